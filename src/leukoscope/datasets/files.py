@@ -1,0 +1,55 @@
+"""Kedro's own data sets, with files that appear whole or not at all."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro_datasets import json, matplotlib, pandas
+
+from leukoscope.errors import InputError
+
+
+class _WholeFile:
+    """Writes beside the file's place, then renames; on a local disk, and for files without versions."""
+
+    _filepath: PurePosixPath
+
+    def save(self, data: Any) -> None:
+        if getattr(self, "_protocol", "file") != "file" or getattr(self, "_version", None):
+            super().save(data)  # type: ignore[misc]
+            return
+        place = self._filepath
+        self._filepath = place.with_name(f"unfinished-{os.getpid()}-{place.name}")
+        try:
+            super().save(data)  # type: ignore[misc]
+            os.replace(self._filepath, place)
+        finally:
+            Path(self._filepath).unlink(missing_ok=True)
+            self._filepath = place
+
+
+class CSVDataset(_WholeFile, pandas.CSVDataset):
+    """``pandas.CSVDataset``, whole or not at all."""
+
+
+class ParquetDataset(_WholeFile, pandas.ParquetDataset):
+    """``pandas.ParquetDataset``, whole or not at all."""
+
+
+class JSONDataset(_WholeFile, json.JSONDataset):
+    """``json.JSONDataset``, whole or not at all."""
+
+
+class FigureDataset(_WholeFile, matplotlib.MatplotlibDataset):
+    """``matplotlib.MatplotlibDataset``, whole or not at all, which loads as the bytes of its file."""
+
+    def load(self) -> bytes:  # type: ignore[override]
+        """Read the picture.
+
+        Raises:
+            InputError: It has not been drawn yet.
+        """
+        path = Path(str(self._filepath))
+        if not path.is_file():
+            raise InputError(f"There is no figure {path}. Run the pipeline that draws it.")
+        return path.read_bytes()

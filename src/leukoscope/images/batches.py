@@ -1,0 +1,77 @@
+"""Batches from the packed array, for Keras."""
+
+import keras
+import numpy as np
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """Shuffled batches of images with their classes and weights, in another order each epoch.
+
+    Args:
+        pixels: All images, ``uint8 [n, height, width, 3]``.
+        rows: The rows of an epoch; a row that is seen twice stands twice.
+        classes: The class of each of them, as its number.
+        weights: The weight of each of them in the loss.
+        n_classes: Length of the one-hot labels.
+        batch_size: Images in a batch; the last of an epoch may have fewer.
+        seed: The order of epoch ``e`` depends on this and on ``e`` alone.
+
+    A batch is ``(uint8 [batch, height, width, 3], float32 [batch, n_classes], float32 [batch])``.
+    """
+
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        rows: np.ndarray,
+        classes: np.ndarray,
+        weights: np.ndarray,
+        *,
+        n_classes: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.pixels, self.rows, self.weights = pixels, rows, weights.astype("float32")
+        self.labels = np.eye(n_classes, dtype="float32")[classes]
+        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.pixels[self.rows[chosen]], self.labels[chosen], self.weights[chosen]
+
+    def on_epoch_end(self) -> None:
+        """Draw the order of the next epoch."""
+        self.epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows))
+
+
+class ImageBatches(keras.utils.PyDataset):
+    """Batches of images in order, without labels, or with one-hot labels for validation.
+
+    Args:
+        pixels: All images, ``uint8 [n, height, width, 3]``.
+        rows: The rows wanted, in order.
+        labels: One-hot labels of these rows, ``float32 [rows, n_classes]``, or none.
+        batch_size: Images in a batch.
+    """
+
+    def __init__(
+        self, pixels: np.ndarray, rows: np.ndarray, labels: np.ndarray | None = None, *, batch_size: int
+    ) -> None:
+        super().__init__()
+        self.pixels, self.rows, self.labels, self.batch_size = pixels, rows, labels, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        images = self.pixels[self.rows[part]]
+        return (images,) if self.labels is None else (images, self.labels[part])

@@ -1,0 +1,176 @@
+"""Building, freezing, saving and loading a classifier: a backbone, raw images in, class probabilities out."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from leukoscope.errors import InputError
+from leukoscope.models.backbones import BACKBONES, Backbone
+from leukoscope.models.recipes import Recipe
+
+_LABELS_MEMBER = "leukoscope.json"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network with the names of its classes.
+
+    Attributes:
+        network: Takes raw RGB images, ``[batch, height, width, 3]`` in 0-255 and of any size, and gives
+            probabilities, ``[batch, classes]``.
+        class_names: The classes in the order of the probabilities.
+    """
+
+    network: keras.Model
+    class_names: tuple[str, ...]
+
+    def save(self, path: Path) -> None:
+        """Write a ``.keras`` file: plain Keras, with the class names as one member more of the archive."""
+        self.network.save(path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(_LABELS_MEMBER, json.dumps({"class_names": self.class_names}))
+
+    @classmethod
+    def load(cls, path: Path) -> "Classifier":
+        """Read what ``save`` wrote, in Keras' safe mode.
+
+        Raises:
+            InputError: The file is no Keras model, or one without class names.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                class_names = json.loads(archive.read(_LABELS_MEMBER))["class_names"]
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise InputError(
+                f"{path} is not a model that this project saved: it is damaged or has no class names "
+                f"({error}). Train it again."
+            ) from error
+        return cls(keras.saving.load_model(path, compile=False, safe_mode=True), tuple(class_names))
+
+
+def build_classifier(
+    backbone: str, recipe: Recipe, class_names: Sequence[str], seed: int, precision: str = "float32"
+) -> Classifier:
+    """Build a backbone with a new head: average pooling, dropout and one softmax layer.
+
+    Args:
+        backbone: A key of ``BACKBONES``.
+        recipe: A resolved recipe: its input size, dropout, weights, trainable part and batch norm's momentum
+            are used.
+        class_names: The classes in the order of the probabilities.
+        seed: For the initial weights and the dropout.
+        precision: A Keras dtype policy; variables and probabilities are float32 in each.
+
+    Raises:
+        InputError: The weights cannot be had or are another architecture's.
+    """
+    row = BACKBONES[backbone]
+    with _dtype_policy(precision):
+        images = layers.Input((None, None, 3), name="image")
+        resized = layers.Resizing(recipe.input_size, recipe.input_size, name="resize")(images)
+        base = _build_base(row, recipe.weights, _preprocess(row, resized))
+        features = layers.GlobalAveragePooling2D(name="features")(base.output)
+        features = layers.Dropout(recipe.dropout, seed=seed, name="dropout")(features)
+        probabilities = layers.Dense(
+            len(class_names),
+            activation="softmax",
+            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            dtype="float32",
+            name="probabilities",
+        )(features)
+    network = keras.Model(images, probabilities, name=backbone)
+    if recipe.weights == "none":
+        _initialise_convolutions(base, seed)
+    _select_trainable(network, base, row, recipe)
+    return Classifier(network, tuple(class_names))
+
+
+def in_float32(classifier: Classifier, backbone: str, recipe: Recipe) -> Classifier:
+    """Rebuild a classifier that was trained in mixed precision with the same weights in plain float32."""
+    weightless = recipe.model_copy(update={"weights": "none"})
+    rebuilt = build_classifier(backbone, weightless, classifier.class_names, seed=0)
+    rebuilt.network.set_weights(classifier.network.get_weights())
+    return rebuilt
+
+
+def _preprocess(row: Backbone, images: keras.KerasTensor) -> keras.KerasTensor:
+    module = import_module(f"keras.applications.{row.module}")
+    return module.preprocess_input(images, data_format="channels_last")
+
+
+def _build_base(row: Backbone, weights: str, images: keras.KerasTensor) -> keras.Model:
+    builder = getattr(keras.applications, row.builder)
+    if weights not in ("imagenet", "none") and not Path(weights).is_file():
+        raise InputError(
+            f"There is no weights file '{weights}'. Give `weights` as imagenet, none, or the path of a "
+            f"{row.title} weights file without its top (.h5 or .weights.h5)."
+        )
+    try:
+        return builder(
+            include_top=False, weights=None if weights == "none" else weights, input_tensor=images, name=row.module
+        )
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        if weights == "none":
+            raise
+        raise InputError(_explain_weights(row, weights, error)) from error
+
+
+def _explain_weights(row: Backbone, weights: str, error: Exception) -> str:
+    if weights != "imagenet":
+        return (
+            f"'{weights}' does not hold the weights of {row.title} without its top: {error} "
+            f"Save them with keras.applications.{row.builder}(include_top=False).save_weights(...)."
+        )
+    address = re.search(r"https?://\S+?\.h5", str(error))
+    file = address.group().rsplit("/", 1)[1] if address else "its weights file"
+    return (
+        f"The ImageNet weights of {row.title} could not be downloaded: {error} "
+        f"Get {address.group() if address else file} elsewhere and put it at "
+        f"{Path(keras.config.keras_home()) / 'models' / file}, give the path of a weights file as `weights`, "
+        f"or train from random weights with `weights: none`."
+    )
+
+
+def _initialise_convolutions(base: keras.Model, seed: int) -> None:
+    """Draw the kernels anew for rectified units, without which a VGG's signal dies out on its way up.
+
+    He et al. 2015, Delving deep into rectifiers; Keras' backbones come with Glorot's initialiser.
+    """
+    for number, layer in enumerate(base.layers):
+        if isinstance(layer, layers.Conv2D):
+            initialise = keras.initializers.HeNormal(seed + number)
+            layer.kernel.assign(initialise(layer.kernel.shape, dtype=layer.kernel.dtype))
+
+
+def _select_trainable(network: keras.Model, base: keras.Model, row: Backbone, recipe: Recipe) -> None:
+    """Freeze what does not train. A frozen batch norm keeps its moving statistics: Keras infers with it."""
+    frozen = 0
+    if recipe.trainable == "head":
+        frozen = len(base.layers)
+    elif recipe.trainable != "all":
+        names = [layer.name for layer in base.layers]
+        frozen = names.index(row.blocks[recipe.trainable]) + 1
+    for layer in base.layers[:frozen]:
+        layer.trainable = False
+    if recipe.batch_norm_momentum is not None:
+        for layer in base.layers[frozen:]:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = recipe.batch_norm_momentum
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,47 @@
+"""What all typed parameters have in common."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model, model_validator
+
+
+class Options(BaseModel):
+    """Parameters of a pipeline: immutable, and an unknown name is an error that says the right ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_names(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            refuse_unknown_names(values, cls.model_fields)
+        return values
+
+
+def refuse_unknown_names(names: Any, known: Any, where: str = "") -> None:
+    """Raise an error for the first of ``names`` that is not one of ``known``.
+
+    Args:
+        names: The names that were given.
+        known: The names that exist.
+        where: What the names belong to, for the message.
+
+    Raises:
+        ValueError: A name is unknown; the message has the nearest one and all that exist.
+    """
+    for name in names:
+        if name not in known:
+            near = get_close_matches(str(name), [str(one) for one in known], n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise ValueError(f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}.")
+
+
+def differences(model: type[Options]) -> type[Options]:
+    """Make the model of the differences from ``model``: the same fields, each of which may be left out.
+
+    What was given is in the instance's ``model_fields_set``, so that ``model_dump(exclude_unset=True)`` has
+    exactly the differences.
+    """
+    fields: dict[str, Any] = {name: (field.annotation, None) for name, field in model.model_fields.items()}
+    return create_model(f"{model.__name__}Differences", __base__=Options, **fields)

@@ -1,0 +1,211 @@
+"""What lies in a field of view: which cells, where, and of what shape.
+
+Lengths are in field units: the field is 224 wide and high, as the real photographs are in pixels.
+Places are complex numbers, column + row * 1j.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FIELD = 224.0
+_MOST_LEUKOCYTES = 60
+_HARMONICS = np.arange(2, 6)
+
+# A round thing with a wavy outline; what is zero is absent.
+DISC = np.dtype(
+    [
+        ("centre", np.complex64),
+        ("radius", np.float32),
+        ("waves", np.complex64, len(_HARMONICS)),  # amplitudes of the outline's harmonics 2, 3, ..., in radii
+        ("amount", np.float32),  # of dye
+        ("pallor", np.float32),  # the part of the dye that is missing in the middle
+        ("dent", np.complex64),  # from the centre to the middle of a round notch, in radii
+        ("notch", np.float32),  # radius of the notch, in radii
+        ("clumping", np.float32),  # contrast of the coarse texture
+        ("grain", np.float32),  # contrast of the fine texture
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Leukocyte:
+    """A kind of white cell.
+
+    Attributes:
+        radius: Mean radius of the nucleus.
+        share: The nucleus's part of the cell's area (nucleus-to-cytoplasm ratio), from 0 to 1.
+        clumping: Contrast of the coarse chromatin.
+        grain: Contrast of the fine chromatin.
+        lobes: Fewest and most lobes of the nucleus.
+        dent: Radius of the nucleus's indentation, in radii of the nucleus.
+        nucleoli: Most nucleoli.
+        roughness: How far the outline of the nucleus departs from a circle.
+    """
+
+    radius: float
+    share: float
+    clumping: float = 0.1
+    grain: float = 0.08
+    lobes: tuple[int, int] = (1, 1)
+    dent: float = 0.0
+    nucleoli: int = 0
+    roughness: float = 0.05
+
+
+@dataclass(frozen=True)
+class Population:
+    """The white cells of a class: the kinds with their frequencies, and how much of the field they fill.
+
+    Attributes:
+        kinds: Kinds of white cells; the first is in every field.
+        frequencies: How often each occurs; they sum to 1.
+        burden: Median of the nuclei's joint area, as a part of the field's.
+    """
+
+    kinds: tuple[Leukocyte, ...]
+    frequencies: tuple[float, ...]
+    burden: float
+
+
+_HEMATOGONE = Leukocyte(radius=6.6, share=0.85, roughness=0.03)
+_LYMPHOCYTE = Leukocyte(radius=7.2, share=0.6, clumping=0.2)
+_NEUTROPHIL = Leukocyte(radius=8.0, share=0.38, clumping=0.15, lobes=(2, 4))
+_MONOCYTE = Leukocyte(radius=9.5, share=0.5, dent=0.75)
+_EARLY_BLAST = Leukocyte(radius=9.8, share=0.9, clumping=0.03, grain=0.05)
+_PRE_BLAST = Leukocyte(radius=11.8, share=0.82, clumping=0.36, grain=0.1, roughness=0.08)
+_PRO_BLAST = Leukocyte(radius=12.2, share=0.52, clumping=0.08, dent=0.75, nucleoli=2, roughness=0.07)
+
+POPULATIONS = {
+    "Benign": Population((_HEMATOGONE, _LYMPHOCYTE, _NEUTROPHIL, _MONOCYTE), (0.45, 0.2, 0.25, 0.1), 0.05),
+    "Early": Population((_EARLY_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.84, 0.08, 0.08), 0.055),
+    "Pre": Population((_PRE_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.86, 0.07, 0.07), 0.075),
+    "Pro": Population((_PRO_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.86, 0.07, 0.07), 0.055),
+}
+CLASSES = tuple(POPULATIONS)
+
+
+@dataclass(frozen=True)
+class Field:
+    """All that lies in one field of view: arrays of :data:`DISC`, from the lowest layer to the highest."""
+
+    erythrocytes: np.ndarray
+    smudges: np.ndarray
+    platelets: np.ndarray
+    cytoplasm: np.ndarray
+    nuclei: np.ndarray
+    nucleoli: np.ndarray
+
+
+def arrange_field(label: str, rng: np.random.Generator) -> Field:
+    """Choose the cells of a field of view and their places.
+
+    Args:
+        label: One of :data:`CLASSES`.
+        rng: Source of randomness.
+
+    Returns:
+        The field, which does not depend on the size of the image that it is drawn to.
+    """
+    kinds, radii = _choose_leukocytes(POPULATIONS[label], rng)
+    cell_radii = radii / np.sqrt([kind.share for kind in kinds])
+    centres = _spread_out(cell_radii, rng)
+    cells = list(zip(kinds, centres, radii, cell_radii, strict=True))
+    smudges = _litter(rng.poisson(1.2), (11, 22), (0.12, 0.3), 0.2, rng)
+    smudges["clumping"] = 0.6
+    return Field(
+        erythrocytes=_arrange_erythrocytes(centres, cell_radii, rng),
+        smudges=smudges,
+        platelets=_litter(rng.poisson(rng.uniform(0, 12)), (1, 3), (0.2, 0.6), 0.15, rng),
+        cytoplasm=_discs(centres, cell_radii, rng.uniform(0.5, 0.9, len(centres)), 0.06, rng),
+        nuclei=np.concatenate([_nucleus(*cell, rng) for cell in cells]),
+        nucleoli=np.concatenate([_nucleoli(kind, centre, radius, rng) for kind, centre, radius, _ in cells]),
+    )
+
+
+def _choose_leukocytes(population: Population, rng: np.random.Generator) -> tuple[list[Leukocyte], np.ndarray]:
+    """Draw white cells until their nuclei fill the field's share; returns kinds and radii of the nuclei."""
+    chosen = rng.choice(len(population.kinds), _MOST_LEUKOCYTES, p=population.frequencies)
+    chosen[0] = 0
+    kinds = [population.kinds[i] for i in chosen]
+    radii = np.array([kind.radius for kind in kinds]) * rng.normal(1, 0.08, _MOST_LEUKOCYTES).clip(0.8, 1.2)
+    burden = population.burden * rng.lognormal(0, 0.5) * FIELD**2
+    count = 1 + np.searchsorted(np.cumsum(np.pi * radii**2), burden)
+    return kinds[:count], radii[:count]
+
+
+def _spread_out(radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Place discs one by one, each where it is freest among a few random places; returns centres [n]."""
+    centres = np.empty(len(radii), complex)
+    for i, radius in enumerate(radii):
+        candidates = _anywhere(10, rng)
+        gaps = np.abs(candidates[:, None] - centres[:i]) - radii[:i] - radius
+        centres[i] = candidates[gaps.min(axis=1, initial=3).argmax()]
+    return centres
+
+
+def _arrange_erythrocytes(taken: np.ndarray, radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lay red cells singly and in chains (rouleaux) around the white cells, which have been placed."""
+    radius, crowding = rng.uniform(6.5, 8), rng.uniform(0.5, 1.8)
+    length = rng.choice([1, 1, 2, 3, 4, 7])
+    chains = rng.integers(120, 330) // length
+    headings = rng.uniform(0, 2 * np.pi, (chains, 1)) + rng.normal(0, 0.4, (chains, length)).cumsum(axis=1)
+    steps = rng.uniform(0.9, 1.9) * radius * rng.uniform(0.7, 1.3, (chains, length)) * np.exp(1j * headings)
+    centres = (_anywhere(chains, rng)[:, None] + steps.cumsum(axis=1)).ravel()
+    chain = np.repeat(np.arange(chains), length)
+    crowded = np.abs(centres[:, None] - centres) < crowding * radius
+    crowded &= chain[:, None] > chain
+    covered = np.abs(centres[:, None] - taken) < radii + 0.3 * radius
+    centres = centres[~crowded.any(axis=1) & ~covered.any(axis=1)]
+    sizes = radius * rng.normal(1, 0.08, len(centres)).clip(0.7, 1.3)
+    cells = _discs(centres, sizes, rng.normal(1, 0.12, len(centres)).clip(0.6, 1.4), rng.uniform(0.02, 0.07), rng)
+    cells["pallor"] = (rng.uniform(0.2, 0.9) + rng.normal(0, 0.15, len(cells))).clip(0, 0.95)
+    return cells
+
+
+def _nucleus(
+    kind: Leukocyte, centre: complex, radius: float, cell_radius: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Discs that form one nucleus, a disc a lobe."""
+    lobes = rng.integers(*kind.lobes, endpoint=True)
+    heading = np.exp(1j * rng.uniform(0, 2 * np.pi))
+    if lobes == 1:
+        centres = np.array([centre + 0.7 * (cell_radius - radius) * heading])
+    else:
+        centres = centre + 0.8 * radius * heading * np.exp(1.7j * np.arange(lobes))
+    discs = _discs(centres, np.full(lobes, radius / np.sqrt(lobes)), rng.uniform(0.85, 1.15), kind.roughness, rng)
+    discs["clumping"] = kind.clumping
+    discs["grain"] = kind.grain
+    discs["notch"] = kind.dent * rng.uniform(0.7, 1.1)
+    discs["dent"] = -heading * 1.3
+    return discs
+
+
+def _nucleoli(kind: Leukocyte, centre: complex, radius: float, rng: np.random.Generator) -> np.ndarray:
+    count = rng.integers(0, kind.nucleoli, endpoint=True)
+    places = centre + 0.5 * radius * np.sqrt(rng.random(count)) * np.exp(2j * np.pi * rng.random(count))
+    return _discs(places, rng.uniform(0.18, 0.26, count) * radius, rng.uniform(0.3, 0.5, count), 0.05, rng)
+
+
+def _litter(
+    count: int, radii: tuple[float, float], amounts: tuple[float, float], roughness: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Discs anywhere, with radii and amounts between two bounds."""
+    return _discs(_anywhere(count, rng), rng.uniform(*radii, count), rng.uniform(*amounts, count), roughness, rng)
+
+
+def _discs(
+    centres: np.ndarray, radii: np.ndarray, amounts: np.ndarray | float, roughness: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Discs of random outline; the higher a harmonic, the fainter."""
+    discs = np.zeros(len(centres), DISC)
+    waves = rng.normal(size=(2, len(centres), len(_HARMONICS))) * roughness * (2 / _HARMONICS) ** 2
+    discs["centre"], discs["radius"], discs["amount"] = centres, radii, amounts
+    discs["waves"] = waves[0] + 1j * waves[1]
+    return discs
+
+
+def _anywhere(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Random places in the field [count]."""
+    columns, rows = rng.uniform(0, FIELD, (2, count))
+    return columns + 1j * rows

@@ -1,0 +1,166 @@
+"""Draw blood smears whose classes differ in the form of their cells, and write them as files."""
+
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from tqdm import tqdm
+
+from leukoscope.errors import InputError
+from leukoscope.synthetic.cells import CLASSES, FIELD, Field, arrange_field
+from leukoscope.synthetic.stains import Stain, photograph
+
+_COARSE, _FINE = 2.2, 0.7
+_REACH = 1.35  # farthest that an outline gets from its centre, in radii
+_SMALLEST = 32
+
+
+def draw_smear(label: str, rng: np.random.Generator, size: int = 224, stain: Stain | None = None) -> np.ndarray:
+    """Draw one field of view of a blood smear.
+
+    The class decides on the white cells only: size and shape of the nuclei, texture of the chromatin,
+    nucleus-to-cytoplasm ratio, density. Every size shows the same field.
+
+    Args:
+        label: One of :data:`CLASSES`.
+        rng: Source of randomness.
+        size: Width and height in pixels.
+        stain: What the dyes look like; drawn from ``rng``, whatever the class, when None.
+
+    Returns:
+        RGB image [size, size, 3], uint8.
+
+    Raises:
+        InputError: No such class, or a size under 32 pixels.
+    """
+    _check([label], size)
+    stain = stain or Stain.draw(rng)
+    field = arrange_field(label, rng)
+    return photograph(_spread_dyes(field, size, rng), stain, rng)
+
+
+def write_smears(  # noqa: PLR0913
+    folder: Path | str,
+    counts: Mapping[str, int],
+    size: int,
+    seed: int,
+    confounded: bool = False,
+    workers: int | None = None,
+) -> None:
+    """Write ``folder/Original/<Class>/smear-<class>-0001.jpg`` and so on, with a progress bar on a terminal.
+
+    An image depends on the seed, its class and its number only, so that more images, other classes or
+    other workers do not change it.
+
+    Args:
+        folder: Where to write; made if it is missing.
+        counts: How many images of each class.
+        size: Width and height in pixels.
+        seed: Source of all randomness.
+        confounded: Let the stain give the class away, to test whatever should notice it.
+        workers: Threads that draw; as many as there are cores when None.
+
+    Raises:
+        InputError: No such class, or a size under 32 pixels.
+    """
+    _check(counts, size)
+    root = Path(folder, "Original")
+    for label in counts:
+        (root / label).mkdir(parents=True, exist_ok=True)
+
+    def write(job: tuple[str, int]) -> None:
+        label, number = job
+        rank = CLASSES.index(label)
+        rng = np.random.default_rng([seed, rank, number])
+        stain = Stain.draw(rng, look=(rank + 0.5) / len(CLASSES)) if confounded else None
+        image = Image.fromarray(draw_smear(label, rng, size, stain))
+        image.save(root / label / f"smear-{label.lower()}-{number:04d}.jpg", quality=95)
+
+    jobs = [(label, number) for label, count in counts.items() for number in range(1, count + 1)]
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        list(tqdm(pool.map(write, jobs), "Drawing smears", len(jobs), unit="image", disable=None))
+
+
+def _check(labels: Iterable[str], size: int) -> None:
+    unknown = [label for label in labels if label not in CLASSES]
+    if unknown:
+        raise InputError(
+            f"Smears of {', '.join(map(repr, unknown))} cannot be drawn: choose among {', '.join(CLASSES)}."
+        )
+    if size < _SMALLEST:
+        raise InputError(f"A smear of {size} pixels cannot be drawn: choose a size of {_SMALLEST} or more.")
+
+
+def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Amounts of haemoglobin, cytoplasm's and nuclear dye in each pixel [size, size, 3]."""
+    coarse = np.tanh(1.5 * _texture(size, _COARSE, rng)).ravel()
+    fine = _texture(size, _FINE, rng).ravel()
+
+    def highest(discs: np.ndarray) -> np.ndarray:
+        places, coverage, depth = _stamp(discs, size)
+        texture = 1 + _each(discs["clumping"]) * coarse[places] + _each(discs["grain"]) * fine[places]
+        plane = np.zeros(size * size, np.float32)
+        np.maximum.at(plane, places, coverage * _each(discs["amount"]) * texture)
+        return plane.reshape(size, size)
+
+    red = _haemoglobin(field.erythrocytes, size)
+    nuclei, cytoplasm = highest(field.nuclei), highest(field.cytoplasm)
+    free = 1 - np.minimum(1, cytoplasm + nuclei)
+    loose = highest(field.smudges) + highest(field.platelets)
+    nuclear = nuclei * (1 - highest(field.nucleoli)) + loose * free
+    return np.stack([red * free, cytoplasm * (1 - np.minimum(1, nuclei)), nuclear], axis=-1)
+
+
+def _haemoglobin(discs: np.ndarray, size: int) -> np.ndarray:
+    """Red cells [size, size], pale in the middle; where they overlap, they are darker."""
+    places, coverage, depth = _stamp(discs, size)
+    hollow = 1 - _each(discs["pallor"]) * np.exp(-(((1 - depth) / 0.5) ** 2))
+    amounts = coverage * _each(discs["amount"]) * hollow
+    total = np.bincount(places.ravel(), amounts.ravel(), size * size).reshape(size, size)
+    return np.tanh(0.6 * total.astype(np.float32)) / 0.6
+
+
+def _stamp(discs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rasterise discs, each on a square of pixels of its own.
+
+    Returns:
+        Three arrays [n, side, side]: indices of the pixels in the flattened image; the part of each
+        that the disc covers, 0 outside the image; and depth in the disc, 1 at its centre, 0 on its outline.
+    """
+    centres, radii = discs["centre"] * size / FIELD, discs["radius"] * size / FIELD
+    reach = int(np.ceil(_REACH * radii.max(initial=0))) + 1
+    steps = np.arange(-reach, reach + 1)
+    columns = (centres.real.astype(int)[:, None] + steps)[:, None, :]
+    rows = (centres.imag.astype(int)[:, None] + steps)[:, :, None]
+    offsets = ((columns + 0.5) + 1j * (rows + 0.5)).astype(np.complex64) - _each(centres)
+    distances = np.abs(offsets) + np.float32(1e-6)
+    outlines = _each(radii) * _outline(offsets / distances, discs["waves"])
+    notches = np.abs(offsets - _each(discs["dent"] * radii)) - _each(discs["notch"] * radii)
+    inside = np.minimum(outlines - distances, notches)
+    framed = (columns >= 0) & (columns < size) & (rows >= 0) & (rows < size)
+    places = rows.clip(0, size - 1) * size + columns.clip(0, size - 1)
+    return places, framed * np.clip(inside + 0.5, 0, 1), 1 - distances / outlines
+
+
+def _outline(directions: np.ndarray, waves: np.ndarray) -> np.ndarray:
+    """Radius of a wavy outline, in mean radii [n, side, side], in the directions of unit complex numbers."""
+    outline, power = np.ones(directions.shape, np.float32), directions
+    for wave in waves.T:
+        power = power * directions
+        outline += (_each(wave) * power).real
+    return outline.clip(0.5, _REACH)
+
+
+def _texture(size: int, grain: float, rng: np.random.Generator) -> np.ndarray:
+    """Smooth noise [size, size] of mean 0 and deviation 1, its grain given in field units."""
+    noise = gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), grain * size / FIELD)
+    return noise / noise.std()
+
+
+def _each(values: np.ndarray) -> np.ndarray:
+    """Make one value a disc [n] fit the discs' pixels [n, side, side]."""
+    return values[:, None, None]
