@@ -1,0 +1,29 @@
+"""Kedro data sets that nobody has written yet."""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from leukoscope.datasets.files import CSVDataset as CSVDataset
+    from leukoscope.datasets.files import FigureDataset as FigureDataset
+    from leukoscope.datasets.files import JSONDataset as JSONDataset
+    from leukoscope.datasets.files import ParquetDataset as ParquetDataset
+    from leukoscope.datasets.files import TextDataset as TextDataset
+    from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
+    from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
+    from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
+    from leukoscope.datasets.raw_images_dataset import RawImagesDataset as RawImagesDataset
+    from leukoscope.datasets.training import ClassifierDataset as ClassifierDataset
+    from leukoscope.datasets.training import TrainingJournalDataset as TrainingJournalDataset
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "files": ["CSVDataset", "FigureDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "optional": ["OptionalDataset"],
+        "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
+        "raw_images_dataset": ["RawImagesDataset"],
+        "training": ["ClassifierDataset", "TrainingJournalDataset"],
+    },
+)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro_datasets import json, matplotlib, pandas
+from kedro_datasets import json, matplotlib, pandas, text
 
 from leukoscope.errors import InputError
 
@@ -38,6 +38,10 @@ class ParquetDataset(_WholeFile, pandas.ParquetDataset):
 
 class JSONDataset(_WholeFile, json.JSONDataset):
     """``json.JSONDataset``, whole or not at all."""
+
+
+class TextDataset(_WholeFile, text.TextDataset):
+    """``text.TextDataset``, whole or not at all."""
 
 
 class FigureDataset(_WholeFile, matplotlib.MatplotlibDataset):

@@ -16,7 +16,7 @@ from leukoscope.errors import InputError
 from leukoscope.models.backbones import BACKBONES, Backbone
 from leukoscope.models.recipes import Recipe
 
-_LABELS_MEMBER = "leukoscope.json"
+_OWN_MEMBER = "leukoscope.json"
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,20 @@ class Classifier:
         network: Takes raw RGB images, ``[batch, height, width, 3]`` in 0-255 and of any size, and gives
             probabilities, ``[batch, classes]``.
         class_names: The classes in the order of the probabilities.
+        trained_on: The fingerprint of the splits that it was trained on; empty before training.
     """
 
     network: keras.Model
     class_names: tuple[str, ...]
+    trained_on: str = ""
 
     def save(self, path: Path) -> None:
-        """Write a ``.keras`` file: plain Keras, with the class names as one member more of the archive."""
+        """Write a ``.keras`` file: plain Keras, with one member more that says what Keras does not."""
         self.network.save(path)
         with zipfile.ZipFile(path, "a") as archive:
-            archive.writestr(_LABELS_MEMBER, json.dumps({"class_names": self.class_names}))
+            archive.writestr(
+                _OWN_MEMBER, json.dumps({"class_names": self.class_names, "trained_on": self.trained_on})
+            )
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":
@@ -47,13 +51,14 @@ class Classifier:
         """
         try:
             with zipfile.ZipFile(path) as archive:
-                class_names = json.loads(archive.read(_LABELS_MEMBER))["class_names"]
+                own = json.loads(archive.read(_OWN_MEMBER))
         except (zipfile.BadZipFile, KeyError) as error:
             raise InputError(
                 f"{path} is not a model that this project saved: it is damaged or has no class names "
                 f"({error}). Train it again."
             ) from error
-        return cls(keras.saving.load_model(path, compile=False, safe_mode=True), tuple(class_names))
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return cls(network, tuple(own["class_names"]), own["trained_on"])
 
 
 def build_classifier(

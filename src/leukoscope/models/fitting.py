@@ -14,6 +14,7 @@ import pandas as pd
 from leukoscope.errors import InputError
 from leukoscope.images.augmentation import RandomAffine
 from leukoscope.images.batches import ImageBatches, TrainingBatches
+from leukoscope.images.packing import PackedImages
 from leukoscope.models import backend
 from leukoscope.models.classifier import Classifier, build_classifier, in_float32
 from leukoscope.models.journal import TrainingJournal
@@ -37,6 +38,18 @@ class LabelledImages:
     rows: np.ndarray
     classes: np.ndarray
     weights: np.ndarray
+
+    @classmethod
+    def from_plan(cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]) -> "LabelledImages":
+        """Look up the images of a table with ``image_id``, ``label``, ``repeats`` and ``weight``."""
+        repeats = plan["repeats"].to_numpy()
+        classes = plan["label"].map({name: number for number, name in enumerate(class_names)}).to_numpy()
+        return cls(
+            images.pixels,
+            np.repeat(images.rows(plan["image_id"]), repeats),
+            np.repeat(classes, repeats),
+            np.repeat(plan["weight"].to_numpy(), repeats),
+        )
 
 
 def fit_classifier(
@@ -84,7 +97,7 @@ def fit_classifier(
     )
     model = _attach_augmentation(classifier.network, recipe, augmentation, seed)
     model.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(recipe, len(batches))),
+        optimizer=_build_optimizer(recipe, len(batches), precision),
         loss=keras.losses.CategoricalCrossentropy(),
         metrics=["accuracy"],
         jit_compile=backend.choose_jit(),
@@ -105,7 +118,7 @@ def fit_classifier(
         classifier.network.load_weights(journal.best_weights)
     if precision != "float32":
         classifier = in_float32(classifier, backbone, recipe)
-    classifier.network.save_weights(journal.folder / "final.weights.h5")
+    journal.write("final.weights.h5", classifier.network.save_weights)
     journal.finish(_summarise(classifier, recipe, precision, journal.history(), len(training.rows)))
     return classifier
 
@@ -134,6 +147,13 @@ def _attach_augmentation(
     resized = keras.layers.Resizing(recipe.input_size, recipe.input_size)(images)
     augmented = RandomAffine(**augmentation, seed=seed, dtype="float32")(resized)
     return keras.Model(images, network(augmented), name=f"{network.name}_training")
+
+
+def _build_optimizer(recipe: Recipe, steps: int, precision: str) -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.Adam(_learning_rate(recipe, steps))
+    if precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def _learning_rate(recipe: Recipe, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
@@ -187,12 +207,7 @@ class _EpochLog(keras.callbacks.Callback):
             self._refuse(f"on the validation images after epoch {epoch + 1}")
         if row["validation_loss"] < self.best:
             self.best = row["validation_loss"]
-            self.journal.write("best.weights.h5", self._save_weights)
-
-    def _save_weights(self, path: Any) -> None:
-        whole = path.with_name("best-unfinished.weights.h5")  # Keras insists on this suffix
-        self.network.save_weights(whole)
-        whole.replace(path)
+            self.journal.write("best.weights.h5", self.network.save_weights)
 
     def _refuse(self, where: str) -> None:
         raise InputError(

@@ -72,15 +72,15 @@ _HEMATOGONE = Leukocyte(radius=6.6, share=0.85, roughness=0.03)
 _LYMPHOCYTE = Leukocyte(radius=7.2, share=0.6, clumping=0.2)
 _NEUTROPHIL = Leukocyte(radius=8.0, share=0.38, clumping=0.15, lobes=(2, 4))
 _MONOCYTE = Leukocyte(radius=9.5, share=0.5, dent=0.75)
-_EARLY_BLAST = Leukocyte(radius=9.8, share=0.9, clumping=0.03, grain=0.05)
-_PRE_BLAST = Leukocyte(radius=11.8, share=0.82, clumping=0.36, grain=0.1, roughness=0.08)
-_PRO_BLAST = Leukocyte(radius=12.2, share=0.52, clumping=0.08, dent=0.75, nucleoli=2, roughness=0.07)
+_EARLY_BLAST = Leukocyte(radius=9.4, share=0.9, clumping=0.03, grain=0.05)
+_PRE_BLAST = Leukocyte(radius=12.4, share=0.82, clumping=0.42, grain=0.1, roughness=0.08)
+_PRO_BLAST = Leukocyte(radius=12.0, share=0.48, clumping=0.08, dent=0.75, nucleoli=2, roughness=0.07)
 
 POPULATIONS = {
     "Benign": Population((_HEMATOGONE, _LYMPHOCYTE, _NEUTROPHIL, _MONOCYTE), (0.45, 0.2, 0.25, 0.1), 0.05),
-    "Early": Population((_EARLY_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.84, 0.08, 0.08), 0.055),
-    "Pre": Population((_PRE_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.86, 0.07, 0.07), 0.075),
-    "Pro": Population((_PRO_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.86, 0.07, 0.07), 0.055),
+    "Early": Population((_EARLY_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.86, 0.07, 0.07), 0.055),
+    "Pre": Population((_PRE_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.88, 0.06, 0.06), 0.07),
+    "Pro": Population((_PRO_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.88, 0.06, 0.06), 0.055),
 }
 CLASSES = tuple(POPULATIONS)
 
@@ -110,7 +110,7 @@ def arrange_field(label: str, rng: np.random.Generator) -> Field:
     kinds, radii = _choose_leukocytes(POPULATIONS[label], rng)
     cell_radii = radii / np.sqrt([kind.share for kind in kinds])
     centres = _spread_out(cell_radii, rng)
-    cells = list(zip(kinds, centres, radii, cell_radii, strict=True))
+    cells = zip(kinds, centres, radii, cell_radii, strict=True)
     smudges = _litter(rng.poisson(1.2), (11, 22), (0.12, 0.3), 0.2, rng)
     smudges["clumping"] = 0.6
     return Field(
@@ -119,7 +119,7 @@ def arrange_field(label: str, rng: np.random.Generator) -> Field:
         platelets=_litter(rng.poisson(rng.uniform(0, 12)), (1, 3), (0.2, 0.6), 0.15, rng),
         cytoplasm=_discs(centres, cell_radii, rng.uniform(0.5, 0.9, len(centres)), 0.06, rng),
         nuclei=np.concatenate([_nucleus(*cell, rng) for cell in cells]),
-        nucleoli=np.concatenate([_nucleoli(kind, centre, radius, rng) for kind, centre, radius, _ in cells]),
+        nucleoli=_nucleoli(kinds, centres, radii, rng),
     )
 
 
@@ -145,22 +145,30 @@ def _spread_out(radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _arrange_erythrocytes(taken: np.ndarray, radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lay red cells singly and in chains (rouleaux) around the white cells, which have been placed."""
-    radius, crowding = rng.uniform(6.5, 8), rng.uniform(0.5, 1.8)
-    length = rng.choice([1, 1, 2, 3, 4, 7])
-    chains = rng.integers(120, 330) // length
-    headings = rng.uniform(0, 2 * np.pi, (chains, 1)) + rng.normal(0, 0.4, (chains, length)).cumsum(axis=1)
-    steps = rng.uniform(0.9, 1.9) * radius * rng.uniform(0.7, 1.3, (chains, length)) * np.exp(1j * headings)
-    centres = (_anywhere(chains, rng)[:, None] + steps.cumsum(axis=1)).ravel()
-    chain = np.repeat(np.arange(chains), length)
-    crowded = np.abs(centres[:, None] - centres) < crowding * radius
-    crowded &= chain[:, None] > chain
+    """Lay red cells around white cells that have their centres and radii."""
+    radius = rng.uniform(6.5, 8)
+    centres = _chain_up(radius, rng)
     covered = np.abs(centres[:, None] - taken) < radii + 0.3 * radius
-    centres = centres[~crowded.any(axis=1) & ~covered.any(axis=1)]
+    centres = centres[~covered.any(axis=1)]
     sizes = radius * rng.normal(1, 0.08, len(centres)).clip(0.7, 1.3)
-    cells = _discs(centres, sizes, rng.normal(1, 0.12, len(centres)).clip(0.6, 1.4), rng.uniform(0.02, 0.07), rng)
+    amounts = rng.normal(1, 0.12, len(centres)).clip(0.6, 1.4)
+    cells = _discs(centres, sizes, amounts, rng.uniform(0.02, 0.07), rng)
     cells["pallor"] = (rng.uniform(0.2, 0.9) + rng.normal(0, 0.15, len(cells))).clip(0, 0.95)
     return cells
+
+
+def _chain_up(radius: float, rng: np.random.Generator) -> np.ndarray:
+    """Places of red cells in winding chains (rouleaux), or single ones, that leave each other some room."""
+    length = rng.choice([1, 1, 2, 3, 4, 7])
+    chains = rng.integers(120, 330) // length
+    shape = (chains, length)
+    headings = rng.uniform(0, 2 * np.pi, (chains, 1)) + rng.normal(0, 0.4, shape).cumsum(axis=1)
+    strides = radius * rng.uniform(0.9, 1.9) * rng.uniform(0.7, 1.3, shape)
+    places = _anywhere(chains, rng)[:, None] + (strides * np.exp(1j * headings)).cumsum(axis=1)
+    places, chain = places.ravel(), np.repeat(np.arange(chains), length)
+    near = np.abs(places[:, None] - places) < radius * rng.uniform(0.5, 1.8)
+    crowded = near & (chain[:, None] > chain)
+    return places[~crowded.any(axis=1)]
 
 
 def _nucleus(
@@ -172,7 +180,7 @@ def _nucleus(
     if lobes == 1:
         centres = np.array([centre + 0.7 * (cell_radius - radius) * heading])
     else:
-        centres = centre + 0.8 * radius * heading * np.exp(1.7j * np.arange(lobes))
+        centres = centre + 0.8 * radius * heading * np.exp(1j * rng.uniform(1.4, 2.2) * np.arange(lobes))
     discs = _discs(centres, np.full(lobes, radius / np.sqrt(lobes)), rng.uniform(0.85, 1.15), kind.roughness, rng)
     discs["clumping"] = kind.clumping
     discs["grain"] = kind.grain
@@ -181,10 +189,14 @@ def _nucleus(
     return discs
 
 
-def _nucleoli(kind: Leukocyte, centre: complex, radius: float, rng: np.random.Generator) -> np.ndarray:
-    count = rng.integers(0, kind.nucleoli, endpoint=True)
-    places = centre + 0.5 * radius * np.sqrt(rng.random(count)) * np.exp(2j * np.pi * rng.random(count))
-    return _discs(places, rng.uniform(0.18, 0.26, count) * radius, rng.uniform(0.3, 0.5, count), 0.05, rng)
+def _nucleoli(
+    kinds: list[Leukocyte], centres: np.ndarray, radii: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    counts = rng.integers(0, [kind.nucleoli for kind in kinds], endpoint=True)
+    centres, radii = np.repeat(centres, counts), np.repeat(radii, counts)
+    shifts = 0.5 * np.sqrt(rng.random(len(radii))) * np.exp(2j * np.pi * rng.random(len(radii)))
+    sizes = radii * rng.uniform(0.18, 0.26, len(radii))
+    return _discs(centres + radii * shifts, sizes, rng.uniform(0.3, 0.5, len(radii)), 0.05, rng)
 
 
 def _litter(

@@ -76,7 +76,7 @@ def write_smears(  # noqa: PLR0913
         label, number = job
         rank = CLASSES.index(label)
         rng = np.random.default_rng([seed, rank, number])
-        stain = Stain.draw(rng, look=(rank + 0.5) / len(CLASSES)) if confounded else None
+        stain = Stain.draw(rng, look=rank / (len(CLASSES) - 1)) if confounded else None
         image = Image.fromarray(draw_smear(label, rng, size, stain))
         image.save(root / label / f"smear-{label.lower()}-{number:04d}.jpg", quality=95)
 

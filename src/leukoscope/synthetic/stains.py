@@ -8,31 +8,30 @@ from scipy.ndimage import gaussian_filter
 
 from leukoscope.synthetic.cells import FIELD
 
-# Optical densities of red, green and blue at one unit of dye, at the two ends of each dye's range of hues.
-_DYES = {
-    "haemoglobin": ((0.25, 0.17, 0.09), (0.09, 0.16, 0.10)),
-    "cytoplasm": ((0.27, 0.17, 0.03), (0.12, 0.19, 0.03)),
-    "nucleus": ((0.46, 0.62, 0.11), (0.17, 0.50, 0.07)),
-}
+# Optical densities of red, green and blue at one unit of haemoglobin, of the cytoplasm's dye and of the nuclei's,
+# at the two ends of each one's range of hues.
+_DYES = (
+    ((0.25, 0.17, 0.09), (0.09, 0.16, 0.10)),
+    ((0.27, 0.17, 0.03), (0.12, 0.19, 0.03)),
+    ((0.46, 0.62, 0.11), (0.17, 0.50, 0.07)),
+)
 _BACKGROUNDS = ((0.97, 0.99, 1.02), (1.01, 1.00, 0.89))
-_LOOK_SPREAD = 0.07
+_LOOK_SPREAD = 0.05
 
 
 @dataclass(frozen=True)
 class Stain:
-    """One staining of one slide; each figure but the strength runs from 0 to 1.
+    """One staining of one slide; its triples are for haemoglobin, cytoplasm and nucleus.
 
     Attributes:
-        hue: Nuclei and cytoplasm, from blue-violet to magenta.
-        counterstain: Erythrocytes, from bluish to greyish pink.
-        tint: Background, from cold white to yellowish.
-        strength: Factor on the optical densities of all dyes, about 1.
+        hues: Where each dye lies on its range of hues, from 0 (bluish) to 1 (reddish).
+        strengths: How concentrated each dye is, from 0 (weak) to 1 (strong).
+        tint: Background, from 0 (cold white) to 1 (yellowish).
     """
 
-    hue: float
-    counterstain: float
+    hues: tuple[float, ...]
+    strengths: tuple[float, ...]
     tint: float
-    strength: float
 
     @classmethod
     def draw(cls, rng: np.random.Generator, look: float | None = None) -> Self:
@@ -40,20 +39,19 @@ class Stain:
 
         Args:
             rng: Source of randomness.
-            look: Where on their ranges, from 0 to 1, all hues lie but for a small spread; anywhere
-                and independently of one another when None.
+            look: Where, from 0 to 1, all figures lie, give or take a little; anywhere and independently
+                of one another when None.
         """
-        if look is None:
-            hues = rng.random(3)
-        else:
-            hues = np.clip(rng.normal(look, _LOOK_SPREAD / 2, 3), look - _LOOK_SPREAD, look + _LOOK_SPREAD)
-        return cls(*hues.tolist(), strength=rng.uniform(0.6, 1.15))
+        low, high = (0, 1) if look is None else (look - _LOOK_SPREAD, look + _LOOK_SPREAD)
+        *dyes, tint = rng.uniform(low, high, 2 * len(_DYES) + 1).tolist()
+        return cls(tuple(dyes[::2]), tuple(dyes[1::2]), tint)
 
     @property
     def dyes(self) -> np.ndarray:
-        """Optical densities [3 dyes, 3 channels]: haemoglobin, cytoplasm, nucleus."""
-        hues = (self.counterstain, self.hue, self.hue)
-        return self.strength * np.array([_mix(ends, at) for ends, at in zip(_DYES.values(), hues, strict=True)])
+        """Optical densities at one unit of each dye [3 dyes, 3 channels]."""
+        hues = [_mix(ends, at) for ends, at in zip(_DYES, self.hues, strict=True)]
+        strengths = 0.6 + 0.6 * np.array(self.strengths)
+        return strengths[:, None] * hues
 
     @property
     def background(self) -> np.ndarray:

@@ -1,0 +1,112 @@
+"""How fast the ingestion packs images, beside a bare loop that only reads, hashes, decodes and resizes; and its memory.
+
+    python benchmarks/bench_ingestion.py [FOLDER]
+
+FOLDER holds the class folders, or the `Original` that does; without it images are made. The ratio should be 0.8 or
+more, and the last line within 10 % of the one before.
+"""
+
+import argparse
+import hashlib
+import io
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from leukoscope.images.decoding import Limits
+from leukoscope.images.manifest import make_manifest
+from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.source import open_source
+
+CLASSES = ("Benign", "Early", "Pre", "Pro")
+LIMITS = Limits(min_side=32, max_pixels=50_000_000, max_bytes=100_000_000)
+SIZE, BATCH, WORKERS, REPEATS = 224, 16, 2, 5
+
+
+def make_images(folder: Path, count: int) -> None:
+    """Write JPEGs of the size of the published smears, each another one."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / CLASSES[number % len(CLASSES)] / f"{number:05}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (28, 28, 3), np.uint8)
+        Image.fromarray(pixels).resize((SIZE, SIZE)).save(path, quality=90)
+
+
+def pack(folder: Path, store: Path) -> None:
+    """Pack a folder."""
+    save_packed(PackingPlan(open_source(folder), CLASSES, SIZE, LIMITS, WORKERS), store)
+
+
+def run_bare_loop(folder: Path) -> None:
+    """Read, hash, decode and resize, and throw the result away."""
+
+    def process(paths: list[Path]) -> None:
+        for path in paths:
+            data = path.read_bytes()
+            hashlib.sha256(data).hexdigest()
+            Image.open(io.BytesIO(data)).convert("RGB").resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+
+    paths = sorted(folder.rglob("*.jpg"))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(process, [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]))
+
+
+def measure_speed(folder: Path, scratch: Path) -> None:
+    """Print the images a second of both, best of some alternating repeats."""
+    bare, packed = [], []
+    for repeat in range(REPEATS + 1):
+        for seconds, run in (
+            (bare, lambda: run_bare_loop(folder)),
+            (packed, lambda repeat=repeat: pack(folder, scratch / str(repeat))),
+        ):
+            start = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - start)
+    # The first round fills the disk's cache and imports what is imported late.
+    count, fastest_bare, fastest = len(PackedImages(scratch / "0")), min(bare[1:]), min(packed[1:])
+    print(f"{'bare loop':<24}{count / fastest_bare:10.0f} images/s")
+    print(f"{'ingestion':<24}{count / fastest:10.0f} images/s   ratio {fastest_bare / fastest:.2f}")
+
+
+def measure_memory(folder: Path, scratch: Path) -> None:
+    """Print the peak memory of a new process that packs the folder and makes the manifest."""
+    command = [sys.executable, __file__, "--only-peak", str(scratch), str(folder)]
+    count, mib = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    print(f"{count + ' images':<24}{float(mib):10.0f} MiB at most")
+
+
+def print_peak(folder: Path, scratch: Path) -> None:
+    """Pack, make the manifest, and print the number of images and the peak memory in MiB."""
+    pack(folder, scratch)
+    manifest = make_manifest(PackedImages(scratch).records, 40)
+    print(len(manifest), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER")
+    parser.add_argument("--only-peak", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only_peak:
+        print_peak(options.folder, options.only_peak)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        for count in (2_000, 20_000):
+            make_images(scratch / f"images-{count}", count)
+        measure_speed(options.folder or scratch / "images-2000", scratch)
+        for count in (2_000, 20_000):
+            measure_memory(scratch / f"images-{count}", scratch / f"store-{count}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""A data set that need not be there."""
+
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+
+class OptionalDataset(AbstractDataset[Any, Any]):
+    """Wraps a data set and loads as ``None`` where that one does not exist.
+
+    Args:
+        dataset: The configuration of the wrapped data set.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, dataset: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+        self._dataset: AbstractDataset = AbstractDataset.from_config("wrapped", dataset)
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        """Read the wrapped data set, or give ``None``."""
+        return self._dataset.load() if self._exists() else None
+
+    def save(self, data: Any) -> None:
+        """Write the wrapped data set."""
+        self._dataset.save(data)
+
+    def _exists(self) -> bool:
+        return self._dataset.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"dataset": repr(self._dataset)}

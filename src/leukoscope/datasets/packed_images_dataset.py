@@ -1,0 +1,56 @@
+"""A packed array of images as a Kedro data set."""
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from leukoscope.images.packing import PackedImages as PackedImages
+from leukoscope.images.packing import PackingPlan, save_packed
+
+
+class PackedImagesDataset(AbstractDataset[PackingPlan, PackedImages]):
+    """``PackedImagesDataset`` carries out a packing plan, and maps the packed images into memory.
+
+    Saving streams from the plan's source to the disk, never holding more than a few batches; it does nothing if the
+    folder's store was made from the same files with the same options. The store appears whole or not at all.
+
+    Example:
+        ```yaml
+        smears:
+          type: leukoscope.datasets.PackedImagesDataset
+          filepath: data/02_intermediate/smears
+        ```
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Creates a new instance of ``PackedImagesDataset``.
+
+        Args:
+            filepath: Folder of the store.
+            metadata: Not used here; plugins such as Kedro-Viz may.
+        """
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> PackedImages:
+        """Open the store.
+
+        Raises:
+            InputError: There is no store, or it is damaged.
+        """
+        return PackedImages(self._filepath)
+
+    def save(self, data: PackingPlan) -> None:
+        """Carry out the plan, unless the store in the folder came of the same.
+
+        Raises:
+            InputError: The plan's source cannot be used.
+        """
+        save_packed(data, self._filepath)
+
+    def _exists(self) -> bool:
+        return (self._filepath / "store.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

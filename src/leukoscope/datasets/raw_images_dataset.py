@@ -1,0 +1,52 @@
+"""A folder or zip of raw images as a Kedro data set."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+from leukoscope.images.source import ImageSource, open_source
+
+
+class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
+    """``RawImagesDataset`` opens a folder or a zip archive of images, of which it reads none.
+
+    Example:
+        ```yaml
+        raw_images:
+          type: leukoscope.datasets.RawImagesDataset
+          filepath: data/01_raw/leukemia
+        ```
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Creates a new instance of ``RawImagesDataset``.
+
+        Args:
+            filepath: Folder or zip archive.
+            metadata: Not used here; plugins such as Kedro-Viz may.
+        """
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> ImageSource:
+        """Open the folder or archive.
+
+        Raises:
+            InputError: There is neither a folder nor a zip archive at the path.
+        """
+        return open_source(self._filepath)
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Raw images are never written.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{type(self).__name__} is read only: raw images are never written.")
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

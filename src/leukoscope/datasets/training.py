@@ -1,0 +1,84 @@
+"""The data sets of training: the journal of a run and the classifier that comes of it."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader
+from kedro.io import AbstractDataset
+
+from leukoscope.errors import InputError
+from leukoscope.models.journal import TrainingJournal
+
+if TYPE_CHECKING:
+    from leukoscope.models.classifier import Classifier
+
+classifiers = lazy_loader.load("leukoscope.models.classifier")
+
+
+class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
+    """Saving a key starts the training that it determines, or keeps a finished one; loading gives its journal.
+
+    Args:
+        filepath: The journal's folder.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Start the training with this key."""
+        TrainingJournal.start(Path(self._filepath), data)
+
+    def load(self) -> TrainingJournal:
+        """Open the journal."""
+        return TrainingJournal(Path(self._filepath))
+
+    def _exists(self) -> bool:
+        return (Path(self._filepath) / "key.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
+    """A trained classifier as one ``.keras`` file, which plain Keras loads too, under any of its backends.
+
+    Args:
+        filepath: The file.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def save(self, data: "Classifier") -> None:
+        """Write the classifier beside its place, then rename."""
+        place = Path(self._filepath)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_name(f"unfinished-{place.name}")
+        data.save(unfinished)
+        os.replace(unfinished, place)
+
+    def load(self) -> "Classifier":
+        """Read the classifier.
+
+        Raises:
+            InputError: Nothing was trained yet, or the file is damaged.
+        """
+        if not self._exists():
+            backbone = Path(self._filepath).parent.name
+            raise InputError(
+                f"There is no trained model {self._filepath}. Run `kedro run --pipeline train_{backbone}`, or "
+                f"choose a trained backbone with --namespaces."
+            )
+        return classifiers.Classifier.load(Path(self._filepath))
+
+    def _exists(self) -> bool:
+        return Path(self._filepath).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}

@@ -1,0 +1,1 @@
+"""Figures, drawn by Matplotlib's object interface, without global state."""

@@ -1,0 +1,65 @@
+"""The comparison of backbones."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+_SCORES = {
+    "train_accuracy": ("training accuracy", "#56B4E9"),
+    "test_accuracy": ("test accuracy", "#0072B2"),
+    "test_macro_f1": ("test macro F1", "#009E73"),
+    "test_auc": ("test AUC", "#CC79A7"),
+}
+_COSTS = {
+    "parameters": ("parameters (millions)", 1e6),
+    "seconds_per_epoch": ("seconds per epoch", 1.0),
+    "model_mib": ("model size (MiB)", 1.0),
+}
+_PUBLISHED = "#D55E00"
+
+
+def draw_comparison(table: pd.DataFrame) -> Figure:
+    """Draw scores and costs of each backbone as bars, and the published figures as diamonds.
+
+    Args:
+        table: One row a backbone, as the comparison has it.
+    """
+    figure = Figure(figsize=(max(9.0, 1.9 * len(table) + 2), 7.2), layout="constrained")
+    images = "/".join(str(int(number)) for number in sorted(table["test_images"].unique()))
+    figure.suptitle(f"Backbones compared on {images} test images", fontsize=13)
+    above, below = figure.subfigures(2, 1, height_ratios=[3, 2])
+    _draw_scores(above.subplots(), table)
+    for axes, (column, (title, unit)) in zip(below.subplots(1, len(_COSTS)), _COSTS.items(), strict=True):
+        _draw_cost(axes, table, column, title, unit)
+    return figure
+
+
+def _draw_scores(axes: Axes, table: pd.DataFrame) -> None:
+    places, width = np.arange(len(table)), 0.8 / len(_SCORES)
+    for number, (column, (label, colour)) in enumerate(_SCORES.items()):
+        x = places + (number - (len(_SCORES) - 1) / 2) * width
+        bars = axes.bar(x, table[column].astype(float), width, color=colour, label=label)
+        axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=1)
+        if (published := f"report_{column}") in table:
+            label = "the report's own figure" if column == "test_accuracy" else None
+            _mark_published(axes, x, table[published], label)
+    axes.set_xticks(places, table["title"])
+    axes.set(ylim=(0, 1.12), ylabel="score")
+    axes.legend(ncols=5, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
+
+
+def _draw_cost(axes: Axes, table: pd.DataFrame, column: str, title: str, unit: float) -> None:
+    places = np.arange(len(table))
+    bars = axes.barh(places, table[column] / unit, color="#999999")
+    axes.bar_label(bars, fmt="%.3g", fontsize=8, padding=2)
+    if (published := f"report_{column}") in table:
+        axes.plot(table[published].astype(float) / unit, places, "D", color=_PUBLISHED, ms=5)
+    axes.set_yticks(places, table["title"], fontsize=8)
+    axes.set_title(title, fontsize=10)
+    axes.margins(x=0.2)
+    axes.invert_yaxis()
+
+
+def _mark_published(axes: Axes, x: np.ndarray, values: pd.Series, label: str | None) -> None:
+    axes.plot(x, values.astype(float), "D", color=_PUBLISHED, ms=5, label=label)

@@ -1,0 +1,55 @@
+"""Curves: of learning and of receiver operating characteristics."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import RocCurveDisplay
+
+TRAIN, VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito's colours, told apart by the colour-blind too
+_CLASS_COLOURS = ("#009E73", "#E69F00", "#0072B2", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#F0E442")
+
+
+def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
+    """Draw accuracy and loss over the epochs, with the epoch whose weights were kept.
+
+    Args:
+        history: One row an epoch.
+        title: Of the whole figure.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure.suptitle(title)
+    best = history.loc[history["validation_loss"].idxmin(), "epoch"]
+    for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for split, colour in (("train", TRAIN), ("validation", VALIDATION)):
+            axes.plot(history["epoch"], history[f"{split}_{metric}"], "o-", ms=3, color=colour, label=split)
+        axes.axvline(best, color="grey", ls=":", lw=1, label="lowest validation loss")
+        axes.set(xlabel="epoch", ylabel=metric)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    axes.set_yscale("log")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def draw_roc_curves(labels: np.ndarray, probabilities: pd.DataFrame, title: str) -> Figure:
+    """Draw the ROC curve of each class against all others.
+
+    Args:
+        labels: The true class names.
+        probabilities: One column a class, named as the class.
+        title: Of the figure.
+    """
+    figure = Figure(figsize=(4.8, 4.6), layout="constrained")
+    axes: Axes = figure.subplots()
+    for name, colour in zip(probabilities.columns, _CLASS_COLOURS, strict=False):
+        truth = labels == name
+        if truth.any() and not truth.all():
+            RocCurveDisplay.from_predictions(
+                truth, probabilities[name], name=name, ax=axes, curve_kwargs={"color": colour}
+            )
+    axes.plot([0, 1], [0, 1], ls=":", color="grey", lw=1)
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, aspect="equal")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower right")
+    return figure

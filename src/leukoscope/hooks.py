@@ -1,0 +1,283 @@
+"""What runs around the pipelines: the check of parameters, and tracking by MLflow."""
+
+import logging
+import os
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.validation.exceptions import ParameterValidationError
+from pydantic import BaseModel
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before MLflow is imported
+
+import mlflow
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+from leukoscope.errors import InputError
+from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.recipes import resolve_recipe
+from leukoscope.options import refuse_unknown_names
+
+
+class ParameterHook:
+    """Refuses wrong parameters before anything runs, with the right names in the message."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check all parameters, of whatever pipeline, and what ``--params`` sets.
+
+        Raises:
+            InputError: A name is unknown or a value does not fit.
+        """
+        try:
+            refuse_unknown_names(context._runtime_params or {}, _configured_names(context))
+            parameters = context.params
+        except (ParameterValidationError, ValueError) as error:
+            raise InputError(f"Wrong parameters, nothing was run: {error}") from None
+        for name in BACKBONES:
+            resolve_recipe(name, parameters["training"], parameters[name].training)
+
+
+def _configured_names(context: KedroContext) -> set[str]:
+    """List the parameters that the configuration has, without those of the command line."""
+    loader = settings.CONFIG_LOADER_CLASS(
+        conf_source=context.config_loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
+    )
+    return set(loader["parameters"])
+
+
+class TrackingHook(MlflowHook):
+    """Gives each backbone a run of its own, with the same plain names in each.
+
+    A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
+    session's run is the backbone's. Epochs arrive as log records of ``leukoscope.models.fitting``.
+    """
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Start the session's run.
+
+        Raises:
+            InputError: The runner would mix the backbones' runs.
+        """
+        if "ParallelRunner" in str(run_params["runner"]):
+            raise InputError(
+                "ParallelRunner mixes the backbones' MLflow runs. Use SequentialRunner or ThreadRunner: decoding "
+                "and training use all cores anyhow."
+            )
+        namespaces = {node.namespace for node in pipeline.nodes if node.namespace}
+        if len(namespaces) == 1:
+            self.mlflow_config.tracking.run.name = next(iter(namespaces))
+        super().before_pipeline_run(run_params, pipeline, catalog)
+        if not self._is_mlflow_enabled:
+            return
+        self._catalog = catalog
+        self._project_path = run_params["project_path"]
+        self._client = self.mlflow_config.server._mlflow_client
+        self._runs: dict[str | None, str] = {None: self.run_id}
+        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces}
+        if len(namespaces) == 1:
+            self._runs[next(iter(namespaces))] = self.run_id
+            self._describe_run(self.run_id, next(iter(namespaces)))
+        else:
+            self._describe_run(self.run_id, None)
+        self._epochs = _EpochHandler(self)
+        logging.getLogger(_EpochHandler.source).addHandler(self._epochs)
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Make the node's run the active one."""
+        self._activate(node.namespace)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Make the node's run the active one; parameters were logged when the run started."""
+        self._activate(node.namespace)
+
+    @hook_impl
+    def before_dataset_saved(self, node: Node) -> None:
+        """Make the node's run the active one, so that artefacts land in it."""
+        self._activate(node.namespace)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Log what a data set's own file does not tell MLflow."""
+        if not self._is_mlflow_enabled:
+            return
+        run_id = self._run_of(node.namespace)
+        match dataset_name.removeprefix(f"{node.namespace}."):
+            case "metrics":
+                self._log_metrics(run_id, data)
+            case "training_summary":
+                self._log_metrics(run_id, data)
+                self._log_tags(run_id, {name: data[name] for name in ("device", "backend", "precision")})
+            case "model":
+                _log_model(data)
+            case "manifest":
+                self._log_tags(run_id, {"data_fingerprint": _fingerprint(data)})
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Count what is left of a backbone, to tell later whether it had finished."""
+        if self._is_mlflow_enabled and node.namespace:
+            self._unfinished[node.namespace] -= 1
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """End all runs."""
+        self._end_children()
+        super().after_pipeline_run(run_params, pipeline, catalog)
+
+    @hook_impl
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """End all runs: a backbone that had finished is so, others and the session's failed."""
+        self._end_children()
+        super().on_pipeline_error(error, run_params, pipeline, catalog)
+
+    def log_epoch(self, backbone: str, figures: dict[str, float]) -> None:
+        """Log the figures of an epoch while the run goes on."""
+        step = int(figures["epoch"])
+        self._log_metrics(
+            self._run_of(backbone), {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}, step
+        )
+
+    def _run_of(self, namespace: str | None) -> str:
+        if namespace not in self._runs:
+            parent = self._client.get_run(self.run_id)
+            run = self._client.create_run(
+                parent.info.experiment_id,
+                tags={**parent.data.tags, MLFLOW_PARENT_RUN_ID: self.run_id, MLFLOW_RUN_NAME: namespace},
+                run_name=namespace,
+            )
+            self._runs[namespace] = run.info.run_id
+            self._describe_run(run.info.run_id, namespace)
+        return self._runs[namespace]
+
+    def _activate(self, namespace: str | None) -> None:
+        """Put the run on the stack of this thread, alone; what leaves the stack goes on running."""
+        if not self._is_mlflow_enabled:
+            return
+        run_id = self._run_of(namespace)
+        while (active := mlflow.active_run()) and active.info.run_id != run_id:
+            mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
+        if not active:
+            mlflow.start_run(run_id=run_id)
+
+    def _end_children(self) -> None:
+        if not self._is_mlflow_enabled:
+            return
+        logging.getLogger(_EpochHandler.source).removeHandler(self._epochs)
+        self._activate(None)
+        for namespace, run_id in self._runs.items():
+            if run_id != self.run_id:
+                status = RunStatus.FAILED if self._unfinished[namespace] else RunStatus.FINISHED
+                self._client.set_terminated(run_id, RunStatus.to_string(status))
+
+    def _describe_run(self, run_id: str, backbone: str | None) -> None:
+        parameters = self._catalog.load("parameters")
+        self._log_params(run_id, parameters_in_force(parameters, backbone))
+        tags = {"backbone": backbone, MLFLOW_GIT_COMMIT: _git_commit(self._project_path)}
+        if self._catalog.exists("manifest"):
+            tags["data_fingerprint"] = _fingerprint(self._catalog.load("manifest"))
+        self._log_tags(run_id, tags)
+
+    def _log_metrics(self, run_id: str, figures: dict[str, Any], step: int = 0) -> None:
+        now = int(time.time() * 1000)
+        numbers = {name: figure for name, figure in figures.items() if isinstance(figure, int | float)}
+        self._client.log_batch(run_id, metrics=[Metric(name, float(one), now, step) for name, one in numbers.items()])
+
+    def _log_params(self, run_id: str, values: dict[str, Any]) -> None:
+        self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
+
+    def _log_tags(self, run_id: str, values: dict[str, Any]) -> None:
+        self._client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value])
+
+
+class _EpochHandler(logging.Handler):
+    """Hands the epochs in log records to the tracking."""
+
+    source = "leukoscope.models.fitting"
+
+    def __init__(self, tracking: TrackingHook) -> None:
+        super().__init__()
+        self._tracking = tracking
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record's epoch, if it has one."""
+        if hasattr(record, "epoch"):
+            self._tracking.log_epoch(record.backbone, record.epoch)  # type: ignore[attr-defined]
+
+
+def parameters_in_force(parameters: dict[str, Any], backbone: str | None) -> dict[str, Any]:
+    """Flatten the parameters of a run: all shared ones, and the backbone's resolved recipe as ``training``.
+
+    Args:
+        parameters: All parameters, validated.
+        backbone: Whose recipe; ``None`` for the shared recipe.
+    """
+    shared = {name: value for name, value in parameters.items() if name not in BACKBONES}
+    if backbone:
+        shared["training"] = resolve_recipe(backbone, parameters["training"], parameters[backbone].training)
+    return _flatten(shared)
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = value.model_dump() if isinstance(value, BaseModel) else value
+        flat |= _flatten(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {f"{prefix}{name}": inner}
+    return flat
+
+
+def _fingerprint(manifest: Any) -> str:
+    return fingerprint_table(manifest[["image_id", "sha256", "status"]])
+
+
+def _git_commit(folder: Path | str) -> str | None:
+    """Name the commit of the project, if it is in a git repository."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _log_model(classifier: Any) -> None:
+    """Log the Keras model into the active run, with its signature and class names."""
+    import keras  # noqa: PLC0415 - slow, and loaded already when a model is there
+    import numpy as np  # noqa: PLC0415
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types import Schema, TensorSpec  # noqa: PLC0415
+
+    classes = len(classifier.class_names)
+    backend = keras.backend.backend()
+    mlflow.keras.log_model(
+        classifier.network,
+        name="model",
+        signature=ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, -1, -1, 3), name="image")]),
+            outputs=Schema([TensorSpec(np.dtype("float32"), (-1, classes), name="probabilities")]),
+        ),
+        metadata={"class_names": list(classifier.class_names)},
+        pip_requirements=[f"{package}=={version(package)}" for package in ("keras", backend)],
+    )

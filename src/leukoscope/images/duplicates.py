@@ -1,0 +1,59 @@
+"""Which images show the same: byte-identical files, and files that look alike."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+_TILE = 1024
+
+
+def group_duplicates(sha256: Sequence[str], hashes: Sequence[str], max_distance: int | None) -> np.ndarray:
+    """Number the groups of images that are identical or look alike, directly or through others.
+
+    Args:
+        sha256: One digest an image; equal digests are identical files.
+        hashes: One perceptual hash an image, as hexadecimal digits of one length.
+        max_distance: Bits in which the hashes of images that look alike may differ; None: only identical files count.
+
+    Returns:
+        ``int64 [n]``: for each image the position of the first image of its group.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = len(sha256)
+    if not count:
+        return np.empty(0, np.int64)
+    edges = [_link_equal(sha256)]
+    if max_distance is not None:
+        edges += [_link_equal(hashes), *_link_similar(hashes, max_distance)]
+    left, right = np.concatenate(edges, axis=1)
+    graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(count, count))
+    components = connected_components(graph, directed=False)[1]
+    return _first_equal(components)
+
+
+def _first_equal(values: Sequence[str] | np.ndarray) -> np.ndarray:
+    codes = pd.factorize(np.asarray(values))[0]
+    # Codes count up in order of appearance, so that the n-th new one is the first of code n.
+    return np.unique(codes, return_index=True)[1][codes]
+
+
+def _link_equal(values: Sequence[str]) -> np.ndarray:
+    return np.stack([_first_equal(values), np.arange(len(values))])
+
+
+def _link_similar(hashes: Sequence[str], max_distance: int) -> Iterator[np.ndarray]:
+    """Give pairs of positions whose hashes differ, but in ``max_distance`` bits at most."""
+    # Equal hashes are linked already; left in, 20,000 empty fields would make 200 million pairs.
+    positions = np.unique(_first_equal(hashes))
+    packed = np.array([np.frombuffer(bytes.fromhex(hashes[position]), np.uint8) for position in positions])
+    signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
+    # The product of two hashes of +1 and -1 is their length less twice their distance.
+    least = signs.shape[1] - 2 * max_distance
+    for top in range(0, len(signs), _TILE):
+        for start in range(top, len(signs), _TILE):
+            near = signs[top : top + _TILE] @ signs[start : start + _TILE].T >= least
+            rows, columns = np.nonzero(np.triu(near, 1) if start == top else near)
+            yield np.stack([positions[rows + top], positions[columns + start]])

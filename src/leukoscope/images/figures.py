@@ -1,0 +1,66 @@
+"""Figures of the ingested images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from leukoscope.images.manifest import ACCEPTED
+from leukoscope.images.packing import PackedImages
+
+# Okabe and Ito's palette, which the colour-blind can tell apart: https://jfly.uni-koeln.de/color/.
+_BLUE, _SKY, _VERMILION = "#0072B2", "#56B4E9", "#D55E00"
+
+
+def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
+    """Draw a bar a class: accepted images, their copies and quarantined files, with the expected count as a mark."""
+    report = report[report["label"] != "total"].reset_index(drop=True)
+    copies = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].notna()]["label"].value_counts()
+    copied = copies.reindex(report["label"], fill_value=0).to_numpy()
+    parts = {
+        "accepted": (report["accepted"].to_numpy() - copied, _BLUE, None),
+        "accepted, copy of another": (copied, _SKY, "///"),
+        "quarantined": (report["quarantined"].to_numpy(), _VERMILION, "xxx"),
+    }
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    bottom = np.zeros(len(report))
+    for name, (heights, colour, hatch) in parts.items():
+        axes.bar(report["label"], heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white")
+        bottom += heights
+    for position, found in enumerate(report["found"]):
+        axes.annotate(f"{found:,}", (position, found), (0, 4), textcoords="offset points", ha="center")
+    _mark_expected(axes, report["expected"])
+    axes.set(ylabel="Files", title="Samples per class")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(y=0.12)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _mark_expected(axes: Axes, expected: pd.Series) -> None:
+    known = expected.dropna().astype(int)
+    if len(known):
+        axes.hlines(known, known.index - 0.38, known.index + 0.38, colors="black", linewidth=2, label="expected")
+
+
+def draw_montage(
+    smears: PackedImages, manifest: pd.DataFrame, class_names: Sequence[str], columns: int = 6
+) -> Figure:
+    """Draw a row a class of accepted smears, taken evenly over the class, copies left out."""
+    usable = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].isna()]
+    figure = Figure(figsize=(1.5 * columns + 0.4, 1.53 * len(class_names)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    grid = figure.subplots(len(class_names), columns, squeeze=False)
+    for axes_row, name in zip(grid, class_names, strict=True):
+        ids = usable.loc[usable["label"] == name, "image_id"]
+        shown = ids.iloc[np.unique(np.linspace(0, len(ids) - 1, min(columns, len(ids))).astype(int))]
+        for axes, row in zip(axes_row, smears.rows(shown), strict=False):
+            axes.imshow(smears.pixels[row])
+        for axes in axes_row:
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        axes_row[0].set_ylabel(name, fontsize=12)
+    return figure

@@ -1,0 +1,130 @@
+"""The manifest: what is known about every file found, and whether it may be used."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from leukoscope.errors import InputError
+from leukoscope.images.duplicates import group_duplicates
+
+ACCEPTED, QUARANTINED = "accepted", "quarantined"
+IDENTICAL, NEAR = "identical", "near"
+_COLUMNS = [
+    "image_id",
+    "path",
+    "label",
+    "sha256",
+    "perceptual_hash",
+    "bytes",
+    "width",
+    "height",
+    "mode",
+    "status",
+    "reason",
+    "duplicate_of",
+    "duplicate_kind",
+    "group",
+]
+
+
+def make_manifest(records: pd.DataFrame, max_distance: int | None) -> pd.DataFrame:
+    """Decide for every file whether it is accepted, and which files show the same.
+
+    Args:
+        records: As in ``PackedImages.records``.
+        max_distance: See ``group_duplicates``.
+
+    Returns:
+        The records in their order, with ``status``, ``reason``, ``duplicate_of`` (first image of the group, null for
+        that one itself), ``duplicate_kind`` (``identical`` to an earlier image byte for byte, or ``near``) and ``group``.
+    """
+    decoded = records[records["reason"].isna()].reset_index(drop=True)
+    first = group_duplicates(decoded["sha256"].tolist(), decoded["perceptual_hash"].tolist(), max_distance)
+    decoded["group"] = decoded["image_id"].to_numpy()[first]
+    is_copy = decoded["group"] != decoded["image_id"]
+    decoded["duplicate_of"] = decoded["group"].where(is_copy)
+    kind = decoded["sha256"].duplicated().map({True: IDENTICAL, False: NEAR})
+    decoded["duplicate_kind"] = kind.where(is_copy)
+    decoded["conflict"] = _describe_conflicts(decoded)
+
+    found = decoded[["image_id", "group", "duplicate_of", "duplicate_kind", "conflict"]]
+    manifest = records.merge(found, on="image_id", how="left", validate="one_to_one")
+    manifest["group"] = manifest["group"].fillna(manifest["image_id"])
+    manifest["reason"] = manifest["reason"].fillna(manifest["conflict"])
+    manifest["status"] = manifest["reason"].isna().map({True: ACCEPTED, False: QUARANTINED})
+    return manifest[_COLUMNS]
+
+
+def _describe_conflicts(decoded: pd.DataFrame) -> pd.Series:
+    """Give a reason for each member of a group with several labels, naming a member with another label."""
+    reasons = pd.Series(None, index=decoded.index, dtype="str")
+    mixed = decoded[decoded.groupby("group")["label"].transform("nunique") > 1]
+    for _, members in mixed.groupby("group"):
+        for position, image_id, label in members[["image_id", "label"]].itertuples():
+            other = members[members["label"] != label].iloc[0]
+            same = members.loc[members["image_id"] == image_id, "sha256"].item() == other["sha256"]
+            how = "identical to" if same else "looks like"
+            reasons[position] = f"conflicting labels: {how} {other['image_id']} ({other['label']})"
+    return reasons
+
+
+def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None:
+    """Check that there is something to learn from.
+
+    Raises:
+        InputError: A class without any accepted image.
+    """
+    accepted = set(manifest.loc[manifest["status"] == ACCEPTED, "label"])
+    for name in class_names:
+        if name not in accepted:
+            reasons = manifest.loc[manifest["label"] == name, "reason"]
+            raise InputError(
+                f"The class {name} has no accepted image: its {len(reasons)} files are quarantined, most often: "
+                f"{reasons.mode().iat[0] if len(reasons) else 'none found'}. Expected one image or more: mend the files, "
+                "or take the class out of class_names."
+            )
+
+
+def summarise(
+    manifest: pd.DataFrame, class_names: Sequence[str], expected: dict[str, int] | None
+) -> pd.DataFrame:
+    """Count the files of each class, of no class (if there are any) and of all.
+
+    Returns:
+        One row a ``label``, ending with ``total``: ``found``, ``accepted``, ``quarantined``, ``duplicates`` (accepted or
+        not; of them ``identical`` and ``near``) and ``expected`` (null where nothing is).
+    """
+    flags = pd.DataFrame(
+        {
+            "label": manifest["label"].fillna("(no class)"),
+            "found": True,
+            "accepted": manifest["status"] == ACCEPTED,
+            "quarantined": manifest["status"] == QUARANTINED,
+            "duplicates": manifest["duplicate_of"].notna(),
+            "identical": manifest["duplicate_kind"] == IDENTICAL,
+            "near": manifest["duplicate_kind"] == NEAR,
+        }
+    )
+    counts = flags.groupby("label").sum()
+    unlabelled = [name for name in counts.index if name not in class_names]
+    counts = counts.reindex([*class_names, *unlabelled], fill_value=0)
+    counts.loc["total"] = counts.sum()
+    expected = expected or {}
+    total = {"total": sum(expected.values())} if expected else {}
+    counts["expected"] = pd.Series(expected | total, dtype="Int64").reindex(counts.index)
+    return counts.rename_axis("label").reset_index()
+
+
+def describe_shortfalls(report: pd.DataFrame, manifest: pd.DataFrame, most: int = 3) -> list[str]:
+    """Put into words what a reader of the log must not overlook: quarantined files, and counts that differ."""
+    lines = []
+    reasons = manifest["reason"].dropna().str.replace(r":.*", "", regex=True).value_counts()
+    if len(reasons):
+        often = ", ".join(f"{reason} ({count})" for reason, count in reasons.head(most).items())
+        lines.append(f"{reasons.sum()} files are quarantined, most often: {often}")
+    differing = report[report["expected"].notna() & (report["found"] != report["expected"])]
+    if len(differing):
+        counts = zip(differing["label"], differing["found"], differing["expected"], strict=True)
+        words = ", ".join(f"{label} {found} of {expected}" for label, found, expected in counts)
+        lines.append(f"The files found are not those of ingestion.expected_counts: {words}")
+    return lines

@@ -1,0 +1,327 @@
+"""One packed array of all images that can be decoded, on disk, and the record of every file found.
+
+A store is a folder with ``pixels.npy`` (``uint8 [n, size, size, 3]``, RGB), ``records.parquet`` (one row a file found)
+and ``store.json`` (what it was made from).
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, NamedTuple, Self, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from leukoscope.errors import InputError
+from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
+from leukoscope.images.source import ImageSource, LabelledFile, ReadFile, label_files
+
+logger = logging.getLogger(__name__)
+
+# Part of every fingerprint: raise it whenever decoding or the store's layout changes.
+_FORMAT = 1
+_BATCH = 16
+_PIXELS, _RECORDS, _STORE = "pixels.npy", "records.parquet", "store.json"
+_SCHEMA = pa.schema(
+    {
+        "image_id": pa.string(),
+        "path": pa.string(),
+        "label": pa.string(),
+        "sha256": pa.string(),
+        "perceptual_hash": pa.string(),
+        "bytes": pa.int64(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "mode": pa.string(),
+        "reason": pa.string(),
+        "row": pa.int64(),
+    }
+)
+
+T = TypeVar("T")
+R = TypeVar("R")
+Record = dict[str, str | int | None]
+
+
+class PackedImage(NamedTuple):
+    """What became of one file: its record, and its pixels (``size * size * 3`` bytes) unless it has a reason."""
+
+    record: Record
+    pixels: bytes | None
+
+
+@dataclass(frozen=True)
+class PackingPlan:
+    """All that is needed to pack a source's images, of which none has been read yet.
+
+    Attributes:
+        source: Where the images are.
+        class_names: Names of the class folders.
+        image_size: Side of the packed images in pixels.
+        limits: What a file must keep to.
+        workers: Threads that decode, or None for one a core.
+    """
+
+    source: ImageSource
+    class_names: tuple[str, ...]
+    image_size: int
+    limits: Limits
+    workers: int | None = None
+
+    @cached_property
+    def files(self) -> list[LabelledFile]:
+        """The files to pack, in manifest order.
+
+        Raises:
+            InputError: The source has no class folders, several sets of them, or an empty one.
+        """
+        return label_files(self.source, self.class_names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything that the packed store depends on, without reading a single image."""
+        settings = [_FORMAT, self.class_names, self.image_size, self.limits]
+        digest = hashlib.sha256(json.dumps(settings).encode())
+        for file in self.files:
+            digest.update(json.dumps(file).encode())
+        return digest.hexdigest()
+
+    def pack(self) -> Iterator[list[PackedImage]]:
+        """Read, decode and resize every file once, by all workers; gives batches in manifest order.
+
+        No more batches are in memory than keep the workers busy, however many images there are.
+        """
+        # Threads: Pillow and hashlib release the interpreter's lock, and processes would first have to start Kedro anew.
+        workers = self.workers or _count_cores()
+        batches = (self.files[start : start + _BATCH] for start in range(0, len(self.files), _BATCH))
+        with self.source.reading() as read, ThreadPoolExecutor(workers) as pool:
+            yield from _map_in_order(
+                pool, lambda batch: [self._pack_file(read, file) for file in batch], batches, workers + 2
+            )
+
+    def _pack_file(self, read: ReadFile, labelled: LabelledFile) -> PackedImage:
+        image_id, label, file = labelled
+        record: Record = {"image_id": image_id, "path": file.path, "label": label, "bytes": file.size}
+        try:
+            data = _read(read, labelled, self.limits.max_bytes)
+            record["sha256"] = hashlib.sha256(data).hexdigest()
+            image, record["mode"] = decode(data, self.limits)
+        except UnusableImageError as error:
+            return PackedImage(record | {"reason": str(error)}, None)
+        record["width"], record["height"] = image.size
+        packed = resize(image, self.image_size)
+        record["perceptual_hash"] = perceptual_hash(packed)
+        return PackedImage(record, packed.tobytes())
+
+
+def _count_cores() -> int:
+    # A container or batch system may lend fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _map_in_order(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], window: int
+) -> Iterator[R]:
+    """Map like ``pool.map``, but with at most ``window`` results waiting to be taken."""
+    pending: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) >= window:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _read(read: ReadFile, labelled: LabelledFile, max_bytes: int) -> bytes:
+    file = labelled.file
+    if file.refused:
+        raise UnusableImageError(file.refused)
+    if labelled.label is None:
+        raise UnusableImageError("not inside a class folder")
+    if file.size > max_bytes:
+        raise UnusableImageError(f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes")
+    try:
+        return read(file.path)
+    except OSError as error:
+        raise UnusableImageError(f"unreadable: {error.strerror or error}") from error
+    except Exception as error:
+        # A damaged entry makes zipfile and its decompressors raise almost anything.
+        raise UnusableImageError(f"damaged zip entry: {error}") from error
+
+
+class PackedImages:
+    """A packed store, opened for reading. Cheap to pickle: only its folder travels.
+
+    Attributes:
+        pixels: Memory-mapped ``uint8 [n, size, size, 3]``, RGB, 0-255, read only.
+        records: One row a file found, decodable or not: ``image_id``, ``path``, ``label``, ``sha256``,
+            ``perceptual_hash``, ``bytes``, ``width``, ``height``, ``mode``, ``reason`` (null where it was decoded) and
+            ``row`` in ``pixels`` (null where it was not).
+        fingerprint: Of the plan that the store was made from.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a store.
+
+        Raises:
+            InputError: There is no store in the folder, or it is damaged.
+        """
+        self.folder = folder
+        mend = "Run the pipeline ingestion to make it anew."
+        try:
+            facts = json.loads((folder / _STORE).read_text())
+            self.fingerprint: str = facts["fingerprint"]
+            self.pixels: np.ndarray = np.load(folder / _PIXELS, mmap_mode="r")
+            self.records: pd.DataFrame = pd.read_parquet(folder / _RECORDS)
+            expected = (facts["files"], facts["images"], facts["images"])
+            held = (len(self.records), self.records["row"].count(), len(self.pixels))
+        except FileNotFoundError as error:
+            raise InputError(f"There are no packed images at {folder}: {error.filename} is missing. {mend}") from error
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise InputError(f"The packed images at {folder} are damaged: {error}. {mend}") from error
+        if held != expected:
+            raise InputError(
+                f"The packed images at {folder} are damaged: they hold (files, rows, images) = {held}, expected "
+                f"{expected}. {mend}"
+            )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        return type(self), (self.folder,)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """The ``image_id`` of every row of ``pixels``."""
+        # The records are in manifest order, and so are the rows.
+        return self.records.loc[self.records["row"].notna(), "image_id"].to_numpy(dtype=object)
+
+    @cached_property
+    def _index(self) -> pd.Index:
+        return pd.Index(self.ids)
+
+    def rows(self, image_ids: Iterable[str]) -> np.ndarray:
+        """Give the row in ``pixels`` of each image, ``int64 [n]``.
+
+        Raises:
+            InputError: An image that the store does not hold.
+        """
+        wanted = pd.Index(list(image_ids), dtype=self._index.dtype)
+        rows = self._index.get_indexer(wanted)
+        unknown = wanted[rows < 0]
+        if len(unknown):
+            raise InputError(
+                f"The packed images at {self.folder} do not hold {len(unknown)} of the {len(wanted)} images asked for, "
+                f"{unknown[0]!r} for one. Expected images that were ingested: run the pipeline ingestion again."
+            )
+        return rows.astype(np.int64)
+
+
+def save_packed(plan: PackingPlan, folder: Path) -> None:
+    """Make a store as planned, unless the one in the folder was made from the same: whole or not at all.
+
+    Raises:
+        InputError: Not one file can be decoded, or the source cannot be used.
+    """
+    current = _open_or_none(folder)
+    if current is not None and current.fingerprint == plan.fingerprint:
+        logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
+        return
+    _restore(folder)
+    temporary = _beside(folder, "new")
+    try:
+        temporary.mkdir(parents=True)
+        _write(plan, temporary)
+        _replace(folder, temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _open_or_none(folder: Path) -> PackedImages | None:
+    try:
+        return PackedImages(folder)
+    except InputError:
+        return None
+
+
+def _beside(folder: Path, role: str) -> Path:
+    return folder.with_name(f".{folder.name}.{role}")
+
+
+def _restore(folder: Path) -> None:
+    """Undo what a killed run may have left behind."""
+    old = _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for leftover in (old, _beside(folder, "new")):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _replace(folder: Path, new: Path) -> None:
+    old = _beside(folder, "old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(plan: PackingPlan, folder: Path) -> None:
+    started = time.perf_counter()
+    images, reasons = 0, Counter[str]()
+    with open(folder / _PIXELS, "wb") as pixels, pq.ParquetWriter(folder / _RECORDS, _SCHEMA) as records:
+        _write_header(pixels, 0, plan.image_size)
+        for batch in _with_progress(plan.pack(), len(plan.files)):
+            rows = iter(range(images, images + len(batch)))
+            table = [item.record | {"row": next(rows)} if item.pixels else item.record for item in batch]
+            records.write_batch(pa.RecordBatch.from_pylist(table, schema=_SCHEMA))
+            pixels.writelines(item.pixels for item in batch if item.pixels)
+            images += sum(item.pixels is not None for item in batch)
+            reasons.update(str(item.record["reason"]) for item in batch if "reason" in item.record)
+        pixels.seek(0)
+        _write_header(pixels, images, plan.image_size)
+    if not images:
+        raise InputError(
+            f"None of the {len(plan.files)} files at {plan.source.root} can be decoded; most often: "
+            f"{reasons.most_common(1)[0][0]}. Expected images such as JPEG or PNG."
+        )
+    facts = {"fingerprint": plan.fingerprint, "files": len(plan.files), "images": images}
+    (folder / _STORE).write_text(json.dumps(facts))
+    logger.info("Packed %d images in %.1f s", images, time.perf_counter() - started)
+
+
+def _write_header(file: IO[bytes], images: int, size: int) -> None:
+    # NumPy pads the header for a first axis of any length, so that it can be written again over itself.
+    header = {"descr": "|u1", "fortran_order": False, "shape": (images, size, size, 3)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _with_progress(batches: Iterable[list[PackedImage]], files: int) -> Iterator[list[PackedImage]]:
+    from tqdm import tqdm
+
+    logger.info("Decoding %d files", files)
+    # Without a terminal there is no bar: the log's two lines stand for it.
+    with tqdm(total=files, desc="Decoding", unit="img", disable=None) as bar:
+        for batch in batches:
+            yield batch
+            bar.update(len(batch))

@@ -1,0 +1,47 @@
+"""All pipelines, by the names that `kedro run --pipeline` takes."""
+
+from kedro.pipeline import Pipeline
+
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.augmentation import pipeline as augmentation
+from leukoscope.pipelines.comparison import pipeline as comparison
+from leukoscope.pipelines.evaluation import pipeline as evaluation
+from leukoscope.pipelines.ingestion import pipeline as ingestion
+from leukoscope.pipelines.splitting import pipeline as splitting
+from leukoscope.pipelines.training import pipeline as training
+
+_SHARED_DATASETS = {"smears", "training_plan", "splits"}
+_SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "class_names", "seed")
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Make the pipelines: each stage alone, each backbone from raw images to its evaluation, and everything."""
+    stages = {
+        "ingestion": ingestion.create_pipeline(),
+        "splitting": splitting.create_pipeline(),
+        "augmentation": augmentation.create_pipeline(),
+        "training": sum((_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
+        "evaluation": sum((_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
+        "comparison": comparison.create_pipeline(),
+    }
+    preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
+    ways = {
+        f"train_{name}": preparation
+        + _for_backbone(training.create_pipeline() + evaluation.create_pipeline(), name)
+        for name in BACKBONES
+    }
+    return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}
+
+
+def _for_backbone(template: Pipeline, name: str) -> Pipeline:
+    """Put a template into a backbone's namespace; its parameters `backbone` are the backbone's own entry."""
+    parameters = {f"params:{shared}": f"params:{shared}" for shared in _SHARED_PARAMETERS}
+    parameters["params:backbone"] = f"params:{name}"
+    used = template.inputs()
+    return Pipeline(
+        template,
+        namespace=name,
+        prefix_datasets_with_namespace=True,
+        inputs=_SHARED_DATASETS & used,
+        parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},
+    )

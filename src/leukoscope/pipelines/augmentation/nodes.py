@@ -1,0 +1,55 @@
+"""Turn splits and parameters into the training plan, and show what training will see."""
+
+import lazy_loader
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from leukoscope.datasets import PackedImages
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+
+augmentation = lazy_loader.load("leukoscope.images.augmentation")
+montages = lazy_loader.load("leukoscope.figures.montages")
+
+
+def plan_training(splits: pd.DataFrame, options: AugmentationOptions, seed: int) -> pd.DataFrame:
+    """Say how often each training image is seen in an epoch, and with what weight in the loss.
+
+    Args:
+        splits: Which split each image is in.
+        options: How to balance the classes.
+        seed: Chooses the images that oversampling shows once more than others of their class.
+
+    Returns:
+        ``image_id, label, repeats, weight``, one row a training image. Oversampling shows each class as often
+        as the largest; class weights are inverse to the class's share and 1 on average.
+    """
+    plan = splits.loc[splits["split"] == "train", ["image_id", "label"]].reset_index(drop=True)
+    size = plan.groupby("label")["label"].transform("size")
+    plan["repeats"], plan["weight"] = 1, 1.0
+    if options.balance == "oversample":
+        order = pd.Series(np.random.default_rng(seed).permutation(len(plan)), index=plan.index)
+        rank = order.groupby(plan["label"]).rank(method="first") - 1
+        plan["repeats"] = size.max() // size + (rank < size.max() % size)
+    elif options.balance == "class_weights":
+        plan["weight"] = len(plan) / (plan["label"].nunique() * size)
+    return plan
+
+
+def preview_augmentation(
+    smears: PackedImages, training_plan: pd.DataFrame, options: AugmentationOptions, seed: int
+) -> Figure:
+    """Draw some training images and, beside each, what an epoch may make of it.
+
+    Args:
+        smears: The packed images.
+        training_plan: Names the training images.
+        options: What is drawn at random.
+        seed: For the draws.
+    """
+    chosen = training_plan.groupby("label", sort=False).head(1)
+    originals = smears.pixels[smears.rows(chosen["image_id"])].astype("float32")
+    layer = augmentation.RandomAffine(**options.geometry, seed=seed)
+    versions = [originals, *(np.asarray(layer(originals, training=True)) for _ in range(5))]
+    columns = ["as it is", *(f"epoch {number}" for number in range(1, len(versions)))]
+    return montages.draw_grid(np.stack(versions, axis=1), rows=list(chosen["label"]), columns=columns)

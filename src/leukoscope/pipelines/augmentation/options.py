@@ -1,0 +1,23 @@
+"""Parameters of augmentation."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from leukoscope.options import Options
+
+
+class AugmentationOptions(Options):
+    """How classes are balanced in training, and what is drawn for each image and epoch."""
+
+    balance: Literal["oversample", "class_weights", "none"] = "oversample"
+    horizontal_flip: bool = True
+    vertical_flip: bool = False
+    rotation: float = Field(default=20.0, ge=0, le=180)
+    zoom: float = Field(default=0.1, ge=0, lt=1)
+    shift: float = Field(default=0.1, ge=0, lt=1)
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """The arguments of the random affine layer."""
+        return self.model_dump(exclude={"balance"})

@@ -1,0 +1,19 @@
+"""The pipeline of augmentation."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.augmentation.nodes import plan_training, preview_augmentation
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: splits to the training plan and a preview."""
+    return Pipeline(
+        [
+            Node(plan_training, ["splits", "params:augmentation", "params:seed"], "training_plan"),
+            Node(
+                preview_augmentation,
+                ["smears", "training_plan", "params:augmentation", "params:seed"],
+                "augmentation_preview",
+            ),
+        ]
+    )

@@ -1,0 +1,16 @@
+"""The pipeline of comparison."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.comparison.nodes import compare_backbones, draw_comparison
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: the results of all backbones to a table and a figure."""
+    return Pipeline(
+        [
+            Node(compare_backbones, [f"{name}.result" for name in BACKBONES], "comparison"),
+            Node(draw_comparison, "comparison", "comparison_figure"),
+        ]
+    )

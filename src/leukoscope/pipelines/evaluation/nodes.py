@@ -1,0 +1,195 @@
+"""Predict every split with one backbone's classifier, and score it."""
+
+from typing import Any
+
+import lazy_loader
+import pandas as pd
+from matplotlib.figure import Figure
+
+from leukoscope.errors import InputError
+from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.packing import PackedImages
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.training.options import BackboneOptions
+
+inference = lazy_loader.load("leukoscope.models.inference")
+scoring = lazy_loader.load("leukoscope.models.scoring")
+confusion = lazy_loader.load("leukoscope.figures.confusion")
+curves = lazy_loader.load("leukoscope.figures.curves")
+montages = lazy_loader.load("leukoscope.figures.montages")
+pages = lazy_loader.load("leukoscope.figures.pages")
+
+
+def predict_splits(
+    classifier: Any, smears: PackedImages, splits: pd.DataFrame, class_names: list[str], options: EvaluationOptions
+) -> pd.DataFrame:
+    """Predict every image of every split.
+
+    Args:
+        classifier: A trained classifier.
+        smears: The packed images.
+        splits: Which images there are, and their true classes.
+        class_names: The classes in the order of the parameters.
+        options: The batch size.
+
+    Returns:
+        ``image_id, split, label, predicted`` and one probability column a class.
+
+    Raises:
+        InputError: The classifier was trained for other classes, or on other splits: then images that it has
+            seen may be in the test set.
+    """
+    if classifier.trained_on != fingerprint_table(splits):
+        raise InputError(
+            "The trained model saw other splits than the present ones, so that test images may be among those "
+            "that it learned from. Train it again, or restore the splits (seed and splitting parameters)."
+        )
+    if list(classifier.class_names) != class_names:
+        raise InputError(
+            f"The trained model knows the classes {', '.join(classifier.class_names)}, and the parameters say "
+            f"{', '.join(class_names)}. Set class_names as the model has them, or train again."
+        )
+    probabilities = inference.predict_probabilities(
+        classifier, smears.pixels, smears.rows(splits["image_id"]), options.batch_size
+    )
+    table = splits[["image_id", "split", "label"]].reset_index(drop=True)
+    return table.join(scoring.tabulate_probabilities(probabilities, class_names))
+
+
+def score_predictions(
+    predictions: pd.DataFrame, class_names: list[str], options: EvaluationOptions
+) -> dict[str, float | None]:
+    """Score the predictions of each split.
+
+    Args:
+        predictions: One row an image.
+        class_names: The classes in order.
+        options: Names the benign class.
+
+    Returns:
+        Every figure by its plain name, ``<split>_<metric>``.
+    """
+    columns = scoring.probability_columns(class_names)
+    return {
+        f"{split}_{name}": figure
+        for split, rows in predictions.groupby("split", sort=False)
+        for name, figure in scoring.score_split(
+            rows["label"].to_numpy(), rows[columns].to_numpy(), class_names, options.benign_class
+        ).items()
+    }
+
+
+def summarise_result(
+    metrics: dict[str, float | None], training_summary: dict[str, Any], options: BackboneOptions
+) -> dict[str, Any]:
+    """Gather a backbone's row of the comparison: our figures, its costs and the report's own figures.
+
+    Args:
+        metrics: The figures of every split.
+        training_summary: How it was trained.
+        options: Names the backbone and has what was published about it.
+    """
+    scores = ("train_accuracy", "test_accuracy", "test_macro_f1", "test_auc", "test_images")
+    costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
+    return {
+        "backbone": options.backbone,
+        "title": BACKBONES[options.backbone].title,
+        **{name: metrics[name] for name in scores},
+        **{name: training_summary[name] for name in costs},
+        **{f"report_{name}": value for name, value in options.published.model_dump().items()},
+    }
+
+
+def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], options: BackboneOptions) -> Figure:
+    """Draw the confusion matrix of the test set, as counts and as rates.
+
+    Args:
+        predictions: One row an image.
+        class_names: The classes in order.
+        options: Names the backbone.
+    """
+    test = _select_test(predictions)
+    return confusion.draw_confusion(test["label"], test["predicted"], class_names, _title(options, len(test)))
+
+
+def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: BackboneOptions) -> Figure:
+    """Draw the ROC curve of each class against all others on the test set.
+
+    Args:
+        predictions: One row an image.
+        class_names: The classes in order.
+        options: Names the backbone.
+    """
+    test = _select_test(predictions)
+    probabilities = test[scoring.probability_columns(class_names)].set_axis(class_names, axis=1)
+    return curves.draw_roc_curves(test["label"].to_numpy(), probabilities, _title(options, len(test)))
+
+
+def draw_worst_errors(
+    predictions: pd.DataFrame,
+    smears: PackedImages,
+    class_names: list[str],
+    evaluation: EvaluationOptions,
+    options: BackboneOptions,
+) -> Figure:
+    """Show the test images that were wrong with the most confidence.
+
+    Args:
+        predictions: One row an image.
+        smears: The packed images.
+        class_names: The classes in order.
+        evaluation: How many to show.
+        options: Names the backbone.
+    """
+    test = _select_test(predictions)
+    test = test.assign(confidence=test[scoring.probability_columns(class_names)].max(axis=1))
+    errors = test[test["label"] != test["predicted"]]
+    worst = errors.nlargest(evaluation.worst_errors, "confidence")
+    captions = [
+        f"{row.image_id}\n{row.label} taken for {row.predicted} ({row.confidence:.2f})" for row in worst.itertuples()
+    ]
+    title = f"{_title(options, len(test))}: {len(errors)} wrong"
+    return montages.draw_captioned(list(smears.pixels[smears.rows(worst["image_id"])]), captions, title)
+
+
+def write_report(
+    metrics: dict[str, float | None],
+    training_summary: dict[str, Any],
+    learning_curves: bytes,
+    confusion_matrix: bytes,
+    roc_curves: bytes,
+    worst_errors: bytes,
+    class_names: list[str],
+    options: BackboneOptions,
+) -> str:
+    """Bring together what is known of one backbone, as one self-contained HTML page.
+
+    Args:
+        metrics: The figures of every split.
+        training_summary: How it was trained.
+        learning_curves: A PNG, as are the next three.
+        confusion_matrix: Of the test set.
+        roc_curves: Of the test set.
+        worst_errors: Of the test set.
+        class_names: The classes in order.
+        options: Names the backbone and has what was published about it.
+    """
+    published = {f"report_{name}": value for name, value in options.published.model_dump().items()}
+    figures = {
+        "Learning curves": learning_curves,
+        "Confusion on the test set": confusion_matrix,
+        "ROC curves on the test set": roc_curves,
+        "Most confident errors on the test set": worst_errors,
+    }
+    return pages.render_backbone(
+        BACKBONES[options.backbone].title, metrics, training_summary | published, figures, class_names
+    )
+
+
+def _select_test(predictions: pd.DataFrame) -> pd.DataFrame:
+    return predictions[predictions["split"] == "test"]
+
+
+def _title(options: BackboneOptions, images: int) -> str:
+    return f"{BACKBONES[options.backbone].title}, {images} test images"

@@ -1,0 +1,47 @@
+"""The pipeline of evaluation: a template, which every backbone fills in its own namespace."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.evaluation import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Make the template: a classifier to predictions, metrics, figures and a report."""
+    return Pipeline(
+        [
+            Node(
+                nodes.predict_splits,
+                ["model", "smears", "splits", "params:class_names", "params:evaluation"],
+                "predictions",
+            ),
+            Node(
+                nodes.score_predictions, ["predictions", "params:class_names", "params:evaluation"], "metrics"
+            ),
+            Node(nodes.summarise_result, ["metrics", "training_summary", "params:backbone"], "result"),
+            Node(
+                nodes.draw_confusion_matrix,
+                ["predictions", "params:class_names", "params:backbone"],
+                "confusion_matrix",
+            ),
+            Node(nodes.draw_roc_curves, ["predictions", "params:class_names", "params:backbone"], "roc_curves"),
+            Node(
+                nodes.draw_worst_errors,
+                ["predictions", "smears", "params:class_names", "params:evaluation", "params:backbone"],
+                "worst_errors",
+            ),
+            Node(
+                nodes.write_report,
+                [
+                    "metrics",
+                    "training_summary",
+                    "learning_curves",
+                    "confusion_matrix",
+                    "roc_curves",
+                    "worst_errors",
+                    "params:class_names",
+                    "params:backbone",
+                ],
+                "report",
+            ),
+        ]
+    )

@@ -1,0 +1,72 @@
+"""Nodes of the ingestion."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from leukoscope.images.decoding import Limits
+from leukoscope.images.manifest import describe_shortfalls, make_manifest, require_accepted, summarise
+from leukoscope.images.packing import PackedImages, PackingPlan
+from leukoscope.images.source import ImageSource
+from leukoscope.pipelines.ingestion.options import IngestionOptions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+else:
+    # Kedro resolves these hints when a session starts, which must not have to import Matplotlib.
+    Figure = Any
+
+logger = logging.getLogger(__name__)
+
+
+def decode_images(raw_images: ImageSource, class_names: list[str], options: IngestionOptions) -> PackingPlan:
+    """Plan the decoding of all images; the data set that the plan is saved to carries it out.
+
+    Raises:
+        InputError: The source has no class folders, several sets of them, or an empty one.
+    """
+    limits = Limits(options.min_side, options.max_pixels, options.max_bytes)
+    plan = PackingPlan(raw_images, tuple(class_names), options.image_size, limits, options.workers)
+    logger.info("Found %d files at %s", len(plan.files), raw_images.root)
+    return plan
+
+
+def build_manifest(smears: PackedImages, class_names: list[str], options: IngestionOptions) -> pd.DataFrame:
+    """Accept or quarantine every file found, and group those that show the same.
+
+    Raises:
+        InputError: A class without any accepted image.
+    """
+    manifest = make_manifest(smears.records, options.near_duplicate_distance)
+    require_accepted(manifest, class_names)
+    return manifest
+
+
+def report_ingestion(
+    manifest: pd.DataFrame, class_names: list[str], options: IngestionOptions
+) -> pd.DataFrame:
+    """Count the files of each class, and log what must not be overlooked."""
+    report = summarise(manifest, class_names, options.expected_counts)
+    total = report.set_index("label").loc["total"]
+    logger.info(
+        "%d files found: %d accepted, %d quarantined, %d duplicates (%d identical, %d near)",
+        *total[["found", "accepted", "quarantined", "duplicates", "identical", "near"]],
+    )
+    for line in describe_shortfalls(report, manifest):
+        logger.warning(line)
+    return report
+
+
+def plot_ingestion(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
+    """Draw the samples per class."""
+    from leukoscope.images.figures import draw_counts
+
+    return draw_counts(manifest, report)
+
+
+def plot_montage(smears: PackedImages, manifest: pd.DataFrame, class_names: list[str]) -> Figure:
+    """Draw some smears of each class."""
+    from leukoscope.images.figures import draw_montage
+
+    return draw_montage(smears, manifest, class_names)

@@ -1,0 +1,27 @@
+"""The ingestion: scan, check, hash, find duplicates; decode and resize once."""
+
+from typing import Any
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.ingestion.nodes import (
+    build_manifest,
+    decode_images,
+    plot_ingestion,
+    plot_montage,
+    report_ingestion,
+)
+
+
+def create_pipeline(**kwargs: Any) -> Pipeline:
+    """Create the pipeline from ``raw_images`` to ``smears``, ``manifest`` and the report on them."""
+    names, options = "params:class_names", "params:ingestion"
+    return Pipeline(
+        [
+            Node(decode_images, ["raw_images", names, options], "smears", name="decode-images"),
+            Node(build_manifest, ["smears", names, options], "manifest", name="build-manifest"),
+            Node(report_ingestion, ["manifest", names, options], "ingestion_report", name="report-ingestion"),
+            Node(plot_ingestion, ["manifest", "ingestion_report"], "ingestion_figure", name="plot-ingestion"),
+            Node(plot_montage, ["smears", "manifest", names], "montage", name="plot-montage"),
+        ]
+    )

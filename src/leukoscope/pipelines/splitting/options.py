@@ -1,0 +1,43 @@
+"""Parameters of splitting."""
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from leukoscope.options import Options
+
+
+class SplittingOptions(Options):
+    """The shares of the splits, or a fold of several, and what never straddles two of them."""
+
+    train: float = Field(default=0.70, gt=0, lt=1)
+    validation: float = Field(default=0.15, gt=0, lt=1)
+    test: float = Field(default=0.15, gt=0, lt=1)
+    fold: str | None = None
+    group_by: Literal["duplicate", "table"] = "duplicate"
+
+    @field_validator("fold")
+    @classmethod
+    def _check_fold(cls, fold: str | None) -> str | None:
+        if fold is None:
+            return None
+        match = re.fullmatch(r"(\d+) of (\d+)", fold)
+        if not match or not 1 <= int(match[1]) <= int(match[2]) or int(match[2]) < 2:
+            raise ValueError(f"fold is '{fold}'; write it as 'i of k', as in '1 of 5', with i from 1 to k")
+        return fold
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> "SplittingOptions":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train, validation and test add up to {total:g}; they must add up to 1")
+        return self
+
+    @property
+    def fold_number(self) -> tuple[int, int] | None:
+        """The fold that is the test set, counted from 1, and how many there are."""
+        if self.fold is None:
+            return None
+        chosen, folds = self.fold.split(" of ")
+        return int(chosen), int(folds)

@@ -1,0 +1,20 @@
+"""The pipeline of splitting."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.splitting.nodes import assign_splits, group_images, report_splits
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: manifest to splits."""
+    return Pipeline(
+        [
+            Node(group_images, ["manifest", "group_table", "params:splitting"], "grouped_images"),
+            Node(assign_splits, ["grouped_images", "params:splitting", "params:seed"], "splits"),
+            Node(
+                report_splits,
+                ["grouped_images", "splits", "params:class_names", "params:splitting"],
+                "split_report",
+            ),
+        ]
+    )

@@ -1,0 +1,103 @@
+"""Train one backbone."""
+
+from dataclasses import replace
+from typing import Any
+
+import lazy_loader
+import pandas as pd
+from matplotlib.figure import Figure
+
+from leukoscope import __version__
+from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.packing import PackedImages
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.journal import TrainingJournal
+from leukoscope.models.recipes import resolve_recipe
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.training.options import BackboneOptions, Recipe
+
+fitting = lazy_loader.load("leukoscope.models.fitting")
+curves = lazy_loader.load("leukoscope.figures.curves")
+
+
+def prepare_training(
+    training: Recipe,
+    options: BackboneOptions,
+    augmentation: AugmentationOptions,
+    class_names: list[str],
+    smears: PackedImages,
+    training_plan: pd.DataFrame,
+    splits: pd.DataFrame,
+    seed: int,
+) -> dict[str, Any]:
+    """Gather everything that determines a training, so that it is started, or found to be finished.
+
+    Args:
+        training: The recipe of all backbones.
+        options: This backbone's differences.
+        augmentation: What is drawn for each image.
+        class_names: The classes in order.
+        smears: The packed images.
+        training_plan: Which images an epoch sees.
+        splits: Which images validate.
+        seed: For everything random in training.
+
+    Returns:
+        The key of the training: backbone, recipe in force, augmentation, classes, seed, data and code.
+    """
+    hashes = smears.records.set_index("image_id")["sha256"]
+    seen = [training_plan, splits.loc[splits["split"] == "validation", ["image_id", "label"]]]
+    seen = [table.assign(sha256=table["image_id"].map(hashes)) for table in seen]
+    return {
+        "backbone": options.backbone,
+        "recipe": resolve_recipe(options.backbone, training, options.training).model_dump(),
+        "augmentation": augmentation.geometry,
+        "class_names": class_names,
+        "seed": seed,
+        "splits": fingerprint_table(splits),
+        "data": {"images": [fingerprint_table(table) for table in seen], "size": smears.pixels.shape[1]},
+        "version": __version__,
+    }
+
+
+def train_classifier(
+    journal: TrainingJournal, smears: PackedImages, training_plan: pd.DataFrame, splits: pd.DataFrame
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Train the classifier that a journal's key describes.
+
+    Args:
+        journal: The started training.
+        smears: The packed images.
+        training_plan: Which images an epoch sees, how often and with what weight.
+        splits: Which images validate.
+
+    Returns:
+        The classifier, its history (one row an epoch) and the summary of its training.
+    """
+    key = journal.key
+    validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
+    training, validation = (
+        fitting.LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
+    )
+    classifier = fitting.fit_classifier(
+        key["backbone"],
+        Recipe.model_validate(key["recipe"]),
+        key["class_names"],
+        training,
+        validation,
+        key["augmentation"],
+        journal,
+        key["seed"],
+    )
+    classifier = replace(classifier, trained_on=key["splits"])
+    return classifier, journal.history(), journal.summary() | {"splits": key["splits"]}
+
+
+def draw_learning_curves(history: pd.DataFrame, options: BackboneOptions) -> Figure:
+    """Draw accuracy and loss over the epochs.
+
+    Args:
+        history: One row an epoch.
+        options: Names the backbone.
+    """
+    return curves.draw_learning_curves(history, BACKBONES[options.backbone].title)

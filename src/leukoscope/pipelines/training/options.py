@@ -1,0 +1,27 @@
+"""Parameters of a backbone: its differences from the shared recipe, and what was published about it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.recipes import Recipe, RecipeDifferences
+from leukoscope.options import Options
+
+__all__ = ["BackboneOptions", "Published", "Recipe"]
+
+
+class Published(Options):
+    """Figures of the published study, to stand beside ours."""
+
+    train_accuracy: float | None = Field(default=None, ge=0, le=1)
+    test_accuracy: float | None = Field(default=None, ge=0, le=1)
+    seconds_per_epoch: float | None = Field(default=None, gt=0)
+
+
+class BackboneOptions(Options):
+    """What is said of one backbone: the row of the table that it is, its differences, what was published."""
+
+    backbone: Literal[tuple(BACKBONES)]  # type: ignore[valid-type]
+    training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
+    published: Published = Published()

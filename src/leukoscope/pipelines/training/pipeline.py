@@ -1,0 +1,33 @@
+"""The pipeline of training: a template, which every backbone fills in its own namespace."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.training.nodes import draw_learning_curves, prepare_training, train_classifier
+
+
+def create_pipeline() -> Pipeline:
+    """Make the template: packed images, plan and splits to a classifier, its history and curves."""
+    return Pipeline(
+        [
+            Node(
+                prepare_training,
+                [
+                    "params:training",
+                    "params:backbone",
+                    "params:augmentation",
+                    "params:class_names",
+                    "smears",
+                    "training_plan",
+                    "splits",
+                    "params:seed",
+                ],
+                "journal",
+            ),
+            Node(
+                train_classifier,
+                ["journal", "smears", "training_plan", "splits"],
+                ["model", "history", "training_summary"],
+            ),
+            Node(draw_learning_curves, ["history", "params:backbone"], "learning_curves"),
+        ]
+    )

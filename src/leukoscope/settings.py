@@ -1,0 +1,34 @@
+"""Kedro's settings of the project."""
+
+import os
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+from leukoscope.hooks import ParameterHook, TrackingHook
+
+# The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+HOOKS = (ParameterHook(), TrackingHook())
+
+
+def _project_root() -> str:
+    return str(find_kedro_project(Path.cwd()) or Path(__file__).parents[2])
+
+
+def _tracking_uri() -> str:
+    """A team's server, if the environment names one; else a file in the project."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_project_root()}/mlflow.db"
+
+
+def _artifact_location() -> str | None:
+    """The project's own folder, unless a server decides."""
+    return None if os.environ.get("MLFLOW_TRACKING_URI") else f"{_project_root()}/mlartifacts"
+
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    "custom_resolvers": {"tracking_uri": _tracking_uri, "artifact_location": _artifact_location},
+}
