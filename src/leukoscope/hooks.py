@@ -89,7 +89,9 @@ class TrackingHook(MlflowHook):
         self._project_path = run_params["project_path"]
         self._client = self.mlflow_config.server._mlflow_client
         self._runs: dict[str | None, str] = {None: self.run_id}
-        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces}
+        self._unfinished = {
+            name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces
+        }
         if len(namespaces) == 1:
             self._runs[next(iter(namespaces))] = self.run_id
             self._describe_run(self.run_id, next(iter(namespaces)))
@@ -156,7 +158,9 @@ class TrackingHook(MlflowHook):
         """Log the figures of an epoch while the run goes on."""
         step = int(figures["epoch"])
         self._log_metrics(
-            self._run_of(backbone), {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}, step
+            self._run_of(backbone),
+            {f"epoch/{name}": figures[name] for name in figures if name != "epoch"},
+            step,
         )
 
     def _run_of(self, namespace: str | None) -> str:
@@ -202,13 +206,17 @@ class TrackingHook(MlflowHook):
     def _log_metrics(self, run_id: str, figures: dict[str, Any], step: int = 0) -> None:
         now = int(time.time() * 1000)
         numbers = {name: figure for name, figure in figures.items() if isinstance(figure, int | float)}
-        self._client.log_batch(run_id, metrics=[Metric(name, float(one), now, step) for name, one in numbers.items()])
+        self._client.log_batch(
+            run_id, metrics=[Metric(name, float(one), now, step) for name, one in numbers.items()]
+        )
 
     def _log_params(self, run_id: str, values: dict[str, Any]) -> None:
         self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
 
     def _log_tags(self, run_id: str, values: dict[str, Any]) -> None:
-        self._client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value])
+        self._client.log_batch(
+            run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value]
+        )
 
 
 class _EpochHandler(logging.Handler):
@@ -264,10 +272,10 @@ def _git_commit(folder: Path | str) -> str | None:
 
 def _log_model(classifier: Any) -> None:
     """Log the Keras model into the active run, with its signature and class names."""
-    import keras  # noqa: PLC0415 - slow, and loaded already when a model is there
-    import numpy as np  # noqa: PLC0415
-    from mlflow.models import ModelSignature  # noqa: PLC0415
-    from mlflow.types import Schema, TensorSpec  # noqa: PLC0415
+    import keras
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
 
     classes = len(classifier.class_names)
     backend = keras.backend.backend()

@@ -34,7 +34,9 @@ def refuse_unknown_names(names: Any, known: Any, where: str = "") -> None:
         if name not in known:
             near = get_close_matches(str(name), [str(one) for one in known], n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            raise ValueError(f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}.")
+            raise ValueError(
+                f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}."
+            )
 
 
 def differences(model: type[Options]) -> type[Options]:

@@ -20,8 +20,12 @@ def register_pipelines() -> dict[str, Pipeline]:
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "augmentation": augmentation.create_pipeline(),
-        "training": sum((_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
-        "evaluation": sum((_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
+        "training": sum(
+            (_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])
+        ),
+        "evaluation": sum(
+            (_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])
+        ),
         "comparison": comparison.create_pipeline(),
     }
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
@@ -43,5 +47,6 @@ def _for_backbone(template: Pipeline, name: str) -> Pipeline:
         namespace=name,
         prefix_datasets_with_namespace=True,
         inputs=_SHARED_DATASETS & used,
+        outputs={"result": f"{name}_result"} if "result" in template.outputs() else None,
         parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},
     )

@@ -1,1 +1,11 @@
 """Figures, drawn by Matplotlib's object interface, without global state."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+else:
+    # Kedro resolves the hints of nodes when a session starts, which must not have to import Matplotlib.
+    Figure = Any
+
+__all__ = ["Figure"]

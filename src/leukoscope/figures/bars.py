@@ -42,8 +42,8 @@ def _draw_scores(axes: Axes, table: pd.DataFrame) -> None:
         bars = axes.bar(x, table[column].astype(float), width, color=colour, label=label)
         axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=1)
         if (published := f"report_{column}") in table:
-            label = "the report's own figure" if column == "test_accuracy" else None
-            _mark_published(axes, x, table[published], label)
+            legend = "the report's own figure" if column == "test_accuracy" else None
+            axes.plot(x, table[published].astype(float), "D", color=_PUBLISHED, ms=5, label=legend)
     axes.set_xticks(places, table["title"])
     axes.set(ylim=(0, 1.12), ylabel="score")
     axes.legend(ncols=5, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
@@ -60,6 +60,3 @@ def _draw_cost(axes: Axes, table: pd.DataFrame, column: str, title: str, unit: f
     axes.margins(x=0.2)
     axes.invert_yaxis()
 
-
-def _mark_published(axes: Axes, x: np.ndarray, values: pd.Series, label: str | None) -> None:
-    axes.plot(x, values.astype(float), "D", color=_PUBLISHED, ms=5, label=label)

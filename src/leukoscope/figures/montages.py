@@ -25,7 +25,9 @@ def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -
     return figure
 
 
-def draw_captioned(images: Sequence[np.ndarray], captions: Sequence[str], title: str, columns: int = 4) -> Figure:
+def draw_captioned(
+    images: Sequence[np.ndarray], captions: Sequence[str], title: str, columns: int = 4
+) -> Figure:
     """Draw images with a caption above each.
 
     Args:
@@ -47,6 +49,6 @@ def draw_captioned(images: Sequence[np.ndarray], captions: Sequence[str], title:
     return figure
 
 
-def _show(axes, image: np.ndarray) -> None:  # noqa: ANN001
+def _show(axes, image: np.ndarray) -> None:
     axes.imshow(np.clip(image, 0, 255).astype("uint8"))
     axes.set(xticks=[], yticks=[])

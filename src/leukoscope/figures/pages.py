@@ -9,7 +9,9 @@ import jinja2
 from leukoscope.models.scoring import plain_name
 
 _ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("leukoscope", "figures/templates"), autoescape=True, undefined=jinja2.StrictUndefined
+    loader=jinja2.PackageLoader("leukoscope", "figures/templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
 )
 _CLASS_FIGURES = ("precision", "sensitivity", "specificity", "f1", "auc", "support")
 
@@ -31,7 +33,8 @@ def render_backbone(
         class_names: The classes in order.
     """
     classes = {
-        name: [metrics.get(f"test_{figure}_{plain_name(name)}") for figure in _CLASS_FIGURES] for name in class_names
+        name: [metrics.get(f"test_{figure}_{plain_name(name)}") for figure in _CLASS_FIGURES]
+        for name in class_names
     }
     pictures = {heading: base64.b64encode(picture).decode() for heading, picture in figures.items()}
     return _ENVIRONMENT.get_template("backbone.html").render(

@@ -1,0 +1,1 @@
+"""Reading, packing, grouping and augmenting images."""

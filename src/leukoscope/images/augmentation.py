@@ -1,5 +1,6 @@
 """Augmentation as one layer of the training model: one affine map and one resampling an image."""
 
+import math
 from typing import Any
 
 import keras
@@ -56,7 +57,7 @@ class RandomAffine(keras.layers.Layer):
     def _draw_matrices(self, images: Any) -> Any:
         """Draw one map from output to input pixels for each image: ``[batch, 8]``, as Keras' transform wants it."""
         batch, side = ops.shape(images)[0], ops.shape(images)[1]
-        angle = self._draw(batch, self.rotation * 3.141592653589793 / 180)
+        angle = self._draw(batch, math.radians(self.rotation))
         scale = 1.0 / (1.0 + self._draw(batch, self.zoom))
         mirror_x = self._draw_sign(batch, self.horizontal_flip)
         mirror_y = self._draw_sign(batch, self.vertical_flip)

@@ -1,5 +1,7 @@
 """Batches from the packed array, for Keras."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -37,7 +39,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self._shuffle()
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return math.ceil(len(self.rows) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
@@ -69,7 +71,7 @@ class ImageBatches(keras.utils.PyDataset):
         self.pixels, self.rows, self.labels, self.batch_size = pixels, rows, labels, batch_size
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return math.ceil(len(self.rows) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)

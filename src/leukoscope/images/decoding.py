@@ -109,7 +109,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BITS or (image.mode == "I" and image.format in {"PNG", "PPM"}):
         return _sixteen_to_eight_bits(image).convert("RGB")
     if image.mode in {"I", "F"}:
-        raise UnusableImageError(f"pixel mode {image.mode} has no known range: expected 8 or 16 bits a channel")
+        raise UnusableImageError(
+            f"pixel mode {image.mode} has no known range: expected 8 or 16 bits a channel"
+        )
     if image.has_transparency_data:
         opaque = Image.new("RGBA", image.size, "white")
         opaque.alpha_composite(image.convert("RGBA"))

@@ -17,7 +17,9 @@ _BLUE, _SKY, _VERMILION = "#0072B2", "#56B4E9", "#D55E00"
 def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     """Draw a bar a class: accepted images, their copies and quarantined files, with the expected count as a mark."""
     report = report[report["label"] != "total"].reset_index(drop=True)
-    copies = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].notna()]["label"].value_counts()
+    copies = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].notna()][
+        "label"
+    ].value_counts()
     copied = copies.reindex(report["label"], fill_value=0).to_numpy()
     parts = {
         "accepted": (report["accepted"].to_numpy() - copied, _BLUE, None),
@@ -28,7 +30,9 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     bottom = np.zeros(len(report))
     for name, (heights, colour, hatch) in parts.items():
-        axes.bar(report["label"], heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white")
+        axes.bar(
+            report["label"], heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white"
+        )
         bottom += heights
     for position, found in enumerate(report["found"]):
         axes.annotate(f"{found:,}", (position, found), (0, 4), textcoords="offset points", ha="center")
@@ -43,7 +47,9 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
 def _mark_expected(axes: Axes, expected: pd.Series) -> None:
     known = expected.dropna().astype(int)
     if len(known):
-        axes.hlines(known, known.index - 0.38, known.index + 0.38, colors="black", linewidth=2, label="expected")
+        axes.hlines(
+            known, known.index - 0.38, known.index + 0.38, colors="black", linewidth=2, label="expected"
+        )
 
 
 def draw_montage(

@@ -154,7 +154,9 @@ def _read(read: ReadFile, labelled: LabelledFile, max_bytes: int) -> bytes:
     if labelled.label is None:
         raise UnusableImageError("not inside a class folder")
     if file.size > max_bytes:
-        raise UnusableImageError(f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes")
+        raise UnusableImageError(
+            f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes"
+        )
     try:
         return read(file.path)
     except OSError as error:
@@ -191,7 +193,9 @@ class PackedImages:
             expected = (facts["files"], facts["images"], facts["images"])
             held = (len(self.records), self.records["row"].count(), len(self.pixels))
         except FileNotFoundError as error:
-            raise InputError(f"There are no packed images at {folder}: {error.filename} is missing. {mend}") from error
+            raise InputError(
+                f"There are no packed images at {folder}: {error.filename} is missing. {mend}"
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise InputError(f"The packed images at {folder} are damaged: {error}. {mend}") from error
         if held != expected:

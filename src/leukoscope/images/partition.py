@@ -14,13 +14,14 @@ from leukoscope.errors import InputError
 def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: int) -> pd.Series:
     """Give each image a part, stratified by class, with whole groups only.
 
-    The groups are shuffled and, the largest first, put where most is missing of what they hold: for groups of
-    one class this meets the shares as closely as whole groups allow.
+    The largest groups come first. Each is drawn into a part with a chance in proportion to what that part still
+    misses of what the group holds, so that the shares are met as closely as whole groups allow and large groups are
+    as likely to be in a part as small ones.
 
     Args:
         images: One row an image, with ``label`` and ``group``.
         shares: The parts and their shares of the images; they need not add up to one.
-        seed: For the shuffling.
+        seed: For the drawing.
 
     Returns:
         The name of a part for each row, with the index of ``images``.
@@ -30,18 +31,20 @@ def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: in
     """
     counts = pd.crosstab(images["group"], images["label"])
     _check_enough_groups(counts, list(shares))
-    shuffled = np.random.default_rng(seed).permutation(len(counts))
-    sizes = counts.to_numpy()[shuffled]
-    order = np.argsort(-sizes.sum(axis=1), kind="stable")
+    rng = np.random.default_rng(seed)
+    sizes = counts.to_numpy()
+    order = rng.permutation(len(counts))
+    order = order[np.argsort(-sizes[order].sum(axis=1), kind="stable")]
     wanted = np.array(list(shares.values())) / sum(shares.values())
     missing = wanted[:, None] * sizes.sum(axis=0)[None, :]
     parts = np.empty(len(counts), dtype=int)
     for position in order:
         held = sizes[position]
-        parts[position] = chosen = int(np.argmax(missing @ held))
+        chances = np.clip(missing, 0, None) @ held
+        parts[position] = chosen = rng.choice(len(wanted), p=chances / chances.sum())
         missing[chosen] -= held
     names = np.array(list(shares))[parts]
-    return images["group"].map(dict(zip(counts.index[shuffled], names, strict=True)))
+    return images["group"].map(dict(zip(counts.index, names, strict=True)))
 
 
 def merge_groups(first: pd.Series, second: pd.Series) -> pd.Series:
@@ -109,7 +112,9 @@ def _refuse(names: Iterable[str], what: str) -> None:
     names = list(names)
     if names:
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        raise InputError(f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again.")
+        raise InputError(
+            f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again."
+        )
 
 
 def _check_enough_groups(counts: pd.DataFrame, parts: Sequence[str]) -> None:

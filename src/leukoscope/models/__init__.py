@@ -1,0 +1,1 @@
+"""Backbones, classifiers, recipes, training and scoring."""

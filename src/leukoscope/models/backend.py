@@ -50,7 +50,7 @@ def peak_memory_mib() -> float:
 def _peak_process_bytes() -> int:
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
-    import resource  # noqa: PLC0415 - not on Windows
+    import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
@@ -61,16 +61,16 @@ def _compute_capability() -> tuple[int, int]:
         return (0, 0)
     match keras.backend.backend():
         case "tensorflow":
-            import tensorflow as tf  # noqa: PLC0415
+            import tensorflow as tf
 
             details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
             return tuple(details.get("compute_capability", (0, 0)))
         case "torch":
-            import torch  # noqa: PLC0415
+            import torch
 
             return torch.cuda.get_device_capability()
         case "jax":
-            import jax  # noqa: PLC0415
+            import jax
 
             major, minor = str(getattr(jax.devices()[0], "compute_capability", "0.0")).split(".")
             return (int(major), int(minor))
@@ -82,15 +82,15 @@ def _peak_device_bytes() -> int:
         return 0
     match keras.backend.backend():
         case "tensorflow":
-            import tensorflow as tf  # noqa: PLC0415
+            import tensorflow as tf
 
             return tf.config.experimental.get_memory_info("GPU:0")["peak"]
         case "torch":
-            import torch  # noqa: PLC0415
+            import torch
 
             return torch.cuda.max_memory_allocated()
         case "jax":
-            import jax  # noqa: PLC0415
+            import jax
 
             return (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
     return 0

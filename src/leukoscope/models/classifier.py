@@ -120,7 +120,10 @@ def _build_base(row: Backbone, weights: str, images: keras.KerasTensor) -> keras
         )
     try:
         return builder(
-            include_top=False, weights=None if weights == "none" else weights, input_tensor=images, name=row.module
+            include_top=False,
+            weights=None if weights == "none" else weights,
+            input_tensor=images,
+            name=row.module,
         )
     except Exception as error:  # Keras raises a bare Exception when a download fails
         if weights == "none":

@@ -40,7 +40,9 @@ class LabelledImages:
     weights: np.ndarray
 
     @classmethod
-    def from_plan(cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]) -> "LabelledImages":
+    def from_plan(
+        cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]
+    ) -> "LabelledImages":
         """Look up the images of a table with ``image_id``, ``label``, ``repeats`` and ``weight``."""
         repeats = plan["repeats"].to_numpy()
         classes = plan["label"].map({name: number for number, name in enumerate(class_names)}).to_numpy()

@@ -72,7 +72,7 @@ _HEMATOGONE = Leukocyte(radius=6.6, share=0.85, roughness=0.03)
 _LYMPHOCYTE = Leukocyte(radius=7.2, share=0.6, clumping=0.2)
 _NEUTROPHIL = Leukocyte(radius=8.0, share=0.38, clumping=0.15, lobes=(2, 4))
 _MONOCYTE = Leukocyte(radius=9.5, share=0.5, dent=0.75)
-_EARLY_BLAST = Leukocyte(radius=9.4, share=0.9, clumping=0.03, grain=0.05)
+_EARLY_BLAST = Leukocyte(radius=9.4, share=0.9, clumping=0.04, grain=0.08)
 _PRE_BLAST = Leukocyte(radius=12.4, share=0.82, clumping=0.42, grain=0.1, roughness=0.08)
 _PRO_BLAST = Leukocyte(radius=12.0, share=0.48, clumping=0.08, dent=0.75, nucleoli=2, roughness=0.07)
 
@@ -117,13 +117,15 @@ def arrange_field(label: str, rng: np.random.Generator) -> Field:
         erythrocytes=_arrange_erythrocytes(centres, cell_radii, rng),
         smudges=smudges,
         platelets=_litter(rng.poisson(rng.uniform(0, 12)), (1, 3), (0.2, 0.6), 0.15, rng),
-        cytoplasm=_discs(centres, cell_radii, rng.uniform(0.5, 0.9, len(centres)), 0.06, rng),
+        cytoplasm=_discs(centres, cell_radii, rng.uniform(0.35, 0.9, len(centres)), 0.06, rng),
         nuclei=np.concatenate([_nucleus(*cell, rng) for cell in cells]),
         nucleoli=_nucleoli(kinds, centres, radii, rng),
     )
 
 
-def _choose_leukocytes(population: Population, rng: np.random.Generator) -> tuple[list[Leukocyte], np.ndarray]:
+def _choose_leukocytes(
+    population: Population, rng: np.random.Generator
+) -> tuple[list[Leukocyte], np.ndarray]:
     """Draw white cells until their nuclei fill the field's share; returns kinds and radii of the nuclei."""
     chosen = rng.choice(len(population.kinds), _MOST_LEUKOCYTES, p=population.frequencies)
     chosen[0] = 0
@@ -181,7 +183,9 @@ def _nucleus(
         centres = np.array([centre + 0.7 * (cell_radius - radius) * heading])
     else:
         centres = centre + 0.8 * radius * heading * np.exp(1j * rng.uniform(1.4, 2.2) * np.arange(lobes))
-    discs = _discs(centres, np.full(lobes, radius / np.sqrt(lobes)), rng.uniform(0.85, 1.15), kind.roughness, rng)
+    discs = _discs(
+        centres, np.full(lobes, radius / np.sqrt(lobes)), rng.uniform(0.75, 1.2), kind.roughness, rng
+    )
     discs["clumping"] = kind.clumping
     discs["grain"] = kind.grain
     discs["notch"] = kind.dent * rng.uniform(0.7, 1.1)
@@ -200,14 +204,24 @@ def _nucleoli(
 
 
 def _litter(
-    count: int, radii: tuple[float, float], amounts: tuple[float, float], roughness: float, rng: np.random.Generator
+    count: int,
+    radii: tuple[float, float],
+    amounts: tuple[float, float],
+    roughness: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Discs anywhere, with radii and amounts between two bounds."""
-    return _discs(_anywhere(count, rng), rng.uniform(*radii, count), rng.uniform(*amounts, count), roughness, rng)
+    return _discs(
+        _anywhere(count, rng), rng.uniform(*radii, count), rng.uniform(*amounts, count), roughness, rng
+    )
 
 
 def _discs(
-    centres: np.ndarray, radii: np.ndarray, amounts: np.ndarray | float, roughness: float, rng: np.random.Generator
+    centres: np.ndarray,
+    radii: np.ndarray,
+    amounts: np.ndarray | float,
+    roughness: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Discs of random outline; the higher a harmonic, the fainter."""
     discs = np.zeros(len(centres), DISC)

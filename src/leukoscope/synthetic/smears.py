@@ -19,7 +19,9 @@ _REACH = 1.35  # farthest that an outline gets from its centre, in radii
 _SMALLEST = 32
 
 
-def draw_smear(label: str, rng: np.random.Generator, size: int = 224, stain: Stain | None = None) -> np.ndarray:
+def draw_smear(
+    label: str, rng: np.random.Generator, size: int = 224, stain: Stain | None = None
+) -> np.ndarray:
     """Draw one field of view of a blood smear.
 
     The class decides on the white cells only: size and shape of the nuclei, texture of the chromatin,
@@ -43,7 +45,7 @@ def draw_smear(label: str, rng: np.random.Generator, size: int = 224, stain: Sta
     return photograph(_spread_dyes(field, size, rng), stain, rng)
 
 
-def write_smears(  # noqa: PLR0913
+def write_smears(
     folder: Path | str,
     counts: Mapping[str, int],
     size: int,

@@ -3,9 +3,9 @@
 import lazy_loader
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from leukoscope.datasets import PackedImages
+from leukoscope.figures import Figure
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 
 augmentation = lazy_loader.load("leukoscope.images.augmentation")

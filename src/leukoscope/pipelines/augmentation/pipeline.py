@@ -9,11 +9,14 @@ def create_pipeline() -> Pipeline:
     """Make the pipeline: splits to the training plan and a preview."""
     return Pipeline(
         [
-            Node(plan_training, ["splits", "params:augmentation", "params:seed"], "training_plan"),
+            Node(
+                plan_training, ["splits", "params:augmentation", "params:seed"], "training_plan", name="plan_training"
+            ),
             Node(
                 preview_augmentation,
                 ["smears", "training_plan", "params:augmentation", "params:seed"],
                 "augmentation_preview",
+                name="preview_augmentation",
             ),
         ]
     )

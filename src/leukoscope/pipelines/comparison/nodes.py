@@ -5,9 +5,9 @@ from typing import Any
 
 import lazy_loader
 import pandas as pd
-from matplotlib.figure import Figure
 
 from leukoscope.errors import InputError
+from leukoscope.figures import Figure
 
 bars = lazy_loader.load("leukoscope.figures.bars")
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ def create_pipeline() -> Pipeline:
     """Make the pipeline: the results of all backbones to a table and a figure."""
     return Pipeline(
         [
-            Node(compare_backbones, [f"{name}.result" for name in BACKBONES], "comparison"),
-            Node(draw_comparison, "comparison", "comparison_figure"),
+            Node(compare_backbones, [f"{name}_result" for name in BACKBONES], "comparison", name="compare_backbones"),
+            Node(draw_comparison, "comparison", "comparison_figure", name="draw_comparison"),
         ]
     )

@@ -4,9 +4,9 @@ from typing import Any
 
 import lazy_loader
 import pandas as pd
-from matplotlib.figure import Figure
 
 from leukoscope.errors import InputError
+from leukoscope.figures import Figure
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
@@ -22,7 +22,11 @@ pages = lazy_loader.load("leukoscope.figures.pages")
 
 
 def predict_splits(
-    classifier: Any, smears: PackedImages, splits: pd.DataFrame, class_names: list[str], options: EvaluationOptions
+    classifier: Any,
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    class_names: list[str],
+    options: EvaluationOptions,
 ) -> pd.DataFrame:
     """Predict every image of every split.
 
@@ -91,7 +95,16 @@ def summarise_result(
         options: Names the backbone and has what was published about it.
     """
     scores = ("train_accuracy", "test_accuracy", "test_macro_f1", "test_auc", "test_images")
-    costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
+    costs = (
+        "parameters",
+        "model_mib",
+        "seconds_per_epoch",
+        "epochs",
+        "input_size",
+        "device",
+        "precision",
+        "splits",
+    )
     return {
         "backbone": options.backbone,
         "title": BACKBONES[options.backbone].title,

@@ -13,21 +13,37 @@ def create_pipeline() -> Pipeline:
                 nodes.predict_splits,
                 ["model", "smears", "splits", "params:class_names", "params:evaluation"],
                 "predictions",
+                name="predict_splits",
             ),
             Node(
-                nodes.score_predictions, ["predictions", "params:class_names", "params:evaluation"], "metrics"
+                nodes.score_predictions,
+                ["predictions", "params:class_names", "params:evaluation"],
+                "metrics",
+                name="score_predictions",
             ),
-            Node(nodes.summarise_result, ["metrics", "training_summary", "params:backbone"], "result"),
+            Node(
+                nodes.summarise_result,
+                ["metrics", "training_summary", "params:backbone"],
+                "result",
+                name="summarise_result",
+            ),
             Node(
                 nodes.draw_confusion_matrix,
                 ["predictions", "params:class_names", "params:backbone"],
                 "confusion_matrix",
+                name="draw_confusion_matrix",
             ),
-            Node(nodes.draw_roc_curves, ["predictions", "params:class_names", "params:backbone"], "roc_curves"),
+            Node(
+                nodes.draw_roc_curves,
+                ["predictions", "params:class_names", "params:backbone"],
+                "roc_curves",
+                name="draw_roc_curves",
+            ),
             Node(
                 nodes.draw_worst_errors,
                 ["predictions", "smears", "params:class_names", "params:evaluation", "params:backbone"],
                 "worst_errors",
+                name="draw_worst_errors",
             ),
             Node(
                 nodes.write_report,
@@ -42,6 +58,7 @@ def create_pipeline() -> Pipeline:
                     "params:backbone",
                 ],
                 "report",
+                name="write_report",
             ),
         ]
     )

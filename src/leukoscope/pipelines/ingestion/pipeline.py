@@ -18,10 +18,10 @@ def create_pipeline(**kwargs: Any) -> Pipeline:
     names, options = "params:class_names", "params:ingestion"
     return Pipeline(
         [
-            Node(decode_images, ["raw_images", names, options], "smears", name="decode-images"),
-            Node(build_manifest, ["smears", names, options], "manifest", name="build-manifest"),
-            Node(report_ingestion, ["manifest", names, options], "ingestion_report", name="report-ingestion"),
-            Node(plot_ingestion, ["manifest", "ingestion_report"], "ingestion_figure", name="plot-ingestion"),
-            Node(plot_montage, ["smears", "manifest", names], "montage", name="plot-montage"),
+            Node(decode_images, ["raw_images", names, options], "smears", name="decode_images"),
+            Node(build_manifest, ["smears", names, options], "manifest", name="build_manifest"),
+            Node(report_ingestion, ["manifest", names, options], "ingestion_report", name="report_ingestion"),
+            Node(plot_ingestion, ["manifest", "ingestion_report"], "ingestion_figure", name="plot_ingestion"),
+            Node(plot_montage, ["smears", "manifest", names], "montage", name="plot_montage"),
         ]
     )

@@ -1,10 +1,12 @@
 """Split the accepted images, so that no group straddles."""
 
+import lazy_loader
 import pandas as pd
 
 from leukoscope.errors import InputError
-from leukoscope.images.partition import look_up_groups, merge_groups, partition_groups
 from leukoscope.pipelines.splitting.options import SplittingOptions
+
+partition = lazy_loader.load("leukoscope.images.partition")
 
 SPLITS = ("train", "validation", "test")
 GROUPING_UNITS = {
@@ -13,9 +15,7 @@ GROUPING_UNITS = {
 }
 
 
-def group_images(
-    manifest: pd.DataFrame, group_table: pd.DataFrame | None, options: SplittingOptions
-) -> pd.DataFrame:
+def group_images(manifest: pd.DataFrame, group_table: pd.DataFrame | None, options: SplittingOptions) -> pd.DataFrame:
     """Select the accepted images and give each the group that must not straddle.
 
     Args:
@@ -39,8 +39,8 @@ def group_images(
             "splitting.group_by is 'table', and there is no table of groups. Give its path with "
             "--params group_table=PATH: a CSV with the columns image_id (or pattern) and group."
         )
-    groups = look_up_groups(manifest["image_id"], accepted, group_table)
-    return images.assign(group=merge_groups(groups, images["group"]))
+    groups = partition.look_up_groups(manifest["image_id"], accepted, group_table)
+    return images.assign(group=partition.merge_groups(groups, images["group"]))
 
 
 def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
@@ -59,13 +59,13 @@ def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) ->
     """
     fold = options.fold_number
     if fold is None:
-        split = partition_groups(images, {name: getattr(options, name) for name in SPLITS}, seed)
+        split = partition.partition_groups(images, {name: getattr(options, name) for name in SPLITS}, seed)
     else:
         chosen, folds = fold
-        parts = partition_groups(images, {str(number): 1.0 for number in range(1, folds + 1)}, seed)
+        parts = partition.partition_groups(images, {str(number): 1.0 for number in range(1, folds + 1)}, seed)
         rest = images[parts != str(chosen)]
         shares = {"train": options.train, "validation": options.validation}
-        split = partition_groups(rest, shares, seed).reindex(images.index, fill_value="test")
+        split = partition.partition_groups(rest, shares, seed).reindex(images.index, fill_value="test")
     return images.assign(split=split)[["image_id", "label", "group", "split"]]
 
 
@@ -92,10 +92,10 @@ def report_splits(
     table = table.join(groups.reindex(columns=list(SPLITS)).add_suffix("_groups")).fillna(0).astype(int)
     table.loc["all"] = table.sum()
     hashes = images.set_index("image_id")["sha256"].reindex(splits["image_id"]).to_numpy()
-    straddling = {"group": splits["group"], "hash": pd.Series(hashes, index=splits.index)}
+    straddling = {"groups": splits["group"], "hashes": pd.Series(hashes, index=splits.index)}
     for unit, values in straddling.items():
-        table[f"straddling_{unit}s"] = count = int((splits.groupby(values)["split"].nunique() > 1).sum())
+        table[f"straddling_{unit}"] = count = int((splits.groupby(values)["split"].nunique() > 1).sum())
         if count:
-            raise RuntimeError(f"{count} {unit}(s) are in two splits: a fault of splitting, nothing was kept")
+            raise RuntimeError(f"{count} {unit} are in two splits: a fault of splitting, nothing was kept")
     table["grouping_unit"] = GROUPING_UNITS[options.group_by]
     return table.reset_index(names="label")

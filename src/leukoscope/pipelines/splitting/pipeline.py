@@ -9,12 +9,13 @@ def create_pipeline() -> Pipeline:
     """Make the pipeline: manifest to splits."""
     return Pipeline(
         [
-            Node(group_images, ["manifest", "group_table", "params:splitting"], "grouped_images"),
-            Node(assign_splits, ["grouped_images", "params:splitting", "params:seed"], "splits"),
+            Node(group_images, ["manifest", "group_table", "params:splitting"], "grouped_images", name="group_images"),
+            Node(assign_splits, ["grouped_images", "params:splitting", "params:seed"], "splits", name="assign_splits"),
             Node(
                 report_splits,
                 ["grouped_images", "splits", "params:class_names", "params:splitting"],
                 "split_report",
+                name="report_splits",
             ),
         ]
     )

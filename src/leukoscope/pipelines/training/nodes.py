@@ -5,9 +5,9 @@ from typing import Any
 
 import lazy_loader
 import pandas as pd
-from matplotlib.figure import Figure
 
 from leukoscope import __version__
+from leukoscope.figures import Figure
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES

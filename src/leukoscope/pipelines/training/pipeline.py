@@ -22,12 +22,14 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 "journal",
+                name="prepare_training",
             ),
             Node(
                 train_classifier,
                 ["journal", "smears", "training_plan", "splits"],
                 ["model", "history", "training_summary"],
+                name="train_classifier",
             ),
-            Node(draw_learning_curves, ["history", "params:backbone"], "learning_curves"),
+            Node(draw_learning_curves, ["history", "params:backbone"], "learning_curves", name="draw_learning_curves"),
         ]
     )

@@ -1,0 +1,116 @@
+"""Drawn smears as a Kedro data set, in place of raw images."""
+
+import json
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from leukoscope import __version__
+from leukoscope.datasets.raw_images_dataset import RawImagesDataset
+from leukoscope.errors import InputError
+from leukoscope.images.source import ImageSource
+from leukoscope.synthetic import CLASSES, write_smears
+
+_STAMP = "synthesis.json"
+_OURS = (_STAMP, "Original/*/smear-*.jpg")
+
+logger = logging.getLogger(__name__)
+
+
+class SyntheticSmearsDataset(RawImagesDataset):
+    """``SyntheticSmearsDataset`` draws smears where there are none, then opens their folder.
+
+    They are drawn once; a stamp in the folder, ``synthesis.json``, says from which options. Other
+    options draw anew. A folder that holds anything else is taken for the user's own and only read.
+
+    Example:
+        ```yaml
+        raw_images:
+          type: leukoscope.datasets.SyntheticSmearsDataset
+          filepath: data/01_raw/demo
+          images_per_class: 120
+          size: 96
+          seed: 0
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        images_per_class: int = 120,
+        size: int = 96,
+        seed: int = 0,
+        confounded: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Creates a new instance of ``SyntheticSmearsDataset``.
+
+        Args:
+            filepath: Folder of the smears.
+            images_per_class: How many smears of each class.
+            size: Their width and height in pixels.
+            seed: Source of all randomness.
+            confounded: Let the stain give the class away, to test whatever should notice it.
+            metadata: Not used here; plugins such as Kedro-Viz may.
+        """
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._options = {
+            "images_per_class": images_per_class,
+            "size": size,
+            "seed": seed,
+            "confounded": confounded,
+        }
+
+    def load(self) -> ImageSource:
+        """Draw the smears if that has not been done, and open their folder.
+
+        Raises:
+            InputError: The smears are to be drawn anew, and there is something else among them.
+        """
+        stamp = self._filepath / _STAMP
+        if not self._filepath.is_file() and (stamp.is_file() or _is_vacant(self._filepath)):
+            if not stamp.is_file() or stamp.read_text() != self._inscription():
+                _check_ours(self._filepath)
+                self._draw()
+        else:
+            logger.info("%s holds files that were not drawn here: they are used as they are.", self._filepath)
+        return super().load()
+
+    def _draw(self) -> None:
+        counts = dict.fromkeys(CLASSES, self._options["images_per_class"])
+        folder = self._filepath
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+            drawn = Path(scratch, "drawn")
+            write_smears(drawn, counts, self._options["size"], self._options["seed"], bool(self._options["confounded"]))
+            (drawn / _STAMP).write_text(self._inscription())
+            if folder.exists():
+                folder.rename(Path(scratch, "replaced"))
+            drawn.rename(folder)
+        logger.info("Drew %d smears of each class in %s.", self._options["images_per_class"], folder)
+
+    def _inscription(self) -> str:
+        return json.dumps({"leukoscope": __version__, **self._options}, indent=2) + "\n"
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {**super()._describe(), **self._options}
+
+
+def _is_vacant(folder: Path) -> bool:
+    return not folder.exists() or not any(folder.iterdir())
+
+
+def _check_ours(folder: Path) -> None:
+    """Let nobody else's file be replaced."""
+    files = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    foreign = sorted(str(file) for file in files if not any(file.match(pattern) for pattern in _OURS))
+    if foreign:
+        raise InputError(
+            f"The smears in {folder} are to be drawn anew, as their options have changed, but {foreign[0]} is not one "
+            f"of them (nor are {len(foreign) - 1} more files). Move what is yours, or name another folder."
+        )
