@@ -191,7 +191,7 @@ class TrackingHook(MlflowHook):
         logging.getLogger(_EpochHandler.source).removeHandler(self._epochs)
         self._activate(None)
         for namespace, run_id in self._runs.items():
-            if run_id != self.run_id:
+            if namespace and run_id != self.run_id:
                 status = RunStatus.FAILED if self._unfinished[namespace] else RunStatus.FINISHED
                 self._client.set_terminated(run_id, RunStatus.to_string(status))
 

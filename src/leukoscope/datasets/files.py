@@ -47,7 +47,7 @@ class TextDataset(_WholeFile, text.TextDataset):
 class FigureDataset(_WholeFile, matplotlib.MatplotlibDataset):
     """``matplotlib.MatplotlibDataset``, whole or not at all, which loads as the bytes of its file."""
 
-    def load(self) -> bytes:  # type: ignore[override]
+    def load(self) -> bytes:
         """Read the picture.
 
         Raises:

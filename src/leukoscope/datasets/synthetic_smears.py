@@ -69,14 +69,16 @@ class SyntheticSmearsDataset(RawImagesDataset):
         Raises:
             InputError: The smears are to be drawn anew, and there is something else among them.
         """
-        stamp = self._filepath / _STAMP
-        if not self._filepath.is_file() and (stamp.is_file() or _is_vacant(self._filepath)):
-            if not stamp.is_file() or stamp.read_text() != self._inscription():
-                _check_ours(self._filepath)
-                self._draw()
-        else:
+        if not _is_ours(self._filepath):
             logger.info("%s holds files that were not drawn here: they are used as they are.", self._filepath)
+        elif not self._is_current():
+            _check_replaceable(self._filepath)
+            self._draw()
         return super().load()
+
+    def _is_current(self) -> bool:
+        stamp = self._filepath / _STAMP
+        return stamp.is_file() and stamp.read_text() == self._inscription()
 
     def _draw(self) -> None:
         counts = dict.fromkeys(CLASSES, self._options["images_per_class"])
@@ -101,16 +103,23 @@ class SyntheticSmearsDataset(RawImagesDataset):
         return {**super()._describe(), **self._options}
 
 
-def _is_vacant(folder: Path) -> bool:
-    return not folder.exists() or not any(folder.iterdir())
+def _is_ours(folder: Path) -> bool:
+    """Whether smears were drawn to the folder, or may be, because there is nothing."""
+    if folder.is_dir():
+        return (folder / _STAMP).is_file() or not any(folder.iterdir())
+    return not folder.exists()
 
 
-def _check_ours(folder: Path) -> None:
-    """Let nobody else's file be replaced."""
-    files = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+def _check_replaceable(folder: Path) -> None:
+    """Let no file be replaced that was not drawn here.
+
+    Raises:
+        InputError: There is such a file.
+    """
+    files = [path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()]
     foreign = sorted(str(file) for file in files if not any(file.match(pattern) for pattern in _OURS))
     if foreign:
         raise InputError(
-            f"The smears in {folder} are to be drawn anew, as their options have changed, but {foreign[0]} is not one "
-            f"of them (nor are {len(foreign) - 1} more files). Move what is yours, or name another folder."
+            f"The smears in {folder} were drawn from other options and cannot be drawn anew: {foreign[0]} "
+            f"is not one of them ({len(foreign)} such files). Move what is yours, or name another folder."
         )

@@ -4,7 +4,6 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
 from kedro.io import AbstractDataset
 
 from leukoscope.errors import InputError
@@ -13,7 +12,6 @@ from leukoscope.models.journal import TrainingJournal
 if TYPE_CHECKING:
     from leukoscope.models.classifier import Classifier
 
-classifiers = lazy_loader.load("leukoscope.models.classifier")
 
 
 class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
@@ -69,6 +67,8 @@ class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
         Raises:
             InputError: Nothing was trained yet, or the file is damaged.
         """
+        from leukoscope.models import classifiers
+
         if not self._exists():
             backbone = Path(self._filepath).parent.name
             raise InputError(

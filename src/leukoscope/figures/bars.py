@@ -28,7 +28,7 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(max(9.0, 1.9 * len(table) + 2), 7.2), layout="constrained")
     images = "/".join(str(int(number)) for number in sorted(table["test_images"].unique()))
     figure.suptitle(f"Backbones compared on {images} test images", fontsize=13)
-    above, below = figure.subfigures(2, 1, height_ratios=[3, 2])
+    above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3, 2]))
     _draw_scores(above.subplots(), table)
     for axes, (column, (title, unit)) in zip(below.subplots(1, len(_COSTS)), _COSTS.items(), strict=True):
         _draw_cost(axes, table, column, title, unit)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
@@ -49,6 +50,6 @@ def draw_captioned(
     return figure
 
 
-def _show(axes, image: np.ndarray) -> None:
+def _show(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(np.clip(image, 0, 255).astype("uint8"))
     axes.set(xticks=[], yticks=[])

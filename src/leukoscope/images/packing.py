@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
 _FORMAT = 1
 _BATCH = 16
+# A row group of Parquet costs memory until the file is closed, and time.
+_ROW_GROUP = 4096
 _PIXELS, _RECORDS, _STORE = "pixels.npy", "records.parquet", "store.json"
 _SCHEMA = pa.schema(
     {
@@ -105,7 +109,7 @@ class PackingPlan:
         # Threads: Pillow and hashlib release the interpreter's lock, and processes would first have to start Kedro anew.
         workers = self.workers or _count_cores()
         batches = (self.files[start : start + _BATCH] for start in range(0, len(self.files), _BATCH))
-        with self.source.reading() as read, ThreadPoolExecutor(workers) as pool:
+        with self.source.reading() as read, ThreadPoolExecutor(workers) as pool, _kept_memory(workers):
             yield from _map_in_order(
                 pool, lambda batch: [self._pack_file(read, file) for file in batch], batches, workers + 2
             )
@@ -128,6 +132,20 @@ class PackingPlan:
 def _count_cores() -> int:
     # A container or batch system may lend fewer cores than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _kept_memory(workers: int) -> Iterator[None]:
+    """Let Pillow keep the memory of a few images for the next ones, which saves a fifth of the time.
+
+    See https://pillow.readthedocs.io/en/stable/reference/block_allocator.html.
+    """
+    before = Image.core.get_blocks_max()
+    Image.core.set_blocks_max(max(before, 2 * workers))
+    try:
+        yield
+    finally:
+        Image.core.set_blocks_max(before)
 
 
 def _map_in_order(
@@ -292,16 +310,23 @@ def _replace(folder: Path, new: Path) -> None:
 
 def _write(plan: PackingPlan, folder: Path) -> None:
     started = time.perf_counter()
-    images, reasons = 0, Counter[str]()
-    with open(folder / _PIXELS, "wb") as pixels, pq.ParquetWriter(folder / _RECORDS, _SCHEMA) as records:
+    reasons = Counter[str]()
+    with open(folder / _PIXELS, "wb") as pixels, pq.ParquetWriter(folder / _RECORDS, _SCHEMA) as parquet:
         _write_header(pixels, 0, plan.image_size)
+        images, records = 0, list[Record]()
         for batch in _with_progress(plan.pack(), len(plan.files)):
-            rows = iter(range(images, images + len(batch)))
-            table = [item.record | {"row": next(rows)} if item.pixels else item.record for item in batch]
-            records.write_batch(pa.RecordBatch.from_pylist(table, schema=_SCHEMA))
-            pixels.writelines(item.pixels for item in batch if item.pixels)
-            images += sum(item.pixels is not None for item in batch)
-            reasons.update(str(item.record["reason"]) for item in batch if "reason" in item.record)
+            for record, data in batch:
+                if data is None:
+                    reasons[str(record["reason"])] += 1
+                else:
+                    pixels.write(data)
+                    record["row"] = images
+                    images += 1
+                records.append(record)
+            if len(records) >= _ROW_GROUP:
+                parquet.write_batch(pa.RecordBatch.from_pylist(records, schema=_SCHEMA))
+                records.clear()
+        parquet.write_batch(pa.RecordBatch.from_pylist(records, schema=_SCHEMA))
         pixels.seek(0)
         _write_header(pixels, images, plan.image_size)
     if not images:

@@ -92,36 +92,31 @@ class FolderSource(ImageSource):
                 f"The folder of raw images {self.root} cannot be listed: {error.strerror}. "
                 "Expected a folder that this user may read: change its permissions or choose another."
             ) from error
-        self._real_root = self.root.resolve()
-        return self._walk(self.root)
+        return self._walk("")
 
-    def _walk(self, folder: Path) -> Iterator[FoundFile]:
+    def _walk(self, folder: str) -> Iterator[FoundFile]:
         try:
-            entries = list(os.scandir(folder))
+            entries = list(os.scandir(self.root / folder))
         except OSError as error:
-            yield FoundFile(self._relative(folder), 0, 0, f"unreadable folder: {error.strerror}")
+            yield FoundFile(folder, 0, 0, f"unreadable folder: {error.strerror}")
             return
         for entry in entries:
-            path = Path(entry.path)
+            name = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(path)
+                yield from self._walk(name)
             else:
-                yield self._find(path, entry.is_symlink())
+                yield self._find(name, entry)
 
-    def _find(self, path: Path, is_link: bool) -> FoundFile:
-        name = self._relative(path)
+    def _find(self, name: str, entry: os.DirEntry[str]) -> FoundFile:
         try:
-            if is_link and not path.resolve(strict=True).is_relative_to(self._real_root):
+            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self.root.resolve()):
                 return FoundFile(name, 0, 0, "symbolic link that leads out of the folder")
-            facts = path.stat()
+            facts = entry.stat()
         except (OSError, RuntimeError) as error:
             return FoundFile(name, 0, 0, f"unreadable: {getattr(error, 'strerror', None) or error}")
         # A linked folder may contain itself, and reading a pipe would wait for ever.
         refused = None if stat.S_ISREG(facts.st_mode) else "not a regular file"
         return FoundFile(name, facts.st_size, facts.st_mtime_ns, refused)
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
 
     @contextmanager
     def reading(self) -> Iterator[ReadFile]:
@@ -230,7 +225,7 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> list[Labelle
 
 
 def _unique_id(path: str, taken: set[str]) -> str:
-    image_id = path.removesuffix(PurePosixPath(path).suffix)
+    image_id = os.path.splitext(path)[0]
     while image_id in taken:
         image_id = path if path not in taken else f"{image_id}+"
     taken.add(image_id)
@@ -264,7 +259,7 @@ def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
 
 
 def _folders(files: Iterable[FoundFile]) -> set[PurePosixPath]:
-    direct = {PurePosixPath(file.path).parent for file in files if not file.leaves_root}
+    direct = {PurePosixPath(file.path.rpartition("/")[0]) for file in files if not file.leaves_root}
     return {folder for path in direct for folder in (path, *path.parents)} - {PurePosixPath()}
 
 

@@ -14,7 +14,7 @@ from keras import layers
 
 from leukoscope.errors import InputError
 from leukoscope.models.backbones import BACKBONES, Backbone
-from leukoscope.models.recipes import Recipe
+from leukoscope.models.recipes import ResolvedRecipe
 
 _OWN_MEMBER = "leukoscope.json"
 
@@ -62,7 +62,7 @@ class Classifier:
 
 
 def build_classifier(
-    backbone: str, recipe: Recipe, class_names: Sequence[str], seed: int, precision: str = "float32"
+    backbone: str, recipe: ResolvedRecipe, class_names: Sequence[str], seed: int, precision: str = "float32"
 ) -> Classifier:
     """Build a backbone with a new head: average pooling, dropout and one softmax layer.
 
@@ -98,7 +98,7 @@ def build_classifier(
     return Classifier(network, tuple(class_names))
 
 
-def in_float32(classifier: Classifier, backbone: str, recipe: Recipe) -> Classifier:
+def in_float32(classifier: Classifier, backbone: str, recipe: ResolvedRecipe) -> Classifier:
     """Rebuild a classifier that was trained in mixed precision with the same weights in plain float32."""
     weightless = recipe.model_copy(update={"weights": "none"})
     rebuilt = build_classifier(backbone, weightless, classifier.class_names, seed=0)
@@ -158,7 +158,7 @@ def _initialise_convolutions(base: keras.Model, seed: int) -> None:
             layer.kernel.assign(initialise(layer.kernel.shape, dtype=layer.kernel.dtype))
 
 
-def _select_trainable(network: keras.Model, base: keras.Model, row: Backbone, recipe: Recipe) -> None:
+def _select_trainable(network: keras.Model, base: keras.Model, row: Backbone, recipe: ResolvedRecipe) -> None:
     """Freeze what does not train. A frozen batch norm keeps its moving statistics: Keras infers with it."""
     frozen = 0
     if recipe.trainable == "head":

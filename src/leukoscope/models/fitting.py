@@ -18,7 +18,7 @@ from leukoscope.images.packing import PackedImages
 from leukoscope.models import backend
 from leukoscope.models.classifier import Classifier, build_classifier, in_float32
 from leukoscope.models.journal import TrainingJournal
-from leukoscope.models.recipes import Recipe
+from leukoscope.models.recipes import ResolvedRecipe
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class LabelledImages:
 
 def fit_classifier(
     backbone: str,
-    recipe: Recipe,
+    recipe: ResolvedRecipe,
     class_names: Sequence[str],
     training: LabelledImages,
     validation: LabelledImages,
@@ -126,7 +126,7 @@ def fit_classifier(
 
 
 def _recall(
-    backbone: str, recipe: Recipe, class_names: Sequence[str], journal: TrainingJournal
+    backbone: str, recipe: ResolvedRecipe, class_names: Sequence[str], journal: TrainingJournal
 ) -> Classifier:
     logger.info(
         "%s: trained before with the same recipe, data and seed, not trained again. Remove %s to train anew.",
@@ -142,7 +142,7 @@ def _recall(
 
 
 def _attach_augmentation(
-    network: keras.Model, recipe: Recipe, augmentation: dict[str, Any], seed: int
+    network: keras.Model, recipe: ResolvedRecipe, augmentation: dict[str, Any], seed: int
 ) -> keras.Model:
     """Put the network's own resizing and the augmentation before it; both models share all weights."""
     images = keras.Input((None, None, 3), name="image")
@@ -151,14 +151,14 @@ def _attach_augmentation(
     return keras.Model(images, network(augmented), name=f"{network.name}_training")
 
 
-def _build_optimizer(recipe: Recipe, steps: int, precision: str) -> keras.optimizers.Optimizer:
+def _build_optimizer(recipe: ResolvedRecipe, steps: int, precision: str) -> keras.optimizers.Optimizer:
     optimizer = keras.optimizers.Adam(_learning_rate(recipe, steps))
     if precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
 
 
-def _learning_rate(recipe: Recipe, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+def _learning_rate(recipe: ResolvedRecipe, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     if recipe.schedule == "constant" and not recipe.warmup_epochs:
         return recipe.learning_rate
     decay = recipe.epochs - recipe.warmup_epochs
@@ -171,7 +171,7 @@ def _learning_rate(recipe: Recipe, steps: int) -> float | keras.optimizers.sched
     )
 
 
-def _callbacks(recipe: Recipe, log: "_EpochLog") -> list[keras.callbacks.Callback]:
+def _callbacks(recipe: ResolvedRecipe, log: "_EpochLog") -> list[keras.callbacks.Callback]:
     if recipe.patience is None:
         return [log]
     return [log, keras.callbacks.EarlyStopping(monitor="val_loss", patience=recipe.patience)]
@@ -180,7 +180,7 @@ def _callbacks(recipe: Recipe, log: "_EpochLog") -> list[keras.callbacks.Callbac
 class _EpochLog(keras.callbacks.Callback):
     """Writes each epoch into the journal and the log, keeps the best weights, and stops at a loss of NaN."""
 
-    def __init__(self, backbone: str, recipe: Recipe, network: keras.Model, journal: TrainingJournal) -> None:
+    def __init__(self, backbone: str, recipe: ResolvedRecipe, network: keras.Model, journal: TrainingJournal) -> None:
         super().__init__()
         self.backbone, self.recipe, self.network, self.journal = backbone, recipe, network, journal
         self.best = np.inf
@@ -236,7 +236,7 @@ def _log_epoch(backbone: str, epochs: int, row: dict[str, Any]) -> None:
 
 
 def _summarise(
-    classifier: Classifier, recipe: Recipe, precision: str, history: pd.DataFrame, images: int
+    classifier: Classifier, recipe: ResolvedRecipe, precision: str, history: pd.DataFrame, images: int
 ) -> dict[str, Any]:
     network = classifier.network
     seconds = statistics.median(history["seconds"])

@@ -31,7 +31,15 @@ class Recipe(Options):
 RecipeDifferences = differences(Recipe)
 
 
-def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> Recipe:
+class ResolvedRecipe(Recipe):
+    """A recipe with nothing left to the table of backbones."""
+
+    input_size: PositiveInt
+    batch_size: PositiveInt
+    dropout: float = Field(ge=0, lt=1)
+
+
+def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> ResolvedRecipe:
     """Join the shared recipe, a backbone's differences and the table's defaults into what is in force.
 
     Args:
@@ -47,15 +55,15 @@ def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> Recipe:
     for name in ("input_size", "batch_size", "dropout"):
         if values[name] is None:
             values[name] = getattr(row, name)
-    recipe = Recipe.model_validate(values)
+    recipe = ResolvedRecipe.model_validate(values)
     if recipe.trainable not in ("all", "head", *row.blocks):
         raise InputError(
             f"{backbone}.training.trainable is '{recipe.trainable}', which {row.title} does not have. "
             f"Use all, head, or one of its blocks: {', '.join(row.blocks)}."
         )
-    if values["input_size"] < row.smallest_input:
+    if recipe.input_size < row.smallest_input:
         raise InputError(
-            f"{backbone}.training.input_size is {values['input_size']} pixels; {row.title} needs "
+            f"{backbone}.training.input_size is {recipe.input_size} pixels; {row.title} needs "
             f"{row.smallest_input} or more."
         )
     return recipe

@@ -1,5 +1,6 @@
 """Scoring predictions; scikit-learn computes."""
 
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,7 +50,8 @@ def score_split(
         figures |= {f"{average}_precision": precision, f"{average}_sensitivity": recall, f"{average}_f1": f1}
     figures |= _score_classes(truth, predicted, probabilities, class_names)
     areas = [figures[f"auc_{plain_name(name)}"] for name in class_names]
-    figures["auc"] = None if None in areas else float(np.mean(areas))
+    defined = [area for area in areas if area is not None]
+    figures["auc"] = statistics.mean(defined) if len(defined) == len(areas) else None
     malignant = [number for number, name in enumerate(class_names) if name != benign]
     figures |= _score_screening(truth, predicted, probabilities, malignant)
     return {name: None if value is None else float(value) for name, value in figures.items()}

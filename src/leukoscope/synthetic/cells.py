@@ -123,9 +123,7 @@ def arrange_field(label: str, rng: np.random.Generator) -> Field:
     )
 
 
-def _choose_leukocytes(
-    population: Population, rng: np.random.Generator
-) -> tuple[list[Leukocyte], np.ndarray]:
+def _choose_leukocytes(population: Population, rng: np.random.Generator) -> tuple[list[Leukocyte], np.ndarray]:
     """Draw white cells until their nuclei fill the field's share; returns kinds and radii of the nuclei."""
     chosen = rng.choice(len(population.kinds), _MOST_LEUKOCYTES, p=population.frequencies)
     chosen[0] = 0
@@ -183,9 +181,7 @@ def _nucleus(
         centres = np.array([centre + 0.7 * (cell_radius - radius) * heading])
     else:
         centres = centre + 0.8 * radius * heading * np.exp(1j * rng.uniform(1.4, 2.2) * np.arange(lobes))
-    discs = _discs(
-        centres, np.full(lobes, radius / np.sqrt(lobes)), rng.uniform(0.75, 1.2), kind.roughness, rng
-    )
+    discs = _discs(centres, np.full(lobes, radius / np.sqrt(lobes)), rng.uniform(0.75, 1.2), kind.roughness, rng)
     discs["clumping"] = kind.clumping
     discs["grain"] = kind.grain
     discs["notch"] = kind.dent * rng.uniform(0.7, 1.1)
@@ -193,9 +189,7 @@ def _nucleus(
     return discs
 
 
-def _nucleoli(
-    kinds: list[Leukocyte], centres: np.ndarray, radii: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _nucleoli(kinds: list[Leukocyte], centres: np.ndarray, radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     counts = rng.integers(0, [kind.nucleoli for kind in kinds], endpoint=True)
     centres, radii = np.repeat(centres, counts), np.repeat(radii, counts)
     shifts = 0.5 * np.sqrt(rng.random(len(radii))) * np.exp(2j * np.pi * rng.random(len(radii)))
@@ -211,9 +205,7 @@ def _litter(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Discs anywhere, with radii and amounts between two bounds."""
-    return _discs(
-        _anywhere(count, rng), rng.uniform(*radii, count), rng.uniform(*amounts, count), roughness, rng
-    )
+    return _discs(_anywhere(count, rng), rng.uniform(*radii, count), rng.uniform(*amounts, count), roughness, rng)
 
 
 def _discs(

@@ -17,15 +17,14 @@ from leukoscope.synthetic.stains import Stain, photograph
 _COARSE, _FINE = 2.2, 0.7
 _REACH = 1.35  # farthest that an outline gets from its centre, in radii
 _SMALLEST = 32
+_MOST_THREADS = 4  # they share the interpreter's lock, and more of them wait for it longer
 
 
-def draw_smear(
-    label: str, rng: np.random.Generator, size: int = 224, stain: Stain | None = None
-) -> np.ndarray:
+def draw_smear(label: str, rng: np.random.Generator, size: int = 224, stain: Stain | None = None) -> np.ndarray:
     """Draw one field of view of a blood smear.
 
     The class decides on the white cells only: size and shape of the nuclei, texture of the chromatin,
-    nucleus-to-cytoplasm ratio, density. Every size shows the same field.
+    nucleus-to-cytoplasm ratio, density. Every size shows the same cells in the same places.
 
     Args:
         label: One of :data:`CLASSES`.
@@ -64,7 +63,7 @@ def write_smears(
         size: Width and height in pixels.
         seed: Source of all randomness.
         confounded: Let the stain give the class away, to test whatever should notice it.
-        workers: Threads that draw; as many as there are cores when None.
+        workers: Threads that draw; one a core, but few, when None.
 
     Raises:
         InputError: No such class, or a size under 32 pixels.
@@ -83,7 +82,8 @@ def write_smears(
         image.save(root / label / f"smear-{label.lower()}-{number:04d}.jpg", quality=95)
 
     jobs = [(label, number) for label, count in counts.items() for number in range(1, count + 1)]
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    workers = workers or min(os.cpu_count() or 1, _MOST_THREADS)
+    with ThreadPoolExecutor(workers) as pool:
         list(tqdm(pool.map(write, jobs), "Drawing smears", len(jobs), unit="image", disable=None))
 
 
@@ -103,7 +103,7 @@ def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarra
     fine = _texture(size, _FINE, rng).ravel()
 
     def highest(discs: np.ndarray) -> np.ndarray:
-        places, coverage, depth = _stamp(discs, size)
+        places, coverage, _ = _stamp(discs, size)
         texture = 1 + _each(discs["clumping"]) * coarse[places] + _each(discs["grain"]) * fine[places]
         plane = np.zeros(size * size, np.float32)
         np.maximum.at(plane, places, coverage * _each(discs["amount"]) * texture)

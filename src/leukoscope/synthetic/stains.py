@@ -81,9 +81,7 @@ def photograph(amounts: np.ndarray, stain: Stain, rng: np.random.Generator) -> n
 
 def _illumination(size: int, rng: np.random.Generator) -> np.ndarray:
     """Light of a lamp that is a little off centre [size, size], about 1."""
-    rows, columns = np.linspace(-0.5, 0.5, size, dtype=np.float32) - rng.uniform(-0.3, 0.3, (2, 1)).astype(
-        np.float32
-    )
+    rows, columns = np.linspace(-0.5, 0.5, size, dtype=np.float32) - rng.uniform(-0.3, 0.3, (2, 1)).astype(np.float32)
     falloff = rng.uniform(0.05, 0.35)
     return rng.uniform(0.98, 1.06) * (1 - falloff * (rows[:, None] ** 2 + columns**2))
 

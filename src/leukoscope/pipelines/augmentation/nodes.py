@@ -1,15 +1,11 @@
 """Turn splits and parameters into the training plan, and show what training will see."""
 
-import lazy_loader
 import numpy as np
 import pandas as pd
 
-from leukoscope.datasets import PackedImages
 from leukoscope.figures import Figure
+from leukoscope.images.packing import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
-
-augmentation = lazy_loader.load("leukoscope.images.augmentation")
-montages = lazy_loader.load("leukoscope.figures.montages")
 
 
 def plan_training(splits: pd.DataFrame, options: AugmentationOptions, seed: int) -> pd.DataFrame:
@@ -47,6 +43,9 @@ def preview_augmentation(
         options: What is drawn at random.
         seed: For the draws.
     """
+    from leukoscope.figures import montages
+    from leukoscope.images import augmentation
+
     chosen = training_plan.groupby("label", sort=False).head(1)
     originals = smears.pixels[smears.rows(chosen["image_id"])].astype("float32")
     layer = augmentation.RandomAffine(**options.geometry, seed=seed)

@@ -3,13 +3,11 @@
 import logging
 from typing import Any
 
-import lazy_loader
 import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.figures import Figure
 
-bars = lazy_loader.load("leukoscope.figures.bars")
 logger = logging.getLogger(__name__)
 
 
@@ -42,4 +40,6 @@ def draw_comparison(comparison: pd.DataFrame) -> Figure:
     Args:
         comparison: One row a backbone.
     """
+    from leukoscope.figures import bars
+
     return bars.draw_comparison(comparison)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import lazy_loader
 import pandas as pd
 
 from leukoscope.errors import InputError
@@ -12,13 +11,6 @@ from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
-
-inference = lazy_loader.load("leukoscope.models.inference")
-scoring = lazy_loader.load("leukoscope.models.scoring")
-confusion = lazy_loader.load("leukoscope.figures.confusion")
-curves = lazy_loader.load("leukoscope.figures.curves")
-montages = lazy_loader.load("leukoscope.figures.montages")
-pages = lazy_loader.load("leukoscope.figures.pages")
 
 
 def predict_splits(
@@ -44,6 +36,8 @@ def predict_splits(
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
             seen may be in the test set.
     """
+    from leukoscope.models import inference, scoring
+
     if classifier.trained_on != fingerprint_table(splits):
         raise InputError(
             "The trained model saw other splits than the present ones, so that test images may be among those "
@@ -74,6 +68,8 @@ def score_predictions(
     Returns:
         Every figure by its plain name, ``<split>_<metric>``.
     """
+    from leukoscope.models import scoring
+
     columns = scoring.probability_columns(class_names)
     return {
         f"{split}_{name}": figure
@@ -122,6 +118,8 @@ def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], opt
         class_names: The classes in order.
         options: Names the backbone.
     """
+    from leukoscope.figures import confusion
+
     test = _select_test(predictions)
     return confusion.draw_confusion(test["label"], test["predicted"], class_names, _title(options, len(test)))
 
@@ -134,6 +132,9 @@ def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: 
         class_names: The classes in order.
         options: Names the backbone.
     """
+    from leukoscope.figures import curves
+    from leukoscope.models import scoring
+
     test = _select_test(predictions)
     probabilities = test[scoring.probability_columns(class_names)].set_axis(class_names, axis=1)
     return curves.draw_roc_curves(test["label"].to_numpy(), probabilities, _title(options, len(test)))
@@ -155,6 +156,9 @@ def draw_worst_errors(
         evaluation: How many to show.
         options: Names the backbone.
     """
+    from leukoscope.figures import montages
+    from leukoscope.models import scoring
+
     test = _select_test(predictions)
     test = test.assign(confidence=test[scoring.probability_columns(class_names)].max(axis=1))
     errors = test[test["label"] != test["predicted"]]
@@ -188,6 +192,8 @@ def write_report(
         class_names: The classes in order.
         options: Names the backbone and has what was published about it.
     """
+    from leukoscope.figures import pages
+
     published = {f"report_{name}": value for name, value in options.published.model_dump().items()}
     figures = {
         "Learning curves": learning_curves,

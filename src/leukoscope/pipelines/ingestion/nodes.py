@@ -43,9 +43,7 @@ def build_manifest(smears: PackedImages, class_names: list[str], options: Ingest
     return manifest
 
 
-def report_ingestion(
-    manifest: pd.DataFrame, class_names: list[str], options: IngestionOptions
-) -> pd.DataFrame:
+def report_ingestion(manifest: pd.DataFrame, class_names: list[str], options: IngestionOptions) -> pd.DataFrame:
     """Count the files of each class, and log what must not be overlooked."""
     report = summarise(manifest, class_names, options.expected_counts)
     total = report.set_index("label").loc["total"]

@@ -10,9 +10,7 @@ class IngestionOptions(Options):
 
     image_size: int = Field(224, ge=16, description="Side of the packed images in pixels")
     min_side: PositiveInt = Field(32, description="Shortest side in pixels that a smear may have")
-    max_pixels: PositiveInt = Field(
-        50_000_000, description="Most pixels, width times height, that are decoded"
-    )
+    max_pixels: PositiveInt = Field(50_000_000, description="Most pixels, width times height, that are decoded")
     max_bytes: PositiveInt = Field(100_000_000, description="Size of the largest file that is read")
     workers: PositiveInt | None = Field(None, description="Threads that decode; null: one a core")
     near_duplicate_distance: int | None = Field(

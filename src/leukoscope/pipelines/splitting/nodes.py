@@ -1,12 +1,9 @@
 """Split the accepted images, so that no group straddles."""
 
-import lazy_loader
 import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.pipelines.splitting.options import SplittingOptions
-
-partition = lazy_loader.load("leukoscope.images.partition")
 
 SPLITS = ("train", "validation", "test")
 GROUPING_UNITS = {
@@ -30,6 +27,8 @@ def group_images(manifest: pd.DataFrame, group_table: pd.DataFrame | None, optio
     Raises:
         InputError: The table is missing, names an image that is not there, or leaves one out.
     """
+    from leukoscope.images import partition
+
     accepted = (manifest["status"] == "accepted").to_numpy()
     images = manifest.loc[accepted, ["image_id", "label", "group", "sha256"]].reset_index(drop=True)
     if options.group_by == "duplicate":
@@ -57,6 +56,8 @@ def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) ->
     Raises:
         InputError: A class has too few groups.
     """
+    from leukoscope.images import partition
+
     fold = options.fold_number
     if fold is None:
         split = partition.partition_groups(images, {name: getattr(options, name) for name in SPLITS}, seed)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import lazy_loader
 import pandas as pd
 
 from leukoscope import __version__
@@ -12,12 +11,9 @@ from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.journal import TrainingJournal
-from leukoscope.models.recipes import resolve_recipe
+from leukoscope.models.recipes import Recipe, ResolvedRecipe, resolve_recipe
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
-from leukoscope.pipelines.training.options import BackboneOptions, Recipe
-
-fitting = lazy_loader.load("leukoscope.models.fitting")
-curves = lazy_loader.load("leukoscope.figures.curves")
+from leukoscope.pipelines.training.options import BackboneOptions
 
 
 def prepare_training(
@@ -74,6 +70,8 @@ def train_classifier(
     Returns:
         The classifier, its history (one row an epoch) and the summary of its training.
     """
+    from leukoscope.models import fitting
+
     key = journal.key
     validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
     training, validation = (
@@ -81,7 +79,7 @@ def train_classifier(
     )
     classifier = fitting.fit_classifier(
         key["backbone"],
-        Recipe.model_validate(key["recipe"]),
+        ResolvedRecipe.model_validate(key["recipe"]),
         key["class_names"],
         training,
         validation,
@@ -100,4 +98,6 @@ def draw_learning_curves(history: pd.DataFrame, options: BackboneOptions) -> Fig
         history: One row an epoch.
         options: Names the backbone.
     """
+    from leukoscope.figures import curves
+
     return curves.draw_learning_curves(history, BACKBONES[options.backbone].title)

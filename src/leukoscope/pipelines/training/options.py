@@ -5,10 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.recipes import Recipe, RecipeDifferences
+from leukoscope.models.recipes import RecipeDifferences
 from leukoscope.options import Options
-
-__all__ = ["BackboneOptions", "Published", "Recipe"]
 
 
 class Published(Options):

@@ -1,0 +1,60 @@
+# Everything that can be done here: `make help`.
+PYTHON ?= python3
+ENV ?= base
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make the environment: .venv, locked dependencies, the package itself
+
+# Without the mark the environment is missing or half made, and is made from nothing.
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and \
+	  f"Leukoscope needs Python 3.11 to 3.13, and {sys.executable} is {v[0]}.{v[1]}. Use make PYTHON=python3.12")'
+	@test -f $@ || $(PYTHON) -m venv --clear $(VENV)
+	@rm -f $@
+	@echo "Installing the dependencies into $(VENV); the first time takes some minutes."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --editable '.[dev,docs]'
+	@touch $@
+
+demo: $(READY) ## Make smears, train and compare all five backbones on them, in minutes
+	$(BIN)/kedro run --env demo
+	@echo
+	@echo "The comparison:  data/demo/08_reporting/comparison.png (and .csv)"
+	@echo "Each backbone:   data/demo/08_reporting/<backbone>/report.html"
+	@echo "The MLflow UI:   make mlflow ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
+	@echo "The DAG:         make viz ENV=demo      then http://127.0.0.1:4141"
+
+test: $(READY) ## Run all tests (those on real smears only if LEUKOSCOPE_DATA names their folder)
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## Check style, types, layers and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+viz: $(READY) ## Show the DAG
+	$(BIN)/kedro viz run --env $(ENV)
+
+mlflow: $(READY) ## Show the runs
+	$(BIN)/kedro mlflow ui --env $(ENV)
+
+lock: $(READY) ## Lock the newest versions that fit, for every supported Python
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --upgrade \
+	  --no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
+
+clean: ## Remove the environment and the caches; data, models and runs stay
+	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test lint viz mlflow lock clean

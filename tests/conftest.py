@@ -1,0 +1,58 @@
+"""Images and data sets that the tests make themselves."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+PROJECT = Path(__file__).parents[1]
+CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
+
+
+@pytest.fixture(scope="session")
+def class_names() -> list[str]:
+    return list(CLASS_NAMES)
+
+
+@pytest.fixture(scope="session")
+def project_path() -> Path:
+    return PROJECT
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def splits(class_names) -> pd.DataFrame:
+    """Forty images a class: 28 train, 6 validate, 6 test."""
+    names = np.repeat(class_names, 40)
+    ids = [f"{name}/{number:02d}" for name in class_names for number in range(40)]
+    split = np.tile(["train"] * 28 + ["validation"] * 6 + ["test"] * 6, len(class_names))
+    return pd.DataFrame({"image_id": ids, "label": names, "group": ids, "split": split})
+
+
+class Smears:
+    """Stands in for packed images: squares whose brightness depends on the class, so that any network learns."""
+
+    def __init__(self, splits: pd.DataFrame, size: int = 48) -> None:
+        rng = np.random.default_rng(0)
+        classes = splits["label"].map({name: n for n, name in enumerate(CLASS_NAMES)}).to_numpy()
+        noise = rng.integers(0, 40, (len(splits), size, size, 3))
+        self.pixels = (noise + 50 * classes[:, None, None, None]).astype("uint8")
+        self.records = splits[["image_id"]].assign(sha256=[f"{n:064x}" for n in range(len(splits))])
+        self._rows = dict(zip(splits["image_id"], range(len(splits)), strict=True))
+
+    def rows(self, image_ids) -> np.ndarray:
+        return np.array([self._rows[name] for name in image_ids], dtype=int)
+
+
+@pytest.fixture
+def smears(splits) -> Smears:
+    return Smears(splits)

@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukoscope.errors import InputError
+from leukoscope.images.partition import look_up_groups, merge_groups, partition_groups
+
+SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
+
+
+@pytest.fixture
+def images(rng) -> pd.DataFrame:
+    """1,000 images of four unequal classes, some in groups of up to five."""
+    labels = rng.choice(["Benign", "Early", "Pre", "Pro"], 1000, p=[0.1, 0.3, 0.3, 0.3])
+    groups = [f"{label}-{rng.integers(0, 400)}" for label in labels]
+    return pd.DataFrame({"label": labels, "group": groups})
+
+
+def test_no_group_is_in_two_parts(images):
+    parts = partition_groups(images, SHARES, seed=1)
+    assert (parts.groupby(images["group"]).nunique() == 1).all()
+
+
+def test_every_class_has_its_shares(images):
+    parts = partition_groups(images, SHARES, seed=1)
+    shares = pd.crosstab(images["label"], parts, normalize="index")
+    for name, share in SHARES.items():
+        assert shares[name].to_numpy() == pytest.approx(np.full(4, share), abs=0.03)
+
+
+def test_single_images_are_divided_to_within_one_image():
+    images = pd.DataFrame({"label": ["a"] * 200 + ["b"] * 60, "group": range(260)})
+    table = pd.crosstab(images["label"], partition_groups(images, SHARES, seed=3))
+    assert (table.loc["a"] - pd.Series({"train": 140, "validation": 30, "test": 30})).abs().max() <= 1
+    assert (table.loc["b"] - pd.Series({"train": 42, "validation": 9, "test": 9})).abs().max() <= 1
+
+
+def test_large_groups_go_to_every_part_as_often_as_small_ones():
+    images = pd.DataFrame({"label": "a", "group": list(np.repeat(range(200), 2)) + list(range(200, 1000))})
+    parts = partition_groups(images, SHARES, seed=5)
+    in_pairs = parts[:400].value_counts(normalize=True)
+    assert in_pairs["train"] == pytest.approx(0.7, abs=0.1)
+    assert in_pairs["test"] == pytest.approx(0.15, abs=0.08)
+
+
+def test_the_seed_decides(images):
+    first, same, other = (partition_groups(images, SHARES, seed) for seed in (1, 1, 2))
+    assert first.equals(same)
+    assert not first.equals(other)
+
+
+def test_a_class_with_fewer_groups_than_parts_is_named():
+    images = pd.DataFrame({"label": ["a"] * 9 + ["b"] * 9, "group": [*range(9), *[20, 21] * 4, 20]})
+    with pytest.raises(InputError, match=r"Class b has 2 group\(s\).*3 parts"):
+        partition_groups(images, SHARES, seed=0)
+
+
+def test_merged_groups_hold_together_what_either_holds_together():
+    patients = pd.Series(["p1", "p1", "p2", "p3"])
+    duplicates = pd.Series(["a", "b", "b", "c"])
+    merged = merge_groups(patients, duplicates)
+    assert merged[0] == merged[1] == merged[2] != merged[3]
+
+
+class TestLookUpGroups:
+    ids = pd.Series(["a/1", "a/2", "b/1"])
+    accepted = np.array([True, True, False])
+
+    def look_up(self, table: dict) -> list[str]:
+        return look_up_groups(self.ids, self.accepted, pd.DataFrame(table)).tolist()
+
+    def test_by_id_a_quarantined_image_may_be_in_the_table(self):
+        assert self.look_up({"image_id": self.ids, "group": ["x", "y", "z"]}) == ["x", "y"]
+
+    def test_by_pattern(self):
+        assert self.look_up({"pattern": ["a/*", "b/*"], "group": ["x", "y"]}) == ["x", "x"]
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            ({"image_id": ["a/1"], "patient": ["x"]}, "needs group"),
+            ({"image_id": ["a/1", "a/2", "c/9"], "group": ["x"] * 3}, "image_id entries that fit no image: c/9"),
+            ({"pattern": ["a/*", "q*"], "group": ["x", "y"]}, r"pattern entries that fit no image: q\*"),
+            ({"image_id": ["a/1"], "group": ["x"]}, "accepted images without a group: a/2"),
+            ({"pattern": ["a/*", "*/1"], "group": ["x", "y"]}, "images with more than one group: a/1"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, table, message):
+        with pytest.raises(InputError, match=message):
+            self.look_up(table)

@@ -1,0 +1,88 @@
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from leukoscope.errors import InputError
+from leukoscope.pipelines.splitting.nodes import assign_splits, group_images, report_splits
+from leukoscope.pipelines.splitting.options import SplittingOptions
+
+
+@pytest.fixture
+def manifest(class_names) -> pd.DataFrame:
+    """Thirty images a class; the last two of each are copies of one another, and one more is quarantined."""
+    rows = [
+        {"image_id": f"{name}/{n}", "label": name, "group": f"{name}/{min(n, 28)}", "sha256": f"{name}{min(n, 28)}"}
+        for name in class_names
+        for n in range(30)
+    ]
+    manifest = pd.DataFrame(rows).assign(status="accepted")
+    broken = {"image_id": "Pre/broken", "label": "Pre", "group": "Pre/broken", "status": "quarantined"}
+    return pd.concat([manifest, pd.DataFrame([broken])], ignore_index=True)
+
+
+def split(manifest, **options):
+    chosen = SplittingOptions(**options)
+    images = group_images(manifest, None, chosen)
+    return images, assign_splits(images, chosen, seed=1), chosen
+
+
+def test_every_accepted_image_is_in_one_split(manifest):
+    _, splits, _ = split(manifest)
+    assert splits["image_id"].is_unique
+    assert set(splits["image_id"]) == set(manifest.loc[manifest["status"] == "accepted", "image_id"])
+    assert splits["split"].value_counts()["train"] == pytest.approx(0.7 * 120, abs=4)
+
+
+def test_the_folds_test_every_image_once(manifest):
+    tested = [
+        name
+        for fold in ("1 of 3", "2 of 3", "3 of 3")
+        for name in split(manifest, fold=fold)[1].query("split == 'test'")["image_id"]
+    ]
+    assert sorted(tested) == sorted(manifest.loc[manifest["status"] == "accepted", "image_id"])
+
+
+def test_a_table_of_patients_is_kept_together(manifest):
+    options = SplittingOptions(group_by="table")
+    patients = manifest[["image_id"]].assign(group=[f"p{n % 20}" for n in range(len(manifest))])
+    images = group_images(manifest, patients, options)
+    splits = assign_splits(images, options, seed=1)
+    patient = splits["image_id"].map(patients.set_index("image_id")["group"])
+    assert (splits.groupby(patient)["split"].nunique() == 1).all()
+
+
+def test_a_missing_table_is_asked_for(manifest):
+    with pytest.raises(InputError, match="group_table=PATH"):
+        group_images(manifest, None, SplittingOptions(group_by="table"))
+
+
+def test_the_report_counts_and_says_the_unit(manifest, class_names):
+    images, splits, options = split(manifest)
+    report = report_splits(images, splits, class_names, options).set_index("label")
+    assert report.loc["all", ["train", "validation", "test"]].sum() == 120
+    assert report.loc["Pre", "train_groups"] <= report.loc["Pre", "train"]
+    assert (report["straddling_groups"] == 0).all()
+    assert "not patients" in report.loc["all", "grouping_unit"]
+
+
+def test_the_report_refuses_a_straddling_hash(manifest, class_names):
+    images, splits, options = split(manifest)
+    copies = splits["image_id"].isin(["Pro/28", "Pro/29"])
+    splits.loc[copies, "group"] = ["one", "other"]
+    splits.loc[copies, "split"] = ["train", "test"]
+    with pytest.raises(RuntimeError, match="1 hashes are in two splits"):
+        report_splits(images, splits, class_names, options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": 0.8}, "add up to 1.1"),
+        ({"fold": "6 of 5"}, "i of k"),
+        ({"fold": "1/5"}, "i of k"),
+        ({"folds": 5}, "did you mean 'fold'"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ValidationError, match=message):
+        SplittingOptions(**options)
