@@ -7,6 +7,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
+from sklearn.tree import DecisionTreeClassifier
 
 from leukoscope.errors import InputError
 from leukoscope.synthetic import CLASSES, Stain, draw_smear, write_smears
@@ -98,11 +99,11 @@ def test_larger_nuclei_are_seen():
     assert reaches["Benign"] + 1 < reaches["Early"] < reaches["Pre"] - 1
 
 
-def test_counts_of_white_cells_overlap():
-    counts = {label: [len(arrange_field(label, rng(0, i)).cytoplasm) for i in range(60)] for label in CLASSES}
-    low, high = (np.array([np.quantile(counts[label], q) for label in CLASSES]) for q in (0.1, 0.9))
+def test_the_count_of_white_cells_says_little():
+    labels = np.repeat(CLASSES, 150)
+    counts = [[len(arrange_field(label, rng(0, i)).cytoplasm)] for i, label in enumerate(labels)]
 
-    assert low.max() < high.min()
+    assert cross_val_score(DecisionTreeClassifier(max_leaf_nodes=6, random_state=0), counts, labels, cv=5).mean() < 0.45
 
 
 def test_every_field_shows_its_class():

@@ -5,8 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from leukoscope.images.packing import PackedImages as PackedImages
-from leukoscope.images.packing import PackingPlan, save_packed
+from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 
 
 class PackedImagesDataset(AbstractDataset[PackingPlan, PackedImages]):

@@ -1,6 +1,6 @@
 """Which images show the same: byte-identical files, and files that look alike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 _TILE = 1024
 
 
-def group_duplicates(sha256: Sequence[str], hashes: Sequence[str], max_distance: int | None) -> np.ndarray:
+def group_duplicates(sha256: np.ndarray, hashes: np.ndarray, max_distance: int | None) -> np.ndarray:
     """Number the groups of images that are identical or look alike, directly or through others.
 
     Args:
@@ -34,26 +34,30 @@ def group_duplicates(sha256: Sequence[str], hashes: Sequence[str], max_distance:
     return _first_equal(components)
 
 
-def _first_equal(values: Sequence[str] | np.ndarray) -> np.ndarray:
-    codes = pd.factorize(np.asarray(values))[0]
+def _first_equal(values: np.ndarray) -> np.ndarray:
+    codes = pd.factorize(values)[0]
     # Codes count up in order of appearance, so that the n-th new one is the first of code n.
     return np.unique(codes, return_index=True)[1][codes]
 
 
-def _link_equal(values: Sequence[str]) -> np.ndarray:
+def _link_equal(values: np.ndarray) -> np.ndarray:
     return np.stack([_first_equal(values), np.arange(len(values))])
 
 
-def _link_similar(hashes: Sequence[str], max_distance: int) -> Iterator[np.ndarray]:
+def _link_similar(hashes: np.ndarray, max_distance: int) -> Iterator[np.ndarray]:
     """Give pairs of positions whose hashes differ, but in ``max_distance`` bits at most."""
     # Equal hashes are linked already; left in, 20,000 empty fields would make 200 million pairs.
     positions = np.unique(_first_equal(hashes))
-    packed = np.array([np.frombuffer(bytes.fromhex(hashes[position]), np.uint8) for position in positions])
-    signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
+    packed = np.frombuffer(bytes.fromhex("".join(hashes[positions])), np.uint8).reshape(len(positions), -1)
     # The product of two hashes of +1 and -1 is their length less twice their distance.
-    least = signs.shape[1] - 2 * max_distance
-    for top in range(0, len(signs), _TILE):
-        for start in range(top, len(signs), _TILE):
-            near = signs[top : top + _TILE] @ signs[start : start + _TILE].T >= least
+    least = 8 * packed.shape[1] - 2 * max_distance
+    for top in range(0, len(packed), _TILE):
+        left = _to_signs(packed[top : top + _TILE])
+        for start in range(top, len(packed), _TILE):
+            near = left @ _to_signs(packed[start : start + _TILE]).T >= least
             rows, columns = np.nonzero(np.triu(near, 1) if start == top else near)
             yield np.stack([positions[rows + top], positions[columns + start]])
+
+
+def _to_signs(packed: np.ndarray) -> np.ndarray:
+    return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1

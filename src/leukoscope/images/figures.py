@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packing import PackedImages
@@ -17,9 +18,7 @@ _BLUE, _SKY, _VERMILION = "#0072B2", "#56B4E9", "#D55E00"
 def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     """Draw a bar a class: accepted images, their copies and quarantined files, with the expected count as a mark."""
     report = report[report["label"] != "total"].reset_index(drop=True)
-    copies = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].notna()][
-        "label"
-    ].value_counts()
+    copies = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].notna()]["label"].value_counts()
     copied = copies.reindex(report["label"], fill_value=0).to_numpy()
     parts = {
         "accepted": (report["accepted"].to_numpy() - copied, _BLUE, None),
@@ -30,9 +29,7 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     bottom = np.zeros(len(report))
     for name, (heights, colour, hatch) in parts.items():
-        axes.bar(
-            report["label"], heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white"
-        )
+        axes.bar(report["label"], heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white")
         bottom += heights
     for position, found in enumerate(report["found"]):
         axes.annotate(f"{found:,}", (position, found), (0, 4), textcoords="offset points", ha="center")
@@ -47,18 +44,14 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
 def _mark_expected(axes: Axes, expected: pd.Series) -> None:
     known = expected.dropna().astype(int)
     if len(known):
-        axes.hlines(
-            known, known.index - 0.38, known.index + 0.38, colors="black", linewidth=2, label="expected"
-        )
+        axes.hlines(known, known.index - 0.38, known.index + 0.38, colors="black", linewidth=2, label="expected")
 
 
-def draw_montage(
-    smears: PackedImages, manifest: pd.DataFrame, class_names: Sequence[str], columns: int = 6
-) -> Figure:
+def draw_montage(smears: PackedImages, manifest: pd.DataFrame, class_names: Sequence[str], columns: int = 6) -> Figure:
     """Draw a row a class of accepted smears, taken evenly over the class, copies left out."""
     usable = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].isna()]
-    figure = Figure(figsize=(1.5 * columns + 0.4, 1.53 * len(class_names)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=(1.5 * columns + 0.4, 1.53 * len(class_names)), layout=layout)
     grid = figure.subplots(len(class_names), columns, squeeze=False)
     for axes_row, name in zip(grid, class_names, strict=True):
         ids = usable.loc[usable["label"] == name, "image_id"]

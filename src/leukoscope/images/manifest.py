@@ -35,24 +35,24 @@ def make_manifest(records: pd.DataFrame, max_distance: int | None) -> pd.DataFra
         max_distance: See ``group_duplicates``.
 
     Returns:
-        The records in their order, with ``status``, ``reason``, ``duplicate_of`` (first image of the group, null for
-        that one itself), ``duplicate_kind`` (``identical`` to an earlier image byte for byte, or ``near``) and ``group``.
+        The records in their order, with ``status``, ``reason``, ``group``, ``duplicate_of`` (first image of the
+        group, null for that one itself) and ``duplicate_kind`` (``identical``: an earlier image is the same byte for
+        byte; or ``near``).
     """
-    decoded = records[records["reason"].isna()].reset_index(drop=True)
-    first = group_duplicates(decoded["sha256"].tolist(), decoded["perceptual_hash"].tolist(), max_distance)
+    decoded = records.loc[records["reason"].isna(), ["image_id", "label", "sha256", "perceptual_hash"]]
+    first = group_duplicates(decoded["sha256"].to_numpy(), decoded["perceptual_hash"].to_numpy(), max_distance)
     decoded["group"] = decoded["image_id"].to_numpy()[first]
     is_copy = decoded["group"] != decoded["image_id"]
-    decoded["duplicate_of"] = decoded["group"].where(is_copy)
     kind = decoded["sha256"].duplicated().map({True: IDENTICAL, False: NEAR})
-    decoded["duplicate_kind"] = kind.where(is_copy)
-    decoded["conflict"] = _describe_conflicts(decoded)
-
-    found = decoded[["image_id", "group", "duplicate_of", "duplicate_kind", "conflict"]]
-    manifest = records.merge(found, on="image_id", how="left", validate="one_to_one")
-    manifest["group"] = manifest["group"].fillna(manifest["image_id"])
-    manifest["reason"] = manifest["reason"].fillna(manifest["conflict"])
-    manifest["status"] = manifest["reason"].isna().map({True: ACCEPTED, False: QUARANTINED})
-    return manifest[_COLUMNS]
+    reason = records["reason"].fillna(_describe_conflicts(decoded))
+    # Columns are aligned by the index: a file that was not decoded is a group of its own and no duplicate.
+    return records.assign(
+        status=reason.isna().map({True: ACCEPTED, False: QUARANTINED}),
+        reason=reason,
+        duplicate_of=decoded["group"].where(is_copy),
+        duplicate_kind=kind.where(is_copy),
+        group=decoded["group"].reindex(records.index).fillna(records["image_id"]),
+    )[_COLUMNS]
 
 
 def _describe_conflicts(decoded: pd.DataFrame) -> pd.Series:
@@ -78,21 +78,19 @@ def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None
     for name in class_names:
         if name not in accepted:
             reasons = manifest.loc[manifest["label"] == name, "reason"]
+            often = f", most often: {reasons.mode().iat[0]}" if len(reasons) else ""
             raise InputError(
-                f"The class {name} has no accepted image: its {len(reasons)} files are quarantined, most often: "
-                f"{reasons.mode().iat[0] if len(reasons) else 'none found'}. Expected one image or more: mend the files, "
-                "or take the class out of class_names."
+                f"The class {name} has no accepted image: {len(reasons)} files are quarantined{often}. "
+                "Expected one image or more: mend the files, or take the class out of class_names."
             )
 
 
-def summarise(
-    manifest: pd.DataFrame, class_names: Sequence[str], expected: dict[str, int] | None
-) -> pd.DataFrame:
+def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict[str, int] | None) -> pd.DataFrame:
     """Count the files of each class, of no class (if there are any) and of all.
 
     Returns:
-        One row a ``label``, ending with ``total``: ``found``, ``accepted``, ``quarantined``, ``duplicates`` (accepted or
-        not; of them ``identical`` and ``near``) and ``expected`` (null where nothing is).
+        One row a ``label``, ending with ``total``: ``found``, ``accepted``, ``quarantined``, ``duplicates`` (of them
+        ``identical`` and ``near``), accepted or not, and ``expected`` (null where nothing is).
     """
     flags = pd.DataFrame(
         {

@@ -13,7 +13,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +34,7 @@ logger = logging.getLogger(__name__)
 _FORMAT = 1
 _BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
-_ROW_GROUP = 4096
+_ROW_GROUP = 512
 _PIXELS, _RECORDS, _STORE = "pixels.npy", "records.parquet", "store.json"
 _SCHEMA = pa.schema(
     {
@@ -58,11 +57,16 @@ R = TypeVar("R")
 Record = dict[str, str | int | None]
 
 
-class PackedImage(NamedTuple):
-    """What became of one file: its record, and its pixels (``size * size * 3`` bytes) unless it has a reason."""
+class PackedBatch(NamedTuple):
+    """What became of some files.
 
-    record: Record
-    pixels: bytes | None
+    Attributes:
+        records: One a file, with a reason for each that could not be decoded.
+        pixels: ``uint8 [decoded, size, size, 3]``.
+    """
+
+    records: list[Record]
+    pixels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -101,20 +105,29 @@ class PackingPlan:
             digest.update(json.dumps(file).encode())
         return digest.hexdigest()
 
-    def pack(self) -> Iterator[list[PackedImage]]:
+    def pack(self) -> Iterator[PackedBatch]:
         """Read, decode and resize every file once, by all workers; gives batches in manifest order.
 
         No more batches are in memory than keep the workers busy, however many images there are.
         """
-        # Threads: Pillow and hashlib release the interpreter's lock, and processes would first have to start Kedro anew.
+        # Threads, since Pillow and hashlib release the interpreter's lock; processes would have to start Kedro anew.
         workers = self.workers or _count_cores()
         batches = (self.files[start : start + _BATCH] for start in range(0, len(self.files), _BATCH))
-        with self.source.reading() as read, ThreadPoolExecutor(workers) as pool, _kept_memory(workers):
-            yield from _map_in_order(
-                pool, lambda batch: [self._pack_file(read, file) for file in batch], batches, workers + 2
-            )
+        with self.source.reading() as read, ThreadPoolExecutor(workers) as pool:
+            yield from _map_in_order(pool, lambda batch: self._pack_batch(read, batch), batches, workers + 2)
 
-    def _pack_file(self, read: ReadFile, labelled: LabelledFile) -> PackedImage:
+    def _pack_batch(self, read: ReadFile, batch: list[LabelledFile]) -> PackedBatch:
+        pixels = np.empty((len(batch), self.image_size, self.image_size, 3), np.uint8)
+        records, decoded = [], 0
+        for file in batch:
+            record, image = self._decode_file(read, file)
+            if image is not None:
+                pixels[decoded] = np.asarray(image)
+                decoded += 1
+            records.append(record)
+        return PackedBatch(records, pixels[:decoded])
+
+    def _decode_file(self, read: ReadFile, labelled: LabelledFile) -> tuple[Record, Image.Image | None]:
         image_id, label, file = labelled
         record: Record = {"image_id": image_id, "path": file.path, "label": label, "bytes": file.size}
         try:
@@ -122,11 +135,10 @@ class PackingPlan:
             record["sha256"] = hashlib.sha256(data).hexdigest()
             image, record["mode"] = decode(data, self.limits)
         except UnusableImageError as error:
-            return PackedImage(record | {"reason": str(error)}, None)
+            return record | {"reason": str(error)}, None
         record["width"], record["height"] = image.size
-        packed = resize(image, self.image_size)
-        record["perceptual_hash"] = perceptual_hash(packed)
-        return PackedImage(record, packed.tobytes())
+        resized = resize(image, self.image_size)
+        return record | {"perceptual_hash": perceptual_hash(resized)}, resized
 
 
 def _count_cores() -> int:
@@ -134,23 +146,7 @@ def _count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextmanager
-def _kept_memory(workers: int) -> Iterator[None]:
-    """Let Pillow keep the memory of a few images for the next ones, which saves a fifth of the time.
-
-    See https://pillow.readthedocs.io/en/stable/reference/block_allocator.html.
-    """
-    before = Image.core.get_blocks_max()
-    Image.core.set_blocks_max(max(before, 2 * workers))
-    try:
-        yield
-    finally:
-        Image.core.set_blocks_max(before)
-
-
-def _map_in_order(
-    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], window: int
-) -> Iterator[R]:
+def _map_in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], window: int) -> Iterator[R]:
     """Map like ``pool.map``, but with at most ``window`` results waiting to be taken."""
     pending: deque[Future[R]] = deque()
     try:
@@ -172,9 +168,7 @@ def _read(read: ReadFile, labelled: LabelledFile, max_bytes: int) -> bytes:
     if labelled.label is None:
         raise UnusableImageError("not inside a class folder")
     if file.size > max_bytes:
-        raise UnusableImageError(
-            f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes"
-        )
+        raise UnusableImageError(f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes")
     try:
         return read(file.path)
     except OSError as error:
@@ -209,11 +203,9 @@ class PackedImages:
             self.pixels: np.ndarray = np.load(folder / _PIXELS, mmap_mode="r")
             self.records: pd.DataFrame = pd.read_parquet(folder / _RECORDS)
             expected = (facts["files"], facts["images"], facts["images"])
-            held = (len(self.records), self.records["row"].count(), len(self.pixels))
+            held = (len(self.records), int(self.records["row"].count()), len(self.pixels))
         except FileNotFoundError as error:
-            raise InputError(
-                f"There are no packed images at {folder}: {error.filename} is missing. {mend}"
-            ) from error
+            raise InputError(f"There are no packed images at {folder}: {error.filename} is missing. {mend}") from error
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise InputError(f"The packed images at {folder} are damaged: {error}. {mend}") from error
         if held != expected:
@@ -315,14 +307,14 @@ def _write(plan: PackingPlan, folder: Path) -> None:
         _write_header(pixels, 0, plan.image_size)
         images, records = 0, list[Record]()
         for batch in _with_progress(plan.pack(), len(plan.files)):
-            for record, data in batch:
-                if data is None:
+            for record in batch.records:
+                if "reason" in record:
                     reasons[str(record["reason"])] += 1
                 else:
-                    pixels.write(data)
                     record["row"] = images
                     images += 1
-                records.append(record)
+            records += batch.records
+            pixels.write(batch.pixels.data)
             if len(records) >= _ROW_GROUP:
                 parquet.write_batch(pa.RecordBatch.from_pylist(records, schema=_SCHEMA))
                 records.clear()
@@ -345,7 +337,7 @@ def _write_header(file: IO[bytes], images: int, size: int) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _with_progress(batches: Iterable[list[PackedImage]], files: int) -> Iterator[list[PackedImage]]:
+def _with_progress(batches: Iterable[PackedBatch], files: int) -> Iterator[PackedBatch]:
     from tqdm import tqdm
 
     logger.info("Decoding %d files", files)
@@ -353,4 +345,4 @@ def _with_progress(batches: Iterable[list[PackedImage]], files: int) -> Iterator
     with tqdm(total=files, desc="Decoding", unit="img", disable=None) as bar:
         for batch in batches:
             yield batch
-            bar.update(len(batch))
+            bar.update(len(batch.records))

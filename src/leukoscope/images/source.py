@@ -102,7 +102,10 @@ class FolderSource(ImageSource):
             return
         for entry in entries:
             name = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
+            if not name.isprintable():
+                shown = name.encode(errors="surrogateescape").decode(errors="replace")
+                yield FoundFile(shown, 0, 0, "name that is not printable UTF-8")
+            elif entry.is_dir(follow_symlinks=False):
                 yield from self._walk(name)
             else:
                 yield self._find(name, entry)
@@ -185,8 +188,7 @@ def open_source(path: Path) -> ImageSource:
         InputError: There is nothing at the path, or neither a folder nor a zip archive.
     """
     expected = (
-        "Expected a folder or a zip that holds one folder of images a class: "
-        "give it with --params raw_images=PATH."
+        "Expected a folder or a zip that holds one folder of images a class: give it with --params raw_images=PATH."
     )
     if path.is_dir():
         return FolderSource(path)
@@ -259,7 +261,7 @@ def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
 
 
 def _folders(files: Iterable[FoundFile]) -> set[PurePosixPath]:
-    direct = {PurePosixPath(file.path.rpartition("/")[0]) for file in files if not file.leaves_root}
+    direct = map(PurePosixPath, {file.path.rpartition("/")[0] for file in files if not file.leaves_root})
     return {folder for path in direct for folder in (path, *path.parents)} - {PurePosixPath()}
 
 

@@ -1,6 +1,7 @@
 """Building, freezing, saving and loading a classifier: a backbone, raw images in, class probabilities out."""
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -79,9 +80,9 @@ def build_classifier(
     """
     row = BACKBONES[backbone]
     with _dtype_policy(precision):
-        images = layers.Input((None, None, 3), name="image")
-        resized = layers.Resizing(recipe.input_size, recipe.input_size, name="resize")(images)
-        base = _build_base(row, recipe.weights, _preprocess(row, resized))
+        images = layers.Input((None, None, 3), name="image", dtype="float32")
+        resize = layers.Resizing(recipe.input_size, recipe.input_size, dtype="float32", name="resize")
+        base = _build_base(row, recipe.weights, _preprocess(row, resize(images)))
         features = layers.GlobalAveragePooling2D(name="features")(base.output)
         features = layers.Dropout(recipe.dropout, seed=seed, name="dropout")(features)
         probabilities = layers.Dense(
@@ -139,10 +140,11 @@ def _explain_weights(row: Backbone, weights: str, error: Exception) -> str:
         )
     address = re.search(r"https?://\S+?\.h5", str(error))
     file = address.group().rsplit("/", 1)[1] if address else "its weights file"
+    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     return (
         f"The ImageNet weights of {row.title} could not be downloaded: {error} "
         f"Get {address.group() if address else file} elsewhere and put it at "
-        f"{Path(keras.config.keras_home()) / 'models' / file}, give the path of a weights file as `weights`, "
+        f"{folder / 'models' / file}, give the path of a weights file as `weights`, "
         f"or train from random weights with `weights: none`."
     )
 

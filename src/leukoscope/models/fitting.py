@@ -2,6 +2,7 @@
 
 import logging
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def fit_classifier(
         epochs=recipe.epochs,
         shuffle=False,
         callbacks=_callbacks(recipe, log),
-        verbose="auto" if logger.isEnabledFor(logging.INFO) else 0,
+        verbose=int(sys.stdout.isatty()),
     )
     if recipe.patience is not None:
         classifier.network.load_weights(journal.best_weights)

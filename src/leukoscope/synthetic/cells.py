@@ -68,19 +68,19 @@ class Population:
     burden: float
 
 
-_HEMATOGONE = Leukocyte(radius=6.6, share=0.85, roughness=0.03)
+_HEMATOGONE = Leukocyte(radius=6.2, share=0.85, roughness=0.03)
 _LYMPHOCYTE = Leukocyte(radius=7.2, share=0.6, clumping=0.2)
 _NEUTROPHIL = Leukocyte(radius=8.0, share=0.38, clumping=0.15, lobes=(2, 4))
 _MONOCYTE = Leukocyte(radius=9.5, share=0.5, dent=0.75)
 _EARLY_BLAST = Leukocyte(radius=9.4, share=0.9, clumping=0.04, grain=0.08)
-_PRE_BLAST = Leukocyte(radius=12.4, share=0.82, clumping=0.42, grain=0.1, roughness=0.08)
+_PRE_BLAST = Leukocyte(radius=12.6, share=0.82, clumping=0.42, grain=0.1, roughness=0.08)
 _PRO_BLAST = Leukocyte(radius=12.0, share=0.48, clumping=0.08, dent=0.75, nucleoli=2, roughness=0.07)
 
 POPULATIONS = {
-    "Benign": Population((_HEMATOGONE, _LYMPHOCYTE, _NEUTROPHIL, _MONOCYTE), (0.45, 0.2, 0.25, 0.1), 0.05),
-    "Early": Population((_EARLY_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.86, 0.07, 0.07), 0.055),
-    "Pre": Population((_PRE_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.88, 0.06, 0.06), 0.07),
-    "Pro": Population((_PRO_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.88, 0.06, 0.06), 0.055),
+    "Benign": Population((_HEMATOGONE, _LYMPHOCYTE, _NEUTROPHIL, _MONOCYTE), (0.5, 0.15, 0.25, 0.1), 0.05),
+    "Early": Population((_EARLY_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.9, 0.05, 0.05), 0.06),
+    "Pre": Population((_PRE_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.9, 0.05, 0.05), 0.075),
+    "Pro": Population((_PRO_BLAST, _LYMPHOCYTE, _NEUTROPHIL), (0.9, 0.05, 0.05), 0.065),
 }
 CLASSES = tuple(POPULATIONS)
 
@@ -128,8 +128,8 @@ def _choose_leukocytes(population: Population, rng: np.random.Generator) -> tupl
     chosen = rng.choice(len(population.kinds), _MOST_LEUKOCYTES, p=population.frequencies)
     chosen[0] = 0
     kinds = [population.kinds[i] for i in chosen]
-    radii = np.array([kind.radius for kind in kinds]) * rng.normal(1, 0.08, _MOST_LEUKOCYTES).clip(0.8, 1.2)
-    burden = population.burden * rng.lognormal(0, 0.5) * FIELD**2
+    radii = np.array([kind.radius for kind in kinds]) * rng.normal(1, 0.07, _MOST_LEUKOCYTES).clip(0.8, 1.2)
+    burden = population.burden * rng.lognormal(0, 0.45) * FIELD**2
     count = 1 + np.searchsorted(np.cumsum(np.pi * radii**2), burden)
     return kinds[:count], radii[:count]
 

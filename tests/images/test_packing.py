@@ -1,0 +1,239 @@
+import os
+import pickle
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leukoscope.errors import InputError
+from leukoscope.images import packing
+from leukoscope.images.decoding import Limits
+from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.source import FolderSource, open_source
+
+CLASSES = ("Benign", "Early")
+LIMITS = Limits(min_side=16, max_pixels=10_000, max_bytes=100_000)
+
+
+def write_image(path, seed, size=48):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size // 4, size // 4, 3), np.uint8)
+    Image.fromarray(pixels).resize((size, size)).save(path)
+
+
+@pytest.fixture
+def raw(tmp_path) -> Path:
+    for number in range(40):
+        write_image(tmp_path / "raw" / CLASSES[number % 2] / f"{number:02}.png", number)
+    (tmp_path / "raw/Benign/20a.jpg").write_bytes(b"")
+    (tmp_path / "raw/notes.txt").write_text("stray")
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def store(tmp_path) -> Path:
+    return tmp_path / "store"
+
+
+def plan(path, workers=1, size=32, limits=LIMITS):
+    return PackingPlan(open_source(path), CLASSES, size, limits, workers)
+
+
+def pack(path, store, **options):
+    save_packed(plan(path, **options), store)
+    return PackedImages(store)
+
+
+def reasons(packed):
+    return packed.records.set_index("image_id")["reason"].dropna().to_dict()
+
+
+def test_every_file_has_a_record_and_every_image_a_row(raw, store):
+    packed = pack(raw, store, size=48)
+    assert len(packed.records) == 42
+    assert packed.pixels.shape == (40, 48, 48, 3)
+    assert reasons(packed) == {"Benign/20a": "empty file (0 bytes)", "notes": "not inside a class folder"}
+    for image_id, row in zip(packed.ids, packed.rows(packed.ids), strict=True):
+        assert (packed.pixels[row] == np.asarray(Image.open(raw / f"{image_id}.png"))).all()
+    first = packed.records.iloc[0]
+    facts = first[["image_id", "path", "label", "width", "mode", "row"]].tolist()
+    assert facts == ["Benign/00", "Benign/00.png", "Benign", 48, "RGB", 0]
+
+
+def test_unknown_ids_are_named(raw, store):
+    with pytest.raises(InputError, match=r"do not hold 1 of the 2 images asked for, 'Pro/x' for one"):
+        pack(raw, store).rows(["Benign/00", "Pro/x"])
+
+
+def test_the_pixels_cannot_be_written(raw, store):
+    with pytest.raises(ValueError, match="read-only"):
+        pack(raw, store).pixels[0] = 0
+
+
+def test_a_store_pickles_as_its_folder(raw, store):
+    packed = pack(raw, store)
+    data = pickle.dumps(packed)
+    assert len(data) < 1000
+    assert (pickle.loads(data).pixels == packed.pixels).all()
+
+
+def test_two_workers_make_what_one_makes(raw, store, tmp_path):
+    one, two = pack(raw, store), pack(raw, tmp_path / "two", workers=2)
+    assert (one.pixels == two.pixels).all()
+    assert one.records.equals(two.records)
+
+
+def test_a_zip_makes_what_its_folder_makes(raw, store, tmp_path):
+    with zipfile.ZipFile(tmp_path / "raw.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in raw.rglob("*.*"):
+            archive.write(path, path.relative_to(raw))
+    folder, archived = pack(raw, store), pack(tmp_path / "raw.zip", tmp_path / "zipped", workers=2)
+    assert (folder.pixels == archived.pixels).all()
+    assert folder.records.equals(archived.records)
+
+
+def test_an_unchanged_folder_is_not_decoded_again(raw, store, monkeypatch, caplog):
+    pack(raw, store)
+    monkeypatch.setattr(packing, "decode", lambda *_: pytest.fail("decoded again"))
+    with caplog.at_level("INFO"):
+        pack(raw, store, workers=2)
+    assert "unchanged, not decoded again: 40 images" in caplog.text
+
+
+@pytest.mark.parametrize("change", ["content", "removed", "size", "limits", "class"])
+def test_a_change_is_decoded_again(raw, store, change):
+    before = pack(raw, store).fingerprint
+    options = {}
+    if change == "content":
+        write_image(raw / "Benign/00.png", 99)
+        os.utime(raw / "Benign/00.png", ns=(1, 1))
+    elif change == "removed":
+        (raw / "Early/01.png").unlink()
+    elif change == "size":
+        options = {"size": 40}
+    elif change == "limits":
+        options = {"limits": LIMITS._replace(min_side=20)}
+    else:
+        (raw / "Benign/00.png").rename(raw / "Early/00.png")
+    assert pack(raw, store, **options).fingerprint != before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
+def test_an_interrupted_save_keeps_the_old_store(raw, store, monkeypatch, error):
+    before = pack(raw, store)
+    write_image(raw / "Early/new.png", 77)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(packing, "_write_header", fail)
+    with pytest.raises(error):
+        pack(raw, store)
+    monkeypatch.undo()
+    assert PackedImages(store).fingerprint == before.fingerprint
+    assert [path.name for path in store.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_failed_rename_keeps_the_old_store(raw, store, monkeypatch):
+    before = pack(raw, store)
+    write_image(raw / "Early/new.png", 77)
+    rename = Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda path, to: rename(path, to) if not path.name.endswith(".new") else fail_to_rename()
+    )
+    with pytest.raises(OSError, match="disk"):
+        pack(raw, store)
+    assert PackedImages(store).fingerprint == before.fingerprint
+
+
+def fail_to_rename():
+    raise OSError("disk")
+
+
+def test_a_killed_run_leaves_nothing_behind(raw, store):
+    before = pack(raw, store)
+    store.rename(store.with_name(".store.old"))
+    store.with_name(".store.new").mkdir()
+    write_image(raw / "Early/new.png", 77)
+    assert pack(raw, store).fingerprint != before.fingerprint
+    assert [path.name for path in store.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_missing_store_is_an_error(store):
+    with pytest.raises(InputError, match=r"There are no packed images at .*store.json is missing"):
+        PackedImages(store)
+
+
+@pytest.mark.parametrize("name", ["pixels.npy", "records.parquet", "store.json"])
+def test_a_damaged_store_is_an_error_and_is_made_anew(raw, store, name):
+    pack(raw, store)
+    content = (store / name).read_bytes()
+    (store / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="are damaged"):
+        PackedImages(store)
+    assert len(pack(raw, store)) == 40
+
+
+def test_a_store_of_mixed_parts_is_an_error(raw, store, tmp_path):
+    pack(raw, store)
+    (raw / "Early/01.png").unlink()
+    pack(raw, tmp_path / "other")
+    (tmp_path / "other/pixels.npy").rename(store / "pixels.npy")
+    with pytest.raises(InputError, match=r"are damaged: they hold .* \(42, 40, 39\), expected \(42, 40, 40\)"):
+        PackedImages(store)
+
+
+def test_no_image_at_all_is_an_error(tmp_path, store):
+    for name in CLASSES:
+        (tmp_path / "raw" / name).mkdir(parents=True)
+        (tmp_path / "raw" / name / "a.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match=r"None of the 2 files .* most often: empty file \(0 bytes\)"):
+        pack(tmp_path / "raw", store)
+    assert not store.exists()
+
+
+def test_large_files_are_not_read(raw, store):
+    (raw / "Early/large.png").write_bytes(bytes(100_001))
+    assert reasons(pack(raw, store))["Early/large"] == (
+        "too large: 100,001 bytes, more than the 100,000 of ingestion.max_bytes"
+    )
+
+
+def test_refused_files_are_never_read(raw, store, tmp_path):
+    write_image(tmp_path / "secret.png", 1)
+    (raw / "Early/out.png").symlink_to(tmp_path / "secret.png")
+    packed = pack(raw, store)
+    assert reasons(packed)["Early/out"] == "symbolic link that leads out of the folder"
+    assert packed.records.set_index("image_id").loc["Early/out", ["sha256", "row"]].isna().all()
+
+
+def test_unreadable_files_are_quarantined(raw, store, monkeypatch):
+    read_all = FolderSource.reading
+
+    @contextmanager
+    def read_all_but_one(self):
+        def read_or_refuse(path):
+            if path == "Benign/00.png":
+                raise PermissionError(13, "Permission denied")
+            return read(path)
+
+        with read_all(self) as read:
+            yield read_or_refuse
+
+    monkeypatch.setattr(FolderSource, "reading", read_all_but_one)
+    assert reasons(pack(raw, store))["Benign/00"] == "unreadable: Permission denied"
+
+
+def test_a_damaged_zip_entry_is_quarantined(raw, store, tmp_path):
+    path = tmp_path / "raw.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(2):
+            archive.write(raw / CLASSES[number] / f"{number:02}.png", f"{CLASSES[number]}/{number:02}.png")
+        archive.write(raw / "Benign/02.png", "Benign/02.png")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + 20] ^= 0xFF
+    path.write_bytes(content)
+    assert reasons(pack(path, store)) == {"Benign/00": "damaged zip entry: Bad CRC-32 for file 'Benign/00.png'"}

@@ -1,0 +1,40 @@
+import logging
+
+import pytest
+
+from leukoscope.errors import InputError
+from leukoscope.pipelines.comparison.nodes import compare_backbones, draw_comparison
+
+
+def result(backbone: str, accuracy: float, **changes) -> dict:
+    scores = dict.fromkeys(("train_accuracy", "test_accuracy", "test_macro_f1", "test_auc"), accuracy)
+    costs = {"parameters": 2e6, "model_mib": 8.0, "seconds_per_epoch": 20.0, "test_images": 72, "splits": "a"}
+    report = {"report_train_accuracy": 0.98, "report_test_accuracy": 0.97, "report_seconds_per_epoch": None}
+    return {"backbone": backbone, "title": backbone} | scores | costs | report | changes
+
+
+def test_whatever_has_results_is_compared():
+    table = compare_backbones(result("resnet50", 0.9), None, result("vgg16", 0.8), None, None)
+    assert table["backbone"].tolist() == ["resnet50", "vgg16"]
+
+
+def test_without_any_results_it_says_what_to_do():
+    with pytest.raises(InputError, match="kedro run --pipeline train_resnet50"):
+        compare_backbones(None, None)
+
+
+def test_different_test_sets_are_pointed_out(caplog):
+    with caplog.at_level(logging.WARNING, "leukoscope"):
+        compare_backbones(result("resnet50", 0.9), result("vgg16", 0.8, splits="b"))
+    assert "their test sets differ" in caplog.text
+
+
+def test_the_figure_has_our_bars_and_marks_the_reports_figures():
+    table = compare_backbones(result("resnet50", 0.9), result("vgg16", 0.8, report_test_accuracy=None))
+    figure = draw_comparison(table)
+    scores = figure.subfigs[0].axes[0]
+    heights = [bar.get_height() for bar in scores.patches]
+    assert sorted(set(heights)) == [0.8, 0.9]
+    labels = [text.get_text() for text in scores.get_legend().get_texts()]
+    assert "the report's own figure" in labels
+    assert "72 test images" in figure.get_suptitle()

@@ -1,0 +1,115 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+from PIL import Image
+from pydantic import ValidationError
+
+from leukoscope.errors import InputError
+from leukoscope.pipelines.ingestion import create_pipeline
+from leukoscope.pipelines.ingestion.options import IngestionOptions
+
+CONF = Path(__file__).parents[2] / "conf/base"
+DEFAULTS = yaml.safe_load((CONF / "parameters_ingestion.yml").read_text())["ingestion"]
+KEPT = ["smears", "manifest", "ingestion_report"]
+
+
+def write_image(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), np.uint8)
+    Image.fromarray(pixels).resize((48, 48)).save(path)
+
+
+@pytest.fixture
+def raw(tmp_path, class_names) -> Path:
+    for label, name in enumerate(class_names):
+        for number in range(8):
+            write_image(tmp_path / "raw/Original" / name / f"{number}.png", 10 * label + number)
+    return tmp_path / "raw"
+
+
+def run(raw, store, class_names, **changes):
+    """Run the whole pipeline, with the figures kept in memory; gives what it made."""
+    config = yaml.safe_load((CONF / "catalog_ingestion.yml").read_text())
+    places = {"raw_images": raw} | {name: store / name for name in KEPT}
+    catalog = DataCatalog.from_config({name: config[name] | {"filepath": str(place)} for name, place in places.items()})
+    catalog["params:class_names"] = class_names
+    catalog["params:ingestion"] = IngestionOptions(**DEFAULTS | {"workers": 1} | changes)
+    figures = SequentialRunner().run(create_pipeline(), catalog)
+    return {name: figure.load() for name, figure in figures.items()} | {name: catalog.load(name) for name in KEPT}
+
+
+def test_every_image_is_accepted_packed_and_shown(raw, tmp_path, class_names):
+    made = run(raw, tmp_path, class_names, image_size=48)
+    assert made["smears"].pixels.shape == (32, 48, 48, 3)
+    assert made["manifest"]["status"].eq("accepted").all()
+    assert made["manifest"]["group"].is_unique
+    assert made["ingestion_report"]["accepted"].tolist() == [8, 8, 8, 8, 32]
+    pictures = [axes.images[0].get_array() for axes in made["montage"].axes]
+    assert len(pictures) == 24
+    assert (pictures[0] == np.asarray(Image.open(raw / "Original/Benign/0.png"))).all()
+    assert made["ingestion_figure"].axes[0].get_title() == "Samples per class"
+
+
+def test_quarantined_files_and_unexpected_counts_are_logged(raw, tmp_path, class_names, caplog):
+    (raw / "Original/Pre/.DS_Store").write_bytes(b"x")
+    with caplog.at_level("INFO"):
+        run(raw, tmp_path, class_names)
+    assert "33 files found: 32 accepted, 1 quarantined, 0 duplicates (0 identical, 0 near)" in caplog.text
+    assert "1 files are quarantined, most often: not an image of a known format (1)" in caplog.text
+    assert "Benign 8 of 504" in caplog.text
+
+
+def test_a_class_without_an_accepted_image_is_an_error(raw, tmp_path, class_names):
+    for path in (raw / "Original/Pro").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"The class Pro has no accepted image: 8 files .*empty file \(0 bytes\)"):
+        run(raw, tmp_path, class_names)
+
+
+def test_a_montage_with_fewer_smears_than_columns_leaves_gaps(raw, tmp_path, class_names):
+    for number in range(1, 8):
+        (raw / f"Original/Pro/{number}.png").unlink()
+    shown = [len(axes.images) for axes in run(raw, tmp_path, class_names)["montage"].axes]
+    assert shown == [1] * 19 + [0] * 5
+
+
+def test_the_manifest_keeps_missing_values_on_disk(raw, tmp_path, class_names):
+    (raw / "Original/notes.txt").write_text("stray")
+    manifest = run(raw, tmp_path, class_names)["manifest"].set_index("image_id")
+    assert manifest.loc["notes", ["label", "sha256", "width", "duplicate_of"]].isna().all()
+    assert manifest.loc["notes", "reason"] == "not inside a class folder"
+
+
+@pytest.mark.parametrize(("name", "value"), [("image_sise", 1), ("image_size", "large"), ("workers", 0)])
+def test_a_mistaken_option_is_an_error(name, value):
+    with pytest.raises(ValidationError):
+        IngestionOptions(**DEFAULTS | {name: value})
+
+
+def test_importing_the_pipeline_is_cheap():
+    script = (
+        "import sys, leukoscope.pipelines.ingestion;"
+        "print({'keras', 'matplotlib', 'scipy', 'tqdm', 'sklearn'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert shown.strip() == "set()"
+
+
+@pytest.mark.data
+@pytest.mark.skipif("LEUKOSCOPE_DATA" not in os.environ, reason="LEUKOSCOPE_DATA does not name the real smears' folder")
+def test_the_published_smears_hold_forty_identical_pairs(tmp_path, class_names):
+    manifest = run(Path(os.environ["LEUKOSCOPE_DATA"]), tmp_path, class_names, workers=None)["manifest"]
+    assert manifest["status"].eq("accepted").all()
+    assert manifest["sha256"].duplicated().sum() == 40
+    kinds = manifest["duplicate_kind"].value_counts()
+    assert kinds["identical"] == 40
+    # Fields that were photographed twice; looked at, and none of them is a false one.
+    assert kinds["near"] == 44
+    assert manifest.groupby("group")["label"].nunique().max() == 1

@@ -1,0 +1,164 @@
+"""Parameters are checked before anything runs; MLflow has one run a backbone."""
+
+import mlflow
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from kedro.runner import SequentialRunner, ThreadRunner
+
+from leukoscope import hooks
+from leukoscope.errors import InputError
+from leukoscope.hooks import TrackingHook
+
+
+@pytest.fixture
+def tracking_uri(tmp_path, monkeypatch) -> str:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.chdir(tmp_path)
+    return uri
+
+
+def open_context(project_path, **parameters):
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path, env="demo", runtime_params=parameters) as session:
+        return session.load_context()
+
+
+class TestParameters:
+    def test_known_ones_pass(self, project_path, tracking_uri):
+        context = open_context(project_path, resnet50={"training": {"epochs": 5}})
+        assert context.params["resnet50"].training.epochs == 5
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"sed": 3}, "no parameter 'sed': did you mean 'seed'"),
+            ({"resnet5": {"training": {}}}, "did you mean 'resnet50'"),
+            ({"resnet50": {"trainig": {}}}, "did you mean 'training'"),
+            ({"vgg16": {"training": {"epocs": 3}}}, "did you mean 'epochs'"),
+            ({"training": {"epochs": "three"}}, "(?s)training.*epochs.*valid integer"),
+            ({"vgg16": {"training": {"trainable": "conv5"}}}, "block2, block3, block4, block5"),
+            ({"splitting": {"train": 0.9}}, "add up to 1.2"),
+        ],
+    )
+    def test_wrong_ones_are_refused_with_the_right_names(self, project_path, tracking_uri, parameters, message):
+        with pytest.raises(InputError, match=message):
+            open_context(project_path, **parameters)
+
+
+def say(number: float) -> dict[str, float]:
+    return {"test_accuracy": number}
+
+
+def fail(metrics: dict) -> dict:
+    raise ValueError("on purpose")
+
+
+class Session:
+    """Runs a small pipeline of namespaces under the hook, with the project's own parameters."""
+
+    def __init__(self, project_path) -> None:
+        context = open_context(project_path)
+        self.context, self.hook = context, TrackingHook()
+        self.hook.after_context_created(context)
+
+    def run(self, pipeline: Pipeline, catalog: DataCatalog, runner=None) -> None:
+        from kedro.framework.hooks.manager import _create_hook_manager
+
+        manager = _create_hook_manager()
+        manager.register(self.hook)
+        runner = runner or SequentialRunner()
+        facts = dict.fromkeys(("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "load_versions"))
+        facts |= {"project_path": str(self.context.project_path), "runner": type(runner).__name__}
+        catalog["parameters"] = MemoryDataset(self.context.params)
+        self.hook.before_pipeline_run(facts, pipeline, catalog)
+        try:
+            runner.run(pipeline, catalog, manager)
+        except ValueError as error:
+            self.hook.on_pipeline_error(error, facts, pipeline, catalog)
+        else:
+            self.hook.after_pipeline_run(facts, pipeline, catalog)
+
+    def runs(self) -> pd.DataFrame:
+        return mlflow.search_runs(search_all_experiments=True).set_index("tags.mlflow.runName")
+
+
+def scoring(namespace: str, function=None) -> Pipeline:
+    nodes = [Node(say, "number", "metrics", name="say")]
+    if function:
+        nodes.append(Node(function, "metrics", "result", name="use"))
+    return Pipeline(nodes, namespace=namespace, prefix_datasets_with_namespace=True)
+
+
+def numbers(**values) -> DataCatalog:
+    datasets = {f"{name}.number": MemoryDataset(value) for name, value in values.items()}
+    return DataCatalog(datasets | {f"{name}.metrics": MemoryDataset() for name in values})
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner(), ThreadRunner()])
+def test_several_backbones_have_a_child_run_each_with_plain_names(project_path, tracking_uri, runner):
+    session = Session(project_path)
+    session.run(scoring("resnet50") + scoring("vgg16"), numbers(resnet50=0.9, vgg16=0.8), runner)
+    runs = session.runs()
+    assert runs.loc["resnet50", "metrics.test_accuracy"] == 0.9
+    assert runs.loc["vgg16", "metrics.test_accuracy"] == 0.8
+    parent = runs.loc["__default__"]
+    assert (runs.loc[["resnet50", "vgg16"], "tags.mlflow.parentRunId"] == parent["run_id"]).all()
+    assert pd.isna(parent["metrics.test_accuracy"])
+    assert set(runs["status"]) == {"FINISHED"}
+
+
+def test_one_backbone_has_the_sessions_run(project_path, tracking_uri):
+    session = Session(project_path)
+    session.run(scoring("resnet50"), numbers(resnet50=0.9))
+    runs = session.runs()
+    assert list(runs.index) == ["resnet50"]
+    assert runs.loc["resnet50", "metrics.test_accuracy"] == 0.9
+    assert runs.loc["resnet50", "tags.backbone"] == "resnet50"
+
+
+def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
+    session = Session(project_path)
+    session.run(scoring("inception_v3") + scoring("vgg16"), numbers(inception_v3=0.9, vgg16=0.8))
+    runs = session.runs()
+    own = session.context.params["inception_v3"].training.input_size
+    shared = session.context.params["training"].input_size
+    assert runs.loc["inception_v3", "params.training.input_size"] == str(own)
+    assert runs.loc["vgg16", "params.training.input_size"] == str(shared)
+    assert own != shared
+    assert runs.loc["vgg16", "params.augmentation.rotation"] == "20.0"
+
+
+def test_a_backbone_that_had_finished_is_finished_when_another_fails(project_path, tracking_uri):
+    session = Session(project_path)
+    session.run(scoring("resnet50") + scoring("vgg16", fail), numbers(resnet50=0.9, vgg16=0.8))
+    status = session.runs()["status"]
+    assert status.to_dict() == {"resnet50": "FINISHED", "vgg16": "FAILED", "__default__": "FAILED"}
+
+
+def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
+    seen = []
+
+    def train(number: float) -> dict[str, float]:
+        hooks.logging.getLogger("leukoscope.models.fitting").warning(
+            "epoch", extra={"backbone": "resnet50", "epoch": {"epoch": 1, "train_loss": 0.5}}
+        )
+        seen.append(mlflow.search_runs(search_all_experiments=True).iloc[0])
+        return {"test_accuracy": number}
+
+    session = Session(project_path)
+    node = Node(train, "number", "metrics", name="train")
+    pipeline = Pipeline([node], namespace="resnet50", prefix_datasets_with_namespace=True)
+    session.run(pipeline, numbers(resnet50=0.9))
+    assert seen[0]["metrics.epoch/train_loss"] == 0.5
+    assert seen[0]["status"] == "RUNNING"
+
+
+def test_the_parallel_runner_is_refused(project_path, tracking_uri):
+    session = Session(project_path)
+    with pytest.raises(InputError, match="SequentialRunner or ThreadRunner"):
+        session.hook.before_pipeline_run({"runner": "ParallelRunner"}, scoring("resnet50"), DataCatalog())

@@ -1,0 +1,120 @@
+"""The wiring itself: that pipelines, catalog, parameters and the table of backbones fit together."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import MemoryDataset
+
+from leukoscope.models.backbones import BACKBONES
+
+ENVIRONMENTS = ("base", "demo", "report")
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def context(request, project_path, tmp_path_factory):
+    environment = pytest.MonkeyPatch()
+    environment.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db")
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path, env=request.param) as session:
+        yield session.load_context()
+    environment.undo()
+
+
+@pytest.fixture(scope="module")
+def registered(context):
+    return dict(pipelines)
+
+
+def datasets_of(registered) -> set[str]:
+    names = set.union(*(pipeline.datasets() for pipeline in registered.values()))
+    return {name for name in names if not name.startswith("params:")}
+
+
+def test_every_backbone_has_a_pipeline_of_its_own(registered):
+    assert {name for name in registered if name.startswith("train_")} == {f"train_{name}" for name in BACKBONES}
+    for name in BACKBONES:
+        assert {node.namespace for node in registered[f"train_{name}"].nodes} == {None, name}
+
+
+def test_everything_is_in_the_default_pipeline(registered):
+    everything = {node.name for pipeline in registered.values() for node in pipeline.nodes}
+    assert {node.name for node in registered["__default__"].nodes} == everything
+
+
+def test_no_data_set_is_in_memory_by_accident(context, registered):
+    catalog = context.catalog
+    unnamed = {name for name in datasets_of(registered) if isinstance(catalog.get(name), MemoryDataset | None)}
+    assert unnamed == set()
+
+
+def test_every_catalog_entry_is_used(context, registered):
+    used = datasets_of(registered)
+    catalog = context.catalog
+    patterns = {catalog.config_resolver.match_dataset_pattern(name) for name in used}
+    entries = set(context.config_loader["catalog"])
+    assert {entry for entry in entries if entry not in used and entry not in patterns} == set()
+
+
+def test_every_parameter_is_used(context, registered):
+    used = {
+        name.removeprefix("params:").split(".")[0]
+        for pipeline in registered.values()
+        for name in pipeline.datasets()
+        if name.startswith("params:")
+    }
+    paths = {"raw_images", "group_table"}  # the catalog reads them
+    assert set(context.params) == used | paths
+
+
+def test_other_environments_keep_their_data_apart(context):
+    environment = context.env
+    if environment == "base":
+        pytest.skip("the base environment is the one that others keep apart from")
+    catalog = context.config_loader["catalog"]
+    written = yaml.safe_dump(
+        {name: entry for name, entry in catalog.items() if name not in ("raw_images", "group_table")}
+    )
+    assert f"data/{environment}/0" in written
+    assert "filepath: data/0" not in written
+
+
+def test_the_places_that_other_tools_rely_on(context):
+    if context.env != "base":
+        pytest.skip("the places are those of the base environment")
+    catalog = context.catalog
+    places = {
+        "manifest": "data/02_intermediate/manifest.parquet",
+        "splits": "data/05_model_input/splits.parquet",
+        "resnet50.model": "data/06_models/resnet50/model.keras",
+        "resnet50.predictions": "data/07_model_output/resnet50/predictions.parquet",
+        "resnet50.metrics": "data/08_reporting/resnet50/metrics.json",
+        "comparison": "data/08_reporting/comparison.csv",
+        "comparison_figure": "data/08_reporting/comparison.png",
+    }
+    for name, place in places.items():
+        assert Path(catalog.get(name)._filepath) == context.project_path / place
+
+
+def test_every_data_set_has_a_layer_and_every_node_a_name_of_its_function(context, registered):
+    catalog = context.catalog
+    without = {name for name in datasets_of(registered) if not (catalog.get(name).metadata or {}).get("kedro-viz")}
+    assert without == set()
+    for pipeline in registered.values():
+        assert all(node.short_name.replace(" ", "_").lower() for node in pipeline.nodes)
+        assert all(node.name.split(".")[-1] == node.func.__name__ for node in pipeline.nodes)
+
+
+def test_listing_the_pipelines_imports_no_backend():
+    code = (
+        "import sys, leukoscope.pipeline_registry as registry\n"
+        "registry.register_pipelines()\n"
+        "print(sorted({'keras', 'tensorflow', 'matplotlib', 'sklearn', 'scipy', 'mlflow'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
