@@ -74,7 +74,6 @@ class Session:
         runner = runner or SequentialRunner()
         facts = dict.fromkeys(("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "load_versions"))
         facts |= {"project_path": str(self.context.project_path), "runner": type(runner).__name__}
-        catalog["parameters"] = MemoryDataset(self.context.params)
         self.hook.before_pipeline_run(facts, pipeline, catalog)
         try:
             runner.run(pipeline, catalog, manager)

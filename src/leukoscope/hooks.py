@@ -31,8 +31,8 @@ from leukoscope.models.recipes import resolve_recipe
 from leukoscope.options import refuse_unknown_names
 
 
-class ParameterHook:
-    """Refuses wrong parameters before anything runs, with the right names in the message."""
+class InputHook:
+    """Refuses wrong parameters before anything runs, and shows what is wrong with the input by itself."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
@@ -49,6 +49,16 @@ class ParameterHook:
         for name in BACKBONES:
             resolve_recipe(name, parameters["training"], parameters[name].training)
 
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Raise an input error anew that the catalog has wrapped, so that its message stands alone.
+
+        Raises:
+            InputError: It is what caused the error.
+        """
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+
 
 def _configured_names(context: KedroContext) -> set[str]:
     """List the parameters that the configuration has, without those of the command line."""
@@ -64,6 +74,12 @@ class TrackingHook(MlflowHook):
     A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
     session's run is the backbone's. Epochs arrive as log records of ``leukoscope.models.fitting``.
     """
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Set MLflow up, and keep all parameters: the catalog has typed ones of the pipeline at hand only."""
+        super().after_context_created(context)
+        self._parameters = context.params
 
     @hook_impl
     def before_pipeline_run(
@@ -196,8 +212,7 @@ class TrackingHook(MlflowHook):
                 self._client.set_terminated(run_id, RunStatus.to_string(status))
 
     def _describe_run(self, run_id: str, backbone: str | None) -> None:
-        parameters = self._catalog.load("parameters")
-        self._log_params(run_id, parameters_in_force(parameters, backbone))
+        self._log_params(run_id, parameters_in_force(self._parameters, backbone))
         tags = {"backbone": backbone, MLFLOW_GIT_COMMIT: _git_commit(self._project_path)}
         if self._catalog.exists("manifest"):
             tags["data_fingerprint"] = _fingerprint(self._catalog.load("manifest"))

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from leukoscope.hooks import ParameterHook, TrackingHook
+from leukoscope.hooks import InputHook, TrackingHook
 
 # TensorFlow tells of its instruction sets and of GPUs that are not there; what matters comes as exceptions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (ParameterHook(), TrackingHook())
+HOOKS = (InputHook(), TrackingHook())
 
 
 def _project_root() -> str:

@@ -43,6 +43,7 @@ class SyntheticSmearsDataset(RawImagesDataset):
         size: int = 96,
         seed: int = 0,
         confounded: bool = False,
+        magnification: float = 1.0,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Creates a new instance of ``SyntheticSmearsDataset``.
@@ -53,14 +54,16 @@ class SyntheticSmearsDataset(RawImagesDataset):
             size: Their width and height in pixels.
             seed: Source of all randomness.
             confounded: Let the stain give the class away, to test whatever should notice it.
+            magnification: How many times as large the cells are as the published smears show them.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
         super().__init__(filepath=filepath, metadata=metadata)
-        self._options = {
+        self._options: dict[str, Any] = {
             "images_per_class": images_per_class,
             "size": size,
             "seed": seed,
             "confounded": confounded,
+            "magnification": magnification,
         }
 
     def load(self) -> ImageSource:
@@ -81,12 +84,13 @@ class SyntheticSmearsDataset(RawImagesDataset):
         return stamp.is_file() and stamp.read_text() == self._inscription()
 
     def _draw(self) -> None:
-        counts = dict.fromkeys(CLASSES, self._options["images_per_class"])
+        drawing = dict(self._options)
+        counts = dict.fromkeys(CLASSES, drawing.pop("images_per_class"))
         folder = self._filepath
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             drawn = Path(scratch, "drawn")
-            write_smears(drawn, counts, self._options["size"], self._options["seed"], bool(self._options["confounded"]))
+            write_smears(drawn, counts, **drawing)
             (drawn / _STAMP).write_text(self._inscription())
             if folder.exists():
                 folder.rename(Path(scratch, "replaced"))

@@ -67,7 +67,7 @@ class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
         Raises:
             InputError: Nothing was trained yet, or the file is damaged.
         """
-        from leukoscope.models import classifiers
+        from leukoscope.models.classifier import Classifier
 
         if not self._exists():
             backbone = Path(self._filepath).parent.name
@@ -75,7 +75,7 @@ class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
                 f"There is no trained model {self._filepath}. Run `kedro run --pipeline train_{backbone}`, or "
                 f"choose a trained backbone with --namespaces."
             )
-        return classifiers.Classifier.load(Path(self._filepath))
+        return Classifier.load(Path(self._filepath))
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file()

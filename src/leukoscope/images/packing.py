@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
 _FORMAT = 1
-_BATCH = 16
+_BATCH = 32
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512
 _PIXELS, _RECORDS, _STORE = "pixels.npy", "records.parquet", "store.json"

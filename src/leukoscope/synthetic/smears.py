@@ -20,7 +20,13 @@ _SMALLEST = 32
 _MOST_THREADS = 4  # they share the interpreter's lock, and more of them wait for it longer
 
 
-def draw_smear(label: str, rng: np.random.Generator, size: int = 224, stain: Stain | None = None) -> np.ndarray:
+def draw_smear(
+    label: str,
+    rng: np.random.Generator,
+    size: int = 224,
+    stain: Stain | None = None,
+    magnification: float = 1.0,
+) -> np.ndarray:
     """Draw one field of view of a blood smear.
 
     The class decides on the white cells only: size and shape of the nuclei, texture of the chromatin,
@@ -31,6 +37,8 @@ def draw_smear(label: str, rng: np.random.Generator, size: int = 224, stain: Sta
         rng: Source of randomness.
         size: Width and height in pixels.
         stain: What the dyes look like; drawn from ``rng``, whatever the class, when None.
+        magnification: How many times as large the cells are as in the published smears, 1 or more: of the field only
+            a part is shown then, with a white cell in it that is typical of the class.
 
     Returns:
         RGB image [size, size, 3], uint8.
@@ -41,7 +49,9 @@ def draw_smear(label: str, rng: np.random.Generator, size: int = 224, stain: Sta
     _check([label], size)
     stain = stain or Stain.draw(rng)
     field = arrange_field(label, rng)
-    return photograph(_spread_dyes(field, size, rng), stain, rng)
+    whole = max(size, round(size * magnification))
+    image = photograph(_spread_dyes(field, whole, rng), stain, rng)
+    return _cut_out(image, size, field.cytoplasm["centre"][0] * whole / FIELD)
 
 
 def write_smears(
@@ -50,6 +60,7 @@ def write_smears(
     size: int,
     seed: int,
     confounded: bool = False,
+    magnification: float = 1.0,
     workers: int | None = None,
 ) -> None:
     """Write ``folder/Original/<Class>/smear-<class>-0001.jpg`` and so on, with a progress bar on a terminal.
@@ -63,6 +74,7 @@ def write_smears(
         size: Width and height in pixels.
         seed: Source of all randomness.
         confounded: Let the stain give the class away, to test whatever should notice it.
+        magnification: How many times as large the cells are as in the published smears, 1 or more.
         workers: Threads that draw; one a core, but few, when None.
 
     Raises:
@@ -78,7 +90,7 @@ def write_smears(
         rank = CLASSES.index(label)
         rng = np.random.default_rng([seed, rank, number])
         stain = Stain.draw(rng, look=rank / (len(CLASSES) - 1)) if confounded else None
-        image = Image.fromarray(draw_smear(label, rng, size, stain))
+        image = Image.fromarray(draw_smear(label, rng, size, stain, magnification))
         image.save(root / label / f"smear-{label.lower()}-{number:04d}.jpg", quality=95)
 
     jobs = [(label, number) for label, count in counts.items() for number in range(1, count + 1)]
@@ -95,6 +107,12 @@ def _check(labels: Iterable[str], size: int) -> None:
         )
     if size < _SMALLEST:
         raise InputError(f"A smear of {size} pixels cannot be drawn: choose a size of {_SMALLEST} or more.")
+
+
+def _cut_out(image: np.ndarray, size: int, place: complex) -> np.ndarray:
+    """Cut a square out of an image with a place as near to its middle as the image's borders let it be."""
+    row, column = (int(np.clip(at - size / 2, 0, len(image) - size)) for at in (place.imag, place.real))
+    return image[row : row + size, column : column + size]
 
 
 def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarray:

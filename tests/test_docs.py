@@ -1,0 +1,91 @@
+"""The documentation, held against the project: commands, parameters, links and tables."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.recipes import Recipe
+from leukoscope.pipeline_registry import register_pipelines
+
+PROJECT = Path(__file__).parents[1]
+DOCUMENTS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+DOCUMENTS += sorted((PROJECT / "docs").rglob("*.md"))
+
+
+@pytest.fixture(params=DOCUMENTS, ids=lambda path: path.relative_to(PROJECT).as_posix())
+def document(request) -> Path:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def registered() -> set[str]:
+    return set(register_pipelines())
+
+
+def code_of(document: Path) -> str:
+    """Give the fenced blocks and the inline code; what follows a # is prose again."""
+    text = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```[a-z]*\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    rest = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    lines = "\n".join([*blocks, *re.findall(r"`([^`]+)`", rest)]).splitlines()
+    return "\n".join(line.split(" #")[0] for line in lines)
+
+
+def known_parameters() -> set[str]:
+    """List the parameters by dotted name, each section among them."""
+    known = {f"{backbone}.training.{field}" for backbone in BACKBONES for field in Recipe.model_fields}
+    for file in (PROJECT / "conf" / "base").glob("parameters*.yml"):
+        for name, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+            known |= {name} | {f"{name}.{inner}" for inner in (value if isinstance(value, dict) else {})}
+    return known
+
+
+def test_every_make_target_exists(document):
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", code_of(document)))
+    assert named - targets == set()
+
+
+def test_every_pipeline_exists(document, registered):
+    named = set(re.findall(r"--pipeline[ =]([\w-]+)", code_of(document)))
+    assert named - registered == set()
+
+
+def test_every_environment_exists(document):
+    named = re.findall(r"(?:--env[ =]|\bENV=)(\w+)", code_of(document))
+    assert [name for name in named if not (PROJECT / "conf" / name).is_dir()] == []
+
+
+def test_every_parameter_on_a_command_line_exists(document):
+    lists = re.findall(r"--params (?:\"([^\"]+)\"|(\S+))", code_of(document))
+    named = {item.partition("=")[0] for pair in lists for item in "".join(pair).split(",")}
+    assert named - known_parameters() == set()
+
+
+def test_every_relative_link_resolves(document):
+    links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    places = [link.partition("#")[0] for link in links if not re.match(r"\w+:|#", link)]
+    assert [place for place in places if not (document.parent / place).exists()] == []
+
+
+def test_the_readme_names_every_pipeline(registered):
+    rows = re.findall(r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "README.md").read_text("utf-8"), re.M)
+    assert sorted(rows) == sorted(registered)
+
+
+def test_the_table_of_backbones_is_that_of_the_code():
+    text = (PROJECT / "docs" / "backbones.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| `.*\|$", text, re.MULTILINE)
+    table = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
+    assert table == [
+        [
+            name,
+            row.title,
+            *(str(fact) for fact in (row.input_size, row.smallest_input, row.batch_size, row.dropout)),
+            ", ".join(row.blocks),
+        ]
+        for name, row in BACKBONES.items()
+    ]
