@@ -13,6 +13,7 @@ class Backbone:
         module: The module of ``keras.applications`` that has its ``preprocess_input``.
         title: Its name in figures and tables.
         input_size: Side in pixels of the images that its ImageNet weights were trained on.
+        pixel_spread: Standard deviation, about, of the pixels that its preprocessing makes of an image.
         smallest_input: Smallest side in pixels that it accepts.
         batch_size: Images in a training step, unless the recipe says otherwise.
         dropout: Share of features dropped before the classifier, unless the recipe says otherwise.
@@ -24,6 +25,7 @@ class Backbone:
     module: str
     title: str
     input_size: int
+    pixel_spread: float
     smallest_input: int
     batch_size: int
     dropout: float
@@ -39,6 +41,7 @@ BACKBONES = MappingProxyType(
             module="resnet50",
             title="ResNet50",
             input_size=224,
+            pixel_spread=64.0,
             smallest_input=32,
             batch_size=32,
             dropout=0.4,
@@ -54,6 +57,7 @@ BACKBONES = MappingProxyType(
             module="vgg16",
             title="VGG16",
             input_size=224,
+            pixel_spread=64.0,
             smallest_input=32,
             batch_size=64,
             dropout=0.5,
@@ -64,6 +68,7 @@ BACKBONES = MappingProxyType(
             module="vgg19",
             title="VGG19",
             input_size=224,
+            pixel_spread=64.0,
             smallest_input=32,
             batch_size=32,
             dropout=0.4,
@@ -74,6 +79,7 @@ BACKBONES = MappingProxyType(
             module="mobilenet_v2",
             title="MobileNetV2",
             input_size=224,
+            pixel_spread=0.5,
             smallest_input=32,
             batch_size=32,
             dropout=0.4,
@@ -91,6 +97,7 @@ BACKBONES = MappingProxyType(
             module="inception_v3",
             title="InceptionV3",
             input_size=299,
+            pixel_spread=0.5,
             smallest_input=75,
             batch_size=32,
             dropout=0.4,

@@ -94,7 +94,7 @@ def build_classifier(
         )(features)
     network = keras.Model(images, probabilities, name=backbone)
     if recipe.weights == "none":
-        _initialise_convolutions(base, seed)
+        _initialise_convolutions(base, row, seed)
     _select_trainable(network, base, row, recipe)
     return Classifier(network, tuple(class_names))
 
@@ -149,15 +149,25 @@ def _explain_weights(row: Backbone, weights: str, error: Exception) -> str:
     )
 
 
-def _initialise_convolutions(base: keras.Model, seed: int) -> None:
-    """Draw the kernels anew for rectified units, without which a VGG's signal dies out on its way up.
+def _initialise_convolutions(base: keras.Model, row: Backbone, seed: int) -> None:
+    """Draw the kernels anew for rectified units, so that a signal keeps its strength through all layers.
 
-    He et al. 2015, Delving deep into rectifiers; Keras' backbones come with Glorot's initialiser.
+    He et al. 2015, Delving deep into rectifiers. With the initialiser that Keras' backbones come with, Glorot's, it
+    dies out in a VGG; with pixels of 0-255 in front of it, it would be too strong for the softmax.
     """
-    for number, layer in enumerate(base.layers):
-        if isinstance(layer, layers.Conv2D):
-            initialise = keras.initializers.HeNormal(seed + number)
-            layer.kernel.assign(initialise(layer.kernel.shape, dtype=layer.kernel.dtype))
+    convolutions = [layer for layer in base.layers if isinstance(layer, layers.Conv2D)]
+    for number, layer in enumerate(convolutions):
+        kernel = keras.initializers.HeNormal(seed + number)(layer.kernel.shape, dtype=layer.kernel.dtype)
+        layer.kernel.assign(kernel if number else kernel / row.pixel_spread)
+    for layer in base.layers:
+        if isinstance(layer, layers.Add):
+            _silence(layer.input[1])
+
+
+def _silence(branch: keras.KerasTensor) -> None:
+    """Let a residual branch start at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1)."""
+    last = branch._keras_history.operation
+    last.gamma.assign(keras.ops.zeros_like(last.gamma))
 
 
 def _select_trainable(network: keras.Model, base: keras.Model, row: Backbone, recipe: ResolvedRecipe) -> None:

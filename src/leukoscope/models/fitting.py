@@ -89,6 +89,7 @@ def fit_classifier(
         return _recall(backbone, recipe, class_names, journal)
     precision = backend.choose_precision(recipe.precision)
     classifier = build_classifier(backbone, recipe, class_names, seed, precision)
+    backend.fuse_batch_norm(classifier.network)
     batches = TrainingBatches(
         training.pixels,
         training.rows,

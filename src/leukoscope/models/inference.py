@@ -22,5 +22,6 @@ def predict_probabilities(
         Probabilities, ``float32 [rows, classes]``, each row adding up to one.
     """
     network = classifier.network
+    backend.fuse_batch_norm(network)
     network.compile(jit_compile=backend.choose_jit())
     return network.predict(ImageBatches(pixels, rows, batch_size=batch_size), verbose=0)

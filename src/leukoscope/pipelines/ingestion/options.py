@@ -14,7 +14,7 @@ class IngestionOptions(Options):
     max_bytes: PositiveInt = Field(100_000_000, description="Size of the largest file that is read")
     workers: PositiveInt | None = Field(None, description="Threads that decode; null: one a core")
     near_duplicate_distance: int | None = Field(
-        64,
+        40,
         ge=0,
         le=127,
         description="Bits, of 256, in which images that look alike may differ; null: identical only",

@@ -1,0 +1,81 @@
+import keras
+import numpy as np
+import pytest
+
+from leukoscope.models import backend
+
+tensorflow_on_cpu = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow" or bool(backend.list_accelerators()),
+    reason="the fused kernel is for TensorFlow on a CPU",
+)
+
+
+def twins(**options) -> tuple[keras.Model, keras.Model]:
+    """Two networks of one batch norm with the same statistics, the second of them fused."""
+    models = []
+    for _ in range(2):
+        layer = keras.layers.BatchNormalization(momentum=0.8, **options)
+        models.append(keras.Sequential([keras.Input((5, 5, 3)), layer]))
+        rng = np.random.default_rng(3)
+        layer.set_weights([rng.uniform(0.5, 2, one.shape) for one in layer.get_weights()])
+    backend.fuse_batch_norm(models[1])
+    return models[0], models[1]
+
+
+@tensorflow_on_cpu
+@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False, "epsilon": 0.01}])
+@pytest.mark.parametrize("training", [True, False])
+def test_fused_batch_norm_computes_the_same(options, training, rng):
+    plain, fused = twins(**options)
+    images = rng.normal(3, 2, (4, 5, 5, 3)).astype("float32")
+    outputs = [keras.ops.convert_to_numpy(model(images, training=training)) for model in (plain, fused)]
+    assert outputs[1] == pytest.approx(outputs[0], abs=1e-5)
+    for ours, theirs in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+@tensorflow_on_cpu
+def test_fused_batch_norm_has_the_same_gradients(rng):
+    import tensorflow as tf
+
+    images = tf.constant(rng.normal(3, 2, (4, 5, 5, 3)).astype("float32"))
+    gradients = []
+    for model in twins():
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            loss = tf.reduce_sum(model(images, training=True) ** 3)
+        gradients.append([one.numpy() for one in tape.gradient(loss, [images, *model.trainable_variables])])
+    for ours, theirs in zip(*gradients, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-2)
+
+
+@tensorflow_on_cpu
+def test_fused_batch_norm_that_is_frozen_only_infers(rng):
+    _, fused = twins()
+    fused.layers[0].trainable = False
+    before = fused.get_weights()
+    fused(rng.normal(3, 2, (4, 5, 5, 3)), training=True)
+    assert all((a == b).all() for a, b in zip(before, fused.get_weights(), strict=True))
+
+
+@tensorflow_on_cpu
+def test_nothing_of_it_is_saved(tmp_path):
+    _, fused = twins()
+    fused.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert type(loaded.layers[0]) is keras.layers.BatchNormalization
+    assert "call" not in vars(loaded.layers[0])
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision"),
+    [((9, 0), "mixed_bfloat16"), ((8, 0), "mixed_bfloat16"), ((7, 5), "mixed_float16"), ((0, 0), "float32")],
+)
+def test_the_precision_follows_the_device(monkeypatch, capability, precision):
+    monkeypatch.setattr(backend, "_compute_capability", lambda: capability)
+    assert backend.choose_precision("auto") == precision
+    assert backend.choose_precision("float32") == "float32"
+
+
+def test_peak_memory_is_that_of_a_process_with_keras_in_it():
+    assert 100 < backend.peak_memory_mib() < 100_000
