@@ -43,6 +43,11 @@ class TestParameters:
             ({"training": {"epochs": "three"}}, "(?s)training.*epochs.*valid integer"),
             ({"vgg16": {"training": {"trainable": "conv5"}}}, "block2, block3, block4, block5"),
             ({"splitting": {"train": 0.9}}, "add up to 1.2"),
+            ({"vgg16": {"training": {"epochs": 0}}}, "(?s)vgg16.*greater than 0"),
+            ({"vgg16": {"training": {"warmup_epochs": 99}}}, "must be less than epochs"),
+            ({"vgg16": {"backbone": "vgg19"}}, "it must be vgg16"),
+            ({"evaluation": {"benign_class": "Healthy"}}, "none of class_names: Benign, Early, Pre, Pro"),
+            ({"group_table": "patients.csv"}, "splitting.group_by=table too"),
         ],
     )
     def test_wrong_ones_are_refused_with_the_right_names(self, project_path, tracking_uri, parameters, message):
@@ -159,5 +164,5 @@ def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
 
 def test_the_parallel_runner_is_refused(project_path, tracking_uri):
     session = Session(project_path)
-    with pytest.raises(InputError, match="SequentialRunner or ThreadRunner"):
+    with pytest.raises(InputError, match="Use SequentialRunner"):
         session.hook.before_pipeline_run({"runner": "ParallelRunner"}, scoring("resnet50"), DataCatalog())

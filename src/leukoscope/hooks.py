@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import time
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,11 @@ class InputHook:
             InputError: A name is unknown or a value does not fit.
         """
         try:
-            refuse_unknown_names(context._runtime_params or {}, _configured_names(context))
-            parameters = context.params
+            given = context._runtime_params or {}
+            refuse_unknown_names(given, _configured_names(context))
+            check_parameters(context.params, given)
         except (ParameterValidationError, ValueError) as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None
-        for name in BACKBONES:
-            resolve_recipe(name, parameters["training"], parameters[name].training)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
@@ -58,6 +58,29 @@ class InputHook:
         """
         if isinstance(error.__cause__, InputError):
             raise error.__cause__ from None
+
+
+def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None:
+    """Check what parameters of different pipelines have to do with each other.
+
+    Args:
+        parameters: All parameters, validated.
+        given: The names of those that the command line sets.
+
+    Raises:
+        InputError: A recipe does not fit its backbone.
+        ValueError: Parameters contradict each other.
+    """
+    for name in BACKBONES:
+        own = parameters[name]
+        if own.backbone != name:
+            raise ValueError(f"{name}.backbone is '{own.backbone}'; it must be {name}")
+        resolve_recipe(name, parameters["training"], own.training)
+    benign, classes = parameters["evaluation"].benign_class, parameters["class_names"]
+    if benign not in classes:
+        raise ValueError(f"evaluation.benign_class is '{benign}', which is none of class_names: {', '.join(classes)}")
+    if "group_table" in given and parameters["splitting"].group_by != "table":
+        raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
 
 
 def _configured_names(context: KedroContext) -> set[str]:
@@ -82,9 +105,7 @@ class TrackingHook(MlflowHook):
         self._parameters = context.params
 
     @hook_impl
-    def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Start the session's run.
 
         Raises:
@@ -92,8 +113,8 @@ class TrackingHook(MlflowHook):
         """
         if "ParallelRunner" in str(run_params["runner"]):
             raise InputError(
-                "ParallelRunner mixes the backbones' MLflow runs. Use SequentialRunner or ThreadRunner: decoding "
-                "and training use all cores anyhow."
+                "ParallelRunner mixes the backbones' MLflow runs. Use SequentialRunner: decoding and training use "
+                "all cores anyhow."
             )
         namespaces = {node.namespace for node in pipeline.nodes if node.namespace}
         if len(namespaces) == 1:
@@ -105,9 +126,7 @@ class TrackingHook(MlflowHook):
         self._project_path = run_params["project_path"]
         self._client = self.mlflow_config.server._mlflow_client
         self._runs: dict[str | None, str] = {None: self.run_id}
-        self._unfinished = {
-            name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces
-        }
+        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces}
         if len(namespaces) == 1:
             self._runs[next(iter(namespaces))] = self.run_id
             self._describe_run(self.run_id, next(iter(namespaces)))
@@ -155,9 +174,7 @@ class TrackingHook(MlflowHook):
             self._unfinished[node.namespace] -= 1
 
     @hook_impl
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """End all runs."""
         self._end_children()
         super().after_pipeline_run(run_params, pipeline, catalog)
@@ -221,17 +238,13 @@ class TrackingHook(MlflowHook):
     def _log_metrics(self, run_id: str, figures: dict[str, Any], step: int = 0) -> None:
         now = int(time.time() * 1000)
         numbers = {name: figure for name, figure in figures.items() if isinstance(figure, int | float)}
-        self._client.log_batch(
-            run_id, metrics=[Metric(name, float(one), now, step) for name, one in numbers.items()]
-        )
+        self._client.log_batch(run_id, metrics=[Metric(name, float(one), now, step) for name, one in numbers.items()])
 
     def _log_params(self, run_id: str, values: dict[str, Any]) -> None:
         self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
 
     def _log_tags(self, run_id: str, values: dict[str, Any]) -> None:
-        self._client.log_batch(
-            run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value]
-        )
+        self._client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value])
 
 
 class _EpochHandler(logging.Handler):
@@ -277,9 +290,7 @@ def _fingerprint(manifest: Any) -> str:
 def _git_commit(folder: Path | str) -> str | None:
     """Name the commit of the project, if it is in a git repository."""
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
-        )
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()

@@ -1,5 +1,6 @@
 """What all typed parameters have in common."""
 
+from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
@@ -34,9 +35,7 @@ def refuse_unknown_names(names: Any, known: Any, where: str = "") -> None:
         if name not in known:
             near = get_close_matches(str(name), [str(one) for one in known], n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            raise ValueError(
-                f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}."
-            )
+            raise ValueError(f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}.")
 
 
 def differences(model: type[Options]) -> type[Options]:
@@ -45,5 +44,7 @@ def differences(model: type[Options]) -> type[Options]:
     What was given is in the instance's ``model_fields_set``, so that ``model_dump(exclude_unset=True)`` has
     exactly the differences.
     """
-    fields: dict[str, Any] = {name: (field.annotation, None) for name, field in model.model_fields.items()}
+    fields: dict[str, Any] = {name: (field.annotation, copy(field)) for name, field in model.model_fields.items()}
+    for _, field in fields.values():
+        field.default = None
     return create_model(f"{model.__name__}Differences", __base__=Options, **fields)

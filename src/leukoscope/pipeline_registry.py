@@ -20,18 +20,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "augmentation": augmentation.create_pipeline(),
-        "training": sum(
-            (_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])
-        ),
-        "evaluation": sum(
-            (_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])
-        ),
+        "training": sum((_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
+        "evaluation": sum((_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
         "comparison": comparison.create_pipeline(),
     }
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
     ways = {
-        f"train_{name}": preparation
-        + _for_backbone(training.create_pipeline() + evaluation.create_pipeline(), name)
+        f"train_{name}": preparation + _for_backbone(training.create_pipeline() + evaluation.create_pipeline(), name)
         for name in BACKBONES
     }
     return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}

@@ -1,6 +1,7 @@
 """Kedro's settings of the project."""
 
 import os
+import warnings
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
@@ -9,6 +10,9 @@ from leukoscope.hooks import InputHook, TrackingHook
 
 # TensorFlow tells of its instruction sets and of GPUs that are not there; what matters comes as exceptions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Kedro and its plugin register resolvers by a name that OmegaConf has deprecated; nobody here can mend that.
+warnings.filterwarnings("ignore", message="register_new_resolver")
 
 # The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

@@ -43,6 +43,26 @@ def test_large_groups_go_to_every_part_as_often_as_small_ones():
     assert in_pairs["test"] == pytest.approx(0.15, abs=0.08)
 
 
+@pytest.mark.parametrize("groups", [3, 4, 5, 8])
+def test_every_part_has_every_class_however_few_groups_there_are(groups):
+    images = pd.DataFrame({"label": np.repeat(list("abcd"), groups), "group": range(4 * groups)})
+    for seed in range(30):
+        table = pd.crosstab(images["label"], partition_groups(images, SHARES, seed))
+        assert table.shape == (4, 3)
+        assert (table > 0).all(axis=None)
+
+
+def test_patients_of_several_classes_are_placed_whole(rng):
+    images = pd.DataFrame({"group": rng.integers(0, 30, 600)})
+    images["label"] = np.where(
+        images["group"] < 5, rng.choice(list("ab"), 600), np.where(images["group"] < 17, "a", "b")
+    )
+    for seed in range(20):
+        parts = partition_groups(images, SHARES, seed)
+        assert (parts.groupby(images["group"]).nunique() == 1).all()
+        assert (pd.crosstab(images["label"], parts) > 0).all(axis=None)
+
+
 def test_the_seed_decides(images):
     first, same, other = (partition_groups(images, SHARES, seed) for seed in (1, 1, 2))
     assert first.equals(same)
@@ -81,6 +101,7 @@ class TestLookUpGroups:
             ({"image_id": ["a/1"], "patient": ["x"]}, "needs group"),
             ({"image_id": ["a/1", "a/2", "c/9"], "group": ["x"] * 3}, "image_id entries that fit no image: c/9"),
             ({"pattern": ["a/*", "q*"], "group": ["x", "y"]}, r"pattern entries that fit no image: q\*"),
+            ({"pattern": [], "group": []}, "2 accepted images without a group"),
             ({"image_id": ["a/1"], "group": ["x"]}, "accepted images without a group: a/2"),
             ({"pattern": ["a/*", "*/1"], "group": ["x", "y"]}, "images with more than one group: a/1"),
         ],

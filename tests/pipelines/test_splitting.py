@@ -65,13 +65,29 @@ def test_the_report_counts_and_says_the_unit(manifest, class_names):
     assert "not patients" in report.loc["all", "grouping_unit"]
 
 
-def test_the_report_refuses_a_straddling_hash(manifest, class_names):
+def test_the_report_counts_groups_of_several_classes_once(manifest, class_names):
+    images, splits, options = split(manifest)
+    splits.loc[splits["split"] == "test", "group"] = "one"
+    report = report_splits(images, splits, class_names, options).set_index("label")
+    assert report.loc["all", "test_groups"] == 1
+    assert report.loc["Pre", "test_groups"] == 1
+
+
+def test_splits_with_a_straddling_hash_are_refused(manifest):
+    images, _, options = split(manifest)
+    straddling = images.assign(group=images["image_id"], sha256=images["label"])
+    with pytest.raises(RuntimeError, match="4 of sha256 are in two splits"):
+        assign_splits(straddling, options, seed=1)
+
+
+def test_the_report_counts_what_straddles(manifest, class_names):
     images, splits, options = split(manifest)
     copies = splits["image_id"].isin(["Pro/28", "Pro/29"])
     splits.loc[copies, "group"] = ["one", "other"]
     splits.loc[copies, "split"] = ["train", "test"]
-    with pytest.raises(RuntimeError, match="1 hashes are in two splits"):
-        report_splits(images, splits, class_names, options)
+    report = report_splits(images, splits, class_names, options)
+    assert (report["straddling_hashes"] == 1).all()
+    assert (report["straddling_groups"] == 0).all()
 
 
 @pytest.mark.parametrize(

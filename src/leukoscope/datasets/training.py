@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from leukoscope.models.classifier import Classifier
 
 
-
 class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
     """Saving a key starts the training that it determines, or keeps a finished one; loading gives its journal.
 

@@ -59,4 +59,3 @@ def _draw_cost(axes: Axes, table: pd.DataFrame, column: str, title: str, unit: f
     axes.set_title(title, fontsize=10)
     axes.margins(x=0.2)
     axes.invert_yaxis()
-

@@ -7,9 +7,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 
-def draw_confusion(
-    labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], title: str
-) -> Figure:
+def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], title: str) -> Figure:
     """Draw a confusion matrix as counts and, beside it, as shares of the true class.
 
     Args:

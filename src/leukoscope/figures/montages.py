@@ -26,9 +26,7 @@ def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -
     return figure
 
 
-def draw_captioned(
-    images: Sequence[np.ndarray], captions: Sequence[str], title: str, columns: int = 4
-) -> Figure:
+def draw_captioned(images: Sequence[np.ndarray], captions: Sequence[str], title: str, columns: int = 4) -> Figure:
     """Draw images with a caption above each.
 
     Args:

@@ -33,8 +33,7 @@ def render_backbone(
         class_names: The classes in order.
     """
     classes = {
-        name: [metrics.get(f"test_{figure}_{plain_name(name)}") for figure in _CLASS_FIGURES]
-        for name in class_names
+        name: [metrics.get(f"test_{figure}_{plain_name(name)}") for figure in _CLASS_FIGURES] for name in class_names
     }
     pictures = {heading: base64.b64encode(picture).decode() for heading, picture in figures.items()}
     return _ENVIRONMENT.get_template("backbone.html").render(

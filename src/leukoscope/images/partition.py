@@ -2,6 +2,7 @@
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,9 @@ from leukoscope.errors import InputError
 def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: int) -> pd.Series:
     """Give each image a part, stratified by class, with whole groups only.
 
-    The largest groups come first. Each is drawn into a part with a chance in proportion to what that part still
-    misses of what the group holds, so that the shares are met as closely as whole groups allow and large groups are
-    as likely to be in a part as small ones.
+    First each part gets one group of each class. Of the others the largest come first, and each is drawn into a part
+    with a chance in proportion to what that part still misses of what the group holds: so the shares are met as
+    closely as whole groups allow, and large groups are as likely to be in a part as small ones.
 
     Args:
         images: One row an image, with ``label`` and ``group``.
@@ -37,14 +38,44 @@ def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: in
     order = order[np.argsort(-sizes[order].sum(axis=1), kind="stable")]
     wanted = np.array(list(shares.values())) / sum(shares.values())
     missing = wanted[:, None] * sizes.sum(axis=0)[None, :]
-    parts = np.empty(len(counts), dtype=int)
-    for position in order:
+    parts = _place_one_each(sizes, order, len(wanted))
+    for part in range(len(wanted)):
+        missing[part] -= sizes[parts == part].sum(axis=0)
+    for position in order[parts[order] < 0]:
         held = sizes[position]
         chances = np.clip(missing, 0, None) @ held
+        if not chances.any():  # every part has its share of these classes already
+            chances = wanted
         parts[position] = chosen = rng.choice(len(wanted), p=chances / chances.sum())
         missing[chosen] -= held
     names = np.array(list(shares))[parts]
     return images["group"].map(dict(zip(counts.index, names, strict=True)))
+
+
+def _place_one_each(sizes: np.ndarray, order: np.ndarray, parts: int) -> np.ndarray:
+    """Give each part a group of each class, from the small end of the order; the others get part -1."""
+    placed = np.full(len(sizes), -1)
+    for part, label in product(range(parts), range(sizes.shape[1])):
+        of_class = sizes[:, label] > 0
+        if not (of_class & (placed == part)).any():
+            free = [position for position in order[::-1] if of_class[position] and placed[position] < 0]
+            if not free:
+                raise InputError(
+                    "The groups of images hold several classes in such a way that not every split can have a group of "
+                    "each class. Group by less (splitting.group_by), or make fewer parts (splitting.fold)."
+                )
+            placed[free[0]] = part
+    return placed
+
+
+def count_straddling(splits: pd.Series, unit: pd.Series) -> int:
+    """Count the units (groups, hashes) that are in more than one split.
+
+    Args:
+        splits: The split of each image.
+        unit: The unit of each image, with the same index.
+    """
+    return int((splits.groupby(unit).nunique() > 1).sum())
 
 
 def merge_groups(first: pd.Series, second: pd.Series) -> pd.Series:
@@ -98,10 +129,11 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
 
 def _match(entries: pd.DataFrame, image_ids: pd.Series) -> pd.DataFrame:
     matches = [
-        pd.DataFrame({"image_id": fnmatch.filter(image_ids, pattern), "group": group, "pattern": pattern})
+        (image_id, group, pattern)
         for pattern, group in entries.itertuples(index=False)
+        for image_id in fnmatch.filter(image_ids, pattern)
     ]
-    return pd.concat(matches, ignore_index=True)
+    return pd.DataFrame(matches, columns=["image_id", "group", "pattern"], dtype=str)
 
 
 def _fits(entries: pd.DataFrame, found: pd.DataFrame, key: str, image_ids: pd.Series) -> pd.Series:
@@ -112,9 +144,7 @@ def _refuse(names: Iterable[str], what: str) -> None:
     names = list(names)
     if names:
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        raise InputError(
-            f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again."
-        )
+        raise InputError(f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again.")
 
 
 def _check_enough_groups(counts: pd.DataFrame, parts: Sequence[str]) -> None:

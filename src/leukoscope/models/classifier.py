@@ -39,9 +39,7 @@ class Classifier:
         """Write a ``.keras`` file: plain Keras, with one member more that says what Keras does not."""
         self.network.save(path)
         with zipfile.ZipFile(path, "a") as archive:
-            archive.writestr(
-                _OWN_MEMBER, json.dumps({"class_names": self.class_names, "trained_on": self.trained_on})
-            )
+            archive.writestr(_OWN_MEMBER, json.dumps({"class_names": self.class_names, "trained_on": self.trained_on}))
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":

@@ -41,9 +41,7 @@ class LabelledImages:
     weights: np.ndarray
 
     @classmethod
-    def from_plan(
-        cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]
-    ) -> "LabelledImages":
+    def from_plan(cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]) -> "LabelledImages":
         """Look up the images of a table with ``image_id``, ``label``, ``repeats`` and ``weight``."""
         repeats = plan["repeats"].to_numpy()
         classes = plan["label"].map({name: number for number, name in enumerate(class_names)}).to_numpy()
@@ -83,6 +81,7 @@ def fit_classifier(
     Raises:
         InputError: The loss is no longer a number, or the weights cannot be had.
     """
+    backend.keep_freed_memory()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     if journal.finished:
@@ -110,9 +109,7 @@ def fit_classifier(
     log = _EpochLog(backbone, recipe, classifier.network, journal)
     model.fit(
         batches,
-        validation_data=ImageBatches(
-            validation.pixels, validation.rows, one_hot, batch_size=recipe.batch_size
-        ),
+        validation_data=ImageBatches(validation.pixels, validation.rows, one_hot, batch_size=recipe.batch_size),
         epochs=recipe.epochs,
         shuffle=False,
         callbacks=_callbacks(recipe, log),
@@ -127,9 +124,7 @@ def fit_classifier(
     return classifier
 
 
-def _recall(
-    backbone: str, recipe: ResolvedRecipe, class_names: Sequence[str], journal: TrainingJournal
-) -> Classifier:
+def _recall(backbone: str, recipe: ResolvedRecipe, class_names: Sequence[str], journal: TrainingJournal) -> Classifier:
     logger.info(
         "%s: trained before with the same recipe, data and seed, not trained again. Remove %s to train anew.",
         backbone,

@@ -7,9 +7,7 @@ from leukoscope.models import backend
 from leukoscope.models.classifier import Classifier
 
 
-def predict_probabilities(
-    classifier: Classifier, pixels: np.ndarray, rows: np.ndarray, batch_size: int
-) -> np.ndarray:
+def predict_probabilities(classifier: Classifier, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
     """Predict some images of the packed array.
 
     Args:

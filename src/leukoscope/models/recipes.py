@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from leukoscope.errors import InputError
 from leukoscope.models.backbones import BACKBONES
@@ -37,6 +37,12 @@ class ResolvedRecipe(Recipe):
     input_size: PositiveInt
     batch_size: PositiveInt
     dropout: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _check_warmup(self) -> "ResolvedRecipe":
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs is {self.warmup_epochs}, and must be less than epochs, {self.epochs}")
+        return self
 
 
 def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> ResolvedRecipe:

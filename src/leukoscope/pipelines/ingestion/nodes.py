@@ -1,21 +1,15 @@
 """Nodes of the ingestion."""
 
 import logging
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from leukoscope.figures import Figure
 from leukoscope.images.decoding import Limits
 from leukoscope.images.manifest import describe_shortfalls, make_manifest, require_accepted, summarise
 from leukoscope.images.packing import PackedImages, PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.ingestion.options import IngestionOptions
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-else:
-    # Kedro resolves these hints when a session starts, which must not have to import Matplotlib.
-    Figure = Any
 
 logger = logging.getLogger(__name__)
 
@@ -58,13 +52,13 @@ def report_ingestion(manifest: pd.DataFrame, class_names: list[str], options: In
 
 def plot_ingestion(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     """Draw the samples per class."""
-    from leukoscope.images.figures import draw_counts
+    from leukoscope.figures.ingestion import draw_counts
 
     return draw_counts(manifest, report)
 
 
 def plot_montage(smears: PackedImages, manifest: pd.DataFrame, class_names: list[str]) -> Figure:
     """Draw some smears of each class."""
-    from leukoscope.images.figures import draw_montage
+    from leukoscope.figures.ingestion import draw_montage
 
     return draw_montage(smears, manifest, class_names)

@@ -55,6 +55,7 @@ def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) ->
 
     Raises:
         InputError: A class has too few groups.
+        RuntimeError: A group or a hash is in two splits.
     """
     from leukoscope.images import partition
 
@@ -67,13 +68,16 @@ def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) ->
         rest = images[parts != str(chosen)]
         shares = {"train": options.train, "validation": options.validation}
         split = partition.partition_groups(rest, shares, seed).reindex(images.index, fill_value="test")
+    for unit in ("group", "sha256"):
+        if straddling := partition.count_straddling(split, images[unit]):
+            raise RuntimeError(f"{straddling} of {unit} are in two splits: a fault of splitting, nothing was kept")
     return images.assign(split=split)[["image_id", "label", "group", "split"]]
 
 
 def report_splits(
     images: pd.DataFrame, splits: pd.DataFrame, class_names: list[str], options: SplittingOptions
 ) -> pd.DataFrame:
-    """Count images and groups of each class in each split, and check that nothing straddles.
+    """Count images and groups of each class in each split, and what straddles.
 
     Args:
         images: The accepted images with their hashes.
@@ -84,19 +88,14 @@ def report_splits(
     Returns:
         One row a class and one for all: images and groups in each split, how many groups and how many
         hashes are in two splits (always 0), and the grouping unit in words.
-
-    Raises:
-        RuntimeError: A group or a hash is in two splits.
     """
-    table = pd.crosstab(splits["label"], splits["split"]).reindex(index=class_names, columns=list(SPLITS))
-    groups = splits.groupby(["label", "split"])["group"].nunique().unstack()
-    table = table.join(groups.reindex(columns=list(SPLITS)).add_suffix("_groups")).fillna(0).astype(int)
-    table.loc["all"] = table.sum()
-    hashes = images.set_index("image_id")["sha256"].reindex(splits["image_id"]).to_numpy()
-    straddling = {"groups": splits["group"], "hashes": pd.Series(hashes, index=splits.index)}
-    for unit, values in straddling.items():
-        table[f"straddling_{unit}"] = count = int((splits.groupby(values)["split"].nunique() > 1).sum())
-        if count:
-            raise RuntimeError(f"{count} {unit} are in two splits: a fault of splitting, nothing was kept")
+    from leukoscope.images import partition
+
+    with_total = pd.concat([splits, splits.assign(label="all")]).groupby(["label", "split"])
+    table = with_total.size().unstack().reindex(index=[*class_names, "all"], columns=list(SPLITS))
+    table = table.join(with_total["group"].nunique().unstack()[list(SPLITS)].add_suffix("_groups"))
+    hashes = splits["image_id"].map(images.set_index("image_id")["sha256"])
+    table["straddling_groups"] = partition.count_straddling(splits["split"], splits["group"])
+    table["straddling_hashes"] = partition.count_straddling(splits["split"], hashes)
     table["grouping_unit"] = GROUPING_UNITS[options.group_by]
     return table.reset_index(names="label")

@@ -1,0 +1,53 @@
+import keras
+import numpy as np
+import pytest
+
+from leukoscope.datasets import ClassifierDataset, TrainingJournalDataset
+from leukoscope.errors import InputError
+from leukoscope.models.classifier import Classifier
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    inputs = keras.Input((None, None, 3))
+    features = keras.layers.GlobalAveragePooling2D()(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(features))
+    return Classifier(network, ("Benign", "Early"), trained_on="abc")
+
+
+def test_a_classifier_comes_back_with_all_it_carries(classifier, tmp_path):
+    dataset = ClassifierDataset(filepath=str(tmp_path / "resnet50/model.keras"))
+    assert not dataset.exists()
+    dataset.save(classifier)
+    loaded = dataset.load()
+    assert (loaded.class_names, loaded.trained_on) == (("Benign", "Early"), "abc")
+    images = np.ones((1, 4, 4, 3), "float32")
+    assert np.asarray(loaded.network(images)) == pytest.approx(np.asarray(classifier.network(images)))
+    assert [path.name for path in (tmp_path / "resnet50").iterdir()] == ["model.keras"]
+
+
+def test_a_save_that_fails_leaves_the_old_model(classifier, tmp_path, monkeypatch):
+    dataset = ClassifierDataset(filepath=str(tmp_path / "model.keras"))
+    dataset.save(classifier)
+    before = (tmp_path / "model.keras").read_bytes()
+    monkeypatch.setattr("zipfile.ZipFile.writestr", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(Exception, match="disk full"):
+        dataset.save(classifier)
+    assert (tmp_path / "model.keras").read_bytes() == before
+
+
+def test_a_model_that_was_not_trained_is_asked_for(tmp_path):
+    dataset = ClassifierDataset(filepath=str(tmp_path / "vgg16/model.keras"))
+    with pytest.raises(InputError, match="kedro run --pipeline train_vgg16"):
+        dataset.load()
+
+
+def test_saving_a_key_starts_its_training(tmp_path):
+    dataset = TrainingJournalDataset(filepath=str(tmp_path / "journal"))
+    assert not dataset.exists()
+    dataset.save({"seed": 1})
+    journal = dataset.load()
+    assert journal.key == {"seed": 1}
+    journal.append({"epoch": 1})
+    dataset.save({"seed": 2})
+    assert dataset.load().history().empty

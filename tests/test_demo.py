@@ -1,0 +1,126 @@
+"""The way from made smears to a comparison, through the command line, in a project of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+SMALL = "training.input_size=32,mobilenet_v2.training.input_size=32,mobilenet_v2.training.epochs=2"
+
+
+@pytest.fixture(scope="module")
+def project(project_path, tmp_path_factory) -> Path:
+    """A copy of what a run needs, so that it leaves nothing in the project."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(project_path / name, root / name)
+    shutil.copytree(project_path / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
+    (root / "conf/local").mkdir()
+    (root / "src").symlink_to(project_path / "src")
+    catalog = root / "conf/demo/catalog_ingestion.yml"
+    catalog.write_text(catalog.read_text().replace("images_per_class: 160", "images_per_class: 24"))
+    return root
+
+
+def kedro(project: Path, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
+    command = [sys.executable, "-m", "kedro", "run", "--env", "demo", *arguments]
+    answer = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return " ".join((answer.stdout + answer.stderr).split())
+
+
+@pytest.fixture(scope="module")
+def first_run(project) -> str:
+    return kedro(project, "--pipelines", "train_mobilenet_v2", "--params", SMALL)
+
+
+@pytest.fixture(scope="module")
+def data(project, first_run) -> Path:
+    return project / "data/demo"
+
+
+def test_every_place_is_filled(data):
+    for place in (
+        "02_intermediate/manifest.parquet",
+        "05_model_input/splits.parquet",
+        "06_models/mobilenet_v2/model.keras",
+        "07_model_output/mobilenet_v2/predictions.parquet",
+        "08_reporting/mobilenet_v2/metrics.json",
+        "08_reporting/mobilenet_v2/report.html",
+        "08_reporting/ingestion_figure.png",
+        "08_reporting/montage.png",
+    ):
+        assert (data / place).stat().st_size > 0
+
+
+def test_predictions_are_those_of_the_saved_model(data):
+    predictions = pd.read_parquet(data / "07_model_output/mobilenet_v2/predictions.parquet")
+    records = pd.read_parquet(data / "02_intermediate/smears/records.parquet").set_index("image_id")
+    pixels = np.load(data / "02_intermediate/smears/pixels.npy")
+    some = predictions.head(8)
+    model = keras.saving.load_model(data / "06_models/mobilenet_v2/model.keras", safe_mode=True)
+    probabilities = model.predict(pixels[records.loc[some["image_id"], "row"].astype(int)], verbose=0)
+    assert some.filter(like="probability_").to_numpy() == pytest.approx(probabilities, abs=1e-4)
+    assert set(predictions["split"]) == {"train", "validation", "test"}
+
+
+def test_the_run_is_tracked(project, data):
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    runs = mlflow.search_runs(experiment_names=["leukoscope-demo"])
+    first = runs.iloc[-1]
+    metrics = json.loads((data / "08_reporting/mobilenet_v2/metrics.json").read_text())
+    assert first["tags.mlflow.runName"] == "mobilenet_v2"
+    assert first["status"] == "FINISHED"
+    assert first["metrics.test_accuracy"] == pytest.approx(metrics["test_accuracy"])
+    assert first["params.training.input_size"] == "32"
+    assert first["tags.data_fingerprint"]
+    history = mlflow.MlflowClient().get_metric_history(first["run_id"], "epoch/train_loss")
+    assert [point.step for point in history] == [1, 2]
+    artifacts = {one.path for one in mlflow.MlflowClient().list_artifacts(first["run_id"])}
+    assert {"predictions.parquet", "confusion_matrix.png", "report.html", "split_report.csv"} <= artifacts
+    assert str(project / "mlartifacts") in first["artifact_uri"]
+
+
+def test_the_tracked_model_has_a_signature_and_class_names_and_predicts(project, first_run):
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    run = mlflow.search_runs(experiment_names=["leukoscope-demo"]).iloc[-1]
+    models = mlflow.search_logged_models(
+        experiment_ids=[run["experiment_id"]], filter_string=f"source_run_id='{run['run_id']}'", output_format="list"
+    )
+    model = mlflow.pyfunc.load_model(models[0].model_uri)
+    assert model.metadata.metadata["class_names"] == ["Benign", "Early", "Pre", "Pro"]
+    assert model.metadata.signature.inputs.inputs[0].type == np.dtype("uint8")
+    assert np.asarray(model.predict(np.zeros((1, 40, 40, 3), "uint8"))).shape == (1, 4)
+
+
+def test_again_nothing_is_decoded_or_trained_twice(project, first_run):
+    again = kedro(project, "--pipelines", "train_mobilenet_v2", "--params", SMALL)
+    assert "not decoded again" not in first_run
+    assert "not decoded again: 96 images" in again
+    assert "not trained again" in again
+
+
+def test_what_has_results_is_compared(project, data):
+    kedro(project, "--pipelines", "comparison")
+    table = pd.read_csv(data / "08_reporting/comparison.csv")
+    assert table["backbone"].tolist() == ["mobilenet_v2"]
+    assert table["report_test_accuracy"].tolist() == [0.9526]
+    assert (data / "08_reporting/comparison.png").stat().st_size > 10_000
+
+
+def test_a_model_is_not_evaluated_on_splits_that_it_was_not_trained_on(project, data):
+    command = [sys.executable, "-m", "kedro", "run", "--env", "demo", "--params", "seed=7"]
+    for pipelines in (["--pipelines", "splitting"], ["--pipelines", "evaluation", "--namespaces", "mobilenet_v2"]):
+        answer = subprocess.run([*command, *pipelines], cwd=project, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert "Error: The trained model saw other splits" in answer.stderr
+    assert "Traceback" not in answer.stderr
