@@ -1,6 +1,6 @@
 # Everything that can be done here: `make help`.
 PYTHON ?= python3
-ENV ?= base
+KEDRO_ENV ?= local
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -30,8 +30,8 @@ demo: $(READY) ## Make smears, train and compare all five backbones on them, in 
 	@echo
 	@echo "The comparison:  data/demo/08_reporting/comparison.png (and .csv)"
 	@echo "Each backbone:   data/demo/08_reporting/<backbone>/report.html"
-	@echo "The MLflow UI:   make mlflow ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
-	@echo "The DAG:         make viz ENV=demo      then http://127.0.0.1:4141"
+	@echo "The MLflow UI:   make mlflow KEDRO_ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
+	@echo "The DAG:         make viz KEDRO_ENV=demo      then http://127.0.0.1:4141"
 
 test: $(READY) ## Run all tests (those on real smears only if LEUKOSCOPE_DATA names their folder)
 	$(BIN)/python -m pytest
@@ -44,10 +44,10 @@ lint: $(READY) ## Check style, types, layers and notebooks
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 viz: $(READY) ## Show the DAG
-	$(BIN)/kedro viz run --env $(ENV)
+	$(BIN)/kedro viz run --env $(KEDRO_ENV)
 
 mlflow: $(READY) ## Show the runs
-	$(BIN)/kedro mlflow ui --env $(ENV)
+	$(BIN)/kedro mlflow ui --env $(KEDRO_ENV)
 
 lock: $(READY) ## Lock the newest versions that fit, for every supported Python
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --upgrade \

@@ -55,7 +55,7 @@ def test_every_pipeline_exists(document, registered):
 
 
 def test_every_environment_exists(document):
-    named = re.findall(r"(?:--env[ =]|\bENV=)(\w+)", code_of(document))
+    named = re.findall(r"(?:--env[ =]|\bKEDRO_ENV=)(\w+)", code_of(document))
     assert [name for name in named if not (PROJECT / "conf" / name).is_dir()] == []
 
 

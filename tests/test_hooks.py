@@ -7,7 +7,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from kedro.runner import SequentialRunner, ThreadRunner
+from kedro.runner import SequentialRunner
 
 from leukoscope import hooks
 from leukoscope.errors import InputError
@@ -47,6 +47,10 @@ class TestParameters:
             ({"vgg16": {"training": {"warmup_epochs": 99}}}, "must be less than epochs"),
             ({"vgg16": {"backbone": "vgg19"}}, "it must be vgg16"),
             ({"evaluation": {"benign_class": "Healthy"}}, "none of class_names: Benign, Early, Pre, Pro"),
+            ({"seed": "abc"}, "seed is 'abc'; it must be a whole number"),
+            ({"class_names": "Benign"}, "class_names is 'Benign'; it must be a list"),
+            ({"class_names": ["Pre-B", "Pre B"]}, "differ in more than case"),
+            ({"ingestion": {"expected_counts": {"Beign": 3}}}, "did you mean 'Benign'"),
             ({"group_table": "patients.csv"}, "splitting.group_by=table too"),
         ],
     )
@@ -71,12 +75,12 @@ class Session:
         self.context, self.hook = context, TrackingHook()
         self.hook.after_context_created(context)
 
-    def run(self, pipeline: Pipeline, catalog: DataCatalog, runner=None) -> None:
+    def run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         from kedro.framework.hooks.manager import _create_hook_manager
 
         manager = _create_hook_manager()
         manager.register(self.hook)
-        runner = runner or SequentialRunner()
+        runner = SequentialRunner()
         facts = dict.fromkeys(("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "load_versions"))
         facts |= {"project_path": str(self.context.project_path), "runner": type(runner).__name__}
         self.hook.before_pipeline_run(facts, pipeline, catalog)
@@ -103,10 +107,9 @@ def numbers(**values) -> DataCatalog:
     return DataCatalog(datasets | {f"{name}.metrics": MemoryDataset() for name in values})
 
 
-@pytest.mark.parametrize("runner", [SequentialRunner(), ThreadRunner()])
-def test_several_backbones_have_a_child_run_each_with_plain_names(project_path, tracking_uri, runner):
+def test_several_backbones_have_a_child_run_each_with_plain_names(project_path, tracking_uri):
     session = Session(project_path)
-    session.run(scoring("resnet50") + scoring("vgg16"), numbers(resnet50=0.9, vgg16=0.8), runner)
+    session.run(scoring("resnet50") + scoring("vgg16"), numbers(resnet50=0.9, vgg16=0.8))
     runs = session.runs()
     assert runs.loc["resnet50", "metrics.test_accuracy"] == 0.9
     assert runs.loc["vgg16", "metrics.test_accuracy"] == 0.8
@@ -162,7 +165,8 @@ def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
     assert seen[0]["status"] == "RUNNING"
 
 
-def test_the_parallel_runner_is_refused(project_path, tracking_uri):
+@pytest.mark.parametrize("runner", ["ParallelRunner", "ThreadRunner"])
+def test_runners_that_would_train_at_once_are_refused(project_path, tracking_uri, runner):
     session = Session(project_path)
-    with pytest.raises(InputError, match="Use SequentialRunner"):
-        session.hook.before_pipeline_run({"runner": "ParallelRunner"}, scoring("resnet50"), DataCatalog())
+    with pytest.raises(InputError, match="Only SequentialRunner"):
+        session.hook.before_pipeline_run({"runner": runner}, scoring("resnet50"), DataCatalog())

@@ -29,7 +29,7 @@ from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.recipes import resolve_recipe
-from leukoscope.options import refuse_unknown_names
+from leukoscope.options import plain_name, refuse_unknown_names
 
 
 class InputHook:
@@ -76,7 +76,15 @@ def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None
         if own.backbone != name:
             raise ValueError(f"{name}.backbone is '{own.backbone}'; it must be {name}")
         resolve_recipe(name, parameters["training"], own.training)
-    benign, classes = parameters["evaluation"].benign_class, parameters["class_names"]
+    seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
+    if not isinstance(classes, list) or len({plain_name(str(name)) for name in classes}) < max(2, len(classes)):
+        raise ValueError(
+            f"class_names is {classes!r}; it must be a list of two or more names that differ in more than case, space "
+            f"and hyphen"
+        )
+    refuse_unknown_names(parameters["ingestion"].expected_counts or {}, classes, " in ingestion.expected_counts")
     if benign not in classes:
         raise ValueError(f"evaluation.benign_class is '{benign}', which is none of class_names: {', '.join(classes)}")
     if "group_table" in given and parameters["splitting"].group_by != "table":
@@ -109,14 +117,14 @@ class TrackingHook(MlflowHook):
         """Start the session's run.
 
         Raises:
-            InputError: The runner would mix the backbones' runs.
+            InputError: The runner would train several backbones at once.
         """
-        if "ParallelRunner" in str(run_params["runner"]):
-            raise InputError(
-                "ParallelRunner mixes the backbones' MLflow runs. Use SequentialRunner: decoding and training use "
-                "all cores anyhow."
-            )
         namespaces = {node.namespace for node in pipeline.nodes if node.namespace}
+        if namespaces and "SequentialRunner" not in str(run_params["runner"]):
+            raise InputError(
+                "Only SequentialRunner trains and evaluates backbones: Keras' seed and precision, and the MLflow run, "
+                "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
+            )
         if len(namespaces) == 1:
             self.mlflow_config.tracking.run.name = next(iter(namespaces))
         super().before_pipeline_run(run_params, pipeline, catalog)

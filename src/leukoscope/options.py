@@ -48,3 +48,8 @@ def differences(model: type[Options]) -> type[Options]:
     for _, field in fields.values():
         field.default = None
     return create_model(f"{model.__name__}Differences", __base__=Options, **fields)
+
+
+def plain_name(class_name: str) -> str:
+    """Turn a class name into a part of a metric's or column's name."""
+    return class_name.lower().replace(" ", "_").replace("-", "_")

@@ -21,8 +21,9 @@ def test_a_classifier_comes_back_with_all_it_carries(classifier, tmp_path):
     dataset.save(classifier)
     loaded = dataset.load()
     assert (loaded.class_names, loaded.trained_on) == (("Benign", "Early"), "abc")
+    convert = keras.ops.convert_to_numpy
     images = np.ones((1, 4, 4, 3), "float32")
-    assert np.asarray(loaded.network(images)) == pytest.approx(np.asarray(classifier.network(images)))
+    assert convert(loaded.network(images)) == pytest.approx(convert(classifier.network(images)))
     assert [path.name for path in (tmp_path / "resnet50").iterdir()] == ["model.keras"]
 
 
@@ -45,6 +46,8 @@ def test_a_model_that_was_not_trained_is_asked_for(tmp_path):
 def test_saving_a_key_starts_its_training(tmp_path):
     dataset = TrainingJournalDataset(filepath=str(tmp_path / "journal"))
     assert not dataset.exists()
+    with pytest.raises(InputError, match="No training was started"):
+        dataset.load()
     dataset.save({"seed": 1})
     journal = dataset.load()
     assert journal.key == {"seed": 1}

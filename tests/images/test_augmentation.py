@@ -9,7 +9,7 @@ from leukoscope.images.augmentation import RandomAffine
 def images(rng) -> np.ndarray:
     """Eight smooth images, ``[8, 33, 33, 3]``."""
     coarse = rng.uniform(0, 255, (8, 5, 5, 3)).astype("float32")
-    return np.asarray(keras.ops.image.resize(coarse, (33, 33), interpolation="bilinear"))
+    return keras.ops.convert_to_numpy(keras.ops.image.resize(coarse, (33, 33), interpolation="bilinear"))
 
 
 def warp(images, **limits) -> np.ndarray:

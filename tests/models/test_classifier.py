@@ -82,8 +82,9 @@ def test_the_file_loads_without_this_package(class_names, images, tmp_path):
     assert "(1, 4)" in answer.stdout, answer.stderr
 
 
-def test_the_seed_decides_the_first_weights(class_names):
-    first, same, other = (build("vgg16", class_names, seed).network.get_weights() for seed in (1, 1, 2))
+@pytest.mark.parametrize("backbone", ["vgg16", "mobilenet_v2"])
+def test_the_seed_decides_the_first_weights(backbone, class_names):
+    first, same, other = (build(backbone, class_names, seed).network.get_weights() for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(first, same, strict=True))
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
 

@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from leukoscope.errors import InputError
-from leukoscope.pipelines.ingestion import create_pipeline
+from leukoscope.pipelines.ingestion.pipeline import create_pipeline
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 
 CONF = Path(__file__).parents[2] / "conf/base"
@@ -38,7 +38,9 @@ def run(raw, store, class_names, **changes):
     """Run the whole pipeline, with the figures kept in memory; gives what it made."""
     config = yaml.safe_load((CONF / "catalog_ingestion.yml").read_text())
     places = {"raw_images": raw} | {name: store / name for name in KEPT}
-    catalog = DataCatalog.from_config({name: config[name] | {"filepath": str(place)} for name, place in places.items()})
+    catalog = DataCatalog.from_config(
+        {name: config[name].get("dataset", config[name]) | {"filepath": str(place)} for name, place in places.items()}
+    )
     catalog["params:class_names"] = class_names
     catalog["params:ingestion"] = IngestionOptions(**DEFAULTS | {"workers": 1} | changes)
     figures = SequentialRunner().run(create_pipeline(), catalog)

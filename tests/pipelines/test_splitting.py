@@ -56,6 +56,11 @@ def test_a_missing_table_is_asked_for(manifest):
         group_images(manifest, None, SplittingOptions(group_by="table"))
 
 
+def test_a_table_that_would_not_be_used_is_pointed_out(manifest):
+    with pytest.raises(InputError, match="would not be used"):
+        group_images(manifest, pd.DataFrame({"image_id": [], "group": []}), SplittingOptions())
+
+
 def test_the_report_counts_and_says_the_unit(manifest, class_names):
     images, splits, options = split(manifest)
     report = report_splits(images, splits, class_names, options).set_index("label")

@@ -30,7 +30,13 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         TrainingJournal.start(Path(self._filepath), data)
 
     def load(self) -> TrainingJournal:
-        """Open the journal."""
+        """Open the journal.
+
+        Raises:
+            InputError: No training was started.
+        """
+        if not self._exists():
+            raise InputError(f"No training was started in {self._filepath}. Run the pipeline from prepare_training on.")
         return TrainingJournal(Path(self._filepath))
 
     def _exists(self) -> bool:

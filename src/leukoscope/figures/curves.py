@@ -1,5 +1,7 @@
 """Curves: of learning and of receiver operating characteristics."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +13,7 @@ _CLASS_COLOURS = ("#009E73", "#E69F00", "#0072B2", "#CC79A7", "#D55E00", "#56B4E
 
 
 def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
-    """Draw accuracy and loss over the epochs, with the epoch whose weights were kept.
+    """Draw accuracy and loss over the epochs, with the epoch of the lowest validation loss.
 
     Args:
         history: One row an epoch.
@@ -42,7 +44,7 @@ def draw_roc_curves(labels: np.ndarray, probabilities: pd.DataFrame, title: str)
     """
     figure = Figure(figsize=(4.8, 4.6), layout="constrained")
     axes: Axes = figure.subplots()
-    for name, colour in zip(probabilities.columns, _CLASS_COLOURS, strict=False):
+    for name, colour in zip(probabilities.columns, cycle(_CLASS_COLOURS), strict=False):
         truth = labels == name
         if truth.any() and not truth.all():
             RocCurveDisplay.from_predictions(

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from leukoscope.models.scoring import plain_name
+from leukoscope.options import plain_name
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("leukoscope", "figures/templates"),

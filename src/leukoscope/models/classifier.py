@@ -153,10 +153,14 @@ def _initialise_convolutions(base: keras.Model, row: Backbone, seed: int) -> Non
     He et al. 2015, Delving deep into rectifiers. With the initialiser that Keras' backbones come with, Glorot's, it
     dies out in a VGG; with pixels of 0-255 in front of it, it would be too strong for the softmax.
     """
-    convolutions = [layer for layer in base.layers if isinstance(layer, layers.Conv2D)]
+    convolutions = [layer for layer in base.layers if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)]
     for number, layer in enumerate(convolutions):
-        kernel = keras.initializers.HeNormal(seed + number)(layer.kernel.shape, dtype=layer.kernel.dtype)
-        layer.kernel.assign(kernel if number else kernel / row.pixel_spread)
+        height, width, inputs, outputs = layer.kernel.shape
+        if isinstance(layer, layers.DepthwiseConv2D):  # each output sees one input only
+            inputs, outputs = 1, inputs * outputs
+        kernel = keras.initializers.HeNormal(seed + number)((height, width, inputs, outputs))
+        scale = 1.0 if number else 1.0 / row.pixel_spread
+        layer.kernel.assign(keras.ops.reshape(kernel, layer.kernel.shape) * scale)
     for layer in base.layers:
         if isinstance(layer, layers.Add):
             _silence(layer.input[1])
@@ -165,7 +169,8 @@ def _initialise_convolutions(base: keras.Model, row: Backbone, seed: int) -> Non
 def _silence(branch: keras.KerasTensor) -> None:
     """Let a residual branch start at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1)."""
     last = branch._keras_history.operation
-    last.gamma.assign(keras.ops.zeros_like(last.gamma))
+    if isinstance(last, layers.BatchNormalization) and last.scale:
+        last.gamma.assign(keras.ops.zeros_like(last.gamma))
 
 
 def _select_trainable(network: keras.Model, base: keras.Model, row: Backbone, recipe: ResolvedRecipe) -> None:

@@ -14,12 +14,11 @@ class TrainingJournal:
     """The folder of one training; each file in it appears whole or not at all.
 
     Args:
-        folder: Where the files are; it is made when missing.
+        folder: Where the files are.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     @classmethod
     def start(cls, folder: Path, key: dict[str, Any]) -> "TrainingJournal":
@@ -29,8 +28,8 @@ class TrainingJournal:
         """
         journal = cls(folder)
         if not (journal.finished and journal.key == json.loads(json.dumps(key))):
-            shutil.rmtree(folder)
-            journal = cls(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            journal.folder.mkdir(parents=True)
             journal.write("key.json", lambda path: path.write_text(json.dumps(key, indent=2)))
         return journal
 

@@ -7,17 +7,14 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from leukoscope.options import plain_name
+
 PREFIX = "probability_"
 
 
 def probability_columns(class_names: Sequence[str]) -> list[str]:
     """Name the probability columns of these classes, in their order."""
     return [PREFIX + plain_name(name) for name in class_names]
-
-
-def plain_name(class_name: str) -> str:
-    """Turn a class name into a part of a metric's or column's name."""
-    return class_name.lower().replace(" ", "_").replace("-", "_")
 
 
 def score_split(

@@ -43,12 +43,14 @@ def preview_augmentation(
         options: What is drawn at random.
         seed: For the draws.
     """
+    import keras
+
     from leukoscope.figures import montages
     from leukoscope.images import augmentation
 
     chosen = training_plan.groupby("label", sort=False).head(1)
     originals = smears.pixels[smears.rows(chosen["image_id"])].astype("float32")
     layer = augmentation.RandomAffine(**options.geometry, seed=seed)
-    versions = [originals, *(np.asarray(layer(originals, training=True)) for _ in range(5))]
+    versions = [originals, *(keras.ops.convert_to_numpy(layer(originals, training=True)) for _ in range(5))]
     columns = ["as it is", *(f"epoch {number}" for number in range(1, len(versions)))]
     return montages.draw_grid(np.stack(versions, axis=1), rows=list(chosen["label"]), columns=columns)

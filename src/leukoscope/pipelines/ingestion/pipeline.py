@@ -1,7 +1,5 @@
 """The ingestion: scan, check, hash, find duplicates; decode and resize once."""
 
-from typing import Any
-
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.pipelines.ingestion.nodes import (
@@ -13,7 +11,7 @@ from leukoscope.pipelines.ingestion.nodes import (
 )
 
 
-def create_pipeline(**kwargs: Any) -> Pipeline:
+def create_pipeline() -> Pipeline:
     """Create the pipeline from ``raw_images`` to ``smears``, ``manifest`` and the report on them."""
     names, options = "params:class_names", "params:ingestion"
     return Pipeline(

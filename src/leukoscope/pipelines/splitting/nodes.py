@@ -32,6 +32,11 @@ def group_images(manifest: pd.DataFrame, group_table: pd.DataFrame | None, optio
     accepted = (manifest["status"] == "accepted").to_numpy()
     images = manifest.loc[accepted, ["image_id", "label", "group", "sha256"]].reset_index(drop=True)
     if options.group_by == "duplicate":
+        if group_table is not None:
+            raise InputError(
+                "There is a table of groups, and splitting.group_by is 'duplicate', so that it would not be used. Give "
+                "splitting.group_by=table, or move the table away."
+            )
         return images
     if group_table is None:
         raise InputError(
