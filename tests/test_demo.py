@@ -12,6 +12,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 SMALL = "training.input_size=32,mobilenet_v2.training.input_size=32,mobilenet_v2.training.epochs=2"
 
@@ -25,8 +26,8 @@ def project(project_path, tmp_path_factory) -> Path:
     shutil.copytree(project_path / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
     (root / "conf/local").mkdir()
     (root / "src").symlink_to(project_path / "src")
-    catalog = root / "conf/demo/catalog_ingestion.yml"
-    catalog.write_text(catalog.read_text().replace("images_per_class: 160", "images_per_class: 24"))
+    settings = root / "conf/demo/globals.yml"
+    settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"images_per_class": 24}))
     return root
 
 

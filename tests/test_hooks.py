@@ -137,7 +137,7 @@ def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
     assert runs.loc["inception_v3", "params.training.input_size"] == str(own)
     assert runs.loc["vgg16", "params.training.input_size"] == str(shared)
     assert own != shared
-    assert runs.loc["vgg16", "params.augmentation.rotation"] == "20.0"
+    assert runs.loc["vgg16", "params.augmentation.rotation"] == str(session.context.params["augmentation"].rotation)
 
 
 def test_a_backbone_that_had_finished_is_finished_when_another_fails(project_path, tracking_uri):

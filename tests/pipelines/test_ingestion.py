@@ -12,8 +12,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from leukoscope.errors import InputError
-from leukoscope.pipelines.ingestion.pipeline import create_pipeline
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.pipelines.ingestion.pipeline import create_pipeline
 
 CONF = Path(__file__).parents[2] / "conf/base"
 DEFAULTS = yaml.safe_load((CONF / "parameters_ingestion.yml").read_text())["ingestion"]
