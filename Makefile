@@ -47,7 +47,7 @@ viz: $(READY) ## Show the DAG
 	$(BIN)/kedro viz run --env $(KEDRO_ENV)
 
 mlflow: $(READY) ## Show the runs
-	$(BIN)/kedro mlflow ui --env $(KEDRO_ENV)
+	PATH="$(CURDIR)/$(BIN):$$PATH" kedro mlflow ui --env $(KEDRO_ENV)
 
 lock: $(READY) ## Lock the newest versions that fit, for every supported Python
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --upgrade \

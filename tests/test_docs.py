@@ -89,3 +89,8 @@ def test_the_table_of_backbones_is_that_of_the_code():
         ]
         for name, row in BACKBONES.items()
     ]
+
+
+def test_no_placeholder_is_left(project_path):
+    documents = [project_path / "README.md", *(project_path / "docs").rglob("*.md")]
+    assert [document.name for document in documents if "@@" in document.read_text()] == []

@@ -35,6 +35,20 @@ def test_fused_batch_norm_computes_the_same(options, training, rng):
 
 
 @tensorflow_on_cpu
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_fused_batch_norm_keeps_statistics_in_float32(policy, rng):
+    plain, fused = twins(dtype=policy)
+    images = rng.normal(3, 2, (4, 5, 5, 3)).astype("float32")
+    outputs = [model(images, training=True) for model in (plain, fused)]
+    assert outputs[1].dtype == outputs[0].dtype
+    ours, theirs = (keras.ops.convert_to_numpy(keras.ops.cast(one, "float32")) for one in outputs)
+    assert ours == pytest.approx(theirs, abs=0.1)
+    for ours, theirs in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        assert ours.dtype == np.float32
+        assert ours == pytest.approx(theirs, abs=0.02)
+
+
+@tensorflow_on_cpu
 def test_fused_batch_norm_has_the_same_gradients(rng):
     import tensorflow as tf
 

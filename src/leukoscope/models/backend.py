@@ -1,6 +1,5 @@
 """The one module that may reach into the backend below Keras, for what Keras does not tell."""
 
-import ctypes
 import sys
 from types import MethodType
 from typing import Any
@@ -11,8 +10,6 @@ import psutil
 # From this compute capability on a GPU has tensor cores that gain by the precision.
 _BFLOAT16_CAPABILITY = (8, 0)
 _FLOAT16_CAPABILITY = (7, 0)
-# M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of malloc.h in bytes, the last at the most that it can be.
-_MALLOC_OPTIONS = {-1: 2**31 - 1, -2: 2**28, -3: 2**25}
 
 
 def describe_device() -> str:
@@ -45,18 +42,6 @@ def choose_jit() -> str | bool:
     if keras.backend.backend() == "tensorflow" and not list_accelerators():
         return False
     return "auto"
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep the memory of tensors that it frees, instead of handing it back and asking for it anew.
-
-    By default glibc returns every large block to the system, and each training step then waits for the system to
-    clear the same pages again. Elsewhere than with glibc nothing is changed. See mallopt(3).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        for option, value in _MALLOC_OPTIONS.items():
-            mallopt(option, value)
 
 
 def fuse_batch_norm(network: keras.Model) -> None:

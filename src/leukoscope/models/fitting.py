@@ -16,6 +16,7 @@ from leukoscope.errors import InputError
 from leukoscope.images.augmentation import RandomAffine
 from leukoscope.images.batches import ImageBatches, TrainingBatches
 from leukoscope.images.packing import PackedImages
+from leukoscope.memory import keep_freed_memory
 from leukoscope.models import backend
 from leukoscope.models.classifier import Classifier, build_classifier, in_float32
 from leukoscope.models.journal import TrainingJournal
@@ -81,7 +82,7 @@ def fit_classifier(
     Raises:
         InputError: The loss is no longer a number, or the weights cannot be had.
     """
-    backend.keep_freed_memory()
+    keep_freed_memory()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     if journal.finished:
