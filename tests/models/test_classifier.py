@@ -89,10 +89,11 @@ def test_the_seed_decides_the_first_weights(backbone, class_names):
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
 
 
-def test_random_weights_keep_the_signal_alive_through_a_vgg(class_names, images):
-    network = build("vgg19", class_names).network
+@pytest.mark.parametrize("backbone", ["vgg19", "resnet50", "mobilenet_v2"])
+def test_random_weights_keep_the_strength_of_the_signal(backbone, class_names, images):
+    network = build(backbone, class_names).network
     features = keras.Model(network.input, network.get_layer("features").output)(images.astype("float32"))
-    assert keras.ops.convert_to_numpy(features).std() > 1
+    assert 0.1 < keras.ops.convert_to_numpy(features).std() < 5  # with Keras' own initialiser a VGG19 has 0.0003
 
 
 def test_batch_norm_that_trains_has_the_momentum_of_the_recipe(class_names):
