@@ -25,7 +25,7 @@ def project(project_path, tmp_path_factory) -> Path:
         shutil.copy(project_path / name, root / name)
     shutil.copytree(project_path / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
     (root / "conf/local").mkdir()
-    (root / "src").symlink_to(project_path / "src")
+    shutil.copytree(project_path / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     settings = root / "conf/demo/globals.yml"
     settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"images_per_class": 24}))
     return root
