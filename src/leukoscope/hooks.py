@@ -125,21 +125,18 @@ class TrackingHook(MlflowHook):
                 "Only SequentialRunner trains and evaluates backbones: Keras' seed and precision, and the MLflow run, "
                 "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
             )
-        if len(namespaces) == 1:
-            self.mlflow_config.tracking.run.name = next(iter(namespaces))
+        only = next(iter(namespaces)) if len(namespaces) == 1 else None
+        if only:
+            self.mlflow_config.tracking.run.name = only
         super().before_pipeline_run(run_params, pipeline, catalog)
         if not self._is_mlflow_enabled:
             return
         self._catalog = catalog
-        self._project_path = run_params["project_path"]
+        self._git_commit = _find_git_commit(run_params["project_path"])
         self._client = self.mlflow_config.server._mlflow_client
-        self._runs: dict[str | None, str] = {None: self.run_id}
+        self._runs: dict[str | None, str] = {None: self.run_id, only: self.run_id}
         self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces}
-        if len(namespaces) == 1:
-            self._runs[next(iter(namespaces))] = self.run_id
-            self._describe_run(self.run_id, next(iter(namespaces)))
-        else:
-            self._describe_run(self.run_id, None)
+        self._describe_run(self.run_id, only)
         self._epochs = _EpochHandler(self)
         logging.getLogger(_EpochHandler.source).addHandler(self._epochs)
 
@@ -238,7 +235,7 @@ class TrackingHook(MlflowHook):
 
     def _describe_run(self, run_id: str, backbone: str | None) -> None:
         self._log_params(run_id, parameters_in_force(self._parameters, backbone))
-        tags = {"backbone": backbone, MLFLOW_GIT_COMMIT: _git_commit(self._project_path)}
+        tags = {"backbone": backbone, MLFLOW_GIT_COMMIT: self._git_commit}
         if self._catalog.exists("manifest"):
             tags["data_fingerprint"] = _fingerprint(self._catalog.load("manifest"))
         self._log_tags(run_id, tags)
@@ -295,7 +292,7 @@ def _fingerprint(manifest: Any) -> str:
     return fingerprint_table(manifest[["image_id", "sha256", "status"]])
 
 
-def _git_commit(folder: Path | str) -> str | None:
+def _find_git_commit(folder: Path | str) -> str | None:
     """Name the commit of the project, if it is in a git repository."""
     try:
         answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)

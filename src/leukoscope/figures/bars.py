@@ -5,18 +5,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leukoscope.figures import colours
+
 _SCORES = {
-    "train_accuracy": ("training accuracy", "#56B4E9"),
-    "test_accuracy": ("test accuracy", "#0072B2"),
-    "test_macro_f1": ("test macro F1", "#009E73"),
-    "test_auc": ("test AUC", "#CC79A7"),
+    "train_accuracy": ("training accuracy", colours.SKY),
+    "test_accuracy": ("test accuracy", colours.BLUE),
+    "test_macro_f1": ("test macro F1", colours.GREEN),
+    "test_auc": ("test AUC", colours.PURPLE),
 }
 _COSTS = {
     "parameters": ("parameters (millions)", 1e6),
     "seconds_per_epoch": ("seconds per epoch", 1.0),
     "model_mib": ("model size (MiB)", 1.0),
 }
-_PUBLISHED = "#D55E00"
+_PUBLISHED = colours.VERMILION
 
 
 def draw_comparison(table: pd.DataFrame) -> Figure:

@@ -8,8 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import RocCurveDisplay
 
-TRAIN, VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito's colours, told apart by the colour-blind too
-_CLASS_COLOURS = ("#009E73", "#E69F00", "#0072B2", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#F0E442")
+from leukoscope.figures import colours
+
+_CLASS_COLOURS = (
+    colours.GREEN,
+    colours.ORANGE,
+    colours.BLUE,
+    colours.PURPLE,
+    colours.VERMILION,
+    colours.SKY,
+    colours.BLACK,
+    colours.YELLOW,
+)
 
 
 def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
@@ -23,7 +33,7 @@ def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
     figure.suptitle(title)
     best = history.loc[history["validation_loss"].idxmin(), "epoch"]
     for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        for split, colour in (("train", TRAIN), ("validation", VALIDATION)):
+        for split, colour in (("train", colours.BLUE), ("validation", colours.VERMILION)):
             axes.plot(history["epoch"], history[f"{split}_{metric}"], "o-", ms=3, color=colour, label=split)
         axes.axvline(best, color="grey", ls=":", lw=1, label="lowest validation loss")
         axes.set(xlabel="epoch", ylabel=metric)

@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from leukoscope.figures import colours
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packing import PackedImages
-
-# Okabe and Ito's palette, which the colour-blind can tell apart: https://jfly.uni-koeln.de/color/.
-_BLUE, _SKY, _VERMILION = "#0072B2", "#56B4E9", "#D55E00"
 
 
 def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
@@ -21,9 +19,9 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     copies = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].notna()]["label"].value_counts()
     copied = copies.reindex(report["label"], fill_value=0).to_numpy()
     parts = {
-        "accepted": (report["accepted"].to_numpy() - copied, _BLUE, None),
-        "accepted, copy of another": (copied, _SKY, "///"),
-        "quarantined": (report["quarantined"].to_numpy(), _VERMILION, "xxx"),
+        "accepted": (report["accepted"].to_numpy() - copied, colours.BLUE, None),
+        "accepted, copy of another": (copied, colours.SKY, "///"),
+        "quarantined": (report["quarantined"].to_numpy(), colours.VERMILION, "xxx"),
     }
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()

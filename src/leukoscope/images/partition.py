@@ -117,8 +117,8 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
             f"image_id or pattern."
         )
     entries = table[[key, "group"]].astype(str).drop_duplicates()
-    found = entries.rename(columns={key: "image_id"}) if key == "image_id" else _match(entries, image_ids)
-    _refuse(entries[key][~_fits(entries, found, key, image_ids)], f"{key} entries that fit no image")
+    found = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
+    _refuse(entries[key][~entries[key].isin(found[key])], f"{key} entries that fit no image")
     groups = found.groupby("image_id")["group"]
     _refuse(groups.nunique().loc[lambda number: number > 1].index, "images with more than one group")
     wanted = image_ids[accepted].reset_index(drop=True)
@@ -134,10 +134,6 @@ def _match(entries: pd.DataFrame, image_ids: pd.Series) -> pd.DataFrame:
         for image_id in fnmatch.filter(image_ids, pattern)
     ]
     return pd.DataFrame(matches, columns=["image_id", "group", "pattern"], dtype=str)
-
-
-def _fits(entries: pd.DataFrame, found: pd.DataFrame, key: str, image_ids: pd.Series) -> pd.Series:
-    return entries[key].isin(image_ids if key == "image_id" else found["pattern"])
 
 
 def _refuse(names: Iterable[str], what: str) -> None:

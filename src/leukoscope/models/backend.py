@@ -39,9 +39,7 @@ def choose_precision(wanted: str) -> str:
 
 def choose_jit() -> str | bool:
     """Tell whether to compile with XLA: TensorFlow on a CPU is several times slower with it."""
-    if keras.backend.backend() == "tensorflow" and not list_accelerators():
-        return False
-    return "auto"
+    return False if _is_tensorflow_on_cpu() else "auto"
 
 
 def fuse_batch_norm(network: keras.Model) -> None:
@@ -54,11 +52,15 @@ def fuse_batch_norm(network: keras.Model) -> None:
     Args:
         network: Its batch norms normalise the last axis of four.
     """
-    if keras.backend.backend() != "tensorflow" or list_accelerators():
+    if not _is_tensorflow_on_cpu():
         return
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.call = MethodType(_call_fused, layer)
+
+
+def _is_tensorflow_on_cpu() -> bool:
+    return keras.backend.backend() == "tensorflow" and not list_accelerators()
 
 
 def _call_fused(

@@ -97,10 +97,14 @@ def build_classifier(
     return Classifier(network, tuple(class_names))
 
 
+def build_empty(backbone: str, recipe: ResolvedRecipe, class_names: Sequence[str]) -> Classifier:
+    """Build a classifier in float32 whose weights are still to be set, whatever weights the recipe starts from."""
+    return build_classifier(backbone, recipe.model_copy(update={"weights": "none"}), class_names, seed=0)
+
+
 def in_float32(classifier: Classifier, backbone: str, recipe: ResolvedRecipe) -> Classifier:
     """Rebuild a classifier that was trained in mixed precision with the same weights in plain float32."""
-    weightless = recipe.model_copy(update={"weights": "none"})
-    rebuilt = build_classifier(backbone, weightless, classifier.class_names, seed=0)
+    rebuilt = build_empty(backbone, recipe, classifier.class_names)
     rebuilt.network.set_weights(classifier.network.get_weights())
     return rebuilt
 

@@ -18,7 +18,7 @@ from leukoscope.images.batches import ImageBatches, TrainingBatches
 from leukoscope.images.packing import PackedImages
 from leukoscope.memory import keep_freed_memory
 from leukoscope.models import backend
-from leukoscope.models.classifier import Classifier, build_classifier, in_float32
+from leukoscope.models.classifier import Classifier, build_classifier, build_empty, in_float32
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.recipes import ResolvedRecipe
 
@@ -133,8 +133,7 @@ def _recall(backbone: str, recipe: ResolvedRecipe, class_names: Sequence[str], j
     )
     for row in journal.history().to_dict("records"):
         _log_epoch(backbone, recipe.epochs, row)
-    weightless = recipe.model_copy(update={"weights": "none"})
-    classifier = build_classifier(backbone, weightless, class_names, seed=0)
+    classifier = build_empty(backbone, recipe, class_names)
     classifier.network.load_weights(journal.folder / "final.weights.h5")
     return classifier
 

@@ -106,7 +106,7 @@ def summarise_result(
         "title": BACKBONES[options.backbone].title,
         **{name: metrics[name] for name in scores},
         **{name: training_summary[name] for name in costs},
-        **{f"report_{name}": value for name, value in options.published.model_dump().items()},
+        **options.published.as_report(),
     }
 
 
@@ -194,7 +194,6 @@ def write_report(
     """
     from leukoscope.figures import pages
 
-    published = {f"report_{name}": value for name, value in options.published.model_dump().items()}
     figures = {
         "Learning curves": learning_curves,
         "Confusion on the test set": confusion_matrix,
@@ -202,7 +201,11 @@ def write_report(
         "Most confident errors on the test set": worst_errors,
     }
     return pages.render_backbone(
-        BACKBONES[options.backbone].title, metrics, training_summary | published, figures, class_names
+        BACKBONES[options.backbone].title,
+        metrics,
+        training_summary | options.published.as_report(),
+        figures,
+        class_names,
     )
 
 

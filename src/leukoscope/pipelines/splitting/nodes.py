@@ -3,6 +3,7 @@
 import pandas as pd
 
 from leukoscope.errors import InputError
+from leukoscope.images.manifest import ACCEPTED
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
 SPLITS = ("train", "validation", "test")
@@ -29,7 +30,7 @@ def group_images(manifest: pd.DataFrame, group_table: pd.DataFrame | None, optio
     """
     from leukoscope.images import partition
 
-    accepted = (manifest["status"] == "accepted").to_numpy()
+    accepted = (manifest["status"] == ACCEPTED).to_numpy()
     images = manifest.loc[accepted, ["image_id", "label", "group", "sha256"]].reset_index(drop=True)
     if options.group_by == "duplicate":
         if group_table is not None:

@@ -16,6 +16,10 @@ class Published(Options):
     test_accuracy: float | None = Field(default=None, ge=0, le=1)
     seconds_per_epoch: float | None = Field(default=None, gt=0)
 
+    def as_report(self) -> dict[str, float | None]:
+        """Give each figure a name that marks it as the report's: ``report_test_accuracy`` and so on."""
+        return {f"report_{name}": value for name, value in self.model_dump().items()}
+
 
 class BackboneOptions(Options):
     """What is said of one backbone: the row of the table that it is, its differences, what was published."""
