@@ -3,6 +3,7 @@ import zlib
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image, ImageEnhance
 
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
@@ -18,7 +19,7 @@ def encode(image, form="PNG", **options):
 
 
 def decoded(image, form="PNG", **options):
-    return np.asarray(decode(encode(image, form, **options), LIMITS).image).astype(int)
+    return decode(encode(image, form, **options), LIMITS).pixels.astype(int)
 
 
 def plain(colour, mode="RGB"):
@@ -64,6 +65,22 @@ def test_a_bomb_is_refused_by_its_header_alone(monkeypatch):
         decode(bytes(data), LIMITS)
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30, "optimize": True}])
+def test_a_jpeg_is_decoded_as_pillow_does(monkeypatch, options):
+    data = encode(cells(seed=3), "JPEG", **options)
+    expected = np.asarray(Image.open(io.BytesIO(data)))
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded by Pillow"))
+    assert (decode(data, LIMITS._replace(max_pixels=10**6)).pixels == expected).all()
+
+
+def test_a_jpeg_with_a_flaw_that_pillow_overlooks_is_accepted():
+    data = encode(quadrants(), "JPEG", quality=95)
+    flawed = data[:-2] + b"\x00" * 40 + data[-2:]
+    with pytest.raises(ValueError, match="extraneous bytes"):
+        simplejpeg.decode_jpeg(flawed)
+    assert (decode(flawed, LIMITS).pixels == decode(data, LIMITS).pixels).all()
+
+
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_several_frames_are_refused(form):
     data = encode(quadrants(), form, save_all=True, append_images=[plain("red"), plain("blue")])
@@ -73,7 +90,7 @@ def test_several_frames_are_refused(form):
 
 def test_a_phones_jpeg_gives_its_first_picture():
     data = encode(quadrants(), "MPO", save_all=True, append_images=[plain("red")])
-    assert decode(data, LIMITS).image.getpixel((60, 40)) == (255, 255, 255)
+    assert tuple(decode(data, LIMITS).pixels[40, 60]) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM"])
@@ -121,7 +138,7 @@ def test_cmyk_is_inverted_only_where_adobe_did():
     adobe = encode(cyan, "JPEG", quality=95)
     bare = without_adobe_marker(adobe)
     for data, expected in ((adobe, (0, 255, 255)), (bare, (0, 0, 0)), (encode(cyan, "TIFF"), (0, 255, 255))):
-        assert np.abs(np.asarray(decode(data, LIMITS).image).astype(int) - expected).max() <= 3
+        assert np.abs(decode(data, LIMITS).pixels.astype(int) - expected).max() <= 3
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
@@ -150,11 +167,11 @@ def test_the_mode_is_that_of_the_file():
 
 def test_resizing_averages_fine_patterns():
     stripes = Image.fromarray(np.tile(np.array([0, 255], np.uint8), (64, 32))).convert("RGB")
-    assert np.abs(np.asarray(resize(stripes, 16))[:, 2:-2].astype(int) - 127).max() <= 8
+    assert np.abs(resize(np.asarray(stripes), 16)[:, 2:-2].astype(int) - 127).max() <= 8
 
 
 def distance(one, other):
-    return (int(perceptual_hash(one), 16) ^ int(perceptual_hash(other), 16)).bit_count()
+    return (int(perceptual_hash(np.asarray(one)), 16) ^ int(perceptual_hash(np.asarray(other)), 16)).bit_count()
 
 
 def cells(seed, size=224):
@@ -171,10 +188,10 @@ def cells(seed, size=224):
 
 def spoil(image, kind):
     if kind == "recompressed":
-        return decode(encode(image, "JPEG", quality=60), LIMITS._replace(max_pixels=10**6)).image
+        return decode(encode(image, "JPEG", quality=60), LIMITS._replace(max_pixels=10**6)).pixels
     if kind == "brightened":
-        return ImageEnhance.Brightness(image).enhance(1.05)
-    return resize(image.resize((213, 213), Image.Resampling.LANCZOS), 224)
+        return np.asarray(ImageEnhance.Brightness(image).enhance(1.05))
+    return resize(np.asarray(image.resize((213, 213), Image.Resampling.LANCZOS)), 224)
 
 
 @pytest.mark.parametrize("kind", ["recompressed", "brightened", "resized"])

@@ -1,3 +1,4 @@
+import errno
 import os
 import pickle
 import zipfile
@@ -51,10 +52,31 @@ def reasons(packed):
     return packed.records.set_index("image_id")["reason"].dropna().to_dict()
 
 
+def test_a_full_disk_shows_before_anything_is_decoded(raw, store, monkeypatch):
+    def refuse(descriptor, start, size):
+        assert size == 41 * 32 * 32 * 3
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    monkeypatch.setattr(PackingPlan, "_pack_batch", lambda *arguments: pytest.fail("decoded"))
+    with pytest.raises(InputError, match=r"no room for the packed images at .*: expected 0 MiB, and"):
+        pack(raw, store)
+    assert not store.exists()
+
+
+def test_a_file_system_that_cannot_reserve_will_do(raw, store, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    assert len(pack(raw, store)) == 40
+
+
 def test_every_file_has_a_record_and_every_image_a_row(raw, store):
     packed = pack(raw, store, size=48)
     assert len(packed.records) == 42
     assert packed.pixels.shape == (40, 48, 48, 3)
+    assert (store / "pixels.npy").stat().st_size == 128 + packed.pixels.nbytes
     assert reasons(packed) == {"Benign/20a": "empty file (0 bytes)", "notes": "not inside a class folder"}
     for image_id, row in zip(packed.ids, packed.rows(packed.ids), strict=True):
         assert (packed.pixels[row] == np.asarray(Image.open(raw / f"{image_id}.png"))).all()

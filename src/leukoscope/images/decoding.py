@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import imagehash
 import numpy as np
+import simplejpeg
 from PIL import Image, ImageChops, UnidentifiedImageError
 
 # Raster formats only: Pillow's EPS reader, for one, would start Ghostscript on a stranger's file.
@@ -46,9 +47,9 @@ class Limits(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """An upright RGB image and the mode that its file has."""
+    """An upright RGB image, ``uint8 [height, width, 3]``, and the mode that its file has."""
 
-    image: Image.Image
+    pixels: np.ndarray
     mode: str
 
 
@@ -63,8 +64,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     try:
         image = _open(data)
         _check_header(image, limits)
-        image.load()
-        return Decoded(_upright(_to_rgb(image), image.getexif().get(_ORIENTATION, 1)), image.mode)
+        pixels = _load_jpeg(image, data)
+        return Decoded(_load(image) if pixels is None else pixels, image.mode)
     except UnusableImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -100,6 +101,21 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
         raise UnusableImageError(f"several frames: an animation or stack of {getattr(image, 'n_frames', 0)}")
 
 
+def _load(image: Image.Image) -> np.ndarray:
+    image.load()
+    return np.asarray(_upright(_to_rgb(image), image.getexif().get(_ORIENTATION, 1)))
+
+
+def _load_jpeg(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """Decode as Pillow would, by the same library but with no detours; ``None`` for what is left to Pillow."""
+    if image.format != "JPEG" or image.mode != "RGB" or image.getexif().get(_ORIENTATION, 1) in _TURNS:
+        return None
+    try:
+        return simplejpeg.decode_jpeg(data)
+    except ValueError:  # damaged, and Pillow tells whether beyond use
+        return None
+
+
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
@@ -126,17 +142,23 @@ def _sixteen_to_eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
-def resize(image: Image.Image, size: int) -> Image.Image:
-    """Give the RGB image as a square of ``size`` pixels a side, antialiased."""
-    return image if image.size == (size, size) else image.resize((size, size), Image.Resampling.LANCZOS)
+def resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Give an RGB image as a square of ``size`` pixels a side, antialiased; ``uint8 [height, width, 3]`` both."""
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS))
 
 
-def perceptual_hash(image: Image.Image) -> str:
+def perceptual_hash(pixels: np.ndarray) -> str:
     """Hash the looks of an RGB image: 256 bits as hexadecimal digits.
 
     A difference hash of the green channel, the one in which stained nuclei are darkest. See
     https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]``.
     """
-    # One call that averages whole blocks first: this runs for every image, and each call costs a hand-over of the lock.
-    small = image.resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
-    return np.packbits(imagehash.dhash(small.getchannel("G"), _HASH_SIDE).hash).tobytes().hex()
+    # One call that averages whole blocks first: this runs for every image.
+    green = Image.fromarray(pixels[:, :, 1])
+    small = green.resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
+    return np.packbits(imagehash.dhash(small, _HASH_SIDE).hash).tobytes().hex()

@@ -4,6 +4,7 @@ A store is a folder with ``pixels.npy`` (``uint8 [n, size, size, 3]``, RGB), ``r
 and ``store.json`` (what it was made from).
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle
 from pathlib import Path
 from typing import IO, NamedTuple, Self, TypeVar
 
@@ -22,7 +24,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
 _FORMAT = 1
-_BATCH = 32
+_BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512
 _PIXELS, _RECORDS, _STORE = "pixels.npy", "records.parquet", "store.json"
@@ -108,26 +109,29 @@ class PackingPlan:
     def pack(self) -> Iterator[PackedBatch]:
         """Read, decode and resize every file once, by all workers; gives batches in manifest order.
 
-        No more batches are in memory than keep the workers busy, however many images there are.
+        No more batches are in memory than keep the workers busy, however many images there are. A batch's pixels are
+        overwritten once the next one is asked for.
         """
-        # Threads, since Pillow and hashlib release the interpreter's lock; processes would have to start Kedro anew.
+        # Threads, since Pillow, simplejpeg and hashlib release the interpreter's lock; processes would have to start
+        # Kedro anew. New memory for each batch would cost as much as a fifth of the decoding.
         workers = self.workers or _count_cores()
+        slots = np.empty((workers + 2, _BATCH, self.image_size, self.image_size, 3), np.uint8)
         batches = (self.files[start : start + _BATCH] for start in range(0, len(self.files), _BATCH))
         with self.source.reading() as read, ThreadPoolExecutor(workers) as pool:
-            yield from _map_in_order(pool, lambda batch: self._pack_batch(read, batch), batches, workers + 2)
+            tasks = zip(batches, cycle(slots))
+            yield from _map_in_order(pool, lambda task: self._pack_batch(read, *task), tasks, len(slots))
 
-    def _pack_batch(self, read: ReadFile, batch: list[LabelledFile]) -> PackedBatch:
-        pixels = np.empty((len(batch), self.image_size, self.image_size, 3), np.uint8)
+    def _pack_batch(self, read: ReadFile, batch: list[LabelledFile], slot: np.ndarray) -> PackedBatch:
         records, decoded = [], 0
         for file in batch:
-            record, image = self._decode_file(read, file)
-            if image is not None:
-                pixels[decoded] = np.asarray(image)
+            record, pixels = self._decode_file(read, file)
+            if pixels is not None:
+                slot[decoded] = pixels
                 decoded += 1
             records.append(record)
-        return PackedBatch(records, pixels[:decoded])
+        return PackedBatch(records, slot[:decoded])
 
-    def _decode_file(self, read: ReadFile, labelled: LabelledFile) -> tuple[Record, Image.Image | None]:
+    def _decode_file(self, read: ReadFile, labelled: LabelledFile) -> tuple[Record, np.ndarray | None]:
         image_id, label, file = labelled
         record: Record = {"image_id": image_id, "path": file.path, "label": label, "bytes": file.size}
         try:
@@ -136,7 +140,7 @@ class PackingPlan:
             image, record["mode"] = decode(data, self.limits)
         except UnusableImageError as error:
             return record | {"reason": str(error)}, None
-        record["width"], record["height"] = image.size
+        record["height"], record["width"] = image.shape[:2]
         resized = resize(image, self.image_size)
         return record | {"perceptual_hash": perceptual_hash(resized)}, resized
 
@@ -305,6 +309,7 @@ def _write(plan: PackingPlan, folder: Path) -> None:
     reasons = Counter[str]()
     with open(folder / _PIXELS, "wb") as pixels, pq.ParquetWriter(folder / _RECORDS, _SCHEMA) as parquet:
         _write_header(pixels, 0, plan.image_size)
+        _reserve(pixels, sum(file.usable for file in plan.files) * plan.image_size**2 * 3)
         images, records = 0, list[Record]()
         for batch in _with_progress(plan.pack(), len(plan.files)):
             for record in batch.records:
@@ -319,6 +324,7 @@ def _write(plan: PackingPlan, folder: Path) -> None:
                 parquet.write_batch(pa.RecordBatch.from_pylist(records, schema=_SCHEMA))
                 records.clear()
         parquet.write_batch(pa.RecordBatch.from_pylist(records, schema=_SCHEMA))
+        pixels.truncate()
         pixels.seek(0)
         _write_header(pixels, images, plan.image_size)
     if not images:
@@ -335,6 +341,26 @@ def _write_header(file: IO[bytes], images: int, size: int) -> None:
     # NumPy pads the header for a first axis of any length, so that it can be written again over itself.
     header = {"descr": "|u1", "fortran_order": False, "shape": (images, size, size, 3)}
     np.lib.format.write_array_header_1_0(file, header)
+
+
+def _reserve(file: IO[bytes], more: int) -> None:
+    """Ask for the room of all that may come: a full disk shows before the work, and writing costs half.
+
+    Raises:
+        InputError: There is no such room.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), file.tell(), max(1, more))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            free = shutil.disk_usage(Path(file.name).parent).free
+            raise InputError(
+                f"There is no room for the packed images at {file.name}: expected {more / 2**20:,.0f} MiB, and "
+                f"{free / 2**20:,.0f} MiB are free. Make room, or choose a smaller ingestion.image_size."
+            ) from error
+        # Some file systems cannot reserve, and only that is lost.
 
 
 def _with_progress(batches: Iterable[PackedBatch], files: int) -> Iterator[PackedBatch]:

@@ -57,6 +57,11 @@ class LabelledFile(NamedTuple):
     label: str | None
     file: FoundFile
 
+    @property
+    def usable(self) -> bool:
+        """Whether its content is looked at: it has a label, and its place is not refused."""
+        return self.label is not None and not self.file.refused
+
 
 class ImageSource(ABC):
     """Files below one root, listed but not read. Holds no open handle, so that it is cheap to pickle."""
