@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from leukoscope.images import duplicates
@@ -6,7 +7,7 @@ from leukoscope.images.duplicates import group_duplicates
 
 
 def group(digests, hashes, distance):
-    return group_duplicates(np.array(list(digests), object), np.array(hashes, object), distance).tolist()
+    return group_duplicates(pd.Series(list(digests), dtype="str"), pd.Series(hashes, dtype="str"), distance).tolist()
 
 
 def flip(value, bits):

@@ -8,7 +8,7 @@ import pandas as pd
 _TILE = 1024
 
 
-def group_duplicates(sha256: np.ndarray, hashes: np.ndarray, max_distance: int | None) -> np.ndarray:
+def group_duplicates(sha256: pd.Series, hashes: pd.Series, max_distance: int | None) -> np.ndarray:
     """Number the groups of images that are identical or look alike, directly or through others.
 
     Args:
@@ -34,21 +34,21 @@ def group_duplicates(sha256: np.ndarray, hashes: np.ndarray, max_distance: int |
     return _first_equal(components)
 
 
-def _first_equal(values: np.ndarray) -> np.ndarray:
+def _first_equal(values: pd.Series | np.ndarray) -> np.ndarray:
     codes = pd.factorize(values)[0]
     # Codes count up in order of appearance, so that the n-th new one is the first of code n.
     return np.unique(codes, return_index=True)[1][codes]
 
 
-def _link_equal(values: np.ndarray) -> np.ndarray:
+def _link_equal(values: pd.Series) -> np.ndarray:
     return np.stack([_first_equal(values), np.arange(len(values))])
 
 
-def _link_similar(hashes: np.ndarray, max_distance: int) -> Iterator[np.ndarray]:
+def _link_similar(hashes: pd.Series, max_distance: int) -> Iterator[np.ndarray]:
     """Give pairs of positions whose hashes differ, but in ``max_distance`` bits at most."""
     # Equal hashes are linked already; left in, 20,000 empty fields would make 200 million pairs.
     positions = np.unique(_first_equal(hashes))
-    packed = np.frombuffer(bytes.fromhex("".join(hashes[positions])), np.uint8).reshape(len(positions), -1)
+    packed = np.frombuffer(bytes.fromhex("".join(hashes.iloc[positions])), np.uint8).reshape(len(positions), -1)
     # The product of two hashes of +1 and -1 is their length less twice their distance.
     least = 8 * packed.shape[1] - 2 * max_distance
     for top in range(0, len(packed), _TILE):

@@ -40,8 +40,8 @@ def make_manifest(records: pd.DataFrame, max_distance: int | None) -> pd.DataFra
         byte; or ``near``).
     """
     decoded = records.loc[records["reason"].isna(), ["image_id", "label", "sha256", "perceptual_hash"]]
-    first = group_duplicates(decoded["sha256"].to_numpy(), decoded["perceptual_hash"].to_numpy(), max_distance)
-    decoded["group"] = decoded["image_id"].to_numpy()[first]
+    first = group_duplicates(decoded["sha256"], decoded["perceptual_hash"], max_distance)
+    decoded["group"] = decoded["image_id"].array[first]
     is_copy = decoded["group"] != decoded["image_id"]
     kind = decoded["sha256"].duplicated().map({True: IDENTICAL, False: NEAR})
     reason = records["reason"].fillna(_describe_conflicts(decoded))
