@@ -20,7 +20,12 @@ def describe_device() -> str:
 
 def list_accelerators() -> list[str]:
     """List the GPUs and TPUs that the backend sees."""
-    return [*keras.distribution.list_devices("gpu"), *keras.distribution.list_devices("tpu")]
+    if keras.backend.backend() == "torch":  # whose devices Keras does not list
+        import torch
+
+        kind = torch.accelerator.current_accelerator()
+        return [f"{kind.type}:{number}" for number in range(torch.accelerator.device_count())] if kind else []
+    return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
 def choose_precision(wanted: str) -> str:
@@ -102,8 +107,12 @@ def _peak_process_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def _sees_cuda() -> bool:
+    return any(name.startswith(("gpu", "cuda")) for name in list_accelerators())
+
+
 def _compute_capability() -> tuple[int, int]:
-    if not keras.distribution.list_devices("gpu"):
+    if not _sees_cuda():
         return (0, 0)
     match keras.backend.backend():
         case "tensorflow":
@@ -124,7 +133,7 @@ def _compute_capability() -> tuple[int, int]:
 
 
 def _peak_device_bytes() -> int:
-    if not keras.distribution.list_devices("gpu"):
+    if not _sees_cuda():
         return 0
     match keras.backend.backend():
         case "tensorflow":

@@ -174,7 +174,7 @@ def _silence(branch: keras.KerasTensor) -> None:
     """Let a residual branch start at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1)."""
     last = branch._keras_history.operation
     if isinstance(last, layers.BatchNormalization) and last.scale:
-        last.gamma.assign(keras.ops.zeros_like(last.gamma))
+        last.gamma.assign(keras.ops.zeros(last.gamma.shape))
 
 
 def _select_trainable(network: keras.Model, base: keras.Model, row: Backbone, recipe: ResolvedRecipe) -> None:
