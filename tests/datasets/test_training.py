@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -43,14 +45,18 @@ def test_a_model_that_was_not_trained_is_asked_for(tmp_path):
         dataset.load()
 
 
-def test_saving_a_key_starts_its_training(tmp_path):
+def test_saving_a_key_starts_its_training(tmp_path, caplog):
     dataset = TrainingJournalDataset(filepath=str(tmp_path / "journal"))
     assert not dataset.exists()
     with pytest.raises(InputError, match="No training was started"):
         dataset.load()
-    dataset.save({"seed": 1})
+    dataset.save({"backbone": "vgg16", "seed": 1})
     journal = dataset.load()
-    assert journal.key == {"seed": 1}
-    journal.append({"epoch": 1})
-    dataset.save({"seed": 2})
+    assert journal.key == {"backbone": "vgg16", "seed": 1}
+    journal.append({"epoch": 1, "validation_loss": 0.5}, Path.touch, Path.touch)
+    dataset.save({"backbone": "vgg16", "seed": 1})
+    assert dataset.load().epochs == 1
+    with caplog.at_level("INFO"):
+        dataset.save({"backbone": "vgg16", "seed": 2})
     assert dataset.load().history().empty
+    assert "vgg16 starts afresh: seed changed" in caplog.text

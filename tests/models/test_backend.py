@@ -83,12 +83,25 @@ def test_nothing_of_it_is_saved(tmp_path):
 
 @pytest.mark.parametrize(
     ("capability", "precision"),
-    [((9, 0), "mixed_bfloat16"), ((8, 0), "mixed_bfloat16"), ((7, 5), "mixed_float16"), ((0, 0), "float32")],
+    [((9, 0), "mixed_bfloat16"), ((8, 0), "mixed_bfloat16"), ((7, 5), "mixed_float16"), ((6, 1), "float32")],
 )
-def test_the_precision_follows_the_device(monkeypatch, capability, precision):
+@pytest.mark.parametrize("depthwise", [True, False])
+def test_the_precision_follows_the_gpu(monkeypatch, capability, precision, depthwise):
+    monkeypatch.setattr(backend, "list_accelerators", lambda: ["gpu:0"])
     monkeypatch.setattr(backend, "_compute_capability", lambda: capability)
-    assert backend.choose_precision("auto") == precision
-    assert backend.choose_precision("float32") == "float32"
+    assert backend.choose_precision("auto", depthwise) == precision
+    assert backend.choose_precision("float32", depthwise) == "float32"
+
+
+@tensorflow_on_cpu
+@pytest.mark.parametrize(
+    ("instructions", "depthwise", "precision"),
+    [(True, False, "mixed_bfloat16"), (True, True, "float32"), (False, False, "float32")],
+)
+def test_the_precision_follows_the_cpu_and_the_backbone(monkeypatch, instructions, depthwise, precision):
+    monkeypatch.setattr(backend, "_cpu_has_bfloat16", lambda: instructions)
+    assert backend.choose_precision("auto", depthwise) == precision
+    assert backend.choose_precision("mixed_float16", depthwise) == "mixed_float16"
 
 
 def test_peak_memory_is_that_of_a_process_with_keras_in_it():

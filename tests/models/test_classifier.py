@@ -8,7 +8,7 @@ import pytest
 
 from leukoscope.errors import InputError
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.classifier import Classifier, build_classifier, in_float32
+from leukoscope.models.classifier import Classifier, build_classifier, in_float32, set_trainable
 from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
 
 
@@ -96,14 +96,21 @@ def test_random_weights_keep_the_strength_of_the_signal(backbone, class_names, i
     assert 0.1 < keras.ops.convert_to_numpy(features).std() < 5  # with Keras' own initialiser a VGG19 has 0.0003
 
 
-def test_batch_norm_that_trains_has_the_momentum_of_the_recipe(class_names):
-    network = build("mobilenet_v2", class_names, trainable="block_13", batch_norm_momentum=0.8).network
-    momenta = {
-        layer.trainable: layer.momentum
-        for layer in network.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    }
-    assert momenta == {True: 0.8, False: 0.999}
+@pytest.mark.parametrize(("given", "expected"), [(0.8, 0.8), (None, 0.999)])
+def test_batch_norm_has_the_momentum_of_the_recipe(class_names, given, expected):
+    network = build("mobilenet_v2", class_names, batch_norm_momentum=given).network
+    norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {layer.momentum for layer in norms} == {expected}
+
+
+def test_what_trains_can_be_chosen_anew(class_names):
+    network = build("mobilenet_v2", class_names, trainable="head").network
+    assert len(network.trainable_variables) == 2
+    everything = len(build("mobilenet_v2", class_names).network.trainable_variables)
+    set_trainable(network, "mobilenet_v2", "block_13")
+    assert 2 < len(network.trainable_variables) < everything
+    set_trainable(network, "mobilenet_v2", "all")
+    assert len(network.trainable_variables) == everything
 
 
 def test_frozen_batch_norm_keeps_its_statistics(class_names, images):

@@ -1,5 +1,6 @@
 """The data sets of training: the journal of a run and the classifier that comes of it."""
 
+import logging
 import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from leukoscope.models.journal import TrainingJournal
 
 if TYPE_CHECKING:
     from leukoscope.models.classifier import Classifier
+
+logger = logging.getLogger(__name__)
 
 
 class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
@@ -26,8 +29,10 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         self.metadata = metadata
 
     def save(self, data: dict[str, Any]) -> None:
-        """Start the training with this key."""
-        TrainingJournal.start(Path(self._filepath), data)
+        """Start the training with this key, or let an interrupted or finished one be gone on with."""
+        changes = TrainingJournal(Path(self._filepath)).start(data)
+        if changes:
+            logger.info("%s starts afresh: %s changed", data["backbone"], ", ".join(changes))
 
     def load(self) -> TrainingJournal:
         """Open the journal.

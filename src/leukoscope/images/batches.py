@@ -35,23 +35,51 @@ class TrainingBatches(keras.utils.PyDataset):
         super().__init__()
         self.pixels, self.rows, self.weights = pixels, rows, weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
-        self._shuffle()
+        self.batch_size, self.seed = batch_size, seed
+        self.go_to(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self.rows) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.pixels[self.rows[chosen]], self.labels[chosen], self.weights[chosen]
+        return self.pixels[self._locate(chosen)], self.labels[chosen], self.weights[chosen]
 
     def on_epoch_end(self) -> None:
         """Draw the order of the next epoch."""
-        self.epoch += 1
-        self._shuffle()
+        self.go_to(self.epoch + 1)
 
-    def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows))
+    def go_to(self, epoch: int) -> None:
+        """Draw the order of an epoch, of which the first is 0."""
+        self.epoch = epoch
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.rows))
+
+    def _locate(self, chosen: np.ndarray) -> np.ndarray:
+        return self.rows[chosen]
+
+
+class ViewBatches(TrainingBatches):
+    """Like ``TrainingBatches``, of arrays that hold several views of each image: each epoch sees one of them.
+
+    Args:
+        array: The views, one after the other: ``[views * images, ...]``.
+        classes: The class of each image, as its number.
+        weights: The weight of each of them in the loss.
+        n_classes: Length of the one-hot labels.
+        batch_size: Images in a batch; the last of an epoch may have fewer.
+        seed: The order of epoch ``e``, and which views it sees, depend on this and on ``e`` alone.
+    """
+
+    def __init__(
+        self, array: np.ndarray, classes: np.ndarray, weights: np.ndarray, *, n_classes: int, batch_size: int, seed: int
+    ) -> None:
+        self.views = len(array) // len(classes)
+        self.first = np.random.default_rng(seed).integers(self.views, size=len(classes))
+        rows = np.arange(len(classes))
+        super().__init__(array, rows, classes, weights, n_classes=n_classes, batch_size=batch_size, seed=seed)
+
+    def _locate(self, chosen: np.ndarray) -> np.ndarray:
+        return (self.first[chosen] + self.epoch) % self.views * len(self.rows) + chosen
 
 
 class ImageBatches(keras.utils.PyDataset):

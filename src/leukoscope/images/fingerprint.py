@@ -1,6 +1,8 @@
-"""Fingerprints of tables."""
+"""Fingerprints of tables and files."""
 
 import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,3 +15,17 @@ def fingerprint_table(table: pd.DataFrame) -> str:
     """
     rows = table.to_csv(index=False, lineterminator="\n").splitlines()
     return hashlib.sha256("\n".join([rows[0], *sorted(rows[1:])]).encode()).hexdigest()[:16]
+
+
+def fingerprint_files(files: Iterable[Path]) -> str:
+    """Hash the content of files, and their names, in the order of these.
+
+    Returns:
+        The first 16 hexadecimal digits of a SHA-256.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.name):
+        digest.update(file.name.encode() + b"\0")
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:16]

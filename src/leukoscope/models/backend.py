@@ -1,6 +1,7 @@
 """The one module that may reach into the backend below Keras, for what Keras does not tell."""
 
 import sys
+from pathlib import Path
 from types import MethodType
 from typing import Any
 
@@ -28,14 +29,20 @@ def list_accelerators() -> list[str]:
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
-def choose_precision(wanted: str) -> str:
+def choose_precision(wanted: str, depthwise: bool) -> str:
     """Turn ``auto`` into the dtype policy that the device gains by, and leave any other policy as it is.
+
+    On a GPU it is what its tensor cores compute with. A CPU with instructions for bfloat16 gains by it in dense
+    convolutions, and loses in depthwise ones (benchmarks/bench_training.py measures both).
 
     Args:
         wanted: ``auto`` or the name of a Keras dtype policy.
+        depthwise: Whether the network's convolutions are mostly depthwise.
     """
     if wanted != "auto":
         return wanted
+    if not list_accelerators():
+        return "mixed_bfloat16" if _cpu_has_bfloat16() and _is_tensorflow_on_cpu() and not depthwise else "float32"
     capability = _compute_capability()
     if capability >= _BFLOAT16_CAPABILITY:
         return "mixed_bfloat16"
@@ -109,6 +116,12 @@ def _peak_process_bytes() -> int:
 
 def _sees_cuda() -> bool:
     return any(name.startswith(("gpu", "cuda")) for name in list_accelerators())
+
+
+def _cpu_has_bfloat16() -> bool:
+    # Elsewhere than on Linux nothing tells without one library more.
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
 
 
 def _compute_capability() -> tuple[int, int]:

@@ -93,7 +93,11 @@ def build_classifier(
     network = keras.Model(images, probabilities, name=backbone)
     if recipe.weights == "none":
         _initialise_convolutions(base, row, seed)
-    _select_trainable(network, base, row, recipe)
+    set_trainable(network, backbone, recipe.trainable)
+    if recipe.batch_norm_momentum is not None:
+        for layer in base.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = recipe.batch_norm_momentum
     return Classifier(network, tuple(class_names))
 
 
@@ -177,20 +181,23 @@ def _silence(branch: keras.KerasTensor) -> None:
         last.gamma.assign(keras.ops.zeros(last.gamma.shape))
 
 
-def _select_trainable(network: keras.Model, base: keras.Model, row: Backbone, recipe: ResolvedRecipe) -> None:
-    """Freeze what does not train. A frozen batch norm keeps its moving statistics: Keras infers with it."""
-    frozen = 0
-    if recipe.trainable == "head":
-        frozen = len(base.layers)
-    elif recipe.trainable != "all":
-        names = [layer.name for layer in base.layers]
-        frozen = names.index(row.blocks[recipe.trainable]) + 1
-    for layer in base.layers[:frozen]:
-        layer.trainable = False
-    if recipe.batch_norm_momentum is not None:
-        for layer in base.layers[frozen:]:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.momentum = recipe.batch_norm_momentum
+def set_trainable(network: keras.Model, backbone: str, trainable: str) -> None:
+    """Freeze what does not train. A frozen batch norm keeps its moving statistics: Keras infers with it.
+
+    Args:
+        network: Of a classifier; a model that trains it must be compiled anew.
+        backbone: A key of ``BACKBONES``.
+        trainable: ``all``, ``head``, or the name of one of the backbone's blocks, from which on all trains.
+    """
+    names = [layer.name for layer in network.layers]
+    if trainable == "all":
+        first = 0
+    elif trainable == "head":
+        first = names.index("features")
+    else:
+        first = names.index(BACKBONES[backbone].blocks[trainable]) + 1
+    for number, layer in enumerate(network.layers):
+        layer.trainable = number >= first
 
 
 @contextmanager

@@ -4,54 +4,27 @@ import logging
 import statistics
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.augmentation import RandomAffine
-from leukoscope.images.batches import ImageBatches, TrainingBatches
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
+from leukoscope.images.labelled import LabelledImages
 from leukoscope.memory import keep_freed_memory
 from leukoscope.models import backend
-from leukoscope.models.classifier import Classifier, build_classifier, build_empty, in_float32
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.classifier import Classifier, build_classifier, build_empty, in_float32, set_trainable
+from leukoscope.models.features import keep_features
 from leukoscope.models.journal import TrainingJournal
-from leukoscope.models.recipes import ResolvedRecipe
+from leukoscope.models.optimizers import build_optimizer
+from leukoscope.models.recipes import Phase, ResolvedRecipe
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Some rows of the packed array, with what is known about them.
-
-    Attributes:
-        pixels: All images, ``uint8 [n, height, width, 3]``.
-        rows: The rows that are meant.
-        classes: The number of the class of each of them.
-        weights: The weight of each of them in the loss.
-    """
-
-    pixels: np.ndarray
-    rows: np.ndarray
-    classes: np.ndarray
-    weights: np.ndarray
-
-    @classmethod
-    def from_plan(cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]) -> "LabelledImages":
-        """Look up the images of a table with ``image_id``, ``label``, ``repeats`` and ``weight``."""
-        repeats = plan["repeats"].to_numpy()
-        classes = plan["label"].map({name: number for number, name in enumerate(class_names)}).to_numpy()
-        return cls(
-            images.pixels,
-            np.repeat(images.rows(plan["image_id"]), repeats),
-            np.repeat(classes, repeats),
-            np.repeat(plan["weight"].to_numpy(), repeats),
-        )
 
 
 def fit_classifier(
@@ -64,7 +37,7 @@ def fit_classifier(
     journal: TrainingJournal,
     seed: int,
 ) -> Classifier:
-    """Train a classifier, or take it from a journal in which the same training is finished.
+    """Train a classifier, go on with a training that was interrupted, or take a finished one from its journal.
 
     Args:
         backbone: A key of ``BACKBONES``.
@@ -73,121 +46,192 @@ def fit_classifier(
         training: The images of an epoch.
         validation: The images that early stopping looks at.
         augmentation: The arguments of ``RandomAffine``.
-        journal: Takes the history, the best weights and the summary.
+        journal: Takes the history, the state to go on from, the weights and the summary.
         seed: For everything random.
 
     Returns:
         The classifier in float32, with the best weights if the recipe has a patience, else the last.
 
     Raises:
-        InputError: The loss is no longer a number, or the weights cannot be had.
+        InputError: The loss is no longer a number, the weights cannot be had, or an epoch cannot be kept.
     """
     keep_freed_memory()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    if journal.finished:
-        return _recall(backbone, recipe, class_names, journal)
-    precision = backend.choose_precision(recipe.precision)
-    classifier = build_classifier(backbone, recipe, class_names, seed, precision)
-    backend.fuse_batch_norm(classifier.network)
-    batches = TrainingBatches(
-        training.pixels,
-        training.rows,
-        training.classes,
-        training.weights,
-        n_classes=len(class_names),
-        batch_size=recipe.batch_size,
-        seed=seed,
-    )
-    model = _attach_augmentation(classifier.network, recipe, augmentation, seed)
-    model.compile(
-        optimizer=_build_optimizer(recipe, len(batches), precision),
-        loss=keras.losses.CategoricalCrossentropy(),
-        metrics=["accuracy"],
-        jit_compile=backend.choose_jit(),
-    )
-    one_hot = np.eye(len(class_names), dtype="float32")[validation.classes]
-    log = _EpochLog(backbone, recipe, classifier.network, journal)
-    model.fit(
-        batches,
-        validation_data=ImageBatches(validation.pixels, validation.rows, one_hot, batch_size=recipe.batch_size),
-        epochs=recipe.epochs,
-        shuffle=False,
-        callbacks=_callbacks(recipe, log),
-        verbose=int(sys.stdout.isatty()),
-    )
-    if recipe.patience is not None:
-        classifier.network.load_weights(journal.best_weights)
-    if precision != "float32":
-        classifier = in_float32(classifier, backbone, recipe)
-    journal.write("final.weights.h5", classifier.network.save_weights)
-    journal.finish(_summarise(classifier, recipe, precision, journal.history(), len(training.rows)))
-    return classifier
-
-
-def _recall(backbone: str, recipe: ResolvedRecipe, class_names: Sequence[str], journal: TrainingJournal) -> Classifier:
-    logger.info(
-        "%s: trained before with the same recipe, data and seed, not trained again. Remove %s to train anew.",
-        backbone,
-        journal.folder,
-    )
     for row in journal.history().to_dict("records"):
         _log_epoch(backbone, recipe.epochs, row)
-    classifier = build_empty(backbone, recipe, class_names)
-    classifier.network.load_weights(journal.folder / "final.weights.h5")
-    return classifier
+    if journal.finished:
+        logger.info(
+            "%s: trained before with the same recipe, data and seed, not trained again. Remove %s to train anew.",
+            backbone,
+            journal.folder,
+        )
+        classifier = build_empty(backbone, recipe, class_names)
+        classifier.network.load_weights(journal.final_weights)
+        return classifier
+    if journal.epochs:
+        logger.info("%s: going on after epoch %d, where it was interrupted", backbone, journal.epochs)
+    fit = _Fit(backbone, recipe, class_names, training, validation, augmentation, journal, seed)
+    for phase in recipe.phases:
+        if journal.epochs <= phase.stop:
+            fit.run(phase)
+    return fit.finish()
 
 
-def _attach_augmentation(
-    network: keras.Model, recipe: ResolvedRecipe, augmentation: dict[str, Any], seed: int
-) -> keras.Model:
-    """Put the network's own resizing and the augmentation before it; both models share all weights."""
-    images = keras.Input((None, None, 3), name="image")
-    resized = keras.layers.Resizing(recipe.input_size, recipe.input_size)(images)
-    augmented = RandomAffine(**augmentation, seed=seed, dtype="float32")(resized)
-    return keras.Model(images, network(augmented), name=f"{network.name}_training")
+class _Fit:
+    """A training, phase by phase."""
 
+    def __init__(
+        self,
+        backbone: str,
+        recipe: ResolvedRecipe,
+        class_names: Sequence[str],
+        training: LabelledImages,
+        validation: LabelledImages,
+        augmentation: dict[str, Any],
+        journal: TrainingJournal,
+        seed: int,
+    ) -> None:
+        self.backbone, self.recipe, self.journal, self.seed = backbone, recipe, journal, seed
+        self.training, self.validation, self.augmentation = training, validation, augmentation
+        self.precision = backend.choose_precision(recipe.precision, BACKBONES[backbone].depthwise)
+        logger.info("%s: %s, %s on %s", backbone, keras.backend.backend(), self.precision, backend.describe_device())
+        self.classifier = build_classifier(backbone, recipe, class_names, seed, self.precision)
+        self.network = self.classifier.network
+        backend.fuse_batch_norm(self.network)
 
-def _build_optimizer(recipe: ResolvedRecipe, steps: int, precision: str) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.Adam(_learning_rate(recipe, steps))
-    if precision == "mixed_float16":
-        return keras.optimizers.LossScaleOptimizer(optimizer)
-    return optimizer
+    def run(self, phase: Phase) -> None:
+        """Train the epochs of a phase, from wherever the journal is."""
+        set_trainable(self.network, self.backbone, phase.trainable)
+        on_features = phase.trainable == "head" and self.recipe.feature_views is not None
+        model, batches, validation_data = self._on_features(phase) if on_features else self._on_images()
+        model.compile(
+            optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
+            metrics=["accuracy"],
+            jit_compile=backend.choose_jit(),
+        )
+        model.optimizer.build(model.trainable_variables)
+        done = self.journal.epochs
+        if phase.start < done:
+            model.load_weights(self.journal.state)
+        if done == phase.stop or self._waited_enough(phase):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            return
+        batches.go_to(done)
+        average = keras.callbacks.SwapEMAWeights() if self.recipe.ema_momentum is not None else None
+        log = _EpochLog(self.backbone, self.recipe, self.network, self.journal, average)
+        model.fit(
+            batches,
+            validation_data=validation_data,
+            initial_epoch=done,
+            epochs=phase.stop,
+            shuffle=False,
+            callbacks=[
+                *([average] if average else []),
+                _Reseed(self.seed),
+                log,
+                _Stop(lambda: self._waited_enough(phase)),
+            ],
+            verbose=int(sys.stdout.isatty()),
+        )
 
+    def finish(self) -> Classifier:
+        """Bring the weights wanted into a classifier in float32, and keep them."""
+        if self.recipe.patience is not None:
+            self.network.load_weights(self.journal.best_weights)
+        set_trainable(self.network, self.backbone, self.recipe.trainable)
+        if self.precision != "float32":
+            self.classifier = in_float32(self.classifier, self.backbone, self.recipe)
+        network = self.classifier.network
+        summary = _summarise(network, self.recipe, self.precision, self.journal, len(self.training.rows))
+        self.journal.finish(summary, network.save_weights)
+        return self.classifier
 
-def _learning_rate(recipe: ResolvedRecipe, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    if recipe.schedule == "constant" and not recipe.warmup_epochs:
-        return recipe.learning_rate
-    decay = recipe.epochs - recipe.warmup_epochs
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if recipe.warmup_epochs else recipe.learning_rate,
-        decay_steps=max(1, decay * steps),
-        alpha=0.0 if recipe.schedule == "cosine" else 1.0,
-        warmup_target=recipe.learning_rate if recipe.warmup_epochs else None,
-        warmup_steps=recipe.warmup_epochs * steps,
-    )
+    def _waited_enough(self, phase: Phase) -> bool:
+        """Tell whether to stop early; from the journal alone, so that a training that goes on stops where it would."""
+        if self.recipe.patience is None or phase != self.recipe.phases[-1]:
+            return False
+        return self.journal.epochs - max(self.journal.best_epoch, phase.start) >= self.recipe.patience
 
+    def _on_images(self) -> tuple[keras.Model, TrainingBatches, ImageBatches]:
+        """Put the network's own resizing and the augmentation before it; both models share all weights."""
+        images = keras.Input((None, None, 3), name="image")
+        resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images)
+        augmented = RandomAffine(**self.augmentation, seed=self.seed, dtype="float32")(resized)
+        model = keras.Model(images, self.network(augmented), name=f"{self.backbone}_training")
+        batches = TrainingBatches(
+            self.training.pixels,
+            self.training.rows,
+            self.training.classes,
+            self.training.weights,
+            n_classes=len(self.classifier.class_names),
+            batch_size=self.recipe.batch_size,
+            seed=self.seed,
+        )
+        held = self.validation
+        return model, batches, ImageBatches(held.pixels, held.rows, self._one_hot(), batch_size=self.recipe.batch_size)
 
-def _callbacks(recipe: ResolvedRecipe, log: "_EpochLog") -> list[keras.callbacks.Callback]:
-    if recipe.patience is None:
-        return [log]
-    return [log, keras.callbacks.EarlyStopping(monitor="val_loss", patience=recipe.patience)]
+    def _on_features(self, phase: Phase) -> tuple[keras.Model, ViewBatches, ImageBatches]:
+        """Leave out the frozen base: its features of several views of each image are computed once."""
+        views = min(self.recipe.feature_views or 1, phase.stop - phase.start)
+        key = {name: value for name, value in self.journal.key.items() if name != "recipe"}
+        key |= self.recipe.model_dump(include={"weights", "input_size"})
+        features = keep_features(
+            self.journal.features,
+            key | {"views": views, "precision": self.precision},
+            self.network,
+            self.training,
+            self.validation,
+            RandomAffine(**self.augmentation, seed=self.seed, dtype="float32"),
+            views,
+            self.recipe.batch_size,
+        )
+        held = keras.Input(features.training.shape[1:], name="features")
+        head = self.network.get_layer("probabilities")(self.network.get_layer("dropout")(held))
+        batches = ViewBatches(
+            features.training,
+            self.training.classes,
+            self.training.weights,
+            n_classes=len(self.classifier.class_names),
+            batch_size=self.recipe.batch_size,
+            seed=self.seed,
+        )
+        rows = np.arange(len(features.validation))
+        return (
+            keras.Model(held, head, name=f"{self.backbone}_head"),
+            batches,
+            ImageBatches(features.validation, rows, self._one_hot(), batch_size=self.recipe.batch_size),
+        )
+
+    def _one_hot(self) -> np.ndarray:
+        return np.eye(len(self.classifier.class_names), dtype="float32")[self.validation.classes]
 
 
 class _EpochLog(keras.callbacks.Callback):
-    """Writes each epoch into the journal and the log, keeps the best weights, and stops at a loss of NaN."""
+    """Writes each epoch into the journal and the log, and stops at a loss of NaN."""
 
-    def __init__(self, backbone: str, recipe: ResolvedRecipe, network: keras.Model, journal: TrainingJournal) -> None:
+    async_safe = True  # a GPU need not wait for the look at each step's loss
+
+    def __init__(
+        self,
+        backbone: str,
+        recipe: ResolvedRecipe,
+        network: keras.Model,
+        journal: TrainingJournal,
+        average: keras.callbacks.SwapEMAWeights | None,
+    ) -> None:
         super().__init__()
         self.backbone, self.recipe, self.network, self.journal = backbone, recipe, network, journal
-        self.best = np.inf
+        self.average = average
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch + 1
         self.started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if not np.isfinite((logs or {}).get("loss", 0.0)):
-            self._refuse(f"in step {batch + 1} of epoch {len(self.journal.history()) + 1}")
+            self._refuse(f"in step {batch + 1} of epoch {self.epoch}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
@@ -200,13 +244,23 @@ class _EpochLog(keras.callbacks.Callback):
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "seconds": time.perf_counter() - self.started,
         }
-        self.journal.append(row)
-        _log_epoch(self.backbone, self.recipe.epochs, row)
         if not np.isfinite(row["validation_loss"]):
             self._refuse(f"on the validation images after epoch {epoch + 1}")
-        if row["validation_loss"] < self.best:
-            self.best = row["validation_loss"]
-            self.journal.write("best.weights.h5", self.network.save_weights)
+        try:
+            self.journal.append(row, self.model.save_weights, self._save_best)
+        except OSError as error:
+            raise InputError(
+                f"Epoch {epoch + 1} of {self.backbone} could not be kept in {self.journal.folder}: {error}. Make room "
+                f"there; the same command then goes on after epoch {self.journal.epochs}."
+            ) from error
+        _log_epoch(self.backbone, self.recipe.epochs, row)
+
+    def _save_best(self, path: Path) -> None:
+        if self.average:
+            self.average.on_test_begin()
+        self.network.save_weights(path)
+        if self.average:
+            self.average.on_test_end()
 
     def _refuse(self, where: str) -> None:
         raise InputError(
@@ -214,6 +268,31 @@ class _EpochLog(keras.callbacks.Callback):
             f"learning rate ({self.backbone}.training.learning_rate is {self.recipe.learning_rate:g}), a "
             f"warm-up, or precision float32. What was trained until then is in {self.journal.folder}."
         )
+
+
+class _Reseed(keras.callbacks.Callback):
+    """Lets what is drawn in an epoch depend on the seed and the epoch alone: Keras saves no generator's state."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        states = [one for one in self.model.variables if one.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            drawn = np.random.SeedSequence([self.seed, epoch, number]).generate_state(1)
+            state.assign(np.append(drawn, 0).astype("uint32"))
+
+
+class _Stop(keras.callbacks.Callback):
+    """Ends the training after an epoch when told to."""
+
+    def __init__(self, enough: Callable[[], bool]) -> None:
+        super().__init__()
+        self.enough = enough
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.model.stop_training = self.enough()
 
 
 def _log_epoch(backbone: str, epochs: int, row: dict[str, Any]) -> None:
@@ -233,9 +312,9 @@ def _log_epoch(backbone: str, epochs: int, row: dict[str, Any]) -> None:
 
 
 def _summarise(
-    classifier: Classifier, recipe: ResolvedRecipe, precision: str, history: pd.DataFrame, images: int
+    network: keras.Model, recipe: ResolvedRecipe, precision: str, journal: TrainingJournal, images: int
 ) -> dict[str, Any]:
-    network = classifier.network
+    history = journal.history()
     seconds = statistics.median(history["seconds"])
     return {
         "device": backend.describe_device(),
@@ -247,7 +326,7 @@ def _summarise(
         "trainable_parameters": sum(int(np.prod(one.shape)) for one in network.trainable_variables),
         "model_mib": sum(int(np.prod(one.shape)) for one in network.variables) * 4 / 2**20,
         "epochs": len(history),
-        "best_epoch": int(history.loc[history["validation_loss"].idxmin(), "epoch"]),
+        "best_epoch": journal.best_epoch,
         "seconds_per_epoch": seconds,
         "images_per_second": images / seconds,
         "seconds": float(history["seconds"].sum()),

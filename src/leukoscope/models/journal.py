@@ -1,4 +1,4 @@
-"""What a training leaves behind while it runs: its key, its history and its best weights so far."""
+"""What a training leaves behind while it runs: its key, its history, and the state after its last whole epoch."""
 
 import json
 import os
@@ -9,9 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+Write = Callable[[Path], Any]
+
 
 class TrainingJournal:
     """The folder of one training; each file in it appears whole or not at all.
+
+    The weights' files are named by the epoch that they belong to, and an epoch counts once it is in the history: a run
+    that dies before that leaves files which nothing refers to.
 
     Args:
         folder: Where the files are.
@@ -20,18 +25,22 @@ class TrainingJournal:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
-    @classmethod
-    def start(cls, folder: Path, key: dict[str, Any]) -> "TrainingJournal":
-        """Open the journal of the training that ``key`` determines.
+    def start(self, key: dict[str, Any]) -> list[str]:
+        """Open the journal for the training that ``key`` determines.
 
-        A finished training with the same key stays; anything else that was there is removed.
+        What a training with the same key has done stays; that of any other is removed.
+
+        Returns:
+            In what the key differs from that of a training which was removed, like ``recipe.epochs``.
         """
-        journal = cls(folder)
-        if not (journal.finished and journal.key == json.loads(json.dumps(key))):
-            shutil.rmtree(folder, ignore_errors=True)
-            journal.folder.mkdir(parents=True)
-            journal.write("key.json", lambda path: path.write_text(json.dumps(key, indent=2)))
-        return journal
+        key = json.loads(json.dumps(key))
+        before = self.key
+        if before != key:
+            (self.folder / "key.json").unlink(missing_ok=True)  # first, so that nothing is half there with a key
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            self.write("key.json", lambda path: path.write_text(json.dumps(key, indent=2)))
+        return _differ(before, key) if before else []
 
     @property
     def key(self) -> dict[str, Any]:
@@ -45,30 +54,97 @@ class TrainingJournal:
         return (self.folder / "summary.json").is_file()
 
     @property
+    def epochs(self) -> int:
+        """The number of whole epochs so far."""
+        return len(self.history())
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the lowest validation loss so far, the first of equals; 0 before the first."""
+        history = self.history()
+        return int(history.loc[history["validation_loss"].idxmin(), "epoch"]) if len(history) else 0
+
+    @property
+    def state(self) -> Path:
+        """All that training goes on from after the last whole epoch: weights, optimizer, random generators."""
+        return self.folder / _state(self.epochs)
+
+    @property
     def best_weights(self) -> Path:
-        """The weights of the epoch with the lowest validation loss."""
-        return self.folder / "best.weights.h5"
+        """The network's weights after the best epoch."""
+        return self.folder / _best(self.best_epoch)
+
+    @property
+    def final_weights(self) -> Path:
+        """The weights that the training ended with."""
+        return self.folder / "final.weights.h5"
+
+    @property
+    def features(self) -> Path:
+        """Where the features of a frozen base are kept, for any training of the same backbone."""
+        return self.folder.with_name("features")
 
     def history(self) -> pd.DataFrame:
         """Read one row for each whole epoch so far."""
         file = self.folder / "history.csv"
-        return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+        return pd.read_csv(file, float_precision="round_trip") if file.is_file() else pd.DataFrame()
 
-    def append(self, row: dict[str, float]) -> None:
-        """Add an epoch to the history."""
+    def append(self, row: dict[str, float], save_state: Write, save_best: Write) -> None:
+        """Add a whole epoch: first the files that it needs, then its row in the history.
+
+        Args:
+            row: With ``epoch`` and ``validation_loss``.
+            save_state: Writes what training goes on from.
+            save_best: Writes the network's weights; called only if there was no better epoch before.
+        """
         history = pd.concat([self.history(), pd.DataFrame([row])], ignore_index=True)
+        epoch = int(row["epoch"])
+        self.write(_state(epoch), save_state)
+        if history["validation_loss"].idxmin() == len(history) - 1:
+            self.write(_best(epoch), save_best)
         self.write("history.csv", lambda path: history.to_csv(path, index=False))
+        self._remove_all_but(self.state, self.best_weights)
 
-    def finish(self, summary: dict[str, Any]) -> None:
-        """Mark the training as finished and keep its summary."""
+    def finish(self, summary: dict[str, Any], save_weights: Write) -> None:
+        """Keep the weights and the summary, which marks the training as finished; what it went on from can go."""
+        self.write(self.final_weights.name, save_weights)
         self.write("summary.json", lambda path: path.write_text(json.dumps(summary, indent=2)))
+        self._remove_all_but(self.final_weights)
 
     def summary(self) -> dict[str, Any]:
         """Read the summary of a finished training."""
         return json.loads((self.folder / "summary.json").read_text())
 
-    def write(self, name: str, write: Callable[[Path], Any]) -> None:
+    def write(self, name: str, write: Write) -> None:
         """Let ``write`` fill a file beside ``name``, then rename it."""
         unfinished = self.folder / f"unfinished.{name}"
-        write(unfinished)
-        os.replace(unfinished, self.folder / name)
+        try:
+            write(unfinished)
+            os.replace(unfinished, self.folder / name)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _remove_all_but(self, *kept: Path) -> None:
+        for file in self.folder.glob("*.weights.h5"):
+            if file not in kept:
+                file.unlink()
+
+
+def _state(epoch: int) -> str:
+    return f"state-{epoch:04}.weights.h5"
+
+
+def _best(epoch: int) -> str:
+    return f"best-{epoch:04}.weights.h5"
+
+
+def _differ(before: Any, now: Any, where: str = "") -> list[str]:
+    """Name the innermost entries in which two nested dictionaries differ."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [where] if before != now else []
+    prefix = f"{where}." if where else ""
+    return [
+        path
+        for name in sorted(before.keys() | now.keys())
+        for path in _differ(before.get(name), now.get(name), f"{prefix}{name}")
+    ]

@@ -1,8 +1,8 @@
 """The training recipe: what can be set, and how a backbone's differences join it."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from leukoscope.errors import InputError
 from leukoscope.models.backbones import BACKBONES
@@ -19,9 +19,16 @@ class Recipe(Options):
     dropout: float | None = Field(default=None, ge=0, lt=1)
     weights: str = "imagenet"
     trainable: str = "all"
+    head_epochs: NonNegativeInt = 0
+    head_learning_rate: PositiveFloat = 1e-3
+    feature_views: PositiveInt | None = 3
     learning_rate: PositiveFloat = 1e-4
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_epochs: NonNegativeInt = 0
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: PositiveFloat | None = None
+    ema_momentum: float | None = Field(default=None, gt=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     epochs: PositiveInt = 30
     patience: PositiveInt | None = 5
     batch_norm_momentum: float | None = Field(default=0.9, gt=0, lt=1)
@@ -31,6 +38,26 @@ class Recipe(Options):
 RecipeDifferences = differences(Recipe)
 
 
+class Phase(NamedTuple):
+    """Some epochs in which the same layers train.
+
+    Attributes:
+        start: Epochs before it.
+        stop: Epochs before its end.
+        trainable: What trains, as in the recipe.
+        learning_rate: The highest.
+        schedule: As in the recipe.
+        warmup_epochs: Of its own epochs.
+    """
+
+    start: int
+    stop: int
+    trainable: str
+    learning_rate: float
+    schedule: Literal["constant", "cosine"]
+    warmup_epochs: int
+
+
 class ResolvedRecipe(Recipe):
     """A recipe with nothing left to the table of backbones."""
 
@@ -38,10 +65,24 @@ class ResolvedRecipe(Recipe):
     batch_size: PositiveInt
     dropout: float = Field(ge=0, lt=1)
 
+    @property
+    def phases(self) -> list[Phase]:
+        """The head alone, if the recipe starts with it, and then what is to train."""
+        last = Phase(
+            self.head_epochs, self.epochs, self.trainable, self.learning_rate, self.schedule, self.warmup_epochs
+        )
+        head = Phase(0, self.head_epochs, "head", self.head_learning_rate, "constant", 0)
+        return [head, last] if self.head_epochs else [last]
+
     @model_validator(mode="after")
-    def _check_warmup(self) -> "ResolvedRecipe":
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs is {self.warmup_epochs}, and must be less than epochs, {self.epochs}")
+    def _check_epochs(self) -> "ResolvedRecipe":
+        if self.head_epochs + self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"head_epochs and warmup_epochs are {self.head_epochs} and {self.warmup_epochs}, and together must be "
+                f"less than epochs, {self.epochs}"
+            )
+        if self.head_epochs and self.trainable == "head":
+            raise ValueError("head_epochs come before the epochs in which more trains; trainable is head throughout")
         return self
 
 

@@ -1,19 +1,26 @@
 """Train one backbone."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from leukoscope import __version__
 from leukoscope.figures import Figure
-from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.fingerprint import fingerprint_files, fingerprint_table
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.recipes import Recipe, ResolvedRecipe, resolve_recipe
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
+
+_PACKAGE = Path(__file__).parents[2]
+# What a model depends on: an interrupted training does not go on with other code than it began with.
+_CODE = [
+    *(_PACKAGE / "models").glob("*.py"),
+    *(_PACKAGE / "images" / name for name in ("augmentation.py", "batches.py", "labelled.py")),
+]
 
 
 def prepare_training(
@@ -41,18 +48,21 @@ def prepare_training(
     Returns:
         The key of the training: backbone, recipe in force, augmentation, classes, seed, data and code.
     """
+    recipe = resolve_recipe(options.backbone, training, options.training)
+    weights = Path(recipe.weights)
     hashes = smears.records.set_index("image_id")["sha256"]
     seen = [training_plan, splits.loc[splits["split"] == "validation", ["image_id", "label"]]]
     seen = [table.assign(sha256=table["image_id"].map(hashes)) for table in seen]
     return {
         "backbone": options.backbone,
-        "recipe": resolve_recipe(options.backbone, training, options.training).model_dump(),
+        "recipe": recipe.model_dump(),
+        "weights": fingerprint_files([weights]) if weights.is_file() else None,
         "augmentation": augmentation.geometry,
         "class_names": class_names,
         "seed": seed,
         "splits": fingerprint_table(splits),
         "data": {"images": [fingerprint_table(table) for table in seen], "size": smears.pixels.shape[1]},
-        "version": __version__,
+        "code": fingerprint_files(_CODE),
     }
 
 
@@ -70,12 +80,13 @@ def train_classifier(
     Returns:
         The classifier, its history (one row an epoch) and the summary of its training.
     """
+    from leukoscope.images.labelled import LabelledImages
     from leukoscope.models import fitting
 
     key = journal.key
     validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
     training, validation = (
-        fitting.LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
+        LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
     )
     classifier = fitting.fit_classifier(
         key["backbone"],

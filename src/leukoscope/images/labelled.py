@@ -1,0 +1,39 @@
+"""Images of the packed array with their classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.images.packing import PackedImages
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Some rows of the packed array, with what is known about them.
+
+    Attributes:
+        pixels: All images, ``uint8 [n, height, width, 3]``.
+        rows: The rows that are meant.
+        classes: The number of the class of each of them.
+        weights: The weight of each of them in the loss.
+    """
+
+    pixels: np.ndarray
+    rows: np.ndarray
+    classes: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def from_plan(cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]) -> Self:
+        """Look up the images of a table with ``image_id``, ``label``, ``repeats`` and ``weight``."""
+        repeats = plan["repeats"].to_numpy()
+        classes = plan["label"].map({name: number for number, name in enumerate(class_names)}).to_numpy()
+        return cls(
+            images.pixels,
+            np.repeat(images.rows(plan["image_id"]), repeats),
+            np.repeat(classes, repeats),
+            np.repeat(plan["weight"].to_numpy(), repeats),
+        )

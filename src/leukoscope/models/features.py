@@ -1,0 +1,93 @@
+"""What a frozen base makes of the images, computed once and kept: then only the head is left to train."""
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from leukoscope.images.augmentation import RandomAffine
+from leukoscope.images.batches import ImageBatches
+from leukoscope.images.labelled import LabelledImages
+
+logger = logging.getLogger(__name__)
+
+_KEY, _TRAINING, _VALIDATION = "key.json", "training.npy", "validation.npy"
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of a training's images.
+
+    Attributes:
+        training: Of several augmented views, one after the other: ``float32 [views * images, channels]``.
+        validation: Of the images as they are: ``float32 [images, channels]``.
+    """
+
+    training: np.ndarray
+    validation: np.ndarray
+
+
+def keep_features(
+    folder: Path,
+    key: dict[str, Any],
+    network: keras.Model,
+    training: LabelledImages,
+    validation: LabelledImages,
+    augment: RandomAffine,
+    views: int,
+    batch_size: int,
+) -> Features:
+    """Take the features from a folder, or compute them by the layers of a network up to ``features``.
+
+    Args:
+        folder: Where they are kept; those of another key there are removed.
+        key: All that determines them.
+        network: A classifier's network, frozen up to its head.
+        training: The images that an epoch sees.
+        validation: The images that validate.
+        augment: What is drawn for each view.
+        views: How often each training image is augmented.
+        batch_size: Images at a time.
+    """
+    key = json.loads(json.dumps(key))
+    if not (folder / _KEY).is_file() or json.loads((folder / _KEY).read_text()) != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        started = time.perf_counter()
+        extractor = keras.Model(network.inputs, network.get_layer("features").output)
+        size = network.get_layer("resize").height
+        resize = keras.layers.Resizing(size, size, dtype="float32")
+        seen = (
+            augment(resize(images), training=True) for _ in range(views) for images in _batches(training, batch_size)
+        )
+        _write(folder / _TRAINING, extractor, seen, views * len(training.rows))
+        _write(folder / _VALIDATION, extractor, _batches(validation, batch_size), len(validation.rows))
+        unfinished = folder / f"unfinished.{_KEY}"
+        unfinished.write_text(json.dumps(key, indent=2))
+        os.replace(unfinished, folder / _KEY)  # last: without a key the folder counts for nothing
+        logger.info("Kept the frozen base's features of %d views, %.1f s", views, time.perf_counter() - started)
+    return Features(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
+
+
+def _batches(images: LabelledImages, batch_size: int) -> Iterator[np.ndarray]:
+    batches = ImageBatches(images.pixels, images.rows, batch_size=batch_size)
+    return (batches[number][0] for number in range(len(batches)))
+
+
+def _write(file: Path, extractor: keras.Model, batches: Iterator[Any], images: int) -> None:
+    """Write the features batch by batch, so that memory does not grow with the number of images."""
+    features = np.lib.format.open_memmap(file, "w+", np.float32, (images, extractor.output.shape[-1]))
+    done = 0
+    for batch in batches:
+        part = extractor.predict_on_batch(batch)
+        features[done : done + len(part)] = part
+        done += len(part)
+    features.flush()
