@@ -1,5 +1,9 @@
 """Parameters are checked before anything runs; MLflow has one run a backbone."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import mlflow
 import pandas as pd
 import pytest
@@ -10,6 +14,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from leukoscope import hooks
+from leukoscope.datasets import TrainingJournalDataset
 from leukoscope.errors import InputError
 from leukoscope.hooks import TrackingHook
 
@@ -70,8 +75,8 @@ def fail(metrics: dict) -> dict:
 class Session:
     """Runs a small pipeline of namespaces under the hook, with the project's own parameters."""
 
-    def __init__(self, project_path) -> None:
-        context = open_context(project_path)
+    def __init__(self, project_path, **parameters) -> None:
+        context = open_context(project_path, **parameters)
         self.context, self.hook = context, TrackingHook()
         self.hook.after_context_created(context)
 
@@ -170,3 +175,107 @@ def test_runners_that_would_train_at_once_are_refused(project_path, tracking_uri
     session = Session(project_path)
     with pytest.raises(InputError, match="Only SequentialRunner"):
         session.hook.before_pipeline_run({"runner": runner}, scoring("resnet50"), DataCatalog())
+
+
+class KilledError(ValueError):
+    pass
+
+
+class Training:
+    """A training of some epochs, as the hook sees one, that can be killed after any of them."""
+
+    def __init__(self, tmp_path) -> None:
+        self.folder, self.last = tmp_path, 3
+
+    def pipeline(self, *namespaces: str) -> Pipeline:
+        nodes = [Node(lambda key: key, "key", "journal", name="prepare"), Node(self.train, "journal", None, name="fit")]
+        pipelines = (Pipeline(nodes, namespace=name, prefix_datasets_with_namespace=True) for name in namespaces)
+        return sum(pipelines, Pipeline([]))
+
+    def catalog(self, *namespaces: str, seed: int = 1) -> DataCatalog:
+        datasets = {f"{name}.key": MemoryDataset({"backbone": name, "seed": seed}) for name in namespaces}
+        places = {name: str(self.folder / name / "journal") for name in namespaces}
+        return DataCatalog(
+            datasets | {f"{name}.journal": TrainingJournalDataset(filepath=place) for name, place in places.items()}
+        )
+
+    def train(self, journal) -> None:
+        for row in journal.history().to_dict("records"):
+            self.log(journal, row)
+        for epoch in range(journal.epochs + 1, 4):
+            row = {"epoch": epoch, "train_loss": 1 / epoch, "validation_loss": 1 / epoch}
+            journal.append(row, Path.touch, Path.touch)
+            self.log(journal, row)
+            if epoch == self.last < 3:
+                raise KilledError
+
+    def log(self, journal, row) -> None:
+        record = {"backbone": journal.key["backbone"], "epoch": row}
+        hooks.logging.getLogger("leukoscope.models.fitting").warning("epoch", extra=record)
+
+
+def epochs_of(run_id: str) -> list[int]:
+    return [one.step for one in mlflow.MlflowClient().get_metric_history(run_id, "epoch/train_loss")]
+
+
+@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_uri, tmp_path, names):
+    training = Training(tmp_path)
+    training.last = 2
+    Session(project_path).run(training.pipeline(*names), training.catalog(*names))
+    training.last = 3
+    session = Session(project_path)
+    session.run(training.pipeline(*names), training.catalog(*names))
+    runs = session.runs()
+    assert sorted(runs.index) == sorted([*names, *(["__default__"] if len(names) > 1 else [])])
+    assert set(runs["status"]) == {"FINISHED"}
+    for name in names:
+        assert epochs_of(runs.loc[name, "run_id"]) == [1, 2, 3]
+    session.run(training.pipeline(*names), training.catalog(*names))
+    assert len(session.runs()) == 2 * len(runs)
+
+
+@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, tracking_uri, tmp_path, names):
+    training = Training(tmp_path)
+    training.last = 2
+    Session(project_path).run(training.pipeline(*names), training.catalog(*names))
+    training.last = 3
+    session = Session(project_path)
+    session.run(training.pipeline(*names), training.catalog(*names, seed=2))
+    runs = session.runs().loc[["resnet50"]].set_index("status")
+    assert sorted(runs.index) == ["FINISHED", "KILLED"]
+    assert epochs_of(runs.loc["KILLED", "run_id"]) == [1, 2]
+    assert epochs_of(runs.loc["FINISHED", "run_id"]) == [1, 2, 3]
+    assert runs.loc["FINISHED", "tags.backbone"] == "resnet50"
+
+
+def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path):
+    training = Training(tmp_path)
+    training.last = 2
+    Session(project_path).run(training.pipeline("resnet50"), training.catalog("resnet50"))
+    session = Session(project_path, resnet50={"training": {"epochs": 3}})
+    session.run(training.pipeline("resnet50"), training.catalog("resnet50"))
+    assert sorted(session.runs()["status"]) == ["FAILED", "FINISHED"]
+
+
+def test_a_process_that_ends_midway_leaves_its_runs_killed(project_path, tracking_uri):
+    script = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("test_hooks", {__file__!r})
+module = module_from_spec(spec)
+spec.loader.exec_module(module)
+module.fail = lambda metrics: sys.exit(1)
+session = module.Session(module.Path({str(project_path)!r}))
+session.run(
+    module.scoring("resnet50") + module.scoring("vgg16", module.fail), module.numbers(resnet50=0.9, vgg16=0.8)
+)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "The same command goes on" in done.stdout + done.stderr
+    mlflow.set_tracking_uri(tracking_uri)
+    status = mlflow.search_runs(search_all_experiments=True).set_index("tags.mlflow.runName")["status"]
+    assert status.to_dict() == {"resnet50": "FINISHED", "vgg16": "KILLED", "__default__": "KILLED"}

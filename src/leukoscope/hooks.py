@@ -1,8 +1,14 @@
 """What runs around the pipelines: the check of parameters, and tracking by MLflow."""
 
+import atexit
+import hashlib
+import json
 import logging
 import os
+import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Collection
 from importlib.metadata import version
@@ -99,12 +105,18 @@ def _configured_names(context: KedroContext) -> set[str]:
     return set(loader["parameters"])
 
 
+logger = logging.getLogger(__name__)
+
+
 class TrackingHook(MlflowHook):
     """Gives each backbone a run of its own, with the same plain names in each.
 
     A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
-    session's run is the backbone's. Epochs arrive as log records of ``leukoscope.models.fitting``.
+    session's run is the backbone's. Epochs arrive as log records of ``leukoscope.models.fitting``. A session that was
+    interrupted and is started again by the same command goes on in the same runs.
     """
+
+    run_id: str
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -126,6 +138,9 @@ class TrackingHook(MlflowHook):
                 "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
             )
         only = next(iter(namespaces)) if len(namespaces) == 1 else None
+        self._client = self.mlflow_config.server._mlflow_client
+        session = _fingerprint_session(pipeline, parameters_in_force(self._parameters, only))
+        self.mlflow_config.tracking.run.id = interrupted = self._find_interrupted(session)
         if only:
             self.mlflow_config.tracking.run.name = only
         super().before_pipeline_run(run_params, pipeline, catalog)
@@ -133,12 +148,16 @@ class TrackingHook(MlflowHook):
             return
         self._catalog = catalog
         self._git_commit = _find_git_commit(run_params["project_path"])
-        self._client = self.mlflow_config.server._mlflow_client
+        self._only = only
         self._runs: dict[str | None, str] = {None: self.run_id, only: self.run_id}
+        self._logged = self._find_logged_epochs(self.run_id) if interrupted else {}
+        self._children = self._find_children() if interrupted else {}
         self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces}
+        self._log_tags(self.run_id, {"session": session})
         self._describe_run(self.run_id, only)
         self._epochs = _EpochHandler(self)
         logging.getLogger(_EpochHandler.source).addHandler(self._epochs)
+        self._heed_interruptions()
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -162,6 +181,8 @@ class TrackingHook(MlflowHook):
             return
         run_id = self._run_of(node.namespace)
         match dataset_name.removeprefix(f"{node.namespace}."):
+            case "journal":
+                self._leave_run_of_another_training(node.namespace)
             case "metrics":
                 self._log_metrics(run_id, data)
             case "training_summary":
@@ -181,7 +202,7 @@ class TrackingHook(MlflowHook):
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """End all runs."""
-        self._end_children()
+        self._end_children(RunStatus.FAILED)
         super().after_pipeline_run(run_params, pipeline, catalog)
 
     @hook_impl
@@ -189,29 +210,82 @@ class TrackingHook(MlflowHook):
         self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """End all runs: a backbone that had finished is so, others and the session's failed."""
-        self._end_children()
+        self._end_children(RunStatus.FAILED)
         super().on_pipeline_error(error, run_params, pipeline, catalog)
 
     def log_epoch(self, backbone: str, figures: dict[str, float]) -> None:
-        """Log the figures of an epoch while the run goes on."""
-        step = int(figures["epoch"])
-        self._log_metrics(
-            self._run_of(backbone),
-            {f"epoch/{name}": figures[name] for name in figures if name != "epoch"},
-            step,
-        )
+        """Log the figures of an epoch while the run goes on, unless the run has them from before."""
+        step, run_id = int(figures["epoch"]), self._run_of(backbone)
+        if step in self._logged.setdefault(run_id, set()):
+            return
+        self._logged[run_id].add(step)
+        self._log_metrics(run_id, {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}, step)
+
+    def _find_interrupted(self, session: str) -> str | None:
+        """Find the last run of a session of the same pipeline and parameters, if it did not finish."""
+        experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
+        order = ["attributes.start_time DESC"]
+        runs = self._client.search_runs([experiment], f"tags.session = '{session}'", order_by=order, max_results=1)
+        if not runs or runs[0].info.status == RunStatus.to_string(RunStatus.FINISHED):
+            return None
+        logger.info("Going on with the run %s, which was interrupted", runs[0].info.run_id)
+        return runs[0].info.run_id
+
+    def _find_logged_epochs(self, run_id: str) -> dict[str, set[int]]:
+        return {run_id: {one.step for one in self._client.get_metric_history(run_id, "epoch/train_loss")}}
+
+    def _find_children(self) -> dict[str, str]:
+        """Find the last child of each backbone that the session's run has from before."""
+        experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
+        mine = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.run_id}'"
+        runs = self._client.search_runs([experiment], mine, order_by=["attributes.start_time ASC"])
+        return {run.data.tags["backbone"]: run.info.run_id for run in runs if "backbone" in run.data.tags}
 
     def _run_of(self, namespace: str | None) -> str:
         if namespace not in self._runs:
-            parent = self._client.get_run(self.run_id)
-            run = self._client.create_run(
-                parent.info.experiment_id,
-                tags={**parent.data.tags, MLFLOW_PARENT_RUN_ID: self.run_id, MLFLOW_RUN_NAME: namespace},
-                run_name=namespace,
-            )
-            self._runs[namespace] = run.info.run_id
-            self._describe_run(run.info.run_id, namespace)
+            run_id = self._children.get(namespace) if namespace else None
+            if run_id:
+                self._client.update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
+                self._logged |= self._find_logged_epochs(run_id)
+            else:
+                run_id = self._create_run(namespace, {MLFLOW_PARENT_RUN_ID: self.run_id})
+            self._runs[namespace] = run_id
+            self._describe_run(run_id, namespace)
         return self._runs[namespace]
+
+    def _create_run(self, namespace: str | None, tags: dict[str, str]) -> str:
+        session = self._client.get_run(self.run_id)
+        tags = {**session.data.tags, **tags, MLFLOW_RUN_NAME: str(namespace)}
+        if namespace != self._only:
+            tags.pop("session")
+        return self._client.create_run(session.info.experiment_id, tags=tags, run_name=namespace).info.run_id
+
+    def _leave_run_of_another_training(self, namespace: str | None) -> None:
+        """Take a new run where an interrupted one has epochs of a training that is not gone on with."""
+        run_id = self._run_of(namespace)
+        if not self._logged.get(run_id) or self._catalog.load(f"{namespace}.journal").epochs:
+            return
+        if namespace == self._only:
+            new = self._create_run(namespace, {})
+            self.run_id = self._runs[None] = new
+        else:
+            new = self._create_run(namespace, {MLFLOW_PARENT_RUN_ID: self.run_id})
+        self._runs[namespace] = new
+        self._describe_run(new, namespace)
+        self._activate(namespace)
+        self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+
+    def _heed_interruptions(self) -> None:
+        """Mark the runs as killed if the process ends before the pipeline does; batch systems end it by SIGTERM."""
+        atexit.register(self._end_killed)  # after MLflow's own, which would call them finished: the last is the first
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+    def _end_killed(self) -> None:
+        self._end_children(RunStatus.KILLED)
+        mlflow.end_run(RunStatus.to_string(RunStatus.KILLED))
+        logger.warning("Interrupted. The same command goes on in the same run, after the last whole epoch.")
 
     def _activate(self, namespace: str | None) -> None:
         """Put the run on the stack of this thread, alone; what leaves the stack goes on running."""
@@ -223,15 +297,17 @@ class TrackingHook(MlflowHook):
         if not active:
             mlflow.start_run(run_id=run_id)
 
-    def _end_children(self) -> None:
+    def _end_children(self, status: int) -> None:
+        """End the children, unfinished ones with a status, and leave the session's run as the active one."""
         if not self._is_mlflow_enabled:
             return
+        atexit.unregister(self._end_killed)
         logging.getLogger(_EpochHandler.source).removeHandler(self._epochs)
         self._activate(None)
         for namespace, run_id in self._runs.items():
             if namespace and run_id != self.run_id:
-                status = RunStatus.FAILED if self._unfinished[namespace] else RunStatus.FINISHED
-                self._client.set_terminated(run_id, RunStatus.to_string(status))
+                own = status if self._unfinished[namespace] else RunStatus.FINISHED
+                self._client.set_terminated(run_id, RunStatus.to_string(own))
 
     def _describe_run(self, run_id: str, backbone: str | None) -> None:
         self._log_params(run_id, parameters_in_force(self._parameters, backbone))
@@ -290,6 +366,12 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _fingerprint(manifest: Any) -> str:
     return fingerprint_table(manifest[["image_id", "sha256", "status"]])
+
+
+def _fingerprint_session(pipeline: Pipeline, parameters: dict[str, Any]) -> str:
+    """Hash what a command runs: the same command has the same."""
+    facts = [sorted(node.name for node in pipeline.nodes), parameters]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _find_git_commit(folder: Path | str) -> str | None:
