@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make the environment: .venv, locked dependencies, the package itself
 
@@ -36,6 +36,17 @@ demo: $(READY) ## Make smears, train and compare all five backbones on them, in 
 test: $(READY) ## Run all tests (those on real smears only if LEUKOSCOPE_DATA names their folder)
 	$(BIN)/python -m pytest
 
+test-faults: $(READY) ## Kill runs at random moments, and see that the same command goes on (about 10 minutes)
+	$(BIN)/python -m pytest -m faults --log-cli-level=WARNING
+
+bench: $(READY) ## Measure speed and memory against their targets, into docs/performance.md (about half an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --editable '.[bench]'
+	$(BIN)/python benchmarks/bench_training.py
+
+bench-quick: $(READY) ## The benchmarks that take a few minutes only
+	$(BIN)/python benchmarks/bench_training.py --quick
+
 lint: $(READY) ## Check style, types, layers and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,4 +68,4 @@ clean: ## Remove the environment and the caches; data, models and runs stay
 	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test lint viz mlflow lock clean
+.PHONY: help setup demo test test-faults bench bench-quick lint viz mlflow lock clean

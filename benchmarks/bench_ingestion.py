@@ -22,6 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from harness import CLASSES, make_images
 from PIL import Image
 
 from leukoscope.images.decoding import Limits
@@ -29,19 +30,8 @@ from leukoscope.images.manifest import make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
 
-CLASSES = ("Benign", "Early", "Pre", "Pro")
 LIMITS = Limits(min_side=32, max_pixels=50_000_000, max_bytes=100_000_000)
 SIZE, BATCH, WORKERS, REPEATS = 224, 16, 2, 9
-
-
-def make_images(folder: Path, count: int) -> None:
-    """Write JPEGs of the size of the published smears, each another one."""
-    generator = np.random.default_rng(0)
-    for number in range(count):
-        path = folder / CLASSES[number % len(CLASSES)] / f"{number:05}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = generator.integers(0, 256, (28, 28, 3), np.uint8)
-        Image.fromarray(pixels).resize((SIZE, SIZE)).save(path, quality=90)
 
 
 def pack(folder: Path, store: Path) -> None:

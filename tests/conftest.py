@@ -1,11 +1,13 @@
 """Images and data sets that the tests make themselves."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -22,6 +24,20 @@ def class_names() -> list[str]:
 @pytest.fixture(scope="session")
 def project_path() -> Path:
     return PROJECT
+
+
+@pytest.fixture(scope="module")
+def project(project_path, tmp_path_factory) -> Path:
+    """A copy of what a run needs, with a small demo, so that it leaves nothing in the project."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(project_path / name, root / name)
+    shutil.copytree(project_path / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
+    (root / "conf/local").mkdir()
+    shutil.copytree(project_path / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    settings = root / "conf/demo/globals.yml"
+    settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"images_per_class": 24}))
+    return root
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,23 +11,8 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 SMALL = "training.input_size=32,mobilenet_v2.training.input_size=32,mobilenet_v2.training.epochs=2"
-
-
-@pytest.fixture(scope="module")
-def project(project_path, tmp_path_factory) -> Path:
-    """A copy of what a run needs, so that it leaves nothing in the project."""
-    root = tmp_path_factory.mktemp("project")
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(project_path / name, root / name)
-    shutil.copytree(project_path / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
-    (root / "conf/local").mkdir()
-    shutil.copytree(project_path / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    settings = root / "conf/demo/globals.yml"
-    settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"images_per_class": 24}))
-    return root
 
 
 def kedro(project: Path, *arguments: str) -> str:

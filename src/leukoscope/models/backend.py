@@ -11,6 +11,7 @@ import psutil
 # From this compute capability on a GPU has tensor cores that gain by the precision.
 _BFLOAT16_CAPABILITY = (8, 0)
 _FLOAT16_CAPABILITY = (7, 0)
+_STEPS_PER_CALL = 8
 
 
 def describe_device() -> str:
@@ -52,6 +53,15 @@ def choose_precision(wanted: str, depthwise: bool) -> str:
 def choose_jit() -> str | bool:
     """Tell whether to compile with XLA: TensorFlow on a CPU is several times slower with it."""
     return False if _is_tensorflow_on_cpu() else "auto"
+
+
+def choose_steps_per_call(steps: int) -> int:
+    """Tell how many training steps to give the device in one call: a fast one would wait for Python between them.
+
+    Args:
+        steps: Of an epoch.
+    """
+    return min(_STEPS_PER_CALL, steps) if list_accelerators() and keras.backend.backend() != "torch" else 1
 
 
 def fuse_batch_norm(network: keras.Model) -> None:

@@ -71,14 +71,14 @@ def fit_classifier(
         return classifier
     if journal.epochs:
         logger.info("%s: going on after epoch %d, where it was interrupted", backbone, journal.epochs)
-    fit = _Fit(backbone, recipe, class_names, training, validation, augmentation, journal, seed)
+    trainer = Trainer(backbone, recipe, class_names, training, validation, augmentation, journal, seed)
     for phase in recipe.phases:
         if journal.epochs <= phase.stop:
-            fit.run(phase)
-    return fit.finish()
+            trainer.run(phase)
+    return trainer.finish()
 
 
-class _Fit:
+class Trainer:
     """A training, phase by phase."""
 
     def __init__(
@@ -100,8 +100,8 @@ class _Fit:
         self.network = self.classifier.network
         backend.fuse_batch_norm(self.network)
 
-    def run(self, phase: Phase) -> None:
-        """Train the epochs of a phase, from wherever the journal is."""
+    def assemble(self, phase: Phase) -> tuple[keras.Model, TrainingBatches, ImageBatches]:
+        """Compile the model that trains in a phase, with its batches of training and validation."""
         set_trainable(self.network, self.backbone, phase.trainable)
         on_features = phase.trainable == "head" and self.recipe.feature_views is not None
         model, batches, validation_data = self._on_features(phase) if on_features else self._on_images()
@@ -110,8 +110,14 @@ class _Fit:
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
             metrics=["accuracy"],
             jit_compile=backend.choose_jit(),
+            steps_per_execution=backend.choose_steps_per_call(len(batches)),
         )
         model.optimizer.build(model.trainable_variables)
+        return model, batches, validation_data
+
+    def run(self, phase: Phase) -> None:
+        """Train the epochs of a phase, from wherever the journal is."""
+        model, batches, validation_data = self.assemble(phase)
         done = self.journal.epochs
         if phase.start < done:
             model.load_weights(self.journal.state)

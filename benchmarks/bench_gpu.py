@@ -1,0 +1,68 @@
+"""How fast the five backbones train on a GPU, beside torchvision's own loop on the same GPU in the same run.
+
+    KERAS_BACKEND=jax python benchmarks/bench_gpu.py
+    KERAS_BACKEND=torch python benchmarks/bench_gpu.py
+
+An epoch has 2,279 images, as the published study's; each backbone takes images of its own size. torchvision trains
+channels last, with bfloat16 autocast and `torch.compile`.
+"""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import harness
+import keras
+import page
+import peers
+from bench_training import make_trainer, repeat, select
+from harness import Result, alternate
+
+from leukoscope.images.decoding import Limits
+from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.source import open_source
+from leukoscope.models import backend
+from leukoscope.models.backbones import BACKBONES
+
+IMAGES, REPEATS = 2_279, 3
+
+
+def main() -> None:
+    """Run the comparison, print and keep its results."""
+    devices = backend.list_accelerators()
+    if not devices:
+        raise SystemExit(f"{keras.backend.backend()} sees no GPU here. Expected one; is the extra for GPUs installed?")
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        harness.make_images(work / "images", IMAGES)
+        plan = PackingPlan(open_source(work / "images"), harness.CLASSES, 224, Limits(32, 10**8, 10**8))
+        save_packed(plan, work / "store")
+        images = select(PackedImages(work / "store"), IMAGES)
+        for backbone, row in BACKBONES.items():
+            trainer = make_trainer(backbone, images, row.input_size, work, batch_size=row.batch_size)
+            model, batches, _ = trainer.assemble(trainer.recipe.phases[0])
+            peer = peers.make_torch_epoch(
+                backbone, work / "images", row.input_size, row.batch_size, bfloat16=True, device="cuda", compiled=True
+            )
+            times = alternate(
+                REPEATS,
+                own=partial(model.fit, batches, epochs=1, shuffle=False, verbose=0),
+                steps=partial(repeat, model, batches[0], len(batches)),
+                peer=peer,
+            )
+            where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {devices[0]}"
+            note = f"{times['own']:.2f} s an epoch, {IMAGES / times['own']:.0f} images/s; {times['peer']:.2f} s"
+            most = 1.5 if backbone == "resnet50" else None
+            results = [
+                Result(f"times faster than torchvision, {where}", times["peer"] / times["own"], 1.0, note=note),
+                Result(f"epoch / steps in memory, {where}", times["own"] / times["steps"], 1.1, True),
+                Result(f"seconds an epoch, {where}", times["own"], most, True),
+            ]
+            for result in results:
+                page.show(result)
+            harness.write(results)
+    page.write()
+
+
+if __name__ == "__main__":
+    main()

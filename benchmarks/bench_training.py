@@ -1,0 +1,276 @@
+"""How near training and prediction come to the machine's limit, and how they compare with what a user would write.
+
+    make bench          # everything, about half an hour on two cores
+    make bench-quick    # what takes under three minutes
+    python benchmarks/bench_training.py --only prediction memory
+
+Each benchmark compares two things in one run, in turn. Images are made; LEUKOSCOPE_DATA names real ones for the
+comparison of accuracies.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import harness
+import numpy as np
+import peers
+from harness import Result, alternate
+
+from leukoscope.images.decoding import Limits
+from leukoscope.images.labelled import LabelledImages
+from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.source import open_source
+
+AUGMENTATION = {"horizontal_flip": True, "rotation": 18.0, "zoom": 0.1, "shift": 0.1}
+BATCH = 32
+
+
+def make_trainer(backbone: str, images: LabelledImages, size: int, folder: Path, **recipe):
+    """Make the project's own trainer of random weights, in a journal of its own."""
+    from leukoscope.models.fitting import Trainer
+    from leukoscope.models.journal import TrainingJournal
+    from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
+
+    shared = Recipe(**{"weights": "none", "input_size": size, "batch_size": BATCH, "patience": None, **recipe})
+    resolved = resolve_recipe(backbone, shared, RecipeDifferences())
+    journal = TrainingJournal(folder / backbone / "journal")
+    journal.start({"recipe": resolved.model_dump(), "size": size, "images": len(images.rows)})
+    return Trainer(backbone, resolved, harness.CLASSES, images, images, AUGMENTATION, journal, seed=0)
+
+
+def make_epoch(backbone: str, images: LabelledImages, size: int, folder: Path, **recipe) -> Callable[[], None]:
+    """Make one epoch of the project's training, without validation."""
+    trainer = make_trainer(backbone, images, size, folder, **recipe)
+    model, batches, _ = trainer.assemble(trainer.recipe.phases[0])
+    return partial(model.fit, batches, epochs=1, shuffle=False, verbose=0)
+
+
+def select(images: PackedImages, count: int) -> LabelledImages:
+    """Take the first images of the packed array, over and over if it has fewer."""
+    rows = np.arange(count) % len(images)
+    return LabelledImages(images.pixels, rows, rows % len(harness.CLASSES), np.ones(count))
+
+
+def bench_overhead(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
+    """Compare an epoch with its steps on one batch in memory, and a step with one that does not augment."""
+    import keras
+
+    cases = [("mobilenet_v2", 96, 12, 0.10)] + ([] if quick else [("resnet50", 224, 4, 0.05)])
+    for backbone, size, steps, share in cases:
+        trainer = make_trainer(backbone, select(images, steps * BATCH), size, work)
+        model, batches, _ = trainer.assemble(trainer.recipe.phases[0])
+        bare = keras.Model(trainer.network.inputs, trainer.network.outputs)
+        bare.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", ["accuracy"], jit_compile=False)
+        times = alternate(
+            5 if quick or size < 200 else 3,
+            epoch=partial(model.fit, batches, epochs=1, shuffle=False, verbose=0),
+            steps=partial(repeat, model, batches[0], steps),
+            bare=partial(repeat, bare, batches[0], steps),
+        )
+        note = f"{steps} steps: {times['epoch']:.2f} s against {times['steps']:.2f} s"
+        yield Result(
+            f"epoch / steps in memory, {backbone} at {size}", times["epoch"] / times["steps"], 1.05, True, note
+        )
+        value = (times["steps"] - times["bare"]) / times["steps"]
+        note = f"{steps} steps: {times['steps']:.2f} s, without {times['bare']:.2f} s"
+        yield Result(f"augmentation's share of a step, {backbone} at {size}", value, share, True, note)
+
+
+def repeat(model, batch, steps: int) -> None:
+    """Train some steps on one batch."""
+    for _ in range(steps):
+        model.train_on_batch(*batch)
+
+
+def bench_keras(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
+    """Compare epochs with plain Keras'."""
+    targets = {"resnet50": 2.1, "mobilenet_v2": 2.0, "vgg16": 1.0, "inception_v3": 1.0}
+    for backbone, target in targets.items():
+        size = 299 if backbone == "inception_v3" else 224
+        own = make_epoch(backbone, select(images, 2 * BATCH), size, work)
+        peer = peers.make_keras_epoch(backbone, work / "small", size, BATCH)
+        times = alternate(3, own=own, peer=peer)
+        yield Result(
+            f"times faster than plain Keras, {backbone} at {size}",
+            times["peer"] / times["own"],
+            target,
+            note=f"{2 * BATCH} images: {times['own']:.1f} s against {times['peer']:.1f} s",
+        )
+
+
+def bench_torch(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
+    """Compare epochs with torchvision's recipe, at its better precision."""
+    for backbone in ("resnet50", "mobilenet_v2"):
+        own = make_epoch(backbone, select(images, 2 * BATCH), 224, work)
+        peer = {
+            name: peers.make_torch_epoch(backbone, work / "small", 224, BATCH, name == "bfloat16")
+            for name in ("float32", "bfloat16")
+        }
+        times = alternate(3, own=own, **peer)
+        best = min(peer, key=times.__getitem__)
+        yield Result(
+            f"times faster than torchvision, {backbone} at 224",
+            times[best] / times["own"],
+            1.1,
+            note=f"{2 * BATCH} images: {times['own']:.1f} s against {times[best]:.1f} s in {best}",
+        )
+
+
+def bench_precision(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
+    """Compare bfloat16 with float32: what the precision `auto` goes by."""
+    for backbone in ("resnet50", "vgg16", "vgg19", "mobilenet_v2", "inception_v3"):
+        held = select(images, 2 * 16)
+        calls = {
+            name: make_epoch(backbone, held, 224, work / name, precision=name, batch_size=16)
+            for name in ("float32", "mixed_bfloat16")
+        }
+        times = alternate(3, **calls)
+        note = f"32 images: {times['mixed_bfloat16']:.1f} s against {times['float32']:.1f} s"
+        value = times["float32"] / times["mixed_bfloat16"]
+        yield Result(f"times faster in bfloat16 than in float32, {backbone}", value, note=note)
+
+
+def bench_frozen(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
+    """Compare training the head on kept features with running the frozen base in each epoch."""
+    epochs, chosen = 30, np.random.default_rng(0).permutation(len(images))[:900]
+    labels = images.records.loc[images.records["row"].notna(), "label"].to_numpy()[chosen]
+    classes = np.searchsorted(harness.CLASSES, labels)
+    training, validation = (
+        LabelledImages(images.pixels, chosen[part], classes[part], np.ones(len(chosen[part])))
+        for part in (slice(0, 450), slice(450, 900))
+    )
+    seconds, accuracies = {}, {}
+    for name, views in (("kept", 3), ("anew", None)):
+        trainer = make_trainer(
+            "mobilenet_v2",
+            training,
+            96,
+            work / name,
+            trainable="head",
+            feature_views=views,
+            epochs=epochs,
+            learning_rate=3e-3,
+            schedule="cosine",
+            dropout=0.2,
+            precision="float32",
+        )
+        trainer.validation = validation
+        started = time.perf_counter()
+        trainer.run(trainer.recipe.phases[0])
+        seconds[name] = time.perf_counter() - started
+        accuracies[name] = trainer.journal.history()["validation_accuracy"].tail(5).mean()
+    note = f"{seconds['kept']:.1f} s against {seconds['anew']:.1f} s, {epochs} epochs of 450 + 450 images"
+    yield Result("times faster with a frozen base's features kept", seconds["anew"] / seconds["kept"], 8.0, note=note)
+    lost = 100 * (accuracies["anew"] - accuracies["kept"])
+    note = f"validation accuracy {accuracies['kept']:.4f} against {accuracies['anew']:.4f}, mean of the last 5 epochs"
+    yield Result("points of accuracy lost by it", lost, 0.5, True, note)
+
+
+def bench_prediction(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
+    """Compare predicting from the packed array with `model.predict` on an array in memory, by the same network."""
+    from leukoscope.models.inference import predict_probabilities
+
+    size, count = (96, 512) if quick else (224, 256)
+    trainer = make_trainer("mobilenet_v2", select(images, count), size, work)
+    rows = trainer.training.rows
+    held = images.pixels[rows]
+    predict_probabilities(trainer.classifier, images.pixels, rows[:BATCH], BATCH)
+    times = alternate(
+        5,
+        own=lambda: predict_probabilities(trainer.classifier, images.pixels, rows, BATCH),
+        peer=lambda: trainer.network.predict(held, batch_size=BATCH, verbose=0),
+    )
+    note = f"{count / times['own']:.0f} against {count / times['peer']:.0f} images/s, MobileNetV2 at {size}"
+    yield Result("prediction / model.predict in memory", times["peer"] / times["own"], 0.95, note=note)
+
+
+def bench_memory(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
+    """Compare the peak memory of an epoch of 50,000 images with one of 2,500.
+
+    Pages of the packed array's file that are in memory are not counted: the system takes them back when it needs them.
+    """
+    peaks = {}
+    for count in (2_500, 50_000):
+        command = [sys.executable, __file__, "--peak-of", str(count), "--work", str(work)]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks[count] = int(answer.stdout.split()[-1])
+    note = f"{peaks[50_000]} MiB against {peaks[2_500]} MiB"
+    yield Result("peak memory for 50,000 images / for 2,500", peaks[50_000] / peaks[2_500], 1.1, True, note)
+
+
+def print_peak(count: int, work: Path) -> None:
+    """Train an epoch of generated images at 32 pixels, and print the most memory that was not a file's, in MiB."""
+    file = work / f"pixels-{count}.npy"
+    if not file.exists():
+        made = np.lib.format.open_memmap(file, "w+", np.uint8, (count, 32, 32, 3))
+        for start in range(0, count, 2_500):
+            made[start : start + 2_500] = np.random.default_rng(start).integers(0, 256, (2_500, 32, 32, 3), np.uint8)
+        del made
+    pixels = np.load(file, mmap_mode="r")
+    rows = np.arange(count)
+    run = make_epoch("mobilenet_v2", LabelledImages(pixels, rows, rows % 4, np.ones(count)), 32, work / str(count))
+    peak, done = [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            status = Path("/proc/self/status").read_text()
+            peak[0] = max(peak[0], int(status.split("RssAnon:")[1].split()[0]))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    run()
+    done.set()
+    thread.join()
+    print(peak[0] // 1024)
+
+
+BENCHMARKS = {
+    "overhead": bench_overhead,
+    "prediction": bench_prediction,
+    "keras": bench_keras,
+    "torch": bench_torch,
+    "precision": bench_precision,
+    "frozen": bench_frozen,
+    "memory": bench_memory,
+}
+QUICK = ("overhead", "prediction")
+
+
+def main() -> None:
+    """Run the benchmarks, print and keep their results, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="only what takes a few minutes")
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, help="only these")
+    parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peak_of:
+        print_peak(options.peak_of, options.work)
+        return
+    import page
+
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        harness.make_images(work / "small", 2 * BATCH)
+        harness.make_images(work / "many", 900)
+        source = Path(os.environ.get("LEUKOSCOPE_DATA", work / "many"))
+        plan = PackingPlan(open_source(source), harness.CLASSES, 224, Limits(32, 10**8, 10**8))
+        save_packed(plan, work / "store")
+        images = PackedImages(work / "store")
+        for one in options.only or (QUICK if options.quick else BENCHMARKS):
+            for result in BENCHMARKS[one](work, images, options.quick):
+                page.show(result)
+                harness.write([result])
+    page.write()
+
+
+if __name__ == "__main__":
+    main()

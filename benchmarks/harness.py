@@ -1,0 +1,87 @@
+"""What the benchmarks share: made images, alternating repeats, and results with their targets."""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+
+CLASSES = ("Benign", "Early", "Pre", "Pro")
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure with what it should be.
+
+    Attributes:
+        name: What was compared.
+        value: Median of the repeats, most often a ratio.
+        target: What it should be at least, or at most; None where there is no target.
+        at_most: Whether a smaller value is better.
+        note: The medians that it comes from.
+    """
+
+    name: str
+    value: float
+    target: float | None = None
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target was met."""
+        if self.target is None:
+            return None
+        return self.value <= self.target if self.at_most else self.value >= self.target
+
+
+def make_images(folder: Path, count: int, size: int = 224) -> None:
+    """Write JPEGs of the size of the published smears, each another one."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / CLASSES[number % len(CLASSES)] / f"{number:05}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (28, 28, 3), np.uint8)
+        Image.fromarray(pixels).resize((size, size)).save(path, quality=90)
+
+
+def alternate(repeats: int, **calls: Callable[[], None]) -> dict[str, float]:
+    """Time calls in turn, after one round that counts for nothing, and give the median seconds of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats + 1):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+
+
+def describe_machine() -> str:
+    """Name the processor, its cores and its memory."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    bfloat16 = any("avx512_bf16" in line or "amx_bf16" in line for line in lines)
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{model}, {psutil.cpu_count()} cores, {memory:.0f} GiB, bfloat16 instructions: {'yes' if bfloat16 else 'no'}"
+    )
+
+
+def write(results: list[Result]) -> None:
+    """Keep the results, each beside those of other benchmarks from before."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    before = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
+    facts = {"machine": describe_machine(), "date": date.today().isoformat()}
+    now = [asdict(one) | {"met": one.met} | facts for one in results]
+    names = {one["name"] for one in now}
+    kept = [one for one in before if one["name"] not in names]
+    RESULTS.write_text(json.dumps(kept + now, indent=2) + "\n")

@@ -1,0 +1,83 @@
+"""From the kept results to a table, a figure and the page `docs/performance.md`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness import RESULTS, Result
+from matplotlib.figure import Figure
+
+from leukoscope.figures import colours
+
+DOCS = Path(__file__).parents[1] / "docs"
+TEXT = """# Performance
+
+What `make bench` measured last (`make bench-quick` takes a few minutes): each line compares two things in one run, in
+turn, and gives the ratio of the medians. `benchmarks/` has the code, `benchmarks/results/latest.json` the figures with
+the day and the machine of each. Timings on a shared machine are noisy; the ratios less so.
+
+Machine: {machine}.
+
+{table}
+
+![Each figure beside its target](images/performance.png)
+
+The peers are what a user would write: plain Keras is `image_dataset_from_directory`, one random layer a transformation,
+float32 and `fit`, without XLA, which would make it slower on a CPU; torchvision is its model in a plain PyTorch loop
+with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster.
+
+## GPUs
+
+`python benchmarks/bench_gpu.py` compares the five backbones with torchvision on a GPU, under the backend that
+`KERAS_BACKEND` names. It has not been run yet: no figures.
+"""
+
+
+def show(result: Result) -> None:
+    """Print a result as a line."""
+    print(
+        f"{result.name:<62} {result.value:7.3f}  {_target(result.target, result.at_most):>10}  {_met(result.met):<4} "
+        f"{result.note}",
+        flush=True,
+    )
+
+
+def write() -> None:
+    """Write the page and its figure from all that was kept."""
+    results = json.loads(RESULTS.read_text())
+    rows = [
+        f"| {one['name']} | {one['value']:.3g} | {_target(one['target'], one['at_most'])} | {_met(one['met'])} | "
+        f"{one['note']} |"
+        for one in results
+    ]
+    table = "\n".join(["| what | value | target | met | from |", "|---|---|---|---|---|", *rows])
+    machines = "; ".join(dict.fromkeys(f"{one['machine']} ({one['date']})" for one in results))
+    (DOCS / "performance.md").write_text(TEXT.format(machine=machines, table=table))
+    draw([one for one in results if one["target"] is not None]).savefig(DOCS / "images/performance.png", dpi=110)
+
+
+def draw(results: list[dict[str, Any]]) -> Figure:
+    """Draw how far each figure is beyond its target, or short of it: 1 is the target itself, more is better."""
+    margins = [
+        one["target"] / max(one["value"], 1e-3) if one["at_most"] else one["value"] / one["target"] for one in results
+    ]
+    # Shares and points near zero would dwarf the rest.
+    margins = [min(max(margin, 0.3), 4.0) for margin in margins]
+    figure = Figure(figsize=(9, 0.42 * len(results) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    shades = [colours.BLUE if margin >= 1 else colours.VERMILION for margin in margins]
+    axes.barh(range(len(results)), margins, color=shades)
+    axes.axvline(1, color="black", lw=1)
+    axes.set_yticks(range(len(results)), [one["name"] for one in results])
+    axes.invert_yaxis()
+    axes.set(xlabel="value relative to its target; more is better, 1 is the target (cut at 4)", xlim=(0, 4.1))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _target(target: float | None, at_most: bool) -> str:
+    return "" if target is None else f"{'≤' if at_most else '≥'} {target:g}"
+
+
+def _met(met: bool | None) -> str:
+    return "" if met is None else "yes" if met else "NO"

@@ -1,0 +1,90 @@
+"""Training as a user would write it without this project: the peers of the benchmarks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) -> Callable[[], None]:
+    """Plain Keras: images from a directory, one layer a transformation, float32, ``fit``.
+
+    XLA is off: on a CPU it would make this peer several times slower.
+    """
+    import keras
+    from keras import layers
+
+    from leukoscope.models.backbones import BACKBONES
+
+    row = BACKBONES[backbone]
+    images = keras.utils.image_dataset_from_directory(
+        folder, label_mode="categorical", image_size=(size, size), batch_size=batch_size, verbose=False
+    )
+    application = getattr(keras.applications, row.module)
+    inputs = keras.Input((size, size, 3))
+    augmented = inputs
+    for layer in (
+        layers.RandomFlip("horizontal"),
+        layers.RandomRotation(0.05),
+        layers.RandomZoom(0.1),
+        layers.RandomTranslation(0.1, 0.1),
+    ):
+        augmented = layer(augmented)
+    base = getattr(application, row.builder)(include_top=False, weights=None, input_shape=(size, size, 3))
+    features = layers.GlobalAveragePooling2D()(base(application.preprocess_input(augmented)))
+    model = keras.Model(inputs, layers.Dense(4, activation="softmax")(layers.Dropout(row.dropout)(features)))
+    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", ["accuracy"], jit_compile=False)
+    return lambda: model.fit(images, epochs=1, verbose=0)
+
+
+def make_torch_epoch(
+    backbone: str, folder: Path, size: int, batch_size: int, bfloat16: bool, device: str = "cpu", compiled: bool = False
+) -> Callable[[], None]:
+    """Torchvision's recipe: a ``DataLoader`` with workers, channels last, autocast, Adam."""
+    import torch
+
+    _allow_torchvision_without_its_kernels(torch)
+    import torchvision
+    from torchvision import transforms
+
+    steps = transforms.Compose(
+        [
+            transforms.Resize((size, size)),
+            transforms.RandomHorizontalFlip(),
+            transforms.RandomAffine(18, translate=(0.1, 0.1), scale=(0.9, 1.1)),
+            transforms.ToTensor(),
+            transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ]
+    )
+    images = torchvision.datasets.ImageFolder(folder, steps)
+    workers = torch.get_num_threads() if device == "cpu" else 12
+    loader = torch.utils.data.DataLoader(
+        images, batch_size, shuffle=True, num_workers=workers, persistent_workers=True, pin_memory=device != "cpu"
+    )
+    options = {"init_weights": True, "aux_logits": False} if backbone == "inception_v3" else {}
+    model = getattr(torchvision.models, backbone)(num_classes=4, **options)
+    model = model.to(device, memory_format=torch.channels_last)
+    call = torch.compile(model) if compiled else model
+    optimizer = torch.optim.Adam(model.parameters(), 1e-4, fused=device != "cpu" or None)
+    loss = torch.nn.CrossEntropyLoss()
+
+    def run() -> None:
+        model.train()
+        for batch in loader:
+            pixels, labels = (one.to(device, non_blocking=True) for one in batch)
+            with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+                error = loss(call(pixels.to(memory_format=torch.channels_last)), labels)
+            optimizer.zero_grad(set_to_none=True)
+            error.backward()
+            optimizer.step()
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    return run
+
+
+def _allow_torchvision_without_its_kernels(torch) -> None:
+    """Declare the operators that torchvision's Python asks for, where its build does not fit torch's."""
+    if not hasattr(torch.ops.torchvision, "nms"):
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        torch.library._leukoscope_library = library  # it lives as long as its object
