@@ -1,6 +1,7 @@
 """Batches from the packed array, for Keras."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ class TrainingBatches(keras.utils.PyDataset):
         n_classes: Length of the one-hot labels.
         batch_size: Images in a batch; the last of an epoch may have fewer.
         seed: The order of epoch ``e`` depends on this and on ``e`` alone.
+        whole: Leave out the images that do not fill a last batch: other ones each epoch.
 
     A batch is ``(uint8 [batch, height, width, 3], float32 [batch, n_classes], float32 [batch])``.
     """
@@ -31,15 +33,18 @@ class TrainingBatches(keras.utils.PyDataset):
         n_classes: int,
         batch_size: int,
         seed: int,
+        whole: bool = False,
     ) -> None:
         super().__init__()
+        self.whole = whole
         self.pixels, self.rows, self.weights = pixels, rows, weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
         self.batch_size, self.seed = batch_size, seed
         self.go_to(0)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.rows) / self.batch_size)
+        batches = len(self.rows) / self.batch_size
+        return math.floor(batches) if self.whole else math.ceil(batches)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
@@ -65,18 +70,17 @@ class ViewBatches(TrainingBatches):
         array: The views, one after the other: ``[views * images, ...]``.
         classes: The class of each image, as its number.
         weights: The weight of each of them in the loss.
-        n_classes: Length of the one-hot labels.
-        batch_size: Images in a batch; the last of an epoch may have fewer.
         seed: The order of epoch ``e``, and which views it sees, depend on this and on ``e`` alone.
+        options: The others of ``TrainingBatches``.
     """
 
     def __init__(
-        self, array: np.ndarray, classes: np.ndarray, weights: np.ndarray, *, n_classes: int, batch_size: int, seed: int
+        self, array: np.ndarray, classes: np.ndarray, weights: np.ndarray, *, seed: int, **options: Any
     ) -> None:
         self.views = len(array) // len(classes)
         self.first = np.random.default_rng(seed).integers(self.views, size=len(classes))
         rows = np.arange(len(classes))
-        super().__init__(array, rows, classes, weights, n_classes=n_classes, batch_size=batch_size, seed=seed)
+        super().__init__(array, rows, classes, weights, seed=seed, **options)
 
     def _locate(self, chosen: np.ndarray) -> np.ndarray:
         return (self.first[chosen] + self.epoch) % self.views * len(self.rows) + chosen
@@ -90,13 +94,27 @@ class ImageBatches(keras.utils.PyDataset):
         rows: The rows wanted, in order.
         labels: One-hot labels of these rows, ``float32 [rows, n_classes]``, or none.
         batch_size: Images in a batch.
+        whole: Fill the last batch with images that weigh nothing; labelled batches then have weights too.
     """
 
     def __init__(
-        self, pixels: np.ndarray, rows: np.ndarray, labels: np.ndarray | None = None, *, batch_size: int
+        self,
+        pixels: np.ndarray,
+        rows: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        batch_size: int,
+        whole: bool = False,
     ) -> None:
         super().__init__()
         self.pixels, self.rows, self.labels, self.batch_size = pixels, rows, labels, batch_size
+        self.weights = None
+        if whole and labels is not None:
+            fill = -len(rows) % batch_size
+            self.rows = np.append(rows, rows[:1].repeat(fill))
+            self.labels = np.concatenate([labels, labels[:1].repeat(fill, axis=0)])
+            # Keras divides by the number of images, filled up or not: the others weigh so much that the mean is theirs.
+            self.weights = np.repeat([len(self.rows) / len(rows), 0], [len(rows), fill]).astype("float32")
 
     def __len__(self) -> int:
         return math.ceil(len(self.rows) / self.batch_size)
@@ -104,4 +122,4 @@ class ImageBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         images = self.pixels[self.rows[part]]
-        return (images,) if self.labels is None else (images, self.labels[part])
+        return (images, *(one[part] for one in (self.labels, self.weights) if one is not None))

@@ -1,12 +1,16 @@
 """The one module that may reach into the backend below Keras, for what Keras does not tell."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import MethodType
 from typing import Any
 
 import keras
 import psutil
+
+from leukoscope.errors import InputError
 
 # From this compute capability on a GPU has tensor cores that gain by the precision.
 _BFLOAT16_CAPABILITY = (8, 0)
@@ -53,6 +57,39 @@ def choose_precision(wanted: str, depthwise: bool) -> str:
 def choose_jit() -> str | bool:
     """Tell whether to compile with XLA: TensorFlow on a CPU is several times slower with it."""
     return False if _is_tensorflow_on_cpu() else "auto"
+
+
+@contextmanager
+def distribution(wanted: bool, batch_size: int) -> Iterator[None]:
+    """Let models that are built in this context train on all devices, each with a share of every batch.
+
+    Args:
+        wanted: Whether to; else nothing changes.
+        batch_size: Images in a batch.
+
+    Raises:
+        InputError: The backend cannot, or the batch cannot be shared equally.
+    """
+    if not wanted:
+        yield
+        return
+    if keras.backend.backend() != "jax":
+        raise InputError(
+            f"training.data_parallel is true, and Keras distributes training under JAX only, not under "
+            f"{keras.backend.backend()}. Set KERAS_BACKEND=jax, or training.data_parallel=false."
+        )
+    devices = keras.distribution.list_devices()
+    if batch_size % len(devices):
+        raise InputError(
+            f"A batch of {batch_size} images cannot be shared by {len(devices)} devices. Choose a training.batch_size "
+            f"that {len(devices)} divides."
+        )
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
 
 
 def choose_steps_per_call(steps: int) -> int:

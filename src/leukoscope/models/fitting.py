@@ -71,10 +71,11 @@ def fit_classifier(
         return classifier
     if journal.epochs:
         logger.info("%s: going on after epoch %d, where it was interrupted", backbone, journal.epochs)
-    trainer = Trainer(backbone, recipe, class_names, training, validation, augmentation, journal, seed)
-    for phase in recipe.phases:
-        if journal.epochs <= phase.stop:
-            trainer.run(phase)
+    with backend.distribution(recipe.data_parallel, recipe.batch_size):
+        trainer = Trainer(backbone, recipe, class_names, training, validation, augmentation, journal, seed)
+        for phase in recipe.phases:
+            if journal.epochs <= phase.stop:
+                trainer.run(phase)
     return trainer.finish()
 
 
@@ -108,7 +109,8 @@ class Trainer:
         model.compile(
             optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
-            metrics=["accuracy"],
+            # Where the last validation batch is filled up, only weights tell which of its images count.
+            **{"weighted_metrics" if self.recipe.data_parallel else "metrics": ["accuracy"]},
             jit_compile=backend.choose_jit(),
             steps_per_execution=backend.choose_steps_per_call(len(batches)),
         )
@@ -147,7 +149,7 @@ class Trainer:
         if self.recipe.patience is not None:
             self.network.load_weights(self.journal.best_weights)
         set_trainable(self.network, self.backbone, self.recipe.trainable)
-        if self.precision != "float32":
+        if self.precision != "float32" or self.recipe.data_parallel:
             self.classifier = in_float32(self.classifier, self.backbone, self.recipe)
         network = self.classifier.network
         summary = _summarise(network, self.recipe, self.precision, self.journal, len(self.training.rows))
@@ -174,9 +176,9 @@ class Trainer:
             n_classes=len(self.classifier.class_names),
             batch_size=self.recipe.batch_size,
             seed=self.seed,
+            whole=self.recipe.data_parallel,
         )
-        held = self.validation
-        return model, batches, ImageBatches(held.pixels, held.rows, self._one_hot(), batch_size=self.recipe.batch_size)
+        return model, batches, self._validation_batches(self.validation.pixels, self.validation.rows)
 
     def _on_features(self, phase: Phase) -> tuple[keras.Model, ViewBatches, ImageBatches]:
         """Leave out the frozen base: its features of several views of each image are computed once."""
@@ -202,16 +204,15 @@ class Trainer:
             n_classes=len(self.classifier.class_names),
             batch_size=self.recipe.batch_size,
             seed=self.seed,
+            whole=self.recipe.data_parallel,
         )
-        rows = np.arange(len(features.validation))
-        return (
-            keras.Model(held, head, name=f"{self.backbone}_head"),
-            batches,
-            ImageBatches(features.validation, rows, self._one_hot(), batch_size=self.recipe.batch_size),
-        )
+        model = keras.Model(held, head, name=f"{self.backbone}_head")
+        return model, batches, self._validation_batches(features.validation, np.arange(len(features.validation)))
 
-    def _one_hot(self) -> np.ndarray:
-        return np.eye(len(self.classifier.class_names), dtype="float32")[self.validation.classes]
+    def _validation_batches(self, array: np.ndarray, rows: np.ndarray) -> ImageBatches:
+        one_hot = np.eye(len(self.classifier.class_names), dtype="float32")[self.validation.classes]
+        size = self.recipe.batch_size
+        return ImageBatches(array, rows, one_hot, batch_size=size, whole=self.recipe.data_parallel)
 
 
 class _EpochLog(keras.callbacks.Callback):

@@ -33,6 +33,7 @@ class Recipe(Options):
     patience: PositiveInt | None = 5
     batch_norm_momentum: float | None = Field(default=0.9, gt=0, lt=1)
     precision: Precision = "auto"
+    data_parallel: bool = False
 
 
 RecipeDifferences = differences(Recipe)

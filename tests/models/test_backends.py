@@ -1,0 +1,111 @@
+"""Every backend trains, evaluates and predicts, and loads what another saved."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+
+from leukoscope.models.classifier import build_classifier
+from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
+
+BACKENDS = [
+    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
+    for name in ("tensorflow", "jax", "torch")
+]
+PREDICT = """
+import sys
+from pathlib import Path
+import numpy as np
+from leukoscope.models.classifier import Classifier
+from leukoscope.models.inference import predict_probabilities
+model, pixels, out = map(Path, sys.argv[1:])
+held = np.load(pixels)
+np.save(out, predict_probabilities(Classifier.load(model), held, np.arange(len(held)), 4))
+"""
+TRAIN = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from leukoscope.images.labelled import LabelledImages
+from leukoscope.models.fitting import fit_classifier
+from leukoscope.models.journal import TrainingJournal
+from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
+folder, values = Path(sys.argv[1]), json.loads(sys.argv[2])
+classes = np.arange(72) % 4
+noise = np.random.default_rng(0).integers(0, 40, (72, 32, 32, 3))
+pixels = (noise + 50 * classes[:, None, None, None]).astype("uint8")
+parts = [LabelledImages(pixels, rows, classes[rows], np.ones(len(rows))) for rows in (np.arange(48), np.arange(48, 72))]
+shared = Recipe(weights="none", input_size=32, batch_size=16, dropout=0.1, learning_rate=1e-4, precision="float32")
+recipe = resolve_recipe("vgg16", shared, RecipeDifferences(**values))
+journal = TrainingJournal(folder / "journal")
+journal.start(values)
+fit_classifier("vgg16", recipe, list("abcd"), *parts, {"rotation": 9.0}, journal, 1).save(folder / "model.keras")
+"""
+
+
+def run(backend: str, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env=os.environ | {"KERAS_BACKEND": backend, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def train(backend: str, folder, values: dict, **environment: str) -> "np.ndarray":
+    folder.mkdir()
+    answer = run(backend, TRAIN, folder, json.dumps(values), **environment)
+    assert answer.returncode == 0, answer.stderr
+    return np.genfromtxt(folder / "journal/history.csv", delimiter=",", names=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_model_gives_the_same_probabilities_under_another_backend(backend, class_names, tmp_path, rng):
+    recipe = resolve_recipe("mobilenet_v2", Recipe(weights="none", input_size=48), RecipeDifferences())
+    classifier = build_classifier("mobilenet_v2", recipe, class_names, seed=3)
+    classifier.save(tmp_path / "model.keras")
+    pixels = rng.integers(0, 256, (6, 60, 60, 3), np.uint8)
+    np.save(tmp_path / "pixels.npy", pixels)
+    answer = run(backend, PREDICT, tmp_path / "model.keras", tmp_path / "pixels.npy", tmp_path / "out.npy")
+    assert answer.returncode == 0, answer.stderr
+    ours = keras.ops.convert_to_numpy(classifier.network(pixels, training=False))
+    assert np.load(tmp_path / "out.npy") == pytest.approx(ours, abs=1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_trains_with_averaged_weights(backend, tmp_path):
+    history = train(backend, tmp_path / "run", {"epochs": 4, "patience": 3, "ema_momentum": 0.5})
+    assert history["train_loss"][-1] < history["train_loss"][0]
+    assert history["validation_loss"][-1] < history["validation_loss"][0]
+    assert (tmp_path / "run/model.keras").is_file()
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
+def test_two_devices_learn_what_one_does(tmp_path):
+    values = {"epochs": 2, "batch_size": 16}
+    one = train("jax", tmp_path / "one", values)
+    flags = "--xla_force_host_platform_device_count=2"
+    two = train("jax", tmp_path / "two", {**values, "data_parallel": True}, XLA_FLAGS=flags)
+    for column in ("train_loss", "validation_loss", "validation_accuracy"):
+        assert two[column] == pytest.approx(one[column], rel=0.02)
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
+def test_a_batch_that_devices_cannot_share_is_refused(tmp_path):
+    flags = "--xla_force_host_platform_device_count=2"
+    (tmp_path / "run").mkdir()
+    values = json.dumps({"data_parallel": True, "batch_size": 5})
+    answer = run("jax", TRAIN, tmp_path / "run", values, XLA_FLAGS=flags)
+    assert "A batch of 5 images cannot be shared by 2 devices" in answer.stderr
+
+
+def test_a_backend_that_cannot_distribute_says_which_can(tmp_path):
+    (tmp_path / "run").mkdir()
+    answer = run("tensorflow", TRAIN, tmp_path / "run", json.dumps({"data_parallel": True}))
+    assert "Set KERAS_BACKEND=jax" in answer.stderr
