@@ -40,14 +40,14 @@ def main() -> None:
         images = select(PackedImages(work / "store"), IMAGES)
         for backbone, row in BACKBONES.items():
             trainer = make_trainer(backbone, images, row.input_size, work, batch_size=row.batch_size)
-            model, batches, _ = trainer.assemble(trainer.recipe.phases[0])
+            (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
             peer = peers.make_torch_epoch(
                 backbone, work / "images", row.input_size, row.batch_size, bfloat16=True, device="cuda", compiled=True
             )
             times = alternate(
                 REPEATS,
                 own=partial(model.fit, batches, epochs=1, shuffle=False, verbose=0),
-                steps=partial(repeat, model, batches[0], len(batches)),
+                steps=partial(repeat, held, batches[0], len(batches)),
                 peer=peer,
             )
             where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {devices[0]}"

@@ -31,7 +31,7 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
     base = getattr(application, row.builder)(include_top=False, weights=None, input_shape=(size, size, 3))
     features = layers.GlobalAveragePooling2D()(base(application.preprocess_input(augmented)))
     model = keras.Model(inputs, layers.Dense(4, activation="softmax")(layers.Dropout(row.dropout)(features)))
-    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", ["accuracy"], jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return lambda: model.fit(images, epochs=1, verbose=0)
 
 
