@@ -64,6 +64,31 @@ def alternate(repeats: int, **calls: Callable[[], None]) -> dict[str, float]:
     return {name: statistics.median(times[1:]) for name, times in seconds.items()}
 
 
+def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], None]) -> dict[str, float]:
+    """Time the epochs of one training, and calls between them; the first round counts for nothing.
+
+    Returns:
+        The median seconds of ``epoch`` and of each call.
+    """
+    import keras
+
+    seconds: dict[str, list[float]] = {name: [] for name in ("epoch", *calls)}
+
+    class Between(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None) -> None:
+            self.started = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None) -> None:
+            seconds["epoch"].append(time.perf_counter() - self.started)
+            for name, call in calls.items():
+                started = time.perf_counter()
+                call()
+                seconds[name].append(time.perf_counter() - started)
+
+    model.fit(batches, epochs=repeats + 1, shuffle=False, verbose=0, callbacks=[Between()])
+    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+
+
 def describe_machine() -> str:
     """Name the processor, its cores and its memory."""
     cpuinfo = Path("/proc/cpuinfo")

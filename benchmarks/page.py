@@ -29,7 +29,7 @@ with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whiche
 ## GPUs
 
 `python benchmarks/bench_gpu.py` compares the five backbones with torchvision on a GPU, under the backend that
-`KERAS_BACKEND` names. It has not been run yet: no figures.
+`KERAS_BACKEND` names. Lines above that name a GPU come from it; without any, it has not been run.
 """
 
 

@@ -250,13 +250,15 @@ def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, 
     assert runs.loc["FINISHED", "tags.backbone"] == "resnet50"
 
 
-def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path):
+@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path, names):
     training = Training(tmp_path)
     training.last = 2
-    Session(project_path).run(training.pipeline("resnet50"), training.catalog("resnet50"))
+    Session(project_path).run(training.pipeline(*names), training.catalog(*names))
+    training.last = 3
     session = Session(project_path, resnet50={"training": {"epochs": 3}})
-    session.run(training.pipeline("resnet50"), training.catalog("resnet50"))
-    assert sorted(session.runs()["status"]) == ["FAILED", "FINISHED"]
+    session.run(training.pipeline(*names), training.catalog(*names))
+    assert sorted(session.runs().loc[["resnet50"], "status"]) == ["FAILED", "FINISHED"]
 
 
 def test_a_process_that_ends_midway_leaves_its_runs_killed(project_path, tracking_uri):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -139,8 +140,9 @@ class TrackingHook(MlflowHook):
             )
         only = next(iter(namespaces)) if len(namespaces) == 1 else None
         self._client = self.mlflow_config.server._mlflow_client
-        session = _fingerprint_session(pipeline, parameters_in_force(self._parameters, only))
-        self.mlflow_config.tracking.run.id = interrupted = self._find_interrupted(session)
+        session = _fingerprint_session(run_params, pipeline, self._parameters, namespaces)
+        interrupted = self._find_interrupted(session)
+        self.mlflow_config.tracking.run.id = interrupted or self.mlflow_config.tracking.run.id
         if only:
             self.mlflow_config.tracking.run.name = only
         super().before_pipeline_run(run_params, pipeline, catalog)
@@ -182,7 +184,7 @@ class TrackingHook(MlflowHook):
         run_id = self._run_of(node.namespace)
         match dataset_name.removeprefix(f"{node.namespace}."):
             case "journal":
-                self._leave_run_of_another_training(node.namespace)
+                self._leave_run_of_another_training(node.namespace, _fingerprint(data))
             case "metrics":
                 self._log_metrics(run_id, data)
             case "training_summary":
@@ -191,7 +193,7 @@ class TrackingHook(MlflowHook):
             case "model":
                 _log_model(data)
             case "manifest":
-                self._log_tags(run_id, {"data_fingerprint": _fingerprint(data)})
+                self._log_tags(run_id, {"data_fingerprint": _fingerprint_manifest(data)})
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -260,27 +262,26 @@ class TrackingHook(MlflowHook):
             tags.pop("session")
         return self._client.create_run(session.info.experiment_id, tags=tags, run_name=namespace).info.run_id
 
-    def _leave_run_of_another_training(self, namespace: str | None) -> None:
+    def _leave_run_of_another_training(self, namespace: str | None, training: str) -> None:
         """Take a new run where an interrupted one has epochs of a training that is not gone on with."""
         run_id = self._run_of(namespace)
-        if not self._logged.get(run_id) or self._catalog.load(f"{namespace}.journal").epochs:
-            return
-        if namespace == self._only:
-            new = self._create_run(namespace, {})
-            self.run_id = self._runs[None] = new
-        else:
-            new = self._create_run(namespace, {MLFLOW_PARENT_RUN_ID: self.run_id})
-        self._runs[namespace] = new
-        self._describe_run(new, namespace)
-        self._activate(namespace)
-        self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+        if self._logged.get(run_id) and self._client.get_run(run_id).data.tags.get("training") != training:
+            if namespace == self._only:
+                self._runs[namespace] = self._create_run(namespace, {})
+                self.run_id = self._runs[None] = self._runs[namespace]
+            else:
+                self._runs[namespace] = self._create_run(namespace, {MLFLOW_PARENT_RUN_ID: self.run_id})
+            self._describe_run(self._runs[namespace], namespace)
+            self._activate(namespace)
+            self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+        self._log_tags(self._runs[namespace], {"training": training})
 
     def _heed_interruptions(self) -> None:
         """Mark the runs as killed if the process ends before the pipeline does; batch systems end it by SIGTERM."""
         atexit.register(self._end_killed)  # after MLflow's own, which would call them finished: the last is the first
         main = threading.current_thread() is threading.main_thread()
         if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+            signal.signal(signal.SIGTERM, _exit)
 
     def _end_killed(self) -> None:
         self._end_children(RunStatus.KILLED)
@@ -302,6 +303,8 @@ class TrackingHook(MlflowHook):
         if not self._is_mlflow_enabled:
             return
         atexit.unregister(self._end_killed)
+        if signal.getsignal(signal.SIGTERM) is _exit:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         logging.getLogger(_EpochHandler.source).removeHandler(self._epochs)
         self._activate(None)
         for namespace, run_id in self._runs.items():
@@ -313,7 +316,7 @@ class TrackingHook(MlflowHook):
         self._log_params(run_id, parameters_in_force(self._parameters, backbone))
         tags = {"backbone": backbone, MLFLOW_GIT_COMMIT: self._git_commit}
         if self._catalog.exists("manifest"):
-            tags["data_fingerprint"] = _fingerprint(self._catalog.load("manifest"))
+            tags["data_fingerprint"] = _fingerprint_manifest(self._catalog.load("manifest"))
         self._log_tags(run_id, tags)
 
     def _log_metrics(self, run_id: str, figures: dict[str, Any], step: int = 0) -> None:
@@ -364,14 +367,25 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _fingerprint(manifest: Any) -> str:
+def _fingerprint_manifest(manifest: Any) -> str:
     return fingerprint_table(manifest[["image_id", "sha256", "status"]])
 
 
-def _fingerprint_session(pipeline: Pipeline, parameters: dict[str, Any]) -> str:
-    """Hash what a command runs: the same command has the same."""
-    facts = [sorted(node.name for node in pipeline.nodes), parameters]
+def _fingerprint_session(
+    run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], namespaces: set[str]
+) -> str:
+    """Hash what a command runs and where: the same command in the same project on the same machine has the same."""
+    place = [platform.node(), run_params["project_path"], run_params.get("env")]
+    names = sorted(node.name for node in pipeline.nodes)
+    return _fingerprint([place, names, [parameters_in_force(parameters, one) for one in [None, *sorted(namespaces)]]])
+
+
+def _fingerprint(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _exit(number: int, frame: Any) -> None:
+    sys.exit(128 + number)
 
 
 def _find_git_commit(folder: Path | str) -> str | None:

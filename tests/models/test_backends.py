@@ -87,8 +87,9 @@ def test_a_backend_trains_with_averaged_weights(backend, tmp_path):
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
-def test_two_devices_learn_what_one_does(tmp_path):
-    values = {"epochs": 2, "batch_size": 16}
+@pytest.mark.parametrize("more", [{}, {"head_epochs": 1, "trainable": "block5"}])
+def test_two_devices_learn_what_one_does(tmp_path, more):
+    values = {"epochs": 2, "batch_size": 16, **more}
     one = train("jax", tmp_path / "one", values)
     flags = "--xla_force_host_platform_device_count=2"
     two = train("jax", tmp_path / "two", {**values, "data_parallel": True}, XLA_FLAGS=flags)

@@ -1,5 +1,6 @@
 import json
 import logging
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -42,7 +43,9 @@ def fit(images, class_names, tmp_path):
         )
         recipe = resolve_recipe("vgg16", shared, RecipeDifferences(**values))
         journal = TrainingJournal(tmp_path / folder / "journal")
-        journal.start({"seed": seed, "recipe": recipe.model_dump()})
+        weights = Path(recipe.weights)
+        content = weights.read_bytes().hex()[-64:] if weights.is_file() else None
+        journal.start({"seed": seed, "recipe": recipe.model_dump(), "weights": content})
         classifier = fit_classifier("vgg16", recipe, class_names, *images, GEOMETRY, journal, seed)
         return classifier, journal
 
@@ -155,6 +158,7 @@ class PowerCutError(Exception):
         (2, "after it is kept", {"head_epochs": 2, "trainable": "block5", "ema_momentum": 0.9, "patience": None}),
         (3, "in a step", {"head_epochs": 1, "trainable": "block5", "feature_views": None}),
         (2, "before it is kept", {"trainable": "head", "precision": "mixed_bfloat16"}),
+        (2, "in a step", {"precision": "mixed_float16", "ema_momentum": 0.9, "clip_norm": 1.0, "patience": None}),
     ],
 )
 def test_an_interrupted_training_ends_like_one_that_was_not(fit, monkeypatch, epoch, moment, recipe):
@@ -232,6 +236,37 @@ def test_features_are_computed_once_for_all_heads(fit, monkeypatch):
     assert np.load(journal.features / "training.npy").shape == (2 * 112, 512)
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         fit(trainable="head", feature_views=1)
+
+
+def test_another_content_of_the_weights_file_makes_other_features(fit, tmp_path):
+    file = tmp_path / "base.weights.h5"
+    kept = []
+    for scale in (1.0, 0.5):
+        base = keras.applications.VGG16(include_top=False, weights=None)
+        base.set_weights([scale * np.ones_like(one) / one.size**0.5 for one in base.get_weights()])
+        base.save_weights(file)
+        file.write_bytes(file.read_bytes() + str(scale).encode() * 20)
+        _, journal = fit(trainable="head", weights=str(file))
+        kept.append(np.load(journal.features / "validation.npy"))
+    assert (kept[0] != kept[1]).any()
+
+
+def test_damaged_features_are_computed_anew(fit):
+    _, journal = fit(trainable="head")
+    expected = np.load(journal.features / "training.npy")
+    (journal.features / "training.npy").write_bytes(b"damaged")
+    fit(trainable="head", dropout=0.3)
+    assert np.load(journal.features / "training.npy") == pytest.approx(expected)
+
+
+def test_a_state_that_cannot_be_read_is_named(fit, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        _cut_power(patch, 1, "after it is kept")
+        with pytest.raises(PowerCutError):
+            fit()
+    TrainingJournal(tmp_path / "run/journal").state.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"state-0001.weights.h5.*cannot be read.*Remove .*journal to train anew"):
+        fit()
 
 
 def test_the_head_trains_first_at_its_own_rate(fit):

@@ -6,9 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
+# Threads that make batches ahead. With one, Keras leaves that to tf.data, whose iterator may wait for a second or two
+# at the start of an epoch, and makes no batch ahead under the other backends.
+_WORKERS = 2
+
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Shuffled batches of images with their classes and weights, in another order each epoch.
+    """Shuffled batches of images with their classes and weights, in another order each epoch that is gone to.
 
     Args:
         pixels: All images, ``uint8 [n, height, width, 3]``.
@@ -35,7 +39,7 @@ class TrainingBatches(keras.utils.PyDataset):
         seed: int,
         whole: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(workers=_WORKERS)
         self.whole = whole
         self.pixels, self.rows, self.weights = pixels, rows, weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
@@ -50,12 +54,8 @@ class TrainingBatches(keras.utils.PyDataset):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return self.pixels[self._locate(chosen)], self.labels[chosen], self.weights[chosen]
 
-    def on_epoch_end(self) -> None:
-        """Draw the order of the next epoch."""
-        self.go_to(self.epoch + 1)
-
     def go_to(self, epoch: int) -> None:
-        """Draw the order of an epoch, of which the first is 0."""
+        """Draw the order of an epoch, of which the first is 0: before it begins, since workers run ahead."""
         self.epoch = epoch
         self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.rows))
 
@@ -106,7 +106,7 @@ class ImageBatches(keras.utils.PyDataset):
         batch_size: int,
         whole: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(workers=_WORKERS)
         self.pixels, self.rows, self.labels, self.batch_size = pixels, rows, labels, batch_size
         self.weights = None
         if whole and labels is not None:

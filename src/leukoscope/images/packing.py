@@ -32,7 +32,7 @@ from leukoscope.images.source import ImageSource, LabelledFile, ReadFile, label_
 logger = logging.getLogger(__name__)
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from leukoscope.errors import InputError
 from leukoscope.images.augmentation import RandomAffine
 from leukoscope.images.batches import ImageBatches
 from leukoscope.images.labelled import LabelledImages
@@ -58,36 +59,52 @@ def keep_features(
         batch_size: Images at a time.
     """
     key = json.loads(json.dumps(key))
-    if not (folder / _KEY).is_file() or json.loads((folder / _KEY).read_text()) != key:
+    kept = _read(folder, key)
+    if kept is not None:
+        return kept
+    started = time.perf_counter()
+    extractor = keras.Model(network.inputs, network.get_layer("features").output)
+    size = network.get_layer("resize").height
+    resize = keras.layers.Resizing(size, size, dtype="float32")
+    seen = (augment(resize(images), training=True) for _ in range(views) for images in _batches(training, batch_size))
+    try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        started = time.perf_counter()
-        extractor = keras.Model(network.inputs, network.get_layer("features").output)
-        size = network.get_layer("resize").height
-        resize = keras.layers.Resizing(size, size, dtype="float32")
-        seen = (
-            augment(resize(images), training=True) for _ in range(views) for images in _batches(training, batch_size)
-        )
-        _write(folder / _TRAINING, extractor, seen, views * len(training.rows))
-        _write(folder / _VALIDATION, extractor, _batches(validation, batch_size), len(validation.rows))
+        _write(folder / _TRAINING, extractor, seen, len(training.rows), views)
+        _write(folder / _VALIDATION, extractor, _batches(validation, batch_size), len(validation.rows), 1)
         unfinished = folder / f"unfinished.{_KEY}"
         unfinished.write_text(json.dumps(key, indent=2))
         os.replace(unfinished, folder / _KEY)  # last: without a key the folder counts for nothing
-        logger.info("Kept the frozen base's features of %d views, %.1f s", views, time.perf_counter() - started)
+    except OSError as error:
+        raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
+    logger.info("Kept the frozen base's features of %d views, %.1f s", views, time.perf_counter() - started)
     return Features(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
 
 
+def _read(folder: Path, key: dict[str, Any]) -> Features | None:
+    try:
+        if json.loads((folder / _KEY).read_text()) != key:
+            return None
+        return Features(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
+    except (OSError, ValueError):
+        return None
+
+
 def _batches(images: LabelledImages, batch_size: int) -> Iterator[np.ndarray]:
-    batches = ImageBatches(images.pixels, images.rows, batch_size=batch_size)
+    """Give all batches whole, since several devices share each: the last one is filled up with its first image."""
+    rows = np.append(images.rows, images.rows[:1].repeat(-len(images.rows) % batch_size))
+    batches = ImageBatches(images.pixels, rows, batch_size=batch_size)
     return (batches[number][0] for number in range(len(batches)))
 
 
-def _write(file: Path, extractor: keras.Model, batches: Iterator[Any], images: int) -> None:
+def _write(file: Path, extractor: keras.Model, batches: Iterator[Any], images: int, views: int) -> None:
     """Write the features batch by batch, so that memory does not grow with the number of images."""
-    features = np.lib.format.open_memmap(file, "w+", np.float32, (images, extractor.output.shape[-1]))
-    done = 0
-    for batch in batches:
-        part = extractor.predict_on_batch(batch)
-        features[done : done + len(part)] = part
-        done += len(part)
-    features.flush()
+    shape = (views * images, extractor.output.shape[-1])
+    with file.open("wb") as content:
+        np.lib.format.write_array_header_1_0(content, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for _ in range(views):
+            left = images
+            while left:
+                part = extractor.predict_on_batch(next(batches))[:left]
+                content.write(part.astype("<f4").tobytes())
+                left -= len(part)

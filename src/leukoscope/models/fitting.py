@@ -99,6 +99,7 @@ class Trainer:
         logger.info("%s: %s, %s on %s", backbone, keras.backend.backend(), self.precision, backend.describe_device())
         self.classifier = build_classifier(backbone, recipe, class_names, seed, self.precision)
         self.network = self.classifier.network
+        self.feature_seconds = 0.0
         backend.fuse_batch_norm(self.network)
 
     def assemble(self, phase: Phase) -> tuple[keras.Model, TrainingBatches, ImageBatches]:
@@ -106,6 +107,11 @@ class Trainer:
         set_trainable(self.network, self.backbone, phase.trainable)
         on_features = phase.trainable == "head" and self.recipe.feature_views is not None
         model, batches, validation_data = self._on_features(phase) if on_features else self._on_images()
+        if not len(batches):
+            raise InputError(
+                f"There are {len(self.training.rows)} training images, fewer than a batch has, "
+                f"{self.recipe.batch_size}; with training.data_parallel it must be full. Choose a smaller batch_size."
+            )
         model.compile(
             optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
@@ -122,11 +128,10 @@ class Trainer:
         model, batches, validation_data = self.assemble(phase)
         done = self.journal.epochs
         if phase.start < done:
-            model.load_weights(self.journal.state)
+            self._load_state(model)
         if done == phase.stop or self._waited_enough(phase):
             model.optimizer.finalize_variable_values(model.trainable_variables)
             return
-        batches.go_to(done)
         average = keras.callbacks.SwapEMAWeights() if self.recipe.ema_momentum is not None else None
         log = _EpochLog(self.backbone, self.recipe, self.network, self.journal, average)
         model.fit(
@@ -137,7 +142,7 @@ class Trainer:
             shuffle=False,
             callbacks=[
                 *([average] if average else []),
-                _Reseed(self.seed),
+                _Draw(self.seed, batches),
                 log,
                 _Stop(lambda: self._waited_enough(phase)),
             ],
@@ -153,8 +158,18 @@ class Trainer:
             self.classifier = in_float32(self.classifier, self.backbone, self.recipe)
         network = self.classifier.network
         summary = _summarise(network, self.recipe, self.precision, self.journal, len(self.training.rows))
+        summary["feature_seconds"] = self.feature_seconds
         self.journal.finish(summary, network.save_weights)
         return self.classifier
+
+    def _load_state(self, model: keras.Model) -> None:
+        try:
+            model.load_weights(self.journal.state)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{self.journal.state}, which {self.backbone} would go on from, cannot be read: {error}. Expected the "
+                f"state after epoch {self.journal.epochs}. Remove {self.journal.folder} to train anew."
+            ) from error
 
     def _waited_enough(self, phase: Phase) -> bool:
         """Tell whether to stop early; from the journal alone, so that a training that goes on stops where it would."""
@@ -183,11 +198,12 @@ class Trainer:
     def _on_features(self, phase: Phase) -> tuple[keras.Model, ViewBatches, ImageBatches]:
         """Leave out the frozen base: its features of several views of each image are computed once."""
         views = min(self.recipe.feature_views or 1, phase.stop - phase.start)
-        key = {name: value for name, value in self.journal.key.items() if name != "recipe"}
-        key |= self.recipe.model_dump(include={"weights", "input_size"})
+        # The augmentation is drawn batch by batch, and by the backend's own generator.
+        key = self.journal.key | {"recipe": self.recipe.model_dump(include={"weights", "input_size", "batch_size"})}
+        started = time.perf_counter()
         features = keep_features(
             self.journal.features,
-            key | {"views": views, "precision": self.precision},
+            key | {"views": views, "precision": self.precision, "backend": keras.backend.backend()},
             self.network,
             self.training,
             self.validation,
@@ -195,6 +211,7 @@ class Trainer:
             views,
             self.recipe.batch_size,
         )
+        self.feature_seconds += time.perf_counter() - started
         held = keras.Input(features.training.shape[1:], name="features")
         head = self.network.get_layer("probabilities")(self.network.get_layer("dropout")(held))
         batches = ViewBatches(
@@ -277,14 +294,15 @@ class _EpochLog(keras.callbacks.Callback):
         )
 
 
-class _Reseed(keras.callbacks.Callback):
+class _Draw(keras.callbacks.Callback):
     """Lets what is drawn in an epoch depend on the seed and the epoch alone: Keras saves no generator's state."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, batches: TrainingBatches) -> None:
         super().__init__()
-        self.seed = seed
+        self.seed, self.batches = seed, batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.batches.go_to(epoch)
         states = [one for one in self.model.variables if one.name == "seed_generator_state"]
         for number, state in enumerate(states):
             drawn = np.random.SeedSequence([self.seed, epoch, number]).generate_state(1)
@@ -322,7 +340,7 @@ def _summarise(
     network: keras.Model, recipe: ResolvedRecipe, precision: str, journal: TrainingJournal, images: int
 ) -> dict[str, Any]:
     history = journal.history()
-    seconds = statistics.median(history["seconds"])
+    seconds = statistics.median(history["seconds"].iloc[recipe.phases[-1].start :])
     return {
         "device": backend.describe_device(),
         "backend": keras.backend.backend(),

@@ -18,8 +18,11 @@ from leukoscope.pipelines.training.options import BackboneOptions
 _PACKAGE = Path(__file__).parents[2]
 # What a model depends on: an interrupted training does not go on with other code than it began with.
 _CODE = [
-    *(_PACKAGE / "models").glob("*.py"),
-    *(_PACKAGE / "images" / name for name in ("augmentation.py", "batches.py", "labelled.py")),
+    *(_PACKAGE / "images" / f"{name}.py" for name in ("augmentation", "batches", "labelled")),
+    *(
+        _PACKAGE / "models" / f"{name}.py"
+        for name in ("backbones", "backend", "classifier", "features", "fitting", "optimizers", "recipes")
+    ),
 ]
 
 
