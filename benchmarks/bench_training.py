@@ -63,7 +63,7 @@ def bench_overhead(work: Path, images: PackedImages, quick: bool) -> Iterator[Re
     """Compare an epoch with its steps on one batch in memory, and a step with one that does not augment."""
     import keras
 
-    cases = [("mobilenet_v2", 96, 12, 0.10)] + ([] if quick else [("resnet50", 224, 4, 0.05)])
+    cases = [("mobilenet_v2", 96, 24, 0.10)] + ([] if quick else [("resnet50", 224, 4, 0.05)])
     for backbone, size, steps, share in cases:
         trainer = make_trainer(backbone, select(images, steps * BATCH), size, work)
         # One model each: what runs batches of both kinds is traced anew again and again.
@@ -73,7 +73,7 @@ def bench_overhead(work: Path, images: PackedImages, quick: bool) -> Iterator[Re
         times = harness.alternate_with_epochs(
             model,
             batches,
-            5 if size < 200 else 3,
+            5,
             steps=partial(repeat, held, batches[0], steps),
             bare=partial(repeat, bare, batches[0], steps),
         )

@@ -40,7 +40,7 @@ class Result:
         """Whether the target was met."""
         if self.target is None:
             return None
-        return self.value <= self.target if self.at_most else self.value >= self.target
+        return bool(self.value <= self.target if self.at_most else self.value >= self.target)
 
 
 def make_images(folder: Path, count: int, size: int = 224) -> None:
@@ -106,7 +106,7 @@ def write(results: list[Result]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     before = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
     facts = {"machine": describe_machine(), "date": date.today().isoformat()}
-    now = [asdict(one) | {"met": one.met} | facts for one in results]
+    now = [asdict(one) | {"value": float(one.value), "met": one.met} | facts for one in results]
     names = {one["name"] for one in now}
     kept = [one for one in before if one["name"] not in names]
     RESULTS.write_text(json.dumps(kept + now, indent=2) + "\n")
