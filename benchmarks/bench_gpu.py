@@ -44,11 +44,18 @@ def main() -> None:
         for backbone, row in BACKBONES.items():
             trainer = make_trainer(backbone, images, row.input_size, work, batch_size=row.batch_size)
             (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
-            peer = peers.make_torch_epoch(
-                backbone, work / "images", row.input_size, row.batch_size, bfloat16=True, device="cuda", compiled=True
+            peer = peers.TorchProcess(
+                backbone=backbone,
+                folder=work / "images",
+                size=row.input_size,
+                batch_size=row.batch_size,
+                bfloat16=True,
+                device="cuda",
+                compiled=True,
             )
             steps = partial(repeat, held, batches[0], len(batches))
             times = harness.alternate_with_epochs(model, batches, REPEATS, steps=steps, peer=peer)
+            peer.close()
             where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {devices[0]}"
             note = f"{times['epoch']:.2f} s an epoch, {IMAGES / times['epoch']:.0f} images/s; {times['peer']:.2f} s"
             most = 1.5 if backbone == "resnet50" else None

@@ -112,11 +112,11 @@ def bench_torch(work: Path, images: PackedImages, quick: bool) -> Iterator[Resul
     """Compare epochs with torchvision's recipe, at its better precision."""
     for backbone in ("resnet50", "mobilenet_v2"):
         own = make_epoch(backbone, select(images, STEPS * BATCH), 224, work)
-        peer = {
-            name: peers.make_torch_epoch(backbone, work / "small", 224, BATCH, name == "bfloat16")
-            for name in ("float32", "bfloat16")
-        }
+        shared = {"backbone": backbone, "folder": work / "small", "size": 224, "batch_size": BATCH}
+        peer = {name: peers.TorchProcess(**shared, bfloat16=name == "bfloat16") for name in ("float32", "bfloat16")}
         times = alternate(2, own=own, **peer)
+        for process in peer.values():
+            process.close()
         best = min(peer, key=times.__getitem__)
         yield Result(
             f"times faster than torchvision, {backbone} at 224",
@@ -154,7 +154,7 @@ def bench_frozen(work: Path, images: PackedImages, quick: bool) -> Iterator[Resu
         trainer = make_trainer(
             "mobilenet_v2",
             training,
-            96,
+            224,
             work / name,
             trainable="head",
             feature_views=views,

@@ -1,5 +1,8 @@
 """Training as a user would write it without this project: the peers of the benchmarks."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,3 +91,39 @@ def _allow_torchvision_without_its_kernels(torch) -> None:
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         torch.library._leukoscope_library = library  # it lives as long as its object
+
+
+class TorchProcess:
+    """torchvision's recipe in a process of its own, so that neither framework's threads slow the other down.
+
+    Args:
+        arguments: Those of ``make_torch_epoch``.
+    """
+
+    def __init__(self, **arguments) -> None:
+        command = [sys.executable, __file__, json.dumps(arguments, default=str)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self) -> None:
+        """Train one epoch."""
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        if not self._process.stdout.readline():
+            raise RuntimeError("torchvision's process ended; its error is above.")
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def _serve(arguments: dict) -> None:
+    """Train an epoch for each line that arrives."""
+    run = make_torch_epoch(**arguments)
+    for _ in sys.stdin:
+        run()
+        print("done", flush=True)
+
+
+if __name__ == "__main__":
+    _serve(json.loads(sys.argv[1]))
