@@ -124,6 +124,7 @@ class TrackingHook(MlflowHook):
         """Set MLflow up, and keep all parameters: the catalog has typed ones of the pipeline at hand only."""
         super().after_context_created(context)
         self._parameters = context.params
+        self._configured_run: str | None = self.mlflow_config.tracking.run.id
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -141,8 +142,8 @@ class TrackingHook(MlflowHook):
         only = next(iter(namespaces)) if len(namespaces) == 1 else None
         self._client = self.mlflow_config.server._mlflow_client
         session = _fingerprint_session(run_params, pipeline, self._parameters, namespaces)
-        interrupted = self._find_interrupted(session)
-        self.mlflow_config.tracking.run.id = interrupted or self.mlflow_config.tracking.run.id
+        interrupted = self._configured_run or self._find_interrupted(session)
+        self.mlflow_config.tracking.run.id = interrupted
         if only:
             self.mlflow_config.tracking.run.name = only
         super().before_pipeline_run(run_params, pipeline, catalog)
