@@ -21,9 +21,6 @@ import peers
 from bench_training import make_trainer, repeat, select
 from harness import Result
 
-from leukoscope.images.decoding import Limits
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
-from leukoscope.images.source import open_source
 from leukoscope.models import backend
 from leukoscope.models.backbones import BACKBONES
 
@@ -38,13 +35,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         harness.make_images(work / "images", IMAGES)
-        plan = PackingPlan(open_source(work / "images"), harness.CLASSES, 224, Limits(32, 10**8, 10**8))
-        save_packed(plan, work / "store")
-        images = select(PackedImages(work / "store"), IMAGES)
+        images = select(harness.pack(work / "images", work / "store"), IMAGES)
         for backbone, row in BACKBONES.items():
             trainer = make_trainer(backbone, images, row.input_size, work, batch_size=row.batch_size)
             (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
-            peer = peers.TorchProcess(
+            steps = partial(repeat, held, batches[0], len(batches))
+            with peers.Peer(
+                peers.make_torch_epoch,
                 backbone=backbone,
                 folder=work / "images",
                 size=row.input_size,
@@ -52,10 +49,8 @@ def main() -> None:
                 bfloat16=True,
                 device="cuda",
                 compiled=True,
-            )
-            steps = partial(repeat, held, batches[0], len(batches))
-            times = harness.alternate_with_epochs(model, batches, REPEATS, steps=steps, peer=peer)
-            peer.close()
+            ) as peer:
+                times = harness.alternate_with_epochs(model, batches, REPEATS, steps=steps, peer=peer)
             where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {devices[0]}"
             note = f"{times['epoch']:.2f} s an epoch, {IMAGES / times['epoch']:.0f} images/s; {times['peer']:.2f} s"
             most = 1.5 if backbone == "resnet50" else None

@@ -2,47 +2,33 @@
 
     python benchmarks/bench_ingestion.py [FOLDER]
 
-FOLDER holds the class folders, or the `Original` that does; without it images are made. The ratio should be 0.8 or
-more, and packing 20,000 images should need within 10 % of the memory for 2,000; the manifest adds 2 KiB an image.
+FOLDER holds the class folders, or the `Original` that does; without it images are made. Memory is that of
+`kedro run --pipeline ingestion`.
 """
 
 import argparse
 import hashlib
 import io
 import multiprocessing
-import resource
+import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import harness
 import numpy as np
-from harness import CLASSES, make_images
+import page
+from harness import Result
 from PIL import Image
 
-from leukoscope.images.decoding import Limits
-from leukoscope.images.manifest import make_manifest
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
-from leukoscope.images.source import open_source
+from leukoscope.images.packing import save_packed
 
-LIMITS = Limits(min_side=32, max_pixels=50_000_000, max_bytes=100_000_000)
-SIZE, BATCH, WORKERS, REPEATS = 224, 16, 2, 9
-
-
-def pack(folder: Path, store: Path) -> None:
-    """Pack a folder."""
-    save_packed(PackingPlan(open_source(folder), CLASSES, SIZE, LIMITS, WORKERS), store)
-
-
-def decode_only(folder: Path) -> None:
-    """Do all that packing does but write."""
-    for _ in PackingPlan(open_source(folder), CLASSES, SIZE, LIMITS, WORKERS).pack():
-        pass
+BATCH, WORKERS, REPEATS = 16, 2, 9
+PROJECT = Path(__file__).parents[1]
 
 
 def run_bare_loop(folder: Path) -> None:
@@ -57,69 +43,78 @@ def process_bare(paths: list[Path]) -> None:
     for path in paths:
         data = path.read_bytes()
         hashlib.sha256(data).hexdigest()
-        image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+        image = Image.open(io.BytesIO(data)).convert("RGB").resize((224, 224), Image.Resampling.LANCZOS)
         np.asarray(image)
 
 
-def measure_speed(folder: Path, store: Path) -> None:
-    """Print the images a second of both, the median of alternating repeats."""
-    bare, unwritten, packed = [], [], []
-    # The first round fills the disk's cache and imports what is imported late.
-    for _ in range(REPEATS + 1):
-        bare.append(time_call(run_bare_loop, folder))
-        unwritten.append(time_call(decode_only, folder))
-        packed.append(time_call(pack, folder, store))
-        count = len(PackedImages(store))
-        shutil.rmtree(store)
-    usual = statistics.median(bare[1:])
-    for name, seconds in (("bare loop", bare), ("ingestion", packed), ("ingestion, unwritten", unwritten)):
-        own = statistics.median(seconds[1:])
-        print(f"{name:<24}{count / own:10.0f} images/s   ratio {usual / own:.2f}")
+def decode_only(folder: Path) -> None:
+    """Do all that packing does but write."""
+    for _ in harness.make_plan(folder, WORKERS).pack():
+        pass
 
 
-def time_call(run: Callable[..., None], *arguments: Path) -> float:
-    """Give the seconds that a call takes."""
-    start = time.perf_counter()
-    run(*arguments)
-    return time.perf_counter() - start
+def bench_speed(folder: Path, store: Path) -> Iterator[Result]:
+    """Compare packing, with and without writing what was decoded, with the bare loop."""
+    count = len(harness.make_plan(folder).files)
+    times = harness.alternate(
+        REPEATS,
+        after_each=lambda: shutil.rmtree(store),
+        bare=lambda: run_bare_loop(folder),
+        unwritten=lambda: decode_only(folder),
+        packed=lambda: save_packed(harness.make_plan(folder, WORKERS), store),
+    )
+    rates = {name: count / seconds for name, seconds in times.items()}
+    for name, what, target in (("packed", "ingestion", 0.8), ("unwritten", "ingestion without writing", None)):
+        note = f"{rates[name]:.0f} against {rates['bare']:.0f} images/s"
+        yield Result(f"{what} / bare loop", rates[name] / rates["bare"], target, note=note)
 
 
-def measure_memory(folder: Path, scratch: Path) -> None:
-    """Print the peak memory of a new process that packs the folder and makes the manifest."""
-    command = [sys.executable, __file__, "--only-peak", str(scratch), str(folder)]
-    count, packing, all_of_it = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    print(f"{count + ' images':<24}{packing:>10} MiB at most, {all_of_it} MiB with the manifest")
+def bench_memory(scratch: Path) -> Iterator[Result]:
+    """Compare the peak memory of `kedro run --pipeline ingestion` for 20,000 images with that for 2,000."""
+    peaks = {}
+    for count in (2_000, 20_000):
+        project = scratch / f"project-{count}"
+        shutil.copytree(PROJECT / "conf", project / "conf")
+        shutil.copy(PROJECT / "pyproject.toml", project)
+        (project / "src").symlink_to(PROJECT / "src")
+        images = scratch / f"images-{count}"
+        command = [sys.executable, __file__, "--peak-of", str(images)]
+        done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
+        peaks[count] = int(done.stdout.split()[-1])
+    note = f"{peaks[20_000]} MiB against {peaks[2_000]} MiB"
+    yield Result("peak memory of ingesting 20,000 / 2,000 images", peaks[20_000] / peaks[2_000], 1.1, True, note)
 
 
-def print_peak(folder: Path, scratch: Path) -> None:
-    """Pack, make the manifest, and print the number of images and the peak memory after each in MiB."""
-    pack(folder, scratch)
-    packing = measure_peak()
-    manifest = make_manifest(PackedImages(scratch).records, 40)
-    print(len(manifest), packing, measure_peak())
-
-
-def measure_peak() -> int:
-    """Give the most memory that this process has had, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def print_peak(folder: Path) -> None:
+    """Run the ingestion as people do, and print the most memory that it held, in MiB."""
+    kedro = Path(sys.executable).with_name("kedro")
+    command = [str(kedro), "run", "--pipeline", "ingestion", "--params", f"raw_images={folder}"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed; its error is above.")
+    print(usage.ru_maxrss // 1024)
 
 
 def main() -> None:
-    """Run the benchmark."""
+    """Run the benchmarks, print and keep their results, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER")
-    parser.add_argument("--only-peak", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.only_peak:
-        print_peak(options.folder, options.only_peak)
+    if options.peak_of:
+        print_peak(options.peak_of)
         return
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         for count in (2_000, 20_000):
-            make_images(scratch / f"images-{count}", count)
-        measure_speed(options.folder or scratch / "images-2000", scratch / "store")
-        for count in (2_000, 20_000):
-            measure_memory(scratch / f"images-{count}", scratch / f"store-{count}")
+            harness.make_images(scratch / f"images-{count}", count)
+        folder = options.folder or scratch / "images-2000"
+        for results in (bench_speed(folder, scratch / "store"), bench_memory(scratch)):
+            for result in results:
+                page.show(result)
+                harness.write([result])
+    page.write()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import platform
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -13,7 +14,13 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from leukoscope.images.decoding import Limits
+from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.source import open_source
+
 CLASSES = ("Benign", "Early", "Pre", "Pro")
+Medians = dict[str, float]
+_Seconds = defaultdict[str, list[float]]
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
@@ -53,18 +60,34 @@ def make_images(folder: Path, count: int, size: int = 224) -> None:
         Image.fromarray(pixels).resize((size, size)).save(path, quality=90)
 
 
-def alternate(repeats: int, **calls: Callable[[], None]) -> dict[str, float]:
-    """Time calls in turn, after one round that counts for nothing, and give the median seconds of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+def make_plan(folder: Path, workers: int | None = None) -> PackingPlan:
+    """Plan to pack a folder of smears at 224 pixels."""
+    return PackingPlan(open_source(folder), CLASSES, 224, Limits(32, 10**8, 10**8), workers)
+
+
+def pack(folder: Path, store: Path) -> PackedImages:
+    """Pack a folder of smears at 224 pixels."""
+    save_packed(make_plan(folder), store)
+    return PackedImages(store)
+
+
+def alternate(repeats: int, after_each: Callable[[], None] | None = None, **calls: Callable[[], None]) -> Medians:
+    """Time calls in turn, after one round that counts for nothing, and give the median seconds of each.
+
+    Args:
+        repeats: Rounds that count.
+        after_each: Tidies up after a round, untimed.
+        calls: What is timed.
+    """
+    seconds = _Seconds(list)
     for _ in range(repeats + 1):
-        for name, call in calls.items():
-            started = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+        _time_each(calls, seconds)
+        if after_each:
+            after_each()
+    return _medians(seconds)
 
 
-def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], None]) -> dict[str, float]:
+def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], None]) -> Medians:
     """Time the epochs of one training, and calls between them; the first round counts for nothing.
 
     Returns:
@@ -72,7 +95,7 @@ def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], No
     """
     import keras
 
-    seconds: dict[str, list[float]] = {name: [] for name in ("epoch", *calls)}
+    seconds = _Seconds(list)
 
     class Between(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None) -> None:
@@ -80,25 +103,33 @@ def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], No
 
         def on_epoch_end(self, epoch, logs=None) -> None:
             seconds["epoch"].append(time.perf_counter() - self.started)
-            for name, call in calls.items():
-                started = time.perf_counter()
-                call()
-                seconds[name].append(time.perf_counter() - started)
+            _time_each(calls, seconds)
 
     model.fit(batches, epochs=repeats + 1, shuffle=False, verbose=0, callbacks=[Between()])
+    return _medians(seconds)
+
+
+def _time_each(calls: dict[str, Callable[[], None]], seconds: _Seconds) -> None:
+    for name, call in calls.items():
+        started = time.perf_counter()
+        call()
+        seconds[name].append(time.perf_counter() - started)
+
+
+def _medians(seconds: _Seconds) -> Medians:
     return {name: statistics.median(times[1:]) for name, times in seconds.items()}
 
 
 def describe_machine() -> str:
     """Name the processor, its cores and its memory."""
+    from leukoscope.models.backend import cpu_has_bfloat16
+
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    bfloat16 = any("avx512_bf16" in line or "amx_bf16" in line for line in lines)
+    bfloat16 = "yes" if cpu_has_bfloat16() else "no"
     memory = psutil.virtual_memory().total / 2**30
-    return (
-        f"{model}, {psutil.cpu_count()} cores, {memory:.0f} GiB, bfloat16 instructions: {'yes' if bfloat16 else 'no'}"
-    )
+    return f"{model}, {psutil.cpu_count()} cores, {memory:.0f} GiB, bfloat16 instructions: {bfloat16}"
 
 
 def write(results: list[Result]) -> None:

@@ -65,7 +65,7 @@ def draw(results: list[dict[str, Any]]) -> Figure:
     margins = [min(max(margin, 0.3), 4.0) for margin in margins]
     figure = Figure(figsize=(9, 0.42 * len(results) + 1.2), layout="constrained")
     axes = figure.subplots()
-    shades = [colours.BLUE if margin >= 1 else colours.VERMILION for margin in margins]
+    shades = [colours.BLUE if one["met"] else colours.VERMILION for one in results]
     axes.barh(range(len(results)), margins, color=shades)
     axes.axvline(1, color="black", lw=1)
     axes.set_yticks(range(len(results)), [one["name"] for one in results])

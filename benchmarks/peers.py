@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 
 def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) -> Callable[[], None]:
@@ -19,7 +20,7 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
 
     row = BACKBONES[backbone]
     images = keras.utils.image_dataset_from_directory(
-        folder, label_mode="categorical", image_size=(size, size), batch_size=batch_size, verbose=False
+        str(folder), label_mode="categorical", image_size=(size, size), batch_size=batch_size, verbose=False
     )
     application = getattr(keras.applications, row.module)
     inputs = keras.Input((size, size, 3))
@@ -93,15 +94,16 @@ def _allow_torchvision_without_its_kernels(torch) -> None:
         torch.library._leukoscope_library = library  # it lives as long as its object
 
 
-class TorchProcess:
-    """torchvision's recipe in a process of its own, so that neither framework's threads slow the other down.
+class Peer:
+    """A peer in a process of its own, so that neither's threads nor its memory allocator serve or slow the other.
 
     Args:
-        arguments: Those of ``make_torch_epoch``.
+        make: A function of this module.
+        arguments: Its arguments.
     """
 
-    def __init__(self, **arguments) -> None:
-        command = [sys.executable, __file__, json.dumps(arguments, default=str)]
+    def __init__(self, make: Callable[..., Callable[[], None]], **arguments) -> None:
+        command = [sys.executable, __file__, make.__name__, json.dumps(arguments, default=str)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(self) -> None:
@@ -109,21 +111,23 @@ class TorchProcess:
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
         if not self._process.stdout.readline():
-            raise RuntimeError("torchvision's process ended; its error is above.")
+            raise RuntimeError("The peer's process ended; its error is above.")
 
-    def close(self) -> None:
-        """End the process."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._process.stdin.close()
         self._process.wait()
 
 
-def _serve(arguments: dict) -> None:
+def _serve(make: str, arguments: dict) -> None:
     """Train an epoch for each line that arrives."""
-    run = make_torch_epoch(**arguments)
+    run = globals()[make](**arguments)
     for _ in sys.stdin:
         run()
         print("done", flush=True)
 
 
 if __name__ == "__main__":
-    _serve(json.loads(sys.argv[1]))
+    _serve(sys.argv[1], json.loads(sys.argv[2]))

@@ -94,7 +94,7 @@ def at_any_time(project: Path, chance: random.Random) -> Callable[[], bool]:
 
 WHILE_TRAINING = {
     "in an epoch": in_an_epoch,
-    "in a checkpoint": while_there_is(f"{DATA}/06_models/{BACKBONE}/journal/unfinished.state*"),
+    "in a checkpoint": while_there_is(f"{DATA}/06_models/{BACKBONE}/journal/unfinished-state*"),
     "while logging an epoch": while_there_is("mlflow.db-journal", after=12),
     "at any time": at_any_time,
 }

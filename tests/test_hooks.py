@@ -214,16 +214,22 @@ class Training:
         hooks.logging.getLogger("leukoscope.models.fitting").warning("epoch", extra=record)
 
 
+def interrupt(project_path, tmp_path, names: list[str]) -> Training:
+    """Run a session that dies after its second epoch; what it gives runs to the end."""
+    training = Training(tmp_path)
+    training.last = 2
+    Session(project_path).run(training.pipeline(*names), training.catalog(*names))
+    training.last = 3
+    return training
+
+
 def epochs_of(run_id: str) -> list[int]:
     return [one.step for one in mlflow.MlflowClient().get_metric_history(run_id, "epoch/train_loss")]
 
 
 @pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
 def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_uri, tmp_path, names):
-    training = Training(tmp_path)
-    training.last = 2
-    Session(project_path).run(training.pipeline(*names), training.catalog(*names))
-    training.last = 3
+    training = interrupt(project_path, tmp_path, names)
     session = Session(project_path)
     session.run(training.pipeline(*names), training.catalog(*names))
     runs = session.runs()
@@ -237,10 +243,7 @@ def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_
 
 @pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
 def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, tracking_uri, tmp_path, names):
-    training = Training(tmp_path)
-    training.last = 2
-    Session(project_path).run(training.pipeline(*names), training.catalog(*names))
-    training.last = 3
+    training = interrupt(project_path, tmp_path, names)
     session = Session(project_path)
     session.run(training.pipeline(*names), training.catalog(*names, seed=2))
     runs = session.runs().loc[["resnet50"]].set_index("status")
@@ -252,10 +255,7 @@ def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, 
 
 @pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
 def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path, names):
-    training = Training(tmp_path)
-    training.last = 2
-    Session(project_path).run(training.pipeline(*names), training.catalog(*names))
-    training.last = 3
+    training = interrupt(project_path, tmp_path, names)
     session = Session(project_path, resnet50={"training": {"epochs": 3}})
     session.run(training.pipeline(*names), training.catalog(*names))
     assert sorted(session.runs().loc[["resnet50"], "status"]) == ["FAILED", "FINISHED"]

@@ -1,8 +1,6 @@
 """What runs around the pipelines: the check of parameters, and tracking by MLflow."""
 
 import atexit
-import hashlib
-import json
 import logging
 import os
 import platform
@@ -29,14 +27,16 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before MLflow is im
 
 import mlflow
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from leukoscope.errors import InputError
-from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.recipes import resolve_recipe
 from leukoscope.options import plain_name, refuse_unknown_names
+
+logger = logging.getLogger(__name__)
 
 
 class InputHook:
@@ -104,9 +104,6 @@ def _configured_names(context: KedroContext) -> set[str]:
         conf_source=context.config_loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
     )
     return set(loader["parameters"])
-
-
-logger = logging.getLogger(__name__)
 
 
 class TrackingHook(MlflowHook):
@@ -185,7 +182,7 @@ class TrackingHook(MlflowHook):
         run_id = self._run_of(node.namespace)
         match dataset_name.removeprefix(f"{node.namespace}."):
             case "journal":
-                self._leave_run_of_another_training(node.namespace, _fingerprint(data))
+                self._leave_run_of_another_training(node.namespace, fingerprint_facts(data))
             case "metrics":
                 self._log_metrics(run_id, data)
             case "training_summary":
@@ -226,23 +223,24 @@ class TrackingHook(MlflowHook):
 
     def _find_interrupted(self, session: str) -> str | None:
         """Find the last run of a session of the same pipeline and parameters, if it did not finish."""
-        experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
-        order = ["attributes.start_time DESC"]
-        runs = self._client.search_runs([experiment], f"tags.session = '{session}'", order_by=order, max_results=1)
-        if not runs or runs[0].info.status == RunStatus.to_string(RunStatus.FINISHED):
+        runs = self._search_runs(f"tags.session = '{session}'")
+        if not runs or runs[-1].info.status == RunStatus.to_string(RunStatus.FINISHED):
             return None
-        logger.info("Going on with the run %s, which was interrupted", runs[0].info.run_id)
-        return runs[0].info.run_id
+        logger.info("Going on with the run %s, which was interrupted", runs[-1].info.run_id)
+        return runs[-1].info.run_id
 
     def _find_logged_epochs(self, run_id: str) -> dict[str, set[int]]:
         return {run_id: {one.step for one in self._client.get_metric_history(run_id, "epoch/train_loss")}}
 
     def _find_children(self) -> dict[str, str]:
         """Find the last child of each backbone that the session's run has from before."""
-        experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
-        mine = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.run_id}'"
-        runs = self._client.search_runs([experiment], mine, order_by=["attributes.start_time ASC"])
+        runs = self._search_runs(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.run_id}'")
         return {run.data.tags["backbone"]: run.info.run_id for run in runs if "backbone" in run.data.tags}
+
+    def _search_runs(self, filter_string: str) -> list[Run]:
+        """Search the experiment; the last run to start comes last."""
+        experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
+        return self._client.search_runs([experiment], filter_string, order_by=["attributes.start_time ASC"])
 
     def _run_of(self, namespace: str | None) -> str:
         if namespace not in self._runs:
@@ -251,15 +249,17 @@ class TrackingHook(MlflowHook):
                 self._client.update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
                 self._logged |= self._find_logged_epochs(run_id)
             else:
-                run_id = self._create_run(namespace, {MLFLOW_PARENT_RUN_ID: self.run_id})
+                run_id = self._create_run(namespace)
             self._runs[namespace] = run_id
             self._describe_run(run_id, namespace)
         return self._runs[namespace]
 
-    def _create_run(self, namespace: str | None, tags: dict[str, str]) -> str:
+    def _create_run(self, namespace: str | None) -> str:
+        """Create a child of the session's run, or what takes the session's place where it has one backbone only."""
         session = self._client.get_run(self.run_id)
-        tags = {**session.data.tags, **tags, MLFLOW_RUN_NAME: str(namespace)}
+        tags = session.data.tags | {MLFLOW_RUN_NAME: str(namespace)}
         if namespace != self._only:
+            tags |= {MLFLOW_PARENT_RUN_ID: self.run_id}
             tags.pop("session")
         return self._client.create_run(session.info.experiment_id, tags=tags, run_name=namespace).info.run_id
 
@@ -267,11 +267,9 @@ class TrackingHook(MlflowHook):
         """Take a new run where an interrupted one has epochs of a training that is not gone on with."""
         run_id = self._run_of(namespace)
         if self._logged.get(run_id) and self._client.get_run(run_id).data.tags.get("training") != training:
+            self._runs[namespace] = self._create_run(namespace)
             if namespace == self._only:
-                self._runs[namespace] = self._create_run(namespace, {})
                 self.run_id = self._runs[None] = self._runs[namespace]
-            else:
-                self._runs[namespace] = self._create_run(namespace, {MLFLOW_PARENT_RUN_ID: self.run_id})
             self._describe_run(self._runs[namespace], namespace)
             self._activate(namespace)
             self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
@@ -378,11 +376,8 @@ def _fingerprint_session(
     """Hash what a command runs and where: the same command in the same project on the same machine has the same."""
     place = [platform.node(), run_params["project_path"], run_params.get("env")]
     names = sorted(node.name for node in pipeline.nodes)
-    return _fingerprint([place, names, [parameters_in_force(parameters, one) for one in [None, *sorted(namespaces)]]])
-
-
-def _fingerprint(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(namespaces)]]
+    return fingerprint_facts([place, names, in_force])
 
 
 def _exit(number: int, frame: Any) -> None:

@@ -99,7 +99,7 @@ def test_the_precision_follows_the_gpu(monkeypatch, capability, precision, depth
     [(True, False, "mixed_bfloat16"), (True, True, "float32"), (False, False, "float32")],
 )
 def test_the_precision_follows_the_cpu_and_the_backbone(monkeypatch, instructions, depthwise, precision):
-    monkeypatch.setattr(backend, "_cpu_has_bfloat16", lambda: instructions)
+    monkeypatch.setattr(backend, "cpu_has_bfloat16", lambda: instructions)
     assert backend.choose_precision("auto", depthwise) == precision
     assert backend.choose_precision("mixed_float16", depthwise) == "mixed_float16"
 

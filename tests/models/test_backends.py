@@ -32,7 +32,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from leukoscope.images.labelled import LabelledImages
-from leukoscope.models.fitting import fit_classifier
+from leukoscope.models.fitting import Trainer
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
 folder, values = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -44,7 +44,8 @@ shared = Recipe(weights="none", input_size=32, batch_size=16, dropout=0.1, learn
 recipe = resolve_recipe("vgg16", shared, RecipeDifferences(**values))
 journal = TrainingJournal(folder / "journal")
 journal.start(values)
-fit_classifier("vgg16", recipe, list("abcd"), *parts, {"rotation": 9.0}, journal, 1).save(folder / "model.keras")
+trainer = Trainer("vgg16", recipe, list("abcd"), *parts, {"rotation": 9.0}, journal, 1)
+trainer.fit().save(folder / "model.keras")
 """
 
 
@@ -58,7 +59,7 @@ def run(backend: str, script: str, *arguments: str, **environment: str) -> subpr
     )
 
 
-def train(backend: str, folder, values: dict, **environment: str) -> "np.ndarray":
+def train(backend: str, folder, values: dict, **environment: str) -> np.ndarray:
     folder.mkdir()
     answer = run(backend, TRAIN, folder, json.dumps(values), **environment)
     assert answer.returncode == 0, answer.stderr

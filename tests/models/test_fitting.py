@@ -10,7 +10,7 @@ import pytest
 from leukoscope.errors import InputError
 from leukoscope.images.labelled import LabelledImages
 from leukoscope.models import fitting
-from leukoscope.models.fitting import fit_classifier
+from leukoscope.models.fitting import Trainer
 from leukoscope.models.inference import predict_probabilities
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.optimizers import build_optimizer, learning_rate
@@ -46,8 +46,7 @@ def fit(images, class_names, tmp_path):
         weights = Path(recipe.weights)
         content = weights.read_bytes().hex()[-64:] if weights.is_file() else None
         journal.start({"seed": seed, "recipe": recipe.model_dump(), "weights": content})
-        classifier = fit_classifier("vgg16", recipe, class_names, *images, GEOMETRY, journal, seed)
-        return classifier, journal
+        return Trainer("vgg16", recipe, class_names, *images, GEOMETRY, journal, seed).fit(), journal
 
     return run
 

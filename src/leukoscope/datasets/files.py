@@ -1,12 +1,12 @@
 """Kedro's own data sets, with files that appear whole or not at all."""
 
-import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro_datasets import json, matplotlib, pandas, text
 
 from leukoscope.errors import InputError
+from leukoscope.storage import write_whole
 
 
 class _WholeFile:
@@ -18,13 +18,15 @@ class _WholeFile:
         if getattr(self, "_protocol", "file") != "file" or getattr(self, "_version", None):
             super().save(data)  # type: ignore[misc]
             return
-        place = self._filepath
-        self._filepath = place.with_name(f"unfinished-{os.getpid()}-{place.name}")
+        place, save = self._filepath, super().save  # type: ignore[misc]
+
+        def save_at(path: Path) -> None:
+            self._filepath = PurePosixPath(path.as_posix())
+            save(data)
+
         try:
-            super().save(data)  # type: ignore[misc]
-            os.replace(self._filepath, place)
+            write_whole(Path(place), save_at)
         finally:
-            Path(self._filepath).unlink(missing_ok=True)
             self._filepath = place
 
 

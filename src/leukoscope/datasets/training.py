@@ -1,7 +1,6 @@
 """The data sets of training: the journal of a run and the classifier that comes of it."""
 
 import logging
-import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from kedro.io import AbstractDataset
 
 from leukoscope.errors import InputError
 from leukoscope.models.journal import TrainingJournal
+from leukoscope.storage import write_whole
 
 if TYPE_CHECKING:
     from leukoscope.models.classifier import Classifier
@@ -64,12 +64,8 @@ class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
         self.metadata = metadata
 
     def save(self, data: "Classifier") -> None:
-        """Write the classifier beside its place, then rename."""
-        place = Path(self._filepath)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_name(f"unfinished-{place.name}")
-        data.save(unfinished)
-        os.replace(unfinished, place)
+        """Write the classifier, whole or not at all."""
+        write_whole(Path(self._filepath), data.save)
 
     def load(self) -> "Classifier":
         """Read the classifier.

@@ -6,9 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-# Threads that make batches ahead. With one, Keras leaves that to tf.data, whose iterator may wait for a second or two
-# at the start of an epoch, and makes no batch ahead under the other backends.
-_WORKERS = 2
+# With one thread Keras leaves it to tf.data to make batches ahead, whose iterator may wait for a second or two at the
+# start of an epoch of images, and makes none ahead under the other backends; with two it waits 0.1 s at the end of each
+# pass, which is long for a head on features.
+_FOR_IMAGES, _FOR_FEATURES = 2, 1
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -23,6 +24,7 @@ class TrainingBatches(keras.utils.PyDataset):
         batch_size: Images in a batch; the last of an epoch may have fewer.
         seed: The order of epoch ``e`` depends on this and on ``e`` alone.
         whole: Leave out the images that do not fill a last batch: other ones each epoch.
+        workers: Threads that make batches ahead.
 
     A batch is ``(uint8 [batch, height, width, 3], float32 [batch, n_classes], float32 [batch])``.
     """
@@ -38,8 +40,9 @@ class TrainingBatches(keras.utils.PyDataset):
         batch_size: int,
         seed: int,
         whole: bool = False,
+        workers: int = _FOR_IMAGES,
     ) -> None:
-        super().__init__(workers=_WORKERS)
+        super().__init__(workers=workers)
         self.whole = whole
         self.pixels, self.rows, self.weights = pixels, rows, weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
@@ -80,7 +83,7 @@ class ViewBatches(TrainingBatches):
         self.views = len(array) // len(classes)
         self.first = np.random.default_rng(seed).integers(self.views, size=len(classes))
         rows = np.arange(len(classes))
-        super().__init__(array, rows, classes, weights, seed=seed, **options)
+        super().__init__(array, rows, classes, weights, seed=seed, workers=_FOR_FEATURES, **options)
 
     def _locate(self, chosen: np.ndarray) -> np.ndarray:
         return (self.first[chosen] + self.epoch) % self.views * len(self.rows) + chosen
@@ -90,7 +93,7 @@ class ImageBatches(keras.utils.PyDataset):
     """Batches of images in order, without labels, or with one-hot labels for validation.
 
     Args:
-        pixels: All images, ``uint8 [n, height, width, 3]``.
+        pixels: All images, ``uint8 [n, height, width, 3]``, or their features, ``[n, channels]``.
         rows: The rows wanted, in order.
         labels: One-hot labels of these rows, ``float32 [rows, n_classes]``, or none.
         batch_size: Images in a batch.
@@ -106,7 +109,7 @@ class ImageBatches(keras.utils.PyDataset):
         batch_size: int,
         whole: bool = False,
     ) -> None:
-        super().__init__(workers=_WORKERS)
+        super().__init__(workers=_FOR_IMAGES if pixels.ndim > 2 else _FOR_FEATURES)
         self.pixels, self.rows, self.labels, self.batch_size = pixels, rows, labels, batch_size
         self.weights = None
         if whole and labels is not None:

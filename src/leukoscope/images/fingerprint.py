@@ -1,10 +1,21 @@
-"""Fingerprints of tables and files."""
+"""Fingerprints of facts, tables and files."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+
+
+def fingerprint_facts(facts: Any) -> str:
+    """Hash anything that JSON can say; what it cannot is told by its text.
+
+    Returns:
+        The first 16 hexadecimal digits of a SHA-256.
+    """
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:

@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.source import ImageSource, LabelledFile, ReadFile, label_files
+from leukoscope.storage import write_array_header
 
 logger = logging.getLogger(__name__)
 
@@ -308,7 +309,7 @@ def _write(plan: PackingPlan, folder: Path) -> None:
     started = time.perf_counter()
     reasons = Counter[str]()
     with open(folder / _PIXELS, "wb") as pixels, pq.ParquetWriter(folder / _RECORDS, _SCHEMA) as parquet:
-        _write_header(pixels, 0, plan.image_size)
+        write_array_header(pixels, "uint8", (0, plan.image_size, plan.image_size, 3))
         _reserve(pixels, sum(file.usable for file in plan.files) * plan.image_size**2 * 3)
         images, records = 0, list[Record]()
         for batch in _with_progress(plan.pack(), len(plan.files)):
@@ -326,7 +327,7 @@ def _write(plan: PackingPlan, folder: Path) -> None:
         parquet.write_batch(pa.RecordBatch.from_pylist(records, schema=_SCHEMA))
         pixels.truncate()
         pixels.seek(0)
-        _write_header(pixels, images, plan.image_size)
+        write_array_header(pixels, "uint8", (images, plan.image_size, plan.image_size, 3))
     if not images:
         raise InputError(
             f"None of the {len(plan.files)} files at {plan.source.root} can be decoded; most often: "
@@ -335,12 +336,6 @@ def _write(plan: PackingPlan, folder: Path) -> None:
     facts = {"fingerprint": plan.fingerprint, "files": len(plan.files), "images": images}
     (folder / _STORE).write_text(json.dumps(facts))
     logger.info("Packed %d images in %.1f s", images, time.perf_counter() - started)
-
-
-def _write_header(file: IO[bytes], images: int, size: int) -> None:
-    # NumPy pads the header for a first axis of any length, so that it can be written again over itself.
-    header = {"descr": "|u1", "fortran_order": False, "shape": (images, size, size, 3)}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _reserve(file: IO[bytes], more: int) -> None:

@@ -46,8 +46,8 @@ def choose_precision(wanted: str, depthwise: bool) -> str:
     """
     if wanted != "auto":
         return wanted
-    if not list_accelerators():
-        return "mixed_bfloat16" if _cpu_has_bfloat16() and _is_tensorflow_on_cpu() and not depthwise else "float32"
+    if _is_tensorflow_on_cpu():
+        return "mixed_bfloat16" if cpu_has_bfloat16() and not depthwise else "float32"
     capability = _compute_capability()
     if capability >= _BFLOAT16_CAPABILITY:
         return "mixed_bfloat16"
@@ -165,8 +165,8 @@ def _sees_cuda() -> bool:
     return any(name.startswith(("gpu", "cuda")) for name in list_accelerators())
 
 
-def _cpu_has_bfloat16() -> bool:
-    # Elsewhere than on Linux nothing tells without one library more.
+def cpu_has_bfloat16() -> bool:
+    """Tell whether the processor has instructions for bfloat16, where the system says so: on Linux."""
     flags = Path("/proc/cpuinfo")
     return flags.is_file() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
 

@@ -2,13 +2,12 @@
 
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ from leukoscope.errors import InputError
 from leukoscope.images.augmentation import RandomAffine
 from leukoscope.images.batches import ImageBatches
 from leukoscope.images.labelled import LabelledImages
+from leukoscope.storage import as_read_from_json, write_array_header, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,11 @@ class Features:
 
     training: np.ndarray
     validation: np.ndarray
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map the features that are kept in a folder into memory."""
+        return cls(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
 
 
 def keep_features(
@@ -58,8 +63,8 @@ def keep_features(
         views: How often each training image is augmented.
         batch_size: Images at a time.
     """
-    key = json.loads(json.dumps(key))
-    kept = _read(folder, key)
+    key = as_read_from_json(key)
+    kept = _open(folder, key)
     if kept is not None:
         return kept
     started = time.perf_counter()
@@ -72,20 +77,16 @@ def keep_features(
         folder.mkdir(parents=True)
         _write(folder / _TRAINING, extractor, seen, len(training.rows), views)
         _write(folder / _VALIDATION, extractor, _batches(validation, batch_size), len(validation.rows), 1)
-        unfinished = folder / f"unfinished.{_KEY}"
-        unfinished.write_text(json.dumps(key, indent=2))
-        os.replace(unfinished, folder / _KEY)  # last: without a key the folder counts for nothing
+        write_json(folder / _KEY, key)  # last: without a key the folder counts for nothing
     except OSError as error:
         raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
     logger.info("Kept the frozen base's features of %d views, %.1f s", views, time.perf_counter() - started)
-    return Features(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
+    return Features.open(folder)
 
 
-def _read(folder: Path, key: dict[str, Any]) -> Features | None:
+def _open(folder: Path, key: dict[str, Any]) -> Features | None:
     try:
-        if json.loads((folder / _KEY).read_text()) != key:
-            return None
-        return Features(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
+        return Features.open(folder) if json.loads((folder / _KEY).read_text()) == key else None
     except (OSError, ValueError):
         return None
 
@@ -101,7 +102,7 @@ def _write(file: Path, extractor: keras.Model, batches: Iterator[Any], images: i
     """Write the features batch by batch, so that memory does not grow with the number of images."""
     shape = (views * images, extractor.output.shape[-1])
     with file.open("wb") as content:
-        np.lib.format.write_array_header_1_0(content, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        write_array_header(content, "<f4", shape)
         for _ in range(views):
             left = images
             while left:

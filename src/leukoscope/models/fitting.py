@@ -5,6 +5,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +29,9 @@ from leukoscope.models.recipes import Phase, ResolvedRecipe
 logger = logging.getLogger(__name__)
 
 
-def fit_classifier(
-    backbone: str,
-    recipe: ResolvedRecipe,
-    class_names: Sequence[str],
-    training: LabelledImages,
-    validation: LabelledImages,
-    augmentation: dict[str, Any],
-    journal: TrainingJournal,
-    seed: int,
-) -> Classifier:
-    """Train a classifier, go on with a training that was interrupted, or take a finished one from its journal.
+@dataclass
+class Trainer:
+    """Trains a classifier by a recipe, phase by phase.
 
     Args:
         backbone: A key of ``BACKBONES``.
@@ -48,59 +42,55 @@ def fit_classifier(
         augmentation: The arguments of ``RandomAffine``.
         journal: Takes the history, the state to go on from, the weights and the summary.
         seed: For everything random.
-
-    Returns:
-        The classifier in float32, with the best weights if the recipe has a patience, else the last.
-
-    Raises:
-        InputError: The loss is no longer a number, the weights cannot be had, or an epoch cannot be kept.
     """
-    keep_freed_memory()
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    for row in journal.history().to_dict("records"):
-        _log_epoch(backbone, recipe.epochs, row)
-    if journal.finished:
-        logger.info(
-            "%s: trained before with the same recipe, data and seed, not trained again. Remove %s to train anew.",
-            backbone,
-            journal.folder,
-        )
-        classifier = build_empty(backbone, recipe, class_names)
-        classifier.network.load_weights(journal.final_weights)
-        return classifier
-    if journal.epochs:
-        logger.info("%s: going on after epoch %d, where it was interrupted", backbone, journal.epochs)
-    with backend.distribution(recipe.data_parallel, recipe.batch_size):
-        trainer = Trainer(backbone, recipe, class_names, training, validation, augmentation, journal, seed)
-        for phase in recipe.phases:
-            if journal.epochs <= phase.stop:
-                trainer.run(phase)
-    return trainer.finish()
 
+    backbone: str
+    recipe: ResolvedRecipe
+    class_names: Sequence[str]
+    training: LabelledImages
+    validation: LabelledImages
+    augmentation: dict[str, Any]
+    journal: TrainingJournal
+    seed: int
+    _feature_seconds: float = field(default=0.0, init=False)
 
-class Trainer:
-    """A training, phase by phase."""
+    def fit(self) -> Classifier:
+        """Train, go on with a training that was interrupted, or take a finished one from its journal.
 
-    def __init__(
-        self,
-        backbone: str,
-        recipe: ResolvedRecipe,
-        class_names: Sequence[str],
-        training: LabelledImages,
-        validation: LabelledImages,
-        augmentation: dict[str, Any],
-        journal: TrainingJournal,
-        seed: int,
-    ) -> None:
-        self.backbone, self.recipe, self.journal, self.seed = backbone, recipe, journal, seed
-        self.training, self.validation, self.augmentation = training, validation, augmentation
-        self.precision = backend.choose_precision(recipe.precision, BACKBONES[backbone].depthwise)
-        logger.info("%s: %s, %s on %s", backbone, keras.backend.backend(), self.precision, backend.describe_device())
-        self.classifier = build_classifier(backbone, recipe, class_names, seed, self.precision)
-        self.network = self.classifier.network
-        self.feature_seconds = 0.0
-        backend.fuse_batch_norm(self.network)
+        Returns:
+            The classifier in float32, with the best weights if the recipe has a patience, else the last.
+
+        Raises:
+            InputError: The loss is no longer a number, the weights cannot be had, or an epoch cannot be kept.
+        """
+        keep_freed_memory()
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(self.seed)
+        for row in self.journal.history().to_dict("records"):
+            _log_epoch(self.backbone, self.recipe.epochs, row)
+        if self.journal.finished:
+            return self._recall()
+        if self.journal.epochs:
+            logger.info("%s: going on after epoch %d, where it was interrupted", self.backbone, self.journal.epochs)
+        with backend.distribution(self.recipe.data_parallel, self.recipe.batch_size):
+            for phase in self.recipe.phases:
+                if self.journal.epochs <= phase.stop:
+                    self.run(phase)
+        return self._finish()
+
+    @cached_property
+    def precision(self) -> str:
+        """The dtype policy that this device trains with."""
+        precision = backend.choose_precision(self.recipe.precision, BACKBONES[self.backbone].depthwise)
+        logger.info("%s: %s, %s on %s", self.backbone, keras.backend.backend(), precision, backend.describe_device())
+        return precision
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """The network that trains, built when it is first asked for."""
+        network = build_classifier(self.backbone, self.recipe, self.class_names, self.seed, self.precision).network
+        backend.fuse_batch_norm(network)
+        return network
 
     def assemble(self, phase: Phase) -> tuple[keras.Model, TrainingBatches, ImageBatches]:
         """Compile the model that trains in a phase, with its batches of training and validation."""
@@ -149,18 +139,47 @@ class Trainer:
             verbose=int(sys.stdout.isatty()),
         )
 
-    def finish(self) -> Classifier:
+    def _recall(self) -> Classifier:
+        logger.info(
+            "%s: trained before with the same recipe, data and seed, not trained again. Remove %s to train anew.",
+            self.backbone,
+            self.journal.folder,
+        )
+        classifier = build_empty(self.backbone, self.recipe, self.class_names)
+        classifier.network.load_weights(self.journal.final_weights)
+        return classifier
+
+    def _finish(self) -> Classifier:
         """Bring the weights wanted into a classifier in float32, and keep them."""
         if self.recipe.patience is not None:
             self.network.load_weights(self.journal.best_weights)
         set_trainable(self.network, self.backbone, self.recipe.trainable)
+        classifier = Classifier(self.network, tuple(self.class_names))
         if self.precision != "float32" or self.recipe.data_parallel:
-            self.classifier = in_float32(self.classifier, self.backbone, self.recipe)
-        network = self.classifier.network
-        summary = _summarise(network, self.recipe, self.precision, self.journal, len(self.training.rows))
-        summary["feature_seconds"] = self.feature_seconds
-        self.journal.finish(summary, network.save_weights)
-        return self.classifier
+            classifier = in_float32(classifier, self.backbone, self.recipe)
+        self.journal.finish(self._summarise(classifier.network), classifier.network.save_weights)
+        return classifier
+
+    def _summarise(self, network: keras.Model) -> dict[str, Any]:
+        history = self.journal.history()
+        seconds = statistics.median(history["seconds"].iloc[self.recipe.phases[-1].start :])
+        return {
+            "device": backend.describe_device(),
+            "backend": keras.backend.backend(),
+            "precision": self.precision,
+            "input_size": self.recipe.input_size,
+            "batch_size": self.recipe.batch_size,
+            "parameters": network.count_params(),
+            "trainable_parameters": sum(int(np.prod(one.shape)) for one in network.trainable_variables),
+            "model_mib": sum(int(np.prod(one.shape)) for one in network.variables) * 4 / 2**20,
+            "epochs": len(history),
+            "best_epoch": self.journal.best_epoch,
+            "seconds_per_epoch": seconds,
+            "images_per_second": len(self.training.rows) / seconds,
+            "seconds": float(history["seconds"].sum()),
+            "feature_seconds": self._feature_seconds,
+            "peak_memory_mib": backend.peak_memory_mib(),
+        }
 
     def _load_state(self, model: keras.Model) -> None:
         try:
@@ -188,7 +207,7 @@ class Trainer:
             self.training.rows,
             self.training.classes,
             self.training.weights,
-            n_classes=len(self.classifier.class_names),
+            n_classes=len(self.class_names),
             batch_size=self.recipe.batch_size,
             seed=self.seed,
             whole=self.recipe.data_parallel,
@@ -211,14 +230,14 @@ class Trainer:
             views,
             self.recipe.batch_size,
         )
-        self.feature_seconds += time.perf_counter() - started
+        self._feature_seconds += time.perf_counter() - started
         held = keras.Input(features.training.shape[1:], name="features")
         head = self.network.get_layer("probabilities")(self.network.get_layer("dropout")(held))
         batches = ViewBatches(
             features.training,
             self.training.classes,
             self.training.weights,
-            n_classes=len(self.classifier.class_names),
+            n_classes=len(self.class_names),
             batch_size=self.recipe.batch_size,
             seed=self.seed,
             whole=self.recipe.data_parallel,
@@ -227,7 +246,7 @@ class Trainer:
         return model, batches, self._validation_batches(features.validation, np.arange(len(features.validation)))
 
     def _validation_batches(self, array: np.ndarray, rows: np.ndarray) -> ImageBatches:
-        one_hot = np.eye(len(self.classifier.class_names), dtype="float32")[self.validation.classes]
+        one_hot = np.eye(len(self.class_names), dtype="float32")[self.validation.classes]
         size = self.recipe.batch_size
         return ImageBatches(array, rows, one_hot, batch_size=size, whole=self.recipe.data_parallel)
 
@@ -334,26 +353,3 @@ def _log_epoch(backbone: str, epochs: int, row: dict[str, Any]) -> None:
         row["seconds"],
         extra={"backbone": backbone, "epoch": row},
     )
-
-
-def _summarise(
-    network: keras.Model, recipe: ResolvedRecipe, precision: str, journal: TrainingJournal, images: int
-) -> dict[str, Any]:
-    history = journal.history()
-    seconds = statistics.median(history["seconds"].iloc[recipe.phases[-1].start :])
-    return {
-        "device": backend.describe_device(),
-        "backend": keras.backend.backend(),
-        "precision": precision,
-        "input_size": recipe.input_size,
-        "batch_size": recipe.batch_size,
-        "parameters": network.count_params(),
-        "trainable_parameters": sum(int(np.prod(one.shape)) for one in network.trainable_variables),
-        "model_mib": sum(int(np.prod(one.shape)) for one in network.variables) * 4 / 2**20,
-        "epochs": len(history),
-        "best_epoch": journal.best_epoch,
-        "seconds_per_epoch": seconds,
-        "images_per_second": images / seconds,
-        "seconds": float(history["seconds"].sum()),
-        "peak_memory_mib": backend.peak_memory_mib(),
-    }

@@ -1,13 +1,14 @@
 """What a training leaves behind while it runs: its key, its history, and the state after its last whole epoch."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from leukoscope.storage import as_read_from_json, write_json, write_whole
 
 Write = Callable[[Path], Any]
 
@@ -33,13 +34,13 @@ class TrainingJournal:
         Returns:
             In what the key differs from that of a training which was removed, like ``recipe.epochs``.
         """
-        key = json.loads(json.dumps(key))
+        key = as_read_from_json(key)
         before = self.key
         if before != key:
             (self.folder / "key.json").unlink(missing_ok=True)  # first, so that nothing is half there with a key
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
-            self.write("key.json", lambda path: path.write_text(json.dumps(key, indent=2)))
+            write_json(self.folder / "key.json", key)
         return _differ(before, key) if before else []
 
     @property
@@ -99,30 +100,21 @@ class TrainingJournal:
         """
         history = pd.concat([self.history(), pd.DataFrame([row])], ignore_index=True)
         epoch = int(row["epoch"])
-        self.write(_state(epoch), save_state)
+        write_whole(self.folder / _state(epoch), save_state)
         if history["validation_loss"].idxmin() == len(history) - 1:
-            self.write(_best(epoch), save_best)
-        self.write("history.csv", lambda path: history.to_csv(path, index=False))
+            write_whole(self.folder / _best(epoch), save_best)
+        write_whole(self.folder / "history.csv", lambda path: history.to_csv(path, index=False))
         self._remove_all_but(self.state, self.best_weights)
 
     def finish(self, summary: dict[str, Any], save_weights: Write) -> None:
         """Keep the weights and the summary, which marks the training as finished; what it went on from can go."""
-        self.write(self.final_weights.name, save_weights)
-        self.write("summary.json", lambda path: path.write_text(json.dumps(summary, indent=2)))
+        write_whole(self.final_weights, save_weights)
+        write_json(self.folder / "summary.json", summary)
         self._remove_all_but(self.final_weights)
 
     def summary(self) -> dict[str, Any]:
         """Read the summary of a finished training."""
         return json.loads((self.folder / "summary.json").read_text())
-
-    def write(self, name: str, write: Write) -> None:
-        """Let ``write`` fill a file beside ``name``, then rename it."""
-        unfinished = self.folder / f"unfinished.{name}"
-        try:
-            write(unfinished)
-            os.replace(unfinished, self.folder / name)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def _remove_all_but(self, *kept: Path) -> None:
         for file in self.folder.glob("*.weights.h5"):

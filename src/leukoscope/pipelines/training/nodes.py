@@ -84,14 +84,14 @@ def train_classifier(
         The classifier, its history (one row an epoch) and the summary of its training.
     """
     from leukoscope.images.labelled import LabelledImages
-    from leukoscope.models import fitting
+    from leukoscope.models.fitting import Trainer
 
     key = journal.key
     validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
     training, validation = (
         LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
     )
-    classifier = fitting.fit_classifier(
+    trainer = Trainer(
         key["backbone"],
         ResolvedRecipe.model_validate(key["recipe"]),
         key["class_names"],
@@ -101,7 +101,7 @@ def train_classifier(
         journal,
         key["seed"],
     )
-    classifier = replace(classifier, trained_on=key["splits"])
+    classifier = replace(trainer.fit(), trained_on=key["splits"])
     return classifier, journal.history(), journal.summary() | {"splits": key["splits"]}
 
 

@@ -1,0 +1,44 @@
+"""Files that appear whole or not at all, and arrays that are written bit by bit."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+
+def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a file beside another, then rename it to that one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"unfinished-{file.name}")
+    try:
+        write(unfinished)
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_json(file: Path, facts: dict[str, Any]) -> None:
+    """Write facts for people to read, whole or not at all."""
+    write_whole(file, lambda path: path.write_text(json.dumps(facts, indent=2)))
+
+
+def as_read_from_json(facts: dict[str, Any]) -> dict[str, Any]:
+    """Give facts as they will be read back, with lists for tuples, so that both can be compared."""
+    return json.loads(json.dumps(facts))
+
+
+def write_array_header(file: IO[bytes], dtype: str, shape: tuple[int, ...]) -> None:
+    """Write the header of a ``.npy`` file, after which the array's bytes are to follow.
+
+    NumPy pads it for a first axis of any length, so that it can be written again over itself.
+
+    Args:
+        file: Open for writing, where the header belongs.
+        dtype: Like ``uint8``.
+        shape: Of the whole array, in C order.
+    """
+    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
