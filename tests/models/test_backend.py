@@ -106,3 +106,13 @@ def test_the_precision_follows_the_cpu_and_the_backbone(monkeypatch, instruction
 
 def test_peak_memory_is_that_of_a_process_with_keras_in_it():
     assert 100 < backend.peak_memory_mib() < 100_000
+
+
+@pytest.mark.parametrize(("size", "room"), [(100, True), (101, False)])
+def test_a_gpu_holds_what_is_a_quarter_of_its_memory(monkeypatch, size, room):
+    monkeypatch.setattr(backend, "_device_bytes", lambda: 400)
+    assert backend.has_room_for(size) is room
+
+
+def test_a_cpu_holds_nothing():
+    assert backend.list_accelerators() or not backend.has_room_for(1)

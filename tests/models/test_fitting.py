@@ -1,5 +1,6 @@
 import json
 import logging
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tiny_backbone as tiny
 from leukoscope.errors import InputError
 from leukoscope.images.labelled import LabelledImages
 from leukoscope.models import fitting
@@ -27,8 +29,9 @@ def images(smears, splits, class_names) -> tuple[LabelledImages, LabelledImages]
 
 
 @pytest.fixture
-def fit(images, class_names, tmp_path):
-    """Train a VGG16 at 32 pixels, the quickest to start, on squares of four brightnesses."""
+def fit(images, class_names, tmp_path, monkeypatch):
+    """Train a small network at 32 pixels on squares of four brightnesses."""
+    tiny.add(partial(monkeypatch.setattr, raising=False))
 
     def run(folder: str = "run", seed: int = 1, **values):
         shared = Recipe(
@@ -41,12 +44,12 @@ def fit(images, class_names, tmp_path):
             dropout=0.1,
             precision="float32",
         )
-        recipe = resolve_recipe("vgg16", shared, RecipeDifferences(**values))
+        recipe = resolve_recipe(tiny.NAME, shared, RecipeDifferences(**values))
         journal = TrainingJournal(tmp_path / folder / "journal")
         weights = Path(recipe.weights)
         content = weights.read_bytes().hex()[-64:] if weights.is_file() else None
         journal.start({"seed": seed, "recipe": recipe.model_dump(), "weights": content})
-        return Trainer("vgg16", recipe, class_names, *images, GEOMETRY, journal, seed).fit(), journal
+        return Trainer(tiny.NAME, recipe, class_names, *images, GEOMETRY, journal, seed).fit(), journal
 
     return run
 
@@ -65,7 +68,7 @@ def test_a_plan_repeats_and_weighs_its_images(smears, splits, class_names):
 
 
 def test_training_learns_and_says_what_it_did(fit, smears, splits, class_names):
-    classifier, journal = fit(epochs=6, patience=None)
+    classifier, journal = fit(epochs=6, learning_rate=3e-3, patience=None)
     probabilities = predict_probabilities(classifier, smears.pixels, smears.rows(splits["image_id"]), 32)
     accuracy = (np.array(class_names)[probabilities.argmax(axis=1)] == splits["label"]).mean()
     assert accuracy > 0.8
@@ -128,7 +131,7 @@ def test_a_loss_of_nan_stops_and_keeps_what_was_there(fit, images, tmp_path, mon
 
     def poison(self, epoch, logs=None):
         original(self, epoch, logs)
-        self.network.get_layer("probabilities").kernel.assign(np.full((512, 4), np.nan))
+        self.network.get_layer("probabilities").kernel.assign(np.full((tiny.CHANNELS, 4), np.nan))
 
     monkeypatch.setattr(fitting._EpochLog, "on_epoch_end", poison)
     with pytest.raises(InputError, match=r"no longer a number in step 1 of epoch 2.*learning_rate is 0.0001"):
@@ -154,8 +157,8 @@ class PowerCutError(Exception):
             "after it is kept",
             {"ema_momentum": 0.9, "patience": None, "weight_decay": 0.01, "clip_norm": 1.0, "label_smoothing": 0.1},
         ),
-        (2, "after it is kept", {"head_epochs": 2, "trainable": "block5", "ema_momentum": 0.9, "patience": None}),
-        (3, "in a step", {"head_epochs": 1, "trainable": "block5", "feature_views": None}),
+        (2, "after it is kept", {"head_epochs": 2, "trainable": "block2", "ema_momentum": 0.9, "patience": None}),
+        (3, "in a step", {"head_epochs": 1, "trainable": "block2", "feature_views": None}),
         (2, "before it is kept", {"trainable": "head", "precision": "mixed_bfloat16"}),
         (2, "in a step", {"precision": "mixed_float16", "ema_momentum": 0.9, "clip_norm": 1.0, "patience": None}),
     ],
@@ -204,10 +207,24 @@ def test_a_full_disk_is_told_and_nothing_is_lost(fit, monkeypatch):
             original(self, path)
 
         patch.setattr(keras.Model, "save_weights", fill)
-        with pytest.raises(InputError, match=r"Epoch 2 of vgg16 could not be kept.*No space.*goes on after epoch 1"):
+        with pytest.raises(InputError, match=r"Epoch 2 of tiny could not be kept.*No space.*goes on after epoch 1"):
             fit()
     _, journal = fit()
     assert journal.epochs == 2
+
+
+def test_images_that_the_device_holds_teach_the_same(fit, monkeypatch):
+    given, expected = fit("given", patience=None)
+    monkeypatch.setattr(fitting.backend, "has_room_for", lambda size: True)
+    with monkeypatch.context() as patch:
+        _cut_power(patch, 2, "in a step")
+        with pytest.raises(PowerCutError):
+            fit("held", patience=None)
+    _, journal = fit("held", patience=None)
+    assert journal.history()["train_loss"].tolist() == pytest.approx(expected.history()["train_loss"].tolist())
+    held, _ = fit("held", patience=None)
+    for ours, theirs in zip(held.network.get_weights(), given.network.get_weights(), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-6)
 
 
 def test_only_the_head_trains_when_asked(fit):
@@ -232,7 +249,7 @@ def test_features_are_computed_once_for_all_heads(fit, monkeypatch):
     _, journal = fit(trainable="head")
     monkeypatch.setattr(keras.Model, "predict_on_batch", lambda *arguments: pytest.fail("computed again"))
     fit(trainable="head", dropout=0.3, epochs=3, feature_views=2)
-    assert np.load(journal.features / "training.npy").shape == (2 * 112, 512)
+    assert np.load(journal.features / "training.npy").shape == (2 * 112, tiny.CHANNELS)
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         fit(trainable="head", feature_views=1)
 
@@ -241,7 +258,7 @@ def test_another_content_of_the_weights_file_makes_other_features(fit, tmp_path)
     file = tmp_path / "base.weights.h5"
     kept = []
     for scale in (1.0, 0.5):
-        base = keras.applications.VGG16(include_top=False, weights=None)
+        base = tiny.build(include_top=False, weights=None, input_tensor=keras.Input((None, None, 3)), name="base")
         base.set_weights([scale * np.ones_like(one) / one.size**0.5 for one in base.get_weights()])
         base.save_weights(file)
         file.write_bytes(file.read_bytes() + str(scale).encode() * 20)
@@ -270,7 +287,7 @@ def test_a_state_that_cannot_be_read_is_named(fit, monkeypatch, tmp_path):
 
 def test_the_head_trains_first_at_its_own_rate(fit):
     _, journal = fit(
-        head_epochs=2, head_learning_rate=0.02, trainable="block5", learning_rate=1e-5, schedule="constant", epochs=3
+        head_epochs=2, head_learning_rate=0.02, trainable="block2", learning_rate=1e-5, schedule="constant", epochs=3
     )
     assert journal.history()["learning_rate"].tolist() == pytest.approx([0.02, 0.02, 1e-5])
 

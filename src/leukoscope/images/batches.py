@@ -12,11 +12,15 @@ import numpy as np
 _FOR_IMAGES, _FOR_FEATURES = 2, 1
 
 
+def _choose_workers(array: np.ndarray) -> int:
+    return _FOR_IMAGES if array.ndim > 2 else _FOR_FEATURES
+
+
 class TrainingBatches(keras.utils.PyDataset):
     """Shuffled batches of images with their classes and weights, in another order each epoch that is gone to.
 
     Args:
-        pixels: All images, ``uint8 [n, height, width, 3]``.
+        array: All images, ``uint8 [n, height, width, 3]``, or what stands for them: features, or their numbers.
         rows: The rows of an epoch; a row that is seen twice stands twice.
         classes: The class of each of them, as its number.
         weights: The weight of each of them in the loss.
@@ -24,14 +28,13 @@ class TrainingBatches(keras.utils.PyDataset):
         batch_size: Images in a batch; the last of an epoch may have fewer.
         seed: The order of epoch ``e`` depends on this and on ``e`` alone.
         whole: Leave out the images that do not fill a last batch: other ones each epoch.
-        workers: Threads that make batches ahead.
 
-    A batch is ``(uint8 [batch, height, width, 3], float32 [batch, n_classes], float32 [batch])``.
+    A batch is ``(array's rows, float32 [batch, n_classes], float32 [batch])``.
     """
 
     def __init__(
         self,
-        pixels: np.ndarray,
+        array: np.ndarray,
         rows: np.ndarray,
         classes: np.ndarray,
         weights: np.ndarray,
@@ -40,11 +43,10 @@ class TrainingBatches(keras.utils.PyDataset):
         batch_size: int,
         seed: int,
         whole: bool = False,
-        workers: int = _FOR_IMAGES,
     ) -> None:
-        super().__init__(workers=workers)
+        super().__init__(workers=_choose_workers(array))
         self.whole = whole
-        self.pixels, self.rows, self.weights = pixels, rows, weights.astype("float32")
+        self.array, self.rows, self.weights = array, rows, weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
         self.batch_size, self.seed = batch_size, seed
         self.go_to(0)
@@ -55,7 +57,7 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.pixels[self._locate(chosen)], self.labels[chosen], self.weights[chosen]
+        return self.array[self._locate(chosen)], self.labels[chosen], self.weights[chosen]
 
     def go_to(self, epoch: int) -> None:
         """Draw the order of an epoch, of which the first is 0: before it begins, since workers run ahead."""
@@ -83,7 +85,7 @@ class ViewBatches(TrainingBatches):
         self.views = len(array) // len(classes)
         self.first = np.random.default_rng(seed).integers(self.views, size=len(classes))
         rows = np.arange(len(classes))
-        super().__init__(array, rows, classes, weights, seed=seed, workers=_FOR_FEATURES, **options)
+        super().__init__(array, rows, classes, weights, seed=seed, **options)
 
     def _locate(self, chosen: np.ndarray) -> np.ndarray:
         return (self.first[chosen] + self.epoch) % self.views * len(self.rows) + chosen
@@ -93,7 +95,7 @@ class ImageBatches(keras.utils.PyDataset):
     """Batches of images in order, without labels, or with one-hot labels for validation.
 
     Args:
-        pixels: All images, ``uint8 [n, height, width, 3]``, or their features, ``[n, channels]``.
+        array: As in ``TrainingBatches``.
         rows: The rows wanted, in order.
         labels: One-hot labels of these rows, ``float32 [rows, n_classes]``, or none.
         batch_size: Images in a batch.
@@ -102,15 +104,15 @@ class ImageBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        pixels: np.ndarray,
+        array: np.ndarray,
         rows: np.ndarray,
         labels: np.ndarray | None = None,
         *,
         batch_size: int,
         whole: bool = False,
     ) -> None:
-        super().__init__(workers=_FOR_IMAGES if pixels.ndim > 2 else _FOR_FEATURES)
-        self.pixels, self.rows, self.labels, self.batch_size = pixels, rows, labels, batch_size
+        super().__init__(workers=_choose_workers(array))
+        self.array, self.rows, self.labels, self.batch_size = array, rows, labels, batch_size
         self.weights = None
         if whole and labels is not None:
             fill = -len(rows) % batch_size
@@ -124,5 +126,5 @@ class ImageBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        images = self.pixels[self.rows[part]]
+        images = self.array[self.rows[part]]
         return (images, *(one[part] for one in (self.labels, self.weights) if one is not None))

@@ -16,6 +16,8 @@ from leukoscope.errors import InputError
 _BFLOAT16_CAPABILITY = (8, 0)
 _FLOAT16_CAPABILITY = (7, 0)
 _STEPS_PER_CALL = 8
+# Of a GPU's memory, for the images themselves.
+_HELD_SHARE = 0.25
 
 
 def describe_device() -> str:
@@ -147,6 +149,15 @@ def _call_fused(
     return outputs
 
 
+def has_room_for(size: int) -> bool:
+    """Tell whether a GPU can hold an array for as long as it trains, beside all else that training needs.
+
+    Args:
+        size: Of the array in bytes.
+    """
+    return size <= _device_bytes() * _HELD_SHARE
+
+
 def peak_memory_mib() -> float:
     """Give the most memory that this process has held so far, in MiB: the GPU's where there is one."""
     return (_peak_device_bytes() or _peak_process_bytes()) / 2**20
@@ -190,6 +201,26 @@ def _compute_capability() -> tuple[int, int]:
             major, minor = str(getattr(jax.devices()[0], "compute_capability", "0.0")).split(".")
             return (int(major), int(minor))
     return (0, 0)
+
+
+def _device_bytes() -> int:
+    """Give the memory of the first GPU, 0 without one."""
+    if not _sees_cuda():
+        return 0
+    match keras.backend.backend():
+        case "tensorflow":
+            from tensorflow.python.client import device_lib
+
+            return max(one.memory_limit for one in device_lib.list_local_devices() if one.device_type == "GPU")
+        case "torch":
+            import torch
+
+            return torch.cuda.get_device_properties(0).total_memory
+        case "jax":
+            import jax
+
+            return (jax.devices()[0].memory_stats() or {}).get("bytes_limit", 0)
+    return 0
 
 
 def _peak_device_bytes() -> int:

@@ -22,6 +22,7 @@ from leukoscope.models import backend
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.classifier import Classifier, build_classifier, build_empty, in_float32, set_trainable
 from leukoscope.models.features import keep_features
+from leukoscope.models.held import HeldImages
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.optimizers import build_optimizer
 from leukoscope.models.recipes import Phase, ResolvedRecipe
@@ -198,12 +199,19 @@ class Trainer:
 
     def _on_images(self) -> tuple[keras.Model, TrainingBatches, ImageBatches]:
         """Put the network's own resizing and the augmentation before it; both models share all weights."""
-        images = keras.Input((None, None, 3), name="image")
+        pixels = self.training.pixels
+        if pixels is self.validation.pixels and backend.has_room_for(pixels.nbytes):
+            logger.info("%s: the device holds all images", self.backbone)
+            array, given = np.arange(len(pixels), dtype="int32"), keras.Input((), dtype="int32", name="row")
+            images = HeldImages(pixels)(given)
+        else:
+            array = pixels
+            given = images = keras.Input((None, None, 3), name="image")
         resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images)
         augmented = RandomAffine(**self.augmentation, seed=self.seed, dtype="float32")(resized)
-        model = keras.Model(images, self.network(augmented), name=f"{self.backbone}_training")
+        model = keras.Model(given, self.network(augmented), name=f"{self.backbone}_training")
         batches = TrainingBatches(
-            self.training.pixels,
+            array,
             self.training.rows,
             self.training.classes,
             self.training.weights,
@@ -212,7 +220,7 @@ class Trainer:
             seed=self.seed,
             whole=self.recipe.data_parallel,
         )
-        return model, batches, self._validation_batches(self.validation.pixels, self.validation.rows)
+        return model, batches, self._validation_batches(array, self.validation.rows)
 
     def _on_features(self, phase: Phase) -> tuple[keras.Model, ViewBatches, ImageBatches]:
         """Leave out the frozen base: its features of several views of each image are computed once."""

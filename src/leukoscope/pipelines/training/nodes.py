@@ -21,7 +21,7 @@ _CODE = [
     *(_PACKAGE / "images" / f"{name}.py" for name in ("augmentation", "batches", "labelled")),
     *(
         _PACKAGE / "models" / f"{name}.py"
-        for name in ("backbones", "backend", "classifier", "features", "fitting", "optimizers", "recipes")
+        for name in ("backbones", "backend", "classifier", "features", "fitting", "held", "optimizers", "recipes")
     ),
 ]
 

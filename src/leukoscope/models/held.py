@@ -1,0 +1,35 @@
+"""Images that the device holds, so that a training step is given their numbers alone."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+
+class HeldImages(keras.layers.Layer):
+    """Turns the rows of an array into what stands there; the array lies on the device and in no saved file.
+
+    Args:
+        array: ``uint8 [n, height, width, 3]``, copied to the device once.
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        super().__init__(trainable=False, dtype="float32")
+        self.held = self.add_weight(
+            shape=array.shape, dtype="uint8", initializer=lambda *_, **__: array, trainable=False
+        )
+        self.built = True
+
+    def call(self, rows: Any) -> Any:
+        """Gather the images of some rows, ``int32 [batch]``."""
+        return keras.ops.take(self.held, rows, axis=0)
+
+    def compute_output_spec(self, rows: Any) -> keras.KerasTensor:
+        """Tell the images' shape and type."""
+        return keras.KerasTensor((*rows.shape, *self.held.shape[1:]), "uint8")
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Keep nothing: the images are on the disk already."""
+
+    def load_own_variables(self, store: dict[str, Any]) -> None:
+        """Take nothing."""
