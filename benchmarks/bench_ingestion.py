@@ -75,8 +75,9 @@ def bench_memory(scratch: Path) -> Iterator[Result]:
     for count in (2_000, 20_000):
         project = scratch / f"project-{count}"
         shutil.copytree(PROJECT / "conf", project / "conf")
-        shutil.copy(PROJECT / "pyproject.toml", project)
-        (project / "src").symlink_to(PROJECT / "src")
+        for file in ("pyproject.toml", ".telemetry"):
+            shutil.copy(PROJECT / file, project)
+        shutil.copytree(PROJECT / "src", project / "src")
         images = scratch / f"images-{count}"
         command = [sys.executable, __file__, "--peak-of", str(images)]
         done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)

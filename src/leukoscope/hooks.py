@@ -24,6 +24,8 @@ from kedro.validation.exceptions import ParameterValidationError
 from pydantic import BaseModel
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before MLflow is imported
+# Before Arrow allocates: its own allocators keep several times what a table of images needs.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 import mlflow
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
