@@ -151,7 +151,7 @@ def test_an_interrupted_save_keeps_the_old_store(raw, store, monkeypatch, error)
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(packing, "_write_header", fail)
+    monkeypatch.setattr(packing, "write_array_header", fail)
     with pytest.raises(error):
         pack(raw, store)
     monkeypatch.undo()
