@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
 from leukoscope.pipelines.evaluation import pipeline as evaluation
@@ -11,6 +12,7 @@ from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
 _SHARED_DATASETS = {"smears", "training_plan", "splits"}
+_GATHERED = {"features", "result"}  # what other pipelines take of every backbone
 _SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "class_names", "seed")
 
 
@@ -23,12 +25,14 @@ def register_pipelines() -> dict[str, Pipeline]:
         "training": sum((_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
         "evaluation": sum((_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
         "comparison": comparison.create_pipeline(),
+        "audit": audit.create_pipeline(),
     }
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
     ways = {
         f"train_{name}": preparation + _for_backbone(training.create_pipeline() + evaluation.create_pipeline(), name)
         for name in BACKBONES
     }
+    ways["audit"] = stages["ingestion"] + stages["audit"]
     return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}
 
 
@@ -42,6 +46,6 @@ def _for_backbone(template: Pipeline, name: str) -> Pipeline:
         namespace=name,
         prefix_datasets_with_namespace=True,
         inputs=_SHARED_DATASETS & used,
-        outputs={"result": f"{name}_result"} if "result" in template.outputs() else None,
+        outputs={output: f"{name}_{output}" for output in _GATHERED & template.outputs()},
         parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},
     )

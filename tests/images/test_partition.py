@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from leukoscope.errors import InputError
-from leukoscope.images.partition import look_up_groups, merge_groups, partition_groups
+from leukoscope.images.partition import partition_groups
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 
@@ -73,39 +73,3 @@ def test_a_class_with_fewer_groups_than_parts_is_named():
     images = pd.DataFrame({"label": ["a"] * 9 + ["b"] * 9, "group": [*range(9), *[20, 21] * 4, 20]})
     with pytest.raises(InputError, match=r"Class b has 2 group\(s\).*3 parts"):
         partition_groups(images, SHARES, seed=0)
-
-
-def test_merged_groups_hold_together_what_either_holds_together():
-    patients = pd.Series(["p1", "p1", "p2", "p3"])
-    duplicates = pd.Series(["a", "b", "b", "c"])
-    merged = merge_groups(patients, duplicates)
-    assert merged[0] == merged[1] == merged[2] != merged[3]
-
-
-class TestLookUpGroups:
-    ids = pd.Series(["a/1", "a/2", "b/1"])
-    accepted = np.array([True, True, False])
-
-    def look_up(self, table: dict) -> list[str]:
-        return look_up_groups(self.ids, self.accepted, pd.DataFrame(table)).tolist()
-
-    def test_by_id_a_quarantined_image_may_be_in_the_table(self):
-        assert self.look_up({"image_id": self.ids, "group": ["x", "y", "z"]}) == ["x", "y"]
-
-    def test_by_pattern(self):
-        assert self.look_up({"pattern": ["a/*", "b/*"], "group": ["x", "y"]}) == ["x", "x"]
-
-    @pytest.mark.parametrize(
-        ("table", "message"),
-        [
-            ({"image_id": ["a/1"], "patient": ["x"]}, "needs group"),
-            ({"image_id": ["a/1", "a/2", "c/9"], "group": ["x"] * 3}, "image_id entries that fit no image: c/9"),
-            ({"pattern": ["a/*", "q*"], "group": ["x", "y"]}, r"pattern entries that fit no image: q\*"),
-            ({"pattern": [], "group": []}, "2 accepted images without a group"),
-            ({"image_id": ["a/1"], "group": ["x"]}, "accepted images without a group: a/2"),
-            ({"pattern": ["a/*", "*/1"], "group": ["x", "y"]}, "images with more than one group: a/1"),
-        ],
-    )
-    def test_what_does_not_fit_is_named(self, table, message):
-        with pytest.raises(InputError, match=message):
-            self.look_up(table)

@@ -22,7 +22,7 @@ def manifest(class_names) -> pd.DataFrame:
 
 def split(manifest, **options):
     chosen = SplittingOptions(**options)
-    images = group_images(manifest, None, chosen)
+    images = group_images(manifest, None, smears=None, options=chosen, seed=1)
     return images, assign_splits(images, chosen, seed=1), chosen
 
 
@@ -45,20 +45,32 @@ def test_the_folds_test_every_image_once(manifest):
 def test_a_table_of_patients_is_kept_together(manifest):
     options = SplittingOptions(group_by="table")
     patients = manifest[["image_id"]].assign(group=[f"p{n % 20}" for n in range(len(manifest))])
-    images = group_images(manifest, patients, options)
+    images = group_images(manifest, patients, smears=None, options=options, seed=1)
     splits = assign_splits(images, options, seed=1)
     patient = splits["image_id"].map(patients.set_index("image_id")["group"])
     assert (splits.groupby(patient)["split"].nunique() == 1).all()
 
 
+def test_looks_are_kept_together(splits, smears, class_names):
+    # A class of one brightness, so that each look is of one class.
+    manifest = splits.assign(group=splits["image_id"], sha256=splits["image_id"], status="accepted")
+    options = SplittingOptions(group_by="look", looks=16)
+    images = group_images(manifest, None, smears, options, seed=1)
+    assigned = assign_splits(images, options, seed=1)
+    report = report_splits(images, assigned, class_names, options)
+    assert images["group"].nunique() == 16
+    assert (assigned.groupby("group")["split"].nunique() == 1).all()
+    assert report["grouping_unit"].str.contains(r"clusters of their colours \(not patients\)").all()
+
+
 def test_a_missing_table_is_asked_for(manifest):
     with pytest.raises(InputError, match="group_table=PATH"):
-        group_images(manifest, None, SplittingOptions(group_by="table"))
+        group_images(manifest, None, smears=None, options=SplittingOptions(group_by="table"), seed=1)
 
 
 def test_a_table_that_would_not_be_used_is_pointed_out(manifest):
     with pytest.raises(InputError, match="would not be used"):
-        group_images(manifest, pd.DataFrame({"image_id": [], "group": []}), SplittingOptions())
+        group_images(manifest, pd.DataFrame({"image_id": [], "group": []}), None, SplittingOptions(), seed=1)
 
 
 def test_the_report_counts_and_says_the_unit(manifest, class_names):

@@ -1,13 +1,10 @@
 """Dividing images into parts, so that each part has its share of every class and no group is in two."""
 
-import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from leukoscope.errors import InputError
 
@@ -76,71 +73,6 @@ def count_straddling(splits: pd.Series, unit: pd.Series) -> int:
         unit: The unit of each image, with the same index.
     """
     return int((splits.groupby(unit).nunique() > 1).sum())
-
-
-def merge_groups(first: pd.Series, second: pd.Series) -> pd.Series:
-    """Join two groupings of the same images: what either holds together stays together.
-
-    Args:
-        first: A group's name for each image.
-        second: Another's, with the same index.
-
-    Returns:
-        The name of one of the joined ``first`` groups for each image.
-    """
-    left, left_names = pd.factorize(first)
-    right, right_names = pd.factorize(second)
-    size = len(left_names) + len(right_names)
-    links = coo_array((np.ones(len(left)), (left, right + len(left_names))), shape=(size, size))
-    _, joined = connected_components(links, directed=False)
-    return first.groupby(joined[left]).transform("first")
-
-
-def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFrame) -> pd.Series:
-    """Find each accepted image's group in a user's table.
-
-    Args:
-        image_ids: All images that were found.
-        accepted: Which of them are accepted, boolean.
-        table: A column ``group``, and ``image_id`` or ``pattern`` (a shell pattern of image ids).
-
-    Returns:
-        The group of each accepted image, in their order.
-
-    Raises:
-        InputError: A column is missing, an entry fits no image, or an accepted image has no group or two.
-    """
-    key = next((name for name in ("image_id", "pattern") if name in table), None)
-    if key is None or "group" not in table:
-        raise InputError(
-            f"The table of groups has the columns {', '.join(map(str, table.columns))}; it needs group, and "
-            f"image_id or pattern."
-        )
-    entries = table[[key, "group"]].astype(str).drop_duplicates()
-    found = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
-    _refuse(entries[key][~entries[key].isin(found[key])], f"{key} entries that fit no image")
-    groups = found.groupby("image_id")["group"]
-    _refuse(groups.nunique().loc[lambda number: number > 1].index, "images with more than one group")
-    wanted = image_ids[accepted].reset_index(drop=True)
-    result = wanted.map(groups.first())
-    _refuse(wanted[result.isna()], "accepted images without a group")
-    return result
-
-
-def _match(entries: pd.DataFrame, image_ids: pd.Series) -> pd.DataFrame:
-    matches = [
-        (image_id, group, pattern)
-        for pattern, group in entries.itertuples(index=False)
-        for image_id in fnmatch.filter(image_ids, pattern)
-    ]
-    return pd.DataFrame(matches, columns=["image_id", "group", "pattern"], dtype=str)
-
-
-def _refuse(names: Iterable[str], what: str) -> None:
-    names = list(names)
-    if names:
-        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        raise InputError(f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again.")
 
 
 def _check_enough_groups(counts: pd.DataFrame, parts: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ def predict_splits(
     splits: pd.DataFrame,
     class_names: list[str],
     options: EvaluationOptions,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict every image of every split.
 
     Args:
@@ -30,7 +30,8 @@ def predict_splits(
         options: The batch size.
 
     Returns:
-        ``image_id, split, label, predicted`` and one probability column a class.
+        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split`` with the
+        features that the classifier's last layer sees, one column each.
 
     Raises:
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
@@ -48,11 +49,12 @@ def predict_splits(
             f"The trained model knows the classes {', '.join(classifier.class_names)}, and the parameters say "
             f"{', '.join(class_names)}. Set class_names as the model has them, or train again."
         )
-    probabilities = inference.predict_probabilities(
+    probabilities, features = inference.predict_with_features(
         classifier, smears.pixels, smears.rows(splits["image_id"]), options.batch_size
     )
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
-    return table.join(scoring.tabulate_probabilities(probabilities, class_names))
+    predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
+    return predictions, table[["image_id", "split"]].join(pd.DataFrame(features).add_prefix("feature_"))
 
 
 def score_predictions(

@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.predict_splits,
                 ["model", "smears", "splits", "params:class_names", "params:evaluation"],
-                "predictions",
+                ["predictions", "features"],
                 name="predict_splits",
             ),
             Node(

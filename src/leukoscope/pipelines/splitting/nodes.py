@@ -3,24 +3,28 @@
 import pandas as pd
 
 from leukoscope.errors import InputError
-from leukoscope.images.manifest import ACCEPTED
+from leukoscope.images.packing import PackedImages
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
 SPLITS = ("train", "validation", "test")
-GROUPING_UNITS = {
-    "duplicate": "identical and near-identical images (not patients)",
-    "table": "the user's table of groups, and identical and near-identical images",
-}
 
 
-def group_images(manifest: pd.DataFrame, group_table: pd.DataFrame | None, options: SplittingOptions) -> pd.DataFrame:
+def group_images(
+    manifest: pd.DataFrame,
+    group_table: pd.DataFrame | None,
+    smears: PackedImages,
+    options: SplittingOptions,
+    seed: int,
+) -> pd.DataFrame:
     """Select the accepted images and give each the group that must not straddle.
 
     Args:
         manifest: One row a file.
         group_table: The user's table: a column ``group`` (a patient, a slide), and a column ``image_id`` or
             ``pattern`` (a shell pattern of image ids); none if there is no such file.
+        smears: The packed images, for their looks.
         options: Says what to group by.
+        seed: For the clustering of looks.
 
     Returns:
         ``image_id, label, group, sha256``, one row an accepted image.
@@ -28,24 +32,25 @@ def group_images(manifest: pd.DataFrame, group_table: pd.DataFrame | None, optio
     Raises:
         InputError: The table is missing, names an image that is not there, or leaves one out.
     """
-    from leukoscope.images import partition
+    from leukoscope.images import grouping
 
-    accepted = (manifest["status"] == ACCEPTED).to_numpy()
-    images = manifest.loc[accepted, ["image_id", "label", "group", "sha256"]].reset_index(drop=True)
-    if options.group_by == "duplicate":
-        if group_table is not None:
-            raise InputError(
-                "There is a table of groups, and splitting.group_by is 'duplicate', so that it would not be used. Give "
-                "splitting.group_by=table, or move the table away."
-            )
-        return images
-    if group_table is None:
+    if group_table is not None and options.group_by != "table":
         raise InputError(
-            "splitting.group_by is 'table', and there is no table of groups. Give its path with "
-            "--params group_table=PATH: a CSV with the columns image_id (or pattern) and group."
+            f"There is a table of groups, and splitting.group_by is '{options.group_by}', so that it would not be "
+            "used. Give splitting.group_by=table, or move the table away."
         )
-    groups = partition.look_up_groups(manifest["image_id"], accepted, group_table)
-    return images.assign(group=partition.merge_groups(groups, images["group"]))
+    images = grouping.select_accepted(manifest)
+    match options.group_by:
+        case "look":
+            return images.assign(group=grouping.group_by_look(images, smears, options.looks, seed))
+        case "table" if group_table is None:
+            raise InputError(
+                "splitting.group_by is 'table', and there is no table of groups. Give its path with "
+                "--params group_table=PATH: a CSV with the columns image_id (or pattern) and group."
+            )
+        case "table":
+            return images.assign(group=grouping.group_by_table(images, manifest, group_table))
+    return images
 
 
 def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
@@ -95,7 +100,7 @@ def report_splits(
         One row a class and one for all: images and groups in each split, how many groups and how many
         hashes are in two splits (always 0), and the grouping unit in words.
     """
-    from leukoscope.images import partition
+    from leukoscope.images import grouping, partition
 
     with_total = pd.concat([splits, splits.assign(label="all")]).groupby(["label", "split"])
     table = with_total.size().unstack().reindex(index=[*class_names, "all"], columns=list(SPLITS))
@@ -103,5 +108,5 @@ def report_splits(
     hashes = splits["image_id"].map(images.set_index("image_id")["sha256"])
     table["straddling_groups"] = partition.count_straddling(splits["split"], splits["group"])
     table["straddling_hashes"] = partition.count_straddling(splits["split"], hashes)
-    table["grouping_unit"] = GROUPING_UNITS[options.group_by]
+    table["grouping_unit"] = grouping.UNITS[options.group_by]
     return table.reset_index(names="label")

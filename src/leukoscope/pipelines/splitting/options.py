@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from leukoscope.options import Options
 
@@ -15,7 +15,8 @@ class SplittingOptions(Options):
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.15, gt=0, lt=1)
     fold: str | None = None
-    group_by: Literal["duplicate", "table"] = "duplicate"
+    group_by: Literal["duplicate", "look", "table"] = "duplicate"
+    looks: PositiveInt = 60
 
     @field_validator("fold")
     @classmethod

@@ -9,7 +9,12 @@ def create_pipeline() -> Pipeline:
     """Make the pipeline: manifest to splits."""
     return Pipeline(
         [
-            Node(group_images, ["manifest", "group_table", "params:splitting"], "grouped_images", name="group_images"),
+            Node(
+                group_images,
+                ["manifest", "group_table", "smears", "params:splitting", "params:seed"],
+                "grouped_images",
+                name="group_images",
+            ),
             Node(assign_splits, ["grouped_images", "params:splitting", "params:seed"], "splits", name="assign_splits"),
             Node(
                 report_splits,

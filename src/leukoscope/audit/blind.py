@@ -1,0 +1,134 @@
+"""Predictors that cannot see cells: whatever they tell apart, it is not what a pathologist looks at."""
+
+import io
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+
+from leukoscope.images.looks import count_colours
+from leukoscope.images.packing import PackedImages
+from leukoscope.images.source import ImageSource
+
+_THUMBNAIL = 8
+# Shares of the side: a frame of 8 of 224 pixels, and the 34 x 24 pixels where some cameras burn in a scale bar.
+_FRAME, _CORNER = 8 / 224, (24 / 224, 34 / 224)
+_CORNER_SIZE = (17, 12)
+_MAX_TABLES = 2
+_SEPARATOR = "."
+
+
+def describe_blindly(smears: PackedImages, image_ids: pd.Series) -> dict[str, np.ndarray]:
+    """Describe images by what has nothing to do with cells.
+
+    Args:
+        smears: The packed images.
+        image_ids: Which of them.
+
+    Returns:
+        By the predictor's name ``float [images, features]``: ``colour_histogram`` (of the whole field), ``background``
+        (colours of what is brighter than Otsu's threshold), ``border`` (colours of the outermost frame), ``corner``
+        (pixels of the lower right one) and ``thumbnail`` (8 x 8 pixels).
+    """
+    rows = smears.rows(image_ids)
+    return {"colour_histogram": count_colours(smears.pixels, rows)} | {
+        name: np.array([describe(smears.pixels[row]) for row in rows], dtype=float) for name, describe in _VIEWS.items()
+    }
+
+
+def tabulate(image_ids: pd.Series, features: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Put the features of several predictors side by side, a column each: ``colour_histogram.0`` and so on."""
+    tables = [
+        pd.DataFrame(values, index=image_ids.index).add_prefix(f"{name}{_SEPARATOR}")
+        for name, values in features.items()
+    ]
+    return pd.concat([image_ids, *tables], axis=1)
+
+
+def split_by_predictor(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Undo ``tabulate``: the features of each predictor by its name."""
+    columns = table.columns.drop("image_id")
+    predictors = columns.str.split(_SEPARATOR).str[0]
+    return {name: table[list(columns[predictors == name])].to_numpy() for name in dict.fromkeys(predictors)}
+
+
+def select_unseen(images: pd.DataFrame, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Select the images that a network did not learn from.
+
+    Args:
+        images: ``image_id``, one row an image.
+        features: What the network makes of the images that it was evaluated on: ``image_id``, ``split``, numbers.
+
+    Returns:
+        The positions of its validation and test images in ``images``, and their features in that order.
+    """
+    unseen = features[features["split"] != "train"].set_index("image_id").drop(columns="split")
+    positions = np.flatnonzero(images["image_id"].isin(unseen.index))
+    return positions, unseen.loc[images["image_id"].iloc[positions]].to_numpy()
+
+
+def describe_files(source: ImageSource, paths: Iterable[str]) -> np.ndarray:
+    """Describe files without decoding them: bytes, width, height, and the quantisation tables of a JPEG.
+
+    Args:
+        source: Where the files are.
+        paths: Theirs, as in the manifest.
+
+    Returns:
+        ``float [files, 3 + 128]``; tables that a file does not have are zeros.
+    """
+    with source.reading() as read:
+        return np.array([_describe_file(read(path)) for path in paths])
+
+
+def _describe_file(data: bytes) -> np.ndarray:
+    tables = np.zeros((_MAX_TABLES, 64))
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            size = image.size
+            for number, table in list(getattr(image, "quantization", {}).items())[:_MAX_TABLES]:
+                tables[number] = table
+    except (UnidentifiedImageError, OSError, IndexError):
+        size = (0, 0)
+    return np.concatenate([[len(data), *size], tables.ravel()])
+
+
+def _view_background(image: np.ndarray) -> np.ndarray:
+    from skimage.filters import threshold_otsu
+
+    grey = image.mean(axis=2)
+    bright = image[grey > threshold_otsu(grey)] if grey.min() < grey.max() else image.reshape(-1, 3)
+    return _count_flat(bright)
+
+
+def _view_border(image: np.ndarray) -> np.ndarray:
+    width = max(1, round(_FRAME * len(image)))
+    inside = np.zeros(image.shape[:2], bool)
+    inside[width:-width, width:-width] = True
+    return _count_flat(image[~inside])
+
+
+def _count_flat(colours: np.ndarray) -> np.ndarray:
+    return count_colours(colours[None, :, None, :], np.array([0]))[0]
+
+
+def _view_corner(image: np.ndarray) -> np.ndarray:
+    height, width = (max(1, round(share * len(image))) for share in _CORNER)
+    return _shrink(image[-height:, -width:], _CORNER_SIZE)
+
+
+def _view_thumbnail(image: np.ndarray) -> np.ndarray:
+    return _shrink(image, (_THUMBNAIL, _THUMBNAIL))
+
+
+def _shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX)).ravel()
+
+
+_VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "background": _view_background,
+    "border": _view_border,
+    "corner": _view_corner,
+    "thumbnail": _view_thumbnail,
+}

@@ -1,0 +1,127 @@
+"""Which images belong together, so that they must not straddle two splits."""
+
+import fnmatch
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from leukoscope.errors import InputError
+from leukoscope.images.looks import cluster_looks, count_colours
+from leukoscope.images.manifest import ACCEPTED
+from leukoscope.images.packing import PackedImages
+
+UNITS = {
+    "duplicate": "identical and near-identical images (not patients)",
+    "look": "fields of one look, by clusters of their colours (not patients), and identical and near-identical images",
+    "table": "the user's table of groups, and identical and near-identical images",
+}
+
+
+def select_accepted(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Select the accepted images: ``image_id, label, group, sha256``, with the group of duplicates."""
+    accepted = manifest["status"] == ACCEPTED
+    return manifest.loc[accepted, ["image_id", "label", "group", "sha256"]].reset_index(drop=True)
+
+
+def group_by_look(images: pd.DataFrame, smears: PackedImages, looks: int, seed: int) -> pd.Series:
+    """Give the images of one look, and their duplicates, one group.
+
+    Args:
+        images: ``image_id`` and the ``group`` of duplicates, one row an image.
+        smears: The packed images.
+        looks: The number of looks; duplicates of several looks join these.
+        seed: For the clustering.
+
+    Raises:
+        InputError: There are more looks than images.
+    """
+    if looks > len(images):
+        raise InputError(
+            f"splitting.looks is {looks}, and there are {len(images)} accepted images. Expected fewer looks than these."
+        )
+    numbers = cluster_looks(count_colours(smears.pixels, smears.rows(images["image_id"])), looks, seed)
+    names = pd.Series([f"look-{number:04}" for number in numbers], index=images.index)
+    return merge_groups(names, images["group"])
+
+
+def group_by_table(images: pd.DataFrame, manifest: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Give the images of one patient or slide of the user's table, and their duplicates, one group.
+
+    Args:
+        images: The accepted images with the ``group`` of duplicates.
+        manifest: All images.
+        table: A column ``group``, and ``image_id`` or ``pattern``.
+
+    Raises:
+        InputError: The table does not fit the images.
+    """
+    accepted = (manifest["status"] == ACCEPTED).to_numpy()
+    return merge_groups(look_up_groups(manifest["image_id"], accepted, table), images["group"])
+
+
+def merge_groups(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Join two groupings of the same images: what either holds together stays together.
+
+    Args:
+        first: A group's name for each image.
+        second: Another's, with the same index.
+
+    Returns:
+        The name of one of the joined ``first`` groups for each image.
+    """
+    left, left_names = pd.factorize(first)
+    right, right_names = pd.factorize(second)
+    size = len(left_names) + len(right_names)
+    links = coo_array((np.ones(len(left)), (left, right + len(left_names))), shape=(size, size))
+    _, joined = connected_components(links, directed=False)
+    return first.groupby(joined[left]).transform("first")
+
+
+def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFrame) -> pd.Series:
+    """Find each accepted image's group in a user's table.
+
+    Args:
+        image_ids: All images that were found.
+        accepted: Which of them are accepted, boolean.
+        table: A column ``group``, and ``image_id`` or ``pattern`` (a shell pattern of image ids).
+
+    Returns:
+        The group of each accepted image, in their order.
+
+    Raises:
+        InputError: A column is missing, an entry fits no image, or an accepted image has no group or two.
+    """
+    key = next((name for name in ("image_id", "pattern") if name in table), None)
+    if key is None or "group" not in table:
+        raise InputError(
+            f"The table of groups has the columns {', '.join(map(str, table.columns))}; it needs group, and "
+            f"image_id or pattern."
+        )
+    entries = table[[key, "group"]].astype(str).drop_duplicates()
+    found = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
+    _refuse(entries[key][~entries[key].isin(found[key])], f"{key} entries that fit no image")
+    groups = found.groupby("image_id")["group"]
+    _refuse(groups.nunique().loc[lambda number: number > 1].index, "images with more than one group")
+    wanted = image_ids[accepted].reset_index(drop=True)
+    result = wanted.map(groups.first())
+    _refuse(wanted[result.isna()], "accepted images without a group")
+    return result
+
+
+def _match(entries: pd.DataFrame, image_ids: pd.Series) -> pd.DataFrame:
+    matches = [
+        (image_id, group, pattern)
+        for pattern, group in entries.itertuples(index=False)
+        for image_id in fnmatch.filter(image_ids, pattern)
+    ]
+    return pd.DataFrame(matches, columns=["image_id", "group", "pattern"], dtype=str)
+
+
+def _refuse(names: Iterable[str], what: str) -> None:
+    names = list(names)
+    if names:
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise InputError(f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again.")

@@ -1,0 +1,114 @@
+"""Nodes of the audit."""
+
+import logging
+
+import pandas as pd
+
+from leukoscope.figures import Figure
+from leukoscope.images.packing import PackedImages
+from leukoscope.images.source import ImageSource
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.audit.options import AuditOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+
+logger = logging.getLogger(__name__)
+
+
+def describe_images(raw_images: ImageSource, smears: PackedImages, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Describe the accepted images by what has nothing to do with cells.
+
+    Args:
+        raw_images: Where the files are, for their size and compression.
+        smears: The packed images.
+        manifest: Which images are accepted.
+
+    Returns:
+        ``image_id``, and the features of each predictor, one column each.
+    """
+    from leukoscope.audit import blind
+    from leukoscope.images import grouping
+
+    images = grouping.select_accepted(manifest)
+    paths = manifest.set_index("image_id").loc[images["image_id"], "path"]
+    features = blind.describe_blindly(smears, images["image_id"])
+    return blind.tabulate(images["image_id"], features | {"file": blind.describe_files(raw_images, paths)})
+
+
+def climb_ladder(
+    blind_features: pd.DataFrame,
+    manifest: pd.DataFrame,
+    smears: PackedImages,
+    group_table: pd.DataFrame | None,
+    audit: AuditOptions,
+    splitting: SplittingOptions,
+    seed: int,
+    *features: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """Judge what cannot see cells, and each trained backbone, under ever stricter protocols.
+
+    Args:
+        blind_features: What cannot see cells.
+        manifest: Labels and duplicates.
+        smears: The packed images, for their looks.
+        group_table: The user's table of groups, if there is one.
+        audit: How to judge.
+        splitting: The number of looks.
+        seed: For everything random.
+        features: Of each backbone in the order of their table; ``None`` where it has not been evaluated.
+
+    Returns:
+        One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``.
+    """
+    from leukoscope.audit import blind
+    from leukoscope.audit.ladder import Ladder
+    from leukoscope.images import grouping
+
+    images = grouping.select_accepted(manifest)
+    protocols = {
+        "image": images["image_id"],
+        "duplicate": images["group"],
+        "look": grouping.group_by_look(images, smears, splitting.looks, seed),
+    }
+    if group_table is not None:
+        protocols["table"] = grouping.group_by_table(images, manifest, group_table)
+    ladder = Ladder(audit.folds, audit.trees, audit.resamples, audit.confidence, seed)
+    tables = [ladder.climb(images, blind.split_by_predictor(blind_features), protocols)]
+    for name, table in zip(BACKBONES, features, strict=True):
+        if table is not None:
+            unseen, seen_by_network = blind.select_unseen(images, table)
+            held_out = {protocol: groups.iloc[unseen].reset_index(drop=True) for protocol, groups in protocols.items()}
+            predictor = {f"{name}_features": seen_by_network}
+            tables.append(ladder.climb(images.iloc[unseen].reset_index(drop=True), predictor, held_out))
+    order = list(protocols)
+    return pd.concat(tables).sort_values("protocol", key=lambda one: one.map(order.index), kind="stable")
+
+
+def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: AuditOptions) -> str:
+    """Say in words what accuracies on these images are worth.
+
+    Args:
+        audit_table: The ladder.
+        manifest: The true classes.
+        options: When the alarm is raised.
+    """
+    from leukoscope.audit import verdict
+    from leukoscope.images import grouping
+
+    raised, text = verdict.judge(audit_table, grouping.select_accepted(manifest)["label"], options.alarm)
+    for line in text.splitlines():
+        logger.log(logging.WARNING if raised else logging.INFO, line)
+    return text
+
+
+def draw_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
+    """Draw the ladder: the accuracy of each predictor under each protocol, with its interval.
+
+    Args:
+        audit_table: The ladder.
+        manifest: The true classes, for the share of the largest.
+    """
+    from leukoscope.figures import ladder
+    from leukoscope.images import grouping
+
+    largest = grouping.select_accepted(manifest)["label"].value_counts(normalize=True).iloc[0]
+    return ladder.draw_ladder(audit_table, float(largest))

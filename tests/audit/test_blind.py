@@ -1,0 +1,76 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from leukoscope.audit import blind
+from leukoscope.images.source import open_source
+
+
+class Fields:
+    """Fields of one bright colour with a dark cell in the middle."""
+
+    def __init__(self, cells: list[tuple[int, int, int]]) -> None:
+        self.pixels = np.full((len(cells), 56, 56, 3), (230, 220, 240), np.uint8)
+        for picture, cell in zip(self.pixels, cells, strict=True):
+            picture[20:36, 20:36] = cell
+
+    def rows(self, image_ids) -> np.ndarray:
+        return np.arange(len(image_ids))
+
+
+def describe(cells) -> dict[str, np.ndarray]:
+    return blind.describe_blindly(Fields(cells), pd.Series(["a", "b"]))
+
+
+def test_only_what_shows_the_whole_field_sees_the_cell():
+    features = describe([(90, 20, 120), (20, 90, 20)])
+    differing = {name for name, (one, other) in features.items() if (one != other).any()}
+    assert differing == {"colour_histogram", "thumbnail"}
+
+
+def test_each_has_its_number_of_features():
+    sizes = {name: values.shape[1] for name, values in describe([(90, 20, 120)] * 2).items()}
+    assert sizes == {"colour_histogram": 96, "background": 96, "border": 96, "corner": 612, "thumbnail": 192}
+
+
+def test_a_field_of_one_colour_is_background():
+    background = describe([(230, 220, 240)] * 2)["background"]
+    assert background.sum(axis=1) == pytest.approx(3)
+
+
+def test_files_are_described_by_size_and_tables(tmp_path):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8))
+    paths = {"a.jpg": {"quality": 60}, "b.jpg": {"quality": 90}, "c.png": {}}
+    (tmp_path / "Pre").mkdir()
+    for name, options in paths.items():
+        picture.save(tmp_path / "Pre" / name, **options)
+    rows = blind.describe_files(open_source(tmp_path), [f"Pre/{name}" for name in paths])
+    assert rows[:, 0].tolist() == [(tmp_path / "Pre" / name).stat().st_size for name in paths]
+    assert rows[:, 1:3].tolist() == [[30, 20]] * 3
+    assert rows[0, 3:].sum() > rows[1, 3:].sum() > rows[2, 3:].sum() == 0
+
+
+def test_what_was_tabulated_comes_back():
+    features = {"file": np.arange(6.0).reshape(2, 3), "corner": np.ones((2, 12))}
+    table = blind.tabulate(pd.Series(["a", "b"], name="image_id"), features)
+    assert table["image_id"].tolist() == ["a", "b"]
+    back = blind.split_by_predictor(table)
+    assert list(back) == ["file", "corner"]
+    assert all((back[name] == values).all() for name, values in features.items())
+
+
+def test_images_that_a_network_learned_from_are_left_out():
+    images = pd.DataFrame({"image_id": ["a", "b", "c", "d"]})
+    features = pd.DataFrame(
+        {"image_id": ["d", "b", "a"], "split": ["test", "train", "validation"], "feature_0": [4.0, 2.0, 1.0]}
+    )
+    positions, values = blind.select_unseen(images, features)
+    assert positions.tolist() == [0, 3]
+    assert values.tolist() == [[1.0], [4.0]]
+
+
+def test_a_file_that_is_no_image_has_its_size_only():
+    assert blind._describe_file(io.BytesIO(b"text").getvalue()).tolist() == [4.0] + [0.0] * 130

@@ -1,0 +1,83 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukoscope.errors import InputError
+from leukoscope.images.grouping import group_by_look, look_up_groups, merge_groups
+from leukoscope.images.looks import cluster_looks, count_colours
+
+
+def test_merged_groups_hold_together_what_either_holds_together():
+    patients = pd.Series(["p1", "p1", "p2", "p3"])
+    duplicates = pd.Series(["a", "b", "b", "c"])
+    merged = merge_groups(patients, duplicates)
+    assert merged[0] == merged[1] == merged[2] != merged[3]
+
+
+class TestLookUpGroups:
+    ids = pd.Series(["a/1", "a/2", "b/1"])
+    accepted = np.array([True, True, False])
+
+    def look_up(self, table: dict) -> list[str]:
+        return look_up_groups(self.ids, self.accepted, pd.DataFrame(table)).tolist()
+
+    def test_by_id_a_quarantined_image_may_be_in_the_table(self):
+        assert self.look_up({"image_id": self.ids, "group": ["x", "y", "z"]}) == ["x", "y"]
+
+    def test_by_pattern(self):
+        assert self.look_up({"pattern": ["a/*", "b/*"], "group": ["x", "y"]}) == ["x", "x"]
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            ({"image_id": ["a/1"], "patient": ["x"]}, "needs group"),
+            ({"image_id": ["a/1", "a/2", "c/9"], "group": ["x"] * 3}, "image_id entries that fit no image: c/9"),
+            ({"pattern": ["a/*", "q*"], "group": ["x", "y"]}, r"pattern entries that fit no image: q\*"),
+            ({"pattern": [], "group": []}, "2 accepted images without a group"),
+            ({"image_id": ["a/1"], "group": ["x"]}, "accepted images without a group: a/2"),
+            ({"pattern": ["a/*", "*/1"], "group": ["x", "y"]}, "images with more than one group: a/1"),
+        ],
+    )
+    def test_what_does_not_fit_is_named(self, table, message):
+        with pytest.raises(InputError, match=message):
+            self.look_up(table)
+
+
+@pytest.fixture
+def stained(splits, smears):
+    """Twenty pictures of each of eight stains, with the same noise in each."""
+    stains = np.repeat(np.arange(8), 20)
+    tints = np.random.default_rng(5).integers(0, 200, (8, 3))[stains]
+    smears.pixels = (smears.pixels % 20 + tints[:, None, None, :]).astype("uint8")
+    return smears, stains
+
+
+def test_colours_are_counted_in_shares(smears):
+    colours = count_colours(np.full((1, 4, 4, 3), [0, 100, 255], np.uint8), np.array([0]))
+    assert colours.shape == (1, 96)
+    assert np.flatnonzero(colours[0]).tolist() == [0, 32 + 100 // 8, 95]
+    assert colours.sum() == 3
+
+
+def test_looks_are_the_stains(stained):
+    smears, stains = stained
+    colours = count_colours(smears.pixels, np.arange(160))
+    looks = cluster_looks(colours, 8, seed=1)
+    assert (pd.crosstab(stains, looks) > 0).sum().tolist() == [1] * 8
+    assert (looks == cluster_looks(colours, 8, seed=1)).all()
+
+
+def test_duplicates_of_two_looks_join_them(stained, splits):
+    smears, _ = stained
+    images = splits[["image_id"]].assign(group=splits["image_id"])
+    apart = group_by_look(images, smears, 8, seed=1)
+    images.loc[[0, 20], "group"] = "copies"
+    joined = group_by_look(images, smears, 8, seed=1)
+    assert apart.nunique() == 8
+    assert joined.nunique() == 7
+    assert joined[0] == joined[39]
+
+
+def test_more_looks_than_images_are_refused(splits, smears):
+    with pytest.raises(InputError, match=r"splitting\.looks is 161, and there are 160 accepted"):
+        group_by_look(splits, smears, 161, seed=1)
