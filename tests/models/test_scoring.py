@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from leukoscope.models.scoring import probability_columns, score_split, tabulate_probabilities
+from leukoscope.models.scoring import Scoring, probability_columns, tabulate_probabilities
 
 CLASSES = ["Benign", "Early", "Pre"]
 LABELS = np.array(["Benign"] * 4 + ["Early"] * 3 + ["Pre"] * 3)
@@ -21,10 +21,12 @@ PROBABILITIES = np.array(
     ]
 )
 
+HOW = Scoring(CLASSES, "Benign", prevalence=0.01)
+
 
 @pytest.fixture
 def scores() -> dict:
-    return score_split(LABELS, PROBABILITIES, CLASSES, "Benign")
+    return HOW.score(LABELS, PROBABILITIES)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,18 @@ def scores() -> dict:
         ("screening_sensitivity", 5 / 6),
         ("screening_specificity", 3 / 4),
         ("screening_auc", 23 / 24),
+        ("screening_ppv", 5 / 6),
+        ("screening_npv", 3 / 4),
+        # Bayes' rule, with sensitivity 5/6 and specificity 3/4.
+        ("screening_ppv_at_prevalence", 5 / 6 * 0.01 / (5 / 6 * 0.01 + 1 / 4 * 0.99)),
+        ("screening_npv_at_prevalence", 3 / 4 * 0.99 / (3 / 4 * 0.99 + 1 / 6 * 0.01)),
+        ("npv_early", 6 / 7),
+        ("balanced_accuracy", (3 / 4 + 2 / 3 + 1) / 3),
+        # Agreement 0.8, by chance (4 * 4 + 3 * 3 + 3 * 3) / 100.
+        ("cohen_kappa", (0.8 - 0.34) / (1 - 0.34)),
+        # Gorodkin 2004, equation 8: (10 * 8 - 34) / (100 - 34), the margins being the same.
+        ("matthews_correlation", 46 / 66),
+        ("auprc_pre", 1.0),
         ("loss", -np.log([0.8, 0.7, 0.6, 0.3, 0.7, 0.8, 0.4, 0.8, 0.7, 0.6]).mean()),
     ],
 )
@@ -60,7 +74,7 @@ def test_the_auc_is_the_mean_over_the_classes(scores):
 
 def test_a_class_without_images_leaves_its_figures_undefined():
     some = LABELS != "Benign"
-    scores = score_split(LABELS[some], PROBABILITIES[some], CLASSES, "Benign")
+    scores = HOW.score(LABELS[some], PROBABILITIES[some])
     assert scores["auc_benign"] is None
     assert scores["auc"] is None
     assert scores["screening_specificity"] is None
@@ -73,3 +87,20 @@ def test_columns_are_named_in_the_order_of_the_classes():
     assert list(table) == ["predicted", "probability_benign", "probability_early", "probability_pre"]
     assert probability_columns(["Early pre-B"]) == ["probability_early_pre_b"]
     assert table["predicted"].tolist()[:4] == ["Benign", "Benign", "Benign", "Early"]
+
+
+def test_kappa_is_that_of_a_published_example():
+    # Fleiss, Levin and Paik 2003, Statistical Methods for Rates and Proportions, table 18.1: kappa 0.676.
+    table = np.array([[75, 1, 4], [5, 4, 1], [0, 0, 10]])
+    labels = np.repeat(CLASSES, table.sum(axis=1))
+    called = np.concatenate([np.repeat(np.arange(3), row) for row in table])
+    figures = HOW.score_headline(labels, np.eye(3)[called])
+    assert figures["cohen_kappa"] == pytest.approx(0.676, abs=5e-4)
+
+
+def test_a_weight_of_two_is_an_image_twice():
+    weights = np.array([2, 1, 1, 1, 1, 1, 3, 1, 1, 1])
+    twice = np.repeat(np.arange(10), weights)
+    ours = HOW.score_headline(LABELS, PROBABILITIES, weights)
+    theirs = HOW.score_headline(LABELS[twice], PROBABILITIES[twice])
+    assert ours == pytest.approx(theirs)

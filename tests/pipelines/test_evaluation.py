@@ -12,6 +12,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
+OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40)
 PNG_HEADER = b"\x89PNG"
 
 
@@ -27,12 +28,22 @@ def predictions(splits, class_names, rng) -> pd.DataFrame:
     return splits[["image_id", "split", "label"]].join(tabulate_probabilities(probabilities, class_names))
 
 
-def test_metrics_are_named_by_split_and_figure(predictions, class_names):
-    metrics = nodes.score_predictions(predictions, class_names, EvaluationOptions())
+def test_metrics_are_named_by_split_and_figure(predictions, splits, class_names):
+    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
     test = predictions[predictions["split"] == "test"]
     assert metrics["test_accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
     assert metrics["train_images"] == 112
     assert {"validation_loss", "train_macro_f1", "test_auc", "test_sensitivity_early"} <= metrics.keys()
+
+
+def test_headline_figures_of_the_test_set_have_intervals(predictions, splits, class_names):
+    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
+    for name in ("accuracy", "balanced_accuracy", "matthews_correlation", "auc", "screening_npv_at_prevalence"):
+        assert metrics[f"test_{name}_low"] <= metrics[f"test_{name}"] <= metrics[f"test_{name}_high"]
+    assert metrics["test_accuracy_high"] - metrics["test_accuracy_low"] > 0.1
+    one_group = splits.assign(group="all")
+    alike = nodes.score_predictions(predictions, one_group, class_names, OPTIONS_OF_EVALUATION, seed=1)
+    assert alike["test_accuracy_low"] == alike["test_accuracy_high"] == metrics["test_accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +86,8 @@ def test_the_roc_figure_has_a_curve_a_class(predictions, class_names):
     assert [text.get_text().split(" ")[0] for text in legend.get_texts()] == class_names
 
 
-def test_the_report_is_one_page_with_pictures_and_the_published_figures(predictions, class_names):
-    metrics = nodes.score_predictions(predictions, class_names, EvaluationOptions())
+def test_the_report_is_one_page_with_pictures_and_the_published_figures(predictions, splits, class_names):
+    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
     pictures = [PNG_HEADER] * 4
     page = nodes.write_report(metrics, {"epochs": 3}, *pictures, class_names, OPTIONS)
     assert page.count("data:image/png;base64,") == 4
@@ -86,8 +97,8 @@ def test_the_report_is_one_page_with_pictures_and_the_published_figures(predicti
     assert "http" not in page
 
 
-def test_the_result_marks_the_published_figures_as_the_reports(predictions, class_names):
-    metrics = nodes.score_predictions(predictions, class_names, EvaluationOptions())
+def test_the_result_marks_the_published_figures_as_the_reports(predictions, splits, class_names):
+    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
     costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
     result = nodes.summarise_result(metrics, dict.fromkeys(costs, 1), OPTIONS)
     assert result["test_accuracy"] == metrics["test_accuracy"]

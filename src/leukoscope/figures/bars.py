@@ -1,5 +1,7 @@
 """The comparison of backbones."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,17 +23,19 @@ _COSTS = {
 _PUBLISHED = colours.VERMILION
 
 
-def draw_comparison(table: pd.DataFrame) -> Figure:
-    """Draw scores and costs of each backbone as bars, and the published figures as diamonds.
+def draw_comparison(table: pd.DataFrame, words: str = "") -> Figure:
+    """Draw scores, with their intervals, and costs of each backbone as bars, and the published figures as diamonds.
 
     Args:
         table: One row a backbone, as the comparison has it.
+        words: Which differences are real, below.
     """
     figure = Figure(figsize=(max(9.0, 1.9 * len(table) + 2), 7.2), layout="constrained")
     images = "/".join(str(int(number)) for number in sorted(table["test_images"].unique()))
     figure.suptitle(f"Backbones compared on {images} test images", fontsize=13)
     above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3, 2]))
     _draw_scores(above.subplots(), table)
+    figure.supxlabel(textwrap.fill(words, 150), fontsize=9)
     for axes, (column, (title, unit)) in zip(below.subplots(1, len(_COSTS)), _COSTS.items(), strict=True):
         _draw_cost(axes, table, column, title, unit)
     return figure
@@ -41,7 +45,10 @@ def _draw_scores(axes: Axes, table: pd.DataFrame) -> None:
     places, width = np.arange(len(table)), 0.8 / len(_SCORES)
     for number, (column, (label, colour)) in enumerate(_SCORES.items()):
         x = places + (number - (len(_SCORES) - 1) / 2) * width
-        bars = axes.bar(x, table[column].astype(float), width, color=colour, label=label)
+        heights = table[column].astype(float)
+        ends = [f"{column}_low", f"{column}_high"]
+        reach = np.abs(table[ends].astype(float).sub(heights, axis=0)).T if ends[0] in table else None
+        bars = axes.bar(x, heights, width, yerr=reach, color=colour, label=label, error_kw={"lw": 1, "capsize": 2})
         axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=1)
         if (published := f"report_{column}") in table:
             legend = "the report's own figure" if column == "test_accuracy" else None

@@ -13,7 +13,7 @@ _ENVIRONMENT = jinja2.Environment(
     autoescape=True,
     undefined=jinja2.StrictUndefined,
 )
-_CLASS_FIGURES = ("precision", "sensitivity", "specificity", "f1", "auc", "support")
+_CLASS_FIGURES = ("precision", "npv", "sensitivity", "specificity", "f1", "auc", "auprc", "support")
 
 
 def render_backbone(

@@ -1,6 +1,6 @@
 """Intervals of figures, by drawing whole groups of images again and again (the cluster bootstrap)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -55,3 +55,35 @@ def estimate_share(hits: np.ndarray, groups: Sequence[str], resamples: int, conf
 
 def _divide(hits: np.ndarray, images: np.ndarray, axis: int = -1) -> np.ndarray:
     return hits.sum(axis=axis) / images.sum(axis=axis)
+
+
+def estimate_figures(
+    score: Callable[[np.ndarray], dict[str, float]],
+    groups: Sequence[str],
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Give several figures of the same images with their intervals, as ``estimate_share`` does for one share.
+
+    Args:
+        score: Computes the figures by name from the weight of each image, ``[n]``: how often it was drawn. NaN where
+            one is undefined, as an AUC without images of a class; an interval leaves such draws out.
+        groups: The group of each image.
+        resamples: How often groups are drawn.
+        confidence: Of the intervals.
+        seed: For the drawing.
+    """
+    codes, count = np.unique(np.asarray(groups), return_inverse=True)[1], len(set(groups))
+    rng = np.random.default_rng(seed)
+    drawn = [score(np.bincount(rng.integers(count, size=count), minlength=count)[codes]) for _ in range(resamples)]
+    tail = (1 - confidence) / 2
+    return {
+        name: Estimate(value, *_quantiles([draw[name] for draw in drawn], tail))
+        for name, value in score(np.ones(len(codes))).items()
+    }
+
+
+def _quantiles(values: list[float], tail: float) -> tuple[float, float]:
+    defined = [value for value in values if not np.isnan(value)]
+    return tuple(np.quantile(defined, [tail, 1 - tail]).tolist()) if defined else (np.nan, np.nan)

@@ -7,6 +7,8 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.figures import Figure
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +36,57 @@ def compare_backbones(*results: dict[str, Any] | None) -> pd.DataFrame:
     return table
 
 
-def draw_comparison(comparison: pd.DataFrame) -> Figure:
+def compare_predictions(
+    splits: pd.DataFrame, options: EvaluationOptions, seed: int, *predictions: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Test which differences in accuracy between backbones are real, on the same test images.
+
+    Args:
+        splits: The test images and their groups.
+        options: How the intervals are drawn.
+        seed: For the drawing.
+        predictions: Of each backbone in the order of their table, or ``None`` where it has none yet; one that was
+            evaluated on other splits is left out.
+
+    Returns:
+        One row a pair: ``first, second, difference, low, high, only_first, only_second, p, p_holm, real``.
+    """
+    from leukoscope.models import paired
+
+    test = splits[splits["split"] == "test"]
+    hits = {}
+    for name, table in zip(BACKBONES, predictions, strict=True):
+        own = table[table["split"] == "test"].set_index("image_id") if table is not None else None
+        if own is not None and set(own.index) == set(test["image_id"]):
+            own = own.loc[test["image_id"]]
+            hits[name] = (own["label"] == own["predicted"]).to_numpy()
+    return paired.compare_pairs(hits, test["group"], options.resamples, options.confidence, seed)
+
+
+def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame) -> Figure:
     """Draw our figures of every backbone, and the published ones beside them.
 
     Args:
         comparison: One row a backbone.
+        differences: One row a pair of backbones, for the words below.
     """
     from leukoscope.figures import bars
 
-    return bars.draw_comparison(comparison)
+    return bars.draw_comparison(comparison, _say_what_is_real(comparison, differences))
+
+
+def _say_what_is_real(comparison: pd.DataFrame, differences: pd.DataFrame) -> str:
+    if differences.empty:
+        return ""
+    titles = comparison.set_index("backbone")["title"]
+    better = differences[differences["difference"] > 0]
+    worse = differences[differences["difference"] <= 0].rename(columns={"first": "second", "second": "first"})
+    pairs = pd.concat([better, worse]).query("real")
+    words = [
+        f"{titles.get(one.first, one.first)} over {titles.get(one.second, one.second)} (+{abs(one.difference):.3f})"
+        for one in pairs.itertuples()
+    ]
+    tests = "McNemar's test, Holm's correction, intervals by groups"
+    if not words:
+        return f"No difference in test accuracy is real ({tests})."
+    return f"Real differences in test accuracy ({tests}): {', '.join(words)}. The others may be chance."

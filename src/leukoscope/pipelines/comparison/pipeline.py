@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.pipelines.comparison.nodes import compare_backbones, draw_comparison
+from leukoscope.pipelines.comparison.nodes import compare_backbones, compare_predictions, draw_comparison
 
 
 def create_pipeline() -> Pipeline:
@@ -11,6 +11,12 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(compare_backbones, [f"{name}_result" for name in BACKBONES], "comparison", name="compare_backbones"),
-            Node(draw_comparison, "comparison", "comparison_figure", name="draw_comparison"),
+            Node(
+                compare_predictions,
+                ["splits", "params:evaluation", "params:seed", *(f"{name}.predictions" for name in BACKBONES)],
+                "differences",
+                name="compare_predictions",
+            ),
+            Node(draw_comparison, ["comparison", "differences"], "comparison_figure", name="draw_comparison"),
         ]
     )

@@ -1,7 +1,9 @@
 """Predict every split with one backbone's classifier, and score it."""
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from leukoscope.errors import InputError
@@ -58,27 +60,43 @@ def predict_splits(
 
 
 def score_predictions(
-    predictions: pd.DataFrame, class_names: list[str], options: EvaluationOptions
+    predictions: pd.DataFrame, splits: pd.DataFrame, class_names: list[str], options: EvaluationOptions, seed: int
 ) -> dict[str, float | None]:
-    """Score the predictions of each split.
+    """Score the predictions of each split, with intervals of the test set's headline figures.
 
     Args:
         predictions: One row an image.
+        splits: The groups of images, of which the intervals draw.
         class_names: The classes in order.
         options: Names the benign class.
+        seed: For the intervals.
 
     Returns:
-        Every figure by its plain name, ``<split>_<metric>``.
+        Every figure by its plain name, ``<split>_<metric>``, and the ends of its interval, ``test_<metric>_low`` and
+        ``test_<metric>_high``.
     """
-    from leukoscope.models import scoring
+    from leukoscope.models import intervals, scoring
 
+    how = scoring.Scoring(class_names, options.benign_class, options.prevalence)
     columns = scoring.probability_columns(class_names)
-    return {
+    figures = {
         f"{split}_{name}": figure
         for split, rows in predictions.groupby("split", sort=False)
-        for name, figure in scoring.score_split(
-            rows["label"].to_numpy(), rows[columns].to_numpy(), class_names, options.benign_class
-        ).items()
+        for name, figure in how.score(rows["label"].to_numpy(), rows[columns].to_numpy()).items()
+    }
+    test = _select_test(predictions)
+    groups = test["image_id"].map(splits.set_index("image_id")["group"])
+    estimates = intervals.estimate_figures(
+        partial(how.score_headline, test["label"].to_numpy(), test[columns].to_numpy()),
+        groups,
+        options.resamples,
+        options.confidence,
+        seed,
+    )
+    return figures | {
+        f"test_{name}_{end}": None if np.isnan(value) else value
+        for name, one in estimates.items()
+        for end, value in (("low", one.low), ("high", one.high))
     }
 
 
@@ -92,7 +110,8 @@ def summarise_result(
         training_summary: How it was trained.
         options: Names the backbone and has what was published about it.
     """
-    scores = ("train_accuracy", "test_accuracy", "test_macro_f1", "test_auc", "test_images")
+    headline = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
+    scores = ["train_accuracy", *headline, "test_images"]
     costs = (
         "parameters",
         "model_mib",

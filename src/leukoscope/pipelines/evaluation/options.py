@@ -1,6 +1,6 @@
 """Parameters of evaluation."""
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from leukoscope.options import Options
 
@@ -11,3 +11,6 @@ class EvaluationOptions(Options):
     batch_size: PositiveInt = 64
     benign_class: str = "Benign"
     worst_errors: NonNegativeInt = 12
+    prevalence: float = Field(default=0.1, gt=0, lt=1)
+    resamples: NonNegativeInt = 500
+    confidence: float = Field(default=0.95, gt=0, lt=1)

@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.score_predictions,
-                ["predictions", "params:class_names", "params:evaluation"],
+                ["predictions", "splits", "params:class_names", "params:evaluation", "params:seed"],
                 "metrics",
                 name="score_predictions",
             ),
