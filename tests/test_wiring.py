@@ -98,9 +98,7 @@ def test_the_places_that_other_tools_rely_on(context):
         "comparison_figure": "data/08_reporting/comparison.png",
     }
     for name, place in places.items():
-        dataset = catalog.get(name)
-        dataset = getattr(dataset, "_dataset", dataset)
-        assert Path(dataset._filepath) == context.project_path / place
+        assert Path(catalog.get(name)._filepath) == context.project_path / place
 
 
 def test_every_data_set_has_a_layer_and_every_node_a_name_of_its_function(context, registered):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from leukoscope.errors import InputError
-from leukoscope.pipelines.comparison.nodes import compare_backbones, compare_predictions, draw_comparison
+from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.pipelines.comparison.nodes import compare_backbones, compare_errors, draw_comparison
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 
 
@@ -43,18 +44,21 @@ def test_the_figure_has_our_bars_and_marks_the_reports_figures():
     assert "72 test images" in figure.get_suptitle()
 
 
-def predict(splits, wrong: int) -> pd.DataFrame:
-    """Predict every image rightly but the first ones of the test set."""
-    table = splits[["image_id", "split", "label"]].assign(predicted=splits["label"])
-    test = table.index[table["split"] == "test"]
-    table.loc[test[:wrong], "predicted"] = "another"
-    return table.sample(frac=1, random_state=0)
+def wrong(backbone: str, splits, count: int) -> dict:
+    errors = splits.loc[splits["split"] == "test", "image_id"].tolist()[:count]
+    return result(backbone, 1 - count / 24, test_errors=errors, splits=fingerprint_table(splits))
 
 
-def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits, class_names):
-    elsewhere = predict(splits[splits["image_id"] != splits["image_id"].iloc[-1]], 3)
-    predictions = [predict(splits, 0), predict(splits, 20), None, predict(splits, 1), elsewhere]
-    pairs = compare_predictions(splits, EvaluationOptions(resamples=200), 1, *predictions)
+def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits):
+    elsewhere = result("inception_v3", 0.9, test_errors=[], splits="b")
+    results = [
+        wrong("resnet50", splits, 0),
+        wrong("vgg16", splits, 20),
+        None,
+        wrong("mobilenet_v2", splits, 1),
+        elsewhere,
+    ]
+    pairs = compare_errors(splits, EvaluationOptions(resamples=200), 1, *results)
     assert pairs[["first", "second"]].to_numpy().tolist() == [
         ["resnet50", "vgg16"],
         ["resnet50", "mobilenet_v2"],
@@ -62,11 +66,13 @@ def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits, class_nam
     ]
     assert pairs["real"].tolist() == [True, False, True]
     assert pairs["difference"].tolist() == pytest.approx([20 / 24, 1 / 24, -19 / 24])
-    figure = draw_comparison(compare_backbones(result("resnet50", 1.0), result("vgg16", 0.2)), pairs)
-    assert "resnet50 over vgg16 (+0.833)" in figure.get_supxlabel().replace("\n", " ")
+    table = compare_backbones(*results)
+    assert "test_errors" not in table
+    words = draw_comparison(table, pairs).get_supxlabel().replace("\n", " ")
+    assert "resnet50 over vgg16 (+0.833), mobilenet_v2 over vgg16 (+0.792)" in words
 
 
 def test_one_backbone_is_compared_with_none(splits):
-    pairs = compare_predictions(splits, EvaluationOptions(), 1, predict(splits, 2), *[None] * 4)
+    pairs = compare_errors(splits, EvaluationOptions(), 1, wrong("resnet50", splits, 2), *[None] * 4)
     assert pairs.empty
     assert np.isin(["difference", "p_holm", "real"], pairs.columns).all()

@@ -100,7 +100,8 @@ def test_the_report_is_one_page_with_pictures_and_the_published_figures(predicti
 def test_the_result_marks_the_published_figures_as_the_reports(predictions, splits, class_names):
     metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
     costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
-    result = nodes.summarise_result(metrics, dict.fromkeys(costs, 1), OPTIONS)
+    result = nodes.summarise_result(metrics, predictions, dict.fromkeys(costs, 1), OPTIONS)
     assert result["test_accuracy"] == metrics["test_accuracy"]
     assert result["report_test_accuracy"] == 0.9924
     assert result["report_train_accuracy"] is None
+    assert len(result["test_errors"]) == round((1 - metrics["test_accuracy"]) * 24) > 0

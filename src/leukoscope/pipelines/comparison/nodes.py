@@ -7,7 +7,7 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.figures import Figure
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,9 @@ def compare_backbones(*results: dict[str, Any] | None) -> pd.DataFrame:
     Raises:
         InputError: No backbone has results.
     """
-    table = pd.DataFrame([result for result in results if result is not None])
+    table = pd.DataFrame([result for result in results if result is not None]).drop(
+        columns="test_errors", errors="ignore"
+    )
     if table.empty:
         raise InputError("No backbone has results yet. Train one first, as with `kedro run --pipeline train_resnet50`.")
     if table["splits"].nunique() > 1:
@@ -36,8 +38,8 @@ def compare_backbones(*results: dict[str, Any] | None) -> pd.DataFrame:
     return table
 
 
-def compare_predictions(
-    splits: pd.DataFrame, options: EvaluationOptions, seed: int, *predictions: pd.DataFrame | None
+def compare_errors(
+    splits: pd.DataFrame, options: EvaluationOptions, seed: int, *results: dict[str, Any] | None
 ) -> pd.DataFrame:
     """Test which differences in accuracy between backbones are real, on the same test images.
 
@@ -45,8 +47,7 @@ def compare_predictions(
         splits: The test images and their groups.
         options: How the intervals are drawn.
         seed: For the drawing.
-        predictions: Of each backbone in the order of their table, or ``None`` where it has none yet; one that was
-            evaluated on other splits is left out.
+        results: One for each backbone, or ``None`` where it has none yet; of other splits, it is left out.
 
     Returns:
         One row a pair: ``first, second, difference, low, high, only_first, only_second, p, p_holm, real``.
@@ -54,12 +55,12 @@ def compare_predictions(
     from leukoscope.models import paired
 
     test = splits[splits["split"] == "test"]
-    hits = {}
-    for name, table in zip(BACKBONES, predictions, strict=True):
-        own = table[table["split"] == "test"].set_index("image_id") if table is not None else None
-        if own is not None and set(own.index) == set(test["image_id"]):
-            own = own.loc[test["image_id"]]
-            hits[name] = (own["label"] == own["predicted"]).to_numpy()
+    present = fingerprint_table(splits)
+    hits = {
+        result["backbone"]: ~test["image_id"].isin(result["test_errors"]).to_numpy()
+        for result in results
+        if result is not None and result["splits"] == present
+    }
     return paired.compare_pairs(hits, test["group"], options.resamples, options.confidence, seed)
 
 

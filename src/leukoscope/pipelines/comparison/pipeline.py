@@ -3,19 +3,20 @@
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.pipelines.comparison.nodes import compare_backbones, compare_predictions, draw_comparison
+from leukoscope.pipelines.comparison.nodes import compare_backbones, compare_errors, draw_comparison
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: the results of all backbones to a table and a figure."""
+    results = [f"{name}_result" for name in BACKBONES]
     return Pipeline(
         [
-            Node(compare_backbones, [f"{name}_result" for name in BACKBONES], "comparison", name="compare_backbones"),
+            Node(compare_backbones, results, "comparison", name="compare_backbones"),
             Node(
-                compare_predictions,
-                ["splits", "params:evaluation", "params:seed", *(f"{name}.predictions" for name in BACKBONES)],
+                compare_errors,
+                ["splits", "params:evaluation", "params:seed", *results],
                 "differences",
-                name="compare_predictions",
+                name="compare_errors",
             ),
             Node(draw_comparison, ["comparison", "differences"], "comparison_figure", name="draw_comparison"),
         ]

@@ -101,15 +101,20 @@ def score_predictions(
 
 
 def summarise_result(
-    metrics: dict[str, float | None], training_summary: dict[str, Any], options: BackboneOptions
+    metrics: dict[str, float | None],
+    predictions: pd.DataFrame,
+    training_summary: dict[str, Any],
+    options: BackboneOptions,
 ) -> dict[str, Any]:
     """Gather a backbone's row of the comparison: our figures, its costs and the report's own figures.
 
     Args:
         metrics: The figures of every split.
+        predictions: Which test images were wrong.
         training_summary: How it was trained.
         options: Names the backbone and has what was published about it.
     """
+    test = _select_test(predictions)
     headline = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
     scores = ["train_accuracy", *headline, "test_images"]
     costs = (
@@ -128,6 +133,7 @@ def summarise_result(
         **{name: metrics[name] for name in scores},
         **{name: training_summary[name] for name in costs},
         **options.published.as_report(),
+        "test_errors": test.loc[test["label"] != test["predicted"], "image_id"].tolist(),
     }
 
 

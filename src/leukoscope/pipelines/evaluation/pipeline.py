@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.summarise_result,
-                ["metrics", "training_summary", "params:backbone"],
+                ["metrics", "predictions", "training_summary", "params:backbone"],
                 "result",
                 name="summarise_result",
             ),
