@@ -196,7 +196,11 @@ def test_a_run_that_finds_the_disk_full_goes_on_once_there_is_room(project, expe
 
 
 def test_an_interrupted_run_is_marked_and_says_how_to_go_on(project, expected, log):
-    process = start(project, log)
+    def listen() -> None:
+        # What is started in a shell's background ignores Ctrl-C, and hands that on.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = start(project, log, preexec_fn=listen)
     now = in_an_epoch(project, random.Random(SEED))
     while process.poll() is None and not now():
         time.sleep(0.01)

@@ -28,8 +28,13 @@ def predictions(splits, class_names, rng) -> pd.DataFrame:
     return splits[["image_id", "split", "label"]].join(tabulate_probabilities(probabilities, class_names))
 
 
+def score(predictions, splits, class_names) -> dict:
+    calibration = nodes.calibrate_predictions(predictions, class_names, OPTIONS_OF_EVALUATION)
+    return nodes.score_predictions(predictions, calibration, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
+
+
 def test_metrics_are_named_by_split_and_figure(predictions, splits, class_names):
-    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
+    metrics = score(predictions, splits, class_names)
     test = predictions[predictions["split"] == "test"]
     assert metrics["test_accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
     assert metrics["train_images"] == 112
@@ -37,12 +42,12 @@ def test_metrics_are_named_by_split_and_figure(predictions, splits, class_names)
 
 
 def test_headline_figures_of_the_test_set_have_intervals(predictions, splits, class_names):
-    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
+    metrics = score(predictions, splits, class_names)
     for name in ("accuracy", "balanced_accuracy", "matthews_correlation", "auc", "screening_npv_at_prevalence"):
         assert metrics[f"test_{name}_low"] <= metrics[f"test_{name}"] <= metrics[f"test_{name}_high"]
     assert metrics["test_accuracy_high"] - metrics["test_accuracy_low"] > 0.1
     one_group = splits.assign(group="all")
-    alike = nodes.score_predictions(predictions, one_group, class_names, OPTIONS_OF_EVALUATION, seed=1)
+    alike = score(predictions, one_group, class_names)
     assert alike["test_accuracy_low"] == alike["test_accuracy_high"] == metrics["test_accuracy"]
 
 
@@ -74,6 +79,23 @@ def test_no_errors_are_no_fault(predictions, smears, class_names):
     assert "0 wrong" in figure.get_suptitle()
 
 
+def test_trust_is_scored_and_drawn_on_the_test_set(predictions, splits, class_names):
+    metrics = score(predictions, splits, class_names)
+    assert 0 <= metrics["test_coverage"] <= 1
+    assert metrics["test_calibrated_loss"] != metrics["test_loss"]
+    assert {
+        "test_ece",
+        "test_calibrated_brier",
+        "test_aurc",
+        "test_set_size",
+        "test_set_coverage_pre",
+    } <= metrics.keys()
+    calibration = nodes.calibrate_predictions(predictions, class_names, OPTIONS_OF_EVALUATION)
+    figure = nodes.draw_calibration(predictions, calibration, class_names, OPTIONS)
+    assert f"temperature {calibration['temperature']:.2f}" in figure.axes[0].get_title()
+    assert "24 test images" in figure.get_suptitle()
+
+
 def test_the_confusion_matrix_counts_the_test_set(predictions, class_names):
     figure = nodes.draw_confusion_matrix(predictions, class_names, OPTIONS)
     counts = [int(text.get_text()) for text in figure.axes[0].texts]
@@ -87,10 +109,10 @@ def test_the_roc_figure_has_a_curve_a_class(predictions, class_names):
 
 
 def test_the_report_is_one_page_with_pictures_and_the_published_figures(predictions, splits, class_names):
-    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
-    pictures = [PNG_HEADER] * 4
-    page = nodes.write_report(metrics, {"epochs": 3}, *pictures, class_names, OPTIONS)
-    assert page.count("data:image/png;base64,") == 4
+    metrics = score(predictions, splits, class_names)
+    pictures = [PNG_HEADER] * 5
+    page = nodes.write_report(metrics, {"epochs": 3}, class_names, OPTIONS, *pictures)
+    assert page.count("data:image/png;base64,") == 5
     assert "report test accuracy" in page
     assert "0.9924" in page
     assert "Not a medical device" in page
@@ -98,7 +120,7 @@ def test_the_report_is_one_page_with_pictures_and_the_published_figures(predicti
 
 
 def test_the_result_marks_the_published_figures_as_the_reports(predictions, splits, class_names):
-    metrics = nodes.score_predictions(predictions, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
+    metrics = score(predictions, splits, class_names)
     costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
     result = nodes.summarise_result(metrics, predictions, dict.fromkeys(costs, 1), OPTIONS)
     assert result["test_accuracy"] == metrics["test_accuracy"]

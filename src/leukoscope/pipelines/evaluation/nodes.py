@@ -11,8 +11,17 @@ from leukoscope.figures import Figure
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.options import plain_name
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
+
+REPORT_FIGURES = {
+    "learning_curves": "Learning curves",
+    "confusion_matrix": "Confusion on the test set",
+    "roc_curves": "ROC curves on the test set",
+    "calibration_figure": "Calibration and withheld opinions on the test set",
+    "worst_errors": "Most confident errors on the test set",
+}
 
 
 def predict_splits(
@@ -59,23 +68,47 @@ def predict_splits(
     return predictions, table[["image_id", "split"]].join(pd.DataFrame(features).add_prefix("feature_"))
 
 
+def calibrate_predictions(
+    predictions: pd.DataFrame, class_names: list[str], options: EvaluationOptions
+) -> dict[str, float]:
+    """Learn from the validation images how sure the classifier may be, and when it should keep its opinion to itself.
+
+    Args:
+        predictions: One row an image.
+        class_names: The classes in order.
+        options: The error that opinions are to keep to.
+
+    Returns:
+        ``temperature`` and ``threshold``, as ``Calibration`` has them.
+    """
+    from leukoscope.models import trust
+
+    return trust.calibrate(*_select(predictions, "validation", class_names), options.target_error)._asdict()
+
+
 def score_predictions(
-    predictions: pd.DataFrame, splits: pd.DataFrame, class_names: list[str], options: EvaluationOptions, seed: int
+    predictions: pd.DataFrame,
+    calibration: dict[str, float],
+    splits: pd.DataFrame,
+    class_names: list[str],
+    options: EvaluationOptions,
+    seed: int,
 ) -> dict[str, float | None]:
     """Score the predictions of each split, with intervals of the test set's headline figures.
 
     Args:
         predictions: One row an image.
+        calibration: What was learned from the validation images.
         splits: The groups of images, of which the intervals draw.
         class_names: The classes in order.
         options: Names the benign class.
         seed: For the intervals.
 
     Returns:
-        Every figure by its plain name, ``<split>_<metric>``, and the ends of its interval, ``test_<metric>_low`` and
-        ``test_<metric>_high``.
+        Every figure by its plain name, ``<split>_<metric>``; of the test set also the ends of intervals,
+        ``test_<metric>_low`` and ``test_<metric>_high``, calibration, withheld opinions and prediction sets.
     """
-    from leukoscope.models import intervals, scoring
+    from leukoscope.models import intervals, scoring, trust
 
     how = scoring.Scoring(class_names, options.benign_class, options.prevalence)
     columns = scoring.probability_columns(class_names)
@@ -93,11 +126,18 @@ def score_predictions(
         options.confidence,
         seed,
     )
-    return figures | {
-        f"test_{name}_{end}": None if np.isnan(value) else value
+    bounds = {
+        f"{name}_{end}": value
         for name, one in estimates.items()
         for end, value in (("low", one.low), ("high", one.high))
     }
+    truth, probabilities = _select(predictions, "test", class_names)
+    bounds |= trust.score_trust(truth, probabilities, trust.Calibration(**calibration))
+    held = _select(predictions, "validation", class_names)
+    covered, size = trust.score_prediction_sets(truth, probabilities, held, options.set_confidence)
+    names = [f"set_coverage_{plain_name(name)}" for name in class_names]
+    bounds |= dict(zip(names, covered, strict=True)) | {"set_size": size}
+    return figures | {f"test_{name}": None if np.isnan(value) else float(value) for name, value in bounds.items()}
 
 
 def summarise_result(
@@ -167,6 +207,24 @@ def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: 
     return curves.draw_roc_curves(test["label"].to_numpy(), probabilities, _title(options, len(test)))
 
 
+def draw_calibration(
+    predictions: pd.DataFrame, calibration: dict[str, float], class_names: list[str], options: BackboneOptions
+) -> Figure:
+    """Draw how often the classifier is right when it is so sure, and what withholding opinions gains.
+
+    Args:
+        predictions: One row an image.
+        calibration: What was learned from the validation images.
+        class_names: The classes in order.
+        options: Names the backbone.
+    """
+    from leukoscope.figures import trust
+    from leukoscope.models.trust import Calibration
+
+    truth, probabilities = _select(predictions, "test", class_names)
+    return trust.draw_calibration(truth, probabilities, Calibration(**calibration), _title(options, len(truth)))
+
+
 def draw_worst_errors(
     predictions: pd.DataFrame,
     smears: PackedImages,
@@ -200,44 +258,41 @@ def draw_worst_errors(
 def write_report(
     metrics: dict[str, float | None],
     training_summary: dict[str, Any],
-    learning_curves: bytes,
-    confusion_matrix: bytes,
-    roc_curves: bytes,
-    worst_errors: bytes,
     class_names: list[str],
     options: BackboneOptions,
+    *figures: bytes,
 ) -> str:
     """Bring together what is known of one backbone, as one self-contained HTML page.
 
     Args:
         metrics: The figures of every split.
         training_summary: How it was trained.
-        learning_curves: A PNG, as are the next three.
-        confusion_matrix: Of the test set.
-        roc_curves: Of the test set.
-        worst_errors: Of the test set.
         class_names: The classes in order.
         options: Names the backbone and has what was published about it.
+        figures: PNGs in the order of ``REPORT_FIGURES``.
     """
     from leukoscope.figures import pages
 
-    figures = {
-        "Learning curves": learning_curves,
-        "Confusion on the test set": confusion_matrix,
-        "ROC curves on the test set": roc_curves,
-        "Most confident errors on the test set": worst_errors,
-    }
     return pages.render_backbone(
         BACKBONES[options.backbone].title,
         metrics,
         training_summary | options.published.as_report(),
-        figures,
+        dict(zip(REPORT_FIGURES.values(), figures, strict=True)),
         class_names,
     )
 
 
 def _select_test(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions[predictions["split"] == "test"]
+
+
+def _select(predictions: pd.DataFrame, split: str, class_names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Select the numbers of the true classes of a split, and their probabilities."""
+    from leukoscope.models import scoring
+
+    rows = predictions[predictions["split"] == split]
+    numbers = pd.Index(class_names).get_indexer(rows["label"])
+    return numbers, rows[scoring.probability_columns(class_names)].to_numpy()
 
 
 def _title(options: BackboneOptions, images: int) -> str:

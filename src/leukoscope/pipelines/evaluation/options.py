@@ -12,5 +12,7 @@ class EvaluationOptions(Options):
     benign_class: str = "Benign"
     worst_errors: NonNegativeInt = 12
     prevalence: float = Field(default=0.1, gt=0, lt=1)
+    target_error: float = Field(default=0.02, ge=0, lt=1)
+    set_confidence: float = Field(default=0.95, gt=0, lt=1)
     resamples: NonNegativeInt = 500
     confidence: float = Field(default=0.95, gt=0, lt=1)

@@ -16,8 +16,14 @@ def create_pipeline() -> Pipeline:
                 name="predict_splits",
             ),
             Node(
+                nodes.calibrate_predictions,
+                ["predictions", "params:class_names", "params:evaluation"],
+                "calibration",
+                name="calibrate_predictions",
+            ),
+            Node(
                 nodes.score_predictions,
-                ["predictions", "splits", "params:class_names", "params:evaluation", "params:seed"],
+                ["predictions", "calibration", "splits", "params:class_names", "params:evaluation", "params:seed"],
                 "metrics",
                 name="score_predictions",
             ),
@@ -40,6 +46,12 @@ def create_pipeline() -> Pipeline:
                 name="draw_roc_curves",
             ),
             Node(
+                nodes.draw_calibration,
+                ["predictions", "calibration", "params:class_names", "params:backbone"],
+                "calibration_figure",
+                name="draw_calibration",
+            ),
+            Node(
                 nodes.draw_worst_errors,
                 ["predictions", "smears", "params:class_names", "params:evaluation", "params:backbone"],
                 "worst_errors",
@@ -47,16 +59,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.write_report,
-                [
-                    "metrics",
-                    "training_summary",
-                    "learning_curves",
-                    "confusion_matrix",
-                    "roc_curves",
-                    "worst_errors",
-                    "params:class_names",
-                    "params:backbone",
-                ],
+                ["metrics", "training_summary", "params:class_names", "params:backbone", *nodes.REPORT_FIGURES],
                 "report",
                 name="write_report",
             ),

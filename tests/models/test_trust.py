@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from leukoscope.models.trust import (
+    Calibration,
+    apply_temperature,
+    calibrate,
+    measure_calibration_error,
+    score_prediction_sets,
+    score_trust,
+    trace_risk,
+)
+
+
+def draw(rng, count: int, overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Draw classes from known probabilities, and what a classifier says that is too sure of them."""
+    logits = rng.normal(0, 1.5, (count, 4))
+    honest = apply_temperature(np.exp(logits), 1.0)
+    truth = (rng.random((count, 1)) > honest.cumsum(axis=1)).sum(axis=1).clip(max=3)
+    return truth, apply_temperature(np.exp(logits), 1 / overconfidence)
+
+
+def test_the_temperature_undoes_overconfidence(rng):
+    found = calibrate(*draw(rng, 8000, overconfidence=2.5), target_error=0.1)
+    assert found.temperature == pytest.approx(2.5, rel=0.07)
+
+
+def test_calibration_mends_the_error_of_other_images(rng):
+    found = calibrate(*draw(rng, 4000, 2.5), target_error=0.1)
+    scores = score_trust(*draw(rng, 4000, 2.5), found)
+    assert scores["calibrated_ece"] < 0.03
+    assert scores["ece"] > 0.15
+    assert scores["calibrated_brier"] < scores["brier"]
+    assert scores["selective_error"] == pytest.approx(0.1, abs=0.04)
+    assert 0.05 < scores["coverage"] < 0.9
+
+
+def test_temperature_keeps_the_order_and_the_sum():
+    probabilities = np.array([[0.7, 0.2, 0.1], [1.0, 0.0, 0.0]])
+    soft = apply_temperature(probabilities, 2.0)
+    assert soft.sum(axis=1) == pytest.approx(1)
+    by_hand = np.sqrt([0.7, 0.2, 0.1])
+    assert soft[0] == pytest.approx(by_hand / by_hand.sum())
+    assert np.isfinite(soft).all()
+    assert soft[1].argmax() == 0
+
+
+def test_the_calibration_error_is_that_worked_out_by_hand():
+    # Two images at 0.9, one of them right; two at 0.6, both right: (2 * |0.5 - 0.9| + 2 * |1 - 0.6|) / 4.
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]])
+    assert measure_calibration_error(np.array([0, 1, 0, 1]), probabilities) == pytest.approx(0.4)
+
+
+def test_the_brier_score_is_that_worked_out_by_hand():
+    scores = score_trust(np.array([0, 1]), np.array([[0.8, 0.2], [0.6, 0.4]]), Calibration(1.0, 0.0))
+    assert scores["brier"] == pytest.approx((0.2**2 + 0.2**2 + 0.6**2 + 0.6**2) / 2)
+    assert scores["coverage"] == 1
+
+
+def test_the_curve_of_risk_gives_opinions_of_one_confidence_together():
+    hits = np.array([True, False, True, False])
+    coverage, risk, levels = trace_risk(hits, np.array([0.9, 0.8, 0.8, 0.5]))
+    assert coverage.tolist() == [0.25, 0.75, 1.0]
+    assert risk.tolist() == pytest.approx([0, 1 / 3, 0.5])
+    assert levels.tolist() == [0.9, 0.8, 0.5]
+
+
+@pytest.mark.parametrize(("target", "threshold"), [(0.0, 0.9), (0.34, 0.8), (0.5, 0.0)])
+def test_the_threshold_keeps_to_the_error(target, threshold):
+    confidence = np.array([0.9, 0.8, 0.8, 0.5])
+    probabilities = np.column_stack([confidence, 1 - confidence])
+    truth = np.array([0, 1, 0, 1])
+    found = calibrate(truth, probabilities, target)
+    kept = apply_temperature(probabilities, found.temperature).max(axis=1) >= found.threshold
+    assert kept.tolist() == (confidence >= threshold).tolist()
+
+
+def test_opinions_that_are_never_good_enough_are_all_withheld():
+    found = calibrate(np.array([1, 1, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]]), 0.1)
+    assert found.threshold == 1.0
+    scores = score_trust(np.array([1, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]), found)
+    assert scores["coverage"] == 0
+    assert np.isnan(scores["selective_error"])
+
+
+def test_prediction_sets_hold_the_true_class_as_often_as_stated_in_each_class(rng):
+    held, other = draw(rng, 6000, 2.0), draw(rng, 6000, 2.0)
+    covered, size = score_prediction_sets(*other, held, confidence=0.9)
+    assert covered == pytest.approx(0.9, abs=0.03)
+    assert 1 < size < 4
+    assert score_prediction_sets(*other, held, confidence=0.5)[1] < size
+
+
+def test_a_class_without_images_has_no_coverage(rng):
+    truth, probabilities = draw(rng, 400, 1.0)
+    some = truth != 2
+    covered, _ = score_prediction_sets(truth[some], probabilities[some], (truth, probabilities), 0.9)
+    assert np.isnan(covered).tolist() == [False, False, True, False]
