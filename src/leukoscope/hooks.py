@@ -185,7 +185,7 @@ class TrackingHook(MlflowHook):
         match dataset_name.removeprefix(f"{node.namespace}."):
             case "journal":
                 self._leave_run_of_another_training(node.namespace, fingerprint_facts(data))
-            case "metrics":
+            case "metrics" | "robustness_summary":
                 self._log_metrics(run_id, data)
             case "training_summary":
                 self._log_metrics(run_id, data)

@@ -8,12 +8,13 @@ from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
 from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.ingestion import pipeline as ingestion
+from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
 _SHARED_DATASETS = {"smears", "training_plan", "splits"}
 _GATHERED = {"features", "result"}  # what other pipelines take of every backbone
-_SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "class_names", "seed")
+_SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "robustness", "class_names", "seed")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -24,6 +25,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "augmentation": augmentation.create_pipeline(),
         "training": sum((_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
         "evaluation": sum((_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
+        "robustness": sum((_for_backbone(robustness.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
         "comparison": comparison.create_pipeline(),
         "audit": audit.create_pipeline(),
     }

@@ -1,0 +1,102 @@
+"""Changes that a field may arrive with from another laboratory: stain, light, focus, camera, compression."""
+
+import io
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class Perturbation(NamedTuple):
+    """A change at graded strengths.
+
+    Attributes:
+        apply: Changes an image, ``uint8 [height, width, 3]``, at a level; draws from a generator where it is random.
+        levels: From weak to strong.
+        unit: What a level is.
+    """
+
+    apply: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+    levels: tuple[float, ...]
+    unit: str
+
+
+def perturb(images: np.ndarray, name: str, level: float, seed: int) -> np.ndarray:
+    """Change every image in the same way; what is random in it depends on the seed and the image's place.
+
+    Args:
+        images: ``uint8 [n, height, width, 3]``.
+        name: A key of ``PERTURBATIONS``.
+        level: How strongly.
+        seed: For what is random.
+    """
+    apply = PERTURBATIONS[name].apply
+    return np.stack([apply(image, level, np.random.default_rng([seed, n])) for n, image in enumerate(images)])
+
+
+def _shift_stain(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Scale haematoxylin up and eosin down, or the reverse (Ruifrok and Johnston 2001; Tellez et al. 2019)."""
+    from skimage.color import hed2rgb, rgb2hed
+
+    sign = rng.choice([-1, 1])
+    stains = rgb2hed(image)
+    # As a ratio, since scikit-image clips what no mixture of the dyes gives, and that is to stay as it is.
+    return _to_uint8(image * (hed2rgb(stains * [1 + sign * level, 1 - sign * level, 1]) / hed2rgb(stains)))
+
+
+def _rotate_hue(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    from skimage.color import hsv2rgb, rgb2hsv
+
+    turned = rgb2hsv(image)
+    turned[..., 0] = (turned[..., 0] + rng.choice([-1, 1]) * level / 360) % 1
+    return _to_uint8(255 * hsv2rgb(turned))
+
+
+def _make_grey(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    grey = np.asarray(Image.fromarray(image).convert("L"), float)[..., None]
+    return _to_uint8((1 - level) * image + level * grey)
+
+
+def _change_brightness(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    return _to_uint8(image * (1 + rng.choice([-1, 1]) * level))
+
+
+def _blur(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    from skimage.filters import gaussian
+
+    return _to_uint8(gaussian(image, level * len(image) / 224, channel_axis=2, preserve_range=True))
+
+
+def _add_noise(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    return _to_uint8(image + rng.normal(0, level, image.shape))
+
+
+def _compress(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "JPEG", quality=int(level))
+    return np.asarray(Image.open(content))
+
+
+def _zoom(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Show the middle of the field, as with a stronger lens."""
+    height, width = image.shape[:2]
+    left, top = width * (1 - 1 / level) / 2, height * (1 - 1 / level) / 2
+    box = (left, top, width - left, height - top)
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, box))
+
+
+def _to_uint8(image: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+PERTURBATIONS = {
+    "stain": Perturbation(_shift_stain, (0.1, 0.2, 0.4), "share of haematoxylin and eosin"),
+    "hue": Perturbation(_rotate_hue, (10, 30, 90), "degrees"),
+    "grey": Perturbation(_make_grey, (0.5, 1.0), "share of colour taken out"),
+    "brightness": Perturbation(_change_brightness, (0.1, 0.2, 0.3), "share"),
+    "blur": Perturbation(_blur, (1.5, 3, 6), "standard deviation in pixels of 224"),
+    "noise": Perturbation(_add_noise, (5, 15, 30), "standard deviation of 255"),
+    "jpeg": Perturbation(_compress, (60, 30, 10), "quality"),
+    "zoom": Perturbation(_zoom, (1.1, 1.25, 1.5), "times"),
+}
