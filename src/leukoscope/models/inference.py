@@ -42,6 +42,7 @@ def predict_probabilities(classifier: Classifier, pixels: np.ndarray, rows: np.n
         Probabilities, ``float32 [rows, classes]``, each row adding up to one.
     """
     network = classifier.network
-    backend.fuse_batch_norm(network)
-    network.compile(jit_compile=backend.choose_jit())
+    if not network.compiled:  # compiled anew it would be traced anew, which takes seconds
+        backend.fuse_batch_norm(network)
+        network.compile(jit_compile=backend.choose_jit())
     return network.predict(ImageBatches(pixels, rows, batch_size=batch_size), verbose=0)
