@@ -62,14 +62,32 @@ def test_what_was_tabulated_comes_back():
     assert all((back[name] == values).all() for name, values in features.items())
 
 
-def test_images_that_a_network_learned_from_are_left_out():
-    images = pd.DataFrame({"image_id": ["a", "b", "c", "d"]})
-    features = pd.DataFrame(
-        {"image_id": ["d", "b", "a"], "split": ["test", "train", "validation"], "feature_0": [4.0, 2.0, 1.0]}
-    )
-    positions, values = blind.select_unseen(images, features)
+@pytest.fixture
+def images() -> pd.DataFrame:
+    return pd.DataFrame({"image_id": list("abcd"), "sha256": ["1", "2", "3", "4"]})
+
+
+@pytest.fixture
+def features() -> pd.DataFrame:
+    """The network learned from b, and c is another file now."""
+    facts = {"image_id": list("dbca"), "split": ["test", "train", "test", "validation"], "sha256": ["4", "2", "?", "1"]}
+    return pd.DataFrame(facts).assign(feature_0=[4.0, 2.0, 3.0, 1.0])
+
+
+def test_images_that_a_network_learned_from_and_other_files_are_left_out(images, features):
+    positions, values = blind.select_unseen(images, images["image_id"], features)
     assert positions.tolist() == [0, 3]
     assert values.tolist() == [[1.0], [4.0]]
+
+
+def test_images_of_a_group_that_a_network_learned_from_are_left_out(images, features):
+    positions, _ = blind.select_unseen(images, pd.Series(["x", "x", "y", "y"]), features)
+    assert positions.tolist() == [3]
+
+
+def test_a_network_of_other_images_has_nothing_left(images, features):
+    positions, values = blind.select_unseen(images, images["image_id"], features.assign(image_id=list("wxyz")))
+    assert len(positions) == len(values) == 0
 
 
 def test_a_file_that_is_no_image_has_its_size_only():

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from leukoscope.images.augmentation import RandomAffine
+from leukoscope.images.augmentation import RandomAffine, RandomStain, build_augmentation
 
 
 @pytest.fixture
@@ -74,3 +74,50 @@ def test_every_call_and_image_is_drawn_anew(images):
     first, second = (keras.ops.convert_to_numpy(layer(same, training=True)) for _ in range(2))
     assert np.abs(first - second).mean() > 1
     assert np.abs(first[0] - first[1]).mean() > 1
+
+
+def stain(images, **limits) -> np.ndarray:
+    return keras.ops.convert_to_numpy(RandomStain(**limits, seed=1)(images, training=True))
+
+
+def test_stain_changes_nothing_outside_training_or_without_limits(images):
+    assert (keras.ops.convert_to_numpy(RandomStain(stain=0.5, grey=1.0)(images, training=False)) == images).all()
+    assert stain(images) == pytest.approx(images, abs=0.05)
+
+
+def test_stain_leaves_the_form_and_changes_the_colour(images):
+    changed = stain(images, stain=0.3)
+    assert np.abs(changed - images).mean() > 3
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+    for ours, theirs in zip(changed, images, strict=True):
+        assert np.corrcoef(ours.mean(axis=2).ravel(), theirs.mean(axis=2).ravel())[0, 1] > 0.85
+
+
+def test_each_image_has_a_stain_of_its_own():
+    alike = np.full((6, 4, 4, 3), [180, 120, 190], "float32")
+    assert len({tuple(one[0, 0].round(1)) for one in stain(alike, stain=0.2)}) == 6
+
+
+def test_a_dye_is_scaled_as_scikit_image_takes_it_apart():
+    from skimage.color import rgb2hed
+
+    pure = np.full((200, 1, 1, 3), 256 * np.exp(-np.array([0.65, 0.70, 0.29]) * 0.8) - 1, "float32")
+    changed = stain(pure, stain=0.2)
+    before, after = (rgb2hed(one / 255)[:, 0, 0, 0] for one in (pure, changed))
+    scales = after / before
+    assert scales.min() == pytest.approx(0.79, abs=0.04)
+    assert scales.max() == pytest.approx(1.21, abs=0.04)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_so_many_lose_their_colour(rng, share):
+    images = rng.uniform(0, 255, (200, 3, 3, 3)).astype("float32")
+    changed = stain(images, grey=share)
+    pale = (np.ptp(changed, axis=3).max(axis=(1, 2)) < 0.1).mean()
+    assert pale == pytest.approx(share, abs=0.1)
+
+
+def test_colour_is_only_changed_where_asked():
+    assert [type(layer) for layer in build_augmentation(1, rotation=5.0).layers] == [RandomAffine]
+    assert [type(layer) for layer in build_augmentation(1, grey=0.1).layers] == [RandomAffine, RandomStain]

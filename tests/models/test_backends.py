@@ -34,6 +34,7 @@ from pathlib import Path
 import numpy as np
 import tiny_backbone as tiny
 from leukoscope.images.labelled import LabelledImages
+from leukoscope.models import fitting
 from leukoscope.models.fitting import Trainer
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
@@ -48,6 +49,15 @@ recipe = resolve_recipe(tiny.NAME, shared, RecipeDifferences(**values))
 journal = TrainingJournal(folder / "journal")
 journal.start(values)
 trainer = Trainer(tiny.NAME, recipe, list("abcd"), *parts, {"rotation": 9.0}, journal, 1)
+if "hold" in sys.argv:
+    fitting.backend.has_room_for = lambda size: True
+if "die" in sys.argv:
+    append = TrainingJournal.append
+    def die(self, row, *writers):
+        append(self, row, *writers)
+        if row["epoch"] == 2:
+            sys.exit(9)
+    TrainingJournal.append = die
 trainer.fit().save(folder / "model.keras")
 """
 
@@ -62,10 +72,10 @@ def run(backend: str, script: str, *arguments: str, **environment: str) -> subpr
     )
 
 
-def train(backend: str, folder, values: dict, **environment: str) -> np.ndarray:
-    folder.mkdir()
-    answer = run(backend, TRAIN, folder, json.dumps(values), **environment)
-    assert answer.returncode == 0, answer.stderr
+def train(backend: str, folder, values: dict, *how: str, status: int = 0, **environment: str) -> np.ndarray:
+    folder.mkdir(exist_ok=True)
+    answer = run(backend, TRAIN, folder, json.dumps(values), *how, **environment)
+    assert answer.returncode == status, answer.stderr
     return np.genfromtxt(folder / "journal/history.csv", delimiter=",", names=True)
 
 
@@ -88,6 +98,18 @@ def test_a_backend_trains_with_averaged_weights(backend, tmp_path):
     assert history["train_loss"][-1] < history["train_loss"][0]
     assert history["validation_loss"][-1] < history["validation_loss"][0]
     assert (tmp_path / "run/model.keras").is_file()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_interrupted_training_goes_on_and_held_images_teach_the_same(backend, tmp_path):
+    values = {"epochs": 4, "patience": None}
+    expected = train(backend, tmp_path / "whole", values)
+    train(backend, tmp_path / "cut", values, "die", status=9)
+    mended = train(backend, tmp_path / "cut", values)
+    held = train(backend, tmp_path / "held", values, "hold")
+    for column in ("train_loss", "validation_loss"):
+        assert mended[column] == pytest.approx(expected[column], rel=1e-6)
+        assert held[column] == pytest.approx(expected[column], rel=1e-3)
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")

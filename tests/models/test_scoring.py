@@ -78,6 +78,7 @@ def test_a_class_without_images_leaves_its_figures_undefined():
     assert scores["auc_benign"] is None
     assert scores["auc"] is None
     assert scores["screening_specificity"] is None
+    assert scores["screening_ppv_at_prevalence"] is None
     assert scores["support_benign"] == 0
     assert scores["auc_pre"] == 1
 

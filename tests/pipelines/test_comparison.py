@@ -75,4 +75,6 @@ def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits):
 def test_one_backbone_is_compared_with_none(splits):
     pairs = compare_errors(splits, EvaluationOptions(), 1, wrong("resnet50", splits, 2), *[None] * 4)
     assert pairs.empty
-    assert np.isin(["difference", "p_holm", "real"], pairs.columns).all()
+    older = {name: value for name, value in wrong("vgg16", splits, 2).items() if name != "test_errors"}
+    assert compare_errors(splits, EvaluationOptions(), 1, wrong("resnet50", splits, 2), older).empty
+    assert np.isin(["difference", "group_p_holm", "real"], pairs.columns).all()

@@ -53,19 +53,24 @@ def split_by_predictor(table: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name: table[list(columns[predictors == name])].to_numpy() for name in dict.fromkeys(predictors)}
 
 
-def select_unseen(images: pd.DataFrame, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Select the images that a network did not learn from.
+def select_unseen(images: pd.DataFrame, groups: pd.Series, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Select the images of which a network learned from nothing of the same group.
 
     Args:
-        images: ``image_id``, one row an image.
-        features: What the network makes of the images that it was evaluated on: ``image_id``, ``split``, numbers.
+        images: ``image_id`` and ``sha256``, one row an image.
+        groups: The group of each of them.
+        features: What the network makes of the images that it was evaluated on: ``image_id, split, sha256``, numbers.
 
     Returns:
-        The positions of its validation and test images in ``images``, and their features in that order.
+        The positions in ``images`` of its validation and test images that are still the same and in no group with a
+        training image; and their features in that order.
     """
-    unseen = features[features["split"] != "train"].set_index("image_id").drop(columns="split")
-    positions = np.flatnonzero(images["image_id"].isin(unseen.index))
-    return positions, unseen.loc[images["image_id"].iloc[positions]].to_numpy()
+    known = features.set_index("image_id")
+    same = images["sha256"].eq(images["image_id"].map(known["sha256"]))
+    learned = same & images["image_id"].map(known["split"]).eq("train")
+    unseen = same & ~groups.isin(set(groups[learned]))
+    numbers = known.drop(columns=["split", "sha256"])
+    return np.flatnonzero(unseen), numbers.loc[images.loc[unseen, "image_id"]].to_numpy()
 
 
 def describe_files(source: ImageSource, paths: Iterable[str]) -> np.ndarray:
@@ -87,9 +92,9 @@ def _describe_file(data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
             size = image.size
-            for number, table in list(getattr(image, "quantization", {}).items())[:_MAX_TABLES]:
-                tables[number] = table
-    except (UnidentifiedImageError, OSError, IndexError):
+            for row, table in zip(tables, getattr(image, "quantization", {}).values(), strict=False):
+                row[:] = table
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
         size = (0, 0)
     return np.concatenate([[len(data), *size], tables.ravel()])
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.errors import InputError
 from leukoscope.models.intervals import estimate_share
 
 logger = logging.getLogger(__name__)
@@ -19,6 +18,8 @@ PROTOCOLS = {
     "look": "looks (clusters of colours) held out together",
     "table": "groups of the user's table held out together",
 }
+
+_COLUMNS = ["protocol", "predictor", "accuracy", "low", "high", "images", "groups"]
 
 
 @dataclass(frozen=True)
@@ -51,33 +52,28 @@ class Ladder:
             protocols: The group of each image, which is never divided.
 
         Returns:
-            One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``.
-
-        Raises:
-            InputError: A class has too few groups for as many folds.
+            One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``. A protocol
+            under which a class has fewer groups than folds is left out, with a warning.
         """
         rows = []
         for protocol, groups in protocols.items():
-            folds = self._divide(images["label"], groups, protocol)
-            for name, features in predictors.items():
+            folds = self._divide(images["label"], groups, f"{protocol}, {', '.join(predictors)}")
+            for name, features in predictors.items() if folds else ():
                 hits = self._predict(name, features, images["label"].to_numpy(), folds) == images["label"]
                 found = estimate_share(hits.to_numpy(), groups, self.resamples, self.confidence, self.seed)
                 facts = {"protocol": protocol, "predictor": name, "accuracy": found.value}
-                rows.append(facts | {"low": found.low, "high": found.high})
+                facts |= {"low": found.low, "high": found.high, "images": len(images), "groups": groups.nunique()}
+                rows.append(facts)
                 logger.info("%s, %s: accuracy %.3f", protocol, name, found.value)
-            sizes = {"images": len(images), "groups": groups.nunique()}
-            rows[-len(predictors) :] = [row | sizes for row in rows[-len(predictors) :]]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=_COLUMNS)
 
-    def _divide(self, labels: pd.Series, groups: pd.Series, protocol: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _divide(self, labels: pd.Series, groups: pd.Series, what: str) -> list[tuple[np.ndarray, np.ndarray]]:
         from sklearn.model_selection import StratifiedGroupKFold
 
-        fewest = groups.groupby(labels.to_numpy()).nunique()
-        if fewest.min() < self.folds:
-            raise InputError(
-                f"The audit cannot hold out groups of the protocol '{protocol}': class {fewest.idxmin()} has "
-                f"{fewest.min()} of them, too few for {self.folds} folds. Choose a smaller audit.folds."
-            )
+        fewest = int(groups.groupby(labels.to_numpy()).nunique().min()) if len(groups) else 0
+        if fewest < self.folds or labels.nunique() < 2:
+            logger.warning("%s: not judged, a class has %d groups, too few for %d folds", what, fewest, self.folds)
+            return []
         divider = StratifiedGroupKFold(self.folds, shuffle=True, random_state=self.seed)
         return list(divider.split(groups, labels, groups))
 

@@ -6,14 +6,15 @@ from typing import Any
 import keras
 import numpy as np
 
-# With one thread Keras leaves it to tf.data to make batches ahead, whose iterator may wait for a second or two at the
-# start of an epoch of images, and makes none ahead under the other backends; with two it waits 0.1 s at the end of each
-# pass, which is long for a head on features.
-_FOR_IMAGES, _FOR_FEATURES = 2, 1
-
 
 def _choose_workers(array: np.ndarray) -> int:
-    return _FOR_IMAGES if array.ndim > 2 else _FOR_FEATURES
+    """Choose how many threads make batches ahead.
+
+    With one, Keras leaves that to tf.data, whose iterator may wait for a second or two at the start of an epoch of
+    images. With two it waits 0.1 s at the end of each pass, which is long for a head on features; and under JAX and
+    torch it would hand batches of one epoch to the next.
+    """
+    return 2 if array.ndim > 2 and keras.backend.backend() == "tensorflow" else 1
 
 
 class TrainingBatches(keras.utils.PyDataset):

@@ -28,8 +28,8 @@ def _count(colours: np.ndarray) -> np.ndarray:
 def cluster_looks(colours: np.ndarray, looks: int, seed: int) -> np.ndarray:
     """Number the looks: k-means on the square roots of colour counts, in which distances are Hellinger's.
 
-    Stain and background make most of a field's colours, so that fields of one stain batch, scanner and background
-    share a look; how many cells there are has its part too.
+    Stain and background make most of a field's colours, so that fields of one look are of one stain and background; how
+    many cells there are has its part too. With many looks, one stain batch is cut into several.
 
     Args:
         colours: As ``count_colours`` gives them.

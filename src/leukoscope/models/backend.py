@@ -211,7 +211,8 @@ def _device_bytes() -> int:
         case "tensorflow":
             from tensorflow.python.client import device_lib
 
-            return max(one.memory_limit for one in device_lib.list_local_devices() if one.device_type == "GPU")
+            gpus = (one for one in device_lib.list_local_devices() if one.device_type == "GPU")
+            return next((one.memory_limit for one in gpus), 0)
         case "torch":
             import torch
 

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 
 from leukoscope.errors import InputError
-from leukoscope.images.augmentation import RandomAffine
 from leukoscope.images.batches import ImageBatches
 from leukoscope.images.labelled import LabelledImages
 from leukoscope.storage import as_read_from_json, write_array_header, write_json
@@ -47,7 +46,7 @@ def keep_features(
     network: keras.Model,
     training: LabelledImages,
     validation: LabelledImages,
-    augment: RandomAffine,
+    augment: keras.layers.Layer,
     views: int,
     batch_size: int,
 ) -> Features:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from leukoscope.errors import InputError
-from leukoscope.images.augmentation import RandomAffine
+from leukoscope.images.augmentation import build_augmentation
 from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
 from leukoscope.images.labelled import LabelledImages
 from leukoscope.memory import keep_freed_memory
@@ -40,7 +40,7 @@ class Trainer:
         class_names: The classes in the order of the probabilities.
         training: The images of an epoch.
         validation: The images that early stopping looks at.
-        augmentation: The arguments of ``RandomAffine``.
+        augmentation: The arguments of ``build_augmentation``.
         journal: Takes the history, the state to go on from, the weights and the summary.
         seed: For everything random.
     """
@@ -208,7 +208,7 @@ class Trainer:
             array = pixels
             given = images = keras.Input((None, None, 3), name="image")
         resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images)
-        augmented = RandomAffine(**self.augmentation, seed=self.seed, dtype="float32")(resized)
+        augmented = build_augmentation(self.seed, **self.augmentation)(resized)
         model = keras.Model(given, self.network(augmented), name=f"{self.backbone}_training")
         batches = TrainingBatches(
             array,
@@ -234,7 +234,7 @@ class Trainer:
             self.network,
             self.training,
             self.validation,
-            RandomAffine(**self.augmentation, seed=self.seed, dtype="float32"),
+            build_augmentation(self.seed, **self.augmentation),
             views,
             self.recipe.batch_size,
         )

@@ -21,12 +21,12 @@ class HeldImages(keras.layers.Layer):
         self.built = True
 
     def call(self, rows: Any) -> Any:
-        """Gather the images of some rows, ``int32 [batch]``."""
-        return keras.ops.take(self.held, rows, axis=0)
+        """Gather the images of some rows, ``int32 [batch]``, as the float32 in which they are resized."""
+        return keras.ops.cast(keras.ops.take(self.held, rows, axis=0), "float32")
 
     def compute_output_spec(self, rows: Any) -> keras.KerasTensor:
         """Tell the images' shape and type."""
-        return keras.KerasTensor((*rows.shape, *self.held.shape[1:]), "uint8")
+        return keras.KerasTensor((*rows.shape, *self.held.shape[1:]), "float32")
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Keep nothing: the images are on the disk already."""

@@ -34,12 +34,16 @@ def estimate_share(hits: np.ndarray, groups: Sequence[str], resamples: int, conf
         seed: For the drawing.
     """
     from scipy.stats import bootstrap
+    from statsmodels.stats.proportion import proportion_confint
 
     codes = np.unique(np.asarray(groups), return_inverse=True)[1]
     sums = np.bincount(codes, hits.astype(float)), np.bincount(codes).astype(float)
     value = float(_divide(*sums))
-    if (sums[0] == value * sums[1]).all():  # every draw would be the same
-        return Estimate(value, value, value)
+    if len(sums[0]) < 2:
+        return Estimate(value, np.nan, np.nan)
+    if value in (0.0, 1.0):  # every draw would be the same: as many groups as there are can still be chance
+        low, high = proportion_confint(value * len(sums[0]), len(sums[0]), 1 - confidence, method="wilson")
+        return Estimate(value, float(low), float(high))
     interval = bootstrap(
         sums,
         _divide,
@@ -68,7 +72,8 @@ def estimate_figures(
 
     Args:
         score: Computes the figures by name from the weight of each image, ``[n]``: how often it was drawn. NaN where
-            one is undefined, as an AUC without images of a class; an interval leaves such draws out.
+            one is undefined, as an AUC without images of a class; an interval leaves such draws out, and is NaN where
+            no two draws differ.
         groups: The group of each image.
         resamples: How often groups are drawn.
         confidence: Of the intervals.
@@ -86,4 +91,6 @@ def estimate_figures(
 
 def _quantiles(values: list[float], tail: float) -> tuple[float, float]:
     defined = [value for value in values if not np.isnan(value)]
-    return tuple(np.quantile(defined, [tail, 1 - tail]).tolist()) if defined else (np.nan, np.nan)
+    if len(set(defined)) < 2:  # draws that are all alike tell nothing of how sure the figure is
+        return np.nan, np.nan
+    return tuple(np.quantile(defined, [tail, 1 - tail]).tolist())

@@ -9,15 +9,18 @@ import pandas as pd
 
 from leukoscope.models.intervals import estimate_figures
 
+_SWAPS = 9_999
+_COLUMNS = ["first", "second", "difference", "low", "high", "only_first", "only_second", "mcnemar_p", "group_p"]
+
 
 def compare_pairs(
     hits: Mapping[str, np.ndarray], groups: Sequence[str], resamples: int, confidence: float, seed: int
 ) -> pd.DataFrame:
     """Compare the accuracies of classifiers, pair by pair.
 
-    McNemar's exact test asks of the images that only one of a pair gets right whether they are shared evenly; Holm's
-    correction makes up for the number of pairs. McNemar's test takes images for independent, so that a difference
-    counts as real only if its interval, which draws whole groups, leaves zero out too.
+    McNemar's exact test asks of the images that only one of a pair gets right whether they are shared evenly. It takes
+    images for independent, which those of one group are not; what decides is a permutation test that swaps the two
+    classifiers in whole groups. Holm's correction makes up for the number of pairs, in both.
 
     Args:
         hits: For each classifier whether it is right about each image, boolean ``[n]``.
@@ -27,8 +30,9 @@ def compare_pairs(
         seed: For the drawing.
 
     Returns:
-        One row a pair: ``first, second, difference, low, high, only_first, only_second, p, p_holm, real``, where the
-        difference is the first one's accuracy less the second one's.
+        One row a pair: ``first, second, difference, low, high, only_first, only_second``, where the difference is the
+        first one's accuracy less the second one's; ``mcnemar_p, mcnemar_p_holm, group_p, group_p_holm``, and ``real``
+        where the last of these is below the level.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
@@ -41,13 +45,33 @@ def compare_pairs(
         drawn = estimate_figures(gain, groups, resamples, confidence, seed)["difference"]
         counts = {"only_first": table[0][1], "only_second": table[1][0]}
         found = {"difference": drawn.value, "low": drawn.low, "high": drawn.high}
-        p = mcnemar(table, exact=True).pvalue
-        rows.append({"first": first, "second": second} | found | counts | {"p": p})
-    columns = ["first", "second", "difference", "low", "high", "only_first", "only_second", "p"]
-    pairs = pd.DataFrame(rows, columns=columns)
-    corrected = multipletests(pairs["p"], 1 - confidence, method="holm")[1] if len(pairs) else []
-    outside = (pairs["low"] > 0) | (pairs["high"] < 0)
-    return pairs.assign(p_holm=corrected, real=outside & (np.asarray(corrected) < 1 - confidence))
+        tests = {"mcnemar_p": mcnemar(table, exact=True).pvalue, "group_p": _permute(ours, theirs, groups, seed)}
+        rows.append({"first": first, "second": second} | found | counts | tests)
+    pairs = pd.DataFrame(rows, columns=_COLUMNS)
+    for test in ("mcnemar_p", "group_p"):
+        pairs[f"{test}_holm"] = multipletests(pairs[test], method="holm")[1] if len(pairs) else []
+    return pairs.assign(real=pairs["group_p_holm"] < 1 - confidence)
+
+
+def _permute(ours: np.ndarray, theirs: np.ndarray, groups: Sequence[str], seed: int) -> float:
+    """Swap two classifiers in whole groups at random, and see how often they then differ as much."""
+    from scipy.stats import permutation_test
+
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    gains = np.bincount(codes, ours.astype(float) - theirs)
+    gains = gains[gains != 0]  # the others are the same either way
+    if len(gains) < 2:
+        return 1.0
+    found = permutation_test(
+        (gains,),
+        lambda one, axis: one.sum(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=_SWAPS,
+        batch=1000,
+        rng=np.random.default_rng(seed),
+    )
+    return float(found.pvalue)
 
 
 def _average(gain: np.ndarray, weights: np.ndarray) -> dict[str, float]:

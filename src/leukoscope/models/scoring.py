@@ -73,6 +73,7 @@ class Scoring(NamedTuple):
         truth, predicted = self._number(labels), probabilities.argmax(axis=1)
         weights = np.ones(len(truth)) if weights is None else weights
         every = range(len(self.class_names))
+        drawn = np.unique(truth[weights > 0])
         malignant = [number for number in every if self.class_names[number] != self.benign]
         ill, called = np.isin(truth, malignant), np.isin(predicted, malignant)
         risk = probabilities[:, malignant].sum(axis=1)
@@ -80,9 +81,11 @@ class Scoring(NamedTuple):
         areas = [_rank(truth == number, probabilities[:, number], weights) for number in every]
         return {
             "accuracy": metrics.accuracy_score(truth, predicted, sample_weight=weights),
-            "balanced_accuracy": _mean_recall(truth, predicted, weights),
+            "balanced_accuracy": metrics.recall_score(
+                truth, predicted, labels=drawn, average="macro", sample_weight=weights
+            ),
             "macro_f1": metrics.f1_score(
-                truth, predicted, labels=list(every), average="macro", sample_weight=weights, zero_division=0
+                truth, predicted, labels=drawn, average="macro", sample_weight=weights, zero_division=0
             ),
             "matthews_correlation": metrics.matthews_corrcoef(truth, predicted, sample_weight=weights),
             "cohen_kappa": metrics.cohen_kappa_score(truth, predicted, sample_weight=weights),
@@ -103,15 +106,9 @@ class Scoring(NamedTuple):
 
 def _weigh_by_prevalence(ill: np.ndarray, weights: np.ndarray, prevalence: float) -> np.ndarray:
     """Weigh images so that the malignant ones are as frequent as stated."""
-    shares = np.where(ill, weights[ill].sum(), weights[~ill].sum())
-    wanted = np.where(ill, prevalence, 1 - prevalence)
-    return np.divide(weights * wanted, shares, out=np.zeros(len(ill)), where=shares > 0)
-
-
-def _mean_recall(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> float:
-    drawn = weights > 0  # scikit-learn warns of classes that were predicted and are not there
-    labels = np.unique(truth[drawn])
-    return metrics.recall_score(truth, predicted, labels=labels, average="macro", sample_weight=weights)
+    if not weights[ill].any() or not weights[~ill].any():
+        return np.zeros(len(ill))  # half of what Bayes' rule needs is unknown
+    return weights * np.where(ill, prevalence / weights[ill].sum(), (1 - prevalence) / weights[~ill].sum())
 
 
 def _rank(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

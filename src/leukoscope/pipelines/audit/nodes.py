@@ -1,6 +1,7 @@
 """Nodes of the audit."""
 
 import logging
+from itertools import product
 
 import pandas as pd
 
@@ -64,21 +65,20 @@ def climb_ladder(
     from leukoscope.images import grouping
 
     images = grouping.select_accepted(manifest)
-    protocols = {
-        "image": images["image_id"],
-        "duplicate": images["group"],
-        "look": grouping.group_by_look(images, smears, splitting.looks, seed),
-    }
+    protocols = {"image": images["image_id"], "duplicate": images["group"]}
+    if splitting.looks < len(images):
+        protocols["look"] = grouping.group_by_look(images, smears, splitting.looks, seed)
+    else:
+        logger.warning("splitting.looks is %d, as many as there are images or more: none are judged", splitting.looks)
     if group_table is not None:
         protocols["table"] = grouping.group_by_table(images, manifest, group_table)
     ladder = Ladder(audit.folds, audit.trees, audit.resamples, audit.confidence, seed)
     tables = [ladder.climb(images, blind.split_by_predictor(blind_features), protocols)]
-    for name, table in zip(BACKBONES, features, strict=True):
+    for (name, table), (protocol, groups) in product(zip(BACKBONES, features, strict=True), protocols.items()):
         if table is not None:
-            unseen, seen_by_network = blind.select_unseen(images, table)
-            held_out = {protocol: groups.iloc[unseen].reset_index(drop=True) for protocol, groups in protocols.items()}
-            predictor = {f"{name}_features": seen_by_network}
-            tables.append(ladder.climb(images.iloc[unseen].reset_index(drop=True), predictor, held_out))
+            unseen, seen_by_network = blind.select_unseen(images, groups, table)
+            left, left_groups = (one.iloc[unseen].reset_index(drop=True) for one in (images, groups))
+            tables.append(ladder.climb(left, {f"{name}_features": seen_by_network}, {protocol: left_groups}))
     order = list(protocols)
     return pd.concat(tables).sort_values("protocol", key=lambda one: one.map(order.index), kind="stable")
 

@@ -50,7 +50,7 @@ def preview_augmentation(
 
     chosen = training_plan.groupby("label", sort=False).head(1)
     originals = smears.pixels[smears.rows(chosen["image_id"])].astype("float32")
-    layer = augmentation.RandomAffine(**options.geometry, seed=seed)
+    layer = augmentation.build_augmentation(seed, **options.drawn)
     versions = [originals, *(keras.ops.convert_to_numpy(layer(originals, training=True)) for _ in range(5))]
     columns = ["as it is", *(f"epoch {number}" for number in range(1, len(versions)))]
     return montages.draw_grid(np.stack(versions, axis=1), rows=list(chosen["label"]), columns=columns)

@@ -17,7 +17,10 @@ class AugmentationOptions(Options):
     zoom: float = Field(default=0.1, ge=0, lt=1)
     shift: float = Field(default=0.1, ge=0, lt=1)
 
+    stain: float = Field(default=0.0, ge=0, lt=1)
+    grey: float = Field(default=0.0, ge=0, le=1)
+
     @property
-    def geometry(self) -> dict[str, Any]:
-        """The arguments of the random affine layer."""
+    def drawn(self) -> dict[str, Any]:
+        """What is drawn for each image: the arguments of ``build_augmentation``."""
         return self.model_dump(exclude={"balance"})

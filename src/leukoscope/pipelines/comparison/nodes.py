@@ -50,7 +50,7 @@ def compare_errors(
         results: One for each backbone, or ``None`` where it has none yet; of other splits, it is left out.
 
     Returns:
-        One row a pair: ``first, second, difference, low, high, only_first, only_second, p, p_holm, real``.
+        One row a pair, as ``compare_pairs`` has it.
     """
     from leukoscope.models import paired
 
@@ -59,7 +59,7 @@ def compare_errors(
     hits = {
         result["backbone"]: ~test["image_id"].isin(result["test_errors"]).to_numpy()
         for result in results
-        if result is not None and result["splits"] == present
+        if result is not None and result["splits"] == present and "test_errors" in result
     }
     return paired.compare_pairs(hits, test["group"], options.resamples, options.confidence, seed)
 
@@ -87,7 +87,7 @@ def _say_what_is_real(comparison: pd.DataFrame, differences: pd.DataFrame) -> st
         f"{titles.get(one.first, one.first)} over {titles.get(one.second, one.second)} (+{abs(one.difference):.3f})"
         for one in pairs.itertuples()
     ]
-    tests = "McNemar's test, Holm's correction, intervals by groups"
+    tests = "permutation of groups, Holm's correction, one training each"
     if not words:
-        return f"No difference in test accuracy is real ({tests})."
-    return f"Real differences in test accuracy ({tests}): {', '.join(words)}. The others may be chance."
+        return f"No difference in test accuracy could be shown ({tests})."
+    return f"Real differences in test accuracy ({tests}): {', '.join(words)}. No other could be shown."

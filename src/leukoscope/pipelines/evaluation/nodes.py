@@ -41,8 +41,8 @@ def predict_splits(
         options: The batch size.
 
     Returns:
-        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split`` with the
-        features that the classifier's last layer sees, one column each.
+        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, sha256`` with
+        the features that the classifier's last layer sees, one column each.
 
     Raises:
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
@@ -65,7 +65,9 @@ def predict_splits(
     )
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
-    return predictions, table[["image_id", "split"]].join(pd.DataFrame(features).add_prefix("feature_"))
+    hashes = table["image_id"].map(smears.records.set_index("image_id")["sha256"])
+    facts = table[["image_id", "split"]].assign(sha256=hashes)
+    return predictions, facts.join(pd.DataFrame(features).add_prefix("feature_"))
 
 
 def calibrate_predictions(

@@ -14,5 +14,5 @@ class EvaluationOptions(Options):
     prevalence: float = Field(default=0.1, gt=0, lt=1)
     target_error: float = Field(default=0.02, ge=0, lt=1)
     set_confidence: float = Field(default=0.95, gt=0, lt=1)
-    resamples: NonNegativeInt = 500
+    resamples: PositiveInt = 500
     confidence: float = Field(default=0.95, gt=0, lt=1)

@@ -60,7 +60,7 @@ def prepare_training(
         "backbone": options.backbone,
         "recipe": recipe.model_dump(),
         "weights": fingerprint_files([weights]) if weights.is_file() else None,
-        "augmentation": augmentation.geometry,
+        "augmentation": augmentation.drawn,
         "class_names": class_names,
         "seed": seed,
         "splits": fingerprint_table(splits),
