@@ -83,11 +83,13 @@ class Ladder:
         return cross_val_predict(self._make_model(name), features, labels, cv=folds)
 
     def _make_model(self, name: str) -> Any:
+        from sklearn.decomposition import PCA
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
         if name.endswith("features"):
-            return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+            # Turned onto as many axes as there are images, features give the same answer in a fraction of the time.
+            return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=0.1, max_iter=500))
         return RandomForestClassifier(self.trees, n_jobs=-1, random_state=self.seed)
