@@ -19,20 +19,19 @@ _SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "robustness", "c
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Make the pipelines: each stage alone, each backbone from raw images to its evaluation, and everything."""
+    judging = evaluation.create_pipeline() + robustness.create_pipeline()
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "augmentation": augmentation.create_pipeline(),
         "training": sum((_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
-        "evaluation": sum((_for_backbone(evaluation.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
-        "robustness": sum((_for_backbone(robustness.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
+        "evaluation": sum((_for_backbone(judging, name) for name in BACKBONES), Pipeline([])),
         "comparison": comparison.create_pipeline(),
         "audit": audit.create_pipeline(),
     }
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
     ways = {
-        f"train_{name}": preparation + _for_backbone(training.create_pipeline() + evaluation.create_pipeline(), name)
-        for name in BACKBONES
+        f"train_{name}": preparation + _for_backbone(training.create_pipeline() + judging, name) for name in BACKBONES
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
     return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}

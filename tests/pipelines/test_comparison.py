@@ -44,6 +44,16 @@ def test_the_figure_has_our_bars_and_marks_the_reports_figures():
     assert "72 test images" in figure.get_suptitle()
 
 
+def test_the_figure_has_the_intervals():
+    ends = {"test_accuracy_low": 0.85, "test_accuracy_high": 0.94}
+    table = compare_backbones(
+        result("resnet50", 0.9, **ends), result("vgg16", 0.8, **ends | {"test_accuracy_low": 0.7})
+    )
+    scores = draw_comparison(table, pd.DataFrame()).subfigs[0].axes[0]
+    drawn = [segment for one in scores.collections for segment in one.get_segments()]
+    assert [tuple(segment[:, 1].round(6)) for segment in drawn] == [(0.85, 0.94), (0.7, 0.94)]
+
+
 def wrong(backbone: str, splits, count: int) -> dict:
     errors = splits.loc[splits["split"] == "test", "image_id"].tolist()[:count]
     return result(backbone, 1 - count / 24, test_errors=errors, splits=fingerprint_table(splits))

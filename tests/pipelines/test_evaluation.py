@@ -110,9 +110,9 @@ def test_the_roc_figure_has_a_curve_a_class(predictions, class_names):
 
 def test_the_report_is_one_page_with_pictures_and_the_published_figures(predictions, splits, class_names):
     metrics = score(predictions, splits, class_names)
-    pictures = [PNG_HEADER] * 5
+    pictures = [PNG_HEADER] * 6
     page = nodes.write_report(metrics, {"epochs": 3}, class_names, OPTIONS, *pictures)
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
     assert "report test accuracy" in page
     assert "0.9924" in page
     assert "Not a medical device" in page
@@ -122,8 +122,11 @@ def test_the_report_is_one_page_with_pictures_and_the_published_figures(predicti
 def test_the_result_marks_the_published_figures_as_the_reports(predictions, splits, class_names):
     metrics = score(predictions, splits, class_names)
     costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
-    result = nodes.summarise_result(metrics, predictions, dict.fromkeys(costs, 1), OPTIONS)
+    result = nodes.summarise_result(
+        metrics, {"test_robust_accuracy": 0.4}, predictions, dict.fromkeys(costs, 1), OPTIONS
+    )
     assert result["test_accuracy"] == metrics["test_accuracy"]
     assert result["report_test_accuracy"] == 0.9924
     assert result["report_train_accuracy"] is None
     assert len(result["test_errors"]) == round((1 - metrics["test_accuracy"]) * 24) > 0
+    assert result["test_robust_accuracy"] == 0.4

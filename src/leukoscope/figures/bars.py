@@ -47,7 +47,7 @@ def _draw_scores(axes: Axes, table: pd.DataFrame) -> None:
         x = places + (number - (len(_SCORES) - 1) / 2) * width
         heights = table[column].astype(float)
         ends = [f"{column}_low", f"{column}_high"]
-        reach = np.abs(table[ends].astype(float).sub(heights, axis=0)).T if ends[0] in table else None
+        reach = np.abs(table[ends].astype(float).sub(heights, axis=0)).to_numpy().T if ends[0] in table else None
         bars = axes.bar(x, heights, width, yerr=reach, color=colour, label=label, error_kw={"lw": 1, "capsize": 2})
         axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=1)
         if (published := f"report_{column}") in table:

@@ -20,6 +20,7 @@ REPORT_FIGURES = {
     "confusion_matrix": "Confusion on the test set",
     "roc_curves": "ROC curves on the test set",
     "calibration_figure": "Calibration and withheld opinions on the test set",
+    "robustness_figure": "Accuracy on changed test images",
     "worst_errors": "Most confident errors on the test set",
 }
 
@@ -144,6 +145,7 @@ def score_predictions(
 
 def summarise_result(
     metrics: dict[str, float | None],
+    robustness_summary: dict[str, float],
     predictions: pd.DataFrame,
     training_summary: dict[str, Any],
     options: BackboneOptions,
@@ -152,6 +154,7 @@ def summarise_result(
 
     Args:
         metrics: The figures of every split.
+        robustness_summary: The figures of changed test images.
         predictions: Which test images were wrong.
         training_summary: How it was trained.
         options: Names the backbone and has what was published about it.
@@ -173,6 +176,7 @@ def summarise_result(
         "backbone": options.backbone,
         "title": BACKBONES[options.backbone].title,
         **{name: metrics[name] for name in scores},
+        "test_robust_accuracy": robustness_summary["test_robust_accuracy"],
         **{name: training_summary[name] for name in costs},
         **options.published.as_report(),
         "test_errors": test.loc[test["label"] != test["predicted"], "image_id"].tolist(),

@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.summarise_result,
-                ["metrics", "predictions", "training_summary", "params:backbone"],
+                ["metrics", "robustness_summary", "predictions", "training_summary", "params:backbone"],
                 "result",
                 name="summarise_result",
             ),
