@@ -109,6 +109,19 @@ def test_every_data_set_has_a_layer_and_every_node_a_name_of_its_function(contex
         assert all(node.name.split(".")[-1] == node.func.__name__ for node in pipeline.nodes)
 
 
+def test_data_flows_from_layer_to_layer_and_never_back(context, registered):
+    """Kedro-Viz draws no layers at all where they form a circle."""
+    order = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
+    catalog = context.catalog
+
+    def layers(names) -> list[int]:
+        known = (name for name in names if not name.startswith("params:"))
+        return [order.index(catalog.get(name).metadata["kedro-viz"]["layer"]) for name in known]
+
+    for node in registered["__default__"].nodes:
+        assert max(layers(node.inputs)) <= min(layers(node.outputs)), node.name
+
+
 def test_listing_the_pipelines_imports_no_backend():
     code = (
         "import sys, leukoscope.settings, leukoscope.pipeline_registry as registry\n"

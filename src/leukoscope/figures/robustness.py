@@ -27,7 +27,7 @@ def draw_robustness(table: pd.DataFrame, title: str) -> Figure:
         axes.bar_label(bars, labels=[f"{level:g}" for level in rows["level"]], fontsize=7, padding=1)
     axes.axhline(clean, color=colours.VERMILION, lw=1, label=f"unchanged: {clean:.3f}")
     axes.set_xticks(range(len(changes)), list(changes.groups))
-    axes.set(ylim=(0, 1.08), ylabel="accuracy", title=f"{title} on {table['images'].iloc[0]} changed test images")
-    axes.legend(fontsize=8, loc="lower right")
+    axes.set(ylim=(0, 1.15), ylabel="accuracy", title=f"{title} on {table['images'].iloc[0]} changed test images")
+    axes.legend(fontsize=8, loc="upper right")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
