@@ -86,12 +86,13 @@ def test_stain_changes_nothing_outside_training_or_without_limits(images):
 
 
 def test_stain_leaves_the_form_and_changes_the_colour(images):
+    images = images[..., :1] * np.array([0.9, 0.6, 0.8], "float32")  # one dye of many strengths
     changed = stain(images, stain=0.3)
     assert np.abs(changed - images).mean() > 3
     assert changed.min() >= 0
     assert changed.max() <= 255
     for ours, theirs in zip(changed, images, strict=True):
-        assert np.corrcoef(ours.mean(axis=2).ravel(), theirs.mean(axis=2).ravel())[0, 1] > 0.85
+        assert np.corrcoef(ours.mean(axis=2).ravel(), theirs.mean(axis=2).ravel())[0, 1] > 0.95
 
 
 def test_each_image_has_a_stain_of_its_own():
