@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -225,6 +226,18 @@ def test_images_that_the_device_holds_teach_the_same(fit, monkeypatch):
     held, _ = fit("held", patience=None)
     for ours, theirs in zip(held.network.get_weights(), given.network.get_weights(), strict=True):
         assert ours == pytest.approx(theirs, abs=1e-6)
+
+
+def test_validation_images_may_be_another_array(images, class_names, tmp_path, monkeypatch):
+    tiny.add(partial(monkeypatch.setattr, raising=False))
+    training, validation = images
+    validation = replace(validation, pixels=validation.pixels.copy())
+    recipe = resolve_recipe(tiny.NAME, Recipe(weights="none"), RecipeDifferences())
+    journal = TrainingJournal(tmp_path / "journal")
+    trainer = Trainer(tiny.NAME, recipe, class_names, training, validation, GEOMETRY, journal, 1)
+    _, batches, validation_batches = trainer.assemble(recipe.phases[0])
+    assert batches.array is training.pixels
+    assert validation_batches.array is validation.pixels
 
 
 def test_only_the_head_trains_when_asked(fit):

@@ -199,13 +199,13 @@ class Trainer:
 
     def _on_images(self) -> tuple[keras.Model, TrainingBatches, ImageBatches]:
         """Put the network's own resizing and the augmentation before it; both models share all weights."""
-        pixels = self.training.pixels
-        if pixels is self.validation.pixels and backend.has_room_for(pixels.nbytes):
+        array, validation_array = self.training.pixels, self.validation.pixels
+        if array is validation_array and backend.has_room_for(array.nbytes):
             logger.info("%s: the device holds all images", self.backbone)
-            array, given = np.arange(len(pixels), dtype="int32"), keras.Input((), dtype="int32", name="row")
-            images = HeldImages(pixels)(given)
+            given = keras.Input((), dtype="int32", name="row")
+            images = HeldImages(array)(given)
+            array = validation_array = np.arange(len(array), dtype="int32")
         else:
-            array = pixels
             given = images = keras.Input((None, None, 3), name="image")
         resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images)
         augmented = build_augmentation(self.seed, **self.augmentation)(resized)
@@ -220,7 +220,7 @@ class Trainer:
             seed=self.seed,
             whole=self.recipe.data_parallel,
         )
-        return model, batches, self._validation_batches(array, self.validation.rows)
+        return model, batches, self._validation_batches(validation_array, self.validation.rows)
 
     def _on_features(self, phase: Phase) -> tuple[keras.Model, ViewBatches, ImageBatches]:
         """Leave out the frozen base: its features of several views of each image are computed once."""

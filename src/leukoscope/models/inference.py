@@ -1,5 +1,7 @@
 """Predicting with a classifier."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -23,10 +25,8 @@ def predict_with_features(
         Probabilities, ``float32 [rows, classes]``, each row adding up to one; features, ``float32 [rows, channels]``.
     """
     network = classifier.network
-    backend.fuse_batch_norm(network)
     both = keras.Model(network.inputs, [network.output, network.get_layer("features").output])
-    both.compile(jit_compile=backend.choose_jit())
-    return both.predict(ImageBatches(pixels, rows, batch_size=batch_size), verbose=0)
+    return _predict(both, pixels, rows, batch_size)
 
 
 def predict_probabilities(classifier: Classifier, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
@@ -41,8 +41,11 @@ def predict_probabilities(classifier: Classifier, pixels: np.ndarray, rows: np.n
     Returns:
         Probabilities, ``float32 [rows, classes]``, each row adding up to one.
     """
-    network = classifier.network
-    if not network.compiled:  # compiled anew it would be traced anew, which takes seconds
-        backend.fuse_batch_norm(network)
-        network.compile(jit_compile=backend.choose_jit())
-    return network.predict(ImageBatches(pixels, rows, batch_size=batch_size), verbose=0)
+    return _predict(classifier.network, pixels, rows, batch_size)
+
+
+def _predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> Any:
+    if not model.compiled:  # compiled anew it would be traced anew, which takes seconds
+        backend.fuse_batch_norm(model)
+        model.compile(jit_compile=backend.choose_jit())
+    return model.predict(ImageBatches(pixels, rows, batch_size=batch_size), verbose=0)

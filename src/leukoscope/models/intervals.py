@@ -20,6 +20,11 @@ class Estimate(NamedTuple):
     high: float
 
 
+def number_groups(groups: Sequence[str]) -> np.ndarray:
+    """Number the groups from 0: the number of each image's group, ``[n]``."""
+    return np.unique(np.asarray(groups), return_inverse=True)[1]
+
+
 def estimate_share(hits: np.ndarray, groups: Sequence[str], resamples: int, confidence: float, seed: int) -> Estimate:
     """Give the share of images for which something holds, such as an accuracy, with its interval.
 
@@ -36,7 +41,7 @@ def estimate_share(hits: np.ndarray, groups: Sequence[str], resamples: int, conf
     from scipy.stats import bootstrap
     from statsmodels.stats.proportion import proportion_confint
 
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    codes = number_groups(groups)
     sums = np.bincount(codes, hits.astype(float)), np.bincount(codes).astype(float)
     value = float(_divide(*sums))
     if len(sums[0]) < 2:
@@ -79,7 +84,8 @@ def estimate_figures(
         confidence: Of the intervals.
         seed: For the drawing.
     """
-    codes, count = np.unique(np.asarray(groups), return_inverse=True)[1], len(set(groups))
+    codes = number_groups(groups)
+    count = codes.max() + 1
     rng = np.random.default_rng(seed)
     drawn = [score(np.bincount(rng.integers(count, size=count), minlength=count)[codes]) for _ in range(resamples)]
     tail = (1 - confidence) / 2

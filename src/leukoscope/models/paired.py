@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from leukoscope.models.intervals import estimate_figures
+from leukoscope.models.intervals import estimate_figures, number_groups
 
 _SWAPS = 9_999
 _COLUMNS = ["first", "second", "difference", "low", "high", "only_first", "only_second", "mcnemar_p", "group_p"]
@@ -41,11 +41,11 @@ def compare_pairs(
     for first, second in combinations(hits, 2):
         ours, theirs = hits[first], hits[second]
         table = [[(ours & theirs).sum(), (ours & ~theirs).sum()], [(~ours & theirs).sum(), (~ours & ~theirs).sum()]]
-        gain = partial(_average, ours.astype(float) - theirs)
-        drawn = estimate_figures(gain, groups, resamples, confidence, seed)["difference"]
+        gain = ours.astype(float) - theirs
+        drawn = estimate_figures(partial(_average, gain), groups, resamples, confidence, seed)["difference"]
         counts = {"only_first": table[0][1], "only_second": table[1][0]}
         found = {"difference": drawn.value, "low": drawn.low, "high": drawn.high}
-        tests = {"mcnemar_p": mcnemar(table, exact=True).pvalue, "group_p": _permute(ours, theirs, groups, seed)}
+        tests = {"mcnemar_p": mcnemar(table, exact=True).pvalue, "group_p": _permute(gain, groups, seed)}
         rows.append({"first": first, "second": second} | found | counts | tests)
     pairs = pd.DataFrame(rows, columns=_COLUMNS)
     for test in ("mcnemar_p", "group_p"):
@@ -53,12 +53,11 @@ def compare_pairs(
     return pairs.assign(real=pairs["group_p_holm"] < 1 - confidence)
 
 
-def _permute(ours: np.ndarray, theirs: np.ndarray, groups: Sequence[str], seed: int) -> float:
+def _permute(gain: np.ndarray, groups: Sequence[str], seed: int) -> float:
     """Swap two classifiers in whole groups at random, and see how often they then differ as much."""
     from scipy.stats import permutation_test
 
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
-    gains = np.bincount(codes, ours.astype(float) - theirs)
+    gains = np.bincount(number_groups(groups), gain)
     gains = gains[gains != 0]  # the others are the same either way
     if len(gains) < 2:
         return 1.0

@@ -1,1 +1,1 @@
-"""The pipeline `robustness`."""
+"""The part of the pipeline `evaluation` that changes the test images."""
