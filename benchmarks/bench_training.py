@@ -184,17 +184,16 @@ def bench_frozen(work: Path, images: PackedImages, quick: bool) -> Iterator[Resu
 def bench_prediction(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
     """Compare predicting from the packed array with `model.predict` on an array in memory, by the same network."""
     from leukoscope.models.classifier import Classifier
-    from leukoscope.models.inference import predict_probabilities
+    from leukoscope.models.inference import Predictor
 
     size, count = (96, 512) if quick else (224, 256)
     trainer = make_trainer("mobilenet_v2", select(images, count), size, work)
     rows = trainer.training.rows
     held = images.pixels[rows]
-    classifier = Classifier(trainer.network, harness.CLASSES)
-    predict_probabilities(classifier, images.pixels, rows[:BATCH], BATCH)
+    predictor = Predictor(Classifier(trainer.network, harness.CLASSES), BATCH)
     times = alternate(
         5,
-        own=lambda: predict_probabilities(classifier, images.pixels, rows, BATCH),
+        own=lambda: predictor.predict(images.pixels, rows),
         peer=lambda: trainer.network.predict(held, batch_size=BATCH, verbose=0),
     )
     note = f"{count / times['own']:.0f} against {count / times['peer']:.0f} images/s"

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from leukoscope.models.scoring import tabulate_probabilities
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -72,3 +74,15 @@ class Smears:
 @pytest.fixture
 def smears(splits) -> Smears:
     return Smears(splits)
+
+
+@pytest.fixture
+def predictions(splits, class_names, rng) -> pd.DataFrame:
+    """Three of four are right."""
+    probabilities = rng.dirichlet(np.ones(4), len(splits))
+    right = splits["label"].map({name: n for n, name in enumerate(class_names)}).to_numpy()
+    probabilities[np.arange(0, len(splits), 4), right[::4]] = 0
+    others = np.arange(len(splits)) % 4 != 0
+    probabilities[others, right[others]] += 1
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return splits[["image_id", "split", "label"]].join(tabulate_probabilities(probabilities, class_names))

@@ -40,11 +40,13 @@ def test_every_backbone_has_a_pipeline_of_its_own(registered):
     assert {name for name in registered if name.startswith("train_")} == {f"train_{name}" for name in BACKBONES}
     for name in BACKBONES:
         assert {node.namespace for node in registered[f"train_{name}"].nodes} == {None, name}
+        assert f"{name}_result" in registered[f"train_{name}"].filter(to_nodes=["write_reports"]).datasets()
 
 
-def test_everything_is_in_the_default_pipeline(registered):
+def test_everything_but_other_peoples_images_is_in_the_default_pipeline(registered):
+    others = {node.name for node in registered["external"].nodes}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes}
-    assert {node.name for node in registered["__default__"].nodes} == everything
+    assert {node.name for node in registered["__default__"].nodes} == everything - others
 
 
 def test_no_data_set_is_in_memory_by_accident(context, registered):
@@ -68,7 +70,7 @@ def test_every_parameter_is_used(context, registered):
         for name in pipeline.datasets()
         if name.startswith("params:")
     }
-    paths = {"raw_images", "group_table"}  # the catalog reads them
+    paths = {"raw_images", "group_table", "external_images"}  # the catalog reads them
     assert set(context.params) == used | paths
 
 
@@ -78,7 +80,7 @@ def test_other_environments_keep_their_data_apart(context):
         pytest.skip("the base environment is the one that others keep apart from")
     catalog = context.config_loader["catalog"]
     written = yaml.safe_dump(
-        {name: entry for name, entry in catalog.items() if name not in ("raw_images", "group_table")}
+        {name: entry for name, entry in catalog.items() if name not in ("raw_images", "group_table", "external_images")}
     )
     assert f"data/{environment}/0" in written
     assert "filepath: data/0" not in written
@@ -118,8 +120,8 @@ def test_data_flows_from_layer_to_layer_and_never_back(context, registered):
         known = (name for name in names if not name.startswith("params:"))
         return [order.index(catalog.get(name).metadata["kedro-viz"]["layer"]) for name in known]
 
-    for node in registered["__default__"].nodes:
-        assert max(layers(node.inputs)) <= min(layers(node.outputs)), node.name
+    for node in {*registered["__default__"].nodes, *registered["external"].nodes}:
+        assert max(layers(node.inputs), default=0) <= min(layers(node.outputs)), node.name
 
 
 def test_listing_the_pipelines_imports_no_backend():

@@ -5,13 +5,12 @@ import logging
 import os
 import platform
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Collection
 from importlib.metadata import version
-from pathlib import Path
+from math import isfinite
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -33,10 +32,13 @@ from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from leukoscope.errors import InputError
-from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
+from leukoscope.images.fingerprint import fingerprint_facts
+from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.mapping import ClassMapping
 from leukoscope.models.recipes import resolve_recipe
 from leukoscope.options import plain_name, refuse_unknown_names
+from leukoscope.software import find_git_commit
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None
     refuse_unknown_names(parameters["ingestion"].expected_counts or {}, classes, " in ingestion.expected_counts")
     if benign not in classes:
         raise ValueError(f"evaluation.benign_class is '{benign}', which is none of class_names: {', '.join(classes)}")
+    ClassMapping.resolve(parameters["external"].class_map, classes, benign)
     if "group_table" in given and parameters["splitting"].group_by != "table":
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
 
@@ -149,7 +152,7 @@ class TrackingHook(MlflowHook):
         if not self._is_mlflow_enabled:
             return
         self._catalog = catalog
-        self._git_commit = _find_git_commit(run_params["project_path"])
+        self._git_commit = find_git_commit(run_params["project_path"])
         self._only = only
         self._runs: dict[str | None, str] = {None: self.run_id, only: self.run_id}
         self._logged = self._find_logged_epochs(self.run_id) if interrupted else {}
@@ -192,8 +195,16 @@ class TrackingHook(MlflowHook):
                 self._log_tags(run_id, {name: data[name] for name in ("device", "backend", "precision")})
             case "model":
                 _log_model(data)
+            case "reports" | "model_cards":
+                self._log_pages(data, {"reports": "html", "model_cards": "md"}[dataset_name])
+            case "external_reports":
+                for name, page in data.items():
+                    self._client.log_text(run_id, page, f"{name}.html")
+            case "external_metrics":
+                for row in data.to_dict("records"):
+                    self._log_metrics(run_id, {f"{row['backbone']}/{name}": value for name, value in row.items()})
             case "manifest":
-                self._log_tags(run_id, {"data_fingerprint": _fingerprint_manifest(data)})
+                self._log_tags(run_id, {"data_fingerprint": fingerprint_manifest(data)})
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -317,13 +328,22 @@ class TrackingHook(MlflowHook):
         self._log_params(run_id, parameters_in_force(self._parameters, backbone))
         tags = {"backbone": backbone, MLFLOW_GIT_COMMIT: self._git_commit}
         if self._catalog.exists("manifest"):
-            tags["data_fingerprint"] = _fingerprint_manifest(self._catalog.load("manifest"))
+            tags["data_fingerprint"] = fingerprint_manifest(self._catalog.load("manifest"))
         self._log_tags(run_id, tags)
 
     def _log_metrics(self, run_id: str, figures: dict[str, Any], step: int = 0) -> None:
         now = int(time.time() * 1000)
-        numbers = {name: figure for name, figure in figures.items() if isinstance(figure, int | float)}
+        numbers = {
+            name: figure for name, figure in figures.items() if isinstance(figure, int | float) and isfinite(figure)
+        }
         self._client.log_batch(run_id, metrics=[Metric(name, float(one), now, step) for name, one in numbers.items()])
+
+    def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
+        """Log what is written about each backbone into its run, if this session has one of it."""
+        for name, page in pages.items():
+            backbone, title = name.split("/")
+            if backbone in self._unfinished:
+                self._client.log_text(self._run_of(backbone), page, f"{title}.{suffix}")
 
     def _log_params(self, run_id: str, values: dict[str, Any]) -> None:
         self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
@@ -368,10 +388,6 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _fingerprint_manifest(manifest: Any) -> str:
-    return fingerprint_table(manifest[["image_id", "sha256", "status"]])
-
-
 def _fingerprint_session(
     run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], namespaces: set[str]
 ) -> str:
@@ -384,15 +400,6 @@ def _fingerprint_session(
 
 def _exit(number: int, frame: Any) -> None:
     sys.exit(128 + number)
-
-
-def _find_git_commit(folder: Path | str) -> str | None:
-    """Name the commit of the project, if it is in a git repository."""
-    try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
 
 
 def _log_model(classifier: Any) -> None:

@@ -7,7 +7,10 @@ from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
 from leukoscope.pipelines.evaluation import pipeline as evaluation
+from leukoscope.pipelines.external import pipeline as external
+from leukoscope.pipelines.illustration import pipeline as illustration
 from leukoscope.pipelines.ingestion import pipeline as ingestion
+from leukoscope.pipelines.reporting import pipeline as reporting
 from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
@@ -19,7 +22,7 @@ _SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "robustness", "c
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Make the pipelines: each stage alone, each backbone from raw images to its evaluation, and everything."""
-    judging = evaluation.create_pipeline() + robustness.create_pipeline()
+    judging = evaluation.create_pipeline() + illustration.create_pipeline() + robustness.create_pipeline()
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
@@ -28,12 +31,17 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": sum((_for_backbone(judging, name) for name in BACKBONES), Pipeline([])),
         "comparison": comparison.create_pipeline(),
         "audit": audit.create_pipeline(),
+        "reporting": reporting.create_pipeline(),
     }
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
     ways = {
-        f"train_{name}": preparation + _for_backbone(training.create_pipeline() + judging, name) for name in BACKBONES
+        f"train_{name}": preparation
+        + _for_backbone(training.create_pipeline() + judging, name)
+        + reporting.create_backbone_pipeline([name])
+        for name in BACKBONES
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
+    ways["external"] = external.create_pipeline()
     return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}
 
 
@@ -47,6 +55,6 @@ def _for_backbone(template: Pipeline, name: str) -> Pipeline:
         namespace=name,
         prefix_datasets_with_namespace=True,
         inputs=_SHARED_DATASETS & used,
-        outputs={output: f"{name}_{output}" for output in _GATHERED & template.outputs()},
+        outputs={output: f"{name}_{output}" for output in _GATHERED & template.all_outputs()},
         parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},
     )

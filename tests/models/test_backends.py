@@ -23,10 +23,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from leukoscope.models.classifier import Classifier
-from leukoscope.models.inference import predict_probabilities
+from leukoscope.models.inference import Predictor
 model, pixels, out = map(Path, sys.argv[1:])
 held = np.load(pixels)
-np.save(out, predict_probabilities(Classifier.load(model), held, np.arange(len(held)), 4))
+np.save(out, Predictor(Classifier.load(model), 4).predict(held)[0])
 """
 TRAIN = """
 import json, sys

@@ -14,7 +14,7 @@ from leukoscope.errors import InputError
 from leukoscope.images.labelled import LabelledImages
 from leukoscope.models import fitting
 from leukoscope.models.fitting import Trainer
-from leukoscope.models.inference import predict_probabilities
+from leukoscope.models.inference import Predictor
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.optimizers import build_optimizer, learning_rate
 from leukoscope.models.recipes import Phase, Recipe, RecipeDifferences, resolve_recipe
@@ -70,7 +70,7 @@ def test_a_plan_repeats_and_weighs_its_images(smears, splits, class_names):
 
 def test_training_learns_and_says_what_it_did(fit, smears, splits, class_names):
     classifier, journal = fit(epochs=6, learning_rate=3e-3, patience=None)
-    probabilities = predict_probabilities(classifier, smears.pixels, smears.rows(splits["image_id"]), 32)
+    probabilities, _ = Predictor(classifier, 32).predict(smears.pixels, smears.rows(splits["image_id"]))
     accuracy = (np.array(class_names)[probabilities.argmax(axis=1)] == splits["label"]).mean()
     assert accuracy > 0.8
     history = journal.history()

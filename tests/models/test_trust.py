@@ -1,15 +1,26 @@
 import numpy as np
 import pytest
 
+from leukoscope.models import trust
 from leukoscope.models.trust import (
     Calibration,
     apply_temperature,
-    calibrate,
+    form_opinions,
+    form_prediction_sets,
     measure_calibration_error,
     score_prediction_sets,
     score_trust,
     trace_risk,
 )
+
+
+def calibrate(truth, probabilities, target_error: float) -> Calibration:
+    return trust.calibrate(truth, probabilities, np.arange(len(truth)) / len(truth), target_error, 0.1)
+
+
+def judge(truth, probabilities, calibration: Calibration) -> dict[str, float]:
+    calibrated = apply_temperature(probabilities, calibration.temperature)
+    return score_trust(truth, probabilities, calibrated, calibration.threshold)
 
 
 def draw(rng, count: int, overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +38,7 @@ def test_the_temperature_undoes_overconfidence(rng):
 
 def test_calibration_mends_the_error_of_other_images(rng):
     found = calibrate(*draw(rng, 4000, 2.5), target_error=0.1)
-    scores = score_trust(*draw(rng, 4000, 2.5), found)
+    scores = judge(*draw(rng, 4000, 2.5), found)
     assert scores["calibrated_ece"] < 0.03
     assert scores["ece"] > 0.15
     assert scores["calibrated_brier"] < scores["brier"]
@@ -52,7 +63,8 @@ def test_the_calibration_error_is_that_worked_out_by_hand():
 
 
 def test_the_brier_score_is_that_worked_out_by_hand():
-    scores = score_trust(np.array([0, 1]), np.array([[0.8, 0.2], [0.6, 0.4]]), Calibration(1.0, 0.0))
+    probabilities = np.array([[0.8, 0.2], [0.6, 0.4]])
+    scores = score_trust(np.array([0, 1]), probabilities, probabilities, threshold=0.0)
     assert scores["brier"] == pytest.approx((0.2**2 + 0.2**2 + 0.6**2 + 0.6**2) / 2)
     assert scores["coverage"] == 1
 
@@ -78,21 +90,41 @@ def test_the_threshold_keeps_to_the_error(target, threshold):
 def test_opinions_that_are_never_good_enough_are_all_withheld():
     found = calibrate(np.array([1, 1, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]]), 0.1)
     assert found.threshold == 1.0
-    scores = score_trust(np.array([1, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]), found)
+    scores = judge(np.array([1, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]), found)
     assert scores["coverage"] == 0
     assert np.isnan(scores["selective_error"])
 
 
+def form_sets(held, probabilities, confidence: float) -> np.ndarray:
+    return form_prediction_sets(probabilities, calibrate(*held, 0.1).nonconformity, confidence)
+
+
 def test_prediction_sets_hold_the_true_class_as_often_as_stated_in_each_class(rng):
-    held, other = draw(rng, 6000, 2.0), draw(rng, 6000, 2.0)
-    covered, size = score_prediction_sets(*other, held, confidence=0.9)
+    held, (truth, probabilities) = draw(rng, 6000, 2.0), draw(rng, 6000, 2.0)
+    covered, size = score_prediction_sets(truth, form_sets(held, probabilities, 0.9))
     assert covered == pytest.approx(0.9, abs=0.03)
     assert 1 < size < 4
-    assert score_prediction_sets(*other, held, confidence=0.5)[1] < size
+    assert score_prediction_sets(truth, form_sets(held, probabilities, 0.5))[1] < size
 
 
 def test_a_class_without_images_has_no_coverage(rng):
     truth, probabilities = draw(rng, 400, 1.0)
     some = truth != 2
-    covered, _ = score_prediction_sets(truth[some], probabilities[some], (truth, probabilities), 0.9)
+    covered, _ = score_prediction_sets(truth[some], form_sets((truth, probabilities), probabilities[some], 0.9))
     assert np.isnan(covered).tolist() == [False, False, True, False]
+
+
+def test_opinions_are_withheld_for_a_reason():
+    calibrated = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.55, 0.45]])
+    calibration = Calibration(1.0, threshold=0.7, novelty=0.5, nonconformity=[])
+    said = form_opinions(calibrated, np.array([0.1, 0.2, 0.9, 0.9]), calibration, ["Benign", "Pro"])
+    assert said["opinion"].tolist() == ["Benign", "withheld", "withheld", "withheld"]
+    assert said["reason"].tolist() == ["", trust.UNSURE, trust.UNLIKE, trust.UNLIKE]
+    assert said[["probability_benign", "probability_pro"]].to_numpy().tolist() == calibrated.tolist()
+
+
+def test_the_limit_of_novelty_lets_so_many_be_flagged(rng):
+    truth, probabilities = draw(rng, 400, 1.0)
+    novelty = rng.random(400)
+    found = trust.calibrate(truth, probabilities, novelty, 0.1, false_alarms=0.25)
+    assert (novelty > found.novelty).mean() == pytest.approx(0.25, abs=0.003)

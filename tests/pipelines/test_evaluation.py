@@ -1,53 +1,64 @@
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import auc
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models.scoring import tabulate_probabilities
+from leukoscope.models import feature_table
+from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD, apply_temperature
 from leukoscope.pipelines.evaluation import nodes
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
 OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40)
-PNG_HEADER = b"\x89PNG"
 
 
 @pytest.fixture
-def predictions(splits, class_names, rng) -> pd.DataFrame:
-    """Three of four are right."""
-    probabilities = rng.dirichlet(np.ones(4), len(splits))
-    right = splits["label"].map({name: n for n, name in enumerate(class_names)}).to_numpy()
-    probabilities[np.arange(0, len(splits), 4), right[::4]] = 0
-    others = np.arange(len(splits)) % 4 != 0
-    probabilities[others, right[others]] += 1
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return splits[["image_id", "split", "label"]].join(tabulate_probabilities(probabilities, class_names))
+def features(splits, rng) -> pd.DataFrame:
+    return feature_table.tabulate(splits[["image_id", "split"]], rng.random((len(splits), 4)))
 
 
-def score(predictions, splits, class_names) -> dict:
-    calibration = nodes.calibrate_predictions(predictions, class_names, OPTIONS_OF_EVALUATION)
-    return nodes.score_predictions(predictions, calibration, splits, class_names, OPTIONS_OF_EVALUATION, seed=1)
+@pytest.fixture
+def calibration(predictions, features, class_names) -> dict:
+    return nodes.calibrate_predictions(predictions, features, class_names, OPTIONS_OF_EVALUATION)
 
 
-def test_metrics_are_named_by_split_and_figure(predictions, splits, class_names):
-    metrics = score(predictions, splits, class_names)
+@pytest.fixture
+def opinions(predictions, features, calibration, class_names) -> pd.DataFrame:
+    return nodes.form_opinions(predictions, features, calibration, class_names)
+
+
+@pytest.fixture
+def score(predictions, opinions, calibration, class_names):
+    def score_on(splits) -> dict:
+        options = OPTIONS_OF_EVALUATION
+        return nodes.score_predictions(predictions, opinions, calibration, splits, class_names, options, seed=1)
+
+    return score_on
+
+
+@pytest.fixture
+def metrics(score, splits) -> dict:
+    return score(splits)
+
+
+def test_metrics_are_named_by_split_and_figure(predictions, metrics):
     test = predictions[predictions["split"] == "test"]
     assert metrics["test_accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
     assert metrics["train_images"] == 112
     assert {"validation_loss", "train_macro_f1", "test_auc", "test_sensitivity_early"} <= metrics.keys()
 
 
-def test_headline_figures_of_the_test_set_have_intervals(predictions, splits, class_names):
-    metrics = score(predictions, splits, class_names)
+def test_headline_figures_of_the_test_set_have_intervals(metrics, score, splits):
     for name in ("accuracy", "balanced_accuracy", "matthews_correlation", "auc", "macro_f1"):
         assert metrics[f"test_{name}_low"] <= metrics[f"test_{name}"] <= metrics[f"test_{name}_high"]
     assert metrics["test_accuracy_high"] - metrics["test_accuracy_low"] > 0.1
-    one_group = splits.assign(group="all")
-    alike = score(predictions, one_group, class_names)
+    alike = score(splits.assign(group="all"))
     assert alike["test_accuracy_low"] is alike["test_accuracy_high"] is None
 
 
@@ -64,69 +75,59 @@ def test_a_model_that_does_not_fit_is_refused(splits, smears, class_names, chang
         nodes.predict_splits(SimpleNamespace(**(fitting | changes)), smears, splits, class_names, EvaluationOptions())
 
 
-def test_the_worst_errors_are_the_most_confident_ones_of_the_test_set(predictions, smears, class_names):
-    figure = nodes.draw_worst_errors(predictions, smears, class_names, EvaluationOptions(worst_errors=3), OPTIONS)
-    test = predictions.query("split == 'test' and label != predicted")
-    confidence = test.filter(like="probability").max(axis=1)
-    worst = test.loc[confidence.nlargest(3).index, "image_id"].tolist()
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert [title.split("\n")[0] for title in titles] == worst
+def test_opinions_are_calibrated_or_withheld_for_a_reason(predictions, opinions, calibration, class_names):
+    assert opinions["image_id"].tolist() == predictions["image_id"].tolist()
+    columns = [f"probability_{name.lower()}" for name in class_names]
+    given, calibrated = predictions[columns].to_numpy(), opinions[columns].to_numpy()
+    assert calibrated == pytest.approx(apply_temperature(given, calibration["temperature"]))
+    withheld = opinions["opinion"] == WITHHELD
+    assert set(opinions.loc[withheld, "reason"]) == {UNLIKE, UNSURE}
+    assert set(opinions.loc[~withheld, "reason"]) == {""}
+    assert (calibrated[~withheld].max(axis=1) >= calibration["threshold"]).all()
+    held = opinions["split"] == "validation"
+    assert (opinions.loc[held, "novelty"] > calibration["novelty"]).mean() <= OPTIONS_OF_EVALUATION.false_alarms
 
 
-def test_no_errors_are_no_fault(predictions, smears, class_names):
-    perfect = predictions.assign(predicted=predictions["label"])
-    figure = nodes.draw_worst_errors(perfect, smears, class_names, EvaluationOptions(), OPTIONS)
-    assert "0 wrong" in figure.get_suptitle()
-
-
-def test_trust_is_scored_and_drawn_on_the_test_set(predictions, splits, class_names):
-    metrics = score(predictions, splits, class_names)
+def test_trust_is_scored_on_the_test_set(metrics, opinions):
     assert 0 <= metrics["test_coverage"] <= 1
     assert metrics["test_calibrated_loss"] != metrics["test_loss"]
-    assert {
-        "test_ece",
-        "test_calibrated_brier",
-        "test_aurc",
-        "test_set_size",
-        "test_set_coverage_pre",
-    } <= metrics.keys()
-    calibration = nodes.calibrate_predictions(predictions, class_names, OPTIONS_OF_EVALUATION)
-    figure = nodes.draw_calibration(predictions, calibration, class_names, OPTIONS)
-    assert f"temperature {calibration['temperature']:.2f}" in figure.axes[0].get_title()
-    assert "24 test images" in figure.get_suptitle()
+    assert {"test_ece", "test_calibrated_brier", "test_aurc", "test_set_size", "test_set_coverage_pre"} <= set(metrics)
+    assert metrics["test_unlike"] == (opinions.query("split == 'test'")["reason"] == UNLIKE).mean()
 
 
-def test_the_confusion_matrix_counts_the_test_set(predictions, class_names):
-    figure = nodes.draw_confusion_matrix(predictions, class_names, OPTIONS)
-    counts = [int(text.get_text()) for text in figure.axes[0].texts]
-    assert sum(counts) == 24
-    assert "24 test images" in figure.get_suptitle()
-
-
-def test_the_roc_figure_has_a_curve_a_class(predictions, class_names):
-    legend = nodes.draw_roc_curves(predictions, class_names, OPTIONS).axes[0].get_legend()
-    assert [text.get_text().split(" ")[0] for text in legend.get_texts()] == class_names
-
-
-def test_the_report_is_one_page_with_pictures_and_the_published_figures(predictions, splits, class_names):
-    metrics = score(predictions, splits, class_names)
-    pictures = [PNG_HEADER] * 6
-    page = nodes.write_report(metrics, {"epochs": 3}, class_names, OPTIONS, *pictures)
-    assert page.count("data:image/png;base64,") == 6
-    assert "report test accuracy" in page
-    assert "0.9924" in page
-    assert "Not a medical device" in page
-    assert "http" not in page
-
-
-def test_the_result_marks_the_published_figures_as_the_reports(predictions, splits, class_names):
-    metrics = score(predictions, splits, class_names)
+@pytest.fixture
+def result(predictions, opinions, smears, metrics, calibration, class_names) -> dict:
     costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
-    result = nodes.summarise_result(
-        metrics, {"test_robust_accuracy": 0.4}, predictions, dict.fromkeys(costs, 1), OPTIONS
-    )
-    assert result["test_accuracy"] == metrics["test_accuracy"]
-    assert result["report_test_accuracy"] == 0.9924
-    assert result["report_train_accuracy"] is None
-    assert len(result["test_errors"]) == round((1 - metrics["test_accuracy"]) * 24) > 0
-    assert result["test_robust_accuracy"] == 0.4
+    training = dict.fromkeys(costs, 1)
+    summary = nodes.summarise_evaluation(metrics, {"test_robust_accuracy": 0.4}, training, OPTIONS)
+    display = nodes.describe_evaluation(predictions, opinions, smears, class_names, OPTIONS_OF_EVALUATION)
+    table = pd.DataFrame({"epoch": [1]})
+    return nodes.gather_result(summary, display, metrics, calibration, training, table, table, table)
+
+
+def test_the_result_marks_the_published_figures_as_the_reports(result, metrics):
+    assert result["summary"]["test_accuracy"] == metrics["test_accuracy"]
+    assert result["summary"]["report_test_accuracy"] == result["training"]["report_test_accuracy"] == 0.9924
+    assert result["summary"]["report_train_accuracy"] is None
+    assert result["summary"]["test_robust_accuracy"] == 0.4
+
+
+def test_the_result_can_be_kept_and_shows_the_errors_of_the_test_set(result, metrics):
+    assert json.loads(json.dumps(result)) == result
+    assert len(result["errors"]) == round((1 - metrics["test_accuracy"]) * 24) > 0
+    assert np.sum(result["confusion"]) == 24
+    assert np.trace(result["confusion"]) == 24 - len(result["errors"])
+    sure = [one["confidence"] for one in result["failures"]]
+    assert sure == sorted(sure, reverse=True)
+    assert all(one["picture"].startswith("data:image/jpeg;base64,") for one in result["failures"])
+    assert result["benign_class"] == "Benign"
+
+
+def test_what_is_traced_is_what_scikit_learn_and_the_metrics_say(result, metrics, class_names):
+    for name in class_names:
+        curve = result["roc"][name]
+        assert auc(curve["false_positive"], curve["true_positive"]) == pytest.approx(
+            metrics[f"test_auc_{name.lower()}"], abs=1e-4
+        )
+    assert sum(result["reliability"]["as_given"]["images"]) == 24
+    assert result["risk"]["coverage"][-1] == 1

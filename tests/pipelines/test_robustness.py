@@ -1,33 +1,47 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from leukoscope.images.perturbations import PERTURBATIONS
-from leukoscope.models import inference
+from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS
+from leukoscope.models import feature_table, inference
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness import nodes
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 
-@pytest.fixture
-def measured(splits, smears, class_names, monkeypatch):
-    """A classifier that goes by brightness alone, on squares whose brightness is their class."""
+class Predictor:
+    """Goes by brightness alone, on squares whose brightness is their class; its features are the brightness too."""
 
-    def predict(classifier, pixels, rows, batch_size):
-        brightness = pixels[rows].mean(axis=(1, 2, 3))
+    def __init__(self, classifier, batch_size: int) -> None:
+        pass
+
+    def predict(self, pixels, rows=None):
+        brightness = pixels.mean(axis=(1, 2, 3)) if rows is None else pixels[rows].mean(axis=(1, 2, 3))
         nearest = np.abs(brightness[:, None] - (20 + 50 * np.arange(4))).argmin(axis=1)
-        return 0.04 + 0.84 * np.eye(4)[nearest]
+        angle = np.pi / 2 * brightness / 255
+        return 0.04 + 0.84 * np.eye(4)[nearest], np.column_stack([np.cos(angle), np.sin(angle)])
 
-    monkeypatch.setattr(inference, "predict_probabilities", predict)
 
-    def measure(images: int = 200):
-        classifier, calibration = SimpleNamespace(class_names=tuple(class_names)), {"temperature": 1.0}
+@pytest.fixture
+def arguments(splits, smears, class_names, monkeypatch):
+    monkeypatch.setattr(inference, "Predictor", Predictor)
+    _, seen = Predictor(None, 1).predict(smears.pixels)
+    features = feature_table.tabulate(splits[["image_id", "split"]], seen)
+
+    def give(images: int = 200) -> list:
+        classifier, calibration = SimpleNamespace(class_names=tuple(class_names)), {"temperature": 1.0, "novelty": 0.05}
         options = RobustnessOptions(images=images)
-        return nodes.measure_robustness(classifier, calibration, smears, splits, options, EvaluationOptions(), 1)
+        return [classifier, calibration, features, smears, splits, options, EvaluationOptions(), 1]
 
-    return measure
+    return give
+
+
+@pytest.fixture
+def measured(arguments):
+    return lambda images=200: nodes.measure_robustness(*arguments(images))
 
 
 def test_what_goes_by_brightness_fails_when_it_changes_and_not_when_colour_goes(measured):
@@ -35,6 +49,8 @@ def test_what_goes_by_brightness_fails_when_it_changes_and_not_when_colour_goes(
     assert table.loc[("none", 0.0), "accuracy"] == 1
     assert table.loc[("grey", 1.0), "accuracy"] == 1
     assert table.loc[("brightness", 0.3), "accuracy"] < 0.8
+    assert table.loc[("none", 0.0), "unlike"] == table.loc[("grey", 1.0), "unlike"] == 0
+    assert table.loc[("brightness", 0.3), "unlike"] > 0.1
     assert table.loc[("none", 0.0), "calibrated_ece"] == pytest.approx(1 - 0.88)
     assert len(table) == 1 + sum(len(one.levels) for one in PERTURBATIONS.values())
 
@@ -46,14 +62,25 @@ def test_so_many_images_are_drawn_evenly(measured):
 
 def test_the_number_is_the_mean_over_changes(measured):
     table = measured()
-    summary = nodes.summarise_robustness(table)
+    summary = nodes.summarise_robustness(table, pd.DataFrame({"kind": ["blurred"], "unlike": [0.75]}))
     means = table.query("perturbation != 'none'").groupby("perturbation")["accuracy"].mean()
     assert summary["test_robust_accuracy"] == pytest.approx(means.mean())
     assert summary["test_accuracy_brightness"] == table.query("perturbation == 'brightness'")["accuracy"].iloc[-1]
-    assert summary.keys() == {"test_robust_accuracy", *(f"test_accuracy_{name}" for name in PERTURBATIONS)}
+    assert summary["outliers_unlike_blurred"] == 0.75
+    assert len(summary) == 2 + len(PERTURBATIONS)
 
 
 def test_the_figure_has_a_bar_a_strength(measured):
     axes = nodes.draw_robustness(measured(), BackboneOptions(backbone="vgg16")).axes[0]
     assert len(axes.patches) == sum(len(one.levels) for one in PERTURBATIONS.values())
     assert "VGG16 on 24 changed test images" in axes.get_title()
+
+
+def test_outliers_are_held_against_the_test_images(arguments):
+    table = nodes.measure_outliers(*arguments(images=12)).set_index("kind")
+    assert list(table.index) == list(OUTLIERS)
+    assert set(table["images"]) == {12}
+    # A blurred square is as bright as before; a photograph is hardly ever as bright as one of the four kinds.
+    assert table.loc["blurred", "unlike"] == 0
+    assert table.loc["photograph", "unlike"] > 0.5
+    assert table.loc["photograph", "auc"] > 0.8 > table.loc["blurred", "auc"]

@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from leukoscope.images.looks import count_colours
 from leukoscope.images.packing import PackedImages
 from leukoscope.images.source import ImageSource
+from leukoscope.models import feature_table
 
 _THUMBNAIL = 8
 # Shares of the side: a frame of 8 of 224 pixels, and the 34 x 24 pixels where some cameras burn in a scale bar.
@@ -69,8 +70,7 @@ def select_unseen(images: pd.DataFrame, groups: pd.Series, features: pd.DataFram
     same = images["sha256"].eq(images["image_id"].map(known["sha256"]))
     learned = same & images["image_id"].map(known["split"]).eq("train")
     unseen = same & ~groups.isin(set(groups[learned]))
-    numbers = known.drop(columns=["split", "sha256"])
-    return np.flatnonzero(unseen), numbers.loc[images.loc[unseen, "image_id"]].to_numpy()
+    return np.flatnonzero(unseen), feature_table.select(known.loc[images.loc[unseen, "image_id"]])
 
 
 def describe_files(source: ImageSource, paths: Iterable[str]) -> np.ndarray:

@@ -6,6 +6,8 @@ import pandas as pd
 
 from leukoscope.audit.ladder import PROTOCOLS
 
+# What accuracies are held against.
+COLOUR_BASELINE = "colour_histogram"
 # They see no whole cell, and raise the alarm.
 _BLIND = {
     "background": "the colours of the background",
@@ -45,6 +47,17 @@ def judge(ladder: pd.DataFrame, labels: pd.Series, alarm: float) -> tuple[bool, 
     lines += _judge_networks(ladder)
     lines.append(f"Always naming the largest class reaches {chance:.3f}.")
     return raised, "\n".join(lines) + "\n"
+
+
+def find_colour_baseline(ladder: pd.DataFrame, protocol: str) -> pd.Series | None:
+    """Find what stain colour alone reaches under a protocol, if that was judged.
+
+    Args:
+        ladder: As ``Ladder.climb`` gives it.
+        protocol: By what images were held out together.
+    """
+    rows = ladder[(ladder["predictor"] == COLOUR_BASELINE) & (ladder["protocol"] == protocol)]
+    return None if rows.empty else rows.iloc[0]
 
 
 def _find_strongest(ladder: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:

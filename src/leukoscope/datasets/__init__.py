@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
     from leukoscope.datasets.raw_images_dataset import RawImagesDataset as RawImagesDataset
+    from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
     from leukoscope.datasets.training import ClassifierDataset as ClassifierDataset
     from leukoscope.datasets.training import TrainingJournalDataset as TrainingJournalDataset
@@ -25,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
         "raw_images_dataset": ["RawImagesDataset"],
+        "software_dataset": ["SoftwareDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],
         "training": ["ClassifierDataset", "TrainingJournalDataset"],
     },

@@ -25,6 +25,12 @@ class OptionalDataset(AbstractDataset[Any, Any]):
         """Write the wrapped data set."""
         self._dataset.save(data)
 
+    def __getattr__(self, name: str) -> Any:
+        """Show the wrapped data set's preview, if it has one, to Kedro-Viz."""
+        if name == "preview":
+            return getattr(self._dataset, name)
+        raise AttributeError(name)
+
     def _exists(self) -> bool:
         return self._dataset.exists()
 

@@ -23,25 +23,26 @@ _COSTS = {
 _PUBLISHED = colours.VERMILION
 
 
-def draw_comparison(table: pd.DataFrame, words: str = "") -> Figure:
+def draw_comparison(table: pd.DataFrame, words: str = "", blind: pd.Series | None = None) -> Figure:
     """Draw scores, with their intervals, and costs of each backbone as bars, and the published figures as diamonds.
 
     Args:
         table: One row a backbone, as the comparison has it.
         words: Which differences are real, below.
+        blind: What stain colour alone reaches: ``accuracy`` and ``protocol``.
     """
     figure = Figure(figsize=(max(9.0, 1.9 * len(table) + 2), 7.2), layout="constrained")
     images = "/".join(str(int(number)) for number in sorted(table["test_images"].unique()))
     figure.suptitle(f"Backbones compared on {images} test images", fontsize=13)
     above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3, 2]))
-    _draw_scores(above.subplots(), table)
+    _draw_scores(above.subplots(), table, blind)
     figure.supxlabel(textwrap.fill(words, 150), fontsize=9)
     for axes, (column, (title, unit)) in zip(below.subplots(1, len(_COSTS)), _COSTS.items(), strict=True):
         _draw_cost(axes, table, column, title, unit)
     return figure
 
 
-def _draw_scores(axes: Axes, table: pd.DataFrame) -> None:
+def _draw_scores(axes: Axes, table: pd.DataFrame, blind: pd.Series | None) -> None:
     places, width = np.arange(len(table)), 0.8 / len(_SCORES)
     for number, (column, (label, colour)) in enumerate(_SCORES.items()):
         x = places + (number - (len(_SCORES) - 1) / 2) * width
@@ -53,9 +54,12 @@ def _draw_scores(axes: Axes, table: pd.DataFrame) -> None:
         if (published := f"report_{column}") in table:
             legend = "the report's own figure" if column == "test_accuracy" else None
             axes.plot(x, table[published].astype(float), "D", color=_PUBLISHED, ms=5, label=legend)
+    if blind is not None:
+        label = f"stain colour alone, {blind['protocol']}-disjoint: {blind['accuracy']:.3f}"
+        axes.axhline(blind["accuracy"], color=colours.ORANGE, lw=1.5, ls="--", label=label)
     axes.set_xticks(places, table["title"])
     axes.set(ylim=(0, 1.12), ylabel="score")
-    axes.legend(ncols=5, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
+    axes.legend(ncols=3, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
 
 
 def _draw_cost(axes: Axes, table: pd.DataFrame, column: str, title: str, unit: float) -> None:

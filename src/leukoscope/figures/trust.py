@@ -5,22 +5,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-from leukoscope.models.trust import Calibration, apply_temperature, bin_confidence, trace_risk
+from leukoscope.models.trust import Calibration, bin_confidence, trace_risk
 
 
-def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, calibration: Calibration, title: str) -> Figure:
+def draw_calibration(
+    truth: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, calibration: Calibration, title: str
+) -> Figure:
     """Draw the reliability diagram before and after calibration, and the curve of risk and coverage.
 
     Args:
         truth: The number of each image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
+        calibrated: Under the temperature, ``[n, classes]``.
         calibration: Learned from other images.
         title: Of the figure.
     """
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     figure.suptitle(title)
     left, right = figure.subplots(1, 2)
-    calibrated = apply_temperature(probabilities, calibration.temperature)
     _draw_reliability(left, truth, {"as given": probabilities, "calibrated": calibrated})
     left.set_title(f"temperature {calibration.temperature:.2f}", fontsize=10)
     _draw_risk(right, truth, calibrated, calibration.threshold)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.duplicates import group_duplicates
+from leukoscope.images.fingerprint import fingerprint_table
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 IDENTICAL, NEAR = "identical", "near"
@@ -68,6 +69,27 @@ def _describe_conflicts(decoded: pd.DataFrame) -> pd.Series:
     return reasons
 
 
+def quarantine_known(manifest: pd.DataFrame, known: pd.DataFrame, max_distance: int | None) -> pd.DataFrame:
+    """Quarantine what is identical or near-identical to an image of another manifest.
+
+    Args:
+        manifest: Of the images in question.
+        known: Another manifest, of images packed at the same size.
+        max_distance: See ``group_duplicates``.
+    """
+    columns = ["image_id", "sha256", "perceptual_hash", "status"]
+    both = pd.concat([known[columns], manifest[columns]], ignore_index=True).query("status == @ACCEPTED")
+    first = group_duplicates(both["sha256"], both["perceptual_hash"], max_distance)
+    theirs = both.index[first] < len(known)
+    is_ours = both.index >= len(known)
+    found = pd.Series(both["image_id"].array[first], both.index - len(known))[is_ours & theirs]
+    reason = "among the images of training and testing: " + found.astype(str)
+    return manifest.assign(
+        status=manifest["status"].where(~manifest.index.isin(found.index), QUARANTINED),
+        reason=manifest["reason"].fillna(reason),
+    )
+
+
 def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None:
     """Check that there is something to learn from.
 
@@ -111,6 +133,11 @@ def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict
     total = {"total": sum(expected.values())} if expected else {}
     counts["expected"] = pd.Series(expected | total, dtype="Int64").reindex(counts.index)
     return counts.rename_axis("label").reset_index()
+
+
+def fingerprint_manifest(manifest: pd.DataFrame) -> str:
+    """Hash which images there are, and which of them are accepted."""
+    return fingerprint_table(manifest[["image_id", "sha256", "status"]])
 
 
 def describe_shortfalls(report: pd.DataFrame, manifest: pd.DataFrame, most: int = 3) -> list[str]:

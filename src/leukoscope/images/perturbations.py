@@ -1,7 +1,8 @@
-"""Changes that a field may arrive with from another laboratory: stain, light, focus, camera, compression."""
+"""Changes that a field may arrive with from another laboratory, and fields that should not have arrived at all."""
 
 import io
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,17 +23,17 @@ class Perturbation(NamedTuple):
     unit: str
 
 
-def perturb(images: np.ndarray, name: str, level: float, seed: int) -> np.ndarray:
+def perturb(images: np.ndarray, change: Perturbation, level: float, seed: int) -> np.ndarray:
     """Change every image in the same way; what is random in it depends on the seed and the image's place.
 
     Args:
         images: ``uint8 [n, height, width, 3]``.
-        name: A key of ``PERTURBATIONS``.
+        change: Of ``PERTURBATIONS`` or ``OUTLIERS``.
         level: How strongly.
         seed: For what is random.
     """
-    apply = PERTURBATIONS[name].apply
-    return np.stack([apply(image, level, np.random.default_rng([seed, n])) for n, image in enumerate(images)])
+    draws = (np.random.default_rng([seed, number]) for number in range(len(images)))
+    return np.stack([change.apply(image, level, rng) for image, rng in zip(images, draws, strict=True)])
 
 
 def _shift_stain(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
@@ -86,6 +87,43 @@ def _zoom(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarr
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, box))
 
 
+def _remove_cells(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Spread the background, which is brighter than Otsu's threshold, over the field, with its own noise."""
+    from skimage.filters import gaussian, threshold_otsu
+
+    grey = image.mean(axis=2)
+    bright = (grey >= threshold_otsu(grey) if grey.min() < grey.max() else np.ones(grey.shape, bool))[..., None]
+    width = level * len(image) / 224
+    weight = np.maximum(gaussian(bright.astype(float), width, channel_axis=2), 1e-6)
+    smooth = gaussian(image * bright, width, channel_axis=2, preserve_range=True) / weight
+    noise = (image - smooth)[bright[..., 0]].std(axis=0)
+    return _to_uint8(smooth + rng.normal(0, 1, image.shape) * noise)
+
+
+def _restain(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Show as DAB what was stained by haematoxylin, and as haematoxylin what was by eosin."""
+    from skimage.color import hed2rgb, rgb2hed
+
+    haematoxylin, eosin, rest = np.moveaxis(rgb2hed(image), 2, 0)
+    return _to_uint8(255 * hed2rgb(np.stack([eosin, rest, haematoxylin], axis=2)))
+
+
+def _show_photograph(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Show a part, of so many pixels' width, of a photograph of a temple or a flower, as scikit-learn has them."""
+    photograph = _load_photographs()[rng.integers(2)]
+    side = int(level)
+    top, left = (rng.integers(length - side) for length in photograph.shape[:2])
+    part = Image.fromarray(photograph[top : top + side, left : left + side])
+    return np.asarray(part.resize(image.shape[1::-1], Image.Resampling.BOX))
+
+
+@cache
+def _load_photographs() -> list[np.ndarray]:
+    from sklearn.datasets import load_sample_images
+
+    return load_sample_images().images
+
+
 def _to_uint8(image: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
@@ -99,4 +137,12 @@ PERTURBATIONS = {
     "noise": Perturbation(_add_noise, (5, 15, 30), "standard deviation of 255"),
     "jpeg": Perturbation(_compress, (60, 30, 10), "quality"),
     "zoom": Perturbation(_zoom, (1.1, 1.25, 1.5), "times"),
+}
+
+# Not smears that a classifier of this kind should have an opinion on.
+OUTLIERS = {
+    "blurred": Perturbation(_blur, (16,), "standard deviation in pixels of 224"),
+    "no_cells": Perturbation(_remove_cells, (24,), "standard deviation in pixels of 224"),
+    "other_stain": Perturbation(_restain, (1,), "share of the dyes exchanged"),
+    "photograph": Perturbation(_show_photograph, (224,), "pixels of the photograph"),
 }

@@ -1,7 +1,5 @@
 """Predicting with a classifier."""
 
-from typing import Any
-
 import keras
 import numpy as np
 
@@ -10,42 +8,33 @@ from leukoscope.models import backend
 from leukoscope.models.classifier import Classifier
 
 
-def predict_with_features(
-    classifier: Classifier, pixels: np.ndarray, rows: np.ndarray, batch_size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predict some images of the packed array, and keep what the classifier's last layer sees of them.
+class Predictor:
+    """Predicts images of a packed array, and keeps what the classifier's last layer sees of them.
+
+    Made once for many calls: the backend traces a model anew for each predictor, which takes seconds.
 
     Args:
         classifier: A classifier.
-        pixels: All images, ``uint8 [n, height, width, 3]``.
-        rows: The rows to predict.
         batch_size: Images at a time.
-
-    Returns:
-        Probabilities, ``float32 [rows, classes]``, each row adding up to one; features, ``float32 [rows, channels]``.
     """
-    network = classifier.network
-    both = keras.Model(network.inputs, [network.output, network.get_layer("features").output])
-    return _predict(both, pixels, rows, batch_size)
 
+    def __init__(self, classifier: Classifier, batch_size: int) -> None:
+        network = classifier.network
+        self._model = keras.Model(network.inputs, [network.output, network.get_layer("features").output])
+        self._batch_size = batch_size
+        backend.fuse_batch_norm(self._model)
+        self._model.compile(jit_compile=backend.choose_jit())
 
-def predict_probabilities(classifier: Classifier, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Predict some images of the packed array.
+    def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Predict some images.
 
-    Args:
-        classifier: A classifier.
-        pixels: All images, ``uint8 [n, height, width, 3]``.
-        rows: The rows to predict.
-        batch_size: Images at a time.
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            rows: Which of them; all by default.
 
-    Returns:
-        Probabilities, ``float32 [rows, classes]``, each row adding up to one.
-    """
-    return _predict(classifier.network, pixels, rows, batch_size)
-
-
-def _predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> Any:
-    if not model.compiled:  # compiled anew it would be traced anew, which takes seconds
-        backend.fuse_batch_norm(model)
-        model.compile(jit_compile=backend.choose_jit())
-    return model.predict(ImageBatches(pixels, rows, batch_size=batch_size), verbose=0)
+        Returns:
+            Probabilities, ``float32 [rows, classes]``, each row adding up to one; and features,
+            ``float32 [rows, channels]``.
+        """
+        rows = np.arange(len(pixels)) if rows is None else rows
+        return self._model.predict(ImageBatches(pixels, rows, batch_size=self._batch_size), verbose=0)

@@ -18,6 +18,17 @@ def probability_columns(class_names: Sequence[str]) -> list[str]:
     return [PREFIX + plain_name(name) for name in class_names]
 
 
+def select_split(predictions: pd.DataFrame, split: str, class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Select from a table of predictions what there is of one split.
+
+    Returns:
+        The number of each image's true class, ``[n]``, and the probabilities, ``[n, classes]``.
+    """
+    rows = predictions[predictions["split"] == split]
+    numbers = pd.Index(class_names).get_indexer(rows["label"])
+    return numbers, rows[probability_columns(class_names)].to_numpy()
+
+
 class Scoring(NamedTuple):
     """How predictions are scored.
 

@@ -1,14 +1,22 @@
 """When a classifier's probabilities may be taken at their word, and when it should keep its opinion to itself."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn import metrics
+
+from leukoscope.models.novelty import choose_limit
+from leukoscope.models.scoring import probability_columns
 
 _BINS = 15
 # Temperatures that are looked through, on a logarithmic scale.
 _COLDEST, _HOTTEST = 0.05, 20.0
 _SMALLEST = np.finfo(np.float32).tiny
+
+# Why an opinion is withheld.
+WITHHELD, UNLIKE, UNSURE = "withheld", "unlike the training images", "not sure enough"
 
 
 class Calibration(NamedTuple):
@@ -17,24 +25,57 @@ class Calibration(NamedTuple):
     Attributes:
         temperature: Divides the logarithms of the probabilities: above 1 the classifier was too sure.
         threshold: Opinions less likely than this are withheld.
+        novelty: Fields with a novelty above this are unlike the training images, and opinions on them are withheld.
+        nonconformity: One minus the probability of the true class of each validation image, a list a class: what
+            prediction sets are learned from.
     """
 
     temperature: float
     threshold: float
+    novelty: float
+    nonconformity: list[list[float]]
 
 
-def calibrate(truth: np.ndarray, probabilities: np.ndarray, target_error: float) -> Calibration:
-    """Fit a temperature, and the threshold under which opinions are withheld.
+def calibrate(
+    truth: np.ndarray, probabilities: np.ndarray, novelty: np.ndarray, target_error: float, false_alarms: float
+) -> Calibration:
+    """Fit a temperature, and the limits beyond which opinions are withheld.
 
     Args:
         truth: The number of each validation image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
+        novelty: As ``measure_novelty`` has it, ``[n]``.
         target_error: The share of wrong opinions, of those given, that is to be kept to.
+        false_alarms: The share of images that may count as unlike the training images.
     """
     temperature = _fit_temperature(truth, probabilities)
     calibrated = apply_temperature(probabilities, temperature)
     threshold = _choose_threshold(calibrated.argmax(axis=1) == truth, calibrated.max(axis=1), target_error)
-    return Calibration(temperature, threshold)
+    strangeness = 1 - probabilities[np.arange(len(truth)), truth]
+    by_class = [strangeness[truth == number].tolist() for number in range(probabilities.shape[1])]
+    return Calibration(temperature, threshold, choose_limit(novelty, false_alarms), by_class)
+
+
+def form_opinions(
+    calibrated: np.ndarray, novelty: np.ndarray, calibration: Calibration, class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Give what a classifier says of each image in the end, or why it says nothing.
+
+    Args:
+        calibrated: Its probabilities under the temperature, ``[n, classes]``.
+        novelty: As ``measure_novelty`` has it, ``[n]``.
+        calibration: Learned from validation images.
+        class_names: The classes in the order of the probabilities.
+
+    Returns:
+        One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty), ``novelty``,
+        and one calibrated probability column a class.
+    """
+    unsure = calibrated.max(axis=1) < calibration.threshold
+    reason = np.select([novelty > calibration.novelty, unsure], [UNLIKE, UNSURE], "")
+    likeliest = np.array(class_names)[calibrated.argmax(axis=1)]
+    facts = {"opinion": np.where(reason == "", likeliest, WITHHELD), "reason": reason, "novelty": novelty}
+    return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))
 
 
 def _fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -83,25 +124,27 @@ def trace_risk(hits: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np
     return given / len(hits), wrong / given, -levels
 
 
-def score_trust(truth: np.ndarray, probabilities: np.ndarray, calibration: Calibration) -> dict[str, float]:
+def score_trust(
+    truth: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, threshold: float
+) -> dict[str, float]:
     """Score probabilities before and after calibration, and the opinions that are given.
 
     Args:
         truth: The number of each image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
-        calibration: Learned from other images.
+        calibrated: Under a temperature that was learned from other images, ``[n, classes]``.
+        threshold: Opinions less likely than this are withheld.
 
     Returns:
-        ``ece`` (expected calibration error), ``brier`` (summed over the classes) and, under temperature,
-        ``calibrated_loss``, ``calibrated_ece``, ``calibrated_brier``; ``coverage`` (share of images with an opinion),
-        ``selective_error`` (share of these that are wrong, NaN where there is none) and ``aurc`` (area under the
-        curve of risk and coverage).
+        ``ece`` (expected calibration error), ``brier`` (summed over the classes) and, calibrated, ``calibrated_loss``,
+        ``calibrated_ece``, ``calibrated_brier``; ``coverage`` (share of images with an opinion), ``selective_error``
+        (share of these that are wrong, NaN where there is none) and ``aurc`` (area under the curve of risk and
+        coverage).
     """
     every = list(range(probabilities.shape[1]))
-    calibrated = apply_temperature(probabilities, calibration.temperature)
     hits, confidence = calibrated.argmax(axis=1) == truth, calibrated.max(axis=1)
     coverage, risk, _ = trace_risk(hits, confidence)
-    given = confidence >= calibration.threshold
+    given = confidence >= threshold
     return {
         "ece": measure_calibration_error(truth, probabilities),
         "brier": metrics.brier_score_loss(truth, probabilities, labels=every, scale_by_half=False),
@@ -135,36 +178,47 @@ def bin_confidence(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.nda
     return sure, right, count
 
 
-def score_prediction_sets(
-    truth: np.ndarray, probabilities: np.ndarray, held: tuple[np.ndarray, np.ndarray], confidence: float
-) -> tuple[np.ndarray, float]:
-    """Check conformal prediction sets that are to hold the true class as often in each class as stated.
+def form_prediction_sets(
+    probabilities: np.ndarray, nonconformity: Sequence[Sequence[float]], confidence: float
+) -> np.ndarray:
+    """Form conformal prediction sets that hold the true class as often in each class as stated.
 
     Crepes computes them, class by class (Mondrian), from one minus the probability of the true class.
 
     Args:
-        truth: The number of each image's class, ``[n]``.
-        probabilities: ``[n, classes]``.
-        held: The same two of the images that the sets are learned from.
+        probabilities: As the classifier gives them, ``[n, classes]``.
+        nonconformity: As in ``Calibration``.
         confidence: How often a set is to hold the true class.
 
     Returns:
-        How often it does in each class, ``[classes]``, NaN for a class without images, and the mean size of a set.
+        Whether each class is in each image's set, boolean ``[n, classes]``.
     """
     from crepes import ConformalClassifier
 
-    theirs, theirs_probabilities = held
-    learned = ConformalClassifier().fit(1 - theirs_probabilities[np.arange(len(theirs)), theirs], bins=theirs)
-    every = np.arange(probabilities.shape[1])
+    bins = np.repeat(np.arange(len(nonconformity)), [len(one) for one in nonconformity])
+    learned = ConformalClassifier().fit(np.concatenate(nonconformity), bins=bins)
     # A class is in the set if it conforms to those of its own class.
-    sets = np.column_stack(
-        [
-            learned.predict_set(
-                1 - probabilities[:, [number]], np.full(len(truth), number), confidence=confidence, smoothing=False
-            )[:, 0]
-            for number in every
-        ]
-    )
-    hits = sets[np.arange(len(truth)), truth] > 0
+    columns = [
+        learned.predict_set(
+            1 - probabilities[:, [number]], np.full(len(probabilities), number), confidence=confidence, smoothing=False
+        )[:, 0]
+        for number in range(len(nonconformity))
+    ]
+    return np.column_stack(columns) > 0
+
+
+def score_prediction_sets(truth: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, float]:
+    """Check prediction sets.
+
+    Args:
+        truth: The number of each image's class, ``[n]``.
+        sets: As ``form_prediction_sets`` gives them.
+
+    Returns:
+        How often they hold the true class in each class, ``[classes]``, NaN for a class without images, and the mean
+        size of a set.
+    """
+    hits = sets[np.arange(len(truth)), truth]
+    every = range(sets.shape[1])
     covered = [hits[truth == number].mean() if (truth == number).any() else np.nan for number in every]
     return np.array(covered), float(sets.sum(axis=1).mean())

@@ -5,10 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.audit import verdict
 from leukoscope.errors import InputError
 from leukoscope.figures import Figure
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +27,7 @@ def compare_backbones(*results: dict[str, Any] | None) -> pd.DataFrame:
     Raises:
         InputError: No backbone has results.
     """
-    table = pd.DataFrame([result for result in results if result is not None]).drop(
-        columns="test_errors", errors="ignore"
-    )
+    table = pd.DataFrame([result["summary"] for result in results if result is not None])
     if table.empty:
         raise InputError("No backbone has results yet. Train one first, as with `kedro run --pipeline train_resnet50`.")
     if table["splits"].nunique() > 1:
@@ -57,23 +57,42 @@ def compare_errors(
     test = splits[splits["split"] == "test"]
     present = fingerprint_table(splits)
     hits = {
-        result["backbone"]: ~test["image_id"].isin(result["test_errors"]).to_numpy()
+        result["backbone"]: ~test["image_id"].isin(result["errors"]).to_numpy()
         for result in results
-        if result is not None and result["splits"] == present and "test_errors" in result
+        if result is not None and result["training"]["splits"] == present
     }
     return paired.compare_pairs(hits, test["group"], options.resamples, options.confidence, seed)
 
 
-def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame) -> Figure:
-    """Draw our figures of every backbone, and the published ones beside them.
+def draw_comparison(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    audit_table: pd.DataFrame | None,
+    splitting: SplittingOptions,
+) -> Figure:
+    """Draw our figures of every backbone, the published ones beside them, and what they are worth.
 
     Args:
         comparison: One row a backbone.
         differences: One row a pair of backbones, for the words below.
+        audit_table: The ladder, if the images were audited.
+        splitting: By which protocol the backbones were judged.
     """
     from leukoscope.figures import bars
 
-    return bars.draw_comparison(comparison, _say_what_is_real(comparison, differences))
+    blind = None if audit_table is None else verdict.find_colour_baseline(audit_table, splitting.group_by)
+    for row in comparison.itertuples():
+        logger.info("%s", _say_what_it_is_worth(row, blind))
+    return bars.draw_comparison(comparison, _say_what_is_real(comparison, differences), blind)
+
+
+def _say_what_it_is_worth(row: Any, blind: pd.Series | None) -> str:
+    said = f"{row.title}: test accuracy {row.test_accuracy:.3f}"
+    if pd.notna(row.test_accuracy_low):
+        said += f" ({row.test_accuracy_low:.3f} to {row.test_accuracy_high:.3f})"
+    if blind is None:
+        return f"{said}; what that is worth is not known before `kedro run --pipeline audit`"
+    return f"{said}; stain colour alone reaches {blind['accuracy']:.3f} on these images, {blind['protocol']}-disjoint"
 
 
 def _say_what_is_real(comparison: pd.DataFrame, differences: pd.DataFrame) -> str:

@@ -18,6 +18,11 @@ def create_pipeline() -> Pipeline:
                 "differences",
                 name="compare_errors",
             ),
-            Node(draw_comparison, ["comparison", "differences"], "comparison_figure", name="draw_comparison"),
+            Node(
+                draw_comparison,
+                ["comparison", "differences", "audit_table", "params:splitting"],
+                "comparison_figure",
+                name="draw_comparison",
+            ),
         ]
     )

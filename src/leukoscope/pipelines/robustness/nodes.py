@@ -7,7 +7,9 @@ import pandas as pd
 
 from leukoscope.figures import Figure
 from leukoscope.images.packing import PackedImages
+from leukoscope.models import feature_table
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.novelty import measure_novelty
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.pipelines.training.options import BackboneOptions
@@ -15,7 +17,8 @@ from leukoscope.pipelines.training.options import BackboneOptions
 
 def measure_robustness(
     classifier: Any,
-    calibration: dict[str, float],
+    calibration: dict[str, Any],
+    features: pd.DataFrame,
     smears: PackedImages,
     splits: pd.DataFrame,
     options: RobustnessOptions,
@@ -26,7 +29,8 @@ def measure_robustness(
 
     Args:
         classifier: A trained classifier.
-        calibration: The temperature that it was given.
+        calibration: What was learned from the validation images.
+        features: Of the training images.
         smears: The packed images.
         splits: Which images test.
         options: How many of them, drawn evenly over the classes.
@@ -34,49 +38,103 @@ def measure_robustness(
         seed: For the drawing, and what is random in a change.
 
     Returns:
-        ``perturbation, level, unit, images, accuracy, calibrated_ece``, the unchanged images first.
+        ``perturbation, level, unit, images, accuracy, calibrated_ece, unlike`` (share flagged as unlike the training
+        images), the unchanged images first.
     """
     from leukoscope.images.perturbations import PERTURBATIONS, perturb
     from leukoscope.models import inference, trust
 
-    test = splits[splits["split"] == "test"]
-    share = min(1.0, options.images / len(test))
-    chosen = test.groupby("label").sample(frac=share, random_state=seed)
+    chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
     truth = pd.Index(classifier.class_names).get_indexer(chosen["label"])
+    known = feature_table.select(features, "train")
+    predictor = inference.Predictor(classifier, evaluation.batch_size)
 
     def score(name: str, level: float, unit: str, changed: np.ndarray) -> dict[str, Any]:
-        rows = np.arange(len(changed))
-        probabilities = inference.predict_probabilities(classifier, changed, rows, evaluation.batch_size)
+        probabilities, seen = predictor.predict(changed)
         calibrated = trust.apply_temperature(probabilities, calibration["temperature"])
         facts = {"perturbation": name, "level": level, "unit": unit, "images": len(changed)}
         return facts | {
             "accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
             "calibrated_ece": trust.measure_calibration_error(truth, calibrated),
+            "unlike": float((measure_novelty(known, seen) > calibration["novelty"]).mean()),
         }
 
     changes = [
-        score(name, level, one.unit, perturb(images, name, level, seed))
-        for name, one in PERTURBATIONS.items()
-        for level in one.levels
+        score(name, level, change.unit, perturb(images, change, level, seed))
+        for name, change in PERTURBATIONS.items()
+        for level in change.levels
     ]
     return pd.DataFrame([score("none", 0.0, "", images), *changes])
 
 
-def summarise_robustness(robustness: pd.DataFrame) -> dict[str, float]:
-    """Give the one number, and the accuracy under the strongest of each change.
+def measure_outliers(
+    classifier: Any,
+    calibration: dict[str, Any],
+    features: pd.DataFrame,
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    options: RobustnessOptions,
+    evaluation: EvaluationOptions,
+    seed: int,
+) -> pd.DataFrame:
+    """Measure how many fields that are no such smears are flagged as unlike the training images.
+
+    Args:
+        classifier: A trained classifier.
+        calibration: What was learned from the validation images.
+        features: Of the training images, and of the test images as they are.
+        smears: The packed images.
+        splits: Which images test.
+        options: Of how many of them outliers are made.
+        evaluation: The batch size.
+        seed: For the drawing, and what is random in an outlier.
+
+    Returns:
+        ``kind, images, unlike`` (share flagged) and ``auc`` (of telling them from test images).
+    """
+    from sklearn.metrics import roc_auc_score
+
+    from leukoscope.images.perturbations import OUTLIERS, perturb
+    from leukoscope.models import inference
+
+    chosen = _choose(splits, options.images, seed)
+    images = smears.pixels[smears.rows(chosen["image_id"])]
+    known = feature_table.select(features, "train")
+    usual = measure_novelty(known, feature_table.select(features, "test"))
+    predictor = inference.Predictor(classifier, evaluation.batch_size)
+
+    def score(kind: str, made: np.ndarray) -> dict[str, Any]:
+        distance = measure_novelty(known, predictor.predict(made)[1])
+        is_made = np.repeat([0, 1], [len(usual), len(distance)])
+        return {
+            "kind": kind,
+            "images": len(made),
+            "unlike": float((distance > calibration["novelty"]).mean()),
+            "auc": float(roc_auc_score(is_made, np.concatenate([usual, distance]))),
+        }
+
+    return pd.DataFrame(
+        [score(kind, perturb(images, change, change.levels[0], seed)) for kind, change in OUTLIERS.items()]
+    )
+
+
+def summarise_robustness(robustness: pd.DataFrame, outliers: pd.DataFrame) -> dict[str, float]:
+    """Give the one number, the accuracy under the strongest of each change, and how many outliers are flagged.
 
     Args:
         robustness: One row a change and strength.
+        outliers: One row a kind.
 
     Returns:
-        ``test_robust_accuracy``, the mean over the changes of the mean over their strengths, and
-        ``test_accuracy_<change>`` at its strongest.
+        ``test_robust_accuracy``, the mean over the changes of the mean over their strengths; ``test_accuracy_<change>``
+        at its strongest; ``outliers_unlike_<kind>``.
     """
     changed = robustness[robustness["perturbation"] != "none"]
     by_change = changed.groupby("perturbation", sort=False)["accuracy"]
     strongest = {f"test_accuracy_{name}": float(value) for name, value in by_change.last().items()}
-    return {"test_robust_accuracy": float(by_change.mean().mean())} | strongest
+    flagged = {f"outliers_unlike_{row.kind}": float(row.unlike) for row in outliers.itertuples()}
+    return {"test_robust_accuracy": float(by_change.mean().mean())} | strongest | flagged
 
 
 def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figure:
@@ -89,3 +147,9 @@ def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figur
     from leukoscope.figures import robustness as figures
 
     return figures.draw_robustness(robustness, BACKBONES[options.backbone].title)
+
+
+def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
+    """Draw so many test images evenly over the classes."""
+    test = splits[splits["split"] == "test"]
+    return test.groupby("label").sample(frac=min(1.0, images / len(test)), random_state=seed)

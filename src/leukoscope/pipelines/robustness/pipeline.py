@@ -6,24 +6,27 @@ from leukoscope.pipelines.robustness import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the template: a classifier to its accuracy on changed fields, as a table, a number and a figure."""
+    """Make the template: a classifier to what it makes of changed fields and of outliers."""
+    inputs = [
+        "model",
+        "calibration",
+        "features",
+        "smears",
+        "splits",
+        "params:robustness",
+        "params:evaluation",
+        "params:seed",
+    ]
     return Pipeline(
         [
+            Node(nodes.measure_robustness, inputs, "robustness", name="measure_robustness"),
+            Node(nodes.measure_outliers, inputs, "outliers", name="measure_outliers"),
             Node(
-                nodes.measure_robustness,
-                [
-                    "model",
-                    "calibration",
-                    "smears",
-                    "splits",
-                    "params:robustness",
-                    "params:evaluation",
-                    "params:seed",
-                ],
-                "robustness",
-                name="measure_robustness",
+                nodes.summarise_robustness,
+                ["robustness", "outliers"],
+                "robustness_summary",
+                name="summarise_robustness",
             ),
-            Node(nodes.summarise_robustness, "robustness", "robustness_summary", name="summarise_robustness"),
             Node(nodes.draw_robustness, ["robustness", "params:backbone"], "robustness_figure", name="draw_robustness"),
         ]
     )

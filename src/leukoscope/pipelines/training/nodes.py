@@ -102,7 +102,15 @@ def train_classifier(
         key["seed"],
     )
     classifier = replace(trainer.fit(), trained_on=key["splits"])
-    return classifier, journal.history(), journal.summary() | {"splits": key["splits"]}
+    return classifier, journal.history(), journal.summary() | _describe_key(key)
+
+
+def _describe_key(key: dict[str, Any]) -> dict[str, Any]:
+    """Say what a training came from, for its summary: a weights file by its name and hash."""
+    recipe, file_hash = key["recipe"], key["weights"]
+    weights = f"{Path(recipe['weights']).name} (SHA-256 {file_hash}...)" if file_hash else recipe["weights"]
+    facts = {name: recipe[name] for name in ("trainable", "learning_rate", "schedule", "dropout", "label_smoothing")}
+    return facts | {"weights": weights, "augmentation": key["augmentation"], "splits": key["splits"]}
 
 
 def draw_learning_curves(history: pd.DataFrame, options: BackboneOptions) -> Figure:

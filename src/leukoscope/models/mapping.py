@@ -1,0 +1,51 @@
+"""How the folders of other people's images stand for the classes that a classifier knows."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+
+MALIGNANT = "malignant"
+
+
+class ClassMapping(NamedTuple):
+    """Which class each folder holds, of all that a classifier knows, or of benign and malignant only.
+
+    Attributes:
+        by_folder: The class of each folder.
+        class_names: The classes that are told apart.
+        parts: For each of them, the numbers of the classifier's classes that it is made of.
+    """
+
+    by_folder: dict[str, str]
+    class_names: tuple[str, ...]
+    parts: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def resolve(cls, class_map: Mapping[str, str] | None, class_names: Sequence[str], benign: str) -> Self:
+        """Make sense of a user's table of folders.
+
+        Args:
+            class_map: The class of each folder: one that the classifier knows, or ``malignant``, and then only benign
+                and malignant are told apart. ``None``: folders are named as the classes.
+            class_names: The classes that the classifier knows, in order.
+            benign: Which of them is not malignant.
+
+        Raises:
+            ValueError: A folder stands for a class that there is not.
+        """
+        given = dict(class_map or {name: name for name in class_names})
+        for folder, name in given.items():
+            if name not in (*class_names, MALIGNANT):
+                known = ", ".join((*class_names, MALIGNANT))
+                raise ValueError(f"external.class_map says that {folder} holds '{name}'; it can hold {known}")
+        if MALIGNANT not in given.values():
+            return cls(given, tuple(class_names), tuple((number,) for number in range(len(class_names))))
+        by_folder = {folder: name if name == benign else MALIGNANT for folder, name in given.items()}
+        healthy = class_names.index(benign)
+        others = tuple(number for number in range(len(class_names)) if number != healthy)
+        return cls(by_folder, (benign, MALIGNANT), ((healthy,), others))
+
+    def collapse(self, probabilities: np.ndarray) -> np.ndarray:
+        """Add up the probabilities of the classes that are not told apart: ``[n, classes]`` to ``[n, class_names]``."""
+        return np.column_stack([probabilities[:, list(part)].sum(axis=1) for part in self.parts])

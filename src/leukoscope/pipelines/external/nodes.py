@@ -1,0 +1,233 @@
+"""Score trained classifiers on images of another source."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.errors import InputError
+from leukoscope.images.manifest import quarantine_known, summarise
+from leukoscope.images.packing import PackedImages, PackingPlan
+from leukoscope.images.source import ImageSource
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.mapping import ClassMapping
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.external.options import ExternalOptions
+from leukoscope.pipelines.ingestion import nodes as ingestion
+from leukoscope.pipelines.ingestion.options import IngestionOptions
+
+logger = logging.getLogger(__name__)
+
+_SPLIT = "external"
+
+
+def map_classes(external: ExternalOptions, class_names: list[str], evaluation: EvaluationOptions) -> dict[str, Any]:
+    """Say which class each folder of the external images holds.
+
+    Args:
+        external: The user's table of folders.
+        class_names: The classes that the classifiers know, in order.
+        evaluation: Names the benign class.
+
+    Returns:
+        As ``ClassMapping`` has it.
+    """
+    return ClassMapping.resolve(external.class_map, class_names, evaluation.benign_class)._asdict()
+
+
+def decode_external(external_images: ImageSource, mapping: dict[str, Any], options: IngestionOptions) -> PackingPlan:
+    """Plan the decoding of all external images.
+
+    Args:
+        external_images: Where they are.
+        mapping: Their folders.
+        options: As for all images.
+    """
+    return ingestion.decode_images(external_images, list(mapping["by_folder"]), options)
+
+
+def build_external_manifest(
+    external_smears: PackedImages, mapping: dict[str, Any], manifest: pd.DataFrame, options: IngestionOptions
+) -> pd.DataFrame:
+    """Accept or quarantine every external file; what the classifiers' own data has too is no external image.
+
+    Args:
+        external_smears: The packed external images.
+        mapping: Their folders.
+        manifest: Of the images that the classifiers were trained and tested on.
+        options: How alike near-identical images are.
+
+    Raises:
+        InputError: No external image is left.
+    """
+    own = ingestion.build_manifest(external_smears, list(mapping["by_folder"]), options)
+    checked = quarantine_known(own, manifest, options.near_duplicate_distance)
+    known = int((checked["status"] != own["status"]).sum())
+    if known:
+        logger.warning("%d external images are among those that the classifiers were made of, and left out", known)
+    if not (checked["status"] == "accepted").any():
+        raise InputError(
+            f"None of the {len(own)} external images is new: all are among those of ingestion. Give other images with "
+            f"--params external_images=PATH."
+        )
+    return checked.assign(label=checked["label"].map(mapping["by_folder"]))
+
+
+def predict_external(
+    external_smears: PackedImages,
+    external_manifest: pd.DataFrame,
+    mapping: dict[str, Any],
+    trained_models: dict[str, Callable[[], Any]],
+    calibrations: dict[str, Callable[[], Any]],
+    class_names: list[str],
+    options: EvaluationOptions,
+    *features: pd.DataFrame | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predict the external images by every backbone that was trained and evaluated.
+
+    Args:
+        external_smears: The packed external images.
+        external_manifest: Which of them are accepted.
+        mapping: The classes that are told apart.
+        trained_models: What loads each backbone's classifier.
+        calibrations: What loads what was learned of it from the validation images.
+        class_names: The classes in the order of the parameters.
+        options: The batch size.
+        features: Of each backbone in the order of their table; ``None`` where it has none.
+
+    Returns:
+        Predictions and opinions, each with ``backbone``, one row a backbone and image.
+
+    Raises:
+        InputError: No backbone has been evaluated, or one knows other classes.
+    """
+    from leukoscope.models import feature_table, inference, novelty, scoring, trust
+
+    classes = ClassMapping(**mapping)
+    accepted = external_manifest[external_manifest["status"] == "accepted"]
+    facts = accepted[["image_id", "label"]].reset_index(drop=True).assign(split=_SPLIT)
+    rows = external_smears.rows(facts["image_id"])
+    predictions, opinions = [], []
+    evaluated = {
+        name: seen
+        for name, seen in zip(BACKBONES, features, strict=True)
+        if seen is not None and name in trained_models and name in calibrations
+    }
+    if not evaluated:
+        raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipeline train_resnet50`.")
+    for name, known in evaluated.items():
+        classifier = trained_models[name]()
+        if list(classifier.class_names) != class_names:
+            raise InputError(
+                f"{name} knows the classes {', '.join(classifier.class_names)}, and the parameters say "
+                f"{', '.join(class_names)}. Set class_names as the model has them, or train it again."
+            )
+        given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
+        calibration = trust.Calibration(**calibrations[name]())
+        distance = novelty.measure_novelty(feature_table.select(known, "train"), seen)
+        calibrated = classes.collapse(trust.apply_temperature(given, calibration.temperature))
+        table = facts.assign(backbone=name)
+        said = trust.form_opinions(calibrated, distance, calibration, classes.class_names)
+        predictions.append(table.join(scoring.tabulate_probabilities(classes.collapse(given), classes.class_names)))
+        opinions.append(table.join(said))
+    return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
+
+
+def score_external(
+    external_predictions: pd.DataFrame,
+    external_opinions: pd.DataFrame,
+    external_manifest: pd.DataFrame,
+    mapping: dict[str, Any],
+    options: EvaluationOptions,
+    seed: int,
+    *results: dict[str, Any] | None,
+) -> pd.DataFrame:
+    """Score every backbone on the external images, by the figures of the test set.
+
+    Args:
+        external_predictions: One row a backbone and image.
+        external_opinions: The same.
+        external_manifest: The groups of images, of which the intervals draw.
+        mapping: The classes that are told apart.
+        options: Names the benign class.
+        seed: For the intervals.
+        results: Of each backbone, for its calibration; ``None`` where it has none.
+
+    Returns:
+        One row a backbone, ``external_<metric>``.
+    """
+    from leukoscope.models import judging, scoring, trust
+
+    how = scoring.Scoring(mapping["class_names"], options.benign_class, options.prevalence)
+    columns = scoring.probability_columns(mapping["class_names"])
+    groups = external_manifest.set_index("image_id")["group"]
+    rows = []
+    for result in results:
+        if result is None or result["backbone"] not in set(external_predictions["backbone"]):
+            continue
+        mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
+        judge = judging.Judge(
+            how,
+            trust.Calibration(**result["calibration"]),
+            options.resamples,
+            options.confidence,
+            options.set_confidence,
+            seed,
+        )
+        figures = how.score(mine["label"].to_numpy(), mine[columns].to_numpy())
+        figures |= judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
+        named = {f"{_SPLIT}_{name}": figure for name, figure in figures.items()}
+        rows.append({"backbone": result["backbone"]} | named)
+        logger.info("%s: accuracy %.3f on %d external images", result["title"], figures["accuracy"], len(mine))
+    return pd.DataFrame(rows)
+
+
+def write_external_reports(
+    external_predictions: pd.DataFrame,
+    external_opinions: pd.DataFrame,
+    external_metrics: pd.DataFrame,
+    external_smears: PackedImages,
+    external_manifest: pd.DataFrame,
+    mapping: dict[str, Any],
+    external: ExternalOptions,
+    *rest: Any,
+) -> dict[str, str]:
+    """Write a page of each backbone on the external images, like that on its test images.
+
+    Args:
+        external_predictions: One row a backbone and image.
+        external_opinions: The same.
+        external_metrics: One row a backbone.
+        external_smears: The packed external images.
+        external_manifest: Every external file.
+        mapping: The classes that are told apart.
+        external: What is known of the images.
+        rest: The options of evaluation, the software, the seed, and the result of each backbone.
+
+    Returns:
+        HTML by ``<backbone>/external``.
+    """
+    from leukoscope.reporting import data_sheet, pages, results
+
+    options, software, seed, *evaluated = rest
+    names = mapping["class_names"]
+    counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
+    data = data_sheet.describe_images(external_manifest, counts)
+    metrics = external_metrics.astype(object).where(external_metrics.notna(), None).set_index("backbone")
+    written = {}
+    for result in evaluated:
+        if result is None or result["backbone"] not in metrics.index:
+            continue
+        mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
+        display = results.describe(mine, said, _SPLIT, external_smears, names, options.worst_errors)
+        kept = {name: result[name] for name in ("title", "backbone", "calibration", "training")}
+        unknown = dict.fromkeys(("history", "robustness", "outliers"), ())
+        page = display | unknown | kept | options.as_display() | {"metrics": metrics.loc[result["backbone"]].to_dict()}
+        facts = data, external.data_sheet.model_dump(), software | {"seed": str(seed)}
+        written[f"{result['backbone']}/external"] = pages.render_backbone(page, *facts)
+    return written
+
+
+def _select(table: pd.DataFrame, backbone: str) -> pd.DataFrame:
+    return table[table["backbone"] == backbone].reset_index(drop=True)

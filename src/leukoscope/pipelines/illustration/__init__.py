@@ -1,0 +1,1 @@
+"""The part of the pipeline `evaluation` that draws pictures."""

@@ -1,0 +1,100 @@
+"""Draw pictures of one backbone's evaluation."""
+
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.figures import Figure
+from leukoscope.images.packing import PackedImages
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.training.options import BackboneOptions
+
+
+def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], options: BackboneOptions) -> Figure:
+    """Draw the confusion matrix of the test set, as counts and as rates.
+
+    Args:
+        predictions: One row an image.
+        class_names: The classes in order.
+        options: Names the backbone.
+    """
+    from leukoscope.figures import confusion
+
+    test = predictions.query("split == 'test'")
+    return confusion.draw_confusion(test["label"], test["predicted"], class_names, _title(options, len(test)))
+
+
+def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: BackboneOptions) -> Figure:
+    """Draw the ROC curve of each class against all others on the test set.
+
+    Args:
+        predictions: One row an image.
+        class_names: The classes in order.
+        options: Names the backbone.
+    """
+    from leukoscope.figures import curves
+    from leukoscope.models import scoring
+
+    test = predictions.query("split == 'test'")
+    probabilities = test[scoring.probability_columns(class_names)].set_axis(class_names, axis=1)
+    return curves.draw_roc_curves(test["label"].to_numpy(), probabilities, _title(options, len(test)))
+
+
+def draw_calibration(
+    predictions: pd.DataFrame,
+    opinions: pd.DataFrame,
+    calibration: dict[str, Any],
+    class_names: list[str],
+    options: BackboneOptions,
+) -> Figure:
+    """Draw how often the classifier is right when it is so sure, and what withholding opinions gains.
+
+    Args:
+        predictions: One row an image.
+        opinions: Of the same images.
+        calibration: What was learned from the validation images.
+        class_names: The classes in order.
+        options: Names the backbone.
+    """
+    from leukoscope.figures import trust
+    from leukoscope.models.scoring import select_split
+    from leukoscope.models.trust import Calibration
+
+    truth, given = select_split(predictions, "test", class_names)
+    _, calibrated = select_split(opinions, "test", class_names)
+    return trust.draw_calibration(truth, given, calibrated, Calibration(**calibration), _title(options, len(truth)))
+
+
+def draw_worst_errors(
+    predictions: pd.DataFrame,
+    smears: PackedImages,
+    class_names: list[str],
+    evaluation: EvaluationOptions,
+    options: BackboneOptions,
+) -> Figure:
+    """Show the test images that were wrong with the most confidence.
+
+    Args:
+        predictions: One row an image.
+        smears: The packed images.
+        class_names: The classes in order.
+        evaluation: How many to show.
+        options: Names the backbone.
+    """
+    from leukoscope.figures import montages
+    from leukoscope.models import scoring
+
+    test = predictions.query("split == 'test'")
+    test = test.assign(confidence=test[scoring.probability_columns(class_names)].max(axis=1))
+    errors = test[test["label"] != test["predicted"]]
+    worst = errors.nlargest(evaluation.worst_errors, "confidence")
+    captions = [
+        f"{row.image_id}\n{row.label} taken for {row.predicted} ({row.confidence:.2f})" for row in worst.itertuples()
+    ]
+    title = f"{_title(options, len(test))}: {len(errors)} wrong"
+    return montages.draw_captioned(list(smears.pixels[smears.rows(worst["image_id"])]), captions, title)
+
+
+def _title(options: BackboneOptions, images: int) -> str:
+    return f"{BACKBONES[options.backbone].title}, {images} test images"

@@ -1,0 +1,70 @@
+"""What is known of the images: where they come from, what was left out and why, how they were divided."""
+
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.manifest import IDENTICAL, NEAR, fingerprint_manifest
+
+SPLITS = ("train", "validation", "test")
+GROUPING_UNITS = {
+    "duplicate": "the image with its identical and near-identical copies; which patient an image is of plays no part",
+    "look": "the look, a cluster of fields of nearly the same colours, with copies; which patient an image is of plays "
+    "no part",
+    "table": "the group that the user's table gives the image, with copies",
+}
+
+
+def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataFrame, group_by: str) -> dict[str, Any]:
+    """Gather the facts of a set of images.
+
+    Args:
+        manifest: Every file found.
+        report: Counts by class, as ``summarise`` has them.
+        splits: Which accepted image is where.
+        group_by: What never straddled two splits, a key of ``GROUPING_UNITS``.
+
+    Returns:
+        Facts that JSON can keep.
+    """
+    return describe_images(manifest, report) | {
+        "splits_fingerprint": fingerprint_table(splits),
+        "grouping_unit": GROUPING_UNITS[group_by],
+        "splits": {split: _count_split(splits[splits["split"] == split]) for split in SPLITS},
+    }
+
+
+def describe_images(manifest: pd.DataFrame, report: pd.DataFrame) -> dict[str, Any]:
+    """Gather the facts of a set of images that is not divided.
+
+    Args:
+        manifest: Every file found.
+        report: Counts by class, as ``summarise`` has them.
+    """
+    accepted = manifest[manifest["status"] == "accepted"]
+    counted = report[(report["label"] != "total") & report["expected"].notna()]
+    reasons = manifest["reason"].dropna().str.replace(r":.*", "", regex=True).value_counts()
+    sizes = accepted["width"].astype(int).astype(str) + " x " + accepted["height"].astype(int).astype(str)
+    return {
+        "fingerprint": fingerprint_manifest(manifest),
+        "grouping_unit": None,
+        "found": len(manifest),
+        "accepted": len(accepted),
+        "quarantined": {str(reason): int(count) for reason, count in reasons.items()},
+        "copies": {kind: int((accepted["duplicate_kind"] == kind).sum()) for kind in (IDENTICAL, NEAR)},
+        "classes": report[report["label"] != "total"].astype(object).where(report.notna(), None).to_dict("records"),
+        "as_expected": bool((counted["found"] == counted["expected"]).all()) if len(counted) else None,
+        "sizes": {str(size): int(count) for size, count in sizes.value_counts().head(5).items()},
+        "modes": {str(mode): int(count) for mode, count in accepted["mode"].value_counts().items()},
+        "median_bytes": int(accepted["bytes"].median()),
+    }
+
+
+def _count_split(rows: pd.DataFrame) -> dict[str, Any]:
+    by_class = rows["label"].value_counts()
+    return {
+        "images": len(rows),
+        "groups": int(rows["group"].nunique()),
+        "classes": {str(name): int(count) for name, count in by_class.items()},
+    }

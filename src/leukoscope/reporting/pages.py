@@ -1,0 +1,169 @@
+"""Pages that stand alone, and cards, rendered by Jinja."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import jinja2
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from leukoscope.options import plain_name
+from leukoscope.reporting import plots
+from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
+
+_CLASS_FIGURES = ("support", "sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
+_ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "ppv", "npv")} | {
+    "cohen": "Cohen's",
+    "matthews": "Matthews",
+    "mib": "(MiB)",
+}
+
+
+def render_backbone(
+    result: Mapping[str, Any],
+    data: Mapping[str, Any],
+    known: Mapping[str, str],
+    provenance: Mapping[str, Any],
+    audit: pd.DataFrame | None = None,
+    verdict: str | None = None,
+) -> str:
+    """Render all that is known of one classifier.
+
+    Args:
+        result: As the evaluation gathers it.
+        data: The facts of the images, as ``describe_data`` or ``describe_images`` gives them.
+        known: What people know of the images and the classifier's use, and no computation can.
+        provenance: Software, commit, seed.
+        audit: The ladder, if there is one.
+        verdict: Of the audit, a sentence a line.
+    """
+    drawn = {
+        "flow": plots.plot_flow(dict(data)),
+        "confusion": plots.plot_confusion(result["confusion"], result["class_names"]),
+        "roc": plots.plot_roc(result["roc"]),
+        "trust": plots.plot_trust(dict(result)),
+    }
+    if result["history"]:
+        drawn["learning"] = plots.plot_learning(result["history"])
+    if result["robustness"]:
+        drawn["robustness"] = plots.plot_robustness(result["robustness"])
+    if audit is not None:
+        drawn["audit"] = plots.plot_ladder(audit)
+    return _render(
+        "backbone.html", drawn, result=result, data=data, known=known, provenance=provenance, verdict=verdict
+    )
+
+
+def render_comparison(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    results: Sequence[Mapping[str, Any]],
+    data: Mapping[str, Any],
+    known: Mapping[str, str],
+    provenance: Mapping[str, Any],
+    audit: pd.DataFrame | None = None,
+    verdict: str | None = None,
+) -> str:
+    """Render the comparison of whatever backbones have results.
+
+    Args:
+        comparison: One row a backbone.
+        differences: One row a pair of backbones.
+        results: Of the same backbones, as the evaluation gathers them.
+        data: The facts of the images.
+        known: What people know of the images, and no computation can.
+        provenance: Software, commit, seed.
+        audit: The ladder, if there is one.
+        verdict: Of the audit, a sentence a line.
+    """
+    drawn = {
+        "flow": plots.plot_flow(dict(data)),
+        "comparison": plots.plot_comparison(comparison, audit),
+        "costs": plots.plot_costs(comparison),
+        "robustness": plots.plot_strongest({one["title"]: one["robustness"] for one in results}),
+    }
+    if audit is not None:
+        drawn["audit"] = plots.plot_ladder(audit)
+    titles = comparison.set_index("backbone")["title"].to_dict()
+    pairs = differences.assign(**{name: differences[name].map(titles) for name in ("first", "second")})
+    return _render(
+        "comparison.html",
+        drawn,
+        backbones=comparison.astype(object).where(comparison.notna(), None).to_dict("records"),
+        pairs=pairs.to_dict("records"),
+        data=data,
+        known=known,
+        provenance=provenance,
+        verdict=verdict,
+    )
+
+
+def render_card(
+    result: Mapping[str, Any],
+    data: Mapping[str, Any],
+    known: Mapping[str, str],
+    provenance: Mapping[str, Any],
+    verdict: str | None = None,
+) -> str:
+    """Render a model card in Markdown, with the sections of Mitchell et al. 2019, Model cards for model reporting.
+
+    Args:
+        result: As the evaluation gathers it.
+        data: The facts of the images.
+        known: What people know of the images and the classifier's use, and no computation can.
+        provenance: Software, commit, seed.
+        verdict: Of the audit, a sentence a line.
+    """
+    facts = {"result": result, "data": data, "known": known, "provenance": provenance, "verdict": verdict}
+    return _environment().get_template("card.md").render(facts)
+
+
+def _render(template: str, drawn: Mapping[str, Any], **facts: Any) -> str:
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            plots={name: plots.render(figure) for name, figure in drawn.items()},
+            plotly=get_plotlyjs(),
+            class_figures=_CLASS_FIGURES,
+            guidelines={"CLAIM 2024": CLAIM, "TRIPOD+AI": TRIPOD_AI},
+            **facts,
+        )
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("leukoscope", "reporting/templates"),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "figure": _format_figure,
+        "words": _put_into_words,
+        "plain": plain_name,
+        "combine": _combine,
+    }
+    return environment
+
+
+def _format_figure(value: Any) -> str:
+    """Write a number as people read it; what is undefined is said to be so."""
+    if value is None or pd.isna(value):
+        return "undefined"
+    if isinstance(value, float):
+        return f"{value:.3f}" if 0.001 <= abs(value) < 100 else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _put_into_words(name: str) -> str:
+    """Write a metric's or column's name as people do."""
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def _combine(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    return {**first, **second}

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from leukoscope.models.mapping import ClassMapping
+
+PROBABILITIES = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]])
+
+
+def test_without_a_map_folders_are_the_classes(class_names):
+    mapping = ClassMapping.resolve(None, class_names, "Benign")
+    assert mapping.by_folder == {name: name for name in class_names}
+    assert (mapping.collapse(PROBABILITIES) == PROBABILITIES).all()
+
+
+def test_two_classes_add_up_what_is_malignant(class_names):
+    mapping = ClassMapping.resolve({"hem": "Benign", "all": "malignant", "Pro": "Pro"}, class_names, "Benign")
+    assert mapping.class_names == ("Benign", "malignant")
+    assert mapping.by_folder == {"hem": "Benign", "all": "malignant", "Pro": "malignant"}
+    assert mapping.collapse(PROBABILITIES) == pytest.approx(np.array([[0.1, 0.9], [0.7, 0.3]]))
+
+
+def test_the_benign_class_may_be_anywhere():
+    mapping = ClassMapping.resolve({"x": "B", "y": "malignant"}, ["A", "B", "C", "D"], "B")
+    assert mapping.collapse(PROBABILITIES) == pytest.approx(np.array([[0.2, 0.8], [0.1, 0.9]]))
+
+
+def test_a_class_that_there_is_not_is_refused(class_names):
+    with pytest.raises(ValueError, match="hem holds 'benign'; it can hold Benign, Early, Pre, Pro, malignant"):
+        ClassMapping.resolve({"hem": "benign"}, class_names, "Benign")

@@ -1,0 +1,156 @@
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from leukoscope.errors import InputError
+from leukoscope.images.decoding import Limits
+from leukoscope.images.manifest import make_manifest
+from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.source import open_source
+from leukoscope.models import feature_table, inference
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.external import nodes
+from leukoscope.pipelines.external.options import ExternalOptions
+from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.synthetic import draw_smear, write_smears
+
+EVALUATION = EvaluationOptions(resamples=30, worst_errors=2)
+INGESTION = IngestionOptions(image_size=64, near_duplicate_distance=10)
+
+
+def pack(root, store, folders) -> tuple[PackedImages, pd.DataFrame]:
+    save_packed(PackingPlan(open_source(root), tuple(folders), 64, Limits(16, 10**6, 10**6)), store)
+    smears = PackedImages(store)
+    return smears, make_manifest(smears.records, 10)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, class_names):
+    root = tmp_path_factory.mktemp("own")
+    write_smears(root / "raw", dict.fromkeys(class_names, 3), 64, seed=1)
+    return root / "raw", pack(root / "raw", root / "store", class_names)[1]
+
+
+@pytest.fixture
+def ask(tmp_path, own, class_names):
+    """Take in six smears of two classes, of which some may be the classifiers' own."""
+
+    def ask(copies: int = 0):
+        mapping = nodes.map_classes(
+            ExternalOptions(class_map={"hem": "Benign", "all": "malignant"}), class_names, EVALUATION
+        )
+        for folder, name in (("hem", "Benign"), ("all", "Pro")):
+            (tmp_path / "raw" / folder).mkdir(parents=True)
+            files = sorted((own[0] / "Original" / name).glob("*"))
+            for number in range(3):
+                target = tmp_path / "raw" / folder / f"{number}.jpg"
+                if number < copies:
+                    target.write_bytes(files[number].read_bytes())
+                else:
+                    rng = np.random.default_rng([9, number, len(folder), ord(folder[0])])
+                    Image.fromarray(draw_smear(name, rng, 64)).save(target)
+        plan = nodes.decode_external(open_source(tmp_path / "raw"), mapping, INGESTION)
+        save_packed(plan, tmp_path / "store")
+        smears = PackedImages(tmp_path / "store")
+        return smears, nodes.build_external_manifest(smears, mapping, own[1], INGESTION), mapping
+
+    return ask
+
+
+class Predictor:
+    """Says Benign and Pro in turn, a little surer of the first."""
+
+    def __init__(self, classifier, batch_size: int) -> None:
+        pass
+
+    def predict(self, pixels, rows):
+        turns = np.arange(len(rows)) % 2
+        return np.array([[0.8, 0.1, 0.05, 0.05], [0.1, 0.2, 0.3, 0.4]])[turns], np.eye(2)[turns]
+
+
+@pytest.fixture
+def gathered(class_names, monkeypatch):
+    """MobileNetV2 has been trained and evaluated, and nothing else."""
+    monkeypatch.setattr(inference, "Predictor", Predictor)
+    facts = pd.DataFrame({"image_id": list("abcdef"), "split": "train"})
+    features = feature_table.tabulate(facts, np.tile([1.0, 0.0], (6, 1)))
+    calibration = {"temperature": 1.0, "threshold": 0.6, "novelty": 0.5, "nonconformity": [[0.1]] * 4}
+    training = {"splits": "a", "weights": "none", "epochs": 3, "input_size": 48, "device": "CPU"}
+    result = {"backbone": "mobilenet_v2", "title": "MobileNetV2", "calibration": calibration, "training": training}
+
+    def only(value) -> list:
+        return [value if name == "mobilenet_v2" else None for name in BACKBONES]
+
+    models = {"mobilenet_v2": lambda: SimpleNamespace(trained_on="a", class_names=tuple(class_names))}
+    return models, {"mobilenet_v2": lambda: calibration}, only(features), only(result)
+
+
+def predict(asked, gathered, class_names):
+    models, calibrations, features, _ = gathered
+    return nodes.predict_external(*asked, models, calibrations, class_names, EVALUATION, *features)
+
+
+def test_two_classes_are_told_apart_by_what_is_malignant(ask, gathered, class_names):
+    predictions, opinions = predict(ask(), gathered, class_names)
+    assert predictions["label"].tolist() == ["malignant"] * 3 + ["Benign"] * 3
+    assert predictions["predicted"].tolist() == ["Benign", "malignant"] * 3
+    assert predictions["probability_malignant"].tolist() == pytest.approx([0.2, 0.9] * 3)
+    assert opinions["reason"].tolist() == ["", "unlike the training images"] * 3
+    assert opinions["opinion"].tolist() == ["Benign", "withheld"] * 3
+
+
+def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, class_names):
+    smears, manifest, mapping = ask()
+    predictions, opinions = predict((smears, manifest, mapping), gathered, class_names)
+    metrics = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, *gathered[3])
+    row = metrics.set_index("backbone").loc["mobilenet_v2"]
+    assert row["external_accuracy"] == pytest.approx(2 / 6)
+    assert row["external_screening_sensitivity"] == pytest.approx(1 / 3)
+    assert row["external_unlike"] == 0.5
+    assert row["external_images"] == 6
+    assert row["external_accuracy_low"] < 2 / 6 < row["external_accuracy_high"]
+    written = nodes.write_external_reports(
+        predictions,
+        opinions,
+        metrics,
+        smears,
+        manifest,
+        mapping,
+        ExternalOptions(data_sheet={"name": "Another hospital"}),
+        EVALUATION,
+        {"leukoscope": "0"},
+        1,
+        *gathered[3],
+    )
+    assert list(written) == ["mobilenet_v2/external"]
+    for words in ("MobileNetV2 on external images", "Another hospital", "malignant", "have not been audited"):
+        assert words in written["mobilenet_v2/external"]
+
+
+def test_images_of_the_classifiers_own_data_are_left_out(ask, caplog):
+    with caplog.at_level(logging.WARNING, "leukoscope"):
+        _, manifest, _ = ask(copies=2)
+    left_out = manifest[manifest["status"] == "quarantined"]
+    assert left_out["image_id"].tolist() == ["all/0", "all/1", "hem/0", "hem/1"]
+    assert left_out["reason"].iloc[0] == "among the images of training and testing: Pro/smear-pro-0001"
+    assert "4 external images are among those that the classifiers were made of" in caplog.text
+
+
+def test_nothing_new_is_an_error(ask):
+    with pytest.raises(InputError, match="None of the 6 external images is new"):
+        ask(copies=3)
+
+
+def test_without_an_evaluated_backbone_it_says_what_to_do(ask, class_names):
+    with pytest.raises(InputError, match="Train one first"):
+        nodes.predict_external(*ask(), {}, {}, class_names, EVALUATION, *[None] * len(BACKBONES))
+
+
+def test_a_model_of_other_classes_is_refused(ask, gathered):
+    with pytest.raises(InputError, match="mobilenet_v2 knows the classes Benign, Early, Pre, Pro, and the parameters"):
+        predict(ask(), gathered, ["Benign", "Pro"])

@@ -1,0 +1,44 @@
+from leukoscope.models.scoring import probability_columns
+from leukoscope.models.trust import Calibration, apply_temperature
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.illustration import nodes
+from leukoscope.pipelines.training.options import BackboneOptions
+
+OPTIONS = BackboneOptions(backbone="resnet50")
+
+
+def test_the_worst_errors_are_the_most_confident_ones_of_the_test_set(predictions, smears, class_names):
+    figure = nodes.draw_worst_errors(predictions, smears, class_names, EvaluationOptions(worst_errors=3), OPTIONS)
+    test = predictions.query("split == 'test' and label != predicted")
+    confidence = test.filter(like="probability").max(axis=1)
+    worst = test.loc[confidence.nlargest(3).index, "image_id"].tolist()
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert [title.split("\n")[0] for title in titles] == worst
+
+
+def test_no_errors_are_no_fault(predictions, smears, class_names):
+    perfect = predictions.assign(predicted=predictions["label"])
+    figure = nodes.draw_worst_errors(perfect, smears, class_names, EvaluationOptions(), OPTIONS)
+    assert "0 wrong" in figure.get_suptitle()
+
+
+def test_the_confusion_matrix_counts_the_test_set(predictions, class_names):
+    figure = nodes.draw_confusion_matrix(predictions, class_names, OPTIONS)
+    counts = [int(text.get_text()) for text in figure.axes[0].texts]
+    assert sum(counts) == 24
+    assert "24 test images" in figure.get_suptitle()
+
+
+def test_the_roc_figure_has_a_curve_a_class(predictions, class_names):
+    legend = nodes.draw_roc_curves(predictions, class_names, OPTIONS).axes[0].get_legend()
+    assert [text.get_text().split(" ")[0] for text in legend.get_texts()] == class_names
+
+
+def test_the_figure_of_trust_shows_both_curves_and_the_temperature(predictions, class_names):
+    columns = probability_columns(class_names)
+    opinions = predictions.copy()
+    opinions[columns] = apply_temperature(predictions[columns].to_numpy(), 2.0)
+    calibration = Calibration(2.0, 0.5, 0.5, [])._asdict()
+    figure = nodes.draw_calibration(predictions, opinions, calibration, class_names, OPTIONS)
+    assert "temperature 2.00" in figure.axes[0].get_title()
+    assert "24 test images" in figure.get_suptitle()
