@@ -111,6 +111,14 @@ def test_a_dye_is_scaled_as_scikit_image_takes_it_apart():
     assert scales.max() == pytest.approx(1.21, abs=0.04)
 
 
+def test_light_multiplies_all_channels_alike():
+    grey = np.full((300, 1, 1, 3), [60.0, 90.0, 120.0], "float32")
+    factors = stain(grey, brightness=0.3)[:, 0, 0] / grey[:, 0, 0]
+    assert np.ptp(factors, axis=1).max() < 0.02
+    assert factors.min() == pytest.approx(0.7, abs=0.02)
+    assert factors.max() == pytest.approx(1.3, abs=0.02)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_so_many_lose_their_colour(rng, share):
     images = rng.uniform(0, 255, (200, 3, 3, 3)).astype("float32")
@@ -121,4 +129,5 @@ def test_so_many_lose_their_colour(rng, share):
 
 def test_colour_is_only_changed_where_asked():
     assert [type(layer) for layer in build_augmentation(1, rotation=5.0).layers] == [RandomAffine]
-    assert [type(layer) for layer in build_augmentation(1, grey=0.1).layers] == [RandomAffine, RandomStain]
+    for asked in ({"grey": 0.1}, {"stain": 0.1}, {"brightness": 0.1}):
+        assert [type(layer) for layer in build_augmentation(1, **asked).layers] == [RandomAffine, RandomStain]

@@ -12,38 +12,44 @@ _DENSITIES = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def build_augmentation(seed: int, stain: float = 0.0, grey: float = 0.0, **geometry: Any) -> keras.Sequential:
+def build_augmentation(
+    seed: int, stain: float = 0.0, brightness: float = 0.0, grey: float = 0.0, **geometry: Any
+) -> keras.Sequential:
     """Build what training puts before the network: the affine map, and changes of colour if there are any.
 
     Args:
         seed: For all draws.
         stain: As in ``RandomStain``.
+        brightness: As in ``RandomStain``.
         grey: As in ``RandomStain``.
         geometry: The arguments of ``RandomAffine``.
     """
     layers: list[keras.layers.Layer] = [RandomAffine(**geometry, seed=seed, dtype="float32")]
-    if stain or grey:
-        layers.append(RandomStain(stain=stain, grey=grey, seed=seed + 1, dtype="float32"))
+    if stain or brightness or grey:
+        layers.append(RandomStain(stain=stain, brightness=brightness, grey=grey, seed=seed + 1, dtype="float32"))
     return keras.Sequential(layers, name="augmentation")
 
 
 class RandomStain(keras.layers.Layer):
-    """Change each image's dyes at random, and take the colour out of some: cells keep their form.
+    """Change each image's dyes and light at random, and take the colour out of some: cells keep their form.
 
     Optical densities are taken apart into haematoxylin, eosin and a rest, each of which is scaled and shifted, and put
     together again: one matrix an image (Tellez et al. 2019). Outside training the images pass unchanged.
 
     Args:
         stain: Largest change of a dye: 0.2 scales it by 0.8 to 1.2, and shifts it by a tenth of that in density.
+        brightness: Largest change of the light, as a share.
         grey: Share of the images that lose their colour after that.
         seed: For the sequence of all draws.
 
     Input and output: ``[batch, height, width, 3]``, RGB, 0-255, float.
     """
 
-    def __init__(self, *, stain: float = 0.0, grey: float = 0.0, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, *, stain: float = 0.0, brightness: float = 0.0, grey: float = 0.0, seed: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.stain, self.grey = stain, grey
+        self.stain, self.brightness, self.grey = stain, brightness, grey
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
@@ -69,7 +75,8 @@ class RandomStain(keras.layers.Layer):
         apart, together = (ops.convert_to_tensor(one, "float32") for one in (np.linalg.inv(_DENSITIES), _DENSITIES))
         scale = 1.0 + keras.random.uniform((batch, 1, 3), -self.stain, self.stain, seed=self.generator)
         shift = keras.random.uniform((batch, 3), -self.stain / 10, self.stain / 10, seed=self.generator)
-        return ops.matmul(apart * scale, together), ops.matmul(shift, together)
+        light = keras.random.uniform((batch, 1), -self.brightness, self.brightness, seed=self.generator)
+        return ops.matmul(apart * scale, together), ops.matmul(shift, together) - ops.log1p(light)
 
 
 class RandomAffine(keras.layers.Layer):

@@ -16,8 +16,8 @@ class AugmentationOptions(Options):
     rotation: float = Field(default=20.0, ge=0, le=180)
     zoom: float = Field(default=0.1, ge=0, lt=1)
     shift: float = Field(default=0.1, ge=0, lt=1)
-
     stain: float = Field(default=0.0, ge=0, lt=1)
+    brightness: float = Field(default=0.0, ge=0, lt=1)
     grey: float = Field(default=0.0, ge=0, le=1)
 
     @property
