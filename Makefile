@@ -28,9 +28,8 @@ $(READY): pyproject.toml requirements.lock
 demo: $(READY) ## Make smears, train and compare all five backbones on them, in minutes
 	$(BIN)/kedro run --env demo
 	@echo
-	@echo "The comparison:  data/demo/08_reporting/comparison.png (and .csv)"
-	@echo "The audit:       data/demo/08_reporting/audit.png (and .csv, .txt)"
-	@echo "Each backbone:   data/demo/08_reporting/<backbone>/report.html"
+	@echo "The report:      data/demo/08_reporting/comparison.html, with a link to that of each backbone"
+	@echo "As pictures:     data/demo/08_reporting/comparison.png and audit.png"
 	@echo "The MLflow UI:   make mlflow KEDRO_ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
 	@echo "The DAG:         make viz KEDRO_ENV=demo      then http://127.0.0.1:4141"
 

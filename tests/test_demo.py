@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukoscope.synthetic import write_smears
+
 SMALL = "training.input_size=32,mobilenet_v2.training.input_size=32,mobilenet_v2.training.epochs=2"
 
 
@@ -40,7 +42,9 @@ def test_every_place_is_filled(data):
         "06_models/mobilenet_v2/model.keras",
         "07_model_output/mobilenet_v2/predictions.parquet",
         "08_reporting/mobilenet_v2/metrics.json",
+        "07_model_output/mobilenet_v2/opinions.parquet",
         "08_reporting/mobilenet_v2/report.html",
+        "08_reporting/mobilenet_v2/model_card.md",
         "08_reporting/ingestion_figure.png",
         "08_reporting/montage.png",
     ):
@@ -71,7 +75,8 @@ def test_the_run_is_tracked(project, data):
     history = mlflow.MlflowClient().get_metric_history(first["run_id"], "epoch/train_loss")
     assert [point.step for point in history] == [1, 2]
     artifacts = {one.path for one in mlflow.MlflowClient().list_artifacts(first["run_id"])}
-    assert {"predictions.parquet", "confusion_matrix.png", "report.html", "split_report.csv"} <= artifacts
+    assert {"predictions.parquet", "confusion_matrix.png", "split_report.csv"} <= artifacts
+    assert {"report.html", "model_card.md", "opinions.parquet", "outliers.csv"} <= artifacts
     assert str(project / "mlartifacts") in first["artifact_uri"]
 
 
@@ -100,6 +105,21 @@ def test_what_has_results_is_compared(project, data):
     assert table["backbone"].tolist() == ["mobilenet_v2"]
     assert table["report_test_accuracy"].tolist() == [0.9526]
     assert (data / "08_reporting/comparison.png").stat().st_size > 10_000
+
+
+def test_images_of_another_source_are_scored(project, data, tmp_path):
+    write_smears(tmp_path, {"Benign": 4, "Pro": 4}, 96, seed=5, magnification=3.0)
+    first = next((data / "01_raw/leukemia/Original/Benign").glob("*"))
+    (tmp_path / "Original/Benign/copy.jpg").write_bytes(first.read_bytes())
+    folders = "external.class_map.Benign=Benign,external.class_map.Pro=malignant"
+    said = kedro(project, "--pipelines", "external", "--params", f"external_images={tmp_path},{folders}")
+    assert "1 external images are among those that the classifiers were made of" in said
+    row = pd.read_csv(data / "08_reporting/external.csv").iloc[0]
+    assert row["backbone"] == "mobilenet_v2"
+    assert row["external_images"] == 8
+    assert 0 <= row["external_screening_auc"] <= 1
+    page = (data / "08_reporting/mobilenet_v2/external.html").read_text()
+    assert "MobileNetV2 on external images" in page
 
 
 def test_a_model_is_not_evaluated_on_splits_that_it_was_not_trained_on(project, data):

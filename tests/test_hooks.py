@@ -56,6 +56,7 @@ class TestParameters:
             ({"class_names": "Benign"}, "class_names is 'Benign'; it must be a list"),
             ({"class_names": ["Pre-B", "Pre B"]}, "differ in more than case"),
             ({"ingestion": {"expected_counts": {"Beign": 3}}}, "did you mean 'Benign'"),
+            ({"external": {"class_map": {"hem": "benign"}}}, "hem holds 'benign'; it can hold Benign"),
             ({"group_table": "patients.csv"}, "splitting.group_by=table too"),
         ],
     )
@@ -281,3 +282,26 @@ session.run(
     mlflow.set_tracking_uri(tracking_uri)
     status = mlflow.search_runs(search_all_experiments=True).set_index("tags.mlflow.runName")["status"]
     assert status.to_dict() == {"resnet50": "FINISHED", "vgg16": "KILLED", "__default__": "KILLED"}
+
+
+def test_pages_are_logged_into_the_runs_of_the_backbones_at_hand(project_path, tracking_uri):
+    session = Session(project_path)
+    catalog = numbers(resnet50=0.9, vgg16=0.8)
+    catalog["ask"] = MemoryDataset({"resnet50/report": "a page", "vgg16/report": "b", "vgg19/report": "of another day"})
+    catalog["reports"] = MemoryDataset()
+    writing = Pipeline([Node(lambda ask: ask, "ask", "reports", name="write")])
+    session.run(scoring("resnet50") + scoring("vgg16") + writing, catalog)
+    runs = session.runs()
+    assert set(runs.index) == {"__default__", "resnet50", "vgg16"}
+    for name, page in (("resnet50", "a page"), ("vgg16", "b")):
+        assert mlflow.artifacts.load_text(f"{runs.loc[name, 'artifact_uri']}/report.html") == page
+
+
+def test_external_figures_are_logged_by_backbone(project_path, tracking_uri):
+    session = Session(project_path)
+    table = pd.DataFrame({"backbone": ["vgg16", "vgg19"], "external_accuracy": [0.5, None]})
+    catalog = DataCatalog({"ask": MemoryDataset(table), "external_metrics": MemoryDataset()})
+    session.run(Pipeline([Node(lambda ask: ask, "ask", "external_metrics", name="score")]), catalog)
+    run = session.runs().iloc[0]
+    assert run["metrics.vgg16/external_accuracy"] == 0.5
+    assert "metrics.vgg19/external_accuracy" not in run
