@@ -42,7 +42,7 @@ test-faults: $(READY) ## Kill runs at random moments, and see that the same comm
 bench: $(READY) ## Measure speed and memory against their targets, into docs/performance.md (about half an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint requirements.lock --editable '.[bench]'
-	$(BIN)/python benchmarks/bench_ingestion.py
+	$(BIN)/python benchmarks/bench_ingestion.py $(LEUKOSCOPE_DATA)
 	$(BIN)/python benchmarks/bench_training.py
 
 bench-quick: $(READY) ## The benchmarks that take a few minutes only

@@ -133,11 +133,11 @@ def describe_machine() -> str:
 
 
 def write(results: list[Result]) -> None:
-    """Keep the results, each beside those of other benchmarks from before."""
+    """Keep the results, each beside those of other benchmarks and other machines from before."""
     RESULTS.parent.mkdir(exist_ok=True)
     before = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
     facts = {"machine": describe_machine(), "date": date.today().isoformat()}
     now = [asdict(one) | {"value": float(one.value), "met": one.met} | facts for one in results]
-    names = {one["name"] for one in now}
-    kept = [one for one in before if one["name"] not in names]
+    replaced = {(one["name"], one["machine"]) for one in now}
+    kept = [one for one in before if (one["name"], one["machine"]) not in replaced]
     RESULTS.write_text(json.dumps(kept + now, indent=2) + "\n")

@@ -1,6 +1,7 @@
 """Training as a user would write it without this project: the peers of the benchmarks."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,7 +105,10 @@ class Peer:
 
     def __init__(self, make: Callable[..., Callable[[], None]], **arguments) -> None:
         command = [sys.executable, __file__, make.__name__, json.dumps(arguments, default=str)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def __call__(self) -> None:
         """Train one epoch."""
