@@ -24,8 +24,8 @@ The peers are what a user would write: plain Keras is `image_dataset_from_direct
 float32 and `fit`, without XLA, which would make it slower on a CPU; torchvision is its model in a plain PyTorch loop
 with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster.
 
-TensorFlow computes with oneDNN by itself only where it finds AVX-512. Leukoscope switches it on everywhere: on two cores
-of an AMD EPYC with AVX2 alone, a step of 32 images took 8.4 s instead of 12.2 s (ResNet50 at 224 pixels), 1.43 s
+TensorFlow computes with oneDNN by itself only where it finds AVX-512. Leukoscope switches it on everywhere: on two
+cores of an AMD EPYC with AVX2 alone, a step of 32 images took 8.4 s instead of 12.2 s (ResNet50 at 224 pixels), 1.43 s
 instead of 1.99 s (VGG16 at 48) and 0.31 s instead of 0.51 s (MobileNetV2 at 96).
 
 A ResNet50 step in bfloat16 cannot be made much faster from Python: in TensorFlow's profiler three quarters of it are
