@@ -14,8 +14,8 @@ TEXT = """# Performance
 
 What `make bench` measured last (`make bench-quick` takes a few minutes): each line compares two things in one run, in
 turn, and gives the ratio of the medians. Each machine has a table of its own, in the order of the figure's numbers.
-`benchmarks/` has the code, `benchmarks/results/latest.json` the figures with the day and the machine of each. Timings on
-a shared machine are noisy; the ratios less so.
+`benchmarks/` has the code, `benchmarks/results/latest.json` the figures with the day and the machine of each. Timings
+on a shared machine are noisy; the ratios less so.
 
 {tables}
 
