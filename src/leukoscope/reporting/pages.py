@@ -155,8 +155,10 @@ def _format_figure(value: Any) -> str:
     """Write a number as people read it; what is undefined is said to be so."""
     if value is None or pd.isna(value):
         return "undefined"
+    if isinstance(value, float) and (abs(value) >= 1000 or (abs(value) > 1 and value.is_integer())):
+        return f"{value:,.0f}"
     if isinstance(value, float):
-        return f"{value:.3f}" if 0.001 <= abs(value) < 100 else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:.3f}" if 0.001 <= abs(value) < 100 or not value else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

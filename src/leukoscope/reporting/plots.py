@@ -223,9 +223,14 @@ def plot_comparison(comparison: pd.DataFrame, audit: pd.DataFrame | None) -> go.
     )
     blind = pd.DataFrame() if audit is None else audit[audit["predictor"] == COLOUR_BASELINE]
     for row in blind.itertuples():
-        shade = _PROTOCOL_SHADES[row.protocol]
-        text = f"stain colour alone, {row.protocol}-disjoint: {row.accuracy:.3f}"
-        figure.add_hline(row.accuracy, line={"color": shade, "dash": "dot"}, annotation_text=text)
+        figure.add_scatter(
+            x=comparison["title"],
+            y=[row.accuracy] * len(comparison),
+            name=f"stain colour alone, {row.protocol}-disjoint",
+            mode="lines",
+            line={"color": _PROTOCOL_SHADES[row.protocol], "dash": "dot"},
+            offsetgroup="blind",
+        )
     return figure.update_yaxes(title="score", range=[0, 1.08])
 
 
@@ -240,6 +245,7 @@ def plot_costs(comparison: pd.DataFrame) -> go.Figure:
         customdata=comparison[["parameters", "model_mib"]],
         mode="markers+text",
         textposition="top center",
+        cliponaxis=False,
         marker={"size": size, "color": colours.SKY},
         hovertemplate="%{text}: %{x:.1f} s an epoch, accuracy %{y:.3f}, %{customdata[0]:.3s} parameters, "
         "%{customdata[1]:.0f} MiB<extra></extra>",
