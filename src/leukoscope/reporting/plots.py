@@ -21,7 +21,12 @@ _HEIGHT = 380
 
 def render(figure: go.Figure) -> str:
     """Turn a figure into a part of a page that has Plotly's script; its camera saves the figure as SVG."""
-    figure.update_layout(template="plotly_white", font_family="system-ui, sans-serif", margin={"t": 50, "r": 20})
+    figure.update_layout(
+        template="plotly_white",
+        font_family="system-ui, sans-serif",
+        margin={"t": 40, "r": 20},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
+    )
     camera = {"format": "svg", "filename": "leukoscope"}
     config = {"responsive": True, "displaylogo": False, "toImageButtonOptions": camera}
     return figure.to_html(full_html=False, include_plotlyjs=False, config=config)
@@ -211,6 +216,7 @@ def plot_comparison(comparison: pd.DataFrame, audit: pd.DataFrame | None) -> go.
                 "symmetric": False,
             },
             name=column.replace("_", " "),
+            offsetgroup=column,
             mode="markers",
             marker={"color": shade, "size": 10},
         )
@@ -218,6 +224,7 @@ def plot_comparison(comparison: pd.DataFrame, audit: pd.DataFrame | None) -> go.
         x=comparison["title"],
         y=comparison["report_test_accuracy"],
         name="test accuracy in the report",
+        offsetgroup="report",
         mode="markers",
         marker={"color": colours.VERMILION, "symbol": "diamond", "size": 9},
     )
