@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pandas as pd
 
 
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
@@ -28,6 +29,11 @@ def write_json(file: Path, facts: dict[str, Any]) -> None:
 def as_read_from_json(facts: dict[str, Any]) -> dict[str, Any]:
     """Give facts as they will be read back, with lists for tuples, so that both can be compared."""
     return json.loads(json.dumps(facts))
+
+
+def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the rows of a table for JSON, which has no NaN: what is missing is ``None``."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 def write_array_header(file: IO[bytes], dtype: str, shape: tuple[int, ...]) -> None:

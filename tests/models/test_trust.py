@@ -20,7 +20,7 @@ def calibrate(truth, probabilities, target_error: float) -> Calibration:
 
 def judge(truth, probabilities, calibration: Calibration) -> dict[str, float]:
     calibrated = apply_temperature(probabilities, calibration.temperature)
-    return score_trust(truth, probabilities, calibrated, calibration.threshold)
+    return score_trust(truth, probabilities, calibrated, calibrated.max(axis=1) >= calibration.threshold)
 
 
 def draw(rng, count: int, overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +64,7 @@ def test_the_calibration_error_is_that_worked_out_by_hand():
 
 def test_the_brier_score_is_that_worked_out_by_hand():
     probabilities = np.array([[0.8, 0.2], [0.6, 0.4]])
-    scores = score_trust(np.array([0, 1]), probabilities, probabilities, threshold=0.0)
+    scores = score_trust(np.array([0, 1]), probabilities, probabilities, np.array([True, True]))
     assert scores["brier"] == pytest.approx((0.2**2 + 0.2**2 + 0.6**2 + 0.6**2) / 2)
     assert scores["coverage"] == 1
 

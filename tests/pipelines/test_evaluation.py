@@ -89,10 +89,13 @@ def test_opinions_are_calibrated_or_withheld_for_a_reason(predictions, opinions,
 
 
 def test_trust_is_scored_on_the_test_set(metrics, opinions):
-    assert 0 <= metrics["test_coverage"] <= 1
+    test = opinions.query("split == 'test'")
+    given = test[test["reason"] == ""]
+    assert metrics["test_coverage"] == len(given) / 24
+    assert metrics["test_selective_error"] == pytest.approx((given["opinion"] != given["label"]).mean())
     assert metrics["test_calibrated_loss"] != metrics["test_loss"]
     assert {"test_ece", "test_calibrated_brier", "test_aurc", "test_set_size", "test_set_coverage_pre"} <= set(metrics)
-    assert metrics["test_unlike"] == (opinions.query("split == 'test'")["reason"] == UNLIKE).mean()
+    assert metrics["test_unlike"] == (test["reason"] == UNLIKE).mean()
 
 
 @pytest.fixture
@@ -101,7 +104,7 @@ def result(predictions, opinions, smears, metrics, calibration, class_names) -> 
     training = dict.fromkeys(costs, 1)
     summary = nodes.summarise_evaluation(metrics, {"test_robust_accuracy": 0.4}, training, OPTIONS)
     display = nodes.describe_evaluation(predictions, opinions, smears, class_names, OPTIONS_OF_EVALUATION)
-    table = pd.DataFrame({"epoch": [1]})
+    table = pd.DataFrame({"epoch": [1], "unit": [np.nan]})
     return nodes.gather_result(summary, display, metrics, calibration, training, table, table, table)
 
 
@@ -113,7 +116,8 @@ def test_the_result_marks_the_published_figures_as_the_reports(result, metrics):
 
 
 def test_the_result_can_be_kept_and_shows_the_errors_of_the_test_set(result, metrics):
-    assert json.loads(json.dumps(result)) == result
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["robustness"] == [{"epoch": 1, "unit": None}]
     assert len(result["errors"]) == round((1 - metrics["test_accuracy"]) * 24) > 0
     assert np.sum(result["confusion"]) == 24
     assert np.trace(result["confusion"]) == 24 - len(result["errors"])

@@ -63,8 +63,9 @@ class Judge(NamedTuple):
         estimates = estimate_figures(score, groups, self.resamples, self.confidence, self.seed)
         figures = {f"{name}_low": one.low for name, one in estimates.items()}
         figures |= {f"{name}_high": one.high for name, one in estimates.items()}
-        figures |= score_trust(truth, given, calibrated, self.calibration.threshold)
-        figures["unlike"] = (opinions.loc[rows.index, "reason"] == UNLIKE).mean()
+        reasons = opinions.loc[opinions["split"] == split, "reason"].to_numpy()
+        figures |= score_trust(truth, given, calibrated, reasons == "")
+        figures["unlike"] = (reasons == UNLIKE).mean()
         if len(self.calibration.nonconformity) == len(names):
             figures |= self._judge_sets(truth, given)
         return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}

@@ -125,7 +125,7 @@ def trace_risk(hits: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np
 
 
 def score_trust(
-    truth: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, threshold: float
+    truth: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, given: np.ndarray
 ) -> dict[str, float]:
     """Score probabilities before and after calibration, and the opinions that are given.
 
@@ -133,7 +133,7 @@ def score_trust(
         truth: The number of each image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
         calibrated: Under a temperature that was learned from other images, ``[n, classes]``.
-        threshold: Opinions less likely than this are withheld.
+        given: Which images get an opinion, boolean ``[n]``.
 
     Returns:
         ``ece`` (expected calibration error), ``brier`` (summed over the classes) and, calibrated, ``calibrated_loss``,
@@ -144,7 +144,6 @@ def score_trust(
     every = list(range(probabilities.shape[1]))
     hits, confidence = calibrated.argmax(axis=1) == truth, calibrated.max(axis=1)
     coverage, risk, _ = trace_risk(hits, confidence)
-    given = confidence >= threshold
     return {
         "ece": measure_calibration_error(truth, probabilities),
         "brier": metrics.brier_score_loss(truth, probabilities, labels=every, scale_by_half=False),

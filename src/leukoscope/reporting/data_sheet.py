@@ -6,6 +6,7 @@ import pandas as pd
 
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.manifest import IDENTICAL, NEAR, fingerprint_manifest
+from leukoscope.storage import as_records
 
 SPLITS = ("train", "validation", "test")
 GROUPING_UNITS = {
@@ -53,7 +54,7 @@ def describe_images(manifest: pd.DataFrame, report: pd.DataFrame) -> dict[str, A
         "accepted": len(accepted),
         "quarantined": {str(reason): int(count) for reason, count in reasons.items()},
         "copies": {kind: int((accepted["duplicate_kind"] == kind).sum()) for kind in (IDENTICAL, NEAR)},
-        "classes": report[report["label"] != "total"].astype(object).where(report.notna(), None).to_dict("records"),
+        "classes": as_records(report[report["label"] != "total"]),
         "as_expected": bool((counted["found"] == counted["expected"]).all()) if len(counted) else None,
         "sizes": {str(size): int(count) for size, count in sizes.value_counts().head(5).items()},
         "modes": {str(mode): int(count) for mode, count in accepted["mode"].value_counts().items()},

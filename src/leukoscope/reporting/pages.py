@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 from leukoscope.options import plain_name
 from leukoscope.reporting import plots
 from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
+from leukoscope.storage import as_records
 
 _CLASS_FIGURES = ("support", "sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
 _ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "ppv", "npv")} | {
@@ -90,7 +91,7 @@ def render_comparison(
     return _render(
         "comparison.html",
         drawn,
-        backbones=comparison.astype(object).where(comparison.notna(), None).to_dict("records"),
+        backbones=as_records(comparison),
         pairs=pairs.to_dict("records"),
         data=data,
         known=known,

@@ -10,6 +10,7 @@ from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.storage import as_records
 
 _SCORES = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
@@ -220,7 +221,7 @@ def gather_result(
         "metrics": metrics,
         "calibration": calibration,
         "training": training_summary | published,
-        "history": history.to_dict("records"),
-        "robustness": robustness.to_dict("records"),
-        "outliers": outliers.to_dict("records"),
+        "history": as_records(history),
+        "robustness": as_records(robustness),
+        "outliers": as_records(outliers),
     }

@@ -16,6 +16,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external.options import ExternalOptions
 from leukoscope.pipelines.ingestion import nodes as ingestion
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.storage import as_records
 
 logger = logging.getLogger(__name__)
 
@@ -214,16 +215,16 @@ def write_external_reports(
     names = mapping["class_names"]
     counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
     data = data_sheet.describe_images(external_manifest, counts)
-    metrics = external_metrics.astype(object).where(external_metrics.notna(), None).set_index("backbone")
+    metrics = {row["backbone"]: row for row in as_records(external_metrics)}
     written = {}
     for result in evaluated:
-        if result is None or result["backbone"] not in metrics.index:
+        if result is None or result["backbone"] not in metrics:
             continue
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
         display = results.describe(mine, said, _SPLIT, external_smears, names, options.worst_errors)
         kept = {name: result[name] for name in ("title", "backbone", "calibration", "training")}
         unknown = dict.fromkeys(("history", "robustness", "outliers"), ())
-        page = display | unknown | kept | options.as_display() | {"metrics": metrics.loc[result["backbone"]].to_dict()}
+        page = display | unknown | kept | options.as_display() | {"metrics": metrics[result["backbone"]]}
         facts = data, external.data_sheet.model_dump(), software | {"seed": str(seed)}
         written[f"{result['backbone']}/external"] = pages.render_backbone(page, *facts)
     return written
