@@ -103,7 +103,8 @@ def result(predictions, opinions, smears, metrics, calibration, class_names) -> 
     costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
     training = dict.fromkeys(costs, 1)
     summary = nodes.summarise_evaluation(metrics, {"test_robust_accuracy": 0.4}, training, OPTIONS)
-    display = nodes.describe_evaluation(predictions, opinions, smears, class_names, OPTIONS_OF_EVALUATION)
+    pictures = [b"png"] * len(nodes.PICTURES)
+    display = nodes.describe_evaluation(predictions, opinions, smears, class_names, OPTIONS_OF_EVALUATION, *pictures)
     table = pd.DataFrame({"epoch": [1], "unit": [np.nan]})
     return nodes.gather_result(summary, display, metrics, calibration, training, table, table, table)
 
@@ -123,6 +124,9 @@ def test_the_result_can_be_kept_and_shows_the_errors_of_the_test_set(result, met
     assert np.trace(result["confusion"]) == 24 - len(result["errors"])
     sure = [one["confidence"] for one in result["failures"]]
     assert sure == sorted(sure, reverse=True)
+    assert {one["image_id"] for one in result["failures"]} <= set(result["errors"])
+    assert len(result["failures"]) == min(OPTIONS_OF_EVALUATION.worst_errors, len(result["errors"]))
+    assert set(result["pictures"].values()) == {"data:image/png;base64,cG5n"}
     assert all(one["picture"].startswith("data:image/jpeg;base64,") for one in result["failures"])
     assert result["benign_class"] == "Benign"
 

@@ -1,25 +1,9 @@
 from leukoscope.models.scoring import probability_columns
 from leukoscope.models.trust import Calibration, apply_temperature
-from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.illustration import nodes
 from leukoscope.pipelines.training.options import BackboneOptions
 
 OPTIONS = BackboneOptions(backbone="resnet50")
-
-
-def test_the_worst_errors_are_the_most_confident_ones_of_the_test_set(predictions, smears, class_names):
-    figure = nodes.draw_worst_errors(predictions, smears, class_names, EvaluationOptions(worst_errors=3), OPTIONS)
-    test = predictions.query("split == 'test' and label != predicted")
-    confidence = test.filter(like="probability").max(axis=1)
-    worst = test.loc[confidence.nlargest(3).index, "image_id"].tolist()
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert [title.split("\n")[0] for title in titles] == worst
-
-
-def test_no_errors_are_no_fault(predictions, smears, class_names):
-    perfect = predictions.assign(predicted=predictions["label"])
-    figure = nodes.draw_worst_errors(perfect, smears, class_names, EvaluationOptions(), OPTIONS)
-    assert "0 wrong" in figure.get_suptitle()
 
 
 def test_the_confusion_matrix_counts_the_test_set(predictions, class_names):

@@ -101,6 +101,7 @@ def result(predictions, smears, class_names) -> dict:
         "calibration": {"temperature": 1.5, "threshold": 0.8, "novelty": 0.3},
         "training": {"weights": "none", "epochs": 3, "input_size": 48, "device": "CPU", "splits": "a"}
         | {"parameters": 2_000_000, "precision": "float32", "report_test_accuracy": 0.9878},
+        "pictures": {"confusion_matrix": "data:image/png;base64,cG5n"},
         "history": [
             {"epoch": 1, "train_loss": 1, "train_accuracy": 0.5, "validation_loss": 1, "validation_accuracy": 0.4}
         ],
@@ -125,8 +126,13 @@ def page(result, data) -> Page:
 
 
 def test_a_page_loads_nothing(page):
-    assert len(page.loaded) == 3
-    assert all(source.startswith("data:image/jpeg;base64,") for source in page.loaded)
+    assert len(page.loaded) == 4
+    assert all(source.startswith("data:image/") for source in page.loaded)
+
+
+def test_without_scripts_a_picture_stands_in_for_a_plot(result, data):
+    text = pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    assert '<noscript><img src="data:image/png;base64,cG5n" alt="Confusion matrix"></noscript>' in text
 
 
 def test_links_lead_somewhere(page):

@@ -1,5 +1,6 @@
 """Predict every split with one backbone's classifier, form its opinions, and score them."""
 
+import base64
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 from leukoscope.storage import as_records
 
+PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
 _SCORES = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
 
@@ -175,8 +177,9 @@ def describe_evaluation(
     smears: PackedImages,
     class_names: list[str],
     options: EvaluationOptions,
+    *pictures: bytes,
 ) -> dict[str, Any]:
-    """Trace what a report shows of the test set: curves, and pictures of errors.
+    """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
 
     Args:
         predictions: One row an image.
@@ -184,11 +187,13 @@ def describe_evaluation(
         smears: The packed images.
         class_names: The classes in order.
         options: How many errors to show, and by what the screening view goes.
+        pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
     """
     from leukoscope.reporting import results
 
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
-    return display | options.as_display()
+    encoded = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
+    return display | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=True))}
 
 
 def gather_result(

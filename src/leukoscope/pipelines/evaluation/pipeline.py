@@ -42,7 +42,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.describe_evaluation,
-                ["predictions", "opinions", "smears", classes, options],
+                ["predictions", "opinions", "smears", classes, options, *nodes.PICTURES],
                 "display",
                 name="describe_evaluation",
             ),

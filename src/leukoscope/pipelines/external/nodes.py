@@ -223,7 +223,7 @@ def write_external_reports(
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
         display = results.describe(mine, said, _SPLIT, external_smears, names, options.worst_errors)
         kept = {name: result[name] for name in ("title", "backbone", "calibration", "training")}
-        unknown = dict.fromkeys(("history", "robustness", "outliers"), ())
+        unknown: dict[str, Any] = {"history": [], "robustness": [], "outliers": [], "pictures": {}}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[result["backbone"]]}
         facts = data, external.data_sheet.model_dump(), software | {"seed": str(seed)}
         written[f"{result['backbone']}/external"] = pages.render_backbone(page, *facts)

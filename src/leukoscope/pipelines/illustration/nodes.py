@@ -5,9 +5,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 
@@ -64,36 +62,6 @@ def draw_calibration(
     truth, given = select_split(predictions, "test", class_names)
     _, calibrated = select_split(opinions, "test", class_names)
     return trust.draw_calibration(truth, given, calibrated, Calibration(**calibration), _title(options, len(truth)))
-
-
-def draw_worst_errors(
-    predictions: pd.DataFrame,
-    smears: PackedImages,
-    class_names: list[str],
-    evaluation: EvaluationOptions,
-    options: BackboneOptions,
-) -> Figure:
-    """Show the test images that were wrong with the most confidence.
-
-    Args:
-        predictions: One row an image.
-        smears: The packed images.
-        class_names: The classes in order.
-        evaluation: How many to show.
-        options: Names the backbone.
-    """
-    from leukoscope.figures import montages
-    from leukoscope.models import scoring
-
-    test = predictions.query("split == 'test'")
-    test = test.assign(confidence=test[scoring.probability_columns(class_names)].max(axis=1))
-    errors = test[test["label"] != test["predicted"]]
-    worst = errors.nlargest(evaluation.worst_errors, "confidence")
-    captions = [
-        f"{row.image_id}\n{row.label} taken for {row.predicted} ({row.confidence:.2f})" for row in worst.itertuples()
-    ]
-    title = f"{_title(options, len(test))}: {len(errors)} wrong"
-    return montages.draw_captioned(list(smears.pixels[smears.rows(worst["image_id"])]), captions, title)
 
 
 def _title(options: BackboneOptions, images: int) -> str:

@@ -23,11 +23,5 @@ def create_pipeline() -> Pipeline:
                 "calibration_figure",
                 name="draw_calibration",
             ),
-            Node(
-                nodes.draw_worst_errors,
-                ["predictions", "smears", classes, "params:evaluation", backbone],
-                "worst_errors",
-                name="draw_worst_errors",
-            ),
         ]
     )
