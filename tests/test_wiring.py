@@ -49,6 +49,11 @@ def test_everything_but_other_peoples_images_is_in_the_default_pipeline(register
     assert {node.name for node in registered["__default__"].nodes} == everything - others
 
 
+def test_no_backbone_has_loose_ends(registered):
+    """Kedro-Viz shows what nothing consumes outside of the box, once for each backbone."""
+    assert {name for name in registered["__default__"].outputs() if "." in name} == set()
+
+
 def test_no_data_set_is_in_memory_by_accident(context, registered):
     catalog = context.catalog
     unnamed = {name for name in datasets_of(registered) if isinstance(catalog.get(name), MemoryDataset | None)}
