@@ -103,3 +103,13 @@ def test_another_key_starts_afresh_and_says_what_changed(journal, change, told, 
     assert not again.finished
     assert again.epochs == 0
     assert names(again) == ["key.json"]
+
+
+def test_a_training_keeps_the_software_that_it_began_with(journal):
+    journal.record_origin({"keras": "4"})
+    assert journal.origin == {}  # it had begun before, with nobody knows what
+    journal.start(KEY | {"seed": 2})
+    journal.record_origin({"keras": "3"})
+    append(journal, 1, 0.4)
+    journal.record_origin({"keras": "4"})
+    assert journal.origin == {"keras": "3"}

@@ -27,3 +27,16 @@ def test_the_benign_class_may_be_anywhere():
 def test_a_class_that_there_is_not_is_refused(class_names):
     with pytest.raises(ValueError, match="hem holds 'benign'; it can hold Benign, Early, Pre, Pro, malignant"):
         ClassMapping.resolve({"hem": "benign"}, class_names, "Benign")
+
+
+def test_what_is_called_goes_by_the_classifiers_own_classes(class_names):
+    mapping = ClassMapping.resolve({"hem": "Benign", "all": "malignant"}, class_names, "Benign")
+    assert mapping.translate(np.array([0, 1, 2, 3, 0])).tolist() == [0, 1, 1, 1, 0]
+
+
+def test_prediction_sets_follow_their_class():
+    swapped = ClassMapping.resolve({"x": "malignant", "y": "HEM"}, ["ALL", "HEM"], "HEM")
+    assert swapped.class_names == ("HEM", "malignant")
+    assert swapped.select_sets([[0.1], [0.2]]) == [[0.2], [0.1]]
+    joined = ClassMapping.resolve({"x": "malignant"}, ["A", "B", "C"], "B")
+    assert joined.select_sets([[0.1], [0.2], [0.3]]) == []

@@ -58,3 +58,12 @@ def test_alike_classifiers_have_no_difference():
     pair = compare_pairs(hits(50, 0, 0, 30), np.arange(80), **DRAWS).iloc[0]
     assert pair["group_p"] == pair["mcnemar_p"] == 1
     assert not pair["real"]
+
+
+def test_each_is_compared_with_a_reference_only_and_corrected_for_so_many_pairs():
+    rng = np.random.default_rng(3)
+    right = {name: rng.random(200) < share for name, share in zip("abc", (0.9, 0.8, 0.6), strict=True)}
+    table = compare_pairs(right, np.arange(200), **DRAWS, reference="b")
+    assert table[["first", "second"]].to_numpy().tolist() == [["a", "b"], ["c", "b"]]
+    assert table["mcnemar_p_holm"].min() == pytest.approx(2 * table["mcnemar_p"].min())
+    assert (table["groups"] == 200).all()

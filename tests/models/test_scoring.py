@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from sklearn import metrics
 
-from leukoscope.models.scoring import Scoring, probability_columns, tabulate_probabilities
+from leukoscope.models.scoring import Scoring, measure_loss, probability_columns, tabulate_probabilities
 
 CLASSES = ["Benign", "Early", "Pre"]
 LABELS = np.array(["Benign"] * 4 + ["Early"] * 3 + ["Pre"] * 3)
@@ -61,6 +62,10 @@ def scores() -> dict:
         # Gorodkin 2004, equation 8: (10 * 8 - 34) / (100 - 34), the margins being the same.
         ("matthews_correlation", 46 / 66),
         ("auprc_pre", 1.0),
+        # Of ten by their probability of Benign the first, second, third and fifth are: (1 + 1 + 1 + 4/5) / 4.
+        ("auprc_benign", 0.95),
+        ("macro_precision", (3 / 4 + 2 / 3 + 1) / 3),
+        ("weighted_f1", (4 * 3 / 4 + 3 * 2 / 3 + 3) / 10),
         ("loss", -np.log([0.8, 0.7, 0.6, 0.3, 0.7, 0.8, 0.4, 0.8, 0.7, 0.6]).mean()),
     ],
 )
@@ -68,19 +73,80 @@ def test_figures_are_those_worked_out_by_hand(scores, name, by_hand):
     assert scores[name] == pytest.approx(by_hand)
 
 
-def test_the_auc_is_the_mean_over_the_classes(scores):
-    assert scores["auc"] == pytest.approx(np.mean([scores[f"auc_{name}"] for name in ("benign", "early", "pre")]))
+def test_areas_are_those_of_scikit_learn(scores):
+    truth = [CLASSES.index(label) for label in LABELS]
+    found = metrics.roc_auc_score(truth, PROBABILITIES, multi_class="ovr", average="macro")
+    assert scores["auc"] == pytest.approx(found)
+    by_class = [metrics.average_precision_score(name == LABELS, PROBABILITIES[:, i]) for i, name in enumerate(CLASSES)]
+    assert scores["auprc"] == pytest.approx(np.mean(by_class))
+    ill = metrics.average_precision_score(LABELS != "Benign", PROBABILITIES[:, 1:].sum(axis=1))
+    assert scores["screening_auprc"] == pytest.approx(ill)
 
 
-def test_a_class_without_images_leaves_its_figures_undefined():
-    some = LABELS != "Benign"
+def undefined(scores: dict) -> set[str]:
+    return {name for name, figure in scores.items() if figure is None}
+
+
+NEED_EVERY_CLASS = {"balanced_accuracy", "macro_precision", "macro_sensitivity", "macro_f1", "auc", "auprc"}
+OF_A_CLASS = {"precision", "npv", "sensitivity", "f1", "auc", "auprc"}
+
+
+@pytest.mark.parametrize("missing", ["Early", "Benign"])
+def test_a_class_without_images_leaves_what_needs_it_undefined(missing):
+    some = missing != LABELS
     scores = HOW.score(LABELS[some], PROBABILITIES[some])
-    assert scores["auc_benign"] is None
-    assert scores["auc"] is None
-    assert scores["screening_specificity"] is None
-    assert scores["screening_ppv_at_prevalence"] is None
-    assert scores["support_benign"] == 0
-    assert scores["auc_pre"] == 1
+    expected = NEED_EVERY_CLASS | {f"{name}_{missing.lower()}" for name in OF_A_CLASS}
+    if missing == "Benign":
+        expected |= {f"screening_{name}" for name in ("specificity", "ppv", "npv", "auc", "auprc")}
+        expected |= {"screening_ppv_at_prevalence", "screening_npv_at_prevalence"}
+    assert undefined(scores) == expected
+    assert scores[f"support_{missing.lower()}"] == 0
+    # What is said of other images can still be right or wrong.
+    assert scores[f"specificity_{missing.lower()}"] == pytest.approx({"Early": 6 / 7, "Benign": 5 / 6}[missing])
+
+
+def test_images_of_one_class_have_no_agreement_beyond_chance():
+    some = LABELS == "Pre"
+    scores = HOW.score(LABELS[some], PROBABILITIES[some])
+    assert {"matthews_correlation", "cohen_kappa", "precision_pre", "auc_pre"} <= undefined(scores)
+    assert scores["accuracy"] == scores["weighted_sensitivity"] == scores["sensitivity_pre"] == 1
+
+
+def test_a_class_that_nothing_is_called_has_no_precision():
+    never = PROBABILITIES * [1, 0.01, 1]
+    scores = HOW.score(LABELS, never / never.sum(axis=1, keepdims=True))
+    assert {"precision_early", "macro_precision", "weighted_precision"} == undefined(scores)
+    assert scores["f1_early"] == scores["sensitivity_early"] == 0
+
+
+def test_every_figure_is_the_same_in_a_draw_of_all_images_once(scores):
+    drawn = HOW.prepare(LABELS, PROBABILITIES).score(np.ones(10))
+    assert drawn == {name: scores[name] for name in drawn}
+    assert scores["balanced_accuracy"] == scores["macro_sensitivity"]
+
+
+def test_a_draw_without_a_class_has_no_figure_that_needs_it():
+    drawn = HOW.prepare(LABELS, PROBABILITIES).score((LABELS != "Early").astype(float))
+    assert {name for name, figure in drawn.items() if np.isnan(figure)} == {
+        "balanced_accuracy",
+        "macro_f1",
+        "auc",
+        "auprc",
+    }
+
+
+def test_what_is_called_need_not_be_the_likeliest():
+    called = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
+    scores = HOW.score(LABELS, PROBABILITIES, called)
+    assert scores["accuracy"] == scores["screening_specificity"] == scores["f1_early"] == 1
+    assert scores["auc_benign"] == pytest.approx(23 / 24)
+
+
+def test_the_loss_of_single_precision_is_that_of_double():
+    sure = np.array([[1 - 1e-12, 1e-12], [0.4, 0.6]])
+    by_hand = -(np.log(1e-12) + np.log(0.6)) / 2
+    assert measure_loss(np.array([1, 1]), sure) == pytest.approx(by_hand)
+    assert measure_loss(np.array([1, 1]), sure.astype("float32")) == pytest.approx(by_hand)
 
 
 def test_columns_are_named_in_the_order_of_the_classes():
@@ -95,13 +161,13 @@ def test_kappa_is_that_of_a_published_example():
     table = np.array([[75, 1, 4], [5, 4, 1], [0, 0, 10]])
     labels = np.repeat(CLASSES, table.sum(axis=1))
     called = np.concatenate([np.repeat(np.arange(3), row) for row in table])
-    figures = HOW.score_headline(labels, np.eye(3)[called])
+    figures = HOW.prepare(labels, np.eye(3)[called]).score(np.ones(len(labels)))
     assert figures["cohen_kappa"] == pytest.approx(0.676, abs=5e-4)
 
 
 def test_a_weight_of_two_is_an_image_twice():
     weights = np.array([2, 1, 1, 1, 1, 1, 3, 1, 1, 1])
     twice = np.repeat(np.arange(10), weights)
-    ours = HOW.score_headline(LABELS, PROBABILITIES, weights)
-    theirs = HOW.score_headline(LABELS[twice], PROBABILITIES[twice])
+    ours = HOW.prepare(LABELS, PROBABILITIES).score(weights)
+    theirs = HOW.prepare(LABELS[twice], PROBABILITIES[twice]).score(np.ones(len(twice)))
     assert ours == pytest.approx(theirs)

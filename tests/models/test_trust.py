@@ -1,12 +1,18 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV, calibration_curve
+from sklearn.frozen import FrozenEstimator
 
 from leukoscope.models import trust
 from leukoscope.models.trust import (
     Calibration,
     apply_temperature,
+    bin_confidence,
     form_opinions,
     form_prediction_sets,
+    measure_aurc,
     measure_calibration_error,
     score_prediction_sets,
     score_trust,
@@ -36,6 +42,52 @@ def test_the_temperature_undoes_overconfidence(rng):
     assert found.temperature == pytest.approx(2.5, rel=0.07)
 
 
+class Given(ClassifierMixin, BaseEstimator):
+    """Answers with the logits that it is asked about."""
+
+    def fit(self, logits, truth):
+        self.classes_ = np.unique(truth)
+        return self
+
+    def decision_function(self, logits):
+        return logits
+
+    def predict(self, logits):
+        return logits.argmax(axis=1)
+
+
+def test_the_temperature_is_that_of_scikit_learn(rng):
+    pytest.importorskip("sklearn", minversion="1.8")
+    truth, probabilities = draw(rng, 800, 2.5)
+    logits = np.log(probabilities)
+    theirs = CalibratedClassifierCV(FrozenEstimator(Given().fit(logits, truth)), method="temperature")
+    expected = theirs.fit(logits, truth).predict_proba(logits)
+    found = calibrate(truth, probabilities.astype("float32"), target_error=0.1)
+    assert apply_temperature(probabilities, found.temperature) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(("wrong", "temperature"), [(0, 1.0), (3, pytest.approx(0.5, abs=0.1))])
+def test_where_nothing_is_wrong_nothing_is_learned_of_over_confidence(caplog, wrong, temperature):
+    truth = (np.arange(300) < wrong).astype(int)
+    found = calibrate(truth, np.tile([0.9, 0.1], (300, 1)), target_error=0.1)
+    assert found.temperature == temperature
+    assert ("No validation image is wrong" in caplog.text) is (wrong == 0)
+
+
+def test_one_sure_error_in_single_precision_counts_as_much_as_it_should(rng):
+    logits = np.column_stack([np.full(200, 60.0), np.zeros(200)])
+    truth = (np.arange(200) < 4).astype(int)
+    found = calibrate(truth, softmax(logits, axis=1).astype("float32"), target_error=0.1)
+    assert 60 / found.temperature == pytest.approx(np.log(196 / 4), rel=0.01)  # as sure as it is right
+
+
+def test_a_temperature_at_the_end_of_those_looked_through_is_told(caplog):
+    truth = np.arange(100) % 2
+    found = calibrate(truth, np.tile([0.99999, 0.00001], (100, 1)), target_error=0.1)
+    assert found.temperature == pytest.approx(20, rel=0.01)
+    assert "is at the end of those looked through" in caplog.text
+
+
 def test_calibration_mends_the_error_of_other_images(rng):
     found = calibrate(*draw(rng, 4000, 2.5), target_error=0.1)
     scores = judge(*draw(rng, 4000, 2.5), found)
@@ -62,6 +114,21 @@ def test_the_calibration_error_is_that_worked_out_by_hand():
     assert measure_calibration_error(np.array([0, 1, 0, 1]), probabilities) == pytest.approx(0.4)
 
 
+def test_confidence_is_binned_as_by_scikit_learn(rng):
+    sure = np.concatenate([rng.uniform(0.5, 1, 300), np.arange(8, 16) / 15])  # the ends of bins, too
+    truth = (rng.random(len(sure)) > sure).astype(int)
+    right, mean = calibration_curve(truth == 0, sure, n_bins=15)
+    ours = bin_confidence(truth, np.column_stack([sure, 1 - sure]))
+    some = ours[2] > 0
+    assert ours[0][some] == pytest.approx(mean)
+    assert ours[1][some] == pytest.approx(right)
+
+
+def test_the_calibration_error_is_of_what_is_called():
+    probabilities = np.array([[0.4, 0.6], [0.4, 0.6]])
+    assert measure_calibration_error(np.array([0, 0]), probabilities, np.array([0, 0])) == pytest.approx(0.6)
+
+
 def test_the_brier_score_is_that_worked_out_by_hand():
     probabilities = np.array([[0.8, 0.2], [0.6, 0.4]])
     scores = score_trust(np.array([0, 1]), probabilities, probabilities, np.array([True, True]))
@@ -77,6 +144,14 @@ def test_the_curve_of_risk_gives_opinions_of_one_confidence_together():
     assert levels.tolist() == [0.9, 0.8, 0.5]
 
 
+def test_the_area_under_risk_and_coverage_is_the_mean_of_the_selective_risks():
+    # Geifman et al. 2019: the surest two are right, the others wrong, so that risks are 0, 0, 1/3 and 2/4.
+    hits, confidence = np.array([True, True, False, False]), np.array([0.9, 0.8, 0.7, 0.6])
+    assert measure_aurc(hits, confidence) == pytest.approx((0 + 0 + 1 / 3 + 2 / 4) / 4)
+    # Two of one confidence are given together: risks 0, 1/3, 1/3 and 2/4.
+    assert measure_aurc(hits, np.array([0.9, 0.8, 0.8, 0.6])) == pytest.approx((0 + 1 / 3 + 1 / 3 + 2 / 4) / 4)
+
+
 @pytest.mark.parametrize(("target", "threshold"), [(0.0, 0.9), (0.34, 0.8), (0.5, 0.0)])
 def test_the_threshold_keeps_to_the_error(target, threshold):
     confidence = np.array([0.9, 0.8, 0.8, 0.5])
@@ -89,8 +164,11 @@ def test_the_threshold_keeps_to_the_error(target, threshold):
 
 def test_opinions_that_are_never_good_enough_are_all_withheld():
     found = calibrate(np.array([1, 1, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]]), 0.1)
-    assert found.threshold == 1.0
-    scores = judge(np.array([1, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]), found)
+    sure = np.array([[0.9, 0.1], [1.0, 0.0]])
+    for probabilities in (sure, sure.astype("float32")):
+        said = form_opinions(probabilities, np.zeros(2), found, ["Benign", "Pro"])
+        assert said["reason"].tolist() == [trust.UNSURE] * 2
+    scores = judge(np.array([1, 1]), sure, found)
     assert scores["coverage"] == 0
     assert np.isnan(scores["selective_error"])
 

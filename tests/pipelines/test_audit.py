@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from leukoscope.images.decoding import Limits
-from leukoscope.images.manifest import make_manifest
+from leukoscope.images.manifest import fingerprint_manifest, make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
 from leukoscope.models.backbones import BACKBONES
@@ -49,13 +49,15 @@ def test_the_alarm_is_raised_where_stain_gives_the_class_away_and_only_there(aud
     with caplog.at_level(logging.INFO, "leukoscope"):
         text = judge_audit(table, manifest, OPTIONS)
     assert text.startswith("ALARM") is confounded
+    assert fingerprint_manifest(manifest) in text.splitlines()[-1]
     assert {record.levelno for record in caplog.records} == {logging.WARNING if confounded else logging.INFO}
 
 
 @one_seed
 def test_the_table_has_every_protocol_and_predictor(audited):
     table = audited[-1]
-    assert list(table.columns) == ["protocol", "predictor", "accuracy", "low", "high", "images", "groups"]
+    assert list(table.columns) == ["protocol", "predictor", "accuracy", "low", "high", "images", "groups", "data"]
+    assert set(table["data"]) == {fingerprint_manifest(audited[1])}
     assert list(dict.fromkeys(table["protocol"])) == ["image", "duplicate", "look"]
     blind = {"colour_histogram", "background", "border", "corner", "thumbnail", "file"}
     assert table.groupby("protocol")["predictor"].agg(set).tolist() == [blind] * 3
@@ -87,3 +89,37 @@ def test_as_many_looks_as_images_are_left_out(audited, caplog):
     table = climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=999), 1, *NO_NETWORKS)
     assert list(table["protocol"]) == ["image", "duplicate"]
     assert "splitting.looks is 999" in caplog.text
+
+
+@one_seed
+def test_looks_that_are_hardly_more_than_images_are_warned_of(audited, caplog):
+    _, manifest, smears, features, _ = audited
+    few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
+    climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=40), 1, *NO_NETWORKS)
+    assert "splitting.looks is 40, for 160 images" in caplog.text
+
+
+@one_seed
+def test_a_network_that_left_no_image_of_a_class_is_not_judged_on_the_others(audited, caplog):
+    _, manifest, smears, features, _ = audited
+    splits = np.where(manifest["label"] == "Pro", "train", "test")
+    network = manifest[["image_id", "sha256"]].assign(split=splits, feature_0=1.0)
+    few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
+    table = climb(few, manifest, smears, None, [network, *NO_NETWORKS[1:]])
+    assert "resnet50_features" not in set(table["predictor"])
+    assert "image, resnet50_features: not judged, a class has 0 groups" in caplog.text
+
+
+@one_seed
+def test_the_picture_says_what_was_held_out_and_in_how_many_groups(audited):
+    _, manifest, *_, table = audited
+    legend = [text.get_text() for text in draw_audit(table, manifest).legends[0].get_texts()]
+    assert legend[0] == "image by image, copies on both sides (160 groups)"
+    assert "the largest class alone" in legend
+
+
+@one_seed
+def test_an_interval_is_drawn_as_it_is_even_if_it_misses_its_value(audited):
+    _, manifest, *_, table = audited
+    drawn = draw_audit(table.assign(accuracy=0.5, low=0.6, high=0.7), manifest).axes[0].collections
+    assert {tuple(segment[:, 0]) for one in drawn for segment in one.get_segments()} == {(0.6, 0.7)}

@@ -6,23 +6,32 @@ import pytest
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.pipelines.comparison.nodes import compare_backbones, compare_errors, draw_comparison
+from leukoscope.pipelines.audit.options import AuditOptions
+from leukoscope.pipelines.comparison import nodes
+from leukoscope.pipelines.comparison.nodes import compare_errors, draw_comparison, judge_colour
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
-from leukoscope.pipelines.splitting.options import SplittingOptions
+
+PRESENT = pd.DataFrame({"image_id": ["a"], "split": ["test"]})
+BASELINE = {"accuracy": 0.96, "low": 0.91, "high": 0.99, "images": 72, "groups": 40, "errors": []}
+BASELINE |= {"splits": fingerprint_table(PRESENT)}
 
 
 def result(backbone: str, accuracy: float, **changes) -> dict:
     scores = dict.fromkeys(("train_accuracy", "test_accuracy", "test_macro_f1", "test_auc"), accuracy)
-    costs = {"parameters": 2e6, "model_mib": 8.0, "seconds_per_epoch": 20.0, "test_images": 72, "splits": "a"}
+    costs = {"parameters": 2e6, "model_mib": 8.0, "seconds_per_epoch": 20.0, "test_images": 72}
+    costs |= {"splits": fingerprint_table(PRESENT)}
     report = {"report_train_accuracy": 0.98, "report_test_accuracy": 0.97, "report_seconds_per_epoch": None}
     summary = {"backbone": backbone, "title": backbone} | scores | costs | report | changes
     ends = {f"{name}_{end}": None for name in scores for end in ("low", "high")}
     return {"backbone": backbone, "title": backbone, "summary": ends | summary}
 
 
-def draw(table, pairs=None, audit=None, group_by="duplicate"):
-    differences = pd.DataFrame() if pairs is None else pairs
-    return draw_comparison(table, differences, audit, SplittingOptions(group_by=group_by))
+def compare_backbones(*results, splits=PRESENT) -> pd.DataFrame:
+    return nodes.compare_backbones(splits, *results)
+
+
+def draw(table, pairs=None, **changes):
+    return draw_comparison(table, pd.DataFrame() if pairs is None else pairs, BASELINE | changes)
 
 
 def test_whatever_has_results_is_compared():
@@ -35,21 +44,28 @@ def test_without_any_results_it_says_what_to_do():
         compare_backbones(None, None)
 
 
-def test_different_test_sets_are_pointed_out(caplog):
+def test_other_test_sets_are_told_and_left_out_of_the_figure(caplog):
     with caplog.at_level(logging.WARNING, "leukoscope"):
-        compare_backbones(result("resnet50", 0.9), result("vgg16", 0.8, splits="b"))
-    assert "their test sets differ" in caplog.text
+        table = compare_backbones(result("resnet50", 0.9), result("vgg16", 0.8, splits="b"))
+    assert "Other test images, so that figure and page leave them out (column splits): vgg16" in caplog.text
+    assert table["backbone"].tolist() == ["resnet50", "vgg16"]
+    assert [one.get_text() for one in draw(table).subfigs[0].axes[0].get_xticklabels()] == ["resnet50"]
+
+
+def test_results_on_other_splits_only_are_not_compared():
+    with pytest.raises(InputError, match="All results are of other splits than the present ones: vgg16"):
+        compare_backbones(result("vgg16", 0.8, splits="b"))
 
 
 def test_the_figure_has_our_bars_and_marks_the_reports_figures():
     table = compare_backbones(result("resnet50", 0.9), result("vgg16", 0.8, report_test_accuracy=None))
     figure = draw(table)
     scores = figure.subfigs[0].axes[0]
-    heights = [bar.get_height() for bar in scores.patches]
+    heights = [bar.get_height() for bars in scores.containers for bar in bars]
     assert sorted(set(heights)) == [0.8, 0.9]
     labels = [text.get_text() for text in scores.get_legend().get_texts()]
     assert "the report's own figure" in labels
-    assert "72 test images" in figure.get_suptitle()
+    assert "72 test images of 40 groups" in figure.get_suptitle()
 
 
 def test_the_figure_has_the_intervals():
@@ -60,6 +76,12 @@ def test_the_figure_has_the_intervals():
     scores = draw(table).subfigs[0].axes[0]
     drawn = [segment for one in scores.collections for segment in one.get_segments() if len(segment)]
     assert [tuple(segment[:, 1].round(6)) for segment in drawn] == [(0.85, 0.94), (0.7, 0.94)]
+
+
+def test_an_interval_is_drawn_as_it_is_even_if_it_misses_its_value():
+    table = compare_backbones(result("resnet50", 0.9, test_accuracy_low=0.92, test_accuracy_high=0.94))
+    drawn = [segment for one in draw(table).subfigs[0].axes[0].collections for segment in one.get_segments()]
+    assert [tuple(segment[:, 1].round(6)) for segment in drawn if len(segment)] == [(0.92, 0.94)]
 
 
 def wrong(backbone: str, splits, count: int) -> dict:
@@ -77,47 +99,65 @@ def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits):
         wrong("mobilenet_v2", splits, 1),
         elsewhere,
     ]
-    pairs = compare_errors(splits, EvaluationOptions(resamples=200), 1, *results)
+    baseline = judge_colour_in(wrong("colour", splits, 20)["errors"], splits)
+    pairs = compare_errors(splits, baseline, EvaluationOptions(resamples=200), 1, *results)
     assert pairs[["first", "second"]].to_numpy().tolist() == [
         ["resnet50", "vgg16"],
         ["resnet50", "mobilenet_v2"],
         ["vgg16", "mobilenet_v2"],
+        ["resnet50", "colour_histogram"],
+        ["vgg16", "colour_histogram"],
+        ["mobilenet_v2", "colour_histogram"],
     ]
-    assert pairs["real"].tolist() == [True, False, True]
-    assert pairs["difference"].tolist() == pytest.approx([20 / 24, 1 / 24, -19 / 24])
-    table = compare_backbones(*results)
-    words = draw(table, pairs).get_supxlabel().replace("\n", " ")
-    assert "resnet50 over vgg16 (+0.833), mobilenet_v2 over vgg16 (+0.792)" in words
+    assert pairs["real"].tolist() == [True, False, True, True, False, True]
+    assert pairs["difference"].tolist() == pytest.approx([20 / 24, 1 / 24, -19 / 24, 20 / 24, 0, 19 / 24])
+    table = compare_backbones(*results, splits=splits)
+    words = draw(table, pairs, splits=fingerprint_table(splits)).get_supxlabel().replace("\n", " ")
+    assert "resnet50 over vgg16 (+0.833), resnet50 over stain colour alone (+0.833)" in words
+    assert "mobilenet_v2 over vgg16 (+0.792)" in words
 
 
-def test_one_backbone_is_compared_with_none(splits):
-    pairs = compare_errors(splits, EvaluationOptions(), 1, wrong("resnet50", splits, 2), *[None] * 4)
+def judge_colour_in(errors, splits) -> dict:
+    return BASELINE | {"errors": errors, "splits": fingerprint_table(splits)}
+
+
+def test_one_backbone_is_compared_with_stain_colour_only(splits):
+    baseline = judge_colour_in([], splits)
+    pairs = compare_errors(splits, baseline, EvaluationOptions(), 1, wrong("resnet50", splits, 2), *[None] * 4)
+    assert pairs[["first", "second"]].to_numpy().tolist() == [["resnet50", "colour_histogram"]]
+    assert np.isin(["difference", "group_p_holm", "real", "groups"], pairs.columns).all()
+
+
+def test_no_backbone_on_these_splits_is_compared_with_none(splits):
+    pairs = compare_errors(splits, judge_colour_in([], splits), EvaluationOptions(), 1, *[None] * 5)
     assert pairs.empty
-    assert np.isin(["difference", "group_p_holm", "real"], pairs.columns).all()
 
 
-AUDIT = pd.DataFrame(
-    {
-        "protocol": ["duplicate", "look", "look"],
-        "predictor": ["colour_histogram", "colour_histogram", "border"],
-        "accuracy": [0.99, 0.96, 0.97],
-    }
-)
+def test_stain_colour_is_judged_on_the_same_test_images(smears, splits):
+    found = judge_colour(smears, splits, AuditOptions(trees=20), EvaluationOptions(resamples=50), 1)
+    assert found["splits"] == fingerprint_table(splits)
+    assert (found["accuracy"], found["images"], found["groups"]) == (1.0, 24, 24)
+    assert 0.8 < found["low"] < found["high"] == pytest.approx(1)
+    assert found["errors"] == []
+    wrong_labels = splits.assign(label=splits["label"].where(splits["split"] == "train", "Pro"))
+    mistaken = judge_colour(smears, wrong_labels, AuditOptions(trees=20), EvaluationOptions(resamples=50), 1)
+    assert mistaken["accuracy"] == 0.25
+    assert mistaken["errors"] == splits.query("split == 'test' and label != 'Pro'")["image_id"].tolist()
 
 
-@pytest.mark.parametrize(("group_by", "reached"), [("duplicate", 0.99), ("look", 0.96)])
-def test_every_accuracy_is_said_and_drawn_with_what_it_is_worth(caplog, group_by, reached):
+def test_every_accuracy_is_said_and_drawn_with_what_it_is_worth(caplog):
     table = compare_backbones(result("resnet50", 0.9, test_accuracy_low=0.85, test_accuracy_high=0.94))
     with caplog.at_level(logging.INFO, "leukoscope"):
-        figure = draw(table, audit=AUDIT, group_by=group_by)
-    assert "resnet50: test accuracy 0.900 (0.850 to 0.940)" in caplog.text
-    assert f"stain colour alone reaches {reached:.3f} on these images, {group_by}-disjoint" in caplog.text
+        figure = draw(table)
+    assert "resnet50: test accuracy 0.900 (0.850 to 0.940); stain colour alone reaches 0.960 (0.910 to 0.990)" in (
+        caplog.text
+    )
+    assert "on the same test images, which are of 40 groups" in caplog.text
     labels = [text.get_text() for text in figure.subfigs[0].axes[0].get_legend().get_texts()]
-    assert f"stain colour alone, {group_by}-disjoint: {reached:.3f}" in labels
+    assert "stain colour alone, same images: 0.960" in labels
 
 
-@pytest.mark.parametrize("audit", [None, AUDIT])
-def test_without_an_audit_of_these_splits_it_says_how_to_make_one(caplog, audit):
+def test_what_has_no_interval_is_said_and_drawn_without_one(caplog):
     with caplog.at_level(logging.INFO, "leukoscope"):
-        draw(compare_backbones(result("resnet50", 0.9)), audit=audit, group_by="table")
-    assert "resnet50: test accuracy 0.900; what that is worth is not known before" in caplog.text
+        draw(compare_backbones(result("resnet50", 0.9)), low=None, high=None)
+    assert "resnet50: test accuracy 0.900; stain colour alone reaches 0.960 on the same" in caplog.text

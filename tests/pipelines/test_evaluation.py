@@ -15,7 +15,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
-OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40)
+OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2)
 
 
 @pytest.fixture

@@ -40,10 +40,9 @@ def own(tmp_path_factory, class_names):
 def ask(tmp_path, own, class_names):
     """Take in six smears of two classes, of which some may be the classifiers' own."""
 
-    def ask(copies: int = 0):
-        mapping = nodes.map_classes(
-            ExternalOptions(class_map={"hem": "Benign", "all": "malignant"}), class_names, EVALUATION
-        )
+    def ask(copies: int = 0, **more: str):
+        folders = {"hem": "Benign", "all": "malignant"} | more
+        mapping = nodes.map_classes(ExternalOptions(class_map=folders), class_names, EVALUATION)
         for folder, name in (("hem", "Benign"), ("all", "Pro")):
             (tmp_path / "raw" / folder).mkdir(parents=True)
             files = sorted((own[0] / "Original" / name).glob("*"))
@@ -63,30 +62,30 @@ def ask(tmp_path, own, class_names):
 
 
 class Predictor:
-    """Says Benign and Pro in turn, a little surer of the first."""
+    """Says Benign and Pro in turn; of neither is it surer than of all others together."""
 
     def __init__(self, classifier, batch_size: int) -> None:
         pass
 
     def predict(self, pixels, rows):
         turns = np.arange(len(rows)) % 2
-        return np.array([[0.8, 0.1, 0.05, 0.05], [0.1, 0.2, 0.3, 0.4]])[turns], np.eye(2)[turns]
+        return np.array([[0.45, 0.2, 0.2, 0.15], [0.1, 0.2, 0.3, 0.4]])[turns], np.eye(2)[turns]
 
 
 @pytest.fixture
 def gathered(class_names, monkeypatch):
     """MobileNetV2 has been trained and evaluated, and nothing else."""
     monkeypatch.setattr(inference, "Predictor", Predictor)
-    facts = pd.DataFrame({"image_id": list("abcdef"), "split": "train"})
+    facts = pd.DataFrame({"image_id": list("abcdef"), "split": "train", "model": "the same"})
     features = feature_table.tabulate(facts, np.tile([1.0, 0.0], (6, 1)))
-    calibration = {"temperature": 1.0, "threshold": 0.6, "novelty": 0.5, "nonconformity": [[0.1]] * 4}
+    calibration = {"temperature": 1.0, "threshold": 0.42, "novelty": 0.5, "nonconformity": [[0.1]] * 4}
     training = {"splits": "a", "weights": "none", "epochs": 3, "input_size": 48, "device": "CPU"}
     result = {"backbone": "mobilenet_v2", "title": "MobileNetV2", "calibration": calibration, "training": training}
 
     def only(value) -> list:
         return [value if name == "mobilenet_v2" else None for name in BACKBONES]
 
-    models = {"mobilenet_v2": lambda: SimpleNamespace(trained_on="a", class_names=tuple(class_names))}
+    models = {"mobilenet_v2": lambda: SimpleNamespace(class_names=tuple(class_names), fingerprint="the same")}
     return models, {"mobilenet_v2": lambda: calibration}, only(features), only(result)
 
 
@@ -95,13 +94,22 @@ def predict(asked, gathered, class_names):
     return nodes.predict_external(*asked, models, calibrations, class_names, EVALUATION, *features)
 
 
-def test_two_classes_are_told_apart_by_what_is_malignant(ask, gathered, class_names):
+def test_two_classes_are_told_apart_by_the_likeliest_of_all(ask, gathered, class_names):
     predictions, opinions = predict(ask(), gathered, class_names)
     assert predictions["label"].tolist() == ["malignant"] * 3 + ["Benign"] * 3
+    # The likeliest class is benign, though the malignant ones together are likelier: so it is on the test images.
     assert predictions["predicted"].tolist() == ["Benign", "malignant"] * 3
-    assert predictions["probability_malignant"].tolist() == pytest.approx([0.2, 0.9] * 3)
+    assert predictions["probability_malignant"].tolist() == pytest.approx([0.55, 0.9] * 3)
+    assert opinions["probability_malignant"].tolist() == pytest.approx([0.55, 0.9] * 3)
     assert opinions["reason"].tolist() == ["", "unlike the training images"] * 3
     assert opinions["opinion"].tolist() == ["Benign", "withheld"] * 3
+
+
+def test_an_opinion_must_be_as_sure_as_on_the_test_images(ask, gathered, class_names):
+    models, calibrations, features, results = gathered
+    calibration = calibrations["mobilenet_v2"]() | {"threshold": 0.5, "novelty": 9.0}
+    said = predict(ask(), (models, {"mobilenet_v2": lambda: calibration}, features, results), class_names)[1]
+    assert said["reason"].tolist() == ["not sure enough"] * 6  # 0.45 and 0.4, not 0.9
 
 
 def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, class_names):
@@ -112,6 +120,8 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     assert row["external_accuracy"] == pytest.approx(2 / 6)
     assert row["external_screening_sensitivity"] == pytest.approx(1 / 3)
     assert row["external_unlike"] == 0.5
+    assert row["external_groups"] == 6
+    assert row["external_selective_error"] == pytest.approx(2 / 3)
     assert row["external_images"] == 6
     assert row["external_accuracy_low"] < 2 / 6 < row["external_accuracy_high"]
     written = nodes.write_external_reports(
@@ -128,8 +138,45 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
         *gathered[3],
     )
     assert list(written) == ["mobilenet_v2/external"]
+    page = written["mobilenet_v2/external"]
     for words in ("MobileNetV2 on external images", "Another hospital", "malignant", "have not been audited"):
-        assert words in written["mobilenet_v2/external"]
+        assert words in page
+    assert "kedro run --pipeline audit" not in page  # which would audit other images
+    assert "The audit is made of the images of training and testing" in page
+    assert "With fewer than 30 groups such intervals are too narrow" in page
+
+
+def test_all_classes_are_called_as_they_are_named(ask, gathered, class_names):
+    asked = ask()
+    folders = ExternalOptions(class_map={"hem": "Benign", "all": "Pro"})
+    mapping = nodes.map_classes(folders, class_names, EVALUATION)
+    manifest = asked[1].assign(label=asked[1]["label"].replace("malignant", "Pro"))
+    predictions, opinions = predict((asked[0], manifest, mapping), gathered, class_names)
+    assert predictions["predicted"].tolist() == ["Benign", "Pro"] * 3
+    row = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, *gathered[3]).iloc[0]
+    assert row["external_set_size"] >= 0
+    assert row["external_sensitivity_pro"] == pytest.approx(1 / 3)
+    assert pd.isna(row[["external_macro_f1", "external_balanced_accuracy", "external_sensitivity_early"]]).all()
+    assert row["external_accuracy_low"] < row["external_accuracy_high"]
+
+
+def test_a_folder_or_class_that_is_not_there_is_told_and_no_fault(tmp_path, ask, class_names, caplog):
+    _, manifest, mapping = ask(**{"other": "malignant"})
+    assert "other" in mapping["by_folder"]
+    assert (manifest["status"] == "accepted").sum() == 6
+    (tmp_path / "one/hem").mkdir(parents=True)
+    (tmp_path / "one/hem/0.jpg").write_bytes((tmp_path / "raw/hem/0.jpg").read_bytes())
+    save_packed(nodes.decode_external(open_source(tmp_path / "one"), mapping, INGESTION), tmp_path / "store_of_one")
+    own = manifest.iloc[:0]
+    nodes.build_external_manifest(PackedImages(tmp_path / "store_of_one"), mapping, own, INGESTION)
+    assert "There are no external images of malignant: figures that need them are undefined" in caplog.text
+
+
+def test_folders_of_which_none_is_there_are_told(tmp_path, ask, class_names):
+    ask()
+    mapping = nodes.map_classes(ExternalOptions(class_map={"healthy": "Benign"}), class_names, EVALUATION)
+    with pytest.raises(InputError, match="has none of the folders healthy"):
+        nodes.decode_external(open_source(tmp_path / "raw"), mapping, INGESTION)
 
 
 def test_images_of_the_classifiers_own_data_are_left_out(ask, caplog):
@@ -142,7 +189,7 @@ def test_images_of_the_classifiers_own_data_are_left_out(ask, caplog):
 
 
 def test_nothing_new_is_an_error(ask):
-    with pytest.raises(InputError, match="None of the 6 external images is new"):
+    with pytest.raises(InputError, match=r"0 are quarantined for what they are, and 6 are among those of ingestion"):
         ask(copies=3)
 
 
@@ -154,3 +201,9 @@ def test_without_an_evaluated_backbone_it_says_what_to_do(ask, class_names):
 def test_a_model_of_other_classes_is_refused(ask, gathered):
     with pytest.raises(InputError, match="mobilenet_v2 knows the classes Benign, Early, Pre, Pro, and the parameters"):
         predict(ask(), gathered, ["Benign", "Pro"])
+
+
+def test_a_model_that_was_trained_again_is_refused(ask, gathered, class_names):
+    other = SimpleNamespace(class_names=tuple(class_names), fingerprint="another")
+    with pytest.raises(InputError, match="mobilenet_v2 was trained again after it had been evaluated"):
+        predict(ask(), ({"mobilenet_v2": lambda: other}, *gathered[1:]), class_names)

@@ -1,20 +1,29 @@
 import logging
 
+import pandas as pd
 import pytest
 
+from leukoscope.errors import InputError
 from leukoscope.pipelines.reporting import nodes
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import pages
+
+DATA = {"splits_fingerprint": "now", "fingerprint": "f00d"}
+LADDER = pd.DataFrame({"protocol": ["look"], "data": ["f00d"]})
+VERDICT = "No alarm.\nOf the images with the fingerprint f00d.\n"
+BASELINE = {"accuracy": 0.9, "splits": "now"}
 
 
 @pytest.fixture
 def write(monkeypatch):
     monkeypatch.setattr(pages, "render_backbone", lambda result, *facts: f"{result['title']} {facts[2]['seed']}")
     monkeypatch.setattr(pages, "render_card", lambda result, *facts: f"card of {result['title']}")
-    facts = {"splits_fingerprint": "now"}, DataSheetOptions(), {"keras": "3"}, 7
+    facts = DATA, DataSheetOptions(), {"keras": "3"}, 7
 
     def write_both(*results):
-        return nodes.write_reports(*facts, None, None, *results), nodes.write_model_cards(*facts, None, *results)
+        return (
+            function(*facts, None, None, None, *results) for function in (nodes.write_reports, nodes.write_model_cards)
+        )
 
     return write_both
 
@@ -29,3 +38,29 @@ def test_whatever_was_evaluated_on_these_splits_is_written_about(write, caplog):
     assert reports == {"vgg16/report": "VGG16 7"}
     assert cards == {"vgg16/model_card": "card of VGG16"}
     assert "RESNET50 was evaluated on other splits: its report stays as it is" in caplog.text
+
+
+@pytest.mark.parametrize("function", [nodes.write_reports, nodes.write_model_cards])
+@pytest.mark.parametrize(("images", "splits"), [("f00d", "now"), ("beef", "now"), ("f00d", "later")])
+def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, caplog, function, images, splits):
+    said = []
+    for name in ("render_backbone", "render_card"):
+        monkeypatch.setattr(pages, name, lambda *facts: said.append(facts[-1]) or "")
+    data = {"fingerprint": images, "splits_fingerprint": splits}
+    function(data, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE, result("vgg16", splits))
+    assert (said[0].ladder is LADDER) is (said[0].verdict == VERDICT) is (images == "f00d")
+    assert said[0].baseline == (BASELINE if splits == "now" else None)
+    assert ("The audit is of other images" in caplog.text) is (images != "f00d")
+
+
+def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
+    monkeypatch.setattr(pages, "render_comparison", lambda *facts: facts)
+    table = pd.DataFrame({"backbone": ["vgg16", "resnet50"]})
+    both = result("vgg16", "now"), result("resnet50", "before")
+    known = DATA, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE
+    rows, _, results, *_, left_out = nodes.write_comparison(table, pd.DataFrame(), *known, *both, None)
+    assert rows["backbone"].tolist() == ["vgg16"]
+    assert [one["title"] for one in results] == ["VGG16"]
+    assert left_out == ["RESNET50"]
+    with pytest.raises(InputError, match="kedro run --pipeline comparison"):
+        nodes.write_comparison(table, pd.DataFrame(), *known, both[1])

@@ -55,9 +55,15 @@ def test_what_goes_by_brightness_fails_when_it_changes_and_not_when_colour_goes(
     assert len(table) == 1 + sum(len(one.levels) for one in PERTURBATIONS.values())
 
 
-def test_so_many_images_are_drawn_evenly(measured):
+def test_so_many_images_are_drawn(measured):
     assert set(measured(images=12)["images"]) == {12}
     assert set(measured(images=999)["images"]) == {24}
+
+
+def test_of_each_class_one_image_is_drawn_at_least(splits):
+    rare = splits.drop(splits.query("split == 'test' and label == 'Pro'").index[1:])
+    drawn = nodes._choose(rare, 6, seed=1)["label"].value_counts()
+    assert drawn.to_dict() == {"Benign": 2, "Early": 2, "Pre": 2, "Pro": 1}
 
 
 def test_the_number_is_the_mean_over_changes(measured):

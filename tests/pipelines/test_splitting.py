@@ -60,7 +60,7 @@ def test_looks_are_kept_together(splits, smears, class_names):
     report = report_splits(images, assigned, class_names, options)
     assert images["group"].nunique() == 16
     assert (assigned.groupby("group")["split"].nunique() == 1).all()
-    assert report["grouping_unit"].str.contains(r"clusters of their colours \(not patients\)").all()
+    assert report["grouping_unit"].str.contains("a cluster of fields of nearly the same colours").all()
 
 
 def test_a_missing_table_is_asked_for(manifest):
@@ -79,7 +79,7 @@ def test_the_report_counts_and_says_the_unit(manifest, class_names):
     assert report.loc["all", ["train", "validation", "test"]].sum() == 120
     assert report.loc["Pre", "train_groups"] <= report.loc["Pre", "train"]
     assert (report["straddling_groups"] == 0).all()
-    assert "not patients" in report.loc["all", "grouping_unit"]
+    assert "which patient an image is of plays no part" in report.loc["all", "grouping_unit"]
 
 
 def test_the_report_counts_groups_of_several_classes_once(manifest, class_names):

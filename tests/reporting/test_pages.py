@@ -5,10 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.models.scoring import probability_columns
-from leukoscope.models.trust import apply_temperature
-from leukoscope.reporting import data_sheet, pages, results
+from leukoscope.models.judging import Judge
+from leukoscope.models.scoring import Scoring, probability_columns
+from leukoscope.models.trust import apply_temperature, calibrate
+from leukoscope.reporting import data_sheet, pages, plots, results
 from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
+from leukoscope.reporting.worth import Worth
 
 SOFTWARE = {"leukoscope": "0.1.0", "commit": None, "keras": "3", "seed": "1"}
 KNOWN = {"name": "Drawn <smears>", "source": None}
@@ -24,6 +26,8 @@ AUDIT = pd.DataFrame(
         "groups": [24, 20, 6],
     }
 )
+BASELINE = {"accuracy": 0.876, "low": 0.812, "high": 0.934, "images": 24, "groups": 24}
+WORTH = Worth(AUDIT, VERDICT, BASELINE)
 
 
 class Page(HTMLParser):
@@ -49,7 +53,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         if not self._script:
-            self.words += " ".join(data.split()) + " "
+            self.words += " ".join(data.split()) + " " if data.strip() else ""
 
 
 @pytest.fixture
@@ -72,22 +76,35 @@ def data(splits) -> dict:
 
 
 @pytest.fixture
-def result(predictions, smears, class_names) -> dict:
-    opinions = predictions.assign(
-        **dict(
-            zip(
-                probability_columns(class_names),
-                apply_temperature(predictions[probability_columns(class_names)].to_numpy(), 2.0).T,
-                strict=True,
-            )
-        )
-    )
+def opinions(predictions, class_names) -> pd.DataFrame:
+    columns = probability_columns(class_names)
+    calibrated = apply_temperature(predictions[columns].to_numpy(), 2.0)
+    return predictions.assign(reason="", **dict(zip(columns, calibrated.T, strict=True)))
+
+
+@pytest.fixture
+def metrics(predictions, opinions, splits, class_names) -> dict:
+    """All figures that an evaluation has, and no other."""
+    how = Scoring(class_names, "Benign", 0.1)
+    figures = {}
+    for split, rows in predictions.groupby("split"):
+        probabilities = rows[probability_columns(class_names)].to_numpy()
+        truth = pd.Index(class_names).get_indexer(rows["label"])
+        found = how.score(rows["label"].to_numpy(), probabilities)
+        figures |= {f"{split}_{name}": figure for name, figure in found.items()}
+    learned = calibrate(truth, probabilities, np.zeros(len(truth)), 0.1, 0.05)  # of the validation images, the last
+    groups = splits.query("split == 'test'")["group"]
+    judged = Judge(how, learned, 40, 0.95, 0.95, seed=1).judge(predictions, opinions, "test", groups)
+    return figures | {f"test_{name}": figure for name, figure in judged.items()}
+
+
+@pytest.fixture
+def result(predictions, opinions, smears, class_names, metrics) -> dict:
     shown = results.describe(predictions, opinions, "test", smears, class_names, most=3)
-    figures = {"accuracy": 0.75, "accuracy_low": 0.7, "accuracy_high": None}
     robustness = [
         {"perturbation": name, "level": level, "unit": "", "images": 24, "accuracy": 0.5, "calibrated_ece": 0.1}
         | {"unlike": 0.2}
-        for name, level in (("none", 0), ("grey", 0.5), ("grey", 1.0))
+        for name, level in (("none", 0), ("stain", 0.1), ("stain", 0.2), ("stain", 0.4), ("grey", 0.5), ("grey", 1.0))
     ]
     return shown | {
         "backbone": "vgg16",
@@ -97,10 +114,10 @@ def result(predictions, smears, class_names) -> dict:
         "target_error": 0.02,
         "set_confidence": 0.95,
         "summary": {"test_robust_accuracy": 0.4},
-        "metrics": Figures(figures),
+        "metrics": metrics,
         "calibration": {"temperature": 1.5, "threshold": 0.8, "novelty": 0.3},
         "training": {"weights": "none", "epochs": 3, "input_size": 48, "device": "CPU", "splits": "a"}
-        | {"parameters": 2_000_000, "precision": "float32", "report_test_accuracy": 0.9878},
+        | {"parameters": 2_000_000, "precision": "float32", "report_test_accuracy": 0.9878, "provenance": SOFTWARE},
         "pictures": {"confusion_matrix": "data:image/png;base64,cG5n"},
         "history": [
             {"epoch": 1, "train_loss": 1, "train_accuracy": 0.5, "validation_loss": 1, "validation_accuracy": 0.4}
@@ -110,19 +127,9 @@ def result(predictions, smears, class_names) -> dict:
     }
 
 
-class Figures(dict):
-    """Has every figure."""
-
-    def __missing__(self, name: str) -> float:
-        return self.get(name.split("_", 1)[1], 0.5)
-
-    def get(self, name, default=None):
-        return super().get(name.removeprefix("test_"), default)
-
-
 @pytest.fixture
 def page(result, data) -> Page:
-    return Page(pages.render_backbone(result, data, KNOWN, SOFTWARE, AUDIT, VERDICT))
+    return Page(pages.render_backbone(result, data, KNOWN, SOFTWARE, WORTH))
 
 
 def test_a_page_loads_nothing(page):
@@ -161,33 +168,122 @@ def test_without_an_audit_a_page_says_so(result, data):
     assert "kedro run --pipeline audit" in page.words
 
 
+def test_every_figure_of_a_page_is_one_that_an_evaluation_has(page):
+    assert "undefined" not in page.words
+    assert "not given" not in page.words.split("Data sheet")[-1].split("Performance")[-1]
+
+
 def test_figures_have_their_intervals_and_what_is_undefined_is_said_so(result, data):
-    result["metrics"]["accuracy_high"] = 0.81
-    result["metrics"]["coverage"] = None
+    result["metrics"] |= {"test_auc": 0.75, "test_auc_low": 0.7, "test_auc_high": 0.81, "test_coverage": None}
     words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
     assert "0.750 (0.700 to 0.810)" in words
     assert "share of images with an opinion not given" in words
 
 
+@pytest.mark.parametrize(("groups", "warned"), [(24.0, True), (30.0, False)])
+def test_intervals_of_few_groups_are_warned_of_in_page_and_card(result, data, groups, warned):
+    result["metrics"]["test_groups"] = groups
+    page = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    card = " ".join(pages.render_card(result, data, KNOWN, SOFTWARE).split())
+    assert f"The intervals are of {groups:.0f} groups." in page
+    assert f"of which there are {groups:.0f}." in card
+    for text in (page, card):
+        assert ("With fewer than 30 groups such intervals are too narrow" in text) is warned
+
+
+def test_what_stain_colour_alone_reaches_stands_beside_the_figures(page, result, data):
+    assert "from the same training images, reaches 0.876 (0.812 to 0.934)" in page.words
+    card = pages.render_card(result, data, KNOWN, SOFTWARE, WORTH)
+    assert "reaches 0.876 (0.812 to 0.934)" in card
+
+
+def test_images_that_are_not_those_of_the_data_sheet_are_told_in_page_and_card(result, data):
+    for as_expected, told in ((False, True), (True, False), (None, False)):
+        facts = data | {"as_expected": as_expected}
+        page = Page(pages.render_backbone(result, facts, KNOWN, SOFTWARE)).words
+        card = pages.render_card(result, facts, KNOWN, SOFTWARE)
+        assert all(("are not, or not all, those" in text) is told for text in (page, card))
+
+
+def test_provenance_is_that_of_the_training(result, data):
+    later = SOFTWARE | {"keras": "4", "commit": "c0ffee"}
+    page = Page(pages.render_backbone(result, data, KNOWN, later)).words
+    assert "keras 3 " in page
+    assert "What is other in the software that wrote this report: commit c0ffee keras 4 " in page
+    assert "Keras 3, seed 1" in pages.render_card(result, data, KNOWN, later)
+    same = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    assert "What is other" not in same
+    del result["training"]["provenance"]
+    assert "was not recorded" in Page(pages.render_backbone(result, data, KNOWN, later)).words
+    assert "was not recorded" in pages.render_card(result, data, KNOWN, later)
+
+
+def test_opinions_that_are_all_withheld_are_said_to_be(result, data):
+    result["calibration"]["threshold"] = 1.001
+    assert "an opinion is withheld of every field" in Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+
+
+def test_the_strongest_change_is_called_strong_however_many_there_are(result):
+    bars = {
+        bar.name: list(zip(bar.x, bar.customdata[:, 0], strict=True))
+        for bar in plots.plot_robustness(result["robustness"]).data
+    }
+    assert bars["strong"] == [("stain", 0.4), ("grey", 1.0)]
+    assert bars["middle"] == [("stain", 0.2), ("grey", 0.5)]
+    assert bars["weak"] == [("stain", 0.1)]
+
+
+def test_the_ladder_stands_in_the_middle_of_its_rows_and_has_the_largest_class():
+    figure = plots.plot_ladder(AUDIT.assign(predictor="border"), largest=0.4)
+    assert np.mean([trace.y[0] for trace in figure.data]) == pytest.approx(0)
+    assert figure.data[0].name == "image by image, copies on both sides (24 groups)"
+    assert figure.layout.shapes[0].x0 == 0.4
+    two = plots.plot_ladder(AUDIT.iloc[:2], largest=0.4)
+    assert np.mean([trace.y[0] for trace in two.data]) == pytest.approx(0)
+
+
+def test_the_area_below_the_drawn_risk_is_the_aurc(result):
+    curve = next(trace for trace in plots.plot_trust(result).data if trace.name == "opinions")
+    assert curve.line.shape == "vh"
+    assert np.diff(curve.x) @ np.array(curve.y[1:]) == pytest.approx(result["metrics"]["test_aurc"], abs=1e-5)
+
+
+SUBITEMS = {
+    3: "abc",
+    5: "ab",
+    6: "abc",
+    8: "abc",
+    9: "abc",
+    12: "abcdefg",
+    18: "abcdef",
+    20: "abc",
+    23: "ab",
+    27: "abc",
+}
+
+
 def test_every_item_of_the_guidelines_is_there_once(page):
-    for name, items in (("CLAIM 2024", CLAIM), ("TRIPOD+AI", TRIPOD_AI)):
+    claim = [(number, "") for number in range(1, 45)]
+    tripod = [(number, letter) for number in range(1, 28) for letter in SUBITEMS.get(number, " ")]
+    assert len(tripod) == 52
+    for name, items, expected in (("CLAIM 2024", CLAIM, claim), ("TRIPOD+AI", TRIPOD_AI, tripod)):
         assert name in page.words
-        numbers = [one for item in items for one in spell_out(item.number)]
-        assert sorted(set(numbers)) == numbers == list(range(1, {"CLAIM 2024": 45, "TRIPOD+AI": 28}[name]))
+        found = [one for item in items for one in spell_out(item.number)]
+        assert found == [(number, letter.strip()) for number, letter in expected]
 
 
-def spell_out(number: str) -> list[int]:
-    """Take "14-16", "1, 2" apart; of "12a-d", "12e" the first counts."""
-    whole = re.fullmatch(r"(\d+)-(\d+)", number)
-    if whole:
-        return list(range(int(whole[1]), int(whole[2]) + 1))
-    if re.search(r"[a-z]", number):
-        return [int(re.match(r"\d+", number)[0])] if re.search(r"\d+a", number) else []
-    return [int(one) for one in number.split(",")]
+def spell_out(number: str) -> list[tuple[int, str]]:
+    """Take "14-16", "1, 2", "12a-c" and "12f, g" apart."""
+    whole, letters = re.fullmatch(r"(\d+)([a-g].*)?|.*", number).groups()
+    if whole is None:
+        first, last = (int(one) for one in re.split(r", |-", number))
+        return [(one, "") for one in range(first, last + 1)]
+    ends = re.findall(r"[a-g]", letters or "")
+    return [(int(whole), chr(one)) for one in range(ord(ends[0]), ord(ends[-1]) + 1)] if ends else [(int(whole), "")]
 
 
 def test_the_card_has_the_sections_of_a_model_card(result, data):
-    card = pages.render_card(result, data, KNOWN, SOFTWARE, VERDICT)
+    card = pages.render_card(result, data, KNOWN, SOFTWARE, WORTH)
     assert re.findall(r"^## (.*)$", card, re.MULTILINE) == [
         "Model details",
         "Intended use",
@@ -195,11 +291,13 @@ def test_the_card_has_the_sections_of_a_model_card(result, data):
         "Evaluation data",
         "Training data",
         "Metrics",
+        "Quantitative analyses",
         "What these figures are worth",
-        "Caveats",
+        "Ethical considerations",
+        "Caveats and recommendations",
     ]
     assert "Colour reaches 0.99." in card
-    assert "| accuracy | 0.750" in card
+    assert "| accuracy | 0.833 (0.708 to 0.959) |" in card
     assert "Drawn <smears>" in card
 
 
@@ -213,13 +311,19 @@ def test_the_comparison_has_every_backbone_and_which_differences_are_real(result
     comparison.loc[1, ["backbone", "title"]] = ["resnet50", "ResNet50"]
     comparison["report_seconds_per_epoch"] = np.nan
     tests = dict.fromkeys(("low", "high", "group_p", "group_p_holm", "mcnemar_p", "mcnemar_p_holm"), 0.01)
-    pair = {"first": "vgg16", "second": "resnet50", "difference": 0.1, "real": True}
+    pair = {"first": "vgg16", "second": "resnet50", "difference": 0.1, "real": True} | tests
+    alike = pair | {"second": "colour_histogram", "difference": 0.0, "low": np.nan, "high": np.nan, "real": False}
     both = [result, result | {"title": "ResNet50"}]
-    text = pages.render_comparison(
-        comparison, pd.DataFrame([pair | tests]), both, data, KNOWN, SOFTWARE, AUDIT, VERDICT
-    )
+    facts = data, KNOWN, SOFTWARE | {"keras": "4"}, WORTH, ["VGG19"]
+    text = pages.render_comparison(comparison, pd.DataFrame([pair, alike]), both, *facts)
     page = Page(text)
     assert "VGG16 less ResNet50 0.100 (0.010 to 0.010)" in page.words
+    assert "From stain colour alone" in page.words
+    assert "VGG16 less stain colour alone 0.000 0.010" in page.words
+    assert "Left out, since their results are of other splits: VGG19." in page.words
+    assert "24 test images in 24 groups" in page.words
+    assert "With fewer than 30 groups such intervals are too narrow" in page.words
+    assert "ResNet50 was trained with other software: leukoscope" in page.words
     assert page.words.count("ALARM") == 1
     assert page.anchors <= page.ids
     assert page.loaded == []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.models.intervals import estimate_share
+from leukoscope.models.intervals import estimate_share, warn_of_few_groups
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ class Ladder:
     """How the audit judges.
 
     Attributes:
+        classes: All that are to be told apart.
         folds: Of the cross-validation.
         trees: Of the random forest that reads what cannot see cells.
         resamples: Draws of the bootstrap.
@@ -34,6 +35,7 @@ class Ladder:
         seed: For folds, trees and draws.
     """
 
+    classes: tuple[str, ...]
     folds: int
     trees: int
     resamples: int
@@ -53,11 +55,14 @@ class Ladder:
 
         Returns:
             One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``. A protocol
-            under which a class has fewer groups than folds is left out, with a warning.
+            under which a class has fewer groups than folds, or no image, is left out, with a warning.
         """
         rows = []
         for protocol, groups in protocols.items():
-            folds = self._divide(images["label"], groups, f"{protocol}, {', '.join(predictors)}")
+            what = f"{protocol}, {', '.join(predictors)}"
+            folds = self._divide(images["label"], groups, what)
+            if folds:
+                warn_of_few_groups(groups.nunique(), what)
             for name, features in predictors.items() if folds else ():
                 hits = self._predict(name, features, images["label"].to_numpy(), folds) == images["label"]
                 found = estimate_share(hits.to_numpy(), groups, self.resamples, self.confidence, self.seed)
@@ -70,8 +75,8 @@ class Ladder:
     def _divide(self, labels: pd.Series, groups: pd.Series, what: str) -> list[tuple[np.ndarray, np.ndarray]]:
         from sklearn.model_selection import StratifiedGroupKFold
 
-        fewest = int(groups.groupby(labels.to_numpy()).nunique().min()) if len(groups) else 0
-        if fewest < self.folds or labels.nunique() < 2:
+        fewest = int(groups.groupby(labels.to_numpy()).nunique().reindex(list(self.classes), fill_value=0).min())
+        if fewest < self.folds or len(self.classes) < 2:
             logger.warning("%s: not judged, a class has %d groups, too few for %d folds", what, fewest, self.folds)
             return []
         divider = StratifiedGroupKFold(self.folds, shuffle=True, random_state=self.seed)
@@ -84,12 +89,19 @@ class Ladder:
 
     def _make_model(self, name: str) -> Any:
         from sklearn.decomposition import PCA
-        from sklearn.ensemble import RandomForestClassifier
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
         if name.endswith("features"):
             # Turned onto as many axes as there are images, features give the same answer in a fraction of the time.
+            # C is below scikit-learn's 1, for hundreds of features of few images, and the same whatever these are.
             return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=0.1, max_iter=500))
-        return RandomForestClassifier(self.trees, n_jobs=-1, random_state=self.seed)
+        return make_forest(self.trees, self.seed)
+
+
+def make_forest(trees: int, seed: int) -> Any:
+    """Make the random forest that reads what cannot see cells."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(trees, n_jobs=-1, random_state=seed)

@@ -1,6 +1,8 @@
 """The comparison of backbones."""
 
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,17 +25,18 @@ _COSTS = {
 _PUBLISHED = colours.VERMILION
 
 
-def draw_comparison(table: pd.DataFrame, words: str = "", blind: pd.Series | None = None) -> Figure:
+def draw_comparison(table: pd.DataFrame, words: str, blind: Mapping[str, Any]) -> Figure:
     """Draw scores, with their intervals, and costs of each backbone as bars, and the published figures as diamonds.
 
     Args:
         table: One row a backbone, as the comparison has it.
         words: Which differences are real, below.
-        blind: What stain colour alone reaches: ``accuracy`` and ``protocol``.
+        blind: What stain colour alone reaches on the same test images: ``accuracy``, its interval ``low`` to ``high``,
+            and of how many ``groups`` these are.
     """
     figure = Figure(figsize=(max(9.0, 1.9 * len(table) + 2), 7.2), layout="constrained")
     images = "/".join(str(int(number)) for number in sorted(table["test_images"].unique()))
-    figure.suptitle(f"Backbones compared on {images} test images", fontsize=13)
+    figure.suptitle(f"Backbones compared on {images} test images of {blind['groups']} groups", fontsize=13)
     above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3, 2]))
     _draw_scores(above.subplots(), table, blind)
     figure.supxlabel(textwrap.fill(words, 150), fontsize=9)
@@ -42,21 +45,22 @@ def draw_comparison(table: pd.DataFrame, words: str = "", blind: pd.Series | Non
     return figure
 
 
-def _draw_scores(axes: Axes, table: pd.DataFrame, blind: pd.Series | None) -> None:
+def _draw_scores(axes: Axes, table: pd.DataFrame, blind: Mapping[str, Any]) -> None:
     places, width = np.arange(len(table)), 0.8 / len(_SCORES)
     for number, (column, (label, colour)) in enumerate(_SCORES.items()):
         x = places + (number - (len(_SCORES) - 1) / 2) * width
         heights = table[column].astype(float)
-        ends = [f"{column}_low", f"{column}_high"]
-        reach = np.abs(table[ends].astype(float).sub(heights, axis=0)).to_numpy().T if ends[0] in table else None
-        bars = axes.bar(x, heights, width, yerr=reach, color=colour, label=label, error_kw={"lw": 1, "capsize": 2})
+        bars = axes.bar(x, heights, width, color=colour, label=label)
+        if f"{column}_low" in table:  # as it is, also where it misses its value
+            axes.vlines(x, table[f"{column}_low"].astype(float), table[f"{column}_high"].astype(float), "black", lw=1)
         axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=1)
         if (published := f"report_{column}") in table:
             legend = "the report's own figure" if column == "test_accuracy" else None
             axes.plot(x, table[published].astype(float), "D", color=_PUBLISHED, ms=5, label=legend)
-    if blind is not None:
-        label = f"stain colour alone, {blind['protocol']}-disjoint: {blind['accuracy']:.3f}"
-        axes.axhline(blind["accuracy"], color=colours.ORANGE, lw=1.5, ls="--", label=label)
+    if blind["low"] is not None:
+        axes.axhspan(blind["low"], blind["high"], color=colours.ORANGE, alpha=0.15, lw=0)
+    label = f"stain colour alone, same images: {blind['accuracy']:.3f}"
+    axes.axhline(blind["accuracy"], color=colours.ORANGE, lw=1.5, ls="--", label=label)
     axes.set_xticks(places, table["title"])
     axes.set(ylim=(0, 1.12), ylabel="score")
     axes.legend(ncols=3, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)

@@ -1,13 +1,10 @@
 """The audit's ladder of protocols."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-
-_SHADES = {"image": colours.SKY, "duplicate": colours.BLUE, "look": colours.ORANGE, "table": colours.PURPLE}
-_MARKS = {"image": "o", "duplicate": "s", "look": "D", "table": "^"}
+from leukoscope.figures.protocols import STYLES, shift
 
 
 def draw_ladder(table: pd.DataFrame, largest: float) -> Figure:
@@ -23,18 +20,11 @@ def draw_ladder(table: pd.DataFrame, largest: float) -> Figure:
     axes = figure.subplots()
     for number, protocol in enumerate(protocols):
         rows = table[table["protocol"] == protocol]
-        heights = rows["predictor"].map(predictors.index) + (number - (len(protocols) - 1) / 2) * 0.18
-        reach = np.abs(rows[["low", "high"]].to_numpy().T - rows["accuracy"].to_numpy())
-        axes.errorbar(
-            rows["accuracy"],
-            heights,
-            xerr=reach,
-            fmt=_MARKS[protocol],
-            color=_SHADES[protocol],
-            ms=5,
-            capsize=2,
-            label=f"{protocol}-disjoint",
-        )
+        heights = rows["predictor"].map(predictors.index) + shift(number, protocols)
+        style = STYLES[protocol]
+        axes.hlines(heights, rows["low"], rows["high"], color=style.shade)
+        label = style.describe(rows["groups"].max())
+        axes.plot(rows["accuracy"], heights, style.mark, color=style.shade, ms=5, label=label)
     axes.axvline(largest, color=colours.BLACK, lw=1, ls=":", label="the largest class alone")
     axes.set_yticks(range(len(predictors)), [name.replace("_", " ") for name in predictors])
     axes.invert_yaxis()
@@ -42,5 +32,5 @@ def draw_ladder(table: pd.DataFrame, largest: float) -> Figure:
     axes.set(xlabel="cross-validated accuracy, with its interval", xlim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle("What can be told apart without seeing a cell, and by trained networks", fontsize=12)
-    figure.legend(loc="outside lower center", ncols=len(protocols) + 1, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-from leukoscope.models.trust import Calibration, bin_confidence, trace_risk
+from leukoscope.models.trust import Calibration, bin_confidence, check_calls, trace_risk
 
 
 def draw_calibration(
@@ -44,11 +44,13 @@ def _draw_reliability(axes: Axes, truth: np.ndarray, given: dict[str, np.ndarray
 
 
 def _draw_risk(axes: Axes, truth: np.ndarray, probabilities: np.ndarray, threshold: float) -> None:
-    confidence, hits = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    hits, confidence = check_calls(truth, probabilities)
     coverage, risk, _ = trace_risk(hits, confidence)
-    axes.step(coverage, risk, where="post", color=colours.BLUE)
+    # Up to each coverage the risk is that of giving so many opinions: the area below is the AURC.
+    axes.step(np.append(0, coverage), np.append(risk[0], risk), where="pre", color=colours.BLUE)
     kept = (confidence >= threshold).mean()
-    axes.axvline(kept, color=colours.VERMILION, lw=1, label=f"opinions at {threshold:.2f} or surer")
+    said = f"opinions at {threshold:.2f} or surer" if threshold <= 1 else "no opinion is sure enough"
+    axes.axvline(kept, color=colours.VERMILION, lw=1, label=said)
     axes.set(xlabel="share of images with an opinion", ylabel="share of opinions that is wrong", xlim=(0, 1.02))
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)

@@ -13,10 +13,12 @@ from leukoscope.images.looks import cluster_looks, count_colours
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packing import PackedImages
 
+# What never straddles two splits, in words.
 UNITS = {
-    "duplicate": "identical and near-identical images (not patients)",
-    "look": "fields of one look, by clusters of their colours (not patients), and identical and near-identical images",
-    "table": "the user's table of groups, and identical and near-identical images",
+    "duplicate": "the image with its identical and near-identical copies; which patient an image is of plays no part",
+    "look": "the look, a cluster of fields of nearly the same colours, with copies; which patient an image is of plays "
+    "no part",
+    "table": "the group that the user's table gives the image, with copies",
 }
 
 

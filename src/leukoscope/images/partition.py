@@ -8,6 +8,8 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 
+SPLITS = ("train", "validation", "test")
+
 
 def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: int) -> pd.Series:
     """Give each image a part, stratified by class, with whole groups only.

@@ -1,5 +1,6 @@
 """Building, freezing, saving and loading a classifier: a backbone, raw images in, class probabilities out."""
 
+import hashlib
 import json
 import os
 import re
@@ -7,10 +8,12 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from leukoscope.errors import InputError
@@ -29,35 +32,53 @@ class Classifier:
             probabilities, ``[batch, classes]``.
         class_names: The classes in the order of the probabilities.
         trained_on: The fingerprint of the splits that it was trained on; empty before training.
+        image_size: Side in pixels of the squares to which images were reduced, with antialiasing, before it saw them; 0
+            before training. Its own layer resizes from there.
     """
 
     network: keras.Model
     class_names: tuple[str, ...]
     trained_on: str = ""
+    image_size: int = 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the weights and the names of the classes: the first 16 hexadecimal digits of a SHA-256."""
+        digest = hashlib.sha256(json.dumps(self.class_names).encode())
+        for weights in self.network.get_weights():
+            digest.update(np.ascontiguousarray(weights).data)
+        return digest.hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write a ``.keras`` file: plain Keras, with one member more that says what Keras does not."""
         self.network.save(path)
         with zipfile.ZipFile(path, "a") as archive:
-            archive.writestr(_OWN_MEMBER, json.dumps({"class_names": self.class_names, "trained_on": self.trained_on}))
+            own = {"class_names": self.class_names, "trained_on": self.trained_on, "image_size": self.image_size}
+            archive.writestr(_OWN_MEMBER, json.dumps(own))
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":
         """Read what ``save`` wrote, in Keras' safe mode.
 
         Raises:
-            InputError: The file is no Keras model, or one without class names.
+            InputError: The file is no Keras model, one without class names, or one that takes or gives something else.
         """
         try:
             with zipfile.ZipFile(path) as archive:
                 own = json.loads(archive.read(_OWN_MEMBER))
+            names, trained_on, image_size = tuple(own["class_names"]), own["trained_on"], own["image_size"]
         except (zipfile.BadZipFile, KeyError) as error:
             raise InputError(
-                f"{path} is not a model that this project saved: it is damaged or has no class names "
+                f"{path} is not a model that this version saved: it is damaged, or has no class names or image size "
                 f"({error}). Train it again."
             ) from error
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-        return cls(network, tuple(own["class_names"]), own["trained_on"])
+        if (network.input_shape, network.output_shape) != ((None, None, None, 3), (None, len(names))):
+            raise InputError(
+                f"{path} takes {network.input_shape} and gives {network.output_shape}. Expected raw RGB images of any "
+                f"size, (None, None, None, 3), and a probability for each of {', '.join(names)}. Train it again."
+            )
+        return cls(network, names, trained_on, image_size)
 
 
 def build_classifier(

@@ -22,6 +22,7 @@ class Predictor:
         network = classifier.network
         self._model = keras.Model(network.inputs, [network.output, network.get_layer("features").output])
         self._batch_size = batch_size
+        self._head = [keras.ops.convert_to_numpy(one) for one in network.get_layer("probabilities").weights]
         backend.fuse_batch_norm(self._model)
         self._model.compile(jit_compile=backend.choose_jit())
 
@@ -36,5 +37,12 @@ class Predictor:
             Probabilities, ``float32 [rows, classes]``, each row adding up to one; and features,
             ``float32 [rows, channels]``.
         """
+        if rows is None and len(pixels) <= self._batch_size:  # without a loop's start, which takes longer than an image
+            return tuple(self._model.predict_on_batch(pixels))
         rows = np.arange(len(pixels)) if rows is None else rows
         return self._model.predict(ImageBatches(pixels, rows, batch_size=self._batch_size), verbose=0)
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """Give the last layer's scores, before its softmax: ``[rows, channels]`` to ``[rows, classes]``."""
+        kernel, bias = self._head
+        return features @ kernel + bias

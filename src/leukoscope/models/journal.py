@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.storage import as_read_from_json, write_json, write_whole
+from leukoscope.storage import as_read_from_json, read_json, write_json, write_whole
 
 Write = Callable[[Path], Any]
 
@@ -48,6 +48,16 @@ class TrainingJournal:
         """Everything that determines the training; empty when nothing was started."""
         file = self.folder / "key.json"
         return json.loads(file.read_text()) if file.is_file() else {}
+
+    def record_origin(self, origin: dict[str, Any]) -> None:
+        """Keep with what software a training begins; one that has begun keeps what it began with."""
+        if not self.epochs and not self.finished:
+            write_json(self.folder / "origin.json", origin)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """With what software the training began; empty where that was not recorded."""
+        return read_json(self.folder / "origin.json")
 
     @property
     def finished(self) -> bool:

@@ -1,13 +1,12 @@
 """Judging a classifier on images that it has not learned from: figures, their intervals, and how far to trust it."""
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from leukoscope.models.intervals import estimate_figures
-from leukoscope.models.scoring import Scoring, select_split
+from leukoscope.models.intervals import estimate_figures, warn_of_few_groups
+from leukoscope.models.scoring import Scoring, number_called, select_split
 from leukoscope.models.trust import (
     UNLIKE,
     Calibration,
@@ -43,30 +42,35 @@ class Judge(NamedTuple):
         """Judge the predictions of one split.
 
         Args:
-            predictions: Probabilities as the classifier gives them, one row an image.
+            predictions: Probabilities as the classifier gives them, and what it calls each image (``predicted``).
             opinions: The same images in the same order, with calibrated probabilities, as ``form_opinions`` has them.
             split: Which of them.
             groups: The group of each of these.
 
         Returns:
-            Figures by their plain names, without the split's: the ends of the intervals of headline figures,
-            ``<metric>_low`` and ``<metric>_high``; calibration and withheld opinions, as ``score_trust`` has them;
-            ``unlike`` (share flagged as unlike the training images); ``set_coverage_<class>`` and ``set_size`` of
-            prediction sets, unless the classes are others than those that they were learned for. ``None`` where a
-            figure is undefined.
+            Figures by their plain names, without the split's: ``groups`` (their number); the ends of the intervals of
+            headline figures, ``<metric>_low`` and ``<metric>_high``; calibration and withheld opinions, as
+            ``score_trust`` has them; ``unlike`` (share flagged as unlike the training images);
+            ``set_coverage_<class>`` and ``set_size`` of prediction sets, unless the calibration has none. ``None``
+            where a figure is undefined.
         """
         names = self.scoring.class_names
         rows = predictions[predictions["split"] == split]
         truth, given = select_split(predictions, split, names)
         _, calibrated = select_split(opinions, split, names)
-        score = partial(self.scoring.score_headline, rows["label"].to_numpy(), given)
-        estimates = estimate_figures(score, groups, self.resamples, self.confidence, self.seed)
-        figures = {f"{name}_low": one.low for name, one in estimates.items()}
+        called = number_called(predictions, split, names)
+        headline = self.scoring.prepare(rows["label"].to_numpy(), given, called)
+        estimates = estimate_figures(
+            headline.score, groups, self.resamples, self.confidence, self.seed, headline.shares
+        )
+        warn_of_few_groups(groups.nunique(), f"The {split} images")
+        figures = {"groups": groups.nunique()}
+        figures |= {f"{name}_low": one.low for name, one in estimates.items()}
         figures |= {f"{name}_high": one.high for name, one in estimates.items()}
         reasons = opinions.loc[opinions["split"] == split, "reason"].to_numpy()
-        figures |= score_trust(truth, given, calibrated, reasons == "")
+        figures |= score_trust(truth, given, calibrated, reasons == "", called)
         figures["unlike"] = (reasons == UNLIKE).mean()
-        if len(self.calibration.nonconformity) == len(names):
+        if self.calibration.nonconformity:
             figures |= self._judge_sets(truth, given)
         return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
 

@@ -49,3 +49,17 @@ class ClassMapping(NamedTuple):
     def collapse(self, probabilities: np.ndarray) -> np.ndarray:
         """Add up the probabilities of the classes that are not told apart: ``[n, classes]`` to ``[n, class_names]``."""
         return np.column_stack([probabilities[:, list(part)].sum(axis=1) for part in self.parts])
+
+    def translate(self, numbers: np.ndarray) -> np.ndarray:
+        """Give the number of the class that is told apart for each number of a class that the classifier knows."""
+        table = {old: new for new, part in enumerate(self.parts) for old in part}
+        return np.array([table[number] for number in numbers.tolist()], dtype=int)
+
+    def select_sets(self, nonconformity: Sequence[list[float]]) -> list[list[float]]:
+        """Select what prediction sets of the classes that are told apart are learned from; nothing where some are not.
+
+        Args:
+            nonconformity: Of each class that the classifier knows, as in ``Calibration``.
+        """
+        apart = all(len(part) == 1 for part in self.parts)
+        return [nonconformity[part[0]] for part in self.parts] if apart else []

@@ -10,11 +10,17 @@ import pandas as pd
 from leukoscope.models.intervals import estimate_figures, number_groups
 
 _SWAPS = 9_999
-_COLUMNS = ["first", "second", "difference", "low", "high", "only_first", "only_second", "mcnemar_p", "group_p"]
+_COLUMNS = ["first", "second", "difference", "low", "high", "groups", "only_first", "only_second"]
+_COLUMNS += ["mcnemar_p", "group_p"]
 
 
 def compare_pairs(
-    hits: Mapping[str, np.ndarray], groups: Sequence[str], resamples: int, confidence: float, seed: int
+    hits: Mapping[str, np.ndarray],
+    groups: Sequence[str],
+    resamples: int,
+    confidence: float,
+    seed: int,
+    reference: str | None = None,
 ) -> pd.DataFrame:
     """Compare the accuracies of classifiers, pair by pair.
 
@@ -28,29 +34,31 @@ def compare_pairs(
         resamples: How often groups are drawn.
         confidence: Of the intervals, and one minus the level of the tests.
         seed: For the drawing.
+        reference: The classifier that each other one is compared with; by default each is with each.
 
     Returns:
-        One row a pair: ``first, second, difference, low, high, only_first, only_second``, where the difference is the
-        first one's accuracy less the second one's; ``mcnemar_p, mcnemar_p_holm, group_p, group_p_holm``, and ``real``
-        where the last of these is below the level.
+        One row a pair: ``first, second, difference, low, high, groups, only_first, only_second``, where the difference
+        is the first one's accuracy less the second one's; ``mcnemar_p, mcnemar_p_holm, group_p, group_p_holm``, and
+        ``real`` where the last of these is below the level.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
 
     rows = []
-    for first, second in combinations(hits, 2):
+    pairs = combinations(hits, 2) if reference is None else ((one, reference) for one in hits if one != reference)
+    for first, second in pairs:
         ours, theirs = hits[first], hits[second]
         table = [[(ours & theirs).sum(), (ours & ~theirs).sum()], [(~ours & theirs).sum(), (~ours & ~theirs).sum()]]
         gain = ours.astype(float) - theirs
         drawn = estimate_figures(partial(_average, gain), groups, resamples, confidence, seed)["difference"]
         counts = {"only_first": table[0][1], "only_second": table[1][0]}
-        found = {"difference": drawn.value, "low": drawn.low, "high": drawn.high}
+        found = {"difference": drawn.value, "low": drawn.low, "high": drawn.high, "groups": len(np.unique(groups))}
         tests = {"mcnemar_p": mcnemar(table, exact=True).pvalue, "group_p": _permute(gain, groups, seed)}
         rows.append({"first": first, "second": second} | found | counts | tests)
-    pairs = pd.DataFrame(rows, columns=_COLUMNS)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     for test in ("mcnemar_p", "group_p"):
-        pairs[f"{test}_holm"] = multipletests(pairs[test], method="holm")[1] if len(pairs) else []
-    return pairs.assign(real=pairs["group_p_holm"] < 1 - confidence)
+        table[f"{test}_holm"] = multipletests(table[test], method="holm")[1] if len(table) else []
+    return table.assign(real=table["group_p_holm"] < 1 - confidence)
 
 
 def _permute(gain: np.ndarray, groups: Sequence[str], seed: int) -> float:

@@ -1,5 +1,6 @@
 """When a classifier's probabilities may be taken at their word, and when it should keep its opinion to itself."""
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,11 +9,16 @@ import pandas as pd
 from sklearn import metrics
 
 from leukoscope.models.novelty import choose_limit
-from leukoscope.models.scoring import probability_columns
+from leukoscope.models.scoring import measure_loss, probability_columns
+
+logger = logging.getLogger(__name__)
 
 _BINS = 15
-# Temperatures that are looked through, on a logarithmic scale.
+# Temperatures that are looked through, on a logarithmic scale; a share of so much is still at the end.
 _COLDEST, _HOTTEST = 0.05, 20.0
+_AT_THE_END = 0.01
+# More than any probability, so that every opinion is withheld.
+_NEVER = 1.001
 _SMALLEST = np.finfo(np.float32).tiny
 
 # Why an opinion is withheld.
@@ -24,7 +30,7 @@ class Calibration(NamedTuple):
 
     Attributes:
         temperature: Divides the logarithms of the probabilities: above 1 the classifier was too sure.
-        threshold: Opinions less likely than this are withheld.
+        threshold: Opinions less likely than this are withheld; above 1, all are.
         novelty: Fields with a novelty above this are unlike the training images, and opinions on them are withheld.
         nonconformity: One minus the probability of the true class of each validation image, a list a class: what
             prediction sets are learned from.
@@ -79,16 +85,34 @@ def form_opinions(
 
 
 def _fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Find the temperature of the lowest log loss (Guo et al. 2017, On calibration of modern neural networks)."""
-    from scipy.optimize import minimize_scalar
+    """Find the temperature of the lowest log loss (Guo et al. 2017, On calibration of modern neural networks).
 
-    every = range(probabilities.shape[1])
+    Where no image is wrong the lowest loss is that of being ever surer, from which nothing can be learned of how sure
+    the classifier may be elsewhere: then it is 1.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    if (probabilities.argmax(axis=1) == truth).all():
+        logger.warning("No validation image is wrong: nothing is learned of over-confidence, the temperature is 1")
+        return 1.0
+    logits = np.log(np.maximum(probabilities.astype(float), _SMALLEST))
 
     def loss(logarithm: float) -> float:
-        return metrics.log_loss(truth, apply_temperature(probabilities, np.exp(logarithm)), labels=every)
+        # Never clipped: a clipped loss has a second minimum, where errors count no more.
+        return -log_softmax(logits / np.exp(logarithm), axis=1)[np.arange(len(truth)), truth].mean()
 
-    bounds = (np.log(_COLDEST), np.log(_HOTTEST))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+    ends = (np.log(_COLDEST), np.log(_HOTTEST))
+    found = float(minimize_scalar(loss, bounds=ends, method="bounded").x)
+    if min(np.abs(np.subtract(ends, found))) < _AT_THE_END:
+        logger.warning(
+            "The temperature %.3g is at the end of those looked through, %g to %g: probabilities may stay badly "
+            "calibrated",
+            np.exp(found),
+            _COLDEST,
+            _HOTTEST,
+        )
+    return float(np.exp(found))
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -99,11 +123,11 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 
 
 def _choose_threshold(hits: np.ndarray, confidence: np.ndarray, target_error: float) -> float:
-    """Find the lowest confidence down to which the share of wrong opinions stays at the target; 1 if nowhere."""
+    """Find the lowest confidence down to which the share of wrong opinions stays at the target."""
     coverage, risk, levels = trace_risk(hits, confidence)
     kept = np.flatnonzero(risk <= target_error)
     if not len(kept):
-        return 1.0
+        return _NEVER
     return 0.0 if coverage[kept[-1]] == 1 else float(levels[kept[-1]])
 
 
@@ -125,7 +149,11 @@ def trace_risk(hits: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np
 
 
 def score_trust(
-    truth: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, given: np.ndarray
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    calibrated: np.ndarray,
+    given: np.ndarray,
+    called: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Score probabilities before and after calibration, and the opinions that are given.
 
@@ -134,43 +162,68 @@ def score_trust(
         probabilities: As the classifier gives them, ``[n, classes]``.
         calibrated: Under a temperature that was learned from other images, ``[n, classes]``.
         given: Which images get an opinion, boolean ``[n]``.
+        called: The number of the class that each is called, ``[n]``; by default its likeliest.
 
     Returns:
         ``ece`` (expected calibration error), ``brier`` (summed over the classes) and, calibrated, ``calibrated_loss``,
         ``calibrated_ece``, ``calibrated_brier``; ``coverage`` (share of images with an opinion), ``selective_error``
-        (share of these that are wrong, NaN where there is none) and ``aurc`` (area under the curve of risk and
-        coverage).
+        (share of these that are wrong, NaN where there is none) and ``aurc`` (as ``measure_aurc`` has it).
     """
     every = list(range(probabilities.shape[1]))
-    hits, confidence = calibrated.argmax(axis=1) == truth, calibrated.max(axis=1)
-    coverage, risk, _ = trace_risk(hits, confidence)
+    hits, confidence = check_calls(truth, calibrated, called)
     return {
-        "ece": measure_calibration_error(truth, probabilities),
+        "ece": measure_calibration_error(truth, probabilities, called),
         "brier": metrics.brier_score_loss(truth, probabilities, labels=every, scale_by_half=False),
-        "calibrated_loss": metrics.log_loss(truth, calibrated, labels=every),
-        "calibrated_ece": measure_calibration_error(truth, calibrated),
+        "calibrated_loss": measure_loss(truth, calibrated),
+        "calibrated_ece": measure_calibration_error(truth, calibrated, called),
         "calibrated_brier": metrics.brier_score_loss(truth, calibrated, labels=every, scale_by_half=False),
         "coverage": given.mean(),
         "selective_error": 1 - hits[given].mean() if given.any() else np.nan,
-        "aurc": float(np.trapezoid(np.append(risk[0], risk), np.append(0, coverage))),
+        "aurc": measure_aurc(hits, confidence),
     }
 
 
-def measure_calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Give the expected calibration error: 15 bins of the likeliest class's probability (Guo et al. 2017)."""
-    sure, right, count = bin_confidence(truth, probabilities)
+def check_calls(
+    truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give which images are called what they are, and how sure the classifier is of what it calls them.
+
+    Args:
+        truth: The number of each image's class, ``[n]``.
+        probabilities: ``[n, classes]``.
+        called: The number of the class that each is called, ``[n]``; by default its likeliest.
+    """
+    called = probabilities.argmax(axis=1) if called is None else called
+    return called == truth, probabilities[np.arange(len(truth)), called]
+
+
+def measure_aurc(hits: np.ndarray, confidence: np.ndarray) -> float:
+    """Give the area under the curve of risk and coverage: the mean over the images of the risk down to each.
+
+    As Geifman, Uziel and El-Yaniv 2019, Bias-reduced uncertainty estimation for deep neural classifiers (equation 2);
+    images of one confidence share the risk of giving opinions on all of them.
+    """
+    coverage, risk, _ = trace_risk(hits, confidence)
+    return float(np.diff(coverage, prepend=0) @ risk)
+
+
+def measure_calibration_error(truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None) -> float:
+    """Give the expected calibration error: 15 bins of the probability of what is called (Guo et al. 2017)."""
+    sure, right, count = bin_confidence(truth, probabilities, called)
     return float(np.abs(right - sure)[count > 0] @ count[count > 0] / count.sum())
 
 
-def bin_confidence(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def bin_confidence(
+    truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bin images by how sure the classifier is.
 
     Returns:
-        The mean confidence, the share that is right, and the number of images of each of 15 bins of equal width,
-        NaN where there are none.
+        The mean confidence, the share that is right, and the number of images of each of 15 bins of equal width, which
+        hold their upper ends; NaN where there are none.
     """
-    confidence, hits = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    hits, confidence = check_calls(truth, probabilities, called)
+    bins = np.searchsorted(np.linspace(0, 1, _BINS + 1)[1:-1], confidence)
     count = np.bincount(bins, minlength=_BINS)
     sums = (np.bincount(bins, values, minlength=_BINS) for values in (confidence, hits))
     sure, right = (np.divide(one, count, out=np.full(_BINS, np.nan), where=count > 0) for one in sums)

@@ -61,8 +61,8 @@ CLAIM = (
     Item("39", "failure analysis", "failures"),
     Item("40", "limitations", "use", "further ones: " + _YOURS),
     Item("41", "implications for practice", "use"),
-    Item("42", "protocol or further technical details", "provenance"),
-    Item("43", "availability of software, model and data", "provenance"),
+    Item("42", "protocol or further technical details", "training", "the details; a protocol: " + _YOURS),
+    Item("43", "availability of software, model and data", "provenance", "what was used; where it is had: " + _YOURS),
     Item("44", "funding", "", _YOURS),
 )
 
@@ -75,9 +75,10 @@ TRIPOD_AI = (
     Item("7", "data preparation", "training"),
     Item("8a-c", "outcome, its assessment, blinding", "data", "as far as the source says"),
     Item("9a-c", "predictors, their choice and measurement", "training", "the pixels of one field"),
-    Item("10", "sample size", "flow"),
+    Item("10", "sample size and its justification", "", "whatever images there were; a justification: " + _YOURS),
     Item("11", "missing data", "flow"),
-    Item("12a-d", "use of the data, type and building of the model", "training"),
+    Item("12a-c", "use of the data, predictors, type and building of the model", "training"),
+    Item("12d", "heterogeneity between clusters", "audit", "of looks and the user's groups; sites are not known"),
     Item("12e", "measures of performance", "performance"),
     Item("12f, g", "updating, how predictions are calculated", "trust", "not updated; temperature and limits"),
     Item("13", "class imbalance", "training"),
@@ -96,5 +97,6 @@ TRIPOD_AI = (
     Item("24", "updating of the model", "", "none"),
     Item("25", "interpretation", "audit", _YOURS),
     Item("26", "limitations", "use"),
-    Item("27a-c", "usability: input, interaction, further research", "use"),
+    Item("27a", "handling of poor or unavailable input", "trust", "opinions are withheld"),
+    Item("27b, c", "interaction and expertise of users, further research", "use"),
 )

@@ -5,16 +5,10 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.grouping import UNITS
 from leukoscope.images.manifest import IDENTICAL, NEAR, fingerprint_manifest
+from leukoscope.images.partition import SPLITS
 from leukoscope.storage import as_records
-
-SPLITS = ("train", "validation", "test")
-GROUPING_UNITS = {
-    "duplicate": "the image with its identical and near-identical copies; which patient an image is of plays no part",
-    "look": "the look, a cluster of fields of nearly the same colours, with copies; which patient an image is of plays "
-    "no part",
-    "table": "the group that the user's table gives the image, with copies",
-}
 
 
 def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataFrame, group_by: str) -> dict[str, Any]:
@@ -24,14 +18,14 @@ def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataF
         manifest: Every file found.
         report: Counts by class, as ``summarise`` has them.
         splits: Which accepted image is where.
-        group_by: What never straddled two splits, a key of ``GROUPING_UNITS``.
+        group_by: What never straddled two splits, a key of ``UNITS``.
 
     Returns:
         Facts that JSON can keep.
     """
     return describe_images(manifest, report) | {
         "splits_fingerprint": fingerprint_table(splits),
-        "grouping_unit": GROUPING_UNITS[group_by],
+        "grouping_unit": UNITS[group_by],
         "splits": {split: _count_split(splits[splits["split"] == split]) for split in SPLITS},
     }
 

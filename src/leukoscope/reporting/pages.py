@@ -8,9 +8,12 @@ import jinja2
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
+from leukoscope.audit.baseline import COLOUR_BASELINE
+from leukoscope.models.intervals import FEW_GROUPS
 from leukoscope.options import plain_name
 from leukoscope.reporting import plots
 from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
+from leukoscope.reporting.worth import UNKNOWN, Worth
 from leukoscope.storage import as_records
 
 _CLASS_FIGURES = ("support", "sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
@@ -26,8 +29,7 @@ def render_backbone(
     data: Mapping[str, Any],
     known: Mapping[str, str],
     provenance: Mapping[str, Any],
-    audit: pd.DataFrame | None = None,
-    verdict: str | None = None,
+    worth: Worth = UNKNOWN,
 ) -> str:
     """Render all that is known of one classifier.
 
@@ -35,9 +37,8 @@ def render_backbone(
         result: As the evaluation gathers it.
         data: The facts of the images, as ``describe_data`` or ``describe_images`` gives them.
         known: What people know of the images and the classifier's use, and no computation can.
-        provenance: Software, commit, seed.
-        audit: The ladder, if there is one.
-        verdict: Of the audit, a sentence a line.
+        provenance: Software, commit and seed of this report.
+        worth: What accuracies on these images are worth.
     """
     drawn = {
         "flow": plots.plot_flow(dict(data)),
@@ -49,11 +50,9 @@ def render_backbone(
         drawn["learning"] = plots.plot_learning(result["history"])
     if result["robustness"]:
         drawn["robustness"] = plots.plot_robustness(result["robustness"])
-    if audit is not None:
-        drawn["audit"] = plots.plot_ladder(audit)
-    return _render(
-        "backbone.html", drawn, result=result, data=data, known=known, provenance=provenance, verdict=verdict
-    )
+    drawn |= _draw_audit(worth, data)
+    facts = {"result": result, "data": data, "known": known, "provenance": provenance, "worth": worth}
+    return _render("backbone.html", drawn, origin=describe_origin(result, provenance), **facts)
 
 
 def render_comparison(
@@ -63,40 +62,42 @@ def render_comparison(
     data: Mapping[str, Any],
     known: Mapping[str, str],
     provenance: Mapping[str, Any],
-    audit: pd.DataFrame | None = None,
-    verdict: str | None = None,
+    worth: Worth = UNKNOWN,
+    left_out: Sequence[str] = (),
 ) -> str:
-    """Render the comparison of whatever backbones have results.
+    """Render the comparison of backbones on the same test images.
 
     Args:
         comparison: One row a backbone.
-        differences: One row a pair of backbones.
+        differences: One row a pair of backbones, or of a backbone and stain colour.
         results: Of the same backbones, as the evaluation gathers them.
         data: The facts of the images.
         known: What people know of the images, and no computation can.
-        provenance: Software, commit, seed.
-        audit: The ladder, if there is one.
-        verdict: Of the audit, a sentence a line.
+        provenance: Software, commit and seed of this report.
+        worth: What accuracies on these images are worth.
+        left_out: The titles of backbones whose results are of other splits.
     """
     drawn = {
         "flow": plots.plot_flow(dict(data)),
-        "comparison": plots.plot_comparison(comparison, audit),
+        "comparison": plots.plot_comparison(comparison, worth.baseline),
         "costs": plots.plot_costs(comparison),
         "robustness": plots.plot_strongest({one["title"]: one["robustness"] for one in results}),
+        **_draw_audit(worth, data),
     }
-    if audit is not None:
-        drawn["audit"] = plots.plot_ladder(audit)
-    titles = comparison.set_index("backbone")["title"].to_dict()
-    pairs = differences.assign(**{name: differences[name].map(titles) for name in ("first", "second")})
+    titles = comparison.set_index("backbone")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
+    named = {name: differences[name].map(titles) for name in ("first", "second")}
+    pairs = differences.assign(**named, with_colour=differences["second"] == COLOUR_BASELINE)
     return _render(
         "comparison.html",
         drawn,
         backbones=as_records(comparison),
-        pairs=pairs.to_dict("records"),
+        pairs=as_records(pairs),
+        origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
         known=known,
         provenance=provenance,
-        verdict=verdict,
+        worth=worth,
+        left_out=left_out,
     )
 
 
@@ -105,7 +106,7 @@ def render_card(
     data: Mapping[str, Any],
     known: Mapping[str, str],
     provenance: Mapping[str, Any],
-    verdict: str | None = None,
+    worth: Worth = UNKNOWN,
 ) -> str:
     """Render a model card in Markdown, with the sections of Mitchell et al. 2019, Model cards for model reporting.
 
@@ -113,11 +114,35 @@ def render_card(
         result: As the evaluation gathers it.
         data: The facts of the images.
         known: What people know of the images and the classifier's use, and no computation can.
-        provenance: Software, commit, seed.
-        verdict: Of the audit, a sentence a line.
+        provenance: Software, commit and seed of this report.
+        worth: What accuracies on these images are worth.
     """
-    facts = {"result": result, "data": data, "known": known, "provenance": provenance, "verdict": verdict}
-    return _environment().get_template("card.md").render(facts)
+    facts = {"result": result, "data": data, "known": known, "worth": worth, "few_groups": FEW_GROUPS}
+    return _environment().get_template("card.md").render(facts | {"origin": describe_origin(result, provenance)})
+
+
+def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Say with what software a classifier was trained, and in what the report's own differs.
+
+    Args:
+        result: As the evaluation gathers it.
+        provenance: Software, commit and seed of this report.
+
+    Returns:
+        ``recorded`` (whether the training recorded any), ``trained`` (the report's own where it did not) and ``later``.
+    """
+    trained = result["training"].get("provenance")
+    if not trained:
+        return {"recorded": False, "trained": dict(provenance), "later": {}}
+    later = {name: one for name, one in provenance.items() if trained.get(name) != one}
+    return {"recorded": True, "trained": trained, "later": later}
+
+
+def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Any]:
+    if worth.ladder is None:
+        return {}
+    accepted = [one["accepted"] for one in data["classes"]]
+    return {"audit": plots.plot_ladder(worth.ladder, max(accepted) / sum(accepted))}
 
 
 def _render(template: str, drawn: Mapping[str, Any], **facts: Any) -> str:
@@ -128,6 +153,7 @@ def _render(template: str, drawn: Mapping[str, Any], **facts: Any) -> str:
             plots={name: plots.render(figure) for name, figure in drawn.items()},
             plotly=get_plotlyjs(),
             class_figures=_CLASS_FIGURES,
+            few_groups=FEW_GROUPS,
             guidelines={"CLAIM 2024": CLAIM, "TRIPOD+AI": TRIPOD_AI},
             **facts,
         )
@@ -148,7 +174,9 @@ def _environment() -> jinja2.Environment:
         "words": _put_into_words,
         "plain": plain_name,
         "combine": _combine,
+        "without": _leave_out,
     }
+    environment.tests["defined_number"] = _is_number
     return environment
 
 
@@ -166,6 +194,14 @@ def _format_figure(value: Any) -> str:
 def _put_into_words(name: str) -> str:
     """Write a metric's or column's name as people do."""
     return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not pd.isna(value)
+
+
+def _leave_out(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != name}
 
 
 def _combine(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

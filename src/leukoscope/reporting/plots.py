@@ -1,6 +1,6 @@
 """Plots that can be explored, drawn by Plotly from what a report is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -9,12 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from leukoscope.audit.verdict import COLOUR_BASELINE
 from leukoscope.figures import colours
+from leukoscope.figures.protocols import STYLES, shift
 
 _CLASS_SHADES = (colours.GREEN, colours.ORANGE, colours.BLUE, colours.PURPLE, colours.VERMILION, colours.SKY)
-_PROTOCOL_SHADES = {"image": colours.SKY, "duplicate": colours.BLUE, "look": colours.ORANGE, "table": colours.PURPLE}
-_PROTOCOL_MARKS = {"image": "circle", "duplicate": "square", "look": "diamond", "table": "triangle-up"}
 _DIAGONAL = {"x": [0, 1], "y": [0, 1], "mode": "lines", "line": {"color": "grey", "dash": "dot"}, "hoverinfo": "skip"}
 _HEIGHT = 380
 
@@ -131,11 +129,12 @@ def plot_trust(result: dict[str, Any]) -> go.Figure:
         figure.add_trace(points, 1, 1)
     risk = result["risk"]
     curve = go.Scatter(
-        x=risk["coverage"],
-        y=risk["risk"],
-        customdata=risk["confidence"],
+        x=[0, *risk["coverage"]],
+        y=[*risk["risk"][:1], *risk["risk"]],
+        customdata=[*risk["confidence"][:1], *risk["confidence"]],
         name="opinions",
-        line={"shape": "hv", "color": colours.GREEN},
+        # Up to each coverage the risk is that of giving so many opinions: the area below is the AURC.
+        line={"shape": "vh", "color": colours.GREEN},
         hovertemplate="%{x:.1%} get an opinion, %{y:.2%} of these wrong, from a confidence of %{customdata:.3f} on",
     )
     figure.add_trace(curve, 1, 2)
@@ -151,58 +150,67 @@ def plot_robustness(robustness: Sequence[dict[str, Any]]) -> go.Figure:
     table = pd.DataFrame(robustness)
     changed = table[table["perturbation"] != "none"]
     clean = table.loc[table["perturbation"] == "none", "accuracy"].iloc[0]
-    place = changed.groupby("perturbation", sort=False).cumcount()
+    # The last is the strongest, however many there are.
+    left = changed.groupby("perturbation", sort=False).cumcount(ascending=False)
     figure = go.Figure(layout={"height": _HEIGHT, "barmode": "group"})
-    for step, shade in zip(sorted(place.unique()), (colours.SKY, colours.BLUE, colours.BLACK), strict=False):
-        rows = changed[place == step]
+    steps = {"weak": colours.SKY, "middle": colours.BLUE, "strong": colours.BLACK}
+    for stronger, (name, shade) in zip((2, 1, 0), steps.items(), strict=True):
+        rows = changed[left == stronger]
         figure.add_bar(
             x=rows["perturbation"],
             y=rows["accuracy"],
             customdata=rows[["level", "unit", "calibrated_ece", "unlike"]],
-            name=("weak", "middle", "strong")[step],
+            name=name,
             marker_color=shade,
             hovertemplate="%{x} %{customdata[0]} (%{customdata[1]}): accuracy %{y:.3f}, calibration error "
             "%{customdata[2]:.3f}, %{customdata[3]:.0%} flagged as unlike the training images<extra></extra>",
         )
     figure.add_hline(clean, line_color=colours.VERMILION, annotation_text=f"unchanged {clean:.3f}")
+    # A change of two strengths has no weak one, and would come last.
+    figure.update_xaxes(categoryorder="array", categoryarray=list(dict.fromkeys(changed["perturbation"])))
     return figure.update_yaxes(title="accuracy", range=[0, 1.05])
 
 
-def plot_ladder(audit: pd.DataFrame) -> go.Figure:
+def plot_ladder(audit: pd.DataFrame, largest: float) -> go.Figure:
     """Show how far each predictor gets under each protocol of the audit.
 
     Args:
         audit: One row a protocol and predictor.
+        largest: The share of the largest class, which needs no predictor.
     """
     predictors = list(dict.fromkeys(audit["predictor"]))
+    protocols = list(dict.fromkeys(audit["protocol"]))
     figure = go.Figure(layout={"height": 120 + 45 * len(predictors)})
-    for number, (protocol, rows) in enumerate(audit.groupby("protocol", sort=False)):
+    for number, protocol in enumerate(protocols):
+        rows, style = audit[audit["protocol"] == protocol], STYLES[protocol]
         figure.add_scatter(
             x=rows["accuracy"],
-            y=rows["predictor"].map(predictors.index) + 0.17 * (number - 1),
+            y=rows["predictor"].map(predictors.index) + shift(number, protocols),
             error_x={
                 "array": rows["high"] - rows["accuracy"],
                 "arrayminus": rows["accuracy"] - rows["low"],
                 "symmetric": False,
             },
             customdata=rows[["predictor", "low", "high", "images", "groups"]],
-            name=f"{protocol}-disjoint",
+            name=style.describe(rows["groups"].max()),
             mode="markers",
-            marker={"symbol": _PROTOCOL_MARKS[protocol], "color": _PROTOCOL_SHADES[protocol], "size": 9},
+            marker={"symbol": style.symbol, "color": style.shade, "size": 9},
             hovertemplate="%{customdata[0]}: %{x:.3f} (%{customdata[1]:.3f} to %{customdata[2]:.3f}), "
             "%{customdata[3]} images in %{customdata[4]} groups",
         )
+    line = {"dash": "dot", "color": colours.BLACK, "width": 1}
+    figure.add_vline(largest, line=line, annotation_text="the largest class alone", annotation_position="top")
     ticks = {"tickvals": list(range(len(predictors))), "ticktext": [one.replace("_", " ") for one in predictors]}
     figure.update_yaxes(autorange="reversed", **ticks)
     return figure.update_xaxes(title="cross-validated accuracy, with its interval", range=[0, 1.02])
 
 
-def plot_comparison(comparison: pd.DataFrame, audit: pd.DataFrame | None) -> go.Figure:
+def plot_comparison(comparison: pd.DataFrame, baseline: Mapping[str, Any] | None) -> go.Figure:
     """Show the test set's scores of every backbone with their intervals, and how far stain colour alone gets.
 
     Args:
         comparison: One row a backbone.
-        audit: The ladder, if there is one.
+        baseline: What stain colour alone reaches on the same test images, if that is known.
     """
     figure = go.Figure(layout={"height": 420, "scattermode": "group"})
     scores = {"test_accuracy": colours.BLUE, "test_macro_f1": colours.GREEN, "test_auc": colours.PURPLE}
@@ -228,16 +236,12 @@ def plot_comparison(comparison: pd.DataFrame, audit: pd.DataFrame | None) -> go.
         mode="markers",
         marker={"color": colours.VERMILION, "symbol": "diamond", "size": 9},
     )
-    blind = pd.DataFrame() if audit is None else audit[audit["predictor"] == COLOUR_BASELINE]
-    for row in blind.itertuples():
-        figure.add_scatter(
-            x=comparison["title"],
-            y=[row.accuracy] * len(comparison),
-            name=f"stain colour alone, {row.protocol}-disjoint",
-            mode="lines",
-            line={"color": _PROTOCOL_SHADES[row.protocol], "dash": "dot"},
-            offsetgroup="blind",
-        )
+    if baseline is not None:
+        line = {"color": colours.ORANGE, "dash": "dot"}
+        figure.add_hline(baseline["accuracy"], line=line, name="accuracy of stain colour alone", showlegend=True)
+        if baseline["low"] is not None:
+            ends = {"y0": baseline["low"], "y1": baseline["high"]}
+            figure.add_hrect(**ends, fillcolor=colours.ORANGE, opacity=0.15, line_width=0)
     return figure.update_yaxes(title="score", range=[0, 1.08])
 
 

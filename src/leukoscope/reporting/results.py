@@ -10,8 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.scoring import probability_columns, select_split
-from leukoscope.models.trust import bin_confidence, trace_risk
+from leukoscope.models.scoring import number_called, probability_columns, select_split
+from leukoscope.models.trust import bin_confidence, check_calls, trace_risk
 
 _PICTURE_SIDE = 160
 
@@ -55,7 +55,7 @@ def trace_curves(
     """Trace what the plots of a report show of one split.
 
     Args:
-        predictions: Probabilities as the classifier gives them, one row an image.
+        predictions: Probabilities as the classifier gives them, and what it calls each image, one row an image.
         opinions: Calibrated ones of the same images.
         split: Which of them.
         class_names: The classes in order.
@@ -70,17 +70,17 @@ def trace_curves(
 
     truth, given = select_split(predictions, split, class_names)
     _, calibrated = select_split(opinions, split, class_names)
-    hits = calibrated.argmax(axis=1) == truth
-    risk = trace_risk(hits, calibrated.max(axis=1))
+    called = number_called(predictions, split, class_names)
+    risk = trace_risk(*check_calls(truth, calibrated, called))
     return {
-        "confusion": confusion_matrix(truth, given.argmax(axis=1), labels=range(len(class_names))).tolist(),
+        "confusion": confusion_matrix(truth, called, labels=range(len(class_names))).tolist(),
         "roc": {
             name: _trace_roc(truth == number, given[:, number])
             for number, name in enumerate(class_names)
             if 0 < (truth == number).sum() < len(truth)
         },
         "reliability": {
-            name: _trace_reliability(truth, probabilities)
+            name: _trace_reliability(truth, probabilities, called)
             for name, probabilities in (("as_given", given), ("calibrated", calibrated))
         },
         "risk": _as_lists(("coverage", "risk", "confidence"), risk),
@@ -96,8 +96,8 @@ def _trace_roc(positive: np.ndarray, scores: np.ndarray) -> dict[str, list[float
     )
 
 
-def _trace_reliability(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, list[float]]:
-    bins = bin_confidence(truth, probabilities)
+def _trace_reliability(truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray) -> dict[str, list[float]]:
+    bins = bin_confidence(truth, probabilities, called)
     some = bins[2] > 0
     return _as_lists(("confidence", "right", "images"), [one[some] for one in bins])
 

@@ -6,6 +6,7 @@ from itertools import product
 import pandas as pd
 
 from leukoscope.figures import Figure
+from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.packing import PackedImages
 from leukoscope.images.source import ImageSource
 from leukoscope.models.backbones import BACKBONES
@@ -13,6 +14,9 @@ from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
 logger = logging.getLogger(__name__)
+
+# With fewer images a look than these, looks hold little more together than duplicates.
+_FEW_IMAGES = 5
 
 
 def describe_images(raw_images: ImageSource, smears: PackedImages, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +62,8 @@ def climb_ladder(
         features: Of each backbone in the order of their table; ``None`` where it has not been evaluated.
 
     Returns:
-        One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``.
+        One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``, and ``data``,
+        the fingerprint of all images.
     """
     from leukoscope.audit import blind
     from leukoscope.audit.ladder import Ladder
@@ -68,11 +73,15 @@ def climb_ladder(
     protocols = {"image": images["image_id"], "duplicate": images["group"]}
     if splitting.looks < len(images):
         protocols["look"] = grouping.group_by_look(images, smears, splitting.looks, seed)
+        if len(images) < _FEW_IMAGES * splitting.looks:
+            said = "splitting.looks is %d, for %d images: looks so small hold little more together than duplicates"
+            logger.warning(said, splitting.looks, len(images))
     else:
         logger.warning("splitting.looks is %d, as many as there are images or more: none are judged", splitting.looks)
     if group_table is not None:
         protocols["table"] = grouping.group_by_table(images, manifest, group_table)
-    ladder = Ladder(audit.folds, audit.trees, audit.resamples, audit.confidence, seed)
+    classes = tuple(dict.fromkeys(images["label"]))
+    ladder = Ladder(classes, audit.folds, audit.trees, audit.resamples, audit.confidence, seed)
     tables = [ladder.climb(images, blind.split_by_predictor(blind_features), protocols)]
     for (name, table), (protocol, groups) in product(zip(BACKBONES, features, strict=True), protocols.items()):
         if table is not None:
@@ -80,7 +89,8 @@ def climb_ladder(
             left, left_groups = (one.iloc[unseen].reset_index(drop=True) for one in (images, groups))
             tables.append(ladder.climb(left, {f"{name}_features": seen_by_network}, {protocol: left_groups}))
     order = list(protocols)
-    return pd.concat(tables).sort_values("protocol", key=lambda one: one.map(order.index), kind="stable")
+    table = pd.concat(tables).sort_values("protocol", key=lambda one: one.map(order.index), kind="stable")
+    return table.assign(data=fingerprint_manifest(manifest))
 
 
 def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: AuditOptions) -> str:
@@ -94,9 +104,10 @@ def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: Audi
     from leukoscope.audit import verdict
     from leukoscope.images import grouping
 
-    raised, text = verdict.judge(audit_table, grouping.select_accepted(manifest)["label"], options.alarm)
+    labels = grouping.select_accepted(manifest)["label"]
+    outcome, text = verdict.judge(audit_table, labels, options.alarm, fingerprint_manifest(manifest))
     for line in text.splitlines():
-        logger.log(logging.WARNING if raised else logging.INFO, line)
+        logger.log(logging.INFO if outcome == "no alarm" else logging.WARNING, line)
     return text
 
 

@@ -1,57 +1,97 @@
-"""Compare whatever backbones have results."""
+"""Compare whatever backbones have results, and hold them against what stain colour alone reaches."""
 
 import logging
 from typing import Any
 
 import pandas as pd
 
-from leukoscope.audit import verdict
 from leukoscope.errors import InputError
 from leukoscope.figures import Figure
 from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.packing import PackedImages
+from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
-from leukoscope.pipelines.splitting.options import SplittingOptions
 
 logger = logging.getLogger(__name__)
 
 
-def compare_backbones(*results: dict[str, Any] | None) -> pd.DataFrame:
+def judge_colour(
+    smears: PackedImages, splits: pd.DataFrame, audit: AuditOptions, evaluation: EvaluationOptions, seed: int
+) -> dict[str, Any]:
+    """Predict the test images by stain colour alone, learned from the same training images as the networks' are.
+
+    Args:
+        smears: The packed images.
+        splits: Which images train and test, and their groups.
+        audit: The forest.
+        evaluation: How the intervals are drawn.
+        seed: For trees and draws.
+
+    Returns:
+        ``accuracy, low, high``, the ``errors`` (ids of test images), how many ``images`` and ``groups`` these are of,
+        and the fingerprint of the ``splits``.
+    """
+    from leukoscope.audit import baseline
+    from leukoscope.models import intervals
+
+    test = splits[splits["split"] == "test"]
+    hits = baseline.predict_by_colour(smears, splits, audit.trees, seed) == test["label"].to_numpy()
+    found = intervals.estimate_share(hits, test["group"], evaluation.resamples, evaluation.confidence, seed)
+    logger.info("Stain colour alone, on the same test images: accuracy %.3f", found.value)
+    facts = {"splits": fingerprint_table(splits), "images": len(test), "groups": int(test["group"].nunique())}
+    ends = {name: None if pd.isna(one) else one for name, one in zip(("low", "high"), found[1:], strict=True)}
+    return facts | {"accuracy": found.value} | ends | {"errors": test["image_id"][~hits].tolist()}
+
+
+def compare_backbones(splits: pd.DataFrame, *results: dict[str, Any] | None) -> pd.DataFrame:
     """Make one table of all results.
 
     Args:
+        splits: The present ones.
         results: One for each backbone, or ``None`` where it has none yet.
 
     Returns:
-        One row a backbone that has results.
+        One row a backbone that has results, whatever their ``splits``.
 
     Raises:
-        InputError: No backbone has results.
+        InputError: No backbone has results on the present splits.
     """
     table = pd.DataFrame([result["summary"] for result in results if result is not None])
     if table.empty:
         raise InputError("No backbone has results yet. Train one first, as with `kedro run --pipeline train_resnet50`.")
-    if table["splits"].nunique() > 1:
-        logger.warning(
-            "These results come from different splits, so their test sets differ (column `splits`): evaluate "
-            "or train the backbones again before comparing them."
+    others = table.loc[table["splits"] != fingerprint_table(splits), "title"]
+    names = ", ".join(others)
+    if len(others) == len(table):
+        raise InputError(
+            f"All results are of other splits than the present ones: {names}. Train or evaluate one again, or restore "
+            f"the splits (seed and splitting parameters)."
         )
+    if names:
+        logger.warning("Other test images, so that figure and page leave them out (column splits): %s", names)
     return table
 
 
 def compare_errors(
-    splits: pd.DataFrame, options: EvaluationOptions, seed: int, *results: dict[str, Any] | None
+    splits: pd.DataFrame,
+    colour_baseline: dict[str, Any],
+    options: EvaluationOptions,
+    seed: int,
+    *results: dict[str, Any] | None,
 ) -> pd.DataFrame:
-    """Test which differences in accuracy between backbones are real, on the same test images.
+    """Test which differences in accuracy are real on the same test images, between backbones and to stain colour.
 
     Args:
         splits: The test images and their groups.
+        colour_baseline: What stain colour alone gets wrong.
         options: How the intervals are drawn.
         seed: For the drawing.
         results: One for each backbone, or ``None`` where it has none yet; of other splits, it is left out.
 
     Returns:
-        One row a pair, as ``compare_pairs`` has it.
+        One row a pair, as ``compare_pairs`` has it: of backbones, then of each with stain colour; Holm's correction is
+        for the number of pairs of either kind.
     """
+    from leukoscope.audit.baseline import COLOUR_BASELINE
     from leukoscope.models import paired
 
     test = splits[splits["split"] == "test"]
@@ -61,44 +101,50 @@ def compare_errors(
         for result in results
         if result is not None and result["training"]["splits"] == present
     }
-    return paired.compare_pairs(hits, test["group"], options.resamples, options.confidence, seed)
+    how = (test["group"], options.resamples, options.confidence, seed)
+    by_colour = ~test["image_id"].isin(colour_baseline["errors"]).to_numpy()
+    pairs = [
+        paired.compare_pairs(hits, *how),
+        paired.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
+    ]
+    return pd.concat([table for table in pairs if len(table)] or pairs[:1], ignore_index=True)
 
 
-def draw_comparison(
-    comparison: pd.DataFrame,
-    differences: pd.DataFrame,
-    audit_table: pd.DataFrame | None,
-    splitting: SplittingOptions,
-) -> Figure:
+def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_baseline: dict[str, Any]) -> Figure:
     """Draw our figures of every backbone, the published ones beside them, and what they are worth.
 
     Args:
-        comparison: One row a backbone.
-        differences: One row a pair of backbones, for the words below.
-        audit_table: The ladder, if the images were audited.
-        splitting: By which protocol the backbones were judged.
+        comparison: One row a backbone; those of other splits are left out.
+        differences: One row a pair, for the words below.
+        colour_baseline: What stain colour alone reaches on the same test images.
     """
     from leukoscope.figures import bars
 
-    blind = None if audit_table is None else verdict.find_colour_baseline(audit_table, splitting.group_by)
-    for row in comparison.itertuples():
-        logger.info("%s", _say_what_it_is_worth(row, blind))
-    return bars.draw_comparison(comparison, _say_what_is_real(comparison, differences), blind)
+    current = comparison[comparison["splits"] == colour_baseline["splits"]]
+    for row in current.itertuples():
+        logger.info("%s", _say_what_it_is_worth(row, colour_baseline))
+    return bars.draw_comparison(current, _say_what_is_real(current, differences), colour_baseline)
 
 
-def _say_what_it_is_worth(row: Any, blind: pd.Series | None) -> str:
-    said = f"{row.title}: test accuracy {row.test_accuracy:.3f}"
-    if pd.notna(row.test_accuracy_low):
-        said += f" ({row.test_accuracy_low:.3f} to {row.test_accuracy_high:.3f})"
-    if blind is None:
-        return f"{said}; what that is worth is not known before `kedro run --pipeline audit`"
-    return f"{said}; stain colour alone reaches {blind['accuracy']:.3f} on these images, {blind['protocol']}-disjoint"
+def _say_what_it_is_worth(row: Any, blind: dict[str, Any]) -> str:
+    ours = _say_accuracy(row.test_accuracy, row.test_accuracy_low, row.test_accuracy_high)
+    theirs = _say_accuracy(blind["accuracy"], blind["low"], blind["high"])
+    return (
+        f"{row.title}: test accuracy {ours}; stain colour alone reaches {theirs} on the same test images, which are of "
+        f"{blind['groups']} groups"
+    )
+
+
+def _say_accuracy(value: float, low: float | None, high: float | None) -> str:
+    return f"{value:.3f}" + (f" ({low:.3f} to {high:.3f})" if pd.notna(low) else "")
 
 
 def _say_what_is_real(comparison: pd.DataFrame, differences: pd.DataFrame) -> str:
     if differences.empty:
         return ""
-    titles = comparison.set_index("backbone")["title"]
+    from leukoscope.audit.baseline import COLOUR_BASELINE
+
+    titles = comparison.set_index("backbone")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
     better = differences[differences["difference"] > 0]
     worse = differences[differences["difference"] <= 0].rename(columns={"first": "second", "second": "first"})
     pairs = pd.concat([better, worse]).query("real")
@@ -108,5 +154,5 @@ def _say_what_is_real(comparison: pd.DataFrame, differences: pd.DataFrame) -> st
     ]
     tests = "permutation of groups, Holm's correction, one training each"
     if not words:
-        return f"No difference in test accuracy could be shown ({tests})."
+        return f"No difference in test accuracy could be shown, to stain colour alone neither ({tests})."
     return f"Real differences in test accuracy ({tests}): {', '.join(words)}. No other could be shown."

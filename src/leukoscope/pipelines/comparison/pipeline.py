@@ -3,26 +3,32 @@
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.pipelines.comparison.nodes import compare_backbones, compare_errors, draw_comparison
+from leukoscope.pipelines.comparison import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: the results of all backbones to a table and a figure."""
+    """Make the pipeline: the results of all backbones, and what colour reaches, to a table and a figure."""
     results = [f"{name}_result" for name in BACKBONES]
-    return Pipeline(
+    return create_baseline_pipeline() + Pipeline(
         [
-            Node(compare_backbones, results, "comparison", name="compare_backbones"),
+            Node(nodes.compare_backbones, ["splits", *results], "comparison", name="compare_backbones"),
             Node(
-                compare_errors,
-                ["splits", "params:evaluation", "params:seed", *results],
+                nodes.compare_errors,
+                ["splits", "colour_baseline", "params:evaluation", "params:seed", *results],
                 "differences",
                 name="compare_errors",
             ),
             Node(
-                draw_comparison,
-                ["comparison", "differences", "audit_table", "params:splitting"],
+                nodes.draw_comparison,
+                ["comparison", "differences", "colour_baseline"],
                 "comparison_figure",
                 name="draw_comparison",
             ),
         ]
     )
+
+
+def create_baseline_pipeline() -> Pipeline:
+    """Make the part of the pipeline that every accuracy is held against, and that needs no network."""
+    inputs = ["smears", "splits", "params:audit", "params:evaluation", "params:seed"]
+    return Pipeline([Node(nodes.judge_colour, inputs, "colour_baseline", name="judge_colour")])

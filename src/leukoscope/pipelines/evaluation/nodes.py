@@ -35,8 +35,8 @@ def predict_splits(
         options: The batch size.
 
     Returns:
-        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, sha256`` with
-        the features that the classifier's last layer sees, one column each.
+        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, sha256, model``
+        (the classifier's fingerprint) with the features that the classifier's last layer sees, one column each.
 
     Raises:
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
@@ -59,7 +59,8 @@ def predict_splits(
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
     hashes = table["image_id"].map(smears.records.set_index("image_id")["sha256"])
-    return predictions, feature_table.tabulate(table[["image_id", "split"]].assign(sha256=hashes), seen)
+    facts = table[["image_id", "split"]].assign(sha256=hashes, model=classifier.fingerprint)
+    return predictions, feature_table.tabulate(facts, seen)
 
 
 def calibrate_predictions(
@@ -79,7 +80,7 @@ def calibrate_predictions(
     from leukoscope.models import feature_table, novelty, scoring, trust
 
     known, held = (feature_table.select(features, split) for split in ("train", "validation"))
-    distance = novelty.measure_novelty(known, held)
+    distance = novelty.KnownImages(known).measure_novelty(held)
     truth, probabilities = scoring.select_split(predictions, "validation", class_names)
     return trust.calibrate(truth, probabilities, distance, options.target_error, options.false_alarms)._asdict()
 
@@ -100,7 +101,8 @@ def form_opinions(
     """
     from leukoscope.models import feature_table, novelty, scoring, trust
 
-    distance = novelty.measure_novelty(feature_table.select(features, "train"), feature_table.select(features))
+    known = novelty.KnownImages(feature_table.select(features, "train"))
+    distance = known.measure_novelty(feature_table.select(features))
     given = predictions[scoring.probability_columns(class_names)].to_numpy()
     calibrated = trust.apply_temperature(given, calibration["temperature"])
     opinions = trust.form_opinions(calibrated, distance, trust.Calibration(**calibration), class_names)
@@ -164,7 +166,7 @@ def summarise_evaluation(
     return {
         "backbone": options.backbone,
         "title": BACKBONES[options.backbone].title,
-        **{name: metrics[name] for name in ("train_accuracy", *_SCORES, "test_images")},
+        **{name: metrics[name] for name in ("train_accuracy", *_SCORES, "test_images", "test_groups")},
         "test_robust_accuracy": robustness_summary["test_robust_accuracy"],
         **{name: training_summary[name] for name in _COSTS},
         **options.published.as_report(),

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from leukoscope.errors import InputError
-from leukoscope.images.manifest import quarantine_known, summarise
+from leukoscope.images.manifest import make_manifest, quarantine_known, summarise
 from leukoscope.images.packing import PackedImages, PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.models.backbones import BACKBONES
@@ -42,10 +43,20 @@ def decode_external(external_images: ImageSource, mapping: dict[str, Any], optio
 
     Args:
         external_images: Where they are.
-        mapping: Their folders.
+        mapping: Their folders; those that are not there are left out.
         options: As for all images.
+
+    Raises:
+        InputError: None of the folders is there.
     """
-    return ingestion.decode_images(external_images, list(mapping["by_folder"]), options)
+    parts = {part for file in external_images.files for part in file.path.split("/")[:-1]}
+    there = [folder for folder in mapping["by_folder"] if folder in parts]
+    if not there:
+        raise InputError(
+            f"{external_images.root} has none of the folders {', '.join(mapping['by_folder'])}. Say by "
+            f"external.class_map which class each of its folders holds."
+        )
+    return ingestion.decode_images(external_images, there, options)
 
 
 def build_external_manifest(
@@ -62,17 +73,23 @@ def build_external_manifest(
     Raises:
         InputError: No external image is left.
     """
-    own = ingestion.build_manifest(external_smears, list(mapping["by_folder"]), options)
+    own = make_manifest(external_smears.records, options.near_duplicate_distance)
+    usable = int((own["status"] == "accepted").sum())
     checked = quarantine_known(own, manifest, options.near_duplicate_distance)
     known = int((checked["status"] != own["status"]).sum())
     if known:
         logger.warning("%d external images are among those that the classifiers were made of, and left out", known)
     if not (checked["status"] == "accepted").any():
         raise InputError(
-            f"None of the {len(own)} external images is new: all are among those of ingestion. Give other images with "
-            f"--params external_images=PATH."
+            f"None of the {len(own)} external images is usable and new: {len(own) - usable} are quarantined for what "
+            f"they are, and {known} are among those of ingestion. Give other images with --params external_images=PATH."
         )
-    return checked.assign(label=checked["label"].map(mapping["by_folder"]))
+    labelled = checked.assign(label=checked["label"].map(mapping["by_folder"]))
+    missing = set(mapping["class_names"]) - set(labelled.loc[labelled["status"] == "accepted", "label"])
+    if missing:
+        names = ", ".join(name for name in mapping["class_names"] if name in missing)
+        logger.warning("There are no external images of %s: figures that need them are undefined", names)
+    return labelled
 
 
 def predict_external(
@@ -101,7 +118,7 @@ def predict_external(
         Predictions and opinions, each with ``backbone``, one row a backbone and image.
 
     Raises:
-        InputError: No backbone has been evaluated, or one knows other classes.
+        InputError: No backbone has been evaluated, one knows other classes, or one was trained again since.
     """
     from leukoscope.models import feature_table, inference, novelty, scoring, trust
 
@@ -119,20 +136,35 @@ def predict_external(
         raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipeline train_resnet50`.")
     for name, known in evaluated.items():
         classifier = trained_models[name]()
-        if list(classifier.class_names) != class_names:
-            raise InputError(
-                f"{name} knows the classes {', '.join(classifier.class_names)}, and the parameters say "
-                f"{', '.join(class_names)}. Set class_names as the model has them, or train it again."
-            )
+        _require_fitting(name, classifier, known, class_names)
         given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
         calibration = trust.Calibration(**calibrations[name]())
-        distance = novelty.measure_novelty(feature_table.select(known, "train"), seen)
-        calibrated = classes.collapse(trust.apply_temperature(given, calibration.temperature))
+        distance = novelty.KnownImages(feature_table.select(known, "train")).measure_novelty(seen)
+        calibrated = trust.apply_temperature(given, calibration.temperature)
+        said = trust.form_opinions(calibrated, distance, calibration, class_names)
         table = facts.assign(backbone=name)
-        said = trust.form_opinions(calibrated, distance, calibration, classes.class_names)
-        predictions.append(table.join(scoring.tabulate_probabilities(classes.collapse(given), classes.class_names)))
-        opinions.append(table.join(said))
+        # What is called, and how sure it must be, goes by the classifier's own classes, as on its test images.
+        called = np.array(classes.class_names)[classes.translate(given.argmax(axis=1))]
+        told = scoring.tabulate_probabilities(classes.collapse(given), classes.class_names)
+        predictions.append(table.join(told.assign(predicted=called)))
+        columns = scoring.probability_columns(classes.class_names)
+        opinion = said["opinion"].where(said["opinion"] == trust.WITHHELD, called)
+        chances = pd.DataFrame(classes.collapse(calibrated), columns=columns)
+        opinions.append(table.join(said[["reason", "novelty"]].assign(opinion=opinion)).join(chances))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
+
+
+def _require_fitting(name: str, classifier: Any, known: pd.DataFrame, class_names: list[str]) -> None:
+    if list(classifier.class_names) != class_names:
+        raise InputError(
+            f"{name} knows the classes {', '.join(classifier.class_names)}, and the parameters say "
+            f"{', '.join(class_names)}. Set class_names as the model has them, or train it again."
+        )
+    if set(known["model"]) != {classifier.fingerprint}:
+        raise InputError(
+            f"{name} was trained again after it had been evaluated: its calibration and features are another model's. "
+            f"Run `kedro run --pipeline evaluation --namespaces {name}`."
+        )
 
 
 def score_external(
@@ -160,6 +192,7 @@ def score_external(
     """
     from leukoscope.models import judging, scoring, trust
 
+    classes = ClassMapping(**mapping)
     how = scoring.Scoring(mapping["class_names"], options.benign_class, options.prevalence)
     columns = scoring.probability_columns(mapping["class_names"])
     groups = external_manifest.set_index("image_id")["group"]
@@ -168,15 +201,11 @@ def score_external(
         if result is None or result["backbone"] not in set(external_predictions["backbone"]):
             continue
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
-        judge = judging.Judge(
-            how,
-            trust.Calibration(**result["calibration"]),
-            options.resamples,
-            options.confidence,
-            options.set_confidence,
-            seed,
-        )
-        figures = how.score(mine["label"].to_numpy(), mine[columns].to_numpy())
+        learned = trust.Calibration(**result["calibration"])
+        learned = learned._replace(nonconformity=classes.select_sets(learned.nonconformity))
+        judge = judging.Judge(how, learned, options.resamples, options.confidence, options.set_confidence, seed)
+        called = scoring.number_called(mine, _SPLIT, mapping["class_names"])
+        figures = how.score(mine["label"].to_numpy(), mine[columns].to_numpy(), called)
         figures |= judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
         named = {f"{_SPLIT}_{name}": figure for name, figure in figures.items()}
         rows.append({"backbone": result["backbone"]} | named)

@@ -1,10 +1,12 @@
 """Bring together what is known of images and classifiers, for people to read."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from leukoscope.errors import InputError
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
@@ -34,6 +36,7 @@ def write_reports(
     seed: int,
     audit_table: pd.DataFrame | None,
     audit_verdict: str | None,
+    colour_baseline: dict[str, Any] | None,
     *results: dict[str, Any] | None,
 ) -> dict[str, str]:
     """Write the page of every backbone that was evaluated on these images.
@@ -43,20 +46,22 @@ def write_reports(
         known: What people know of them.
         software: Versions, and the commit.
         seed: The one seed.
-        audit_table: The ladder, if the images were audited.
+        audit_table: The ladder of the last audit, if there was one.
         audit_verdict: And what it means.
+        colour_baseline: What stain colour alone reached on the last test images.
         results: One for each backbone, or ``None`` where it has none yet.
 
     Returns:
         HTML by ``<backbone>/report``.
     """
-    from leukoscope.reporting import pages
+    from leukoscope.reporting import pages, worth
 
     facts = data_sheet, known.model_dump(), software | {"seed": str(seed)}
-    return {
-        f"{result['backbone']}/report": pages.render_backbone(result, *facts, audit_table, audit_verdict)
-        for result in _select_current(results, data_sheet)
-    }
+    known_worth = worth.Worth.select(data_sheet, audit_table, audit_verdict, colour_baseline)
+    current, others = _select_current(results, data_sheet)
+    for title in others:
+        logger.warning("%s was evaluated on other splits: its report stays as it is", title)
+    return {f"{result['backbone']}/report": pages.render_backbone(result, *facts, known_worth) for result in current}
 
 
 def write_model_cards(
@@ -64,7 +69,9 @@ def write_model_cards(
     known: DataSheetOptions,
     software: dict[str, Any],
     seed: int,
+    audit_table: pd.DataFrame | None,
     audit_verdict: str | None,
+    colour_baseline: dict[str, Any] | None,
     *results: dict[str, Any] | None,
 ) -> dict[str, str]:
     """Write the model card of every backbone that was evaluated on these images.
@@ -74,19 +81,20 @@ def write_model_cards(
         known: What people know of them.
         software: Versions, and the commit.
         seed: The one seed.
-        audit_verdict: What the audit found, if there was one.
+        audit_table: The ladder of the last audit, if there was one.
+        audit_verdict: And what it means.
+        colour_baseline: What stain colour alone reached on the last test images.
         results: One for each backbone, or ``None`` where it has none yet.
 
     Returns:
         Markdown by ``<backbone>/model_card``.
     """
-    from leukoscope.reporting import pages
+    from leukoscope.reporting import pages, worth
 
     facts = data_sheet, known.model_dump(), software | {"seed": str(seed)}
-    return {
-        f"{result['backbone']}/model_card": pages.render_card(result, *facts, audit_verdict)
-        for result in _select_current(results, data_sheet)
-    }
+    known_worth = worth.Worth.select(data_sheet, audit_table, audit_verdict, colour_baseline)
+    current, _ = _select_current(results, data_sheet)
+    return {f"{result['backbone']}/model_card": pages.render_card(result, *facts, known_worth) for result in current}
 
 
 def write_comparison(
@@ -99,31 +107,42 @@ def write_comparison(
     audit_table: pd.DataFrame | None,
     *rest: Any,
 ) -> str:
-    """Write the page that compares the backbones.
+    """Write the page that compares the backbones that were evaluated on these images.
 
     Args:
         comparison: One row a backbone.
-        differences: One row a pair of backbones.
+        differences: One row a pair of backbones, or of a backbone and stain colour.
         data_sheet: The facts of the images.
         known: What people know of them.
         software: Versions, and the commit.
         seed: The one seed.
-        audit_table: The ladder, if the images were audited.
-        rest: What it means, if they were; and the result of each backbone, or ``None`` where it has none yet.
+        audit_table: The ladder of the last audit, if there was one.
+        rest: What it means; what stain colour alone reached on the last test images; and the result of each backbone,
+            or ``None`` where it has none yet.
+
+    Raises:
+        InputError: None of the compared backbones has results on the present splits.
     """
-    from leukoscope.reporting import pages
+    from leukoscope.reporting import pages, worth
 
-    audit_verdict, *results = rest
-    there = [result for result in results if result is not None]
+    audit_verdict, colour_baseline, *results = rest
     facts = data_sheet, known.model_dump(), software | {"seed": str(seed)}
-    return pages.render_comparison(comparison, differences, there, *facts, audit_table, audit_verdict)
+    known_worth = worth.Worth.select(data_sheet, audit_table, audit_verdict, colour_baseline)
+    current, others = _select_current(results, data_sheet)
+    current = [result for result in current if result["backbone"] in set(comparison["backbone"])]
+    if not current:
+        raise InputError(
+            "No backbone that was compared has results on the present splits. Run `kedro run --pipeline comparison` "
+            "before the reports, after training or evaluating one on them."
+        )
+    rows = comparison[comparison["backbone"].isin([result["backbone"] for result in current])]
+    return pages.render_comparison(rows, differences, current, *facts, known_worth, others)
 
 
-def _select_current(results: tuple[dict[str, Any] | None, ...], data_sheet: dict[str, Any]) -> list[dict[str, Any]]:
-    """Leave out what was evaluated on other splits than the data sheet describes."""
+def _select_current(
+    results: Sequence[dict[str, Any] | None], data_sheet: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Select what was evaluated on the splits that the data sheet describes, and name what was on others."""
     there = [result for result in results if result is not None]
     current = [result for result in there if result["training"]["splits"] == data_sheet["splits_fingerprint"]]
-    for result in there:
-        if result not in current:
-            logger.warning("%s was evaluated on other splits: its report stays as it is", result["title"])
-    return current
+    return current, [result["title"] for result in there if result not in current]

@@ -14,3 +14,6 @@ class DataSheetOptions(Options):
     patients: str | None = None
     collection: str | None = None
     ethics: str | None = None
+    dates: str | None = None
+    blinding: str | None = None
+    deidentification: str | None = None

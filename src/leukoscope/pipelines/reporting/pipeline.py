@@ -8,6 +8,7 @@ from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.reporting import nodes
 
 _FACTS = ["data_sheet", "params:data_sheet", "software", "params:seed"]
+_WORTH = ["audit_table", "audit_verdict", "colour_baseline"]
 
 
 def create_pipeline() -> Pipeline:
@@ -15,7 +16,7 @@ def create_pipeline() -> Pipeline:
     results = _name_results(BACKBONES)
     comparison = Node(
         nodes.write_comparison,
-        ["comparison", "differences", *_FACTS, "audit_table", "audit_verdict", *results],
+        ["comparison", "differences", *_FACTS, *_WORTH, *results],
         "comparison_page",
         name="write_comparison",
     )
@@ -39,13 +40,13 @@ def create_backbone_pipeline(backbones: Iterable[str]) -> Pipeline:
             ),
             Node(
                 nodes.write_reports,
-                [*_FACTS, "audit_table", "audit_verdict", *results],
+                [*_FACTS, *_WORTH, *results],
                 "reports",
                 name="write_reports",
             ),
             Node(
                 nodes.write_model_cards,
-                [*_FACTS, "audit_verdict", *results],
+                [*_FACTS, *_WORTH, *results],
                 "model_cards",
                 name="write_model_cards",
             ),

@@ -9,7 +9,7 @@ from leukoscope.figures import Figure
 from leukoscope.images.packing import PackedImages
 from leukoscope.models import feature_table
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.novelty import measure_novelty
+from leukoscope.models.novelty import KnownImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.pipelines.training.options import BackboneOptions
@@ -33,7 +33,7 @@ def measure_robustness(
         features: Of the training images.
         smears: The packed images.
         splits: Which images test.
-        options: How many of them, drawn evenly over the classes.
+        options: How many of them, drawn from each class in proportion.
         evaluation: The batch size.
         seed: For the drawing, and what is random in a change.
 
@@ -47,7 +47,7 @@ def measure_robustness(
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
     truth = pd.Index(classifier.class_names).get_indexer(chosen["label"])
-    known = feature_table.select(features, "train")
+    known = KnownImages(feature_table.select(features, "train"))
     predictor = inference.Predictor(classifier, evaluation.batch_size)
 
     def score(name: str, level: float, unit: str, changed: np.ndarray) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def measure_robustness(
         return facts | {
             "accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
             "calibrated_ece": trust.measure_calibration_error(truth, calibrated),
-            "unlike": float((measure_novelty(known, seen) > calibration["novelty"]).mean()),
+            "unlike": float((known.measure_novelty(seen) > calibration["novelty"]).mean()),
         }
 
     changes = [
@@ -100,12 +100,12 @@ def measure_outliers(
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
-    known = feature_table.select(features, "train")
-    usual = measure_novelty(known, feature_table.select(features, "test"))
+    known = KnownImages(feature_table.select(features, "train"))
+    usual = known.measure_novelty(feature_table.select(features, "test"))
     predictor = inference.Predictor(classifier, evaluation.batch_size)
 
     def score(kind: str, made: np.ndarray) -> dict[str, Any]:
-        distance = measure_novelty(known, predictor.predict(made)[1])
+        distance = known.measure_novelty(predictor.predict(made)[1])
         is_made = np.repeat([0, 1], [len(usual), len(distance)])
         return {
             "kind": kind,
@@ -150,6 +150,8 @@ def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figur
 
 
 def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
-    """Draw so many test images evenly over the classes."""
+    """Draw about so many test images, of each class in proportion to its number and one at least."""
     test = splits[splits["split"] == "test"]
-    return test.groupby("label").sample(frac=min(1.0, images / len(test)), random_state=seed)
+    share, random = min(1.0, images / len(test)), np.random.RandomState(seed)
+    drawn = [rows.sample(max(1, round(share * len(rows))), random_state=random) for _, rows in test.groupby("label")]
+    return pd.concat(drawn)

@@ -4,9 +4,8 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.packing import PackedImages
+from leukoscope.images.partition import SPLITS
 from leukoscope.pipelines.splitting.options import SplittingOptions
-
-SPLITS = ("train", "validation", "test")
 
 
 def group_images(

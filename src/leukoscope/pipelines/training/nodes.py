@@ -70,12 +70,17 @@ def prepare_training(
 
 
 def train_classifier(
-    journal: TrainingJournal, smears: PackedImages, training_plan: pd.DataFrame, splits: pd.DataFrame
+    journal: TrainingJournal,
+    software: dict[str, Any],
+    smears: PackedImages,
+    training_plan: pd.DataFrame,
+    splits: pd.DataFrame,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the classifier that a journal's key describes.
 
     Args:
         journal: The started training.
+        software: Versions, and the commit, for a training that has not begun.
         smears: The packed images.
         training_plan: Which images an epoch sees, how often and with what weight.
         splits: Which images validate.
@@ -87,6 +92,7 @@ def train_classifier(
     from leukoscope.models.fitting import Trainer
 
     key = journal.key
+    journal.record_origin(software | {"seed": str(key["seed"])})
     validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
     training, validation = (
         LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
@@ -101,8 +107,8 @@ def train_classifier(
         journal,
         key["seed"],
     )
-    classifier = replace(trainer.fit(), trained_on=key["splits"])
-    return classifier, journal.history(), journal.summary() | _describe_key(key)
+    classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
+    return classifier, journal.history(), journal.summary() | _describe_key(key) | {"provenance": journal.origin}
 
 
 def _describe_key(key: dict[str, Any]) -> dict[str, Any]:

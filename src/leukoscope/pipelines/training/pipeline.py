@@ -26,7 +26,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 train_classifier,
-                ["journal", "smears", "training_plan", "splits"],
+                ["journal", "software", "smears", "training_plan", "splits"],
                 ["model", "history", "training_summary"],
                 name="train_classifier",
             ),
