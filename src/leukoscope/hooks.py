@@ -203,6 +203,9 @@ class TrackingHook(MlflowHook):
             case "external_metrics":
                 for row in data.to_dict("records"):
                     self._log_metrics(run_id, {f"{row['backbone']}/{name}": value for name, value in row.items()})
+            case "promotion":
+                self._log_metrics(run_id, data)
+                self._log_tags(run_id, {name: data.get(name) for name in ("candidate", "champion", "why")})
             case "manifest":
                 self._log_tags(run_id, {"data_fingerprint": fingerprint_manifest(data)})
 

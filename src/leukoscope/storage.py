@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -21,9 +22,41 @@ def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def write_folder_whole(folder: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a folder beside another, then put it in that one's place.
+
+    A run that is killed in between leaves the one or the other, under its own name or under one that the next run
+    finds.
+    """
+    old, new = (folder.with_name(f".{folder.name}.{role}") for role in ("old", "new"))
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for leftover in (old, new):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        new.mkdir(parents=True)
+        write(new)
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except BaseException:
+            if old.exists():
+                old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def write_json(file: Path, facts: dict[str, Any]) -> None:
     """Write facts for people to read, whole or not at all."""
     write_whole(file, lambda path: path.write_text(json.dumps(facts, indent=2)))
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read facts that were written; none where there is no file."""
+    return json.loads(file.read_text()) if file.is_file() else {}
 
 
 def as_read_from_json(facts: dict[str, Any]) -> dict[str, Any]:

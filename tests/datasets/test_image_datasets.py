@@ -64,7 +64,7 @@ def test_missing_raw_images_are_an_input_error(tmp_path):
         {"raw_images": {"type": "leukoscope.datasets.RawImagesDataset", "filepath": str(tmp_path / "none")}}
     )
     assert not catalog.exists("raw_images")
-    with pytest.raises(DatasetError, match="There are no raw images") as error:
+    with pytest.raises(DatasetError, match="There are no images") as error:
         catalog.load("raw_images")
     assert isinstance(error.value.__cause__, InputError)
 

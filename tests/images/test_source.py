@@ -73,7 +73,7 @@ def test_a_class_without_files_is_an_error(tmp_path):
 
 
 def test_nothing_at_the_path_is_an_error(tmp_path):
-    with pytest.raises(InputError, match=r"There are no raw images at .*missing"):
+    with pytest.raises(InputError, match=r"There are no images at .*missing"):
         open_source(tmp_path / "missing")
 
 

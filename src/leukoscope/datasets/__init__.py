@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from leukoscope.datasets.files import BinaryDataset as BinaryDataset
     from leukoscope.datasets.files import CSVDataset as CSVDataset
     from leukoscope.datasets.files import FigureDataset as FigureDataset
     from leukoscope.datasets.files import JSONDataset as JSONDataset
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
+    from leukoscope.datasets.raw_images_dataset import AnyImagesDataset as AnyImagesDataset
     from leukoscope.datasets.raw_images_dataset import RawImagesDataset as RawImagesDataset
+    from leukoscope.datasets.reader import OpinionsDataset as OpinionsDataset
+    from leukoscope.datasets.reader import ReaderRegistryDataset as ReaderRegistryDataset
+    from leukoscope.datasets.reader import SecondReaderDataset as SecondReaderDataset
+    from leukoscope.datasets.reviews import ReviewsDataset as ReviewsDataset
     from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
     from leukoscope.datasets.training import ClassifierDataset as ClassifierDataset
@@ -22,10 +28,12 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "files": ["CSVDataset", "FigureDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "files": ["BinaryDataset", "CSVDataset", "FigureDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
-        "raw_images_dataset": ["RawImagesDataset"],
+        "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
+        "reader": ["OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
+        "reviews": ["ReviewsDataset"],
         "software_dataset": ["SoftwareDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],
         "training": ["ClassifierDataset", "TrainingJournalDataset"],

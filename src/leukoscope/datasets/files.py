@@ -3,6 +3,7 @@
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kedro.io import AbstractDataset
 from kedro_datasets import json, matplotlib, pandas, text
 
 from leukoscope.errors import InputError
@@ -44,6 +45,33 @@ class JSONDataset(_WholeFile, json.JSONDataset):
 
 class TextDataset(_WholeFile, text.TextDataset):
     """``text.TextDataset``, whole or not at all."""
+
+
+class BinaryDataset(AbstractDataset[bytes, bytes]):
+    """A file's content as it is, whole or not at all.
+
+    Args:
+        filepath: The file.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> bytes:
+        """Read the file."""
+        return self._filepath.read_bytes()
+
+    def save(self, data: bytes) -> None:
+        """Write the file."""
+        write_whole(self._filepath, lambda path: path.write_bytes(data))
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
 
 
 class FigureDataset(_WholeFile, matplotlib.MatplotlibDataset):

@@ -1,11 +1,11 @@
-"""A folder or zip of raw images as a Kedro data set."""
+"""A folder or zip of images as a Kedro data set."""
 
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from leukoscope.images.source import ImageSource, open_source
+from leukoscope.images.source import ImageSource, open_any, open_source
 
 
 class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
@@ -19,14 +19,15 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         ```
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(self, *, filepath: str, parameter: str = "raw_images", metadata: dict[str, Any] | None = None) -> None:
         """Creates a new instance of ``RawImagesDataset``.
 
         Args:
             filepath: Folder or zip archive.
+            parameter: What sets the path, for messages.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
-        self._filepath = Path(filepath)
+        self._filepath, self._parameter = Path(filepath), parameter
         self.metadata = metadata
 
     def load(self) -> ImageSource:
@@ -35,7 +36,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         Raises:
             InputError: There is neither a folder nor a zip archive at the path.
         """
-        return open_source(self._filepath)
+        return open_source(self._filepath, self._parameter)
 
     def save(self, data: NoReturn) -> NoReturn:
         """Raw images are never written.
@@ -50,3 +51,15 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+class AnyImagesDataset(RawImagesDataset):
+    """Like ``RawImagesDataset``, of images without labels: a single file too, and folders of any names."""
+
+    def load(self) -> ImageSource:
+        """Open the file, folder or archive.
+
+        Raises:
+            InputError: There is nothing at the path.
+        """
+        return open_any(self._filepath, self._parameter)

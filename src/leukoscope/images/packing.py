@@ -27,8 +27,8 @@ import pyarrow.parquet as pq
 
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
-from leukoscope.images.source import ImageSource, LabelledFile, ReadFile, label_files
-from leukoscope.storage import write_array_header
+from leukoscope.images.source import FoundFile, ImageSource, NamedFile, ReadFile, label_files, name_files
+from leukoscope.storage import write_array_header, write_folder_whole
 
 logger = logging.getLogger(__name__)
 
@@ -77,26 +77,26 @@ class PackingPlan:
 
     Attributes:
         source: Where the images are.
-        class_names: Names of the class folders.
+        class_names: Names of the class folders; None: images without labels, in whatever folders.
         image_size: Side of the packed images in pixels.
         limits: What a file must keep to.
         workers: Threads that decode, or None for one a core.
     """
 
     source: ImageSource
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] | None
     image_size: int
     limits: Limits
     workers: int | None = None
 
     @cached_property
-    def files(self) -> list[LabelledFile]:
+    def files(self) -> list[NamedFile]:
         """The files to pack, in manifest order.
 
         Raises:
-            InputError: The source has no class folders, several sets of them, or an empty one.
+            InputError: The source has no class folders, several sets of them, or an empty one; or no file at all.
         """
-        return label_files(self.source, self.class_names)
+        return name_files(self.source) if self.class_names is None else label_files(self.source, self.class_names)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -107,22 +107,25 @@ class PackingPlan:
             digest.update(json.dumps(file).encode())
         return digest.hexdigest()
 
-    def pack(self) -> Iterator[PackedBatch]:
+    def pack(self, first: int = 0) -> Iterator[PackedBatch]:
         """Read, decode and resize every file once, by all workers; gives batches in manifest order.
 
         No more batches are in memory than keep the workers busy, however many images there are. A batch's pixels are
         overwritten once the next one is asked for.
+
+        Args:
+            first: How many files to leave out at the beginning.
         """
         # Threads, since Pillow, simplejpeg and hashlib release the interpreter's lock; processes would have to start
         # Kedro anew. New memory for each batch would cost as much as a fifth of the decoding.
         workers = self.workers or _count_cores()
         slots = np.empty((workers + 2, _BATCH, self.image_size, self.image_size, 3), np.uint8)
-        batches = (self.files[start : start + _BATCH] for start in range(0, len(self.files), _BATCH))
+        batches = (self.files[start : start + _BATCH] for start in range(first, len(self.files), _BATCH))
         with self.source.reading() as read, ThreadPoolExecutor(workers) as pool:
             tasks = zip(batches, cycle(slots))
             yield from _map_in_order(pool, lambda task: self._pack_batch(read, *task), tasks, len(slots))
 
-    def _pack_batch(self, read: ReadFile, batch: list[LabelledFile], slot: np.ndarray) -> PackedBatch:
+    def _pack_batch(self, read: ReadFile, batch: list[NamedFile], slot: np.ndarray) -> PackedBatch:
         records, decoded = [], 0
         for file in batch:
             record, pixels = self._decode_file(read, file)
@@ -132,11 +135,11 @@ class PackingPlan:
             records.append(record)
         return PackedBatch(records, slot[:decoded])
 
-    def _decode_file(self, read: ReadFile, labelled: LabelledFile) -> tuple[Record, np.ndarray | None]:
-        image_id, label, file = labelled
+    def _decode_file(self, read: ReadFile, named: NamedFile) -> tuple[Record, np.ndarray | None]:
+        image_id, label, file = named
         record: Record = {"image_id": image_id, "path": file.path, "label": label, "bytes": file.size}
         try:
-            data = _read(read, labelled, self.limits.max_bytes)
+            data = _read(read, file, self.limits.max_bytes)
             record["sha256"] = hashlib.sha256(data).hexdigest()
             image, record["mode"] = decode(data, self.limits)
         except UnusableImageError as error:
@@ -166,12 +169,9 @@ def _map_in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Itera
             future.cancel()
 
 
-def _read(read: ReadFile, labelled: LabelledFile, max_bytes: int) -> bytes:
-    file = labelled.file
+def _read(read: ReadFile, file: FoundFile, max_bytes: int) -> bytes:
     if file.refused:
         raise UnusableImageError(file.refused)
-    if labelled.label is None:
-        raise UnusableImageError("not inside a class folder")
     if file.size > max_bytes:
         raise UnusableImageError(f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes")
     try:
@@ -262,14 +262,7 @@ def save_packed(plan: PackingPlan, folder: Path) -> None:
     if current is not None and current.fingerprint == plan.fingerprint:
         logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
         return
-    _restore(folder)
-    temporary = _beside(folder, "new")
-    try:
-        temporary.mkdir(parents=True)
-        _write(plan, temporary)
-        _replace(folder, temporary)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    write_folder_whole(folder, lambda new: _write(plan, new))
 
 
 def _open_or_none(folder: Path) -> PackedImages | None:
@@ -279,38 +272,12 @@ def _open_or_none(folder: Path) -> PackedImages | None:
         return None
 
 
-def _beside(folder: Path, role: str) -> Path:
-    return folder.with_name(f".{folder.name}.{role}")
-
-
-def _restore(folder: Path) -> None:
-    """Undo what a killed run may have left behind."""
-    old = _beside(folder, "old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    for leftover in (old, _beside(folder, "new")):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _replace(folder: Path, new: Path) -> None:
-    old = _beside(folder, "old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        new.rename(folder)
-    except BaseException:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _write(plan: PackingPlan, folder: Path) -> None:
     started = time.perf_counter()
     reasons = Counter[str]()
     with open(folder / _PIXELS, "wb") as pixels, pq.ParquetWriter(folder / _RECORDS, _SCHEMA) as parquet:
         write_array_header(pixels, "uint8", (0, plan.image_size, plan.image_size, 3))
-        _reserve(pixels, sum(file.usable for file in plan.files) * plan.image_size**2 * 3)
+        _reserve(pixels, sum(not named.file.refused for named in plan.files) * plan.image_size**2 * 3)
         images, records = 0, list[Record]()
         for batch in _with_progress(plan.pack(), len(plan.files)):
             for record in batch.records:

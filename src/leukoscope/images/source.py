@@ -44,11 +44,11 @@ class FoundFile(NamedTuple):
         return self.path.startswith("/") or self.path[1:2] == ":" or ".." in self.path.split("/")
 
 
-class LabelledFile(NamedTuple):
-    """A found file with its identity in the manifest.
+class NamedFile(NamedTuple):
+    """A found file with its identity.
 
     Attributes:
-        image_id: Path below the class folders' parent without suffix, unique in the source.
+        image_id: Path below the class folders' parent, or else below the root, without suffix; unique in the source.
         label: Name of the class folder that the file lies in, or None.
         file: The file itself.
     """
@@ -56,11 +56,6 @@ class LabelledFile(NamedTuple):
     image_id: str
     label: str | None
     file: FoundFile
-
-    @property
-    def usable(self) -> bool:
-        """Whether its content is looked at: it has a label, and its place is not refused."""
-        return self.label is not None and not self.file.refused
 
 
 class ImageSource(ABC):
@@ -94,7 +89,7 @@ class FolderSource(ImageSource):
             os.scandir(self.root).close()
         except OSError as error:
             raise InputError(
-                f"The folder of raw images {self.root} cannot be listed: {error.strerror}. "
+                f"The folder of images {self.root} cannot be listed: {error.strerror}. "
                 "Expected a folder that this user may read: change its permissions or choose another."
             ) from error
         return self._walk("")
@@ -161,7 +156,7 @@ class ZipSource(ImageSource):
             return zipfile.ZipFile(self.root)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise InputError(
-                f"The archive of raw images {self.root} cannot be opened: {error}. "
+                f"The archive of images {self.root} cannot be opened: {error}. "
                 "Expected an intact zip file: download it again, or unpack it and give the folder."
             ) from error
 
@@ -186,25 +181,65 @@ def _why_refused(entry: zipfile.ZipInfo, file: FoundFile, repeated: bool) -> str
     return "second zip entry of the same name" if repeated else None
 
 
-def open_source(path: Path) -> ImageSource:
+class FileSource(FolderSource):
+    """One file of a folder, whose root is the folder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.parent)
+        self.path = path
+
+    def _list(self) -> Iterator[FoundFile]:
+        facts = self.path.stat()
+        yield FoundFile(self.path.name, facts.st_size, facts.st_mtime_ns)
+
+
+def open_source(path: Path, parameter: str = "raw_images") -> ImageSource:
     """Recognise a folder or a zip archive; reads no file of it.
+
+    Args:
+        path: Where it is.
+        parameter: What sets the path, for the message.
 
     Raises:
         InputError: There is nothing at the path, or neither a folder nor a zip archive.
     """
     expected = (
-        "Expected a folder or a zip that holds one folder of images a class: give it with --params raw_images=PATH."
+        f"Expected a folder or a zip that holds one folder of images a class: give it with --params {parameter}=PATH."
     )
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
-        raise InputError(f"There are no raw images at {path}. {expected}")
-    if path.is_file() and (zipfile.is_zipfile(path) or path.suffix.lower() == ".zip"):
+        raise InputError(f"There are no images at {path}. {expected}")
+    if _is_zip(path):
         return ZipSource(path)
-    raise InputError(f"The raw images at {path} are neither a folder nor a zip. {expected}")
+    raise InputError(f"The images at {path} are neither a folder nor a zip. {expected}")
 
 
-def label_files(source: ImageSource, class_names: Sequence[str]) -> list[LabelledFile]:
+def open_any(path: Path, parameter: str = "images") -> ImageSource:
+    """Recognise a folder, a zip archive or a single image, with or without class folders; reads no file of it.
+
+    Args:
+        path: Where it is.
+        parameter: What sets the path, for the message.
+
+    Raises:
+        InputError: There is nothing at the path.
+    """
+    if path.is_dir():
+        return FolderSource(path)
+    if not path.is_file():
+        raise InputError(
+            f"There is no image at {path}. Expected an image, or a folder or zip of images: give it with "
+            f"--params {parameter}=PATH."
+        )
+    return ZipSource(path) if _is_zip(path) else FileSource(path)
+
+
+def _is_zip(path: Path) -> bool:
+    return path.is_file() and (zipfile.is_zipfile(path) or path.suffix.lower() == ".zip")
+
+
+def label_files(source: ImageSource, class_names: Sequence[str]) -> list[NamedFile]:
     """Find the class folders and give every file below their parent its id and its label.
 
     Entries that point outside the source have no place below any folder, and are kept so that they are reported.
@@ -226,9 +261,30 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> list[Labelle
         below = file.path if file.leaves_root or parent == "." else file.path[len(parent) + 1 :]
         first, _, rest = below.partition("/")
         label = names.get(first) if rest else None
-        labelled.append(LabelledFile(_unique_id(below, taken), label, file))
+        refused = file.refused or (None if label else "not inside a class folder")
+        labelled.append(NamedFile(_unique_id(below, taken), label, file._replace(refused=refused)))
     _require_every_class({item.label for item in labelled}, class_names, f"{source.root}, in {parent!r}")
     return labelled
+
+
+def name_files(source: ImageSource) -> list[NamedFile]:
+    """Give every file below the root its id, and none a label, whatever folder it lies in.
+
+    Returns:
+        The files sorted by path, with ids as of ``label_files``; hidden files, and those of __MACOSX, are left out.
+
+    Raises:
+        InputError: There is no file at all.
+    """
+    taken: set[str] = set()
+    named = [
+        NamedFile(_unique_id(file.path, taken), None, file)
+        for file in source.files
+        if file.leaves_root or not any(part.startswith((".", "__MACOSX")) for part in file.path.split("/"))
+    ]
+    if not named:
+        raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
+    return named
 
 
 def _unique_id(path: str, taken: set[str]) -> str:

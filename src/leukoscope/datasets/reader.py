@@ -1,0 +1,126 @@
+"""The data sets of a second reader: itself, the registry that holds others, and its opinions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+from leukoscope.errors import InputError
+from leukoscope.storage import read_json, write_folder_whole
+
+if TYPE_CHECKING:
+    from leukoscope.models.reader import SecondReader
+    from leukoscope.models.reading import ReadingPlan
+    from leukoscope.serving.registry import ReaderRegistry
+
+
+class SecondReaderDataset(AbstractDataset["SecondReader", "SecondReader"]):
+    """A second reader as a folder of plain files, which appears whole or not at all.
+
+    Args:
+        filepath: The folder.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def save(self, data: "SecondReader") -> None:
+        """Write the reader, unless the folder has it already."""
+        if read_json(self._filepath / "reader.json").get("fingerprint") != data.fingerprint:
+            write_folder_whole(self._filepath, data.save)
+
+    def load(self) -> "SecondReader":
+        """Read the reader.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+        """
+        from leukoscope.models.reader import SecondReader
+
+        if not self._exists():
+            raise InputError(
+                f"There is no second reader in {self._filepath}. Run `kedro run --pipeline predict` first."
+            )
+        return SecondReader.load(self._filepath)
+
+    def _exists(self) -> bool:
+        return (self._filepath / "reader.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
+    """The registry of second readers; saving registers one and makes it the champion, if that was decided.
+
+    Args:
+        name: Of the registered model.
+        alias: Of the version that is at work.
+        experiment: In which the readers to be registered were trained.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, name: str, alias: str, experiment: str, metadata: dict[str, Any] | None = None) -> None:
+        self._name, self._alias, self._experiment = name, alias, experiment
+        self.metadata = metadata
+
+    def load(self) -> "ReaderRegistry":
+        """Open the registry."""
+        from leukoscope.serving.registry import ReaderRegistry
+
+        return ReaderRegistry(self._name, self._alias, self._experiment)
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Register ``reader`` with its ``limits`` and ``card``, if it was ``promoted``; ``why`` goes into tags."""
+        from leukoscope.serving.requests import RequestLimits
+
+        if data["promoted"]:
+            limits = RequestLimits(**data["limits"])
+            self.load().promote(data["reader"], limits, data["card"], data["why"])
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self._name, "alias": self._alias, "experiment": self._experiment}
+
+
+class OpinionsDataset(AbstractDataset["ReadingPlan", pd.DataFrame]):
+    """Carries out a reading plan, into one Parquet file and one CSV file beside it.
+
+    Parts that a run has read are kept in a folder beside them, so that a run which was killed goes on, and one that had
+    ended reads nothing again.
+
+    Args:
+        filepath: The Parquet file.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def save(self, data: "ReadingPlan") -> None:
+        """Read the images.
+
+        Raises:
+            InputError: There is no file to read.
+        """
+        from leukoscope.models.reading import carry_out, gather_parts
+
+        parts = self._filepath.with_suffix("")
+        carry_out(data, parts)
+        gather_parts(parts, self._filepath, self._filepath.with_suffix(".csv"))
+
+    def load(self) -> pd.DataFrame:
+        """Read the opinions, one row an image."""
+        return pd.read_parquet(self._filepath)
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

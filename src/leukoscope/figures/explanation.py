@@ -1,0 +1,52 @@
+"""A field, where a classifier looked, and the training images that it resembles."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from leukoscope.figures import colours
+
+
+def draw_explanation(
+    pictures: Sequence[tuple[str, np.ndarray]],
+    nearest: Sequence[tuple[str, np.ndarray]],
+    probabilities: dict[str, float],
+    title: str,
+) -> Figure:
+    """Draw a field and its maps in one row; its probabilities and nearest training images below.
+
+    Args:
+        pictures: Title and ``uint8 [height, width, 3]`` of the field and its overlays.
+        nearest: The same of training images, the nearest first.
+        probabilities: Calibrated, by class.
+        title: Of the figure.
+    """
+    columns = max(len(pictures), 1 + len(nearest))
+    figure = Figure(figsize=(2.6 * columns, 5.9), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    grid = figure.subplots(2, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, (caption, picture) in zip(grid[0], pictures, strict=False):
+        _show(axes, picture, caption)
+    _draw_bars(grid[1, 0], probabilities)
+    for axes, (caption, picture) in zip(grid[1, 1:], nearest, strict=False):
+        _show(axes, picture, caption)
+    return figure
+
+
+def _show(axes: Axes, picture: np.ndarray, caption: str) -> None:
+    axes.imshow(picture)
+    axes.set_title(caption, fontsize=9)
+
+
+def _draw_bars(axes: Axes, probabilities: dict[str, float]) -> None:
+    axes.set_axis_on()
+    bars = axes.barh(list(probabilities), list(probabilities.values()), color=colours.BLUE)
+    axes.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
+    axes.set(xlim=(0, 1.25), xticks=[0, 0.5, 1])
+    axes.invert_yaxis()
+    axes.set_title("calibrated probabilities", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,186 @@
+"""A second reader: a classifier with all that it needs to give an opinion on images that nobody has labelled."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.errors import InputError
+from leukoscope.images.decoding import Limits, decode, resize
+from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
+from leukoscope.models import feature_table
+from leukoscope.models.classifier import Classifier
+from leukoscope.models.inference import Predictor
+from leukoscope.models.novelty import KnownImages
+from leukoscope.models.scoring import PREFIX
+from leukoscope.models.trust import Calibration, apply_temperature, form_opinions
+from leukoscope.storage import write_json
+
+MALIGNANT_COLUMN = f"{PREFIX}malignant"
+_MODEL, _FACTS, _SEEN = "model.keras", "reader.json", "seen.parquet"
+_BATCH = 64
+
+
+class Reading(NamedTuple):
+    """What a reader makes of some images.
+
+    Attributes:
+        opinions: One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty),
+            ``novelty``, one calibrated probability column a class, and ``probability_malignant``.
+        features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
+    """
+
+    opinions: pd.DataFrame
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class SecondReader:
+    """A classifier, what was learned of it from validation images, and what it knows.
+
+    Attributes:
+        backbone: A key of ``BACKBONES``.
+        classifier: Trained.
+        calibration: Learned from its validation images.
+        seen: Its training and validation images: ``image_id, split, sha256, model`` and their features.
+        benign_class: Whatever else its classes are is malignant.
+        limits: What a file must keep to.
+    """
+
+    backbone: str
+    classifier: Classifier
+    calibration: Calibration
+    seen: pd.DataFrame
+    benign_class: str
+    limits: Limits
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes in the order of the probabilities."""
+        return self.classifier.class_names
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the squares that images are reduced to before they are read."""
+        return self.classifier.image_size
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of everything that opinions depend on."""
+        own = [self.classifier.fingerprint, self.calibration, self.data_fingerprint, self.benign_class, self.limits]
+        return fingerprint_facts(own)
+
+    @cached_property
+    def data_fingerprint(self) -> str:
+        """Of the images that the classifier learned from, and was calibrated on."""
+        return fingerprint_table(self.seen[["image_id", "split", "sha256"]])
+
+    @cached_property
+    def known(self) -> KnownImages:
+        """The training images, to hold others against."""
+        return KnownImages(feature_table.select(self.seen, "train"))
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """Predicts by the classifier."""
+        return Predictor(self.classifier, _BATCH)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """Turn the content of a file into what the reader reads, as ingestion does: ``uint8 [size, size, 3]``.
+
+        Raises:
+            UnusableImageError: With the reason, whatever is wrong with the content.
+        """
+        return resize(decode(data, self.limits).pixels, self.image_size)
+
+    def read(self, pixels: np.ndarray) -> Reading:
+        """Give an opinion on each image, or the reason why there is none.
+
+        Args:
+            pixels: ``uint8 [n, size, size, 3]``, RGB, as ``decode`` gives them.
+        """
+        # Batch by batch: each of Keras' own loops leaves memory behind, which a million images would feel.
+        starts = range(0, len(pixels), _BATCH)
+        parts = [self.predictor.predict(pixels[start : start + _BATCH]) for start in starts]
+        given, features = (np.concatenate(one) for one in zip(*parts, strict=True))
+        calibrated = apply_temperature(given, self.calibration.temperature)
+        novelty = self.known.measure_novelty(features)
+        opinions = form_opinions(calibrated, novelty, self.calibration, self.class_names)
+        opinions[MALIGNANT_COLUMN] = 1 - calibrated[:, self.class_names.index(self.benign_class)]
+        return Reading(opinions, features)
+
+    def find_nearest(self, features: np.ndarray, number: int) -> list[pd.DataFrame]:
+        """Find the training images that images resemble most in what the last layer sees.
+
+        Args:
+            features: As of ``read``.
+            number: How many for each.
+
+        Returns:
+            For each image ``image_id, sha256, distance``, the nearest first.
+        """
+        train = self.seen.loc[self.seen["split"] == "train", ["image_id", "sha256"]].reset_index(drop=True)
+        found = zip(*self.known.find_nearest(features, number), strict=True)
+        return [train.iloc[rows].assign(distance=distances).reset_index(drop=True) for rows, distances in found]
+
+    def save(self, folder: Path) -> None:
+        """Write the reader into a folder: plain files, of which none is a pickle."""
+        self.classifier.save(folder / _MODEL)
+        self.seen.to_parquet(folder / _SEEN)
+        write_json(folder / _FACTS, self.describe() | {"calibration": self.calibration._asdict()})
+
+    def describe(self) -> dict[str, Any]:
+        """Say what the reader is, for people."""
+        return {
+            "backbone": self.backbone,
+            "class_names": list(self.class_names),
+            "benign_class": self.benign_class,
+            "image_size": self.image_size,
+            "limits": self.limits._asdict(),
+            "model_fingerprint": self.classifier.fingerprint,
+            "data_fingerprint": self.data_fingerprint,
+            "fingerprint": self.fingerprint,
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> "SecondReader":
+        """Read what ``save`` wrote; the model in Keras' safe mode.
+
+        Raises:
+            InputError: Something is missing or damaged.
+        """
+        try:
+            facts = json.loads((folder / _FACTS).read_text())
+            seen = pd.read_parquet(folder / _SEEN)
+            reader = cls(
+                facts["backbone"],
+                Classifier.load(folder / _MODEL),
+                Calibration(**facts["calibration"]),
+                seen,
+                facts["benign_class"],
+                Limits(**facts["limits"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"The second reader in {folder} is damaged or incomplete: {error}. Expected {_MODEL}, {_FACTS} and "
+                f"{_SEEN}, as the pipelines predict and promote write them: run them again."
+            ) from error
+        reader.require_classes(facts["class_names"])
+        return reader
+
+    def require_classes(self, class_names: Sequence[str]) -> None:
+        """Make sure that the reader knows these classes, in this order.
+
+        Raises:
+            InputError: It knows others.
+        """
+        if list(self.class_names) != list(class_names):
+            raise InputError(
+                f"The model of {self.backbone} knows the classes {', '.join(self.class_names)}, and the parameters say "
+                f"{', '.join(class_names)}. Set class_names as the model has them, or choose another model."
+            )

@@ -1,0 +1,25 @@
+"""The pipeline of export."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.export import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: a second reader to files for small machines, and a table of what these keep."""
+    return Pipeline(
+        [
+            Node(
+                nodes.export_reader,
+                ["reader", "smears", "splits", "params:export", "params:seed"],
+                "exports",
+                name="export_reader",
+            ),
+            Node(
+                nodes.check_exports,
+                ["exports", "reader", "smears", "splits", "params:export"],
+                "export_table",
+                name="check_exports",
+            ),
+        ]
+    )

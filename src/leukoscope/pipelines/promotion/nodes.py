@@ -1,0 +1,148 @@
+"""Register the best backbone, if it beats the one at work."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.errors import InputError
+from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.packing import PackedImages
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.promotion.options import PromotionOptions, ServingOptions
+
+logger = logging.getLogger(__name__)
+
+
+def judge_candidate(
+    reader: Any,
+    registry: Any,
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    options: PromotionOptions,
+    evaluation: EvaluationOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """Hold a reader against the champion on the same test images, of which neither has learned anything.
+
+    Args:
+        reader: The candidate.
+        registry: Knows the champion.
+        smears: The packed images.
+        splits: Which images test.
+        options: The rule.
+        evaluation: How figures and intervals are made.
+        seed: For the intervals.
+
+    Returns:
+        ``promoted``, ``why`` in words, the figures of both, and what they were measured on.
+
+    Raises:
+        InputError: Too few test images are new to both.
+    """
+    champion = registry.find_champion()
+    facts = {"candidate": reader.backbone, "candidate_fingerprint": reader.fingerprint, "metric": options.metric}
+    if champion is None:
+        test = _select_new(splits, smears, [reader], options.min_images)
+        mine = _score(reader, smears, test, evaluation, options.metric)[0]
+        return facts | _count(test) | {"candidate_figure": mine, "promoted": True, "why": "there was no champion"}
+    facts |= {"champion": champion.reader.backbone, "champion_version": champion.version}
+    if champion.reader.fingerprint == reader.fingerprint:
+        return facts | {"promoted": False, "why": f"it is the champion already, as version {champion.version}"}
+    if champion.experiment != registry.experiment and not options.over_other_experiments:
+        why = f"the champion is of the experiment {champion.experiment} (see promotion.over_other_experiments)"
+        return facts | {"promoted": False, "why": why}
+    champion.reader.require_classes(reader.class_names)
+    test = _select_new(splits, smears, [reader, champion.reader], options.min_images)
+    mine, hits = _score(reader, smears, test, evaluation, options.metric)
+    theirs, their_hits = _score(champion.reader, smears, test, evaluation, options.metric)
+    pair = _compare(hits, their_hits, test["group"], evaluation, seed)
+    promoted, why = _apply(options, mine, theirs, pair)
+    figures = {"candidate_figure": mine, "champion_figure": theirs} | pair
+    return facts | _count(test) | figures | {"promoted": promoted, "why": why}
+
+
+def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], least: int) -> pd.DataFrame:
+    """Select the test images that no reader was trained or calibrated on."""
+    test = splits[splits["split"] == "test"]
+    hashes = test["image_id"].map(smears.records.set_index("image_id")["sha256"])
+    seen = set().union(*(reader.seen["sha256"] for reader in readers))
+    new = test[~hashes.isin(seen)]
+    if len(new) < least:
+        raise InputError(
+            f"Of {len(test)} test images {len(new)} are new to the candidate and the champion; promotion.min_images "
+            f"asks for {least}. The champion learned from the others: give a test set that is new to both, or take "
+            f"the alias of the champion away."
+        )
+    if len(new) < len(test):
+        logger.warning("Of %d test images, %d are new to both readers: only these are compared", len(test), len(new))
+    return new.reset_index(drop=True)
+
+
+def _score(
+    reader: Any, smears: PackedImages, test: pd.DataFrame, evaluation: EvaluationOptions, metric: str
+) -> tuple[float, Any]:
+    """Give the figure of the rule, and which images the reader's classifier gets right."""
+    from leukoscope.models import scoring
+
+    names = list(reader.class_names)
+    probabilities, _ = reader.predictor.predict(smears.pixels, smears.rows(test["image_id"]))
+    how = scoring.Scoring(names, evaluation.benign_class, evaluation.prevalence)
+    truth = pd.Index(names).get_indexer(test["label"])
+    return float(how.score(test["label"].to_numpy(), probabilities)[metric] or 0), probabilities.argmax(axis=1) == truth
+
+
+def _compare(hits: Any, their_hits: Any, groups: pd.Series, evaluation: EvaluationOptions, seed: int) -> dict[str, Any]:
+    from leukoscope.models import paired
+
+    both = {"candidate": hits, "champion": their_hits}
+    pair = paired.compare_pairs(both, groups, evaluation.resamples, evaluation.confidence, seed).iloc[0]
+    figures = {f"accuracy_{name}": float(pair[name]) for name in ("difference", "low", "high")}
+    return figures | {"p": float(pair["group_p"]), "significant": bool(pair["real"])}
+
+
+def _apply(options: PromotionOptions, mine: float, theirs: float, pair: Mapping[str, Any]) -> tuple[bool, str]:
+    words = f"{options.metric} {mine:.4f} against the champion's {theirs:.4f}"
+    if mine - theirs <= options.min_gain:
+        return False, f"{words}: not more than promotion.min_gain, {options.min_gain:g}, above it"
+    if options.significant and not (pair["significant"] and pair["accuracy_difference"] > 0):
+        return False, f"{words}, but the difference could be chance (p {pair['p']:.3f}; promotion.significant)"
+    return True, f"{words}: more than {options.min_gain:g} above it"
+
+
+def _count(test: pd.DataFrame) -> dict[str, Any]:
+    return {"test_images": len(test), "test_fingerprint": fingerprint_table(test)}
+
+
+def register_reader(
+    reader: Any,
+    promotion: dict[str, Any],
+    model_cards: Mapping[str, Callable[[], str]],
+    serving: ServingOptions,
+) -> dict[str, Any]:
+    """Ask for the registration of a reader that is to be promoted.
+
+    Args:
+        reader: The candidate.
+        promotion: What was decided, and why.
+        model_cards: What loads each backbone's card.
+        serving: What requests must keep to.
+
+    Returns:
+        What the registry takes.
+    """
+    title = BACKBONES[reader.backbone].title
+    if promotion["promoted"]:
+        logger.info("%s is promoted: %s", title, promotion["why"])
+    else:
+        logger.warning("%s is not promoted: %s", title, promotion["why"])
+    card = model_cards.get(f"{reader.backbone}/model_card")
+    return {
+        "promoted": promotion["promoted"],
+        "reader": reader,
+        "limits": serving.model_dump(),
+        "card": card() if card else None,
+        "why": promotion,
+    }

@@ -1,0 +1,26 @@
+"""Parameters of promotion, and of serving what was promoted."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from leukoscope.options import Options
+
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "matthews_correlation", "cohen_kappa", "auc"]
+
+
+class PromotionOptions(Options):
+    """By what rule a reader replaces the champion."""
+
+    metric: Metric = "macro_f1"
+    min_gain: float = Field(default=0.0, ge=0)
+    significant: bool = False
+    min_images: PositiveInt = 30
+    over_other_experiments: bool = False
+
+
+class ServingOptions(Options):
+    """What a request to a served reader must keep to."""
+
+    max_images: PositiveInt = 64
+    max_bytes: PositiveInt = 20_000_000

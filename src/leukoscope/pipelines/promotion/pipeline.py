@@ -1,0 +1,33 @@
+"""The pipeline of promotion."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.promotion import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: a second reader to the registry, if it beats the one at work."""
+    return Pipeline(
+        [
+            Node(
+                nodes.judge_candidate,
+                [
+                    "reader",
+                    "reader_registry",
+                    "smears",
+                    "splits",
+                    "params:promotion",
+                    "params:evaluation",
+                    "params:seed",
+                ],
+                "promotion",
+                name="judge_candidate",
+            ),
+            Node(
+                nodes.register_reader,
+                ["reader", "promotion", "model_cards", "params:serving"],
+                "registration",
+                name="register_reader",
+            ),
+        ]
+    )

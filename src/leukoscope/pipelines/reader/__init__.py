@@ -1,0 +1,1 @@
+"""The part of the pipelines `predict`, `explain`, `promote` and `export` that chooses who reads."""

@@ -1,0 +1,23 @@
+"""Parameters of the second reader."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.options import Options
+
+
+class ReaderOptions(Options):
+    """Which classifier reads."""
+
+    backbone: Literal[tuple(BACKBONES)] | None = None  # type: ignore[valid-type]
+    model_uri: str | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> "ReaderOptions":
+        if self.backbone and self.model_uri:
+            raise ValueError(
+                f"reader.backbone is {self.backbone} and reader.model_uri {self.model_uri}: give one of them"
+            )
+        return self

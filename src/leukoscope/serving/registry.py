@@ -1,0 +1,180 @@
+"""The registry of second readers, in MLflow."""
+
+import logging
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType
+
+import leukoscope
+from leukoscope.errors import InputError
+from leukoscope.models.reader import MALIGNANT_COLUMN, SecondReader
+from leukoscope.models.scoring import probability_columns
+from leukoscope.serving.model import ARTIFACT
+from leukoscope.serving.requests import COLUMN, RequestLimits
+
+logger = logging.getLogger(__name__)
+
+_PACKAGE = Path(leukoscope.__file__).parent
+# What the package imports to give opinions.
+_REQUIRED = (
+    "click",
+    "imagehash",
+    "kedro",
+    "keras",
+    "lazy-loader",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pillow",
+    "psutil",
+    "pyarrow",
+    "pydantic",
+    "scikit-learn",
+    "scipy",
+    "simplejpeg",
+)
+_CARD = "model_card.md"
+_EXPERIMENT = "experiment"
+_READER = f"artifacts/{ARTIFACT}"
+
+
+class Registered(NamedTuple):
+    """A reader of the registry.
+
+    Attributes:
+        version: Its number.
+        reader: The reader.
+        experiment: In which it was trained.
+    """
+
+    version: str
+    reader: SecondReader
+    experiment: str
+
+
+class ReaderRegistry:
+    """Versions of one registered model, of which one is the champion.
+
+    Args:
+        name: Of the registered model.
+        alias: Of the version that is at work.
+        experiment: In which the readers to be registered were trained.
+    """
+
+    def __init__(self, name: str, alias: str, experiment: str) -> None:
+        self.name, self.alias, self.experiment = name, alias, experiment
+
+    def fetch(self, uri: str) -> SecondReader:
+        """Load a reader, such as ``models:/leukoscope@champion`` or ``models:/leukoscope/3``.
+
+        Its files are read, and none of its code is run.
+
+        Raises:
+            InputError: There is no such model, or it is no second reader.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch))
+            except (MlflowException, OSError) as error:
+                raise InputError(
+                    f"The model {uri} could not be loaded from {mlflow.get_tracking_uri()}: {error}. Expected one like "
+                    f"models:/{self.name}@{self.alias}, as `kedro run --pipeline promote` registers it."
+                ) from error
+            if not (folder / _READER).is_dir():
+                raise InputError(
+                    f"The model {uri} is no second reader, with calibration and training images. Register one by "
+                    f"`kedro run --pipeline promote`."
+                )
+            return SecondReader.load(folder / _READER)
+
+    def find_champion(self) -> Registered | None:
+        """Load the reader that is at work, if there is one."""
+        try:
+            found = mlflow.MlflowClient().get_model_version_by_alias(self.name, self.alias)
+        except MlflowException:
+            return None
+        reader = self.fetch(f"models:/{self.name}@{self.alias}")
+        return Registered(str(found.version), reader, found.tags.get(_EXPERIMENT, "unknown"))
+
+    def promote(self, reader: SecondReader, limits: RequestLimits, card: str | None, why: dict[str, Any]) -> str:
+        """Register a reader as a new version, and make it the champion.
+
+        Args:
+            reader: The reader.
+            limits: What requests to it must keep to.
+            card: Its model card in Markdown, if there is one.
+            why: The reasons, which become tags of the version.
+
+        Returns:
+            The version.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch, ARTIFACT)
+            folder.mkdir()
+            reader.save(folder)
+            artifacts = {ARTIFACT: str(folder)}
+            if card:
+                artifacts["model_card"] = str(Path(scratch, _CARD))
+                Path(scratch, _CARD).write_text(card)
+            logged = mlflow.pyfunc.log_model(
+                name="second_reader",
+                python_model=str(_PACKAGE / "serving/entry.py"),
+                artifacts=artifacts,
+                code_paths=[str(_PACKAGE)],
+                model_config=limits._asdict(),
+                signature=describe_signature(reader),
+                input_example=pd.DataFrame({COLUMN: [make_example(reader)]}),
+                metadata=reader.describe(),
+                pip_requirements=list_requirements(),
+            )
+        registered = mlflow.register_model(
+            logged.model_uri, self.name, tags=_as_tags(why | {_EXPERIMENT: self.experiment})
+        )
+        client = mlflow.MlflowClient()
+        if card:
+            client.update_model_version(self.name, registered.version, description=card)
+        client.set_registered_model_alias(self.name, self.alias, registered.version)
+        logger.info("Version %s of %s is the %s now", registered.version, self.name, self.alias)
+        return str(registered.version)
+
+
+def describe_signature(reader: SecondReader) -> ModelSignature:
+    """Say what a served reader takes and gives."""
+    figures = dict.fromkeys(["novelty", MALIGNANT_COLUMN, *probability_columns(reader.class_names)])
+    words = [ColSpec(DataType.string, name) for name in ("opinion", "reason")]
+    return ModelSignature(
+        inputs=Schema([ColSpec(AnyType())]),
+        outputs=Schema([*words, *(ColSpec(DataType.double, name) for name in figures)]),
+    )
+
+
+def make_example(reader: SecondReader) -> str:
+    """Make a picture of nothing, in base64, of the size that the reader reads."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(np.full((reader.image_size, reader.image_size, 3), 230, np.uint8)).save(content, "PNG")
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def list_requirements() -> list[str]:
+    """List what serving needs, in the versions that are installed; the backend among it."""
+    import keras
+
+    return [f"{package}=={version(package)}" for package in (*_REQUIRED, keras.backend.backend())]
+
+
+def _as_tags(why: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in why.items() if isinstance(value, str | int | float)}

@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukoscope.errors import InputError
+from leukoscope.images.decoding import UnusableImageError
+from leukoscope.models.reader import SecondReader
+from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
+from tiny_reader import BRIGHTNESS, CLASS_NAMES, SIZE, encode, make_reader, shade
+
+
+@pytest.fixture(scope="module")
+def reader() -> SecondReader:
+    return make_reader()
+
+
+def test_an_opinion_is_the_likeliest_class_or_withheld_with_the_reason(reader):
+    opinions = reader.read(np.stack([shade(one) for one in (*BRIGHTNESS, 130, 255)])).opinions
+    assert opinions["opinion"].tolist() == [*CLASS_NAMES, WITHHELD, "Benign"]
+    assert opinions["reason"].tolist() == ["", "", "", "", UNSURE, ""]
+
+
+def test_a_field_unlike_the_training_images_gets_no_opinion():
+    strict = make_reader(novelty=0.25)
+    opinions = strict.read(np.stack([shade(160), shade(255)])).opinions
+    assert opinions["reason"].tolist() == ["", UNLIKE]
+
+
+def test_malignant_is_whatever_is_not_benign(reader):
+    opinions = reader.read(np.stack([shade(190), shade(100)])).opinions
+    others = opinions[["probability_early", "probability_pre", "probability_pro"]].sum(axis=1)
+    assert opinions["probability_malignant"].to_numpy() == pytest.approx(others.to_numpy())
+    assert opinions.filter(like="probability_").drop(columns="probability_malignant").sum(axis=1).to_numpy() == (
+        pytest.approx([1, 1])
+    )
+
+
+def test_probabilities_are_calibrated():
+    sharp, soft = (make_reader(temperature=one).read(shade(170)[None]).opinions.iloc[0] for one in (1.0, 4.0))
+    assert soft["probability_early"] < sharp["probability_early"]
+
+
+def test_two_classes_of_which_one_is_called_malignant():
+    reader = make_reader(("Benign", "Malignant", "Other", "Last"))
+    opinions = reader.read(shade(160)[None]).opinions
+    assert opinions.columns.tolist().count("probability_malignant") == 1
+
+
+def test_one_image_and_many_are_read_alike(reader):
+    images = np.stack([shade(one) for one in np.arange(30, 230)])
+    many, one = reader.read(images), reader.read(images[120:121])
+    assert one.opinions.iloc[0].drop("opinion").drop("reason").to_numpy(float) == pytest.approx(
+        many.opinions.iloc[120].drop("opinion").drop("reason").to_numpy(float), abs=1e-5
+    )
+    assert one.features == pytest.approx(many.features[120:121], abs=1e-6)
+
+
+def test_the_nearest_training_images_are_those_most_alike(reader):
+    _, features = reader.read(shade(101)[None])
+    nearest = reader.find_nearest(features, 3)[0]
+    assert len(nearest) == 3
+    assert nearest["image_id"].iloc[0] == "Shade/104"  # 100 is a validation image
+    assert nearest["distance"].is_monotonic_increasing
+    assert not set(nearest["image_id"]) & set(reader.seen.query("split == 'validation'")["image_id"])
+
+
+def test_a_file_becomes_what_is_read(reader):
+    assert reader.decode(encode(shade(77, 90))).shape == (SIZE, SIZE, 3)
+    with pytest.raises(UnusableImageError, match="not an image"):
+        reader.decode(b"text")
+
+
+def test_a_reader_comes_back_from_its_folder(reader, tmp_path):
+    reader.save(tmp_path)
+    loaded = SecondReader.load(tmp_path)
+    assert loaded.fingerprint == reader.fingerprint
+    images = np.stack([shade(one) for one in (50, 130, 200)])
+    pd.testing.assert_frame_equal(loaded.read(images).opinions, reader.read(images).opinions)
+    assert not list(tmp_path.glob("*.pkl"))
+
+
+def test_everything_that_opinions_depend_on_is_in_the_fingerprint(reader):
+    others = [make_reader(temperature=1.1), make_reader(novelty=0.3), make_reader(("Benign", "Pre", "Early", "Pro"))]
+    assert len({one.fingerprint for one in (reader, *others)}) == 4
+    assert make_reader().fingerprint == reader.fingerprint
+
+
+@pytest.mark.parametrize("missing", ["reader.json", "seen.parquet", "model.keras"])
+def test_an_incomplete_folder_is_an_error(reader, tmp_path, missing):
+    reader.save(tmp_path)
+    (tmp_path / missing).unlink()
+    with pytest.raises(InputError, match="damaged or incomplete"):
+        SecondReader.load(tmp_path)
+
+
+def test_names_that_do_not_fit_the_model_are_an_error(reader, tmp_path):
+    reader.save(tmp_path)
+    facts = json.loads((tmp_path / "reader.json").read_text())
+    (tmp_path / "reader.json").write_text(json.dumps(facts | {"class_names": ["Benign", "Pro"]}))
+    with pytest.raises(InputError, match="knows the classes Benign, Early, Pre, Pro, and"):
+        SecondReader.load(tmp_path)

@@ -1,0 +1,123 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukoscope.datasets import OpinionsDataset
+from leukoscope.images.packing import PackingPlan
+from leukoscope.images.source import open_any
+from leukoscope.models import reading
+from leukoscope.models.reading import ReadingPlan
+from tiny_reader import BRIGHTNESS, encode, make_reader, shade
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return make_reader()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten fields, and files that are none."""
+    for number in range(10):
+        target = tmp_path / f"raw/patient {number % 2}/field-{number}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(encode(shade(BRIGHTNESS[number % 4])))
+    (tmp_path / "raw/notes.txt").write_text("no image")
+    (tmp_path / "raw/empty.png").write_bytes(b"")
+    (tmp_path / "raw/.DS_Store").write_bytes(b"x")
+    return tmp_path / "raw"
+
+
+def plan_for(path, reader) -> ReadingPlan:
+    return ReadingPlan(reader, PackingPlan(open_any(path), None, reader.image_size, reader.limits))
+
+
+@pytest.fixture
+def dataset(tmp_path) -> OpinionsDataset:
+    return OpinionsDataset(filepath=str(tmp_path / "out/opinions.parquet"))
+
+
+def test_every_file_has_a_row_and_what_cannot_be_read_says_why(folder, reader, dataset):
+    dataset.save(plan_for(folder, reader))
+    table = dataset.load().set_index("image_id")
+    assert len(table) == 12
+    assert table.loc["patient 0/field-0", ["opinion", "reason"]].tolist() == ["Benign", ""]
+    assert table.loc["patient 1/field-3", "opinion"] == "Pro"
+    assert table.loc["notes", ["opinion", "reason"]].tolist() == [
+        "withheld",
+        "unreadable: not an image of a known format",
+    ]
+    assert table.loc["empty", "reason"] == "unreadable: empty file (0 bytes)"
+    assert np.isnan(table.loc["notes", "probability_malignant"])
+    assert set(table["model"]) == {reader.classifier.fingerprint}
+    assert set(table["data"]) == {reader.data_fingerprint}
+    assert table.loc["patient 0/field-0", "path"] == "patient 0/field-0.png"
+
+
+def test_the_csv_says_the_same(folder, reader, dataset, tmp_path):
+    dataset.save(plan_for(folder, reader))
+    csv = pd.read_csv(tmp_path / "out/opinions.csv", keep_default_na=False, na_values=[""])
+    parquet = dataset.load()
+    assert csv.columns.tolist() == parquet.columns.tolist()
+    assert csv["probability_malignant"].to_numpy() == pytest.approx(
+        parquet["probability_malignant"].to_numpy(), nan_ok=True
+    )
+    assert csv["opinion"].tolist() == parquet["opinion"].tolist()
+
+
+@pytest.mark.parametrize("kind", ["file", "zip"])
+def test_a_file_or_a_zip_will_do(folder, reader, dataset, tmp_path, kind):
+    import shutil
+
+    path = folder / "patient 0/field-0.png"
+    if kind == "zip":
+        path = tmp_path / shutil.make_archive(str(tmp_path / "raw-zip"), "zip", folder)
+    dataset.save(plan_for(path, reader))
+    table = dataset.load()
+    assert len(table) == {"file": 1, "zip": 12}[kind]
+    assert "Benign" in set(table["opinion"])
+
+
+class Killed(BaseException):
+    """As a signal would be."""
+
+
+def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(folder, reader, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_PART", 4)
+    monkeypatch.setattr("leukoscope.images.packing._BATCH", 4)
+    plan = plan_for(folder, reader)
+    whole = pd.concat(plan.read(), ignore_index=True)
+    read, counted = ReadingPlan._read_part, []
+
+    def die_at_the_second(self, records, pixels):
+        counted.append(len(records))
+        if len(counted) == 2:
+            raise Killed
+        return read(self, records, pixels)
+
+    monkeypatch.setattr(ReadingPlan, "_read_part", die_at_the_second)
+    with pytest.raises(Killed):
+        dataset.save(plan)
+    assert not (tmp_path / "out/opinions.parquet").exists()
+    dataset.save(plan)
+    assert counted == [4, 4, 4, 4]  # the first part was not read again
+    pd.testing.assert_frame_equal(dataset.load(), whole)
+    dataset.save(plan)
+    assert len(counted) == 4
+
+
+def test_other_images_or_another_reader_start_afresh(folder, reader, dataset):
+    dataset.save(plan_for(folder, reader))
+    (folder / "patient 0/field-0.png").unlink()
+    dataset.save(plan_for(folder, reader))
+    assert len(dataset.load()) == 11
+    other = make_reader(threshold=1.0)
+    dataset.save(plan_for(folder, other))
+    assert set(dataset.load()["opinion"]) == {"withheld"}
+
+
+def test_only_unreadable_files(reader, dataset, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/a.png").write_bytes(b"")
+    dataset.save(plan_for(tmp_path / "raw", reader))
+    assert dataset.load()["reason"].tolist() == ["unreadable: empty file (0 bytes)"]

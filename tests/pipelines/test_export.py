@@ -1,0 +1,79 @@
+import json
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukoscope.models import exporting
+from leukoscope.models.trust import apply_temperature
+from leukoscope.pipelines.export import nodes
+from leukoscope.pipelines.export.options import ExportOptions
+from tiny_reader import BRIGHTNESS, CLASS_NAMES, make_reader, shade
+
+READER = make_reader()
+
+
+@pytest.fixture
+def held():
+    """Twenty validation images and forty of training."""
+    labels = np.tile(CLASS_NAMES, 15)
+    ids = [f"image {number}" for number in range(60)]
+    split = np.where(np.arange(60) < 20, "validation", "train")
+    splits = pd.DataFrame({"image_id": ids, "label": labels, "split": split})
+    pixels = np.stack([shade(BRIGHTNESS[CLASS_NAMES.index(label)]) for label in labels])
+    rows = {name: number for number, name in enumerate(ids)}
+    return SimpleNamespace(pixels=pixels, rows=lambda wanted: np.array([rows[one] for one in wanted])), splits
+
+
+@pytest.fixture
+def formats(monkeypatch):
+    """Formats whose files hold a number: how much each takes from the first class's probability."""
+
+    def load(content: bytes):
+        def predict(images: np.ndarray) -> np.ndarray:
+            given = apply_temperature(READER.predictor.predict(images)[0], 1.0)
+            given[:, 0] -= float(content)
+            return given
+
+        return predict
+
+    table = {"one": exporting.Format("One", ".one", lambda exporter, precision: b"0", load)}
+    monkeypatch.setattr(exporting, "FORMATS", table)
+
+
+def contents(**taken: str) -> dict:
+    return {f"mobilenet_v2-{one}.one": lambda one=one: taken.get(one, "0").encode() for one in exporting.PRECISIONS}
+
+
+def test_each_file_is_written_when_its_turn_comes(held, formats):
+    options = ExportOptions(examples=7)
+    files = nodes.export_reader(READER, *held, options, seed=0)
+    assert set(files) == {f"mobilenet_v2-{one}.one" for one in exporting.PRECISIONS} | {"mobilenet_v2.json"}
+    assert all(callable(one) for one in files.values())
+    assert json.loads(files["mobilenet_v2.json"]())["class_names"] == list(CLASS_NAMES)
+
+
+def test_what_keeps_to_keras_is_within(held, formats, caplog):
+    with caplog.at_level(logging.WARNING, "leukoscope"):
+        table = nodes.check_exports(contents(), READER, *held, ExportOptions(timed_images=8, batch_size=4))
+    assert table["file"].tolist() == ["model.keras", *(f"mobilenet_v2-{one}.one" for one in exporting.PRECISIONS)]
+    assert table["accuracy"].tolist() == [1.0] * 4
+    assert table["within"].tolist()[1:] == [True] * 3
+    assert (table["images_per_second"] > 0).all()
+    assert table["largest_difference"].max() < 1e-6
+    assert caplog.text == ""
+
+
+def test_what_does_not_is_said_to_be_so(held, formats, caplog):
+    given = contents(float32="0.01", float16="0.01", int8="2")
+    with caplog.at_level(logging.WARNING, "leukoscope"):
+        table = nodes.check_exports(given, READER, *held, ExportOptions(timed_images=8, batch_size=4))
+    rows = table.set_index("precision").iloc[1:]
+    assert rows["within"].tolist() == [False, True, False]
+    assert rows.loc["float32", "points_lost"] == 0  # only the probabilities differ by more than they may
+    assert rows.loc["int8", "points_lost"] == 25
+    assert rows.loc["int8", "largest_difference"] == pytest.approx(2)
+    assert "mobilenet_v2-int8.one loses 25.00 points" in caplog.text
+    assert "float16" not in caplog.text

@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukoscope.errors import InputError
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.pipelines.reader import nodes
+from leukoscope.pipelines.reader.options import ReaderOptions
+from tiny_reader import CLASS_NAMES, make_reader
+
+READER = make_reader()
+
+
+class Registry:
+    def fetch(self, uri: str):
+        return {"models:/leukoscope@champion": READER}[uri]
+
+
+def predictions(accuracy: float, images: int = 20) -> pd.DataFrame:
+    """Of so many validation images so many are right; of the test images, the others."""
+    right = np.arange(images) < accuracy * images
+    held = pd.DataFrame({"image_id": range(images), "split": "validation", "label": "Pro"})
+    held["predicted"] = np.where(right, "Pro", "Pre")
+    return pd.concat([held, held.assign(split="test", predicted=np.where(right, "Pre", "Pro"))])
+
+
+@pytest.fixture
+def evaluated():
+    """Two backbones, of which the second is the best on validation images and the worst on test images."""
+    seen = pd.concat([READER.seen, READER.seen.tail(3).assign(split="test")])
+    names = ("resnet50", "mobilenet_v2")
+    shares = {"resnet50": 0.7, "mobilenet_v2": 0.9}
+    return [
+        {name: lambda: READER.classifier for name in names},
+        dict.fromkeys(names, READER.calibration._asdict),
+        {name: lambda name=name: predictions(shares[name]) for name in names},
+        {name: lambda: seen for name in names},
+    ]
+
+
+def assemble(evaluated, class_names=CLASS_NAMES, **options):
+    given = ReaderOptions(**options), list(class_names), IngestionOptions(min_side=9), EvaluationOptions()
+    return nodes.assemble_reader(*given, Registry(), *evaluated)
+
+
+def test_the_best_on_validation_images_reads(evaluated):
+    reader = assemble(evaluated)
+    assert reader.backbone == "mobilenet_v2"
+    assert reader.limits.min_side == 9
+    assert reader.benign_class == "Benign"
+    assert set(reader.seen["split"]) == {"train", "validation"}
+
+
+def test_a_backbone_can_be_named(evaluated):
+    assert assemble(evaluated, backbone="resnet50").backbone == "resnet50"
+
+
+def test_or_one_of_the_registry(evaluated):
+    assert assemble([{}, {}, {}, {}], model_uri="models:/leukoscope@champion") is READER
+    with pytest.raises(InputError, match="knows the classes Benign, Early, Pre, Pro"):
+        assemble(evaluated, ("Benign", "Pro"), model_uri="models:/leukoscope@champion")
+    with pytest.raises(ValueError, match="give one of them"):
+        ReaderOptions(backbone="vgg16", model_uri="models:/leukoscope@champion")
+
+
+def test_what_is_not_there_is_an_input_error(evaluated):
+    with pytest.raises(InputError, match=r"VGG16 has not been trained .*there: resnet50, mobilenet_v2"):
+        assemble(evaluated, backbone="vgg16")
+    with pytest.raises(InputError, match="No backbone has been evaluated yet"):
+        assemble([{}, {}, {}, {}])
+
+
+def test_a_backbone_without_calibration_is_not_there(evaluated):
+    del evaluated[1]["mobilenet_v2"]
+    assert assemble(evaluated).backbone == "resnet50"
+
+
+def test_other_classes_are_an_input_error(evaluated):
+    with pytest.raises(InputError, match="knows the classes"):
+        assemble(evaluated, ("Benign", "Early", "Pro", "Pre"))
+
+
+def test_validation_images_of_different_splits_are_not_compared(evaluated):
+    evaluated[2]["resnet50"] = lambda: predictions(1.0, images=19)
+    with pytest.raises(InputError, match="different validation images"):
+        assemble(evaluated)
+    assert assemble(evaluated, backbone="resnet50").backbone == "resnet50"
+
+
+def test_a_model_that_was_trained_again_wants_to_be_evaluated_again(evaluated):
+    old = READER.seen.assign(model="another")
+    evaluated[3]["mobilenet_v2"] = lambda: old
+    with pytest.raises(InputError, match=r"trained again after .*evaluation --namespaces mobilenet_v2"):
+        assemble(evaluated)

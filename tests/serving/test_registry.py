@@ -1,0 +1,214 @@
+"""The registry, in a store of its own, and what it serves, over HTTP."""
+
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from leukoscope.errors import InputError
+from leukoscope.serving.registry import ReaderRegistry
+from leukoscope.serving.requests import RequestLimits
+from tiny_reader import encode, make_reader, shade
+
+LIMITS = RequestLimits(max_images=5, max_bytes=20_000)
+URI = "models:/leukoscope@champion"
+PICTURE = base64.b64encode(encode(shade(100))).decode()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    root = tmp_path_factory.mktemp("store")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{root}/mlflow.db")
+    experiment = mlflow.create_experiment("readers", artifact_location=str(root / "artifacts"))
+    mlflow.set_experiment(experiment_id=experiment)
+    yield root
+    mlflow.end_run()
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def registry(store) -> ReaderRegistry:
+    return ReaderRegistry("leukoscope", "champion", "readers")
+
+
+@pytest.fixture(scope="module")
+def promoted(registry) -> str:
+    assert registry.find_champion() is None
+    return registry.promote(make_reader(), LIMITS, "# The card", {"why": "there was no champion"})
+
+
+def test_a_promoted_reader_is_the_champion_with_its_reasons_and_card(registry, promoted):
+    champion = registry.find_champion()
+    assert (champion.version, champion.experiment) == (promoted, "readers")
+    assert champion.reader.fingerprint == make_reader().fingerprint
+    version = mlflow.MlflowClient().get_model_version_by_alias("leukoscope", "champion")
+    assert version.tags["why"] == "there was no champion"
+    assert version.description == "# The card"
+
+
+def test_the_model_says_what_it_takes_and_gives_and_holds_no_pickle(promoted, tmp_path):
+    folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=URI, dst_path=str(tmp_path)))
+    model = mlflow.models.Model.load(folder)
+    assert model.metadata["class_names"] == ["Benign", "Early", "Pre", "Pro"]
+    assert [one.name for one in model.signature.outputs][:2] == ["opinion", "reason"]
+    assert "probability_malignant" in model.signature.outputs.input_names()
+    assert model.saved_input_example_info
+    requirements = (folder / "requirements.txt").read_text()
+    assert {"keras==", "tensorflow==", "kedro=="} <= {line.split("==")[0] + "==" for line in requirements.splitlines()}
+    assert (folder / "artifacts/model_card.md").read_text() == "# The card"
+    assert not [file for file in folder.rglob("*") if file.suffix in {".pkl", ".pickle", ".joblib"}]
+
+
+def test_the_loaded_model_reads_bytes_base64_and_arrays(promoted):
+    model = mlflow.pyfunc.load_model(URI)
+    asked = [encode(shade(100)), PICTURE, shade(100)]
+    answers = model.predict(pd.DataFrame({"image": asked}))
+    assert answers["opinion"].tolist() == ["Pre"] * 3
+    expected = make_reader().read(shade(100)[None]).opinions["probability_pre"].iloc[0]
+    assert answers["probability_pre"].to_numpy() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("uri", ["models:/leukoscope@nobody", "models:/unknown/1", "models:/leukoscope/99"])
+def test_a_model_that_is_not_there_is_an_input_error(registry, promoted, uri):
+    with pytest.raises(InputError, match="could not be loaded"):
+        registry.fetch(uri)
+
+
+def test_another_kind_of_model_is_an_input_error(registry, tmp_path):
+    plain = tmp_path / "plain.py"
+    plain.write_text(
+        "import mlflow\n"
+        "class Plain(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input):\n"
+        "        return model_input\n"
+        "mlflow.models.set_model(Plain())\n"
+    )
+    logged = mlflow.pyfunc.log_model(name="other", python_model=str(plain), pip_requirements=["mlflow"])
+    with pytest.raises(InputError, match="no second reader"):
+        registry.fetch(logged.model_uri)
+
+
+class Server:
+    """MLflow's server of the champion, started as people do."""
+
+    def __init__(self, store: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        environment = os.environ | {
+            "MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "models",
+            "serve",
+            "-m",
+            URI,
+            "--env-manager",
+            "local",
+            "-p",
+            str(port),
+        ]
+        self.log = store / "server.log"
+        self.process = subprocess.Popen(
+            command,
+            cwd=store,
+            env=environment,
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def wait(self) -> None:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{self.address}/ping", timeout=2)
+                return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.5)
+        raise AssertionError(self.log.read_text())
+
+    def post(self, body: bytes, kind: str = "application/json") -> tuple[int, dict]:
+        request = urllib.request.Request(f"{self.address}/invocations", body, {"Content-Type": kind})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, {"message": error.read().decode()}
+
+    def ask(self, *images) -> tuple[int, dict]:
+        return self.post(json.dumps({"inputs": list(images)}).encode())
+
+
+@pytest.fixture(scope="module")
+def server(store, promoted):
+    server = Server(store)
+    try:
+        server.wait()
+        yield server
+    finally:
+        os.killpg(server.process.pid, signal.SIGTERM)
+        server.process.wait(20)
+
+
+def test_the_server_answers(server):
+    status, answer = server.ask(PICTURE, PICTURE)
+    assert status == 200
+    assert [one["opinion"] for one in answer["predictions"]] == ["Pre", "Pre"]
+    status, answer = server.post(json.dumps({"dataframe_records": [{"image": PICTURE}]}).encode())
+    assert (status, answer["predictions"][0]["opinion"]) == (200, "Pre")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            json.dumps({"inputs": [base64.b64encode(b"no image").decode()]}),
+            "image 1 of 1: not an image of a known format",
+        ),
+        (json.dumps({"inputs": [""]}), "empty file"),
+        ("", "valid JSON"),
+        ('{"inputs": [', "valid JSON"),
+        (json.dumps({"images": [PICTURE]}), "exactly one of the input fields"),
+        (json.dumps({"inputs": [PICTURE] * 100}), "holds 100 images, and 5 are allowed"),
+        (json.dumps({"inputs": ["A" * 50_000_000]}), "too large: 37,500,000 bytes"),
+        (json.dumps({"dataframe_records": [{"a": 1, "b": 2}]}), "an array of shape|has the columns"),
+    ],
+    ids=["not an image", "0 bytes", "empty body", "broken JSON", "other JSON", "100 images", "50 MB", "other columns"],
+)
+def test_a_bad_request_is_refused_with_a_short_reason(server, body, message):
+    status, answer = server.post(body.encode())
+    assert 400 <= status < 500
+    assert re.search(message, answer["message"])
+    assert len(answer["message"]) < 2_000
+    assert server.ask(PICTURE)[0] == 200
+
+
+def test_another_content_type_is_refused(server):
+    assert server.post(b"x", "image/png")[0] == 415
+
+
+def test_a_hundred_at_once_are_all_answered(server):
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: server.ask(PICTURE), range(100)))
+    assert {status for status, _ in answers} == {200}
+    assert {answer["predictions"][0]["opinion"] for _, answer in answers} == {"Pre"}
