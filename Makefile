@@ -1,6 +1,7 @@
 # Everything that can be done here: `make help`.
 PYTHON ?= python3
 KEDRO_ENV ?= local
+PORT ?= 8050
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -22,7 +23,7 @@ $(READY): pyproject.toml requirements.lock
 	@rm -f $@
 	@echo "Installing the dependencies into $(VENV); the first time takes some minutes."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint requirements.lock --editable '.[dev,docs]'
+	  --constraint requirements.lock --editable '.[dev,docs,export]'
 	@touch $@
 
 demo: $(READY) ## Make smears, train and compare all five backbones on them, in minutes
@@ -44,6 +45,7 @@ bench: $(READY) ## Measure speed and memory against their targets, into docs/per
 	  --constraint requirements.lock --editable '.[bench]'
 	$(BIN)/python benchmarks/bench_ingestion.py $(LEUKOSCOPE_DATA)
 	$(BIN)/python benchmarks/bench_training.py
+	$(BIN)/python benchmarks/bench_second_opinion.py
 
 bench-quick: $(READY) ## The benchmarks that take a few minutes only
 	$(BIN)/python benchmarks/bench_training.py --quick
@@ -54,6 +56,16 @@ lint: $(READY) ## Check style, types, layers and notebooks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+# With a mark, so that the page starts without a network once it is installed.
+$(VENV)/.app: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --editable '.[app]'
+	@touch $@
+
+app: $(VENV)/.app ## Review smears in a local page: opinions, why, and what a reviewer says of them
+	$(BIN)/kedro run --env $(KEDRO_ENV) --pipeline reader
+	$(BIN)/python -m leukoscope.app --env $(KEDRO_ENV) --port $(PORT)
 
 viz: $(READY) ## Show the DAG
 	$(BIN)/kedro viz run --env $(KEDRO_ENV)
@@ -69,4 +81,4 @@ clean: ## Remove the environment and the caches; data, models and runs stay
 	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-faults bench bench-quick lint viz mlflow lock clean
+.PHONY: help setup demo test test-faults bench bench-quick lint app viz mlflow lock clean

@@ -122,6 +122,34 @@ def test_images_of_another_source_are_scored(project, data, tmp_path):
     assert "MobileNetV2 on external images" in page
 
 
+def test_new_smears_get_opinions(project, data, tmp_path):
+    write_smears(tmp_path, {"Benign": 2, "Pro": 3}, 96, seed=6, magnification=3.0)
+    (tmp_path / "notes.txt").write_text("no smear")
+    said = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}")
+    assert "MobileNetV2 reads; validation accuracies: MobileNetV2" in said
+    assert "6 files: " in said
+    table = pd.read_csv(data / "07_model_output/opinions.csv").set_index("image_id")
+    assert len(table) == 6
+    assert table.loc["notes", "reason"] == "unreadable: not an image of a known format"
+    given = table.drop("notes").filter(regex="probability_(benign|early|pre|pro)$")
+    assert given.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    again = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}")
+    assert "1 of 1 parts were read before" in again
+
+
+def test_the_best_backbone_becomes_the_champion_once(project, data):
+    promote = "promotion.min_images=5"
+    assert "is promoted: there was no champion" in kedro(project, "--pipelines", "promote", "--params", promote)
+    again = kedro(project, "--pipelines", "promote", "--params", promote)
+    assert "is not promoted: it is the champion already" in again
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    version = mlflow.MlflowClient().get_model_version_by_alias("leukoscope", "champion")
+    assert (str(version.version), version.tags["experiment"]) == ("1", "leukoscope-demo")
+    assert version.description.startswith("# Model card: MobileNetV2")
+    said = kedro(project, "--pipelines", "reader", "--params", "reader.model_uri=models:/leukoscope@champion")
+    assert "Traceback" not in said
+
+
 def test_a_model_is_not_evaluated_on_splits_that_it_was_not_trained_on(project, data):
     command = [sys.executable, "-m", "kedro", "run", "--env", "demo", "--params", "seed=7"]
     for pipelines in (["--pipelines", "splitting"], ["--pipelines", "evaluation", "--namespaces", "mobilenet_v2"]):

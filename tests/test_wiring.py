@@ -43,8 +43,9 @@ def test_every_backbone_has_a_pipeline_of_its_own(registered):
         assert f"{name}_result" in registered[f"train_{name}"].filter(to_nodes=["write_reports"]).datasets()
 
 
-def test_everything_but_other_peoples_images_is_in_the_default_pipeline(registered):
-    others = {node.name for node in registered["external"].nodes}
+def test_everything_but_what_is_done_with_trained_backbones_is_in_the_default_pipeline(registered):
+    later = ("external", "predict", "explain", "promote", "export", "agreement")
+    others = {node.name for name in later for node in registered[name].nodes}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes}
     assert {node.name for node in registered["__default__"].nodes} == everything - others
 
@@ -75,8 +76,8 @@ def test_every_parameter_is_used(context, registered):
         for name in pipeline.datasets()
         if name.startswith("params:")
     }
-    paths = {"raw_images", "group_table", "external_images"}  # the catalog reads them
-    assert set(context.params) == used | paths
+    paths = {"raw_images", "group_table", "external_images", "images"}  # the catalog reads them
+    assert set(context.params) == used | paths | {"app"}  # which the review page checks when it starts
 
 
 def test_other_environments_keep_their_data_apart(context):
@@ -85,7 +86,7 @@ def test_other_environments_keep_their_data_apart(context):
         pytest.skip("the base environment is the one that others keep apart from")
     catalog = context.config_loader["catalog"]
     written = yaml.safe_dump(
-        {name: entry for name, entry in catalog.items() if name not in ("raw_images", "group_table", "external_images")}
+        {name: entry for name, entry in catalog.items() if not name.endswith("images") and name != "group_table"}
     )
     assert f"data/{environment}/0" in written
     assert "filepath: data/0" not in written
@@ -125,7 +126,7 @@ def test_data_flows_from_layer_to_layer_and_never_back(context, registered):
         known = (name for name in names if not name.startswith("params:"))
         return [order.index(catalog.get(name).metadata["kedro-viz"]["layer"]) for name in known]
 
-    for node in {*registered["__default__"].nodes, *registered["external"].nodes}:
+    for node in {node for pipeline in registered.values() for node in pipeline.nodes}:
         assert max(layers(node.inputs), default=0) <= min(layers(node.outputs)), node.name
 
 

@@ -3,19 +3,25 @@
 from kedro.pipeline import Pipeline
 
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.agreement import pipeline as agreement
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
 from leukoscope.pipelines.evaluation import pipeline as evaluation
+from leukoscope.pipelines.explanation import pipeline as explanation
+from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
 from leukoscope.pipelines.illustration import pipeline as illustration
 from leukoscope.pipelines.ingestion import pipeline as ingestion
+from leukoscope.pipelines.prediction import pipeline as prediction
+from leukoscope.pipelines.promotion import pipeline as promotion
+from leukoscope.pipelines.reader import pipeline as reader
 from leukoscope.pipelines.reporting import pipeline as reporting
 from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
-_SHARED_DATASETS = {"smears", "training_plan", "splits"}
+_SHARED_DATASETS = {"smears", "training_plan", "splits", "software"}
 _GATHERED = {"features", "result"}  # what other pipelines take of every backbone
 _SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "robustness", "class_names", "seed")
 
@@ -37,11 +43,16 @@ def register_pipelines() -> dict[str, Pipeline]:
     ways = {
         f"train_{name}": preparation
         + _for_backbone(training.create_pipeline() + judging, name)
+        + comparison.create_baseline_pipeline()
         + reporting.create_backbone_pipeline([name])
         for name in BACKBONES
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
     ways["external"] = external.create_pipeline()
+    ways["reader"] = reader.create_pipeline()
+    ways["agreement"] = agreement.create_pipeline()
+    works = {"predict": prediction, "explain": explanation, "promote": promotion, "export": export}
+    ways |= {name: reader.create_pipeline() + work.create_pipeline() for name, work in works.items()}
     return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}
 
 

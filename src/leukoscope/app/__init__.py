@@ -1,0 +1,1 @@
+"""The review page: a second reader's opinions on smears, in a browser on the same machine."""

@@ -1,0 +1,110 @@
+"""Start the review page: ``python -m leukoscope.app --env demo``."""
+
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import CatalogProtocol, DatasetError
+from kedro.utils import find_kedro_project
+from pydantic import ValidationError
+
+from leukoscope.app.options import AppOptions
+from leukoscope.errors import InputError
+
+
+@click.command()
+@click.option("--env", default=None, help="The Kedro environment, such as demo.")
+@click.option("--port", default=8050, type=click.IntRange(1024, 65535), show_default=True, help="On 127.0.0.1.")
+def main(env: str | None, port: int) -> None:
+    """Review smears in a local page, with the second reader that the pipeline `reader` chose."""
+    if find_spec("nicegui") is None:
+        raise InputError("The review page needs NiceGUI, which is not installed. `make app` does, as the extra `app`.")
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        raise InputError(f"{Path.cwd()} is in no Kedro project. Start the page in Leukoscope's own folder.")
+    bootstrap_project(project)
+    session = KedroSession.create(project, env=env)
+    with session:
+        context = session.load_context()
+        _require_free(port)
+        serve(context.catalog, context.params, port)
+
+
+def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> None:
+    """Serve the page until it is interrupted.
+
+    Args:
+        catalog: Has the reader, and what there is of model cards and training images.
+        parameters: All parameters.
+        port: Of 127.0.0.1.
+    """
+    import uvicorn
+
+    from leukoscope.app.page import add_page
+    from leukoscope.app.reading import Desk
+    from leukoscope.app.rendering import describe_reader
+    from leukoscope.app.server import HOST, Office, create_server
+
+    options = check_options(parameters["app"])
+    reader = load(catalog, "reader")
+    smears = load(catalog, "smears") if catalog.exists("smears") else None
+    # A registered model is not the one that the card here is about.
+    card = None if parameters["reader"].model_uri else find_card(catalog, reader.backbone)
+    desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears)
+    office = Office(desk, describe_reader(reader, card))
+    office.warm_up()
+    server = create_server(office)
+    add_page(server, office, lambda reviews: catalog.save("reviews", reviews))
+    click.echo(f"The review page is at http://{HOST}:{port} until Ctrl-C.")
+    uvicorn.run(server, host=HOST, port=port, log_level="warning", access_log=False)
+
+
+def check_options(given: Any) -> AppOptions:
+    """Check the parameters of the page.
+
+    Raises:
+        InputError: A name is unknown or a value does not fit.
+    """
+    try:
+        return AppOptions.model_validate(given or {})
+    except ValidationError as error:
+        raise InputError(f"Wrong parameters below app, nothing was started: {error}") from None
+
+
+def load(catalog: CatalogProtocol, name: str) -> Any:
+    """Load a data set, and let an input error stand alone.
+
+    Raises:
+        InputError: What the data set says is wrong with it.
+    """
+    try:
+        return catalog.load(name)
+    except DatasetError as error:
+        raise error.__cause__ if isinstance(error.__cause__, InputError) else error from None
+
+
+def find_card(catalog: CatalogProtocol, backbone: str) -> str | None:
+    """Find the model card of a backbone, if one was written."""
+    cards = catalog.load("model_cards") if catalog.exists("model_cards") else {}
+    card = cards.get(f"{backbone}/model_card")
+    return card() if card else None
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        # As the server itself does: a page that was just stopped does not keep the next from its port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(
+                f"Port {port} cannot be had: {error}. Stop what has it, or choose another with --port."
+            ) from error
+
+
+if __name__ == "__main__":
+    main()

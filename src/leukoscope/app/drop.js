@@ -1,0 +1,100 @@
+// Takes smears by a file input, or dropped anywhere on the page, and sends them one after another as their bytes alone.
+// File names stay in the browser unless the box is ticked.
+export default {
+  template: `
+    <div :class="['drop', { over }]">
+      <div class="field">
+        <label :for="id + '-files'">Choose smears, or drop them anywhere on this page</label>
+        <input type="file" multiple accept="image/*,.tif,.tiff,.bmp" :id="id + '-files'" :aria-describedby="id + '-limits'"
+          @change="take($event.target.files); $event.target.value = ''">
+      </div>
+      <p class="soft" :id="id + '-limits'">Up to {{ maxImages }} images in a session, each of at most {{ megabytes }} MB.
+        They stay on this machine, and are forgotten when the page is closed.</p>
+      <label><input type="checkbox" v-model="keepNames"> Keep file names too, in exports and reviews</label>
+      <p role="status" :class="{ working: current }">{{ status }}</p>
+      <progress v-if="current" :value="done" :max="total" aria-label="Images read"></progress>
+      <div role="alert"><template v-if="refused.length"><p>Not read:</p>
+        <ul><li v-for="one in refused">{{ one }}</li></ul></template></div>
+    </div>
+  `,
+  props: { url: String, nameHeader: String, maxImages: Number, maxBytes: Number },
+  data: () => ({
+    id: "drop", over: false, keepNames: false, queue: [], refused: [], current: "", status: "", done: 0, total: 0,
+  }),
+  computed: {
+    megabytes() {
+      return (this.maxBytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 });
+    },
+  },
+  mounted() {
+    // On the whole window: a file dropped beside a zone would replace the page, and the session with it.
+    window.addEventListener("dragover", this.hover);
+    window.addEventListener("dragleave", this.leave);
+    window.addEventListener("drop", this.drop);
+  },
+  unmounted() {
+    window.removeEventListener("dragover", this.hover);
+    window.removeEventListener("dragleave", this.leave);
+    window.removeEventListener("drop", this.drop);
+  },
+  methods: {
+    hover(event) {
+      event.preventDefault();
+      this.over = true;
+    },
+    leave(event) {
+      this.over = Boolean(event.relatedTarget);
+    },
+    drop(event) {
+      event.preventDefault();
+      this.over = false;
+      this.take(event.dataTransfer.files);
+    },
+    async take(files) {
+      const chosen = [...files];
+      if (!this.current) {
+        [this.refused, this.done, this.total] = [[], 0, 0];
+      }
+      const room = this.maxImages - this.queue.length;
+      if (chosen.length > room) {
+        this.refused.push(`${chosen.length - room} of ${chosen.length} files: at most ${this.maxImages} at a time`);
+      }
+      const taken = chosen.slice(0, room);
+      this.total += taken.length;
+      this.queue.push(...taken);
+      if (!this.current) {
+        await this.work();
+      }
+    },
+    async work() {
+      let read = 0;
+      for (let file; (file = this.queue.shift()); this.done += 1) {
+        this.current = file.name;
+        this.status = `Reading image ${this.done + 1} of ${this.total}`;
+        const fault = await this.send(file);
+        if (fault) {
+          this.refused.push(`${file.name}: ${fault}`);
+        } else {
+          read += 1;
+        }
+      }
+      this.current = "";
+      this.status = `${read} read, ${this.total - read} not read`;
+    },
+    async send(file) {
+      if (file.size > this.maxBytes) {
+        return `too large: ${file.size.toLocaleString("en")} bytes, and at most ${this.maxBytes.toLocaleString("en")} are taken`;
+      }
+      const headers = { "Content-Type": "application/octet-stream" };
+      if (this.keepNames) {
+        headers[this.nameHeader] = encodeURIComponent(file.name);
+      }
+      try {
+        const answer = await fetch(this.url, { method: "POST", body: file, headers });
+        return answer.ok ? "" : await answer.text();
+      } catch {
+        return "the server does not answer: start it again, and load the page anew";
+      }
+    },
+  },
+};

@@ -1,0 +1,14 @@
+"""Parameters of the review page."""
+
+from pydantic import Field, PositiveInt
+
+from leukoscope.options import Options
+
+
+class AppOptions(Options):
+    """What a session may hold, and how it looks."""
+
+    max_images: PositiveInt = 50
+    max_bytes: PositiveInt = 20_000_000
+    picture_side: int = Field(default=768, ge=64, le=4096)
+    opacity: float = Field(default=0.5, ge=0, le=1)

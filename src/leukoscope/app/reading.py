@@ -1,0 +1,199 @@
+"""Reading one image for people: the opinion, and why."""
+
+import hashlib
+import io
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from leukoscope.app.options import AppOptions
+from leukoscope.images.decoding import Limits, decode, resize
+from leukoscope.images.packing import PackedImages
+from leukoscope.pipelines.explanation.options import ExplanationOptions
+
+if TYPE_CHECKING:
+    from leukoscope.models.explanation import ActivationMapper
+    from leukoscope.models.reader import SecondReader
+
+GRAD_CAM, OCCLUSION = "Grad-CAM", "occlusion"
+_QUALITY = 92
+
+
+class Neighbour(NamedTuple):
+    """A training image that an image resembles.
+
+    Attributes:
+        image_id: Its id.
+        label: Its class; ``None`` where it is not at hand.
+        distance: In standard deviations of what the last layer sees.
+        picture: A PNG file; ``None`` where it is not at hand.
+    """
+
+    image_id: str
+    label: str | None
+    distance: float
+    picture: bytes | None
+
+
+class ReadImage(NamedTuple):
+    """An image that was read. Its file is not kept, and neither is anything that the file says beside its pixels.
+
+    Attributes:
+        sha256: Of the file's content.
+        file_name: ``None`` unless it was asked for.
+        seen_in: ``train`` or ``validation`` if the classifier knows this very file, else ``None``.
+        opinion: A class, or ``withheld``.
+        reason: Why the opinion is withheld, else empty.
+        likeliest: The class with the highest probability, opinion or not.
+        probabilities: Calibrated, by class.
+        malignant: The probability of any class but the benign one.
+        novelty: How unlike the training images it is.
+        pixels: As the reader sees it, ``uint8 [size, size, 3]``.
+        picture: A JPEG file to look at.
+        maps: What speaks for the likeliest class, by method: PNG files whose opacity is the strength; grows on request.
+        nearest: Training images, the nearest first.
+    """
+
+    sha256: str
+    file_name: str | None
+    seen_in: str | None
+    opinion: str
+    reason: str
+    likeliest: str
+    probabilities: dict[str, float]
+    malignant: float
+    novelty: float
+    pixels: np.ndarray
+    picture: bytes
+    maps: dict[str, bytes]
+    nearest: list[Neighbour]
+
+
+class Desk:
+    """A reader, and what it takes to show why it says what it says. Not for several threads at a time.
+
+    Args:
+        reader: Who reads.
+        options: How large pictures are.
+        explanation: How occlusion goes, and how many neighbours there are.
+        seed: For the noise of what hides parts of a field.
+        smears: The packed training images, if they are at hand.
+    """
+
+    def __init__(
+        self,
+        reader: "SecondReader",
+        options: AppOptions,
+        explanation: ExplanationOptions,
+        seed: int,
+        smears: PackedImages | None = None,
+    ) -> None:
+        self.reader, self.options, self._explanation, self._seed = reader, options, explanation, seed
+        self._smears = smears
+
+    @property
+    def limits(self) -> Limits:
+        """What a file must keep to: the reader's own limits, and the page's for its size."""
+        own = self.reader.limits
+        return own._replace(max_bytes=min(own.max_bytes, self.options.max_bytes))
+
+    def read(self, data: bytes, file_name: str | None = None) -> ReadImage:
+        """Read an image file.
+
+        Args:
+            data: The file's content.
+            file_name: If it is to be kept.
+
+        Raises:
+            UnusableImageError: With the reason, whatever is wrong with the content.
+        """
+        from leukoscope.models.reader import MALIGNANT_COLUMN
+        from leukoscope.models.scoring import probability_columns
+
+        decoded = decode(data, self.limits).pixels
+        pixels = resize(decoded, self.reader.image_size)
+        opinions, features = self.reader.read(pixels[None])
+        said = opinions.iloc[0]
+        names = self.reader.class_names
+        chances = said[probability_columns(names)].to_numpy(float)
+        likeliest = int(chances.argmax())
+        sha256 = hashlib.sha256(data).hexdigest()
+        return ReadImage(
+            sha256=sha256,
+            file_name=file_name,
+            seen_in=self._find_split(sha256),
+            opinion=str(said["opinion"]),
+            reason=str(said["reason"]),
+            likeliest=names[likeliest],
+            probabilities=dict(zip(names, chances.tolist(), strict=True)),
+            malignant=float(said[MALIGNANT_COLUMN]),
+            novelty=float(said["novelty"]),
+            pixels=pixels,
+            picture=_encode_picture(decoded, self.options.picture_side),
+            maps={GRAD_CAM: _encode_map(self._mapper.map_classes(pixels[None], np.array([likeliest]))[0])},
+            nearest=self._find_nearest(features),
+        )
+
+    def add_occlusion(self, image: ReadImage) -> None:
+        """Map what hiding each part of an image costs its likeliest class; takes some seconds."""
+        from leukoscope.models.explanation import map_occlusion
+
+        if OCCLUSION not in image.maps:
+            number = self.reader.class_names.index(image.likeliest)
+            options = self._explanation
+            heat = map_occlusion(self.reader.predictor, image.pixels, number, options.patch, options.stride, self._seed)
+            image.maps[OCCLUSION] = _encode_map(heat)
+
+    def warm_up(self) -> None:
+        """Read an empty field, so that the first image does not wait for the backend to get ready."""
+        size = self.reader.image_size
+        field = np.full((1, size, size, 3), 255, np.uint8)
+        self.reader.read(field)
+        self._mapper.map_classes(field, np.array([0]))
+
+    @cached_property
+    def _mapper(self) -> "ActivationMapper":
+        from leukoscope.models.explanation import ActivationMapper
+
+        return ActivationMapper(self.reader.classifier)
+
+    def _find_split(self, sha256: str) -> str | None:
+        seen = self.reader.seen
+        found = seen.loc[seen["sha256"] == sha256, "split"]
+        return None if found.empty else str(found.iloc[0])
+
+    def _find_nearest(self, features: np.ndarray) -> list[Neighbour]:
+        nearest = self.reader.find_nearest(features, self._explanation.neighbours)[0]
+        return [self._show(row.image_id, row.distance) for row in nearest.itertuples()]
+
+    def _show(self, image_id: str, distance: float) -> Neighbour:
+        records = None if self._smears is None else self._smears.records
+        found = None if records is None else records[(records["image_id"] == image_id) & records["row"].notna()]
+        if found is None or found.empty:
+            return Neighbour(image_id, None, float(distance), None)
+        pixels = self._smears.pixels[int(found["row"].iloc[0])]  # type: ignore[union-attr]
+        return Neighbour(
+            image_id, str(found["label"].iloc[0]), float(distance), _encode(Image.fromarray(pixels), "PNG")
+        )
+
+
+def _encode_picture(pixels: np.ndarray, side: int) -> bytes:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return _encode(picture, "JPEG", quality=_QUALITY)
+
+
+def _encode_map(heat: np.ndarray) -> bytes:
+    """Colour a map so that laid over its image it looks like ``overlay``, whatever the opacity is then made."""
+    from leukoscope.models.explanation import colour
+
+    layers = np.concatenate([colour(heat), 255 * heat[..., None]], axis=2)
+    return _encode(Image.fromarray(np.rint(layers).astype(np.uint8), "RGBA"), "PNG")
+
+
+def _encode(picture: Image.Image, kind: str, **options: int) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, kind, **options)
+    return content.getvalue()

@@ -1,0 +1,151 @@
+"""HTML of what the review page shows and exports."""
+
+import base64
+import io
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+from PIL import Image
+
+import leukoscope
+from leukoscope.app.reading import ReadImage
+from leukoscope.app.session import Session
+from leukoscope.models.backbones import BACKBONES
+
+if TYPE_CHECKING:
+    from leukoscope.models.reader import SecondReader
+
+# Headings of a model card stand two levels below those of the page.
+_LOWER = 2
+
+
+class About(NamedTuple):
+    """What people are told of a reader.
+
+    Attributes:
+        title: Of its backbone.
+        class_names: In the order of the probabilities.
+        benign_class: Of these.
+        threshold: Opinions less likely than this are withheld.
+        novelty: As are those on fields further than this from the training images.
+        unsure: The words for the former.
+        origin: ``backbone``, ``model`` and ``data``: its name, and fingerprints of itself and of its images.
+        card: Its model card as HTML, if there is one.
+    """
+
+    title: str
+    class_names: tuple[str, ...]
+    benign_class: str
+    threshold: float
+    novelty: float
+    unsure: str
+    origin: dict[str, str]
+    card: Markup | None
+
+
+def describe_reader(reader: "SecondReader", card: str | None) -> About:
+    """Describe a reader; ``card`` is in Markdown."""
+    from leukoscope.models.trust import UNSURE
+
+    return About(
+        title=BACKBONES[reader.backbone].title,
+        class_names=reader.class_names,
+        benign_class=reader.benign_class,
+        threshold=reader.calibration.threshold,
+        novelty=reader.calibration.novelty,
+        unsure=UNSURE,
+        origin={
+            "backbone": reader.backbone,
+            "model": reader.classifier.fingerprint,
+            "data": reader.data_fingerprint,
+        },
+        card=_render_markdown(card) if card else None,
+    )
+
+
+def render_part(name: str, *arguments: Any) -> str:
+    """Render one of the parts that the page and its exports have in common."""
+    return getattr(_environment().get_template("parts.html").module, name)(*arguments)
+
+
+def render_control(name: str, *arguments: Any) -> str:
+    """Render one of the controls of the page."""
+    return getattr(_environment().get_template("controls.html").module, name)(*arguments)
+
+
+def render_style() -> str:
+    """Give the style of the page."""
+    return "".join(_environment().get_template(name).render() for name in ("look.css", "page.css"))
+
+
+def render_export(session: Session, about: About, opacity: float) -> str:
+    """Render a session as one file that needs no other, and prints.
+
+    Args:
+        session: The session.
+        about: Who read.
+        opacity: Of the overlays.
+    """
+    return (
+        _environment()
+        .get_template("export.html")
+        .render(
+            images=list(session.images.values()),
+            reviews=session.reviews,
+            about=about,
+            blend=lambda image, method: blend(image, method, opacity),
+            neighbour_uri=lambda number, one: _to_data_uri(one.picture, "png"),
+            exported_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+            version=leukoscope.__version__,
+        )
+    )
+
+
+def blend(image: ReadImage, method: str, opacity: float) -> bytes:
+    """Lay one of an image's maps over its picture, into a JPEG file."""
+    picture = Image.open(io.BytesIO(image.picture)).convert("RGBA")
+    heat = Image.open(io.BytesIO(image.maps[method])).resize(picture.size, Image.Resampling.BICUBIC)
+    heat.putalpha(heat.getchannel("A").point(lambda strength: round(strength * opacity)))
+    picture.alpha_composite(heat)
+    content = io.BytesIO()
+    picture.convert("RGB").save(content, "JPEG", quality=90)
+    return content.getvalue()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("leukoscope", "app/templates"),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": format_percent, "data_uri": _to_data_uri}
+    return environment
+
+
+def format_percent(share: float) -> str:
+    """Write a share as people read it: nothing that is not certain is written as if it were."""
+    if share > 0.999:
+        return "above 99.9 %"
+    return "below 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
+
+
+def _to_data_uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _render_markdown(text: str) -> Markup:
+    """Render Markdown without any HTML that it may hold."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + _LOWER)}"
+    return Markup(parser.renderer.render(tokens, parser.options, {}))

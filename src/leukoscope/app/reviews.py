@@ -1,0 +1,99 @@
+"""What a reviewer says of an opinion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.app.reading import ReadImage
+
+MAX_NOTE, MAX_NAME = 2000, 100
+
+
+class UnusableReviewError(ValueError):
+    """A review that cannot be kept; the message is for the reviewer."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """A verdict on one image.
+
+    Attributes:
+        reviewed_at: UTC, ISO 8601, to the second.
+        verdict: ``agree``, ``disagree`` or ``not assessable``.
+        reviewer_class: What the reviewer would say; ``None`` if not assessable.
+        note: May be empty.
+        reviewer: May be empty.
+    """
+
+    reviewed_at: str
+    verdict: str
+    reviewer_class: str | None
+    note: str
+    reviewer: str
+
+
+def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Review:
+    """Make a review of what a reviewer entered.
+
+    Args:
+        answer: A class, or ``not assessable``.
+        note: Free text.
+        reviewer: Free text.
+        image: What was reviewed.
+
+    Raises:
+        UnusableReviewError: Nothing was chosen, or something that there is not, or a text is too long.
+    """
+    from leukoscope.models.agreement import AGREE, DISAGREE, NOT_ASSESSABLE
+
+    if answer != NOT_ASSESSABLE and answer not in image.probabilities:
+        raise UnusableReviewError("Nothing was kept: choose one of the answers first.")
+    note = _check_text(note, "note", MAX_NOTE)
+    reviewer = _check_text(reviewer, "reviewer's name", MAX_NAME)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    if answer == NOT_ASSESSABLE:
+        return Review(now, NOT_ASSESSABLE, None, note, reviewer)
+    return Review(now, AGREE if answer == image.likeliest else DISAGREE, answer, note, reviewer)
+
+
+def _check_text(text: Any, name: str, longest: int) -> str:
+    cleaned = str(text or "").strip()
+    if len(cleaned) > longest:
+        raise UnusableReviewError(
+            f"Nothing was kept: the {name} has {len(cleaned):,} characters, and at most {longest:,} are kept. Shorten "
+            f"it."
+        )
+    return cleaned
+
+
+def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any]:
+    """Give what a table says of an image that was read, pictures aside.
+
+    Args:
+        image: The image.
+        origin: ``backbone``, ``model`` and ``data``: who read it.
+    """
+    from leukoscope.models.reader import MALIGNANT_COLUMN
+    from leukoscope.models.scoring import probability_columns
+
+    chances = zip(probability_columns(list(image.probabilities)), image.probabilities.values(), strict=True)
+    return {
+        "sha256": image.sha256,
+        "file_name": image.file_name,
+        "seen_in": image.seen_in,
+        **origin,
+        "opinion": image.opinion,
+        "reason": image.reason,
+        "likeliest": image.likeliest,
+        MALIGNANT_COLUMN: image.malignant,
+        **dict(chances),
+        "novelty": image.novelty,
+    }
+
+
+def tabulate_review(review: Review, image: ReadImage, origin: Mapping[str, str]) -> pd.DataFrame:
+    """Give a review as the one row that the data set ``reviews`` keeps of it."""
+    return pd.DataFrame([tabulate_image(image, origin) | vars(review)])

@@ -1,0 +1,202 @@
+"""What the page's server takes and gives beside the page itself; for this machine only."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import ParamSpec, TypeVar
+from urllib.parse import unquote
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import PlainTextResponse, Response
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from leukoscope.app.reading import Desk, ReadImage
+from leukoscope.app.rendering import About, render_export
+from leukoscope.app.session import RefusedError, Session, describe_excess, gather
+from leukoscope.images.decoding import UnusableImageError
+
+logger = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+NAME_HEADER = "X-File-Name"
+_LONGEST_NAME = 255
+# The page's library compiles its templates in the browser. Nothing may come from, or go to, anywhere else.
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_ENDED = "this page's session has ended: load the page anew"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Tab:
+    """An open page.
+
+    Attributes:
+        session: What is in it.
+        show: Shows an image that was read, with its number.
+        lock: Held while a file is taken in, so that no more than one at a time is in memory.
+    """
+
+    session: Session
+    show: Callable[[int, ReadImage], None]
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Office:
+    """All open pages, and the one desk at which their images are read, one at a time.
+
+    Args:
+        desk: Reads images.
+        about: What people are told of who reads.
+    """
+
+    def __init__(self, desk: Desk, about: About) -> None:
+        self.desk, self.about = desk, about
+        self.tabs: dict[str, Tab] = {}
+        self._worker = ThreadPoolExecutor(1, "desk")
+
+    def open(self, key: str, show: Callable[[int, ReadImage], None]) -> Session:
+        """Open a page under a key that nobody can guess."""
+        session = Session(self.desk.options.max_images, self.about.origin)
+        self.tabs[key] = Tab(session, show)
+        return session
+
+    def close(self, key: str) -> None:
+        """Forget a page and all that was in it."""
+        self.tabs.pop(key, None)
+
+    def find(self, key: str) -> Tab:
+        """Find an open page.
+
+        Raises:
+            HTTPException: It is not open any more.
+        """
+        if key not in self.tabs:
+            raise HTTPException(404, _ENDED)
+        return self.tabs[key]
+
+    async def work(self, task: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Do something in the desk's own thread, while the page goes on answering."""
+        return await asyncio.wrap_future(self._worker.submit(task, *arguments, **named))
+
+    def warm_up(self) -> None:
+        """Get ready for the first image, without waiting for it."""
+        self._worker.submit(self.desk.warm_up)
+
+    async def take(self, key: str, request: Request) -> int:
+        """Take in the file that is a request's body, read it, and show it.
+
+        Raises:
+            RefusedError: It is too large, one too many, or not new.
+            UnusableImageError: It cannot be read.
+        """
+        tab = self.find(key)
+        most = self.desk.limits.max_bytes
+        if int(request.headers.get("Content-Length", 0)) > most:
+            raise RefusedError(describe_excess(most))
+        async with tab.lock:
+            tab.session.require_room()
+            data = await gather(request.stream(), most)
+            tab.session.require_new(data)
+            image = await self.work(self.desk.read, data, _read_name(request))
+            number = tab.session.add(image)
+            if key in self.tabs:  # it may have been closed meanwhile
+                tab.show(number, image)
+        return number
+
+
+def _read_name(request: Request) -> str | None:
+    """Give the file's name, if the page sent it: it does so only when asked to."""
+    name = PurePosixPath(unquote(request.headers.get(NAME_HEADER, "")).replace("\\", "/")).name
+    return "".join(one for one in name if one.isprintable())[:_LONGEST_NAME] or None
+
+
+def create_server(office: Office) -> FastAPI:
+    """Create the server, to which the page is still to be added."""
+    server = FastAPI(title="Leukoscope", docs_url=None, redoc_url=None, openapi_url=None)
+    server.add_middleware(_Headers)
+    # Another site may not get in under its own name by pointing it at this machine.
+    server.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+
+    @server.post("/sessions/{key}/images")
+    async def take_image(key: str, request: Request) -> Response:
+        try:
+            number = await office.take(key, request)
+        except (RefusedError, UnusableImageError) as error:
+            return PlainTextResponse(str(error), 422)
+        except HTTPException as error:
+            return PlainTextResponse(str(error.detail), error.status_code)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as error:
+            logger.exception("An image could not be read")
+            return PlainTextResponse(f"could not be read, and the server's log says more: {error}", 500)
+        return PlainTextResponse(f"image {number}")
+
+    @server.get("/sessions/{key}/pictures/{sha256}/{name}")
+    async def show_picture(key: str, sha256: str, name: str) -> Response:
+        image = office.find(key).session.images.get(sha256)
+        content = None if image is None else list_pictures(image).get(name)
+        if content is None:
+            raise HTTPException(404, "There is no such picture in this session.")
+        return _answer(content, "image/jpeg" if name.endswith(".jpg") else "image/png")
+
+    @server.get("/sessions/{key}/session.csv")
+    async def export_csv(key: str) -> Response:
+        return _answer(office.find(key).session.write_csv(), "text/csv; charset=utf-8", "leukoscope-session.csv")
+
+    @server.get("/sessions/{key}/session.html")
+    async def export_html(key: str) -> Response:
+        session = office.find(key).session
+        page = await asyncio.to_thread(render_export, session, office.about, office.desk.options.opacity)
+        return _answer(page, "text/html; charset=utf-8", "leukoscope-session.html")
+
+    return server
+
+
+def list_pictures(image: ReadImage) -> dict[str, bytes]:
+    """List the pictures of an image by the names that they have on the server."""
+    pictures = {"field.jpg": image.picture} | {f"{method}.png": heat for method, heat in image.maps.items()}
+    near = {f"nearest-{number}.png": one.picture for number, one in enumerate(image.nearest, start=1)}
+    return pictures | {name: picture for name, picture in near.items() if picture is not None}
+
+
+def _answer(content: str | bytes, media_type: str, file_name: str | None = None) -> Response:
+    # Browsers keep what they were sent on the disk, unless they are told not to.
+    headers = {"Cache-Control": "no-store"}
+    if file_name:
+        headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    return Response(content, media_type=media_type, headers=headers)
+
+
+class _Headers:
+    """Adds headers to every answer, by which the browser itself keeps the page on this machine."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

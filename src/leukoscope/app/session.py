@@ -1,0 +1,111 @@
+"""A session of the review page: what is in it, and what it takes in."""
+
+import csv
+import hashlib
+import io
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from leukoscope.app.reading import ReadImage
+from leukoscope.app.reviews import Review, tabulate_image
+
+_FREE_TEXT = ("file_name", "note", "reviewer")
+_NO_REVIEW = dict.fromkeys(("reviewed_at", "verdict", "reviewer_class", "note", "reviewer"))
+
+
+class RefusedError(ValueError):
+    """A file that the session does not take in; the message is for the one who sent it."""
+
+
+class Session:
+    """The images of one browser tab, in the order in which they came, and the last review of each. In memory only.
+
+    Args:
+        max_images: How many it may hold.
+        origin: ``backbone``, ``model`` and ``data``: who reads.
+    """
+
+    def __init__(self, max_images: int, origin: Mapping[str, str]) -> None:
+        self._max_images, self.origin = max_images, origin
+        self.images: dict[str, ReadImage] = {}
+        self.reviews: dict[str, Review] = {}
+        self.reviewer = ""
+
+    def require_room(self) -> None:
+        """Make sure that one more image fits.
+
+        Raises:
+            RefusedError: The session is full.
+        """
+        if len(self.images) >= self._max_images:
+            raise RefusedError(
+                f"this session holds {len(self.images)} images, and no more fit: export it, forget them, and go on"
+            )
+
+    def require_new(self, data: bytes) -> None:
+        """Make sure that a file is not in the session yet.
+
+        Raises:
+            RefusedError: It is, under whatever name.
+        """
+        known = list(self.images)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 in known:
+            raise RefusedError(f"the same file as image {known.index(sha256) + 1} of this session")
+
+    def add(self, image: ReadImage) -> int:
+        """Take an image in, and give its number, from 1."""
+        self.images[image.sha256] = image
+        return len(self.images)
+
+    def get(self, number: int) -> ReadImage | None:
+        """Give an image by its number; ``None`` if there is none."""
+        return dict(enumerate(self.images.values(), start=1)).get(number)
+
+    def forget(self) -> None:
+        """Forget images and reviews; reviews that were kept on disk stay there."""
+        self.images.clear()
+        self.reviews.clear()
+
+    def list_rows(self) -> list[dict[str, Any]]:
+        """Give one row an image, for a table: what was read, and the last review."""
+        return [
+            {"number": number}
+            | tabulate_image(image, self.origin)
+            | (vars(self.reviews[image.sha256]) if image.sha256 in self.reviews else _NO_REVIEW)
+            for number, image in enumerate(self.images.values(), start=1)
+        ]
+
+    def write_csv(self) -> str:
+        """Write the session as CSV for spreadsheets: of these none takes free text for a formula."""
+        rows = self.list_rows()
+        content = io.StringIO()
+        writer = csv.DictWriter(content, rows[0] if rows else ["number"], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | {name: _defuse(row[name]) for name in _FREE_TEXT})
+        return content.getvalue()
+
+
+def _defuse(text: str | None) -> str | None:
+    """Put an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{text}" if text and text[0] in "=+-@\t\r" else text
+
+
+async def gather(parts: AsyncIterator[bytes], max_bytes: int) -> bytes:
+    """Join the parts of a file as they arrive, and stop as soon as there are too many bytes.
+
+    Raises:
+        RefusedError: The file is too large.
+    """
+    content = bytearray()
+    async for part in parts:
+        content += part
+        if len(content) > max_bytes:
+            raise RefusedError(describe_excess(max_bytes))
+    return bytes(content)
+
+
+def describe_excess(max_bytes: int) -> str:
+    """Say that a file is too large."""
+    return f"too large: more than the {max_bytes:,} bytes that are taken. Send a smaller copy, or raise app.max_bytes"

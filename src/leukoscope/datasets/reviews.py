@@ -1,0 +1,114 @@
+"""What reviewers say of a second reader's opinions, as a table that only grows."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+from leukoscope.errors import InputError
+from leukoscope.storage import as_records
+
+_PREFIX = "probability_"
+_BEFORE = [
+    "reviewed_at",
+    "sha256",
+    "file_name",
+    "seen_in",
+    "backbone",
+    "model",
+    "data",
+    "opinion",
+    "reason",
+    "likeliest",
+]
+_AFTER = ["novelty", "verdict", "reviewer_class", "note", "reviewer"]
+# Classes differ from model to model, so that their probabilities are one column of JSON.
+_COLUMNS = [*_BEFORE, "probabilities", *_AFTER]
+_CREATE = (
+    "CREATE TABLE IF NOT EXISTS reviews (number INTEGER PRIMARY KEY AUTOINCREMENT, reviewed_at TEXT NOT NULL, "
+    "sha256 TEXT NOT NULL, file_name TEXT, seen_in TEXT, backbone TEXT NOT NULL, model TEXT NOT NULL, "
+    "data TEXT NOT NULL, opinion TEXT NOT NULL, reason TEXT NOT NULL, likeliest TEXT NOT NULL, "
+    "probabilities TEXT NOT NULL, novelty REAL NOT NULL, verdict TEXT NOT NULL, reviewer_class TEXT, "
+    "note TEXT NOT NULL, reviewer TEXT NOT NULL)"
+)
+_INSERT = f"INSERT INTO reviews ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+
+
+class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+    """Reviews in a local SQLite file. Saving adds rows and never changes one; loading gives all, the oldest first.
+
+    ``kedro_datasets`` has a data set for SQL tables, which wants credentials, and a place that depends on the folder
+    that a run is started in.
+
+    Args:
+        filepath: The SQLite file.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Add reviews, all of them or none.
+
+        Args:
+            data: As ``load`` gives them.
+        """
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        with self._connect() as connection:
+            connection.execute(_CREATE)
+            connection.executemany(_INSERT, [_to_row(record) for record in as_records(data)])
+
+    def load(self) -> pd.DataFrame:
+        """Read all reviews.
+
+        Returns:
+            ``reviewed_at`` (UTC), ``sha256`` (of the image file), ``file_name`` (null unless it was asked for),
+            ``seen_in`` (the split, if the classifier knew the image), ``backbone``, ``model`` and ``data``
+            (fingerprints), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column a class,
+            ``novelty``, ``verdict`` (agree, disagree, not assessable), ``reviewer_class`` (null if not assessable),
+            ``note`` and ``reviewer`` (either may be empty).
+
+        Raises:
+            InputError: There is none yet, or the file is no such table.
+        """
+        try:
+            rows = self._read() if self._exists() else []
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{self._filepath} cannot be read as reviews: {error}. Expected the SQLite file that the review page "
+                f"writes; put it back, or move it away to start anew."
+            ) from error
+        if not rows:
+            raise InputError(
+                f"There are no reviews in {self._filepath} yet. Review smears in the page that `make app` starts."
+            )
+        table = pd.DataFrame(rows, columns=_COLUMNS)
+        probabilities = pd.DataFrame([json.loads(one) for one in table["probabilities"]])
+        return pd.concat([table[_BEFORE], probabilities, table[_AFTER]], axis=1)
+
+    def _read(self) -> list[tuple]:
+        with self._connect() as connection:
+            return connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM reviews ORDER BY number").fetchall()
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._filepath)) as connection, connection:
+            yield connection
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def _to_row(record: dict[str, Any]) -> list[Any]:
+    probabilities = {name: value for name, value in record.items() if name.startswith(_PREFIX) and value is not None}
+    return [json.dumps(probabilities) if name == "probabilities" else record.get(name) for name in _COLUMNS]

@@ -1,0 +1,12 @@
+"""Parameters of agreement."""
+
+from pydantic import Field, PositiveInt
+
+from leukoscope.options import Options
+
+
+class AgreementOptions(Options):
+    """How sure figures of agreement are."""
+
+    resamples: PositiveInt = 1000
+    confidence: float = Field(default=0.95, gt=0, lt=1)

@@ -1,0 +1,85 @@
+"""What the tests of the review page have in common: a desk with a reader that goes by brightness."""
+
+import http.client
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukoscope.app.options import AppOptions
+from leukoscope.app.reading import Desk
+from leukoscope.app.rendering import About, describe_reader
+from leukoscope.pipelines.explanation.options import ExplanationOptions
+from tiny_reader import make_reader, shade
+
+CARD = "# Model card: Tiny\n\n## Metrics\n\n| | test |\n|---|---|\n| accuracy | 0.5 |\n\n<script>alert(1)</script>\n"
+
+
+class TrainingImages:
+    """Stands in for the packed images that the reader learned from."""
+
+    def __init__(self, seen: pd.DataFrame) -> None:
+        self.records = seen[["image_id"]].assign(label="Early", row=np.arange(len(seen)))
+        self.pixels = np.stack([shade(int(name.split("/")[1])) for name in seen["image_id"]])
+
+
+@pytest.fixture(scope="session")
+def desk() -> Desk:
+    reader = make_reader(novelty=0.3)
+    options = AppOptions(max_images=3, max_bytes=50_000, picture_side=200)
+    return Desk(reader, options, ExplanationOptions(patch=0.5, stride=0.5), 1, TrainingImages(reader.seen))
+
+
+@pytest.fixture(scope="session")
+def about(desk) -> About:
+    return describe_reader(desk.reader, CARD)
+
+
+class Answer(NamedTuple):
+    status: int
+    text: str
+    headers: http.client.HTTPMessage
+
+
+class Client:
+    """Asks a server that runs in a thread, over a real connection."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(self, method: str, path: str, content: bytes | Iterable[bytes] | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, path, content, headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.read().decode("utf-8", "replace"), answer.headers)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, **headers)
+
+    def post(self, path: str, content: bytes | Iterable[bytes], **headers: str) -> Answer:
+        return self.ask("POST", path, content, **headers)
+
+
+@contextmanager
+def serve(server) -> Iterator[Client]:
+    import uvicorn
+
+    running = uvicorn.Server(uvicorn.Config(server, host="127.0.0.1", port=0, log_level="warning", access_log=False))
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    while not running.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield Client(running.servers[0].sockets[0].getsockname()[1])
+    running.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def serving():
+    return serve

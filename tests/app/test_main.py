@@ -1,0 +1,95 @@
+import socket
+import subprocess
+import sys
+
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+
+from leukoscope.app import __main__ as app
+from leukoscope.app.options import AppOptions
+from leukoscope.datasets import ReviewsDataset, SecondReaderDataset
+from leukoscope.errors import InputError
+from leukoscope.pipelines.explanation.options import ExplanationOptions
+from leukoscope.pipelines.reader.options import ReaderOptions
+
+PARAMETERS = {"app": {"max_images": 4}, "reader": ReaderOptions(), "explanation": ExplanationOptions(), "seed": 1}
+
+
+@pytest.fixture
+def catalog(desk, tmp_path) -> DataCatalog:
+    return DataCatalog(
+        {
+            "reader": MemoryDataset(desk.reader, copy_mode="assign"),
+            "model_cards": MemoryDataset({"mobilenet_v2/model_card": lambda: "# Card of the tiny one"}),
+            "reviews": ReviewsDataset(filepath=str(tmp_path / "reviews.db")),
+        }
+    )
+
+
+@pytest.fixture
+def served(monkeypatch) -> dict:
+    """What the page and its server are started with; neither is."""
+    pytest.importorskip("nicegui", reason="the extra app is not installed")
+    served = {}
+    monkeypatch.setattr(
+        "leukoscope.app.page.add_page", lambda server, office, keep: served.update(office=office, keep=keep)
+    )
+    monkeypatch.setattr("uvicorn.run", lambda server, **options: served.update(options))
+    return served
+
+
+def test_the_configured_parameters_are_the_defaults(project_path):
+    configured = yaml.safe_load((project_path / "conf/base/parameters_app.yml").read_text())["app"]
+    assert app.check_options(configured) == AppOptions()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"), [({"max_image": 3}, "did you mean 'max_images'"), ({"max_bytes": 0}, "max_bytes")]
+)
+def test_wrong_parameters_are_said_before_anything_starts(given, message):
+    with pytest.raises(InputError, match=f"(?s)nothing was started.*{message}"):
+        app.check_options(given)
+
+
+def test_the_page_is_served_to_this_machine_only(catalog, served):
+    app.serve(catalog, PARAMETERS, 8055)
+    assert (served["host"], served["port"], served["access_log"]) == ("127.0.0.1", 8055, False)
+    assert served["office"].desk.options.max_images == 4
+
+
+def test_the_model_card_is_that_of_the_reader(catalog, served):
+    app.serve(catalog, PARAMETERS, 8055)
+    assert "Card of the tiny one" in served["office"].about.card
+    registered = ReaderOptions(model_uri="models:/leukoscope@champion")
+    app.serve(catalog, PARAMETERS | {"reader": registered}, 8055)
+    assert served["office"].about.card is None
+
+
+def test_neither_card_nor_training_images_need_be_there(desk, served):
+    app.serve(DataCatalog({"reader": MemoryDataset(desk.reader, copy_mode="assign")}), PARAMETERS, 8055)
+    assert served["office"].about.card is None
+
+
+def test_without_a_reader_it_says_how_to_get_one(catalog, served, tmp_path):
+    catalog["reader"] = SecondReaderDataset(filepath=str(tmp_path / "reader"))
+    with pytest.raises(InputError, match="There is no second reader"):
+        app.serve(catalog, PARAMETERS, 8055)
+
+
+def test_a_port_that_is_taken_is_said():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match=r"cannot be had.*--port"):
+            app._require_free(taken.getsockname()[1])
+
+
+def test_only_the_page_knows_its_library_and_nothing_loads_keras():
+    modules = ("__main__", "options", "reading", "rendering", "reviews", "server", "session")
+    code = (
+        f"import sys, importlib\nfor name in {modules}: importlib.import_module('leukoscope.app.' + name)\n"
+        "print(sorted({'nicegui', 'keras', 'tensorflow', 'jax', 'torch', 'mlflow', 'sklearn'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1].strip() == "[]"

@@ -1,0 +1,132 @@
+import hashlib
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leukoscope.app.reading import GRAD_CAM, OCCLUSION, Desk
+from leukoscope.app.rendering import blend
+from leukoscope.images.decoding import UnusableImageError
+from leukoscope.models.explanation import map_occlusion, overlay
+from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
+from tiny_reader import encode, shade
+
+
+def open_image(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def with_exif(pixels: np.ndarray) -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "patient Jane Roe"
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "JPEG", exif=exif)
+    return content.getvalue()
+
+
+def half_dark(size: int = 64) -> np.ndarray:
+    pixels = shade(230, size).copy()
+    pixels[:, : size // 2] = 60
+    return pixels
+
+
+def test_an_image_is_read_as_the_reader_reads_it(desk):
+    image = desk.read(encode(shade(160)))
+    said = desk.reader.read(shade(160)[None]).opinions.iloc[0]
+    assert (image.opinion, image.reason, image.likeliest) == ("Early", "", "Early")
+    assert image.probabilities["Early"] == pytest.approx(said["probability_early"])
+    assert image.malignant == pytest.approx(1 - image.probabilities["Benign"], abs=1e-6)
+    assert image.novelty == pytest.approx(said["novelty"])
+
+
+@pytest.mark.parametrize(("brightness", "reason"), [(130, UNSURE), (255, UNLIKE)])
+def test_why_there_is_no_opinion(desk, brightness, reason):
+    image = desk.read(encode(shade(brightness)))
+    assert (image.opinion, image.reason) == (WITHHELD, reason)
+    assert image.likeliest in image.probabilities
+
+
+def test_it_is_known_by_the_content_of_its_file_and_nothing_else(desk):
+    content = encode(shade(160))
+    assert desk.read(content).sha256 == hashlib.sha256(content).hexdigest()
+    assert desk.read(content).file_name is None
+    assert desk.read(content, "a.png").file_name == "a.png"
+
+
+def test_nothing_of_exif_is_left(desk):
+    content = with_exif(half_dark())
+    assert b"Jane Roe" in content
+    image = desk.read(content)
+    desk.add_occlusion(image)
+    for picture in (image.picture, *image.maps.values(), blend(image, GRAD_CAM, 0.5)):
+        assert b"Jane Roe" not in picture
+        assert not open_image(picture).getexif()
+
+
+def test_a_file_that_the_reader_knows_is_told_so(desk, monkeypatch):
+    content = encode(shade(160))
+    seen = desk.reader.seen.copy()
+    seen.loc[3, "sha256"] = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(desk, "reader", replace(desk.reader, seen=seen))
+    assert desk.read(content).seen_in == seen.loc[3, "split"]
+    assert desk.read(encode(shade(161))).seen_in is None
+
+
+def test_pictures_are_no_larger_than_asked_and_keep_their_shape(desk):
+    picture = open_image(desk.read(encode(np.full((300, 600, 3), 160, np.uint8))).picture)
+    assert picture.size == (200, 100)
+
+
+def test_an_overlay_is_that_of_the_explanations(desk):
+    image = desk.read(encode(half_dark(), "BMP"))
+    heat = np.asarray(open_image(image.maps[GRAD_CAM]))[..., 3] / 255
+    small = image._replace(picture=encode(image.pixels))
+    shown = np.asarray(open_image(blend(small, GRAD_CAM, 0.5)), int)
+    assert np.abs(shown - overlay(image.pixels, heat, 0.5)).mean() < 4
+
+
+def test_occlusion_comes_on_request_and_once(desk, monkeypatch):
+    image = desk.read(encode(half_dark()))
+    assert list(image.maps) == [GRAD_CAM]
+    desk.add_occlusion(image)
+    number = desk.reader.class_names.index(image.likeliest)
+    expected = map_occlusion(desk.reader.predictor, image.pixels, number, 0.5, 0.5, 1)
+    assert np.asarray(open_image(image.maps[OCCLUSION]))[..., 3] == pytest.approx(255 * expected, abs=1)
+    before = image.maps[OCCLUSION]
+    desk.add_occlusion(image)
+    assert image.maps[OCCLUSION] is before
+
+
+def test_the_nearest_training_images_come_with_class_and_picture(desk):
+    nearest = desk.read(encode(shade(165))).nearest
+    assert [one.label for one in nearest] == ["Early"] * 3
+    assert nearest[0].image_id == "Shade/164"
+    assert np.asarray(open_image(nearest[0].picture))[0, 0].tolist() == [164] * 3
+    assert [one.distance for one in nearest] == sorted(one.distance for one in nearest)
+
+
+def test_without_packed_images_the_nearest_are_named_only(desk):
+    alone = Desk(desk.reader, desk.options, desk._explanation, 1)
+    assert {(one.label, one.picture) for one in alone.read(encode(shade(160))).nearest} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (b"hello", "not an image"),
+        (encode(shade(160, 64), "JPEG")[:300], "truncated"),
+        (encode(shade(160, 8)), "too small"),
+        (encode(shade(160, 1200)), "too large"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_reason(desk, content, reason):
+    with pytest.raises(UnusableImageError, match=reason):
+        desk.read(content)
+
+
+def test_the_smaller_of_both_limits_of_size_holds(desk):
+    assert desk.limits.max_bytes == 50_000
+    assert desk.limits.max_pixels == desk.reader.limits.max_pixels

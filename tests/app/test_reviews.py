@@ -1,0 +1,117 @@
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from leukoscope.app.reviews import UnusableReviewError, form_review, tabulate_review
+from leukoscope.datasets import ReviewsDataset
+from leukoscope.errors import InputError
+from tiny_reader import encode, shade
+
+
+@pytest.fixture
+def image(desk):
+    return desk.read(encode(shade(160)))
+
+
+@pytest.fixture
+def reviews(tmp_path) -> ReviewsDataset:
+    return ReviewsDataset(filepath=str(tmp_path / "folder" / "reviews.db"))
+
+
+def tabulate(image, about, answer="Early", note="", reviewer="") -> pd.DataFrame:
+    return tabulate_review(form_review(answer, note, reviewer, image), image, about.origin)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "reviewer_class"),
+    [("Early", "agree", "Early"), ("Pro", "disagree", "Pro"), ("not assessable", "not assessable", None)],
+)
+def test_an_answer_is_a_verdict_and_a_class(image, answer, verdict, reviewer_class):
+    review = form_review(answer, None, None, image)
+    assert (review.verdict, review.reviewer_class, review.note, review.reviewer) == (verdict, reviewer_class, "", "")
+
+
+def test_a_review_says_when_in_utc(image):
+    at = datetime.fromisoformat(form_review("Early", "", "", image).reviewed_at)
+    assert at.utcoffset() == timedelta(0)
+    assert datetime.now(UTC) - at < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("answer", [None, "", "Late"])
+def test_without_an_answer_nothing_is_kept(image, answer):
+    with pytest.raises(UnusableReviewError, match="choose one of the answers"):
+        form_review(answer, "", "", image)
+
+
+def test_what_is_too_long_is_not_cut_but_refused(image):
+    with pytest.raises(UnusableReviewError, match="the note has 2,001 characters, and at most 2,000"):
+        form_review("Early", "x" * 2001, "", image)
+    with pytest.raises(UnusableReviewError, match="reviewer's name"):
+        form_review("Early", "", "x" * 101, image)
+
+
+def test_reviews_come_back_as_a_table(reviews, image, about):
+    reviews.save(tabulate(image, about, "Pre", "odd; nucleus, large", "AB"))
+    row = reviews.load().iloc[0]
+    assert row["sha256"] == image.sha256
+    assert (row["backbone"], row["model"], row["data"]) == tuple(about.origin.values())
+    assert (row["opinion"], row["reason"], row["likeliest"]) == ("Early", "", "Early")
+    assert row["probability_early"] == pytest.approx(image.probabilities["Early"])
+    assert row["probability_malignant"] == pytest.approx(image.malignant)
+    assert (row["verdict"], row["reviewer_class"], row["note"], row["reviewer"]) == (
+        "disagree",
+        "Pre",
+        "odd; nucleus, large",
+        "AB",
+    )
+    assert pd.isna(row["file_name"])
+    assert pd.isna(row["seen_in"])
+
+
+def test_a_file_name_is_kept_where_it_was_asked_for(reviews, desk, about):
+    named = desk.read(encode(shade(160)), "slide 7.png")
+    reviews.save(tabulate(named, about))
+    assert reviews.load()["file_name"].tolist() == ["slide 7.png"]
+
+
+def test_a_second_verdict_is_a_second_row(reviews, image, about):
+    for answer in ("Early", "Pro", "not assessable"):
+        reviews.save(tabulate(image, about, answer))
+    assert reviews.load()["verdict"].tolist() == ["agree", "disagree", "not assessable"]
+    assert reviews.load()["reviewer_class"].isna().tolist() == [False, False, True]
+
+
+def test_models_of_different_classes_have_columns_of_their_own(reviews, image, about):
+    other = image._replace(probabilities={"Benign": 0.2, "Late": 0.8}, likeliest="Late")
+    reviews.save(tabulate(image, about))
+    reviews.save(tabulate(other, about, "Late"))
+    table = reviews.load()
+    assert table["probability_late"].isna().tolist() == [True, False]
+    assert table["probability_pro"].isna().tolist() == [False, True]
+
+
+def test_many_may_write_at_a_time(reviews, image, about):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: reviews.save(tabulate(image, about)), range(40)))
+    assert len(reviews.load()) == 40
+
+
+def test_without_reviews_it_says_how_to_make_some(reviews):
+    with pytest.raises(InputError, match=r"no reviews in .*reviews\.db yet.*make app"):
+        reviews.load()
+
+
+def test_a_file_that_is_none_of_its_own_is_refused(reviews, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "reviews.db").write_bytes(b"no database at all, but long enough to be taken for one" * 9)
+    with pytest.raises(InputError, match="cannot be read as reviews"):
+        reviews.load()
+
+
+def test_a_reader_that_knows_sql_finds_plain_columns(reviews, image, about, tmp_path):
+    reviews.save(tabulate(image, about, "Pre"))
+    with sqlite3.connect(tmp_path / "folder" / "reviews.db") as connection:
+        assert connection.execute("SELECT likeliest, reviewer_class FROM reviews").fetchall() == [("Early", "Pre")]
