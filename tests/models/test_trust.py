@@ -81,6 +81,13 @@ def test_one_sure_error_in_single_precision_counts_as_much_as_it_should(rng):
     assert 60 / found.temperature == pytest.approx(np.log(196 / 4), rel=0.01)  # as sure as it is right
 
 
+def test_an_error_that_was_held_for_impossible_softens_and_never_sharpens():
+    # What scikit-learn's log loss clips would be lowest for the coldest temperature, where errors count no more.
+    truth = (np.arange(100) < 25).astype(int)
+    probabilities = np.where(truth[:, None] == 1, [1.0, 0.0], [0.7, 0.3])
+    assert calibrate(truth, probabilities, target_error=0.1).temperature == pytest.approx(20, rel=0.01)
+
+
 def test_a_temperature_at_the_end_of_those_looked_through_is_told(caplog):
     truth = np.arange(100) % 2
     found = calibrate(truth, np.tile([0.99999, 0.00001], (100, 1)), target_error=0.1)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import auc
+from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
@@ -60,6 +61,19 @@ def test_headline_figures_of_the_test_set_have_intervals(metrics, score, splits)
     assert metrics["test_accuracy_high"] - metrics["test_accuracy_low"] > 0.1
     alike = score(splits.assign(group="all"))
     assert alike["test_accuracy_low"] is alike["test_accuracy_high"] is None
+
+
+def test_a_figure_without_errors_is_as_sure_as_its_groups_are_many(score, predictions, splits, class_names):
+    right = pd.Index(class_names).get_indexer(predictions["label"])
+    columns = [f"probability_{name.lower()}" for name in class_names]
+    predictions[columns] = 0.1 + 0.6 * np.eye(4)[right]
+    predictions["predicted"] = predictions["label"]
+    metrics = score(splits)
+    for name, groups in (("accuracy", 24), ("screening_sensitivity", 18), ("screening_npv", 6)):
+        assert metrics[f"test_{name}"] == 1
+        low, high = proportion_confint(groups, groups, 0.05, method="wilson")
+        assert (metrics[f"test_{name}_low"], metrics[f"test_{name}_high"]) == pytest.approx((low, high))
+    assert metrics["test_groups"] == 24
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,14 @@ def test_images_that_the_champion_learned_from_do_not_count(test_set):
     assert judge(GOOD, Registry(champion), test_set, min_images=30, metric="accuracy")["test_images"] == 30
 
 
+def test_a_figure_that_is_undefined_decides_nothing(test_set):
+    smears, splits = test_set
+    some = splits[splits["label"] != "Pro"]
+    with pytest.raises(InputError, match="macro_f1 is undefined on the 30 test images"):
+        judge(GOOD, Registry(BAD), (smears, some))
+    assert judge(GOOD, Registry(BAD), (smears, some), metric="accuracy")["promoted"]
+
+
 def test_a_champion_of_other_classes_is_an_input_error(test_set):
     champion = replace(BAD, classifier=replace(BAD.classifier, class_names=("Benign", "A", "B", "C")))
     with pytest.raises(InputError, match="knows the classes Benign, A, B, C"):

@@ -40,7 +40,7 @@ def judge_candidate(
         ``promoted``, ``why`` in words, the figures of both, and what they were measured on.
 
     Raises:
-        InputError: Too few test images are new to both.
+        InputError: Too few test images are new to both, or the figure is undefined on them.
     """
     champion = registry.find_champion()
     facts = {"candidate": reader.backbone, "candidate_fingerprint": reader.fingerprint, "metric": options.metric}
@@ -91,7 +91,13 @@ def _score(
     probabilities, _ = reader.predictor.predict(smears.pixels, smears.rows(test["image_id"]))
     how = scoring.Scoring(names, evaluation.benign_class, evaluation.prevalence)
     truth = pd.Index(names).get_indexer(test["label"])
-    return float(how.score(test["label"].to_numpy(), probabilities)[metric] or 0), probabilities.argmax(axis=1) == truth
+    figure = how.score(test["label"].to_numpy(), probabilities)[metric]
+    if figure is None:
+        raise InputError(
+            f"{metric} is undefined on the {len(test)} test images that are new to the readers, most often since a class "
+            f"is not among them. Choose another promotion.metric, or give more test images."
+        )
+    return figure, probabilities.argmax(axis=1) == truth
 
 
 def _compare(hits: Any, their_hits: Any, groups: pd.Series, evaluation: EvaluationOptions, seed: int) -> dict[str, Any]:
