@@ -94,8 +94,8 @@ def _score(
     figure = how.score(test["label"].to_numpy(), probabilities)[metric]
     if figure is None:
         raise InputError(
-            f"{metric} is undefined on the {len(test)} test images that are new to the readers, most often since a class "
-            f"is not among them. Choose another promotion.metric, or give more test images."
+            f"{metric} is undefined on the {len(test)} test images that are new to the readers, most often since a "
+            f"class is not among them. Choose another promotion.metric, or give more test images."
         )
     return figure, probabilities.argmax(axis=1) == truth
 
