@@ -92,7 +92,7 @@ def serve(reader: SecondReader, store: Path) -> Iterator[str]:
 
     mlflow.set_tracking_uri(f"sqlite:///{store}/mlflow.db")
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("bench", artifact_location=str(store / "artifacts")))
-    ReaderRegistry("leukoscope", "champion", "bench").promote(reader, RequestLimits(64, 10**8), None, {})
+    ReaderRegistry("leukoscope", "champion", "bench").promote(reader, RequestLimits(64, 10**8, 10**8), None, {})
     mlflow.end_run()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -132,7 +132,8 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 
 def post(address: str, files: list[bytes]) -> None:
     """Ask the server for opinions."""
-    body = json.dumps({"inputs": [base64.b64encode(one).decode() for one in files]}).encode()
+    images = [{"image": base64.b64encode(one).decode()} for one in files]
+    body = json.dumps({"inputs": images}).encode()
     request = urllib.request.Request(f"{address}/invocations", body, {"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=60).read()
 

@@ -64,6 +64,11 @@ def as_read_from_json(facts: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(facts))
 
 
+def defuse_formula(text: str | None) -> str | None:
+    """Put an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{text}" if text and text[0] in "=+-@\t\r" else text
+
+
 def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Give the rows of a table for JSON, which has no NaN: what is missing is ``None``."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -110,6 +110,7 @@ def test_without_what_was_learned_the_map_is_another(trained):
     network.set_weights(classifier.network.get_weights())
     classes = np.ones(len(fields), int)
     learned = ActivationMapper(classifier).map_classes(fields, classes)
+    assert learned.any(axis=(1, 2)).all()
     likeness = []
     for name in ("probabilities", "conv1", "conv0"):
         layer = network.get_layer(name)

@@ -7,7 +7,7 @@ import pytest
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import UnusableImageError
 from leukoscope.models.reader import SecondReader
-from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
+from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD, form_opinions
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, SIZE, encode, make_reader, shade
 
 
@@ -78,7 +78,7 @@ def test_a_reader_comes_back_from_its_folder(reader, tmp_path):
     assert loaded.fingerprint == reader.fingerprint
     images = np.stack([shade(one) for one in (50, 130, 200)])
     pd.testing.assert_frame_equal(loaded.read(images).opinions, reader.read(images).opinions)
-    assert not list(tmp_path.glob("*.pkl"))
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "reader.json", "seen.parquet"}
 
 
 def test_everything_that_opinions_depend_on_is_in_the_fingerprint(reader):
@@ -101,3 +101,35 @@ def test_names_that_do_not_fit_the_model_are_an_error(reader, tmp_path):
     (tmp_path / "reader.json").write_text(json.dumps(facts | {"class_names": ["Benign", "Pro"]}))
     with pytest.raises(InputError, match="knows the classes Benign, Early, Pre, Pro, and"):
         SecondReader.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "message"),
+    [
+        ("backbone", "alexnet", "no backbone 'alexnet'"),
+        ("benign_class", "Healthy", "'Healthy' is none of"),
+        ("calibration", {"temperature": 0.0}, "temperature, threshold and limit"),
+        ("calibration", {"temperature": "warm"}, "temperature, threshold and limit"),
+        ("calibration", {"novelty": float("nan")}, "temperature, threshold and limit"),
+        ("calibration", {"threshold": 0.1}, "parts are of different readers"),
+        ("limits", {"max_pixels": 10**12}, "parts are of different readers"),
+    ],
+)
+def test_what_was_changed_by_hand_is_refused(reader, tmp_path, fact, value, message):
+    reader.save(tmp_path)
+    facts = json.loads((tmp_path / "reader.json").read_text())
+    changed = facts[fact] | value if isinstance(value, dict) else value
+    (tmp_path / "reader.json").write_text(json.dumps(facts | {fact: changed}))
+    with pytest.raises(InputError, match=message):
+        SecondReader.load(tmp_path)
+
+
+def test_images_of_another_size_are_refused(reader):
+    reader.require_size(SIZE)
+    with pytest.raises(InputError, match=r"64 pixels a side, .* trained on 32"):
+        reader.require_size(64)
+
+
+def test_probabilities_that_are_no_numbers_get_no_opinion(reader):
+    nothing = np.full((1, 4), np.nan)
+    assert form_opinions(nothing, np.zeros(1), reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]

@@ -121,3 +121,17 @@ def test_only_unreadable_files(reader, dataset, tmp_path):
     (tmp_path / "raw/a.png").write_bytes(b"")
     dataset.save(plan_for(tmp_path / "raw", reader))
     assert dataset.load()["reason"].tolist() == ["unreadable: empty file (0 bytes)"]
+
+
+def test_a_name_is_no_formula_in_the_csv(reader, dataset, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/=1+1.png").write_bytes(encode(shade(100)))
+    dataset.save(plan_for(tmp_path / "raw", reader))
+    assert dataset.load()["path"].tolist() == ["=1+1.png"]
+    assert pd.read_csv(tmp_path / "out/opinions.csv")["path"].tolist() == ["'=1+1.png"]
+
+
+def test_a_hidden_file_is_read_if_it_is_named(reader, dataset, tmp_path):
+    (tmp_path / ".field.png").write_bytes(encode(shade(100)))
+    dataset.save(plan_for(tmp_path / ".field.png", reader))
+    assert dataset.load()["opinion"].tolist() == ["Pre"]

@@ -117,6 +117,21 @@ def test_images_that_the_champion_learned_from_do_not_count(test_set):
     assert judge(GOOD, Registry(champion), test_set, min_images=30, metric="accuracy")["test_images"] == 30
 
 
+def test_nor_do_images_of_a_group_with_one_of_them(test_set):
+    smears, splits = test_set
+    learned = BAD.seen.assign(sha256=[f"test Benign/{number}" for number in range(len(BAD.seen))])
+    grouped = splits.assign(group=splits["group"].where(splits["label"] != "Early", "Benign/0"))
+    decided = judge(GOOD, Registry(replace(BAD, seen=learned)), (smears, grouped), min_images=20, metric="accuracy")
+    assert decided["test_images"] == 20
+
+
+def test_packed_images_of_another_size_are_refused(test_set):
+    smears, _ = test_set
+    smears.pixels = np.zeros((40, 64, 64, 3), np.uint8)
+    with pytest.raises(InputError, match="64 pixels a side"):
+        judge(GOOD, Registry(), test_set)
+
+
 def test_a_figure_that_is_undefined_decides_nothing(test_set):
     smears, splits = test_set
     some = splits[splits["label"] != "Pro"]

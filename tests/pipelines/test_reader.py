@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from leukoscope.errors import InputError
+from leukoscope.models.scoring import probability_columns
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader import nodes
@@ -10,6 +11,7 @@ from leukoscope.pipelines.reader.options import ReaderOptions
 from tiny_reader import CLASS_NAMES, make_reader
 
 READER = make_reader()
+COLUMNS = probability_columns(CLASS_NAMES)
 
 
 class Registry:
@@ -22,7 +24,12 @@ def predictions(accuracy: float, images: int = 20) -> pd.DataFrame:
     right = np.arange(images) < accuracy * images
     held = pd.DataFrame({"image_id": range(images), "split": "validation", "label": "Pro"})
     held["predicted"] = np.where(right, "Pro", "Pre")
+    held = held.join(pd.DataFrame(np.tile([0.1, 0.1, 0.1, 0.7], (images, 1)), columns=COLUMNS))
     return pd.concat([held, held.assign(split="test", predicted=np.where(right, "Pre", "Pro"))])
+
+
+# What is learned of these predictions.
+CALIBRATION = READER.calibration._replace(nonconformity=[[], [], [], [0.3] * 20])
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def evaluated():
     shares = {"resnet50": 0.7, "mobilenet_v2": 0.9}
     return [
         {name: lambda: READER.classifier for name in names},
-        dict.fromkeys(names, READER.calibration._asdict),
+        dict.fromkeys(names, CALIBRATION._asdict),
         {name: lambda name=name: predictions(shares[name]) for name in names},
         {name: lambda: seen for name in names},
     ]
@@ -85,7 +92,14 @@ def test_validation_images_of_different_splits_are_not_compared(evaluated):
     evaluated[2]["resnet50"] = lambda: predictions(1.0, images=19)
     with pytest.raises(InputError, match="different validation images"):
         assemble(evaluated)
+    evaluated[1]["resnet50"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.3] * 19])._asdict
     assert assemble(evaluated, backbone="resnet50").backbone == "resnet50"
+
+
+def test_a_calibration_of_an_earlier_evaluation_is_refused(evaluated):
+    evaluated[1]["mobilenet_v2"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.2] * 20])._asdict
+    with pytest.raises(InputError, match="trained again after"):
+        assemble(evaluated)
 
 
 def test_a_model_that_was_trained_again_wants_to_be_evaluated_again(evaluated):

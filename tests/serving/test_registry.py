@@ -17,13 +17,15 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from leukoscope.errors import InputError
 from leukoscope.serving.registry import ReaderRegistry
 from leukoscope.serving.requests import RequestLimits
 from tiny_reader import encode, make_reader, shade
 
-LIMITS = RequestLimits(max_images=5, max_bytes=20_000)
+LIMITS = RequestLimits(max_images=5, max_bytes=20_000, max_pixels=10_000)
 URI = "models:/leukoscope@champion"
 PICTURE = base64.b64encode(encode(shade(100))).decode()
 
@@ -88,6 +90,19 @@ def test_a_model_that_is_not_there_is_an_input_error(registry, promoted, uri):
         registry.fetch(uri)
 
 
+def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(registry, promoted, monkeypatch):
+    def fail(*_: object) -> None:
+        raise MlflowException("timed out", TEMPORARILY_UNAVAILABLE)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "get_model_version_by_alias", fail)
+    with pytest.raises(InputError, match=r"does not say whether there is a champion.*timed out"):
+        registry.find_champion()
+
+
+def test_a_model_without_a_champion_has_none(promoted):
+    assert ReaderRegistry("leukoscope", "nobody", "readers").find_champion() is None
+
+
 def test_another_kind_of_model_is_an_input_error(registry, tmp_path):
     plain = tmp_path / "plain.py"
     plain.write_text(
@@ -100,6 +115,10 @@ def test_another_kind_of_model_is_an_input_error(registry, tmp_path):
     logged = mlflow.pyfunc.log_model(name="other", python_model=str(plain), pip_requirements=["mlflow"])
     with pytest.raises(InputError, match="no second reader"):
         registry.fetch(logged.model_uri)
+
+
+def as_records(*images) -> str:
+    return json.dumps({"inputs": [{"image": one} for one in images]})
 
 
 class Server:
@@ -156,7 +175,7 @@ class Server:
             return error.code, {"message": error.read().decode()}
 
     def ask(self, *images) -> tuple[int, dict]:
-        return self.post(json.dumps({"inputs": list(images)}).encode())
+        return self.post(as_records(*images).encode())
 
 
 @pytest.fixture(scope="module")
@@ -182,18 +201,29 @@ def test_the_server_answers(server):
     ("body", "message"),
     [
         (
-            json.dumps({"inputs": [base64.b64encode(b"no image").decode()]}),
+            as_records(base64.b64encode(b"no image").decode()),
             "image 1 of 1: not an image of a known format",
         ),
-        (json.dumps({"inputs": [""]}), "empty file"),
+        (as_records(""), "empty file"),
         ("", "valid JSON"),
         ('{"inputs": [', "valid JSON"),
         (json.dumps({"images": [PICTURE]}), "exactly one of the input fields"),
-        (json.dumps({"inputs": [PICTURE] * 100}), "holds 100 images, and 5 are allowed"),
-        (json.dumps({"inputs": ["A" * 50_000_000]}), "too large: 37,500,000 bytes"),
-        (json.dumps({"dataframe_records": [{"a": 1, "b": 2}]}), "an array of shape|has the columns"),
+        (as_records(*[PICTURE] * 100), "holds 100 images, and 5 are allowed"),
+        (as_records("A" * 50_000_000), "too large: 37,500,000 bytes"),
+        (json.dumps({"dataframe_records": [{"a": 1, "b": 2}]}), r"missing inputs \['image'\]"),
+        (json.dumps({"inputs": [PICTURE, PICTURE]}), r"an array of shape \[2\]"),
     ],
-    ids=["not an image", "0 bytes", "empty body", "broken JSON", "other JSON", "100 images", "50 MB", "other columns"],
+    ids=[
+        "not an image",
+        "0 bytes",
+        "empty body",
+        "broken JSON",
+        "other JSON",
+        "100 images",
+        "50 MB",
+        "other columns",
+        "a bare list",
+    ],
 )
 def test_a_bad_request_is_refused_with_a_short_reason(server, body, message):
     status, answer = server.post(body.encode())
@@ -201,6 +231,23 @@ def test_a_bad_request_is_refused_with_a_short_reason(server, body, message):
     assert re.search(message, answer["message"])
     assert len(answer["message"]) < 2_000
     assert server.ask(PICTURE)[0] == 200
+
+
+OTHER = base64.b64encode(encode(shade(220))).decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_records": [{"control": OTHER, "image": PICTURE}]},
+        {"dataframe_split": {"columns": ["control", "image", "id"], "data": [[OTHER, PICTURE, 7]]}},
+        {"inputs": [{"id": "7", "image": PICTURE, "control": OTHER}]},
+    ],
+)
+def test_the_opinion_is_on_the_image_and_on_no_other_column(server, body):
+    status, answer = server.post(json.dumps(body).encode())
+    assert status == 200
+    assert [one["opinion"] for one in answer["predictions"]] == ["Pre"]
 
 
 def test_another_content_type_is_refused(server):

@@ -166,11 +166,11 @@ class Desk:
 
     def _find_nearest(self, features: np.ndarray) -> list[Neighbour]:
         nearest = self.reader.find_nearest(features, self._explanation.neighbours)[0]
-        return [self._show(row.image_id, row.distance) for row in nearest.itertuples()]
+        return [self._show(row.image_id, row.sha256, row.distance) for row in nearest.itertuples()]
 
-    def _show(self, image_id: str, distance: float) -> Neighbour:
+    def _show(self, image_id: str, sha256: str, distance: float) -> Neighbour:
         records = None if self._smears is None else self._smears.records
-        found = None if records is None else records[(records["image_id"] == image_id) & records["row"].notna()]
+        found = None if records is None else records[(records["sha256"] == sha256) & records["row"].notna()]
         if found is None or found.empty:
             return Neighbour(image_id, None, float(distance), None)
         pixels = self._smears.pixels[int(found["row"].iloc[0])]  # type: ignore[union-attr]

@@ -8,6 +8,7 @@ from typing import Any
 
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.reviews import Review, tabulate_image
+from leukoscope.storage import defuse_formula
 
 _FREE_TEXT = ("file_name", "note", "reviewer")
 _NO_REVIEW = dict.fromkeys(("reviewed_at", "verdict", "reviewer_class", "note", "reviewer"))
@@ -83,13 +84,8 @@ class Session:
         writer = csv.DictWriter(content, rows[0] if rows else ["number"], lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow(row | {name: _defuse(row[name]) for name in _FREE_TEXT})
+            writer.writerow(row | {name: defuse_formula(row[name]) for name in _FREE_TEXT})
         return content.getvalue()
-
-
-def _defuse(text: str | None) -> str | None:
-    """Put an apostrophe before what a spreadsheet would take for a formula."""
-    return f"'{text}" if text and text[0] in "=+-@\t\r" else text
 
 
 async def gather(parts: AsyncIterator[bytes], max_bytes: int) -> bytes:

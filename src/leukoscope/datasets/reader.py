@@ -7,7 +7,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from leukoscope.errors import InputError
-from leukoscope.storage import read_json, write_folder_whole
+from leukoscope.storage import write_folder_whole
 
 if TYPE_CHECKING:
     from leukoscope.models.reader import SecondReader
@@ -28,9 +28,8 @@ class SecondReaderDataset(AbstractDataset["SecondReader", "SecondReader"]):
         self.metadata = metadata
 
     def save(self, data: "SecondReader") -> None:
-        """Write the reader, unless the folder has it already."""
-        if read_json(self._filepath / "reader.json").get("fingerprint") != data.fingerprint:
-            write_folder_whole(self._filepath, data.save)
+        """Write the reader."""
+        write_folder_whole(self._filepath, data.save)
 
     def load(self) -> "SecondReader":
         """Read the reader.

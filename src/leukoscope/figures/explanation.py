@@ -25,7 +25,7 @@ def draw_explanation(
     """
     columns = max(len(pictures), 1 + len(nearest))
     figure = Figure(figsize=(2.6 * columns, 5.9), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, parse_math=False)
     grid = figure.subplots(2, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -39,7 +39,7 @@ def draw_explanation(
 
 def _show(axes: Axes, picture: np.ndarray, caption: str) -> None:
     axes.imshow(picture)
-    axes.set_title(caption, fontsize=9)
+    axes.set_title(caption, fontsize=9, parse_math=False)
 
 
 def _draw_bars(axes: Axes, probabilities: dict[str, float]) -> None:

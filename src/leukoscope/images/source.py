@@ -280,7 +280,9 @@ def name_files(source: ImageSource) -> list[NamedFile]:
     named = [
         NamedFile(_unique_id(file.path, taken), None, file)
         for file in source.files
-        if file.leaves_root or not any(part.startswith((".", "__MACOSX")) for part in file.path.split("/"))
+        if file.leaves_root
+        or isinstance(source, FileSource)
+        or not any(part.startswith((".", "__MACOSX")) for part in file.path.split("/"))
     ]
     if not named:
         raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")

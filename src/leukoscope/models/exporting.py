@@ -118,7 +118,12 @@ def _quantize_onnx(path: Path, examples: np.ndarray) -> Path:
     prepared, quantized = path.with_name("prepared.onnx"), path.with_name("int8.onnx")
     quant_pre_process(path, prepared, skip_symbolic_shape=True)
     quantization.quantize_static(
-        prepared, quantized, Examples(), per_channel=True, op_types_to_quantize=list(_QUANTIZED)
+        prepared,
+        quantized,
+        Examples(),
+        per_channel=True,
+        activation_type=quantization.QuantType.QUInt8,
+        op_types_to_quantize=list(_QUANTIZED),
     )
     return quantized
 

@@ -37,10 +37,16 @@ class Predictor:
             Probabilities, ``float32 [rows, classes]``, each row adding up to one; and features,
             ``float32 [rows, channels]``.
         """
-        if rows is None and len(pixels) <= self._batch_size:  # without a loop's start, which takes longer than an image
-            return tuple(self._model.predict_on_batch(pixels))
-        rows = np.arange(len(pixels)) if rows is None else rows
+        if rows is None:
+            return self._predict_held(pixels)
         return self._model.predict(ImageBatches(pixels, rows, batch_size=self._batch_size), verbose=0)
+
+    def _predict_held(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Predict batch by batch: each of Keras' own loops takes a while to start, and leaves memory behind."""
+        starts = range(0, len(pixels), self._batch_size)
+        parts = [self._model.predict_on_batch(pixels[start : start + self._batch_size]) for start in starts]
+        probabilities, features = (np.concatenate(one) for one in zip(*parts, strict=True))
+        return probabilities, features
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """Give the last layer's scores, before its softmax: ``[rows, channels]`` to ``[rows, classes]``."""

@@ -14,6 +14,7 @@ from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
 from leukoscope.models import feature_table
+from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.classifier import Classifier
 from leukoscope.models.inference import Predictor
 from leukoscope.models.novelty import KnownImages
@@ -90,13 +91,18 @@ class SecondReader:
         """Predicts by the classifier."""
         return Predictor(self.classifier, _BATCH)
 
-    def decode(self, data: bytes) -> np.ndarray:
+    def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
         """Turn the content of a file into what the reader reads, as ingestion does: ``uint8 [size, size, 3]``.
+
+        Args:
+            data: The content.
+            max_pixels: A stricter limit than the reader's own, if there is one.
 
         Raises:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
-        return resize(decode(data, self.limits).pixels, self.image_size)
+        most = min(self.limits.max_pixels, max_pixels or self.limits.max_pixels)
+        return resize(decode(data, self.limits._replace(max_pixels=most)).pixels, self.image_size)
 
     def read(self, pixels: np.ndarray) -> Reading:
         """Give an opinion on each image, or the reason why there is none.
@@ -104,10 +110,7 @@ class SecondReader:
         Args:
             pixels: ``uint8 [n, size, size, 3]``, RGB, as ``decode`` gives them.
         """
-        # Batch by batch: each of Keras' own loops leaves memory behind, which a million images would feel.
-        starts = range(0, len(pixels), _BATCH)
-        parts = [self.predictor.predict(pixels[start : start + _BATCH]) for start in starts]
-        given, features = (np.concatenate(one) for one in zip(*parts, strict=True))
+        given, features = self.predictor.predict(pixels)
         calibrated = apply_temperature(given, self.calibration.temperature)
         novelty = self.known.measure_novelty(features)
         opinions = form_opinions(calibrated, novelty, self.calibration, self.class_names)
@@ -171,7 +174,38 @@ class SecondReader:
                 f"{_SEEN}, as the pipelines predict and promote write them: run them again."
             ) from error
         reader.require_classes(facts["class_names"])
+        fault = reader._find_fault()
+        if not fault and facts["fingerprint"] != reader.fingerprint:
+            fault = "its parts are of different readers"
+        if fault:
+            raise InputError(f"The second reader in {folder} cannot be used: {fault}. Make it anew, or take another.")
         return reader
+
+    def _find_fault(self) -> str | None:
+        """Say what no reader may be like: it may come from a registry that others write to."""
+        layers = {layer.name for layer in self.classifier.network.layers}
+        numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
+        if self.backbone not in BACKBONES:
+            return f"there is no backbone '{self.backbone}'"
+        if self.benign_class not in self.class_names:
+            return f"its benign class '{self.benign_class}' is none of {', '.join(self.class_names)}"
+        if not {"features", "probabilities"} <= layers:
+            return "its network has no layers called features and probabilities"
+        if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
+            return f"its temperature, threshold and limit of novelty are {numbers}"
+        return None
+
+    def require_size(self, size: int) -> None:
+        """Make sure that packed images are of the size that the reader was trained on.
+
+        Raises:
+            InputError: They are of another.
+        """
+        if size != self.image_size:
+            raise InputError(
+                f"The packed images are {size} pixels a side, and the model of {self.backbone} was trained on "
+                f"{self.image_size}. Set ingestion.image_size to {self.image_size} and run the pipeline ingestion."
+            )
 
     def require_classes(self, class_names: Sequence[str]) -> None:
         """Make sure that the reader knows these classes, in this order.

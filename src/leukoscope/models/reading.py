@@ -14,15 +14,18 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from leukoscope import __version__
 from leukoscope.images.packing import PackingPlan
 from leukoscope.models.reader import MALIGNANT_COLUMN, SecondReader
 from leukoscope.models.scoring import probability_columns
 from leukoscope.models.trust import WITHHELD
-from leukoscope.storage import as_read_from_json, read_json, write_json, write_whole
+from leukoscope.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
 
 logger = logging.getLogger(__name__)
 
 _KEY = "reading.json"
+# Part of every key: raise it whenever what stands in an opinion's row changes.
+_FORMAT = 1
 # Files in a part: what a killed run reads again at the most.
 _PART = 512
 _FACTS = ["image_id", "path", "sha256"]
@@ -41,9 +44,10 @@ class ReadingPlan:
     packing: PackingPlan
 
     @property
-    def key(self) -> dict[str, str]:
+    def key(self) -> dict[str, Any]:
         """What the opinions depend on."""
-        return {"images": self.packing.fingerprint, "reader": self.reader.fingerprint}
+        own = {"images": self.packing.fingerprint, "reader": self.reader.fingerprint}
+        return own | {"leukoscope": __version__, "format": _FORMAT}
 
     @property
     def parts(self) -> int:
@@ -137,10 +141,19 @@ def gather_parts(folder: Path, parquet: Path, csv: Path) -> None:
     withheld = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
     logger.info("%d files: %d opinions; withheld: %s", given + counts.total(), given, withheld)
 
-    def write(open_writer: Callable[..., Any], path: Path) -> None:
+    def write(open_writer: Callable[..., Any], path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
         with open_writer(path, schema) as writer:
             for part in parts:
-                writer.write_table(pq.read_table(part).cast(schema))
+                writer.write_table(change(pq.read_table(part).cast(schema)))
 
-    write_whole(parquet, lambda path: write(pq.ParquetWriter, path))
-    write_whole(csv, lambda path: write(pa.csv.CSVWriter, path))
+    write_whole(parquet, lambda path: write(pq.ParquetWriter, path, lambda table: table))
+    write_whole(csv, lambda path: write(pa.csv.CSVWriter, path, _defuse))
+
+
+def _defuse(table: pa.Table) -> pa.Table:
+    """Let no spreadsheet take a file's name for a formula."""
+    for name in ("image_id", "path"):
+        place = table.schema.get_field_index(name)
+        safe = [defuse_formula(text) for text in table[name].to_pylist()]
+        table = table.set_column(place, table.schema.field(name), pa.array(safe, table.schema.field(name).type))
+    return table

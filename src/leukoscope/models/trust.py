@@ -57,9 +57,14 @@ def calibrate(
     temperature = _fit_temperature(truth, probabilities)
     calibrated = apply_temperature(probabilities, temperature)
     threshold = _choose_threshold(calibrated.argmax(axis=1) == truth, calibrated.max(axis=1), target_error)
-    strangeness = 1 - probabilities[np.arange(len(truth)), truth]
-    by_class = [strangeness[truth == number].tolist() for number in range(probabilities.shape[1])]
+    by_class = measure_nonconformity(truth, probabilities)
     return Calibration(temperature, threshold, choose_limit(novelty, false_alarms), by_class)
+
+
+def measure_nonconformity(truth: np.ndarray, probabilities: np.ndarray) -> list[list[float]]:
+    """Give one minus the probability of the true class of each image, a list a class."""
+    strangeness = 1 - probabilities[np.arange(len(truth)), truth]
+    return [strangeness[truth == number].tolist() for number in range(probabilities.shape[1])]
 
 
 def form_opinions(
@@ -77,7 +82,7 @@ def form_opinions(
         One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty), ``novelty``,
         and one calibrated probability column a class.
     """
-    unsure = calibrated.max(axis=1) < calibration.threshold
+    unsure = ~(calibrated.max(axis=1) >= calibration.threshold)
     reason = np.select([novelty > calibration.novelty, unsure], [UNLIKE, UNSURE], "")
     likeliest = np.array(class_names)[calibrated.argmax(axis=1)]
     facts = {"opinion": np.where(reason == "", likeliest, WITHHELD), "reason": reason, "novelty": novelty}

@@ -65,9 +65,9 @@ class SecondReaderModel(PythonModel):
         Raises:
             RefusedRequestError: The request cannot be used; a server answers with status 400.
         """
-        try:
-            pixels = decode_request(model_input, self.reader, self._limits)
-        except InputError as error:
-            raise RefusedRequestError(str(error)) from error
-        with self._one_at_a_time:  # each uses all cores
+        with self._one_at_a_time:  # each uses all cores, and a small file may take much memory while it is decoded
+            try:
+                pixels = decode_request(model_input, self.reader, self._limits)
+            except InputError as error:
+                raise RefusedRequestError(str(error)) from error
             return self.reader.read(pixels).opinions

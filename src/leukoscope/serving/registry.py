@@ -44,6 +44,10 @@ _REQUIRED = (
 )
 _CARD = "model_card.md"
 _EXPERIMENT = "experiment"
+# No such model; no such alias.
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+# Characters that any registry's store takes.
+_LONGEST_DESCRIPTION = 5000
 _READER = f"artifacts/{ARTIFACT}"
 
 
@@ -97,12 +101,21 @@ class ReaderRegistry:
             return SecondReader.load(folder / _READER)
 
     def find_champion(self) -> Registered | None:
-        """Load the reader that is at work, if there is one."""
+        """Load the reader that is at work, if there is one.
+
+        Raises:
+            InputError: The registry does not answer.
+        """
         try:
             found = mlflow.MlflowClient().get_model_version_by_alias(self.name, self.alias)
-        except MlflowException:
-            return None
-        reader = self.fetch(f"models:/{self.name}@{self.alias}")
+        except MlflowException as error:
+            if error.error_code in _NOT_THERE and "not found" in str(error):
+                return None
+            raise InputError(
+                f"The registry at {mlflow.get_tracking_uri()} does not say whether there is a {self.alias}: {error}. "
+                f"Nothing was promoted; try again when it answers."
+            ) from error
+        reader = self.fetch(f"models:/{self.name}/{found.version}")
         return Registered(str(found.version), reader, found.tags.get(_EXPERIMENT, "unknown"))
 
     def promote(self, reader: SecondReader, limits: RequestLimits, card: str | None, why: dict[str, Any]) -> str:
@@ -140,9 +153,9 @@ class ReaderRegistry:
             logged.model_uri, self.name, tags=_as_tags(why | {_EXPERIMENT: self.experiment})
         )
         client = mlflow.MlflowClient()
-        if card:
-            client.update_model_version(self.name, registered.version, description=card)
         client.set_registered_model_alias(self.name, self.alias, registered.version)
+        if card:
+            client.update_model_version(self.name, registered.version, description=card[:_LONGEST_DESCRIPTION])
         logger.info("Version %s of %s is the %s now", registered.version, self.name, self.alias)
         return str(registered.version)
 
@@ -152,7 +165,7 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
     figures = dict.fromkeys(["novelty", MALIGNANT_COLUMN, *probability_columns(reader.class_names)])
     words = [ColSpec(DataType.string, name) for name in ("opinion", "reason")]
     return ModelSignature(
-        inputs=Schema([ColSpec(AnyType())]),
+        inputs=Schema([ColSpec(AnyType(), COLUMN)]),
         outputs=Schema([*words, *(ColSpec(DataType.double, name) for name in figures)]),
     )
 

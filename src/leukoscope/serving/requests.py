@@ -1,8 +1,6 @@
 """What a served model is asked: images as bytes, base64 or arrays."""
 
 import base64
-import binascii
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,17 +23,19 @@ class RequestLimits(NamedTuple):
     Attributes:
         max_images: In one request.
         max_bytes: Of one image's file.
+        max_pixels: Of one image, width times height.
     """
 
     max_images: int
     max_bytes: int
+    max_pixels: int
 
 
 def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLimits) -> np.ndarray:
     """Turn what a client sends into what the reader reads.
 
     Args:
-        asked: What MLflow makes of a request: one row an image, in the column ``image`` or in the only one.
+        asked: What MLflow makes of a request: one row an image, in the column ``image``.
         reader: Knows the size of its images.
         limits: What the request must keep to.
 
@@ -55,7 +55,7 @@ def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLim
     pixels, faults = [], []
     for number, item in enumerate(items, start=1):
         try:
-            pixels.append(_decode(item, reader, limits.max_bytes))
+            pixels.append(_decode(item, reader, limits))
         except UnusableImageError as error:
             faults.append(f"image {number} of {len(items)}: {error}")
     if faults:
@@ -64,26 +64,21 @@ def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLim
 
 
 def _list_images(asked: pd.DataFrame) -> list[Any]:
-    if COLUMN not in asked and asked.shape[1] != 1:
-        raise InputError(f"The request has the columns {', '.join(map(str, asked)) or 'none at all'}. {_EXPECTED}")
-    items = asked[COLUMN if COLUMN in asked else asked.columns[0]]
-    return [_unwrap(item) for item in items]
+    return [_unwrap(item) for item in asked[COLUMN]]
 
 
 def _unwrap(item: Any) -> Any:
-    """Take an image out of what MLflow makes of records in JSON: a mapping, and text as an array without axes."""
-    if isinstance(item, Mapping) and len(item) == 1:
-        item = next(iter(item.values()))
+    """Take an image out of what MLflow makes of records in JSON: text as an array without axes."""
     return item.item() if isinstance(item, np.ndarray) and not item.ndim else item
 
 
-def _decode(item: Any, reader: SecondReader, max_bytes: int) -> np.ndarray:
+def _decode(item: Any, reader: SecondReader, limits: RequestLimits) -> np.ndarray:
     if isinstance(item, str):
-        item = _decode_base64(item, max_bytes)
+        item = _decode_base64(item, limits.max_bytes)
     if isinstance(item, bytes | bytearray | memoryview):
-        _check_size(len(item), max_bytes)
-        return reader.decode(bytes(item))
-    return resize(_check_pixels(item), reader.image_size)
+        _check_size(len(item), limits.max_bytes)
+        return reader.decode(bytes(item), limits.max_pixels)
+    return resize(_check_pixels(item, reader.limits.min_side, limits.max_pixels), reader.image_size)
 
 
 def _decode_base64(text: str, max_bytes: int) -> bytes:
@@ -91,7 +86,7 @@ def _decode_base64(text: str, max_bytes: int) -> bytes:
     content = text.partition(",")[2] if text.startswith("data:") else text
     try:
         return base64.b64decode(content, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise UnusableImageError(f"text that is not base64: {error}") from error
 
 
@@ -100,13 +95,20 @@ def _check_size(size: int, max_bytes: int) -> None:
         raise UnusableImageError(f"too large: {size:,} bytes, more than {max_bytes:,}")
 
 
-def _check_pixels(item: Any) -> np.ndarray:
+def _check_pixels(item: Any, min_side: int, max_pixels: int) -> np.ndarray:
     try:
         pixels = np.asarray(item)
     except ValueError as error:  # lists of different lengths
         raise UnusableImageError(f"no array: {error}") from error
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise UnusableImageError(f"an array of shape {list(pixels.shape)}")
-    if pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > 255:
-        raise UnusableImageError(f"pixels of {pixels.dtype} from {pixels.min()} to {pixels.max()}, not 0-255 integers")
+    height, width, _ = pixels.shape
+    if min(height, width) < min_side or height * width > max_pixels:
+        raise UnusableImageError(
+            f"{width}x{height} pixels: expected a side of {min_side} or more, and {max_pixels:,} pixels at the most"
+        )
+    if pixels.dtype.kind not in "iu":
+        raise UnusableImageError(f"pixels of {pixels.dtype}, not whole numbers of 0-255")
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise UnusableImageError(f"pixels from {pixels.min()} to {pixels.max()}, not 0-255")
     return pixels.astype(np.uint8)

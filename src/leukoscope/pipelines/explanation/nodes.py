@@ -1,7 +1,8 @@
 """Show why a classifier says what it says."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 def explain_images(
     images: ImageSource, reader: Any, smears: PackedImages, options: ExplanationOptions, seed: int
-) -> dict[str, Figure]:
+) -> dict[str, Callable[[], Figure]]:
     """Draw where the reader looked in the first images, and which training images they resemble.
 
     Args:
@@ -29,7 +30,7 @@ def explain_images(
         seed: For the noise of what hides parts of a field.
 
     Returns:
-        Figures by image id.
+        What draws each figure, by image id: one is in memory at a time.
 
     Raises:
         InputError: None of the images can be read.
@@ -43,7 +44,7 @@ def explain_images(
             "Explaining the first %d of %d files: explanation.images sets how many", len(chosen), len(plan.files)
         )
     explained = _Explainer(reader, smears, options, seed)
-    return {str(record["image_id"]): explained.draw(record, pixels) for record, pixels in chosen}
+    return {str(record["image_id"]): partial(explained.draw, record, pixels) for record, pixels in chosen}
 
 
 def _decode(plan: PackingPlan) -> Iterator[tuple[Record, np.ndarray]]:
@@ -86,7 +87,12 @@ class _Explainer:
 
     def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
         nearest = self.reader.find_nearest(features, self.options.neighbours)[0]
-        there = nearest[nearest["image_id"].isin(self.smears.ids)]
-        rows = self.smears.rows(there["image_id"])
-        titles = [f"{one.image_id}\n{one.distance:.2f}" for one in there.itertuples()]
-        return list(zip(titles, self.smears.pixels[rows], strict=True))
+        return [(f"{one.image_id}\n{one.distance:.2f}", self._find_picture(one.sha256)) for one in nearest.itertuples()]
+
+    def _find_picture(self, sha256: str) -> np.ndarray:
+        """Find a training image by its content; grey where it is not among the packed ones."""
+        records = self.smears.records
+        rows = records.loc[(records["sha256"] == sha256) & records["row"].notna(), "row"]
+        if rows.empty:
+            return np.full((self.reader.image_size, self.reader.image_size, 3), 200, np.uint8)
+        return self.smears.pixels[int(rows.iloc[0])]

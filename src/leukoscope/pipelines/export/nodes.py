@@ -37,6 +37,7 @@ def export_reader(
     """
     from leukoscope.models.exporting import FORMATS, PRECISIONS, Exporter
 
+    reader.require_size(smears.pixels.shape[1])
     train = splits.loc[splits["split"] == "train", "image_id"]
     chosen = train.sample(min(options.examples, len(train)), random_state=seed)
     exporter = Exporter(reader, smears.pixels[smears.rows(chosen)])
@@ -77,15 +78,15 @@ def check_exports(
     from leukoscope.models.trust import apply_temperature
 
     held = splits[splits["split"] == "validation"]
-    images = smears.pixels[smears.rows(held["image_id"])]
+    places = smears.rows(held["image_id"])
     truth = pd.Index(reader.class_names).get_indexer(held["label"])
     temperature = reader.calibration.temperature
 
     def predict_with_keras(batch: np.ndarray) -> np.ndarray:
         return apply_temperature(reader.predictor.predict(batch)[0], temperature)
 
-    timed = images[np.arange(options.timed_images) % len(images)]
-    expected = _predict(predict_with_keras, images, options.batch_size)
+    timed_images = smears.pixels[places[np.arange(options.timed_images) % len(places)]]
+    expected = _predict(predict_with_keras, smears.pixels, places, options.batch_size)
     accuracy = (expected.argmax(axis=1) == truth).mean()
     rows = [{"file": "model.keras", "format": "Keras", "precision": "float32", "accuracy": accuracy}]
     for one in FORMATS.values():
@@ -93,11 +94,11 @@ def check_exports(
             name = f"{reader.backbone}-{precision}{one.suffix}"
             content = exports[name]()
             predict = one.load(content)
-            given = _predict(predict, images, options.batch_size)
+            given = _predict(predict, smears.pixels, places, options.batch_size)
             right = (given.argmax(axis=1) == truth).mean()
             most = getattr(options.max_difference, precision)
             lost, difference = 100 * (accuracy - right), float(np.abs(given - expected).max())
-            speeds = _time((predict_with_keras, predict), timed, options.batch_size)
+            speeds = _time((predict_with_keras, predict), timed_images, options.batch_size)
             rows.append(
                 {
                     "file": name,
@@ -125,8 +126,8 @@ def check_exports(
     return table
 
 
-def _predict(predict: Predict, images: np.ndarray, batch_size: int) -> np.ndarray:
-    parts = [predict(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
+def _predict(predict: Predict, images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
+    parts = [predict(images[rows[start : start + batch_size]]) for start in range(0, len(rows), batch_size)]
     return np.concatenate(parts)
 
 
@@ -136,6 +137,6 @@ def _time(predictors: tuple[Predict, ...], images: np.ndarray, batch_size: int) 
     for _ in range(_REPEATS):
         for predict, times in zip(predictors, seconds, strict=True):
             started = time.perf_counter()
-            _predict(predict, images, batch_size)
+            _predict(predict, images, np.arange(len(images)), batch_size)
             times.append(time.perf_counter() - started)
     return [len(images) / statistics.median(times) for times in seconds]

@@ -65,11 +65,13 @@ def judge_candidate(
 
 
 def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], least: int) -> pd.DataFrame:
-    """Select the test images that no reader was trained or calibrated on."""
+    """Select the test images of groups of which no reader was trained or calibrated on any image."""
+    for reader in readers:
+        reader.require_size(smears.pixels.shape[1])
+    hashes = splits["image_id"].map(smears.records.set_index("image_id")["sha256"])
     test = splits[splits["split"] == "test"]
-    hashes = test["image_id"].map(smears.records.set_index("image_id")["sha256"])
     seen = set().union(*(reader.seen["sha256"] for reader in readers))
-    new = test[~hashes.isin(seen)]
+    new = test[~test["group"].isin(set(splits.loc[hashes.isin(seen), "group"]))]
     if len(new) < least:
         raise InputError(
             f"Of {len(test)} test images {len(new)} are new to the candidate and the champion; promotion.min_images "

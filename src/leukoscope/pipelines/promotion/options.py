@@ -24,3 +24,4 @@ class ServingOptions(Options):
 
     max_images: PositiveInt = 64
     max_bytes: PositiveInt = 20_000_000
+    max_pixels: PositiveInt = 25_000_000

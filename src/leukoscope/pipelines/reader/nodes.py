@@ -68,7 +68,7 @@ def assemble_reader(
         Limits(ingestion.min_side, ingestion.max_pixels, ingestion.max_bytes),
     )
     reader.require_classes(class_names)
-    _require_same_model(reader)
+    _require_one_evaluation(reader, predictions[backbone]())
     return reader
 
 
@@ -89,8 +89,17 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
     return best
 
 
-def _require_same_model(reader: Any) -> None:
-    if set(reader.seen["model"]) != {reader.classifier.fingerprint}:
+def _require_one_evaluation(reader: Any, predictions: pd.DataFrame) -> None:
+    """Make sure that features and calibration are of this model: a run may have been killed between them."""
+    import numpy as np
+
+    from leukoscope.models import scoring, trust
+
+    truth, given = scoring.select_split(predictions, "validation", reader.class_names)
+    learned = trust.measure_nonconformity(truth, given)
+    kept = reader.calibration.nonconformity
+    same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]
+    if set(reader.seen["model"]) != {reader.classifier.fingerprint} or len(kept) != len(learned) or not all(same):
         raise InputError(
             f"{BACKBONES[reader.backbone].title} was trained again after it had been evaluated: its calibration and "
             f"features are another model's. Run `kedro run --pipeline evaluation --namespaces {reader.backbone}`."
