@@ -1,6 +1,5 @@
 """HTML of what the review page shows and exports."""
 
-import base64
 import io
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +13,7 @@ import leukoscope
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.session import Session
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.reporting.html import make_environment, to_data_uri
 
 if TYPE_CHECKING:
     from leukoscope.models.reader import SecondReader
@@ -97,7 +97,7 @@ def render_export(session: Session, about: About, opacity: float) -> str:
             reviews=session.reviews,
             about=about,
             blend=lambda image, method: blend(image, method, opacity),
-            neighbour_uri=lambda number, one: _to_data_uri(one.picture, "png"),
+            neighbour_uri=lambda number, one: to_data_uri(one.picture, "png"),
             exported_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             version=leukoscope.__version__,
         )
@@ -117,14 +117,8 @@ def blend(image: ReadImage, method: str, opacity: float) -> bytes:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("leukoscope", "app/templates"),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": format_percent, "data_uri": _to_data_uri}
+    environment = make_environment("app/templates")
+    environment.filters |= {"percent": format_percent, "data_uri": to_data_uri}
     return environment
 
 
@@ -133,10 +127,6 @@ def format_percent(share: float) -> str:
     if share > 0.999:
         return "above 99.9 %"
     return "below 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
-
-
-def _to_data_uri(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _render_markdown(text: str) -> Markup:

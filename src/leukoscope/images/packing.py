@@ -279,7 +279,8 @@ def _write(plan: PackingPlan, folder: Path) -> None:
         write_array_header(pixels, "uint8", (0, plan.image_size, plan.image_size, 3))
         _reserve(pixels, sum(not named.file.refused for named in plan.files) * plan.image_size**2 * 3)
         images, records = 0, list[Record]()
-        for batch in _with_progress(plan.pack(), len(plan.files)):
+        logger.info("Decoding %d files", len(plan.files))
+        for batch in show_progress(plan.pack(), len(plan.files), "Decoding"):
             for record in batch.records:
                 if "reason" in record:
                     reasons[str(record["reason"])] += 1
@@ -325,12 +326,19 @@ def _reserve(file: IO[bytes], more: int) -> None:
         # Some file systems cannot reserve, and only that is lost.
 
 
-def _with_progress(batches: Iterable[PackedBatch], files: int) -> Iterator[PackedBatch]:
+def show_progress(batches: Iterable[PackedBatch], files: int, what: str, done: int = 0) -> Iterator[PackedBatch]:
+    """Show on a terminal how many files have passed.
+
+    Args:
+        batches: What passes.
+        files: All that there are.
+        what: What is done with them.
+        done: How many passed before.
+    """
     from tqdm import tqdm
 
-    logger.info("Decoding %d files", files)
     # Without a terminal there is no bar: the log's two lines stand for it.
-    with tqdm(total=files, desc="Decoding", unit="img", disable=None) as bar:
+    with tqdm(total=files, initial=done, desc=what, unit="img", disable=None) as bar:
         for batch in batches:
             yield batch
             bar.update(len(batch.records))

@@ -46,8 +46,7 @@ class TrainingJournal:
     @property
     def key(self) -> dict[str, Any]:
         """Everything that determines the training; empty when nothing was started."""
-        file = self.folder / "key.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return read_json(self.folder / "key.json")
 
     def record_origin(self, origin: dict[str, Any]) -> None:
         """Keep with what software a training begins; one that has begun keeps what it began with."""

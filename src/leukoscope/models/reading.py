@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from leukoscope import __version__
-from leukoscope.images.packing import PackingPlan
+from leukoscope.images.packing import PackingPlan, show_progress
 from leukoscope.models.reader import MALIGNANT_COLUMN, SecondReader
 from leukoscope.models.scoring import probability_columns
 from leukoscope.models.trust import WITHHELD
@@ -66,7 +66,8 @@ class ReadingPlan:
             and ``data`` (fingerprints). A file that cannot be read has a reason and no probabilities.
         """
         records, pixels = [], []
-        for batch in self._with_progress(self.packing.pack(first * _PART), first * _PART):
+        done = first * _PART
+        for batch in show_progress(self.packing.pack(done), len(self.packing.files), "Reading", done):
             records += batch.records
             pixels.append(batch.pixels.copy())
             if len(records) >= _PART:
@@ -94,14 +95,6 @@ class ReadingPlan:
         columns = [MALIGNANT_COLUMN, *probability_columns(self.reader.class_names), "novelty"]
         return list(dict.fromkeys(columns))  # a class may itself be called malignant
 
-    def _with_progress(self, batches: Iterable, done: int) -> Iterator:
-        from tqdm import tqdm
-
-        with tqdm(total=len(self.packing.files), initial=done, desc="Reading", unit="img", disable=None) as bar:
-            for batch in batches:
-                yield batch
-                bar.update(len(batch.records))
-
 
 def carry_out(plan: ReadingPlan, folder: Path) -> None:
     """Read what has not been read yet, into a folder of parts; each appears whole or not at all.
@@ -112,7 +105,7 @@ def carry_out(plan: ReadingPlan, folder: Path) -> None:
     """
     if read_json(folder / _KEY) != as_read_from_json(plan.key):
         _start(plan, folder)
-    done = sum(1 for _ in _list_parts(folder))
+    done = len(_list_parts(folder))
     if done:
         logger.info("%d of %d parts were read before, and are not read again", done, plan.parts)
     for number, part in enumerate(plan.read(done), start=done):
@@ -135,19 +128,19 @@ def gather_parts(folder: Path, parquet: Path, csv: Path) -> None:
     parts = _list_parts(folder)
     schema = pq.read_schema(parts[0])
     counts = Counter[str]()
-    for part in parts:
-        counts.update(reason.partition(":")[0] for reason in pd.read_parquet(part, columns=["reason"])["reason"])
+
+    def join(parquet: Path, csv: Path) -> None:
+        with pq.ParquetWriter(parquet, schema) as for_programs, pa.csv.CSVWriter(csv, schema) as for_people:
+            for part in parts:
+                table = pq.read_table(part).cast(schema)
+                counts.update(reason.partition(":")[0] for reason in table["reason"].to_pylist())
+                for_programs.write_table(table)
+                for_people.write_table(_defuse(table))
+
+    write_whole(parquet, lambda one: write_whole(csv, lambda other: join(one, other)))
     given = counts.pop("", 0)
     withheld = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
     logger.info("%d files: %d opinions; withheld: %s", given + counts.total(), given, withheld)
-
-    def write(open_writer: Callable[..., Any], path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-        with open_writer(path, schema) as writer:
-            for part in parts:
-                writer.write_table(change(pq.read_table(part).cast(schema)))
-
-    write_whole(parquet, lambda path: write(pq.ParquetWriter, path, lambda table: table))
-    write_whole(csv, lambda path: write(pa.csv.CSVWriter, path, _defuse))
 
 
 def _defuse(table: pa.Table) -> pa.Table:

@@ -13,6 +13,7 @@ from leukoscope.models.intervals import FEW_GROUPS
 from leukoscope.options import plain_name
 from leukoscope.reporting import plots
 from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
+from leukoscope.reporting.html import make_environment
 from leukoscope.reporting.worth import UNKNOWN, Worth
 from leukoscope.storage import as_records
 
@@ -162,13 +163,7 @@ def _render(template: str, drawn: Mapping[str, Any], **facts: Any) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("leukoscope", "reporting/templates"),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = make_environment("reporting/templates")
     environment.filters |= {
         "figure": _format_figure,
         "words": _put_into_words,

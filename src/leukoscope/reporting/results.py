@@ -1,6 +1,5 @@
 """What a report shows of a classifier, in plain lists that JSON can keep."""
 
-import base64
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from PIL import Image
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.scoring import number_called, probability_columns, select_split
 from leukoscope.models.trust import bin_confidence, check_calls, trace_risk
+from leukoscope.reporting.html import to_data_uri
 
 _PICTURE_SIDE = 160
 
@@ -135,4 +135,4 @@ def encode_picture(image: np.ndarray) -> str:
     picture = Image.fromarray(image)
     picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
     picture.save(content, "JPEG", quality=88)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return to_data_uri(content.getvalue(), "jpeg")

@@ -1,6 +1,5 @@
 """Predict every split with one backbone's classifier, form its opinions, and score them."""
 
-import base64
 from typing import Any
 
 import pandas as pd
@@ -191,10 +190,10 @@ def describe_evaluation(
         options: How many errors to show, and by what the screening view goes.
         pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
     """
-    from leukoscope.reporting import results
+    from leukoscope.reporting import html, results
 
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
-    encoded = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
+    encoded = [html.to_data_uri(picture, "png") for picture in pictures]
     return display | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=True))}
 
 
