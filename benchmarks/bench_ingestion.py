@@ -111,11 +111,7 @@ def main() -> None:
         for count in (2_000, 20_000):
             harness.make_images(scratch / f"images-{count}", count)
         folder = options.folder or scratch / "images-2000"
-        for results in (bench_speed(folder, scratch / "store"), bench_memory(scratch)):
-            for result in results:
-                page.show(result)
-                harness.write([result])
-    page.write()
+        page.keep(bench_speed(folder, scratch / "store"), bench_memory(scratch))
 
 
 if __name__ == "__main__":

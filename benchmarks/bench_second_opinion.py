@@ -172,11 +172,7 @@ def main() -> None:
     images = np.stack([draw_smear(names[n % len(names)], np.random.default_rng(n), SIZE) for n in range(IMAGES)])
     reader = make_reader(images)
     with tempfile.TemporaryDirectory() as name:
-        for results in (bench_exports(reader, images), bench_serving(reader, images, Path(name))):
-            for result in results:
-                page.show(result)
-                harness.write([result])
-    page.write()
+        page.keep(bench_exports(reader, images), bench_serving(reader, images, Path(name)))
 
 
 if __name__ == "__main__":

@@ -276,11 +276,8 @@ def main() -> None:
         harness.make_images(work / "many", 900)
         source = Path(os.environ.get("LEUKOSCOPE_DATA", work / "many"))
         images = harness.pack(source, work / "store")
-        for one in options.only or (QUICK if options.quick else BENCHMARKS):
-            for result in BENCHMARKS[one](work, images, options.quick):
-                page.show(result)
-                harness.write([result])
-    page.write()
+        chosen = options.only or (QUICK if options.quick else BENCHMARKS)
+        page.keep(*(BENCHMARKS[one](work, images, options.quick) for one in chosen))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """From the kept results to a table, a figure and the page `docs/performance.md`."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import harness
 from harness import RESULTS, Result
 from matplotlib.figure import Figure
 
@@ -47,6 +49,15 @@ def show(result: Result) -> None:
         f"{result.note}",
         flush=True,
     )
+
+
+def keep(*benchmarks: Iterable[Result]) -> None:
+    """Show and keep each result as soon as it is there, and write the page at the end."""
+    for results in benchmarks:
+        for result in results:
+            show(result)
+            harness.write([result])
+    write()
 
 
 def write() -> None:

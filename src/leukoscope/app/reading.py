@@ -10,7 +10,7 @@ from PIL import Image
 
 from leukoscope.app.options import AppOptions
 from leukoscope.images.decoding import Limits, decode, resize
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packing import PackedImages, find_by_content
 from leukoscope.pipelines.explanation.options import ExplanationOptions
 
 if TYPE_CHECKING:
@@ -148,10 +148,7 @@ class Desk:
 
     def warm_up(self) -> None:
         """Read an empty field, so that the first image does not wait for the backend to get ready."""
-        size = self.reader.image_size
-        field = np.full((1, size, size, 3), 255, np.uint8)
-        self.reader.read(field)
-        self._mapper.map_classes(field, np.array([0]))
+        self._mapper.map_classes(self.reader.warm_up(), np.array([0]))
 
     @cached_property
     def _mapper(self) -> "ActivationMapper":
@@ -169,14 +166,11 @@ class Desk:
         return [self._show(row.image_id, row.sha256, row.distance) for row in nearest.itertuples()]
 
     def _show(self, image_id: str, sha256: str, distance: float) -> Neighbour:
-        records = None if self._smears is None else self._smears.records
-        found = None if records is None else records[(records["sha256"] == sha256) & records["row"].notna()]
-        if found is None or found.empty:
+        found = None if self._smears is None else find_by_content(self._smears, sha256)
+        if found is None:
             return Neighbour(image_id, None, float(distance), None)
-        pixels = self._smears.pixels[int(found["row"].iloc[0])]  # type: ignore[union-attr]
-        return Neighbour(
-            image_id, str(found["label"].iloc[0]), float(distance), _encode(Image.fromarray(pixels), "PNG")
-        )
+        record, pixels = found
+        return Neighbour(image_id, str(record["label"]), float(distance), _encode(Image.fromarray(pixels), "PNG"))
 
 
 def _encode_picture(pixels: np.ndarray, side: int) -> bytes:

@@ -40,9 +40,7 @@ class SecondReaderDataset(AbstractDataset["SecondReader", "SecondReader"]):
         from leukoscope.models.reader import SecondReader
 
         if not self._exists():
-            raise InputError(
-                f"There is no second reader in {self._filepath}. Run `kedro run --pipeline predict` first."
-            )
+            raise InputError(f"There is no second reader in {self._filepath}. Run `kedro run --pipeline reader`.")
         return SecondReader.load(self._filepath)
 
     def _exists(self) -> bool:
@@ -73,10 +71,10 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
         return ReaderRegistry(self._name, self._alias, self._experiment)
 
     def save(self, data: dict[str, Any]) -> None:
-        """Register ``reader`` with its ``limits`` and ``card``, if it was ``promoted``; ``why`` goes into tags."""
+        """Register ``reader`` with its ``limits`` and ``card``, if ``why``, which becomes its tags, says so."""
         from leukoscope.serving.requests import RequestLimits
 
-        if data["promoted"]:
+        if data["why"]["promoted"]:
             limits = RequestLimits(**data["limits"])
             self.load().promote(data["reader"], limits, data["card"], data["why"])
 

@@ -252,6 +252,13 @@ class PackedImages:
         return rows.astype(np.int64)
 
 
+def find_by_content(images: PackedImages, sha256: str) -> tuple[pd.Series, np.ndarray] | None:
+    """Find an image by the hash of its file: its record, and its pixels; ``None`` where it is not packed."""
+    records = images.records
+    found = records[(records["sha256"] == sha256) & records["row"].notna()]
+    return None if found.empty else (found.iloc[0], images.pixels[int(found["row"].iloc[0])])
+
+
 def save_packed(plan: PackingPlan, folder: Path) -> None:
     """Make a store as planned, unless the one in the folder was made from the same: whole or not at all.
 

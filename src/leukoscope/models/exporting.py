@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,12 +54,10 @@ class Exporter:
         """Write ONNX in ``float32``, ``float16`` or ``int8``, with the names of the classes in its metadata."""
         import onnx
 
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch, "model.onnx")
-            self._export(path, "onnx")
-            if precision == "int8":
-                path = _quantize_onnx(path, self._examples)
-            model = onnx.load(path)
+        content = self._onnx
+        if precision == "int8":
+            content = _quantize_onnx(content, self._examples)
+        model = onnx.load_from_string(content)
         if precision == "float16":
             from onnxruntime.transformers import float16
 
@@ -69,10 +68,7 @@ class Exporter:
     def write_litert(self, precision: str) -> bytes:
         """Write LiteRT in ``float32``, ``float16`` or ``int8``."""
         options = backend.choose_litert_options(precision, self._give_examples)
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch, "model.tflite")
-            self._export(path, "litert", **options)
-            return path.read_bytes()
+        return self._export("litert", ".tflite", **options)
 
     def describe(self) -> dict[str, Any]:
         """Say what the files take and give."""
@@ -80,12 +76,21 @@ class Exporter:
         facts = {"takes": f"uint8 RGB [n, {self._reader.image_size}, {self._reader.image_size}, 3]"}
         return facts | {"temperature": temperature} | self._reader.describe()
 
-    def _export(self, path: Path, kind: str, **options: Any) -> None:
+    def _export(self, kind: str, suffix: str, **options: Any) -> bytes:
         size = self._reader.image_size
         taken = keras.InputSpec(shape=(None, size, size, 3), dtype="uint8", name=_INPUT)
-        self._build().export(path, format=kind, verbose=False, input_signature=[taken], **options)
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch, f"model{suffix}")
+            self._model.export(path, format=kind, verbose=False, input_signature=[taken], **options)
+            return path.read_bytes()
 
-    def _build(self) -> keras.Model:
+    @cached_property
+    def _onnx(self) -> bytes:
+        """In float32, of which the other precisions are made."""
+        return self._export("onnx", ".onnx")
+
+    @cached_property
+    def _model(self) -> keras.Model:
         """Rebuild the network for images of the reader's size, with the temperature in its last layer."""
         network, size = self._reader.classifier.network, self._reader.image_size
         backend.fuse_batch_norm(network)  # converters fold it into the convolutions
@@ -102,7 +107,7 @@ class Exporter:
             yield [image[None]]
 
 
-def _quantize_onnx(path: Path, examples: np.ndarray) -> Path:
+def _quantize_onnx(content: bytes, examples: np.ndarray) -> bytes:
     """Quantise statically: eight bits for weights, by channel, and for activations."""
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -115,17 +120,19 @@ def _quantize_onnx(path: Path, examples: np.ndarray) -> Path:
             image = next(self._images, None)
             return None if image is None else {_INPUT: image[None]}
 
-    prepared, quantized = path.with_name("prepared.onnx"), path.with_name("int8.onnx")
-    quant_pre_process(path, prepared, skip_symbolic_shape=True)
-    quantization.quantize_static(
-        prepared,
-        quantized,
-        Examples(),
-        per_channel=True,
-        activation_type=quantization.QuantType.QUInt8,
-        op_types_to_quantize=list(_QUANTIZED),
-    )
-    return quantized
+    with tempfile.TemporaryDirectory() as scratch:
+        given, prepared, quantized = (Path(scratch, f"{name}.onnx") for name in ("given", "prepared", "quantized"))
+        given.write_bytes(content)
+        quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            prepared,
+            quantized,
+            Examples(),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            op_types_to_quantize=list(_QUANTIZED),
+        )
+        return quantized.read_bytes()
 
 
 def _is_installed(package: str) -> bool:

@@ -16,6 +16,7 @@ from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
 from leukoscope.models import feature_table
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.classifier import Classifier
+from leukoscope.models.compatibility import require_classes
 from leukoscope.models.inference import Predictor
 from leukoscope.models.novelty import KnownImages
 from leukoscope.models.scoring import PREFIX
@@ -117,6 +118,12 @@ class SecondReader:
         opinions[MALIGNANT_COLUMN] = 1 - calibrated[:, self.class_names.index(self.benign_class)]
         return Reading(opinions, features)
 
+    def warm_up(self) -> np.ndarray:
+        """Read an empty field, so that the first image does not wait for the backend to get ready; gives the field."""
+        field = np.full((1, self.image_size, self.image_size, 3), 255, np.uint8)
+        self.read(field)
+        return field
+
     def find_nearest(self, features: np.ndarray, number: int) -> list[pd.DataFrame]:
         """Find the training images that images resemble most in what the last layer sees.
 
@@ -213,8 +220,4 @@ class SecondReader:
         Raises:
             InputError: It knows others.
         """
-        if list(self.class_names) != list(class_names):
-            raise InputError(
-                f"The model of {self.backbone} knows the classes {', '.join(self.class_names)}, and the parameters say "
-                f"{', '.join(class_names)}. Set class_names as the model has them, or choose another model."
-            )
+        require_classes(f"The model of {self.backbone}", self.class_names, class_names)

@@ -3,7 +3,6 @@
 import threading
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
@@ -49,7 +48,7 @@ class SecondReaderModel(PythonModel):
         self.reader = SecondReader.load(Path(context.artifacts[ARTIFACT]))
         self._limits = RequestLimits(**context.model_config)
         self._one_at_a_time = threading.Lock()
-        self.reader.read(np.zeros((1, self.reader.image_size, self.reader.image_size, 3), np.uint8))
+        self.reader.warm_up()
 
     def predict(self, context, model_input, params=None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
         """Read images.

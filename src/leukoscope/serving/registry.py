@@ -1,5 +1,7 @@
 """The registry of second readers, in MLflow."""
 
+import base64
+import io
 import logging
 import tempfile
 from importlib.metadata import version
@@ -13,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
+from PIL import Image
 
 import leukoscope
 from leukoscope.errors import InputError
@@ -172,11 +175,6 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
 
 def make_example(reader: SecondReader) -> str:
     """Make a picture of nothing, in base64, of the size that the reader reads."""
-    import base64
-    import io
-
-    from PIL import Image
-
     content = io.BytesIO()
     Image.fromarray(np.full((reader.image_size, reader.image_size, 3), 230, np.uint8)).save(content, "PNG")
     return base64.b64encode(content.getvalue()).decode()

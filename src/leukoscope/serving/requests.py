@@ -12,8 +12,8 @@ from leukoscope.models.reader import SecondReader
 
 COLUMN = "image"
 _EXPECTED = (
-    f"Expected a list of images, or a table with the column `{COLUMN}`: each the bytes of a file, these in base64, or "
-    f"an array of RGB pixels, 0-255, [height, width, 3]."
+    f"Expected images in the column `{COLUMN}`: each the bytes of a file, these in base64, or an array of RGB pixels, "
+    f"0-255, [height, width, 3]."
 )
 
 

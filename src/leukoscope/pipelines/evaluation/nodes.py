@@ -41,18 +41,14 @@ def predict_splits(
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
             seen may be in the test set.
     """
-    from leukoscope.models import feature_table, inference, scoring
+    from leukoscope.models import compatibility, feature_table, inference, scoring
 
     if classifier.trained_on != fingerprint_table(splits):
         raise InputError(
             "The trained model saw other splits than the present ones, so that test images may be among those "
             "that it learned from. Train it again, or restore the splits (seed and splitting parameters)."
         )
-    if list(classifier.class_names) != class_names:
-        raise InputError(
-            f"The trained model knows the classes {', '.join(classifier.class_names)}, and the parameters say "
-            f"{', '.join(class_names)}. Set class_names as the model has them, or train again."
-        )
+    compatibility.require_classes("The trained model", classifier.class_names, class_names)
     predictor = inference.Predictor(classifier, options.batch_size)
     probabilities, seen = predictor.predict(smears.pixels, smears.rows(splits["image_id"]))
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from leukoscope.errors import InputError
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages, PackingPlan, Record
+from leukoscope.images.packing import PackedImages, PackingPlan, Record, find_by_content
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.explanation.options import ExplanationOptions
 
@@ -91,8 +91,6 @@ class _Explainer:
 
     def _find_picture(self, sha256: str) -> np.ndarray:
         """Find a training image by its content; grey where it is not among the packed ones."""
-        records = self.smears.records
-        rows = records.loc[(records["sha256"] == sha256) & records["row"].notna(), "row"]
-        if rows.empty:
-            return np.full((self.reader.image_size, self.reader.image_size, 3), 200, np.uint8)
-        return self.smears.pixels[int(rows.iloc[0])]
+        found = find_by_content(self.smears, sha256)
+        side = self.reader.image_size
+        return np.full((side, side, 3), 200, np.uint8) if found is None else found[1]

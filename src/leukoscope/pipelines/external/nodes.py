@@ -120,7 +120,7 @@ def predict_external(
     Raises:
         InputError: No backbone has been evaluated, one knows other classes, or one was trained again since.
     """
-    from leukoscope.models import feature_table, inference, novelty, scoring, trust
+    from leukoscope.models import compatibility, feature_table, inference, novelty, scoring, trust
 
     classes = ClassMapping(**mapping)
     accepted = external_manifest[external_manifest["status"] == "accepted"]
@@ -136,7 +136,8 @@ def predict_external(
         raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipeline train_resnet50`.")
     for name, known in evaluated.items():
         classifier = trained_models[name]()
-        _require_fitting(name, classifier, known, class_names)
+        compatibility.require_classes(name, classifier.class_names, class_names)
+        compatibility.require_evaluation(name, set(known["model"]) == {classifier.fingerprint})
         given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
         calibration = trust.Calibration(**calibrations[name]())
         distance = novelty.KnownImages(feature_table.select(known, "train")).measure_novelty(seen)
@@ -152,19 +153,6 @@ def predict_external(
         chances = pd.DataFrame(classes.collapse(calibrated), columns=columns)
         opinions.append(table.join(said[["reason", "novelty"]].assign(opinion=opinion)).join(chances))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
-
-
-def _require_fitting(name: str, classifier: Any, known: pd.DataFrame, class_names: list[str]) -> None:
-    if list(classifier.class_names) != class_names:
-        raise InputError(
-            f"{name} knows the classes {', '.join(classifier.class_names)}, and the parameters say "
-            f"{', '.join(class_names)}. Set class_names as the model has them, or train it again."
-        )
-    if set(known["model"]) != {classifier.fingerprint}:
-        raise InputError(
-            f"{name} was trained again after it had been evaluated: its calibration and features are another model's. "
-            f"Run `kedro run --pipeline evaluation --namespaces {name}`."
-        )
 
 
 def score_external(

@@ -148,7 +148,6 @@ def register_reader(
         logger.warning("%s is not promoted: %s", title, promotion["why"])
     card = model_cards.get(f"{reader.backbone}/model_card")
     return {
-        "promoted": promotion["promoted"],
         "reader": reader,
         "limits": serving.model_dump(),
         "card": card() if card else None,

@@ -93,14 +93,11 @@ def _require_one_evaluation(reader: Any, predictions: pd.DataFrame) -> None:
     """Make sure that features and calibration are of this model: a run may have been killed between them."""
     import numpy as np
 
-    from leukoscope.models import scoring, trust
+    from leukoscope.models import compatibility, scoring, trust
 
     truth, given = scoring.select_split(predictions, "validation", reader.class_names)
     learned = trust.measure_nonconformity(truth, given)
     kept = reader.calibration.nonconformity
     same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]
-    if set(reader.seen["model"]) != {reader.classifier.fingerprint} or len(kept) != len(learned) or not all(same):
-        raise InputError(
-            f"{BACKBONES[reader.backbone].title} was trained again after it had been evaluated: its calibration and "
-            f"features are another model's. Run `kedro run --pipeline evaluation --namespaces {reader.backbone}`."
-        )
+    own = set(reader.seen["model"]) == {reader.classifier.fingerprint}
+    compatibility.require_evaluation(reader.backbone, own and len(kept) == len(learned) and all(same))
