@@ -35,16 +35,15 @@ def export_reader(
     Returns:
         What makes the content of each file, and of one that describes them, by name.
     """
-    from leukoscope.models.exporting import FORMATS, PRECISIONS, Exporter
+    from leukoscope.models.exporting import Exporter
 
     reader.require_size(smears.pixels.shape[1])
     train = splits.loc[splits["split"] == "train", "image_id"]
     chosen = train.sample(min(options.examples, len(train)), random_state=seed)
     exporter = Exporter(reader, smears.pixels[smears.rows(chosen)])
     files = {
-        f"{reader.backbone}-{precision}{one.suffix}": partial(one.write, exporter, precision)
-        for one in FORMATS.values()
-        for precision in PRECISIONS
+        name: partial(kind.write, exporter, precision)
+        for name, (kind, precision) in _name_files(reader.backbone).items()
     }
     return files | {f"{reader.backbone}.json": partial(_as_json, exporter.describe())}
 
@@ -74,7 +73,6 @@ def check_exports(
         ``largest_difference`` (of a probability), ``images_per_second``, ``times_keras`` and ``within`` (whether it
         keeps to what may be lost).
     """
-    from leukoscope.models.exporting import FORMATS, PRECISIONS
     from leukoscope.models.trust import apply_temperature
 
     held = splits[splits["split"] == "validation"]
@@ -85,45 +83,52 @@ def check_exports(
     def predict_with_keras(batch: np.ndarray) -> np.ndarray:
         return apply_temperature(reader.predictor.predict(batch)[0], temperature)
 
-    timed_images = smears.pixels[places[np.arange(options.timed_images) % len(places)]]
+    timed = smears.pixels[places[np.arange(options.timed_images) % len(places)]]
     expected = _predict(predict_with_keras, smears.pixels, places, options.batch_size)
-    accuracy = (expected.argmax(axis=1) == truth).mean()
-    rows = [{"file": "model.keras", "format": "Keras", "precision": "float32", "accuracy": accuracy}]
-    for one in FORMATS.values():
-        for precision in PRECISIONS:
-            name = f"{reader.backbone}-{precision}{one.suffix}"
-            content = exports[name]()
-            predict = one.load(content)
-            given = _predict(predict, smears.pixels, places, options.batch_size)
-            right = (given.argmax(axis=1) == truth).mean()
-            most = getattr(options.max_difference, precision)
-            lost, difference = 100 * (accuracy - right), float(np.abs(given - expected).max())
-            speeds = _time((predict_with_keras, predict), timed_images, options.batch_size)
-            rows.append(
-                {
-                    "file": name,
-                    "format": one.title,
-                    "precision": precision,
-                    "mib": len(content) / 2**20,
-                    "accuracy": right,
-                    "points_lost": lost,
-                    "largest_difference": difference,
-                    "images_per_second": speeds[1],
-                    "times_keras": speeds[1] / speeds[0],
-                    "within": lost <= options.max_points_lost and difference <= most,
-                }
+    accuracy = float((expected.argmax(axis=1) == truth).mean())
+
+    def check(name: str, kind: Any, precision: str) -> dict[str, Any]:
+        content = exports[name]()
+        predict = kind.load(content)
+        given = _predict(predict, smears.pixels, places, options.batch_size)
+        right = float((given.argmax(axis=1) == truth).mean())
+        lost, difference = 100 * (accuracy - right), float(np.abs(given - expected).max())
+        keras_speed, speed = _time((predict_with_keras, predict), timed, options.batch_size)
+        most = getattr(options.max_difference, precision)
+        within = lost <= options.max_points_lost and difference <= most
+        if not within:
+            logger.warning(
+                "%s loses %.2f points of accuracy and differs by up to %.3f: more than export.max_points_lost or "
+                "export.max_difference allows",
+                name,
+                lost,
+                difference,
             )
-            rows[0].setdefault("images_per_second", speeds[0])
-    table = pd.DataFrame(rows)
-    for row in table[table["within"] == False].itertuples():  # noqa: E712
-        logger.warning(
-            "%s loses %.2f points of accuracy and differs by up to %.3f: more than export.max_points_lost or "
-            "export.max_difference allows",
-            row.file,
-            row.points_lost,
-            row.largest_difference,
-        )
-    return table
+        return {
+            "file": name,
+            "format": kind.title,
+            "precision": precision,
+            "mib": len(content) / 2**20,
+            "accuracy": right,
+            "points_lost": lost,
+            "largest_difference": difference,
+            "images_per_second": speed,
+            "times_keras": speed / keras_speed,
+            "within": within,
+        }
+
+    speed = _time((predict_with_keras,), timed, options.batch_size)[0]
+    own = {"file": "model.keras", "format": "Keras", "precision": "float32"}
+    checked = [check(name, *made) for name, made in _name_files(reader.backbone).items()]
+    return pd.DataFrame([own | {"accuracy": accuracy, "images_per_second": speed}, *checked])
+
+
+def _name_files(backbone: str) -> dict[str, tuple[Any, str]]:
+    """Name a file for each format and precision."""
+    from leukoscope.models.exporting import FORMATS, PRECISIONS
+
+    both = ((kind, precision) for kind in FORMATS.values() for precision in PRECISIONS)
+    return {f"{backbone}-{precision}{kind.suffix}": (kind, precision) for kind, precision in both}
 
 
 def _predict(predict: Predict, images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
