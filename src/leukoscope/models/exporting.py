@@ -14,6 +14,7 @@ from keras import layers
 
 from leukoscope.errors import InputError
 from leukoscope.models import backend
+from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.reader import SecondReader
 
 _PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
@@ -92,8 +93,7 @@ class Exporter:
     @cached_property
     def _model(self) -> keras.Model:
         """Rebuild the network for images of the reader's size, with the temperature in its last layer."""
-        network, size = self._reader.classifier.network, self._reader.image_size
-        backend.fuse_batch_norm(network)  # converters fold it into the convolutions
+        network, size = fold_batch_norms(self._reader.classifier.network), self._reader.image_size
         trunk = keras.Model(network.inputs, network.get_layer("features").output)
         image = keras.Input((size, size, 3), dtype="uint8", name=_INPUT)
         head = layers.Dense(len(self._reader.class_names), activation="softmax", name=_OUTPUT)

@@ -15,6 +15,7 @@ import numpy as np
 from leukoscope.errors import InputError
 from leukoscope.images.batches import ImageBatches
 from leukoscope.images.labelled import LabelledImages
+from leukoscope.models.folding import fold_batch_norms
 from leukoscope.storage import as_read_from_json, write_array_header, write_json
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def keep_features(
     if kept is not None:
         return kept
     started = time.perf_counter()
-    extractor = keras.Model(network.inputs, network.get_layer("features").output)
+    extractor = fold_batch_norms(keras.Model(network.inputs, network.get_layer("features").output))
     size = network.get_layer("resize").height
     resize = keras.layers.Resizing(size, size, dtype="float32")
     seen = (augment(resize(images), training=True) for _ in range(views) for images in _batches(training, batch_size))

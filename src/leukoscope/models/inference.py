@@ -6,6 +6,7 @@ import numpy as np
 from leukoscope.images.batches import ImageBatches
 from leukoscope.models import backend
 from leukoscope.models.classifier import Classifier
+from leukoscope.models.folding import fold_batch_norms
 
 
 class Predictor:
@@ -19,11 +20,10 @@ class Predictor:
     """
 
     def __init__(self, classifier: Classifier, batch_size: int) -> None:
-        network = classifier.network
+        network = fold_batch_norms(classifier.network)
         self._model = keras.Model(network.inputs, [network.output, network.get_layer("features").output])
         self._batch_size = batch_size
         self._head = [keras.ops.convert_to_numpy(one) for one in network.get_layer("probabilities").weights]
-        backend.fuse_batch_norm(self._model)
         self._model.compile(jit_compile=backend.choose_jit())
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

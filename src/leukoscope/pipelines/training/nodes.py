@@ -18,11 +18,21 @@ from leukoscope.pipelines.training.options import BackboneOptions
 _PACKAGE = Path(__file__).parents[2]
 # What a model depends on: an interrupted training does not go on with other code than it began with.
 _CODE = [
-    *(_PACKAGE / "images" / f"{name}.py" for name in ("augmentation", "batches", "labelled")),
-    *(
-        _PACKAGE / "models" / f"{name}.py"
-        for name in ("backbones", "backend", "classifier", "features", "fitting", "held", "optimizers", "recipes")
-    ),
+    _PACKAGE / f"{name}.py"
+    for name in (
+        "images/augmentation",
+        "images/batches",
+        "images/labelled",
+        "models/backbones",
+        "models/backend",
+        "models/classifier",
+        "models/features",
+        "models/fitting",
+        "models/folding",
+        "models/held",
+        "models/optimizers",
+        "models/recipes",
+    )
 ]
 
 

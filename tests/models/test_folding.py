@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.classifier import build_classifier
+from leukoscope.models.folding import fold_batch_norms
+from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
+
+
+def infer(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(network(images, training=False))
+
+
+def count_norms(network: keras.Model) -> int:
+    return sum(isinstance(one, layers.BatchNormalization) for one in network.layers)
+
+
+def draw_weights(network: keras.Model, rng: np.random.Generator) -> None:
+    """Draw what training would have changed: everything that batch norms know."""
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
+        elif getattr(layer, "bias", None) is not None:
+            layer.bias.assign(rng.normal(size=layer.bias.shape))
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_infers_the_same_without_batch_norms(backbone, class_names, rng):
+    recipe = Recipe(weights="none", input_size=max(32, BACKBONES[backbone].smallest_input))
+    network = build_classifier(backbone, resolve_recipe(backbone, recipe, RecipeDifferences()), class_names, 0).network
+    draw_weights(network, rng)
+    images = rng.uniform(0, 255, (4, 40, 56, 3)).astype("float32")
+    outputs = [network.output, network.get_layer("features").output]
+    before = keras.Model(network.inputs, outputs)(images, training=False)
+    folded = fold_batch_norms(keras.Model(network.inputs, outputs))
+    for ours, theirs in zip(folded(images, training=False), before, strict=True):
+        scale = float(keras.ops.max(keras.ops.abs(theirs)))
+        assert keras.ops.convert_to_numpy(ours) == pytest.approx(keras.ops.convert_to_numpy(theirs), abs=1e-4 * scale)
+    assert count_norms(folded) == 0
+    assert infer(network, images) == pytest.approx(keras.ops.convert_to_numpy(before[0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False, "epsilon": 0.01}])
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        lambda: layers.Conv2D(6, 3),
+        lambda: layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False),
+        lambda: layers.DepthwiseConv2D(3, depth_multiplier=2),
+        lambda: layers.DepthwiseConv2D(3, padding="same", use_bias=False),
+    ],
+)
+def test_folds_what_a_batch_norm_can_be(convolution, options, rng):
+    network = keras.Sequential([keras.Input((8, 8, 3)), convolution(), layers.BatchNormalization(**options)])
+    network = keras.Model(network.inputs, network.outputs)
+    draw_weights(network, rng)
+    images = rng.normal(size=(2, 8, 8, 3)).astype("float32")
+    folded = fold_batch_norms(network)
+    assert count_norms(folded) == 0
+    assert infer(folded, images) == pytest.approx(infer(network, images), abs=1e-5)
+
+
+def test_leaves_what_cannot_be_folded(rng):
+    image = keras.Input((8, 8, 3))
+    shared = layers.Conv2D(4, 3, padding="same")(image)
+    added = layers.Add()([shared, layers.BatchNormalization()(shared)])
+    active = layers.BatchNormalization()(layers.Conv2D(4, 3, activation="relu")(added))
+    pooled = layers.BatchNormalization()(layers.MaxPooling2D()(active))
+    shown = layers.Conv2D(4, 1)(pooled)
+    network = keras.Model(image, [layers.BatchNormalization()(shown), shown])
+    assert fold_batch_norms(network) is network
+    last = layers.BatchNormalization()(layers.Conv2D(5, 1)(pooled))
+    partly = keras.Model(image, last)
+    draw_weights(partly, rng)
+    images = rng.normal(size=(2, 8, 8, 3)).astype("float32")
+    folded = fold_batch_norms(partly)
+    assert count_norms(folded) == count_norms(partly) - 1 == 3
+    assert infer(folded, images) == pytest.approx(infer(partly, images), abs=1e-5)
