@@ -116,7 +116,7 @@ def kill(project: Path, log: Path, now: Callable[[], bool]) -> bool:
 def result(project: Path) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """The history without its times, and the weights of the model."""
     folder = project / DATA / "06_models" / BACKBONE
-    history = pd.read_csv(folder / "journal/history.csv").drop(columns="seconds")
+    history = pd.read_csv(folder / "journal/history.csv").drop(columns=["training_seconds", "seconds"])
     weights = []
     with zipfile.ZipFile(folder / "model.keras") as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -205,7 +204,7 @@ class Training:
             self.log(journal, row)
         for epoch in range(journal.epochs + 1, 4):
             row = {"epoch": epoch, "train_loss": 1 / epoch, "validation_loss": 1 / epoch}
-            journal.append(row, Path.touch, Path.touch)
+            journal.append(row)
             self.log(journal, row)
             if epoch == self.last < 3:
                 raise KilledError
@@ -262,16 +261,50 @@ def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path,
     assert sorted(session.runs().loc[["resnet50"], "status"]) == ["FAILED", "FINISHED"]
 
 
+@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+def test_a_session_that_dies_as_its_run_begins_goes_on_in_it(project_path, tracking_uri, tmp_path, names, monkeypatch):
+    training = Training(tmp_path)
+    session = Session(project_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow, "set_tags", lambda tags: (_ for _ in ()).throw(KilledError))
+        with pytest.raises(KilledError):
+            session.run(training.pipeline(*names), training.catalog(*names))
+    mlflow.end_run("RUNNING")
+    session = Session(project_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrackingHook, "_describe_run", lambda *facts: (_ for _ in ()).throw(KilledError))
+        with pytest.raises(KilledError):
+            session.run(training.pipeline(*names), training.catalog(*names))
+    mlflow.end_run("RUNNING")
+    session = Session(project_path)
+    with monkeypatch.context() as patch:
+        original = TrackingHook._describe_run
+
+        def die(self, run_id, backbone):
+            if backbone == "vgg16":
+                raise KilledError
+            original(self, run_id, backbone)
+
+        patch.setattr(TrackingHook, "_describe_run", die)
+        session.run(training.pipeline(*names), training.catalog(*names))
+    session = Session(project_path)
+    session.run(training.pipeline(*names), training.catalog(*names))
+    finished = session.runs().query("status == 'FINISHED'")
+    assert set(finished.index) == {*names, *(["__default__"] if len(names) > 1 else [])}
+    assert len(session.runs()) == len(finished)
+
+
 def test_a_process_that_ends_midway_leaves_its_runs_killed(project_path, tracking_uri):
     script = f"""
 import sys
 sys.path[:0] = {sys.path!r}
 from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 spec = spec_from_file_location("test_hooks", {__file__!r})
 module = module_from_spec(spec)
 spec.loader.exec_module(module)
 module.fail = lambda metrics: sys.exit(1)
-session = module.Session(module.Path({str(project_path)!r}))
+session = module.Session(Path({str(project_path)!r}))
 session.run(
     module.scoring("resnet50") + module.scoring("vgg16", module.fail), module.numbers(resnet50=0.9, vgg16=0.8)
 )

@@ -1,6 +1,7 @@
 """What runs around the pipelines: the check of parameters, and tracking by MLflow."""
 
 import atexit
+import json
 import logging
 import os
 import platform
@@ -8,7 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from math import isfinite
 from typing import Any
@@ -29,6 +31,7 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 import mlflow
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+from mlflow.environment_variables import MLFLOW_RUN_CONTEXT
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from leukoscope.errors import InputError
@@ -145,11 +148,13 @@ class TrackingHook(MlflowHook):
         self._client = self.mlflow_config.server._mlflow_client
         session = _fingerprint_session(run_params, pipeline, self._parameters, namespaces)
         interrupted = self._configured_run or self._find_interrupted(session)
-        self.mlflow_config.tracking.run.id = interrupted
         if only:
             self.mlflow_config.tracking.run.name = only
-        super().before_pipeline_run(run_params, pipeline, catalog)
+        self.mlflow_config.tracking.run.id = interrupted
+        with _creating_with({"session": session}):
+            super().before_pipeline_run(run_params, pipeline, catalog)
         if not self._is_mlflow_enabled:
+            self._heed_interruptions()
             return
         self._catalog = catalog
         self._git_commit = find_git_commit(run_params["project_path"])
@@ -158,7 +163,6 @@ class TrackingHook(MlflowHook):
         self._logged = self._find_logged_epochs(self.run_id) if interrupted else {}
         self._children = self._find_children() if interrupted else {}
         self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in namespaces}
-        self._log_tags(self.run_id, {"session": session})
         self._describe_run(self.run_id, only)
         self._epochs = _EpochHandler(self)
         logging.getLogger(_EpochHandler.source).addHandler(self._epochs)
@@ -273,7 +277,7 @@ class TrackingHook(MlflowHook):
     def _create_run(self, namespace: str | None) -> str:
         """Create a child of the session's run, or what takes the session's place where it has one backbone only."""
         session = self._client.get_run(self.run_id)
-        tags = session.data.tags | {MLFLOW_RUN_NAME: str(namespace)}
+        tags = session.data.tags | {MLFLOW_RUN_NAME: str(namespace), "backbone": str(namespace)}
         if namespace != self._only:
             tags |= {MLFLOW_PARENT_RUN_ID: self.run_id}
             tags.pop("session")
@@ -301,7 +305,11 @@ class TrackingHook(MlflowHook):
     def _end_killed(self) -> None:
         self._end_children(RunStatus.KILLED)
         mlflow.end_run(RunStatus.to_string(RunStatus.KILLED))
-        logger.warning("Interrupted. The same command goes on in the same run, after the last whole epoch.")
+        logger.warning(
+            "Interrupted. The same command goes on%s: what is whole stays, and a training goes on after its last whole "
+            "epoch.",
+            " in the same run" if self._is_mlflow_enabled else "",
+        )
 
     def _activate(self, namespace: str | None) -> None:
         """Put the run on the stack of this thread, alone; what leaves the stack goes on running."""
@@ -315,11 +323,11 @@ class TrackingHook(MlflowHook):
 
     def _end_children(self, status: int) -> None:
         """End the children, unfinished ones with a status, and leave the session's run as the active one."""
-        if not self._is_mlflow_enabled:
-            return
         atexit.unregister(self._end_killed)
         if signal.getsignal(signal.SIGTERM) is _exit:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if not self._is_mlflow_enabled:
+            return
         logging.getLogger(_EpochHandler.source).removeHandler(self._epochs)
         self._activate(None)
         for namespace, run_id in self._runs.items():
@@ -399,6 +407,17 @@ def _fingerprint_session(
     names = sorted(node.name for node in pipeline.nodes)
     in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(namespaces)]]
     return fingerprint_facts([place, names, in_force])
+
+
+@contextmanager
+def _creating_with(tags: dict[str, str]) -> Iterator[None]:
+    """Let runs have tags from their first moment on, so that one whose process dies right then is found by them."""
+    before = MLFLOW_RUN_CONTEXT.get_raw()
+    MLFLOW_RUN_CONTEXT.set(json.dumps(json.loads(before or "{}") | tags))
+    try:
+        yield
+    finally:
+        MLFLOW_RUN_CONTEXT.unset() if before is None else MLFLOW_RUN_CONTEXT.set(before)
 
 
 def _exit(number: int, frame: Any) -> None:

@@ -1,14 +1,18 @@
-"""Files that appear whole or not at all, and arrays that are written bit by bit."""
+"""Files that appear whole or not at all, folders that one run at a time writes, and arrays written bit by bit."""
 
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
+
+from leukoscope.errors import InputError
 
 
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
@@ -47,6 +51,25 @@ def write_folder_whole(folder: Path, write: Callable[[Path], Any]) -> None:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Let no other run write into a folder meanwhile; a process that ends lets go of it, however it ends.
+
+    Raises:
+        InputError: Another run is at work there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        held = FileLock(folder.with_name(f".{folder.name}.lock"), blocking=False).acquire()
+    except Timeout as error:
+        raise InputError(
+            f"Another run is at work in {folder}, and two would spoil each other's files. Let it end or stop it; then "
+            f"the same command goes on from what it did."
+        ) from error
+    with held:
+        yield
 
 
 def write_json(file: Path, facts: dict[str, Any]) -> None:

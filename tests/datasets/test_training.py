@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -7,6 +5,7 @@ import pytest
 from leukoscope.datasets import ClassifierDataset, TrainingJournalDataset
 from leukoscope.errors import InputError
 from leukoscope.models.classifier import Classifier
+from leukoscope.storage import hold
 
 
 @pytest.fixture
@@ -53,10 +52,28 @@ def test_saving_a_key_starts_its_training(tmp_path, caplog):
     dataset.save({"backbone": "vgg16", "seed": 1})
     journal = dataset.load()
     assert journal.key == {"backbone": "vgg16", "seed": 1}
-    journal.append({"epoch": 1, "validation_loss": 0.5}, Path.touch, Path.touch)
+    journal.append({"epoch": 1, "validation_loss": 0.5})
     dataset.save({"backbone": "vgg16", "seed": 1})
     assert dataset.load().epochs == 1
     with caplog.at_level("INFO"):
         dataset.save({"backbone": "vgg16", "seed": 2})
     assert dataset.load().history().empty
     assert "vgg16 starts afresh: seed changed" in caplog.text
+
+
+def test_a_training_at_work_is_not_started_afresh(tmp_path):
+    dataset = TrainingJournalDataset(filepath=str(tmp_path / "journal"))
+    dataset.save({"backbone": "vgg16", "seed": 1})
+    with hold(tmp_path / "journal"), pytest.raises(InputError, match="Another run"):
+        dataset.save({"backbone": "vgg16", "seed": 2})
+    assert dataset.load().key["seed"] == 1
+
+
+def test_a_training_that_another_run_has_replaced_meanwhile_is_not_trained(tmp_path):
+    first, second = (TrainingJournalDataset(filepath=str(tmp_path / "journal")) for _ in range(2))
+    first.save({"backbone": "vgg16", "seed": 1})
+    assert first.load().key["seed"] == 1
+    second.save({"backbone": "vgg16", "seed": 2})
+    with pytest.raises(InputError, match="Another run has started another training"):
+        first.load()
+    assert second.load().key["seed"] == 2

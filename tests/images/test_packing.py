@@ -14,6 +14,7 @@ from leukoscope.images import packing
 from leukoscope.images.decoding import Limits
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import FolderSource, open_source
+from leukoscope.storage import hold
 
 CLASSES = ("Benign", "Early")
 LIMITS = Limits(min_side=16, max_pixels=10_000, max_bytes=100_000)
@@ -50,6 +51,13 @@ def pack(path, store, **options):
 
 def reasons(packed):
     return packed.records.set_index("image_id")["reason"].dropna().to_dict()
+
+
+def test_two_runs_do_not_pack_into_one_store(raw, store):
+    before = pack(raw, store).fingerprint
+    with hold(store), pytest.raises(InputError, match="Another run"):
+        pack(raw, store, size=16)
+    assert PackedImages(store).fingerprint == before
 
 
 def test_a_full_disk_shows_before_anything_is_decoded(raw, store, monkeypatch):
@@ -156,7 +164,7 @@ def test_an_interrupted_save_keeps_the_old_store(raw, store, monkeypatch, error)
         pack(raw, store)
     monkeypatch.undo()
     assert PackedImages(store).fingerprint == before.fingerprint
-    assert [path.name for path in store.parent.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in store.parent.iterdir() if path.name.startswith(".")] == [".store.lock"]
 
 
 def test_a_failed_rename_keeps_the_old_store(raw, store, monkeypatch):
@@ -181,7 +189,7 @@ def test_a_killed_run_leaves_nothing_behind(raw, store):
     store.with_name(".store.new").mkdir()
     write_image(raw / "Early/new.png", 77)
     assert pack(raw, store).fingerprint != before.fingerprint
-    assert [path.name for path in store.parent.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in store.parent.iterdir() if path.name.startswith(".")] == [".store.lock"]
 
 
 def test_a_missing_store_is_an_error(store):

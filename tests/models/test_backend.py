@@ -1,3 +1,6 @@
+import sys
+from importlib.metadata import version
+
 import keras
 import numpy as np
 import pytest
@@ -102,6 +105,35 @@ def test_the_precision_follows_the_cpu_and_the_backbone(monkeypatch, instruction
     monkeypatch.setattr(backend, "cpu_has_bfloat16", lambda: instructions)
     assert backend.choose_precision("auto", depthwise) == precision
     assert backend.choose_precision("mixed_float16", depthwise) == "mixed_float16"
+
+
+def test_a_tpu_computes_in_bfloat16(monkeypatch):
+    monkeypatch.setattr(backend, "_is_tensorflow_on_cpu", lambda: False)
+    monkeypatch.setattr(backend, "list_accelerators", lambda: ["tpu:0"])
+    assert backend.choose_precision("auto", depthwise=True) == "mixed_bfloat16"
+
+
+def test_an_engine_is_a_backend_with_its_version_and_the_precision():
+    engine = backend.describe_engine("mixed_float16", depthwise=False)
+    name = keras.backend.backend()
+    assert engine == {
+        "backend": name,
+        "precision": "mixed_float16",
+        "keras": version("keras"),
+        name: version(name),
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not forget a peak")
+def test_peak_memory_begins_anew():
+    held = np.ones(2**26)  # half a GiB
+    before = backend.peak_memory_mib()
+    del held
+    backend.reset_peak_memory()
+    assert backend.peak_memory_mib() < before - 400
+    held = np.ones(2**25)
+    assert backend.peak_memory_mib() > before - 400
+    del held
 
 
 def test_peak_memory_is_that_of_a_process_with_keras_in_it():

@@ -53,8 +53,8 @@ if "hold" in sys.argv:
     fitting.backend.has_room_for = lambda size: True
 if "die" in sys.argv:
     append = TrainingJournal.append
-    def die(self, row, *writers):
-        append(self, row, *writers)
+    def die(self, row):
+        append(self, row)
         if row["epoch"] == 2:
             sys.exit(9)
     TrainingJournal.append = die

@@ -81,7 +81,9 @@ def test_training_learns_and_says_what_it_did(fit, smears, splits, class_names):
     assert summary["epochs"] == 6
     assert summary["parameters"] == classifier.network.count_params()
     assert summary["precision"] == "float32"
-    assert summary["images_per_second"] == pytest.approx(112 / history["seconds"].median())
+    assert summary["seconds_per_epoch"] == pytest.approx(history["seconds"].median())
+    assert summary["images_per_second"] == pytest.approx(112 / history["training_seconds"].median())
+    assert (history["training_seconds"] < history["seconds"]).all()
 
 
 def test_the_same_seed_gives_the_same_weights(fit):
@@ -172,7 +174,8 @@ def test_an_interrupted_training_ends_like_one_that_was_not(fit, monkeypatch, ep
             fit("cut", **recipe)
     mended, journal = fit("cut", **recipe)
     whole, expected = fit("whole", **recipe)
-    assert journal.history().drop(columns="seconds").equals(expected.history().drop(columns="seconds"))
+    ours, theirs = (one.history().drop(columns=["training_seconds", "seconds"]) for one in (journal, expected))
+    assert ours.equals(theirs)
     assert weigh_alike(mended, whole)
 
 
@@ -185,10 +188,10 @@ def _cut_power(patch, epoch, moment):
             raise PowerCutError
         step(self, batch, logs)
 
-    def die_around_keeping(self, row, *writers):
+    def die_around_keeping(self, row):
         if row["epoch"] == epoch and moment.startswith("before"):
             raise PowerCutError
-        append(self, row, *writers)
+        append(self, row)
         if row["epoch"] == epoch:
             raise PowerCutError
 
@@ -198,20 +201,32 @@ def _cut_power(patch, epoch, moment):
         patch.setattr(journal, "append", die_around_keeping)
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(fit, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("state-0002", r"Epoch 2 of tiny could not be kept.*No space.*goes on after epoch 1"),
+        ("best-0002", r"Epoch 2 of tiny could not be kept.*No space.*goes on after epoch 1"),
+        ("final", r"The trained weights of tiny could not be kept.*No space.*goes on after epoch 2"),
+    ],
+)
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("Can't decrement id ref count: No space left")]
+)
+def test_a_full_disk_is_told_and_nothing_is_lost(fit, monkeypatch, file, message, error):
     with monkeypatch.context() as patch:
         original = keras.Model.save_weights
 
         def fill(self, path):
-            if "state-0002" in path.name:
-                raise OSError(28, "No space left on device")
+            if file in path.name:
+                raise error
             original(self, path)
 
         patch.setattr(keras.Model, "save_weights", fill)
-        with pytest.raises(InputError, match=r"Epoch 2 of tiny could not be kept.*No space.*goes on after epoch 1"):
-            fit()
-    _, journal = fit()
+        with pytest.raises(InputError, match=message):
+            fit(learning_rate=3e-3)
+    _, journal = fit(learning_rate=3e-3)
     assert journal.epochs == 2
+    assert journal.finished
 
 
 def test_images_that_the_device_holds_teach_the_same(fit, monkeypatch):
@@ -288,6 +303,20 @@ def test_damaged_features_are_computed_anew(fit):
     assert np.load(journal.features / "training.npy") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("file", ["final_weights", "best_weights"])
+def test_weights_that_cannot_be_read_are_named(fit, monkeypatch, file):
+    if file == "best_weights":
+        finish = fitting.Trainer._finish
+        monkeypatch.setattr(fitting.Trainer, "_finish", lambda self: self.journal.best_weights.write_bytes(b"damaged"))
+        fit()
+        monkeypatch.setattr(fitting.Trainer, "_finish", finish)
+    else:
+        _, journal = fit()
+        journal.final_weights.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"weights.h5.*cannot be read.*Remove .*journal to train anew"):
+        fit()
+
+
 def test_a_state_that_cannot_be_read_is_named(fit, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         _cut_power(patch, 1, "after it is kept")
@@ -340,3 +369,64 @@ def test_a_warm_up_rises_to_the_learning_rate():
     rate = learning_rate(Phase(0, 4, "all", 0.1, "cosine", warmup_epochs=2), steps=10)
     values = [float(keras.ops.convert_to_numpy(rate(step))) for step in (0, 10, 20, 30, 40)]
     assert values == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-6)
+
+
+def test_training_has_what_makes_it_fast(images, class_names, tmp_path, monkeypatch):
+    tiny.add(partial(monkeypatch.setattr, raising=False))
+    fused = []
+    monkeypatch.setattr(fitting.backend, "fuse_batch_norm", fused.append)
+    monkeypatch.setattr(fitting.backend, "choose_steps_per_call", lambda steps: 3)
+    recipe = resolve_recipe(tiny.NAME, Recipe(weights="none"), RecipeDifferences())
+    trainer = Trainer(tiny.NAME, recipe, class_names, *images, GEOMETRY, TrainingJournal(tmp_path), 1)
+    model, _, _ = trainer.assemble(recipe.phases[0])
+    assert fused == [trainer.network]
+    assert model.steps_per_execution == 3
+
+
+def test_the_loss_smooths_labels(images, class_names, tmp_path, monkeypatch):
+    tiny.add(partial(monkeypatch.setattr, raising=False))
+    truth, given = np.eye(4, dtype="float32")[[0]], np.array([[0.7, 0.1, 0.1, 0.1]], "float32")
+    smoothed = np.array([0.2 / 4 + 0.8, 0.05, 0.05, 0.05])
+    recipe = resolve_recipe(tiny.NAME, Recipe(weights="none", label_smoothing=0.2), RecipeDifferences())
+    trainer = Trainer(tiny.NAME, recipe, class_names, *images, GEOMETRY, TrainingJournal(tmp_path), 1)
+    model, _, _ = trainer.assemble(recipe.phases[0])
+    assert float(model.loss(truth, given)) == pytest.approx(-(smoothed * np.log(given[0])).sum(), rel=1e-5)
+
+
+def test_gradients_are_clipped_by_their_common_norm():
+    recipe = resolve_recipe("vgg16", Recipe(clip_norm=0.5), RecipeDifferences())
+    variables = [keras.Variable(np.zeros(2, "float32")), keras.Variable(np.zeros(1, "float32"))]
+    optimizer = build_optimizer(recipe, recipe.phases[0], steps=1, precision="float32")
+    optimizer.build(variables)
+    optimizer.apply([keras.ops.array([3.0, 0.0]), keras.ops.array([4.0])], variables)
+    means = [keras.ops.convert_to_numpy(one) / (1 - optimizer.beta_1) for one in optimizer._momentums]
+    assert np.concatenate(means).tolist() == pytest.approx([0.3, 0.0, 0.4])
+
+
+def test_kept_weights_are_the_average_over_the_steps(fit, monkeypatch):
+    momentum, steps = 0.6, []
+    original = fitting._EpochLog.on_train_batch_end
+
+    def note(self, batch, logs=None):
+        original(self, batch, logs)
+        steps.append(keras.ops.convert_to_numpy(self.network.get_layer("probabilities").kernel))
+
+    monkeypatch.setattr(fitting._EpochLog, "on_train_batch_end", note)
+    classifier, _ = fit(epochs=2, patience=None, ema_momentum=momentum, learning_rate=3e-3)
+    average = None
+    for weights in steps:
+        average = weights if average is None else momentum * average + (1 - momentum) * weights
+    kept = keras.ops.convert_to_numpy(classifier.network.get_layer("probabilities").kernel)
+    assert np.abs(kept - steps[-1]).max() > 1e-4
+    assert kept == pytest.approx(average, abs=2e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_history_of_a_head_on_kept_features_is_that_of_the_whole_network(fit, smears, splits, precision):
+    classifier, journal = fit(trainable="head", epochs=8, learning_rate=0.02, patience=None, precision=precision)
+    rows = splits[splits["split"] == "validation"]
+    probabilities, _ = Predictor(classifier, 16).predict(smears.pixels, smears.rows(rows["image_id"]))
+    truth = rows["label"].map({name: number for number, name in enumerate(classifier.class_names)}).to_numpy()
+    loss = -np.log(probabilities[np.arange(len(rows)), truth]).mean()
+    tolerance = 1e-4 if precision == "float32" else 0.02
+    assert journal.history()["validation_loss"].iloc[-1] == pytest.approx(loss, rel=tolerance)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from leukoscope.errors import InputError
 from leukoscope.models.journal import TrainingJournal
 
 KEY = {"backbone": "resnet50", "seed": 1, "classes": ("a", "b"), "recipe": {"epochs": 2, "dropout": 0.5}}
@@ -9,11 +10,13 @@ KEY = {"backbone": "resnet50", "seed": 1, "classes": ("a", "b"), "recipe": {"epo
 
 def append(journal, epoch, loss):
     text = f"epoch {epoch}"
-    journal.append(
-        {"epoch": epoch, "validation_loss": loss},
+    journal.keep(
+        epoch,
+        loss,
         lambda path: path.write_text(f"state of {text}"),
         lambda path: path.write_text(f"best is {text}"),
     )
+    journal.append({"epoch": epoch, "validation_loss": loss})
 
 
 @pytest.fixture
@@ -53,13 +56,14 @@ def test_an_epoch_that_was_not_kept_whole_does_not_count(journal, moment, monkey
 
     if moment == "history":
         monkeypatch.setattr("pandas.DataFrame.to_csv", lambda self, path, **options: die(Path(path)))
-    write = lambda path: path.write_text("whole")  # noqa: E731
+
+    def keep():
+        writers = (die if moment == name else lambda path: path.write_text("whole") for name in ("state", "best"))
+        journal.keep(3, 0.1, *writers)
+        journal.append({"epoch": 3, "validation_loss": 0.1})
+
     with pytest.raises(OSError, match="disk full"):
-        journal.append(
-            {"epoch": 3, "validation_loss": 0.1},
-            die if moment == "state" else write,
-            die if moment == "best" else write,
-        )
+        keep()
     assert (journal.epochs, journal.best_epoch) == (2, 1)
     assert journal.state.read_text() == "state of epoch 2"
     assert journal.best_weights.read_text() == "best is epoch 1"
@@ -103,6 +107,38 @@ def test_another_key_starts_afresh_and_says_what_changed(journal, change, told, 
     assert not again.finished
     assert again.epochs == 0
     assert names(again) == ["key.json"]
+
+
+def test_no_training_goes_on_with_another_engine_and_a_finished_one_stays(journal):
+    key = KEY | {"engine": {"backend": "tensorflow", "precision": "float32"}}
+    other = KEY | {"engine": {"backend": "jax", "precision": "float32"}}
+    assert journal.start(key) == ["engine"]
+    append(journal, 1, 0.4)
+    assert journal.start(other) == ["engine.backend"]
+    assert journal.epochs == 0
+    append(journal, 1, 0.4)
+    journal.finish({"epochs": 1}, lambda path: path.write_text("final"))
+    assert journal.start(key) == []
+    assert journal.finished
+    assert journal.key["engine"] == other["engine"]
+    assert journal.start(key | {"seed": 2}) == ["engine.backend", "seed"]
+
+
+@pytest.mark.parametrize("content", ["", "{"])
+def test_a_damaged_key_or_history_is_named(journal, content):
+    (journal.folder / "key.json").write_text(content)
+    with pytest.raises(InputError, match=r"key.json.*cannot be read.*Remove .*journal to train anew"):
+        journal.start(KEY)
+    (journal.folder / "history.csv").write_text("")
+    with pytest.raises(InputError, match=r"history.csv.*cannot be read"):
+        journal.history()
+
+
+def test_the_best_weights_are_kept_before_the_state(journal):
+    order = []
+    writers = (lambda path, name=name: order.append(name) or path.touch() for name in ("state", "best"))
+    journal.keep(3, 0.1, *writers)
+    assert order == ["best", "state"]
 
 
 def test_a_training_keeps_the_software_that_it_began_with(journal):

@@ -3,10 +3,12 @@ import pandas as pd
 import pytest
 
 from leukoscope.datasets import OpinionsDataset
+from leukoscope.errors import InputError
 from leukoscope.images.packing import PackingPlan
 from leukoscope.images.source import open_any
 from leukoscope.models import reading
 from leukoscope.models.reading import ReadingPlan
+from leukoscope.storage import hold
 from tiny_reader import BRIGHTNESS, encode, make_reader, shade
 
 
@@ -63,6 +65,12 @@ def test_the_csv_says_the_same(folder, reader, dataset, tmp_path):
         parquet["probability_malignant"].to_numpy(), nan_ok=True
     )
     assert csv["opinion"].tolist() == parquet["opinion"].tolist()
+
+
+def test_two_runs_do_not_read_into_one_folder(folder, reader, dataset, tmp_path):
+    with hold(tmp_path / "out/opinions"), pytest.raises(InputError, match="Another run"):
+        dataset.save(plan_for(folder, reader))
+    assert not dataset.exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "zip"])

@@ -1,14 +1,19 @@
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+import leukoscope
+from leukoscope.errors import InputError
 from leukoscope.images.labelled import LabelledImages
-from leukoscope.models import fitting
+from leukoscope.models import backend, fitting
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.recipes import Recipe
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.training import nodes
 from leukoscope.pipelines.training.nodes import prepare_training, train_classifier
 from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.storage import hold
 
 
 @dataclass(frozen=True)
@@ -18,15 +23,16 @@ class Classifier:
 
 
 class Trainer:
-    """Has finished as soon as it begins."""
+    """Has finished as soon as it begins, and is alone meanwhile."""
 
     def __init__(self, *facts) -> None:
         self._journal = next(fact for fact in facts if isinstance(fact, TrainingJournal))
 
     def fit(self) -> Classifier:
+        with pytest.raises(InputError, match="Another run"), hold(self._journal.folder):
+            pass
         if not self._journal.finished:
-            row = {"epoch": 1, "validation_loss": 0.5}
-            self._journal.append(row, lambda path: path.touch(), lambda path: path.touch())
+            self._journal.append({"epoch": 1, "validation_loss": 0.5})
             self._journal.finish({"epochs": 1}, lambda path: path.touch())
         return Classifier()
 
@@ -47,6 +53,88 @@ def train(tmp_path, monkeypatch, splits, smears, class_names):
 
 
 def test_the_summary_has_the_software_of_the_training_and_not_of_a_later_run(train):
-    assert train({"keras": "3"})["provenance"] == {"keras": "3", "seed": "7"}
-    assert train({"keras": "4"})["provenance"] == {"keras": "3", "seed": "7"}
-    assert train({"keras": "4"}, seed=8)["provenance"] == {"keras": "4", "seed": "8"}
+    said = [train({"kedro": "3"}), train({"kedro": "4"}), train({"kedro": "4"}, seed=8)]
+    assert [(one["provenance"]["kedro"], one["provenance"]["seed"]) for one in said] == [
+        ("3", "7"),
+        ("3", "7"),
+        ("4", "8"),
+    ]
+    assert said[0]["provenance"] | backend.describe_engine("auto", depthwise=False) == said[0]["provenance"]
+
+
+def change_image(smears, **_) -> None:
+    smears.records.loc[0, "sha256"] = "another"
+
+
+def change_split(splits, **_) -> None:
+    splits.loc[splits["split"] == "test", "split"] = "validation"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seed": 8}, "seed"),
+        ({"options": BackboneOptions(backbone="vgg19")}, "backbone"),
+        ({"training": Recipe(epochs=7, weights="none")}, "recipe"),
+        ({"training": Recipe(precision="mixed_float16", weights="none")}, "engine"),
+        ({"augmentation": AugmentationOptions(rotation=90.0)}, "augmentation"),
+        ({"class_names": list("abcd")}, "class_names"),
+        ({"how": change_image}, "data"),
+        ({"how": change_split}, "splits"),
+        ({"format": -1}, "data"),
+        ({"backend": "another"}, "engine"),
+        ({"code": b"# another"}, "code"),
+    ],
+)
+def test_whatever_determines_a_training_is_in_its_key(
+    smears, splits, class_names, monkeypatch, tmp_path, changes, told
+):
+    smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
+    facts = {
+        "training": Recipe(weights="none"),
+        "options": BackboneOptions(backbone="vgg16"),
+        "augmentation": AugmentationOptions(),
+        "class_names": class_names,
+        "smears": smears,
+        "training_plan": splits[splits["split"] == "train"],
+        "splits": splits,
+        "seed": 7,
+    }
+    before = prepare_training(**facts)
+    assert prepare_training(**facts) == before
+    changes = dict(changes)
+    if "how" in changes:
+        changes.pop("how")(**facts)
+    if "format" in changes:
+        monkeypatch.setattr(nodes, "PACKED_FORMAT", changes.pop("format"))
+    if "backend" in changes:
+        name = changes.pop("backend")
+        monkeypatch.setattr(backend, "describe_engine", lambda precision, depthwise: {"backend": name})
+    if "code" in changes:
+        (tmp_path / "fitting.py").write_bytes(changes.pop("code"))
+        monkeypatch.setattr(nodes, "_CODE", [*nodes._CODE, tmp_path / "fitting.py"])
+    after = prepare_training(**facts | changes)
+    assert told in [name for name in before if before[name] != after[name]]
+
+
+def test_another_content_of_a_weights_file_is_another_training(smears, splits, class_names, tmp_path):
+    file, keys = tmp_path / "base.weights.h5", []
+    for content in (b"one", b"two"):
+        file.write_bytes(content)
+        facts = Recipe(weights=str(file)), BackboneOptions(backbone="vgg16"), AugmentationOptions()
+        keys.append(prepare_training(*facts, class_names, smears, splits, splits, 7))
+    assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
+
+
+def test_all_code_that_trains_is_in_the_key():
+    import grimp
+
+    graph = grimp.build_graph("leukoscope")
+    trains = graph.find_upstream_modules("leukoscope.models.fitting") | {"leukoscope.models.fitting"}
+    others = {
+        *(f"leukoscope.{name}" for name in ("errors", "memory", "options", "storage")),
+        *(f"leukoscope.images.{name}" for name in ("decoding", "packing", "source")),  # the store has a format
+    }
+    package = Path(leukoscope.__file__).parent
+    listed = {".".join(["leukoscope", *file.relative_to(package).with_suffix("").parts]) for file in nodes._CODE}
+    assert listed == trains - others | {"leukoscope.pipelines.training.nodes"}

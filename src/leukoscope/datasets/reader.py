@@ -7,7 +7,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from leukoscope.errors import InputError
-from leukoscope.storage import write_folder_whole
+from leukoscope.storage import hold, write_folder_whole
 
 if TYPE_CHECKING:
     from leukoscope.models.reader import SecondReader
@@ -104,13 +104,14 @@ class OpinionsDataset(AbstractDataset["ReadingPlan", pd.DataFrame]):
         """Read the images.
 
         Raises:
-            InputError: There is no file to read.
+            InputError: There is no file to read, or another run reads into the same folder.
         """
         from leukoscope.models.reading import carry_out, gather_parts
 
         parts = self._filepath.with_suffix("")
-        carry_out(data, parts)
-        gather_parts(parts, self._filepath, self._filepath.with_suffix(".csv"))
+        with hold(parts):
+            carry_out(data, parts)
+            gather_parts(parts, self._filepath, self._filepath.with_suffix(".csv"))
 
     def load(self) -> pd.DataFrame:
         """Read the opinions, one row an image."""

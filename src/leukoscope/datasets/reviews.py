@@ -13,7 +13,6 @@ from kedro.io import AbstractDataset
 from leukoscope.errors import InputError
 from leukoscope.storage import as_records
 
-_PREFIX = "probability_"
 _BEFORE = [
     "reviewed_at",
     "sha256",
@@ -110,5 +109,7 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
 
 def _to_row(record: dict[str, Any]) -> list[Any]:
-    probabilities = {name: value for name, value in record.items() if name.startswith(_PREFIX) and value is not None}
+    from leukoscope.models.scoring import PREFIX
+
+    probabilities = {name: value for name, value in record.items() if name.startswith(PREFIX) and value is not None}
     return [json.dumps(probabilities) if name == "probabilities" else record.get(name) for name in _COLUMNS]

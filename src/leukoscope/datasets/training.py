@@ -8,7 +8,7 @@ from kedro.io import AbstractDataset
 
 from leukoscope.errors import InputError
 from leukoscope.models.journal import TrainingJournal
-from leukoscope.storage import write_whole
+from leukoscope.storage import hold, write_whole
 
 if TYPE_CHECKING:
     from leukoscope.models.classifier import Classifier
@@ -27,10 +27,18 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = PurePosixPath(filepath)
         self.metadata = metadata
+        self._started: dict[str, Any] | None = None
 
     def save(self, data: dict[str, Any]) -> None:
-        """Start the training with this key, or let an interrupted or finished one be gone on with."""
-        changes = TrainingJournal(Path(self._filepath)).start(data)
+        """Start the training with this key, or let an interrupted or finished one be gone on with.
+
+        Raises:
+            InputError: Another run trains there.
+        """
+        folder = Path(self._filepath)
+        with hold(folder):
+            changes = TrainingJournal(folder).start(data)
+            self._started = TrainingJournal(folder).key
         if changes:
             logger.info("%s starts afresh: %s changed", data["backbone"], ", ".join(changes))
 
@@ -38,11 +46,17 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         """Open the journal.
 
         Raises:
-            InputError: No training was started.
+            InputError: No training was started, or another run has started another one since.
         """
         if not self._exists():
             raise InputError(f"No training was started in {self._filepath}. Run the pipeline from prepare_training on.")
-        return TrainingJournal(Path(self._filepath))
+        journal = TrainingJournal(Path(self._filepath))
+        if self._started not in (None, journal.key):
+            raise InputError(
+                f"Another run has started another training in {self._filepath} meanwhile. Let it end; then the same "
+                f"command trains as it says."
+            )
+        return journal
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / "key.json").is_file()

@@ -28,12 +28,12 @@ import pyarrow.parquet as pq
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.source import FoundFile, ImageSource, NamedFile, ReadFile, label_files, name_files
-from leukoscope.storage import write_array_header, write_folder_whole
+from leukoscope.storage import hold, write_array_header, write_folder_whole
 
 logger = logging.getLogger(__name__)
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
-_FORMAT = 2
+PACKED_FORMAT = 2
 _BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512
@@ -101,7 +101,7 @@ class PackingPlan:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of everything that the packed store depends on, without reading a single image."""
-        settings = [_FORMAT, self.class_names, self.image_size, self.limits]
+        settings = [PACKED_FORMAT, self.class_names, self.image_size, self.limits]
         digest = hashlib.sha256(json.dumps(settings).encode())
         for file in self.files:
             digest.update(json.dumps(file).encode())
@@ -263,13 +263,14 @@ def save_packed(plan: PackingPlan, folder: Path) -> None:
     """Make a store as planned, unless the one in the folder was made from the same: whole or not at all.
 
     Raises:
-        InputError: Not one file can be decoded, or the source cannot be used.
+        InputError: Not one file can be decoded, the source cannot be used, or another run packs into the folder.
     """
-    current = _open_or_none(folder)
-    if current is not None and current.fingerprint == plan.fingerprint:
-        logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
-        return
-    write_folder_whole(folder, lambda new: _write(plan, new))
+    with hold(folder):
+        current = _open_or_none(folder)
+        if current is not None and current.fingerprint == plan.fingerprint:
+            logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
+            return
+        write_folder_whole(folder, lambda new: _write(plan, new))
 
 
 def _open_or_none(folder: Path) -> PackedImages | None:

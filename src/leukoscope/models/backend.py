@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -16,6 +17,8 @@ from leukoscope.errors import InputError
 _BFLOAT16_CAPABILITY = (8, 0)
 _FLOAT16_CAPABILITY = (7, 0)
 _STEPS_PER_CALL = 8
+# Linux keeps a process' peak in the one, and forgets it when the other is told to.
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 # Of a GPU's memory, for the images themselves.
 _HELD_SHARE = 0.25
 
@@ -23,7 +26,19 @@ _HELD_SHARE = 0.25
 def describe_device() -> str:
     """Name the device that computes: that of the first GPU or TPU, or ``CPU``."""
     accelerators = list_accelerators()
-    return f"{accelerators[0]} x{len(accelerators)}" if accelerators else f"CPU x{psutil.cpu_count()}"
+    return f"{_name_accelerator()} x{len(accelerators)}" if accelerators else f"CPU x{psutil.cpu_count()}"
+
+
+def describe_engine(precision: str, depthwise: bool) -> dict[str, str]:
+    """Tell what the numbers of a training depend on beside its recipe: backend, precision, versions.
+
+    Args:
+        precision: ``auto`` or the name of a Keras dtype policy.
+        depthwise: Whether the network's convolutions are mostly depthwise.
+    """
+    name = keras.backend.backend()
+    own = {"backend": name, "precision": choose_precision(precision, depthwise)}
+    return own | {"keras": keras.__version__, name: import_module(name).__version__}
 
 
 def list_accelerators() -> list[str]:
@@ -39,8 +54,8 @@ def list_accelerators() -> list[str]:
 def choose_precision(wanted: str, depthwise: bool) -> str:
     """Turn ``auto`` into the dtype policy that the device gains by, and leave any other policy as it is.
 
-    On a GPU it is what its tensor cores compute with. A CPU with instructions for bfloat16 gains by it in dense
-    convolutions, and loses in depthwise ones (benchmarks/bench_training.py measures both).
+    On a GPU it is what its tensor cores compute with, on a TPU bfloat16. A CPU with instructions for bfloat16 gains by
+    it in dense convolutions, and loses in depthwise ones (benchmarks/bench_training.py measures both).
 
     Args:
         wanted: ``auto`` or the name of a Keras dtype policy.
@@ -50,15 +65,12 @@ def choose_precision(wanted: str, depthwise: bool) -> str:
         return wanted
     if _is_tensorflow_on_cpu():
         return "mixed_bfloat16" if cpu_has_bfloat16() and not depthwise else "float32"
+    if any(name.startswith("tpu") for name in list_accelerators()):
+        return "mixed_bfloat16"
     capability = _compute_capability()
     if capability >= _BFLOAT16_CAPABILITY:
         return "mixed_bfloat16"
     return "mixed_float16" if capability >= _FLOAT16_CAPABILITY else "float32"
-
-
-def choose_jit() -> str | bool:
-    """Tell whether to compile with XLA: TensorFlow on a CPU is several times slower with it."""
-    return False if _is_tensorflow_on_cpu() else "auto"
 
 
 @contextmanager
@@ -178,11 +190,30 @@ def has_room_for(size: int) -> bool:
 
 
 def peak_memory_mib() -> float:
-    """Give the most memory that this process has held so far, in MiB: the GPU's where there is one."""
+    """Give the most memory that this process has held so far, in MiB: the GPU's where there is one.
+
+    So far is since ``reset_peak_memory``, where the system and the backend can do that.
+    """
     return (_peak_device_bytes() or _peak_process_bytes()) / 2**20
 
 
+def reset_peak_memory() -> None:
+    """Let ``peak_memory_mib`` begin anew: on Linux, and on a GPU under TensorFlow or torch."""
+    with suppress(OSError):
+        _CLEAR.write_text("5")
+    if _sees_cuda() and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.reset_memory_stats("GPU:0")
+    elif _sees_cuda() and keras.backend.backend() == "torch":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+
+
 def _peak_process_bytes() -> int:
+    if _STATUS.is_file():
+        return int(_STATUS.read_text().split("VmHWM:")[1].split()[0]) * 1024
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
     import resource
@@ -199,6 +230,24 @@ def cpu_has_bfloat16() -> bool:
     """Tell whether the processor has instructions for bfloat16, where the system says so: on Linux."""
     flags = Path("/proc/cpuinfo")
     return flags.is_file() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+
+
+def _name_accelerator() -> str:
+    match keras.backend.backend():
+        case "tensorflow" if _sees_cuda():
+            import tensorflow as tf
+
+            details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+            return str(details.get("device_name", "GPU"))
+        case "torch" if _sees_cuda():
+            import torch
+
+            return torch.cuda.get_device_name()
+        case "jax":
+            import jax
+
+            return jax.devices()[0].device_kind
+    return list_accelerators()[0]
 
 
 def _compute_capability() -> tuple[int, int]:

@@ -1,10 +1,10 @@
 """Fitting a classifier by a recipe."""
 
 import logging
-import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -65,8 +65,8 @@ class Trainer:
             InputError: The loss is no longer a number, the weights cannot be had, or an epoch cannot be kept.
         """
         keep_freed_memory()
+        backend.reset_peak_memory()
         keras.utils.clear_session()
-        keras.utils.set_random_seed(self.seed)
         for row in self.journal.history().to_dict("records"):
             _log_epoch(self.backbone, self.recipe.epochs, row)
         if self.journal.finished:
@@ -108,7 +108,6 @@ class Trainer:
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
             # Where the last validation batch is filled up, only weights tell which of its images count.
             **{"weighted_metrics" if self.recipe.data_parallel else "metrics": ["accuracy"]},
-            jit_compile=backend.choose_jit(),
             steps_per_execution=backend.choose_steps_per_call(len(batches)),
         )
         model.optimizer.build(model.trainable_variables)
@@ -119,7 +118,7 @@ class Trainer:
         model, batches, validation_data = self.assemble(phase)
         done = self.journal.epochs
         if phase.start < done:
-            self._load_state(model)
+            self._load(model, self.journal.state)
         if done == phase.stop or self._waited_enough(phase):
             model.optimizer.finalize_variable_values(model.trainable_variables)
             return
@@ -147,23 +146,24 @@ class Trainer:
             self.journal.folder,
         )
         classifier = build_empty(self.backbone, self.recipe, self.class_names)
-        classifier.network.load_weights(self.journal.final_weights)
+        self._load(classifier.network, self.journal.final_weights)
         return classifier
 
     def _finish(self) -> Classifier:
         """Bring the weights wanted into a classifier in float32, and keep them."""
         if self.recipe.patience is not None:
-            self.network.load_weights(self.journal.best_weights)
+            self._load(self.network, self.journal.best_weights)
         set_trainable(self.network, self.backbone, self.recipe.trainable)
         classifier = Classifier(self.network, tuple(self.class_names))
         if self.precision != "float32" or self.recipe.data_parallel:
             classifier = in_float32(classifier, self.backbone, self.recipe)
-        self.journal.finish(self._summarise(classifier.network), classifier.network.save_weights)
+        with _explain_full_disk("The trained weights", self.backbone, self.journal):
+            self.journal.finish(self._summarise(classifier.network), classifier.network.save_weights)
         return classifier
 
     def _summarise(self, network: keras.Model) -> dict[str, Any]:
         history = self.journal.history()
-        seconds = statistics.median(history["seconds"].iloc[self.recipe.phases[-1].start :])
+        last = history.iloc[self.recipe.phases[-1].start :]
         return {
             "device": backend.describe_device(),
             "backend": keras.backend.backend(),
@@ -175,21 +175,16 @@ class Trainer:
             "model_mib": sum(int(np.prod(one.shape)) for one in network.variables) * 4 / 2**20,
             "epochs": len(history),
             "best_epoch": self.journal.best_epoch,
-            "seconds_per_epoch": seconds,
-            "images_per_second": len(self.training.rows) / seconds,
+            "seconds_per_epoch": last["seconds"].median(),
+            "images_per_second": len(self.training.rows) / last["training_seconds"].median(),
             "seconds": float(history["seconds"].sum()),
             "feature_seconds": self._feature_seconds,
             "peak_memory_mib": backend.peak_memory_mib(),
         }
 
-    def _load_state(self, model: keras.Model) -> None:
-        try:
-            model.load_weights(self.journal.state)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"{self.journal.state}, which {self.backbone} would go on from, cannot be read: {error}. Expected the "
-                f"state after epoch {self.journal.epochs}. Remove {self.journal.folder} to train anew."
-            ) from error
+    def _load(self, model: keras.Model, weights: Path) -> None:
+        with self.journal.explain_damage(weights):
+            model.load_weights(weights)
 
     def _waited_enough(self, phase: Phase) -> bool:
         """Tell whether to stop early; from the journal alone, so that a training that goes on stops where it would."""
@@ -206,7 +201,7 @@ class Trainer:
             images = HeldImages(array)(given)
             array = validation_array = np.arange(len(array), dtype="int32")
         else:
-            given = images = keras.Input((None, None, 3), name="image")
+            given = images = keras.Input(array.shape[1:], name="image")  # known: none is resized to its own size
         resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images)
         augmented = build_augmentation(self.seed, **self.augmentation)(resized)
         model = keras.Model(given, self.network(augmented), name=f"{self.backbone}_training")
@@ -230,7 +225,7 @@ class Trainer:
         started = time.perf_counter()
         features = keep_features(
             self.journal.features,
-            key | {"views": views, "precision": self.precision, "backend": keras.backend.backend()},
+            key | {"views": views},
             self.network,
             self.training,
             self.validation,
@@ -259,6 +254,18 @@ class Trainer:
         return ImageBatches(array, rows, one_hot, batch_size=size, whole=self.recipe.data_parallel)
 
 
+@contextmanager
+def _explain_full_disk(what: str, backbone: str, journal: TrainingJournal) -> Iterator[None]:
+    """Say what could not be kept: HDF5 tells that a disk is full by a ``RuntimeError`` if it notices at the end."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{what} of {backbone} could not be kept in {journal.folder}: {error}. Make room there; the same command "
+            f"then goes on after epoch {journal.epochs}."
+        ) from error
+
+
 class _EpochLog(keras.callbacks.Callback):
     """Writes each epoch into the journal and the log, and stops at a loss of NaN."""
 
@@ -280,6 +287,9 @@ class _EpochLog(keras.callbacks.Callback):
         self.epoch = epoch + 1
         self.started = time.perf_counter()
 
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.training_seconds = time.perf_counter() - self.started
+
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if not np.isfinite((logs or {}).get("loss", 0.0)):
             self._refuse(f"in step {batch + 1} of epoch {self.epoch}")
@@ -293,17 +303,14 @@ class _EpochLog(keras.callbacks.Callback):
             "validation_loss": float(logs["val_loss"]),
             "validation_accuracy": float(logs["val_accuracy"]),
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "seconds": time.perf_counter() - self.started,
+            "training_seconds": self.training_seconds,
         }
         if not np.isfinite(row["validation_loss"]):
             self._refuse(f"on the validation images after epoch {epoch + 1}")
-        try:
-            self.journal.append(row, self.model.save_weights, self._save_best)
-        except OSError as error:
-            raise InputError(
-                f"Epoch {epoch + 1} of {self.backbone} could not be kept in {self.journal.folder}: {error}. Make room "
-                f"there; the same command then goes on after epoch {self.journal.epochs}."
-            ) from error
+        with _explain_full_disk(f"Epoch {epoch + 1}", self.backbone, self.journal):
+            self.journal.keep(epoch + 1, row["validation_loss"], self.model.save_weights, self._save_best)
+            row["seconds"] = time.perf_counter() - self.started
+            self.journal.append(row)
         _log_epoch(self.backbone, self.recipe.epochs, row)
 
     def _save_best(self, path: Path) -> None:

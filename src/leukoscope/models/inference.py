@@ -4,7 +4,6 @@ import keras
 import numpy as np
 
 from leukoscope.images.batches import ImageBatches
-from leukoscope.models import backend
 from leukoscope.models.classifier import Classifier
 from leukoscope.models.folding import fold_batch_norms
 
@@ -24,7 +23,7 @@ class Predictor:
         self._model = keras.Model(network.inputs, [network.output, network.get_layer("features").output])
         self._batch_size = batch_size
         self._head = [keras.ops.convert_to_numpy(one) for one in network.get_layer("probabilities").weights]
-        self._model.compile(jit_compile=backend.choose_jit())
+        self._model.compile()
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Predict some images.

@@ -2,12 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from leukoscope.errors import InputError
 from leukoscope.storage import as_read_from_json, read_json, write_json, write_whole
 
 Write = Callable[[Path], Any]
@@ -29,24 +31,34 @@ class TrainingJournal:
     def start(self, key: dict[str, Any]) -> list[str]:
         """Open the journal for the training that ``key`` determines.
 
-        What a training with the same key has done stays; that of any other is removed.
+        What a training with the same key has done stays; that of any other is removed. With what a training computes,
+        the key's ``engine``, counts until it is finished: no training goes on with another.
 
         Returns:
             In what the key differs from that of a training which was removed, like ``recipe.epochs``.
         """
         key = as_read_from_json(key)
         before = self.key
-        if before != key:
+        changes = _differ(before, key)
+        if self.finished:
+            changes = [name for name in changes if name.split(".")[0] != "engine"]
+        if changes:
             (self.folder / "key.json").unlink(missing_ok=True)  # first, so that nothing is half there with a key
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
             write_json(self.folder / "key.json", key)
-        return _differ(before, key) if before else []
+        return changes if before else []
 
     @property
     def key(self) -> dict[str, Any]:
-        """Everything that determines the training; empty when nothing was started."""
-        return read_json(self.folder / "key.json")
+        """Everything that determines the training; empty when nothing was started.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        file = self.folder / "key.json"
+        with self.explain_damage(file):
+            return read_json(file)
 
     def record_origin(self, origin: dict[str, Any]) -> None:
         """Keep with what software a training begins; one that has begun keeps what it began with."""
@@ -95,23 +107,52 @@ class TrainingJournal:
         return self.folder.with_name("features")
 
     def history(self) -> pd.DataFrame:
-        """Read one row for each whole epoch so far."""
-        file = self.folder / "history.csv"
-        return pd.read_csv(file, float_precision="round_trip") if file.is_file() else pd.DataFrame()
+        """Read one row for each whole epoch so far.
 
-    def append(self, row: dict[str, float], save_state: Write, save_best: Write) -> None:
-        """Add a whole epoch: first the files that it needs, then its row in the history.
+        Raises:
+            InputError: The file is damaged.
+        """
+        file = self.folder / "history.csv"
+        with self.explain_damage(file):
+            return pd.read_csv(file, float_precision="round_trip") if file.is_file() else pd.DataFrame()
+
+    @contextmanager
+    def explain_damage(self, file: Path) -> Iterator[None]:
+        """Say of a file of the journal that it cannot be read, if it cannot.
+
+        Raises:
+            InputError: It cannot be.
+        """
+        try:
+            yield
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{file}, which the training needs, cannot be read: {error or 'it is empty'}. Remove {self.folder} to "
+                f"train anew."
+            ) from error
+
+    def keep(self, epoch: int, validation_loss: float, save_state: Write, save_best: Write) -> None:
+        """Keep the files of an epoch, which do not count before its row is in the history.
+
+        Args:
+            epoch: Its number, from 1 on.
+            validation_loss: Tells whether it is the best so far.
+            save_state: Writes what training goes on from; called last, since the best weights may be got by changing
+                the model's for a moment.
+            save_best: Writes the network's weights; called only if there was no better epoch before.
+        """
+        history = self.history()
+        if history.empty or validation_loss < history["validation_loss"].min():
+            write_whole(self.folder / _best(epoch), save_best)
+        write_whole(self.folder / _state(epoch), save_state)
+
+    def append(self, row: dict[str, float]) -> None:
+        """Add an epoch whose files are kept: from now on it counts.
 
         Args:
             row: With ``epoch`` and ``validation_loss``.
-            save_state: Writes what training goes on from.
-            save_best: Writes the network's weights; called only if there was no better epoch before.
         """
         history = pd.concat([self.history(), pd.DataFrame([row])], ignore_index=True)
-        epoch = int(row["epoch"])
-        write_whole(self.folder / _state(epoch), save_state)
-        if history["validation_loss"].idxmin() == len(history) - 1:
-            write_whole(self.folder / _best(epoch), save_best)
         write_whole(self.folder / "history.csv", lambda path: history.to_csv(path, index=False))
         self._remove_all_but(self.state, self.best_weights)
 

@@ -8,12 +8,13 @@ import pandas as pd
 
 from leukoscope.figures import Figure
 from leukoscope.images.fingerprint import fingerprint_files, fingerprint_table
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packing import PACKED_FORMAT, PackedImages
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.recipes import Recipe, ResolvedRecipe, resolve_recipe
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.storage import hold
 
 _PACKAGE = Path(__file__).parents[2]
 # What a model depends on: an interrupted training does not go on with other code than it began with.
@@ -30,8 +31,10 @@ _CODE = [
         "models/fitting",
         "models/folding",
         "models/held",
+        "models/journal",
         "models/optimizers",
         "models/recipes",
+        "pipelines/training/nodes",
     )
 ]
 
@@ -59,8 +62,11 @@ def prepare_training(
         seed: For everything random in training.
 
     Returns:
-        The key of the training: backbone, recipe in force, augmentation, classes, seed, data and code.
+        The key of the training: backbone, recipe in force, augmentation, classes, seed, data, code, and the engine that
+        computes.
     """
+    from leukoscope.models import backend
+
     recipe = resolve_recipe(options.backbone, training, options.training)
     weights = Path(recipe.weights)
     hashes = smears.records.set_index("image_id")["sha256"]
@@ -74,8 +80,13 @@ def prepare_training(
         "class_names": class_names,
         "seed": seed,
         "splits": fingerprint_table(splits),
-        "data": {"images": [fingerprint_table(table) for table in seen], "size": smears.pixels.shape[1]},
+        "data": {
+            "images": [fingerprint_table(table) for table in seen],
+            "size": smears.pixels.shape[1],
+            "format": PACKED_FORMAT,
+        },
         "code": fingerprint_files(_CODE),
+        "engine": backend.describe_engine(recipe.precision, BACKBONES[options.backbone].depthwise),
     }
 
 
@@ -98,16 +109,26 @@ def train_classifier(
     Returns:
         The classifier, its history (one row an epoch) and the summary of its training.
     """
+    with hold(journal.folder):
+        key = journal.key
+        journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
+        trainer = _make_trainer(journal, smears, training_plan, splits)
+        classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
+    return classifier, journal.history(), journal.summary() | _describe_key(key) | {"provenance": journal.origin}
+
+
+def _make_trainer(
+    journal: TrainingJournal, smears: PackedImages, training_plan: pd.DataFrame, splits: pd.DataFrame
+) -> Any:
     from leukoscope.images.labelled import LabelledImages
     from leukoscope.models.fitting import Trainer
 
     key = journal.key
-    journal.record_origin(software | {"seed": str(key["seed"])})
     validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
     training, validation = (
         LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
     )
-    trainer = Trainer(
+    return Trainer(
         key["backbone"],
         ResolvedRecipe.model_validate(key["recipe"]),
         key["class_names"],
@@ -117,8 +138,6 @@ def train_classifier(
         journal,
         key["seed"],
     )
-    classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
-    return classifier, journal.history(), journal.summary() | _describe_key(key) | {"provenance": journal.origin}
 
 
 def _describe_key(key: dict[str, Any]) -> dict[str, Any]:
