@@ -30,16 +30,20 @@ pytestmark = pytest.mark.faults
 EPOCHS, ROUNDS = 5, 4
 SEED = int(os.environ.get("LEUKOSCOPE_FAULT_SEED", random.randrange(10**6)))
 BACKBONE = "mobilenet_v2"
-PARAMETERS = f"{BACKBONE}.training.input_size=32,{BACKBONE}.training.epochs={EPOCHS}"
+RECIPES = [
+    {"input_size": 32, "epochs": EPOCHS},
+    {"input_size": 32, "epochs": EPOCHS, "head_epochs": 2, "trainable": "block_13", "ema_momentum": 0.9},
+]
 DATA = Path("data/demo")
 
 
-def start(project: Path, log: Path, **options) -> subprocess.Popen:
+def start(project: Path, recipe: dict, log: Path, **options) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
     command = [sys.executable, "-m", "kedro", "run", "--env", "demo", "--pipelines", f"train_{BACKBONE}"]
+    parameters = ",".join(f"{BACKBONE}.training.{name}={value}" for name, value in recipe.items())
     with log.open("w") as output:
         return subprocess.Popen(
-            [*command, "--params", PARAMETERS],
+            [*command, "--params", parameters],
             cwd=project,
             env=environment | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
             stdout=output,
@@ -48,8 +52,8 @@ def start(project: Path, log: Path, **options) -> subprocess.Popen:
         )
 
 
-def finish(project: Path, log: Path) -> str:
-    process = start(project, log)
+def finish(project: Path, recipe: dict, log: Path) -> str:
+    process = start(project, recipe, log)
     assert process.wait(300) == 0, log.read_text()
     return log.read_text()
 
@@ -98,15 +102,19 @@ WHILE_TRAINING = {
     "while logging an epoch": while_there_is("mlflow.db-journal", after=12),
     "at any time": at_any_time,
 }
+WHILE_THE_HEAD_TRAINS = {
+    "while keeping features": while_there_is(f"{DATA}/06_models/{BACKBONE}/features/*.npy"),
+}
 AT_THE_END = {
+    "while keeping the trained weights": while_there_is(f"{DATA}/06_models/{BACKBONE}/journal/unfinished-final*"),
     "while saving the model": while_there_is(f"{DATA}/06_models/{BACKBONE}/unfinished*.keras"),
     "while logging the model": while_there_is("mlartifacts/**/model.keras"),
 }
 
 
-def kill(project: Path, log: Path, now: Callable[[], bool]) -> bool:
+def kill(project: Path, recipe: dict, log: Path, now: Callable[[], bool]) -> bool:
     """Start the command and kill it at a moment; tell whether that was before its end."""
-    process = start(project, log)
+    process = start(project, recipe, log)
     while process.poll() is None and not now():
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
@@ -145,10 +153,12 @@ def clean(project: Path) -> None:
 
 @pytest.fixture(scope="module")
 def expected(project, tmp_path_factory):
-    finish(project, tmp_path_factory.mktemp("log") / "log.txt")
-    outcome = result(project)
-    clean(project)
-    return outcome
+    outcomes = []
+    for recipe in RECIPES:
+        finish(project, recipe, tmp_path_factory.mktemp("log") / "log.txt")
+        outcomes.append(result(project))
+        clean(project)
+    return outcomes
 
 
 @pytest.fixture
@@ -168,18 +178,20 @@ def check(project, expected) -> None:
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_killed_run_ends_like_one_that_was_not(project, expected, log, number):
-    """Each round kills at every kind of moment once, in random order, those at the end last."""
+    """Each round kills at every kind of moment once, in random order, those at the beginning first and at the end last."""
     chance = random.Random(f"{SEED}-{number}")
-    moments = [one for some in (WHILE_TRAINING, AT_THE_END) for one in chance.sample(list(some.items()), len(some))]
+    which = number % len(RECIPES)
+    kinds = [WHILE_THE_HEAD_TRAINS if which else {}, WHILE_TRAINING, AT_THE_END]
+    moments = [one for kind in kinds for one in chance.sample(list(kind.items()), len(kind))]
     kills = []
     for name, moment in moments:
-        if not kill(project, log, moment(project, chance)):
+        if not kill(project, RECIPES[which], log, moment(project, chance)):
             break
         kills.append(f"{name} (epoch {epochs_so_far(project)})")
     else:
-        finish(project, log)
+        finish(project, RECIPES[which], log)
     logger.warning("LEUKOSCOPE_FAULT_SEED=%d, round %d: killed %s", SEED, number, ", ".join(kills))
-    check(project, expected)
+    check(project, expected[which])
     assert len(kills) >= 5
 
 
@@ -188,11 +200,11 @@ def test_a_run_that_finds_the_disk_full_goes_on_once_there_is_room(project, expe
         # A limit on the size of files: they fail to grow as they do on a full disk.
         resource.setrlimit(resource.RLIMIT_FSIZE, (20 * 2**20, 20 * 2**20))
 
-    process = start(project, log, preexec_fn=fill)
+    process = start(project, RECIPES[0], log, preexec_fn=fill)
     assert process.wait(300) != 0
     assert "Epoch 1 of mobilenet_v2 could not be kept" in " ".join(log.read_text().split())
-    finish(project, log)
-    check(project, expected)
+    finish(project, RECIPES[0], log)
+    check(project, expected[0])
 
 
 def test_an_interrupted_run_is_marked_and_says_how_to_go_on(project, expected, log):
@@ -200,7 +212,7 @@ def test_an_interrupted_run_is_marked_and_says_how_to_go_on(project, expected, l
         # What is started in a shell's background ignores Ctrl-C, and hands that on.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    process = start(project, log, preexec_fn=listen)
+    process = start(project, RECIPES[0], log, preexec_fn=listen)
     now = in_an_epoch(project, random.Random(SEED))
     while process.poll() is None and not now():
         time.sleep(0.01)
@@ -208,5 +220,5 @@ def test_an_interrupted_run_is_marked_and_says_how_to_go_on(project, expected, l
     assert process.wait(60) != 0
     assert "The same command goes on in the same run" in log.read_text()
     assert runs(project) == ["KILLED"]
-    assert "going on after epoch" in finish(project, log)
-    check(project, expected)
+    assert "going on after epoch" in finish(project, RECIPES[0], log)
+    check(project, expected[0])

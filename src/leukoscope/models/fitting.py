@@ -18,7 +18,7 @@ from leukoscope.images.augmentation import build_augmentation
 from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
 from leukoscope.images.labelled import LabelledImages
 from leukoscope.memory import keep_freed_memory
-from leukoscope.models import backend
+from leukoscope.models import backend, checkpoint
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.classifier import Classifier, build_classifier, build_empty, in_float32, set_trainable
 from leukoscope.models.features import keep_features
@@ -118,7 +118,7 @@ class Trainer:
         model, batches, validation_data = self.assemble(phase)
         done = self.journal.epochs
         if phase.start < done:
-            self._load(model, self.journal.state)
+            self._load(self.journal.state, _state_of(model))
         if done == phase.stop or self._waited_enough(phase):
             model.optimizer.finalize_variable_values(model.trainable_variables)
             return
@@ -146,19 +146,22 @@ class Trainer:
             self.journal.folder,
         )
         classifier = build_empty(self.backbone, self.recipe, self.class_names)
-        self._load(classifier.network, self.journal.final_weights)
+        self._load(self.journal.final_weights, classifier.network.weights)
         return classifier
 
     def _finish(self) -> Classifier:
         """Bring the weights wanted into a classifier in float32, and keep them."""
         if self.recipe.patience is not None:
-            self._load(self.network, self.journal.best_weights)
+            self._load(self.journal.best_weights, self.network.weights)
         set_trainable(self.network, self.backbone, self.recipe.trainable)
         classifier = Classifier(self.network, tuple(self.class_names))
         if self.precision != "float32" or self.recipe.data_parallel:
             classifier = in_float32(classifier, self.backbone, self.recipe)
         with _explain_full_disk("The trained weights", self.backbone, self.journal):
-            self.journal.finish(self._summarise(classifier.network), classifier.network.save_weights)
+            weights = classifier.network.weights
+            self.journal.finish(
+                self._summarise(classifier.network), lambda path: checkpoint.save_variables(path, weights)
+            )
         return classifier
 
     def _summarise(self, network: keras.Model) -> dict[str, Any]:
@@ -182,9 +185,9 @@ class Trainer:
             "peak_memory_mib": backend.peak_memory_mib(),
         }
 
-    def _load(self, model: keras.Model, weights: Path) -> None:
-        with self.journal.explain_damage(weights):
-            model.load_weights(weights)
+    def _load(self, file: Path, variables: Sequence[keras.Variable]) -> None:
+        with self.journal.explain_damage(file):
+            checkpoint.load_variables(file, variables)
 
     def _waited_enough(self, phase: Phase) -> bool:
         """Tell whether to stop early; from the journal alone, so that a training that goes on stops where it would."""
@@ -254,12 +257,22 @@ class Trainer:
         return ImageBatches(array, rows, one_hot, batch_size=size, whole=self.recipe.data_parallel)
 
 
+def _state_of(model: keras.Model) -> list[keras.Variable]:
+    """List all that a training goes on from; images that the device holds are on the disk already."""
+    layers = (layer for layer in model.layers if not isinstance(layer, HeldImages))
+    return [*(one for layer in layers for one in layer.weights), *model.optimizer.variables]
+
+
 @contextmanager
 def _explain_full_disk(what: str, backbone: str, journal: TrainingJournal) -> Iterator[None]:
-    """Say what could not be kept: HDF5 tells that a disk is full by a ``RuntimeError`` if it notices at the end."""
+    """Say what could not be kept, if something could not.
+
+    Raises:
+        InputError: A file could not be written.
+    """
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise InputError(
             f"{what} of {backbone} could not be kept in {journal.folder}: {error}. Make room there; the same command "
             f"then goes on after epoch {journal.epochs}."
@@ -308,15 +321,18 @@ class _EpochLog(keras.callbacks.Callback):
         if not np.isfinite(row["validation_loss"]):
             self._refuse(f"on the validation images after epoch {epoch + 1}")
         with _explain_full_disk(f"Epoch {epoch + 1}", self.backbone, self.journal):
-            self.journal.keep(epoch + 1, row["validation_loss"], self.model.save_weights, self._save_best)
+            self.journal.keep(epoch + 1, row["validation_loss"], self._save_state, self._save_best)
             row["seconds"] = time.perf_counter() - self.started
             self.journal.append(row)
         _log_epoch(self.backbone, self.recipe.epochs, row)
 
+    def _save_state(self, path: Path) -> None:
+        checkpoint.save_variables(path, _state_of(self.model))
+
     def _save_best(self, path: Path) -> None:
         if self.average:
             self.average.on_test_begin()
-        self.network.save_weights(path)
+        checkpoint.save_variables(path, self.network.weights)
         if self.average:
             self.average.on_test_end()
 

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class HeldImages(keras.layers.Layer):
-    """Turns the rows of an array into what stands there; the array lies on the device and in no saved file.
+    """Turns the rows of an array into what stands there; the array lies on the device.
 
     Args:
         array: ``uint8 [n, height, width, 3]``, copied to the device once.
@@ -27,9 +27,3 @@ class HeldImages(keras.layers.Layer):
     def compute_output_spec(self, rows: Any) -> keras.KerasTensor:
         """Tell the images' shape and type."""
         return keras.KerasTensor((*rows.shape, *self.held.shape[1:]), "float32")
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Keep nothing: the images are on the disk already."""
-
-    def load_own_variables(self, store: dict[str, Any]) -> None:
-        """Take nothing."""

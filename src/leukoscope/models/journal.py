@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import pandas as pd
 
@@ -99,7 +100,7 @@ class TrainingJournal:
     @property
     def final_weights(self) -> Path:
         """The weights that the training ended with."""
-        return self.folder / "final.weights.h5"
+        return self.folder / "final.npz"
 
     @property
     def features(self) -> Path:
@@ -125,7 +126,7 @@ class TrainingJournal:
         """
         try:
             yield
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, BadZipFile) as error:
             raise InputError(
                 f"{file}, which the training needs, cannot be read: {error or 'it is empty'}. Remove {self.folder} to "
                 f"train anew."
@@ -167,17 +168,17 @@ class TrainingJournal:
         return json.loads((self.folder / "summary.json").read_text())
 
     def _remove_all_but(self, *kept: Path) -> None:
-        for file in self.folder.glob("*.weights.h5"):
+        for file in self.folder.glob("*.npz"):
             if file not in kept:
                 file.unlink()
 
 
 def _state(epoch: int) -> str:
-    return f"state-{epoch:04}.weights.h5"
+    return f"state-{epoch:04}.npz"
 
 
 def _best(epoch: int) -> str:
-    return f"best-{epoch:04}.weights.h5"
+    return f"best-{epoch:04}.npz"
 
 
 def _differ(before: Any, now: Any, where: str = "") -> list[str]:

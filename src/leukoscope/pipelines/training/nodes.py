@@ -26,6 +26,7 @@ _CODE = [
         "images/labelled",
         "models/backbones",
         "models/backend",
+        "models/checkpoint",
         "models/classifier",
         "models/features",
         "models/fitting",
