@@ -46,6 +46,7 @@ bench: $(READY) ## Measure speed and memory against their targets, into docs/per
 	$(BIN)/python benchmarks/bench_ingestion.py $(LEUKOSCOPE_DATA)
 	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_second_opinion.py
+	$(BIN)/python benchmarks/profile_step.py
 
 bench-quick: $(READY) ## The benchmarks that take a few minutes only
 	$(BIN)/python benchmarks/bench_training.py --quick

@@ -4,7 +4,8 @@
     KERAS_BACKEND=torch python benchmarks/bench_gpu.py
 
 An epoch has 2,279 images, as the published study's; each backbone takes images of its own size. torchvision trains
-channels last, with bfloat16 autocast and `torch.compile`.
+channels last, with bfloat16 autocast and `torch.compile`. Python's own share of a step is in both sides of
+`epoch / steps`: see it in a profiler.
 """
 
 import os
@@ -18,13 +19,28 @@ import harness
 import keras
 import page
 import peers
-from bench_training import make_trainer, repeat, select
+from bench_training import make_trainer, select
 from harness import Result
 
 from leukoscope.models import backend
 from leukoscope.models.backbones import BACKBONES
 
 IMAGES, REPEATS = 2_279, 3
+
+
+class RepeatedBatch(keras.utils.PyDataset):
+    """One batch, which the device has already, over and over: what is left of an epoch without its input."""
+
+    def __init__(self, batch, steps: int) -> None:
+        super().__init__()
+        self._batch, self._steps = batch, steps
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, number: int):
+        """Give the batch."""
+        return self._batch
 
 
 def main() -> None:
@@ -39,7 +55,8 @@ def main() -> None:
         for backbone, row in BACKBONES.items():
             trainer = make_trainer(backbone, images, row.input_size, work, batch_size=row.batch_size)
             (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
-            steps = partial(repeat, held, batches[0], len(batches))
+            repeated = RepeatedBatch(keras.tree.map_structure(keras.ops.convert_to_tensor, batches[0]), len(batches))
+            steps = partial(held.fit, repeated, shuffle=False, verbose=0)
             with peers.Peer(
                 peers.make_torch_epoch,
                 backbone=backbone,
@@ -56,7 +73,9 @@ def main() -> None:
             most = 1.5 if backbone == "resnet50" else None
             results = [
                 Result(f"times faster than torchvision, {where}", times["peer"] / times["epoch"], 1.0, note=note),
-                Result(f"epoch / steps in memory, {where}", times["epoch"] / times["steps"], 1.1, True),
+                Result(
+                    f"epoch / steps on a batch that the device has, {where}", times["epoch"] / times["steps"], 1.1, True
+                ),
                 Result(f"seconds an epoch, {where}", times["epoch"], most, True),
             ]
             for result in results:

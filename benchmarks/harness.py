@@ -22,6 +22,7 @@ CLASSES = ("Benign", "Early", "Pre", "Pro")
 Medians = dict[str, float]
 _Seconds = defaultdict[str, list[float]]
 RESULTS = Path(__file__).parent / "results" / "latest.json"
+PROFILE = RESULTS.with_name("profile.json")
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,18 @@ def write(results: list[Result]) -> None:
     """Keep the results, each beside those of other benchmarks and other machines from before."""
     RESULTS.parent.mkdir(exist_ok=True)
     before = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    facts = {"machine": describe_machine(), "date": date.today().isoformat()}
+    facts = _describe_now()
     now = [asdict(one) | {"value": float(one.value), "met": one.met} | facts for one in results]
     replaced = {(one["name"], one["machine"]) for one in now}
     kept = [one for one in before if (one["name"], one["machine"]) not in replaced]
     RESULTS.write_text(json.dumps(kept + now, indent=2) + "\n")
+
+
+def write_profile(shares: dict[str, dict[str, float]]) -> None:
+    """Keep which share of a step each kind of operation takes, on each side."""
+    PROFILE.parent.mkdir(exist_ok=True)
+    PROFILE.write_text(json.dumps(_describe_now() | {"shares": shares}, indent=2) + "\n")
+
+
+def _describe_now() -> dict[str, str]:
+    return {"machine": describe_machine(), "date": date.today().isoformat()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness import RESULTS, Result
+from harness import PROFILE, RESULTS, Result
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
@@ -15,9 +15,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 TEXT = """# Performance
 
 What `make bench` measured last (`make bench-quick` takes a few minutes): each line compares two things in one run, in
-turn, and gives the ratio of the medians. Each machine has a table of its own, in the order of the figure's numbers.
-`benchmarks/` has the code, `benchmarks/results/latest.json` the figures with the day and the machine of each. Timings
-on a shared machine are noisy; the ratios less so.
+turn, and gives the ratio of the medians; memory is measured once in a process for each. Each machine has a table of its
+own, in the order of the figure's numbers. `benchmarks/` has the code, `benchmarks/results/latest.json` the figures with
+the day and the machine of each. Timings on a shared machine are noisy; the ratios less so.
 
 {tables}
 
@@ -25,15 +25,17 @@ on a shared machine are noisy; the ratios less so.
 
 The peers are what a user would write: plain Keras is `image_dataset_from_directory`, one random layer a transformation,
 float32 and `fit`, without XLA, which would make it slower on a CPU; torchvision is its model in a plain PyTorch loop
-with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster.
+with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster. An epoch here has no
+validation, and its checkpoint has a line of its own. The memory of training is what a process holds beside the pages of
+the packed array's file, which the system takes back when it needs them (32 pixels, an epoch without validation).
 
-TensorFlow computes with oneDNN by itself only where it finds AVX-512. Leukoscope switches it on everywhere: on two
-cores of an AMD EPYC with AVX2 alone, a step of 32 images took 8.4 s instead of 12.2 s (ResNet50 at 224 pixels), 1.43 s
-instead of 1.99 s (VGG16 at 48) and 0.31 s instead of 0.51 s (MobileNetV2 at 96).
+## What bounds a step of ResNet50
 
-A ResNet50 step in bfloat16 cannot be made much faster from Python: in TensorFlow's profiler three quarters of it are
-oneDNN's convolutions, forward and backward, which PyTorch calls too; batch norm takes a tenth, rectified units with
-their gradients a sixteenth, Adam one in a hundred (a fused kernel in its place made no difference that showed).
+Most of a step are oneDNN's convolutions, which TensorFlow and PyTorch both call. Shares of the time of all operations
+in four training steps of 32 images in bfloat16, by each library's own profiler (`python benchmarks/profile_step.py`,
+{profiled}):
+
+{profile}
 
 ## GPUs
 
@@ -65,7 +67,7 @@ def write() -> None:
     results = json.loads(RESULTS.read_text())
     machines = dict.fromkeys(one["machine"] for one in results)
     tables = "\n\n".join(_tabulate([one for one in results if one["machine"] == name], name) for name in machines)
-    (DOCS / "performance.md").write_text(TEXT.format(tables=tables))
+    (DOCS / "performance.md").write_text(TEXT.format(tables=tables, **_tabulate_profile()))
     draw([one for one in results if one["target"] is not None]).savefig(DOCS / "images/performance.png", dpi=110)
 
 
@@ -77,6 +79,17 @@ def _tabulate(results: list[dict[str, Any]], machine: str) -> str:
     ]
     head = [f"## {machine}", "", "| what | value | target | met | from | day |", "|---|---|---|---|---|---|"]
     return "\n".join([*head, *rows])
+
+
+def _tabulate_profile() -> dict[str, str]:
+    if not PROFILE.is_file():
+        return {"profiled": "not run yet", "profile": ""}
+    facts = json.loads(PROFILE.read_text())
+    sides = facts["shares"]
+    kinds = next(iter(sides.values()))
+    head = [f"| | {' | '.join(sides)} |", "|---|" + "---|" * len(sides)]
+    rows = [f"| {kind} | " + " | ".join(f"{100 * one[kind]:.0f} %" for one in sides.values()) + " |" for kind in kinds]
+    return {"profiled": f"{facts['machine']}, {facts['date']}", "profile": "\n".join([*head, *rows])}
 
 
 def draw(results: list[dict[str, Any]]) -> Figure:

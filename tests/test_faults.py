@@ -178,7 +178,7 @@ def check(project, expected) -> None:
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_killed_run_ends_like_one_that_was_not(project, expected, log, number):
-    """Each round kills at every kind of moment once, in random order, those at the beginning first and at the end last."""
+    """Each round kills at every kind of moment once, those of the beginning first and those of the end last."""
     chance = random.Random(f"{SEED}-{number}")
     which = number % len(RECIPES)
     kinds = [WHILE_THE_HEAD_TRAINS if which else {}, WHILE_TRAINING, AT_THE_END]

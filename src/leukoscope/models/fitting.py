@@ -118,7 +118,7 @@ class Trainer:
         model, batches, validation_data = self.assemble(phase)
         done = self.journal.epochs
         if phase.start < done:
-            self._load(self.journal.state, _state_of(model))
+            self._load(self.journal.state, list_state(model))
         if done == phase.stop or self._waited_enough(phase):
             model.optimizer.finalize_variable_values(model.trainable_variables)
             return
@@ -257,8 +257,12 @@ class Trainer:
         return ImageBatches(array, rows, one_hot, batch_size=size, whole=self.recipe.data_parallel)
 
 
-def _state_of(model: keras.Model) -> list[keras.Variable]:
-    """List all that a training goes on from; images that the device holds are on the disk already."""
+def list_state(model: keras.Model) -> list[keras.Variable]:
+    """List the variables that a training goes on from; images that the device holds are on the disk already.
+
+    Args:
+        model: Of a phase, compiled.
+    """
     layers = (layer for layer in model.layers if not isinstance(layer, HeldImages))
     return [*(one for layer in layers for one in layer.weights), *model.optimizer.variables]
 
@@ -327,7 +331,7 @@ class _EpochLog(keras.callbacks.Callback):
         _log_epoch(self.backbone, self.recipe.epochs, row)
 
     def _save_state(self, path: Path) -> None:
-        checkpoint.save_variables(path, _state_of(self.model))
+        checkpoint.save_variables(path, list_state(self.model))
 
     def _save_best(self, path: Path) -> None:
         if self.average:
