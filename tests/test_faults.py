@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.entities import LoggedModelStatus
 
 logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.faults
@@ -172,6 +173,7 @@ def check(project, expected) -> None:
     assert history.equals(expected[0])
     assert all((ours == theirs).all() for ours, theirs in zip(weights, expected[1], strict=True))
     assert runs(project) == ["FINISHED"]
+    assert LoggedModelStatus.PENDING.to_int() not in tracked(project, "SELECT status FROM logged_models")
     steps = tracked(project, "SELECT step FROM metrics WHERE key = 'epoch/train_loss' ORDER BY timestamp")
     assert steps == list(range(1, EPOCHS + 1))
 

@@ -317,6 +317,27 @@ session.run(
     assert status.to_dict() == {"resnet50": "FINISHED", "vgg16": "KILLED", "__default__": "KILLED"}
 
 
+def test_a_model_that_a_killed_session_was_logging_is_called_failed(project_path, tracking_uri, monkeypatch):
+    saving = Pipeline(
+        [Node(lambda number: number, "number", "model", name="train")],
+        namespace="resnet50",
+        prefix_datasets_with_namespace=True,
+    )
+
+    def begin(model) -> None:
+        run = mlflow.active_run().info
+        mlflow.MlflowClient().create_logged_model(run.experiment_id, name="model", source_run_id=run.run_id)
+        raise KilledError
+
+    for log_model in (begin, lambda model: None):
+        monkeypatch.setattr(hooks, "_log_model", log_model)
+        session = Session(project_path)
+        session.run(saving, DataCatalog({"resnet50.number": MemoryDataset(1), "resnet50.model": MemoryDataset()}))
+    assert session.runs()["status"].to_dict() == {"resnet50": "FINISHED"}
+    (model,) = mlflow.search_logged_models([session.runs()["experiment_id"].iloc[0]], output_format="list")
+    assert model.status == "FAILED"
+
+
 def test_pages_are_logged_into_the_runs_of_the_backbones_at_hand(project_path, tracking_uri):
     session = Session(project_path)
     catalog = numbers(resnet50=0.9, vgg16=0.8)

@@ -30,7 +30,7 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 import mlflow
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import LoggedModelStatus, Metric, Param, Run, RunStatus, RunTag
 from mlflow.environment_variables import MLFLOW_RUN_CONTEXT
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
@@ -198,6 +198,7 @@ class TrackingHook(MlflowHook):
                 self._log_metrics(run_id, data)
                 self._log_tags(run_id, {name: data[name] for name in ("device", "backend", "precision")})
             case "model":
+                self._end_unfinished_models(run_id)
                 _log_model(data)
             case "reports" | "model_cards":
                 self._log_pages(data, {"reports": "html", "model_cards": "md"}[dataset_name])
@@ -334,6 +335,13 @@ class TrackingHook(MlflowHook):
             if namespace and run_id != self.run_id:
                 own = status if self._unfinished[namespace] else RunStatus.FINISHED
                 self._client.set_terminated(run_id, RunStatus.to_string(own))
+
+    def _end_unfinished_models(self, run_id: str) -> None:
+        """Call failed what a killed session was logging: the model is logged anew."""
+        experiment = self._client.get_run(run_id).info.experiment_id
+        for model in self._client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+            if model.status == LoggedModelStatus.PENDING:
+                self._client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
 
     def _describe_run(self, run_id: str, backbone: str | None) -> None:
         self._log_params(run_id, parameters_in_force(self._parameters, backbone))
