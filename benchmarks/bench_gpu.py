@@ -19,13 +19,13 @@ import harness
 import keras
 import page
 import peers
-from bench_training import make_trainer, select
+from bench_training import EPOCH_IMAGES, make_trainer, select
 from harness import Result
 
 from leukoscope.models import backend
 from leukoscope.models.backbones import BACKBONES
 
-IMAGES, REPEATS = 2_279, 3
+REPEATS = 3
 
 
 class RepeatedBatch(keras.utils.PyDataset):
@@ -50,8 +50,8 @@ def main() -> None:
         raise SystemExit(f"{keras.backend.backend()} sees no GPU here. Expected one; is the extra for GPUs installed?")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        harness.make_images(work / "images", IMAGES)
-        images = select(harness.pack(work / "images", work / "store"), IMAGES)
+        harness.make_images(work / "images", EPOCH_IMAGES)
+        images = select(harness.pack(work / "images", work / "store"), EPOCH_IMAGES)
         for backbone, row in BACKBONES.items():
             trainer = make_trainer(backbone, images, row.input_size, work, batch_size=row.batch_size)
             (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
@@ -69,7 +69,9 @@ def main() -> None:
             ) as peer:
                 times = harness.alternate_with_epochs(model, batches, REPEATS, steps=steps, peer=peer)
             where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {devices[0]}"
-            note = f"{times['epoch']:.2f} s an epoch, {IMAGES / times['epoch']:.0f} images/s; {times['peer']:.2f} s"
+            note = (
+                f"{times['epoch']:.2f} s an epoch, {EPOCH_IMAGES / times['epoch']:.0f} images/s; {times['peer']:.2f} s"
+            )
             most = 1.5 if backbone == "resnet50" else None
             results = [
                 Result(f"times faster than torchvision, {where}", times["peer"] / times["epoch"], 1.0, note=note),

@@ -31,7 +31,15 @@ def write_folder_whole(folder: Path, write: Callable[[Path], Any]) -> None:
 
     A run that is killed in between leaves the one or the other, under its own name or under one that the next run
     finds.
+
+    Raises:
+        InputError: Another run is writing the folder.
     """
+    with hold(folder):
+        _write_held_folder(folder, write)
+
+
+def _write_held_folder(folder: Path, write: Callable[[Path], Any]) -> None:
     old, new = (folder.with_name(f".{folder.name}.{role}") for role in ("old", "new"))
     if old.exists() and not folder.exists():
         old.rename(folder)

@@ -136,6 +136,12 @@ def test_peak_memory_begins_anew():
     del held
 
 
+def test_peak_memory_is_told_where_the_system_keeps_less(monkeypatch, tmp_path):
+    (tmp_path / "status").write_text("Name:\tpython\nVmRSS:\t1 kB\n")
+    monkeypatch.setattr(backend, "_STATUS", tmp_path / "status")
+    assert 100 < backend.peak_memory_mib() < 100_000
+
+
 def test_peak_memory_is_that_of_a_process_with_keras_in_it():
     assert 100 < backend.peak_memory_mib() < 100_000
 

@@ -62,33 +62,27 @@ def test_the_summary_has_the_software_of_the_training_and_not_of_a_later_run(tra
     assert said[0]["provenance"] | backend.describe_engine("auto", depthwise=False) == said[0]["provenance"]
 
 
-def change_image(smears, **_) -> None:
+def change_an_image(smears) -> None:
     smears.records.loc[0, "sha256"] = "another"
 
 
-def change_split(splits, **_) -> None:
-    splits.loc[splits["split"] == "test", "split"] = "validation"
-
-
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("change", "told"),
     [
-        ({"seed": 8}, "seed"),
-        ({"options": BackboneOptions(backbone="vgg19")}, "backbone"),
-        ({"training": Recipe(epochs=7, weights="none")}, "recipe"),
-        ({"training": Recipe(precision="mixed_float16", weights="none")}, "engine"),
-        ({"augmentation": AugmentationOptions(rotation=90.0)}, "augmentation"),
-        ({"class_names": list("abcd")}, "class_names"),
-        ({"how": change_image}, "data"),
-        ({"how": change_split}, "splits"),
-        ({"format": -1}, "data"),
-        ({"backend": "another"}, "engine"),
-        ({"code": b"# another"}, "code"),
+        (lambda facts, patch: facts.update(seed=8), "seed"),
+        (lambda facts, patch: facts.update(options=BackboneOptions(backbone="vgg19")), "backbone"),
+        (lambda facts, patch: facts.update(training=Recipe(epochs=7, weights="none")), "recipe"),
+        (lambda facts, patch: facts.update(training=Recipe(precision="mixed_float16", weights="none")), "engine"),
+        (lambda facts, patch: facts.update(augmentation=AugmentationOptions(rotation=90.0)), "augmentation"),
+        (lambda facts, patch: facts.update(class_names=list("abcd")), "class_names"),
+        (lambda facts, patch: change_an_image(facts["smears"]), "data"),
+        (lambda facts, patch: facts.update(splits=facts["splits"].replace({"split": {"test": "train"}})), "splits"),
+        (lambda facts, patch: patch.setattr(nodes, "PACKED_FORMAT", -1), "data"),
+        (lambda facts, patch: patch.setattr(backend, "describe_engine", lambda *_: {"backend": "another"}), "engine"),
+        (lambda facts, patch: patch.setattr(nodes, "_CODE", [*nodes._CODE, Path(__file__)]), "code"),
     ],
 )
-def test_whatever_determines_a_training_is_in_its_key(
-    smears, splits, class_names, monkeypatch, tmp_path, changes, told
-):
+def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, monkeypatch, change, told):
     smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
     facts = {
         "training": Recipe(weights="none"),
@@ -102,18 +96,8 @@ def test_whatever_determines_a_training_is_in_its_key(
     }
     before = prepare_training(**facts)
     assert prepare_training(**facts) == before
-    changes = dict(changes)
-    if "how" in changes:
-        changes.pop("how")(**facts)
-    if "format" in changes:
-        monkeypatch.setattr(nodes, "PACKED_FORMAT", changes.pop("format"))
-    if "backend" in changes:
-        name = changes.pop("backend")
-        monkeypatch.setattr(backend, "describe_engine", lambda precision, depthwise: {"backend": name})
-    if "code" in changes:
-        (tmp_path / "fitting.py").write_bytes(changes.pop("code"))
-        monkeypatch.setattr(nodes, "_CODE", [*nodes._CODE, tmp_path / "fitting.py"])
-    after = prepare_training(**facts | changes)
+    change(facts, monkeypatch)
+    after = prepare_training(**facts)
     assert told in [name for name in before if before[name] != after[name]]
 
 

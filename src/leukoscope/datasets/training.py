@@ -35,10 +35,10 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         Raises:
             InputError: Another run trains there.
         """
-        folder = Path(self._filepath)
-        with hold(folder):
-            changes = TrainingJournal(folder).start(data)
-            self._started = TrainingJournal(folder).key
+        journal = TrainingJournal(Path(self._filepath))
+        with hold(journal.folder):
+            changes = journal.start(data)
+            self._started = journal.key
         if changes:
             logger.info("%s starts afresh: %s changed", data["backbone"], ", ".join(changes))
 

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.source import FoundFile, ImageSource, NamedFile, ReadFile, label_files, name_files
-from leukoscope.storage import hold, write_array_header, write_folder_whole
+from leukoscope.storage import write_array_header, write_folder_whole
 
 logger = logging.getLogger(__name__)
 
@@ -265,12 +265,11 @@ def save_packed(plan: PackingPlan, folder: Path) -> None:
     Raises:
         InputError: Not one file can be decoded, the source cannot be used, or another run packs into the folder.
     """
-    with hold(folder):
-        current = _open_or_none(folder)
-        if current is not None and current.fingerprint == plan.fingerprint:
-            logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
-            return
-        write_folder_whole(folder, lambda new: _write(plan, new))
+    current = _open_or_none(folder)
+    if current is not None and current.fingerprint == plan.fingerprint:
+        logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
+        return
+    write_folder_whole(folder, lambda new: _write(plan, new))
 
 
 def _open_or_none(folder: Path) -> PackedImages | None:

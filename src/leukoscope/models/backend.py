@@ -212,8 +212,9 @@ def reset_peak_memory() -> None:
 
 
 def _peak_process_bytes() -> int:
-    if _STATUS.is_file():
-        return int(_STATUS.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    _, found, after = (_STATUS.read_text() if _STATUS.is_file() else "").partition("VmHWM:")
+    if found:  # not every sandbox that looks like Linux tells it
+        return int(after.split()[0]) * 1024
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
     import resource

@@ -113,18 +113,21 @@ def train_classifier(
     with hold(journal.folder):
         key = journal.key
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
-        trainer = _make_trainer(journal, smears, training_plan, splits)
+        trainer = _make_trainer(journal, key, smears, training_plan, splits)
         classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
     return classifier, journal.history(), journal.summary() | _describe_key(key) | {"provenance": journal.origin}
 
 
 def _make_trainer(
-    journal: TrainingJournal, smears: PackedImages, training_plan: pd.DataFrame, splits: pd.DataFrame
+    journal: TrainingJournal,
+    key: dict[str, Any],
+    smears: PackedImages,
+    training_plan: pd.DataFrame,
+    splits: pd.DataFrame,
 ) -> Any:
     from leukoscope.images.labelled import LabelledImages
     from leukoscope.models.fitting import Trainer
 
-    key = journal.key
     validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
     training, validation = (
         LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
