@@ -35,7 +35,7 @@ from leukoscope.synthetic.smears import write_smears
 
 AUGMENTATION = {"horizontal_flip": True, "rotation": 18.0, "zoom": 0.1, "shift": 0.1}
 BATCH, STEPS, MORE_STEPS = 32, 3, 8
-FROZEN_EPOCHS, FROZEN_REPEATS, FROZEN_SEEDS = 30, 3, 5
+FROZEN_EPOCHS, FROZEN_REPEATS, FROZEN_SEEDS = 30, 3, 10
 # Training images of the published data set, split as by default, for what costs the same however long an epoch is.
 EPOCH_IMAGES = 2_279
 
