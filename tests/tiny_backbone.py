@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from leukoscope.models import backbones, classifier, fitting, recipes
+from leukoscope.models import backbones, classifier, recipes
 from leukoscope.models.backbones import Backbone
 
 NAME, CHANNELS = "tiny", 32
@@ -27,7 +27,7 @@ def add(set_attribute=setattr) -> None:
         blocks={"block2": "block1_out"},
     )
     table = {**backbones.BACKBONES, NAME: row}
-    for module in (backbones, classifier, fitting, recipes):
+    for module in (backbones, classifier, recipes):
         set_attribute(module, "BACKBONES", table)
     set_attribute(keras.applications, "Tiny", build)
 

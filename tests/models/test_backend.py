@@ -9,7 +9,7 @@ from leukoscope.models import backend
 
 tensorflow_on_cpu = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow" or bool(backend.list_accelerators()),
-    reason="the fused kernel is for TensorFlow on a CPU",
+    reason="the faster kernels are for TensorFlow on a CPU",
 )
 
 
@@ -21,7 +21,7 @@ def twins(**options) -> tuple[keras.Model, keras.Model]:
         models.append(keras.Sequential([keras.Input((5, 5, 3)), layer]))
         rng = np.random.default_rng(3)
         layer.set_weights([rng.uniform(0.5, 2, one.shape) for one in layer.get_weights()])
-    backend.fuse_batch_norm(models[1])
+    backend.use_faster_kernels(models[1])
     return models[0], models[1]
 
 
@@ -75,6 +75,47 @@ def test_fused_batch_norm_that_is_frozen_only_infers(rng):
     assert all((a == b).all() for a, b in zip(before, fused.get_weights(), strict=True))
 
 
+def differentiate(network: keras.Model, images: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
+    """Give gradients of the images and all weights, and the dtypes of depthwise convolutions' gradients of inputs."""
+    import tensorflow as tf
+
+    @tf.function
+    def compute(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            loss = tf.reduce_sum(tf.cast(network(images), "float32") ** 2)
+        return tape.gradient(loss, [images, *network.trainable_variables])
+
+    traced = compute.get_concrete_function(tf.constant(images))
+    computing = [one for one in traced.graph.get_operations() if one.type == "DepthwiseConv2dNativeBackpropInput"]
+    return [one.numpy() for one in traced(tf.constant(images))], [one.get_attr("T").name for one in computing]
+
+
+@tensorflow_on_cpu
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("options", "dtype"),
+    [
+        ({}, "bfloat16"),
+        ({"strides": 2}, "float32"),
+        ({"strides": 2, "use_bias": True, "activation": "relu"}, "bfloat16"),
+    ],
+)
+def test_strided_depthwise_convolutions_have_a_gradient_in_float32(options, dtype, padding, rng):
+    networks = []
+    for policy in ("float32", "mixed_bfloat16"):
+        layer = keras.layers.DepthwiseConv2D(3, **{"use_bias": False, "padding": padding, "dtype": policy} | options)
+        networks.append(keras.Sequential([keras.Input((9, 9, 3)), layer]))
+        backend.use_faster_kernels(networks[-1])
+    networks[1].set_weights(networks[0].get_weights())
+    images = rng.normal(0, 2, (4, 9, 9, 3)).astype("float32")
+    (plain, _), (ours, dtypes) = (differentiate(one, images) for one in networks)
+    assert dtypes == [dtype]
+    assert networks[1](images).dtype == "bfloat16"
+    for one, other in zip(ours, plain, strict=True):
+        assert one == pytest.approx(other, rel=0.05, abs=0.02 * float(np.abs(other).max()))
+
+
 @tensorflow_on_cpu
 def test_nothing_of_it_is_saved(tmp_path):
     _, fused = twins()
@@ -88,33 +129,29 @@ def test_nothing_of_it_is_saved(tmp_path):
     ("capability", "precision"),
     [((9, 0), "mixed_bfloat16"), ((8, 0), "mixed_bfloat16"), ((7, 5), "mixed_float16"), ((6, 1), "float32")],
 )
-@pytest.mark.parametrize("depthwise", [True, False])
-def test_the_precision_follows_the_gpu(monkeypatch, capability, precision, depthwise):
+def test_the_precision_follows_the_gpu(monkeypatch, capability, precision):
     monkeypatch.setattr(backend, "list_accelerators", lambda: ["gpu:0"])
     monkeypatch.setattr(backend, "_compute_capability", lambda: capability)
-    assert backend.choose_precision("auto", depthwise) == precision
-    assert backend.choose_precision("float32", depthwise) == "float32"
+    assert backend.choose_precision("auto") == precision
+    assert backend.choose_precision("float32") == "float32"
 
 
 @tensorflow_on_cpu
-@pytest.mark.parametrize(
-    ("instructions", "depthwise", "precision"),
-    [(True, False, "mixed_bfloat16"), (True, True, "float32"), (False, False, "float32")],
-)
-def test_the_precision_follows_the_cpu_and_the_backbone(monkeypatch, instructions, depthwise, precision):
+@pytest.mark.parametrize(("instructions", "precision"), [(True, "mixed_bfloat16"), (False, "float32")])
+def test_the_precision_follows_the_cpu(monkeypatch, instructions, precision):
     monkeypatch.setattr(backend, "cpu_has_bfloat16", lambda: instructions)
-    assert backend.choose_precision("auto", depthwise) == precision
-    assert backend.choose_precision("mixed_float16", depthwise) == "mixed_float16"
+    assert backend.choose_precision("auto") == precision
+    assert backend.choose_precision("mixed_float16") == "mixed_float16"
 
 
 def test_a_tpu_computes_in_bfloat16(monkeypatch):
     monkeypatch.setattr(backend, "_is_tensorflow_on_cpu", lambda: False)
     monkeypatch.setattr(backend, "list_accelerators", lambda: ["tpu:0"])
-    assert backend.choose_precision("auto", depthwise=True) == "mixed_bfloat16"
+    assert backend.choose_precision("auto") == "mixed_bfloat16"
 
 
 def test_an_engine_is_a_backend_with_its_version_and_the_precision():
-    engine = backend.describe_engine("mixed_float16", depthwise=False)
+    engine = backend.describe_engine("mixed_float16")
     name = keras.backend.backend()
     assert engine == {
         "backend": name,

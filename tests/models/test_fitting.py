@@ -371,7 +371,7 @@ def test_a_warm_up_rises_to_the_learning_rate():
 def test_training_has_what_makes_it_fast(images, class_names, tmp_path, monkeypatch):
     tiny.add(partial(monkeypatch.setattr, raising=False))
     fused = []
-    monkeypatch.setattr(fitting.backend, "fuse_batch_norm", fused.append)
+    monkeypatch.setattr(fitting.backend, "use_faster_kernels", fused.append)
     monkeypatch.setattr(fitting.backend, "choose_steps_per_call", lambda steps: 3)
     recipe = resolve_recipe(tiny.NAME, Recipe(weights="none"), RecipeDifferences())
     trainer = Trainer(tiny.NAME, recipe, class_names, *images, GEOMETRY, TrainingJournal(tmp_path), 1)

@@ -59,7 +59,7 @@ def test_the_summary_has_the_software_of_the_training_and_not_of_a_later_run(tra
         ("3", "7"),
         ("4", "8"),
     ]
-    assert said[0]["provenance"] | backend.describe_engine("auto", depthwise=False) == said[0]["provenance"]
+    assert said[0]["provenance"] | backend.describe_engine("auto") == said[0]["provenance"]
 
 
 def change_an_image(smears) -> None:

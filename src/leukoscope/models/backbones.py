@@ -19,7 +19,6 @@ class Backbone:
         dropout: Share of features dropped before the classifier, unless the recipe says otherwise.
         blocks: Where its blocks start, from input to output: the name of a block and that of the last layer
             before it.
-        depthwise: Whether its convolutions are mostly depthwise, which gain nothing by bfloat16 on a CPU.
     """
 
     builder: str
@@ -31,7 +30,6 @@ class Backbone:
     batch_size: int
     dropout: float
     blocks: dict[str, str]
-    depthwise: bool = False
 
 
 _VGG_BLOCKS = {f"block{number}": f"block{number - 1}_pool" for number in range(2, 6)}
@@ -85,7 +83,6 @@ BACKBONES = MappingProxyType(
             smallest_input=32,
             batch_size=32,
             dropout=0.4,
-            depthwise=True,
             blocks={
                 "block_1": "expanded_conv_project_BN",
                 "block_3": "block_2_add",

@@ -29,15 +29,14 @@ def describe_device() -> str:
     return f"{_name_accelerator()} x{len(accelerators)}" if accelerators else f"CPU x{psutil.cpu_count()}"
 
 
-def describe_engine(precision: str, depthwise: bool) -> dict[str, str]:
+def describe_engine(precision: str) -> dict[str, str]:
     """Tell what the numbers of a training depend on beside its recipe: backend, precision, versions.
 
     Args:
         precision: ``auto`` or the name of a Keras dtype policy.
-        depthwise: Whether the network's convolutions are mostly depthwise.
     """
     name = keras.backend.backend()
-    own = {"backend": name, "precision": choose_precision(precision, depthwise)}
+    own = {"backend": name, "precision": choose_precision(precision)}
     return own | {"keras": keras.__version__, name: import_module(name).__version__}
 
 
@@ -51,20 +50,19 @@ def list_accelerators() -> list[str]:
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
-def choose_precision(wanted: str, depthwise: bool) -> str:
-    """Turn ``auto`` into the dtype policy that the device gains by, and leave any other policy as it is.
+def choose_precision(wanted: str) -> str:
+    """Turn ``auto`` into the dtype policy that suits the device, and leave any other policy as it is.
 
-    On a GPU it is what its tensor cores compute with, on a TPU bfloat16. A CPU with instructions for bfloat16 gains by
-    it in dense convolutions, and loses in depthwise ones (benchmarks/bench_training.py measures both).
+    On a GPU it is what its tensor cores compute with, on a TPU bfloat16, and so under TensorFlow on a CPU that has
+    instructions for it (benchmarks/bench_training.py measures what each backbone gains there).
 
     Args:
         wanted: ``auto`` or the name of a Keras dtype policy.
-        depthwise: Whether the network's convolutions are mostly depthwise.
     """
     if wanted != "auto":
         return wanted
     if _is_tensorflow_on_cpu():
-        return "mixed_bfloat16" if cpu_has_bfloat16() and not depthwise else "float32"
+        return "mixed_bfloat16" if cpu_has_bfloat16() else "float32"
     if any(name.startswith("tpu") for name in list_accelerators()):
         return "mixed_bfloat16"
     capability = _compute_capability()
@@ -115,28 +113,33 @@ def choose_steps_per_call(steps: int) -> int:
     return min(_STEPS_PER_CALL, steps) if list_accelerators() and keras.backend.backend() != "torch" else 1
 
 
-def fuse_batch_norm(network: keras.Model) -> None:
-    """Let a network's batch norms compute with TensorFlow's fused kernel, where nothing else would fuse them.
+def use_faster_kernels(network: keras.Model) -> None:
+    """Let a network compute with the faster of TensorFlow's kernels, where nothing else would choose them.
 
-    Keras computes moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where XLA is off, they
-    are the largest single cost of a training step. Only this process's ``call`` of the layers changes: their weights,
-    their configuration and what is saved do not.
+    Only this process's ``call`` of the layers changes: their weights, their configuration and what is saved do not.
+
+    - Keras computes a batch norm's moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where
+      XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused.
+    - On a CPU the gradient of a strided depthwise convolution's input takes many times as long in bfloat16 as in
+      float32 (docs/adr/0010-one-engine-for-all-backends.md). It is computed in float32.
 
     Args:
-        network: Its batch norms normalise the last axis of four.
+        network: Of images with the channels last.
     """
     if not _is_tensorflow_on_cpu():
         return
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.call = MethodType(_call_fused, layer)
+            layer.call = MethodType(_normalise, layer)
+        elif isinstance(layer, keras.layers.DepthwiseConv2D) and _has_slow_gradient(layer):
+            layer.call = MethodType(_convolve, layer)
 
 
 def _is_tensorflow_on_cpu() -> bool:
     return keras.backend.backend() == "tensorflow" and not list_accelerators()
 
 
-def _call_fused(
+def _normalise(
     layer: keras.layers.BatchNormalization, inputs: Any, training: bool | None = None, mask: None = None
 ) -> Any:
     """Compute what ``BatchNormalization.call`` does, by ``FusedBatchNormV3``, statistics in float32."""
@@ -159,6 +162,37 @@ def _call_fused(
         for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, biased)):
             moving.assign(moving * layer.momentum + batch * (1 - layer.momentum))
     return outputs
+
+
+def _has_slow_gradient(layer: keras.layers.DepthwiseConv2D) -> bool:
+    """Tell whether its input's gradient is, and the layer but a convolution, as in all backbones."""
+    plain = not layer.use_bias and layer.activation is keras.activations.linear and set(layer.dilation_rate) == {1}
+    return plain and set(layer.strides) != {1} and layer.compute_dtype == "bfloat16"
+
+
+def _convolve(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> Any:
+    """Compute what ``DepthwiseConv2D.call`` does, and the gradient of its input in float32."""
+    import tensorflow as tf
+
+    options = {"strides": (1, *layer.strides, 1), "padding": layer.padding.upper()}
+
+    @tf.custom_gradient
+    def convolve(images: Any, kernel: Any) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
+        def differentiate(upstream: Any) -> tuple[Any, Any]:
+            of_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+                input_sizes=tf.shape(images),
+                filter=tf.cast(kernel, "float32"),
+                out_backprop=tf.cast(upstream, "float32"),
+                **options,
+            )
+            of_kernel = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+                input=images, filter_sizes=tf.shape(kernel), out_backprop=upstream, **options
+            )
+            return tf.cast(of_images, images.dtype), of_kernel
+
+        return tf.raw_ops.DepthwiseConv2dNative(input=images, filter=kernel, **options), differentiate
+
+    return convolve(inputs, tf.convert_to_tensor(layer.kernel))
 
 
 def choose_litert_options(precision: str, give_examples: Callable[[], Iterable[Any]]) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
 from leukoscope.images.labelled import LabelledImages
 from leukoscope.memory import keep_freed_memory
 from leukoscope.models import backend, checkpoint
-from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.classifier import Classifier, build_classifier, build_empty, in_float32, set_trainable
 from leukoscope.models.features import keep_features
 from leukoscope.models.held import HeldImages
@@ -82,7 +81,7 @@ class Trainer:
     @cached_property
     def precision(self) -> str:
         """The dtype policy that this device trains with."""
-        precision = backend.choose_precision(self.recipe.precision, BACKBONES[self.backbone].depthwise)
+        precision = backend.choose_precision(self.recipe.precision)
         logger.info("%s: %s, %s on %s", self.backbone, keras.backend.backend(), precision, backend.describe_device())
         return precision
 
@@ -90,7 +89,7 @@ class Trainer:
     def network(self) -> keras.Model:
         """The network that trains, built when it is first asked for."""
         network = build_classifier(self.backbone, self.recipe, self.class_names, self.seed, self.precision).network
-        backend.fuse_batch_norm(network)
+        backend.use_faster_kernels(network)
         return network
 
     def assemble(self, phase: Phase) -> tuple[keras.Model, TrainingBatches, ImageBatches]:

@@ -87,7 +87,7 @@ def prepare_training(
             "format": PACKED_FORMAT,
         },
         "code": fingerprint_files(_CODE),
-        "engine": backend.describe_engine(recipe.precision, BACKBONES[options.backbone].depthwise),
+        "engine": backend.describe_engine(recipe.precision),
     }
 
 
