@@ -45,7 +45,7 @@ def test_whole_batches_leave_out_what_does_not_fill_the_last():
 
 
 def test_each_epoch_sees_one_view_of_each_image_and_another_the_next_time():
-    views = np.array([[view * 100 + image] for view in range(3) for image in range(5)])
+    views = np.array([[view * 100 + image] for image in range(5) for view in range(3)])
     batches = ViewBatches(views, np.zeros(5, int), np.ones(5), n_classes=2, batch_size=2, seed=0)
     epochs = []
     for epoch in range(3):

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+import tiny_backbone as tiny
 from leukoscope.models.classifier import Classifier, build_classifier
 from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
 
@@ -123,6 +124,14 @@ def test_an_interrupted_training_goes_on_and_held_images_teach_the_same(backend,
     for column in ("train_loss", "validation_loss"):
         assert mended[column] == pytest.approx(expected[column], rel=1e-6)
         assert held[column] == pytest.approx(expected[column], rel=1e-3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_head_learns_from_kept_views_that_differ(backend, tmp_path):
+    history = train(backend, tmp_path / "run", {"epochs": 4, "trainable": "head", "feature_views": 2})
+    assert history["validation_loss"][-1] < history["validation_loss"][0]
+    views = np.load(tmp_path / "run/features/training.npy").reshape(48, 2, tiny.CHANNELS)
+    assert np.ptp(views, axis=1).max(axis=1).min() > 1e-4
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")

@@ -70,10 +70,10 @@ class TrainingBatches(keras.utils.PyDataset):
 
 
 class ViewBatches(TrainingBatches):
-    """Like ``TrainingBatches``, of arrays that hold several views of each image: each epoch sees one of them.
+    """Like ``TrainingBatches``, of features of several views of each image: each epoch sees one of them.
 
     Args:
-        array: The views, one after the other: ``[views * images, ...]``.
+        array: The views of each image, one image after the other: ``[images * views, channels]``.
         classes: The class of each image, as its number.
         weights: The weight of each of them in the loss.
         seed: The order of epoch ``e``, and which views it sees, depend on this and on ``e`` alone.
@@ -89,7 +89,7 @@ class ViewBatches(TrainingBatches):
         super().__init__(array, rows, classes, weights, seed=seed, **options)
 
     def _locate(self, chosen: np.ndarray) -> np.ndarray:
-        return (self.first[chosen] + self.epoch) % self.views * len(self.rows) + chosen
+        return chosen * self.views + (self.first[chosen] + self.epoch) % self.views
 
 
 class ImageBatches(keras.utils.PyDataset):

@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,7 +28,8 @@ class Features:
     """The features of a training's images.
 
     Attributes:
-        training: Of several augmented views, one after the other: ``float32 [views * images, channels]``.
+        training: Of several augmented views of each image, one image after the other: ``float32 [images * views,
+            channels]``.
         validation: Of the images as they are: ``float32 [images, channels]``.
     """
 
@@ -69,14 +70,20 @@ def keep_features(
         return kept
     started = time.perf_counter()
     extractor = fold_batch_norms(keras.Model(network.inputs, network.get_layer("features").output))
-    size = network.get_layer("resize").height
-    resize = keras.layers.Resizing(size, size, dtype="float32")
-    seen = (augment(resize(images), training=True) for _ in range(views) for images in _batches(training, batch_size))
+    view = _View(network.get_layer("resize").height, augment, extractor)
+
+    channels = extractor.output.shape[-1]
+
+    def extract_views(images: np.ndarray) -> np.ndarray:
+        return np.stack([view.predict_on_batch(images) for _ in range(views)], axis=1)
+
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _write(folder / _TRAINING, extractor, seen, len(training.rows), views)
-        _write(folder / _VALIDATION, extractor, _batches(validation, batch_size), len(validation.rows), 1)
+        _write(folder / _TRAINING, (len(training.rows) * views, channels), extract_views, training, batch_size)
+        _write(
+            folder / _VALIDATION, (len(validation.rows), channels), extractor.predict_on_batch, validation, batch_size
+        )
         write_json(folder / _KEY, key)  # last: without a key the folder counts for nothing
     except OSError as error:
         raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
@@ -91,21 +98,36 @@ def _open(folder: Path, key: dict[str, Any]) -> Features | None:
         return None
 
 
-def _batches(images: LabelledImages, batch_size: int) -> Iterator[np.ndarray]:
-    """Give all batches whole, since several devices share each: the last one is filled up with its first image."""
-    rows = np.append(images.rows, images.rows[:1].repeat(-len(images.rows) % batch_size))
+class _View(keras.Model):
+    """Gives the features of another view of each image at each call."""
+
+    def __init__(self, size: int, augment: keras.layers.Layer, extractor: keras.Model) -> None:
+        super().__init__(name="view")
+        self.resize = keras.layers.Resizing(size, size, dtype="float32")
+        self.augment, self.extractor = augment, extractor
+
+    def call(self, images: Any) -> Any:
+        # Said of one, training would else hold for what Keras calls after it too.
+        return self.extractor(self.augment(self.resize(images), training=True), training=False)
+
+
+def _write(
+    file: Path,
+    shape: tuple[int, int],
+    extract: Callable[[np.ndarray], np.ndarray],
+    images: LabelledImages,
+    batch_size: int,
+) -> None:
+    """Write the features batch by batch, so that memory does not grow with the number of images.
+
+    All batches are whole, since several devices share each: the last one is filled up with its first image.
+    """
+    left = len(images.rows)
+    rows = np.append(images.rows, images.rows[:1].repeat(-left % batch_size))
     batches = ImageBatches(images.pixels, rows, batch_size=batch_size)
-    return (batches[number][0] for number in range(len(batches)))
-
-
-def _write(file: Path, extractor: keras.Model, batches: Iterator[Any], images: int, views: int) -> None:
-    """Write the features batch by batch, so that memory does not grow with the number of images."""
-    shape = (views * images, extractor.output.shape[-1])
     with file.open("wb") as content:
         write_array_header(content, "<f4", shape)
-        for _ in range(views):
-            left = images
-            while left:
-                part = extractor.predict_on_batch(next(batches))[:left]
-                content.write(part.astype("<f4").tobytes())
-                left -= len(part)
+        for number in range(len(batches)):
+            part = extract(batches[number][0])[:left]
+            content.write(part.astype("<f4").tobytes())
+            left -= len(part)

@@ -21,7 +21,7 @@ class Recipe(Options):
     trainable: str = "all"
     head_epochs: NonNegativeInt = 0
     head_learning_rate: PositiveFloat = 1e-3
-    feature_views: PositiveInt | None = 3
+    feature_views: PositiveInt | None = 5
     learning_rate: PositiveFloat = 1e-4
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_epochs: NonNegativeInt = 0
