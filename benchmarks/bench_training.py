@@ -75,8 +75,9 @@ def bench_overhead(work: Path, images: PackedImages, quick: bool) -> Iterator[Re
     from leukoscope.models.checkpoint import save_variables
     from leukoscope.models.fitting import list_state
 
-    cases = [("mobilenet_v2", 96, 24, 0.10)] + ([] if quick else [("resnet50", 224, 4, 0.05)])
-    for backbone, size, steps, share in cases:
+    small, large = ("mobilenet_v2", 96, 24, 0.10), ("resnet50", 224, 4, 0.05)
+    cases = [(*small, 5)] if quick else [(*small, 20), (*large, 5)]
+    for backbone, size, steps, share, rounds in cases:
         trainer = make_trainer(backbone, select(images, steps * BATCH), size, work)
         # One model each: what runs batches of both kinds is traced anew again and again.
         (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
@@ -85,7 +86,7 @@ def bench_overhead(work: Path, images: PackedImages, quick: bool) -> Iterator[Re
         times = harness.alternate_with_epochs(
             model,
             batches,
-            5,
+            rounds,
             steps=partial(repeat, held, batches[0], steps),
             bare=partial(repeat, bare, batches[0], steps),
         )
