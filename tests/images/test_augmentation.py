@@ -80,6 +80,13 @@ def stain(images, **limits) -> np.ndarray:
     return keras.ops.convert_to_numpy(RandomStain(**limits, seed=1)(images, training=True))
 
 
+def test_a_model_that_asks_for_xla_trains(images):
+    augmentation = build_augmentation(0, rotation=5.0, stain=0.2)
+    model = keras.Sequential([keras.Input((33, 33, 3)), augmentation, keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=True)
+    assert np.isfinite(model.train_on_batch(images / 255, np.ones((8, 1))))
+
+
 def test_stain_changes_nothing_outside_training_or_without_limits(images):
     assert (keras.ops.convert_to_numpy(RandomStain(stain=0.5, grey=1.0)(images, training=False)) == images).all()
     assert stain(images) == pytest.approx(images, abs=0.05)

@@ -113,6 +113,7 @@ class RandomAffine(keras.layers.Layer):
         self.zoom = zoom
         self.shift = shift
         self.generator = keras.random.SeedGenerator(seed)
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # whose transform XLA cannot compile
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Warp a batch, in training only."""
