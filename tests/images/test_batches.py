@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -45,7 +46,7 @@ def test_whole_batches_leave_out_what_does_not_fill_the_last():
 
 
 def test_each_epoch_sees_one_view_of_each_image_and_another_the_next_time():
-    views = np.array([[view * 100 + image] for image in range(5) for view in range(3)])
+    views = np.array([[[view * 100 + image] for view in range(3)] for image in range(5)])
     batches = ViewBatches(views, np.zeros(5, int), np.ones(5), n_classes=2, batch_size=2, seed=0)
     epochs = []
     for epoch in range(3):
@@ -54,6 +55,13 @@ def test_each_epoch_sees_one_view_of_each_image_and_another_the_next_time():
         assert sorted(values % 100) == [0, 1, 2, 3, 4]
         epochs.append(set(values))
     assert len(set.union(*epochs)) == 15
+
+
+def test_threads_make_batches_of_images_alone():
+    features = ViewBatches(np.ones((5, 3, 2)), np.zeros(5, int), np.ones(5), n_classes=2, batch_size=2, seed=0)
+    assert features.workers == ImageBatches(np.ones((5, 2)), np.arange(5), batch_size=2).workers == 1
+    expected = 2 if keras.backend.backend() == "tensorflow" else 1
+    assert training().workers == ImageBatches(PIXELS, np.arange(5), batch_size=2).workers == expected
 
 
 @pytest.mark.parametrize("count", [4, 5])

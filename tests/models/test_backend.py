@@ -99,9 +99,10 @@ def differentiate(network: keras.Model, images: np.ndarray) -> tuple[list[np.nda
         ({}, "bfloat16"),
         ({"strides": 2}, "float32"),
         ({"strides": 2, "use_bias": True, "activation": "relu"}, "bfloat16"),
+        ({"strides": 2, "dilation_rate": 2}, "bfloat16"),
     ],
 )
-def test_strided_depthwise_convolutions_have_a_gradient_in_float32(options, dtype, padding, rng):
+def test_plain_strided_depthwise_convolutions_alone_have_a_gradient_in_float32(options, dtype, padding, rng):
     networks = []
     for policy in ("float32", "mixed_bfloat16"):
         layer = keras.layers.DepthwiseConv2D(3, **{"use_bias": False, "padding": padding, "dtype": policy} | options)
@@ -117,11 +118,20 @@ def test_strided_depthwise_convolutions_have_a_gradient_in_float32(options, dtyp
 
 
 @tensorflow_on_cpu
-def test_nothing_of_it_is_saved(tmp_path):
-    _, fused = twins()
-    fused.save(tmp_path / "model.keras")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (keras.layers.BatchNormalization, {}),
+        (keras.layers.DepthwiseConv2D, {"kernel_size": 3, "strides": 2, "use_bias": False, "dtype": "mixed_bfloat16"}),
+    ],
+)
+def test_nothing_of_it_is_saved(kind, options, tmp_path):
+    network = keras.Sequential([keras.Input((5, 5, 3)), kind(**options)])
+    backend.use_faster_kernels(network)
+    assert "call" in vars(network.layers[0])
+    network.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert type(loaded.layers[0]) is keras.layers.BatchNormalization
+    assert type(loaded.layers[0]) is kind
     assert "call" not in vars(loaded.layers[0])
 
 

@@ -274,7 +274,7 @@ def test_features_are_computed_once_for_all_heads(fit, monkeypatch):
     _, journal = fit(trainable="head")
     monkeypatch.setattr(keras.Model, "predict_on_batch", lambda *arguments: pytest.fail("computed again"))
     fit(trainable="head", dropout=0.3, epochs=3, feature_views=2)
-    assert np.load(journal.features / "training.npy").shape == (2 * 112, tiny.CHANNELS)
+    assert np.load(journal.features / "training.npy").shape == (112, 2, tiny.CHANNELS)
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         fit(trainable="head", feature_views=1)
 
@@ -370,13 +370,13 @@ def test_a_warm_up_rises_to_the_learning_rate():
 
 def test_training_has_what_makes_it_fast(images, class_names, tmp_path, monkeypatch):
     tiny.add(partial(monkeypatch.setattr, raising=False))
-    fused = []
-    monkeypatch.setattr(fitting.backend, "use_faster_kernels", fused.append)
+    sped_up = []
+    monkeypatch.setattr(fitting.backend, "use_faster_kernels", sped_up.append)
     monkeypatch.setattr(fitting.backend, "choose_steps_per_call", lambda steps: 3)
     recipe = resolve_recipe(tiny.NAME, Recipe(weights="none"), RecipeDifferences())
     trainer = Trainer(tiny.NAME, recipe, class_names, *images, GEOMETRY, TrainingJournal(tmp_path), 1)
     model, _, _ = trainer.assemble(recipe.phases[0])
-    assert fused == [trainer.network]
+    assert sped_up == [trainer.network]
     assert model.steps_per_execution == 3
 
 

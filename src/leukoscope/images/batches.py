@@ -14,7 +14,7 @@ def _choose_workers(array: np.ndarray) -> int:
     images. With two it waits 0.1 s at the end of each pass, which is long for a head on features; and under JAX and
     torch it would hand batches of one epoch to the next.
     """
-    return 2 if array.ndim > 2 and keras.backend.backend() == "tensorflow" else 1
+    return 2 if array.ndim == 4 and keras.backend.backend() == "tensorflow" else 1
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -58,22 +58,22 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.array[self._locate(chosen)], self.labels[chosen], self.weights[chosen]
+        return self._take(chosen), self.labels[chosen], self.weights[chosen]
 
     def go_to(self, epoch: int) -> None:
         """Draw the order of an epoch, of which the first is 0: before it begins, since workers run ahead."""
         self.epoch = epoch
         self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.rows))
 
-    def _locate(self, chosen: np.ndarray) -> np.ndarray:
-        return self.rows[chosen]
+    def _take(self, chosen: np.ndarray) -> np.ndarray:
+        return self.array[self.rows[chosen]]
 
 
 class ViewBatches(TrainingBatches):
     """Like ``TrainingBatches``, of features of several views of each image: each epoch sees one of them.
 
     Args:
-        array: The views of each image, one image after the other: ``[images * views, channels]``.
+        array: ``float32 [images, views, channels]``.
         classes: The class of each image, as its number.
         weights: The weight of each of them in the loss.
         seed: The order of epoch ``e``, and which views it sees, depend on this and on ``e`` alone.
@@ -83,13 +83,12 @@ class ViewBatches(TrainingBatches):
     def __init__(
         self, array: np.ndarray, classes: np.ndarray, weights: np.ndarray, *, seed: int, **options: Any
     ) -> None:
-        self.views = len(array) // len(classes)
-        self.first = np.random.default_rng(seed).integers(self.views, size=len(classes))
+        self.first = np.random.default_rng(seed).integers(array.shape[1], size=len(classes))
         rows = np.arange(len(classes))
         super().__init__(array, rows, classes, weights, seed=seed, **options)
 
-    def _locate(self, chosen: np.ndarray) -> np.ndarray:
-        return chosen * self.views + (self.first[chosen] + self.epoch) % self.views
+    def _take(self, chosen: np.ndarray) -> np.ndarray:
+        return self.array[chosen, (self.first[chosen] + self.epoch) % self.array.shape[1]]
 
 
 class ImageBatches(keras.utils.PyDataset):

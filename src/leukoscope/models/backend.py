@@ -165,7 +165,7 @@ def _normalise(
 
 
 def _has_slow_gradient(layer: keras.layers.DepthwiseConv2D) -> bool:
-    """Tell whether its input's gradient is, and the layer but a convolution, as in all backbones."""
+    """Tell whether a layer is a plain strided convolution in bfloat16: without a bias, an activation or holes."""
     plain = not layer.use_bias and layer.activation is keras.activations.linear and set(layer.dilation_rate) == {1}
     return plain and set(layer.strides) != {1} and layer.compute_dtype == "bfloat16"
 

@@ -28,8 +28,7 @@ class Features:
     """The features of a training's images.
 
     Attributes:
-        training: Of several augmented views of each image, one image after the other: ``float32 [images * views,
-            channels]``.
+        training: Of several augmented views of each image: ``float32 [images, views, channels]``.
         validation: Of the images as they are: ``float32 [images, channels]``.
     """
 
@@ -71,7 +70,6 @@ def keep_features(
     started = time.perf_counter()
     extractor = fold_batch_norms(keras.Model(network.inputs, network.get_layer("features").output))
     view = _View(network.get_layer("resize").height, augment, extractor)
-
     channels = extractor.output.shape[-1]
 
     def extract_views(images: np.ndarray) -> np.ndarray:
@@ -80,10 +78,8 @@ def keep_features(
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _write(folder / _TRAINING, (len(training.rows) * views, channels), extract_views, training, batch_size)
-        _write(
-            folder / _VALIDATION, (len(validation.rows), channels), extractor.predict_on_batch, validation, batch_size
-        )
+        _write(folder / _TRAINING, training, extract_views, (views, channels), batch_size)
+        _write(folder / _VALIDATION, validation, extractor.predict_on_batch, (channels,), batch_size)
         write_json(folder / _KEY, key)  # last: without a key the folder counts for nothing
     except OSError as error:
         raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
@@ -107,26 +103,26 @@ class _View(keras.Model):
         self.augment, self.extractor = augment, extractor
 
     def call(self, images: Any) -> Any:
-        # Said of one, training would else hold for what Keras calls after it too.
+        # What Keras is told of training for one call holds for the next in here too, unless that is told otherwise.
         return self.extractor(self.augment(self.resize(images), training=True), training=False)
 
 
 def _write(
     file: Path,
-    shape: tuple[int, int],
-    extract: Callable[[np.ndarray], np.ndarray],
     images: LabelledImages,
+    extract: Callable[[np.ndarray], np.ndarray],
+    shape: tuple[int, ...],
     batch_size: int,
 ) -> None:
-    """Write the features batch by batch, so that memory does not grow with the number of images.
+    """Write the features, of a shape for each image, batch by batch: memory does not grow with the number of images.
 
-    All batches are whole, since several devices share each: the last one is filled up with its first image.
+    All batches are whole, so that what computes them is compiled once: the last one is filled up with its first image.
     """
     left = len(images.rows)
     rows = np.append(images.rows, images.rows[:1].repeat(-left % batch_size))
     batches = ImageBatches(images.pixels, rows, batch_size=batch_size)
     with file.open("wb") as content:
-        write_array_header(content, "<f4", shape)
+        write_array_header(content, "<f4", (left, *shape))
         for number in range(len(batches)):
             part = extract(batches[number][0])[:left]
             content.write(part.astype("<f4").tobytes())

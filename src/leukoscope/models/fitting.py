@@ -236,7 +236,7 @@ class Trainer:
             self.recipe.batch_size,
         )
         self._feature_seconds += time.perf_counter() - started
-        held = keras.Input(features.training.shape[1:], name="features")
+        held = keras.Input(features.training.shape[-1:], name="features")
         head = self.network.get_layer("probabilities")(self.network.get_layer("dropout")(held))
         batches = ViewBatches(
             features.training,
