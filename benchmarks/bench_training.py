@@ -265,12 +265,15 @@ def train_head(
 
 
 def bench_prediction(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
-    """Compare predicting from the packed array with `model.predict` on an array in memory, by the same network."""
+    """Compare predicting from the packed array with `model.predict` on an array in memory, by the same network.
+
+    It is in float32, as saved models are.
+    """
     from leukoscope.models.classifier import Classifier
     from leukoscope.models.inference import Predictor
 
     size, count = (96, 512) if quick else (224, 256)
-    trainer = make_trainer("mobilenet_v2", select(images, count), size, work)
+    trainer = make_trainer("mobilenet_v2", select(images, count), size, work, precision="float32")
     rows = trainer.training.rows
     held = images.pixels[rows]
     predictor = Predictor(Classifier(trainer.network, harness.CLASSES), BATCH)
