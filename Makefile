@@ -40,7 +40,7 @@ test: $(READY) ## Run all tests (those on real smears only if LEUKOSCOPE_DATA na
 test-faults: $(READY) ## Kill runs at random moments, and see that the same command goes on (about a quarter of an hour)
 	$(BIN)/python -m pytest -m faults --log-cli-level=WARNING
 
-bench: $(READY) ## Measure speed and memory against their targets, into docs/performance.md (about an hour)
+bench: $(READY) ## Measure speed and memory against their targets, into docs/performance.md (more than an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint requirements.lock --editable '.[bench]'
 	$(BIN)/python benchmarks/bench_ingestion.py $(LEUKOSCOPE_DATA)
