@@ -123,7 +123,7 @@ def bench_keras(work: Path, images: PackedImages, quick: bool) -> Iterator[Resul
     for backbone, target, size, (steps, folder, rounds) in [*cases, ("inception_v3", 1.0, 299, few)]:
         own = make_epoch(backbone, select(images, steps * BATCH), size, work)
         with Peer(peers.make_keras_epoch, backbone=backbone, folder=folder, size=size, batch_size=BATCH) as peer:
-            times = alternate(rounds, own=own, peer=peer)
+            times = alternate(rounds, after_each=peer.wait, own=own, peer=peer)
         yield Result(
             f"times faster than plain Keras, {backbone} at {size}",
             times["peer"] / times["own"],

@@ -29,9 +29,9 @@ with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whiche
 validation, and its checkpoint has a line of its own. The memory of training is what a process holds beside the pages of
 the packed array's file, which the system takes back when it needs them (32 pixels, an epoch without validation).
 
-The ratios to plain Keras are upper bounds, and with them whether they are met. Its `fit` was seen to return only some
-time after the last step, without using the processor, at 5.12, 10.24, 20.48, 40.96 or 81.92 s: apparently it waits for
-a thread of `tf.data` whose period doubles from 10 ms on. MobileNetV2's epoch of 96 images was trained after 4.93 s.
+Plain Keras' `fit` was seen to return only some time after the last step, without using the processor, at 5.12, 10.24,
+20.48, 40.96 or 81.92 s: apparently it waits for a thread of `tf.data` whose period doubles from 10 ms on. Its epochs are
+timed to the last step. Those of VGG16 and InceptionV3 were not yet when they were measured, and are upper bounds.
 
 ## What bounds a step of ResNet50
 

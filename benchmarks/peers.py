@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Self
 
 
-def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) -> Callable[[], None]:
+def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) -> Callable[..., None]:
     """Plain Keras: images from a directory, one layer a transformation, float32, ``fit``.
 
-    XLA is off: on a CPU it would make this peer several times slower.
+    XLA is off: on a CPU it would make this peer several times slower. After the last step ``fit`` may wait idly for
+    tf.data's threads, until 5.12, 10.24, 20.48 s and so on, so what it is given is called before that.
     """
     import keras
     from keras import layers
@@ -37,12 +38,17 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
     features = layers.GlobalAveragePooling2D()(base(application.preprocess_input(augmented)))
     model = keras.Model(inputs, layers.Dense(4, activation="softmax")(layers.Dropout(row.dropout)(features)))
     model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-    return lambda: model.fit(images, epochs=1, verbose=0)
+
+    def run(tell: Callable[[], None] = lambda: None) -> None:
+        ended = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: tell())
+        model.fit(images, epochs=1, verbose=0, callbacks=[ended])
+
+    return run
 
 
 def make_torch_epoch(
     backbone: str, folder: Path, size: int, batch_size: int, bfloat16: bool, device: str = "cpu", compiled: bool = False
-) -> Callable[[], None]:
+) -> Callable[..., None]:
     """Torchvision's recipe: a ``DataLoader`` with workers, channels last, autocast, Adam."""
     import torch
 
@@ -71,7 +77,7 @@ def make_torch_epoch(
     optimizer = torch.optim.Adam(model.parameters(), 1e-4, fused=device != "cpu" or None)
     loss = torch.nn.CrossEntropyLoss()
 
-    def run() -> None:
+    def run(tell: Callable[[], None] = lambda: None) -> None:
         model.train()
         for batch in loader:
             pixels, labels = (one.to(device, non_blocking=True) for one in batch)
@@ -82,6 +88,7 @@ def make_torch_epoch(
             optimizer.step()
         if device != "cpu":
             torch.cuda.synchronize()
+        tell()
 
     return run
 
@@ -103,7 +110,8 @@ class Peer:
         arguments: Its arguments.
     """
 
-    def __init__(self, make: Callable[..., Callable[[], None]], **arguments) -> None:
+    def __init__(self, make: Callable[..., Callable[..., None]], **arguments) -> None:
+        self._ready = False
         command = [sys.executable, __file__, make.__name__, json.dumps(arguments, default=str)]
         environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
         self._process = subprocess.Popen(
@@ -111,9 +119,20 @@ class Peer:
         )
 
     def __call__(self) -> None:
-        """Train one epoch."""
+        """Train one epoch, until its last step is done."""
+        self.wait()
+        self._ready = False
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
+        self._listen()
+
+    def wait(self) -> None:
+        """Wait until the process can train again."""
+        if not self._ready:
+            self._listen()
+            self._ready = True
+
+    def _listen(self) -> None:
         if not self._process.stdout.readline():
             raise RuntimeError("The peer's process ended; its error is above.")
 
@@ -128,9 +147,10 @@ class Peer:
 def _serve(make: str, arguments: dict) -> None:
     """Train an epoch for each line that arrives."""
     run = globals()[make](**arguments)
+    print("ready", flush=True)
     for _ in sys.stdin:
-        run()
-        print("done", flush=True)
+        run(lambda: print("trained", flush=True))
+        print("ready", flush=True)
 
 
 if __name__ == "__main__":
