@@ -30,8 +30,8 @@ validation, and its checkpoint has a line of its own. The memory of training is 
 the packed array's file, which the system takes back when it needs them (32 pixels, an epoch without validation).
 
 Plain Keras' `fit` was seen to return only some time after the last step, without using the processor, at 5.12, 10.24,
-20.48, 40.96 or 81.92 s: apparently it waits for a thread of `tf.data` whose period doubles from 10 ms on. Its epochs are
-timed to the last step. Those of VGG16 and InceptionV3 were not yet when they were measured, and are upper bounds.
+20.48, 40.96 or 81.92 s: apparently it waits for a thread of `tf.data` whose period doubles from 10 ms on. Its epochs
+are timed to the last step. Those of VGG16 and InceptionV3 were measured before that was so, and are upper bounds.
 
 ## What bounds a step of ResNet50
 
