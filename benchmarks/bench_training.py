@@ -1,6 +1,6 @@
 """How near training and prediction come to the machine's limit, and how they compare with what a user would write.
 
-    make bench          # everything, about an hour on two cores
+    make bench          # everything, more than an hour on two cores
     make bench-quick    # what takes under three minutes
     python benchmarks/bench_training.py --only prediction memory
 
