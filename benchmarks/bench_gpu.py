@@ -13,7 +13,9 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # torchvision's loop needs memory too
+# torchvision's loop needs memory too
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 import harness
 import keras
@@ -28,25 +30,26 @@ from leukoscope.models.backbones import BACKBONES
 REPEATS = 3
 
 
-class RepeatedBatch(keras.utils.PyDataset):
-    """One batch, which the device has already, over and over: what is left of an epoch without its input."""
+class HeldBatches(keras.utils.PyDataset):
+    """As many batches as an epoch has, which the device holds already: what is left of the epoch without its input."""
 
-    def __init__(self, batch, steps: int) -> None:
+    def __init__(self, batches) -> None:
         super().__init__()
-        self._batch, self._steps = batch, steps
+        ends = (batches[0], batches[len(batches) - 1])
+        first, last = (keras.tree.map_structure(keras.ops.convert_to_tensor, batch) for batch in ends)
+        self._batches = [first] * (len(batches) - 1) + [last]
 
     def __len__(self) -> int:
-        return self._steps
+        return len(self._batches)
 
     def __getitem__(self, number: int):
-        """Give the batch."""
-        return self._batch
+        """Give a batch."""
+        return self._batches[number]
 
 
 def main() -> None:
     """Run the comparison, print and keep its results."""
-    devices = backend.list_accelerators()
-    if not devices:
+    if not any(name.startswith(("gpu", "cuda")) for name in backend.list_accelerators()):
         raise SystemExit(f"{keras.backend.backend()} sees no GPU here. Expected one; is the extra for GPUs installed?")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -55,8 +58,7 @@ def main() -> None:
         for backbone, row in BACKBONES.items():
             trainer = make_trainer(backbone, images, row.input_size, work, batch_size=row.batch_size)
             (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
-            repeated = RepeatedBatch(keras.tree.map_structure(keras.ops.convert_to_tensor, batches[0]), len(batches))
-            steps = partial(held.fit, repeated, shuffle=False, verbose=0)
+            steps = partial(harness.time_epochs, held, HeldBatches(batches))
             with peers.Peer(
                 peers.make_torch_epoch,
                 backbone=backbone,
@@ -68,7 +70,7 @@ def main() -> None:
                 compiled=True,
             ) as peer:
                 times = harness.alternate_with_epochs(model, batches, REPEATS, steps=steps, peer=peer)
-            where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {devices[0]}"
+            where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {backend.describe_device()}"
             note = (
                 f"{times['epoch']:.2f} s an epoch, {EPOCH_IMAGES / times['epoch']:.0f} images/s; {times['peer']:.2f} s"
             )

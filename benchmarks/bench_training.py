@@ -118,12 +118,16 @@ def repeat(model, batch, steps: int) -> None:
 
 def bench_keras(work: Path, images: PackedImages, quick: bool) -> Iterator[Result]:
     """Compare epochs with plain Keras'."""
-    few, more = (STEPS, work / "small", 3), (MORE_STEPS, work / "more", 5)
-    cases = [("resnet50", 2.1, 224, few), ("mobilenet_v2", 2.0, 224, more), ("vgg16", 1.0, 224, few)]
-    for backbone, target, size, (steps, folder, rounds) in [*cases, ("inception_v3", 1.0, 299, few)]:
+    small, more = work / "small", work / "more"
+    for backbone, size, target, steps, folder, rounds in (
+        ("resnet50", 224, 2.1, STEPS, small, 5),
+        ("mobilenet_v2", 224, 2.0, MORE_STEPS, more, 5),
+        ("vgg16", 224, 1.0, STEPS, small, 3),
+        ("inception_v3", 299, 1.0, STEPS, small, 3),
+    ):
         own = make_epoch(backbone, select(images, steps * BATCH), size, work)
         with Peer(peers.make_keras_epoch, backbone=backbone, folder=folder, size=size, batch_size=BATCH) as peer:
-            times = alternate(rounds, after_each=peer.wait, own=own, peer=peer)
+            times = alternate(rounds, own=own, peer=peer)
         yield Result(
             f"times faster than plain Keras, {backbone} at {size}",
             times["peer"] / times["own"],
@@ -352,8 +356,11 @@ def main() -> None:
     if options.peak_of:
         print_peak(options.peak_of, options.work)
         return
+    import keras
     import page
 
+    if keras.backend.backend() != "tensorflow":
+        parser.error("KERAS_BACKEND names another backend than tensorflow, under which all of this is compared.")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         harness.make_images(work / "small", STEPS * BATCH)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -19,10 +20,14 @@ from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
+Calls = dict[str, Callable[[], Any]]
 Medians = dict[str, float]
-_Seconds = defaultdict[str, list[float]]
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 PROFILE = RESULTS.with_name("profile.json")
+
+
+class Seconds(float):
+    """What a call answers that has timed itself, since not all of it counts."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +77,15 @@ def pack(folder: Path, store: Path) -> PackedImages:
     return PackedImages(store)
 
 
-def alternate(repeats: int, after_each: Callable[[], None] | None = None, **calls: Callable[[], None]) -> Medians:
+def alternate(repeats: int, after_each: Callable[[], None] | None = None, **calls: Callable[[], Any]) -> Medians:
     """Time calls in turn, after one round that counts for nothing, and give the median seconds of each.
 
     Args:
         repeats: Rounds that count.
         after_each: Tidies up after a round, untimed.
-        calls: What is timed.
+        calls: What is timed, unless it answers with `Seconds`.
     """
-    seconds = _Seconds(list)
+    seconds = defaultdict[str, list[float]](list)
     for _ in range(repeats + 1):
         _time_each(calls, seconds)
         if after_each:
@@ -88,36 +93,58 @@ def alternate(repeats: int, after_each: Callable[[], None] | None = None, **call
     return _medians(seconds)
 
 
-def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], None]) -> Medians:
+def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], Any]) -> Medians:
     """Time the epochs of one training, and calls between them; the first round counts for nothing.
 
     Returns:
         The median seconds of ``epoch`` and of each call.
     """
+    seconds = defaultdict[str, list[float]](list)
+
+    def note(epoch: Seconds) -> None:
+        seconds["epoch"].append(epoch)
+        _time_each(calls, seconds)
+
+    time_epochs(model, batches, repeats + 1, note)
+    return _medians(seconds)
+
+
+def time_epochs(model, batches, epochs: int = 1, note: Callable[[Seconds], None] = lambda seconds: None) -> Seconds:
+    """Train some epochs, and time each from its beginning to its last step.
+
+    Args:
+        model: A compiled one.
+        batches: Those of an epoch.
+        epochs: How many.
+        note: Is told the seconds of each.
+
+    Returns:
+        The seconds of the last.
+    """
     import keras
 
-    seconds = _Seconds(list)
-
-    class Between(keras.callbacks.Callback):
+    class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None) -> None:
             self.started = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None) -> None:
-            seconds["epoch"].append(time.perf_counter() - self.started)
-            _time_each(calls, seconds)
+            self.seconds = Seconds(time.perf_counter() - self.started)
+            note(self.seconds)
 
-    model.fit(batches, epochs=repeats + 1, shuffle=False, verbose=0, callbacks=[Between()])
-    return _medians(seconds)
+    clock = Clock()
+    model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=[clock])
+    return clock.seconds
 
 
-def _time_each(calls: dict[str, Callable[[], None]], seconds: _Seconds) -> None:
+def _time_each(calls: Calls, seconds: dict[str, list[float]]) -> None:
     for name, call in calls.items():
         started = time.perf_counter()
-        call()
-        seconds[name].append(time.perf_counter() - started)
+        answer = call()
+        took = time.perf_counter() - started
+        seconds[name].append(answer if isinstance(answer, Seconds) else took)
 
 
-def _medians(seconds: _Seconds) -> Medians:
+def _medians(seconds: dict[str, list[float]]) -> Medians:
     return {name: statistics.median(times[1:]) for name, times in seconds.items()}
 
 
@@ -134,14 +161,13 @@ def describe_machine() -> str:
 
 
 def write(results: list[Result]) -> None:
-    """Keep the results, each beside those of other benchmarks and other machines from before."""
+    """Keep the results, each in the place of the one before it, beside those of other benchmarks and other machines."""
     RESULTS.parent.mkdir(exist_ok=True)
     before = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
     facts = _describe_now()
     now = [asdict(one) | {"value": float(one.value), "met": one.met} | facts for one in results]
-    replaced = {(one["name"], one["machine"]) for one in now}
-    kept = [one for one in before if (one["name"], one["machine"]) not in replaced]
-    RESULTS.write_text(json.dumps(kept + now, indent=2) + "\n")
+    kept = {(one["name"], one["machine"]): one for one in before + now}
+    RESULTS.write_text(json.dumps(list(kept.values()), indent=2) + "\n")
 
 
 def write_profile(shares: dict[str, dict[str, float]]) -> None:

@@ -25,13 +25,15 @@ the day and the machine of each. Timings on a shared machine are noisy; the rati
 
 The peers are what a user would write: plain Keras is `image_dataset_from_directory`, one random layer a transformation,
 float32 and `fit`, without XLA, which would make it slower on a CPU; torchvision is its model in a plain PyTorch loop
-with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster. An epoch here has no
-validation, and its checkpoint has a line of its own. The memory of training is what a process holds beside the pages of
-the packed array's file, which the system takes back when it needs them (32 pixels, an epoch without validation).
+with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster. Leukoscope has the
+precision that it chooses by itself: bfloat16 on a CPU that has instructions for it; lines of their own tell how much of
+a ratio that makes. Its epochs here have no validation, and the checkpoint has a line of its own. The memory of training
+is what a process holds beside the pages of the packed array's file, which the system takes back when it needs them (32
+pixels, an epoch without validation).
 
 Plain Keras' `fit` was seen to return only some time after the last step, without using the processor, at 5.12, 10.24,
 20.48, 40.96 or 81.92 s: apparently it waits for a thread of `tf.data` whose period doubles from 10 ms on. Its epochs
-are timed to the last step. Those of VGG16 and InceptionV3 were measured before that was so, and are upper bounds.
+are timed to the last step, and Leukoscope's until `fit` returns.
 
 ## What bounds a step of ResNet50
 

@@ -1,19 +1,26 @@
 """Training as a user would write it without this project: the peers of the benchmarks."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Self
 
+from harness import Seconds
 
-def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) -> Callable[..., None]:
+Epoch = Callable[[], Seconds]  # trains one, and gives its seconds
+
+
+def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) -> Epoch:
     """Plain Keras: images from a directory, one layer a transformation, float32, ``fit``.
 
-    XLA is off: on a CPU it would make this peer several times slower. After the last step ``fit`` may wait idly for
-    tf.data's threads, until 5.12, 10.24, 20.48 s and so on, so what it is given is called before that.
+    XLA is off: on a CPU it would make this peer several times slower. An epoch is timed to its last step: after it
+    ``fit`` may wait idly for tf.data's threads, until 5.12, 10.24, 20.48 s and so on.
     """
     import keras
     from keras import layers
@@ -39,16 +46,21 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
     model = keras.Model(inputs, layers.Dense(4, activation="softmax")(layers.Dropout(row.dropout)(features)))
     model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
 
-    def run(tell: Callable[[], None] = lambda: None) -> None:
-        ended = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: tell())
-        model.fit(images, epochs=1, verbose=0, callbacks=[ended])
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None) -> None:
+            self.stopped = time.perf_counter()
+
+    def run() -> Seconds:
+        clock, started = Clock(), time.perf_counter()
+        model.fit(images, epochs=1, verbose=0, callbacks=[clock])
+        return Seconds(clock.stopped - started)
 
     return run
 
 
 def make_torch_epoch(
     backbone: str, folder: Path, size: int, batch_size: int, bfloat16: bool, device: str = "cpu", compiled: bool = False
-) -> Callable[..., None]:
+) -> Epoch:
     """Torchvision's recipe: a ``DataLoader`` with workers, channels last, autocast, Adam."""
     import torch
 
@@ -66,18 +78,22 @@ def make_torch_epoch(
         ]
     )
     images = torchvision.datasets.ImageFolder(folder, steps)
-    workers = torch.get_num_threads() if device == "cpu" else 12
+    workers = torch.get_num_threads() if device == "cpu" else os.cpu_count()
     loader = torch.utils.data.DataLoader(
         images, batch_size, shuffle=True, num_workers=workers, persistent_workers=True, pin_memory=device != "cpu"
     )
     options = {"init_weights": True, "aux_logits": False} if backbone == "inception_v3" else {}
     model = getattr(torchvision.models, backbone)(num_classes=4, **options)
+    if backbone.startswith("vgg"):  # a head like this project's: its own has eight times the weights of all else
+        model.avgpool, model.classifier = torch.nn.AdaptiveAvgPool2d(1), torch.nn.Linear(512, 4)
     model = model.to(device, memory_format=torch.channels_last)
-    call = torch.compile(model) if compiled else model
+    torch.backends.cudnn.benchmark = True
+    call = torch.compile(model, dynamic=False) if compiled else model
     optimizer = torch.optim.Adam(model.parameters(), 1e-4, fused=device != "cpu" or None)
     loss = torch.nn.CrossEntropyLoss()
 
-    def run(tell: Callable[[], None] = lambda: None) -> None:
+    def run() -> Seconds:
+        started = time.perf_counter()
         model.train()
         for batch in loader:
             pixels, labels = (one.to(device, non_blocking=True) for one in batch)
@@ -88,14 +104,16 @@ def make_torch_epoch(
             optimizer.step()
         if device != "cpu":
             torch.cuda.synchronize()
-        tell()
+        return Seconds(time.perf_counter() - started)
 
     return run
 
 
 def _allow_torchvision_without_its_kernels(torch) -> None:
     """Declare the operators that torchvision's Python asks for, where its build does not fit torch's."""
-    if not hasattr(torch.ops.torchvision, "nms"):
+    try:
+        torch.ops.load_library(Path(importlib.util.find_spec("torchvision").origin).with_name("_C.so"))
+    except OSError:
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -110,47 +128,47 @@ class Peer:
         arguments: Its arguments.
     """
 
-    def __init__(self, make: Callable[..., Callable[..., None]], **arguments) -> None:
-        self._ready = False
+    def __init__(self, make: Callable[..., Epoch], **arguments) -> None:
         command = [sys.executable, __file__, make.__name__, json.dumps(arguments, default=str)]
+        # What TensorFlow does of its own accord is the peer's: whether oneDNN computes, too.
         environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
-    def __call__(self) -> None:
-        """Train one epoch, until its last step is done."""
-        self.wait()
-        self._ready = False
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        self._listen()
+    def __call__(self) -> Seconds:
+        """Train one epoch, wait until the process can train another, and give the seconds of the epoch alone."""
+        with suppress(BrokenPipeError):  # the answer tells
+            self._process.stdin.write("go\n")
+            self._process.stdin.flush()
+        return Seconds(self._listen())
 
-    def wait(self) -> None:
-        """Wait until the process can train again."""
-        if not self._ready:
-            self._listen()
-            self._ready = True
-
-    def _listen(self) -> None:
-        if not self._process.stdout.readline():
+    def _listen(self) -> str:
+        answer = self._process.stdout.readline()
+        if not answer:
             raise RuntimeError("The peer's process ended; its error is above.")
+        return answer
 
     def __enter__(self) -> Self:
+        self._listen()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._process.stdin.close()
+    def __exit__(self, error: type[BaseException] | None, *rest: object) -> None:
+        if error:
+            self._process.kill()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
 
 
 def _serve(make: str, arguments: dict) -> None:
-    """Train an epoch for each line that arrives."""
-    run = globals()[make](**arguments)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        run(lambda: print("trained", flush=True))
-        print("ready", flush=True)
+    """Train an epoch for each line that arrives, and answer with its seconds."""
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr):  # what a library says is no answer
+        run = globals()[make](**arguments)
+        print("ready", file=answers, flush=True)
+        for _ in sys.stdin:
+            print(run(), file=answers, flush=True)
 
 
 if __name__ == "__main__":
