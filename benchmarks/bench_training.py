@@ -360,7 +360,10 @@ def main() -> None:
     import page
 
     if keras.backend.backend() != "tensorflow":
-        parser.error("KERAS_BACKEND names another backend than tensorflow, under which all of this is compared.")
+        parser.error(
+            f"Keras' backend is {keras.backend.backend()}. Expected tensorflow, under which all of this is compared: "
+            f"set KERAS_BACKEND=tensorflow."
+        )
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         harness.make_images(work / "small", STEPS * BATCH)

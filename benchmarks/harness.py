@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from peers import Seconds
 from PIL import Image
 
 from leukoscope.images.decoding import Limits
@@ -20,14 +21,9 @@ from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
-Calls = dict[str, Callable[[], Any]]
 Medians = dict[str, float]
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 PROFILE = RESULTS.with_name("profile.json")
-
-
-class Seconds(float):
-    """What a call answers that has timed itself, since not all of it counts."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +132,7 @@ def time_epochs(model, batches, epochs: int = 1, note: Callable[[Seconds], None]
     return clock.seconds
 
 
-def _time_each(calls: Calls, seconds: dict[str, list[float]]) -> None:
+def _time_each(calls: dict[str, Callable[[], Any]], seconds: dict[str, list[float]]) -> None:
     for name, call in calls.items():
         started = time.perf_counter()
         answer = call()
@@ -170,10 +166,10 @@ def write(results: list[Result]) -> None:
     RESULTS.write_text(json.dumps(list(kept.values()), indent=2) + "\n")
 
 
-def write_profile(shares: dict[str, dict[str, float]]) -> None:
-    """Keep which share of a step each kind of operation takes, on each side."""
+def write_profile(seconds: dict[str, dict[str, float]]) -> None:
+    """Keep how many seconds of a step each kind of operation takes, on each side."""
     PROFILE.parent.mkdir(exist_ok=True)
-    PROFILE.write_text(json.dumps(_describe_now() | {"shares": shares}, indent=2) + "\n")
+    PROFILE.write_text(json.dumps(_describe_now() | {"seconds": seconds}, indent=2) + "\n")
 
 
 def _describe_now() -> dict[str, str]:

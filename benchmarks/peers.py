@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from harness import Seconds
+
+class Seconds(float):
+    """What a call answers that has timed itself, since not all of it counts."""
+
 
 Epoch = Callable[[], Seconds]  # trains one, and gives its seconds
 
@@ -61,7 +64,10 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
 def make_torch_epoch(
     backbone: str, folder: Path, size: int, batch_size: int, bfloat16: bool, device: str = "cpu", compiled: bool = False
 ) -> Epoch:
-    """Torchvision's recipe: a ``DataLoader`` with workers, channels last, autocast, Adam."""
+    """Torchvision's recipe: a ``DataLoader`` with workers, channels last, autocast, Adam.
+
+    A VGG has a head like this project's: torchvision's own has several times the weights of all else.
+    """
     import torch
 
     _allow_torchvision_without_its_kernels(torch)
@@ -78,13 +84,13 @@ def make_torch_epoch(
         ]
     )
     images = torchvision.datasets.ImageFolder(folder, steps)
-    workers = torch.get_num_threads() if device == "cpu" else os.cpu_count()
+    workers = torch.get_num_threads() if device == "cpu" else len(os.sched_getaffinity(0))
     loader = torch.utils.data.DataLoader(
         images, batch_size, shuffle=True, num_workers=workers, persistent_workers=True, pin_memory=device != "cpu"
     )
     options = {"init_weights": True, "aux_logits": False} if backbone == "inception_v3" else {}
     model = getattr(torchvision.models, backbone)(num_classes=4, **options)
-    if backbone.startswith("vgg"):  # a head like this project's: its own has eight times the weights of all else
+    if backbone.startswith("vgg"):
         model.avgpool, model.classifier = torch.nn.AdaptiveAvgPool2d(1), torch.nn.Linear(512, 4)
     model = model.to(device, memory_format=torch.channels_last)
     torch.backends.cudnn.benchmark = True
@@ -111,8 +117,11 @@ def make_torch_epoch(
 
 def _allow_torchvision_without_its_kernels(torch) -> None:
     """Declare the operators that torchvision's Python asks for, where its build does not fit torch's."""
+    found = importlib.util.find_spec("torchvision")
+    if found is None:
+        return
     try:
-        torch.ops.load_library(Path(importlib.util.find_spec("torchvision").origin).with_name("_C.so"))
+        torch.ops.load_library(Path(found.origin).with_name("_C.so"))
     except OSError:
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
@@ -163,12 +172,12 @@ class Peer:
 
 def _serve(make: str, arguments: dict) -> None:
     """Train an epoch for each line that arrives, and answer with its seconds."""
-    answers = sys.stdout
-    with redirect_stdout(sys.stderr):  # what a library says is no answer
-        run = globals()[make](**arguments)
-        print("ready", file=answers, flush=True)
-        for _ in sys.stdin:
-            print(run(), file=answers, flush=True)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library says is no answer
+    run = globals()[make](**arguments)
+    print("ready", file=answers, flush=True)
+    for _ in sys.stdin:
+        print(run(), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/profile_step.py
 
-Each side runs in a process of its own under its library's profiler. The shares are kept in
+Each side runs in a process of its own under its library's profiler. The seconds of each kind of operation are kept in
 `benchmarks/results/profile.json`, of which `make bench` makes a table.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the project's settings do
+os.environ["TF_NUM_INTEROP_THREADS"] = "1"  # no two operations at once: their times add up to the step's
 
 import bench_training
 import harness
@@ -71,35 +72,35 @@ def profile_torchvision(work: Path) -> Counter[str]:
     return Counter({name: seconds for name, seconds in names if name.startswith("aten::")})
 
 
-def divide(seconds: Counter[str]) -> dict[str, float]:
-    """Give the share of each kind of operation."""
-    shares = dict.fromkeys([*KINDS, OTHERS], 0.0)
+def sum_by_kind(seconds: Counter[str]) -> dict[str, float]:
+    """Give the seconds of each kind of operation in one step."""
+    sums = dict.fromkeys([*KINDS, OTHERS], 0.0)
     for name, one in seconds.items():
         kind = next((kind for kind, words in KINDS.items() if any(word in name for word in words)), OTHERS)
-        shares[kind] += one / seconds.total()
-    return shares
+        sums[kind] += one / STEPS
+    return sums
 
 
 SIDES: dict[str, Callable[[Path], Counter[str]]] = {"leukoscope": profile_own, "torchvision": profile_torchvision}
 
 
 def main() -> None:
-    """Profile both sides, and print and keep the shares."""
+    """Profile both sides, and print and keep what each kind of operation takes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--of", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.of:
         with tempfile.TemporaryDirectory() as name:
             harness.make_images(Path(name) / "images", STEPS * bench_training.BATCH)
-            print(json.dumps(divide(SIDES[options.of](Path(name)))))
+            print(json.dumps(sum_by_kind(SIDES[options.of](Path(name)))))
         return
-    shares = {}
+    sums = {}
     for side in SIDES:
         done = subprocess.run([sys.executable, __file__, "--of", side], check=True, stdout=subprocess.PIPE, text=True)
-        shares[side] = json.loads(done.stdout.splitlines()[-1])
-    harness.write_profile(shares)
+        sums[side] = json.loads(done.stdout.splitlines()[-1])
+    harness.write_profile(sums)
     for kind in [*KINDS, OTHERS]:
-        print(f"{kind:<24}" + "".join(f"{side:>14} {shares[side][kind]:5.1%}" for side in SIDES))
+        print(f"{kind:<24}" + "".join(f"{side:>14} {sums[side][kind]:5.2f} s" for side in SIDES))
     page.write()
 
 
