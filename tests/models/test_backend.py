@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from leukoscope.images.augmentation import build_augmentation
 from leukoscope.models import backend
 
 tensorflow_on_cpu = pytest.mark.skipif(
@@ -133,6 +134,48 @@ def test_nothing_of_it_is_saved(kind, options, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert type(loaded.layers[0]) is kind
     assert "call" not in vars(loaded.layers[0])
+
+
+def is_compiled_by_xla(network: keras.Model) -> bool:
+    """Tell whether XLA must compile a part of what a function computes that calls the network."""
+    import tensorflow as tf
+
+    traced = tf.function(network).get_concrete_function(tf.TensorSpec((4, 9, 9, 3)))
+    calls = [one for one in traced.graph.get_operations() if one.type.endswith("PartitionedCall")]
+    return any(one.get_attr("_XlaMustCompile") for one in calls)
+
+
+@tensorflow_on_cpu
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_network_in_a_model_that_augments_is_compiled_where_keras_would_compile_it(wanted, rng):
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Flatten()]
+    network = keras.Sequential([keras.Input((9, 9, 3)), *layers, keras.layers.Dense(1)])
+    network.jit_compile = wanted
+    backend.use_faster_kernels(network)
+    assert is_compiled_by_xla(network) == wanted
+    model = keras.Sequential([keras.Input((9, 9, 3)), build_augmentation(0, rotation=5.0), network])
+    images = rng.normal(3, 2, (4, 9, 9, 3)).astype("float32")
+    for learns in (False, True):  # as in the phases of a training
+        layers[1].trainable = learns
+        model.compile("sgd", "mse")
+        before = network.get_weights()
+        model.train_on_batch(images, np.ones((4, 1)))
+        moved = [bool((a != b).any()) for a, b in zip(before, network.get_weights(), strict=True)]
+        # kernel and bias; gamma, beta and both statistics; kernel and bias
+        assert moved == [True, True, *[learns] * 4, True, True]
+
+
+@tensorflow_on_cpu
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_compiled_by_xla_computes_the_same(training, rng):
+    plain, compiled = twins()
+    compiled.jit_compile = True
+    backend.use_faster_kernels(compiled)
+    images = rng.normal(3, 2, (4, 5, 5, 3)).astype("float32")
+    outputs = [keras.ops.convert_to_numpy(model(images, training=training)) for model in (plain, compiled)]
+    assert outputs[1] == pytest.approx(outputs[0], abs=1e-5)
+    for ours, theirs in zip(compiled.get_weights(), plain.get_weights(), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-5)
 
 
 @pytest.mark.parametrize(

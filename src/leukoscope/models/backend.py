@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import MethodType
@@ -118,6 +119,8 @@ def use_faster_kernels(network: keras.Model) -> None:
 
     Only this process's ``call`` of the layers changes: their weights, their configuration and what is saved do not.
 
+    - Where Keras has XLA compile networks, on a GPU, it has it compile none that also augments: XLA cannot compile that
+      (images/augmentation.py). There the network is compiled by itself.
     - Keras computes a batch norm's moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where
       XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused.
     - On a CPU the gradient of a strided depthwise convolution's input takes many times as long in bfloat16 as in
@@ -126,6 +129,8 @@ def use_faster_kernels(network: keras.Model) -> None:
     Args:
         network: Of images with the channels last.
     """
+    if keras.backend.backend() == "tensorflow" and network.jit_compile:
+        network.call = MethodType(_call_by_xla, network)
     if not _is_tensorflow_on_cpu():
         return
     for layer in network.layers:
@@ -137,6 +142,13 @@ def use_faster_kernels(network: keras.Model) -> None:
 
 def _is_tensorflow_on_cpu() -> bool:
     return keras.backend.backend() == "tensorflow" and not list_accelerators()
+
+
+def _call_by_xla(network: keras.Model, *inputs: Any, **options: Any) -> Any:
+    """Compute what the network's own ``call`` does; traced each time, since which layers train may have changed."""
+    import tensorflow as tf
+
+    return tf.function(partial(type(network).call, network), jit_compile=True, autograph=False)(*inputs, **options)
 
 
 def _normalise(
