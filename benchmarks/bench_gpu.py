@@ -22,6 +22,7 @@ import keras
 import page
 import peers
 from bench_training import EPOCH_IMAGES, make_trainer, select
+from clock import time_epochs
 from harness import Result
 
 from leukoscope.models import backend
@@ -49,7 +50,7 @@ class HeldBatches(keras.utils.PyDataset):
 
 def main() -> None:
     """Run the comparison, print and keep its results."""
-    if not any(name.startswith(("gpu", "cuda")) for name in backend.list_accelerators()):
+    if not backend.sees_cuda():
         raise SystemExit(f"{keras.backend.backend()} sees no GPU here. Expected one; is the extra for GPUs installed?")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -60,7 +61,7 @@ def main() -> None:
                 backbone, images, row.input_size, work, batch_size=row.batch_size, precision="mixed_bfloat16"
             )
             (model, batches, _), (held, _, _) = (trainer.assemble(trainer.recipe.phases[0]) for _ in range(2))
-            steps = partial(harness.time_epochs, held, HeldBatches(batches))
+            steps = partial(time_epochs, held, HeldBatches(batches))
             with peers.Peer(
                 peers.make_torch_epoch,
                 backbone=backbone,

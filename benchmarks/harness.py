@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from peers import Seconds
+from clock import Seconds, time_epochs
 from PIL import Image
 
 from leukoscope.images.decoding import Limits
@@ -103,33 +103,6 @@ def alternate_with_epochs(model, batches, repeats: int, **calls: Callable[[], An
 
     time_epochs(model, batches, repeats + 1, note)
     return _medians(seconds)
-
-
-def time_epochs(model, batches, epochs: int = 1, note: Callable[[Seconds], None] = lambda seconds: None) -> Seconds:
-    """Train some epochs, and time each from its beginning to its last step.
-
-    Args:
-        model: A compiled one.
-        batches: Those of an epoch.
-        epochs: How many.
-        note: Is told the seconds of each.
-
-    Returns:
-        The seconds of the last.
-    """
-    import keras
-
-    class Clock(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None) -> None:
-            self.started = time.perf_counter()
-
-        def on_epoch_end(self, epoch, logs=None) -> None:
-            self.seconds = Seconds(time.perf_counter() - self.started)
-            note(self.seconds)
-
-    clock = Clock()
-    model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=[clock])
-    return clock.seconds
 
 
 def _time_each(calls: dict[str, Callable[[], Any]], seconds: dict[str, list[float]]) -> None:

@@ -8,13 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
-
-class Seconds(float):
-    """What a call answers that has timed itself, since not all of it counts."""
-
+from clock import Seconds, time_epochs
 
 Epoch = Callable[[], Seconds]  # trains one, and gives its seconds
 
@@ -48,17 +46,7 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
     features = layers.GlobalAveragePooling2D()(base(application.preprocess_input(augmented)))
     model = keras.Model(inputs, layers.Dense(4, activation="softmax")(layers.Dropout(row.dropout)(features)))
     model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-
-    class Clock(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None) -> None:
-            self.stopped = time.perf_counter()
-
-    def run() -> Seconds:
-        clock, started = Clock(), time.perf_counter()
-        model.fit(images, epochs=1, verbose=0, callbacks=[clock])
-        return Seconds(clock.stopped - started)
-
-    return run
+    return partial(time_epochs, model, images)
 
 
 def make_torch_epoch(

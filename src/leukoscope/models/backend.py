@@ -51,6 +51,11 @@ def list_accelerators() -> list[str]:
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
+def sees_cuda() -> bool:
+    """Tell whether the backend sees a GPU; of torch's accelerators only CUDA's count."""
+    return any(name.startswith(("gpu", "cuda")) for name in list_accelerators())
+
+
 def choose_precision(wanted: str) -> str:
     """Turn ``auto`` into the dtype policy that suits the device, and leave any other policy as it is.
 
@@ -247,11 +252,11 @@ def reset_peak_memory() -> None:
     """Let ``peak_memory_mib`` begin anew: on Linux, and on a GPU under TensorFlow or torch."""
     with suppress(OSError):
         _CLEAR.write_text("5")
-    if _sees_cuda() and keras.backend.backend() == "tensorflow":
+    if sees_cuda() and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.reset_memory_stats("GPU:0")
-    elif _sees_cuda() and keras.backend.backend() == "torch":
+    elif sees_cuda() and keras.backend.backend() == "torch":
         import torch
 
         torch.cuda.reset_peak_memory_stats()
@@ -269,10 +274,6 @@ def _peak_process_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _sees_cuda() -> bool:
-    return any(name.startswith(("gpu", "cuda")) for name in list_accelerators())
-
-
 def cpu_has_bfloat16() -> bool:
     """Tell whether the processor has instructions for bfloat16, where the system says so: on Linux."""
     flags = Path("/proc/cpuinfo")
@@ -281,12 +282,12 @@ def cpu_has_bfloat16() -> bool:
 
 def _name_accelerator() -> str:
     match keras.backend.backend():
-        case "tensorflow" if _sees_cuda():
+        case "tensorflow" if sees_cuda():
             import tensorflow as tf
 
             details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
             return str(details.get("device_name", "GPU"))
-        case "torch" if _sees_cuda():
+        case "torch" if sees_cuda():
             import torch
 
             return torch.cuda.get_device_name()
@@ -298,7 +299,7 @@ def _name_accelerator() -> str:
 
 
 def _compute_capability() -> tuple[int, int]:
-    if not _sees_cuda():
+    if not sees_cuda():
         return (0, 0)
     match keras.backend.backend():
         case "tensorflow":
@@ -320,7 +321,7 @@ def _compute_capability() -> tuple[int, int]:
 
 def _device_bytes() -> int:
     """Give the memory of the first GPU, 0 without one."""
-    if not _sees_cuda():
+    if not sees_cuda():
         return 0
     match keras.backend.backend():
         case "tensorflow":
@@ -340,7 +341,7 @@ def _device_bytes() -> int:
 
 
 def _peak_device_bytes() -> int:
-    if not _sees_cuda():
+    if not sees_cuda():
         return 0
     match keras.backend.backend():
         case "tensorflow":
