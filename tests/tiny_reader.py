@@ -24,7 +24,7 @@ BRIGHTNESS = (220, 160, 100, 40)
 def build_network(size: int = SIZE) -> keras.Model:
     """Build a network of the shape that all classifiers have, whose last map is how bright the field is in places."""
     image = layers.Input((None, None, 3), name="image")
-    small = layers.Resizing(size // 2, size // 2, name="resize")(image)
+    small = layers.Resizing(size // 2, size // 2, name="resize")(image, training=False)
     bright = layers.Conv2D(2, 1, name="bright")(small)
     features = layers.GlobalAveragePooling2D(name="features")(layers.ReLU()(bright))
     network = keras.Model(image, layers.Dense(4, activation="softmax", name="probabilities")(features))

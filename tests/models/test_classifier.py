@@ -58,6 +58,18 @@ class TestEveryBackbone:
         before, after = (keras.ops.convert_to_numpy(one.network(images)) for one in (trained, loaded))
         assert after == pytest.approx(before, abs=1e-6)
 
+    def test_a_plain_call_infers_and_changes_nothing(self, backbone, class_names, images, tmp_path):
+        built = build(backbone, class_names)
+        built.save(tmp_path / "model.keras")
+        for network in (built.network, Classifier.load(tmp_path / "model.keras").network):
+            before = [keras.ops.convert_to_numpy(variable).copy() for variable in network.variables]
+            expected = network.predict(images, verbose=0)
+            for batch in (images, images.astype("float32")):
+                assert keras.ops.convert_to_numpy(network(batch)) == pytest.approx(expected, abs=1e-6)
+            assert all((old == new.numpy()).all() for old, new in zip(before, network.variables, strict=True))
+            trained = keras.ops.convert_to_numpy(network(images, training=True))
+            assert not np.allclose(trained, expected, atol=1e-6)  # dropout, and batch norm where there is one
+
     def test_takes_a_weights_file_of_its_own(self, backbone, class_names, tmp_path):
         row = BACKBONES[backbone]
         size = max(32, row.smallest_input)
@@ -68,6 +80,24 @@ class TestEveryBackbone:
         network = build(backbone, class_names, weights=str(path)).network
         loaded = [one.numpy() for one in network.weights[:-2]]
         assert all((ours == theirs.numpy()).all() for ours, theirs in zip(loaded, base.weights, strict=True))
+
+
+def test_a_model_that_was_saved_to_train_when_called_is_mended(class_names, images, tmp_path, caplog):
+    network = build("mobilenet_v2", class_names).network
+    layers = keras.models.clone_model(network, call_function=_call_as_before)
+    layers.set_weights(network.get_weights())
+    Classifier(layers, tuple(class_names)).save(tmp_path / "model.keras")
+    expected = network.predict(images, verbose=0)
+    spoilt = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert not np.allclose(keras.ops.convert_to_numpy(spoilt(images)), expected, atol=1e-6)
+    loaded = Classifier.load(tmp_path / "model.keras").network
+    assert keras.ops.convert_to_numpy(loaded(images)) == pytest.approx(expected, abs=1e-6)
+    assert loaded.predict(images, verbose=0) == pytest.approx(expected, abs=1e-6)
+    assert "saved by an earlier version" in caplog.text
+
+
+def _call_as_before(layer, *args, **options):
+    return layer(*args) if layer.name == "resize" else layer(*args, **options)
 
 
 def test_the_file_loads_without_this_package(class_names, images, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import re
 import zipfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,6 +21,8 @@ from keras import layers
 from leukoscope.errors import InputError
 from leukoscope.models.backbones import BACKBONES, Backbone
 from leukoscope.models.recipes import ResolvedRecipe
+
+logger = logging.getLogger(__name__)
 
 _OWN_MEMBER = "leukoscope.json"
 
@@ -72,13 +76,36 @@ class Classifier:
                 f"{path} is not a model that this version saved: it is damaged, or has no class names or image size "
                 f"({error}). Train it again."
             ) from error
-        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+        network = _infer_by_default(keras.saving.load_model(path, compile=False, safe_mode=True), path)
         if (network.input_shape, network.output_shape) != ((None, None, None, 3), (None, len(names))):
             raise InputError(
                 f"{path} takes {network.input_shape} and gives {network.output_shape}. Expected raw RGB images of any "
                 f"size, (None, None, None, 3), and a probability for each of {', '.join(names)}. Train it again."
             )
         return cls(network, names, trained_on, image_size)
+
+
+def _infer_by_default(network: keras.Model, path: Path) -> keras.Model:
+    """Rebuild a network whose plain call would train: those of earlier versions resized in training mode."""
+    modes = [_list_modes(layer) for layer in network.layers]
+    if not any(True in mode for mode in modes):
+        return network
+
+    def call(layer: keras.Operation, *args: Any, **options: Any) -> Any:
+        return layer(*args, **options | ({"training": False} if options.get("training") else {}))
+
+    mended = keras.models.clone_model(network, call_function=call)
+    mended.set_weights(network.get_weights())
+    logger.warning(
+        "%s was saved by an earlier version, and a plain call of it would change its weights. It is used in inference "
+        "mode; run the pipeline again to save it so.",
+        path,
+    )
+    return mended
+
+
+def _list_modes(layer: keras.Layer) -> list[bool | None]:
+    return [node.arguments.kwargs.get("training") for node in layer._inbound_nodes]
 
 
 def build_classifier(
@@ -101,7 +128,9 @@ def build_classifier(
     with _dtype_policy(precision):
         images = layers.Input((None, None, 3), name="image", dtype="float32")
         resize = layers.Resizing(recipe.input_size, recipe.input_size, dtype="float32", name="resize")
-        base = _build_base(row, recipe.weights, _preprocess(row, resize(images)))
+        # Keras' preprocessing layers default to training, and would put all later layers into that mode.
+        resized = resize(images, training=False)
+        base = _build_base(row, recipe.weights, _preprocess(row, resized))
         features = layers.GlobalAveragePooling2D(name="features")(base.output)
         features = layers.Dropout(recipe.dropout, seed=seed, name="dropout")(features)
         probabilities = layers.Dense(

@@ -204,7 +204,7 @@ class Trainer:
             array = validation_array = np.arange(len(array), dtype="int32")
         else:
             given = images = keras.Input(array.shape[1:], name="image")  # known: none is resized to its own size
-        resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images)
+        resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images, training=False)
         augmented = build_augmentation(self.seed, **self.augmentation)(resized)
         model = keras.Model(given, self.network(augmented), name=f"{self.backbone}_training")
         batches = TrainingBatches(
