@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from leukoscope.models.scoring import Scoring, measure_loss, probability_columns, tabulate_probabilities
+from leukoscope.models.headline import measure_loss
+from leukoscope.models.scoring import Scoring, Screening, probability_columns, tabulate_probabilities
 
 CLASSES = ["Benign", "Early", "Pre"]
 LABELS = np.array(["Benign"] * 4 + ["Early"] * 3 + ["Pre"] * 3)
@@ -23,11 +24,17 @@ PROBABILITIES = np.array(
 )
 
 HOW = Scoring(CLASSES, "Benign", prevalence=0.01)
+# Malignant from 0.45 on: of the benign all but the fourth are below, of the malignant all are above.
+SCREENING = Screening(1 - PROBABILITIES[:, 0], operating_point=0.45)
+
+
+def prepare(labels, probabilities, called=None):
+    return HOW.prepare(labels, probabilities, called, Screening(1 - probabilities[:, 0], 0.45))
 
 
 @pytest.fixture
 def scores() -> dict:
-    return HOW.score(LABELS, PROBABILITIES)
+    return HOW.score(LABELS, PROBABILITIES, screening=SCREENING)
 
 
 @pytest.mark.parametrize(
@@ -47,14 +54,16 @@ def scores() -> dict:
         ("macro_sensitivity", (3 / 4 + 2 / 3 + 1) / 3),
         ("weighted_sensitivity", 8 / 10),
         ("macro_f1", (3 / 4 + 2 / 3 + 1) / 3),
-        ("screening_sensitivity", 5 / 6),
+        # By the operating point: the likeliest class would miss the one that is called Benign at 0.5.
+        ("screening_sensitivity", 1.0),
         ("screening_specificity", 3 / 4),
         ("screening_auc", 23 / 24),
-        ("screening_ppv", 5 / 6),
-        ("screening_npv", 3 / 4),
-        # Bayes' rule, with sensitivity 5/6 and specificity 3/4.
-        ("screening_ppv_at_prevalence", 5 / 6 * 0.01 / (5 / 6 * 0.01 + 1 / 4 * 0.99)),
-        ("screening_npv_at_prevalence", 3 / 4 * 0.99 / (3 / 4 * 0.99 + 1 / 6 * 0.01)),
+        ("screening_ppv", 6 / 7),
+        ("screening_npv", 1.0),
+        # Bayes' rule, with sensitivity 1 and specificity 3/4.
+        ("screening_ppv_at_prevalence", 0.01 / (0.01 + 1 / 4 * 0.99)),
+        ("screening_npv_at_prevalence", 1.0),
+        ("support_pre", 3),
         ("npv_early", 6 / 7),
         ("balanced_accuracy", (3 / 4 + 2 / 3 + 1) / 3),
         # Agreement 0.8, by chance (4 * 4 + 3 * 3 + 3 * 3) / 100.
@@ -94,7 +103,8 @@ OF_A_CLASS = {"precision", "npv", "sensitivity", "f1", "auc", "auprc"}
 @pytest.mark.parametrize("missing", ["Early", "Benign"])
 def test_a_class_without_images_leaves_what_needs_it_undefined(missing):
     some = missing != LABELS
-    scores = HOW.score(LABELS[some], PROBABILITIES[some])
+    screening = Screening(SCREENING.scores[some], SCREENING.operating_point)
+    scores = HOW.score(LABELS[some], PROBABILITIES[some], screening=screening)
     expected = NEED_EVERY_CLASS | {f"{name}_{missing.lower()}" for name in OF_A_CLASS}
     if missing == "Benign":
         expected |= {f"screening_{name}" for name in ("specificity", "ppv", "npv", "auc", "auprc")}
@@ -115,30 +125,53 @@ def test_images_of_one_class_have_no_agreement_beyond_chance():
 def test_a_class_that_nothing_is_called_has_no_precision():
     never = PROBABILITIES * [1, 0.01, 1]
     scores = HOW.score(LABELS, never / never.sum(axis=1, keepdims=True))
-    assert {"precision_early", "macro_precision", "weighted_precision"} == undefined(scores)
+    assert undefined(scores) == {"precision_early", "macro_precision", "weighted_precision"}
     assert scores["f1_early"] == scores["sensitivity_early"] == 0
 
 
 def test_every_figure_is_the_same_in_a_draw_of_all_images_once(scores):
-    drawn = HOW.prepare(LABELS, PROBABILITIES).score(np.ones(10))
+    drawn = prepare(LABELS, PROBABILITIES).score(np.ones(10))
     assert drawn == {name: scores[name] for name in drawn}
     assert scores["balanced_accuracy"] == scores["macro_sensitivity"]
 
 
 def test_a_draw_without_a_class_has_no_figure_that_needs_it():
-    drawn = HOW.prepare(LABELS, PROBABILITIES).score((LABELS != "Early").astype(float))
-    assert {name for name, figure in drawn.items() if np.isnan(figure)} == {
-        "balanced_accuracy",
-        "macro_f1",
-        "auc",
-        "auprc",
-    }
+    drawn = prepare(LABELS, PROBABILITIES).score((LABELS != "Early").astype(float))
+    undefined = {name for name, figure in drawn.items() if np.isnan(figure)}
+    assert undefined == NEED_EVERY_CLASS | {"f1_early", "auc_early", "auprc_early"}
+
+
+def test_a_draw_of_one_class_has_no_agreement_beyond_chance():
+    drawn = prepare(LABELS, PROBABILITIES).score((LABELS == "Early").astype(float))
+    assert np.isnan([drawn["matthews_correlation"], drawn["cohen_kappa"]]).all()
+    both = prepare(LABELS, PROBABILITIES).score((LABELS != "Pre").astype(float))
+    assert both["matthews_correlation"] == pytest.approx((3 * 2 - 1 * 1) / np.sqrt(4 * 4 * 3 * 3))
+
+
+def test_without_a_screening_view_there_are_no_such_figures():
+    assert not any(name.startswith("screening") for name in HOW.score(LABELS, PROBABILITIES))
+
+
+def test_no_images_of_a_class_leave_its_negative_value_undefined():
+    # Every image is rightly told not to be Early, and no Early one was there to be missed.
+    some = LABELS != "Early"
+    scores = HOW.score(LABELS[some], PROBABILITIES[some])
+    assert scores["npv_early"] is None
+    assert HOW.score(LABELS[~some], PROBABILITIES[~some])["npv_early"] is None
+
+
+def test_ends_at_a_prevalence_follow_from_those_of_sensitivity_and_specificity():
+    ends = prepare(LABELS, PROBABILITIES).combine(
+        {"screening_sensitivity_low": 0.9, "screening_specificity_low": 0.8}, "_low"
+    )
+    assert ends["screening_ppv_at_prevalence_low"] == pytest.approx(0.009 / (0.009 + 0.2 * 0.99))
+    assert ends["screening_npv_at_prevalence_low"] == pytest.approx(0.8 * 0.99 / (0.8 * 0.99 + 0.1 * 0.01))
 
 
 def test_what_is_called_need_not_be_the_likeliest():
     called = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
     scores = HOW.score(LABELS, PROBABILITIES, called)
-    assert scores["accuracy"] == scores["screening_specificity"] == scores["f1_early"] == 1
+    assert scores["accuracy"] == scores["f1_early"] == 1
     assert scores["auc_benign"] == pytest.approx(23 / 24)
 
 
@@ -161,13 +194,13 @@ def test_kappa_is_that_of_a_published_example():
     table = np.array([[75, 1, 4], [5, 4, 1], [0, 0, 10]])
     labels = np.repeat(CLASSES, table.sum(axis=1))
     called = np.concatenate([np.repeat(np.arange(3), row) for row in table])
-    figures = HOW.prepare(labels, np.eye(3)[called]).score(np.ones(len(labels)))
+    figures = prepare(labels, np.eye(3)[called]).score(np.ones(len(labels)))
     assert figures["cohen_kappa"] == pytest.approx(0.676, abs=5e-4)
 
 
 def test_a_weight_of_two_is_an_image_twice():
     weights = np.array([2, 1, 1, 1, 1, 1, 3, 1, 1, 1])
     twice = np.repeat(np.arange(10), weights)
-    ours = HOW.prepare(LABELS, PROBABILITIES).score(weights)
-    theirs = HOW.prepare(LABELS[twice], PROBABILITIES[twice]).score(np.ones(len(twice)))
+    ours = prepare(LABELS, PROBABILITIES).score(weights)
+    theirs = prepare(LABELS[twice], PROBABILITIES[twice]).score(np.ones(len(twice)))
     assert ours == pytest.approx(theirs)

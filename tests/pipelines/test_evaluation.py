@@ -4,29 +4,31 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import auc
+from sklearn.metrics import auc, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.models import feature_table
-from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD, apply_temperature
+from leukoscope.models.calibration import apply_temperature
+from leukoscope.models.conformal import form_prediction_sets, name_sets
+from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.pipelines.evaluation import nodes
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
-OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2)
+OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2, unproven_opinions=True)
 
 
 @pytest.fixture
 def features(splits, rng) -> pd.DataFrame:
-    return feature_table.tabulate(splits[["image_id", "split"]], rng.random((len(splits), 4)))
+    return feature_table.tabulate(splits[["image_id", "split"]].assign(model="a model"), rng.random((len(splits), 4)))
 
 
 @pytest.fixture
-def calibration(predictions, features, class_names) -> dict:
-    return nodes.calibrate_predictions(predictions, features, class_names, OPTIONS_OF_EVALUATION)
+def calibration(predictions, features, splits, class_names) -> dict:
+    return nodes.calibrate_predictions(predictions, features, splits, class_names, OPTIONS_OF_EVALUATION)
 
 
 @pytest.fixture
@@ -55,8 +57,15 @@ def test_metrics_are_named_by_split_and_figure(predictions, metrics):
     assert {"validation_loss", "train_macro_f1", "test_auc", "test_sensitivity_early"} <= metrics.keys()
 
 
-def test_headline_figures_of_the_test_set_have_intervals(metrics, score, splits):
-    for name in ("accuracy", "balanced_accuracy", "matthews_correlation", "auc", "macro_f1"):
+OF_A_CLASS = ("sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
+
+
+def test_every_figure_of_the_test_set_has_an_interval(metrics, score, splits):
+    names = ["accuracy", "balanced_accuracy", "macro_f1", "weighted_precision", "matthews_correlation", "auc", "loss"]
+    names += ["ece", "calibrated_ece", "calibrated_brier", "aurc", "coverage", "selective_error", "unlike", "set_size"]
+    names += ["screening_sensitivity", "screening_npv_at_prevalence", "screening_auc", "set_coverage", "set_empty"]
+    names += [f"{name}_pre" for name in OF_A_CLASS] + ["selective_error_at_prevalence"]
+    for name in names:
         assert metrics[f"test_{name}_low"] <= metrics[f"test_{name}"] <= metrics[f"test_{name}_high"]
     assert metrics["test_accuracy_high"] - metrics["test_accuracy_low"] > 0.1
     alike = score(splits.assign(group="all"))
@@ -69,11 +78,42 @@ def test_a_figure_without_errors_is_as_sure_as_its_groups_are_many(score, predic
     predictions[columns] = 0.1 + 0.6 * np.eye(4)[right]
     predictions["predicted"] = predictions["label"]
     metrics = score(splits)
-    for name, groups in (("accuracy", 24), ("screening_sensitivity", 18), ("screening_npv", 6)):
+    for name, groups in (("accuracy", 24), ("sensitivity_pre", 6), ("specificity_pre", 18)):
         assert metrics[f"test_{name}"] == 1
-        low, high = proportion_confint(groups, groups, 0.05, method="wilson")
+        low, high = proportion_confint(groups, groups, 0.05, method="jeffreys")
         assert (metrics[f"test_{name}_low"], metrics[f"test_{name}_high"]) == pytest.approx((low, high))
-    assert metrics["test_groups"] == 24
+    assert (metrics["test_groups"], metrics["test_error_groups"]) == (24, 0)
+
+
+def test_screening_goes_by_one_score_and_its_operating_point(metrics, opinions, calibration, class_names):
+    for split in ("validation", "test"):
+        rows = opinions[opinions["split"] == split]
+        called = 1 - rows["probability_benign"] >= calibration["operating_point"]
+        ill = rows["label"] != "Benign"
+        assert metrics[f"{split}_screening_sensitivity"] == pytest.approx(called[ill].mean())
+        assert metrics[f"{split}_screening_specificity"] == pytest.approx(1 - called[~ill].mean())
+        assert metrics[f"{split}_screening_auc"] == pytest.approx(roc_auc_score(ill, 1 - rows["probability_benign"]))
+    assert metrics["validation_screening_sensitivity"] >= OPTIONS_OF_EVALUATION.screening_sensitivity
+
+
+def test_sets_are_formed_of_the_probabilities_as_given(metrics, opinions, predictions, calibration, class_names):
+    columns = [f"probability_{name.lower()}" for name in class_names]
+    sets = form_prediction_sets(predictions[columns].to_numpy(), calibration["nonconformity"], 0.95)
+    assert opinions["prediction_set"].tolist() == name_sets(sets, class_names).tolist()
+    test = (predictions["split"] == "test").to_numpy()
+    truth = pd.Index(class_names).get_indexer(predictions["label"])
+    assert metrics["test_set_coverage"] == pytest.approx(sets[np.arange(len(sets)), truth][test].mean())
+    assert metrics["test_set_empty"] == pytest.approx((~sets[test].any(axis=1)).mean())
+    given = form_prediction_sets(opinions[columns].to_numpy(), calibration["nonconformity"], 0.95)
+    assert (given != sets).any()  # so that the two can be told apart
+
+
+def test_an_edited_calibration_is_refused(predictions, features, calibration, splits, class_names):
+    edited = calibration | {"temperature": calibration["temperature"] * 1.5}
+    with pytest.raises(InputError, match="calibration is not as it was learned"):
+        nodes.form_opinions(predictions, features, edited, class_names)
+    with pytest.raises(InputError, match="learned for the model a model, and is used with another"):
+        nodes.form_opinions(predictions, features.assign(model="another"), calibration, class_names)
 
 
 @pytest.mark.parametrize(

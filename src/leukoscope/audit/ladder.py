@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.models.intervals import estimate_share, warn_of_few_groups
+from leukoscope.models.intervals import estimate_share
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +62,10 @@ class Ladder:
             what = f"{protocol}, {', '.join(predictors)}"
             folds = self._divide(images["label"], groups, what)
             if folds:
-                warn_of_few_groups(groups.nunique(), what)
+                pass
             for name, features in predictors.items() if folds else ():
                 hits = self._predict(name, features, images["label"].to_numpy(), folds) == images["label"]
-                found = estimate_share(hits.to_numpy(), groups, self.resamples, self.confidence, self.seed)
+                found = estimate_share(hits.to_numpy(), groups, self.confidence)
                 facts = {"protocol": protocol, "predictor": name, "accuracy": found.value}
                 facts |= {"low": found.low, "high": found.high, "images": len(images), "groups": groups.nunique()}
                 rows.append(facts)

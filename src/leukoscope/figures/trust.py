@@ -5,7 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-from leukoscope.models.trust import Calibration, bin_confidence, check_calls, trace_risk
+from leukoscope.models.calibration import bin_confidence
+from leukoscope.models.selective import check_calls, trace_risk
+from leukoscope.models.trust import Calibration
 
 
 def draw_calibration(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.models.intervals import Estimate, estimate_figures
+from leukoscope.models.intervals import Estimate, estimate_figures, estimate_share
 from leukoscope.models.trust import WITHHELD
 
 AGREE, DISAGREE, NOT_ASSESSABLE = "agree", "disagree", "not assessable"
@@ -51,12 +51,15 @@ def _measure(
         "not_assessable": 1 - len(assessable) / len(reviews) if len(reviews) else None,
     }
     model, reviewer = assessable["likeliest"].to_numpy(str), assessable["reviewer_class"].to_numpy(str)
-    undefined = Estimate(np.nan, np.nan, np.nan)
-    estimates = dict.fromkeys(("agreement", "cohen_kappa"), undefined)
+    estimates = dict.fromkeys(("agreement", "cohen_kappa"), Estimate.undefined())
     if len(assessable):
-        groups = assessable["sha256"].tolist()
-        estimates = estimate_figures(
-            lambda weights: _score(model, reviewer, weights), groups, resamples, confidence, seed
+        images = assessable["sha256"].to_numpy()
+        estimates = {"agreement": estimate_share(model == reviewer, images, confidence)} | estimate_figures(
+            lambda weights: {"cohen_kappa": _measure_kappa(model, reviewer, weights)},
+            images,
+            resamples,
+            confidence,
+            seed,
         )
     for name, estimate in estimates.items():
         figures |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
@@ -67,13 +70,11 @@ def _measure(
     return {name: None if isinstance(one, float) and np.isnan(one) else one for name, one in figures.items()}
 
 
-def _score(model: np.ndarray, reviewer: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, cohen_kappa_score
+def _measure_kappa(model: np.ndarray, reviewer: np.ndarray, weights: np.ndarray) -> float:
+    from sklearn.metrics import cohen_kappa_score
 
     drawn = weights > 0
     # Kappa sets what is seen against chance; where both name one class only, chance explains everything.
-    defined = len({*model[drawn], *reviewer[drawn]}) > 1
-    return {
-        "agreement": float(accuracy_score(model, reviewer, sample_weight=weights)),
-        "cohen_kappa": float(cohen_kappa_score(model, reviewer, sample_weight=weights)) if defined else np.nan,
-    }
+    if len({*model[drawn], *reviewer[drawn]}) < 2:
+        return np.nan
+    return float(cohen_kappa_score(model, reviewer, sample_weight=weights))

@@ -1,16 +1,24 @@
-"""Intervals of figures, by drawing whole groups of images again and again (the cluster bootstrap)."""
+"""Intervals by groups: of shares from a beta-binomial posterior, of other figures from a bootstrap of whole groups."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 logger = logging.getLogger(__name__)
 
-# With fewer groups than these the intervals are too narrow (docs/adr/0012-figures-by-groups.md).
-FEW_GROUPS = 30
+# With errors in fewer groups than these, resampling sees too few of them.
+FEW_GROUPS_WITH_ERRORS = 10
+METHODS = {
+    "share": "a beta-binomial posterior by groups",
+    "other": "a BCa bootstrap of whole groups",
+}
 _ALIKE = 1e-12  # what rounding may change in a figure that is the same in every draw
+_COARSE, _FINE, _FURTHEST = 141, 241, 14.0  # points of a grid of log odds, and its ends
+_CORRELATIONS = (np.arange(32) + 0.5) / 32
+_NEGLIGIBLE = 20.0  # difference in log density below which a posterior counts as zero
 
 
 class Estimate(NamedTuple):
@@ -26,109 +34,163 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def undefined(cls) -> Self:
+        """Give an estimate of which nothing is known."""
+        return cls(np.nan, np.nan, np.nan)
 
-def number_groups(groups: Sequence[str]) -> np.ndarray:
+
+def number_groups(groups: ArrayLike) -> np.ndarray:
     """Number the groups from 0: the number of each image's group, ``[n]``."""
     return np.unique(np.asarray(groups), return_inverse=True)[1]
 
 
-def warn_of_few_groups(groups: int, what: str) -> None:
-    """Log that intervals are too narrow, if they are of few groups.
+def count_groups_with_errors(hits: np.ndarray, groups: ArrayLike) -> int:
+    """Count the groups in which an image is wrong.
 
     Args:
-        groups: How many there are.
+        hits: Which images are right, boolean ``[n]``.
+        groups: The group of each.
+    """
+    return len(np.unique(np.asarray(groups)[~hits]))
+
+
+def warn_of_few_groups(groups_with_errors: int, what: str) -> None:
+    """Log that the errors are of few groups, if they are.
+
+    Args:
+        groups_with_errors: In how many groups an image is wrong.
         what: Of what the intervals are.
     """
-    if groups < FEW_GROUPS:
+    if groups_with_errors < FEW_GROUPS_WITH_ERRORS:
         logger.warning(
-            "%s: the intervals are of %d groups; with fewer than %d they are too narrow", what, groups, FEW_GROUPS
+            "%s: the errors are in %d groups; with fewer than %d, bootstrap intervals are rough",
+            what,
+            groups_with_errors,
+            FEW_GROUPS_WITH_ERRORS,
         )
 
 
-def estimate_share(hits: np.ndarray, groups: Sequence[str], resamples: int, confidence: float, seed: int) -> Estimate:
+def estimate_share(hits: np.ndarray, groups: ArrayLike, confidence: float) -> Estimate:
     """Give the share of images for which something holds, such as an accuracy, with its interval.
 
-    Images of one group are alike, and say less than as many images of different groups: groups are drawn, not images
-    (Field and Welsh 2007, Bootstrapping clustered data).
+    Images of a group are alike, and say less than as many images of different groups. The number of hits in a group is
+    taken to be beta-binomial, with one share and one intraclass correlation for all groups. The interval is the central
+    one of the share's posterior under Jeffreys' prior for the share and a uniform one for the correlation; with one
+    image a group this is Jeffreys' interval (Brown, Cai and DasGupta 2001, Interval estimation for a binomial
+    proportion), whose end is 0 or 1 where nothing or everything holds. ``benchmarks/bench_coverage.py`` measures how
+    often it covers.
 
     Args:
-        hits: Whether it holds for each image, boolean ``[n]``.
+        hits: Whether it holds for each image, boolean ``[n]``; or a share of several trials of the image, in 0-1.
         groups: The group of each image.
-        resamples: How often groups are drawn.
         confidence: Of the interval, such as 0.95.
-        seed: For the drawing.
+
+    Returns:
+        NaN without images; NaN ends with images of one group only, which say nothing of other groups.
     """
-    from scipy.stats import bootstrap
-
+    if not len(hits):
+        return Estimate.undefined()
     codes = number_groups(groups)
-    sums = np.bincount(codes, hits.astype(float)), np.bincount(codes).astype(float)
-    value = float(_divide(*sums))
-    if np.ptp(sums[0] / sums[1]) < _ALIKE:  # every draw would be the same
-        return Estimate(value, *_find_wilson_ends(value, len(sums[0]), confidence))
-    interval = bootstrap(
-        sums,
-        _divide,
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Estimate(value, float(interval.low), float(interval.high))
+    held, sizes = np.bincount(codes, np.asarray(hits, float)), np.bincount(codes)
+    value = float(held.sum() / sizes.sum())
+    if len(sizes) < 2:
+        return Estimate(value, np.nan, np.nan)
+    low, high = _find_posterior_ends(held, sizes, confidence)
+    # Where groups differ in size, the share of images can lie beyond what the groups say of a group's share.
+    return Estimate(value, min(low, value) if value > 0 else 0.0, max(high, value) if value < 1 else 1.0)
 
 
-def _divide(hits: np.ndarray, images: np.ndarray, axis: int = -1) -> np.ndarray:
-    return hits.sum(axis=axis) / images.sum(axis=axis)
+def _find_posterior_ends(held: np.ndarray, sizes: np.ndarray, confidence: float) -> tuple[float, float]:
+    from scipy.special import expit
+    from scipy.stats import beta
+
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    if (sizes == 1).all():
+        low, high = beta.ppf(tails, held.sum() + 0.5, (sizes - held).sum() + 0.5)
+        return float(low), float(high)
+    odds = np.linspace(-_FURTHEST, _FURTHEST, _COARSE)
+    density = _trace_posterior(odds, held, sizes)
+    step = odds[1] - odds[0]
+    around = odds[density > density.max() - _NEGLIGIBLE]
+    odds = np.linspace(around[0] - step, around[-1] + step, _FINE)
+    density = _trace_posterior(odds, held, sizes)
+    mass = np.exp(density - density.max())
+    below = (np.cumsum(mass) - mass / 2) / mass.sum()
+    low, high = expit(np.interp(tails, below, odds))
+    return float(low), float(high)
+
+
+def _trace_posterior(odds: np.ndarray, held: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Give the log density of the share's log odds, up to a constant, with the correlation integrated out."""
+    from scipy.special import betaln, expit, log_expit, logsumexp
+
+    spread = 1 / _CORRELATIONS - 1
+    first, second = (expit(sign * odds)[:, None] * spread for sign in (1, -1))
+    kinds, counts = np.unique(np.column_stack([held, sizes]), axis=0, return_counts=True)
+    likelihood = -counts.sum() * betaln(first, second)
+    for (hits, images), count in zip(kinds, counts, strict=True):
+        likelihood += count * betaln(first + hits, second + images - hits)
+    # Jeffreys' prior Beta(1/2, 1/2), in log odds.
+    return logsumexp(likelihood, axis=1) + (log_expit(odds) + log_expit(-odds)) / 2
 
 
 def estimate_figures(
     score: Callable[[np.ndarray], dict[str, float]],
-    groups: Sequence[str],
+    groups: ArrayLike,
     resamples: int,
     confidence: float,
     seed: int,
-    shares: Mapping[str, np.ndarray] | None = None,
+    inflated: Collection[str] = (),
 ) -> dict[str, Estimate]:
-    """Give several figures of the same images with their intervals, as ``estimate_share`` does for one share.
+    """Give several figures of the same images with their intervals, by drawing whole groups again and again.
+
+    The intervals are bias-corrected and accelerated (Efron 1987, Better bootstrap confidence intervals) over groups
+    (Field and Welsh 2007, Bootstrapping clustered data).
 
     Args:
         score: Computes the figures by name from the weight of each image, ``[n]``: how often it was drawn. NaN where
             one is undefined, as an AUC without images of a class; an interval leaves such draws out, and is NaN where
-            they are more than half of all, or where no two draws differ and the figure is no share.
+            they are more than half of all, or where no two draws differ.
         groups: The group of each image.
         resamples: How often groups are drawn.
         confidence: Of the intervals.
         seed: For the drawing.
-        shares: Of figures that are a share of images, of which images, boolean ``[n]``.
+        inflated: Figures that resampling itself makes larger, such as a calibration error: their draws are reflected at
+            the figure (the basic bootstrap), and their intervals do not go below 0.
     """
     codes = number_groups(groups)
     count = codes.max() + 1
     rng = np.random.default_rng(seed)
     drawn = [score(np.bincount(rng.integers(count, size=count), minlength=count)[codes]) for _ in range(resamples)]
-    counting = {name: len(np.unique(codes[some])) for name, some in (shares or {}).items()}
-    return {
-        name: Estimate(value, *_find_ends(value, [draw[name] for draw in drawn], counting.get(name, 0), confidence))
-        for name, value in score(np.ones(len(codes))).items()
-    }
+    without = [score((codes != group).astype(float)) for group in range(count)] if count > 1 else []
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    estimates = {}
+    for name, value in score(np.ones(len(codes))).items():
+        draws, left_out = (_select_defined([figures[name] for figures in table]) for table in (drawn, without))
+        if np.isnan(value) or 2 * len(draws) < resamples or np.ptp(draws) < _ALIKE:
+            ends = np.array([np.nan, np.nan])
+        elif name in inflated:
+            ends = np.maximum(2 * value - np.quantile(draws, tails[::-1]), 0.0)
+        else:
+            ends = np.quantile(draws, _correct_tails(value, draws, left_out, tails))
+        estimates[name] = Estimate(value, *ends.tolist())
+    return estimates
 
 
-def _find_ends(value: float, draws: Sequence[float], counting: int, confidence: float) -> tuple[float, float]:
-    """Find the ends of an interval; ``counting`` is the number of groups that a share is of, 0 for other figures."""
-    defined = np.array(draws)[~np.isnan(draws)]
-    if 2 * len(defined) < len(draws) or np.isnan(value):
-        return np.nan, np.nan
-    if np.ptp(defined) < _ALIKE:
-        return _find_wilson_ends(value, counting, confidence)
-    tail = (1 - confidence) / 2
-    return tuple(np.quantile(defined, [tail, 1 - tail]).tolist())
+def _select_defined(figures: Sequence[float]) -> np.ndarray:
+    values = np.array(figures, float)
+    return values[~np.isnan(values)]
 
 
-def _find_wilson_ends(share: float, groups: int, confidence: float) -> tuple[float, float]:
-    """Find the ends where all draws are alike: as many groups as there are can still be chance (Wilson 1927)."""
-    from statsmodels.stats.proportion import proportion_confint
+def _correct_tails(value: float, draws: np.ndarray, left_out: np.ndarray, tails: np.ndarray) -> np.ndarray:
+    """Move the tails' shares for bias and acceleration: Efron 1987, equations 2.3 and 6.6."""
+    from scipy.special import ndtr, ndtri
 
-    if groups < 2:
-        return np.nan, np.nan
-    low, high = proportion_confint(share * groups, groups, 1 - confidence, method="wilson")
-    return float(low), float(high)
+    below = ((draws < value).mean() + (draws <= value).mean()) / 2
+    bias = ndtri(np.clip(below, 1 / (2 * len(draws)), 1 - 1 / (2 * len(draws))))
+    apart = left_out.mean() - left_out if len(left_out) else np.zeros(1)
+    spread = (apart**2).sum() ** 1.5
+    acceleration = (apart**3).sum() / (6 * spread) if spread > 0 else 0.0
+    moved = bias + ndtri(tails)
+    return ndtr(bias + moved / (1 - acceleration * moved))

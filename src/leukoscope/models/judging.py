@@ -5,15 +5,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from leukoscope.models.intervals import estimate_figures, warn_of_few_groups
-from leukoscope.models.scoring import Scoring, number_called, select_split
-from leukoscope.models.trust import (
-    UNLIKE,
-    Calibration,
-    form_prediction_sets,
-    score_prediction_sets,
-    score_trust,
+from leukoscope.models.conformal import form_prediction_sets
+from leukoscope.models.headline import Shares
+from leukoscope.models.intervals import (
+    Estimate,
+    count_groups_with_errors,
+    estimate_figures,
+    estimate_share,
+    warn_of_few_groups,
 )
+from leukoscope.models.scoring import Scoring, Screening, number_called, select_split
+from leukoscope.models.trust import UNLIKE, Calibration, TrustFigures
 from leukoscope.options import plain_name
 
 
@@ -22,10 +24,9 @@ class Judge(NamedTuple):
 
     Attributes:
         scoring: Classes, and what the screening view needs.
-        calibration: Learned from validation images.
-        resamples: Draws of groups for the intervals.
+        calibration: Learned from validation images; its prediction sets are of the same classes, or there are none.
+        resamples: Draws of groups for the intervals of figures that are no share of images.
         confidence: Of the intervals.
-        set_confidence: How often a prediction set is to hold the true class.
         seed: For the draws.
     """
 
@@ -33,8 +34,15 @@ class Judge(NamedTuple):
     calibration: Calibration
     resamples: int
     confidence: float
-    set_confidence: float
     seed: int
+
+    def score(self, predictions: pd.DataFrame, opinions: pd.DataFrame, split: str) -> dict[str, float | None]:
+        """Score the predictions of one split, as ``Scoring.score`` does, with the screening's view of the opinions."""
+        names = self.scoring.class_names
+        _, probabilities = select_split(predictions, split, names)
+        labels = predictions.loc[predictions["split"] == split, "label"].to_numpy()
+        called = number_called(predictions, split, names)
+        return self.scoring.score(labels, probabilities, called, self._screen(opinions, split))
 
     def judge(
         self, predictions: pd.DataFrame, opinions: pd.DataFrame, split: str, groups: pd.Series
@@ -48,34 +56,65 @@ class Judge(NamedTuple):
             groups: The group of each of these.
 
         Returns:
-            Figures by their plain names, without the split's: ``groups`` (their number); the ends of the intervals of
-            headline figures, ``<metric>_low`` and ``<metric>_high``; calibration and withheld opinions, as
-            ``score_trust`` has them; ``unlike`` (share flagged as unlike the training images);
-            ``set_coverage_<class>`` and ``set_size`` of prediction sets, unless the calibration has none. ``None``
-            where a figure is undefined.
+            Figures by their plain names, without the split's: what ``score`` and ``TrustFigures`` have, ``unlike``
+            (share flagged as unlike the training images), ``set_coverage_<class>``, ``set_coverage``, ``set_empty``
+            and ``set_size`` of prediction sets, unless the calibration has none; of each figure the ends of its
+            interval, ``<metric>_low`` and ``<metric>_high``; ``groups`` (their number), ``error_groups`` (those with an
+            error). ``None`` where a figure is undefined.
         """
-        names = self.scoring.class_names
         rows = predictions[predictions["split"] == split]
-        truth, given = select_split(predictions, split, names)
-        _, calibrated = select_split(opinions, split, names)
-        called = number_called(predictions, split, names)
-        headline = self.scoring.prepare(rows["label"].to_numpy(), given, called)
-        estimates = estimate_figures(
-            headline.score, groups, self.resamples, self.confidence, self.seed, headline.shares
+        truth, probabilities = select_split(predictions, split, self.scoring.class_names)
+        _, calibrated = select_split(opinions, split, self.scoring.class_names)
+        called = number_called(predictions, split, self.scoring.class_names)
+        labels, reasons = rows["label"].to_numpy(), opinions.loc[opinions["split"] == split, "reason"]
+        headline = self.scoring.prepare(labels, probabilities, called, self._screen(opinions, split))
+        malignant, given = self.scoring.is_malignant(labels), (reasons == "").to_numpy()
+        trust = TrustFigures(truth, probabilities, calibrated, given, malignant, self.scoring.prevalence, called)
+        sets = self._form_sets(probabilities)
+        unlike = reasons.str.startswith(UNLIKE).to_numpy(dtype=bool)
+        shares = headline.shares | trust.shares | {"unlike": (unlike, np.ones(len(truth), bool))}
+        shares |= self._list_set_shares(truth, sets)
+        estimates = self._estimate_shares(shares, groups.to_numpy()) | estimate_figures(
+            lambda weights: headline.score(weights) | trust.score(weights) | _measure_sets(sets, weights),
+            groups,
+            self.resamples,
+            self.confidence,
+            self.seed,
+            trust.inflated,
         )
-        warn_of_few_groups(groups.nunique(), f"The {split} images")
-        figures = {"groups": groups.nunique()}
-        figures |= {f"{name}_low": one.low for name, one in estimates.items()}
-        figures |= {f"{name}_high": one.high for name, one in estimates.items()}
-        reasons = opinions.loc[opinions["split"] == split, "reason"].to_numpy()
-        figures |= score_trust(truth, given, calibrated, reasons == "", called)
-        figures["unlike"] = (reasons == UNLIKE).mean()
-        if self.calibration.nonconformity:
-            figures |= self._judge_sets(truth, given)
+        error_groups = count_groups_with_errors(called == truth, groups)
+        warn_of_few_groups(error_groups, f"The {split} images")
+        figures = {"images": len(rows), "groups": groups.nunique(), "error_groups": error_groups} | headline.support
+        for number, end in enumerate(("", "_low", "_high")):
+            ends = {f"{name}{end}": estimate[number] for name, estimate in estimates.items()}
+            figures |= ends | headline.combine(ends, end)
+        figures |= trust.simulate_calibrated(self.seed)
         return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
 
-    def _judge_sets(self, truth: np.ndarray, given: np.ndarray) -> dict[str, float]:
-        sets = form_prediction_sets(given, self.calibration.nonconformity, self.set_confidence)
-        covered, size = score_prediction_sets(truth, sets)
-        names = [f"set_coverage_{plain_name(name)}" for name in self.scoring.class_names]
-        return dict(zip(names, covered, strict=True)) | {"set_size": size}
+    def _screen(self, opinions: pd.DataFrame, split: str) -> Screening:
+        _, calibrated = select_split(opinions, split, self.scoring.class_names)
+        benign = list(self.scoring.class_names).index(self.scoring.benign)
+        return Screening(1 - calibrated[:, benign], self.calibration.operating_point)
+
+    def _form_sets(self, probabilities: np.ndarray) -> np.ndarray | None:
+        learned, confidence = self.calibration.nonconformity, self.calibration.set_confidence
+        return form_prediction_sets(probabilities, learned, confidence) if learned else None
+
+    def _list_set_shares(self, truth: np.ndarray, sets: np.ndarray | None) -> Shares:
+        if sets is None:
+            return {}
+        every, covered = np.ones(len(truth), bool), sets[np.arange(len(truth)), truth]
+        empty = np.logical_not(sets.any(axis=1))
+        shares: Shares = {"set_coverage": (covered, every), "set_empty": (empty, every)}
+        for number, name in enumerate(self.scoring.class_names):
+            shares[f"set_coverage_{plain_name(name)}"] = covered, truth == number
+        return shares
+
+    def _estimate_shares(self, shares: Shares, groups: np.ndarray) -> dict[str, Estimate]:
+        return {
+            name: estimate_share(hits[some], groups[some], self.confidence) for name, (hits, some) in shares.items()
+        }
+
+
+def _measure_sets(sets: np.ndarray | None, weights: np.ndarray) -> dict[str, float]:
+    return {} if sets is None else {"set_size": float(np.average(sets.sum(axis=1), weights=weights))}

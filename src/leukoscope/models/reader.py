@@ -20,7 +20,8 @@ from leukoscope.models.compatibility import require_classes
 from leukoscope.models.inference import Predictor
 from leukoscope.models.novelty import KnownImages
 from leukoscope.models.scoring import PREFIX
-from leukoscope.models.trust import Calibration, apply_temperature, form_opinions
+from leukoscope.models.trust import Calibration, form_opinions
+from leukoscope.options import plain_name
 from leukoscope.storage import write_json
 
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
@@ -33,7 +34,7 @@ class Reading(NamedTuple):
 
     Attributes:
         opinions: One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty),
-            ``novelty``, one calibrated probability column a class, and ``probability_malignant``.
+            ``prediction_set``, ``novelty``, one calibrated probability column a class, and ``probability_malignant``.
         features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
     """
 
@@ -111,11 +112,10 @@ class SecondReader:
         Args:
             pixels: ``uint8 [n, size, size, 3]``, RGB, as ``decode`` gives them.
         """
-        given, features = self.predictor.predict(pixels)
-        calibrated = apply_temperature(given, self.calibration.temperature)
+        probabilities, features = self.predictor.predict(pixels)
         novelty = self.known.measure_novelty(features)
-        opinions = form_opinions(calibrated, novelty, self.calibration, self.class_names)
-        opinions[MALIGNANT_COLUMN] = 1 - calibrated[:, self.class_names.index(self.benign_class)]
+        opinions = form_opinions(probabilities, novelty, self.calibration, self.class_names)
+        opinions[MALIGNANT_COLUMN] = 1 - opinions[PREFIX + plain_name(self.benign_class)]
         return Reading(opinions, features)
 
     def warm_up(self) -> np.ndarray:
@@ -142,7 +142,7 @@ class SecondReader:
         """Write the reader into a folder: plain files, of which none is a pickle."""
         self.classifier.save(folder / _MODEL)
         self.seen.to_parquet(folder / _SEEN)
-        write_json(folder / _FACTS, self.describe() | {"calibration": self.calibration._asdict()})
+        write_json(folder / _FACTS, self.describe() | {"calibration": self.calibration.describe()})
 
     def describe(self) -> dict[str, Any]:
         """Say what the reader is, for people."""
@@ -170,7 +170,7 @@ class SecondReader:
             reader = cls(
                 facts["backbone"],
                 Classifier.load(folder / _MODEL),
-                Calibration(**facts["calibration"]),
+                Calibration.restore(facts["calibration"]),
                 seen,
                 facts["benign_class"],
                 Limits(**facts["limits"]),
@@ -192,6 +192,8 @@ class SecondReader:
         """Say what no reader may be like: it may come from a registry that others write to."""
         layers = {layer.name for layer in self.classifier.network.layers}
         numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
+        if self.calibration.model != self.classifier.fingerprint:
+            return f"its calibration is of another model, {self.calibration.model}"
         if self.backbone not in BACKBONES:
             return f"there is no backbone '{self.backbone}'"
         if self.benign_class not in self.class_names:

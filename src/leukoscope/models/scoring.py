@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
 
-from leukoscope.models.headline import Headline
+from leukoscope.models.headline import Headline, share
 from leukoscope.options import plain_name
 
 PREFIX = "probability_"
@@ -34,16 +33,16 @@ def number_called(predictions: pd.DataFrame, split: str, class_names: Sequence[s
     return pd.Index(class_names).get_indexer(predictions.loc[predictions["split"] == split, "predicted"])
 
 
-def measure_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Give the log loss, in double precision: scikit-learn clips single precision where one error should cost more.
+class Screening(NamedTuple):
+    """What sets benign against malignant: one score, and where it is cut.
 
-    Args:
-        truth: The number of each image's class, ``[n]``.
-        probabilities: ``[n, classes]``.
+    Attributes:
+        scores: The calibrated malignant probability of each image, ``[n]``.
+        operating_point: From which on a field is called malignant, chosen on validation images.
     """
-    exact = probabilities.astype(float)
-    exact /= exact.sum(axis=1, keepdims=True)
-    return float(metrics.log_loss(truth, exact, labels=range(exact.shape[1])))
+
+    scores: np.ndarray
+    operating_point: float
 
 
 class Scoring(NamedTuple):
@@ -60,7 +59,11 @@ class Scoring(NamedTuple):
     prevalence: float
 
     def score(
-        self, labels: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None
+        self,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        called: np.ndarray | None = None,
+        screening: Screening | None = None,
     ) -> dict[str, float | None]:
         """Score the predictions of one split.
 
@@ -68,38 +71,43 @@ class Scoring(NamedTuple):
             labels: The true class names, ``[n]``.
             probabilities: ``[n, classes]``.
             called: The number of the class that each image is called, ``[n]``; by default its likeliest.
+            screening: What sets benign against malignant; without it there are no such figures.
 
         Returns:
             Every figure by its plain name, without the split's; ``None`` where it is undefined, as an AUC without
             images of the class.
         """
-        headline, equal = self.prepare(labels, probabilities, called), np.ones(len(labels))
-        figures = {"images": len(labels), "loss": measure_loss(self._number(labels), probabilities)}
-        figures |= headline.score(equal)
-        by_class = headline.score_classes(equal)
-        some = by_class["support"] > 0
-        for name in ("precision", "sensitivity", "f1"):
-            figures[f"macro_{name}"] = by_class[name].mean()
-            figures[f"weighted_{name}"] = np.average(by_class[name][some], weights=by_class["support"][some])
-        auc, auprc = headline.rank(equal)
-        by_class |= headline.score_rejection() | {"auc": auc[:-1], "auprc": auprc[:-1]}
-        for name, values in by_class.items():
-            figures |= {f"{name}_{plain_name(of)}": one for of, one in zip(self.class_names, values, strict=True)}
+        headline = self.prepare(labels, probabilities, called, screening)
+        figures = {"images": len(labels)} | headline.support | headline.score(np.ones(len(labels)))
+        figures |= {name: share(hits[some]) for name, (hits, some) in headline.shares.items()}
+        figures |= headline.combine(figures)
         return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
 
-    def prepare(self, labels: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None) -> Headline:
-        """Prepare the figures that deserve an interval: over all classes, and benign against malignant.
-
-        A field counts as called malignant when the class that it is called is.
+    def prepare(
+        self,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        called: np.ndarray | None = None,
+        screening: Screening | None = None,
+    ) -> Headline:
+        """Prepare the figures, over all classes, of each class, and of benign against malignant.
 
         Args:
             labels: The true class names, ``[n]``.
             probabilities: ``[n, classes]``.
             called: The number of the class that each image is called, ``[n]``; by default its likeliest.
+            screening: What sets benign against malignant; without it there are no such figures.
         """
         called = probabilities.argmax(axis=1) if called is None else called
-        malignant = [number for number, name in enumerate(self.class_names) if name != self.benign]
-        return Headline(self._number(labels), called, probabilities, malignant, self.prevalence)
+        cut = None if screening is None else (screening.scores, screening.scores >= screening.operating_point)
+        names = [plain_name(name) for name in self.class_names]
+        return Headline(
+            self._number(labels), called, probabilities, names, self.is_malignant(labels), cut, self.prevalence
+        )
+
+    def is_malignant(self, labels: np.ndarray) -> np.ndarray:
+        """Tell which images are of another class than the benign one, boolean ``[n]``."""
+        return np.asarray(labels) != self.benign
 
     def _number(self, labels: np.ndarray) -> np.ndarray:
         return pd.Index(self.class_names).get_indexer(labels)

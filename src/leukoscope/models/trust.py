@@ -1,28 +1,32 @@
-"""When a classifier's probabilities may be taken at their word, and when it should keep its opinion to itself."""
+"""What is learned of a classifier from validation images: how sure it may be, and when it gives no opinion."""
 
 import logging
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
 
+from leukoscope.errors import InputError
+from leukoscope.images.fingerprint import fingerprint_facts
+from leukoscope.models.calibration import (
+    apply_temperature,
+    fit_temperature,
+    measure_calibration_error,
+    simulate_calibrated,
+)
+from leukoscope.models.conformal import form_prediction_sets, measure_nonconformity, name_sets
+from leukoscope.models.headline import measure_loss
 from leukoscope.models.novelty import choose_limit
-from leukoscope.models.scoring import measure_loss, probability_columns
+from leukoscope.models.scoring import probability_columns
+from leukoscope.models.screening import choose_operating_point
+from leukoscope.models.selective import NEVER, check_calls, choose_threshold, choose_unproven, measure_aurc
 
 logger = logging.getLogger(__name__)
 
-_BINS = 15
-# Temperatures that are looked through, on a logarithmic scale; a share of so much is still at the end.
-_COLDEST, _HOTTEST = 0.05, 20.0
-_AT_THE_END = 0.01
-# More than any probability, so that every opinion is withheld.
-_NEVER = 1.001
-_SMALLEST = np.finfo(np.float32).tiny
-
 # Why an opinion is withheld.
 WITHHELD, UNLIKE, UNSURE = "withheld", "unlike the training images", "not sure enough"
+UNPROMISED = "no error rate could be promised"
 
 
 class Calibration(NamedTuple):
@@ -34,248 +38,240 @@ class Calibration(NamedTuple):
         novelty: Fields with a novelty above this are unlike the training images, and opinions on them are withheld.
         nonconformity: One minus the probability of the true class of each validation image, a list a class: what
             prediction sets are learned from.
+        target_error: The share of wrong opinions, of those given, that is to be kept to.
+        error_bound: What that share is shown to be at most, at ``promise_confidence``; ``None`` where nothing was
+            shown, and then opinions are given only if that was asked for.
+        promise_confidence: How sure the bound is.
+        groups: How many groups of validation images with an opinion it rests on, counted as groups of equal size.
+        needed: How many groups without an error would show the target.
+        operating_point: Fields whose calibrated malignant probability is this or more are called malignant.
+        set_confidence: How often a prediction set is to hold the true class.
+        model: The fingerprint of the classifier.
     """
 
     temperature: float
     threshold: float
     novelty: float
     nonconformity: list[list[float]]
+    target_error: float = 0.0
+    error_bound: float | None = None
+    promise_confidence: float = 0.95
+    groups: float = 0.0
+    needed: int = 0
+    operating_point: float = 0.5
+    set_confidence: float = 0.95
+    model: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """Give all of it for JSON, with a seal: what is edited by hand no longer fits it."""
+        facts = self._asdict()
+        return facts | {"seal": fingerprint_facts(facts)}
+
+    @classmethod
+    def restore(cls, facts: Mapping[str, Any], model: str | None = None) -> Self:
+        """Undo ``describe``.
+
+        Args:
+            facts: As read from JSON.
+            model: The fingerprint of the classifier that it is used with, if that is known.
+
+        Raises:
+            InputError: They were edited, are incomplete, or are of another model.
+        """
+        values = {name: value for name, value in facts.items() if name != "seal"}
+        mend = "Run `kedro run --pipeline evaluation` again."
+        if set(values) != set(cls._fields) or fingerprint_facts(values) != facts.get("seal"):
+            raise InputError(
+                f"The calibration is not as it was learned: it was edited, or is of another version. Expected what "
+                f"the evaluation wrote, since its figures are of the validation images. {mend}"
+            )
+        if model is not None and values["model"] != model:
+            raise InputError(
+                f"The calibration was learned for the model {values['model']}, and is used with {model}. {mend}"
+            )
+        return cls(**values)
+
+
+class Targets(NamedTuple):
+    """What opinions are to keep to.
+
+    Attributes:
+        error: The share of wrong opinions, of those given.
+        confidence: How sure it is to be that this holds.
+        false_alarms: The share of images that may count as unlike the training images.
+        sensitivity: The share of malignant validation images that screening is to call malignant.
+        set_confidence: How often a prediction set is to hold the true class.
+        unproven: Whether opinions are given where the error could not be shown.
+    """
+
+    error: float
+    confidence: float = 0.95
+    false_alarms: float = 0.05
+    sensitivity: float = 0.98
+    set_confidence: float = 0.95
+    unproven: bool = False
 
 
 def calibrate(
-    truth: np.ndarray, probabilities: np.ndarray, novelty: np.ndarray, target_error: float, false_alarms: float
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    novelty: np.ndarray,
+    groups: np.ndarray,
+    benign: int,
+    targets: Targets,
+    model: str = "",
 ) -> Calibration:
-    """Fit a temperature, and the limits beyond which opinions are withheld.
+    """Fit a temperature, an operating point, and the limits beyond which opinions are withheld.
 
     Args:
         truth: The number of each validation image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
         novelty: As ``measure_novelty`` has it, ``[n]``.
-        target_error: The share of wrong opinions, of those given, that is to be kept to.
-        false_alarms: The share of images that may count as unlike the training images.
+        groups: The group of each image, ``[n]``.
+        benign: The number of the benign class.
+        targets: What opinions are to keep to.
+        model: The classifier's fingerprint.
     """
-    temperature = _fit_temperature(truth, probabilities)
+    temperature = fit_temperature(truth, probabilities)
     calibrated = apply_temperature(probabilities, temperature)
-    threshold = _choose_threshold(calibrated.argmax(axis=1) == truth, calibrated.max(axis=1), target_error)
-    by_class = measure_nonconformity(truth, probabilities)
-    return Calibration(temperature, threshold, choose_limit(novelty, false_alarms), by_class)
+    limit = choose_limit(novelty, targets.false_alarms)
+    usual = novelty <= limit
+    hits, confidence = check_calls(truth[usual], calibrated[usual])
+    chosen = choose_threshold(hits, confidence, groups[usual], targets.error, 1 - targets.confidence)
+    threshold = chosen.confidence
+    if chosen.error_bound is None:
+        if targets.unproven:
+            threshold = choose_unproven(hits, confidence, targets.error)
+        _warn_of_no_promise(targets, chosen.needed, int(usual.sum()))
+    return Calibration(
+        temperature=temperature,
+        threshold=threshold,
+        novelty=limit,
+        nonconformity=measure_nonconformity(truth, probabilities),
+        target_error=targets.error,
+        error_bound=chosen.error_bound,
+        promise_confidence=targets.confidence,
+        groups=chosen.groups,
+        needed=chosen.needed,
+        operating_point=choose_operating_point(truth != benign, 1 - calibrated[:, benign], targets.sensitivity),
+        set_confidence=targets.set_confidence,
+        model=model,
+    )
 
 
-def measure_nonconformity(truth: np.ndarray, probabilities: np.ndarray) -> list[list[float]]:
-    """Give one minus the probability of the true class of each image, a list a class."""
-    strangeness = 1 - probabilities[np.arange(len(truth)), truth]
-    return [strangeness[truth == number].tolist() for number in range(probabilities.shape[1])]
+def _warn_of_no_promise(targets: Targets, needed: int, images: int) -> None:
+    logger.warning(
+        "%d validation images do not show, at %g, that at most %g of the opinions are wrong: they are too few, or too "
+        "many of the surest are wrong. It takes %d groups of images without an error, and more with some. %s",
+        images,
+        targets.confidence,
+        targets.error,
+        needed,
+        "Opinions are given all the same, without a promise (evaluation.unproven_opinions)."
+        if targets.unproven
+        else "All opinions are withheld. Give more images, a larger evaluation.target_error, or "
+        "evaluation.unproven_opinions=true.",
+    )
 
 
 def form_opinions(
-    calibrated: np.ndarray, novelty: np.ndarray, calibration: Calibration, class_names: Sequence[str]
+    probabilities: np.ndarray, novelty: np.ndarray, calibration: Calibration, class_names: Sequence[str]
 ) -> pd.DataFrame:
     """Give what a classifier says of each image in the end, or why it says nothing.
 
     Args:
-        calibrated: Its probabilities under the temperature, ``[n, classes]``.
+        probabilities: As the classifier gives them, ``[n, classes]``.
         novelty: As ``measure_novelty`` has it, ``[n]``.
         calibration: Learned from validation images.
         class_names: The classes in the order of the probabilities.
 
     Returns:
-        One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty), ``novelty``,
-        and one calibrated probability column a class.
+        One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty),
+        ``prediction_set`` (as ``name_sets`` words it), ``novelty``, and one calibrated probability column a class.
     """
+    calibrated = apply_temperature(probabilities, calibration.temperature)
     unsure = ~(calibrated.max(axis=1) >= calibration.threshold)
-    reason = np.select([novelty > calibration.novelty, unsure], [UNLIKE, UNSURE], "")
+    why = UNPROMISED if calibration.threshold >= NEVER else UNSURE
+    reason = np.select([novelty > calibration.novelty, unsure], [UNLIKE, why], "")
     likeliest = np.array(class_names)[calibrated.argmax(axis=1)]
-    facts = {"opinion": np.where(reason == "", likeliest, WITHHELD), "reason": reason, "novelty": novelty}
+    facts = {"opinion": np.where(reason == "", likeliest, WITHHELD), "reason": reason}
+    sets = form_prediction_sets(probabilities, calibration.nonconformity, calibration.set_confidence)
+    facts |= {"prediction_set": name_sets(sets, class_names), "novelty": novelty}
     return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))
 
 
-def _fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Find the temperature of the lowest log loss (Guo et al. 2017, On calibration of modern neural networks).
-
-    Where no image is wrong the lowest loss is that of being ever surer, from which nothing can be learned of how sure
-    the classifier may be elsewhere: then it is 1.
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    if (probabilities.argmax(axis=1) == truth).all():
-        logger.warning("No validation image is wrong: nothing is learned of over-confidence, the temperature is 1")
-        return 1.0
-    logits = np.log(np.maximum(probabilities.astype(float), _SMALLEST))
-
-    def loss(logarithm: float) -> float:
-        # Never clipped: a clipped loss has a second minimum, where errors count no more.
-        return -log_softmax(logits / np.exp(logarithm), axis=1)[np.arange(len(truth)), truth].mean()
-
-    ends = (np.log(_COLDEST), np.log(_HOTTEST))
-    found = float(minimize_scalar(loss, bounds=ends, method="bounded").x)
-    if min(np.abs(np.subtract(ends, found))) < _AT_THE_END:
-        logger.warning(
-            "The temperature %.3g is at the end of those looked through, %g to %g: probabilities may stay badly "
-            "calibrated",
-            np.exp(found),
-            _COLDEST,
-            _HOTTEST,
-        )
-    return float(np.exp(found))
-
-
-def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Soften (above 1) or sharpen (below 1) probabilities, ``[n, classes]``; their order stays."""
-    from scipy.special import softmax
-
-    return softmax(np.log(np.maximum(probabilities, _SMALLEST)) / temperature, axis=1)
-
-
-def _choose_threshold(hits: np.ndarray, confidence: np.ndarray, target_error: float) -> float:
-    """Find the lowest confidence down to which the share of wrong opinions stays at the target."""
-    coverage, risk, levels = trace_risk(hits, confidence)
-    kept = np.flatnonzero(risk <= target_error)
-    if not len(kept):
-        return _NEVER
-    return 0.0 if coverage[kept[-1]] == 1 else float(levels[kept[-1]])
-
-
-def trace_risk(hits: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the risk at each coverage: the surest opinions first (El-Yaniv and Wiener 2010).
-
-    Args:
-        hits: Which opinions are right, ``[n]``.
-        confidence: How sure each is, ``[n]``.
-
-    Returns:
-        The share of images with an opinion, the share of these that are wrong, and the confidence down to which they
-        are given: ``[levels]`` each, from the surest on; opinions of one confidence are given together.
-    """
-    levels, numbers = np.unique(-confidence, return_inverse=True)
-    given = np.cumsum(np.bincount(numbers))
-    wrong = np.cumsum(np.bincount(numbers, ~hits))
-    return given / len(hits), wrong / given, -levels
-
-
-def score_trust(
-    truth: np.ndarray,
-    probabilities: np.ndarray,
-    calibrated: np.ndarray,
-    given: np.ndarray,
-    called: np.ndarray | None = None,
-) -> dict[str, float]:
-    """Score probabilities before and after calibration, and the opinions that are given.
+class TrustFigures:
+    """How far probabilities and opinions can be trusted, computed again for other weights of the images.
 
     Args:
         truth: The number of each image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
         calibrated: Under a temperature that was learned from other images, ``[n, classes]``.
         given: Which images get an opinion, boolean ``[n]``.
-        called: The number of the class that each is called, ``[n]``; by default its likeliest.
-
-    Returns:
-        ``ece`` (expected calibration error), ``brier`` (summed over the classes) and, calibrated, ``calibrated_loss``,
-        ``calibrated_ece``, ``calibrated_brier``; ``coverage`` (share of images with an opinion), ``selective_error``
-        (share of these that are wrong, NaN where there is none) and ``aurc`` (as ``measure_aurc`` has it).
-    """
-    every = list(range(probabilities.shape[1]))
-    hits, confidence = check_calls(truth, calibrated, called)
-    return {
-        "ece": measure_calibration_error(truth, probabilities, called),
-        "brier": metrics.brier_score_loss(truth, probabilities, labels=every, scale_by_half=False),
-        "calibrated_loss": measure_loss(truth, calibrated),
-        "calibrated_ece": measure_calibration_error(truth, calibrated, called),
-        "calibrated_brier": metrics.brier_score_loss(truth, calibrated, labels=every, scale_by_half=False),
-        "coverage": given.mean(),
-        "selective_error": 1 - hits[given].mean() if given.any() else np.nan,
-        "aurc": measure_aurc(hits, confidence),
-    }
-
-
-def check_calls(
-    truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give which images are called what they are, and how sure the classifier is of what it calls them.
-
-    Args:
-        truth: The number of each image's class, ``[n]``.
-        probabilities: ``[n, classes]``.
+        malignant: Which images are malignant, boolean ``[n]``.
+        prevalence: The share of malignant fields where opinions are to be given.
         called: The number of the class that each is called, ``[n]``; by default its likeliest.
     """
-    called = probabilities.argmax(axis=1) if called is None else called
-    return called == truth, probabilities[np.arange(len(truth)), called]
 
+    inflated = ("ece", "calibrated_ece")
 
-def measure_aurc(hits: np.ndarray, confidence: np.ndarray) -> float:
-    """Give the area under the curve of risk and coverage: the mean over the images of the risk down to each.
+    def __init__(
+        self,
+        truth: np.ndarray,
+        probabilities: np.ndarray,
+        calibrated: np.ndarray,
+        given: np.ndarray,
+        malignant: np.ndarray,
+        prevalence: float,
+        called: np.ndarray | None = None,
+    ) -> None:
+        self._truth, self._given, self._malignant, self._prevalence = truth, given, malignant, prevalence
+        self._tables = {"": probabilities.astype(float), "calibrated_": calibrated.astype(float)}
+        self._called = probabilities.argmax(axis=1) if called is None else called
 
-    As Geifman, Uziel and El-Yaniv 2019, Bias-reduced uncertainty estimation for deep neural classifiers (equation 2);
-    images of one confidence share the risk of giving opinions on all of them.
-    """
-    coverage, risk, _ = trace_risk(hits, confidence)
-    return float(np.diff(coverage, prepend=0) @ risk)
+    @property
+    def shares(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """The figures that are a share of images: what holds, and of which images, boolean ``[n]`` each.
 
+        ``coverage`` (images with an opinion) and ``selective_error`` (opinions that are wrong).
+        """
+        every = np.ones(len(self._truth), bool)
+        return {"coverage": (self._given, every), "selective_error": (self._called != self._truth, self._given)}
 
-def measure_calibration_error(truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None) -> float:
-    """Give the expected calibration error: 15 bins of the probability of what is called (Guo et al. 2017)."""
-    sure, right, count = bin_confidence(truth, probabilities, called)
-    return float(np.abs(right - sure)[count > 0] @ count[count > 0] / count.sum())
+    def score(self, weights: np.ndarray) -> dict[str, float]:
+        """Score the images with some weights, ``[n]``.
 
+        Returns:
+            ``ece`` (expected calibration error), ``brier`` (summed over the classes) and, calibrated,
+            ``calibrated_loss``, ``calibrated_ece``, ``calibrated_brier``; ``aurc`` (as ``measure_aurc`` has it);
+            ``selective_error_at_prevalence`` (NaN without opinions, or without images, of either kind).
+        """
+        figures = {"calibrated_loss": measure_loss(self._truth, self._tables["calibrated_"], weights)}
+        one_hot = np.eye(self._tables[""].shape[1])[self._truth]
+        for name, table in self._tables.items():
+            figures[f"{name}ece"] = measure_calibration_error(self._truth, table, self._called, weights)
+            figures[f"{name}brier"] = float(np.average(((table - one_hot) ** 2).sum(axis=1), weights=weights))
+        hits, confidence = check_calls(self._truth, self._tables["calibrated_"], self._called)
+        figures["aurc"] = measure_aurc(hits, confidence, weights)
+        return figures | {"selective_error_at_prevalence": self._weigh_errors(~hits, weights)}
 
-def bin_confidence(
-    truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bin images by how sure the classifier is.
+    def simulate_calibrated(self, seed: int) -> dict[str, float]:
+        """Give the calibration error that a perfectly calibrated classifier of such confidences would show on average.
 
-    Returns:
-        The mean confidence, the share that is right, and the number of images of each of 15 bins of equal width, which
-        hold their upper ends; NaN where there are none.
-    """
-    hits, confidence = check_calls(truth, probabilities, called)
-    bins = np.searchsorted(np.linspace(0, 1, _BINS + 1)[1:-1], confidence)
-    count = np.bincount(bins, minlength=_BINS)
-    sums = (np.bincount(bins, values, minlength=_BINS) for values in (confidence, hits))
-    sure, right = (np.divide(one, count, out=np.full(_BINS, np.nan), where=count > 0) for one in sums)
-    return sure, right, count
+        Returns:
+            ``ece_if_calibrated`` and ``calibrated_ece_if_calibrated``.
+        """
+        return {
+            f"{name}ece_if_calibrated": simulate_calibrated(check_calls(self._truth, table, self._called)[1], seed)
+            for name, table in self._tables.items()
+        }
 
-
-def form_prediction_sets(
-    probabilities: np.ndarray, nonconformity: Sequence[Sequence[float]], confidence: float
-) -> np.ndarray:
-    """Form conformal prediction sets that hold the true class as often in each class as stated.
-
-    Crepes computes them, class by class (Mondrian), from one minus the probability of the true class.
-
-    Args:
-        probabilities: As the classifier gives them, ``[n, classes]``.
-        nonconformity: As in ``Calibration``.
-        confidence: How often a set is to hold the true class.
-
-    Returns:
-        Whether each class is in each image's set, boolean ``[n, classes]``.
-    """
-    from crepes import ConformalClassifier
-
-    bins = np.repeat(np.arange(len(nonconformity)), [len(one) for one in nonconformity])
-    learned = ConformalClassifier().fit(np.concatenate(nonconformity), bins=bins)
-    # A class is in the set if it conforms to those of its own class.
-    columns = [
-        learned.predict_set(
-            1 - probabilities[:, [number]], np.full(len(probabilities), number), confidence=confidence, smoothing=False
-        )[:, 0]
-        for number in range(len(nonconformity))
-    ]
-    return np.column_stack(columns) > 0
-
-
-def score_prediction_sets(truth: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, float]:
-    """Check prediction sets.
-
-    Args:
-        truth: The number of each image's class, ``[n]``.
-        sets: As ``form_prediction_sets`` gives them.
-
-    Returns:
-        How often they hold the true class in each class, ``[classes]``, NaN for a class without images, and the mean
-        size of a set.
-    """
-    hits = sets[np.arange(len(truth)), truth]
-    every = range(sets.shape[1])
-    covered = [hits[truth == number].mean() if (truth == number).any() else np.nan for number in every]
-    return np.array(covered), float(sets.sum(axis=1).mean())
+    def _weigh_errors(self, wrong: np.ndarray, weights: np.ndarray) -> float:
+        """Give the share of wrong opinions where malignant fields are as frequent as stated."""
+        errors = opinions = 0.0
+        for some, share in ((self._malignant, self._prevalence), (~self._malignant, 1 - self._prevalence)):
+            if not weights[some].any():
+                return np.nan
+            errors += share * np.average(wrong[some] & self._given[some], weights=weights[some])
+            opinions += share * np.average(self._given[some], weights=weights[some])
+        return errors / opinions if opinions else np.nan

@@ -9,7 +9,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
-from leukoscope.models.intervals import FEW_GROUPS
+from leukoscope.models.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.options import plain_name
 from leukoscope.reporting import plots
 from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
@@ -118,7 +118,7 @@ def render_card(
         provenance: Software, commit and seed of this report.
         worth: What accuracies on these images are worth.
     """
-    facts = {"result": result, "data": data, "known": known, "worth": worth, "few_groups": FEW_GROUPS}
+    facts = {"result": result, "data": data, "known": known, "worth": worth, "methods": METHODS}
     return _environment().get_template("card.md").render(facts | {"origin": describe_origin(result, provenance)})
 
 
@@ -154,7 +154,8 @@ def _render(template: str, drawn: Mapping[str, Any], **facts: Any) -> str:
             plots={name: plots.render(figure) for name, figure in drawn.items()},
             plotly=get_plotlyjs(),
             class_figures=_CLASS_FIGURES,
-            few_groups=FEW_GROUPS,
+            few_groups=FEW_GROUPS_WITH_ERRORS,
+            methods=METHODS,
             guidelines={"CLAIM 2024": CLAIM, "TRIPOD+AI": TRIPOD_AI},
             **facts,
         )

@@ -8,5 +8,5 @@ from leukoscope.options import Options
 class AgreementOptions(Options):
     """How sure figures of agreement are."""
 
-    resamples: PositiveInt = 1000
+    resamples: PositiveInt = 2000
     confidence: float = Field(default=0.95, gt=0, lt=1)

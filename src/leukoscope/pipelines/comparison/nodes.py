@@ -36,7 +36,7 @@ def judge_colour(
 
     test = splits[splits["split"] == "test"]
     hits = baseline.predict_by_colour(smears, splits, audit.trees, seed) == test["label"].to_numpy()
-    found = intervals.estimate_share(hits, test["group"], evaluation.resamples, evaluation.confidence, seed)
+    found = intervals.estimate_share(hits, test["group"], evaluation.confidence)
     logger.info("Stain colour alone, on the same test images: accuracy %.3f", found.value)
     facts = {"splits": fingerprint_table(splits), "images": len(test), "groups": int(test["group"].nunique())}
     ends = {name: None if pd.isna(one) else one for name, one in zip(("low", "high"), found[1:], strict=True)}
@@ -78,13 +78,13 @@ def compare_errors(
     seed: int,
     *results: dict[str, Any] | None,
 ) -> pd.DataFrame:
-    """Test which differences in accuracy are real on the same test images, between backbones and to stain colour.
+    """Test which differences in accuracy are shown on the same test images, between backbones and to stain colour.
 
     Args:
         splits: The test images and their groups.
         colour_baseline: What stain colour alone gets wrong.
-        options: How the intervals are drawn.
-        seed: For the drawing.
+        options: The confidence of the intervals.
+        seed: For the swaps from which the intervals' ends are found.
         results: One for each backbone, or ``None`` where it has none yet; of other splits, it is left out.
 
     Returns:
@@ -101,7 +101,7 @@ def compare_errors(
         for result in results
         if result is not None and result["training"]["splits"] == present
     }
-    how = (test["group"], options.resamples, options.confidence, seed)
+    how = (test["group"], options.confidence, seed)
     by_colour = ~test["image_id"].isin(colour_baseline["errors"]).to_numpy()
     pairs = [
         paired.compare_pairs(hits, *how),
@@ -123,7 +123,7 @@ def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_
     current = comparison[comparison["splits"] == colour_baseline["splits"]]
     for row in current.itertuples():
         logger.info("%s", _say_what_it_is_worth(row, colour_baseline))
-    return bars.draw_comparison(current, _say_what_is_real(current, differences), colour_baseline)
+    return bars.draw_comparison(current, _say_what_is_shown(current, differences), colour_baseline)
 
 
 def _say_what_it_is_worth(row: Any, blind: dict[str, Any]) -> str:
@@ -139,7 +139,7 @@ def _say_accuracy(value: float, low: float | None, high: float | None) -> str:
     return f"{value:.3f}" + (f" ({low:.3f} to {high:.3f})" if pd.notna(low) else "")
 
 
-def _say_what_is_real(comparison: pd.DataFrame, differences: pd.DataFrame) -> str:
+def _say_what_is_shown(comparison: pd.DataFrame, differences: pd.DataFrame) -> str:
     if differences.empty:
         return ""
     from leukoscope.audit.baseline import COLOUR_BASELINE
@@ -147,12 +147,14 @@ def _say_what_is_real(comparison: pd.DataFrame, differences: pd.DataFrame) -> st
     titles = comparison.set_index("backbone")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
     better = differences[differences["difference"] > 0]
     worse = differences[differences["difference"] <= 0].rename(columns={"first": "second", "second": "first"})
-    pairs = pd.concat([better, worse]).query("real")
+    pairs = pd.concat([better, worse]).query("shown")
     words = [
         f"{titles.get(one.first, one.first)} over {titles.get(one.second, one.second)} (+{abs(one.difference):.3f})"
         for one in pairs.itertuples()
     ]
-    tests = "permutation of groups, Holm's correction, one training each"
+    tests = "permutation of groups, Holm's correction, one training each: another seed may differ"
     if not words:
-        return f"No difference in test accuracy could be shown, to stain colour alone neither ({tests})."
-    return f"Real differences in test accuracy ({tests}): {', '.join(words)}. No other could be shown."
+        return (
+            f"No difference in test accuracy is shown for these trained networks, nor to stain colour alone ({tests})."
+        )
+    return f"Shown for these trained networks ({tests}): {', '.join(words)}. No other difference is."

@@ -59,25 +59,34 @@ def predict_splits(
 
 
 def calibrate_predictions(
-    predictions: pd.DataFrame, features: pd.DataFrame, class_names: list[str], options: EvaluationOptions
+    predictions: pd.DataFrame,
+    features: pd.DataFrame,
+    splits: pd.DataFrame,
+    class_names: list[str],
+    options: EvaluationOptions,
 ) -> dict[str, Any]:
-    """Learn from the validation images how sure the classifier may be, and when it should keep its opinion to itself.
+    """Learn from the validation images how sure the classifier may be, and when it should give no opinion.
 
     Args:
         predictions: One row an image.
-        features: Of the same images.
+        features: Of the same images, and by which model.
+        splits: The groups of images, by which the error of opinions is bounded.
         class_names: The classes in order.
-        options: The error that opinions are to keep to.
+        options: What opinions are to keep to.
 
     Returns:
-        As ``Calibration`` has it.
+        As ``Calibration.describe`` has it.
     """
     from leukoscope.models import feature_table, novelty, scoring, trust
 
     known, held = (feature_table.select(features, split) for split in ("train", "validation"))
     distance = novelty.KnownImages(known).measure_novelty(held)
     truth, probabilities = scoring.select_split(predictions, "validation", class_names)
-    return trust.calibrate(truth, probabilities, distance, options.target_error, options.false_alarms)._asdict()
+    ids = predictions.loc[predictions["split"] == "validation", "image_id"]
+    groups = splits.set_index("image_id")["group"].loc[ids].to_numpy()
+    benign, model = class_names.index(options.benign_class), str(features["model"].iloc[0])
+    learned = trust.calibrate(truth, probabilities, distance, groups, benign, options.targets(), model)
+    return learned.describe()
 
 
 def form_opinions(
@@ -92,15 +101,16 @@ def form_opinions(
         class_names: The classes in order.
 
     Returns:
-        ``image_id, split, label, opinion, reason, novelty`` and one calibrated probability column a class.
+        ``image_id, split, label, opinion, reason, prediction_set, novelty`` and one calibrated probability column a
+        class.
     """
     from leukoscope.models import feature_table, novelty, scoring, trust
 
     known = novelty.KnownImages(feature_table.select(features, "train"))
     distance = known.measure_novelty(feature_table.select(features))
-    given = predictions[scoring.probability_columns(class_names)].to_numpy()
-    calibrated = trust.apply_temperature(given, calibration["temperature"])
-    opinions = trust.form_opinions(calibrated, distance, trust.Calibration(**calibration), class_names)
+    probabilities = predictions[scoring.probability_columns(class_names)].to_numpy()
+    learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
+    opinions = trust.form_opinions(probabilities, distance, learned, class_names)
     return predictions[["image_id", "split", "label"]].join(opinions)
 
 
@@ -113,7 +123,7 @@ def score_predictions(
     options: EvaluationOptions,
     seed: int,
 ) -> dict[str, float | None]:
-    """Score the predictions of each split, with intervals of the test set's headline figures.
+    """Score the predictions of each split, with intervals of the test set's figures.
 
     Args:
         predictions: One row an image.
@@ -130,15 +140,13 @@ def score_predictions(
     from leukoscope.models import judging, scoring, trust
 
     how = scoring.Scoring(class_names, options.benign_class, options.prevalence)
-    columns = scoring.probability_columns(class_names)
+    learned = trust.Calibration.restore(calibration)
+    judge = judging.Judge(how, learned, options.resamples, options.confidence, seed)
     figures = {
         f"{split}_{name}": figure
-        for split, rows in predictions.groupby("split", sort=False)
-        for name, figure in how.score(rows["label"].to_numpy(), rows[columns].to_numpy()).items()
+        for split in dict.fromkeys(predictions["split"])
+        for name, figure in judge.score(predictions, opinions, split).items()
     }
-    judge = judging.Judge(
-        how, trust.Calibration(**calibration), options.resamples, options.confidence, options.set_confidence, seed
-    )
     groups = splits.set_index("image_id")["group"].loc[predictions.query("split == 'test'")["image_id"]]
     judged = judge.judge(predictions, opinions, "test", groups)
     return figures | {f"test_{name}": figure for name, figure in judged.items()}

@@ -1,10 +1,13 @@
 """Parameters of evaluation."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from leukoscope.options import Options
+
+if TYPE_CHECKING:
+    from leukoscope.models.trust import Targets
 
 
 class EvaluationOptions(Options):
@@ -15,11 +18,26 @@ class EvaluationOptions(Options):
     worst_errors: NonNegativeInt = 12
     prevalence: float = Field(default=0.1, gt=0, lt=1)
     target_error: float = Field(default=0.02, ge=0, lt=1)
+    unproven_opinions: bool = False
+    screening_sensitivity: float = Field(default=0.98, gt=0, le=1)
     false_alarms: float = Field(default=0.05, gt=0, lt=1)
     set_confidence: float = Field(default=0.95, gt=0, lt=1)
-    resamples: PositiveInt = 500
+    resamples: PositiveInt = 2000
     confidence: float = Field(default=0.95, gt=0, lt=1)
+
+    def targets(self) -> "Targets":
+        """Give what opinions are to keep to."""
+        from leukoscope.models.trust import Targets
+
+        return Targets(
+            self.target_error,
+            self.confidence,
+            self.false_alarms,
+            self.screening_sensitivity,
+            self.set_confidence,
+            self.unproven_opinions,
+        )
 
     def as_display(self) -> dict[str, Any]:
         """Give what a report says of how the figures were made."""
-        return self.model_dump(include={"benign_class", "prevalence", "target_error", "set_confidence"})
+        return self.model_dump(include={"benign_class", "prevalence", "confidence", "screening_sensitivity"})

@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.calibrate_predictions,
-                ["predictions", "features", classes, options],
+                ["predictions", "features", "splits", classes, options],
                 "calibration",
                 name="calibrate_predictions",
             ),

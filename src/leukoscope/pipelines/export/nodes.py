@@ -73,7 +73,7 @@ def check_exports(
         ``largest_difference`` (of a probability), ``images_per_second``, ``times_keras`` and ``within`` (whether it
         keeps to what may be lost).
     """
-    from leukoscope.models.trust import apply_temperature
+    from leukoscope.models.calibration import apply_temperature
 
     held = splits[splits["split"] == "validation"]
     places = smears.rows(held["image_id"])

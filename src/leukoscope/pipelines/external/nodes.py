@@ -139,10 +139,9 @@ def predict_external(
         compatibility.require_classes(name, classifier.class_names, class_names)
         compatibility.require_evaluation(name, set(known["model"]) == {classifier.fingerprint})
         given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
-        calibration = trust.Calibration(**calibrations[name]())
+        calibration = trust.Calibration.restore(calibrations[name](), classifier.fingerprint)
         distance = novelty.KnownImages(feature_table.select(known, "train")).measure_novelty(seen)
-        calibrated = trust.apply_temperature(given, calibration.temperature)
-        said = trust.form_opinions(calibrated, distance, calibration, class_names)
+        said = trust.form_opinions(given, distance, calibration, class_names)
         table = facts.assign(backbone=name)
         # What is called, and how sure it must be, goes by the classifier's own classes, as on its test images.
         called = np.array(classes.class_names)[classes.translate(given.argmax(axis=1))]
@@ -150,8 +149,9 @@ def predict_external(
         predictions.append(table.join(told.assign(predicted=called)))
         columns = scoring.probability_columns(classes.class_names)
         opinion = said["opinion"].where(said["opinion"] == trust.WITHHELD, called)
+        calibrated = said[scoring.probability_columns(class_names)].to_numpy()
         chances = pd.DataFrame(classes.collapse(calibrated), columns=columns)
-        opinions.append(table.join(said[["reason", "novelty"]].assign(opinion=opinion)).join(chances))
+        opinions.append(table.join(said[["reason", "prediction_set", "novelty"]].assign(opinion=opinion)).join(chances))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
 
 
@@ -182,19 +182,16 @@ def score_external(
 
     classes = ClassMapping(**mapping)
     how = scoring.Scoring(mapping["class_names"], options.benign_class, options.prevalence)
-    columns = scoring.probability_columns(mapping["class_names"])
     groups = external_manifest.set_index("image_id")["group"]
     rows = []
     for result in results:
         if result is None or result["backbone"] not in set(external_predictions["backbone"]):
             continue
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
-        learned = trust.Calibration(**result["calibration"])
+        learned = trust.Calibration.restore(result["calibration"])
         learned = learned._replace(nonconformity=classes.select_sets(learned.nonconformity))
-        judge = judging.Judge(how, learned, options.resamples, options.confidence, options.set_confidence, seed)
-        called = scoring.number_called(mine, _SPLIT, mapping["class_names"])
-        figures = how.score(mine["label"].to_numpy(), mine[columns].to_numpy(), called)
-        figures |= judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
+        judge = judging.Judge(how, learned, options.resamples, options.confidence, seed)
+        figures = judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
         named = {f"{_SPLIT}_{name}": figure for name, figure in figures.items()}
         rows.append({"backbone": result["backbone"]} | named)
         logger.info("%s: accuracy %.3f on %d external images", result["title"], figures["accuracy"], len(mine))

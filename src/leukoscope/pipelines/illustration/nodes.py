@@ -61,7 +61,9 @@ def draw_calibration(
 
     truth, given = select_split(predictions, "test", class_names)
     _, calibrated = select_split(opinions, "test", class_names)
-    return trust.draw_calibration(truth, given, calibrated, Calibration(**calibration), _title(options, len(truth)))
+    return trust.draw_calibration(
+        truth, given, calibrated, Calibration.restore(calibration), _title(options, len(truth))
+    )
 
 
 def _title(options: BackboneOptions, images: int) -> str:

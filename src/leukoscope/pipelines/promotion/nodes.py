@@ -106,9 +106,9 @@ def _compare(hits: Any, their_hits: Any, groups: pd.Series, evaluation: Evaluati
     from leukoscope.models import paired
 
     both = {"candidate": hits, "champion": their_hits}
-    pair = paired.compare_pairs(both, groups, evaluation.resamples, evaluation.confidence, seed).iloc[0]
+    pair = paired.compare_pairs(both, groups, evaluation.confidence, seed).iloc[0]
     figures = {f"accuracy_{name}": float(pair[name]) for name in ("difference", "low", "high")}
-    return figures | {"p": float(pair["group_p"]), "significant": bool(pair["real"])}
+    return figures | {"p": float(pair["group_p"]), "significant": bool(pair["shown"])}
 
 
 def _apply(options: PromotionOptions, mine: float, theirs: float, pair: Mapping[str, Any]) -> tuple[bool, str]:

@@ -59,10 +59,11 @@ def assemble_reader(
             f"train_{backbone}`, or choose another by reader.backbone (there: {', '.join(there) or 'none'})."
         )
     seen = features[backbone]()
+    classifier = models[backbone]()
     reader = SecondReader(
         backbone,
-        models[backbone](),
-        Calibration(**calibrations[backbone]()),
+        classifier,
+        Calibration.restore(calibrations[backbone](), classifier.fingerprint),
         seen[seen["split"] != "test"].reset_index(drop=True),
         evaluation.benign_class,
         Limits(ingestion.min_side, ingestion.max_pixels, ingestion.max_bytes),
@@ -93,10 +94,10 @@ def _require_one_evaluation(reader: Any, predictions: pd.DataFrame) -> None:
     """Make sure that features and calibration are of this model: a run may have been killed between them."""
     import numpy as np
 
-    from leukoscope.models import compatibility, scoring, trust
+    from leukoscope.models import compatibility, conformal, scoring
 
     truth, given = scoring.select_split(predictions, "validation", reader.class_names)
-    learned = trust.measure_nonconformity(truth, given)
+    learned = conformal.measure_nonconformity(truth, given)
     kept = reader.calibration.nonconformity
     same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]
     own = set(reader.seen["model"]) == {reader.classifier.fingerprint}

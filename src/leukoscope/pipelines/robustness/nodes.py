@@ -42,7 +42,8 @@ def measure_robustness(
         images), the unchanged images first.
     """
     from leukoscope.images.perturbations import PERTURBATIONS, perturb
-    from leukoscope.models import inference, trust
+    from leukoscope.models import calibration as trust
+    from leukoscope.models import inference
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]

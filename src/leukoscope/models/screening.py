@@ -1,0 +1,33 @@
+"""Benign against malignant: from which malignant probability on a field is called malignant."""
+
+import logging
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+_UNKNOWN = 0.5
+
+
+def choose_operating_point(malignant: np.ndarray, scores: np.ndarray, sensitivity: float) -> float:
+    """Choose the probability from which on a field is called malignant.
+
+    Of all thresholds that find the stated share of malignant images, the one that calls the fewest benign ones
+    malignant; of equals, the one that finds most; and of these the middle of the gap between the two scores that it
+    lies between.
+
+    Args:
+        malignant: Which validation images are malignant, boolean ``[n]``.
+        scores: Their malignant probabilities, ``[n]``, 0-1.
+        sensitivity: The share of malignant images that is to be found.
+    """
+    if malignant.all() or not malignant.any():
+        logger.warning("The validation images are all benign or all malignant: the operating point is %g", _UNKNOWN)
+        return _UNKNOWN
+    levels = np.unique(scores)[::-1]
+    found = np.array([(scores[malignant] >= level).mean() for level in levels])
+    false = np.array([(scores[~malignant] >= level).mean() for level in levels])
+    enough = np.flatnonzero(found >= sensitivity)
+    best = min(enough, key=lambda place: (false[place], -found[place]))
+    below = levels[best + 1] if best + 1 < len(levels) else 0.0
+    return float((levels[best] + below) / 2)
