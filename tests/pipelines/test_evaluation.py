@@ -8,11 +8,13 @@ from sklearn.metrics import auc
 from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.errors import InputError
+from leukoscope.images import origin
 from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models import feature_table
+from leukoscope.models import feature_table, inference
 from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD, apply_temperature
 from leukoscope.pipelines.evaluation import nodes
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
@@ -112,11 +114,25 @@ def test_trust_is_scored_on_the_test_set(metrics, opinions):
     assert metrics["test_unlike"] == (test["reason"] == UNLIKE).mean()
 
 
+def make_manifest(splits, **facts) -> pd.DataFrame:
+    return splits[["label"]].assign(status="accepted", sha256=splits["image_id"], drawn=False).assign(**facts)
+
+
 @pytest.fixture
-def result(predictions, opinions, smears, metrics, calibration, class_names) -> dict:
-    costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
-    training = dict.fromkeys(costs, 1)
-    summary = nodes.summarise_evaluation(metrics, {"test_robust_accuracy": 0.4}, training, OPTIONS)
+def summarise(metrics, splits):
+    def summarise_with(stated: bool | None, **facts) -> dict:
+        known = make_manifest(splits, **facts), DataSheetOptions(published=stated)
+        return nodes.summarise_evaluation(
+            metrics, {"test_robust_accuracy": 0.4}, dict.fromkeys(nodes._COSTS, 1), OPTIONS, *known
+        )
+
+    return summarise_with
+
+
+@pytest.fixture
+def result(predictions, opinions, smears, metrics, calibration, class_names, summarise) -> dict:
+    training = {"splits": 1}
+    summary = summarise(True)
     pictures = [b"png"] * len(nodes.PICTURES)
     display = nodes.describe_evaluation(predictions, opinions, smears, class_names, OPTIONS_OF_EVALUATION, *pictures)
     table = pd.DataFrame({"epoch": [1], "unit": [np.nan]})
@@ -128,6 +144,40 @@ def test_the_result_marks_the_published_figures_as_the_reports(result, metrics):
     assert result["summary"]["report_test_accuracy"] == result["training"]["report_test_accuracy"] == 0.9924
     assert result["summary"]["report_train_accuracy"] is None
     assert result["summary"]["test_robust_accuracy"] == 0.4
+
+
+def test_the_published_figures_are_of_the_published_images_only(summarise, monkeypatch, splits):
+    assert not [name for name in summarise(None) if name.startswith("report_")]
+    drawn = summarise(None, drawn=True)
+    assert (drawn["drawn_images"], drawn["accepted_images"]) == (160, 160)
+    assert "report_test_accuracy" not in drawn
+    with pytest.raises(InputError, match="drew 160 of the 160"):
+        summarise(True, drawn=True)
+    listed = dict(zip(splits["image_id"], splits["label"], strict=True))
+    monkeypatch.setattr(origin, "_list_published", lambda: listed)
+    recognised = summarise(None)
+    assert (recognised["report_test_accuracy"], recognised["drawn_images"]) == (0.9924, 0)
+    assert "report_test_accuracy" not in summarise(False)
+
+
+def test_features_say_which_images_are_drawn(splits, smears, class_names, monkeypatch):
+    class Predictor:
+        def __init__(self, *arguments) -> None:
+            pass
+
+        def predict(self, pixels, rows):
+            return np.full((len(rows), 4), 0.25), np.ones((len(rows), 2))
+
+    monkeypatch.setattr(inference, "Predictor", Predictor)
+    smears.records["drawn"] = smears.records["image_id"].str.startswith("Pro/")
+    facts = {"trained_on": fingerprint_table(splits), "class_names": tuple(class_names), "fingerprint": "f"}
+    shuffled = smears.records.sample(frac=1, random_state=1)
+    for records, expected in ((shuffled, 40), (shuffled.drop(columns="drawn"), 0)):
+        smears.records = records
+        table = nodes.predict_splits(SimpleNamespace(**facts), smears, splits, class_names, EvaluationOptions())[1]
+        assert table.loc[table["drawn"].eq(True), "image_id"].str.startswith("Pro/").sum() == expected
+        assert table["drawn"].isna().all() == (not expected)
+        assert feature_table.select(table).shape == (160, 2)
 
 
 def test_the_result_can_be_kept_and_shows_the_errors_of_the_test_set(result, metrics):

@@ -80,7 +80,9 @@ def gathered(class_names, monkeypatch):
     features = feature_table.tabulate(facts, np.tile([1.0, 0.0], (6, 1)))
     calibration = {"temperature": 1.0, "threshold": 0.42, "novelty": 0.5, "nonconformity": [[0.1]] * 4}
     training = {"splits": "a", "weights": "none", "epochs": 3, "input_size": 48, "device": "CPU"}
+    training |= {"report_test_accuracy": 0.95}
     result = {"backbone": "mobilenet_v2", "title": "MobileNetV2", "calibration": calibration, "training": training}
+    result |= {"summary": {"drawn_images": 90, "accepted_images": 90}}
 
     def only(value) -> list:
         return [value if name == "mobilenet_v2" else None for name in BACKBONES]
@@ -139,6 +141,9 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     )
     assert list(written) == ["mobilenet_v2/external"]
     page = written["mobilenet_v2/external"]
+    assert "report test accuracy" not in page.lower()
+    assert "Drawn data: Leukoscope drew" not in page  # they were saved without the mark
+    assert "Trained on drawn data: Leukoscope drew all 90 images of the data that the classifier learned from" in page
     for words in ("MobileNetV2 on external images", "Another hospital", "malignant", "have not been audited"):
         assert words in page
     assert "kedro run --pipeline audit" not in page  # which would audit other images

@@ -36,7 +36,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.summarise_evaluation,
-                ["metrics", "robustness_summary", "training_summary", "params:backbone"],
+                [
+                    "metrics",
+                    "robustness_summary",
+                    "training_summary",
+                    "params:backbone",
+                    "manifest",
+                    "params:data_sheet",
+                ],
                 "summary",
                 name="summarise_evaluation",
             ),
