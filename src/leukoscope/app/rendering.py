@@ -34,6 +34,8 @@ class About(NamedTuple):
         unsure: The words for the former.
         origin: ``backbone``, ``model`` and ``data``: its name, and fingerprints of itself and of its images.
         card: Its model card as HTML, if there is one.
+        trained_on: Whether it learned from drawn images, for a table's column.
+        warning: What people must be told first, if it did.
     """
 
     title: str
@@ -44,6 +46,8 @@ class About(NamedTuple):
     unsure: str
     origin: dict[str, str]
     card: Markup | None
+    trained_on: str
+    warning: str | None
 
 
 def describe_reader(reader: "SecondReader", card: str | None) -> About:
@@ -63,6 +67,8 @@ def describe_reader(reader: "SecondReader", card: str | None) -> About:
             "data": reader.data_fingerprint,
         },
         card=_render_markdown(card) if card else None,
+        trained_on=reader.trained_on,
+        warning=reader.warning,
     )
 
 
