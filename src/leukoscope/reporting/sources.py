@@ -6,8 +6,17 @@ from typing import Any
 from leukoscope.images.origin import Origin
 
 _REPORT = "report_"
-_OF_PEOPLE = ("collection", "dates", "blinding", "deidentification", "ethics", "patients", "demographics")
-_OF_PEOPLE += ("eligibility", "sites", "readers", "prevalence", "course")
+_OF_PEOPLE = [
+    "collection",
+    "dates",
+    "blinding",
+    "deidentification",
+    "ethics",
+    "patients",
+    "demographics",
+    "eligibility",
+]
+_OF_PEOPLE += ["sites", "readers", "prevalence", "course"]
 
 PUBLISHED = {
     "name": (
