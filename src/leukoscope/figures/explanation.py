@@ -24,14 +24,14 @@ def draw_explanation(
         nearest: The same of training images, the nearest first.
         probabilities: Calibrated, by class.
         title: Of the figure.
-        warning: Below it, in a frame, if there is one.
+        warning: Below it, if there is one.
     """
     columns = max(len(pictures), 1 + len(nearest))
     figure = Figure(figsize=(2.6 * columns, 5.9), layout="constrained")
     figure.suptitle(title, fontsize=11, parse_math=False)
     if warning:
-        frame = {"facecolor": "white", "edgecolor": colours.VERMILION, "linewidth": 2}
-        figure.supxlabel(textwrap.fill(warning, 30 * columns), fontsize=10, fontweight="bold", bbox=frame)
+        words = textwrap.fill(warning, 30 * columns)
+        figure.supxlabel(words, fontsize=10, fontweight="bold", color=colours.VERMILION)
     grid = figure.subplots(2, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
