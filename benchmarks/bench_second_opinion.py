@@ -55,7 +55,7 @@ def make_reader(images: np.ndarray) -> SecondReader:
     features = Predictor(classifier, BATCH).predict(images)[1]
     ids = [str(number) for number in range(len(images))]
     facts = pd.DataFrame({"image_id": ids, "split": "train", "sha256": ids, "model": classifier.fingerprint})
-    calibration = Calibration(1.0, 0.5, 10.0, [[0.1]] * len(harness.CLASSES))
+    calibration = Calibration(1.0, 0.5, 10.0, [[0.1]] * len(harness.CLASSES), model=classifier.fingerprint)
     limits = Limits(32, 10**8, 10**8)
     return SecondReader(
         BACKBONE, classifier, calibration, feature_table.tabulate(facts, features), harness.CLASSES[0], limits

@@ -64,7 +64,7 @@ class Smears:
         classes = splits["label"].map({name: n for n, name in enumerate(CLASS_NAMES)}).to_numpy()
         noise = rng.integers(0, 40, (len(splits), size, size, 3))
         self.pixels = (noise + 50 * classes[:, None, None, None]).astype("uint8")
-        self.records = splits[["image_id"]].assign(sha256=[f"{n:064x}" for n in range(len(splits))])
+        self.records = splits[["image_id"]].assign(sha256=[f"{n:064x}" for n in range(len(splits))], drawn=False)
         self._rows = dict(zip(splits["image_id"], range(len(splits)), strict=True))
 
     def rows(self, image_ids) -> np.ndarray:

@@ -103,8 +103,20 @@ def test_what_has_results_is_compared(project, data):
     kedro(project, "--pipelines", "comparison")
     table = pd.read_csv(data / "08_reporting/comparison.csv")
     assert table["backbone"].tolist() == ["mobilenet_v2"]
-    assert table["report_test_accuracy"].tolist() == [0.9526]
+    assert not [name for name in table if name.startswith("report_")]  # which are of real smears
+    assert (table["drawn_images"] == 96).all()
     assert (data / "08_reporting/comparison.png").stat().st_size > 10_000
+
+
+def test_pages_and_cards_of_drawn_smears_say_so(data):
+    page = (data / "08_reporting/mobilenet_v2/report.html").read_text()
+    header = page.split("<header>")[1].split("</header>")[0]
+    assert "Drawn data: Leukoscope drew all 96 images." in header
+    assert "published study" not in page.split("</header>")[1]
+    assert "flow cytometry" not in page.split("</header>")[1]
+    card = (data / "08_reporting/mobilenet_v2/model_card.md").read_text()
+    assert "**Drawn data: Leukoscope drew all 96 images." in card.split("## ")[0]
+    assert "Reference standard: the class that each smear was drawn for." in card
 
 
 def test_images_of_another_source_are_scored(project, data, tmp_path):
@@ -120,6 +132,9 @@ def test_images_of_another_source_are_scored(project, data, tmp_path):
     assert 0 <= row["external_screening_auc"] <= 1
     page = (data / "08_reporting/mobilenet_v2/external.html").read_text()
     assert "MobileNetV2 on external images" in page
+    header = page.split("<header>")[1].split("</header>")[0]
+    assert "Drawn data: Leukoscope drew all 8 images." in header
+    assert "Trained on drawn data: Leukoscope drew all 96 images of the data that the classifier learned from" in header
 
 
 def test_new_smears_get_opinions(project, data, tmp_path):
@@ -131,6 +146,9 @@ def test_new_smears_get_opinions(project, data, tmp_path):
     table = pd.read_csv(data / "07_model_output/opinions.csv").set_index("image_id")
     assert len(table) == 6
     assert table.loc["notes", "reason"] == "unreadable: not an image of a known format"
+    assert set(table["trained_on"]) == {"drawn images"}
+    assert table["drawn"].sum() == 5
+    assert "Trained on drawn data: Leukoscope drew all" in said
     given = table.drop("notes").filter(regex="probability_(benign|early|pre|pro)$")
     assert given.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
     again = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}")

@@ -39,9 +39,9 @@ def build_network(size: int = SIZE) -> keras.Model:
 
 
 def make_reader(
-    class_names: tuple[str, ...] = CLASS_NAMES, backbone: str = "mobilenet_v2", **calibration
+    class_names: tuple[str, ...] = CLASS_NAMES, backbone: str = "mobilenet_v2", drawn: int | None = 0, **calibration
 ) -> SecondReader:
-    """Make a reader that knows fields of every brightness from 20 to 240."""
+    """Make a reader that knows fields of every brightness from 20 to 240, of which the first so many are drawn."""
     classifier = Classifier(build_network(), class_names, trained_on="splits", image_size=SIZE)
     shades = np.arange(20, 240, 4)
     features = Predictor(classifier, 64).predict(np.stack([shade(one) for one in shades]))[1]
@@ -53,7 +53,10 @@ def make_reader(
             "model": classifier.fingerprint,
         }
     )
+    if drawn is not None:
+        facts["drawn"] = np.arange(len(shades)) < drawn
     given = {"temperature": 1.0, "threshold": 0.6, "novelty": 1.0, "nonconformity": [[0.1]] * len(class_names)}
+    given |= {"target_error": 0.1, "error_bound": 0.08, "groups": 60.0, "needed": 29, "model": classifier.fingerprint}
     return SecondReader(
         backbone,
         classifier,

@@ -21,9 +21,18 @@ from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
-_SHARED_DATASETS = {"smears", "training_plan", "splits", "software"}
+_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software"}
 _GATHERED = {"features", "result"}  # what other pipelines take of every backbone
-_SHARED_PARAMETERS = ("training", "augmentation", "evaluation", "robustness", "class_names", "seed")
+_SHARED_PARAMETERS = (
+    "training",
+    "augmentation",
+    "splitting",
+    "evaluation",
+    "robustness",
+    "class_names",
+    "data_sheet",
+    "seed",
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -62,15 +62,19 @@ def _write_held_folder(folder: Path, write: Callable[[Path], Any]) -> None:
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, wait: bool = False) -> Iterator[None]:
     """Let no other run write into a folder meanwhile; a process that ends lets go of it, however it ends.
+
+    Args:
+        folder: The folder, or the file.
+        wait: Whether to wait for another run, which is done in a moment.
 
     Raises:
         InputError: Another run is at work there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(folder.with_name(f".{folder.name}.lock"), blocking=False).acquire()
+        held = FileLock(folder.with_name(f".{folder.name}.lock"), blocking=wait).acquire()
     except Timeout as error:
         raise InputError(
             f"Another run is at work in {folder}, and two would spoil each other's files. Let it end or stop it; then "

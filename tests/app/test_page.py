@@ -56,7 +56,7 @@ def reviews(tmp_path_factory) -> ReviewsDataset:
 
 @pytest.fixture(scope="module")
 def office(desk, about) -> Office:
-    return Office(desk, about)
+    return Office(desk, about._replace(warning="Trained on <drawn> data"))
 
 
 @pytest.fixture(scope="module")
@@ -372,3 +372,10 @@ def test_the_limits_of_use_and_the_model_card_are_there(page):
     assert page.get_by_text("A research tool, no medical device.").is_visible()
     page.get_by_text("Model card").first.click()
     assert page.get_by_role("heading", name="Model card: Tiny").is_visible()
+
+
+def test_the_warning_of_drawn_data_is_the_first_thing_on_the_page(page):
+    first = page.locator("header").first.locator("> *").first
+    assert first.inner_text() == "Trained on <drawn> data"
+    assert first.get_attribute("class") == "drawn"
+    assert first.bounding_box()["y"] < page.get_by_role("heading", name="Review of smears").bounding_box()["y"]

@@ -11,6 +11,7 @@ from leukoscope.app.rendering import blend
 from leukoscope.images.decoding import UnusableImageError
 from leukoscope.models.explanation import map_occlusion, overlay
 from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
+from leukoscope.synthetic import write_smears
 from tiny_reader import encode, shade
 
 
@@ -130,3 +131,9 @@ def test_what_cannot_be_read_is_refused_with_the_reason(desk, content, reason):
 def test_the_smaller_of_both_limits_of_size_holds(desk):
     assert desk.limits.max_bytes == 50_000
     assert desk.limits.max_pixels == desk.reader.limits.max_pixels
+
+
+def test_a_drawn_image_is_known_as_one(desk, tmp_path):
+    write_smears(tmp_path, {"Pro": 1}, 64, seed=1)
+    assert desk.read((tmp_path / "Original/Pro/smear-pro-0001.jpg").read_bytes()).drawn
+    assert not desk.read(encode(shade(160))).drawn

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from leukoscope.app.rendering import format_percent, render_export, render_part
+from leukoscope.app.rendering import describe_reader, format_percent, render_export, render_part
 from leukoscope.app.reviews import form_review
 from leukoscope.app.session import RefusedError, Session, gather
-from tiny_reader import encode, shade
+from tiny_reader import encode, make_reader, shade
 
 
 @pytest.fixture
@@ -128,3 +128,18 @@ def test_without_a_card_it_says_how_to_get_one(about):
 )
 def test_nothing_is_written_as_certain(share, words):
     assert format_percent(share) == words
+
+
+@pytest.mark.parametrize("drawn", [55, 0])
+def test_exports_of_a_reader_that_learned_from_drawn_images_say_so(desk, drawn):
+    about = describe_reader(make_reader(drawn=drawn), None)
+    session = Session(3, about.origin, about.trained_on)
+    session.add(desk.read(encode(shade(160)))._replace(drawn=True))
+    row = read_rows(session)[0]
+    assert row["trained_on"] == ("drawn images" if drawn else "no images known to be drawn")
+    assert row["drawn"] == "True"
+    page = render_export(session, about, 0.5)
+    header = page.split("<header>")[1].split("</header>")[0]
+    assert ("Leukoscope drew all 55 images of the data that the classifier learned from" in header) is bool(drawn)
+    assert ("Trained on drawn data" in page.split("</title>")[0]) is bool(drawn)
+    assert "This image was drawn by Leukoscope." in page

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from leukoscope.errors import InputError
+from leukoscope.models.calibration import apply_temperature
 from leukoscope.models.exporting import FORMATS, PRECISIONS, Exporter
-from leukoscope.models.trust import apply_temperature
 from tiny_reader import CLASS_NAMES, SIZE, encode, make_reader, shade
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="models are exported under TensorFlow")

@@ -51,9 +51,9 @@ def test_two_classes_of_which_one_is_called_malignant():
 def test_one_image_and_many_are_read_alike(reader):
     images = np.stack([shade(one) for one in np.arange(30, 230)])
     many, one = reader.read(images), reader.read(images[120:121])
-    assert one.opinions.iloc[0].drop("opinion").drop("reason").to_numpy(float) == pytest.approx(
-        many.opinions.iloc[120].drop("opinion").drop("reason").to_numpy(float), abs=1e-5
-    )
+    alone, among = (table.select_dtypes("number").iloc[row] for table, row in ((one.opinions, 0), (many.opinions, 120)))
+    assert alone.to_numpy() == pytest.approx(among.to_numpy(), abs=1e-5)
+    assert one.opinions.loc[0, "prediction_set"] == many.opinions.loc[120, "prediction_set"]
     assert one.features == pytest.approx(many.features[120:121], abs=1e-6)
 
 
@@ -108,10 +108,8 @@ def test_names_that_do_not_fit_the_model_are_an_error(reader, tmp_path):
     [
         ("backbone", "alexnet", "no backbone 'alexnet'"),
         ("benign_class", "Healthy", "'Healthy' is none of"),
-        ("calibration", {"temperature": 0.0}, "temperature, threshold and limit"),
-        ("calibration", {"temperature": "warm"}, "temperature, threshold and limit"),
-        ("calibration", {"novelty": float("nan")}, "temperature, threshold and limit"),
-        ("calibration", {"threshold": 0.1}, "parts are of different readers"),
+        ("calibration", {"temperature": 0.9}, "calibration is not as it was learned"),
+        ("calibration", {"threshold": 0.1}, "calibration is not as it was learned"),
         ("limits", {"max_pixels": 10**12}, "parts are of different readers"),
     ],
 )
@@ -120,6 +118,25 @@ def test_what_was_changed_by_hand_is_refused(reader, tmp_path, fact, value, mess
     facts = json.loads((tmp_path / "reader.json").read_text())
     changed = facts[fact] | value if isinstance(value, dict) else value
     (tmp_path / "reader.json").write_text(json.dumps(facts | {fact: changed}))
+    with pytest.raises(InputError, match=message):
+        SecondReader.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"temperature": 0.0}, "temperature, threshold and limit"),
+        ({"temperature": "warm"}, "temperature, threshold and limit"),
+        ({"novelty": float("nan")}, "temperature, threshold and limit"),
+        ({"threshold": 0.1}, "parts are of different readers"),
+        ({"model": "another"}, "its calibration is of another model"),
+    ],
+)
+def test_a_calibration_that_was_sealed_anew_is_refused_too(reader, tmp_path, changed, message):
+    reader.save(tmp_path)
+    facts = json.loads((tmp_path / "reader.json").read_text())
+    calibration = reader.calibration._replace(**changed).describe()
+    (tmp_path / "reader.json").write_text(json.dumps(facts | {"calibration": calibration}))
     with pytest.raises(InputError, match=message):
         SecondReader.load(tmp_path)
 
@@ -133,3 +150,24 @@ def test_images_of_another_size_are_refused(reader):
 def test_probabilities_that_are_no_numbers_get_no_opinion(reader):
     nothing = np.full((1, 4), np.nan)
     assert form_opinions(nothing, np.zeros(1), reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "trained_on", "warning"),
+    [
+        (55, "drawn images", "Trained on drawn data: Leukoscope drew all 55 images"),
+        (10, "partly drawn images (10 of 55)", "Trained on drawn data: Leukoscope drew 10 of the 55 images"),
+        (0, "no images known to be drawn", None),
+        (None, "not recorded", None),
+    ],
+)
+def test_a_reader_knows_whether_it_learned_from_drawn_images(tmp_path, drawn, trained_on, warning):
+    made = make_reader(drawn=drawn)
+    made.save(tmp_path)
+    assert json.loads((tmp_path / "reader.json").read_text())["trained_on"] == trained_on
+    for one in (made, SecondReader.load(tmp_path)):
+        assert one.drawn_images == drawn
+        assert one.trained_on == trained_on
+        assert (one.warning or "").startswith(warning or "")
+        assert (one.warning is None) is (warning is None)
+    assert made.fingerprint == make_reader().fingerprint  # opinions do not depend on it

@@ -9,6 +9,7 @@ from leukoscope.images.source import open_any
 from leukoscope.models import reading
 from leukoscope.models.reading import ReadingPlan
 from leukoscope.storage import hold
+from leukoscope.synthetic import write_smears
 from tiny_reader import BRIGHTNESS, encode, make_reader, shade
 
 
@@ -143,3 +144,17 @@ def test_a_hidden_file_is_read_if_it_is_named(reader, dataset, tmp_path):
     (tmp_path / ".field.png").write_bytes(encode(shade(100)))
     dataset.save(plan_for(tmp_path / ".field.png", reader))
     assert dataset.load()["opinion"].tolist() == ["Pre"]
+
+
+def test_opinions_say_what_is_drawn_and_whether_the_reader_learned_from_drawn_images(dataset, tmp_path):
+    write_smears(tmp_path / "raw", {"Pro": 1}, 32, seed=1)
+    (tmp_path / "raw/field.png").write_bytes(encode(shade(100)))
+    (tmp_path / "raw/empty.png").write_bytes(b"")
+    (tmp_path / "raw/large.png").write_bytes(b"x" * (10**6 + 1))  # not read
+    drawn = {"field": False, "empty": False, "large": None, "Original/Pro/smear-pro-0001": True}
+    for count, words in ((55, "drawn images"), (0, "no images known to be drawn")):
+        dataset.save(plan_for(tmp_path / "raw", make_reader(drawn=count)))
+        for table in (dataset.load(), pd.read_csv(tmp_path / "out/opinions.csv")):
+            assert set(table["trained_on"]) == {words}
+            found = table.set_index("image_id")["drawn"]
+            assert {name: None if pd.isna(one) else bool(one) for name, one in found.items()} == drawn

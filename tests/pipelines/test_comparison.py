@@ -19,7 +19,7 @@ BASELINE |= {"splits": fingerprint_table(PRESENT)}
 def result(backbone: str, accuracy: float, **changes) -> dict:
     scores = dict.fromkeys(("train_accuracy", "test_accuracy", "test_macro_f1", "test_auc"), accuracy)
     costs = {"parameters": 2e6, "model_mib": 8.0, "seconds_per_epoch": 20.0, "test_images": 72}
-    costs |= {"splits": fingerprint_table(PRESENT)}
+    costs |= {"splits": fingerprint_table(PRESENT), "drawn_images": 0}
     report = {"report_train_accuracy": 0.98, "report_test_accuracy": 0.97, "report_seconds_per_epoch": None}
     summary = {"backbone": backbone, "title": backbone} | scores | costs | report | changes
     ends = {f"{name}_{end}": None for name in scores for end in ("low", "high")}
@@ -66,6 +66,15 @@ def test_the_figure_has_our_bars_and_marks_the_reports_figures():
     labels = [text.get_text() for text in scores.get_legend().get_texts()]
     assert "the report's own figure" in labels
     assert "72 test images of 40 groups" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("drawn", [72, 1, None])
+def test_the_reports_figures_do_not_stand_beside_drawn_images_or_images_of_which_nothing_is_recorded(drawn):
+    table = compare_backbones(result("resnet50", 0.9, drawn_images=drawn))
+    assert not [name for name in table if name.startswith("report_")]
+    labels = [text.get_text() for text in draw(table).subfigs[0].axes[0].get_legend().get_texts()]
+    assert "the report's own figure" not in labels
+    assert draw(table).get_suptitle().startswith("Drawn data, no real smears" if drawn else "Backbones compared")
 
 
 def test_the_figure_has_the_intervals():

@@ -8,17 +8,20 @@ from sklearn.metrics import auc, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.errors import InputError
+from leukoscope.images import origin
 from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models import feature_table
+from leukoscope.models import feature_table, inference
 from leukoscope.models.calibration import apply_temperature
 from leukoscope.models.conformal import form_prediction_sets, name_sets
 from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.pipelines.evaluation import nodes
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.reporting.options import DataSheetOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 
 OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
-OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2, unproven_opinions=True)
+OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2, unproven_opinions=True, set_confidence=0.7)
 
 
 @pytest.fixture
@@ -64,9 +67,9 @@ def test_every_figure_of_the_test_set_has_an_interval(metrics, score, splits):
     names = ["accuracy", "balanced_accuracy", "macro_f1", "weighted_precision", "matthews_correlation", "auc", "loss"]
     names += ["ece", "calibrated_ece", "calibrated_brier", "aurc", "coverage", "selective_error", "unlike", "set_size"]
     names += ["screening_sensitivity", "screening_npv_at_prevalence", "screening_auc", "set_coverage", "set_empty"]
-    names += [f"{name}_pre" for name in OF_A_CLASS] + ["selective_error_at_prevalence"]
+    names += [f"{name}_pre" for name in OF_A_CLASS]
     for name in names:
-        assert metrics[f"test_{name}_low"] <= metrics[f"test_{name}"] <= metrics[f"test_{name}_high"]
+        assert metrics[f"test_{name}_low"] <= metrics[f"test_{name}"] <= metrics[f"test_{name}_high"], name
     assert metrics["test_accuracy_high"] - metrics["test_accuracy_low"] > 0.1
     alike = score(splits.assign(group="all"))
     assert alike["test_accuracy_low"] is alike["test_accuracy_high"] is None
@@ -80,8 +83,8 @@ def test_a_figure_without_errors_is_as_sure_as_its_groups_are_many(score, predic
     metrics = score(splits)
     for name, groups in (("accuracy", 24), ("sensitivity_pre", 6), ("specificity_pre", 18)):
         assert metrics[f"test_{name}"] == 1
-        low, high = proportion_confint(groups, groups, 0.05, method="jeffreys")
-        assert (metrics[f"test_{name}_low"], metrics[f"test_{name}_high"]) == pytest.approx((low, high))
+        low, _ = proportion_confint(groups, groups, 0.05, method="jeffreys")
+        assert (metrics[f"test_{name}_low"], metrics[f"test_{name}_high"]) == pytest.approx((low, 1.0))
     assert (metrics["test_groups"], metrics["test_error_groups"]) == (24, 0)
 
 
@@ -98,13 +101,13 @@ def test_screening_goes_by_one_score_and_its_operating_point(metrics, opinions, 
 
 def test_sets_are_formed_of_the_probabilities_as_given(metrics, opinions, predictions, calibration, class_names):
     columns = [f"probability_{name.lower()}" for name in class_names]
-    sets = form_prediction_sets(predictions[columns].to_numpy(), calibration["nonconformity"], 0.95)
+    sets = form_prediction_sets(predictions[columns].to_numpy(), calibration["nonconformity"], 0.7)
     assert opinions["prediction_set"].tolist() == name_sets(sets, class_names).tolist()
     test = (predictions["split"] == "test").to_numpy()
     truth = pd.Index(class_names).get_indexer(predictions["label"])
     assert metrics["test_set_coverage"] == pytest.approx(sets[np.arange(len(sets)), truth][test].mean())
     assert metrics["test_set_empty"] == pytest.approx((~sets[test].any(axis=1)).mean())
-    given = form_prediction_sets(opinions[columns].to_numpy(), calibration["nonconformity"], 0.95)
+    given = form_prediction_sets(opinions[columns].to_numpy(), calibration["nonconformity"], 0.7)
     assert (given != sets).any()  # so that the two can be told apart
 
 
@@ -152,13 +155,37 @@ def test_trust_is_scored_on_the_test_set(metrics, opinions):
     assert metrics["test_unlike"] == (test["reason"] == UNLIKE).mean()
 
 
+def make_manifest(splits, **facts) -> pd.DataFrame:
+    return splits[["label"]].assign(status="accepted", sha256=splits["image_id"], drawn=False).assign(**facts)
+
+
 @pytest.fixture
-def result(predictions, opinions, smears, metrics, calibration, class_names) -> dict:
-    costs = ("parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits")
-    training = dict.fromkeys(costs, 1)
-    summary = nodes.summarise_evaluation(metrics, {"test_robust_accuracy": 0.4}, training, OPTIONS)
+def summarise(metrics, splits):
+    def summarise_with(stated: bool | None, **facts) -> dict:
+        known = make_manifest(splits, **facts), DataSheetOptions(published=stated)
+        return nodes.summarise_evaluation(
+            metrics, {"test_robust_accuracy": 0.4}, dict.fromkeys(nodes._COSTS, 1), OPTIONS, *known
+        )
+
+    return summarise_with
+
+
+@pytest.fixture
+def known(metrics, features, splits) -> list[dict]:
+    return [nodes.record_evaluation(metrics, features, splits, OPTIONS, SplittingOptions())]
+
+
+@pytest.fixture
+def display(predictions, opinions, smears, class_names, splits, known) -> dict:
     pictures = [b"png"] * len(nodes.PICTURES)
-    display = nodes.describe_evaluation(predictions, opinions, smears, class_names, OPTIONS_OF_EVALUATION, *pictures)
+    options = OPTIONS_OF_EVALUATION
+    return nodes.describe_evaluation(predictions, opinions, smears, class_names, options, splits, known, *pictures)
+
+
+@pytest.fixture
+def result(display, metrics, calibration, summarise) -> dict:
+    training = {"splits": 1}
+    summary = summarise(True)
     table = pd.DataFrame({"epoch": [1], "unit": [np.nan]})
     return nodes.gather_result(summary, display, metrics, calibration, training, table, table, table)
 
@@ -168,6 +195,40 @@ def test_the_result_marks_the_published_figures_as_the_reports(result, metrics):
     assert result["summary"]["report_test_accuracy"] == result["training"]["report_test_accuracy"] == 0.9924
     assert result["summary"]["report_train_accuracy"] is None
     assert result["summary"]["test_robust_accuracy"] == 0.4
+
+
+def test_the_published_figures_are_of_the_published_images_only(summarise, monkeypatch, splits):
+    assert not [name for name in summarise(None) if name.startswith("report_")]
+    drawn = summarise(None, drawn=True)
+    assert (drawn["drawn_images"], drawn["accepted_images"]) == (160, 160)
+    assert "report_test_accuracy" not in drawn
+    with pytest.raises(InputError, match="drew 160 of the 160"):
+        summarise(True, drawn=True)
+    listed = dict(zip(splits["image_id"], splits["label"], strict=True))
+    monkeypatch.setattr(origin, "_list_published", lambda: listed)
+    recognised = summarise(None)
+    assert (recognised["report_test_accuracy"], recognised["drawn_images"]) == (0.9924, 0)
+    assert "report_test_accuracy" not in summarise(False)
+
+
+def test_features_say_which_images_are_drawn(splits, smears, class_names, monkeypatch):
+    class Predictor:
+        def __init__(self, *arguments) -> None:
+            pass
+
+        def predict(self, pixels, rows):
+            return np.full((len(rows), 4), 0.25), np.ones((len(rows), 2))
+
+    monkeypatch.setattr(inference, "Predictor", Predictor)
+    smears.records["drawn"] = smears.records["image_id"].str.startswith("Pro/")
+    facts = {"trained_on": fingerprint_table(splits), "class_names": tuple(class_names), "fingerprint": "f"}
+    shuffled = smears.records.sample(frac=1, random_state=1)
+    for records, expected in ((shuffled, 40), (shuffled.drop(columns="drawn"), 0)):
+        smears.records = records
+        table = nodes.predict_splits(SimpleNamespace(**facts), smears, splits, class_names, EvaluationOptions())[1]
+        assert table.loc[table["drawn"].eq(True), "image_id"].str.startswith("Pro/").sum() == expected
+        assert table["drawn"].isna().all() == (not expected)
+        assert feature_table.select(table).shape == (160, 2)
 
 
 def test_the_result_can_be_kept_and_shows_the_errors_of_the_test_set(result, metrics):
@@ -183,6 +244,9 @@ def test_the_result_can_be_kept_and_shows_the_errors_of_the_test_set(result, met
     assert set(result["pictures"].values()) == {"data:image/png;base64,cG5n"}
     assert all(one["picture"].startswith("data:image/jpeg;base64,") for one in result["failures"])
     assert result["benign_class"] == "Benign"
+    assert result["looks"] == 1
+    assert result["strictest"]["set_coverage"] == metrics["test_set_coverage"]
+    assert result["strictest"]["present"]
 
 
 def test_what_is_traced_is_what_scikit_learn_and_the_metrics_say(result, metrics, class_names):

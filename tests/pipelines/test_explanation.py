@@ -73,3 +73,11 @@ def test_nothing_to_explain_is_an_input_error(tmp_path, smears):
     (tmp_path / "0.txt").write_text("no image")
     with pytest.raises(InputError, match=r"None of the 1 files at .* can be read"):
         nodes.explain_images(open_any(tmp_path), READER, smears, OPTIONS, seed=0)
+
+
+def test_explanations_of_a_reader_that_learned_from_drawn_images_say_so(folder, smears):
+    for drawn, told in ((55, True), (0, False)):
+        reader = make_reader(drawn=drawn)
+        figure = nodes.explain_images(open_any(folder), reader, smears, OPTIONS, seed=0)["0"]()
+        words = figure.get_supxlabel().replace("\n", " ")
+        assert ("Trained on drawn data: Leukoscope drew all 55 images" in words) is told

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from leukoscope.models import exporting
-from leukoscope.models.trust import apply_temperature
+from leukoscope.models.calibration import apply_temperature
 from leukoscope.pipelines.export import nodes
 from leukoscope.pipelines.export.options import ExportOptions
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, make_reader, shade

@@ -13,6 +13,7 @@ from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
 from leukoscope.models import feature_table, inference
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external import nodes
 from leukoscope.pipelines.external.options import ExternalOptions
@@ -78,9 +79,11 @@ def gathered(class_names, monkeypatch):
     monkeypatch.setattr(inference, "Predictor", Predictor)
     facts = pd.DataFrame({"image_id": list("abcdef"), "split": "train", "model": "the same"})
     features = feature_table.tabulate(facts, np.tile([1.0, 0.0], (6, 1)))
-    calibration = {"temperature": 1.0, "threshold": 0.42, "novelty": 0.5, "nonconformity": [[0.1]] * 4}
+    calibration = Calibration(1.0, 0.42, 0.5, [[0.1]] * 4, operating_point=0.6, model="the same").describe()
     training = {"splits": "a", "weights": "none", "epochs": 3, "input_size": 48, "device": "CPU"}
+    training |= {"report_test_accuracy": 0.95}
     result = {"backbone": "mobilenet_v2", "title": "MobileNetV2", "calibration": calibration, "training": training}
+    result |= {"summary": {"drawn_images": 90, "accepted_images": 90}}
 
     def only(value) -> list:
         return [value if name == "mobilenet_v2" else None for name in BACKBONES]
@@ -107,7 +110,7 @@ def test_two_classes_are_told_apart_by_the_likeliest_of_all(ask, gathered, class
 
 def test_an_opinion_must_be_as_sure_as_on_the_test_images(ask, gathered, class_names):
     models, calibrations, features, results = gathered
-    calibration = calibrations["mobilenet_v2"]() | {"threshold": 0.5, "novelty": 9.0}
+    calibration = Calibration.restore(calibrations["mobilenet_v2"]())._replace(threshold=0.5, novelty=9.0).describe()
     said = predict(ask(), (models, {"mobilenet_v2": lambda: calibration}, features, results), class_names)[1]
     assert said["reason"].tolist() == ["not sure enough"] * 6  # 0.45 and 0.4, not 0.9
 
@@ -139,11 +142,14 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     )
     assert list(written) == ["mobilenet_v2/external"]
     page = written["mobilenet_v2/external"]
+    assert "report test accuracy" not in page.lower()
+    assert "Drawn data: Leukoscope drew" not in page  # they were saved without the mark
+    assert "Trained on drawn data: Leukoscope drew all 90 images of the data that the classifier learned from" in page
     for words in ("MobileNetV2 on external images", "Another hospital", "malignant", "have not been audited"):
         assert words in page
     assert "kedro run --pipeline audit" not in page  # which would audit other images
     assert "The audit is made of the images of training and testing" in page
-    assert "With fewer than 30 groups such intervals are too narrow" in page
+    assert "With fewer than 10 the bootstrap intervals are rough" in page
 
 
 def test_all_classes_are_called_as_they_are_named(ask, gathered, class_names):

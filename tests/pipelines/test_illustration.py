@@ -1,5 +1,6 @@
+from leukoscope.models.calibration import apply_temperature
 from leukoscope.models.scoring import probability_columns
-from leukoscope.models.trust import Calibration, apply_temperature
+from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.illustration import nodes
 from leukoscope.pipelines.training.options import BackboneOptions
 
@@ -22,7 +23,7 @@ def test_the_figure_of_trust_shows_both_curves_and_the_temperature(predictions, 
     columns = probability_columns(class_names)
     opinions = predictions.copy()
     opinions[columns] = apply_temperature(predictions[columns].to_numpy(), 2.0)
-    calibration = Calibration(2.0, 0.5, 0.5, [])._asdict()
+    calibration = Calibration(2.0, 0.5, 0.5, []).describe()
     figure = nodes.draw_calibration(predictions, opinions, calibration, class_names, OPTIONS)
     assert "temperature 2.00" in figure.axes[0].get_title()
     assert "24 test images" in figure.get_suptitle()

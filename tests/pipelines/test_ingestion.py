@@ -12,8 +12,11 @@ from PIL import Image
 from pydantic import ValidationError
 
 from leukoscope.errors import InputError
+from leukoscope.images import origin
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.ingestion.pipeline import create_pipeline
+from leukoscope.pipelines.reporting.options import DataSheetOptions
+from leukoscope.synthetic import write_smears
 
 CONF = Path(__file__).parents[2] / "conf/base"
 DEFAULTS = yaml.safe_load((CONF / "parameters_ingestion.yml").read_text())["ingestion"]
@@ -42,6 +45,7 @@ def run(raw, store, class_names, **changes):
         {name: config[name].get("dataset", config[name]) | {"filepath": str(place)} for name, place in places.items()}
     )
     catalog["params:class_names"] = class_names
+    catalog["params:data_sheet"] = DataSheetOptions(published=changes.pop("published", None))
     catalog["params:ingestion"] = IngestionOptions(**DEFAULTS | {"workers": 1} | changes)
     figures = SequentialRunner().run(create_pipeline(), catalog)
     return {name: figure.load() for name, figure in figures.items()} | {name: catalog.load(name) for name in KEPT}
@@ -62,10 +66,41 @@ def test_every_image_is_accepted_packed_and_shown(raw, tmp_path, class_names):
 def test_quarantined_files_and_unexpected_counts_are_logged(raw, tmp_path, class_names, caplog):
     (raw / "Original/Pre/.DS_Store").write_bytes(b"x")
     with caplog.at_level("INFO"):
-        run(raw, tmp_path, class_names)
+        run(raw, tmp_path, class_names, expected_counts={"Benign": 9, "Pro": 8})
     assert "33 files found: 32 accepted, 1 quarantined, 0 duplicates (0 identical, 0 near)" in caplog.text
     assert "1 files are quarantined, most often: not an image of a known format (1)" in caplog.text
-    assert "Benign 8 of 504" in caplog.text
+    assert "The numbers of files are not those expected: Benign 8 of 9, total 33 of 17" in caplog.text
+
+
+def test_only_published_images_are_expected_in_the_numbers_of_the_published_set(
+    raw, tmp_path, class_names, caplog, monkeypatch
+):
+    expected = ["Benign 8 of 504", "Early 8 of 985", "Pre 8 of 963", "Pro 8 of 804"]
+    with caplog.at_level("INFO"):
+        report = run(raw, tmp_path, class_names)["ingestion_report"]
+    assert report["expected"].isna().all()
+    assert "Origin of the images: not recognised as a known data set" in caplog.text
+    assert " of 504" not in caplog.text
+    run(raw, tmp_path, class_names, published=True)
+    assert all(words in caplog.text for words in expected)
+    caplog.clear()
+    manifest = run(raw, tmp_path, class_names)["manifest"]
+    listed = dict(zip(manifest["sha256"].str[:16], manifest["label"], strict=True))
+    monkeypatch.setattr(origin, "_list_published", lambda: listed)
+    with caplog.at_level("INFO"):
+        assert run(raw, tmp_path, class_names)["ingestion_report"]["expected"].tolist() == [504, 985, 963, 804, 3256]
+    assert all(words in caplog.text for words in expected)
+    assert "part of the published data set: 32 of its 3,256 files, recognised by SHA-256" in caplog.text
+
+
+def test_drawn_images_are_found_out_and_are_not_the_published_ones(tmp_path, class_names, caplog):
+    write_smears(tmp_path / "raw", dict.fromkeys(class_names, 2), 48, seed=1)
+    with caplog.at_level("INFO"):
+        manifest = run(tmp_path / "raw", tmp_path, class_names)["manifest"]
+    assert manifest["drawn"].tolist() == [True] * 8
+    assert "Origin of the images: 8 of 8 images were drawn by Leukoscope" in caplog.text
+    with pytest.raises(InputError, match=r"drew 8 of the 8\. Give the path of the published images"):
+        run(tmp_path / "raw", tmp_path, class_names, published=True)
 
 
 def test_a_class_without_an_accepted_image_is_an_error(raw, tmp_path, class_names):

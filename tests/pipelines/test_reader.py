@@ -40,7 +40,7 @@ def evaluated():
     shares = {"resnet50": 0.7, "mobilenet_v2": 0.9}
     return [
         {name: lambda: READER.classifier for name in names},
-        dict.fromkeys(names, CALIBRATION._asdict),
+        dict.fromkeys(names, CALIBRATION.describe),
         {name: lambda name=name: predictions(shares[name]) for name in names},
         {name: lambda: seen for name in names},
     ]
@@ -92,12 +92,12 @@ def test_validation_images_of_different_splits_are_not_compared(evaluated):
     evaluated[2]["resnet50"] = lambda: predictions(1.0, images=19)
     with pytest.raises(InputError, match="different validation images"):
         assemble(evaluated)
-    evaluated[1]["resnet50"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.3] * 19])._asdict
+    evaluated[1]["resnet50"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.3] * 19]).describe
     assert assemble(evaluated, backbone="resnet50").backbone == "resnet50"
 
 
 def test_a_calibration_of_an_earlier_evaluation_is_refused(evaluated):
-    evaluated[1]["mobilenet_v2"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.2] * 20])._asdict
+    evaluated[1]["mobilenet_v2"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.2] * 20]).describe
     with pytest.raises(InputError, match="trained again after"):
         assemble(evaluated)
 

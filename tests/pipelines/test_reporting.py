@@ -8,7 +8,8 @@ from leukoscope.pipelines.reporting import nodes
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import pages
 
-DATA = {"splits_fingerprint": "now", "fingerprint": "f00d"}
+ORIGIN = {"images": 9, "drawn": 0, "published": 0, "complete": False}
+DATA = {"splits_fingerprint": "now", "fingerprint": "f00d", "origin": ORIGIN}
 LADDER = pd.DataFrame({"protocol": ["look"], "data": ["f00d"]})
 VERDICT = "No alarm.\nOf the images with the fingerprint f00d.\n"
 BASELINE = {"accuracy": 0.9, "splits": "now"}
@@ -46,7 +47,7 @@ def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, ca
     said = []
     for name in ("render_backbone", "render_card"):
         monkeypatch.setattr(pages, name, lambda *facts: said.append(facts[-1]) or "")
-    data = {"fingerprint": images, "splits_fingerprint": splits}
+    data = {"fingerprint": images, "splits_fingerprint": splits, "origin": ORIGIN}
     function(data, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE, result("vgg16", splits))
     assert (said[0].ladder is LADDER) is (said[0].verdict == VERDICT) is (images == "f00d")
     assert said[0].baseline == (BASELINE if splits == "now" else None)
@@ -64,3 +65,37 @@ def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
     assert left_out == ["RESNET50"]
     with pytest.raises(InputError, match="kedro run --pipeline comparison"):
         nodes.write_comparison(table, pd.DataFrame(), *known, both[1])
+
+
+@pytest.mark.parametrize(
+    ("origin", "stated", "shown"),
+    [
+        ({"published": 9}, None, True),
+        ({"published": 9}, False, False),
+        ({"published": 8}, None, False),
+        ({}, None, False),
+        ({}, True, True),
+        ({"drawn": 9}, None, False),
+    ],
+)
+def test_what_was_published_stands_beside_the_published_images_only(monkeypatch, origin, stated, shown):
+    monkeypatch.setattr(pages, "render_comparison", lambda *facts: facts)
+    monkeypatch.setattr(pages, "render_backbone", lambda *facts: facts)
+    data = DATA | {"origin": ORIGIN | origin}
+    own = result("vgg16", "now")
+    own["training"]["report_test_accuracy"] = 0.98
+    known = data, DataSheetOptions(published=stated), {}, 7, LADDER, VERDICT, BASELINE
+    page = nodes.write_reports(*known, own)["vgg16/report"]
+    table = pd.DataFrame({"backbone": ["vgg16"], "report_test_accuracy": 0.98})
+    rows, _, compared, _, described, *_ = nodes.write_comparison(table, pd.DataFrame(), *known, own)
+    assert ("report_test_accuracy" in page[0]["training"]) is shown
+    assert ("report_test_accuracy" in compared[0]["training"]) is shown
+    assert ("report_test_accuracy" in rows) is shown
+    for sheet in (page[2], described):
+        assert ("flow cytometry" in (sheet["reference_standard"] or "")) is shown
+
+
+def test_drawn_images_that_are_said_to_be_published_are_an_input_error():
+    data = DATA | {"origin": ORIGIN | {"drawn": 9}}
+    with pytest.raises(InputError, match="drew 9 of the 9"):
+        nodes.write_reports(data, DataSheetOptions(published=True), {}, 7, None, None, None, result("vgg16", "now"))

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import leukoscope
@@ -9,6 +10,7 @@ from leukoscope.images.labelled import LabelledImages
 from leukoscope.models import backend, fitting
 from leukoscope.models.journal import TrainingJournal
 from leukoscope.models.recipes import Recipe
+from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.training import nodes
 from leukoscope.pipelines.training.nodes import prepare_training, train_classifier
@@ -41,7 +43,7 @@ class Trainer:
 def train(tmp_path, monkeypatch, splits, smears, class_names):
     monkeypatch.setattr(fitting, "Trainer", Trainer)
     monkeypatch.setattr(LabelledImages, "from_plan", lambda *facts: None)
-    plan = splits[splits["split"] == "train"]
+    plan = plan_training(splits, AugmentationOptions(), 7)
     journal = TrainingJournal(tmp_path)
 
     def train_with(software: dict, seed: int = 7) -> dict:
@@ -60,6 +62,54 @@ def test_the_summary_has_the_software_of_the_training_and_not_of_a_later_run(tra
         ("4", "8"),
     ]
     assert said[0]["provenance"] | backend.describe_engine("auto") == said[0]["provenance"]
+
+
+def test_the_summary_has_what_the_guidelines_ask_for_of_a_training(train):
+    summary = train({})
+    expected = {
+        "optimizer": "Adam",
+        "loss": "categorical cross-entropy",
+        "label_smoothing": 0.0,
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+        "patience": 5,
+        "clip_norm": "none",
+        "final_weights": "of the epoch with the lowest validation loss",
+        "seed": "7",
+        "class_balance": "none: every training image once an epoch, with equal weight",
+        "training_images": dict.fromkeys(("Benign", "Early", "Pre", "Pro"), 28),
+    }
+    assert {name: summary[name] for name in expected} == expected
+
+
+def test_another_recipe_is_described_as_it_is():
+    recipe = Recipe(weights="none", patience=None, weight_decay=0.1, batch_norm_momentum=None, clip_norm=1.5)
+    facts = nodes._describe_key(
+        {"recipe": recipe.model_dump(), "weights": None, "seed": 1, "augmentation": {}, "splits": "a"}
+    )
+    assert facts["optimizer"] == "AdamW"
+    assert facts["weight_decay"] == 0.1
+    assert facts["clip_norm"] == 1.5
+    assert facts["patience"] == "none: never stopped early"
+    assert facts["final_weights"] == "of the last epoch"
+    assert facts["batch_norm_momentum"] == "the backbone's own"
+
+
+@pytest.mark.parametrize(
+    ("balance", "words", "seen", "weights"),
+    [
+        ("oversample", "oversampling", {"Benign": 28, "Pro": 28}, {"Benign": 1.0, "Pro": 1.0}),
+        ("class_weights", "class weights", {"Benign": 28, "Pro": 7}, {"Benign": 35 / 56, "Pro": 35 / 14}),
+        ("none", "none", {"Benign": 28, "Pro": 7}, {"Benign": 1.0, "Pro": 1.0}),
+    ],
+)
+def test_how_classes_were_balanced_is_told_with_its_counts(splits, balance, words, seen, weights):
+    some = pd.concat([splits.query("label == 'Benign'"), splits.query("label == 'Pro'").head(7)])
+    facts = nodes._describe_balance(plan_training(some, AugmentationOptions(balance=balance), 1))
+    assert facts["class_balance"].startswith(words)
+    assert facts["training_images"] == {"Benign": 28, "Pro": 7}
+    assert facts["images_an_epoch"] == seen
+    assert facts["weights_in_the_loss"] == pytest.approx(weights)
 
 
 def change_an_image(smears) -> None:
@@ -116,7 +166,7 @@ def test_all_code_that_trains_is_in_the_key():
     graph = grimp.build_graph("leukoscope")
     trains = graph.find_upstream_modules("leukoscope.models.fitting") | {"leukoscope.models.fitting"}
     others = {
-        *(f"leukoscope.{name}" for name in ("errors", "memory", "options", "storage")),
+        *(f"leukoscope.{name}" for name in ("drawn", "errors", "memory", "options", "storage")),
         *(f"leukoscope.images.{name}" for name in ("decoding", "packing", "source")),  # the store has a format
     }
     package = Path(leukoscope.__file__).parent

@@ -50,7 +50,7 @@ def registry(store) -> ReaderRegistry:
 @pytest.fixture(scope="module")
 def promoted(registry) -> str:
     assert registry.find_champion() is None
-    return registry.promote(make_reader(), LIMITS, "# The card", {"why": "there was no champion"})
+    return registry.promote(make_reader(drawn=55), LIMITS, "# The card", {"why": "there was no champion"})
 
 
 def test_a_promoted_reader_is_the_champion_with_its_reasons_and_card(registry, promoted):
@@ -68,6 +68,8 @@ def test_the_model_says_what_it_takes_and_gives_and_holds_no_pickle(promoted, tm
     assert model.metadata["class_names"] == ["Benign", "Early", "Pre", "Pro"]
     assert [one.name for one in model.signature.outputs][:2] == ["opinion", "reason"]
     assert "probability_malignant" in model.signature.outputs.input_names()
+    assert model.signature.outputs.input_names()[-1] == "trained_on"
+    assert model.metadata["trained_on"] == "drawn images"
     assert model.saved_input_example_info
     requirements = (folder / "requirements.txt").read_text()
     assert {"keras==", "tensorflow==", "kedro=="} <= {line.split("==")[0] + "==" for line in requirements.splitlines()}
@@ -80,6 +82,7 @@ def test_the_loaded_model_reads_bytes_base64_and_arrays(promoted):
     asked = [encode(shade(100)), PICTURE, shade(100)]
     answers = model.predict(pd.DataFrame({"image": asked}))
     assert answers["opinion"].tolist() == ["Pre"] * 3
+    assert answers["trained_on"].tolist() == ["drawn images"] * 3
     expected = make_reader().read(shade(100)[None]).opinions["probability_pre"].iloc[0]
     assert answers["probability_pre"].to_numpy() == pytest.approx(expected, abs=1e-6)
 

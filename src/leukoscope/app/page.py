@@ -90,7 +90,8 @@ class _Page:
         names = ", ".join(self._office.about.class_names)
         with client.layout:
             lead = f"{self._office.about.title} reads fields of blood smears into {names}."
-            _html(f"<h1>{TITLE}</h1><p>{escape(lead)}</p>", "header").move(target_index=0)
+            banner = render_part("banner", self._office.about)
+            _html(f"{banner}<h1>{TITLE}</h1><p>{escape(lead)}</p>", "header").move(target_index=0)
             _html("<p>Everything stays on this machine. Leukoscope is research code.</p>", "footer")
         _html(render_part("limits", self._office.about))
 

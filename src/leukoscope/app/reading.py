@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from leukoscope.app.options import AppOptions
+from leukoscope.drawn import is_drawn
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.packing import PackedImages, find_by_content
 from leukoscope.pipelines.explanation.options import ExplanationOptions
@@ -54,6 +55,7 @@ class ReadImage(NamedTuple):
         picture: A JPEG file to look at.
         maps: What speaks for the likeliest class, by method: PNG files whose opacity is the strength; grows on request.
         nearest: Training images, the nearest first.
+        drawn: Whether the file bears the mark of a drawn smear.
     """
 
     sha256: str
@@ -69,6 +71,7 @@ class ReadImage(NamedTuple):
     picture: bytes
     maps: dict[str, bytes]
     nearest: list[Neighbour]
+    drawn: bool = False
 
 
 class Desk:
@@ -134,6 +137,7 @@ class Desk:
             picture=_encode_picture(decoded, self.options.picture_side),
             maps={GRAD_CAM: _encode_map(self._mapper.map_classes(pixels[None], np.array([likeliest]))[0])},
             nearest=self._find_nearest(features),
+            drawn=is_drawn(data),
         )
 
     def add_occlusion(self, image: ReadImage) -> None:

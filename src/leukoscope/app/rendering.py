@@ -32,8 +32,13 @@ class About(NamedTuple):
         threshold: Opinions less likely than this are withheld.
         novelty: As are those on fields further than this from the training images.
         unsure: The words for the former.
+        unpromised: The words for none being given, since no error rate can be promised.
+        target_error: The share of wrong opinions that is promised, or was to be.
+        error_bound: What the validation images show it to be at most; ``None`` where they do not show the target.
         origin: ``backbone``, ``model`` and ``data``: its name, and fingerprints of itself and of its images.
         card: Its model card as HTML, if there is one.
+        trained_on: Whether it learned from drawn images, for a table's column.
+        warning: What people must be told first, if it did.
     """
 
     title: str
@@ -42,13 +47,18 @@ class About(NamedTuple):
     threshold: float
     novelty: float
     unsure: str
+    unpromised: str
+    target_error: float
+    error_bound: float | None
     origin: dict[str, str]
     card: Markup | None
+    trained_on: str
+    warning: str | None
 
 
 def describe_reader(reader: "SecondReader", card: str | None) -> About:
     """Describe a reader; ``card`` is in Markdown."""
-    from leukoscope.models.trust import UNSURE
+    from leukoscope.models.trust import UNPROMISED, UNSURE
 
     return About(
         title=BACKBONES[reader.backbone].title,
@@ -57,12 +67,17 @@ def describe_reader(reader: "SecondReader", card: str | None) -> About:
         threshold=reader.calibration.threshold,
         novelty=reader.calibration.novelty,
         unsure=UNSURE,
+        unpromised=UNPROMISED,
+        target_error=reader.calibration.target_error,
+        error_bound=reader.calibration.error_bound,
         origin={
             "backbone": reader.backbone,
             "model": reader.classifier.fingerprint,
             "data": reader.data_fingerprint,
         },
         card=_render_markdown(card) if card else None,
+        trained_on=reader.trained_on,
+        warning=reader.warning,
     )
 
 

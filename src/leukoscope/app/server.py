@@ -73,7 +73,7 @@ class Office:
 
     def open(self, key: str, show: Callable[[int, ReadImage], None]) -> Session:
         """Open a page under a key that nobody can guess."""
-        session = Session(self.desk.options.max_images, self.about.origin)
+        session = Session(self.desk.options.max_images, self.about.origin, self.about.trained_on)
         self.tabs[key] = Tab(session, show)
         return session
 

@@ -24,10 +24,11 @@ class Session:
     Args:
         max_images: How many it may hold.
         origin: ``backbone``, ``model`` and ``data``: who reads.
+        trained_on: Whether the reader learned from drawn images, in words.
     """
 
-    def __init__(self, max_images: int, origin: Mapping[str, str]) -> None:
-        self._max_images, self.origin = max_images, origin
+    def __init__(self, max_images: int, origin: Mapping[str, str], trained_on: str = "not recorded") -> None:
+        self._max_images, self.origin, self._trained_on = max_images, origin, trained_on
         self.images: dict[str, ReadImage] = {}
         self.reviews: dict[str, Review] = {}
         self.reviewer = ""
@@ -73,6 +74,7 @@ class Session:
         return [
             {"number": number}
             | tabulate_image(image, self.origin)
+            | {"drawn": image.drawn, "trained_on": self._trained_on}
             | (vars(self.reviews[image.sha256]) if image.sha256 in self.reviews else _NO_REVIEW)
             for number, image in enumerate(self.images.values(), start=1)
         ]

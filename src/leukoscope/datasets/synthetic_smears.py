@@ -8,6 +8,7 @@ from typing import Any
 
 from leukoscope import __version__
 from leukoscope.datasets.raw_images_dataset import RawImagesDataset
+from leukoscope.drawn import MARK
 from leukoscope.errors import InputError
 from leukoscope.images.source import ImageSource
 from leukoscope.synthetic import CLASSES, write_smears
@@ -98,7 +99,7 @@ class SyntheticSmearsDataset(RawImagesDataset):
         logger.info("Drew %d smears of each class in %s.", self._options["images_per_class"], folder)
 
     def _inscription(self) -> str:
-        return json.dumps({"leukoscope": __version__, **self._options}, indent=2) + "\n"
+        return json.dumps({"leukoscope": __version__, "mark": MARK, **self._options}, indent=2) + "\n"
 
     def _exists(self) -> bool:
         return True

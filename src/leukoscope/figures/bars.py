@@ -30,13 +30,15 @@ def draw_comparison(table: pd.DataFrame, words: str, blind: Mapping[str, Any]) -
 
     Args:
         table: One row a backbone, as the comparison has it.
-        words: Which differences are real, below.
+        words: Which differences are shown, below.
         blind: What stain colour alone reaches on the same test images: ``accuracy``, its interval ``low`` to ``high``,
             and of how many ``groups`` these are.
     """
     figure = Figure(figsize=(max(9.0, 1.9 * len(table) + 2), 7.2), layout="constrained")
     images = "/".join(str(int(number)) for number in sorted(table["test_images"].unique()))
-    figure.suptitle(f"Backbones compared on {images} test images of {blind['groups']} groups", fontsize=13)
+    is_drawn = "drawn_images" in table and (table["drawn_images"] > 0).any()
+    title = f"Backbones compared on {images} test images of {blind['groups']} groups"
+    figure.suptitle(f"Drawn data, no real smears: {title}" if is_drawn else title, fontsize=13)
     above, below = np.asarray(figure.subfigures(2, 1, height_ratios=[3, 2]))
     _draw_scores(above.subplots(), table, blind)
     figure.supxlabel(textwrap.fill(words, 150), fontsize=9)

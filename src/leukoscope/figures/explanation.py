@@ -1,5 +1,6 @@
 """A field, where a classifier looked, and the training images that it resembles."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ def draw_explanation(
     nearest: Sequence[tuple[str, np.ndarray]],
     probabilities: dict[str, float],
     title: str,
+    warning: str | None = None,
 ) -> Figure:
     """Draw a field and its maps in one row; its probabilities and nearest training images below.
 
@@ -22,10 +24,14 @@ def draw_explanation(
         nearest: The same of training images, the nearest first.
         probabilities: Calibrated, by class.
         title: Of the figure.
+        warning: Below it, if there is one.
     """
     columns = max(len(pictures), 1 + len(nearest))
     figure = Figure(figsize=(2.6 * columns, 5.9), layout="constrained")
     figure.suptitle(title, fontsize=11, parse_math=False)
+    if warning:
+        words = textwrap.fill(warning, 30 * columns)
+        figure.supxlabel(words, fontsize=10, fontweight="bold", color=colours.VERMILION)
     grid = figure.subplots(2, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()

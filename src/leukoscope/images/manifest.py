@@ -20,6 +20,7 @@ _COLUMNS = [
     "width",
     "height",
     "mode",
+    "drawn",
     "status",
     "reason",
     "duplicate_of",
@@ -53,7 +54,7 @@ def make_manifest(records: pd.DataFrame, max_distance: int | None) -> pd.DataFra
         duplicate_of=decoded["group"].where(is_copy),
         duplicate_kind=kind.where(is_copy),
         group=decoded["group"].reindex(records.index).fillna(records["image_id"]),
-    )[_COLUMNS]
+    ).reindex(columns=_COLUMNS)
 
 
 def _describe_conflicts(decoded: pd.DataFrame) -> pd.Series:
@@ -151,5 +152,5 @@ def describe_shortfalls(report: pd.DataFrame, manifest: pd.DataFrame, most: int 
     if len(differing):
         counts = zip(differing["label"], differing["found"], differing["expected"], strict=True)
         words = ", ".join(f"{label} {found} of {expected}" for label, found, expected in counts)
-        lines.append(f"The files found are not those of ingestion.expected_counts: {words}")
+        lines.append(f"The numbers of files are not those expected: {words}")
     return lines

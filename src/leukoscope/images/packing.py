@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from leukoscope.drawn import is_drawn
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.source import FoundFile, ImageSource, NamedFile, ReadFile, label_files, name_files
@@ -49,6 +50,7 @@ _SCHEMA = pa.schema(
         "width": pa.int32(),
         "height": pa.int32(),
         "mode": pa.string(),
+        "drawn": pa.bool_(),
         "reason": pa.string(),
         "row": pa.int64(),
     }
@@ -101,7 +103,7 @@ class PackingPlan:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of everything that the packed store depends on, without reading a single image."""
-        settings = [PACKED_FORMAT, self.class_names, self.image_size, self.limits]
+        settings = [PACKED_FORMAT, _SCHEMA.names, self.class_names, self.image_size, self.limits]
         digest = hashlib.sha256(json.dumps(settings).encode())
         for file in self.files:
             digest.update(json.dumps(file).encode())
@@ -141,6 +143,7 @@ class PackingPlan:
         try:
             data = _read(read, file, self.limits.max_bytes)
             record["sha256"] = hashlib.sha256(data).hexdigest()
+            record["drawn"] = is_drawn(data)
             image, record["mode"] = decode(data, self.limits)
         except UnusableImageError as error:
             return record | {"reason": str(error)}, None
@@ -189,8 +192,9 @@ class PackedImages:
     Attributes:
         pixels: Memory-mapped ``uint8 [n, size, size, 3]``, RGB, 0-255, read only.
         records: One row a file found, decodable or not: ``image_id``, ``path``, ``label``, ``sha256``,
-            ``perceptual_hash``, ``bytes``, ``width``, ``height``, ``mode``, ``reason`` (null where it was decoded) and
-            ``row`` in ``pixels`` (null where it was not).
+            ``perceptual_hash``, ``bytes``, ``width``, ``height``, ``mode``, ``drawn`` (whether it bears the mark of a
+            drawn smear; null where it was not read), ``reason`` (null where it was decoded) and ``row`` in ``pixels``
+            (null where it was not).
         fingerprint: Of the plan that the store was made from.
     """
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from leukoscope.drawn import describe_training, warn_of_reader
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
@@ -50,7 +51,8 @@ class SecondReader:
         backbone: A key of ``BACKBONES``.
         classifier: Trained.
         calibration: Learned from its validation images.
-        seen: Its training and validation images: ``image_id, split, sha256, model`` and their features.
+        seen: Its training and validation images: ``image_id, split, sha256, drawn, model`` and their features; without
+            ``drawn`` where an earlier version evaluated it.
         benign_class: Whatever else its classes are is malignant.
         limits: What a file must keep to.
     """
@@ -82,6 +84,23 @@ class SecondReader:
     def data_fingerprint(self) -> str:
         """Of the images that the classifier learned from, and was calibrated on."""
         return fingerprint_table(self.seen[["image_id", "split", "sha256"]])
+
+    @property
+    def drawn_images(self) -> int | None:
+        """How many of these images are drawn; ``None`` where that was not recorded."""
+        if "drawn" not in self.seen or self.seen["drawn"].isna().any():
+            return None
+        return int(self.seen["drawn"].sum())
+
+    @property
+    def trained_on(self) -> str:
+        """What it learned from, in a few words for a table's column."""
+        return describe_training(self.drawn_images, len(self.seen))
+
+    @property
+    def warning(self) -> str | None:
+        """What people must be told of its opinions, if it learned from drawn images."""
+        return warn_of_reader(self.drawn_images, len(self.seen))
 
     @cached_property
     def known(self) -> KnownImages:
@@ -150,6 +169,7 @@ class SecondReader:
             "backbone": self.backbone,
             "class_names": list(self.class_names),
             "benign_class": self.benign_class,
+            "trained_on": self.trained_on,
             "image_size": self.image_size,
             "limits": self.limits._asdict(),
             "model_fingerprint": self.classifier.fingerprint,

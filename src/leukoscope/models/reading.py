@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _KEY = "reading.json"
 # Part of every key: raise it whenever what stands in an opinion's row changes.
-_FORMAT = 1
+_FORMAT = 2
 # Files in a part: what a killed run reads again at the most.
 _PART = 512
 _FACTS = ["image_id", "path", "sha256"]
@@ -47,6 +47,7 @@ class ReadingPlan:
     def key(self) -> dict[str, Any]:
         """What the opinions depend on."""
         own = {"images": self.packing.fingerprint, "reader": self.reader.fingerprint}
+        own |= {"trained_on": self.reader.trained_on}
         return own | {"leukoscope": __version__, "format": _FORMAT}
 
     @property
@@ -62,8 +63,10 @@ class ReadingPlan:
 
         Returns:
             For each part one row a file: ``image_id, path, sha256``, ``opinion``, ``reason``,
-            ``probability_malignant``, one calibrated probability column a class, ``novelty``, ``backbone``, ``model``
-            and ``data`` (fingerprints). A file that cannot be read has a reason and no probabilities.
+            ``probability_malignant``, one calibrated probability column a class, ``novelty``, ``drawn`` (whether the
+            image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
+            ``backbone``, ``model`` and ``data`` (fingerprints). A file that cannot be read has a reason and no
+            probabilities.
         """
         records, pixels = [], []
         done = first * _PART
@@ -87,8 +90,9 @@ class ReadingPlan:
             said = self.reader.read(pixels).opinions.set_index(facts.index[can_be_read])
             for name in ("opinion", "reason", *self._figures):
                 table.loc[can_be_read, name] = said[name]
+        table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
         origin = {"model": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
-        return table.assign(backbone=self.reader.backbone, **origin)
+        return table.assign(trained_on=self.reader.trained_on, backbone=self.reader.backbone, **origin)
 
     @cached_property
     def _figures(self) -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.grouping import UNITS
 from leukoscope.images.manifest import IDENTICAL, NEAR, fingerprint_manifest
+from leukoscope.images.origin import Origin
 from leukoscope.images.partition import SPLITS
 from leukoscope.storage import as_records
 
@@ -26,6 +27,7 @@ def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataF
     return describe_images(manifest, report) | {
         "splits_fingerprint": fingerprint_table(splits),
         "grouping_unit": UNITS[group_by],
+        "by_patient_table": group_by == "table",
         "splits": {split: _count_split(splits[splits["split"] == split]) for split in SPLITS},
     }
 
@@ -43,7 +45,9 @@ def describe_images(manifest: pd.DataFrame, report: pd.DataFrame) -> dict[str, A
     sizes = accepted["width"].astype(int).astype(str) + " x " + accepted["height"].astype(int).astype(str)
     return {
         "fingerprint": fingerprint_manifest(manifest),
+        "origin": Origin.trace(manifest)._asdict(),
         "grouping_unit": None,
+        "by_patient_table": False,
         "found": len(manifest),
         "accepted": len(accepted),
         "quarantined": {str(reason): int(count) for reason, count in reasons.items()},

@@ -9,11 +9,14 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
+from leukoscope.drawn import warn_of_images, warn_of_reader
+from leukoscope.images.origin import Origin
 from leukoscope.models.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.options import plain_name
 from leukoscope.reporting import plots
-from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
+from leukoscope.reporting.checklists import GUIDELINES, NOT_STATED, locate
 from leukoscope.reporting.html import make_environment
+from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import UNKNOWN, Worth
 from leukoscope.storage import as_records
 
@@ -28,7 +31,7 @@ _ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "
 def render_backbone(
     result: Mapping[str, Any],
     data: Mapping[str, Any],
-    known: Mapping[str, str],
+    known: Mapping[str, str | None],
     provenance: Mapping[str, Any],
     worth: Worth = UNKNOWN,
 ) -> str:
@@ -52,8 +55,9 @@ def render_backbone(
     if result["robustness"]:
         drawn["robustness"] = plots.plot_robustness(result["robustness"])
     drawn |= _draw_audit(worth, data)
-    facts = {"result": result, "data": data, "known": known, "provenance": provenance, "worth": worth}
-    return _render("backbone.html", drawn, origin=describe_origin(result, provenance), **facts)
+    facts = {"result": result, "data": data, "provenance": provenance, "worth": worth}
+    facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
+    return _render("backbone.html", drawn, known, **facts)
 
 
 def render_comparison(
@@ -61,7 +65,7 @@ def render_comparison(
     differences: pd.DataFrame,
     results: Sequence[Mapping[str, Any]],
     data: Mapping[str, Any],
-    known: Mapping[str, str],
+    known: Mapping[str, str | None],
     provenance: Mapping[str, Any],
     worth: Worth = UNKNOWN,
     left_out: Sequence[str] = (),
@@ -91,21 +95,23 @@ def render_comparison(
     return _render(
         "comparison.html",
         drawn,
+        known,
         backbones=as_records(comparison),
         pairs=as_records(pairs),
         origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
-        known=known,
         provenance=provenance,
         worth=worth,
         left_out=left_out,
+        confidence=results[0]["confidence"],
+        warnings=warn_of_drawn(data),
     )
 
 
 def render_card(
     result: Mapping[str, Any],
     data: Mapping[str, Any],
-    known: Mapping[str, str],
+    known: Mapping[str, str | None],
     provenance: Mapping[str, Any],
     worth: Worth = UNKNOWN,
 ) -> str:
@@ -119,7 +125,23 @@ def render_card(
         worth: What accuracies on these images are worth.
     """
     facts = {"result": result, "data": data, "known": known, "worth": worth, "methods": METHODS}
-    return _environment().get_template("card.md").render(facts | {"origin": describe_origin(result, provenance)})
+    facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
+    return _environment().get_template("card.md").render(facts)
+
+
+def warn_of_drawn(data: Mapping[str, Any], result: Mapping[str, Any] | None = None) -> list[str]:
+    """Say which images are drawn: those of the page, and those that a classifier of other images learned from.
+
+    Args:
+        data: The facts of the page's images.
+        result: Of the classifier, if the page is about one.
+    """
+    origin = Origin(**data["origin"])
+    warnings = [warn_of_images(origin.drawn, origin.images)]
+    if result is not None and result["split"] != "test":
+        summary = result["summary"]
+        warnings.append(warn_of_reader(summary.get("drawn_images"), summary.get("accepted_images", 0)))
+    return [warning for warning in warnings if warning]
 
 
 def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,20 +168,19 @@ def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Any]:
     return {"audit": plots.plot_ladder(worth.ladder, max(accepted) / sum(accepted))}
 
 
-def _render(template: str, drawn: Mapping[str, Any], **facts: Any) -> str:
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            plots={name: plots.render(figure) for name, figure in drawn.items()},
-            plotly=get_plotlyjs(),
-            class_figures=_CLASS_FIGURES,
-            few_groups=FEW_GROUPS_WITH_ERRORS,
-            methods=METHODS,
-            guidelines={"CLAIM 2024": CLAIM, "TRIPOD+AI": TRIPOD_AI},
-            **facts,
-        )
-    )
+def _render(template: str, drawn: Mapping[str, Any], known: Mapping[str, Any], **facts: Any) -> str:
+    """Render a page twice: what it has of the guidelines is looked up in the page itself."""
+    page = _environment().get_template(template)
+    facts |= {
+        "plots": {name: plots.render(figure) for name, figure in drawn.items()},
+        "class_figures": _CLASS_FIGURES,
+        "few_groups": FEW_GROUPS_WITH_ERRORS,
+        "methods": METHODS,
+        "known": known,
+    }
+    sections = read_sections(page.render(facts, plotly="", guidelines={}))
+    guidelines = {name: locate(items, sections, known) for name, items in GUIDELINES.items()}
+    return page.render(facts, plotly=get_plotlyjs(), guidelines=guidelines)
 
 
 @cache
@@ -171,6 +192,9 @@ def _environment() -> jinja2.Environment:
         "plain": plain_name,
         "combine": _combine,
         "without": _leave_out,
+        "select": _select,
+        "rename": _rename,
+        "stated": lambda value: value or NOT_STATED,
     }
     environment.tests["defined_number"] = _is_number
     return environment
@@ -194,6 +218,15 @@ def _put_into_words(name: str) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not pd.isna(value)
+
+
+def _select(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Select fields of a data sheet, with words for what is not stated."""
+    return {name: table.get(name) or NOT_STATED for name in names}
+
+
+def _rename(table: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in table.items()}
 
 
 def _leave_out(table: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class SecondReaderModel(PythonModel):
             params: Not used.
 
         Returns:
-            One row an image, as ``SecondReader.read`` has it.
+            One row an image, as ``SecondReader.read`` has it, with ``trained_on``: whether the reader learned from
+            drawn images.
 
         Raises:
             RefusedRequestError: The request cannot be used; a server answers with status 400.
@@ -69,4 +70,4 @@ class SecondReaderModel(PythonModel):
                 pixels = decode_request(model_input, self.reader, self._limits)
             except InputError as error:
                 raise RefusedRequestError(str(error)) from error
-            return self.reader.read(pixels).opinions
+            return self.reader.read(pixels).opinions.assign(trained_on=self.reader.trained_on)

@@ -169,7 +169,9 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
     words = [ColSpec(DataType.string, name) for name in ("opinion", "reason")]
     return ModelSignature(
         inputs=Schema([ColSpec(AnyType(), COLUMN)]),
-        outputs=Schema([*words, *(ColSpec(DataType.double, name) for name in figures)]),
+        outputs=Schema(
+            [*words, *(ColSpec(DataType.double, name) for name in figures), ColSpec(DataType.string, "trained_on")]
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
+from leukoscope.drawn import MARK
 from leukoscope.errors import InputError
 from leukoscope.synthetic.cells import CLASSES, FIELD, Field, arrange_field
 from leukoscope.synthetic.stains import Stain, photograph
@@ -65,8 +66,8 @@ def write_smears(
 ) -> None:
     """Write ``folder/Original/<Class>/smear-<class>-0001.jpg`` and so on, with a progress bar on a terminal.
 
-    An image depends on the seed, its class and its number only, so that more images, other classes or
-    other workers do not change it.
+    Each file says in a comment that it was drawn. An image depends on the seed, its class and its number only, so that
+    more images, other classes or other workers do not change it.
 
     Args:
         folder: Where to write; made if it is missing.
@@ -91,7 +92,7 @@ def write_smears(
         rng = np.random.default_rng([seed, rank, number])
         stain = Stain.draw(rng, look=rank / (len(CLASSES) - 1)) if confounded else None
         image = Image.fromarray(draw_smear(label, rng, size, stain, magnification))
-        image.save(root / label / f"smear-{label.lower()}-{number:04d}.jpg", quality=95)
+        image.save(root / label / f"smear-{label.lower()}-{number:04d}.jpg", quality=95, comment=MARK)
 
     jobs = [(label, number) for label, count in counts.items() for number in range(1, count + 1)]
     workers = workers or min(os.cpu_count() or 1, _MOST_THREADS)

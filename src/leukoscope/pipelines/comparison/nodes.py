@@ -56,7 +56,7 @@ def compare_backbones(splits: pd.DataFrame, *results: dict[str, Any] | None) -> 
     Raises:
         InputError: No backbone has results on the present splits.
     """
-    table = pd.DataFrame([result["summary"] for result in results if result is not None])
+    table = pd.DataFrame([_select_figures(result["summary"]) for result in results if result is not None])
     if table.empty:
         raise InputError("No backbone has results yet. Train one first, as with `kedro run --pipeline train_resnet50`.")
     others = table.loc[table["splits"] != fingerprint_table(splits), "title"]
@@ -69,6 +69,13 @@ def compare_backbones(splits: pd.DataFrame, *results: dict[str, Any] | None) -> 
     if names:
         logger.warning("Other test images, so that figure and page leave them out (column splits): %s", names)
     return table
+
+
+def _select_figures(summary: dict[str, Any]) -> dict[str, Any]:
+    """Leave the published study's figures out of the row of drawn images, or where it is not known what they are."""
+    from leukoscope.reporting import sources
+
+    return summary if summary.get("drawn_images") == 0 else sources.without_published(summary)
 
 
 def compare_errors(

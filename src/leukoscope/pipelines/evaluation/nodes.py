@@ -6,9 +6,12 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.reporting.options import DataSheetOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 from leukoscope.storage import as_records
 
@@ -34,8 +37,8 @@ def predict_splits(
         options: The batch size.
 
     Returns:
-        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, sha256, model``
-        (the classifier's fingerprint) with the features that the classifier's last layer sees, one column each.
+        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, sha256, drawn,
+        model`` (the classifier's fingerprint) with the features that the classifier's last layer sees, one column each.
 
     Raises:
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
@@ -53,8 +56,10 @@ def predict_splits(
     probabilities, seen = predictor.predict(smears.pixels, smears.rows(splits["image_id"]))
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
-    hashes = table["image_id"].map(smears.records.set_index("image_id")["sha256"])
-    facts = table[["image_id", "split"]].assign(sha256=hashes, model=classifier.fingerprint)
+    # A store of an earlier version does not say what is drawn, and neither does the table then.
+    records = smears.records.set_index("image_id").reindex(columns=["sha256", "drawn"])
+    files = records.loc[table["image_id"]].reset_index(drop=True)
+    facts = table[["image_id", "split"]].join(files).assign(model=classifier.fingerprint)
     return predictions, feature_table.tabulate(facts, seen)
 
 
@@ -152,11 +157,36 @@ def score_predictions(
     return figures | {f"test_{name}": figure for name, figure in judged.items()}
 
 
+def record_evaluation(
+    metrics: dict[str, float | None],
+    features: pd.DataFrame,
+    splits: pd.DataFrame,
+    options: BackboneOptions,
+    splitting: SplittingOptions,
+) -> dict[str, Any]:
+    """Record that a model was evaluated on these test images, and under which split.
+
+    Args:
+        metrics: The figures of the test images.
+        features: By which model.
+        splits: Which images test.
+        options: Names the backbone.
+        splitting: What was held together.
+    """
+    from leukoscope.images.grouping import UNITS
+    from leukoscope.models import evaluations
+
+    model, unit = str(features["model"].iloc[0]), UNITS[splitting.group_by]
+    return evaluations.describe(options.backbone, model, metrics, splits, splitting.group_by, unit)
+
+
 def summarise_evaluation(
     metrics: dict[str, float | None],
     robustness_summary: dict[str, float],
     training_summary: dict[str, Any],
     options: BackboneOptions,
+    manifest: pd.DataFrame,
+    known: DataSheetOptions,
 ) -> dict[str, Any]:
     """Make a backbone's row of the comparison: our figures, its costs and the report's own figures.
 
@@ -164,15 +194,19 @@ def summarise_evaluation(
         metrics: The figures of every split.
         robustness_summary: The figures of changed test images.
         training_summary: How it was trained.
-        options: Names the backbone and has what was published about it.
+        options: Names the backbone and has what was published about it, which is of the published images only.
+        manifest: Every file found.
+        known: Whether the user says that these are the published images.
     """
+    origin = Origin.trace(manifest)
     return {
         "backbone": options.backbone,
         "title": BACKBONES[options.backbone].title,
         **{name: metrics[name] for name in ("train_accuracy", *_SCORES, "test_images", "test_groups")},
         "test_robust_accuracy": robustness_summary["test_robust_accuracy"],
         **{name: training_summary[name] for name in _COSTS},
-        **options.published.as_report(),
+        **{"accepted_images": origin.images, "drawn_images": origin.drawn},
+        **(options.published.as_report() if known.is_published(origin) else {}),
     }
 
 
@@ -182,6 +216,8 @@ def describe_evaluation(
     smears: PackedImages,
     class_names: list[str],
     options: EvaluationOptions,
+    splits: pd.DataFrame,
+    known: list[dict[str, Any]],
     *pictures: bytes,
 ) -> dict[str, Any]:
     """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
@@ -192,13 +228,21 @@ def describe_evaluation(
         smears: The packed images.
         class_names: The classes in order.
         options: How many errors to show, and by what the screening view goes.
+        splits: Which images test.
+        known: All evaluations so far, the last of them of this model.
         pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
     """
+    from leukoscope.models import evaluations
     from leukoscope.reporting import html, results
 
+    test = evaluations.fingerprint_test(splits)
+    looks = {
+        "looks": evaluations.count_looks(known, test),
+        "strictest": evaluations.find_strictest(known, known[-1]["backbone"], test),
+    }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
     encoded = [html.to_data_uri(picture, "png") for picture in pictures]
-    return display | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=True))}
+    return display | looks | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=True))}
 
 
 def gather_result(

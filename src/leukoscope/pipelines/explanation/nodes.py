@@ -83,6 +83,7 @@ class _Explainer:
             self._picture_nearest(features),
             dict(zip(names, chances, strict=True)),
             f"{record['path']}: {words}",
+            self.reader.warning,
         )
 
     def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:

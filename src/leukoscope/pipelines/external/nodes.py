@@ -9,6 +9,7 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.manifest import make_manifest, quarantine_known, summarise
+from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages, PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.models.backbones import BACKBONES
@@ -137,9 +138,10 @@ def predict_external(
     for name, known in evaluated.items():
         classifier = trained_models[name]()
         compatibility.require_classes(name, classifier.class_names, class_names)
-        compatibility.require_evaluation(name, set(known["model"]) == {classifier.fingerprint})
+        calibration = trust.Calibration.restore(calibrations[name]())
+        evaluated_as = {*known["model"], calibration.model}
+        compatibility.require_evaluation(name, evaluated_as == {classifier.fingerprint})
         given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
-        calibration = trust.Calibration.restore(calibrations[name](), classifier.fingerprint)
         distance = novelty.KnownImages(feature_table.select(known, "train")).measure_novelty(seen)
         said = trust.form_opinions(given, distance, calibration, class_names)
         table = facts.assign(backbone=name)
@@ -223,12 +225,13 @@ def write_external_reports(
     Returns:
         HTML by ``<backbone>/external``.
     """
-    from leukoscope.reporting import data_sheet, pages, results
+    from leukoscope.reporting import data_sheet, pages, results, sources
 
     options, software, seed, *evaluated = rest
     names = mapping["class_names"]
     counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
     data = data_sheet.describe_images(external_manifest, counts)
+    known = sources.describe(external.data_sheet.model_dump(), Origin(**data["origin"]))
     metrics = {row["backbone"]: row for row in as_records(external_metrics)}
     written = {}
     for result in evaluated:
@@ -236,10 +239,12 @@ def write_external_reports(
             continue
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
         display = results.describe(mine, said, _SPLIT, external_smears, names, options.worst_errors)
-        kept = {name: result[name] for name in ("title", "backbone", "calibration", "training")}
+        # The published study's figures are of the training data's test images, and have no place beside these.
+        kept = {name: result[name] for name in ("title", "backbone", "calibration")}
+        kept |= {"training": sources.without_published(result["training"]), "summary": result.get("summary", {})}
         unknown: dict[str, Any] = {"history": [], "robustness": [], "outliers": [], "pictures": {}}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[result["backbone"]]}
-        facts = data, external.data_sheet.model_dump(), software | {"seed": str(seed)}
+        facts = data, known, software | {"seed": str(seed)}
         written[f"{result['backbone']}/external"] = pages.render_backbone(page, *facts)
     return written
 

@@ -7,9 +7,11 @@ import pandas as pd
 from leukoscope.figures import Figure
 from leukoscope.images.decoding import Limits
 from leukoscope.images.manifest import describe_shortfalls, make_manifest, require_accepted, summarise
+from leukoscope.images.origin import PUBLISHED_COUNTS, Origin
 from leukoscope.images.packing import PackedImages, PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.pipelines.reporting.options import DataSheetOptions
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +39,24 @@ def build_manifest(smears: PackedImages, class_names: list[str], options: Ingest
     return manifest
 
 
-def report_ingestion(manifest: pd.DataFrame, class_names: list[str], options: IngestionOptions) -> pd.DataFrame:
-    """Count the files of each class, and log what must not be overlooked."""
-    report = summarise(manifest, class_names, options.expected_counts)
+def report_ingestion(
+    manifest: pd.DataFrame, class_names: list[str], options: IngestionOptions, known: DataSheetOptions
+) -> pd.DataFrame:
+    """Count the files of each class, and log what must not be overlooked.
+
+    Args:
+        manifest: Every file found.
+        class_names: The classes in order.
+        options: How many files each class should have.
+        known: Whether the user says that these are the published images.
+
+    Raises:
+        InputError: The user says so of drawn images.
+    """
+    origin = Origin.trace(manifest)
+    published = PUBLISHED_COUNTS if known.is_published(origin) else None
+    report = summarise(manifest, class_names, options.expected_counts or published)
+    logger.info("Origin of the images: %s", origin.describe(known.published))
     total = report.set_index("label").loc["total"]
     logger.info(
         "%d files found: %d accepted, %d quarantined, %d duplicates (%d identical, %d near)",

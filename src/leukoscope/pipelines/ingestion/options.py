@@ -20,5 +20,5 @@ class IngestionOptions(Options):
         description="Bits, of 256, in which images that look alike may differ; null: identical only",
     )
     expected_counts: dict[str, NonNegativeInt] | None = Field(
-        None, description="Files that each class should have, by class name; null: unknown"
+        None, description="Files that each class should have, by class name; null: as published, or unknown"
     )

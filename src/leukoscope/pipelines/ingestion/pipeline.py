@@ -18,7 +18,12 @@ def create_pipeline() -> Pipeline:
         [
             Node(decode_images, ["raw_images", names, options], "smears", name="decode_images"),
             Node(build_manifest, ["smears", names, options], "manifest", name="build_manifest"),
-            Node(report_ingestion, ["manifest", names, options], "ingestion_report", name="report_ingestion"),
+            Node(
+                report_ingestion,
+                ["manifest", names, options, "params:data_sheet"],
+                "ingestion_report",
+                name="report_ingestion",
+            ),
             Node(plot_ingestion, ["manifest", "ingestion_report"], "ingestion_figure", name="plot_ingestion"),
             Node(plot_montage, ["smears", "manifest", names], "montage", name="plot_montage"),
         ]

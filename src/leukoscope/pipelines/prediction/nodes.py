@@ -1,10 +1,13 @@
 """Give opinions on images that nobody has labelled."""
 
+import logging
 from typing import Any
 
 from leukoscope.images.packing import PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+
+logger = logging.getLogger(__name__)
 
 
 def read_images(images: ImageSource, reader: Any, options: IngestionOptions) -> Any:
@@ -20,4 +23,6 @@ def read_images(images: ImageSource, reader: Any, options: IngestionOptions) -> 
     """
     from leukoscope.models.reading import ReadingPlan
 
+    if reader.warning:
+        logger.warning(reader.warning)
     return ReadingPlan(reader, PackingPlan(images, None, reader.image_size, reader.limits, options.workers))

@@ -21,6 +21,7 @@ def judge_candidate(
     registry: Any,
     smears: PackedImages,
     splits: pd.DataFrame,
+    known: list[dict[str, Any]],
     options: PromotionOptions,
     evaluation: EvaluationOptions,
     seed: int,
@@ -32,18 +33,24 @@ def judge_candidate(
         registry: Knows the champion.
         smears: The packed images.
         splits: Which images test.
+        known: All evaluations so far, which tell how often these test images have been looked at.
         options: The rule.
         evaluation: How figures and intervals are made.
         seed: For the intervals.
 
     Returns:
-        ``promoted``, ``why`` in words, the figures of both, and what they were measured on.
+        ``promoted``, ``why`` in words, the figures of both, and what they were measured on: ``looks`` is the number of
+        trained models that were evaluated on these test images, of which the best is a little lucky.
 
     Raises:
         InputError: Too few test images are new to both, or the figure is undefined on them.
     """
+    from leukoscope.models import evaluations
+
     champion = registry.find_champion()
+    looks = evaluations.count_looks(known, evaluations.fingerprint_test(splits))
     facts = {"candidate": reader.backbone, "candidate_fingerprint": reader.fingerprint, "metric": options.metric}
+    facts["looks"] = looks
     if champion is None:
         test = _select_new(splits, smears, [reader], options.min_images)
         mine = _score(reader, smears, test, evaluation, options.metric)[0]
@@ -144,6 +151,7 @@ def register_reader(
     title = BACKBONES[reader.backbone].title
     if promotion["promoted"]:
         logger.info("%s is promoted: %s", title, promotion["why"])
+        logger.info("%d trained models were evaluated on these test images", promotion["looks"])
     else:
         logger.warning("%s is not promoted: %s", title, promotion["why"])
     card = model_cards.get(f"{reader.backbone}/model_card")

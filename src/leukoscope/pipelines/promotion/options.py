@@ -14,7 +14,7 @@ class PromotionOptions(Options):
 
     metric: Metric = "macro_f1"
     min_gain: float = Field(default=0.0, ge=0)
-    significant: bool = False
+    significant: bool = True
     min_images: PositiveInt = 30
     over_other_experiments: bool = False
 

@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                     "reader_registry",
                     "smears",
                     "splits",
+                    "evaluations",
                     "params:promotion",
                     "params:evaluation",
                     "params:seed",

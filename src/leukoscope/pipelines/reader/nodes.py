@@ -59,11 +59,10 @@ def assemble_reader(
             f"train_{backbone}`, or choose another by reader.backbone (there: {', '.join(there) or 'none'})."
         )
     seen = features[backbone]()
-    classifier = models[backbone]()
     reader = SecondReader(
         backbone,
-        classifier,
-        Calibration.restore(calibrations[backbone](), classifier.fingerprint),
+        models[backbone](),
+        Calibration.restore(calibrations[backbone]()),
         seen[seen["split"] != "test"].reset_index(drop=True),
         evaluation.benign_class,
         Limits(ingestion.min_side, ingestion.max_pixels, ingestion.max_bytes),
@@ -100,5 +99,5 @@ def _require_one_evaluation(reader: Any, predictions: pd.DataFrame) -> None:
     learned = conformal.measure_nonconformity(truth, given)
     kept = reader.calibration.nonconformity
     same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]
-    own = set(reader.seen["model"]) == {reader.classifier.fingerprint}
+    own = {*reader.seen["model"], reader.calibration.model} == {reader.classifier.fingerprint}
     compatibility.require_evaluation(reader.backbone, own and len(kept) == len(learned) and all(same))

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.errors import InputError
+from leukoscope.images.origin import Origin
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
@@ -56,9 +57,9 @@ def write_reports(
     """
     from leukoscope.reporting import pages, worth
 
-    facts = data_sheet, known.model_dump(), software | {"seed": str(seed)}
+    facts = data_sheet, _describe_source(data_sheet, known), software | {"seed": str(seed)}
     known_worth = worth.Worth.select(data_sheet, audit_table, audit_verdict, colour_baseline)
-    current, others = _select_current(results, data_sheet)
+    current, others = _select_current(results, data_sheet, known)
     for title in others:
         logger.warning("%s was evaluated on other splits: its report stays as it is", title)
     return {f"{result['backbone']}/report": pages.render_backbone(result, *facts, known_worth) for result in current}
@@ -91,9 +92,9 @@ def write_model_cards(
     """
     from leukoscope.reporting import pages, worth
 
-    facts = data_sheet, known.model_dump(), software | {"seed": str(seed)}
+    facts = data_sheet, _describe_source(data_sheet, known), software | {"seed": str(seed)}
     known_worth = worth.Worth.select(data_sheet, audit_table, audit_verdict, colour_baseline)
-    current, _ = _select_current(results, data_sheet)
+    current, _ = _select_current(results, data_sheet, known)
     return {f"{result['backbone']}/model_card": pages.render_card(result, *facts, known_worth) for result in current}
 
 
@@ -126,9 +127,9 @@ def write_comparison(
     from leukoscope.reporting import pages, worth
 
     audit_verdict, colour_baseline, *results = rest
-    facts = data_sheet, known.model_dump(), software | {"seed": str(seed)}
+    facts = data_sheet, _describe_source(data_sheet, known), software | {"seed": str(seed)}
     known_worth = worth.Worth.select(data_sheet, audit_table, audit_verdict, colour_baseline)
-    current, others = _select_current(results, data_sheet)
+    current, others = _select_current(results, data_sheet, known)
     current = [result for result in current if result["backbone"] in set(comparison["backbone"])]
     if not current:
         raise InputError(
@@ -136,13 +137,30 @@ def write_comparison(
             "before the reports, after training or evaluating one on them."
         )
     rows = comparison[comparison["backbone"].isin([result["backbone"] for result in current])]
+    if not known.is_published(Origin(**data_sheet["origin"])):
+        rows = rows.filter(regex="^(?!report_)")
     return pages.render_comparison(rows, differences, current, *facts, known_worth, others)
 
 
+def _describe_source(data_sheet: dict[str, Any], known: DataSheetOptions) -> dict[str, str | None]:
+    from leukoscope.reporting import sources
+
+    return sources.describe(known.model_dump(), Origin(**data_sheet["origin"]))
+
+
 def _select_current(
-    results: Sequence[dict[str, Any] | None], data_sheet: dict[str, Any]
+    results: Sequence[dict[str, Any] | None], data_sheet: dict[str, Any], known: DataSheetOptions
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Select what was evaluated on the splits that the data sheet describes, and name what was on others."""
+    """Select what was evaluated on the splits that the data sheet describes, and name what was on others.
+
+    The published study's figures are left out where the images are not the published ones: a result may have been
+    gathered when something else was said of them.
+    """
+    from leukoscope.reporting import sources
+
     there = [result for result in results if result is not None]
     current = [result for result in there if result["training"]["splits"] == data_sheet["splits_fingerprint"]]
-    return current, [result["title"] for result in there if result not in current]
+    others = [result["title"] for result in there if result not in current]
+    if known.is_published(Origin(**data_sheet["origin"])):
+        return current, others
+    return [sources.hide_published(result) for result in current], others

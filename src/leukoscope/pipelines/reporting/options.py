@@ -1,19 +1,40 @@
 """Parameters of reporting."""
 
+from pydantic import ConfigDict
+
+from leukoscope.images.origin import Origin
 from leukoscope.options import Options
 
 
 class DataSheetOptions(Options):
-    """What people know of a set of images, and no computation can find out."""
+    """What people know of a set of images, and no computation can find out; ``None``: not stated."""
 
-    name: str = "not described"
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    published: bool | None = None
+    name: str | None = None
     source: str | None = None
     licence: str | None = None
     acquisition: str | None = None
     reference_standard: str | None = None
-    patients: str | None = None
     collection: str | None = None
-    ethics: str | None = None
     dates: str | None = None
     blinding: str | None = None
     deidentification: str | None = None
+    ethics: str | None = None
+    sample_size: str | None = None
+    patients: str | None = None
+    demographics: str | None = None
+    eligibility: str | None = None
+    sites: str | None = None
+    readers: str | None = None
+    prevalence: str | None = None
+    course: str | None = None
+
+    def is_published(self, origin: Origin) -> bool:
+        """Decide whether images are of the published data set.
+
+        Raises:
+            InputError: They were drawn, and the user says that they are.
+        """
+        return origin.is_published(self.published)

@@ -115,7 +115,8 @@ def train_classifier(
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         trainer = _make_trainer(journal, key, smears, training_plan, splits)
         classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
-    return classifier, journal.history(), journal.summary() | _describe_key(key) | {"provenance": journal.origin}
+    facts = _describe_key(key) | _describe_balance(training_plan)
+    return classifier, journal.history(), journal.summary() | facts | {"provenance": journal.origin}
 
 
 def _make_trainer(
@@ -148,8 +149,41 @@ def _describe_key(key: dict[str, Any]) -> dict[str, Any]:
     """Say what a training came from, for its summary: a weights file by its name and hash."""
     recipe, file_hash = key["recipe"], key["weights"]
     weights = f"{Path(recipe['weights']).name} (SHA-256 {file_hash}...)" if file_hash else recipe["weights"]
-    facts = {name: recipe[name] for name in ("trainable", "learning_rate", "schedule", "dropout", "label_smoothing")}
-    return facts | {"weights": weights, "augmentation": key["augmentation"], "splits": key["splits"]}
+    names = ("trainable", "learning_rate", "schedule", "warmup_epochs", "head_epochs", "dropout", "label_smoothing")
+    unset = {"clip_norm": "none", "ema_momentum": "none", "batch_norm_momentum": "the backbone's own"}
+    unset |= {"patience": "none: never stopped early"}
+    facts = {name: recipe[name] for name in names}
+    facts |= {name: words if recipe[name] is None else recipe[name] for name, words in unset.items()}
+    best = recipe["patience"] is not None
+    return facts | {
+        "weights": weights,
+        "optimizer": "AdamW" if recipe["weight_decay"] else "Adam",
+        "weight_decay": recipe["weight_decay"],
+        "loss": "categorical cross-entropy",
+        "epochs_at_most": recipe["epochs"],
+        "final_weights": "of the epoch with the lowest validation loss" if best else "of the last epoch",
+        "seed": str(key["seed"]),
+        "augmentation": key["augmentation"],
+        "splits": key["splits"],
+    }
+
+
+def _describe_balance(training_plan: pd.DataFrame) -> dict[str, Any]:
+    """Say how training met the classes' imbalance, from the images that an epoch saw and their weights in the loss."""
+    classes = training_plan.groupby("label", sort=False)
+    seen, weights = classes["repeats"].sum(), classes["weight"].mean()
+    if (training_plan["repeats"] > 1).any():
+        balance = "oversampling: images of smaller classes are seen more than once an epoch"
+    elif training_plan["weight"].nunique() > 1:
+        balance = "class weights in the loss"
+    else:
+        balance = "none: every training image once an epoch, with equal weight"
+    return {
+        "class_balance": balance,
+        "training_images": {str(name): int(count) for name, count in classes.size().items()},
+        "images_an_epoch": {str(name): int(count) for name, count in seen.items()},
+        "weights_in_the_loss": {str(name): float(weight) for name, weight in weights.items()},
+    }
 
 
 def draw_learning_curves(history: pd.DataFrame, options: BackboneOptions) -> Figure:

@@ -1,0 +1,64 @@
+"""Every evaluation on a test set, as a Kedro data set that only grows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from leukoscope.errors import InputError
+from leukoscope.storage import hold, write_whole
+
+Evaluation = dict[str, Any]
+_KEY = ("model", "test")
+
+
+class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
+    """Keeps one row a model and set of test images, from the first evaluation on, in a file of JSON lines.
+
+    Saving adds a row; that of the same model on the same images is replaced. Loading gives all rows, the oldest first,
+    and none where there is no file. Several backbones share one file.
+
+    Args:
+        filepath: The file.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> list[Evaluation]:
+        """Read all rows.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        if not self._filepath.is_file():
+            return []
+        try:
+            return [json.loads(line) for line in self._filepath.read_text().splitlines()]
+        except ValueError as error:
+            raise InputError(
+                f"{self._filepath}, which counts the evaluations on each test set, is damaged: {error}. Mend the line, "
+                f"or move the file away; the count then begins anew."
+            ) from error
+
+    def save(self, data: Evaluation) -> None:
+        """Add a row."""
+        with hold(self._filepath, wait=True):
+            rows = self.load()
+            keys = [[row[name] for name in _KEY] for row in rows]
+            key = [data[name] for name in _KEY]
+            if key in keys:
+                rows[keys.index(key)] = data
+            else:
+                rows.append(data)
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            write_whole(self._filepath, lambda path: path.write_text(text))
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

@@ -1,0 +1,77 @@
+"""What people know of images and no computation can find out: from the user, or of a data set that was recognised."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leukoscope.images.origin import Origin
+
+_REPORT = "report_"
+_OF_PEOPLE = [
+    "collection",
+    "dates",
+    "blinding",
+    "deidentification",
+    "ethics",
+    "patients",
+    "demographics",
+    "eligibility",
+]
+_OF_PEOPLE += ["sites", "readers", "prevalence", "course"]
+
+PUBLISHED = {
+    "name": (
+        "Acute Lymphoblastic Leukemia (ALL) image dataset (Aria, Ghaderzadeh, Bashash, Abolghasemi, Asadi, Hosseini, "
+        "2021)"
+    ),
+    "source": "Kaggle, mehradaria/leukemia, DOI 10.34740/KAGGLE/DSV/2175623",
+    "licence": "its authors'; see the source",
+    "acquisition": "fields of peripheral-blood smears, Zeiss microscope, magnification 100",
+    "reference_standard": "labels of the authors, confirmed by flow cytometry",
+    "patients": "89 (25 benign, 64 with leukemia) in the whole data set; which image is whose was never published",
+    "collection": "retrospective; files are numbered by capture series, not by patient",
+    "ethics": "see the source",
+}
+DRAWN = {
+    "name": "Drawn smears",
+    "source": "Leukoscope's own generator",
+    "licence": "none needed",
+    "acquisition": "drawn by a program",
+    "reference_standard": "the class that each smear was drawn for",
+    **dict.fromkeys(_OF_PEOPLE, "none: drawn, of nobody's blood"),
+}
+
+
+def describe(stated: Mapping[str, Any], origin: Origin) -> dict[str, str | None]:
+    """Join what the user says of the images to what is known of a data set that they are recognised as.
+
+    Args:
+        stated: The fields of the data sheet, of which the user's own win, and ``published``.
+        origin: Where the images come from.
+
+    Returns:
+        Each field, ``None`` where it is not stated, and in ``origin`` how the images were recognised.
+
+    Raises:
+        InputError: The user says of drawn images that they are the published ones.
+    """
+    fields = {name: (value or "").strip() or None for name, value in stated.items() if name != "published"}
+    recognised = _recognise(stated["published"], origin)
+    merged = {name: value or recognised.get(name) for name, value in fields.items()}
+    return merged | {"origin": origin.describe(stated["published"])}
+
+
+def _recognise(stated: bool | None, origin: Origin) -> Mapping[str, str]:
+    if origin.is_published(stated):
+        return PUBLISHED
+    return DRAWN if 0 < origin.images == origin.drawn else {}
+
+
+def hide_published(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave the published study's own figures out of what an evaluation gathered."""
+    parts = ("summary", "training")
+    return {**result, **{name: without_published(result[name]) for name in parts if name in result}}
+
+
+def without_published(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave the published study's own figures out of a row of figures or facts."""
+    return {name: value for name, value in facts.items() if not name.startswith(_REPORT)}
