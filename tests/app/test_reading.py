@@ -12,7 +12,7 @@ from leukoscope.images.decoding import UnusableImageError
 from leukoscope.models.explanation import map_occlusion, overlay
 from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.synthetic import write_smears
-from tiny_reader import encode, shade
+from tiny_reader import encode, shade, vary
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -35,7 +35,7 @@ def half_dark(size: int = 64) -> np.ndarray:
 
 def test_an_image_is_read_as_the_reader_reads_it(desk):
     image = desk.read(encode(shade(160)))
-    said = desk.reader.read(shade(160)[None]).opinions.iloc[0]
+    said = desk.reader.read(vary(shade(160))[None]).opinions.iloc[0]
     assert (image.opinion, image.reason, image.likeliest) == ("Early", "", "Early")
     assert image.probabilities["Early"] == pytest.approx(said["probability_early"])
     assert image.malignant == pytest.approx(1 - image.probabilities["Benign"], abs=1e-6)

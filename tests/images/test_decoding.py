@@ -26,6 +26,14 @@ def plain(colour, mode="RGB"):
     return Image.new(mode, SHAPE[::-1], colour)
 
 
+def marked(colour, mode="RGB"):
+    """One colour, but for a corner: what is of one colour altogether is refused."""
+    image = plain(colour, mode)
+    for left, grey in ((0, 0), (8, 255)):
+        image.paste(Image.new("L", (8, 8), grey).convert(mode), (left, 0))
+    return image
+
+
 def quadrants():
     """Red, green, blue and white, so that every turn shows."""
     pixels = np.full((*SHAPE, 3), 255, np.uint8)
@@ -40,8 +48,9 @@ def quadrants():
         (b"no image at all", "not an image of a known format"),
         (b"\x00\x05\x16\x07 .DS_Store", "not an image of a known format"),
         (b"PK\x03\x04 and so on", "an archive, not an image"),
-        (encode(quadrants(), "JPEG")[:-50], "truncated or damaged: image file is truncated"),
-        (encode(quadrants(), "PNG")[:-60], "truncated or damaged"),
+        (encode(quadrants(), "JPEG")[:-50], "truncated or damaged: Premature end of JPEG file"),
+        (encode(quadrants(), "PNG")[:-60], "truncated or damaged: image file is truncated"),
+        (encode(quadrants(), "TIFF", compression="tiff_lzw")[:-60], "truncated or damaged: it begins as a TIFF"),
         (encode(quadrants(), "EPS"), "not an image of a known format"),
         (encode(plain(0, "F"), "TIFF"), "pixel mode F has no known range"),
         (encode(plain(0).resize((8, 400))), "too small: 8x400 pixels, less than the 16 of ingestion.min_side"),
@@ -73,7 +82,7 @@ def test_a_jpeg_is_decoded_as_pillow_does(monkeypatch, options):
     assert (decode(data, LIMITS._replace(max_pixels=10**6)).pixels == expected).all()
 
 
-def test_a_jpeg_with_a_flaw_that_pillow_overlooks_is_accepted():
+def test_zeros_before_the_end_of_a_sound_jpeg_are_no_damage():
     data = encode(quadrants(), "JPEG", quality=95)
     flawed = data[:-2] + b"\x00" * 40 + data[-2:]
     with pytest.raises(ValueError, match="extraneous bytes"):
@@ -103,29 +112,41 @@ def test_a_format_gives_its_colours(form):
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        (plain(100, "L"), (100, 100, 100)),
-        (plain(1, "1"), (255, 255, 255)),
-        (plain("red").convert("P"), (255, 0, 0)),
-        (plain((0, 0, 200, 0), "RGBA"), (255, 255, 255)),
-        (plain((0, 0, 200, 51), "RGBA"), (204, 204, 244)),
-        (plain((100, 0), "LA"), (255, 255, 255)),
+        (marked(100, "L"), (100, 100, 100)),
+        (marked(1, "1"), (255, 255, 255)),
+        (marked("red").convert("P"), (255, 0, 0)),
+        (marked((0, 0, 200, 0), "RGBA"), (255, 255, 255)),
+        (marked((0, 0, 200, 51), "RGBA"), (204, 204, 244)),
+        (marked((100, 0), "LA"), (255, 255, 255)),
     ],
     ids=["grey", "1-bit", "palette", "transparent", "translucent", "transparent grey"],
 )
 def test_a_mode_becomes_rgb(image, expected):
-    assert np.abs(decoded(image) - expected).max() <= 1
+    assert np.abs(decoded(image)[:, 16:] - expected).max() <= 1
 
 
 def test_a_transparent_palette_lies_on_white():
-    image = plain("red").convert("P")
-    assert (decoded(image, transparency=image.getpixel((0, 0))) == 255).all()
+    image = marked("red").convert("P")
+    shown = decoded(image, transparency=image.getpixel((40, 40)))
+    assert (shown[:, 16:] == 255).all()
+    assert (shown[:8, :8] == 0).all()
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0, 0), (257, 1), (32_896, 128), (65_535, 255), (400, 2)])
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled(form, value, expected):
-    image = Image.fromarray(np.full(SHAPE, value, np.uint16))
-    assert (decoded(image, form) == expected).all()
+    values = np.full(SHAPE, value, np.uint16)
+    values[:8, :8], values[:8, 8:16] = 0, 65_535
+    assert (decoded(Image.fromarray(values), form)[:, 16:] == expected).all()
+
+
+@pytest.mark.parametrize("colour", ["white", "black", (200, 150, 180)])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP"])
+def test_one_colour_is_no_image(form, colour):
+    with pytest.raises(UnusableImageError, match=r"^one colour: every pixel is about"):
+        decode(encode(plain(colour), form), LIMITS)
+    shown = decode(encode(marked(colour)), LIMITS).pixels
+    assert tuple(shown[40, 40]) == tuple(plain(colour).getpixel((0, 0)))
 
 
 def without_adobe_marker(data):
@@ -135,10 +156,11 @@ def without_adobe_marker(data):
 
 def test_cmyk_is_inverted_only_where_adobe_did():
     cyan = plain((255, 0, 0, 0), "CMYK")
+    cyan.paste((255, 255, 255, 255), (0, 0, 8, 8))
     adobe = encode(cyan, "JPEG", quality=95)
     bare = without_adobe_marker(adobe)
     for data, expected in ((adobe, (0, 255, 255)), (bare, (0, 0, 0)), (encode(cyan, "TIFF"), (0, 255, 255))):
-        assert np.abs(decode(data, LIMITS).pixels.astype(int) - expected).max() <= 3
+        assert np.abs(decode(data, LIMITS).pixels.astype(int)[16:, 16:] - expected).max() <= 3
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
@@ -162,7 +184,7 @@ def test_the_exif_orientation_is_applied(form, orientation):
 
 
 def test_the_mode_is_that_of_the_file():
-    assert decode(encode(plain(3, "L")), LIMITS).mode == "L"
+    assert decode(encode(marked(3, "L")), LIMITS).mode == "L"
 
 
 def test_resizing_averages_fine_patterns():

@@ -6,8 +6,14 @@ from leukoscope.images import duplicates
 from leukoscope.images.duplicates import group_duplicates
 
 
-def group(digests, hashes, distance):
-    return group_duplicates(pd.Series(list(digests), dtype="str"), pd.Series(hashes, dtype="str"), distance).tolist()
+def show(number=0):
+    """Give one field for every number, or another one for each."""
+    return np.random.default_rng(number).integers(0, 256, (64, 64, 3), np.uint8)
+
+
+def group(digests, hashes, distance, view=lambda position: show()):
+    digests, hashes = pd.Series(list(digests), dtype="str"), pd.Series(hashes, dtype="str")
+    return group_duplicates(digests, hashes, distance, view).tolist()
 
 
 def flip(value, bits):
@@ -33,6 +39,14 @@ def test_groups_join_through_a_common_member():
 
 def test_equal_hashes_are_similar():
     assert group("abc", [BASE[1], BASE[0], BASE[1]], 0) == [0, 1, 0]
+
+
+def test_pixels_decide_whatever_the_hashes_say():
+    hashes = [BASE[0], BASE[0], flip(BASE[0], 3), BASE[1]]
+    assert group("abcd", hashes, 5) == [0, 0, 0, 3]
+    assert group("abcd", hashes, 5, show) == [0, 1, 2, 3]
+    assert group("abcd", hashes, 5, lambda position: show(position // 2)) == [0, 0, 2, 3]
+    assert group("aacd", hashes, 5, show) == [0, 0, 2, 3]
 
 
 def test_no_images_make_no_groups():

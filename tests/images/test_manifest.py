@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,7 +11,12 @@ def make_records(*rows):
     columns = ["image_id", "label", "sha256", "perceptual_hash", "reason"]
     records = pd.DataFrame(rows, columns=columns).astype("str").where(lambda table: table != "None")
     rest = {"path": records["image_id"] + ".jpg", "bytes": 1, "width": 1, "height": 1, "mode": "RGB"}
-    return records.assign(**rest)
+    rows = records["reason"].isna().cumsum() - 1
+    return records.assign(**rest, warning=None, row=rows.where(records["reason"].isna()))
+
+
+# All of them alike, so that the hashes decide.
+PIXELS = np.tile(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8), (6, 1, 1, 1))
 
 
 RECORDS = make_records(
@@ -24,7 +30,7 @@ RECORDS = make_records(
 
 
 def test_duplicates_stay_accepted_and_share_a_group():
-    manifest = make_manifest(RECORDS, 2).set_index("image_id")
+    manifest = make_manifest(RECORDS, PIXELS, 2).set_index("image_id")
     assert manifest["group"].to_dict() == {
         "Benign/a": "Benign/a",
         "Benign/b": "Benign/a",
@@ -39,7 +45,7 @@ def test_duplicates_stay_accepted_and_share_a_group():
 
 
 def test_without_a_distance_only_identical_images_are_duplicates():
-    assert make_manifest(RECORDS, None)["duplicate_of"].count() == 1
+    assert make_manifest(RECORDS, PIXELS, None)["duplicate_of"].count() == 1
 
 
 def test_conflicting_labels_quarantine_the_whole_group():
@@ -48,7 +54,7 @@ def test_conflicting_labels_quarantine_the_whole_group():
         ("Benign/b", "Benign", "2", "0" * 64, None),
         ("Early/c", "Early", "1", "0" * 64, None),
     )
-    manifest = make_manifest(records, 2)
+    manifest = make_manifest(records, PIXELS, 2)
     assert manifest["status"].tolist() == ["quarantined"] * 3
     assert manifest["reason"].tolist() == [
         "conflicting labels: identical to Early/c (Early)",
@@ -60,7 +66,9 @@ def test_conflicting_labels_quarantine_the_whole_group():
 
 
 def test_the_report_counts_classes_the_rest_and_all():
-    report = summarise(make_manifest(RECORDS, 2), ["Benign", "Early"], {"Benign": 5, "Early": 1}).set_index("label")
+    report = summarise(make_manifest(RECORDS, PIXELS, 2), ["Benign", "Early"], {"Benign": 5, "Early": 1}).set_index(
+        "label"
+    )
     columns = ["found", "accepted", "quarantined", "duplicates", "identical", "near"]
     assert report.loc["Benign", columns].tolist() == [4, 3, 1, 2, 1, 1]
     assert report.loc["(no class)", columns].tolist() == [1, 0, 1, 0, 0, 0]
@@ -69,7 +77,7 @@ def test_the_report_counts_classes_the_rest_and_all():
 
 
 def test_shortfalls_name_reasons_and_counts_that_differ():
-    manifest = make_manifest(RECORDS, 2)
+    manifest = make_manifest(RECORDS, PIXELS, 2)
     report = summarise(manifest, ["Benign", "Early"], {"Benign": 5, "Early": 1})
     quarantined, differing = describe_shortfalls(report[report["label"] != "total"], manifest)
     assert quarantined == (
@@ -79,12 +87,12 @@ def test_shortfalls_name_reasons_and_counts_that_differ():
 
 
 def test_nothing_falls_short_of_unknown_counts():
-    manifest = make_manifest(RECORDS[:3], 2)
+    manifest = make_manifest(RECORDS[:3], PIXELS, 2)
     assert describe_shortfalls(summarise(manifest, ["Benign"], None), manifest) == []
 
 
 def test_the_figure_shows_every_part_of_a_class():
-    manifest = make_manifest(RECORDS, 2)
+    manifest = make_manifest(RECORDS, PIXELS, 2)
     report = summarise(manifest, ["Benign", "Early"], {"Benign": 5, "Early": 1})
     (axes,) = draw_counts(manifest, report).axes
     heights = [[bar.get_height() for bar in container] for container in axes.containers]

@@ -33,7 +33,7 @@ def audited(request, tmp_path_factory, class_names):
     source = open_source(root / "raw")
     save_packed(PackingPlan(source, tuple(class_names), 64, Limits(16, 10**6, 10**6)), root / "store")
     smears = PackedImages(root / "store")
-    manifest = make_manifest(smears.records, 40)
+    manifest = make_manifest(smears.records, smears.pixels, 40)
     features = describe_images(source, smears, manifest)
     table = climb(features, manifest, smears)
     return confounded, manifest, smears, features, table

@@ -27,14 +27,14 @@ INGESTION = IngestionOptions(image_size=64, near_duplicate_distance=10)
 def pack(root, store, folders) -> tuple[PackedImages, pd.DataFrame]:
     save_packed(PackingPlan(open_source(root), tuple(folders), 64, Limits(16, 10**6, 10**6)), store)
     smears = PackedImages(store)
-    return smears, make_manifest(smears.records, 10)
+    return smears, make_manifest(smears.records, smears.pixels, 10)
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory, class_names):
     root = tmp_path_factory.mktemp("own")
     write_smears(root / "raw", dict.fromkeys(class_names, 3), 64, seed=1)
-    return root / "raw", pack(root / "raw", root / "store", class_names)[1]
+    return root / "raw", *pack(root / "raw", root / "store", class_names)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def ask(tmp_path, own, class_names):
         plan = nodes.decode_external(open_source(tmp_path / "raw"), mapping, INGESTION)
         save_packed(plan, tmp_path / "store")
         smears = PackedImages(tmp_path / "store")
-        return smears, nodes.build_external_manifest(smears, mapping, own[1], INGESTION), mapping
+        return smears, nodes.build_external_manifest(smears, mapping, *own[1:], INGESTION), mapping
 
     return ask
 
@@ -173,8 +173,8 @@ def test_a_folder_or_class_that_is_not_there_is_told_and_no_fault(tmp_path, ask,
     (tmp_path / "one/hem").mkdir(parents=True)
     (tmp_path / "one/hem/0.jpg").write_bytes((tmp_path / "raw/hem/0.jpg").read_bytes())
     save_packed(nodes.decode_external(open_source(tmp_path / "one"), mapping, INGESTION), tmp_path / "store_of_one")
-    own = manifest.iloc[:0]
-    nodes.build_external_manifest(PackedImages(tmp_path / "store_of_one"), mapping, own, INGESTION)
+    store = PackedImages(tmp_path / "store_of_one")
+    nodes.build_external_manifest(store, mapping, store, manifest.iloc[:0], INGESTION)
     assert "There are no external images of malignant: figures that need them are undefined" in caplog.text
 
 

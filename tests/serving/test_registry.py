@@ -23,7 +23,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from leukoscope.errors import InputError
 from leukoscope.serving.registry import ReaderRegistry
 from leukoscope.serving.requests import RequestLimits
-from tiny_reader import encode, make_reader, shade
+from tiny_reader import encode, make_reader, shade, vary
 
 LIMITS = RequestLimits(max_images=5, max_bytes=20_000, max_pixels=10_000)
 URI = "models:/leukoscope@champion"
@@ -79,11 +79,11 @@ def test_the_model_says_what_it_takes_and_gives_and_holds_no_pickle(promoted, tm
 
 def test_the_loaded_model_reads_bytes_base64_and_arrays(promoted):
     model = mlflow.pyfunc.load_model(URI)
-    asked = [encode(shade(100)), PICTURE, shade(100)]
+    asked = [encode(shade(100)), PICTURE, vary(shade(100))]
     answers = model.predict(pd.DataFrame({"image": asked}))
     assert answers["opinion"].tolist() == ["Pre"] * 3
     assert answers["trained_on"].tolist() == ["drawn images"] * 3
-    expected = make_reader().read(shade(100)[None]).opinions["probability_pre"].iloc[0]
+    expected = make_reader().read(vary(shade(100))[None]).opinions["probability_pre"].iloc[0]
     assert answers["probability_pre"].to_numpy() == pytest.approx(expected, abs=1e-6)
 
 

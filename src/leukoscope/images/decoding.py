@@ -8,12 +8,24 @@ from typing import NamedTuple
 import imagehash
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+
+from leukoscope.images.depth import UnclearDepthError, reduce_depth
+from leukoscope.images.profiles import to_srgb
+from leukoscope.images.soundness import DamagedError, check_bytes, check_jpeg, check_pixels, strip_padding
 
 # Raster formats only: Pillow's EPS reader, for one, would start Ghostscript on a stranger's file.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!")
-_SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
+_BEGINNINGS: dict[str, bytes | tuple[bytes, ...]] = {
+    "a JPEG": b"\xff\xd8\xff",
+    "a PNG": b"\x89PNG\r\n\x1a\n",
+    "a TIFF": (b"II*\0", b"MM\0*"),
+    "a GIF": (b"GIF87a", b"GIF89a"),
+    "a WebP": b"RIFF",
+}
+_JPEG_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+_ONE_COLOUR = 4  # of 255: how far the pixels of an empty image are apart
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -47,16 +59,24 @@ class Limits(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """An upright RGB image, ``uint8 [height, width, 3]``, and the mode that its file has."""
+    """What a file shows.
+
+    Attributes:
+        pixels: Upright RGB, ``uint8 [height, width, 3]``.
+        mode: The mode that the file has.
+        warning: What should be known of it, though it can be used.
+    """
 
     pixels: np.ndarray
     mode: str
+    warning: str | None
 
 
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode one image; its size is checked before its pixels are.
 
-    Transparent images are laid on white, 16 bits are scaled to 8, and the EXIF orientation is applied.
+    Transparent images are laid on white, 16 bits are scaled to 8, colours are converted to sRGB where an ICC profile
+    says that they are others, and the EXIF orientation is applied.
 
     Raises:
         UnusableImageError: With the reason, whatever is wrong with the content.
@@ -64,15 +84,39 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     try:
         image = _open(data)
         _check_header(image, limits)
-        pixels = _load_jpeg(image, data)
-        return Decoded(_load(image) if pixels is None else pixels, image.mode)
+        check_bytes(image, data)
+        mode = image.mode
+        pixels, warnings = _load(image, data)
+        require_content(pixels)
+        return Decoded(pixels, mode, "; ".join(filter(None, warnings)) or None)
     except UnusableImageError:
         raise
+    except UnclearDepthError as error:
+        raise UnusableImageError(str(error)) from error
     except Image.DecompressionBombError as error:
         raise UnusableImageError(f"too large: {error}") from error
     except Exception as error:
         # Pillow's decoders raise almost anything on a damaged file, and no file may stop the run.
         raise UnusableImageError(f"truncated or damaged: {error}") from error
+
+
+def require_content(pixels: np.ndarray) -> None:
+    """Make sure that an image shows something.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]``.
+
+    Raises:
+        UnusableImageError: It is of one colour.
+    """
+    sample = pixels[::16, ::16, 1]
+    if int(sample.max()) - int(sample.min()) > _ONE_COLOUR:
+        return  # as nearly every image
+    colours = pixels.reshape(-1, 3)
+    highest = colours.max(axis=0)
+    if (highest - colours.min(axis=0)).max() > _ONE_COLOUR:
+        return
+    raise UnusableImageError(f"one colour: every pixel is about {tuple(highest.tolist())}, expected a field with cells")
 
 
 def _open(data: bytes) -> Image.Image:
@@ -83,6 +127,11 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError as error:
+        for name, beginning in _BEGINNINGS.items():
+            if data.startswith(beginning):
+                raise UnusableImageError(
+                    f"truncated or damaged: it begins as {name} and cannot be opened, or is a variant that is not read"
+                ) from error
         raise UnusableImageError("not an image of a known format") from error
 
 
@@ -101,19 +150,49 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
         raise UnusableImageError(f"several frames: an animation or stack of {getattr(image, 'n_frames', 0)}")
 
 
-def _load(image: Image.Image) -> np.ndarray:
-    image.load()
-    return np.asarray(_upright(_to_rgb(image), image.getexif().get(_ORIENTATION, 1)))
+def _load(image: Image.Image, data: bytes) -> tuple[np.ndarray, list[str | None]]:
+    """Decode: upright RGB pixels, and what the manifest should say of them."""
+    profile, notes = image.info.get("icc_profile"), list[str | None]()
+    if image.format in {"JPEG", "MPO"}:
+        pixels, orientation = _decode_jpeg(image, data), image.getexif().get(_ORIENTATION, 1)
+        if image.mode == "RGB" and not profile and orientation not in _TURNS:
+            return pixels, notes
+        image = Image.fromarray(pixels, image.mode)
+    else:
+        upwards = image.format == "BMP" and image.tile[0].args[-1] == -1  # type: ignore[attr-defined]
+        image.load()
+        orientation = image.getexif().get(_ORIENTATION, 1)  # only now: loading turns a TIFF itself
+        notes.append(_find_damage(image, upwards))
+        image, note = reduce_depth(image, data)
+        notes.append(note)
+    image, note = to_srgb(_flatten(image), profile)
+    return np.asarray(_upright(image, orientation)), [*notes, note]
 
 
-def _load_jpeg(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """Decode as Pillow would, by the same library but with no detours; ``None`` for what is left to Pillow."""
-    if image.format != "JPEG" or image.mode != "RGB" or image.getexif().get(_ORIENTATION, 1) in _TURNS:
-        return None
+def _find_damage(image: Image.Image, upwards: bool) -> str | None:
+    found = check_pixels(image, upwards)
+    if found is not None and found.sure:
+        raise DamagedError(found.text)
+    return None if found is None else found.text
+
+
+def _decode_jpeg(image: Image.Image, data: bytes) -> np.ndarray:
+    """Decode as Pillow would, by the same library, but taking its warnings for what they are.
+
+    Returns:
+        ``uint8 [height, width]`` or ``[height, width, channels]``, in the image's mode.
+    """
     try:
-        return simplejpeg.decode_jpeg(data)
-    except ValueError:  # damaged, and Pillow tells whether beyond use
-        return None
+        pixels = simplejpeg.decode_jpeg(data, _JPEG_SPACES[image.mode])
+    except ValueError:
+        padded = strip_padding(data)
+        if padded is None:
+            raise
+        data = padded
+        pixels = simplejpeg.decode_jpeg(data, _JPEG_SPACES[image.mode])
+    check_jpeg(data)
+    # Adobe stores CMYK inverted, and says by its marker that it wrote the file.
+    return 255 - pixels if image.mode == "CMYK" and "adobe" in image.info else pixels.squeeze()
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
@@ -121,25 +200,15 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _SIXTEEN_BITS or (image.mode == "I" and image.format in {"PNG", "PPM"}):
-        return _sixteen_to_eight_bits(image).convert("RGB")
+def _flatten(image: Image.Image) -> Image.Image:
+    """Give an image of mode L, RGB, CMYK or LAB; what is transparent is white."""
     if image.mode in {"I", "F"}:
         raise UnusableImageError(f"pixel mode {image.mode} has no known range: expected 8 or 16 bits a channel")
     if image.has_transparency_data:
         opaque = Image.new("RGBA", image.size, "white")
         opaque.alpha_composite(image.convert("RGBA"))
         return opaque.convert("RGB")
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        # Pillow takes every CMYK JPEG for Adobe's, which are inverted; without the marker it is not.
-        image = ImageChops.invert(image)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _sixteen_to_eight_bits(image: Image.Image) -> Image.Image:
-    # Pillow's own conversion clips or drops the low byte, depending on the mode.
-    values = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    return image if image.mode in {"L", "RGB", "CMYK", "LAB"} else image.convert("RGB")
 
 
 def resize(pixels: np.ndarray, size: int) -> np.ndarray:

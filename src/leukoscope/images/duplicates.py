@@ -5,16 +5,21 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from leukoscope.images.likeness import Likeness, View
+
 _TILE = 1024
 
 
-def group_duplicates(sha256: pd.Series, hashes: pd.Series, max_distance: int | None) -> np.ndarray:
+def group_duplicates(sha256: pd.Series, hashes: pd.Series, max_distance: int | None, view: View) -> np.ndarray:
     """Number the groups of images that are identical or look alike, directly or through others.
+
+    Hashes find the pairs that may look alike, and pixels decide: on a plain background few bits of a hash say anything.
 
     Args:
         sha256: One digest an image; equal digests are identical files.
         hashes: One perceptual hash an image, as hexadecimal digits of one length.
         max_distance: Bits in which the hashes of images that look alike may differ; None: only identical files count.
+        view: Gives the pixels of an image, ``uint8 [height, width, 3]``, by its position.
 
     Returns:
         ``int64 [n]``: for each image the position of the first image of its group.
@@ -27,7 +32,7 @@ def group_duplicates(sha256: pd.Series, hashes: pd.Series, max_distance: int | N
         return np.empty(0, np.int64)
     edges = [_link_equal(sha256)]
     if max_distance is not None:
-        edges += [_link_equal(hashes), *_link_similar(hashes, max_distance)]
+        edges += _link_similar(sha256, hashes, max_distance, Likeness(view))
     left, right = np.concatenate(edges, axis=1)
     graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(count, count))
     components = connected_components(graph, directed=False)[1]
@@ -44,10 +49,9 @@ def _link_equal(values: pd.Series) -> np.ndarray:
     return np.stack([_first_equal(values), np.arange(len(values))])
 
 
-def _link_similar(hashes: pd.Series, max_distance: int) -> Iterator[np.ndarray]:
-    """Give pairs of positions whose hashes differ, but in ``max_distance`` bits at most."""
-    # Equal hashes are linked already; left in, 20,000 empty fields would make 200 million pairs.
-    positions = np.unique(_first_equal(hashes))
+def _link_similar(sha256: pd.Series, hashes: pd.Series, max_distance: int, likeness: Likeness) -> Iterator[np.ndarray]:
+    """Give pairs of positions whose hashes differ in ``max_distance`` bits at most, and whose pixels are alike."""
+    positions = np.unique(_first_equal(sha256))
     packed = np.frombuffer(bytes.fromhex("".join(hashes.iloc[positions])), np.uint8).reshape(len(positions), -1)
     # The product of two hashes of +1 and -1 is their length less twice their distance.
     least = 8 * packed.shape[1] - 2 * max_distance
@@ -55,8 +59,9 @@ def _link_similar(hashes: pd.Series, max_distance: int) -> Iterator[np.ndarray]:
         left = _to_signs(packed[top : top + _TILE])
         for start in range(top, len(packed), _TILE):
             near = left @ _to_signs(packed[start : start + _TILE]).T >= least
-            rows, columns = np.nonzero(np.triu(near, 1) if start == top else near)
-            yield np.stack([positions[rows + top], positions[columns + start]])
+            own, others = positions[top : top + _TILE], positions[start : start + _TILE]
+            rows, columns = np.nonzero(likeness.compare(own, others, np.triu(near, 1) if start == top else near))
+            yield np.stack([own[rows], others[columns]])
 
 
 def _to_signs(packed: np.ndarray) -> np.ndarray:

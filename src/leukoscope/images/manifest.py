@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.duplicates import group_duplicates
 from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.packing import PackedImages
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 IDENTICAL, NEAR = "identical", "near"
+_CONFLICT, _LOOKS_LIKE = "conflicting labels", "looks like"
 _COLUMNS = [
     "image_id",
     "path",
@@ -23,17 +26,19 @@ _COLUMNS = [
     "drawn",
     "status",
     "reason",
+    "warning",
     "duplicate_of",
     "duplicate_kind",
     "group",
 ]
 
 
-def make_manifest(records: pd.DataFrame, max_distance: int | None) -> pd.DataFrame:
+def make_manifest(records: pd.DataFrame, pixels: np.ndarray, max_distance: int | None) -> pd.DataFrame:
     """Decide for every file whether it is accepted, and which files show the same.
 
     Args:
         records: As in ``PackedImages.records``.
+        pixels: As in ``PackedImages.pixels``.
         max_distance: See ``group_duplicates``.
 
     Returns:
@@ -41,8 +46,10 @@ def make_manifest(records: pd.DataFrame, max_distance: int | None) -> pd.DataFra
         group, null for that one itself) and ``duplicate_kind`` (``identical``: an earlier image is the same byte for
         byte; or ``near``).
     """
-    decoded = records.loc[records["reason"].isna(), ["image_id", "label", "sha256", "perceptual_hash"]]
-    first = group_duplicates(decoded["sha256"], decoded["perceptual_hash"], max_distance)
+    decoded = records.loc[records["reason"].isna(), ["image_id", "label", "sha256", "perceptual_hash", "row"]]
+    rows = decoded["row"].to_numpy(dtype=np.int64)
+    hashes = decoded["sha256"], decoded["perceptual_hash"]
+    first = group_duplicates(*hashes, max_distance, lambda position: pixels[rows[position]])
     decoded["group"] = decoded["image_id"].array[first]
     is_copy = decoded["group"] != decoded["image_id"]
     kind = decoded["sha256"].duplicated().map({True: IDENTICAL, False: NEAR})
@@ -65,25 +72,40 @@ def _describe_conflicts(decoded: pd.DataFrame) -> pd.Series:
         for position, image_id, label in members[["image_id", "label"]].itertuples():
             other = members[members["label"] != label].iloc[0]
             same = members.loc[members["image_id"] == image_id, "sha256"].item() == other["sha256"]
-            how = "identical to" if same else "looks like"
-            reasons[position] = f"conflicting labels: {how} {other['image_id']} ({other['label']})"
+            how = "identical to" if same else _LOOKS_LIKE
+            reasons[position] = f"{_CONFLICT}: {how} {other['image_id']} ({other['label']})"
     return reasons
 
 
-def quarantine_known(manifest: pd.DataFrame, known: pd.DataFrame, max_distance: int | None) -> pd.DataFrame:
+def quarantine_known(
+    manifest: pd.DataFrame,
+    smears: PackedImages,
+    known: pd.DataFrame,
+    known_smears: PackedImages,
+    max_distance: int | None,
+) -> pd.DataFrame:
     """Quarantine what is identical or near-identical to an image of another manifest.
 
     Args:
         manifest: Of the images in question.
+        smears: These images.
         known: Another manifest, of images packed at the same size.
+        known_smears: The images of that one.
         max_distance: See ``group_duplicates``.
     """
     columns = ["image_id", "sha256", "perceptual_hash", "status"]
     both = pd.concat([known[columns], manifest[columns]], ignore_index=True).query("status == @ACCEPTED")
-    first = group_duplicates(both["sha256"], both["perceptual_hash"], max_distance)
-    theirs = both.index[first] < len(known)
-    is_ours = both.index >= len(known)
-    found = pd.Series(both["image_id"].array[first], both.index - len(known))[is_ours & theirs]
+    is_known = both.index < len(known)
+    stores = known_smears, smears
+    rows = np.concatenate(
+        [store.rows(both.loc[part, "image_id"]) for store, part in zip(stores, (is_known, ~is_known), strict=True)]
+    )
+
+    def view(position: int) -> np.ndarray:
+        return stores[int(~is_known[position])].pixels[rows[position]]
+
+    first = group_duplicates(both["sha256"], both["perceptual_hash"], max_distance, view)
+    found = pd.Series(both["image_id"].array[first], both.index - len(known))[~is_known & is_known[first]]
     reason = "among the images of training and testing: " + found.astype(str)
     return manifest.assign(
         status=manifest["status"].where(~manifest.index.isin(found.index), QUARANTINED),
@@ -104,7 +126,8 @@ def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None
             often = f", most often: {reasons.mode().iat[0]}" if len(reasons) else ""
             raise InputError(
                 f"The class {name} has no accepted image: {len(reasons)} files are quarantined{often}. "
-                "Expected one image or more: mend the files, or take the class out of class_names."
+                "Expected one image or more: mend the files, or take the class out of class_names. "
+                + (describe_conflicts(manifest) or "")
             )
 
 
@@ -113,7 +136,8 @@ def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict
 
     Returns:
         One row a ``label``, ending with ``total``: ``found``, ``accepted``, ``quarantined``, ``duplicates`` (of them
-        ``identical`` and ``near``), accepted or not, and ``expected`` (null where nothing is).
+        ``identical`` and ``near``) and ``warned`` (there is a warning), accepted or not, and ``expected`` (null where
+        nothing is).
     """
     flags = pd.DataFrame(
         {
@@ -124,6 +148,7 @@ def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict
             "duplicates": manifest["duplicate_of"].notna(),
             "identical": manifest["duplicate_kind"] == IDENTICAL,
             "near": manifest["duplicate_kind"] == NEAR,
+            "warned": manifest["warning"].notna(),
         }
     )
     counts = flags.groupby("label").sum()
@@ -141,13 +166,28 @@ def fingerprint_manifest(manifest: pd.DataFrame) -> str:
     return fingerprint_table(manifest[["image_id", "sha256", "status"]])
 
 
+def describe_conflicts(manifest: pd.DataFrame) -> str | None:
+    """Say what to do if images of several classes look alike, and none of them is a copy; ``None`` if none do."""
+    alike = int(manifest["reason"].str.startswith(f"{_CONFLICT}: {_LOOKS_LIKE}").sum())
+    if not alike:
+        return None
+    return (
+        f"{alike} files look like a file of another class. If they are not copies, lower "
+        "ingestion.near_duplicate_distance; null keeps only identical files apart."
+    )
+
+
 def describe_shortfalls(report: pd.DataFrame, manifest: pd.DataFrame, most: int = 3) -> list[str]:
-    """Put into words what a reader of the log must not overlook: quarantined files, and counts that differ."""
+    """Put into words what a reader of the log must not overlook: what is quarantined or suspicious, and odd counts."""
     lines = []
-    reasons = manifest["reason"].dropna().str.replace(r":.*", "", regex=True).value_counts()
-    if len(reasons):
-        often = ", ".join(f"{reason} ({count})" for reason, count in reasons.head(most).items())
-        lines.append(f"{reasons.sum()} files are quarantined, most often: {often}")
+    for column, what in (("reason", "files are quarantined"), ("warning", "files have a warning in the manifest")):
+        texts = manifest[column].dropna().str.replace(r":.*", "", regex=True).value_counts()
+        if len(texts):
+            often = ", ".join(f"{text} ({count})" for text, count in texts.head(most).items())
+            lines.append(f"{texts.sum()} {what}, most often: {often}")
+    conflicts = describe_conflicts(manifest)
+    if conflicts:
+        lines.append(conflicts)
     differing = report[report["expected"].notna() & (report["found"] != report["expected"])]
     if len(differing):
         counts = zip(differing["label"], differing["found"], differing["expected"], strict=True)

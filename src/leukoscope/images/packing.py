@@ -34,7 +34,7 @@ from leukoscope.storage import write_array_header, write_folder_whole
 logger = logging.getLogger(__name__)
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
-PACKED_FORMAT = 2
+PACKED_FORMAT = 3
 _BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512
@@ -52,6 +52,7 @@ _SCHEMA = pa.schema(
         "mode": pa.string(),
         "drawn": pa.bool_(),
         "reason": pa.string(),
+        "warning": pa.string(),
         "row": pa.int64(),
     }
 )
@@ -144,7 +145,7 @@ class PackingPlan:
             data = _read(read, file, self.limits.max_bytes)
             record["sha256"] = hashlib.sha256(data).hexdigest()
             record["drawn"] = is_drawn(data)
-            image, record["mode"] = decode(data, self.limits)
+            image, record["mode"], record["warning"] = decode(data, self.limits)
         except UnusableImageError as error:
             return record | {"reason": str(error)}, None
         record["height"], record["width"] = image.shape[:2]
@@ -193,8 +194,8 @@ class PackedImages:
         pixels: Memory-mapped ``uint8 [n, size, size, 3]``, RGB, 0-255, read only.
         records: One row a file found, decodable or not: ``image_id``, ``path``, ``label``, ``sha256``,
             ``perceptual_hash``, ``bytes``, ``width``, ``height``, ``mode``, ``drawn`` (whether it bears the mark of a
-            drawn smear; null where it was not read), ``reason`` (null where it was decoded) and ``row`` in ``pixels``
-            (null where it was not).
+            drawn smear; null where it was not read), ``reason`` (null where it was decoded), ``warning`` (what should
+            be known of it, or null) and ``row`` in ``pixels`` (null where it was not decoded).
         fingerprint: Of the plan that the store was made from.
     """
 
@@ -210,7 +211,8 @@ class PackedImages:
             facts = json.loads((folder / _STORE).read_text())
             self.fingerprint: str = facts["fingerprint"]
             self.pixels: np.ndarray = np.load(folder / _PIXELS, mmap_mode="r")
-            self.records: pd.DataFrame = pd.read_parquet(folder / _RECORDS)
+            # A store of an earlier release has no warnings, and is still good for what was trained on it.
+            self.records: pd.DataFrame = pd.read_parquet(folder / _RECORDS).reindex(columns=_SCHEMA.names)
             expected = (facts["files"], facts["images"], facts["images"])
             held = (len(self.records), int(self.records["row"].count()), len(self.pixels))
         except FileNotFoundError as error:

@@ -62,11 +62,11 @@ class ReadingPlan:
             first: How many parts to leave out at the beginning.
 
         Returns:
-            For each part one row a file: ``image_id, path, sha256``, ``opinion``, ``reason``,
-            ``probability_malignant``, one calibrated probability column a class, ``novelty``, ``drawn`` (whether the
-            image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
-            ``backbone``, ``model`` and ``data`` (fingerprints). A file that cannot be read has a reason and no
-            probabilities.
+            For each part one row a file: ``image_id, path, sha256``, ``opinion``, ``reason``, ``prediction_set``,
+            ``warning`` (what should be known of the file, or null), ``probability_malignant``, one calibrated
+            probability column a class, ``novelty``, ``drawn`` (whether the image bears the mark of a drawn smear),
+            ``trained_on`` (whether the reader learned from drawn images), ``backbone``, ``model`` and ``data``
+            (fingerprints). A file that cannot be read has a reason and no probabilities.
         """
         records, pixels = [], []
         done = first * _PART
@@ -80,9 +80,9 @@ class ReadingPlan:
             yield self._read_part(records, np.concatenate(pixels))
 
     def _read_part(self, records: list, pixels: np.ndarray) -> pd.DataFrame:
-        facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason"]).astype("str")
+        facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning"]).astype("str")
         can_be_read = facts["reason"].isna()
-        table = facts.assign(opinion=WITHHELD)[[*_FACTS, "opinion", "reason"]]
+        table = facts.assign(opinion=WITHHELD)[[*_FACTS, "opinion", "reason", "warning"]]
         table["reason"] = "unreadable: " + table["reason"]
         for name in self._figures:
             table[name] = np.nan

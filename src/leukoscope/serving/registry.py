@@ -176,9 +176,10 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
 
 
 def make_example(reader: SecondReader) -> str:
-    """Make a picture of nothing, in base64, of the size that the reader reads."""
+    """Make a picture of a shadow, in base64, of the size that the reader reads: one of nothing would be refused."""
     content = io.BytesIO()
-    Image.fromarray(np.full((reader.image_size, reader.image_size, 3), 230, np.uint8)).save(content, "PNG")
+    shadow = np.linspace(180, 240, reader.image_size).astype(np.uint8)
+    Image.fromarray(np.tile(shadow[:, None, None], (1, reader.image_size, 3))).save(content, "PNG")
     return base64.b64encode(content.getvalue()).decode()
 
 

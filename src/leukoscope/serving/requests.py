@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.errors import InputError
-from leukoscope.images.decoding import UnusableImageError, resize
+from leukoscope.images.decoding import UnusableImageError, require_content, resize
 from leukoscope.models.reader import SecondReader
 
 COLUMN = "image"
@@ -111,4 +111,6 @@ def _check_pixels(item: Any, min_side: int, max_pixels: int) -> np.ndarray:
         raise UnusableImageError(f"pixels of {pixels.dtype}, not whole numbers of 0-255")
     if pixels.min() < 0 or pixels.max() > 255:
         raise UnusableImageError(f"pixels from {pixels.min()} to {pixels.max()}, not 0-255")
-    return pixels.astype(np.uint8)
+    pixels = pixels.astype(np.uint8)
+    require_content(pixels)
+    return pixels

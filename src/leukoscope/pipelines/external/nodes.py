@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.errors import InputError
-from leukoscope.images.manifest import make_manifest, quarantine_known, summarise
+from leukoscope.images.manifest import (
+    describe_conflicts,
+    describe_shortfalls,
+    make_manifest,
+    quarantine_known,
+    summarise,
+)
 from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages, PackingPlan
 from leukoscope.images.source import ImageSource
@@ -61,30 +67,39 @@ def decode_external(external_images: ImageSource, mapping: dict[str, Any], optio
 
 
 def build_external_manifest(
-    external_smears: PackedImages, mapping: dict[str, Any], manifest: pd.DataFrame, options: IngestionOptions
+    external_smears: PackedImages,
+    mapping: dict[str, Any],
+    smears: PackedImages,
+    manifest: pd.DataFrame,
+    options: IngestionOptions,
 ) -> pd.DataFrame:
     """Accept or quarantine every external file; what the classifiers' own data has too is no external image.
 
     Args:
         external_smears: The packed external images.
         mapping: Their folders.
-        manifest: Of the images that the classifiers were trained and tested on.
+        smears: The packed images that the classifiers were trained and tested on.
+        manifest: Of these.
         options: How alike near-identical images are.
 
     Raises:
         InputError: No external image is left.
     """
-    own = make_manifest(external_smears.records, options.near_duplicate_distance)
+    distance = options.near_duplicate_distance
+    own = make_manifest(external_smears.records, external_smears.pixels, distance)
     usable = int((own["status"] == "accepted").sum())
-    checked = quarantine_known(own, manifest, options.near_duplicate_distance)
+    checked = quarantine_known(own, external_smears, manifest, smears, distance)
     known = int((checked["status"] != own["status"]).sum())
     if known:
         logger.warning("%d external images are among those that the classifiers were made of, and left out", known)
     if not (checked["status"] == "accepted").any():
         raise InputError(
             f"None of the {len(own)} external images is usable and new: {len(own) - usable} are quarantined for what "
-            f"they are, and {known} are among those of ingestion. Give other images with --params external_images=PATH."
+            f"they are, and {known} are among those of ingestion. Give others with --params external_images=PATH. "
+            + (describe_conflicts(own) or "")
         )
+    for line in describe_shortfalls(summarise(checked, list(mapping["by_folder"]), None), checked):
+        logger.warning(line)
     labelled = checked.assign(label=checked["label"].map(mapping["by_folder"]))
     missing = set(mapping["class_names"]) - set(labelled.loc[labelled["status"] == "accepted", "label"])
     if missing:

@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.build_external_manifest,
-                ["external_smears", mapping, "manifest", "params:ingestion"],
+                ["external_smears", mapping, "smears", "manifest", "params:ingestion"],
                 "external_manifest",
                 name="build_external_manifest",
             ),

@@ -34,7 +34,7 @@ def build_manifest(smears: PackedImages, class_names: list[str], options: Ingest
     Raises:
         InputError: A class without any accepted image.
     """
-    manifest = make_manifest(smears.records, options.near_duplicate_distance)
+    manifest = make_manifest(smears.records, smears.pixels, options.near_duplicate_distance)
     require_accepted(manifest, class_names)
     return manifest
 

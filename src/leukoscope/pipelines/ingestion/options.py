@@ -17,7 +17,7 @@ class IngestionOptions(Options):
         40,
         ge=0,
         le=127,
-        description="Bits, of 256, in which images that look alike may differ; null: identical only",
+        description="Bits, of 256, in which hashes of images that look alike may differ; null: identical only",
     )
     expected_counts: dict[str, NonNegativeInt] | None = Field(
         None, description="Files that each class should have, by class name; null: as published, or unknown"

@@ -1,0 +1,98 @@
+"""ICC profiles: what colours the numbers of a file stand for."""
+
+import io
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageCms
+
+_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_NEAR = 3  # of 255: what profiles of sRGB by different makers differ in
+_STEPS = 9
+
+
+class _Conversion(NamedTuple):
+    """From a profile to sRGB.
+
+    Attributes:
+        transform: What converts; ``None`` where the colours are left as they are.
+        note: For the manifest, if there is something to say.
+    """
+
+    transform: ImageCms.ImageCmsTransform | None
+    note: str | None
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
+    """Give an image in sRGB as its ICC profile has it, and what there is to say of that.
+
+    Args:
+        image: Of 8 bits a channel and mode L, RGB, CMYK or LAB.
+        profile: The profile's content, if the file has one. A profile of sRGB changes nothing.
+
+    Returns:
+        The image in mode RGB, and a note: that colours were converted, or that a profile could not be used.
+    """
+    if image.mode == "LAB":
+        return _from_lab(image), "colours converted to sRGB from Lab"
+    conversion = _Conversion(None, None)
+    if profile:
+        if image.mode == "RGB" and _read_space(profile) == "GRAY":
+            image = image.convert("L")
+        conversion = _prepare(profile, image.mode)
+    elif image.mode == "CMYK":
+        conversion = _Conversion(None, "CMYK without an ICC profile: its colours are a guess")
+    if conversion.transform is not None:
+        return ImageCms.applyTransform(image, conversion.transform) or image, conversion.note
+    return image if image.mode == "RGB" else image.convert("RGB"), conversion.note
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
+
+
+@lru_cache(maxsize=32)
+def _read_space(profile: bytes) -> str | None:
+    try:
+        return _open(profile).profile.xcolor_space.strip()
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
+        return None
+
+
+def _open(profile: bytes) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+
+
+@lru_cache(maxsize=32)
+def _prepare(profile: bytes, mode: str) -> _Conversion:
+    space = _read_space(profile)
+    if space is None:
+        return _Conversion(None, "its ICC profile is damaged: colours are taken for sRGB")
+    if _MODES.get(space) != mode:
+        return _Conversion(None, f"its ICC profile is of {space}, not of {mode}: colours are taken for sRGB")
+    try:
+        source = _open(profile)
+        name = ImageCms.getProfileDescription(source).strip() or "without a name"
+        # The default intent is perceptual; the colorimetric one keeps white where it is.
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        target = ImageCms.createProfile("sRGB")
+        transform = ImageCms.buildTransform(source, target, mode, "RGB", renderingIntent=intent)
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError) as error:
+        return _Conversion(None, f"its ICC profile cannot be used ({error}): colours are taken for sRGB")
+    if _is_near(transform, mode):
+        return _Conversion(None, None)
+    return _Conversion(transform, f"colours converted to sRGB from the ICC profile {name}")
+
+
+def _is_near(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether a conversion changes no colour by more than profiles of sRGB differ in."""
+    if mode == "CMYK":
+        return False
+    steps = np.linspace(0, 255, _STEPS).astype(np.uint8)
+    colours = steps[None] if mode == "L" else np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+    before = Image.fromarray(colours)
+    after = ImageCms.applyTransform(before, transform)
+    change = np.asarray(after).astype(int) - np.asarray(before.convert("RGB"))
+    return bool(np.abs(change).max() <= _NEAR)

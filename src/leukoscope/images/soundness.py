@@ -1,0 +1,195 @@
+"""Whether the bytes of an image file are sound: decoders forgive much of what damage does to a file."""
+
+import re
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+# No compressed smear of ours has more than 11 zeros in a row; large empty fields and headers may have some hundred.
+_LONG_RUN = 64
+_ROOMY = 0.02  # bytes a pixel below which a picture is so empty that its file may hold long runs of zeros
+_LONGEST_SHARE = 0.1
+# In a JPEG of usual Huffman tables zeros code blocks that no camera sees; real scans have 4 in a row at the most.
+_JPEG_RUN = 16
+_BASELINE = {0xC0, 0xC1}
+_START_OF_SCAN, _HUFFMAN_TABLES = 0xDA, 0xC4
+_UNCOMPRESSED, _LZW, _DEFLATE = 1, 5, (8, 32946)
+_COMPRESSION = 259
+_OFFSETS, _LENGTHS = (273, 324), (279, 325)  # of strips, of tiles
+_DARK = 0.01  # share of exactly black pixels above which black is taken for the background
+_CUT = 8  # a cell that ends straight over more than this part of the width has been cut off
+_BLACK_SHARE = 0.05
+
+
+class DamagedError(ValueError):
+    """The file is damaged; the message says where."""
+
+
+class Finding(NamedTuple):
+    """What looks like damage.
+
+    Attributes:
+        text: What it is.
+        sure: Whether nothing else can be the cause.
+    """
+
+    text: str
+    sure: bool
+
+
+def check_bytes(image: Image.Image, data: bytes) -> None:
+    """Check what a file's own sums and its zeros tell of its soundness.
+
+    Args:
+        image: The opened file, not yet decoded.
+        data: Its content.
+
+    Raises:
+        DamagedError: A checksum is wrong, the file ends too early, or a part of its compressed data was zeroed.
+    """
+    match image.format:
+        case "PNG":
+            _check_png(data)
+        case "WEBP":
+            _check_zeros(_drop_metadata(image, data[: 8 + int.from_bytes(data[4:8], "little")]), image)
+        case "JPEG2000":
+            _check_zeros(_drop_metadata(image, data[: data.rfind(b"\xff\xd9")]), image)
+        case "TIFF":
+            _check_tiff(image, data)
+
+
+def check_pixels(image: Image.Image, rows_upwards: bool) -> Finding | None:
+    """Look for black that begins or ends in mid-field, as where a part of uncompressed data was zeroed.
+
+    Args:
+        image: Decoded, in the mode of the file.
+        rows_upwards: Whether the file begins with the lowest row, as a BMP does.
+
+    Returns:
+        What was found: sure on fields, never on single cells on black, whose background is zeros too.
+    """
+    if image.mode == "1" or not _is_uncompressed(image):
+        return None
+    values = np.asarray(image)
+    black = (values[::-1] if rows_upwards else values) == 0
+    return _find_break(black.all(axis=2) if black.ndim == 3 else black)
+
+
+def check_jpeg(data: bytes) -> None:
+    """Look for zeros in a JPEG that libjpeg decodes without a warning.
+
+    Raises:
+        DamagedError: A baseline scan holds zeros that no encoder writes.
+    """
+    if bytes(_JPEG_RUN) not in data:
+        return
+    process, zero_codes, scan = _parse_jpeg(data)
+    zeros = bytes(_JPEG_RUN) in data[scan : data.find(b"\xff\xd9", scan)]
+    # A table whose code of zeros is "no difference" or "end of block" makes plain areas of them, and rightly so.
+    if zeros and process in _BASELINE and any(zero_codes):
+        raise DamagedError("a part of the compressed data is zeros")
+
+
+def strip_padding(data: bytes) -> bytes | None:
+    """Take zeros away that some writers leave before a JPEG's end; ``None`` where there are none."""
+    end = data.rfind(b"\xff\xd9")
+    body = data[: max(end, 0)].rstrip(b"\0")
+    return body + b"\xff\xd9" if 0 < len(body) < end else None
+
+
+def _check_png(data: bytes) -> None:
+    view, at, kind = memoryview(data), 8, b""
+    while kind != b"IEND":
+        end = at + 12 + int.from_bytes(view[at : at + 4])
+        kind = bytes(view[at + 4 : at + 8])
+        if end > len(view):
+            raise DamagedError("image file is truncated, it ends before its IEND chunk")
+        if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+            raise DamagedError(f"the checksum of a chunk {kind.decode('latin-1')!a} is wrong")
+        at = end
+
+
+def _check_tiff(image: Image.Image, data: bytes) -> None:
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    compression = tags.get(_COMPRESSION, _UNCOMPRESSED)
+    if compression == _UNCOMPRESSED:
+        return
+    for offsets, lengths in zip(_OFFSETS, _LENGTHS, strict=True):
+        for start, length in zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False):
+            part = data[start : start + length]
+            if len(part) < length:
+                raise DamagedError("image file is truncated, it ends before its pixels do")
+            if compression in _DEFLATE:
+                zlib.decompress(part)  # libtiff stops before the checksum
+            else:
+                _check_zeros(part, image)
+
+
+def _check_zeros(data: bytes, image: Image.Image) -> None:
+    if bytes(_LONG_RUN) not in data:
+        return
+    longest = max(len(run) for run in re.findall(rb"\0{%d,}" % _LONG_RUN, data))
+    empty = len(data) < _ROOMY * image.width * image.height
+    if not empty or longest > _LONGEST_SHARE * len(data):
+        raise DamagedError(f"{longest:,} bytes of the compressed data are zeros")
+
+
+def _drop_metadata(image: Image.Image, data: bytes) -> bytes:
+    for name in ("icc_profile", "exif", "xmp"):
+        if image.info.get(name):
+            data = data.replace(image.info[name], b"")
+    return data
+
+
+def _is_uncompressed(image: Image.Image) -> bool:
+    if image.format == "TIFF":
+        return image.tag_v2.get(_COMPRESSION, _UNCOMPRESSED) in (_UNCOMPRESSED, _LZW)  # type: ignore[attr-defined]
+    return image.format in {"BMP", "PPM"}
+
+
+def _find_break(black: np.ndarray) -> Finding | None:
+    """Judge the longest run of black pixels in the order of the file, ``bool [height, width]``."""
+    width, flat = black.shape[1], black.ravel()
+    edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
+    if not len(edges):
+        return None
+    start, end = edges.reshape(-1, 2)[np.diff(edges.reshape(-1, 2)).argmax()]
+    length, rest = end - start, len(flat) - (end - start)
+    if length < width or not rest:
+        return None
+    share = f"{length / len(flat):.0%} of the pixels are black in one piece"
+    if flat.sum() - length > _DARK * rest:
+        cut = start > width and _count_beyond(~flat, start, width) * _CUT > width
+        return Finding(f"perhaps damaged: {share} that cuts off what is shown", False) if cut else None
+    if start % width or end % width:
+        return Finding(f"{share} that begins or ends in mid-field", True)
+    return Finding(f"perhaps damaged: {share}", False) if length > _BLACK_SHARE * len(flat) else None
+
+
+def _count_beyond(shown: np.ndarray, start: int, width: int) -> int:
+    """Count how far what is shown in the row above goes on beyond the place where the black begins."""
+    above = shown[start - width : start - start % width]
+    return len(above) if above.all() else int(np.argmin(above))
+
+
+def _parse_jpeg(data: bytes) -> tuple[int, list[int], int]:
+    """Give the process (the marker of the frame), what zeros code in each Huffman table, and where the scan begins."""
+    at, process, zero_codes = 2, 0, list[int]()
+    while data[at] == 0xFF and data[at + 1] != _START_OF_SCAN:
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if marker == _HUFFMAN_TABLES:
+            zero_codes += _list_zero_codes(data[at + 4 : end])
+        elif 0xC0 <= marker <= 0xCF and marker != 0xC8:
+            process = marker
+        at = end
+    return process, zero_codes, at
+
+
+def _list_zero_codes(tables: bytes) -> list[int]:
+    codes = []
+    while len(tables) > 17:
+        codes.append(tables[17])  # the first symbol has the code of zeros alone
+        tables = tables[17 + sum(tables[1:17]) :]
+    return codes
