@@ -30,7 +30,7 @@ class About(NamedTuple):
         class_names: In the order of the probabilities.
         benign_class: Of these.
         threshold: Opinions less likely than this are withheld.
-        novelty: As are those on fields further than this from the training images.
+        novelty: As are those on fields with a novelty above this.
         unsure: The words for the former.
         origin: ``backbone``, ``model`` and ``data``: its name, and fingerprints of itself and of its images.
         card: Its model card as HTML, if there is one.

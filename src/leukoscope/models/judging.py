@@ -69,7 +69,7 @@ class Judge(NamedTuple):
         figures |= {f"{name}_high": one.high for name, one in estimates.items()}
         reasons = opinions.loc[opinions["split"] == split, "reason"].to_numpy()
         figures |= score_trust(truth, given, calibrated, reasons == "", called)
-        figures["unlike"] = (reasons == UNLIKE).mean()
+        figures["unlike"] = np.mean([reason.startswith(UNLIKE) for reason in reasons])
         if self.calibration.nonconformity:
             figures |= self._judge_sets(truth, given)
         return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _KEY = "reading.json"
 # Part of every key: raise it whenever what stands in an opinion's row changes.
-_FORMAT = 1
+_FORMAT = 2
 # Files in a part: what a killed run reads again at the most.
 _PART = 512
 _FACTS = ["image_id", "path", "sha256"]

@@ -34,13 +34,15 @@ def predict_splits(
         options: The batch size.
 
     Returns:
-        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, sha256, model``
-        (the classifier's fingerprint) with the features that the classifier's last layer sees, one column each.
+        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, label, sha256,
+        model`` (the classifier's fingerprint) with simple checks of the fields, and the features that the classifier's
+        last layer sees, one column each.
 
     Raises:
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
             seen may be in the test set.
     """
+    from leukoscope.images.field_checks import check_fields
     from leukoscope.models import compatibility, feature_table, inference, scoring
 
     if classifier.trained_on != fingerprint_table(splits):
@@ -50,12 +52,13 @@ def predict_splits(
         )
     compatibility.require_classes("The trained model", classifier.class_names, class_names)
     predictor = inference.Predictor(classifier, options.batch_size)
-    probabilities, seen = predictor.predict(smears.pixels, smears.rows(splits["image_id"]))
+    rows = smears.rows(splits["image_id"])
+    probabilities, seen = predictor.predict(smears.pixels, rows)
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
     hashes = table["image_id"].map(smears.records.set_index("image_id")["sha256"])
-    facts = table[["image_id", "split"]].assign(sha256=hashes, model=classifier.fingerprint)
-    return predictions, feature_table.tabulate(facts, seen)
+    facts = table.assign(sha256=hashes, model=classifier.fingerprint)
+    return predictions, feature_table.tabulate(facts, seen, check_fields(smears.pixels, rows))
 
 
 def calibrate_predictions(
@@ -65,19 +68,18 @@ def calibrate_predictions(
 
     Args:
         predictions: One row an image.
-        features: Of the same images.
+        features: Of the same images, with their checks.
         class_names: The classes in order.
         options: The error that opinions are to keep to.
 
     Returns:
         As ``Calibration`` has it.
     """
-    from leukoscope.models import feature_table, novelty, scoring, trust
+    from leukoscope.models import novelty, scoring, trust
 
-    known, held = (feature_table.select(features, split) for split in ("train", "validation"))
-    distance = novelty.KnownImages(known).measure_novelty(held)
+    unlike = novelty.KnownImages.learn(features).compare_table(features, "validation")
     truth, probabilities = scoring.select_split(predictions, "validation", class_names)
-    return trust.calibrate(truth, probabilities, distance, options.target_error, options.false_alarms)._asdict()
+    return trust.calibrate(truth, probabilities, unlike.score, options.target_error, options.false_alarms)._asdict()
 
 
 def form_opinions(
@@ -87,21 +89,19 @@ def form_opinions(
 
     Args:
         predictions: One row an image.
-        features: Of the same images.
+        features: Of the same images, with their checks.
         calibration: What was learned from the validation images.
         class_names: The classes in order.
 
     Returns:
         ``image_id, split, label, opinion, reason, novelty`` and one calibrated probability column a class.
     """
-    from leukoscope.models import feature_table, novelty, scoring, trust
+    from leukoscope.models import novelty, opinions, scoring, trust
 
-    known = novelty.KnownImages(feature_table.select(features, "train"))
-    distance = known.measure_novelty(feature_table.select(features))
-    given = predictions[scoring.probability_columns(class_names)].to_numpy()
-    calibrated = trust.apply_temperature(given, calibration["temperature"])
-    opinions = trust.form_opinions(calibrated, distance, trust.Calibration(**calibration), class_names)
-    return predictions[["image_id", "split", "label"]].join(opinions)
+    unlike = novelty.KnownImages.learn(features).compare_table(features)
+    probabilities = predictions[scoring.probability_columns(class_names)].to_numpy()
+    formed = opinions.form_opinions(probabilities, unlike, trust.Calibration(**calibration), class_names)
+    return predictions[["image_id", "split", "label"]].join(formed)
 
 
 def score_predictions(

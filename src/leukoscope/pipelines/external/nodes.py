@@ -118,9 +118,11 @@ def predict_external(
         Predictions and opinions, each with ``backbone``, one row a backbone and image.
 
     Raises:
-        InputError: No backbone has been evaluated, one knows other classes, or one was trained again since.
+        InputError: No backbone has been evaluated, one knows other classes, was trained again since, or was evaluated
+            by an earlier version.
     """
-    from leukoscope.models import compatibility, feature_table, inference, novelty, scoring, trust
+    from leukoscope.models import compatibility, inference, novelty, scoring, trust
+    from leukoscope.models.opinions import form_opinions
 
     classes = ClassMapping(**mapping)
     accepted = external_manifest[external_manifest["status"] == "accepted"]
@@ -138,11 +140,11 @@ def predict_external(
         classifier = trained_models[name]()
         compatibility.require_classes(name, classifier.class_names, class_names)
         compatibility.require_evaluation(name, set(known["model"]) == {classifier.fingerprint})
+        training_images = novelty.KnownImages.learn(known)
         given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
         calibration = trust.Calibration(**calibrations[name]())
-        distance = novelty.KnownImages(feature_table.select(known, "train")).measure_novelty(seen)
-        calibrated = trust.apply_temperature(given, calibration.temperature)
-        said = trust.form_opinions(calibrated, distance, calibration, class_names)
+        unlike = training_images.measure_novelty(external_smears.pixels, seen, rows)
+        said = form_opinions(given, unlike, calibration, class_names)
         table = facts.assign(backbone=name)
         # What is called, and how sure it must be, goes by the classifier's own classes, as on its test images.
         called = np.array(classes.class_names)[classes.translate(given.argmax(axis=1))]
@@ -150,6 +152,7 @@ def predict_external(
         predictions.append(table.join(told.assign(predicted=called)))
         columns = scoring.probability_columns(classes.class_names)
         opinion = said["opinion"].where(said["opinion"] == trust.WITHHELD, called)
+        calibrated = said[scoring.probability_columns(class_names)].to_numpy()
         chances = pd.DataFrame(classes.collapse(calibrated), columns=columns)
         opinions.append(table.join(said[["reason", "novelty"]].assign(opinion=opinion)).join(chances))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)

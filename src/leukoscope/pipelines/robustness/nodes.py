@@ -1,5 +1,6 @@
 """Measure what one backbone's classifier makes of fields that arrive changed."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,14 @@ import pandas as pd
 
 from leukoscope.figures import Figure
 from leukoscope.images.packing import PackedImages
-from leukoscope.models import feature_table
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.novelty import KnownImages
+from leukoscope.models.novelty import KnownImages, describe_missed
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.storage import as_records
+
+logger = logging.getLogger(__name__)
 
 
 def measure_robustness(
@@ -30,7 +33,7 @@ def measure_robustness(
     Args:
         classifier: A trained classifier.
         calibration: What was learned from the validation images.
-        features: Of the training images.
+        features: Of the training images, with their checks.
         smears: The packed images.
         splits: Which images test.
         options: How many of them, drawn from each class in proportion.
@@ -47,7 +50,7 @@ def measure_robustness(
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
     truth = pd.Index(classifier.class_names).get_indexer(chosen["label"])
-    known = KnownImages(feature_table.select(features, "train"))
+    known = KnownImages.learn(features)
     predictor = inference.Predictor(classifier, evaluation.batch_size)
 
     def score(name: str, level: float, unit: str, changed: np.ndarray) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def measure_robustness(
         return facts | {
             "accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
             "calibrated_ece": trust.measure_calibration_error(truth, calibrated),
-            "unlike": float((known.measure_novelty(seen) > calibration["novelty"]).mean()),
+            "unlike": float((known.measure_novelty(changed, seen).score > calibration["novelty"]).mean()),
         }
 
     changes = [
@@ -83,7 +86,7 @@ def measure_outliers(
     Args:
         classifier: A trained classifier.
         calibration: What was learned from the validation images.
-        features: Of the training images, and of the test images as they are.
+        features: Of the training images, and of the test images as they are, with their checks.
         smears: The packed images.
         splits: Which images test.
         options: Of how many of them outliers are made.
@@ -100,23 +103,26 @@ def measure_outliers(
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
-    known = KnownImages(feature_table.select(features, "train"))
-    usual = known.measure_novelty(feature_table.select(features, "test"))
+    known = KnownImages.learn(features)
+    usual = known.compare_table(features, "test").score
     predictor = inference.Predictor(classifier, evaluation.batch_size)
 
-    def score(kind: str, made: np.ndarray) -> dict[str, Any]:
-        distance = known.measure_novelty(predictor.predict(made)[1])
-        is_made = np.repeat([0, 1], [len(usual), len(distance)])
+    def measure(kind: str, made: np.ndarray) -> dict[str, Any]:
+        score = known.measure_novelty(made, predictor.predict(made)[1]).score
+        is_made = np.repeat([0, 1], [len(usual), len(score)])
         return {
             "kind": kind,
             "images": len(made),
-            "unlike": float((distance > calibration["novelty"]).mean()),
-            "auc": float(roc_auc_score(is_made, np.concatenate([usual, distance]))),
+            "unlike": float((score > calibration["novelty"]).mean()),
+            "auc": float(roc_auc_score(is_made, np.concatenate([usual, score]))),
         }
 
-    return pd.DataFrame(
-        [score(kind, perturb(images, change, change.levels[0], seed)) for kind, change in OUTLIERS.items()]
+    table = pd.DataFrame(
+        [measure(kind, perturb(images, change, change.levels[0], seed)) for kind, change in OUTLIERS.items()]
     )
+    for missed in describe_missed(as_records(table), calibration["novelty"]):
+        logger.warning(missed)
+    return table
 
 
 def summarise_robustness(robustness: pd.DataFrame, outliers: pd.DataFrame) -> dict[str, float]:
