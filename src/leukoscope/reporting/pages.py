@@ -10,6 +10,7 @@ from plotly.offline import get_plotlyjs
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.models.intervals import FEW_GROUPS
+from leukoscope.models.novelty import LEAST_AUC, NO_LIMIT, describe_missed
 from leukoscope.options import plain_name
 from leukoscope.reporting import plots
 from leukoscope.reporting.checklists import CLAIM, TRIPOD_AI
@@ -53,7 +54,15 @@ def render_backbone(
         drawn["robustness"] = plots.plot_robustness(result["robustness"])
     drawn |= _draw_audit(worth, data)
     facts = {"result": result, "data": data, "known": known, "provenance": provenance, "worth": worth}
-    return _render("backbone.html", drawn, origin=describe_origin(result, provenance), **facts)
+    facts["missed"] = _list_missed(result)
+    return _render(
+        "backbone.html",
+        drawn,
+        origin=describe_origin(result, provenance),
+        least_auc=LEAST_AUC,
+        no_limit=NO_LIMIT,
+        **facts,
+    )
 
 
 def render_comparison(
@@ -119,6 +128,7 @@ def render_card(
         worth: What accuracies on these images are worth.
     """
     facts = {"result": result, "data": data, "known": known, "worth": worth, "few_groups": FEW_GROUPS}
+    facts["missed"] = _list_missed(result)
     return _environment().get_template("card.md").render(facts | {"origin": describe_origin(result, provenance)})
 
 
@@ -137,6 +147,10 @@ def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) ->
         return {"recorded": False, "trained": dict(provenance), "later": {}}
     later = {name: one for name, one in provenance.items() if trained.get(name) != one}
     return {"recorded": True, "trained": trained, "later": later}
+
+
+def _list_missed(result: Mapping[str, Any]) -> list[str]:
+    return describe_missed(result["outliers"], result["calibration"]["novelty"])
 
 
 def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Any]:
