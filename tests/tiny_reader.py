@@ -9,6 +9,7 @@ from keras import layers
 from PIL import Image
 
 from leukoscope.images.decoding import Limits
+from leukoscope.images.field_checks import check_fields
 from leukoscope.models import feature_table
 from leukoscope.models.classifier import Classifier
 from leukoscope.models.inference import Predictor
@@ -45,24 +46,26 @@ def make_reader(
     """Make a reader that knows fields of every brightness from 20 to 240, of which the first so many are drawn."""
     classifier = Classifier(build_network(), class_names, trained_on="splits", image_size=SIZE)
     shades = np.arange(20, 240, 4)
-    features = Predictor(classifier, 64).predict(np.stack([shade(one) for one in shades]))[1]
+    fields = np.stack([shade(one) for one in shades])
+    features = Predictor(classifier, 64).predict(fields)[1]
     facts = pd.DataFrame(
         {
             "image_id": [f"Shade/{one:03}" for one in shades],
             "split": np.where(np.arange(len(shades)) % 5, "train", "validation"),
+            "label": np.array(class_names)[np.abs(shades[:, None] - BRIGHTNESS).argmin(axis=1)],
             "sha256": [f"{one:064x}" for one in shades],
             "model": classifier.fingerprint,
         }
     )
     if drawn is not None:
         facts["drawn"] = np.arange(len(shades)) < drawn
-    given = {"temperature": 1.0, "threshold": 0.6, "novelty": 1.0, "nonconformity": [[0.1]] * len(class_names)}
+    given = {"temperature": 1.0, "threshold": 0.6, "novelty": 9.0, "nonconformity": [[0.1]] * len(class_names)}
     given |= {"target_error": 0.1, "error_bound": 0.08, "groups": 60.0, "needed": 29, "model": classifier.fingerprint}
     return SecondReader(
         backbone,
         classifier,
         Calibration(**given | calibration),
-        feature_table.tabulate(facts, features),
+        feature_table.tabulate(facts, features, check_fields(fields)),
         class_names[0],
         Limits(16, 10**6, 10**6),
     )

@@ -42,7 +42,7 @@ def test_an_image_is_read_as_the_reader_reads_it(desk):
     assert image.novelty == pytest.approx(said["novelty"])
 
 
-@pytest.mark.parametrize(("brightness", "reason"), [(130, UNSURE), (255, UNLIKE)])
+@pytest.mark.parametrize(("brightness", "reason"), [(130, UNSURE), (255, f"{UNLIKE}: unfamiliar features")])
 def test_why_there_is_no_opinion(desk, brightness, reason):
     image = desk.read(encode(shade(brightness)))
     assert (image.opinion, image.reason) == (WITHHELD, reason)

@@ -105,7 +105,7 @@ def test_the_html_stands_alone_and_says_everything(session, desk, about):
     assert page.count("<h1>") == 1
     assert '<html lang="en">' in page
     assert "Opinion: Early" in page
-    assert "No opinion: unlike the training images" in page
+    assert "No opinion: unlike the training images: unfamiliar features" in page
     assert "agree: Early" in page
     assert "&lt;b&gt;sure&lt;/b&gt;" in page
     assert page.count("<figure>") == 3 + 2 + 6  # field and maps of each, and three neighbours

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,9 +24,21 @@ def test_an_opinion_is_the_likeliest_class_or_withheld_with_the_reason(reader):
 
 
 def test_a_field_unlike_the_training_images_gets_no_opinion():
-    strict = make_reader(novelty=0.25)
-    opinions = strict.read(np.stack([shade(160), shade(255)])).opinions
-    assert opinions["reason"].tolist() == ["", UNLIKE]
+    strict = make_reader(novelty=2.0)
+    cells = shade(160).copy()
+    cells[4:12, 4:12] = (60, 60, 160)
+    opinions = strict.read(np.stack([shade(160), shade(255), cells])).opinions
+    because = [f"{UNLIKE}: unfamiliar features", f"{UNLIKE}: stronger stain"]
+    assert opinions["reason"].tolist() == ["", *because]
+    assert opinions["opinion"].tolist() == ["Early", WITHHELD, WITHHELD]
+
+
+def test_a_reader_of_an_earlier_version_refuses_to_read(reader, tmp_path):
+    kept = [name for name in reader.seen if not name.startswith("check_") and name != "label"]
+    replace(reader, seen=reader.seen[kept]).save(tmp_path)
+    old = SecondReader.load(tmp_path)  # so that a new one can still be held against it
+    with pytest.raises(InputError, match=r"earlier version, which kept no label, check_log_cells.*evaluation` again"):
+        old.read(shade(160)[None])
 
 
 def test_malignant_is_whatever_is_not_benign(reader):
@@ -82,7 +95,7 @@ def test_a_reader_comes_back_from_its_folder(reader, tmp_path):
 
 
 def test_everything_that_opinions_depend_on_is_in_the_fingerprint(reader):
-    others = [make_reader(temperature=1.1), make_reader(novelty=0.3), make_reader(("Benign", "Pre", "Early", "Pro"))]
+    others = [make_reader(temperature=1.1), make_reader(novelty=2.0), make_reader(("Benign", "Pre", "Early", "Pro"))]
     assert len({one.fingerprint for one in (reader, *others)}) == 4
     assert make_reader().fingerprint == reader.fingerprint
 

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +68,18 @@ def test_the_csv_says_the_same(folder, reader, dataset, tmp_path):
         parquet["probability_malignant"].to_numpy(), nan_ok=True
     )
     assert csv["opinion"].tolist() == parquet["opinion"].tolist()
+
+
+def test_fields_unlike_the_training_images_are_counted_together_whatever_in(tmp_path, dataset, caplog):
+    (tmp_path / "raw").mkdir()
+    spotted = shade(160).copy()
+    spotted[4:12, 4:12] = (60, 60, 160)
+    for name, field in (("bright", shade(255)), ("spotted", spotted)):
+        (tmp_path / f"raw/{name}.png").write_bytes(encode(field))
+    with caplog.at_level(logging.INFO, "leukoscope"):
+        dataset.save(plan_for(tmp_path / "raw", make_reader(novelty=2.0)))
+    assert dataset.load()["reason"].nunique() == 2
+    assert "2 files: 0 opinions; withheld: 2 unlike the training images" in caplog.text
 
 
 def test_two_runs_do_not_read_into_one_folder(folder, reader, dataset, tmp_path):

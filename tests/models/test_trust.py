@@ -14,6 +14,7 @@ from leukoscope.models.calibration import (
     simulate_calibrated,
 )
 from leukoscope.models.conformal import form_prediction_sets, measure_nonconformity, name_sets
+from leukoscope.models.novelty import Novelty
 from leukoscope.models.selective import NEVER
 from leukoscope.models.trust import Calibration, Targets, TrustFigures, form_opinions
 
@@ -43,6 +44,10 @@ def draw(rng, count: int, overconfidence: float) -> tuple[np.ndarray, np.ndarray
 def test_the_temperature_undoes_overconfidence(rng):
     found = calibrate(*draw(rng, 8000, overconfidence=2.5))
     assert found.temperature == pytest.approx(2.5, rel=0.07)
+
+
+def novel(score: np.ndarray) -> Novelty:
+    return Novelty(score, np.full(len(score), "cells"))
 
 
 class Given(ClassifierMixin, BaseEstimator):
@@ -156,7 +161,7 @@ def test_opinions_without_a_promise_are_all_withheld_unless_they_are_asked_for(c
     assert "It takes 149 groups of images without an error" in caplog.text
     sure = np.array([[0.9, 0.1], [1.0, 0.0]])
     for table in (sure, sure.astype("float32")):
-        opinions = form_opinions(table, np.zeros(2), held, ["Benign", "Pro"])
+        opinions = form_opinions(table, novel(np.zeros(2)), held, ["Benign", "Pro"])
         assert opinions["reason"].tolist() == [trust.UNPROMISED] * 2
     scores = judge(np.array([1, 1]), sure, held)
     assert scores["coverage"] == 0
@@ -259,12 +264,12 @@ def test_an_empty_set_is_called_so():
 def test_opinions_are_withheld_for_a_reason():
     calibrated = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.55, 0.45]])
     calibration = Calibration(1.0, threshold=0.7, novelty=0.5, nonconformity=[[0.1] * 30, [0.1] * 30])
-    said = form_opinions(calibrated, np.array([0.1, 0.2, 0.9, 0.9]), calibration, ["Benign", "Pro"])
+    said = form_opinions(calibrated, novel(np.array([0.1, 0.2, 0.9, 0.9])), calibration, ["Benign", "Pro"])
     assert said["opinion"].tolist() == ["Benign", "withheld", "withheld", "withheld"]
-    assert said["reason"].tolist() == ["", trust.UNSURE, trust.UNLIKE, trust.UNLIKE]
+    assert said["reason"].tolist() == ["", trust.UNSURE, f"{trust.UNLIKE}: cells", f"{trust.UNLIKE}: cells"]
     assert said[["probability_benign", "probability_pro"]].to_numpy() == pytest.approx(calibrated)
     assert said["prediction_set"].tolist() == ["Benign", "none", "none", "none"]
-    softened = form_opinions(calibrated, np.zeros(4), calibration._replace(temperature=2.0), ["Benign", "Pro"])
+    softened = form_opinions(calibrated, novel(np.zeros(4)), calibration._replace(temperature=2.0), ["Benign", "Pro"])
     assert softened["probability_benign"][0] == pytest.approx(3 / 4)
     assert softened["prediction_set"].tolist() == said["prediction_set"].tolist()  # learned before calibration
 

@@ -9,6 +9,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.errors import InputError
 from leukoscope.images import origin
+from leukoscope.images.field_checks import CHECKS, check_fields
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.models import feature_table, inference
 from leukoscope.models.calibration import apply_temperature
@@ -26,7 +27,8 @@ OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2, unprov
 
 @pytest.fixture
 def features(splits, rng) -> pd.DataFrame:
-    return feature_table.tabulate(splits[["image_id", "split"]].assign(model="a model"), rng.random((len(splits), 4)))
+    facts, checks = splits[["image_id", "split", "label"]], rng.random((len(splits), len(CHECKS)))
+    return feature_table.tabulate(facts.assign(model="a model"), rng.random((len(splits), 4)), checks)
 
 
 @pytest.fixture
@@ -138,7 +140,11 @@ def test_opinions_are_calibrated_or_withheld_for_a_reason(predictions, opinions,
     given, calibrated = predictions[columns].to_numpy(), opinions[columns].to_numpy()
     assert calibrated == pytest.approx(apply_temperature(given, calibration["temperature"]))
     withheld = opinions["opinion"] == WITHHELD
-    assert set(opinions.loc[withheld, "reason"]) == {UNLIKE, UNSURE}
+    assert set(opinions.loc[withheld, "reason"].str.partition(":")[0]) == {UNLIKE, UNSURE}
+    # The checks are drawn at random, so that each is at times what a field is most unlike the others in.
+    assert (
+        opinions["reason"].str.startswith(f"{UNLIKE}: ").sum() == (opinions["novelty"] > calibration["novelty"]).sum()
+    )
     assert set(opinions.loc[~withheld, "reason"]) == {""}
     assert (calibrated[~withheld].max(axis=1) >= calibration["threshold"]).all()
     held = opinions["split"] == "validation"
@@ -152,7 +158,35 @@ def test_trust_is_scored_on_the_test_set(metrics, opinions):
     assert metrics["test_selective_error"] == pytest.approx((given["opinion"] != given["label"]).mean())
     assert metrics["test_calibrated_loss"] != metrics["test_loss"]
     assert {"test_ece", "test_calibrated_brier", "test_aurc", "test_set_size", "test_set_coverage_pre"} <= set(metrics)
-    assert metrics["test_unlike"] == (test["reason"] == UNLIKE).mean()
+    assert metrics["test_unlike"] == test["reason"].str.startswith(UNLIKE).mean() > 0
+
+
+def test_every_image_of_every_split_is_checked(splits, smears, class_names, monkeypatch):
+    class Predictor:
+        def __init__(self, classifier, batch_size: int) -> None:
+            pass
+
+        def predict(self, pixels, rows):
+            return np.tile([0.7, 0.1, 0.1, 0.1], (len(rows), 1)), pixels[rows].mean(axis=(1, 2))
+
+    monkeypatch.setattr(inference, "Predictor", Predictor)
+    fitting = {"trained_on": fingerprint_table(splits), "class_names": tuple(class_names), "fingerprint": "mine"}
+    shuffled = splits.sample(frac=1, random_state=1)
+    _, table = nodes.predict_splits(SimpleNamespace(**fitting), smears, shuffled, class_names, EvaluationOptions())
+    assert table["label"].tolist() == shuffled["label"].tolist()
+    expected = check_fields(smears.pixels, smears.rows(shuffled["image_id"]))
+    assert feature_table.select_checks(table) == pytest.approx(expected)
+    assert feature_table.select(table).shape == (len(splits), 3)
+
+
+def test_features_of_an_earlier_version_are_refused(predictions, features, calibration, splits, class_names):
+    old = features.drop(columns=["label", "check_log_sharpness"])
+    for use in (
+        lambda: nodes.calibrate_predictions(predictions, old, splits, class_names, OPTIONS_OF_EVALUATION),
+        lambda: nodes.form_opinions(predictions, old, calibration, class_names),
+    ):
+        with pytest.raises(InputError, match="earlier version, which kept no label, check_log_sharpness"):
+            use()
 
 
 def make_manifest(splits, **facts) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits
+from leukoscope.images.field_checks import check_fields
 from leukoscope.images.manifest import make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
@@ -77,9 +78,12 @@ class Predictor:
 def gathered(class_names, monkeypatch):
     """MobileNetV2 has been trained and evaluated, and nothing else."""
     monkeypatch.setattr(inference, "Predictor", Predictor)
-    facts = pd.DataFrame({"image_id": list("abcdef"), "split": "train", "model": "the same"})
-    features = feature_table.tabulate(facts, np.tile([1.0, 0.0], (6, 1)))
-    calibration = Calibration(1.0, 0.42, 0.5, [[0.1]] * 4, operating_point=0.6, model="the same").describe()
+    facts = pd.DataFrame(
+        {"image_id": range(40), "split": "train", "model": "the same", "label": ["Benign", "Pro"] * 20}
+    )
+    smears = [draw_smear(label, np.random.default_rng(n), 64) for n, label in enumerate(facts["label"])]
+    features = feature_table.tabulate(facts, np.tile([1.0, 0.0], (40, 1)), check_fields(np.stack(smears)))
+    calibration = Calibration(1.0, 0.42, 3.0, [[0.1]] * 4, operating_point=0.6, model="the same").describe()
     training = {"splits": "a", "weights": "none", "epochs": 3, "input_size": 48, "device": "CPU"}
     training |= {"report_test_accuracy": 0.95}
     result = {"backbone": "mobilenet_v2", "title": "MobileNetV2", "calibration": calibration, "training": training}
@@ -104,13 +108,30 @@ def test_two_classes_are_told_apart_by_the_likeliest_of_all(ask, gathered, class
     assert predictions["predicted"].tolist() == ["Benign", "malignant"] * 3
     assert predictions["probability_malignant"].tolist() == pytest.approx([0.55, 0.9] * 3)
     assert opinions["probability_malignant"].tolist() == pytest.approx([0.55, 0.9] * 3)
-    assert opinions["reason"].tolist() == ["", "unlike the training images"] * 3
+    assert opinions["reason"].tolist() == ["", "unlike the training images: unfamiliar features"] * 3
     assert opinions["opinion"].tolist() == ["Benign", "withheld"] * 3
+
+
+def test_a_field_without_cells_gets_no_opinion(ask, gathered, class_names):
+    smears, manifest, mapping = ask()
+    empty = np.full((64, 64, 3), 240, np.uint8)
+    pixels = np.stack([smears.pixels[row] if row else empty for row in range(len(smears.pixels))])
+    emptied = SimpleNamespace(pixels=pixels, rows=smears.rows)
+    opinions = predict((emptied, manifest, mapping), gathered, class_names)[1].set_index("image_id")
+    name = manifest["image_id"].iloc[int(np.flatnonzero(smears.rows(manifest["image_id"]) == 0)[0])]
+    assert opinions.loc[name, "reason"] == "unlike the training images: hardly any stain"
+
+
+def test_an_evaluation_by_an_earlier_version_is_refused(ask, gathered, class_names):
+    models, calibrations, features, results = gathered
+    old = [None if table is None else table.drop(columns="check_log_cells") for table in features]
+    with pytest.raises(InputError, match="earlier version, which kept no check_log_cells"):
+        predict(ask(), (models, calibrations, old, results), class_names)
 
 
 def test_an_opinion_must_be_as_sure_as_on_the_test_images(ask, gathered, class_names):
     models, calibrations, features, results = gathered
-    calibration = Calibration.restore(calibrations["mobilenet_v2"]())._replace(threshold=0.5, novelty=9.0).describe()
+    calibration = Calibration.restore(calibrations["mobilenet_v2"]())._replace(threshold=0.5, novelty=999.0).describe()
     said = predict(ask(), (models, {"mobilenet_v2": lambda: calibration}, features, results), class_names)[1]
     assert said["reason"].tolist() == ["not sure enough"] * 6  # 0.45 and 0.4, not 0.9
 

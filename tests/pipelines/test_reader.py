@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,6 +102,21 @@ def test_a_calibration_of_an_earlier_evaluation_is_refused(evaluated):
     evaluated[1]["mobilenet_v2"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.2] * 20]).describe
     with pytest.raises(InputError, match="trained again after"):
         assemble(evaluated)
+
+
+@pytest.mark.parametrize("missing", ["check_log_cells", "label"])
+def test_an_evaluation_by_an_earlier_version_wants_to_be_made_again(evaluated, missing):
+    old = READER.seen.drop(columns=missing)
+    evaluated[3]["mobilenet_v2"] = lambda: old
+    with pytest.raises(InputError, match=f"earlier version, which kept no {missing}.*--pipeline evaluation` again"):
+        assemble(evaluated)
+
+
+def test_so_does_a_registered_reader_of_one(monkeypatch):
+    old = replace(READER, seen=READER.seen.drop(columns="check_log_contrast"))
+    monkeypatch.setattr(Registry, "fetch", lambda self, uri: old)
+    with pytest.raises(InputError, match=r"earlier version, which kept no check_log_contrast.*--pipeline promote"):
+        assemble([{}, {}, {}, {}], model_uri="models:/leukoscope@champion")
 
 
 def test_a_model_that_was_trained_again_wants_to_be_evaluated_again(evaluated):

@@ -1,3 +1,4 @@
+import json
 import re
 from html.parser import HTMLParser
 
@@ -9,6 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 from leukoscope.images.origin import Origin
 from leukoscope.models.calibration import apply_temperature
 from leukoscope.models.judging import Judge
+from leukoscope.models.novelty import choose_limit
 from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
 from leukoscope.models.scoring import Scoring, probability_columns, select_split
 from leukoscope.models.trust import Calibration, Targets, calibrate
@@ -274,6 +276,28 @@ def test_sets_are_shown_under_the_strictest_split_too(result, data):
     assert "under the strictest split that was run" in words
     assert "0.480 (0.310 to 0.660)" in words
     assert "The promise is for images like those of validation. A set may be empty" in words
+
+
+@pytest.mark.parametrize(("auc", "missed"), [(0.79, True), (0.8, False)])
+def test_outliers_that_are_not_recognised_are_told_in_page_and_card(result, data, auc, missed):
+    result["outliers"] = [{"kind": "no_cells", "images": 12, "unlike": 0.1, "auc": auc}]
+    result["outliers"] += [{"kind": "blurred", "images": 12, "unlike": 1.0, "auc": 1.0}]
+    text = pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    card = pages.render_card(result, data, KNOWN, SOFTWARE)
+    words = f"Fields without cells are not recognised as unlike the training images (AUC {auc:.2f}, below 0.8)"
+    assert (f'<p class="note">{words}' in text) is missed
+    assert (f"\n**{words}" in card) is missed
+    assert "Fields out of focus are not" not in text + card
+    assert "whose novelty is above 0.300" in Page(text).words
+
+
+def test_a_limit_that_nothing_exceeds_is_told_in_page_and_card(result, data):
+    result["calibration"]["novelty"] = choose_limit(np.zeros(18), 0.05)
+    json.dumps(result["calibration"], allow_nan=False)
+    text = pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    assert '<p class="note">No field at all is flagged as unlike the training images' in text
+    assert "whose novelty is above" not in Page(text).words
+    assert "\n**No field at all is flagged" in pages.render_card(result, data, KNOWN, SOFTWARE)
 
 
 def test_the_strongest_change_is_called_strong_however_many_there_are(result):

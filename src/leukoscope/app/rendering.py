@@ -30,7 +30,7 @@ class About(NamedTuple):
         class_names: In the order of the probabilities.
         benign_class: Of these.
         threshold: Opinions less likely than this are withheld.
-        novelty: As are those on fields further than this from the training images.
+        novelty: As are those on fields with a novelty above this.
         unsure: The words for the former.
         unpromised: The words for none being given, since no error rate can be promised.
         target_error: The share of wrong opinions that is promised, or was to be.

@@ -14,15 +14,13 @@ from leukoscope.drawn import describe_training, warn_of_reader
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
-from leukoscope.models import feature_table
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.classifier import Classifier
 from leukoscope.models.compatibility import require_classes
 from leukoscope.models.inference import Predictor
 from leukoscope.models.novelty import KnownImages
-from leukoscope.models.scoring import PREFIX
+from leukoscope.models.scoring import PREFIX, probability_columns
 from leukoscope.models.trust import Calibration, form_opinions
-from leukoscope.options import plain_name
 from leukoscope.storage import write_json
 
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
@@ -51,8 +49,8 @@ class SecondReader:
         backbone: A key of ``BACKBONES``.
         classifier: Trained.
         calibration: Learned from its validation images.
-        seen: Its training and validation images: ``image_id, split, sha256, drawn, model`` and their features; without
-            ``drawn`` where an earlier version evaluated it.
+        seen: Its training and validation images: ``image_id, split, label, sha256, drawn, model``, their checks and
+            features; without ``drawn`` where an earlier version evaluated it.
         benign_class: Whatever else its classes are is malignant.
         limits: What a file must keep to.
     """
@@ -104,8 +102,12 @@ class SecondReader:
 
     @cached_property
     def known(self) -> KnownImages:
-        """The training images, to hold others against."""
-        return KnownImages(feature_table.select(self.seen, "train"))
+        """The training images, to hold others against.
+
+        Raises:
+            InputError: The reader is an earlier version's, which kept less of them.
+        """
+        return KnownImages.learn(self.seen)
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -130,11 +132,16 @@ class SecondReader:
 
         Args:
             pixels: ``uint8 [n, size, size, 3]``, RGB, as ``decode`` gives them.
+
+        Raises:
+            InputError: The reader is an earlier version's.
         """
+        known = self.known
         probabilities, features = self.predictor.predict(pixels)
-        novelty = self.known.measure_novelty(features)
+        novelty = known.measure_novelty(pixels, features)
         opinions = form_opinions(probabilities, novelty, self.calibration, self.class_names)
-        opinions[MALIGNANT_COLUMN] = 1 - opinions[PREFIX + plain_name(self.benign_class)]
+        benign = probability_columns(self.class_names)[self.class_names.index(self.benign_class)]
+        opinions[MALIGNANT_COLUMN] = 1 - opinions[benign]
         return Reading(opinions, features)
 
     def warm_up(self) -> np.ndarray:

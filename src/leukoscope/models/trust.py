@@ -17,7 +17,7 @@ from leukoscope.models.calibration import (
 )
 from leukoscope.models.conformal import form_prediction_sets, measure_nonconformity, name_sets
 from leukoscope.models.headline import measure_loss
-from leukoscope.models.novelty import choose_limit
+from leukoscope.models.novelty import Novelty, choose_limit
 from leukoscope.models.scoring import probability_columns
 from leukoscope.models.screening import choose_operating_point
 from leukoscope.models.selective import NEVER, check_calls, choose_threshold, choose_unproven, measure_aurc
@@ -126,7 +126,7 @@ def calibrate(
     Args:
         truth: The number of each validation image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
-        novelty: As ``measure_novelty`` has it, ``[n]``.
+        novelty: The score of each, as ``KnownImages`` measures it, ``[n]``.
         groups: The group of each image, ``[n]``.
         benign: The number of the benign class.
         targets: What opinions are to keep to.
@@ -175,28 +175,30 @@ def _warn_of_no_promise(targets: Targets, needed: int, images: int) -> None:
 
 
 def form_opinions(
-    probabilities: np.ndarray, novelty: np.ndarray, calibration: Calibration, class_names: Sequence[str]
+    probabilities: np.ndarray, novelty: Novelty, calibration: Calibration, class_names: Sequence[str]
 ) -> pd.DataFrame:
     """Give what a classifier says of each image in the end, or why it says nothing.
 
     Args:
         probabilities: As the classifier gives them, ``[n, classes]``.
-        novelty: As ``measure_novelty`` has it, ``[n]``.
+        novelty: Of the same images, as ``KnownImages`` measures it.
         calibration: Learned from validation images.
         class_names: The classes in the order of the probabilities.
 
     Returns:
-        One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty),
-        ``prediction_set`` (as ``name_sets`` words it), ``novelty``, and one calibrated probability column a class.
+        One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty; that of an
+        image that is unlike the training images says in what), ``prediction_set`` (as ``name_sets`` words it),
+        ``novelty``, and one calibrated probability column a class.
     """
     calibrated = apply_temperature(probabilities, calibration.temperature)
     unsure = ~(calibrated.max(axis=1) >= calibration.threshold)
     why = UNPROMISED if calibration.threshold >= NEVER else UNSURE
-    reason = np.select([novelty > calibration.novelty, unsure], [UNLIKE, why], "")
+    unlike = np.array([f"{UNLIKE}: {words}" for words in novelty.why], dtype=object)
+    reason = np.select([novelty.score > calibration.novelty, unsure], [unlike, why], "").astype(str)
     likeliest = np.array(class_names)[calibrated.argmax(axis=1)]
     facts = {"opinion": np.where(reason == "", likeliest, WITHHELD), "reason": reason}
     sets = form_prediction_sets(probabilities, calibration.nonconformity, calibration.set_confidence)
-    facts |= {"prediction_set": name_sets(sets, class_names), "novelty": novelty}
+    facts |= {"prediction_set": name_sets(sets, class_names), "novelty": novelty.score}
     return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))
 
 

@@ -12,6 +12,7 @@ from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.drawn import warn_of_images, warn_of_reader
 from leukoscope.images.origin import Origin
 from leukoscope.models.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
+from leukoscope.models.novelty import LEAST_AUC, NO_LIMIT, describe_missed
 from leukoscope.options import plain_name
 from leukoscope.reporting import plots
 from leukoscope.reporting.checklists import GUIDELINES, NOT_STATED, locate
@@ -55,8 +56,9 @@ def render_backbone(
     if result["robustness"]:
         drawn["robustness"] = plots.plot_robustness(result["robustness"])
     drawn |= _draw_audit(worth, data)
-    facts = {"result": result, "data": data, "provenance": provenance, "worth": worth}
+    facts: dict[str, Any] = {"result": result, "data": data, "provenance": provenance, "worth": worth}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
+    facts |= {"missed": _list_missed(result), "least_auc": LEAST_AUC, "no_limit": NO_LIMIT}
     return _render("backbone.html", drawn, known, **facts)
 
 
@@ -126,6 +128,7 @@ def render_card(
     """
     facts = {"result": result, "data": data, "known": known, "worth": worth, "methods": METHODS}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
+    facts["missed"] = _list_missed(result)
     return _environment().get_template("card.md").render(facts)
 
 
@@ -159,6 +162,10 @@ def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) ->
         return {"recorded": False, "trained": dict(provenance), "later": {}}
     later = {name: one for name, one in provenance.items() if trained.get(name) != one}
     return {"recorded": True, "trained": trained, "later": later}
+
+
+def _list_missed(result: Mapping[str, Any]) -> list[str]:
+    return describe_missed(result["outliers"], result["calibration"]["novelty"])
 
 
 def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Any]:

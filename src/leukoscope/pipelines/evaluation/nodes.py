@@ -17,6 +17,7 @@ from leukoscope.storage import as_records
 
 PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
 _SCORES = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
+_ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
 
 
@@ -37,13 +38,15 @@ def predict_splits(
         options: The batch size.
 
     Returns:
-        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, sha256, drawn,
-        model`` (the classifier's fingerprint) with the features that the classifier's last layer sees, one column each.
+        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, label, sha256,
+        drawn, model`` (the classifier's fingerprint) with simple checks of the fields, and the features that the
+        classifier's last layer sees, one column each.
 
     Raises:
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
             seen may be in the test set.
     """
+    from leukoscope.images.field_checks import check_fields
     from leukoscope.models import compatibility, feature_table, inference, scoring
 
     if classifier.trained_on != fingerprint_table(splits):
@@ -53,14 +56,15 @@ def predict_splits(
         )
     compatibility.require_classes("The trained model", classifier.class_names, class_names)
     predictor = inference.Predictor(classifier, options.batch_size)
-    probabilities, seen = predictor.predict(smears.pixels, smears.rows(splits["image_id"]))
+    rows = smears.rows(splits["image_id"])
+    probabilities, seen = predictor.predict(smears.pixels, rows)
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
     # A store of an earlier version does not say what is drawn, and neither does the table then.
     records = smears.records.set_index("image_id").reindex(columns=["sha256", "drawn"])
     files = records.loc[table["image_id"]].reset_index(drop=True)
-    facts = table[["image_id", "split"]].join(files).assign(model=classifier.fingerprint)
-    return predictions, feature_table.tabulate(facts, seen)
+    facts = table.join(files).assign(model=classifier.fingerprint)
+    return predictions, feature_table.tabulate(facts, seen, check_fields(smears.pixels, rows))
 
 
 def calibrate_predictions(
@@ -74,7 +78,7 @@ def calibrate_predictions(
 
     Args:
         predictions: One row an image.
-        features: Of the same images, and by which model.
+        features: Of the same images, with their checks, and by which model.
         splits: The groups of images, by which the error of opinions is bounded.
         class_names: The classes in order.
         options: What opinions are to keep to.
@@ -82,15 +86,14 @@ def calibrate_predictions(
     Returns:
         As ``Calibration.describe`` has it.
     """
-    from leukoscope.models import feature_table, novelty, scoring, trust
+    from leukoscope.models import novelty, scoring, trust
 
-    known, held = (feature_table.select(features, split) for split in ("train", "validation"))
-    distance = novelty.KnownImages(known).measure_novelty(held)
+    unlike = novelty.KnownImages.learn(features).compare_table(features, "validation")
     truth, probabilities = scoring.select_split(predictions, "validation", class_names)
     ids = predictions.loc[predictions["split"] == "validation", "image_id"]
     groups = splits.set_index("image_id")["group"].loc[ids].to_numpy()
     benign, model = class_names.index(options.benign_class), str(features["model"].iloc[0])
-    learned = trust.calibrate(truth, probabilities, distance, groups, benign, options.targets(), model)
+    learned = trust.calibrate(truth, probabilities, unlike.score, groups, benign, options.targets(), model)
     return learned.describe()
 
 
@@ -101,7 +104,7 @@ def form_opinions(
 
     Args:
         predictions: One row an image.
-        features: Of the same images.
+        features: Of the same images, with their checks.
         calibration: What was learned from the validation images.
         class_names: The classes in order.
 
@@ -109,13 +112,12 @@ def form_opinions(
         ``image_id, split, label, opinion, reason, prediction_set, novelty`` and one calibrated probability column a
         class.
     """
-    from leukoscope.models import feature_table, novelty, scoring, trust
+    from leukoscope.models import novelty, scoring, trust
 
-    known = novelty.KnownImages(feature_table.select(features, "train"))
-    distance = known.measure_novelty(feature_table.select(features))
+    unlike = novelty.KnownImages.learn(features).compare_table(features)
     probabilities = predictions[scoring.probability_columns(class_names)].to_numpy()
     learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
-    opinions = trust.form_opinions(probabilities, distance, learned, class_names)
+    opinions = trust.form_opinions(probabilities, unlike, learned, class_names)
     return predictions[["image_id", "split", "label"]].join(opinions)
 
 
@@ -182,7 +184,7 @@ def record_evaluation(
 
 def summarise_evaluation(
     metrics: dict[str, float | None],
-    robustness_summary: dict[str, float],
+    robustness_summary: dict[str, float | None],
     training_summary: dict[str, Any],
     options: BackboneOptions,
     manifest: pd.DataFrame,
@@ -203,7 +205,7 @@ def summarise_evaluation(
         "backbone": options.backbone,
         "title": BACKBONES[options.backbone].title,
         **{name: metrics[name] for name in ("train_accuracy", *_SCORES, "test_images", "test_groups")},
-        "test_robust_accuracy": robustness_summary["test_robust_accuracy"],
+        **{name: robustness_summary.get(name) for name in _ROBUST},
         **{name: training_summary[name] for name in _COSTS},
         **{"accepted_images": origin.images, "drawn_images": origin.drawn},
         **(options.published.as_report() if known.is_published(origin) else {}),

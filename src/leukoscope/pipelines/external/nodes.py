@@ -134,9 +134,10 @@ def predict_external(
         Predictions and opinions, each with ``backbone``, one row a backbone and image.
 
     Raises:
-        InputError: No backbone has been evaluated, one knows other classes, or one was trained again since.
+        InputError: No backbone has been evaluated, one knows other classes, was trained again since, or was evaluated
+            by an earlier version.
     """
-    from leukoscope.models import compatibility, feature_table, inference, novelty, scoring, trust
+    from leukoscope.models import compatibility, inference, novelty, scoring, trust
 
     classes = ClassMapping(**mapping)
     accepted = external_manifest[external_manifest["status"] == "accepted"]
@@ -156,9 +157,10 @@ def predict_external(
         calibration = trust.Calibration.restore(calibrations[name]())
         evaluated_as = {*known["model"], calibration.model}
         compatibility.require_evaluation(name, evaluated_as == {classifier.fingerprint})
+        training_images = novelty.KnownImages.learn(known)
         given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
-        distance = novelty.KnownImages(feature_table.select(known, "train")).measure_novelty(seen)
-        said = trust.form_opinions(given, distance, calibration, class_names)
+        unlike = training_images.measure_novelty(external_smears.pixels, seen, rows)
+        said = trust.form_opinions(given, unlike, calibration, class_names)
         table = facts.assign(backbone=name)
         # What is called, and how sure it must be, goes by the classifier's own classes, as on its test images.
         called = np.array(classes.class_names)[classes.translate(given.argmax(axis=1))]

@@ -41,14 +41,17 @@ def assemble_reader(
         A ``SecondReader``.
 
     Raises:
-        InputError: There is no such classifier, it knows other classes, or it was trained again since its evaluation.
+        InputError: There is no such classifier, it knows other classes, was trained again since its evaluation, or was
+            evaluated by an earlier version.
     """
+    from leukoscope.models import feature_table
     from leukoscope.models.reader import SecondReader
     from leukoscope.models.trust import Calibration
 
     if options.model_uri:
         reader = registry.fetch(options.model_uri)
         reader.require_classes(class_names)
+        feature_table.require_checks(reader.seen)
         return reader
     models, calibrations, predictions, features = evaluated
     there = [name for name in BACKBONES if all(name in parts for parts in evaluated)]
@@ -59,6 +62,7 @@ def assemble_reader(
             f"train_{backbone}`, or choose another by reader.backbone (there: {', '.join(there) or 'none'})."
         )
     seen = features[backbone]()
+    feature_table.require_checks(seen)
     reader = SecondReader(
         backbone,
         models[backbone](),

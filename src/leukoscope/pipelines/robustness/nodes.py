@@ -1,5 +1,6 @@
 """Measure what one backbone's classifier makes of fields that arrive changed."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,14 @@ import pandas as pd
 
 from leukoscope.figures import Figure
 from leukoscope.images.packing import PackedImages
-from leukoscope.models import feature_table
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.novelty import KnownImages
+from leukoscope.models.novelty import KnownImages, describe_missed
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.storage import as_records
+
+logger = logging.getLogger(__name__)
 
 
 def measure_robustness(
@@ -24,49 +27,60 @@ def measure_robustness(
     options: RobustnessOptions,
     evaluation: EvaluationOptions,
     seed: int,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict[str, float | None]]:
     """Predict test images under each change at each strength.
 
     Args:
         classifier: A trained classifier.
         calibration: What was learned from the validation images.
-        features: Of the training images.
+        features: Of the training images, with their checks.
         smears: The packed images.
-        splits: Which images test.
+        splits: Which images test, and their groups.
         options: How many of them, drawn from each class in proportion.
-        evaluation: The batch size.
+        evaluation: The batch size, and the confidence of the intervals.
         seed: For the drawing, and what is random in a change.
 
     Returns:
-        ``perturbation, level, unit, images, accuracy, calibrated_ece, unlike`` (share flagged as unlike the training
-        images), the unchanged images first.
+        ``perturbation, level, unit, images, accuracy, low, high`` (its interval), ``calibrated_ece, unlike`` (share
+        flagged as unlike the training images), the unchanged images first; and ``test_robust_accuracy``, the mean over
+        the changes of the mean over their strengths, with its interval.
     """
     from leukoscope.images.perturbations import PERTURBATIONS, perturb
-    from leukoscope.models import calibration as trust
-    from leukoscope.models import inference
+    from leukoscope.models import inference, intervals, trust
+    from leukoscope.models.calibration import apply_temperature, measure_calibration_error
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
     truth = pd.Index(classifier.class_names).get_indexer(chosen["label"])
-    known = KnownImages(feature_table.select(features, "train"))
+    known = KnownImages.learn(features)
     predictor = inference.Predictor(classifier, evaluation.batch_size)
+    learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
+    right_by_change: dict[str, list[np.ndarray]] = {}
 
     def score(name: str, level: float, unit: str, changed: np.ndarray) -> dict[str, Any]:
         probabilities, seen = predictor.predict(changed)
-        calibrated = trust.apply_temperature(probabilities, calibration["temperature"])
+        right = probabilities.argmax(axis=1) == truth
+        right_by_change.setdefault(name, []).append(right)
+        accuracy = intervals.estimate_share(right, chosen["group"], evaluation.confidence)
         facts = {"perturbation": name, "level": level, "unit": unit, "images": len(changed)}
+        facts |= {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
         return facts | {
-            "accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
-            "calibrated_ece": trust.measure_calibration_error(truth, calibrated),
-            "unlike": float((known.measure_novelty(seen) > calibration["novelty"]).mean()),
+            "calibrated_ece": measure_calibration_error(truth, apply_temperature(probabilities, learned.temperature)),
+            "unlike": float((known.measure_novelty(changed, seen).score > learned.novelty).mean()),
         }
 
+    unchanged = score("none", 0.0, "", images)
+    right_by_change.clear()
     changes = [
         score(name, level, change.unit, perturb(images, change, level, seed))
         for name, change in PERTURBATIONS.items()
         for level in change.levels
     ]
-    return pd.DataFrame([score("none", 0.0, "", images), *changes])
+    share_right = np.mean([np.mean(hits, axis=0) for hits in right_by_change.values()], axis=0)
+    robust = intervals.estimate_share(share_right, chosen["group"], evaluation.confidence)
+    names = ("test_robust_accuracy", "test_robust_accuracy_low", "test_robust_accuracy_high")
+    summary = {name: None if np.isnan(value) else value for name, value in zip(names, robust, strict=True)}
+    return pd.DataFrame([unchanged, *changes]), summary
 
 
 def measure_outliers(
@@ -84,7 +98,7 @@ def measure_outliers(
     Args:
         classifier: A trained classifier.
         calibration: What was learned from the validation images.
-        features: Of the training images, and of the test images as they are.
+        features: Of the training images, and of the test images as they are, with their checks.
         smears: The packed images.
         splits: Which images test.
         options: Of how many of them outliers are made.
@@ -101,41 +115,47 @@ def measure_outliers(
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
-    known = KnownImages(feature_table.select(features, "train"))
-    usual = known.measure_novelty(feature_table.select(features, "test"))
+    known = KnownImages.learn(features)
+    usual = known.compare_table(features, "test").score
     predictor = inference.Predictor(classifier, evaluation.batch_size)
 
-    def score(kind: str, made: np.ndarray) -> dict[str, Any]:
-        distance = known.measure_novelty(predictor.predict(made)[1])
-        is_made = np.repeat([0, 1], [len(usual), len(distance)])
+    def measure(kind: str, made: np.ndarray) -> dict[str, Any]:
+        score = known.measure_novelty(made, predictor.predict(made)[1]).score
+        is_made = np.repeat([0, 1], [len(usual), len(score)])
         return {
             "kind": kind,
             "images": len(made),
-            "unlike": float((distance > calibration["novelty"]).mean()),
-            "auc": float(roc_auc_score(is_made, np.concatenate([usual, distance]))),
+            "unlike": float((score > calibration["novelty"]).mean()),
+            "auc": float(roc_auc_score(is_made, np.concatenate([usual, score]))),
         }
 
-    return pd.DataFrame(
-        [score(kind, perturb(images, change, change.levels[0], seed)) for kind, change in OUTLIERS.items()]
+    table = pd.DataFrame(
+        [measure(kind, perturb(images, change, change.levels[0], seed)) for kind, change in OUTLIERS.items()]
     )
+    for missed in describe_missed(as_records(table), calibration["novelty"]):
+        logger.warning(missed)
+    return table
 
 
-def summarise_robustness(robustness: pd.DataFrame, outliers: pd.DataFrame) -> dict[str, float]:
+def summarise_robustness(
+    robustness: pd.DataFrame, robust_accuracy: dict[str, float | None], outliers: pd.DataFrame
+) -> dict[str, float | None]:
     """Give the one number, the accuracy under the strongest of each change, and how many outliers are flagged.
 
     Args:
         robustness: One row a change and strength.
+        robust_accuracy: The one number, with its interval.
         outliers: One row a kind.
 
     Returns:
-        ``test_robust_accuracy``, the mean over the changes of the mean over their strengths; ``test_accuracy_<change>``
-        at its strongest; ``outliers_unlike_<kind>``.
+        ``test_robust_accuracy`` and its interval; ``test_accuracy_<change>`` at its strongest;
+        ``outliers_unlike_<kind>``.
     """
     changed = robustness[robustness["perturbation"] != "none"]
     by_change = changed.groupby("perturbation", sort=False)["accuracy"]
     strongest = {f"test_accuracy_{name}": float(value) for name, value in by_change.last().items()}
     flagged = {f"outliers_unlike_{row.kind}": float(row.unlike) for row in outliers.itertuples()}
-    return {"test_robust_accuracy": float(by_change.mean().mean())} | strongest | flagged
+    return robust_accuracy | strongest | flagged
 
 
 def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figure:

@@ -19,11 +19,11 @@ def create_pipeline() -> Pipeline:
     ]
     return Pipeline(
         [
-            Node(nodes.measure_robustness, inputs, "robustness", name="measure_robustness"),
+            Node(nodes.measure_robustness, inputs, ["robustness", "robust_accuracy"], name="measure_robustness"),
             Node(nodes.measure_outliers, inputs, "outliers", name="measure_outliers"),
             Node(
                 nodes.summarise_robustness,
-                ["robustness", "outliers"],
+                ["robustness", "robust_accuracy", "outliers"],
                 "robustness_summary",
                 name="summarise_robustness",
             ),

@@ -1,0 +1,108 @@
+"""Simple checks of a field that need no network: how many cells, how strongly stained, how sharp, of what colours."""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class Check(NamedTuple):
+    """What is measured of a field.
+
+    Attributes:
+        name: Of the measurement. Rename it when its definition changes: columns of kept tables are known by it.
+        least_spread: Differences below this mean nothing, however alike the training images are.
+        below: What is said of a field that has less of it than the training images.
+        above: What is said of one that has more.
+    """
+
+    name: str
+    least_spread: float
+    below: str
+    above: str
+
+
+CHECKS = (
+    Check("log_cells", 0.7, "hardly any stained cells", "more stained cells"),
+    Check("log_contrast", 0.05, "hardly any stain", "stronger stain"),
+    Check("log_sharpness", 0.1, "out of focus", "grainy or noisy"),
+    Check("red_share", 0.02, "other colours", "other colours"),
+    Check("blue_share", 0.02, "other colours", "other colours"),
+)
+
+# Optical density of each value of a pixel (Ruifrok and Johnston 2001); 256 is no light lost.
+_DENSITY = np.log10(256 / (np.arange(256, dtype=np.float32) + 1))
+# Cells are looked for in a field of about this side: no more is needed, and noise is averaged out.
+_SMALL = 64
+_BACKGROUND, _DARK, _DARKEST = 10, 98, 99  # percentiles of the optical density
+# A nucleus is denser in red than the background by this, and by half of what the densest place is; it has at least this
+# area, in pixels of the small field.
+_LEAST_DENSITY, _LEAST_AREA = 0.1, 4
+# Densities below these are noise: they keep logarithms and shares finite, and those of empty fields stable.
+_LITTLE, _TRACE = 0.05, 1e-6
+
+
+def check_fields(pixels: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Measure fields, one after the other.
+
+    Args:
+        pixels: ``uint8 [n, side, side, 3]``, RGB.
+        rows: Which of them; all by default.
+
+    Returns:
+        ``float32 [rows, checks]`` in the order of ``CHECKS``, finite whatever the pixels are:
+
+        - ``log_cells``: logarithm of one more than the number of stained nuclei. Romanowsky stains make nuclei absorb
+          red, which haemoglobin and eosin let pass.
+        - ``log_contrast``: decadic logarithm of how much denser the darkest places are than the background.
+        - ``log_sharpness``: decadic logarithm of the variance of the Laplacian (Pech-Pacheco et al. 2000) over that of
+          the field itself.
+        - ``red_share``, ``blue_share``: what stained places absorb of red and of blue light, as shares of all that they
+          absorb.
+    """
+    rows = np.arange(len(pixels)) if rows is None else rows
+    return np.array([_check(pixels[row]) for row in rows], np.float32).reshape(-1, len(CHECKS))
+
+
+def _check(image: np.ndarray) -> tuple[float, ...]:
+    picture = Image.fromarray(image)
+    small = _shrink(picture)
+    grey = small.mean(axis=2)
+    background, dark = np.percentile(grey, [_BACKGROUND, _DARK])
+    red, blue = _share_colours(small, grey >= (background + dark) / 2, grey <= background)
+    return (
+        np.log1p(_count_nuclei(small[..., 0])),
+        np.log10(dark - background + _LITTLE / 5),
+        _measure_sharpness(_DENSITY.take(np.asarray(picture.convert("L")))),
+        red,
+        blue,
+    )
+
+
+def _shrink(picture: Image.Image) -> np.ndarray:
+    """Give densities at about 64 pixels a side, ``float32 [side, side, 3]``, averaged over 3 by 3 neighbours."""
+    from scipy.ndimage import uniform_filter
+
+    small = picture.reduce(max(1, round(picture.width / _SMALL)))
+    return uniform_filter(_DENSITY.take(np.asarray(small)), (3, 3, 1))
+
+
+def _count_nuclei(red: np.ndarray) -> int:
+    from scipy.ndimage import label
+
+    background, darkest = np.percentile(red, [_BACKGROUND, _DARKEST])
+    objects, _ = label(red - background > max(_LEAST_DENSITY, (darkest - background) / 2))
+    return int((np.bincount(objects.ravel())[1:] >= _LEAST_AREA).sum())
+
+
+def _measure_sharpness(grey: np.ndarray) -> float:
+    middle = grey[1:-1, 1:-1]
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle
+    return np.log10((laplacian.var() + _TRACE) / (grey.var() + _TRACE))
+
+
+def _share_colours(small: np.ndarray, is_dark: np.ndarray, is_background: np.ndarray) -> tuple[float, float]:
+    """Give the shares of red and blue in what dark places absorb beyond the background."""
+    stained = small[is_dark].mean(axis=0) - small[is_background].mean(axis=0)
+    red, _, blue = (stained + _LITTLE / 3) / (np.abs(stained).sum() + _LITTLE)
+    return red, blue
