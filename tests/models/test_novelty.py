@@ -1,10 +1,13 @@
 import logging
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from leukoscope.errors import InputError
+from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.field_checks import CHECKS, check_fields
 from leukoscope.images.perturbations import OUTLIERS, perturb
 from leukoscope.models import feature_table, novelty
@@ -134,6 +137,28 @@ def test_outliers_are_recognised_even_where_features_tell_nothing(drawn, rng):
     assert said["blurred"] == {"out of focus"}
     assert said["other_stain"] == {"other colours"}
     assert "hardly any stain" in said["no_cells"]
+
+
+@pytest.mark.data
+@pytest.mark.skipif("LEUKOSCOPE_DATA" not in os.environ, reason="LEUKOSCOPE_DATA does not name the real smears' folder")
+def test_real_smears_of_each_class_are_taken_for_what_they_are_and_outliers_are_not(rng):
+    files = {name: sorted(Path(os.environ["LEUKOSCOPE_DATA"]).rglob(f"{name}/*"))[::3][:130] for name in CLASSES}
+    labels = np.repeat(CLASSES, 130)
+    limits = Limits(16, 10**8, 10**8)
+    pixels = np.stack(
+        [resize(decode(file.read_bytes(), limits).pixels, 96) for name in CLASSES for file in files[name]]
+    )
+    splits = np.resize(["train"] * 3 + ["validation", "test"], len(labels))
+    facts = pd.DataFrame({"image_id": range(len(labels)), "split": splits, "label": labels})
+    table = feature_table.tabulate(facts, rng.normal(size=(len(labels), 3)), check_fields(pixels))
+    known = KnownImages.learn(table)
+    limit = choose_limit(known.compare_table(table, "validation").score, 0.05)
+    flagged = pd.Series(known.compare_table(table, "test").score > limit).groupby(labels[splits == "test"]).mean()
+    assert (flagged <= 0.2).all()
+    test = pixels[splits == "test"]
+    for kind, change in OUTLIERS.items():
+        made = perturb(test, change, change.levels[0], seed=1)
+        assert (known.measure_novelty(made, rng.normal(size=(len(test), 3))).score > limit).mean() > 0.95, kind
 
 
 def test_pixels_and_a_table_of_them_are_judged_alike(drawn):

@@ -78,6 +78,11 @@ def test_a_better_one_replaces_the_champion_and_a_worse_one_does_not(test_set):
     assert "not more than promotion.min_gain" in decided["why"]
 
 
+def test_a_champion_of_an_earlier_version_can_be_replaced(test_set):
+    old = replace(BAD, seen=BAD.seen.drop(columns=["label", "check_log_cells"]))
+    assert judge(GOOD, Registry(old), test_set)["promoted"]
+
+
 def test_an_equal_one_does_not_nor_one_that_gains_too_little(test_set):
     other = make_reader(temperature=2.0)  # decides alike
     assert not judge(other, Registry(GOOD), test_set)["promoted"]
