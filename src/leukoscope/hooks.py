@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
@@ -39,8 +41,9 @@ from leukoscope.images.fingerprint import fingerprint_facts
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.mapping import ClassMapping
-from leukoscope.models.recipes import resolve_recipe
+from leukoscope.models.recipes import require_weights, resolve_recipe
 from leukoscope.options import plain_name, refuse_unknown_names
+from leukoscope.pipelines.training.nodes import prepare_training
 from leukoscope.software import find_git_commit
 
 logger = logging.getLogger(__name__)
@@ -59,9 +62,21 @@ class InputHook:
         try:
             given = context._runtime_params or {}
             refuse_unknown_names(given, _configured_names(context))
-            check_parameters(context.params, given)
+            self._parameters = context.params
+            check_parameters(self._parameters, given)
         except (ParameterValidationError, ValueError) as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Look for what a training starts from, before the images are prepared for it.
+
+        Raises:
+            InputError: The weights file of a backbone that is to be trained cannot be read.
+        """
+        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.func is prepare_training}):
+            recipe = resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
+            require_weights(name, recipe)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
@@ -127,7 +142,8 @@ class TrackingHook(MlflowHook):
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Set MLflow up, and keep all parameters: the catalog has typed ones of the pipeline at hand only."""
-        super().after_context_created(context)
+        with _one_at_a_time(Path(context.project_path)):
+            super().after_context_created(context)
         self._parameters = context.params
         self._configured_run: str | None = self.mlflow_config.tracking.run.id
 
@@ -405,6 +421,11 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         inner = value.model_dump() if isinstance(value, BaseModel) else value
         flat |= _flatten(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {f"{prefix}{name}": inner}
     return flat
+
+
+def _one_at_a_time(project: Path) -> AbstractContextManager:
+    """Let one run at a time make or renew the project's own database: MLflow does so step by step."""
+    return nullcontext() if os.environ.get("MLFLOW_TRACKING_URI") else FileLock(project / "mlflow.db.lock")
 
 
 def _fingerprint_session(
