@@ -44,6 +44,7 @@ from leukoscope.models.mapping import ClassMapping
 from leukoscope.models.recipes import require_weights, resolve_recipe
 from leukoscope.options import plain_name, refuse_unknown_names
 from leukoscope.pipelines.training.nodes import prepare_training
+from leukoscope.relocation import require_place
 from leukoscope.software import find_git_commit
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class TrackingHook(MlflowHook):
         """Start the session's run.
 
         Raises:
-            InputError: The runner would train several backbones at once.
+            InputError: The runner would train several backbones at once, or MLflow would put artefacts elsewhere.
         """
         namespaces = {node.namespace for node in pipeline.nodes if node.namespace}
         if namespaces and "SequentialRunner" not in str(run_params["runner"]):
@@ -160,6 +161,7 @@ class TrackingHook(MlflowHook):
                 "Only SequentialRunner trains and evaluates backbones: Keras' seed and precision, and the MLflow run, "
                 "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
             )
+        self._require_place(run_params)
         only = next(iter(namespaces)) if len(namespaces) == 1 else None
         self._client = self.mlflow_config.server._mlflow_client
         session = _fingerprint_session(run_params, pipeline, self._parameters, namespaces)
@@ -257,6 +259,20 @@ class TrackingHook(MlflowHook):
             return
         self._logged[run_id].add(step)
         self._log_metrics(run_id, {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}, step)
+
+    def _require_place(self, run_params: dict[str, Any]) -> None:
+        """Make sure that artefacts go to the project, if it has the database and the pipelines are tracked.
+
+        Raises:
+            InputError: They would go elsewhere.
+        """
+        names = run_params.get("pipeline_name") or run_params.get("pipeline_names") or ["__default__"]
+        untracked = self.mlflow_config.tracking.disable_tracking.pipelines
+        tracked = not set([names] if isinstance(names, str) else names) <= set(untracked)
+        if tracked and self.mlflow_config.server.mlflow_tracking_uri.startswith("sqlite:///"):
+            experiment = self.mlflow_config.tracking.experiment
+            configured = experiment.create_experiment_kwargs.artifact_location
+            require_place(experiment.name, experiment._experiment.artifact_location, configured)
 
     def _find_interrupted(self, session: str) -> str | None:
         """Find the last run of a session of the same pipeline and parameters, if it did not finish."""

@@ -28,12 +28,17 @@ def _project_root() -> str:
 
 def _tracking_uri() -> str:
     """A team's server, if the environment names one; else a file in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_project_root()}/mlflow.db"
+    return os.environ.get("MLFLOW_TRACKING_URI") or _own_uri()
+
+
+def _own_uri() -> str:
+    return f"sqlite:///{_project_root()}/mlflow.db"
 
 
 def _artifact_location() -> str | None:
     """The project's own folder, unless a server decides."""
-    return None if os.environ.get("MLFLOW_TRACKING_URI") else f"{_project_root()}/mlartifacts"
+    # MLflow itself sets the variable, to what a first session of this process has found.
+    return f"{_project_root()}/mlartifacts" if _tracking_uri() == _own_uri() else None
 
 
 CONFIG_LOADER_ARGS = {
