@@ -6,6 +6,7 @@ import sys
 import mlflow
 import pandas as pd
 import pytest
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
@@ -62,6 +63,19 @@ class TestParameters:
     def test_wrong_ones_are_refused_with_the_right_names(self, project_path, tracking_uri, parameters, message):
         with pytest.raises(InputError, match=message):
             open_context(project_path, **parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"vgg16": {"training": {"weights": "no.h5"}}}, {"training": {"weights": "no.h5"}}]
+)
+def test_a_weights_file_is_looked_for_before_the_images_are_prepared(project_path, tracking_uri, parameters):
+    hook = hooks.InputHook()
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path, env="demo", runtime_params=parameters) as session:
+        hook.after_context_created(session.load_context())
+    hook.before_pipeline_run(pipelines["ingestion"])
+    with pytest.raises(InputError, match=r"no weights file 'no\.h5' .*vgg16\.training\.weights"):
+        hook.before_pipeline_run(pipelines["train_vgg16"])
 
 
 def say(number: float) -> dict[str, float]:

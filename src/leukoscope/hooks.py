@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
@@ -39,8 +41,10 @@ from leukoscope.images.fingerprint import fingerprint_facts
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.mapping import ClassMapping
-from leukoscope.models.recipes import resolve_recipe
+from leukoscope.models.recipes import require_weights, resolve_recipe
 from leukoscope.options import plain_name, refuse_unknown_names
+from leukoscope.pipelines.training.nodes import prepare_training
+from leukoscope.relocation import require_place
 from leukoscope.software import find_git_commit
 
 logger = logging.getLogger(__name__)
@@ -59,9 +63,21 @@ class InputHook:
         try:
             given = context._runtime_params or {}
             refuse_unknown_names(given, _configured_names(context))
-            check_parameters(context.params, given)
+            self._parameters = context.params
+            check_parameters(self._parameters, given)
         except (ParameterValidationError, ValueError) as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Look for what a training starts from, before the images are prepared for it.
+
+        Raises:
+            InputError: The weights file of a backbone that is to be trained cannot be read.
+        """
+        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.func is prepare_training}):
+            recipe = resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
+            require_weights(name, recipe)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
@@ -127,7 +143,8 @@ class TrackingHook(MlflowHook):
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Set MLflow up, and keep all parameters: the catalog has typed ones of the pipeline at hand only."""
-        super().after_context_created(context)
+        with _one_at_a_time(Path(context.project_path)):
+            super().after_context_created(context)
         self._parameters = context.params
         self._configured_run: str | None = self.mlflow_config.tracking.run.id
 
@@ -136,7 +153,7 @@ class TrackingHook(MlflowHook):
         """Start the session's run.
 
         Raises:
-            InputError: The runner would train several backbones at once.
+            InputError: The runner would train several backbones at once, or MLflow would put artefacts elsewhere.
         """
         namespaces = {node.namespace for node in pipeline.nodes if node.namespace}
         if namespaces and "SequentialRunner" not in str(run_params["runner"]):
@@ -144,6 +161,7 @@ class TrackingHook(MlflowHook):
                 "Only SequentialRunner trains and evaluates backbones: Keras' seed and precision, and the MLflow run, "
                 "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
             )
+        self._require_place(run_params)
         only = next(iter(namespaces)) if len(namespaces) == 1 else None
         self._client = self.mlflow_config.server._mlflow_client
         session = _fingerprint_session(run_params, pipeline, self._parameters, namespaces)
@@ -241,6 +259,20 @@ class TrackingHook(MlflowHook):
             return
         self._logged[run_id].add(step)
         self._log_metrics(run_id, {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}, step)
+
+    def _require_place(self, run_params: dict[str, Any]) -> None:
+        """Make sure that artefacts go to the project, if it has the database and the pipelines are tracked.
+
+        Raises:
+            InputError: They would go elsewhere.
+        """
+        names = run_params.get("pipeline_name") or run_params.get("pipeline_names") or ["__default__"]
+        untracked = self.mlflow_config.tracking.disable_tracking.pipelines
+        tracked = not set([names] if isinstance(names, str) else names) <= set(untracked)
+        if tracked and self.mlflow_config.server.mlflow_tracking_uri.startswith("sqlite:///"):
+            experiment = self.mlflow_config.tracking.experiment
+            configured = experiment.create_experiment_kwargs.artifact_location
+            require_place(experiment.name, experiment._experiment.artifact_location, configured)
 
     def _find_interrupted(self, session: str) -> str | None:
         """Find the last run of a session of the same pipeline and parameters, if it did not finish."""
@@ -405,6 +437,11 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         inner = value.model_dump() if isinstance(value, BaseModel) else value
         flat |= _flatten(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {f"{prefix}{name}": inner}
     return flat
+
+
+def _one_at_a_time(project: Path) -> AbstractContextManager:
+    """Let one run at a time make or renew the project's own database: MLflow does so step by step."""
+    return nullcontext() if os.environ.get("MLFLOW_TRACKING_URI") else FileLock(project / "mlflow.db.lock")
 
 
 def _fingerprint_session(

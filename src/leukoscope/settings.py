@@ -7,6 +7,7 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from leukoscope.hooks import InputHook, TrackingHook
+from leukoscope.other_runs import OtherRunsHook
 
 # TensorFlow tells of its instruction sets and of GPUs that are not there; what matters comes as exceptions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,7 +19,7 @@ warnings.filterwarnings("ignore", message="register_new_resolver")
 
 # The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (InputHook(), TrackingHook())
+HOOKS = (InputHook(), TrackingHook(), OtherRunsHook())
 
 
 def _project_root() -> str:
@@ -27,12 +28,17 @@ def _project_root() -> str:
 
 def _tracking_uri() -> str:
     """A team's server, if the environment names one; else a file in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_project_root()}/mlflow.db"
+    return os.environ.get("MLFLOW_TRACKING_URI") or _own_uri()
+
+
+def _own_uri() -> str:
+    return f"sqlite:///{_project_root()}/mlflow.db"
 
 
 def _artifact_location() -> str | None:
     """The project's own folder, unless a server decides."""
-    return None if os.environ.get("MLFLOW_TRACKING_URI") else f"{_project_root()}/mlartifacts"
+    # MLflow itself sets the variable, to what a first session of this process has found.
+    return f"{_project_root()}/mlartifacts" if _tracking_uri() == _own_uri() else None
 
 
 CONFIG_LOADER_ARGS = {

@@ -1,8 +1,13 @@
 """Files that appear whole or not at all, folders that one run at a time writes, and arrays written bit by bit."""
 
+import hashlib
 import json
 import os
+import platform
+import re
 import shutil
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,20 +15,82 @@ from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+import psutil
 from filelock import FileLock, Timeout
 
 from leukoscope.errors import InputError
 
+UNFINISHED = "unfinished-"
+# Whoever writes on another machine, whose processes cannot be asked for, is taken for dead after this.
+_SECONDS_ELSEWHERE = 24 * 3600
+_CLOCK_STEP = 60
+
 
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a file beside another, then rename it to that one."""
+    """Let ``write`` fill a file beside another, then rename it to that one.
+
+    The unfinished file has a name of its own, so that runs which write the same file at once do not meet; the last to
+    finish wins. What killed runs left of the same file is removed first.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f"unfinished-{file.name}")
+    _remove_leftovers(file)
+    unfinished = file.with_name(_name_unfinished(file))
     try:
         write(unfinished)
         os.replace(unfinished, file)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _name_unfinished(file: Path) -> str:
+    """Name the writer: machine, process, and a number for each file. Writers may go by the suffix, which stays."""
+    return f"{UNFINISHED}{file.stem}.{_hash_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}{file.suffix}"
+
+
+def _hash_machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _remove_leftovers(file: Path) -> None:
+    """Remove the unfinished files of processes that are no more."""
+    stem, suffix = re.escape(file.stem), re.escape(file.suffix)
+    pattern = re.compile(rf"{UNFINISHED}{stem}(\.([0-9a-f]{{8}})-(\d+)-[0-9a-f]{{8}})?{suffix}")
+    for path in _list_unfinished(file.parent):
+        named = pattern.fullmatch(path.name)
+        if named and not (named[1] and _may_be_written(path, named[2], int(named[3]))):
+            path.unlink(missing_ok=True)
+
+
+def _list_unfinished(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.name.startswith(UNFINISHED)]
+
+
+def _may_be_written(path: Path, machine: str, process: int) -> bool:
+    try:
+        written = path.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    if machine != _hash_machine():
+        return time.time() - written < _SECONDS_ELSEWHERE
+    try:
+        writer = psutil.Process(process)
+        # A process that began after the last byte was written, clocks allowed for, has the number of a dead one.
+        return writer.status() != psutil.STATUS_ZOMBIE and writer.create_time() < written + _CLOCK_STEP
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def describe_fault(error: BaseException | None) -> str | None:
+    """Put a fault of disk, network or memory into words; ``None`` for any other error, such as of damaged content."""
+    if isinstance(error, MemoryError) or "out of memory" in str(error):
+        return "not enough memory"
+    # What bz2 and Pillow raise of damaged content is an OSError too, without the system's number.
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.strerror or str(error)
+    return None
 
 
 def write_folder_whole(folder: Path, write: Callable[[Path], Any]) -> None:

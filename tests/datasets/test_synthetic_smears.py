@@ -3,6 +3,8 @@ import logging
 
 import numpy as np
 import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 from PIL import Image
 
@@ -10,6 +12,7 @@ from leukoscope.datasets import synthetic_smears
 from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset
 from leukoscope.errors import InputError
 from leukoscope.images.source import FolderSource
+from leukoscope.storage import hold
 from leukoscope.synthetic import CLASSES
 
 
@@ -25,7 +28,8 @@ def smears(tmp_path):
 
 
 def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def times(folder):
@@ -40,7 +44,7 @@ def test_what_is_missing_is_drawn(smears):
     assert names == [f"Original/{c}/smear-{c.lower()}-000{i}.jpg" for c in CLASSES for i in (1, 2)] + ["synthesis.json"]
     assert Image.open(smears.folder / names[0]).size == (32, 32)
     assert json.loads((smears.folder / "synthesis.json").read_text())["images_per_class"] == 2
-    assert [path.name for path in smears.folder.parent.iterdir()] == ["demo"]
+    assert sorted(path.name for path in smears.folder.parent.iterdir()) == [".demo.lock", "demo"]
 
 
 def test_an_empty_folder_is_filled(smears):
@@ -121,7 +125,7 @@ def test_an_interrupted_drawing_changes_nothing(smears, monkeypatch, error, draw
 
     assert content(smears.folder.parent) == before
     assert smears.folder.exists() == drawn_before
-    assert len(list(smears.folder.parent.iterdir())) == int(drawn_before)
+    assert len([path for path in smears.folder.parent.iterdir() if path.suffix != ".lock"]) == int(drawn_before)
 
 
 def test_smears_are_read_only(smears):
@@ -135,3 +139,52 @@ def test_the_data_set_always_exists_and_describes_itself(smears):
     assert dataset.exists()
     assert "seed=4" in repr(dataset)
     assert not smears.folder.exists()
+
+
+def test_two_runs_do_not_draw_to_one_folder(smears):
+    with hold(smears.folder), pytest.raises(InputError, match="Another run"):
+        smears().load()
+    assert not smears.folder.exists()
+
+
+class TestAGivenPlace:
+    @pytest.fixture
+    def given(self, smears):
+        return smears(default={"filepath": str(smears.folder.with_name("default"))})
+
+    def test_a_mistyped_one_is_an_error_and_is_not_drawn_to(self, smears, given):
+        assert not given.exists()
+        with pytest.raises(InputError, match=r"There are no images at .*demo.*--params raw_images=PATH"):
+            given.load()
+        assert not smears.folder.parent.exists()
+
+    def test_an_empty_folder_stays_empty(self, smears, given):
+        smears.folder.mkdir(parents=True)
+        assert given.load().files == []
+        assert list(smears.folder.iterdir()) == []
+
+    def test_what_was_drawn_there_is_read_as_it_is(self, smears, given):
+        smears(seed=1).load()
+        before = times(smears.folder)
+        assert len(given.load().files) == 9
+        assert times(smears.folder) == before
+
+    def test_the_default_place_may_be_given_too(self, smears):
+        folder = smears.folder.parent / "x/../demo"
+        smears.folder.with_name("x").mkdir(parents=True)
+        assert len(smears(default={"filepath": str(folder)}).load().files) == 9
+
+
+@pytest.mark.parametrize("place", ["given", "default"])
+def test_the_demo_draws_at_its_own_place_only(project, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    given = {"given": str(tmp_path / "leukemai"), "default": "data/demo/01_raw/leukemia"}[place]
+    bootstrap_project(project)
+    with KedroSession.create(project, env="demo", runtime_params={"raw_images": given}) as session:
+        catalog = session.load_context().catalog
+        if place == "default":
+            assert len(catalog.load("raw_images").files) == 4 * 24 + 1
+            return
+        with pytest.raises(DatasetError, match=r"There are no images at .*leukemai"):
+            catalog.load("raw_images")
+    assert not (tmp_path / "leukemai").exists()

@@ -59,6 +59,12 @@ def test_saving_a_key_starts_its_training(tmp_path, caplog):
         dataset.save({"backbone": "vgg16", "seed": 2})
     assert dataset.load().history().empty
     assert "vgg16 starts afresh: seed changed" in caplog.text
+    (aside,) = tmp_path.glob("journal-*")
+    assert f"is kept in {aside}, and comes back with its settings" in caplog.text
+    with caplog.at_level("INFO"):
+        dataset.save({"backbone": "vgg16", "seed": 1})
+    assert dataset.load().epochs == 1
+    assert f"vgg16 goes on with the training that was kept in {aside}: seed changed" in caplog.text
 
 
 def test_a_training_at_work_is_not_started_afresh(tmp_path):
@@ -76,4 +82,9 @@ def test_a_training_that_another_run_has_replaced_meanwhile_is_not_trained(tmp_p
     second.save({"backbone": "vgg16", "seed": 2})
     with pytest.raises(InputError, match="Another run has started another training"):
         first.load()
+    loaded = second.load()
+    first.save({"backbone": "vgg16", "seed": 3})
+    with pytest.raises(InputError, match="Another run has started another training"):
+        _ = loaded.key
+    second.save({"backbone": "vgg16", "seed": 2})
     assert second.load().key["seed"] == 2

@@ -240,21 +240,144 @@ def test_refused_files_are_never_read(raw, store, tmp_path):
     assert packed.records.set_index("image_id").loc["Early/out", ["sha256", "row"]].isna().all()
 
 
-def test_unreadable_files_are_quarantined(raw, store, monkeypatch):
+FAULTS = {
+    "permission": (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+    "disk": (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+    "network": (OSError(errno.ESTALE, "Stale file handle"), "Stale file handle"),
+    "memory of the system": (OSError(errno.ENOMEM, "Cannot allocate memory"), "Cannot allocate memory"),
+    "memory": (MemoryError(), "not enough memory"),
+}
+
+
+@contextmanager
+def unreadable(monkeypatch, fault, *paths):
+    """Let the source raise for some files, as of a disk that fails or of permissions, which the root user ignores."""
     read_all = FolderSource.reading
 
     @contextmanager
-    def read_all_but_one(self):
-        def read_or_refuse(path):
-            if path == "Benign/00.png":
-                raise PermissionError(13, "Permission denied")
+    def read_all_but_some(self):
+        def read_or_fail(path):
+            if path in paths:
+                raise fault
             return read(path)
 
         with read_all(self) as read:
-            yield read_or_refuse
+            yield read_or_fail
 
-    monkeypatch.setattr(FolderSource, "reading", read_all_but_one)
-    assert reasons(pack(raw, store))["Benign/00"] == "unreadable: Permission denied"
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderSource, "reading", read_all_but_some)
+        yield
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request):
+    return FAULTS[request.param]
+
+
+def test_what_cannot_be_read_is_left_out_and_named_and_read_by_the_next_run(
+    raw, store, tmp_path, monkeypatch, caplog, fault
+):
+    sound = pack(raw, tmp_path / "sound")
+    error, words = fault
+    with unreadable(monkeypatch, error, "Benign/00.png", "Early/01.png"):
+        packed = pack(raw, store)
+    assert len(packed) == 38
+    assert [reasons(packed)[name] for name in ("Benign/00", "Early/01")] == [f"unreadable: {words}"] * 2
+    assert f"2 of 42 files could not be read: Benign/00 (unreadable: {words}), Early/01" in caplog.text
+    again = pack(raw, store)
+    assert again.records.equals(sound.records)
+    assert (again.pixels == sound.pixels).all()
+    assert again.identity == sound.identity != packed.identity
+
+
+def test_only_what_could_not_be_read_is_decoded_again(raw, store, monkeypatch, caplog):
+    with unreadable(monkeypatch, OSError(errno.EIO, "Input/output error"), "Benign/00.png", "Benign/20a.jpg"):
+        pack(raw, store)
+    decoded, decode = [], packing.decode
+    monkeypatch.setattr(packing, "decode", lambda data, limits: decoded.append(len(data)) or decode(data, limits))
+    packed = pack(raw, store)
+    assert decoded == [(raw / "Benign/00.png").stat().st_size, 0]
+    assert reasons(packed) == {"Benign/20a": "empty file (0 bytes)", "notes": "not inside a class folder"}
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        pack(raw, store)
+    assert len(decoded) == 2
+    assert "unchanged, not decoded again: 40 images" in caplog.text
+    assert "could not be read" not in caplog.text
+
+
+def test_what_can_never_be_read_is_tried_by_each_run_and_said_by_each(raw, store, monkeypatch, caplog):
+    with unreadable(monkeypatch, PermissionError(errno.EACCES, "Permission denied"), "Benign/00.png"):
+        for _ in range(3):
+            caplog.clear()
+            assert len(pack(raw, store)) == 39
+            assert "1 of 42 files could not be read: Benign/00" in caplog.text
+
+
+@pytest.mark.parametrize("inside", ["decode", "resize", "perceptual_hash"])
+def test_short_memory_while_decoding_is_no_verdict(raw, store, monkeypatch, inside):
+    work = getattr(packing, inside)
+
+    def fail_once(*arguments):
+        if not failed:
+            failed.append(True)
+            raise MemoryError
+        return work(*arguments)
+
+    failed = []
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, inside, fail_once)
+        packed = pack(raw, store)
+    assert (len(packed), reasons(packed)["Benign/00"]) == (39, "unreadable: not enough memory")
+    assert len(pack(raw, store)) == 40
+
+
+def test_short_memory_that_the_decoder_wraps_is_no_verdict(raw, store, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("leukoscope.images.decoding._open", fail)
+        with pytest.raises(InputError, match=r"None of the 42 files .* most often: unreadable: not enough memory"):
+            pack(raw, store)
+    assert len(pack(raw, store)) == 40
+
+
+def test_a_source_that_fails_altogether_leaves_the_store_of_before(raw, store, monkeypatch):
+    before = pack(raw, store).identity
+    write_image(raw / "Early/new.png", 77)
+    everything = [path.relative_to(raw).as_posix() for path in raw.rglob("*.*")]
+    with (
+        unreadable(monkeypatch, OSError(errno.EIO, "Input/output error"), *everything),
+        pytest.raises(InputError, match="most often: unreadable: Input/output error"),
+    ):
+        pack(raw, store)
+    assert PackedImages(store).identity == before
+
+
+def test_a_store_that_is_replaced_while_it_is_opened_is_refused(raw, store, tmp_path, monkeypatch):
+    """Else the pixels would be of the one and the records of the other, when these are equally many."""
+    pack(raw, store)
+    load = np.load
+
+    def load_late(*arguments, **options):
+        monkeypatch.setattr(np, "load", load)
+        write_image(raw / "Early/01.png", 77)
+        os.utime(raw / "Early/01.png", ns=(1, 1))
+        pack(raw, store)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(np, "load", load_late)
+    with pytest.raises(InputError, match="another run has packed others there meanwhile"):
+        PackedImages(store)
+
+
+def test_a_pickled_store_is_no_other_when_it_is_opened(raw, store):
+    data = pickle.dumps(pack(raw, store))
+    (raw / "Early/01.png").unlink()
+    pack(raw, store)
+    with pytest.raises(InputError, match="no longer those that this run works with"):
+        pickle.loads(data)
 
 
 def test_a_damaged_zip_entry_is_quarantined(raw, store, tmp_path):

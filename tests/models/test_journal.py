@@ -4,6 +4,7 @@ import pytest
 
 from leukoscope.errors import InputError
 from leukoscope.models.journal import TrainingJournal
+from leukoscope.storage import as_read_from_json
 
 KEY = {"backbone": "resnet50", "seed": 1, "classes": ("a", "b"), "recipe": {"epochs": 2, "dropout": 0.5}}
 
@@ -122,6 +123,80 @@ def test_no_training_goes_on_with_another_engine_and_a_finished_one_stays(journa
     assert journal.finished
     assert journal.key["engine"] == other["engine"]
     assert journal.start(key | {"seed": 2}) == ["seed"]
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_another_key_deletes_nothing_that_was_trained(journal):
+    before = content(journal.folder)
+    journal.start(KEY | {"seed": 2})
+    (aside,) = journal.folder.parent.glob("journal-*")
+    assert aside == journal.kept_at
+    assert content(aside) == before
+    assert len(aside.name) == len("journal-") + 12
+
+
+def test_a_training_whose_key_comes_back_comes_back(journal):
+    journal.finish({"epochs": 2}, lambda path: path.write_text("final"))
+    finished = content(journal.folder)
+    journal.start(KEY | {"seed": 2})
+    append(journal, 1, 0.3)
+    unfinished = content(journal.folder)
+    for seed, expected in ((1, finished), (2, unfinished), (1, finished)):
+        again = TrainingJournal(journal.folder)
+        assert again.start(KEY | {"seed": seed}) == ["seed"]
+        assert content(again.folder) == expected
+        assert again.came_from == again.folder.with_name(again.came_from.name)
+        assert again.kept_at.is_dir()
+        assert len(list(journal.folder.parent.iterdir())) == 2
+
+
+def test_a_training_killed_while_it_makes_room_loses_nothing(journal, monkeypatch):
+    before, rename = content(journal.folder), Path.rename
+
+    def rename_and_die(path, to):
+        rename(path, to)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", rename_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        journal.start(KEY | {"seed": 2})
+    monkeypatch.undo()
+    assert TrainingJournal(journal.folder).start(KEY) == []
+    assert content(journal.folder) == before
+    assert list(journal.folder.parent.iterdir()) == [journal.folder]
+
+
+def test_what_was_finished_with_another_engine_comes_back_where_nothing_of_the_same_engine_is(journal):
+    keys = {name: KEY | {"engine": {"backend": name}} for name in ("tensorflow", "jax", "torch")}
+    journal.start(keys["jax"])
+    append(journal, 1, 0.4)
+    journal.finish({"epochs": 1}, lambda path: path.write_text("of jax"))
+    journal.start(KEY | {"seed": 2})
+    journal.start(keys["torch"])
+    assert journal.final_weights.read_text() == "of jax"
+    assert journal.key == as_read_from_json(keys["jax"])
+
+
+def test_damaged_trainings_that_were_put_aside_stay_aside(journal):
+    journal.start(KEY | {"seed": 2})
+    (journal.kept_at / "key.json").write_text("{")
+    damaged = journal.kept_at
+    journal.start(KEY)
+    assert journal.epochs == 0
+    append(journal, 1, 0.4)
+    journal.start(KEY | {"seed": 2})
+    assert damaged.is_dir()
+    assert journal.kept_at == damaged.with_name(f"{damaged.name}-2")
+
+
+def test_a_journal_that_must_be_of_one_key_is_refused_with_another(journal):
+    key = journal.key
+    journal.start(KEY | {"seed": 2})
+    with pytest.raises(InputError, match="Another run has started another training in"):
+        _ = TrainingJournal(journal.folder, key).key
 
 
 @pytest.mark.parametrize("content", ["", "{"])

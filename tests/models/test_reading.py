@@ -1,4 +1,6 @@
+import errno
 import logging
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 from leukoscope.datasets import OpinionsDataset
 from leukoscope.errors import InputError
 from leukoscope.images.packing import PackingPlan
-from leukoscope.images.source import open_any
+from leukoscope.images.source import FolderSource, open_any
 from leukoscope.models import reading
 from leukoscope.models.reading import ReadingPlan
 from leukoscope.storage import hold
@@ -127,6 +129,110 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(folder, reader, datas
     pd.testing.assert_frame_equal(dataset.load(), whole)
     dataset.save(plan)
     assert len(counted) == 4
+
+
+@pytest.fixture
+def in_parts(folder, reader, dataset, tmp_path, monkeypatch):
+    """Opinions read in parts of four files; counts the files that are read."""
+    monkeypatch.setattr(reading, "_PART", 4)
+    monkeypatch.setattr("leukoscope.images.packing._BATCH", 4)
+    read, counted = ReadingPlan._read_part, []
+
+    def count(self, records, pixels):
+        counted.append(len(records))
+        return read(self, records, pixels)
+
+    monkeypatch.setattr(ReadingPlan, "_read_part", count)
+    dataset.save(plan_for(folder, reader))
+    assert counted == [4, 4, 4]
+    counted.clear()
+    return counted
+
+
+def parts_of(tmp_path) -> list:
+    return sorted((tmp_path / "out/opinions").glob("part-*"))
+
+
+def csv_of(tmp_path) -> pd.DataFrame:
+    return pd.read_csv(tmp_path / "out/opinions.csv", keep_default_na=False)
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("harm", ["missing", "empty", "truncated", "flipped", "of other files"])
+def test_a_part_that_is_missing_or_damaged_is_read_again_and_no_other(
+    folder, reader, dataset, tmp_path, in_parts, number, harm, caplog
+):
+    whole, part = csv_of(tmp_path), parts_of(tmp_path)[number]
+    content = bytearray(part.read_bytes())
+    if harm == "missing":
+        part.unlink()
+    elif harm == "flipped":
+        place = content.index(b"patient" if number else b"empty")
+        content[place] ^= 1
+        part.write_bytes(content)
+    elif harm == "of other files":
+        part.write_bytes(parts_of(tmp_path)[number - 1].read_bytes())
+    else:
+        part.write_bytes(content[: {"empty": 0, "truncated": len(content) // 2}[harm]])
+    dataset.save(plan_for(folder, reader))
+    assert in_parts == [4]
+    pd.testing.assert_frame_equal(csv_of(tmp_path), whole)
+    assert ("is damaged" in caplog.text) == (harm != "missing")
+    dataset.save(plan_for(folder, reader))
+    assert in_parts == [4]
+
+
+def test_a_part_that_lacks_a_row_gets_it(folder, reader, dataset, tmp_path, in_parts):
+    whole, part = csv_of(tmp_path), parts_of(tmp_path)[1]
+    pd.read_parquet(part).drop(index=2).to_parquet(part)
+    dataset.save(plan_for(folder, reader))
+    assert in_parts == [1]
+    pd.testing.assert_frame_equal(csv_of(tmp_path), whole)
+
+
+def test_parts_that_change_before_they_are_joined_are_refused(folder, reader, dataset, tmp_path, in_parts):
+    parts = tmp_path / "out/opinions"
+    plan = plan_for(folder, reader)
+    unread = reading.carry_out(plan, parts)
+    before = (tmp_path / "out/opinions.csv").read_bytes()
+    pd.read_parquet(parts_of(tmp_path)[1]).drop(index=2).to_parquet(parts_of(tmp_path)[1])
+    with pytest.raises(InputError, match="holds 3 rows for 4 files"):
+        reading.gather_parts(plan, unread, parts, tmp_path / "out/opinions.parquet", tmp_path / "out/opinions.csv")
+    assert (tmp_path / "out/opinions.csv").read_bytes() == before
+
+
+def test_what_cannot_be_read_for_now_is_said_and_read_by_the_next_run(
+    folder, reader, dataset, tmp_path, in_parts, monkeypatch, caplog
+):
+    whole = csv_of(tmp_path)
+    for part in parts_of(tmp_path):
+        part.unlink()
+    failing = ("patient 0/field-0.png", "patient 1/field-9.png")
+    open_folder = FolderSource.reading
+
+    @contextmanager
+    def reading_with_faults(self):
+        def read_or_fail(path):
+            if path in failing:
+                raise OSError(errno.EIO, "Input/output error")
+            return read(path)
+
+        with open_folder(self) as read:
+            yield read_or_fail
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderSource, "reading", reading_with_faults)
+        dataset.save(plan_for(folder, reader))
+    table = dataset.load()
+    assert table["image_id"].tolist() == whole["image_id"].tolist()
+    lacking = table[table["path"].isin(failing)]
+    assert lacking["reason"].tolist() == ["not read for now: Input/output error"] * 2
+    assert lacking["opinion"].tolist() == ["withheld"] * 2
+    assert "2 of 12 files could not be read: patient 0/field-0 (not read for now: Input/output error)" in caplog.text
+    in_parts.clear()
+    dataset.save(plan_for(folder, reader))
+    assert in_parts == [1, 1]
+    pd.testing.assert_frame_equal(csv_of(tmp_path), whole)
 
 
 def test_other_images_or_another_reader_start_afresh(folder, reader, dataset):

@@ -160,6 +160,16 @@ def test_another_content_of_a_weights_file_is_another_training(smears, splits, c
     assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
 
 
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_a_weights_file_that_cannot_be_read_is_refused_first(smears, splits, class_names, tmp_path, kind):
+    path = tmp_path / "nowhere.weights.h5"
+    if kind == "folder":
+        path.mkdir()
+    facts = Recipe(weights=str(path)), BackboneOptions(backbone="vgg16"), AugmentationOptions()
+    with pytest.raises(InputError, match=r"no weights file '.*nowhere.weights.h5' that can be read .*untouched"):
+        prepare_training(*facts, class_names, smears, splits, splits, 7)
+
+
 def test_all_code_that_trains_is_in_the_key():
     import grimp
 

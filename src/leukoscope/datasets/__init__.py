@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
+    from leukoscope.datasets.partitions import PartitionedDataset as PartitionedDataset
     from leukoscope.datasets.raw_images_dataset import AnyImagesDataset as AnyImagesDataset
     from leukoscope.datasets.raw_images_dataset import RawImagesDataset as RawImagesDataset
     from leukoscope.datasets.reader import OpinionsDataset as OpinionsDataset
@@ -33,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["BinaryDataset", "CSVDataset", "FigureDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
+        "partitions": ["PartitionedDataset"],
         "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
         "reader": ["OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
         "reviews": ["ReviewsDataset"],

@@ -1,16 +1,17 @@
-"""Kedro's own data sets, with files that appear whole or not at all."""
+"""Kedro's own data sets, with files that appear whole or not at all, and load as they were saved."""
 
+from copy import copy
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.io import AbstractDataset
 from kedro_datasets import json, matplotlib, pandas, text
 
+from leukoscope.datasets.own import OwnFile
 from leukoscope.errors import InputError
-from leukoscope.storage import write_whole
 
 
-class _WholeFile:
+class _WholeFile(OwnFile):
     """Writes beside the file's place, then renames; on a local disk, and for files without versions."""
 
     _filepath: PurePosixPath
@@ -19,16 +20,18 @@ class _WholeFile:
         if getattr(self, "_protocol", "file") != "file" or getattr(self, "_version", None):
             super().save(data)  # type: ignore[misc]
             return
-        place, save = self._filepath, super().save  # type: ignore[misc]
 
-        def save_at(path: Path) -> None:
-            self._filepath = PurePosixPath(path.as_posix())
-            save(data)
+        def write(path: Path) -> None:
+            # By a copy, since this data set may be loaded meanwhile.
+            writer = copy(self)
+            writer._filepath = PurePosixPath(path.as_posix())
+            super(_WholeFile, writer).save(data)  # type: ignore[misc]
 
-        try:
-            write_whole(Path(place), save_at)
-        finally:
-            self._filepath = place
+        self.save_own(Path(self._filepath), write)
+
+    def load(self) -> Any:
+        with self.loading_own():
+            return super().load()  # type: ignore[misc]
 
 
 class CSVDataset(_WholeFile, pandas.CSVDataset):
@@ -47,7 +50,7 @@ class TextDataset(_WholeFile, text.TextDataset):
     """``text.TextDataset``, whole or not at all."""
 
 
-class BinaryDataset(AbstractDataset[bytes, bytes]):
+class BinaryDataset(OwnFile, AbstractDataset[bytes, bytes]):
     """A file's content as it is, whole or not at all.
 
     Args:
@@ -61,11 +64,12 @@ class BinaryDataset(AbstractDataset[bytes, bytes]):
 
     def load(self) -> bytes:
         """Read the file."""
-        return self._filepath.read_bytes()
+        with self.loading_own():
+            return self._filepath.read_bytes()
 
     def save(self, data: bytes) -> None:
         """Write the file."""
-        write_whole(self._filepath, lambda path: path.write_bytes(data))
+        self.save_own(self._filepath, lambda path: path.write_bytes(data))
 
     def _exists(self) -> bool:
         return self._filepath.is_file()
@@ -84,6 +88,7 @@ class FigureDataset(_WholeFile, matplotlib.MatplotlibDataset):
             InputError: It has not been drawn yet.
         """
         path = Path(str(self._filepath))
-        if not path.is_file():
-            raise InputError(f"There is no figure {path}. Run the pipeline that draws it.")
-        return path.read_bytes()
+        with self.loading_own():
+            if not path.is_file():
+                raise InputError(f"There is no figure {path}. Run the pipeline that draws it.")
+            return path.read_bytes()

@@ -19,6 +19,8 @@ class OptionalDataset(AbstractDataset[Any, Any]):
 
     def load(self) -> Any:
         """Read the wrapped data set, or give ``None``."""
+        if hasattr(self, "require_own"):
+            self.require_own()
         return self._dataset.load() if self._exists() else None
 
     def save(self, data: Any) -> None:
@@ -26,8 +28,8 @@ class OptionalDataset(AbstractDataset[Any, Any]):
         self._dataset.save(data)
 
     def __getattr__(self, name: str) -> Any:
-        """Show the wrapped data set's preview, if it has one, to Kedro-Viz."""
-        if name == "preview":
+        """Hand on what the wrapped data set may have: a preview for Kedro-Viz, and the look at its own content."""
+        if name in ("preview", "require_own"):
             return getattr(self._dataset, name)
         raise AttributeError(name)
 

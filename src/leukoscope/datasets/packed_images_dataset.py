@@ -5,10 +5,11 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from leukoscope.datasets.own import OwnContent
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 
 
-class PackedImagesDataset(AbstractDataset[PackingPlan, PackedImages]):
+class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]):
     """``PackedImagesDataset`` carries out a packing plan, and maps the packed images into memory.
 
     Saving streams from the plan's source to the disk, never holding more than a few batches; it does nothing if the
@@ -36,9 +37,10 @@ class PackedImagesDataset(AbstractDataset[PackingPlan, PackedImages]):
         """Open the store.
 
         Raises:
-            InputError: There is no store, or it is damaged.
+            InputError: There is no store, it is damaged, or it is not the one that this run saved.
         """
-        return PackedImages(self._filepath)
+        self.require_own()
+        return PackedImages(self._filepath, self._own)
 
     def save(self, data: PackingPlan) -> None:
         """Carry out the plan, unless the store in the folder came of the same.
@@ -46,7 +48,11 @@ class PackedImagesDataset(AbstractDataset[PackingPlan, PackedImages]):
         Raises:
             InputError: The plan's source cannot be used.
         """
-        save_packed(data, self._filepath)
+        self._own = save_packed(data, self._filepath)
+
+    def _identify(self) -> str | None:
+        file = self._filepath / "store.json"
+        return file.read_text() if file.is_file() else None
 
     def _exists(self) -> bool:
         return (self._filepath / "store.json").is_file()

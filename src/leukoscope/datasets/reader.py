@@ -1,11 +1,13 @@
 """The data sets of a second reader: itself, the registry that holds others, and its opinions."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from leukoscope.datasets.own import FileState, OwnContent, OwnFile
 from leukoscope.errors import InputError
 from leukoscope.storage import hold, write_folder_whole
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from leukoscope.serving.registry import ReaderRegistry
 
 
-class SecondReaderDataset(AbstractDataset["SecondReader", "SecondReader"]):
-    """A second reader as a folder of plain files, which appears whole or not at all.
+class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondReader"]):
+    """A second reader as a folder of plain files, which appears whole or not at all, and loads as it was saved.
 
     Args:
         filepath: The folder.
@@ -28,8 +30,13 @@ class SecondReaderDataset(AbstractDataset["SecondReader", "SecondReader"]):
         self.metadata = metadata
 
     def save(self, data: "SecondReader") -> None:
-        """Write the reader."""
+        """Write the reader.
+
+        Raises:
+            InputError: Another run writes one there.
+        """
         write_folder_whole(self._filepath, data.save)
+        self._own = data.fingerprint
 
     def load(self) -> "SecondReader":
         """Read the reader.
@@ -39,9 +46,18 @@ class SecondReaderDataset(AbstractDataset["SecondReader", "SecondReader"]):
         """
         from leukoscope.models.reader import SecondReader
 
-        if not self._exists():
-            raise InputError(f"There is no second reader in {self._filepath}. Run `kedro run --pipeline reader`.")
-        return SecondReader.load(self._filepath)
+        with self.loading_own():
+            if not self._exists():
+                raise InputError(f"There is no second reader in {self._filepath}. Run `kedro run --pipeline reader`.")
+            return SecondReader.load(self._filepath)
+
+    def _identify(self) -> str | None:
+        try:
+            return json.loads((self._filepath / "reader.json").read_text())["fingerprint"]
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            return "damaged"
 
     def _exists(self) -> bool:
         return (self._filepath / "reader.json").is_file()
@@ -85,7 +101,7 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
         return {"name": self._name, "alias": self._alias, "experiment": self._experiment}
 
 
-class OpinionsDataset(AbstractDataset["ReadingPlan", pd.DataFrame]):
+class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
     """Carries out a reading plan, into one Parquet file and one CSV file beside it.
 
     Parts that a run has read are kept in a folder beside them, so that a run which was killed goes on, and one that had
@@ -110,12 +126,14 @@ class OpinionsDataset(AbstractDataset["ReadingPlan", pd.DataFrame]):
 
         parts = self._filepath.with_suffix("")
         with hold(parts):
-            carry_out(data, parts)
-            gather_parts(parts, self._filepath, self._filepath.with_suffix(".csv"))
+            unread = carry_out(data, parts)
+            gather_parts(data, unread, parts, self._filepath, self._filepath.with_suffix(".csv"))
+            self.remember(FileState.of(self._filepath))
 
     def load(self) -> pd.DataFrame:
         """Read the opinions, one row an image."""
-        return pd.read_parquet(self._filepath)
+        with self.loading_own():
+            return pd.read_parquet(self._filepath)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

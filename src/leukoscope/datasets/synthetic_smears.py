@@ -3,7 +3,6 @@
 import json
 import logging
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from leukoscope import __version__
@@ -11,6 +10,7 @@ from leukoscope.datasets.raw_images_dataset import RawImagesDataset
 from leukoscope.drawn import MARK
 from leukoscope.errors import InputError
 from leukoscope.images.source import ImageSource
+from leukoscope.storage import write_folder_whole
 from leukoscope.synthetic import CLASSES, write_smears
 
 _STAMP = "synthesis.json"
@@ -23,13 +23,15 @@ class SyntheticSmearsDataset(RawImagesDataset):
     """``SyntheticSmearsDataset`` draws smears where there are none, then opens their folder.
 
     They are drawn once; a stamp in the folder, ``synthesis.json``, says from which options. Other
-    options draw anew. A folder that holds anything else is taken for the user's own and only read.
+    options draw anew. A folder that holds anything else is taken for the user's own and only read, and so is any
+    other place than the default one: a mistyped path is no place to draw to.
 
     Example:
         ```yaml
         raw_images:
           type: leukoscope.datasets.SyntheticSmearsDataset
-          filepath: data/01_raw/demo
+          filepath: ${runtime_params:raw_images,data/01_raw/demo}
+          default: {filepath: data/01_raw/demo}
           images_per_class: 120
           size: 96
           seed: 0
@@ -45,6 +47,7 @@ class SyntheticSmearsDataset(RawImagesDataset):
         seed: int = 0,
         confounded: bool = False,
         magnification: float = 1.0,
+        default: dict[str, str] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Creates a new instance of ``SyntheticSmearsDataset``.
@@ -56,9 +59,12 @@ class SyntheticSmearsDataset(RawImagesDataset):
             seed: Source of all randomness.
             confounded: Let the stain give the class away, to test whatever should notice it.
             magnification: How many times as large the cells are as the published smears show them.
+            default: With the ``filepath`` of the only folder that is drawn to; None: whatever folder is given. Kedro
+                makes it absolute, as it does with every entry of that name.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
         super().__init__(filepath=filepath, metadata=metadata)
+        self._is_default = default is None or Path(default["filepath"]).resolve() == self._filepath.resolve()
         self._options: dict[str, Any] = {
             "images_per_class": images_per_class,
             "size": size,
@@ -71,8 +77,11 @@ class SyntheticSmearsDataset(RawImagesDataset):
         """Draw the smears if that has not been done, and open their folder.
 
         Raises:
-            InputError: The smears are to be drawn anew, and there is something else among them.
+            InputError: The smears are to be drawn anew, and there is something else among them, or another run draws
+                them; or there is nothing at a place that is not the default one.
         """
+        if not self._is_default:
+            return super().load()
         if not _is_ours(self._filepath):
             logger.info("%s holds files that were not drawn here: they are used as they are.", self._filepath)
         elif not self._is_current():
@@ -87,22 +96,19 @@ class SyntheticSmearsDataset(RawImagesDataset):
     def _draw(self) -> None:
         drawing = dict(self._options)
         counts = dict.fromkeys(CLASSES, drawing.pop("images_per_class"))
-        folder = self._filepath
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-            drawn = Path(scratch, "drawn")
-            write_smears(drawn, counts, **drawing)
-            (drawn / _STAMP).write_text(self._inscription())
-            if folder.exists():
-                folder.rename(Path(scratch, "replaced"))
-            drawn.rename(folder)
-        logger.info("Drew %d smears of each class in %s.", self._options["images_per_class"], folder)
+
+        def draw(folder: Path) -> None:
+            write_smears(folder, counts, **drawing)
+            (folder / _STAMP).write_text(self._inscription())
+
+        write_folder_whole(self._filepath, draw)
+        logger.info("Drew %d smears of each class in %s.", self._options["images_per_class"], self._filepath)
 
     def _inscription(self) -> str:
         return json.dumps({"leukoscope": __version__, "mark": MARK, **self._options}, indent=2) + "\n"
 
     def _exists(self) -> bool:
-        return True
+        return self._is_default or super()._exists()
 
     def _describe(self) -> dict[str, Any]:
         return {**super()._describe(), **self._options}

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from leukoscope.datasets.own import OwnFile
 from leukoscope.errors import InputError
 from leukoscope.models.journal import TrainingJournal
-from leukoscope.storage import hold, write_whole
+from leukoscope.storage import hold
 
 if TYPE_CHECKING:
     from leukoscope.models.classifier import Classifier
@@ -40,7 +41,7 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
             changes = journal.start(data)
             self._started = journal.key
         if changes:
-            logger.info("%s starts afresh: %s changed", data["backbone"], ", ".join(changes))
+            _log_change(data["backbone"], changes, journal)
 
     def load(self) -> TrainingJournal:
         """Open the journal.
@@ -50,13 +51,8 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         """
         if not self._exists():
             raise InputError(f"No training was started in {self._filepath}. Run the pipeline from prepare_training on.")
-        journal = TrainingJournal(Path(self._filepath))
-        if self._started not in (None, journal.key):
-            raise InputError(
-                f"Another run has started another training in {self._filepath} meanwhile. Let it end; then the same "
-                f"command trains as it says."
-            )
-        return journal
+        journal = TrainingJournal(Path(self._filepath), self._started)
+        return TrainingJournal(journal.folder, journal.key)
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / "key.json").is_file()
@@ -65,7 +61,18 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         return {"filepath": self._filepath}
 
 
-class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
+def _log_change(backbone: str, changes: list[str], journal: TrainingJournal) -> None:
+    how = f"goes on with the training that was kept in {journal.came_from}" if journal.came_from else "starts afresh"
+    logger.info(
+        "%s %s: %s changed. What was trained before is kept in %s, and comes back with its settings",
+        backbone,
+        how,
+        ", ".join(changes),
+        journal.kept_at,
+    )
+
+
+class ClassifierDataset(OwnFile, AbstractDataset["Classifier", "Classifier"]):
     """A trained classifier as one ``.keras`` file, which plain Keras loads too, under any of its backends.
 
     Args:
@@ -79,7 +86,7 @@ class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
 
     def save(self, data: "Classifier") -> None:
         """Write the classifier, whole or not at all."""
-        write_whole(Path(self._filepath), data.save)
+        self.save_own(Path(self._filepath), data.save)
 
     def load(self) -> "Classifier":
         """Read the classifier.
@@ -89,13 +96,14 @@ class ClassifierDataset(AbstractDataset["Classifier", "Classifier"]):
         """
         from leukoscope.models.classifier import Classifier
 
-        if not self._exists():
-            backbone = Path(self._filepath).parent.name
-            raise InputError(
-                f"There is no trained model {self._filepath}. Run `kedro run --pipeline train_{backbone}`, or "
-                f"choose a trained backbone with --namespaces."
-            )
-        return Classifier.load(Path(self._filepath))
+        with self.loading_own():
+            if not self._exists():
+                backbone = Path(self._filepath).parent.name
+                raise InputError(
+                    f"There is no trained model {self._filepath}. Run `kedro run --pipeline train_{backbone}`, or "
+                    f"choose a trained backbone with --namespaces."
+                )
+            return Classifier.load(Path(self._filepath))
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file()

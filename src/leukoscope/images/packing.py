@@ -12,13 +12,13 @@ import os
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import cycle
 from pathlib import Path
-from typing import IO, NamedTuple, Self, TypeVar
+from typing import IO, Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from leukoscope.drawn import is_drawn
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.source import FoundFile, ImageSource, NamedFile, ReadFile, label_files, name_files
-from leukoscope.storage import write_array_header, write_folder_whole
+from leukoscope.storage import describe_fault, write_array_header, write_folder_whole
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ _BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512
 _PIXELS, _RECORDS, _STORE = "pixels.npy", "records.parquet", "store.json"
+# Begins the reason of a file that could not be read, whatever is in it; a folder that cannot be listed has it too.
+_UNREAD = "unreadable"
+_NAMES_SHOWN = 5
 _SCHEMA = pa.schema(
     {
         "image_id": pa.string(),
@@ -110,25 +113,26 @@ class PackingPlan:
             digest.update(json.dumps(file).encode())
         return digest.hexdigest()
 
-    def pack(self, first: int = 0) -> Iterator[PackedBatch]:
+    def pack(self, files: Sequence[NamedFile] | None = None) -> Iterator[PackedBatch]:
         """Read, decode and resize every file once, by all workers; gives batches in manifest order.
 
         No more batches are in memory than keep the workers busy, however many images there are. A batch's pixels are
         overwritten once the next one is asked for.
 
         Args:
-            first: How many files to leave out at the beginning.
+            files: Which of the plan's files, in their order; None: all.
         """
         # Threads, since Pillow, simplejpeg and hashlib release the interpreter's lock; processes would have to start
         # Kedro anew. New memory for each batch would cost as much as a fifth of the decoding.
         workers = self.workers or _count_cores()
         slots = np.empty((workers + 2, _BATCH, self.image_size, self.image_size, 3), np.uint8)
-        batches = (self.files[start : start + _BATCH] for start in range(first, len(self.files), _BATCH))
+        files = self.files if files is None else files
+        batches = (files[start : start + _BATCH] for start in range(0, len(files), _BATCH))
         with self.source.reading() as read, ThreadPoolExecutor(workers) as pool:
             tasks = zip(batches, cycle(slots))
             yield from _map_in_order(pool, lambda task: self._pack_batch(read, *task), tasks, len(slots))
 
-    def _pack_batch(self, read: ReadFile, batch: list[NamedFile], slot: np.ndarray) -> PackedBatch:
+    def _pack_batch(self, read: ReadFile, batch: Sequence[NamedFile], slot: np.ndarray) -> PackedBatch:
         records, decoded = [], 0
         for file in batch:
             record, pixels = self._decode_file(read, file)
@@ -146,11 +150,13 @@ class PackingPlan:
             record["sha256"] = hashlib.sha256(data).hexdigest()
             record["drawn"] = is_drawn(data)
             image, record["mode"], record["warning"] = decode(data, self.limits)
+            record["height"], record["width"] = image.shape[:2]
+            resized = resize(image, self.image_size)
+            return record | {"perceptual_hash": perceptual_hash(resized)}, resized
         except UnusableImageError as error:
-            return record | {"reason": str(error)}, None
-        record["height"], record["width"] = image.shape[:2]
-        resized = resize(image, self.image_size)
-        return record | {"perceptual_hash": perceptual_hash(resized)}, resized
+            return record | {"reason": _name_fault(error.__cause__) or str(error)}, None
+        except (OSError, MemoryError) as error:
+            return record | {"reason": _name_fault(error)}, None
 
 
 def _count_cores() -> int:
@@ -180,15 +186,33 @@ def _read(read: ReadFile, file: FoundFile, max_bytes: int) -> bytes:
         raise UnusableImageError(f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes")
     try:
         return read(file.path)
-    except OSError as error:
-        raise UnusableImageError(f"unreadable: {error.strerror or error}") from error
     except Exception as error:
+        if describe_fault(error):
+            raise
         # A damaged entry makes zipfile and its decompressors raise almost anything.
         raise UnusableImageError(f"damaged zip entry: {error}") from error
 
 
+def _name_fault(error: BaseException | None) -> str | None:
+    fault = describe_fault(error)
+    return fault and f"{_UNREAD}: {fault}"
+
+
+def is_unread(reason: Any) -> bool:
+    """Tell whether a reason is a fault of disk, network or memory, which may pass, and no verdict on the file."""
+    return isinstance(reason, str) and reason.startswith(_UNREAD)
+
+
+def each_file(batches: Iterable[PackedBatch]) -> Iterator[tuple[Record, np.ndarray | None]]:
+    """Give each file's record and its pixels, ``uint8 [size, size, 3]``, which are its own; None where it has none."""
+    for batch in batches:
+        images = iter(batch.pixels)
+        for record in batch.records:
+            yield record, None if "reason" in record else next(images).copy()
+
+
 class PackedImages:
-    """A packed store, opened for reading. Cheap to pickle: only its folder travels.
+    """A packed store, opened for reading. Cheap to pickle: its folder and identity travel.
 
     Attributes:
         pixels: Memory-mapped ``uint8 [n, size, size, 3]``, RGB, 0-255, read only.
@@ -197,36 +221,49 @@ class PackedImages:
             drawn smear; null where it was not read), ``reason`` (null where it was decoded), ``warning`` (what should
             be known of it, or null) and ``row`` in ``pixels`` (null where it was not decoded).
         fingerprint: Of the plan that the store was made from.
+        identity: Tells it from any other store: a plan gives others while some of its files cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, identity: str | None = None) -> None:
         """Open a store.
 
+        Args:
+            folder: Where it is.
+            identity: Of the only store that will do; None: any.
+
         Raises:
-            InputError: There is no store in the folder, or it is damaged.
+            InputError: There is no store in the folder, it is damaged, or it is another.
         """
         self.folder = folder
         mend = "Run the pipeline ingestion to make it anew."
         try:
-            facts = json.loads((folder / _STORE).read_text())
+            self.identity = (folder / _STORE).read_text()
+            facts = json.loads(self.identity)
             self.fingerprint: str = facts["fingerprint"]
             self.pixels: np.ndarray = np.load(folder / _PIXELS, mmap_mode="r")
             # A store of an earlier release has no warnings, and is still good for what was trained on it.
             self.records: pd.DataFrame = pd.read_parquet(folder / _RECORDS).reindex(columns=_SCHEMA.names)
             expected = (facts["files"], facts["images"], facts["images"])
             held = (len(self.records), int(self.records["row"].count()), len(self.pixels))
+            replaced = (folder / _STORE).read_text() != self.identity or identity not in (None, self.identity)
         except FileNotFoundError as error:
             raise InputError(f"There are no packed images at {folder}: {error.filename} is missing. {mend}") from error
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise InputError(f"The packed images at {folder} are damaged: {error}. {mend}") from error
+        if replaced:
+            raise InputError(
+                f"The packed images at {folder} are no longer those that this run works with: another run has packed "
+                f"others there meanwhile. Run this command again once the other has ended; runs that must work at the "
+                f"same time need an environment each (--env)."
+            )
         if held != expected:
             raise InputError(
                 f"The packed images at {folder} are damaged: they hold (files, rows, images) = {held}, expected "
                 f"{expected}. {mend}"
             )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
-        return type(self), (self.folder,)
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, str]]:
+        return type(self), (self.folder, self.identity)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -265,17 +302,28 @@ def find_by_content(images: PackedImages, sha256: str) -> tuple[pd.Series, np.nd
     return None if found.empty else (found.iloc[0], images.pixels[int(found["row"].iloc[0])])
 
 
-def save_packed(plan: PackingPlan, folder: Path) -> None:
+def save_packed(plan: PackingPlan, folder: Path) -> str:
     """Make a store as planned, unless the one in the folder was made from the same: whole or not at all.
+
+    What could not be read when the store was made is read again, and nothing else of it.
+
+    Returns:
+        The store's ``identity``.
 
     Raises:
         InputError: Not one file can be decoded, the source cannot be used, or another run packs into the folder.
     """
     current = _open_or_none(folder)
-    if current is not None and current.fingerprint == plan.fingerprint:
+    if current is not None and current.fingerprint != plan.fingerprint:
+        current = None
+    again = [] if current is None else _find_unread(plan, current.records)
+    if current is not None and not again:
         logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
-        return
-    write_folder_whole(folder, lambda new: _write(plan, new))
+        _warn_of_records(current.records)
+        return current.identity
+    written: list[str] = []
+    write_folder_whole(folder, lambda new: written.append(_write(plan, new, current, again)))
+    return written[0]
 
 
 def _open_or_none(folder: Path) -> PackedImages | None:
@@ -285,19 +333,48 @@ def _open_or_none(folder: Path) -> PackedImages | None:
         return None
 
 
-def _write(plan: PackingPlan, folder: Path) -> None:
+def _find_unread(plan: PackingPlan, records: pd.DataFrame) -> list[NamedFile]:
+    """Find what a store lacks because it could not be read; a change of what may not be read changes the plan."""
+    unread = zip(plan.files, map(is_unread, records["reason"]), strict=True)
+    return [named for named, is_missing in unread if is_missing and not named.file.refused]
+
+
+def _write(plan: PackingPlan, folder: Path, current: PackedImages | None, again: list[NamedFile]) -> str:
+    """Write a store, with all that another of the same plan holds already; gives its identity."""
     started = time.perf_counter()
-    reasons = Counter[str]()
+    files = again if current else plan.files
+    logger.info("Decoding %d files", len(files))
+    batches = show_progress(plan.pack(files), len(files), "Decoding")
+    images = _write_arrays(plan, folder, _join(current, batches, again) if current else batches)
+    records = pd.read_parquet(folder / _RECORDS)
+    if not images:
+        often = Counter(records["reason"]).most_common(1)[0][0]
+        raise InputError(
+            f"None of the {len(plan.files)} files at {plan.source.root} can be decoded; most often: {often}. Expected "
+            f"images such as JPEG or PNG."
+        )
+    unread = int(records["reason"].map(is_unread).sum())
+    facts = {"fingerprint": plan.fingerprint, "files": len(plan.files), "images": images, "unread": unread}
+    identity = json.dumps(facts)
+    (folder / _STORE).write_text(identity)
+    logger.info("Packed %d images in %.1f s", images, time.perf_counter() - started)
+    _warn_of_records(records)
+    return identity
+
+
+def _warn_of_records(records: pd.DataFrame) -> None:
+    warn_of_unread(records.loc[records["reason"].map(is_unread), ["image_id", "reason"]], len(records))
+
+
+def _write_arrays(plan: PackingPlan, folder: Path, batches: Iterable[PackedBatch]) -> int:
+    """Write pixels and records as they come; gives the number of images."""
     with open(folder / _PIXELS, "wb") as pixels, pq.ParquetWriter(folder / _RECORDS, _SCHEMA) as parquet:
         write_array_header(pixels, "uint8", (0, plan.image_size, plan.image_size, 3))
         _reserve(pixels, sum(not named.file.refused for named in plan.files) * plan.image_size**2 * 3)
         images, records = 0, list[Record]()
-        logger.info("Decoding %d files", len(plan.files))
-        for batch in show_progress(plan.pack(), len(plan.files), "Decoding"):
+        for batch in batches:
             for record in batch.records:
-                if "reason" in record:
-                    reasons[str(record["reason"])] += 1
-                else:
+                if "reason" not in record:
                     record["row"] = images
                     images += 1
             records += batch.records
@@ -309,14 +386,44 @@ def _write(plan: PackingPlan, folder: Path) -> None:
         pixels.truncate()
         pixels.seek(0)
         write_array_header(pixels, "uint8", (images, plan.image_size, plan.image_size, 3))
-    if not images:
-        raise InputError(
-            f"None of the {len(plan.files)} files at {plan.source.root} can be decoded; most often: "
-            f"{reasons.most_common(1)[0][0]}. Expected images such as JPEG or PNG."
+    return images
+
+
+def _join(current: PackedImages, batches: Iterable[PackedBatch], again: list[NamedFile]) -> Iterator[PackedBatch]:
+    """Put what was read again into its places among what a store holds, a batch at a time."""
+    fresh, wanted = each_file(batches), {named.image_id for named in again}
+    table = pa.Table.from_pandas(current.records, schema=_SCHEMA, preserve_index=False)
+    empty = np.empty((0, *current.pixels.shape[1:]), np.uint8)
+    for start in range(0, len(table), _BATCH):
+        records, images = list[Record](), [empty]
+        for record in table.slice(start, _BATCH).to_pylist():
+            row = record.pop("row")
+            kept = {name: value for name, value in record.items() if value is not None}
+            now, pixels = (
+                next(fresh) if record["image_id"] in wanted else (kept, None if row is None else current.pixels[row])
+            )
+            records.append(now)
+            images += [] if pixels is None else [pixels[None]]
+        yield PackedBatch(records, np.concatenate(images))
+
+
+def warn_of_unread(unread: pd.DataFrame, files: int) -> None:
+    """Say which files could not be read, if there are any.
+
+    Args:
+        unread: Their ``image_id`` and ``reason``.
+        files: All that there are.
+    """
+    if len(unread):
+        shown = ", ".join(f"{name} ({reason})" for name, reason in unread.head(_NAMES_SHOWN).to_numpy())
+        more = f" and {len(unread) - _NAMES_SHOWN} more" if len(unread) > _NAMES_SHOWN else ""
+        logger.warning(
+            "%d of %d files could not be read: %s%s. They are left out for now, and the same command tries them again.",
+            len(unread),
+            files,
+            shown,
+            more,
         )
-    facts = {"fingerprint": plan.fingerprint, "files": len(plan.files), "images": images}
-    (folder / _STORE).write_text(json.dumps(facts))
-    logger.info("Packed %d images in %.1f s", images, time.perf_counter() - started)
 
 
 def _reserve(file: IO[bytes], more: int) -> None:

@@ -1,9 +1,10 @@
 """What a training leaves behind while it runs: its key, its history, and the state after its last whole epoch."""
 
+import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -24,42 +25,85 @@ class TrainingJournal:
 
     Args:
         folder: Where the files are.
+        key: Of the only training that will do; None: any.
+
+    Attributes:
+        came_from: Where the training was kept that ``start`` has brought back.
+        kept_at: Where the training is kept that ``start`` has put aside.
     """
 
-    def __init__(self, folder: Path) -> None:
+    came_from: Path | None = None
+    kept_at: Path | None = None
+
+    def __init__(self, folder: Path, key: dict[str, Any] | None = None) -> None:
         self.folder = Path(folder)
+        self._expected = key
 
     def start(self, key: dict[str, Any]) -> list[str]:
         """Open the journal for the training that ``key`` determines.
 
-        What a training with the same key has done stays; that of any other is removed. With what a training computes,
-        the key's ``engine``, counts until it is finished: no training goes on with another.
+        What a training with the same key has done stays, or comes back from where it was put aside; that of any other
+        is put aside, in a folder beside this one. With what a training computes, the key's ``engine``, counts until it
+        is finished: no training goes on with another.
 
         Returns:
-            In what the key differs from that of a training which was removed, like ``recipe.epochs``.
+            In what the key differs from that of a training which was put aside, like ``recipe.epochs``.
         """
         key = as_read_from_json(key)
         before = self.key
-        changes = _differ(before, key)
-        if self.finished:
-            changes = [name for name in changes if name.split(".")[0] != "engine"]
+        changes = self._find_changes(key)
         if changes:
-            (self.folder / "key.json").unlink(missing_ok=True)  # first, so that nothing is half there with a key
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
-            write_json(self.folder / "key.json", key)
+            self.came_from = self._find_aside(key)
+            self.kept_at = self._put_aside(before)
+            if self.came_from:
+                self.came_from.rename(self.folder)
+            else:
+                self.folder.mkdir(parents=True)
+                write_json(self.folder / "key.json", key)
         return changes if before else []
+
+    def _find_changes(self, key: dict[str, Any]) -> list[str]:
+        changes = _differ(self.key, key)
+        return [name for name in changes if name.split(".")[0] != "engine"] if self.finished else changes
+
+    def _find_aside(self, key: dict[str, Any]) -> Path | None:
+        """Find the training with a key among those that were put aside; the same engine's before a finished one."""
+        found = []
+        for folder in sorted(self.folder.parent.glob(f"{self.folder.name}-*")):
+            journal = TrainingJournal(folder)
+            with suppress(InputError):  # a damaged one stays where it is
+                if journal.key and not journal._find_changes(key):
+                    found.append((journal.key != key, folder))
+        return min(found)[1] if found else None
+
+    def _put_aside(self, key: dict[str, Any]) -> Path | None:
+        """Keep what is in the folder under a name that says of which key it is; gives the place, if there is any."""
+        if not self.folder.exists():
+            return None
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+            return None
+        name = f"{self.folder.name}-{_hash(key) if key else 'without-key'}"
+        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        place = next(path for path in map(self.folder.with_name, names) if not path.exists())
+        return self.folder.rename(place)
 
     @property
     def key(self) -> dict[str, Any]:
         """Everything that determines the training; empty when nothing was started.
 
         Raises:
-            InputError: The file is damaged.
+            InputError: The file is damaged, or another training has taken the place of the only one that will do.
         """
         file = self.folder / "key.json"
         with self.explain_damage(file):
-            return read_json(file)
+            key = read_json(file)
+        if self._expected not in (None, key):
+            raise InputError(
+                f"Another run has started another training in {self.folder} meanwhile. Let it end; then the same "
+                f"command trains as it says."
+            )
+        return key
 
     def record_origin(self, origin: dict[str, Any]) -> None:
         """Keep with what software a training begins; one that has begun keeps what it began with."""
@@ -171,6 +215,10 @@ class TrainingJournal:
         for file in self.folder.glob("*.npz"):
             if file not in kept:
                 file.unlink()
+
+
+def _hash(key: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _state(epoch: int) -> str:

@@ -115,3 +115,26 @@ def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> ResolvedRecip
             f"{row.smallest_input} or more."
         )
     return recipe
+
+
+def require_weights(backbone: str, recipe: Recipe) -> None:
+    """Make sure that the weights to start from can be had, as far as that shows without the network.
+
+    Args:
+        backbone: Whose recipe, for the message.
+        recipe: In force.
+
+    Raises:
+        InputError: The weights are to come from a file that is not there, or cannot be read.
+    """
+    if recipe.weights in ("imagenet", "none"):
+        return
+    try:
+        with open(recipe.weights, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise InputError(
+            f"There is no weights file '{recipe.weights}' that can be read ({error.strerror}). Give "
+            f"{backbone}.training.weights as imagenet, none, or the path of a {BACKBONES[backbone].title} weights file "
+            f"without its top (.h5 or .weights.h5). Nothing was trained, and what was trained before is untouched."
+        ) from error

@@ -169,7 +169,8 @@ def plot_robustness(robustness: Sequence[dict[str, Any]]) -> go.Figure:
             name=name,
             marker_color=shade,
             hovertemplate="%{x} %{customdata[0]} (%{customdata[1]}): accuracy %{y:.3f} (%{customdata[4]:.3f} to "
-            "%{customdata[5]:.3f}), calibration error %{customdata[2]:.3f}, %{customdata[3]:.0%} flagged as unlike the training images<extra></extra>",
+            "%{customdata[5]:.3f}), calibration error %{customdata[2]:.3f}, %{customdata[3]:.0%} "
+            "flagged as unlike the training images<extra></extra>",
         )
     figure.add_hline(clean, line_color=colours.VERMILION, annotation_text=f"unchanged {clean:.3f}")
     # A change of two strengths has no weak one, and would come last.

@@ -11,7 +11,7 @@ from leukoscope.images.fingerprint import fingerprint_files, fingerprint_table
 from leukoscope.images.packing import PACKED_FORMAT, PackedImages
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.journal import TrainingJournal
-from leukoscope.models.recipes import Recipe, ResolvedRecipe, resolve_recipe
+from leukoscope.models.recipes import Recipe, ResolvedRecipe, require_weights, resolve_recipe
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
 from leukoscope.storage import hold
@@ -65,10 +65,14 @@ def prepare_training(
     Returns:
         The key of the training: backbone, recipe in force, augmentation, classes, seed, data, code, and the engine that
         computes.
+
+    Raises:
+        InputError: The recipe does not fit the backbone, or its weights file cannot be read.
     """
     from leukoscope.models import backend
 
     recipe = resolve_recipe(options.backbone, training, options.training)
+    require_weights(options.backbone, recipe)
     weights = Path(recipe.weights)
     hashes = smears.records.set_index("image_id")["sha256"]
     seen = [training_plan, splits.loc[splits["split"] == "validation", ["image_id", "label"]]]
@@ -111,7 +115,7 @@ def train_classifier(
         The classifier, its history (one row an epoch) and the summary of its training.
     """
     with hold(journal.folder):
-        key = journal.key
+        key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         trainer = _make_trainer(journal, key, smears, training_plan, splits)
         classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])

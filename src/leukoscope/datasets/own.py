@@ -1,0 +1,110 @@
+"""Data sets that load what they saved, and refuse what another run has put in its place."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from leukoscope.errors import InputError
+from leukoscope.storage import write_whole
+
+
+class OwnContent:
+    """Remembers what this data set saved, and refuses to load anything else from there.
+
+    What nothing was saved to by this run is loaded as it is. A save of the same content by another run changes nothing.
+    """
+
+    _own: str | None = None
+
+    def _identify(self) -> str | None:
+        """Tell the content that is there from any other; ``None``: nothing is there."""
+        raise NotImplementedError
+
+    def require_own(self) -> None:
+        """Make sure that what this data set saved is still there.
+
+        Raises:
+            InputError: It is gone, or something else is there.
+        """
+        if self._own is None or self._identify() == self._own:
+            return
+        raise InputError(
+            f"{self._describe_place()} no longer holds what this run saved there: another run has replaced or removed "
+            f"it meanwhile. Run this command again once the other has ended; runs that must work at the same time need "
+            f"an environment each (--env)."
+        )
+
+    def _describe_place(self) -> str:
+        return str(getattr(self, "_filepath", type(self).__name__))
+
+    @contextmanager
+    def loading_own(self) -> Iterator[None]:
+        """Load between two looks: what was there before and is there after has been there meanwhile.
+
+        Raises:
+            InputError: As of ``require_own``.
+        """
+        self.require_own()
+        try:
+            yield
+        finally:
+            self.require_own()
+
+
+class FileState(NamedTuple):
+    """A file's identity, quick to compare, and the hash of its content, which tells a mere copy from another content.
+
+    Attributes:
+        stamp: Of the file system: these stay when the file is renamed.
+        sha256: Of the content.
+    """
+
+    stamp: tuple[int, int, int, int]
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> "FileState":
+        """Look at a file.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        with path.open("rb") as file:
+            facts = os.fstat(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns), digest)
+
+
+class OwnFile(OwnContent):
+    """The same for a data set of one file."""
+
+    _state: FileState | None = None
+
+    def save_own(self, file: Path, write: Callable[[Path], Any]) -> None:
+        """Let ``write`` fill the file, whole or not at all, and remember what it wrote."""
+        states = []
+
+        def write_and_look(path: Path) -> None:
+            write(path)
+            states.append(FileState.of(path))
+
+        write_whole(file, write_and_look)
+        self.remember(*states)
+
+    def remember(self, state: FileState) -> None:
+        """Keep how the file is that this data set has just saved."""
+        self._own, self._state = state.sha256, state
+
+    def _identify(self) -> str | None:
+        path = Path(str(self._filepath))  # type: ignore[attr-defined]
+        try:
+            facts = path.stat()
+            stamp = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            if self._state is None or self._state.stamp != stamp:
+                self._state = FileState.of(path)
+        except FileNotFoundError:
+            return None
+        return self._state.sha256
