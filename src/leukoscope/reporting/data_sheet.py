@@ -6,7 +6,7 @@ import pandas as pd
 
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.grouping import UNITS
-from leukoscope.images.manifest import IDENTICAL, NEAR, fingerprint_manifest
+from leukoscope.images.manifest import ACCEPTED, IDENTICAL, NEAR, fingerprint_manifest
 from leukoscope.images.partition import SPLITS
 from leukoscope.storage import as_records
 
@@ -27,6 +27,7 @@ def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataF
         "splits_fingerprint": fingerprint_table(splits),
         "grouping_unit": UNITS[group_by],
         "splits": {split: _count_split(splits[splits["split"] == split]) for split in SPLITS},
+        "in_no_split": int((manifest["status"] == ACCEPTED).sum()) - len(splits),
     }
 
 
