@@ -1,3 +1,4 @@
+import colorsys
 import io
 
 import numpy as np
@@ -26,14 +27,56 @@ def describe(cells) -> dict[str, np.ndarray]:
 
 
 def test_only_what_shows_the_whole_field_sees_the_cell():
-    features = describe([(90, 20, 120), (20, 90, 20)])
+    features = describe([(60, 20, 120), (20, 90, 20)])
     differing = {name for name, (one, other) in features.items() if (one != other).any()}
-    assert differing == {"colour_histogram", "thumbnail"}
+    assert differing == {"colour_histogram", "thumbnail", "hue_band"}
 
 
 def test_each_has_its_number_of_features():
     sizes = {name: values.shape[1] for name, values in describe([(90, 20, 120)] * 2).items()}
-    assert sizes == {"colour_histogram": 96, "background": 96, "border": 96, "corner": 612, "thumbnail": 192}
+    views = {"colour_histogram": 96, "background": 96, "border": 96, "corner": 612, "thumbnail": 192, "hue_band": 1}
+    assert sizes == views
+
+
+def paint(hue: float, saturation: float, value: float) -> list[int]:
+    return [round(255 * channel) for channel in colorsys.hsv_to_rgb(hue / 360, saturation, value)]
+
+
+@pytest.mark.parametrize(
+    ("colour", "kept"),
+    [
+        (paint(253, 0.5, 0.7), True),
+        (paint(243, 0.6, 0.8), True),
+        (paint(263, 0.6, 0.8), True),
+        (paint(230, 0.5, 0.7), False),
+        (paint(240, 0.6, 0.8), False),
+        (paint(266, 0.6, 0.8), False),
+        (paint(275, 0.5, 0.7), False),
+        (paint(253, 0.15, 0.7), False),  # hardly any colour
+        (paint(253, 0.5, 0.15), False),  # hardly any light
+        ([200, 200, 200], False),
+        ([0, 0, 0], False),
+    ],
+)
+def test_the_hue_band_is_blue_violet(colour, kept):
+    assert describe([colour, (230, 220, 240)])["hue_band"].ravel().tolist() == [16 * 16 / 56**2 * kept, 0]
+
+
+@pytest.mark.parametrize(
+    ("colour", "kept"),
+    [
+        ((5, 0, 150), True),  # a hue of 240 + 60 * 5 / 150 = 242 degrees
+        ((4, 0, 150), False),
+        ((60, 0, 150), True),  # 264 degrees
+        ((61, 0, 150), False),
+        ((210, 205, 255), True),  # a saturation of 50 of 255, and 246 degrees
+        ((210, 206, 255), False),
+        ((5, 0, 50), True),  # a value of 50
+        ((5, 0, 49), False),
+    ],
+)
+def test_the_ends_of_the_hue_band_belong_to_it(colour, kept):
+    assert blind._view_hue_band(np.array([[colour]], np.uint8)).item() == kept
 
 
 def test_a_field_of_one_colour_is_background():

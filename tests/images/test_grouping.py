@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from leukoscope.errors import InputError
-from leukoscope.images.grouping import group_by_look, look_up_groups, merge_groups
+from leukoscope.images.grouping import group_by_look, group_by_table, look_up_groups, merge_groups
 from leukoscope.images.looks import cluster_looks, count_colours
 
 
@@ -41,6 +41,24 @@ class TestLookUpGroups:
     def test_what_does_not_fit_is_named(self, table, message):
         with pytest.raises(InputError, match=message):
             self.look_up(table)
+
+
+def test_duplicates_join_the_groups_of_a_table():
+    """Two patients of whom one field is the same are one group."""
+    manifest = pd.DataFrame({"image_id": list("abcd"), "status": "accepted", "group": ["a", "b", "b", "d"]})
+    table = pd.DataFrame({"image_id": list("abcd"), "group": ["p1", "p1", "p2", "p3"]})
+    groups = group_by_table(manifest[["image_id", "group"]], manifest, table)
+    assert groups[0] == groups[1] == groups[2] != groups[3]
+
+
+def test_looks_go_by_rare_colours_as_much_as_by_the_square_root_says():
+    """A background that varies by a fifth is one look; a twentieth of another colour makes two."""
+    drift = np.linspace(-0.1, 0.1, 20)
+    plain = np.stack([0.5 + drift, 0.5 - drift, 0 * drift], axis=1)
+    speckled = np.stack([0.475 + drift, 0.475 - drift, 0 * drift + 0.05], axis=1)
+    looks = cluster_looks(np.concatenate([plain, speckled]), 2, seed=1)
+    assert set(looks[:20]) != set(looks[20:])
+    assert len(set(looks[:20])) == len(set(looks[20:])) == 1
 
 
 @pytest.fixture

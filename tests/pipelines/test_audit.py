@@ -1,11 +1,17 @@
 import logging
+import os
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
+from leukoscope.audit.ladder import Ladder
 from leukoscope.images.decoding import Limits
+from leukoscope.images.grouping import select_accepted
+from leukoscope.images.looks import count_colours
 from leukoscope.images.manifest import fingerprint_manifest, make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
@@ -15,7 +21,8 @@ from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.synthetic import write_smears
 
-OPTIONS = AuditOptions(trees=40, resamples=300)
+OPTIONS = AuditOptions(trees=40, repeats=1, embargoes=())
+SERIES = AuditOptions(trees=10, repeats=2, embargoes=(0, 3))
 SPLITTING = SplittingOptions(looks=24)
 
 
@@ -39,8 +46,16 @@ def audited(request, tmp_path_factory, class_names):
     return confounded, manifest, smears, features, table
 
 
-def climb(features, manifest, smears, group_table=None, networks=NO_NETWORKS):
-    return climb_ladder(features, manifest, smears, group_table, OPTIONS, SPLITTING, 1, *networks)
+def climb(features, manifest, smears, group_table=None, networks=NO_NETWORKS, options=OPTIONS):
+    return climb_ladder(features, manifest, smears, group_table, options, SPLITTING, 1, *networks)
+
+
+@pytest.fixture(scope="module")
+def by_series(audited):
+    """The audit of files' sizes and the hue band, with neighbours in file number left out too."""
+    _, manifest, smears, features, _ = audited
+    few = features[[name for name in features if name.split(".")[0] in ("image_id", "hue_band", "file")]]
+    return climb(few, manifest, smears, options=SERIES)
 
 
 @every_seed
@@ -56,11 +71,22 @@ def test_the_alarm_is_raised_where_stain_gives_the_class_away_and_only_there(aud
 @one_seed
 def test_the_table_has_every_protocol_and_predictor(audited):
     table = audited[-1]
-    assert list(table.columns) == ["protocol", "predictor", "accuracy", "low", "high", "images", "groups", "data"]
+    named = ["protocol", "embargo", "predictor", "accuracy", "low", "high", "balanced_accuracy", "spread"]
+    assert list(table.columns) == [*named, "images", "training_images", "groups", "data"]
+    assert table.index.is_unique
     assert set(table["data"]) == {fingerprint_manifest(audited[1])}
     assert list(dict.fromkeys(table["protocol"])) == ["image", "duplicate", "look"]
-    blind = {"colour_histogram", "background", "border", "corner", "thumbnail", "file"}
+    blind = {"colour_histogram", "background", "border", "corner", "thumbnail", "hue_band", "file"}
     assert table.groupby("protocol")["predictor"].agg(set).tolist() == [blind] * 3
+
+
+@one_seed
+def test_embargoes_and_their_controls_come_last(by_series):
+    rungs = by_series[["protocol", "embargo"]].drop_duplicates().fillna(-1).to_numpy().tolist()
+    groups = [["image", -1], ["duplicate", -1], ["look", -1]]
+    assert rungs == [*groups, ["series", 0], ["series", 3], ["series_control", 3]]
+    assert by_series["predictor"].tolist() == ["hue_band", "file"] * 6
+    assert by_series.index.is_unique
 
 
 @one_seed
@@ -111,10 +137,15 @@ def test_a_network_that_left_no_image_of_a_class_is_not_judged_on_the_others(aud
 
 
 @one_seed
-def test_the_picture_says_what_was_held_out_and_in_how_many_groups(audited):
-    _, manifest, *_, table = audited
-    legend = [text.get_text() for text in draw_audit(table, manifest).legends[0].get_texts()]
+def test_the_picture_says_what_was_held_out_and_in_how_many_groups(audited, by_series):
+    manifest = audited[1]
+    legend = [text.get_text() for text in draw_audit(by_series, manifest).legends[0].get_texts()]
     assert legend[0] == "image by image, copies on both sides (160 groups)"
+    assert legend[3:6] == [
+        "runs of file numbers, embargo of 0 (20 groups)",
+        "runs of file numbers, embargo of 3 (20 groups)",
+        "as many images as with 3, no embargo (20 groups)",
+    ]
     assert "the largest class alone" in legend
 
 
@@ -123,3 +154,45 @@ def test_an_interval_is_drawn_as_it_is_even_if_it_misses_its_value(audited):
     _, manifest, *_, table = audited
     drawn = draw_audit(table.assign(accuracy=0.5, low=0.6, high=0.7), manifest).axes[0].collections
     assert {tuple(segment[:, 0]) for one in drawn for segment in one.get_segments()} == {(0.6, 0.7)}
+
+
+@one_seed
+def test_what_could_not_be_judged_by_file_numbers_is_in_the_verdict(audited, by_series):
+    manifest = audited[1]
+    left = by_series[by_series["embargo"].fillna(0) == 0]
+    text = judge_audit(left, manifest, SERIES)
+    assert "Not judged with 3 file numbers left out beside the tested fields: some class would not be left in" in text
+    nameless = manifest.assign(image_id=manifest["image_id"].str.replace(r"[0-9]", "x", regex=True))
+    text = judge_audit(left[left["protocol"] != "series"], nameless, SERIES)
+    assert "Neighbours in file number could not be kept apart: 40 of 40 file names of class Benign have no" in text
+    assert "Not judged with" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"warning": 0.6}, "a warning must not come after"),
+        ({"embargoes": [37, 0]}, "write each once, the smallest first"),
+        ({"embargoes": [-1]}, "greater than or equal to 0"),
+        ({"repeats": 0}, "greater than 0"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ValidationError, match=message):
+        AuditOptions(**options)
+
+
+@pytest.mark.data
+@pytest.mark.skipif("LEUKOSCOPE_DATA" not in os.environ, reason="LEUKOSCOPE_DATA does not name the real smears' folder")
+def test_colour_falls_where_neighbours_of_the_published_smears_do_not_train(tmp_path, class_names):
+    source = open_source(Path(os.environ["LEUKOSCOPE_DATA"]))
+    save_packed(PackingPlan(source, tuple(class_names), 224, Limits(16, 10**6, 10**6)), tmp_path)
+    smears = PackedImages(tmp_path)
+    images = select_accepted(make_manifest(smears.records, 40))
+    colours = count_colours(smears.pixels, smears.rows(images["image_id"]))
+    ladder = Ladder(tuple(class_names), folds=5, trees=60, confidence=0.95, seed=1, repeats=5)
+    table = ladder.climb_series(images, {"colour_histogram": colours}, [0, 37])
+    accuracy = table.set_index(["protocol", "embargo"])["accuracy"]
+    assert 0.90 < accuracy["series", 37] < 0.95
+    assert accuracy["series", 0] > 0.955
+    assert accuracy["series_control", 37] > 0.955

@@ -42,6 +42,41 @@ def test_the_folds_test_every_image_once(manifest):
     assert sorted(tested) == sorted(manifest.loc[manifest["status"] == "accepted", "image_id"])
 
 
+def test_a_fold_divides_what_it_does_not_test_by_the_shares_of_train_and_validation(manifest):
+    _, splits, _ = split(manifest, fold="1 of 5", train=0.6, validation=0.3, test=0.1)
+    assert splits["split"].value_counts().to_dict() == {"train": 64, "validation": 32, "test": 24}
+
+
+def test_runs_of_file_numbers_are_kept_apart_by_the_embargo(manifest, class_names):
+    images, splits, options = split(manifest, group_by="series", embargo=2, fold="2 of 3")
+    assert sorted(splits.query("split == 'test'")["image_id"]) == sorted(
+        f"{name}/{number}" for name in class_names for number in range(10, 20)
+    )
+    numbers = splits["image_id"].str.split("/").str[1].astype(int)
+    assert set(numbers[splits["split"] == "train"]).isdisjoint({8, 9, 20, 21})
+    report = report_splits(images, splits, class_names, options).set_index("label")
+    assert report["left_out"].to_dict() == {"Benign": 6, "Early": 6, "Pre": 6, "Pro": 6, "all": 24}
+    assert (report.loc[class_names, ["train", "validation", "test", "left_out"]].sum(axis=1) == 30).all()
+    assert "embargo: 2 file numbers" in report.loc["all", "grouping_unit"]
+    assert (report[["straddling_groups", "straddling_hashes"]] == 0).all(axis=None)
+    # Ten tested numbers of a class are four runs of three.
+    assert report.loc["Pre", "test_groups"] == 4
+
+
+def test_without_a_fold_a_run_of_each_class_is_tested(manifest):
+    _, splits, _ = split(manifest, group_by="series", embargo=1)
+    tested = splits[splits["split"] == "test"]
+    numbers = tested["image_id"].str.split("/").str[1].astype(int).groupby(tested["label"])
+    assert (numbers.size().between(4, 5)).all()
+    assert (numbers.max() - numbers.min() == numbers.size() - 1).all()
+
+
+def test_file_numbers_that_are_not_there_are_asked_for(manifest):
+    nameless = manifest.assign(image_id=manifest["image_id"].str.replace(r"\d+", lambda m: "x" * int(m[0]), regex=True))
+    with pytest.raises(InputError, match="Expected file names that end in the number of the capture"):
+        split(nameless, group_by="series")
+
+
 def test_a_table_of_patients_is_kept_together(manifest):
     options = SplittingOptions(group_by="table")
     patients = manifest[["image_id"]].assign(group=[f"p{n % 20}" for n in range(len(manifest))])
@@ -79,6 +114,7 @@ def test_the_report_counts_and_says_the_unit(manifest, class_names):
     assert report.loc["all", ["train", "validation", "test"]].sum() == 120
     assert report.loc["Pre", "train_groups"] <= report.loc["Pre", "train"]
     assert (report["straddling_groups"] == 0).all()
+    assert (report["left_out"] == 0).all()
     assert "which patient an image is of plays no part" in report.loc["all", "grouping_unit"]
 
 
@@ -114,6 +150,8 @@ def test_the_report_counts_what_straddles(manifest, class_names):
         ({"fold": "6 of 5"}, "i of k"),
         ({"fold": "1/5"}, "i of k"),
         ({"folds": 5}, "did you mean 'fold'"),
+        ({"embargo": 10}, "group_by 'duplicate', so that the embargo would not be used"),
+        ({"embargo": -1, "group_by": "series"}, "greater than or equal to 0"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, message):

@@ -310,6 +310,42 @@ def test_the_strongest_change_is_called_strong_however_many_there_are(result):
     assert bars["weak"] == [("stain", 0.1)]
 
 
+def test_embargoes_stand_one_below_the_other_with_their_hollow_controls():
+    rows = [("duplicate", None), ("series", 0), ("series", 37), ("series_control", 37)]
+    table = pd.concat([AUDIT.iloc[:1].assign(protocol=name, embargo=embargo) for name, embargo in rows])
+    drawn = [one for one in plots.plot_ladder(table, largest=0.4).data if one.name]
+    assert [one.name for one in drawn] == [
+        "copies together (24 groups)",
+        "runs of file numbers, embargo of 0 (24 groups)",
+        "runs of file numbers, embargo of 37 (24 groups)",
+        "as many images as with 37, no embargo (24 groups)",
+    ]
+    heights = [one.y[0] for one in drawn]
+    assert heights == sorted(set(heights))
+    assert -0.5 < heights[0] < heights[-1] < 0.5
+    strict, control = drawn[2].marker, drawn[3].marker
+    assert strict.color == control.color != drawn[1].marker.color
+    assert control.symbol == f"{strict.symbol}-open"
+
+
+def test_images_in_no_split_are_counted_where_images_flow(data, splits, result):
+    assert "in no split" not in pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    fewer = data | {"in_no_split": 12}
+    assert "12 accepted images are in no split" in Page(pages.render_backbone(result, fewer, KNOWN, SOFTWARE)).words
+    flow = plots.plot_flow(fewer).data[0]
+    assert (
+        dict(zip([flow.node.label[end] for end in flow.link.target], flow.link.value, strict=True))["in no split"] == 12
+    )
+
+
+def test_the_data_sheet_counts_images_in_no_split(data, splits):
+    manifest = splits.assign(sha256="0", width=8, height=8, mode="RGB", bytes=1, status="accepted", reason=None)
+    report = pd.DataFrame({"label": ["total"], "found": [160], "expected": pd.array([None], "Int64")})
+    args = manifest.assign(duplicate_kind=None), report
+    assert data_sheet.describe_data(*args, splits, "series")["in_no_split"] == 0
+    assert data_sheet.describe_data(*args, splits.iloc[7:], "series")["in_no_split"] == 7
+
+
 def test_the_ladder_stands_in_the_middle_of_its_rows_and_has_the_largest_class():
     figure = plots.plot_ladder(AUDIT.assign(predictor="border"), largest=0.4)
     assert np.mean([trace.y[0] for trace in figure.data]) == pytest.approx(0)

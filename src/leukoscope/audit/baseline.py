@@ -12,7 +12,7 @@ COLOUR_BASELINE = "colour_histogram"
 
 
 def predict_by_colour(smears: PackedImages, splits: pd.DataFrame, trees: int, seed: int) -> np.ndarray:
-    """Let a random forest learn the training images' colours, and predict the test images.
+    """Let a forest of randomised trees learn the training images' colours, and predict the test images.
 
     Args:
         smears: The packed images.

@@ -1,25 +1,37 @@
 """The ladder of protocols: the same predictors, judged ever more strictly."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from leukoscope.audit.blocks import Fold, name_blocks, repeat_folds
+from leukoscope.images.series import explain_lack, is_numbered, number_files
 from leukoscope.models.intervals import estimate_share
 
 logger = logging.getLogger(__name__)
 
-PROTOCOLS = {
-    "image": "image by image, duplicates on both sides",
-    "duplicate": "duplicates held out together",
-    "look": "looks (clusters of colours) held out together",
-    "table": "groups of the user's table held out together",
-}
+# By blocks of file numbers with an embargo; and by the same blocks with as many training images, but without it.
+SERIES, CONTROL = "series", "series_control"
+# Predictors that see one number an image.
+_NUMBERS = ("hue_band",)
 
-_COLUMNS = ["protocol", "predictor", "accuracy", "low", "high", "images", "groups"]
+_COLUMNS = [
+    "protocol",
+    "embargo",
+    "predictor",
+    "accuracy",
+    "low",
+    "high",
+    "balanced_accuracy",
+    "spread",
+    "images",
+    "training_images",
+    "groups",
+]
 
 
 @dataclass(frozen=True)
@@ -29,60 +41,121 @@ class Ladder:
     Attributes:
         classes: All that are to be told apart.
         folds: Of the cross-validation.
-        trees: Of the random forest that reads what cannot see cells.
-        resamples: Draws of the bootstrap.
+        trees: Of the forest that reads what cannot see cells.
         confidence: Of the intervals.
-        seed: For folds, trees and draws.
+        seed: For folds and trees.
+        repeats: Of the cross-validation, each with other folds.
     """
 
     classes: tuple[str, ...]
     folds: int
     trees: int
-    resamples: int
     confidence: float
     seed: int
+    repeats: int = 1
 
     def climb(
         self, images: pd.DataFrame, predictors: Mapping[str, np.ndarray], protocols: Mapping[str, pd.Series]
     ) -> pd.DataFrame:
-        """Judge predictors by cross-validation under each protocol.
+        """Judge predictors by repeated cross-validation under each protocol.
 
         Args:
             images: ``label``, one row an image.
-            predictors: What each predictor sees, ``[images, features]``: a random forest learns from it, or logistic
-                regression where its name ends in ``features``.
+            predictors: What each predictor sees, ``[images, features]``: extremely randomised trees learn from it
+                (Geurts et al. 2006), one small tree of ``hue_band``, or logistic regression where the name ends in
+                ``features``.
             protocols: The group of each image, which is never divided.
 
         Returns:
-            One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``. A protocol
-            under which a class has fewer groups than folds, or no image, is left out, with a warning.
+            One row a protocol and predictor: ``protocol``, ``embargo`` (null), ``predictor``, ``accuracy`` (mean over
+            the repeats) with the interval ``low`` to ``high``, ``balanced_accuracy`` (mean share of each class that is
+            right), ``spread`` (from the lowest accuracy of a repeat to the highest; null for one repeat), ``images``,
+            ``training_images`` (mean of the folds) and ``groups``. A protocol under which a class has fewer groups than
+            folds, or no image, is left out, with a warning.
         """
         rows = []
         for protocol, groups in protocols.items():
             what = f"{protocol}, {', '.join(predictors)}"
-            folds = self._divide(images["label"], groups, what)
-            if folds:
-                pass
-            for name, features in predictors.items() if folds else ():
-                hits = self._predict(name, features, images["label"].to_numpy(), folds) == images["label"]
-                found = estimate_share(hits.to_numpy(), groups, self.confidence)
-                facts = {"protocol": protocol, "predictor": name, "accuracy": found.value}
-                facts |= {"low": found.low, "high": found.high, "images": len(images), "groups": groups.nunique()}
-                rows.append(facts)
-                logger.info("%s, %s: accuracy %.3f", protocol, name, found.value)
-        return pd.DataFrame(rows, columns=_COLUMNS)
+            if repeats := self._divide(images["label"], groups, what):
+                rows += self._judge({"protocol": protocol}, images["label"], groups, predictors, repeats)
+        return _tabulate(rows)
 
-    def _divide(self, labels: pd.Series, groups: pd.Series, what: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    def climb_series(
+        self, images: pd.DataFrame, predictors: Mapping[str, np.ndarray], embargoes: Sequence[int]
+    ) -> pd.DataFrame:
+        """Judge predictors on contiguous blocks of file numbers whose neighbours do not train.
+
+        Intervals are by the blocks of each class: within one, images are alike further than any embargo reaches.
+
+        Args:
+            images: ``image_id``, ``label`` and the ``group`` of duplicates, one row an image.
+            predictors: As in ``climb``.
+            embargoes: How many file numbers on each side of a test block do not train.
+
+        Returns:
+            As ``climb``: for each embargo rows of the protocol ``series``, and above 0 others of ``series_control``,
+            with the same test blocks and as many training images of each class from anywhere outside of them. Images
+            whose names have no number are left out. What cannot be judged is left out too, with a warning.
+        """
+        files = number_files(images)
+        if lack := explain_lack(files, self.folds):
+            logger.warning("%s: not judged, since %s", SERIES, lack)
+            return _tabulate([])
+        numbered = np.flatnonzero(is_numbered(files))
+        images, files = (table.iloc[numbered].reset_index(drop=True) for table in (images, files))
+        blocks = name_blocks(files, self.folds)
+        seen = {name: features[numbered] for name, features in predictors.items()}
+        rows = []
+        for embargo in embargoes:
+            divided = repeat_folds(images, files, self.folds, self.repeats, embargo, self.seed)
+            if divided is None:
+                logger.warning("%s, embargo %d: not judged, a class would not be in every fold", SERIES, embargo)
+                continue
+            strict, control = divided
+            for protocol, repeats in ({SERIES: strict} | ({CONTROL: control} if embargo else {})).items():
+                facts = {"protocol": protocol, "embargo": embargo}
+                rows += self._judge(facts, images["label"], blocks, seen, repeats)
+        return _tabulate(rows)
+
+    def _divide(self, labels: pd.Series, groups: pd.Series, what: str) -> list[list[Fold]]:
         from sklearn.model_selection import StratifiedGroupKFold
 
         fewest = int(groups.groupby(labels.to_numpy()).nunique().reindex(list(self.classes), fill_value=0).min())
         if fewest < self.folds or len(self.classes) < 2:
             logger.warning("%s: not judged, a class has %d groups, too few for %d folds", what, fewest, self.folds)
             return []
-        divider = StratifiedGroupKFold(self.folds, shuffle=True, random_state=self.seed)
-        return list(divider.split(groups, labels, groups))
+        dividers = [
+            StratifiedGroupKFold(self.folds, shuffle=True, random_state=self.seed + repeat)
+            for repeat in range(self.repeats)
+        ]
+        return [list(divider.split(groups, labels, groups)) for divider in dividers]
 
-    def _predict(self, name: str, features: np.ndarray, labels: np.ndarray, folds: list[Any]) -> np.ndarray:
+    def _judge(
+        self,
+        facts: Mapping[str, Any],
+        labels: pd.Series,
+        groups: pd.Series,
+        predictors: Mapping[str, np.ndarray],
+        repeats: Sequence[Sequence[Fold]],
+    ) -> list[dict[str, Any]]:
+        training = np.mean([len(train) for folds in repeats for train, _ in folds])
+        sizes = {"images": len(labels), "training_images": round(float(training)), "groups": groups.nunique()}
+        rows = []
+        for name, features in predictors.items():
+            hits = np.array([self._predict(name, features, labels.to_numpy(), folds) == labels for folds in repeats])
+            # The share of repeats in which an image was right: the interval is of images, not of repeats.
+            shares = hits.mean(axis=0)
+            found = estimate_share(shares, groups, self.confidence)
+            figures = {
+                "balanced_accuracy": pd.Series(shares).groupby(labels.to_numpy()).mean().mean(),
+                "spread": np.ptp(hits.mean(axis=1)) if len(hits) > 1 else np.nan,
+            }
+            ends = {"accuracy": found.value, "low": found.low, "high": found.high}
+            rows.append({**facts, "predictor": name, **ends, **figures, **sizes})
+            logger.info("%s, %s: accuracy %.3f", ", ".join(map(str, facts.values())), name, found.value)
+        return rows
+
+    def _predict(self, name: str, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
         from sklearn.model_selection import cross_val_predict
 
         return cross_val_predict(self._make_model(name), features, labels, cv=folds)
@@ -92,16 +165,23 @@ class Ladder:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
+        from sklearn.tree import DecisionTreeClassifier
 
         if name.endswith("features"):
             # Turned onto as many axes as there are images, features give the same answer in a fraction of the time.
             # C is below scikit-learn's 1, for hundreds of features of few images, and the same whatever these are.
             return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=0.1, max_iter=500))
+        if name in _NUMBERS:  # a forest would learn the number of each training image by heart
+            return DecisionTreeClassifier(max_depth=3, random_state=self.seed)
         return make_forest(self.trees, self.seed)
 
 
-def make_forest(trees: int, seed: int) -> Any:
-    """Make the random forest that reads what cannot see cells."""
-    from sklearn.ensemble import RandomForestClassifier
+def _tabulate(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=_COLUMNS).astype({"embargo": "Int64"})
 
-    return RandomForestClassifier(trees, n_jobs=-1, random_state=seed)
+
+def make_forest(trees: int, seed: int) -> Any:
+    """Make the forest that reads what cannot see cells; docs/adr/0019-series-with-an-embargo.md says why this one."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(trees, n_jobs=-1, random_state=seed)

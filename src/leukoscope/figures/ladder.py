@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-from leukoscope.figures.protocols import STYLES, shift
+from leukoscope.figures.protocols import list_rungs
 
 
 def draw_ladder(table: pd.DataFrame, largest: float) -> Figure:
@@ -15,16 +15,17 @@ def draw_ladder(table: pd.DataFrame, largest: float) -> Figure:
         largest: The share of the largest class, which needs no predictor.
     """
     predictors = list(dict.fromkeys(table["predictor"]))
-    protocols = list(dict.fromkeys(table["protocol"]))
-    figure = Figure(figsize=(9, 0.55 * len(predictors) + 1.6), layout="constrained")
+    rungs = list_rungs(table)
+    figure = Figure(figsize=(9, max(0.55, 0.13 * len(rungs)) * len(predictors) + 2), layout="constrained")
     axes = figure.subplots()
-    for number, protocol in enumerate(protocols):
-        rows = table[table["protocol"] == protocol]
-        heights = rows["predictor"].map(predictors.index) + shift(number, protocols)
-        style = STYLES[protocol]
-        axes.hlines(heights, rows["low"], rows["high"], color=style.shade)
-        label = style.describe(rows["groups"].max())
-        axes.plot(rows["accuracy"], heights, style.mark, color=style.shade, ms=5, label=label)
+    for rung in rungs:
+        rows, style = rung.rows, rung.style
+        heights = rows["predictor"].map(predictors.index) + rung.shift
+        axes.hlines(heights, rows["low"], rows["high"], color=style.shade, lw=1)
+        face = style.shade if style.filled else "white"
+        axes.plot(
+            rows["accuracy"], heights, style.mark, color=style.shade, markerfacecolor=face, ms=5, label=rung.label
+        )
     axes.axvline(largest, color=colours.BLACK, lw=1, ls=":", label="the largest class alone")
     axes.set_yticks(range(len(predictors)), [name.replace("_", " ") for name in predictors])
     axes.invert_yaxis()

@@ -1,11 +1,12 @@
 """How the audit's protocols look, in pictures and in plots alike."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
+
+import pandas as pd
 
 from leukoscope.figures import colours
 
-_STEP = 0.18
+_STEP, _ROW = 0.18, 0.8  # between marks, and of all marks of a predictor
 
 
 class Style(NamedTuple):
@@ -16,16 +17,30 @@ class Style(NamedTuple):
         shade: Its colour.
         mark: Matplotlib's name of its mark.
         symbol: Plotly's name of the same.
+        filled: Whether the mark is.
     """
 
     legend: str
     shade: str
     mark: str
     symbol: str
+    filled: bool = True
 
-    def describe(self, groups: int) -> str:
-        """Say what was held out together, and how many groups there are of it."""
-        return f"{self.legend} ({groups:,} groups)"
+
+class Rung(NamedTuple):
+    """The rows of a protocol and embargo, and how they are drawn.
+
+    Attributes:
+        rows: One a predictor.
+        style: Of their marks.
+        label: What was held out together, and how many groups there are of it.
+        shift: How far the marks stand below the middle of the predictor's row.
+    """
+
+    rows: pd.DataFrame
+    style: Style
+    label: str
+    shift: float
 
 
 STYLES = {
@@ -34,8 +49,30 @@ STYLES = {
     "look": Style("looks together", colours.ORANGE, "D", "diamond"),
     "table": Style("the user's groups together", colours.PURPLE, "^", "triangle-up"),
 }
+# One after another for growing embargoes; the control of an embargo is its hollow twin.
+_SERIES = ((colours.GREEN, "v", "triangle-down"), (colours.VERMILION, "P", "cross"), (colours.BLACK, "X", "x"))
 
 
-def shift(number: int, protocols: Sequence[str]) -> float:
-    """Tell how far the mark of a protocol stands below the middle of its row."""
-    return _STEP * (number - (len(protocols) - 1) / 2)
+def list_rungs(table: pd.DataFrame) -> list[Rung]:
+    """List what is drawn for each predictor, in the order of the table.
+
+    Args:
+        table: The audit's, one row a protocol, embargo (if it has that column) and predictor.
+    """
+    table = table if "embargo" in table else table.assign(embargo=pd.NA)
+    embargoes = sorted(table["embargo"].dropna().unique())
+    parts = list(table.groupby(["protocol", "embargo"], sort=False, dropna=False))
+    step = min(_STEP, _ROW / max(len(parts), 1))
+    rungs = []
+    for number, ((protocol, embargo), rows) in enumerate(parts):
+        style = STYLES.get(protocol) or _style_series(protocol, int(embargo), embargoes.index(embargo))
+        label = f"{style.legend} ({rows['groups'].max():,} groups)"
+        rungs.append(Rung(rows, style, label, step * (number - (len(parts) - 1) / 2)))
+    return rungs
+
+
+def _style_series(protocol: str, embargo: int, place: int) -> Style:
+    shade, mark, symbol = _SERIES[place % len(_SERIES)]
+    if protocol == "series":
+        return Style(f"runs of file numbers, embargo of {embargo}", shade, mark, symbol)
+    return Style(f"as many images as with {embargo}, no embargo", shade, mark, f"{symbol}-open", filled=False)

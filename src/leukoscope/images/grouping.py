@@ -19,6 +19,8 @@ UNITS = {
     "look": "the look, a cluster of fields of nearly the same colours, with copies; which patient an image is of plays "
     "no part",
     "table": "the group that the user's table gives the image, with copies",
+    "series": "the contiguous run of each class's file numbers, with its neighbours in no split, nor copies that would "
+    "straddle; which patient an image is of plays no part",
 }
 
 

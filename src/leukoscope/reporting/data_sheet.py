@@ -6,7 +6,7 @@ import pandas as pd
 
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.grouping import UNITS
-from leukoscope.images.manifest import IDENTICAL, NEAR, fingerprint_manifest
+from leukoscope.images.manifest import ACCEPTED, IDENTICAL, NEAR, fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.partition import SPLITS
 from leukoscope.storage import as_records
@@ -29,6 +29,7 @@ def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataF
         "grouping_unit": UNITS[group_by],
         "by_patient_table": group_by == "table",
         "splits": {split: _count_split(splits[splits["split"] == split]) for split in SPLITS},
+        "in_no_split": int((manifest["status"] == ACCEPTED).sum()) - len(splits),
     }
 
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from leukoscope.figures import colours
-from leukoscope.figures.protocols import STYLES, shift
+from leukoscope.figures.protocols import list_rungs
 
 _CLASS_SHADES = (colours.GREEN, colours.ORANGE, colours.BLUE, colours.PURPLE, colours.VERMILION, colours.SKY)
 _DIAGONAL = {"x": [0, 1], "y": [0, 1], "mode": "lines", "line": {"color": "grey", "dash": "dot"}, "hoverinfo": "skip"}
@@ -43,6 +43,9 @@ def plot_flow(data: dict[str, Any]) -> go.Figure:
     for split, facts in data.get("splits", {}).items():
         names.append(f"{split}: {facts['groups']:,} groups")
         links.append((1, len(names) - 1, facts["images"]))
+    if data.get("in_no_split"):
+        names.append("in no split")
+        links.append((1, len(names) - 1, data["in_no_split"]))
     sources, targets, values = zip(*links, strict=True)
     shades = [colours.VERMILION if name.startswith("quarantined") else colours.BLUE for name in names]
     flow = go.Sankey(
@@ -186,20 +189,20 @@ def plot_ladder(audit: pd.DataFrame, largest: float) -> go.Figure:
         largest: The share of the largest class, which needs no predictor.
     """
     predictors = list(dict.fromkeys(audit["predictor"]))
-    protocols = list(dict.fromkeys(audit["protocol"]))
-    figure = go.Figure(layout={"height": 120 + 45 * len(predictors)})
-    for number, protocol in enumerate(protocols):
-        rows, style = audit[audit["protocol"] == protocol], STYLES[protocol]
+    rungs = list_rungs(audit)
+    figure = go.Figure(layout={"height": 120 + max(45, 16 * len(rungs)) * len(predictors)})
+    for rung in rungs:
+        rows, style = rung.rows, rung.style
         figure.add_scatter(
             x=rows["accuracy"],
-            y=rows["predictor"].map(predictors.index) + shift(number, protocols),
+            y=rows["predictor"].map(predictors.index) + rung.shift,
             error_x={
                 "array": rows["high"] - rows["accuracy"],
                 "arrayminus": rows["accuracy"] - rows["low"],
                 "symmetric": False,
             },
             customdata=rows[["predictor", "low", "high", "images", "groups"]],
-            name=style.describe(rows["groups"].max()),
+            name=rung.label,
             mode="markers",
             marker={"symbol": style.symbol, "color": style.shade, "size": 9},
             hovertemplate="%{customdata[0]}: %{x:.3f} (%{customdata[1]:.3f} to %{customdata[2]:.3f}), "

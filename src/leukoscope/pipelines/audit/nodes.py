@@ -62,8 +62,7 @@ def climb_ladder(
         features: Of each backbone in the order of their table; ``None`` where it has not been evaluated.
 
     Returns:
-        One row a protocol and predictor: ``protocol, predictor, accuracy, low, high, images, groups``, and ``data``,
-        the fingerprint of all images.
+        One row a protocol and predictor, as ``Ladder.climb`` gives it, and ``data``, the fingerprint of all images.
     """
     from leukoscope.audit import blind
     from leukoscope.audit.ladder import Ladder
@@ -81,16 +80,18 @@ def climb_ladder(
     if group_table is not None:
         protocols["table"] = grouping.group_by_table(images, manifest, group_table)
     classes = tuple(dict.fromkeys(images["label"]))
-    ladder = Ladder(classes, audit.folds, audit.trees, audit.resamples, audit.confidence, seed)
-    tables = [ladder.climb(images, blind.split_by_predictor(blind_features), protocols)]
+    ladder = Ladder(classes, audit.folds, audit.trees, audit.confidence, seed, audit.repeats)
+    views = blind.split_by_predictor(blind_features)
+    tables = [ladder.climb(images, views, protocols)]
     for (name, table), (protocol, groups) in product(zip(BACKBONES, features, strict=True), protocols.items()):
         if table is not None:
             unseen, seen_by_network = blind.select_unseen(images, groups, table)
             left, left_groups = (one.iloc[unseen].reset_index(drop=True) for one in (images, groups))
             tables.append(ladder.climb(left, {f"{name}_features": seen_by_network}, {protocol: left_groups}))
     order = list(protocols)
-    table = pd.concat(tables).sort_values("protocol", key=lambda one: one.map(order.index), kind="stable")
-    return table.assign(data=fingerprint_manifest(manifest))
+    table = pd.concat(tables).sort_values("protocol", key=lambda names: names.map(order.index), kind="stable")
+    by_series = ladder.climb_series(images, views, audit.embargoes)
+    return pd.concat([table, by_series], ignore_index=True).assign(data=fingerprint_manifest(manifest))
 
 
 def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: AuditOptions) -> str:
@@ -99,16 +100,34 @@ def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: Audi
     Args:
         audit_table: The ladder.
         manifest: The true classes.
-        options: When the alarm is raised.
+        options: When there is a warning or an alarm, and which embargoes were to be judged.
     """
     from leukoscope.audit import verdict
     from leukoscope.images import grouping
 
-    labels = grouping.select_accepted(manifest)["label"]
-    outcome, text = verdict.judge(audit_table, labels, options.alarm, fingerprint_manifest(manifest))
+    images = grouping.select_accepted(manifest)
+    data, notes = fingerprint_manifest(manifest), _explain_lacking(audit_table, images, options)
+    outcome, text = verdict.judge(audit_table, images["label"], options.warning, options.alarm, data, notes)
     for line in text.splitlines():
         logger.log(logging.INFO if outcome == "no alarm" else logging.WARNING, line)
     return text
+
+
+def _explain_lacking(audit_table: pd.DataFrame, images: pd.DataFrame, options: AuditOptions) -> list[str]:
+    """Say which of the embargoes were not judged, and why."""
+    from leukoscope.images import series
+
+    judged = set(audit_table.loc[audit_table["protocol"] == "series", "embargo"].dropna().astype(int))
+    lacking = [embargo for embargo in options.embargoes if embargo not in judged]
+    if not lacking:
+        return []
+    if lack := series.explain_lack(series.number_files(images), options.folds):
+        return [f"Neighbours in file number could not be kept apart: {lack}."]
+    return [
+        f"Not judged with {embargo} file numbers left out beside the tested fields: some class would not be left in "
+        "every fold."
+        for embargo in lacking
+    ]
 
 
 def draw_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:

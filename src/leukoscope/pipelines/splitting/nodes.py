@@ -1,11 +1,15 @@
 """Split the accepted images, so that no group straddles."""
 
+import logging
+
 import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.packing import PackedImages
 from leukoscope.images.partition import SPLITS
 from leukoscope.pipelines.splitting.options import SplittingOptions
+
+logger = logging.getLogger(__name__)
 
 
 def group_images(
@@ -58,15 +62,26 @@ def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) ->
     Args:
         images: ``image_id, label, group, sha256``, one row an image.
         options: The shares or the fold.
-        seed: For the shuffling of groups.
+        seed: For the shuffling of groups, or the place of the test blocks.
 
     Returns:
-        ``image_id, label, group, split``, one row an image.
+        ``image_id, label, group, split``, one row an image; by series without those within the embargo.
 
     Raises:
-        InputError: A class has too few groups.
+        InputError: A class has too few groups, or names have no file numbers to go by.
         RuntimeError: A group or a hash is in two splits.
     """
+    from leukoscope.images import partition
+
+    assign = _assign_by_series if options.group_by == "series" else _assign_by_group
+    assigned = assign(images, options, seed)
+    for unit in ("group", "sha256"):
+        if straddling := partition.count_straddling(assigned["split"], assigned[unit]):
+            raise RuntimeError(f"{straddling} of {unit} are in two splits: a fault of splitting, nothing was kept")
+    return assigned[["image_id", "label", "group", "split"]]
+
+
+def _assign_by_group(images: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
     from leukoscope.images import partition
 
     fold = options.fold_number
@@ -78,10 +93,21 @@ def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) ->
         rest = images[parts != str(chosen)]
         shares = {"train": options.train, "validation": options.validation}
         split = partition.partition_groups(rest, shares, seed).reindex(images.index, fill_value="test")
-    for unit in ("group", "sha256"):
-        if straddling := partition.count_straddling(split, images[unit]):
-            raise RuntimeError(f"{straddling} of {unit} are in two splits: a fault of splitting, nothing was kept")
-    return images.assign(split=split)[["image_id", "label", "group", "split"]]
+    return images.assign(split=split)
+
+
+def _assign_by_series(images: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
+    from leukoscope.images import series
+
+    files = series.number_files(images)
+    validation = options.validation / (options.train + options.validation)
+    test = options.fold_number or options.test
+    split = series.divide_by_series(images, files, test, validation, options.embargo, seed)
+    inside = split.notna()
+    left_out = "%d of %d images are in no split: within the embargo, copies across it, or without a file number"
+    logger.info(left_out, (~inside).sum(), len(images))
+    kept = images[inside].assign(split=split[inside])
+    return kept.assign(group=series.group_runs(kept, files[inside], options.embargo)).reset_index(drop=True)
 
 
 def report_splits(
@@ -96,16 +122,19 @@ def report_splits(
         options: Says what was grouped by.
 
     Returns:
-        One row a class and one for all: images and groups in each split, how many groups and how many
-        hashes are in two splits (always 0), and the grouping unit in words.
+        One row a class and one for all: images and groups in each split, how many images are in none (``left_out``),
+        how many groups and how many hashes are in two splits (always 0), and the grouping unit in words.
     """
     from leukoscope.images import grouping, partition
 
     with_total = pd.concat([splits, splits.assign(label="all")]).groupby(["label", "split"])
     table = with_total.size().unstack().reindex(index=[*class_names, "all"], columns=list(SPLITS))
     table = table.join(with_total["group"].nunique().unstack()[list(SPLITS)].add_suffix("_groups"))
+    accepted = pd.concat([images, images.assign(label="all")])["label"].value_counts()
+    table["left_out"] = accepted.reindex(table.index) - table[list(SPLITS)].sum(axis=1)
     hashes = splits["image_id"].map(images.set_index("image_id")["sha256"])
     table["straddling_groups"] = partition.count_straddling(splits["split"], splits["group"])
     table["straddling_hashes"] = partition.count_straddling(splits["split"], hashes)
-    table["grouping_unit"] = grouping.UNITS[options.group_by]
+    embargo = f" (embargo: {options.embargo} file numbers)" if options.group_by == "series" else ""
+    table["grouping_unit"] = grouping.UNITS[options.group_by] + embargo
     return table.reset_index(names="label")

@@ -3,9 +3,11 @@
 import re
 from typing import Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from leukoscope.options import Options
+
+_EMBARGO = 37
 
 
 class SplittingOptions(Options):
@@ -15,8 +17,9 @@ class SplittingOptions(Options):
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.15, gt=0, lt=1)
     fold: str | None = None
-    group_by: Literal["duplicate", "look", "table"] = "duplicate"
+    group_by: Literal["duplicate", "look", "table", "series"] = "duplicate"
     looks: PositiveInt = 60
+    embargo: NonNegativeInt = _EMBARGO
 
     @field_validator("fold")
     @classmethod
@@ -33,6 +36,15 @@ class SplittingOptions(Options):
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-6:
             raise ValueError(f"train, validation and test add up to {total:g}; they must add up to 1")
+        return self
+
+    @model_validator(mode="after")
+    def _check_embargo(self) -> "SplittingOptions":
+        if self.embargo != _EMBARGO and self.group_by != "series":
+            raise ValueError(
+                f"embargo is {self.embargo} and group_by '{self.group_by}', so that the embargo would not be used; "
+                "give group_by=series, or leave the embargo out"
+            )
         return self
 
     @property
