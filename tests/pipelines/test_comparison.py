@@ -170,3 +170,20 @@ def test_what_has_no_interval_is_said_and_drawn_without_one(caplog):
     with caplog.at_level(logging.INFO, "leukoscope"):
         draw(compare_backbones(result("resnet50", 0.9)), low=None, high=None)
     assert "resnet50: test accuracy 0.900; stain colour alone reaches 0.960 on the same" in caplog.text
+
+
+def test_tests_and_intervals_go_by_groups(splits, smears):
+    results = [wrong("resnet50", splits, 0), wrong("vgg16", splits, 8), None, None, None]
+    baseline = judge_colour_in([], splits)
+    apart = compare_errors(splits, baseline, EvaluationOptions(), 1, *results).iloc[0]
+    order = splits["split"].eq("test").cumsum() // 6
+    fours = splits.assign(group=np.where(splits["split"] == "test", order.astype(str), splits["group"]))
+    regrouped = [one and wrong(one["backbone"], fours, len(one["errors"])) for one in results]
+    together = compare_errors(fours, judge_colour_in([], fours), EvaluationOptions(), 1, *regrouped).iloc[0]
+    assert apart["group_p"] == pytest.approx(2 / 2**8)
+    assert together["group_p"] > 0.2  # eight images of two groups
+    assert together["groups"] == 5 < apart["groups"]
+    audit, evaluation = AuditOptions(trees=5), EvaluationOptions()
+    by_image, by_group = (judge_colour(smears, table, audit, evaluation, 1) for table in (splits, fours))
+    assert by_image["accuracy"] == by_group["accuracy"]
+    assert by_group["low"] < by_image["low"]

@@ -3,10 +3,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, Perturbation
 from leukoscope.models import feature_table, inference
+from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness import nodes
 from leukoscope.pipelines.robustness.options import RobustnessOptions
@@ -30,11 +32,12 @@ class Predictor:
 def arguments(splits, smears, class_names, monkeypatch):
     monkeypatch.setattr(inference, "Predictor", Predictor)
     _, seen = Predictor(None, 1).predict(smears.pixels)
-    facts = splits[["image_id", "split", "label"]]
+    facts = splits[["image_id", "split", "label"]].assign(model="a model")
     features = feature_table.tabulate(facts, seen, check_fields(smears.pixels))
 
-    def give(images: int = 200) -> list:
-        classifier, calibration = SimpleNamespace(class_names=tuple(class_names)), {"temperature": 1.0, "novelty": 1.5}
+    def give(images: int = 200, temperature: float = 1.0, splits=splits) -> list:
+        classifier = SimpleNamespace(class_names=tuple(class_names))
+        calibration = Calibration(temperature, 0.5, 1.5, [[0.1]] * 4, model="a model").describe()
         options = RobustnessOptions(images=images)
         return [classifier, calibration, features, smears, splits, options, EvaluationOptions(), 1]
 
@@ -43,7 +46,7 @@ def arguments(splits, smears, class_names, monkeypatch):
 
 @pytest.fixture
 def measured(arguments):
-    return lambda images=200: nodes.measure_robustness(*arguments(images))
+    return lambda images=200, **options: nodes.measure_robustness(*arguments(images, **options))[0]
 
 
 def test_what_goes_by_brightness_fails_when_it_changes_and_not_when_colour_goes(measured):
@@ -57,6 +60,23 @@ def test_what_goes_by_brightness_fails_when_it_changes_and_not_when_colour_goes(
     assert len(table) == 1 + sum(len(one.levels) for one in PERTURBATIONS.values())
 
 
+def test_calibration_errors_are_of_calibrated_probabilities(measured):
+    soft = measured(temperature=2.0).set_index(["perturbation", "level"])
+    sure = np.sqrt(0.88) / (np.sqrt(0.88) + 3 * np.sqrt(0.04))
+    assert soft.loc[("none", 0.0), "calibrated_ece"] == pytest.approx(1 - sure)
+
+
+def test_accuracies_have_intervals_by_groups(measured, arguments, splits):
+    table = measured()
+    assert ((table["low"] <= table["accuracy"]) & (table["accuracy"] <= table["high"])).all()
+    low, _ = proportion_confint(24, 24, 0.05, method="jeffreys")
+    assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([low, 1.0])
+    pairs = splits.assign(group=np.arange(len(splits)) // 2)
+    assert measured(splits=pairs).loc[0, "low"] < low
+    _, robust = nodes.measure_robustness(*arguments())
+    assert robust["test_robust_accuracy_low"] < robust["test_robust_accuracy"] < robust["test_robust_accuracy_high"]
+
+
 def test_so_many_images_are_drawn(measured):
     assert set(measured(images=12)["images"]) == {12}
     assert set(measured(images=999)["images"]) == {24}
@@ -68,14 +88,14 @@ def test_of_each_class_one_image_is_drawn_at_least(splits):
     assert drawn.to_dict() == {"Benign": 2, "Early": 2, "Pre": 2, "Pro": 1}
 
 
-def test_the_number_is_the_mean_over_changes(measured):
-    table = measured()
-    summary = nodes.summarise_robustness(table, pd.DataFrame({"kind": ["blurred"], "unlike": [0.75]}))
+def test_the_number_is_the_mean_over_changes(arguments):
+    table, robust = nodes.measure_robustness(*arguments())
+    summary = nodes.summarise_robustness(table, robust, pd.DataFrame({"kind": ["blurred"], "unlike": [0.75]}))
     means = table.query("perturbation != 'none'").groupby("perturbation")["accuracy"].mean()
     assert summary["test_robust_accuracy"] == pytest.approx(means.mean())
     assert summary["test_accuracy_brightness"] == table.query("perturbation == 'brightness'")["accuracy"].iloc[-1]
     assert summary["outliers_unlike_blurred"] == 0.75
-    assert len(summary) == 2 + len(PERTURBATIONS)
+    assert len(summary) == 4 + len(PERTURBATIONS)
 
 
 def test_the_figure_has_a_bar_a_strength(measured):
