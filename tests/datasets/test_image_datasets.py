@@ -18,7 +18,9 @@ def raw(tmp_path):
     for number, name in enumerate(CLASSES):
         folder = tmp_path / "raw" / name
         folder.mkdir(parents=True)
-        Image.fromarray(np.full((32, 32, 3), number, np.uint8)).save(folder / "a.png")
+        pixels = np.full((32, 32, 3), number, np.uint8)
+        pixels[16:] = 200
+        Image.fromarray(pixels).save(folder / "a.png")
     return tmp_path / "raw"
 
 

@@ -76,6 +76,19 @@ def test_the_report_counts_classes_the_rest_and_all():
     assert report["expected"].dropna().to_dict() == {"Benign": 5, "Early": 1, "total": 6}
 
 
+def test_warnings_are_kept_counted_and_named():
+    warning = "colours converted to sRGB from the ICC profile A camera"
+    records = RECORDS.assign(warning=[warning, None, "dark: no pixel is brighter than 9", None, None, None])
+    manifest = make_manifest(records, PIXELS, 2)
+    assert manifest["warning"].dropna().to_dict() == records["warning"].dropna().to_dict()
+    assert manifest["status"].iloc[0] == "accepted"
+    report = summarise(manifest, ["Benign", "Early"], None)
+    assert report.set_index("label")["warned"].to_dict() == {"Benign": 2, "Early": 0, "(no class)": 0, "total": 2}
+    assert f"2 files have a warning in the manifest, most often: {warning} (1), dark (1)" in describe_shortfalls(
+        report, manifest
+    )
+
+
 def test_shortfalls_name_reasons_and_counts_that_differ():
     manifest = make_manifest(RECORDS, PIXELS, 2)
     report = summarise(manifest, ["Benign", "Early"], {"Benign": 5, "Early": 1})

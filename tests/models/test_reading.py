@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from leukoscope.datasets import OpinionsDataset
 from leukoscope.errors import InputError
@@ -59,6 +60,17 @@ def test_every_file_has_a_row_and_what_cannot_be_read_says_why(folder, reader, d
     assert set(table["model"]) == {reader.classifier.fingerprint}
     assert set(table["data"]) == {reader.data_fingerprint}
     assert table.loc["patient 0/field-0", "path"] == "patient 0/field-0.png"
+
+
+def test_a_suspicious_file_has_an_opinion_and_a_warning(folder, reader, dataset):
+    target = folder / "patient 0/field-0.png"
+    Image.fromarray(np.repeat([[24_000], [28_000]], [20, 20], axis=0).repeat(40, axis=1).astype(np.uint16)).save(target)
+    dataset.save(plan_for(folder, reader))
+    table = dataset.load().set_index("image_id")
+    assert table["warning"].dropna().to_dict() == {
+        "patient 0/field-0": "dark: no pixel is brighter than 28,000 of 65,535"
+    }
+    assert table.loc["patient 0/field-0", "opinion"] == "Pre"
 
 
 def test_the_csv_says_the_same(folder, reader, dataset, tmp_path):

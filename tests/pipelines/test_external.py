@@ -42,7 +42,7 @@ def own(tmp_path_factory, class_names):
 def ask(tmp_path, own, class_names):
     """Take in six smears of two classes, of which some may be the classifiers' own."""
 
-    def ask(copies: int = 0, **more: str):
+    def ask(copies: int = 0, quality: int | None = None, **more: str):
         folders = {"hem": "Benign", "all": "malignant"} | more
         mapping = nodes.map_classes(ExternalOptions(class_map=folders), class_names, EVALUATION)
         for folder, name in (("hem", "Benign"), ("all", "Pro")):
@@ -52,6 +52,8 @@ def ask(tmp_path, own, class_names):
                 target = tmp_path / "raw" / folder / f"{number}.jpg"
                 if number < copies:
                     target.write_bytes(files[number].read_bytes())
+                    if quality:
+                        Image.open(target).save(target, quality=quality)
                 else:
                     rng = np.random.default_rng([9, number, len(folder), ord(folder[0])])
                     Image.fromarray(draw_smear(name, rng, 64)).save(target)
@@ -213,6 +215,15 @@ def test_images_of_the_classifiers_own_data_are_left_out(ask, caplog):
     assert left_out["image_id"].tolist() == ["all/0", "all/1", "hem/0", "hem/1"]
     assert left_out["reason"].iloc[0] == "among the images of training and testing: Pro/smear-pro-0001"
     assert "4 external images are among those that the classifiers were made of" in caplog.text
+
+
+def test_recompressed_images_of_the_classifiers_own_data_are_left_out_too(ask):
+    _, manifest, _ = ask(copies=1, quality=93)
+    left_out = manifest[manifest["status"] == "quarantined"].set_index("image_id")["reason"].to_dict()
+    assert left_out == {
+        "all/0": "among the images of training and testing: Pro/smear-pro-0001",
+        "hem/0": "among the images of training and testing: Benign/smear-benign-0001",
+    }
 
 
 def test_nothing_new_is_an_error(ask):

@@ -11,10 +11,12 @@ View = Callable[[int], np.ndarray]
 # Sides of the reduced images, and the blur, in their pixels, that is taken from them: what is left are details.
 _COARSE, _FINE, _BLUR = 32, 64, 2.0
 # Correlations of details. Fields that were shot twice, out of focus the second time or a little beside: 0.62 and more;
-# other fields of the same class: 0.31 at the most. Single cells on a plain background: up to 0.92, since outlines are
-# alike; up to 0.74 by finer details, of which copies keep 0.95.
-_SAME_FIELD, _SAME_OUTLINE, _SAME_CELL = 0.45, 0.8, 0.85
-# Part of the picture that holds 95 % of the details' energy: fields of cells 0.32 to 0.67, single cells 0.09 to 0.33.
+# other fields: 0.36 at the most, and 0.64 where few large cells fill them, whose hashes are 70 bits apart and more.
+# Single cells on a plain background: up to 0.92, since outlines are alike, and up to 0.74 by finer details, of which
+# copies keep 0.95.
+_SAME_FIELD, _SAME_OUTLINE, _SAME_CELL = 0.6, 0.8, 0.85
+# Part of the picture that holds 95 % of the details' energy: fields of cells 0.32 to 0.67, single cells 0.09 to 0.33;
+# fields of few large cells lie between.
 _ENERGY, _SINGLE = 0.95, 0.35
 _CHUNK = 1024
 
