@@ -62,6 +62,14 @@ def test_a_promoted_reader_is_the_champion_with_its_reasons_and_card(registry, p
     assert version.description == "# The card"
 
 
+def test_a_reader_is_not_promoted_over_a_champion_that_it_was_not_held_against(registry, promoted):
+    """Another run has promoted one since the candidate was judged."""
+    for version, words in (({}, "no version"), ({"champion_version": "99"}, "version 99")):
+        with pytest.raises(InputError, match=rf"held against {words} of leukoscope, .* is version {promoted} now"):
+            registry.promote(make_reader(threshold=1.0), LIMITS, None, {"why": "better", **version})
+    assert registry.find_champion().version == promoted
+
+
 def test_the_model_says_what_it_takes_and_gives_and_holds_no_pickle(promoted, tmp_path):
     folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=URI, dst_path=str(tmp_path)))
     model = mlflow.models.Model.load(folder)

@@ -87,7 +87,11 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
         return ReaderRegistry(self._name, self._alias, self._experiment)
 
     def save(self, data: dict[str, Any]) -> None:
-        """Register ``reader`` with its ``limits`` and ``card``, if ``why``, which becomes its tags, says so."""
+        """Register ``reader`` with its ``limits`` and ``card``, if ``why``, which becomes its tags, says so.
+
+        Raises:
+            InputError: Another run has promoted a reader since the decision.
+        """
         from leukoscope.serving.requests import RequestLimits
 
         if data["why"]["promoted"]:

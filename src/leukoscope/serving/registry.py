@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -109,8 +110,32 @@ class ReaderRegistry:
         Raises:
             InputError: The registry does not answer.
         """
+        found = self._find_version()
+        if found is None:
+            return None
+        reader = self.fetch(f"models:/{self.name}/{found.version}")
+        return Registered(str(found.version), reader, found.tags.get(_EXPERIMENT, "unknown"))
+
+    def _require_champion(self, version: str | None) -> None:
+        """Make sure that the reader at work is still the one that a candidate was held against.
+
+        Args:
+            version: Of that one; None: there was none.
+
+        Raises:
+            InputError: There is another, or the registry does not answer.
+        """
+        found = self._find_version()
+        now = None if found is None else str(found.version)
+        if now != version:
+            raise InputError(
+                f"Nothing was promoted: the candidate was held against {_name(version)} of {self.name}, and the "
+                f"{self.alias} is {_name(now)} now, which another run has promoted meanwhile. Run `promote` again."
+            )
+
+    def _find_version(self) -> ModelVersion | None:
         try:
-            found = mlflow.MlflowClient().get_model_version_by_alias(self.name, self.alias)
+            return mlflow.MlflowClient().get_model_version_by_alias(self.name, self.alias)
         except MlflowException as error:
             if error.error_code in _NOT_THERE and "not found" in str(error):
                 return None
@@ -118,8 +143,6 @@ class ReaderRegistry:
                 f"The registry at {mlflow.get_tracking_uri()} does not say whether there is a {self.alias}: {error}. "
                 f"Nothing was promoted; try again when it answers."
             ) from error
-        reader = self.fetch(f"models:/{self.name}/{found.version}")
-        return Registered(str(found.version), reader, found.tags.get(_EXPERIMENT, "unknown"))
 
     def promote(self, reader: SecondReader, limits: RequestLimits, card: str | None, why: dict[str, Any]) -> str:
         """Register a reader as a new version, and make it the champion.
@@ -128,11 +151,16 @@ class ReaderRegistry:
             reader: The reader.
             limits: What requests to it must keep to.
             card: Its model card in Markdown, if there is one.
-            why: The reasons, which become tags of the version.
+            why: The reasons, which become tags of the version; with the ``champion_version`` that it was held against,
+                if there was one.
 
         Returns:
             The version.
+
+        Raises:
+            InputError: Another champion is at work by now.
         """
+        self._require_champion(why.get("champion_version"))
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch, ARTIFACT)
             folder.mkdir()
@@ -161,6 +189,10 @@ class ReaderRegistry:
             client.update_model_version(self.name, registered.version, description=card[:_LONGEST_DESCRIPTION])
         logger.info("Version %s of %s is the %s now", registered.version, self.name, self.alias)
         return str(registered.version)
+
+
+def _name(version: str | None) -> str:
+    return f"version {version}" if version else "no version"
 
 
 def describe_signature(reader: SecondReader) -> ModelSignature:
