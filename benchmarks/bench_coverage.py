@@ -4,8 +4,8 @@
 
 Prints a table a world: images that lie in groups, nearly all of a group right or wrong; groups of unequal size with an
 intraclass correlation of 0.3; and images that are groups of their own. The share of data sets whose interval holds the
-true share should be between 0.93 and 0.98. Then thresholds for opinions: at most 5 % of them may have a true error above
-the target. With 2,000 data sets, the default, it takes some ten minutes on one core.
+true share should be between 0.93 and 0.98. Then thresholds for opinions: at most 5 % of them may have a true error
+above the target.
 """
 
 import sys
