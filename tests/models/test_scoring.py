@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from leukoscope.models.headline import measure_loss
+from leukoscope.models.headline import measure_losses
 from leukoscope.models.scoring import Scoring, Screening, probability_columns, tabulate_probabilities
 
 CLASSES = ["Benign", "Early", "Pre"]
@@ -177,9 +177,39 @@ def test_what_is_called_need_not_be_the_likeliest():
 
 def test_the_loss_of_single_precision_is_that_of_double():
     sure = np.array([[1 - 1e-12, 1e-12], [0.4, 0.6]])
-    by_hand = -(np.log(1e-12) + np.log(0.6)) / 2
-    assert measure_loss(np.array([1, 1]), sure) == pytest.approx(by_hand)
-    assert measure_loss(np.array([1, 1]), sure.astype("float32")) == pytest.approx(by_hand)
+    by_hand = [-np.log(1e-12), -np.log(0.6)]
+    assert measure_losses(np.array([1, 1]), sure) == pytest.approx(by_hand)
+    assert measure_losses(np.array([1, 1]), sure.astype("float32")) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_weighted_figures_are_those_of_scikit_learn(rng, ties):
+    truth, weights = rng.integers(0, 3, 60), rng.integers(0, 4, 60)
+    probabilities = rng.dirichlet(np.ones(3), 60) + 0.4 * np.eye(3)[truth]
+    probabilities = probabilities.round(1) + 0.01 if ties else probabilities
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    called, ill = probabilities.argmax(axis=1), (truth > 0).astype(int)
+    ours = prepare(np.array(CLASSES)[truth], probabilities).score(weights)
+    how = {"sample_weight": weights}
+    by_class = metrics.precision_recall_fscore_support(truth, called, **how)[:3]
+    expected = {
+        "loss": metrics.log_loss(truth, probabilities, **how),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, called, **how),
+        "matthews_correlation": metrics.matthews_corrcoef(truth, called, **how),
+        "cohen_kappa": metrics.cohen_kappa_score(truth, called, **how),
+        "auc": metrics.roc_auc_score(truth, probabilities, multi_class="ovr", **how),
+        "screening_auc": metrics.roc_auc_score(ill, 1 - probabilities[:, 0], **how),
+        "screening_auprc": metrics.average_precision_score(ill, 1 - probabilities[:, 0], **how),
+    }
+    for name, values in zip(("precision", "sensitivity", "f1"), by_class, strict=True):
+        expected[f"macro_{name}"] = values.mean()
+        expected[f"weighted_{name}"] = np.average(values, weights=np.bincount(truth, weights))
+    for number, name in enumerate(("benign", "early", "pre")):
+        expected[f"f1_{name}"] = by_class[2][number]
+        expected[f"auc_{name}"] = metrics.roc_auc_score(truth == number, probabilities[:, number], **how)
+        expected[f"auprc_{name}"] = metrics.average_precision_score(truth == number, probabilities[:, number], **how)
+    assert {name: ours[name] for name in expected} == pytest.approx(expected)
+    assert set(ours) == {*expected, "auprc"}
 
 
 def test_columns_are_named_in_the_order_of_the_classes():

@@ -16,7 +16,7 @@ from leukoscope.models.calibration import (
     simulate_calibrated,
 )
 from leukoscope.models.conformal import form_prediction_sets, measure_nonconformity, name_sets
-from leukoscope.models.headline import measure_loss
+from leukoscope.models.headline import measure_losses
 from leukoscope.models.novelty import Novelty, choose_limit
 from leukoscope.models.scoring import probability_columns
 from leukoscope.models.screening import choose_operating_point
@@ -230,6 +230,7 @@ class TrustFigures:
         self._truth, self._given, self._malignant, self._prevalence = truth, given, malignant, prevalence
         self._tables = {"": probabilities.astype(float), "calibrated_": calibrated.astype(float)}
         self._called = probabilities.argmax(axis=1) if called is None else called
+        self._losses = measure_losses(truth, calibrated)
 
     @property
     def shares(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -248,7 +249,7 @@ class TrustFigures:
             ``calibrated_loss``, ``calibrated_ece``, ``calibrated_brier``; ``aurc`` (as ``measure_aurc`` has it);
             ``selective_error_at_prevalence`` (NaN without opinions, or without images, of either kind).
         """
-        figures = {"calibrated_loss": measure_loss(self._truth, self._tables["calibrated_"], weights)}
+        figures = {"calibrated_loss": float(np.average(self._losses, weights=weights))}
         one_hot = np.eye(self._tables[""].shape[1])[self._truth]
         for name, table in self._tables.items():
             figures[f"{name}ece"] = measure_calibration_error(self._truth, table, self._called, weights)
