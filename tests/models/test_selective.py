@@ -80,6 +80,12 @@ def test_opinions_are_given_down_to_where_the_bound_still_holds():
     assert beta.ppf(1 - level, wrong + (not hits[number]) + 1, more - wrong - (not hits[number])) > 0.05
 
 
+def test_sequences_share_the_level():
+    # Of 1,000 images they start at 500, 250 and 125: 62 could not show 5 % at a quarter of the level.
+    found = choose_threshold(np.ones(1000, bool), np.linspace(1, 0.5, 1000), np.arange(1000), 0.05, 0.05)
+    assert found.error_bound == pytest.approx(1 - (0.05 / 3) ** (1 / 1000))
+
+
 def test_one_sure_error_among_many_images_costs_no_opinions():
     hits, confidence = np.arange(1000) != 5, np.linspace(1, 0.5, 1000)
     assert choose_threshold(hits, confidence, np.arange(1000), 0.02, 0.05).confidence == 0.0
