@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from leukoscope.models.intervals import estimate_share
+from leukoscope.models.calibration import measure_calibration_error
+from leukoscope.models.intervals import estimate_figures, estimate_share
 from leukoscope.models.selective import choose_threshold
 
 LEVEL = 0.95
@@ -66,14 +67,39 @@ def promise(images: int, target: float, risk: Callable[[np.ndarray], np.ndarray]
     return above / data_sets, len(covered) / data_sets, float(np.mean(covered)) if covered else 0.0
 
 
+def cover_figures(images: int, confidence: float, accuracy: float, data_sets: int) -> tuple[float, float]:
+    """Give how often a reflected interval of the calibration error, and a BCa interval of a mean, cover."""
+    rng, groups = np.random.default_rng(0), np.arange(images)
+    table = np.tile([confidence, 1 - confidence], (images, 1))
+    called, found = np.zeros(images, int), []
+    for _ in range(data_sets):
+        truth = (rng.random(images) >= accuracy).astype(int)
+        losses = np.where(truth, rng.exponential(3, images), rng.exponential(0.1, images))
+
+        def score(weights: np.ndarray, truth: np.ndarray = truth, losses: np.ndarray = losses) -> dict[str, float]:
+            error = measure_calibration_error(truth, table, called, weights)
+            return {"ece": error, "loss": float(np.average(losses, weights=weights))}
+
+        estimates = estimate_figures(score, groups, 500, LEVEL, 1, ("ece",))
+        truths = {"ece": abs(confidence - accuracy), "loss": 0.1 * accuracy + 3 * (1 - accuracy)}
+        found.append([estimates[name].low <= true <= estimates[name].high for name, true in truths.items()])
+    return tuple(np.mean(found, axis=0))
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     data_sets = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     print(f"Share of {data_sets:,} data sets whose {LEVEL:.0%} interval holds the true share\n")
     print("| world | true share | covered | above | below | mean width |\n|---|---|---|---|---|---|")
     for words, share, world in list_worlds():
         found = " | ".join(f"{value:.3f}" for value in cover(world, share, data_sets))
         print(f"| {words} | {share} | {found} |", flush=True)
+    few = max(data_sets // 10, 20)
+    print(f"\nShare of {few:,} data sets whose interval holds the true calibration error (reflected) or loss (BCa)\n")
+    print("| images | confidence | accuracy | calibration error | loss |\n|---|---|---|---|---|")
+    for images, confidence, accuracy in ((390, 0.99, 0.985), (390, 0.99, 0.97), (96, 0.9, 0.8)):
+        found = " | ".join(f"{value:.3f}" for value in cover_figures(images, confidence, accuracy, few))
+        print(f"| {images} | {confidence} | {accuracy} | {found} |", flush=True)
     print(f"\nShare of {data_sets:,} data sets whose opinions have a true error above the target\n")
     print("| images | target | risk at confidence c | above | any opinion | of the images |\n|---|---|---|---|---|---|")
     for images, target in ((96, 0.15), (390, 0.02), (390, 0.05), (3000, 0.02)):

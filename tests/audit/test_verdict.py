@@ -13,7 +13,7 @@ def row(protocol, predictor, accuracy, reach=0.01, embargo=None) -> dict:
 
 def judge(*rows: dict, labels=LABELS, notes=()) -> verdict.Verdict:
     table = pd.DataFrame(rows, columns=list(row("", "", 0)))
-    return verdict.judge(table, labels, warning=0.2, alarm=0.5, data="f00d", notes=notes)
+    return verdict.judge(table, labels, warning=0.2, alarm=0.5, confidence=0.95, data="f00d", notes=notes)
 
 
 def test_background_that_tells_the_classes_apart_raises_the_alarm():
@@ -22,9 +22,10 @@ def test_background_that_tells_the_classes_apart_raises_the_alarm():
     assert text.startswith("ALARM")
     assert (
         "Tested on fields of which it has seen no copy: a program that looks only at the colours of the background "
-        "names the right class of 97 of 100 fields (0.970; 0.960 to 0.980 by 60 groups); an accuracy below that need "
-        "say nothing about cells.\n"
+        "names the right class of 97 of 100 fields (0.970; 0.960 to 0.980 by 60 groups); a network that does "
+        "no better need not have looked at cells.\n"
     ) in text
+    assert "Intervals are at 95%, by a beta-binomial posterior by groups.\n" in text
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_alarm_and_warning_are_where_the_parameters_say(accuracy, outcome):
 def test_what_may_count_cells_raises_the_warning_where_others_raise_the_alarm(predictor, accuracy, outcome):
     found, text = judge(row("duplicate", predictor, accuracy), row("duplicate", "border", 0.3))
     assert found == outcome
-    assert ("need say nothing about cells' form." in text) == (outcome == "warning")
+    assert ("need not have looked at their shape." in text) == (outcome == "warning")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,9 @@ def test_embargoes_of_a_saved_table_read_the_same(tmp_path):
     rows = [row("duplicate", "border", 0.3), row("series", "border", 0.9, embargo=37)]
     table = pd.DataFrame(rows).astype({"embargo": "Int64"})
     table.to_csv(tmp_path / "audit.csv", index=False)
-    texts = [verdict.judge(one, LABELS, 0.2, 0.5, "f00d").text for one in (table, pd.read_csv(tmp_path / "audit.csv"))]
+    texts = [
+        verdict.judge(one, LABELS, 0.2, 0.5, 0.95, "f00d").text for one in (table, pd.read_csv(tmp_path / "audit.csv"))
+    ]
     assert texts[0] == texts[1]
 
 

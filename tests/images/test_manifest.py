@@ -78,7 +78,7 @@ def test_the_report_counts_classes_the_rest_and_all():
 
 def test_warnings_are_kept_counted_and_named():
     warning = "colours converted to sRGB from the ICC profile A camera"
-    records = RECORDS.assign(warning=[warning, None, "dark: no pixel is brighter than 9", None, None, None])
+    records = RECORDS.assign(warning=[warning, None, "dark: hardly a pixel is brighter than 9", None, None, None])
     manifest = make_manifest(records, PIXELS, 2)
     assert manifest["warning"].dropna().to_dict() == records["warning"].dropna().to_dict()
     assert manifest["status"].iloc[0] == "accepted"

@@ -9,8 +9,10 @@ SPLITS = pd.DataFrame({"image_id": list("abcd"), "label": "Pro", "split": ["trai
 OTHERS = SPLITS.assign(split=["test", "train", "validation", "test"])
 
 
-def evaluate(model: str, splits=SPLITS, group_by: str = "duplicate", backbone: str = "vgg16", **metrics) -> dict:
-    return evaluations.describe(backbone, model, metrics, splits, group_by, f"by {group_by}")
+def evaluate(model: str, splits=SPLITS, group_by: str = "duplicate", data: str = "these", **metrics) -> dict:
+    facts = {"backbone": "vgg16", "set_confidence": 0.95} | metrics.pop("facts", {})
+    unit = f"by {group_by}"
+    return evaluations.describe(splits, metrics, model=model, data=data, group_by=group_by, unit=unit, **facts)
 
 
 @pytest.fixture
@@ -38,11 +40,20 @@ def test_the_strictest_split_is_that_which_holds_most_together():
     kept = [
         evaluate("one", group_by="look", test_set_coverage=0.5),
         evaluate("two", OTHERS, test_set_coverage=0.9),
-        evaluate("three", group_by="series", backbone="vgg19", test_set_coverage=0.4),
+        evaluate("three", group_by="series", facts={"backbone": "vgg19"}),
+        evaluate("four", group_by="series", data="other images"),
+        evaluate("five", group_by="series", facts={"set_confidence": 0.8}),
     ]
     found = evaluations.find_strictest(kept, "vgg16", evaluations.fingerprint_test(OTHERS))
     assert (found["unit"], found["set_coverage"], found["present"]) == ("by look", 0.5, False)
     assert evaluations.find_strictest(kept, "resnet50", "any") is None
+
+
+def test_of_equally_strict_splits_the_newest_counts(dataset):
+    for model, coverage in (("one", 0.5), ("two", 0.6), ("one", 0.7)):
+        dataset.save(evaluate(model, test_set_coverage=coverage))
+    found = evaluations.find_strictest(dataset.load(), "vgg16", evaluations.fingerprint_test(SPLITS))
+    assert (found["model"], found["set_coverage"]) == ("one", 0.7)
 
 
 def test_a_damaged_file_is_told(dataset, tmp_path):

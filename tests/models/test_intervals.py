@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
+from scipy.stats import betabinom, bootstrap
 from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.models.intervals import count_groups_with_errors, estimate_figures, estimate_share, warn_of_few_groups
@@ -50,6 +50,26 @@ def test_shares_of_trials_count_as_such():
     assert (found.low, found.high) == pytest.approx(proportion_confint(150, 200, 0.05, method="jeffreys"))
 
 
+@pytest.mark.parametrize("errors", [1, 3, 20])
+def test_groups_have_the_posterior_of_the_beta_binomial_distribution(errors):
+    groups = np.arange(120) // 4
+    hits = np.roll(np.arange(120) >= errors, 6)
+    found = estimate_share(hits, groups, 0.95)
+    shares, correlations = np.linspace(0, 1, 4002)[1:-1, None], (np.arange(32) + 0.5) / 32
+    spread = 1 / correlations - 1
+    held = np.bincount(groups, hits)
+    likelihood = sum(betabinom.logpmf(count, 4, shares * spread, (1 - shares) * spread) for count in held)
+    posterior = (np.exp(likelihood - likelihood.max()) / np.sqrt(shares * (1 - shares))).sum(axis=1)
+    low, high = np.interp([0.025, 0.975], posterior.cumsum() / posterior.sum(), shares[:, 0])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-3)
+
+
+def test_the_interval_holds_its_value_where_groups_of_different_sizes_differ():
+    hits, groups = np.repeat([True, False], [500, 20]), np.append(np.zeros(500), np.arange(1, 21))
+    found = estimate_share(hits, groups, 0.95)
+    assert found.low < found.value == found.high == 500 / 520
+
+
 def test_one_group_says_nothing_of_how_sure_a_share_is():
     found = estimate_share(np.arange(49) == 0, np.zeros(49), 0.95)
     assert found.value == pytest.approx(1 / 49)
@@ -84,11 +104,11 @@ def test_a_figure_that_resampling_inflates_is_reflected(rng):
     plain, reflected = (
         estimate_figures(score, np.arange(200), 500, 0.95, 1, inflated)["distance"] for inflated in ((), ("distance",))
     )
-    assert reflected.low < reflected.value
-    assert 0 <= reflected.low < plain.low
     drawn = np.random.default_rng(1).integers(200, size=(500, 200))
-    distances = [score(np.bincount(row, minlength=200))["distance"] for row in drawn]
-    assert reflected.high == pytest.approx(2 * reflected.value - np.quantile(distances, 0.025))
+    low, high = np.quantile([score(np.bincount(row, minlength=200))["distance"] for row in drawn], [0.025, 0.975])
+    assert reflected.low == pytest.approx(max(2 * reflected.value - high, 0))
+    assert reflected.high == pytest.approx(max(2 * reflected.value - low, high))
+    assert 0 <= reflected.low < plain.low
 
 
 def test_draws_in_which_a_figure_is_undefined_are_left_out():

@@ -68,7 +68,7 @@ def test_a_suspicious_file_has_an_opinion_and_a_warning(folder, reader, dataset)
     dataset.save(plan_for(folder, reader))
     table = dataset.load().set_index("image_id")
     assert table["warning"].dropna().to_dict() == {
-        "patient 0/field-0": "dark: no pixel is brighter than 28,000 of 65,535"
+        "patient 0/field-0": "dark: hardly a pixel is brighter than 28,000 of 65,535"
     }
     assert table.loc["patient 0/field-0", "opinion"] == "Pre"
 

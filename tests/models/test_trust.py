@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
+from scipy.stats import binom
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.frozen import FrozenEstimator
@@ -158,7 +159,7 @@ def test_opinions_without_a_promise_are_all_withheld_unless_they_are_asked_for(c
     assert held.error_bound is None
     assert held.threshold == NEVER
     assert held.needed == 149
-    assert "It takes 149 groups of images without an error" in caplog.text
+    assert "It takes 149 groups without an error" in caplog.text
     sure = np.array([[0.9, 0.1], [1.0, 0.0]])
     for table in (sure, sure.astype("float32")):
         opinions = form_opinions(table, novel(np.zeros(2)), held, ["Benign", "Pro"])
@@ -204,6 +205,12 @@ def test_a_calibration_is_read_as_it_was_learned_or_not_at_all():
         Calibration.restore(facts, "another")
     with pytest.raises(InputError, match="of another version"):
         Calibration.restore({name: value for name, value in facts.items() if name != "needed"})
+
+
+def test_perfect_calibration_of_one_confidence_shows_the_mean_deviation_of_a_share():
+    counts = np.arange(97)
+    expected = binom.pmf(counts, 96, 0.94) @ np.abs(counts / 96 - 0.94)
+    assert simulate_calibrated(np.full(96, 0.94), 1) == pytest.approx(expected, rel=0.15)
 
 
 def test_perfect_calibration_is_not_seen_to_be_perfect(rng):

@@ -6,6 +6,7 @@ import pytest
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.models.compatibility import RESULT_FORMAT
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.comparison import nodes
 from leukoscope.pipelines.comparison.nodes import compare_errors, draw_comparison, judge_colour
@@ -23,7 +24,7 @@ def result(backbone: str, accuracy: float, **changes) -> dict:
     report = {"report_train_accuracy": 0.98, "report_test_accuracy": 0.97, "report_seconds_per_epoch": None}
     summary = {"backbone": backbone, "title": backbone} | scores | costs | report | changes
     ends = {f"{name}_{end}": None for name in scores for end in ("low", "high")}
-    return {"backbone": backbone, "title": backbone, "summary": ends | summary}
+    return {"format": RESULT_FORMAT, "backbone": backbone, "title": backbone, "summary": ends | summary}
 
 
 def compare_backbones(*results, splits=PRESENT) -> pd.DataFrame:
@@ -187,3 +188,14 @@ def test_tests_and_intervals_go_by_groups(splits, smears):
     by_image, by_group = (judge_colour(smears, table, audit, evaluation, 1) for table in (splits, fours))
     assert by_image["accuracy"] == by_group["accuracy"]
     assert by_group["low"] < by_image["low"]
+
+
+def test_results_of_an_earlier_version_are_left_out(caplog):
+    old = {name: value for name, value in result("vgg16", 0.8).items() if name != "format"}
+    table = compare_backbones(result("resnet50", 0.9), old)
+    assert table["backbone"].tolist() == ["resnet50"]
+    assert "an earlier version evaluated them: vgg16. Run `kedro run --pipeline evaluation --namespaces vgg16`" in (
+        caplog.text
+    )
+    with pytest.raises(InputError, match="are of an earlier version"):
+        compare_backbones(None, old)

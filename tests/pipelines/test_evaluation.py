@@ -206,14 +206,23 @@ def summarise(metrics, splits):
 
 @pytest.fixture
 def known(metrics, features, splits) -> list[dict]:
-    return [nodes.record_evaluation(metrics, features, splits, OPTIONS, SplittingOptions())]
+    """Of this backbone, and of another one that was evaluated after it."""
+    manifest = make_manifest(splits, image_id=splits["image_id"])
+
+    def record(backbone: str) -> dict:
+        options = BackboneOptions(backbone=backbone), OPTIONS_OF_EVALUATION, SplittingOptions()
+        return nodes.record_evaluation(metrics, features, splits, manifest, *options)
+
+    return [record("resnet50"), record("vgg16") | {"model": "another", "set_coverage": 0.0}]
 
 
 @pytest.fixture
 def display(predictions, opinions, smears, class_names, splits, known) -> dict:
     pictures = [b"png"] * len(nodes.PICTURES)
     options = OPTIONS_OF_EVALUATION
-    return nodes.describe_evaluation(predictions, opinions, smears, class_names, options, splits, known, *pictures)
+    return nodes.describe_evaluation(
+        predictions, opinions, smears, class_names, options, splits, known, OPTIONS, *pictures
+    )
 
 
 @pytest.fixture
@@ -278,7 +287,7 @@ def test_the_result_can_be_kept_and_shows_the_errors_of_the_test_set(result, met
     assert set(result["pictures"].values()) == {"data:image/png;base64,cG5n"}
     assert all(one["picture"].startswith("data:image/jpeg;base64,") for one in result["failures"])
     assert result["benign_class"] == "Benign"
-    assert result["looks"] == 1
+    assert result["looks"] == 2
     assert result["strictest"]["set_coverage"] == metrics["test_set_coverage"]
     assert result["strictest"]["present"]
 

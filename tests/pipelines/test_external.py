@@ -14,6 +14,7 @@ from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
 from leukoscope.models import feature_table, inference
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.compatibility import RESULT_FORMAT
 from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external import nodes
@@ -88,8 +89,17 @@ def gathered(class_names, monkeypatch):
     calibration = Calibration(1.0, 0.42, 3.0, [[0.1]] * 4, operating_point=0.6, model="the same").describe()
     training = {"splits": "a", "weights": "none", "epochs": 3, "input_size": 48, "device": "CPU"}
     training |= {"report_test_accuracy": 0.95}
-    result = {"backbone": "mobilenet_v2", "title": "MobileNetV2", "calibration": calibration, "training": training}
-    result |= {"summary": {"drawn_images": 90, "accepted_images": 90}}
+    result = {
+        "format": RESULT_FORMAT,
+        "backbone": "mobilenet_v2",
+        "title": "MobileNetV2",
+        "calibration": calibration,
+        "training": training,
+    }
+    result |= {
+        "summary": {"drawn_images": 90, "accepted_images": 90},
+        "outliers": [{"kind": "no_cells", "images": 9, "unlike": 0.1, "auc": 0.5}],
+    }
 
     def only(value) -> list:
         return [value if name == "mobilenet_v2" else None for name in BACKBONES]

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from leukoscope.errors import InputError
+from leukoscope.models.compatibility import RESULT_FORMAT
 from leukoscope.pipelines.reporting import nodes
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import pages
@@ -30,7 +31,8 @@ def write(monkeypatch):
 
 
 def result(backbone: str, splits: str) -> dict:
-    return {"backbone": backbone, "title": backbone.upper(), "training": {"splits": splits}}
+    facts = {"format": RESULT_FORMAT, "backbone": backbone, "title": backbone.upper()}
+    return facts | {"training": {"splits": splits}}
 
 
 def test_whatever_was_evaluated_on_these_splits_is_written_about(write, caplog):

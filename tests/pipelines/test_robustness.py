@@ -111,6 +111,9 @@ def test_outliers_are_held_against_the_test_images(arguments):
     # A blurred square is as bright as before, so that its features tell nothing: that it is not sharp does.
     assert (table["unlike"] == 1).all()
     assert (table["auc"] == 1).all()
+    low, _ = proportion_confint(12, 12, 0.05, method="jeffreys")
+    assert table["unlike_low"].to_numpy() == pytest.approx(low)
+    assert table["auc_low"].isna().all()  # no two draws differ
 
 
 def test_outliers_that_are_not_recognised_are_warned_of(arguments, monkeypatch, caplog):

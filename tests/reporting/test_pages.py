@@ -9,6 +9,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.images.origin import Origin
 from leukoscope.models.calibration import apply_temperature
+from leukoscope.models.compatibility import RESULT_FORMAT
 from leukoscope.models.judging import Judge
 from leukoscope.models.novelty import choose_limit
 from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
@@ -116,14 +117,15 @@ def metrics(predictions, opinions, splits, class_names) -> dict:
 def result(predictions, opinions, smears, class_names, metrics, splits) -> dict:
     shown = results.describe(predictions, opinions, "test", smears, class_names, most=3)
     robustness = [
-        {"perturbation": name, "level": level, "unit": "", "images": 24, "accuracy": 0.5, "calibrated_ece": 0.1}
-        | {"unlike": 0.2}
+        {"perturbation": name, "level": level, "unit": "", "images": 24, "accuracy": 0.5, "low": 0.4, "high": 0.6}
+        | {"calibrated_ece": 0.1, "unlike": 0.2}
         for name, level in (("none", 0), ("stain", 0.1), ("stain", 0.2), ("stain", 0.4), ("grey", 0.5), ("grey", 1.0))
     ]
     recipe = resolve_recipe("vgg16", Recipe(weights="none"), RecipeDifferences()).model_dump()
     key = {"recipe": recipe, "weights": None, "seed": 1, "augmentation": {"rotation": 20.0}, "splits": "a"}
     balance = training._describe_balance(plan_training(splits, AugmentationOptions(), 1))
     return shown | {
+        "format": RESULT_FORMAT,
         "backbone": "vgg16",
         "title": "VGG16",
         "benign_class": "Benign",
@@ -339,7 +341,9 @@ def test_images_in_no_split_are_counted_where_images_flow(data, splits, result):
 
 
 def test_the_data_sheet_counts_images_in_no_split(data, splits):
-    manifest = splits.assign(sha256="0", width=8, height=8, mode="RGB", bytes=1, status="accepted", reason=None)
+    manifest = splits.assign(
+        sha256="0", width=8, height=8, mode="RGB", bytes=1, status="accepted", reason=None, drawn=False
+    )
     report = pd.DataFrame({"label": ["total"], "found": [160], "expected": pd.array([None], "Int64")})
     args = manifest.assign(duplicate_kind=None), report
     assert data_sheet.describe_data(*args, splits, "series")["in_no_split"] == 0

@@ -71,7 +71,13 @@ class Limits(NamedTuple):
 
 
 def judge(
-    ladder: pd.DataFrame, labels: pd.Series, warning: float, alarm: float, data: str, notes: Sequence[str] = ()
+    ladder: pd.DataFrame,
+    labels: pd.Series,
+    warning: float,
+    alarm: float,
+    confidence: float,
+    data: str,
+    notes: Sequence[str] = (),
 ) -> Verdict:
     """Say whether accuracies on these images can be won without cells.
 
@@ -81,6 +87,7 @@ def judge(
         warning: How far from that share to 1 a predictor that sees no cell may get, with duplicates held out together,
             before there is a warning.
         alarm: And before there is an alarm; one that sees how much is stained then raises the warning.
+        confidence: Of the intervals.
         data: The fingerprint of the images.
         notes: Sentences on what could not be judged.
     """
@@ -96,6 +103,7 @@ def judge(
         f"The warning begins at {limits.warning:.3f} and the alarm at {limits.alarm:.3f}, {warning:.0%} and "
         f"{alarm:.0%} of the way from there to no error; the lower end of an interval counts."
     )
+    lines.append(f"Intervals are at {confidence:.0%}, by a beta-binomial posterior by groups.")
     lines.append(f"All this is of the images with the fingerprint {data}.")
     return Verdict(outcome, "\n".join(lines) + "\n")
 
@@ -132,7 +140,8 @@ def _find_strongest(ladder: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame
 def _report(row: Any, names: dict[str, str], limits: Limits, ladder: pd.DataFrame) -> str:
     tail = ""
     if row.low > limits.alarm:
-        tail = "; an accuracy below that need say nothing about cells" + ("" if names is _BLIND else "' form")
+        what = "cells" if names is _BLIND else "their shape"
+        tail = f"; a network that does no better need not have looked at {what}"
     program = f"a program that looks only at {names[row.predictor]} names the right class of {_count(row.accuracy)}"
     return f"{_begin(row)}: {program} ({_figure(row)}){tail}.{_compare(row, ladder)}"
 

@@ -47,14 +47,8 @@ class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
     def save(self, data: Evaluation) -> None:
         """Add a row."""
         with hold(self._filepath, wait=True):
-            rows = self.load()
-            keys = [[row[name] for name in _KEY] for row in rows]
-            key = [data[name] for name in _KEY]
-            if key in keys:
-                rows[keys.index(key)] = data
-            else:
-                rows.append(data)
-            text = "".join(json.dumps(row) + "\n" for row in rows)
+            others = [row for row in self.load() if any(row[name] != data[name] for name in _KEY)]
+            text = "".join(json.dumps(row) + "\n" for row in [*others, data])
             write_whole(self._filepath, lambda path: path.write_text(text))
 
     def _exists(self) -> bool:

@@ -37,7 +37,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _HASH_SIDE = 16
-HASH_BITS = _HASH_SIDE**2
 
 
 class UnusableImageError(ValueError):

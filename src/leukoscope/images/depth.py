@@ -9,6 +9,7 @@ from PIL import Image
 _FULL = 65_535
 # Below a quarter of the range no smear on a bright background stays, but what a camera of 10 to 14 bits gives does.
 _TOO_DARK, _DARK = 16_384, 32_768
+_MOST = 0.999
 _BITS, _LARGEST_VALUE = 258, 281  # tags of TIFF: BitsPerSample, MaxSampleValue
 _PNG_BITS = 24  # place of the bit depth in a PNG
 _SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
@@ -37,20 +38,27 @@ def reduce_depth(image: Image.Image, data: bytes) -> tuple[Image.Image, str | No
     grey = image.mode in _SIXTEEN_BITS or (image.mode == "I" and image.format in {"PNG", "PPM"})
     if not grey and not _has_sixteen_bits(image, data):
         return image, None
-    values = np.asarray(image).astype(np.uint32)
+    values = _drop_alpha(image)
     said = _find_largest_value(image, data)
     if said < _FULL and not grey:
         values = _read_colour(image, data)
-    largest = int(values.max()) if grey or said < _FULL else int(values.max()) * 256 + 255
-    if largest <= said < _FULL:
+    step = 1 if grey or said < _FULL else 256  # Pillow has the upper 8 bits of colour only
+    if int(values.max()) * step <= said < _FULL:
         return Image.fromarray(((values * 255 + said // 2) // said).astype(np.uint8)), None
+    # A few hot pixels, or a burnt-in scale bar, do not make a field bright.
+    largest = int(np.quantile(values, _MOST, method="higher")) * step + step - 1
     if largest < _TOO_DARK:
         raise UnclearDepthError(
             f"16 bits a channel of which only {largest.bit_length()} are used, and the file does not say that these "
             "are all: expected pixels scaled to 8 or 16 bits, or a TIFF with MaxSampleValue"
         )
-    warning = f"dark: no pixel is brighter than {largest:,} of {_FULL:,}" if largest < _DARK else None
+    warning = f"dark: hardly a pixel is brighter than {largest:,} of {_FULL:,}" if largest < _DARK else None
     return (Image.fromarray(((values + 128) // 257).astype(np.uint8)) if grey else image), warning
+
+
+def _drop_alpha(image: Image.Image) -> np.ndarray:
+    values = np.asarray(image).astype(np.uint32)
+    return values[..., :-1] if image.mode in {"LA", "RGBA"} else values
 
 
 def _has_sixteen_bits(image: Image.Image, data: bytes) -> bool:

@@ -173,7 +173,7 @@ def describe_conflicts(manifest: pd.DataFrame) -> str | None:
         return None
     return (
         f"{alike} files look like a file of another class. If they are not copies, lower "
-        "ingestion.near_duplicate_distance; null keeps only identical files apart."
+        "ingestion.near_duplicate_distance; null takes only identical files for duplicates."
     )
 
 

@@ -1,8 +1,15 @@
 """Whether a classifier fits what it is used with."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from leukoscope.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+# What an evaluation hands over: raise it whenever pages need more of it.
+RESULT_FORMAT = 2
 
 
 def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> None:
@@ -38,3 +45,24 @@ def require_evaluation(backbone: str, is_of_the_model: bool) -> None:
             f"{backbone} was trained again after it had been evaluated: its calibration and features are another "
             f"model's. Run `kedro run --pipeline evaluation --namespaces {backbone}`."
         )
+
+
+def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str, Any]]:
+    """Select the results that have what pages and comparisons need; those of an earlier version are warned of.
+
+    Args:
+        results: One for each backbone, or ``None`` where it has none yet.
+
+    Raises:
+        InputError: There are results, and all are of an earlier version.
+    """
+    there = [dict(result) for result in results if result is not None]
+    current = [result for result in there if result.get("format") == RESULT_FORMAT]
+    old = [result for result in there if result not in current]
+    names = ", ".join(result["title"] for result in old)
+    mend = f"Run `kedro run --pipeline evaluation --namespaces {','.join(result['backbone'] for result in old)}`"
+    if old and not current:
+        raise InputError(f"All results ({names}) are of an earlier version, which kept less. {mend}.")
+    if old:
+        logger.warning("Left out, since an earlier version evaluated them: %s. %s", names, mend)
+    return current

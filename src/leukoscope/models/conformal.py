@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_EMPTY = "none"
+
 
 def measure_nonconformity(truth: np.ndarray, probabilities: np.ndarray) -> list[list[float]]:
     """Give one minus the probability of the true class of each image, a list a class."""
@@ -48,7 +50,4 @@ def name_sets(sets: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
         class_names: The classes in order.
     """
     words = [" or ".join(name for name, there in zip(class_names, row, strict=True) if there) for row in sets]
-    return np.array([text or EMPTY for text in words], dtype=object)
-
-
-EMPTY = "none"
+    return np.array([text or _EMPTY for text in words], dtype=object)

@@ -9,25 +9,22 @@ from leukoscope.images.fingerprint import fingerprint_table
 
 # From what holds the least together to what holds the most.
 _STRICTNESS = ("duplicate", "look", "series", "table")
-_KEPT = [f"{name}{end}" for name in ("set_coverage", "set_empty", "set_size") for end in ("", "_low", "_high")]
+_MEASURED = ("set_coverage", "set_empty", "set_size", "coverage", "selective_error")
+_KEPT = ["images", "groups", "accuracy", *(f"{name}{end}" for name in _MEASURED for end in ("", "_low", "_high"))]
+# Only what is of the same images, and states the same, can stand beside each other.
+_SAME = ("backbone", "data", "set_confidence")
 
 
-def describe(
-    backbone: str, model: str, metrics: Mapping[str, Any], splits: pd.DataFrame, group_by: str, unit: str
-) -> dict[str, Any]:
+def describe(splits: pd.DataFrame, metrics: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """Describe one evaluation.
 
     Args:
-        backbone: The backbone that was evaluated.
-        model: Its classifier's fingerprint.
-        metrics: Of the test images, ``test_<metric>``.
         splits: Which images test.
-        group_by: What was held together, as ``splitting.group_by`` has it.
-        unit: The same in words.
+        metrics: Of the test images, ``test_<metric>``.
+        facts: ``backbone``; ``model``, its fingerprint; ``data``, that of all images; ``group_by``, what was held
+            together, and ``unit``, the same in words; ``set_confidence``, as was stated for prediction sets.
     """
-    facts = {"backbone": backbone, "model": model, "test": fingerprint_test(splits), "group_by": group_by, "unit": unit}
-    figures = {name: metrics.get(f"test_{name}") for name in ("images", "groups", "accuracy", *_KEPT)}
-    return facts | figures
+    return facts | {"test": fingerprint_test(splits)} | {name: metrics.get(f"test_{name}") for name in _KEPT}
 
 
 def fingerprint_test(splits: pd.DataFrame) -> str:
@@ -46,7 +43,7 @@ def count_looks(evaluations: Sequence[Mapping[str, Any]], test: str) -> int:
 
 
 def find_strictest(evaluations: Sequence[Mapping[str, Any]], backbone: str, test: str) -> dict[str, Any] | None:
-    """Find the newest evaluation of a backbone under the strictest split that it was evaluated under.
+    """Find the newest evaluation of a backbone, on the same images, under the strictest split that there was.
 
     Args:
         evaluations: All that are kept, the oldest first.
@@ -54,10 +51,12 @@ def find_strictest(evaluations: Sequence[Mapping[str, Any]], backbone: str, test
         test: The fingerprint of the present test images.
 
     Returns:
-        The evaluation, with ``present`` where it is of these images; ``None`` without any.
+        The evaluation, with ``present`` where it is of these test images; ``None`` where the backbone was not evaluated
+        on these.
     """
-    own = [row for row in evaluations if row["backbone"] == backbone]
-    if not own:
+    present = [row for row in evaluations if (row["backbone"], row["test"]) == (backbone, test)]
+    if not present:
         return None
-    strictest = max(reversed(own), key=lambda row: (_STRICTNESS.index(row["group_by"]), row["test"] == test))
+    own = [row for row in evaluations if all(row[name] == present[-1][name] for name in _SAME)]
+    strictest = max(reversed(own), key=lambda row: _STRICTNESS.index(row["group_by"]))
     return dict(strictest) | {"present": strictest["test"] == test}

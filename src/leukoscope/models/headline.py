@@ -43,9 +43,9 @@ class Headline:
         self._losses = measure_losses(truth, probabilities)
         self._ill, self._screening = malignant, screening
         # One curve a class against the rest, and the screening's as the last one, if there is one.
-        self._curves = [_Curve(truth == number, scores) for number, scores in enumerate(probabilities.T)]
+        self._curves = [Curve(truth == number, scores) for number, scores in enumerate(probabilities.T)]
         if screening is not None:
-            self._curves.append(_Curve(malignant, screening[0]))
+            self._curves.append(Curve(malignant, screening[0]))
 
     @property
     def support(self) -> dict[str, int]:
@@ -115,7 +115,7 @@ class Headline:
         }
 
 
-class _Curve:
+class Curve:
     """The ROC curve of some images, whose weights may change but not their scores.
 
     Args:

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 FEW_GROUPS_WITH_ERRORS = 10
 METHODS = {
     "share": "a beta-binomial posterior by groups",
+    "inflated": "a reflected bootstrap of whole groups",
     "other": "a BCa bootstrap of whole groups",
 }
 _ALIKE = 1e-12  # what rounding may change in a figure that is the same in every draw
@@ -157,7 +158,7 @@ def estimate_figures(
         confidence: Of the intervals.
         seed: For the drawing.
         inflated: Figures that resampling itself makes larger, such as a calibration error: their draws are reflected at
-            the figure (the basic bootstrap), and their intervals do not go below 0.
+            the figure (the basic bootstrap) where that makes the interval wider, which does not go below 0.
     """
     codes = number_groups(groups)
     count = codes.max() + 1
@@ -171,11 +172,17 @@ def estimate_figures(
         if np.isnan(value) or 2 * len(draws) < resamples or np.ptp(draws) < _ALIKE:
             ends = np.array([np.nan, np.nan])
         elif name in inflated:
-            ends = np.maximum(2 * value - np.quantile(draws, tails[::-1]), 0.0)
+            ends = _reflect(value, draws, tails)
         else:
             ends = np.quantile(draws, _correct_tails(value, draws, left_out, tails))
         estimates[name] = Estimate(value, *ends.tolist())
     return estimates
+
+
+def _reflect(value: float, draws: np.ndarray, tails: np.ndarray) -> np.ndarray:
+    """Reflect the draws at the figure, but to no upper end below theirs: the figure may be small by chance."""
+    low, high = np.quantile(draws, tails)
+    return np.array([max(min(2 * value - high, value), 0.0), max(2 * value - low, high, value)])
 
 
 def _select_defined(figures: Sequence[float]) -> np.ndarray:

@@ -35,7 +35,8 @@ def choose_threshold(
     taken in while the exact upper bound (Clopper and Pearson 1934) of the share of wrong ones is at most the target;
     the first failure ends the sequence. Sequences start at a half, a quarter and so on of the images, as far as so many
     could show the target at all, and share the level: a single sure error ends only the short ones. Images of a group
-    count as one, as if all were right or wrong together (Kish's effective number, where groups differ in size).
+    count as one, as if all were right or wrong together. Where groups differ in size, all count as if they were as
+    large as the largest: errors may lie in just these.
 
     Args:
         hits: Which opinions are right, ``[n]``.
@@ -82,7 +83,7 @@ def choose_unproven(hits: np.ndarray, confidence: np.ndarray, target_error: floa
 
 def count_needed(target_error: float, level: float) -> int:
     """Count the groups that must all be right to show that at most so many are wrong: 149 for 2 % at a level of 5 %."""
-    return int(np.ceil(np.log(level) / np.log1p(-target_error))) if target_error > 0 else np.iinfo(np.int64).max
+    return int(np.ceil(np.log(level) / np.log1p(-target_error)))
 
 
 def _trace_groups(hits: np.ndarray, confidence: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -93,15 +94,13 @@ def _trace_groups(hits: np.ndarray, confidence: np.ndarray, codes: np.ndarray) -
     """
     order = np.argsort(-confidence, kind="stable")
     sizes = np.zeros(codes.max() + 1)
-    squares = np.empty(len(order))
-    total = 0.0
+    largest = np.empty(len(order))
     for place, code in enumerate(codes[order]):
-        total += 2 * sizes[code] + 1
         sizes[code] += 1
-        squares[place] = total
+        largest[place] = max(sizes[code], largest[place - 1] if place else 0)
     images = np.arange(1, len(order) + 1)
     ends = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)
-    effective = images[ends] ** 2 / squares[ends]
+    effective = images[ends] / largest[ends]  # shares of a largest group are sums that Hoeffding 1956 bounds
     return confidence[order][ends], effective, effective * np.cumsum(~hits[order])[ends] / images[ends]
 
 

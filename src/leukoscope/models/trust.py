@@ -142,7 +142,7 @@ def calibrate(
     if chosen.error_bound is None:
         if targets.unproven:
             threshold = choose_unproven(hits, confidence, targets.error)
-        _warn_of_no_promise(targets, chosen.needed, int(usual.sum()))
+        _warn_of_no_promise(targets, chosen.needed, len(np.unique(groups[usual])))
     return Calibration(
         temperature=temperature,
         threshold=threshold,
@@ -159,11 +159,12 @@ def calibrate(
     )
 
 
-def _warn_of_no_promise(targets: Targets, needed: int, images: int) -> None:
+def _warn_of_no_promise(targets: Targets, needed: int, groups: int) -> None:
     logger.warning(
-        "%d validation images do not show, at %g, that at most %g of the opinions are wrong: they are too few, or too "
-        "many of the surest are wrong. It takes %d groups of images without an error, and more with some. %s",
-        images,
+        "The %d groups of validation images do not show, at %g, that at most %g of the opinions are wrong: there are "
+        "too few of them, or too many confident opinions are wrong. It takes %d groups without an error, more if some "
+        "are wrong. %s",
+        groups,
         targets.confidence,
         targets.error,
         needed,

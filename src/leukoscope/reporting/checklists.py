@@ -42,19 +42,23 @@ class Row(NamedTuple):
     note: str
 
 
-def locate(items: Sequence[Item], sections: Mapping[str, str], known: Mapping[str, Any]) -> list[Row]:
+def locate(
+    items: Sequence[Item], sections: Mapping[str, str], known: Mapping[str, Any], by_table: bool = False
+) -> list[Row]:
     """Look up what a page has of a guideline.
 
     Args:
         items: The guideline.
         sections: The words of the page's sections, by anchor.
         known: The data sheet; a field that is ``None`` is not stated.
+        by_table: Whether the user's table of patients or slides groups the images.
     """
     rows = []
     for item in items:
         is_there = bool(item.section) and item.shows.lower() in sections.get(item.section, "").lower()
         unknown = NOT_STATED if item.fact and not known.get(item.fact) else ""
-        note = "; ".join(part for part in (unknown, item.note) if part)
+        own = _CLUSTERS_OF_TABLE if by_table and item.note == _CLUSTERS else item.note
+        note = "; ".join(part for part in (unknown, own) if part)
         section = item.section if is_there else ""
         rows.append(Row(item.number, item.topic, section, bool(item.section) and not is_there, note))
     return rows
@@ -63,6 +67,7 @@ def locate(items: Sequence[Item], sections: Mapping[str, str], known: Mapping[st
 _YOURS = "for the authors to write"
 _SUBGROUPS = "not assessed: no figure is by age, sex or site"
 _CLUSTERS = "not assessed: no figure is by site or patient"
+_CLUSTERS_OF_TABLE = "intervals are by the groups of the user's table; no figure is by site"
 
 CLAIM = (
     Item("1, 2", "title and structured abstract", note=_YOURS),

@@ -106,6 +106,7 @@ def render_comparison(
         worth=worth,
         left_out=left_out,
         confidence=results[0]["confidence"],
+        error_groups=min((result["metrics"]["test_error_groups"] for result in results), default=None),
         warnings=warn_of_drawn(data),
     )
 
@@ -186,7 +187,10 @@ def _render(template: str, drawn: Mapping[str, Any], known: Mapping[str, Any], *
         "known": known,
     }
     sections = read_sections(page.render(facts, plotly="", guidelines={}))
-    guidelines = {name: locate(items, sections, known) for name, items in GUIDELINES.items()}
+    guidelines = {
+        name: locate(items, sections, known, bool(facts["data"].get("by_patient_table")))
+        for name, items in GUIDELINES.items()
+    }
     return page.render(facts, plotly=get_plotlyjs(), guidelines=guidelines)
 
 

@@ -107,7 +107,8 @@ def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: Audi
 
     images = grouping.select_accepted(manifest)
     data, notes = fingerprint_manifest(manifest), _explain_lacking(audit_table, images, options)
-    outcome, text = verdict.judge(audit_table, images["label"], options.warning, options.alarm, data, notes)
+    limits = options.warning, options.alarm, options.confidence
+    outcome, text = verdict.judge(audit_table, images["label"], *limits, data, notes)
     for line in text.splitlines():
         logger.log(logging.INFO if outcome == "no alarm" else logging.WARNING, line)
     return text

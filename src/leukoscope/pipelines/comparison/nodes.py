@@ -9,6 +9,7 @@ from leukoscope.errors import InputError
 from leukoscope.figures import Figure
 from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
+from leukoscope.models import compatibility
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 
@@ -56,7 +57,7 @@ def compare_backbones(splits: pd.DataFrame, *results: dict[str, Any] | None) -> 
     Raises:
         InputError: No backbone has results on the present splits.
     """
-    table = pd.DataFrame([_select_figures(result["summary"]) for result in results if result is not None])
+    table = pd.DataFrame([_select_figures(result["summary"]) for result in compatibility.select_results(results)])
     if table.empty:
         raise InputError("No backbone has results yet. Train one first, as with `kedro run --pipeline train_resnet50`.")
     others = table.loc[table["splits"] != fingerprint_table(splits), "title"]
@@ -105,8 +106,8 @@ def compare_errors(
     present = fingerprint_table(splits)
     hits = {
         result["backbone"]: ~test["image_id"].isin(result["errors"]).to_numpy()
-        for result in results
-        if result is not None and result["training"]["splits"] == present
+        for result in compatibility.select_results(results)
+        if result["training"]["splits"] == present
     }
     how = (test["group"], options.confidence, seed)
     by_colour = ~test["image_id"].isin(colour_baseline["errors"]).to_numpy()

@@ -6,9 +6,11 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages
 from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.compatibility import RESULT_FORMAT
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -163,7 +165,9 @@ def record_evaluation(
     metrics: dict[str, float | None],
     features: pd.DataFrame,
     splits: pd.DataFrame,
+    manifest: pd.DataFrame,
     options: BackboneOptions,
+    evaluation: EvaluationOptions,
     splitting: SplittingOptions,
 ) -> dict[str, Any]:
     """Record that a model was evaluated on these test images, and under which split.
@@ -172,14 +176,24 @@ def record_evaluation(
         metrics: The figures of the test images.
         features: By which model.
         splits: Which images test.
+        manifest: All images.
         options: Names the backbone.
+        evaluation: What was stated for prediction sets.
         splitting: What was held together.
     """
     from leukoscope.images.grouping import UNITS
     from leukoscope.models import evaluations
 
-    model, unit = str(features["model"].iloc[0]), UNITS[splitting.group_by]
-    return evaluations.describe(options.backbone, model, metrics, splits, splitting.group_by, unit)
+    return evaluations.describe(
+        splits,
+        metrics,
+        backbone=options.backbone,
+        model=str(features["model"].iloc[0]),
+        data=fingerprint_manifest(manifest),
+        group_by=splitting.group_by,
+        unit=UNITS[splitting.group_by],
+        set_confidence=evaluation.set_confidence,
+    )
 
 
 def summarise_evaluation(
@@ -220,6 +234,7 @@ def describe_evaluation(
     options: EvaluationOptions,
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
+    backbone: BackboneOptions,
     *pictures: bytes,
 ) -> dict[str, Any]:
     """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
@@ -231,7 +246,8 @@ def describe_evaluation(
         class_names: The classes in order.
         options: How many errors to show, and by what the screening view goes.
         splits: Which images test.
-        known: All evaluations so far, the last of them of this model.
+        known: All evaluations so far, this one among them.
+        backbone: Names the backbone.
         pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
     """
     from leukoscope.models import evaluations
@@ -240,7 +256,7 @@ def describe_evaluation(
     test = evaluations.fingerprint_test(splits)
     looks = {
         "looks": evaluations.count_looks(known, test),
-        "strictest": evaluations.find_strictest(known, known[-1]["backbone"], test),
+        "strictest": evaluations.find_strictest(known, backbone.backbone, test),
     }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
     encoded = [html.to_data_uri(picture, "png") for picture in pictures]
@@ -271,6 +287,7 @@ def gather_result(
     """
     published = {name: value for name, value in summary.items() if name.startswith("report_")}
     return {
+        "format": RESULT_FORMAT,
         **{name: summary[name] for name in ("backbone", "title")},
         **display,
         "summary": summary,

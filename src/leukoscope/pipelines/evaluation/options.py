@@ -17,7 +17,7 @@ class EvaluationOptions(Options):
     benign_class: str = "Benign"
     worst_errors: NonNegativeInt = 12
     prevalence: float = Field(default=0.1, gt=0, lt=1)
-    target_error: float = Field(default=0.02, ge=0, lt=1)
+    target_error: float = Field(default=0.02, gt=0, lt=1)
     unproven_opinions: bool = False
     screening_sensitivity: float = Field(default=0.98, gt=0, le=1)
     false_alarms: float = Field(default=0.05, gt=0, lt=1)

@@ -36,7 +36,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.record_evaluation,
-                ["metrics", "features", "splits", "params:backbone", "params:splitting"],
+                ["metrics", "features", "splits", "manifest", "params:backbone", options, "params:splitting"],
                 "evaluations",
                 name="record_evaluation",
             ),
@@ -55,7 +55,17 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.describe_evaluation,
-                ["predictions", "opinions", "smears", classes, options, "splits", "evaluations", *nodes.PICTURES],
+                [
+                    "predictions",
+                    "opinions",
+                    "smears",
+                    classes,
+                    options,
+                    "splits",
+                    "evaluations",
+                    "params:backbone",
+                    *nodes.PICTURES,
+                ],
                 "display",
                 name="describe_evaluation",
             ),

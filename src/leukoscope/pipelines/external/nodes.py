@@ -197,14 +197,14 @@ def score_external(
     Returns:
         One row a backbone, ``external_<metric>``.
     """
-    from leukoscope.models import judging, scoring, trust
+    from leukoscope.models import compatibility, judging, scoring, trust
 
     classes = ClassMapping(**mapping)
     how = scoring.Scoring(mapping["class_names"], options.benign_class, options.prevalence)
     groups = external_manifest.set_index("image_id")["group"]
     rows = []
-    for result in results:
-        if result is None or result["backbone"] not in set(external_predictions["backbone"]):
+    for result in compatibility.select_results(results):
+        if result["backbone"] not in set(external_predictions["backbone"]):
             continue
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
         learned = trust.Calibration.restore(result["calibration"])
@@ -242,6 +242,7 @@ def write_external_reports(
     Returns:
         HTML by ``<backbone>/external``.
     """
+    from leukoscope.models import compatibility
     from leukoscope.reporting import data_sheet, pages, results, sources
 
     options, software, seed, *evaluated = rest
@@ -251,15 +252,16 @@ def write_external_reports(
     known = sources.describe(external.data_sheet.model_dump(), Origin(**data["origin"]))
     metrics = {row["backbone"]: row for row in as_records(external_metrics)}
     written = {}
-    for result in evaluated:
-        if result is None or result["backbone"] not in metrics:
+    for result in compatibility.select_results(evaluated):
+        if result["backbone"] not in metrics:
             continue
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
         display = results.describe(mine, said, _SPLIT, external_smears, names, options.worst_errors)
         # The published study's figures are of the training data's test images, and have no place beside these.
         kept = {name: result[name] for name in ("title", "backbone", "calibration")}
         kept |= {"training": sources.without_published(result["training"]), "summary": result.get("summary", {})}
-        unknown: dict[str, Any] = {"history": [], "robustness": [], "outliers": [], "pictures": {}}
+        kept["outliers"] = result["outliers"]
+        unknown: dict[str, Any] = {"history": [], "robustness": [], "pictures": {}}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[result["backbone"]]}
         facts = data, known, software | {"seed": str(seed)}
         written[f"{result['backbone']}/external"] = pages.render_backbone(page, *facts)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from leukoscope.errors import InputError
 from leukoscope.images.origin import Origin
+from leukoscope.models import compatibility
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
@@ -158,7 +159,7 @@ def _select_current(
     """
     from leukoscope.reporting import sources
 
-    there = [result for result in results if result is not None]
+    there = compatibility.select_results(results)
     current = [result for result in there if result["training"]["splits"] == data_sheet["splits_fingerprint"]]
     others = [result["title"] for result in there if result not in current]
     if known.is_published(Origin(**data_sheet["origin"])):

@@ -55,32 +55,28 @@ def measure_robustness(
     known = KnownImages.learn(features)
     predictor = inference.Predictor(classifier, evaluation.batch_size)
     learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
-    right_by_change: dict[str, list[np.ndarray]] = {}
 
-    def score(name: str, level: float, unit: str, changed: np.ndarray) -> dict[str, Any]:
+    def score(name: str, level: float, unit: str, changed: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
         probabilities, seen = predictor.predict(changed)
-        right = probabilities.argmax(axis=1) == truth
-        right_by_change.setdefault(name, []).append(right)
-        accuracy = intervals.estimate_share(right, chosen["group"], evaluation.confidence)
+        hits = probabilities.argmax(axis=1) == truth
+        accuracy = intervals.estimate_share(hits, chosen["group"], evaluation.confidence)
         facts = {"perturbation": name, "level": level, "unit": unit, "images": len(changed)}
         facts |= {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
+        calibrated = apply_temperature(probabilities, learned.temperature)
+        unlike = known.measure_novelty(changed, seen).score > learned.novelty
         return facts | {
-            "calibrated_ece": measure_calibration_error(truth, apply_temperature(probabilities, learned.temperature)),
-            "unlike": float((known.measure_novelty(changed, seen).score > learned.novelty).mean()),
-        }
+            "calibrated_ece": measure_calibration_error(truth, calibrated),
+            "unlike": float(unlike.mean()),
+        }, hits
 
-    unchanged = score("none", 0.0, "", images)
-    right_by_change.clear()
-    changes = [
-        score(name, level, change.unit, perturb(images, change, level, seed))
-        for name, change in PERTURBATIONS.items()
-        for level in change.levels
-    ]
-    share_right = np.mean([np.mean(hits, axis=0) for hits in right_by_change.values()], axis=0)
-    robust = intervals.estimate_share(share_right, chosen["group"], evaluation.confidence)
-    names = ("test_robust_accuracy", "test_robust_accuracy_low", "test_robust_accuracy_high")
-    summary = {name: None if np.isnan(value) else value for name, value in zip(names, robust, strict=True)}
-    return pd.DataFrame([unchanged, *changes]), summary
+    rows, right = [score("none", 0.0, "", images)[0]], []
+    for name, change in PERTURBATIONS.items():
+        scored = [score(name, level, change.unit, perturb(images, change, level, seed)) for level in change.levels]
+        rows += [row for row, _ in scored]
+        right.append(np.mean([hits for _, hits in scored], axis=0))
+    robust = intervals.estimate_share(np.mean(right, axis=0), chosen["group"], evaluation.confidence)
+    ends = zip(("", "_low", "_high"), robust, strict=True)
+    return pd.DataFrame(rows), {f"test_robust_accuracy{end}": None if np.isnan(value) else value for end, value in ends}
 
 
 def measure_outliers(
@@ -106,35 +102,59 @@ def measure_outliers(
         seed: For the drawing, and what is random in an outlier.
 
     Returns:
-        ``kind, images, unlike`` (share flagged) and ``auc`` (of telling them from test images).
+        ``kind, images``, ``unlike`` (share flagged) and ``auc`` (of telling them from test images), each with the ends
+        of its interval by groups, ``_low`` and ``_high``.
     """
-    from sklearn.metrics import roc_auc_score
-
     from leukoscope.images.perturbations import OUTLIERS, perturb
-    from leukoscope.models import inference
+    from leukoscope.models import inference, trust
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
-    known = KnownImages.learn(features)
-    usual = known.compare_table(features, "test").score
+    known, usual = KnownImages.learn(features), features[features["split"] == "test"]
+    test_groups = splits.set_index("image_id")["group"].loc[usual["image_id"]].to_numpy()
+    test = known.compare_table(features, "test").score, test_groups
     predictor = inference.Predictor(classifier, evaluation.batch_size)
+    limit = trust.Calibration.restore(calibration, str(features["model"].iloc[0])).novelty
 
     def measure(kind: str, made: np.ndarray) -> dict[str, Any]:
         score = known.measure_novelty(made, predictor.predict(made)[1]).score
-        is_made = np.repeat([0, 1], [len(usual), len(score)])
-        return {
-            "kind": kind,
-            "images": len(made),
-            "unlike": float((score > calibration["novelty"]).mean()),
-            "auc": float(roc_auc_score(is_made, np.concatenate([usual, score]))),
-        }
+        found = _judge_outliers(score, chosen["group"].to_numpy(), *test, limit, evaluation, seed)
+        return {"kind": kind, "images": len(made)} | found
 
     table = pd.DataFrame(
         [measure(kind, perturb(images, change, change.levels[0], seed)) for kind, change in OUTLIERS.items()]
     )
-    for missed in describe_missed(as_records(table), calibration["novelty"]):
+    for missed in describe_missed(as_records(table), limit):
         logger.warning(missed)
     return table
+
+
+def _judge_outliers(
+    score: np.ndarray,
+    groups: np.ndarray,
+    test_score: np.ndarray,
+    test_groups: np.ndarray,
+    limit: float,
+    evaluation: EvaluationOptions,
+    seed: int,
+) -> dict[str, float]:
+    """Give the share of outliers that is flagged, and the AUC of telling them from test images, with intervals."""
+    from leukoscope.models import headline, intervals
+
+    curve = headline.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
+    estimates = intervals.estimate_figures(
+        lambda weights: {"auc": curve.measure_areas(weights)[0]},
+        np.append(test_groups, groups),
+        evaluation.resamples,
+        evaluation.confidence,
+        seed,
+    )
+    estimates["unlike"] = intervals.estimate_share(score > limit, groups, evaluation.confidence)
+    return {
+        f"{name}{end}": estimates[name][place]
+        for name in ("unlike", "auc")
+        for place, end in enumerate(("", "_low", "_high"))
+    }
 
 
 def summarise_robustness(
