@@ -7,6 +7,7 @@ import pytest
 
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import UnusableImageError
+from leukoscope.models.novelty import Novelty
 from leukoscope.models.reader import SecondReader
 from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD, form_opinions
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, SIZE, encode, make_reader, shade
@@ -28,7 +29,7 @@ def test_a_field_unlike_the_training_images_gets_no_opinion():
     cells = shade(160).copy()
     cells[4:12, 4:12] = (60, 60, 160)
     opinions = strict.read(np.stack([shade(160), shade(255), cells])).opinions
-    because = [f"{UNLIKE}: unfamiliar features", f"{UNLIKE}: stronger stain"]
+    because = [f"{UNLIKE}: unfamiliar features", f"{UNLIKE}: other colours"]
     assert opinions["reason"].tolist() == ["", *because]
     assert opinions["opinion"].tolist() == ["Early", WITHHELD, WITHHELD]
 
@@ -162,7 +163,7 @@ def test_images_of_another_size_are_refused(reader):
 
 def test_probabilities_that_are_no_numbers_get_no_opinion(reader):
     nothing = np.full((1, 4), np.nan)
-    assert form_opinions(nothing, np.zeros(1), reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]
+    assert form_opinions(nothing, Novelty(np.zeros(1), np.array([""])), reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]
 
 
 @pytest.mark.parametrize(
