@@ -88,7 +88,7 @@ def cover_figures(images: int, confidence: float, accuracy: float, data_sets: in
 
 def main() -> None:
     """Print all tables."""
-    data_sets = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    data_sets = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
     print(f"Share of {data_sets:,} data sets whose {LEVEL:.0%} interval holds the true share\n")
     print("| world | true share | covered | above | below | mean width |\n|---|---|---|---|---|---|")
     for words, share, world in list_worlds():
