@@ -163,7 +163,9 @@ def test_images_of_another_size_are_refused(reader):
 
 def test_probabilities_that_are_no_numbers_get_no_opinion(reader):
     nothing = np.full((1, 4), np.nan)
-    assert form_opinions(nothing, Novelty(np.zeros(1), np.array([""])), reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]
+    assert form_opinions(nothing, Novelty(np.zeros(1), np.array([""])), reader.calibration, CLASS_NAMES)[
+        "reason"
+    ].tolist() == [UNSURE]
 
 
 @pytest.mark.parametrize(
