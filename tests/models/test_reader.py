@@ -162,28 +162,5 @@ def test_images_of_another_size_are_refused(reader):
 
 
 def test_probabilities_that_are_no_numbers_get_no_opinion(reader):
-    nothing = np.full((1, 4), np.nan)
-    assert form_opinions(nothing, Novelty(np.zeros(1), np.array([""])), reader.calibration, CLASS_NAMES)[
-        "reason"
-    ].tolist() == [UNSURE]
-
-
-@pytest.mark.parametrize(
-    ("drawn", "trained_on", "warning"),
-    [
-        (55, "drawn images", "Trained on drawn data: Leukoscope drew all 55 images"),
-        (10, "partly drawn images (10 of 55)", "Trained on drawn data: Leukoscope drew 10 of the 55 images"),
-        (0, "no images known to be drawn", None),
-        (None, "not recorded", None),
-    ],
-)
-def test_a_reader_knows_whether_it_learned_from_drawn_images(tmp_path, drawn, trained_on, warning):
-    made = make_reader(drawn=drawn)
-    made.save(tmp_path)
-    assert json.loads((tmp_path / "reader.json").read_text())["trained_on"] == trained_on
-    for one in (made, SecondReader.load(tmp_path)):
-        assert one.drawn_images == drawn
-        assert one.trained_on == trained_on
-        assert (one.warning or "").startswith(warning or "")
-        assert (one.warning is None) is (warning is None)
-    assert made.fingerprint == make_reader().fingerprint  # opinions do not depend on it
+    nothing, usual = np.full((1, 4), np.nan), Novelty(np.zeros(1), np.array([""]))
+    assert form_opinions(nothing, usual, reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]
