@@ -7,6 +7,7 @@ import pytest
 from leukoscope.audit.blocks import repeat_folds
 from leukoscope.audit.ladder import Ladder
 from leukoscope.images.series import number_files
+from leukoscope.models.intervals import estimate_share
 
 LADDER = Ladder(("a", "b"), folds=5, trees=30, confidence=0.95, seed=1, repeats=2)
 
@@ -85,10 +86,11 @@ def test_what_drifts_along_the_numbers_falls_with_the_embargo_and_not_with_fewer
     assert training["series", 50] == training["series_control", 50] < training["series", 0]
 
 
-def test_intervals_draw_the_blocks_of_each_class(images, caplog):
+def test_intervals_are_by_the_blocks_of_each_class(images):
     table = LADDER.climb_series(images, {"border": np.zeros((len(images), 1))}, [3])
     assert table["groups"].tolist() == [10, 10]
-    assert "series: the intervals are of 10 groups" in caplog.text
+    by_image = estimate_share(np.arange(len(images)) < table["accuracy"][0] * len(images), images["image_id"], 0.95)
+    assert table["high"][0] - table["low"][0] > 1.5 * (by_image.high - by_image.low)
 
 
 def test_images_without_a_number_take_no_part(images):

@@ -50,11 +50,6 @@ def test_a_class_without_images_is_not_left_out_in_silence(images, caplog):
     assert "look, vgg16_features: not judged, a class has 0 groups" in caplog.text
 
 
-def test_few_groups_are_warned_of(images, caplog):
-    LADDER.climb(images, {"border": np.zeros((200, 1))}, {"look": images["look"]})
-    assert "look, border: the intervals are of 20 groups" in caplog.text
-
-
 def test_no_images_are_no_fault(images):
     nothing = images.iloc[:0]
     assert LADDER.climb(nothing, {"vgg16_features": np.zeros((0, 3))}, {"look": nothing["look"]}).empty

@@ -4,7 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
-import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import AbstractDataset
@@ -31,7 +30,7 @@ from leukoscope.images.packing import PackingPlan
 from leukoscope.images.source import open_any, open_source
 from leukoscope.models.classifier import Classifier
 from leukoscope.models.reading import ReadingPlan
-from tiny_reader import encode, make_reader, shade
+from tiny_reader import encode, make_reader, shade, vary
 
 CLASSES = ("Benign", "Early")
 
@@ -53,7 +52,7 @@ def plan(tmp_path, number):
         folder = tmp_path / f"raw-{number}/{name}"
         if not folder.exists():
             folder.mkdir(parents=True)
-            Image.fromarray(np.full((32, 32, 3), number, np.uint8)).save(folder / "a.png")
+            Image.fromarray(vary(shade(50 + number))).save(folder / "a.png")
     return PackingPlan(open_source(tmp_path / f"raw-{number}"), CLASSES, 32, Limits(16, 10_000, 10_000))
 
 

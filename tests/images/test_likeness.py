@@ -120,5 +120,5 @@ def test_conflicts_name_the_parameter_that_makes_them(cells):
     assert lines == [
         "2 files are quarantined, most often: conflicting labels (2)",
         "2 files look like a file of another class. If they are not copies, lower ingestion.near_duplicate_distance; "
-        "null keeps only identical files apart.",
+        "null takes only identical files for duplicates.",
     ]

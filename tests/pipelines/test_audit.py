@@ -188,7 +188,7 @@ def test_colour_falls_where_neighbours_of_the_published_smears_do_not_train(tmp_
     source = open_source(Path(os.environ["LEUKOSCOPE_DATA"]))
     save_packed(PackingPlan(source, tuple(class_names), 224, Limits(16, 10**6, 10**6)), tmp_path)
     smears = PackedImages(tmp_path)
-    images = select_accepted(make_manifest(smears.records, 40))
+    images = select_accepted(make_manifest(smears.records, smears.pixels, 40))
     colours = count_colours(smears.pixels, smears.rows(images["image_id"]))
     ladder = Ladder(tuple(class_names), folds=5, trees=60, confidence=0.95, seed=1, repeats=5)
     table = ladder.climb_series(images, {"colour_histogram": colours}, [0, 37])
