@@ -32,11 +32,10 @@ def warn_of_images(drawn: int | None, images: int) -> str | None:
     """
     if not drawn:
         return None
-    if drawn == images:
-        whose = f"Leukoscope drew all {images:,} images"
-    else:
-        whose = f"Leukoscope drew {drawn:,} of the {images:,} images"
-    return f"Drawn data: {whose}. They show nobody's blood, and the figures say nothing about real smears."
+    return (
+        f"Drawn data: Leukoscope drew {_count(drawn, images)}. They show nobody's blood, and the figures say nothing "
+        f"about real smears."
+    )
 
 
 def warn_of_reader(drawn: int | None, images: int) -> str | None:
@@ -48,8 +47,11 @@ def warn_of_reader(drawn: int | None, images: int) -> str | None:
     """
     if not drawn:
         return None
-    share = f"all {images:,}" if drawn == images else f"{drawn:,} of the {images:,}"
     return (
-        f"Trained on drawn data: Leukoscope drew {share} images of the data that the classifier learned from. Its "
-        f"opinions say nothing about real smears."
+        f"Trained on drawn data: Leukoscope drew {_count(drawn, images)} of the data that the classifier learned from. "
+        f"Its opinions say nothing about real smears."
     )
+
+
+def _count(drawn: int, images: int) -> str:
+    return f"all {images:,} images" if drawn == images else f"{drawn:,} of the {images:,} images"

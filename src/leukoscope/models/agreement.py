@@ -62,7 +62,7 @@ def _measure(
             seed,
         )
     for name, estimate in estimates.items():
-        figures |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        figures |= estimate.tabulate(name)
     names = list(dict.fromkeys([*class_names, *model, *reviewer]))
     figures["confusion"] = {
         one: {two: int(np.sum((model == one) & (reviewer == two))) for two in names} for one in names

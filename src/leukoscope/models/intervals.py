@@ -35,6 +35,10 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    def tabulate(self, name: str) -> dict[str, float]:
+        """Give the figure by its name, and the ends as ``<name>_low`` and ``<name>_high``."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
     @classmethod
     def undefined(cls) -> Self:
         """Give an estimate of which nothing is known."""

@@ -85,9 +85,10 @@ class Judge(NamedTuple):
         error_groups = count_groups_with_errors(called == truth, groups)
         warn_of_few_groups(error_groups, f"The {split} images")
         figures = {"images": len(rows), "groups": groups.nunique(), "error_groups": error_groups} | headline.support
-        for number, end in enumerate(("", "_low", "_high")):
-            ends = {f"{name}{end}": estimate[number] for name, estimate in estimates.items()}
-            figures |= ends | headline.combine(ends, end)
+        for name, estimate in estimates.items():
+            figures |= estimate.tabulate(name)
+        for end in ("", "_low", "_high"):
+            figures |= headline.combine(figures, end)
         figures |= trust.simulate_calibrated(self.seed)
         return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
 

@@ -154,6 +154,7 @@ def score_predictions(
     figures = {
         f"{split}_{name}": figure
         for split in dict.fromkeys(predictions["split"])
+        if split != "test"  # which is judged: the same figures, and more
         for name, figure in judge.score(predictions, opinions, split).items()
     }
     groups = splits.set_index("image_id")["group"].loc[predictions.query("split == 'test'")["image_id"]]

@@ -75,8 +75,8 @@ def measure_robustness(
         rows += [row for row, _ in scored]
         right.append(np.mean([hits for _, hits in scored], axis=0))
     robust = intervals.estimate_share(np.mean(right, axis=0), chosen["group"], evaluation.confidence)
-    ends = zip(("", "_low", "_high"), robust, strict=True)
-    return pd.DataFrame(rows), {f"test_robust_accuracy{end}": None if np.isnan(value) else value for end, value in ends}
+    figures = robust.tabulate("test_robust_accuracy")
+    return pd.DataFrame(rows), {name: None if np.isnan(value) else value for name, value in figures.items()}
 
 
 def measure_outliers(
@@ -149,12 +149,8 @@ def _judge_outliers(
         evaluation.confidence,
         seed,
     )
-    estimates["unlike"] = intervals.estimate_share(score > limit, groups, evaluation.confidence)
-    return {
-        f"{name}{end}": estimates[name][place]
-        for name in ("unlike", "auc")
-        for place, end in enumerate(("", "_low", "_high"))
-    }
+    unlike = intervals.estimate_share(score > limit, groups, evaluation.confidence)
+    return unlike.tabulate("unlike") | estimates["auc"].tabulate("auc")
 
 
 def summarise_robustness(
