@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,23 @@ def test_every_backbone_has_a_pipeline_of_its_own(registered):
     assert {name for name in registered if name.startswith("train_")} == {f"train_{name}" for name in BACKBONES}
     for name in BACKBONES:
         assert {node.namespace for node in registered[f"train_{name}"].nodes} == {None, name}
-        assert f"{name}_result" in registered[f"train_{name}"].filter(to_nodes=["write_reports"]).datasets()
+        assert f"{name}_result" in registered[f"train_{name}"].filter(to_nodes=[f"{name}.write_reports"]).datasets()
 
 
 def test_everything_but_what_is_done_with_trained_backbones_is_in_the_default_pipeline(registered):
     later = ("external", "predict", "explain", "promote", "export", "agreement")
     others = {node.name for name in later for node in registered[name].nodes}
+    of_one = {f"{name}.write_{what}" for name in BACKBONES for what in ("reports", "model_cards")}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes}
-    assert {node.name for node in registered["__default__"].nodes} == everything - others
+    assert {node.name for node in registered["__default__"].nodes} == everything - others - of_one
+
+
+def test_any_two_pipelines_can_be_run_together(registered):
+    for one, other in combinations(registered, 2):
+        both = registered[one] + registered[other]
+        assert {node.name for node in both.nodes} == {
+            node.name for name in (one, other) for node in registered[name].nodes
+        }
 
 
 def test_no_backbone_has_loose_ends(registered):

@@ -218,11 +218,11 @@ class TrackingHook(MlflowHook):
             case "model":
                 self._end_unfinished_models(run_id)
                 _log_model(data)
-            case "reports" | "model_cards":
-                self._log_pages(data, {"reports": "html", "model_cards": "md"}[dataset_name])
             case "external_reports":
                 for name, page in data.items():
                     self._client.log_text(run_id, page, f"{name}.html")
+            case name if name.endswith(("reports", "model_cards")):
+                self._log_pages(data, "html" if name.endswith("reports") else "md")
             case "external_metrics":
                 for row in data.to_dict("records"):
                     self._log_metrics(run_id, {f"{row['backbone']}/{name}": value for name, value in row.items()})

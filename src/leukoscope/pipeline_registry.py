@@ -21,8 +21,19 @@ from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
-_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software"}
-_GATHERED = {"features", "result"}  # what other pipelines take of every backbone
+_SHARED_DATASETS = {
+    "manifest",
+    "smears",
+    "training_plan",
+    "splits",
+    "software",
+    "data_sheet",
+    "audit_table",
+    "audit_verdict",
+    "colour_baseline",
+}
+# What other pipelines take of every backbone, and what is there for people.
+_GATHERED = {"features", "result", "reports", "model_cards"}
 _SHARED_PARAMETERS = (
     "training",
     "augmentation",
@@ -51,9 +62,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
     ways = {
         f"train_{name}": preparation
-        + _for_backbone(training.create_pipeline() + judging, name)
+        + _for_backbone(training.create_pipeline() + judging + reporting.create_backbone_pipeline(), name)
         + comparison.create_baseline_pipeline()
-        + reporting.create_backbone_pipeline([name])
+        + reporting.create_data_pipeline()
         for name in BACKBONES
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
