@@ -9,7 +9,7 @@ PROBABILITIES = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]])
 def test_without_a_map_folders_are_the_classes(class_names):
     mapping = ClassMapping.resolve(None, class_names, "Benign")
     assert mapping.by_folder == {name: name for name in class_names}
-    assert (mapping.collapse(PROBABILITIES) == PROBABILITIES).all()
+    assert mapping.collapse(PROBABILITIES) == pytest.approx(PROBABILITIES)
 
 
 def test_two_classes_add_up_what_is_malignant(class_names):
@@ -17,6 +17,18 @@ def test_two_classes_add_up_what_is_malignant(class_names):
     assert mapping.class_names == ("Benign", "malignant")
     assert mapping.by_folder == {"hem": "Benign", "all": "malignant", "Pro": "malignant"}
     assert mapping.collapse(PROBABILITIES) == pytest.approx(np.array([[0.1, 0.9], [0.7, 0.3]]))
+
+
+def test_probabilities_of_single_precision_add_up_to_one_and_no_more(class_names, rng):
+    logits = rng.normal(0, 6, (5000, 4)).astype("float32")
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    rounded = powers / powers.sum(axis=1, keepdims=True)
+    assert rounded[:, 1:].sum(axis=1).max() > 1  # so it is that they are rounded
+    collapsed = ClassMapping.resolve({"all": "malignant"}, class_names, "Benign").collapse(rounded)
+    assert collapsed.dtype == np.float64
+    assert collapsed.max() <= 1
+    assert collapsed.sum(axis=1) == pytest.approx(1, abs=1e-15)
+    assert collapsed[:, 1] == pytest.approx(rounded[:, 1:].astype(float).sum(axis=1), abs=2e-7)
 
 
 def test_the_benign_class_may_be_anywhere():

@@ -47,8 +47,13 @@ class ClassMapping(NamedTuple):
         return cls(by_folder, (benign, MALIGNANT), ((healthy,), others))
 
     def collapse(self, probabilities: np.ndarray) -> np.ndarray:
-        """Add up the probabilities of the classes that are not told apart: ``[n, classes]`` to ``[n, class_names]``."""
-        return np.column_stack([probabilities[:, list(part)].sum(axis=1) for part in self.parts])
+        """Add up the probabilities of the classes that are not told apart: ``[n, classes]`` to ``[n, class_names]``.
+
+        In double precision: single-precision probabilities can add up to a little more than one.
+        """
+        exact = probabilities.astype(float)
+        exact /= exact.sum(axis=1, keepdims=True)
+        return np.minimum(np.column_stack([exact[:, list(part)].sum(axis=1) for part in self.parts]), 1.0)
 
     def translate(self, numbers: np.ndarray) -> np.ndarray:
         """Give the number of the class that is told apart for each number of a class that the classifier knows."""
