@@ -1,5 +1,7 @@
 """Parameters are checked before anything runs; MLflow has one run a backbone."""
 
+import logging
+import os
 import subprocess
 import sys
 
@@ -17,6 +19,7 @@ from leukoscope import hooks
 from leukoscope.datasets import TrainingJournalDataset
 from leukoscope.errors import InputError
 from leukoscope.hooks import TrackingHook
+from leukoscope.hooks.runs import Runs
 
 
 @pytest.fixture
@@ -72,10 +75,11 @@ def test_a_weights_file_is_looked_for_before_the_images_are_prepared(project_pat
     hook = hooks.InputHook()
     bootstrap_project(project_path)
     with KedroSession.create(project_path, env="demo", runtime_params=parameters) as session:
-        hook.after_context_created(session.load_context())
-    hook.before_pipeline_run(pipelines["ingestion"])
+        context = session.load_context()
+        hook.after_context_created(context)
+    hook.before_pipeline_run(pipelines["ingestion"], context.catalog)
     with pytest.raises(InputError, match=r"no weights file 'no\.h5' .*vgg16\.training\.weights"):
-        hook.before_pipeline_run(pipelines["train_vgg16"])
+        hook.before_pipeline_run(pipelines["train_vgg16"], context.catalog)
 
 
 def say(number: float) -> dict[str, float]:
@@ -105,10 +109,10 @@ class Session:
         self.hook.before_pipeline_run(facts, pipeline, catalog)
         try:
             runner.run(pipeline, catalog, manager)
-        except ValueError as error:
-            self.hook.on_pipeline_error(error, facts, pipeline, catalog)
+        except (ValueError, KilledError):
+            self.hook.on_pipeline_error()
         else:
-            self.hook.after_pipeline_run(facts, pipeline, catalog)
+            self.hook.after_pipeline_run()
 
     def runs(self) -> pd.DataFrame:
         return mlflow.search_runs(search_all_experiments=True).set_index("tags.mlflow.runName")
@@ -170,7 +174,7 @@ def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
     seen = []
 
     def train(number: float) -> dict[str, float]:
-        hooks.logging.getLogger("leukoscope.models.fitting").warning(
+        logging.getLogger("leukoscope.models.fitting").warning(
             "epoch", extra={"backbone": "resnet50", "epoch": {"epoch": 1, "train_loss": 0.5}}
         )
         seen.append(mlflow.search_runs(search_all_experiments=True).iloc[0])
@@ -191,8 +195,8 @@ def test_runners_that_would_train_at_once_are_refused(project_path, tracking_uri
         session.hook.before_pipeline_run({"runner": runner}, scoring("resnet50"), DataCatalog())
 
 
-class KilledError(ValueError):
-    pass
+class KilledError(BaseException):
+    """No ``Exception``: nothing stops it, as nothing stops a kill."""
 
 
 class Training:
@@ -225,7 +229,7 @@ class Training:
 
     def log(self, journal, row) -> None:
         record = {"backbone": journal.key["backbone"], "epoch": row}
-        hooks.logging.getLogger("leukoscope.models.fitting").warning("epoch", extra=record)
+        logging.getLogger("leukoscope.models.fitting").warning("epoch", extra=record)
 
 
 def interrupt(project_path, tmp_path, names: list[str]) -> Training:
@@ -286,20 +290,20 @@ def test_a_session_that_dies_as_its_run_begins_goes_on_in_it(project_path, track
     mlflow.end_run("RUNNING")
     session = Session(project_path)
     with monkeypatch.context() as patch:
-        patch.setattr(TrackingHook, "_describe_run", lambda *facts: (_ for _ in ()).throw(KilledError))
+        patch.setattr(Runs, "_describe", lambda *facts: (_ for _ in ()).throw(KilledError))
         with pytest.raises(KilledError):
             session.run(training.pipeline(*names), training.catalog(*names))
     mlflow.end_run("RUNNING")
     session = Session(project_path)
     with monkeypatch.context() as patch:
-        original = TrackingHook._describe_run
+        original = Runs._describe
 
         def die(self, run_id, backbone):
             if backbone == "vgg16":
                 raise KilledError
             original(self, run_id, backbone)
 
-        patch.setattr(TrackingHook, "_describe_run", die)
+        patch.setattr(Runs, "_describe", die)
         session.run(training.pipeline(*names), training.catalog(*names))
     session = Session(project_path)
     session.run(training.pipeline(*names), training.catalog(*names))
@@ -323,7 +327,8 @@ session.run(
     module.scoring("resnet50") + module.scoring("vgg16", module.fail), module.numbers(resnet50=0.9, vgg16=0.8)
 )
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=os.environ | {"COLUMNS": "300"}, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "The same command goes on" in done.stdout + done.stderr
     mlflow.set_tracking_uri(tracking_uri)
@@ -344,7 +349,7 @@ def test_a_model_that_a_killed_session_was_logging_is_called_failed(project_path
         raise KilledError
 
     for log_model in (begin, lambda model: None):
-        monkeypatch.setattr(hooks, "_log_model", log_model)
+        monkeypatch.setattr(hooks.runs, "_log_model", log_model)
         session = Session(project_path)
         session.run(saving, DataCatalog({"resnet50.number": MemoryDataset(1), "resnet50.model": MemoryDataset()}))
     assert session.runs()["status"].to_dict() == {"resnet50": "FINISHED"}

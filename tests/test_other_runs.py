@@ -16,7 +16,7 @@ from PIL import Image
 
 from leukoscope.datasets import JSONDataset
 from leukoscope.errors import InputError
-from leukoscope.other_runs import OtherRunsHook
+from leukoscope.hooks import OtherRunsHook
 
 
 def catalog_of(folder) -> DataCatalog:

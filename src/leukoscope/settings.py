@@ -1,21 +1,11 @@
 """Kedro's settings of the project."""
 
 import os
-import warnings
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from leukoscope.hooks import InputHook, TrackingHook
-from leukoscope.other_runs import OtherRunsHook
-
-# TensorFlow tells of its instruction sets and of GPUs that are not there; what matters comes as exceptions.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# It computes with oneDNN by itself only on CPUs with AVX-512; training is 1.4 times as fast with it on others too.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-# Kedro and its plugin register resolvers by a name that OmegaConf has deprecated; nobody here can mend that.
-warnings.filterwarnings("ignore", message="register_new_resolver")
+from leukoscope.hooks import InputHook, OtherRunsHook, TrackingHook
 
 # The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
@@ -42,6 +32,7 @@ def _artifact_location() -> str | None:
 
 
 CONFIG_LOADER_ARGS = {
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},

@@ -14,7 +14,8 @@ from leukoscope.storage import UNFINISHED, hold
 class PartitionedDataset(partitions.PartitionedDataset):
     """``partitions.PartitionedDataset`` of local files, without those that killed runs left unfinished.
 
-    Where there are none it loads as no partitions: whoever needs one knows what is missing. A partition that this data set saved is loaded as it was saved, or refused.
+    Where there are none it loads as no partitions: whoever needs one knows what is missing. A partition that this data
+    set saved is loaded as it was saved, or refused.
     """
 
     def __init__(self, **options: Any) -> None:

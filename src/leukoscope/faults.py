@@ -1,0 +1,33 @@
+"""Errors that users can mend, found in whatever wraps them."""
+
+from collections.abc import Iterator
+
+from leukoscope.errors import InputError
+from leukoscope.storage import describe_fault
+
+
+def explain(error: BaseException) -> InputError | None:
+    """Find in an error, or in what caused it, what a user can mend; ``None`` if it is a fault of the software.
+
+    Args:
+        error: As it was caught.
+    """
+    for cause in _list_causes(error):
+        if isinstance(cause, InputError):
+            return cause
+        fault = describe_fault(cause)
+        if fault:
+            place = getattr(cause, "filename", None)
+            return InputError(
+                f"{f'{place}: ' if place else ''}{fault}. What was computed before is kept: mend this, and the same "
+                f"command goes on."
+            )
+    return None
+
+
+def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

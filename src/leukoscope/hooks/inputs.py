@@ -1,0 +1,190 @@
+"""What a run needs is looked at before it begins, and what is wrong with it is shown by itself."""
+
+import json
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from kedro.config import MissingConfigException
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines, settings
+from kedro.io import CatalogProtocol, DatasetError
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.validation.exceptions import ParameterValidationError
+from kedro.validation.type_extractor import TypeExtractor
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
+from yaml import YAMLError
+
+from leukoscope.datasets import OptionalDataset
+from leukoscope.errors import InputError
+from leukoscope.faults import explain
+from leukoscope.hooks.parameters import check_parameters
+from leukoscope.makers import name_maker
+from leukoscope.models.recipes import require_weights, resolve_recipe
+from leukoscope.options import refuse_unknown_names
+from leukoscope.pipelines.reader.nodes import assemble_reader
+from leukoscope.pipelines.training.nodes import prepare_training
+
+_BACKENDS = ("tensorflow", "jax", "torch")
+
+
+class InputHook:
+    """Refuses wrong parameters and missing files before anything runs, and shows what is wrong by itself."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check all parameters, of whatever pipeline, and what ``--params`` sets.
+
+        Raises:
+            InputError: There is no such environment, a file of the configuration cannot be read, a name is unknown or
+                a value does not fit.
+        """
+        self._env = context.env
+        try:
+            given = context._runtime_params or {}
+            refuse_unknown_names(given, _configured_names(context))
+            self._parameters = context.params
+            check_parameters(self._parameters, given)
+        except MissingConfigException as error:
+            raise InputError(_describe_environments(context) or f"{error} Nothing was run.") from None
+        except ParameterValidationError as error:
+            faults = "; ".join(_find_faults(context)) or str(error)
+            raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
+        except (ValueError, YAMLError, OmegaConfBaseException) as error:
+            raise InputError(f"Wrong parameters, nothing was run: {' '.join(str(error).split())}") from None
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Look for what the run starts from, before anything that takes long is loaded or prepared.
+
+        Raises:
+            InputError: A file is missing that no node of the pipeline makes, Keras is to use a backend that is not
+                there, or the weights file of a backbone that is to be trained cannot be read.
+        """
+        require_backend()
+        for name in sorted(self._list_needed(pipeline)):
+            _require_input(name, catalog, self._env)
+        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.func is prepare_training}):
+            recipe = resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
+            require_weights(name, recipe)
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Raise anew what a user can mend, which the catalog has wrapped, so that its message stands alone.
+
+        Raises:
+            InputError: It is what caused the error.
+        """
+        mendable = explain(error)
+        if mendable is not None:
+            raise mendable from None
+
+    def _list_needed(self, pipeline: Pipeline) -> set[str]:
+        """List what the nodes take that none of them makes; a reader of the registry needs nothing trained here."""
+        registered = bool(self._parameters["reader"].model_uri)
+        nodes = [node for node in pipeline.nodes if not (registered and node.func is assemble_reader)]
+        taken = {name for node in nodes for name in node.inputs if not name.startswith("params:")}
+        return taken & pipeline.inputs() - _list_optional(nodes)
+
+
+def require_backend() -> None:
+    """Make sure that Keras can use the backend that it is told to; loads none.
+
+    Raises:
+        InputError: It is none that trains, or is not installed, or Keras' own file cannot be read.
+    """
+    file = Path(os.environ.get("KERAS_HOME", Path("~/.keras").expanduser()), "keras.json")
+    name, place = os.environ.get("KERAS_BACKEND"), "the environment variable KERAS_BACKEND"
+    if not name and file.is_file():
+        try:
+            name, place = json.loads(file.read_text()).get("backend"), str(file)
+        except (OSError, ValueError, AttributeError) as error:
+            raise InputError(
+                f'{file} cannot be read: {error}. Expected JSON such as {{"backend": "tensorflow"}}; mend it or '
+                f"remove it."
+            ) from None
+    if name and name not in _BACKENDS:
+        raise InputError(f"{place} tells Keras to use '{name}'. Expected {', '.join(_BACKENDS[:2])} or {_BACKENDS[2]}.")
+    if name and find_spec(name) is None:
+        raise InputError(
+            f"{place} tells Keras to use {name}, which is not installed. Install it, as with "
+            f"`pip install 'leukoscope[{name}]'`, or use tensorflow."
+        )
+
+
+def _list_optional(nodes: list[Node]) -> set[str]:
+    """Nothing is promoted with a card that is not there, but it is promoted."""
+    return {"model_cards", "evaluations"} & {name for node in nodes for name in node.inputs}
+
+
+def _require_input(name: str, catalog: CatalogProtocol, env: str | None) -> None:
+    dataset: Any = catalog.get(name)
+    if dataset is None or isinstance(dataset, OptionalDataset) or dataset.exists():
+        return
+    try:
+        dataset.load()
+    except InputError as error:
+        raise error from None
+    except DatasetError:
+        pass
+    maker = name_maker(name, env)
+    mend = f"Run `{maker}` first" if maker else "Put it there"
+    raise InputError(
+        f"There is no {name.replace('_', ' ')} yet, which this needs. {mend}{_hint_at_demo(dataset, env)}."
+    )
+
+
+def _hint_at_demo(dataset: Any, env: str | None) -> str:
+    place = str(getattr(dataset, "_filepath", getattr(dataset, "_path", "")))
+    demo = Path(place.replace("/data/", "/data/demo/", 1))
+    if env == "demo" or str(demo) == place or not demo.exists():
+        return ""
+    return "; or give --env demo: the demo's is there"
+
+
+def _configured_names(context: KedroContext) -> set[str]:
+    """List the parameters that the configuration has, without those of the command line."""
+    loader = settings.CONFIG_LOADER_CLASS(
+        conf_source=context.config_loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
+    )
+    return set(loader["parameters"])
+
+
+def _describe_environments(context: KedroContext) -> str | None:
+    """Say which environments there are, if the one asked for is none of them."""
+    source, env = Path(context.config_loader.conf_source), str(context.env)
+    if not source.is_dir():
+        return f"There is no configuration at {source}. Run this in the project's folder, or give --conf-source."
+    if (source / env).is_dir():
+        return None
+    names = sorted(path.name for path in source.iterdir() if path.is_dir())
+    near = get_close_matches(env, names, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"There is no environment '{env}' in {source}: {hint}known are {', '.join(names)}. Nothing was run."
+
+
+def _find_faults(context: KedroContext) -> Iterator[str]:
+    """Say of each parameter what is wrong with it, without Pydantic's frame."""
+    raw = context.config_loader["parameters"]
+    for name, kind in TypeExtractor(dict(pipelines)).extract_types_from_pipelines().items():
+        try:
+            TypeAdapter(kind).validate_python(raw.get(name))
+        except ValidationError as error:
+            for fault in error.errors(include_url=False):
+                yield _describe_fault(name, fault)
+        except InputError as error:
+            yield str(error)
+
+
+def _describe_fault(name: str, fault: Any) -> str:
+    place = ".".join([name, *map(str, fault["loc"])])
+    if fault["type"] == "value_error":
+        return f"{place}: {str(fault['ctx']['error']).rstrip('.')}"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{place} is {fault['input']!r}: {message}"

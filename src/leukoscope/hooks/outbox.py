@@ -1,0 +1,111 @@
+"""What is to be told to MLflow, in order, and kept while it does not answer."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+from requests.exceptions import RequestException
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LOOKS = 15
+# Of MLflow's codes, those of a fault that may pass; every other is a verdict on what was sent.
+_PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "IO_ERROR")
+
+Entry = Callable[[], Any]
+
+
+class Outbox:
+    """Delivers entries in their order; while they cannot be delivered they wait, and the run goes on.
+
+    Args:
+        answers: Tells within seconds whether it is worth trying.
+        place: Where the entries go, for messages.
+    """
+
+    def __init__(self, answers: Callable[[], bool], place: str) -> None:
+        self._answers, self._place = answers, place
+        self._waiting: deque[Entry] = deque()
+        self._lost = False
+        self._looked = float("-inf")
+        self._one_at_a_time = threading.RLock()
+
+    def send(self, entry: Entry) -> bool:
+        """Deliver an entry after all that wait; tell whether it was.
+
+        What MLflow refuses for good is left out, and said in the log: the results themselves lie in files.
+        """
+        with self._one_at_a_time:
+            self._waiting.append(entry)
+            return self.deliver()
+
+    def deliver(self) -> bool:
+        """Deliver what waits; tell whether nothing does any more."""
+        with self._one_at_a_time:
+            if self._lost and not self._look():
+                return False
+            while self._waiting and not self._lost:
+                self._try(self._waiting.popleft())
+            return not self._waiting
+
+    def _try(self, entry: Entry) -> None:
+        try:
+            entry()
+        except Exception as error:
+            if is_passing(error):
+                self._waiting.appendleft(entry)
+                self._lose(error)
+            elif isinstance(error, MlflowException):
+                logger.warning("MLflow did not take an entry, and it is left out: %s", first_line(error))
+            else:
+                raise
+
+    def is_open(self) -> bool:
+        """Tell whether entries can be delivered now, by a look where that is cheap."""
+        if not self._lost and not self._answers():
+            self._lose(None)
+        return self.deliver()
+
+    def close(self) -> None:
+        """Try once more, and say what could not be delivered."""
+        self._looked = float("-inf")
+        if not self.deliver():
+            logger.warning(
+                "%d entries could not be logged to %s. All results are in files; the same command trains nothing "
+                "again and logs what is missing, once MLflow answers.",
+                len(self._waiting),
+                self._place,
+            )
+
+    def _look(self) -> bool:
+        if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
+            return False
+        self._lost = not self._answers()
+        self._looked = time.monotonic()
+        if not self._lost:
+            logger.info("MLflow at %s answers again: what waited is logged now", self._place)
+        return not self._lost
+
+    def _lose(self, error: BaseException | None) -> None:
+        self._lost, self._looked = True, time.monotonic()
+        why = f" ({first_line(error)})" if error else ""
+        logger.warning(
+            "MLflow at %s does not answer%s: the run goes on, and is logged when it answers again", self._place, why
+        )
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether an error is of network, disk or database, so that the same may be taken later."""
+    if isinstance(error, RequestException) or (isinstance(error, OSError) and error.errno is not None):
+        return True
+    return isinstance(error, MlflowException) and error.error_code in _PASSING
+
+
+def first_line(error: BaseException) -> str:
+    """Give an error's message as a line, without what follows its first one."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]

@@ -1,0 +1,245 @@
+"""The runs of a session in MLflow: its own, and one for each backbone."""
+
+import json
+import logging
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from kedro.pipeline import Pipeline
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus, Metric, Param, Run, RunStatus, RunTag
+from mlflow.environment_variables import MLFLOW_RUN_CONTEXT
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from pydantic import BaseModel
+
+from leukoscope.images.fingerprint import fingerprint_facts
+from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.recipes import resolve_recipe
+
+logger = logging.getLogger(__name__)
+
+
+class Runs:
+    """The runs of one session, found or created when something is to be logged into them.
+
+    Args:
+        client: Of MLflow.
+        session: The session's run.
+        only: The one backbone of the session, whose run the session's is; ``None`` where there are none, or several.
+        goes_on: Whether an interrupted session is gone on with.
+        parameters: All of them.
+        tags: Of every run.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        session: str,
+        only: str | None,
+        goes_on: bool,
+        parameters: dict[str, Any],
+        tags: dict[str, Any],
+    ) -> None:
+        self._client, self.session, self._only = client, session, only
+        self._parameters, self._tags = parameters, tags
+        self._runs: dict[str | None, str] = {None: session, only: session}
+        self._epochs = self._find_epochs(session) if goes_on else {}
+        self._children = self._find_children() if goes_on else {}
+        self._describe(session, only)
+
+    def of(self, backbone: str | None) -> str:
+        """Give the run of a backbone, or the session's; a child is made when it is first asked for."""
+        if backbone not in self._runs:
+            run_id = self._children.get(backbone) if backbone else None
+            if run_id:
+                self._client.update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
+                self._epochs |= self._find_epochs(run_id)
+            else:
+                run_id = self._create(backbone)
+                if backbone:
+                    self._children[backbone] = run_id
+            self._describe(run_id, backbone)
+            self._runs[backbone] = run_id
+        return self._runs[backbone]
+
+    def activate(self, backbone: str | None) -> None:
+        """Put a run on the stack of this thread, alone; what leaves the stack goes on running."""
+        run_id = self.of(backbone)
+        while (active := mlflow.active_run()) and active.info.run_id != run_id:
+            mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
+        if not active:
+            mlflow.start_run(run_id=run_id)
+
+    def leave_run_of_another_training(self, backbone: str | None, training: str) -> None:
+        """Take a new run where an interrupted one has epochs of a training that is not gone on with."""
+        run_id = self.of(backbone)
+        if self._epochs.get(run_id) and self._client.get_run(run_id).data.tags.get("training") != training:
+            self._runs[backbone] = self._create(backbone)
+            if backbone == self._only:
+                self.session = self._runs[None] = self._runs[backbone]
+            self._describe(self._runs[backbone], backbone)
+            self.activate(backbone)
+            self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+        self.log_tags(backbone, {"training": training})
+
+    def end_children(self, unfinished: Mapping[str, int], status: int) -> None:
+        """End the backbones' runs: as finished, or with a status where something is left to do."""
+        self.activate(None)  # what leaves the stack would be running again
+        for backbone, run_id in self._runs.items():
+            if backbone and run_id != self.session:
+                own = status if unfinished[backbone] else RunStatus.FINISHED
+                self._client.set_terminated(run_id, RunStatus.to_string(own))
+
+    def end_session(self, status: int) -> None:
+        """End the session's run, and leave none active."""
+        self.activate(None)
+        mlflow.end_run(RunStatus.to_string(status))
+
+    def log_epoch(self, backbone: str, figures: dict[str, float], milliseconds: int) -> None:
+        """Log the figures of an epoch, unless the run has them from before."""
+        step, run_id = int(figures["epoch"]), self.of(backbone)
+        if step in self._epochs.setdefault(run_id, set()):
+            return
+        named = {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}
+        self.log_metrics(backbone, named, milliseconds, step)
+        self._epochs[run_id].add(step)
+
+    def log_metrics(self, backbone: str | None, figures: dict[str, Any], milliseconds: int, step: int = 0) -> None:
+        """Log what is a finite number; the time is that since the Unix epoch."""
+        numbers = {name: one for name, one in figures.items() if isinstance(one, int | float) and isfinite(one)}
+        metrics = [Metric(name, float(one), milliseconds, step) for name, one in numbers.items()]
+        self._client.log_batch(self.of(backbone), metrics=metrics)
+
+    def log_tags(self, backbone: str | None, values: dict[str, Any]) -> None:
+        """Tag a run with what is not empty."""
+        self._tag(self.of(backbone), values)
+
+    def log_page(self, backbone: str | None, page: str, name: str) -> None:
+        """Log a text as a file."""
+        self._client.log_text(self.of(backbone), page, name)
+
+    def log_file(self, backbone: str | None, path: Path, folder: str | None) -> None:
+        """Log a file."""
+        self._client.log_artifact(self.of(backbone), str(path), folder)
+
+    def log_model(self, backbone: str | None, classifier: Any) -> None:
+        """Log a classifier as a Keras model, with its signature and class names."""
+        self.activate(backbone)
+        self._end_unfinished_models(self.of(backbone))
+        _log_model(classifier)
+
+    def _create(self, backbone: str | None) -> str:
+        """Create a child of the session's run, or what takes the session's place where it has one backbone only."""
+        session = self._client.get_run(self.session)
+        tags = session.data.tags | {MLFLOW_RUN_NAME: str(backbone), "backbone": str(backbone)}
+        if backbone != self._only:
+            tags |= {MLFLOW_PARENT_RUN_ID: self.session}
+            tags.pop("session")
+        return self._client.create_run(session.info.experiment_id, tags=tags, run_name=backbone).info.run_id
+
+    def _describe(self, run_id: str, backbone: str | None) -> None:
+        values = parameters_in_force(self._parameters, backbone)
+        self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
+        self._tag(run_id, self._tags | {"backbone": backbone})
+
+    def _tag(self, run_id: str, values: dict[str, Any]) -> None:
+        self._client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value])
+
+    def _find_epochs(self, run_id: str) -> dict[str, set[int]]:
+        return {run_id: {one.step for one in self._client.get_metric_history(run_id, "epoch/train_loss")}}
+
+    def _find_children(self) -> dict[str, str]:
+        """Find the last child of each backbone that the session's run has from before."""
+        experiment = self._client.get_run(self.session).info.experiment_id
+        runs = search_runs(self._client, experiment, f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.session}'")
+        return {run.data.tags["backbone"]: run.info.run_id for run in runs if "backbone" in run.data.tags}
+
+    def _end_unfinished_models(self, run_id: str) -> None:
+        """Call failed what a killed session was logging: the model is logged anew."""
+        experiment = self._client.get_run(run_id).info.experiment_id
+        for model in self._client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+            if model.status == LoggedModelStatus.PENDING:
+                self._client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
+
+
+def find_interrupted(client: MlflowClient, experiment: str, session: str) -> str | None:
+    """Find the last run of a session of the same pipeline and parameters, if it did not finish."""
+    runs = search_runs(client, experiment, f"tags.session = '{session}'")
+    if not runs or runs[-1].info.status == RunStatus.to_string(RunStatus.FINISHED):
+        return None
+    logger.info("Going on with the run %s, which was interrupted", runs[-1].info.run_id)
+    return runs[-1].info.run_id
+
+
+def search_runs(client: MlflowClient, experiment: str, filter_string: str) -> list[Run]:
+    """Search an experiment; the last run to start comes last."""
+    return client.search_runs([experiment], filter_string, order_by=["attributes.start_time ASC"])
+
+
+def fingerprint_session(
+    run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], backbones: set[str]
+) -> str:
+    """Hash what a command runs and where: the same command in the same project on the same machine has the same."""
+    place = [platform.node(), run_params["project_path"], run_params.get("env")]
+    names = sorted(node.name for node in pipeline.nodes)
+    in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(backbones)]]
+    return fingerprint_facts([place, names, in_force])
+
+
+def parameters_in_force(parameters: dict[str, Any], backbone: str | None) -> dict[str, Any]:
+    """Flatten the parameters of a run: all shared ones, and the backbone's resolved recipe as ``training``.
+
+    Args:
+        parameters: All parameters, validated.
+        backbone: Whose recipe; ``None`` for the shared recipe.
+    """
+    shared = {name: value for name, value in parameters.items() if name not in BACKBONES}
+    if backbone:
+        shared["training"] = resolve_recipe(backbone, parameters["training"], parameters[backbone].training)
+    return _flatten(shared)
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = value.model_dump() if isinstance(value, BaseModel) else value
+        flat |= _flatten(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {f"{prefix}{name}": inner}
+    return flat
+
+
+@contextmanager
+def creating_with(tags: dict[str, str]) -> Iterator[None]:
+    """Let runs have tags from their first moment on, so that one whose process dies right then is found by them."""
+    before = MLFLOW_RUN_CONTEXT.get_raw()
+    MLFLOW_RUN_CONTEXT.set(json.dumps(json.loads(before or "{}") | tags))
+    try:
+        yield
+    finally:
+        MLFLOW_RUN_CONTEXT.unset() if before is None else MLFLOW_RUN_CONTEXT.set(before)
+
+
+def _log_model(classifier: Any) -> None:
+    """Log the Keras model into the active run."""
+    import keras
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    classes = len(classifier.class_names)
+    backend = keras.backend.backend()
+    mlflow.keras.log_model(
+        classifier.network,
+        name="model",
+        signature=ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, -1, -1, 3), name="image")]),
+            outputs=Schema([TensorSpec(np.dtype("float32"), (-1, classes), name="probabilities")]),
+        ),
+        metadata={"class_names": list(classifier.class_names)},
+        pip_requirements=[f"{package}=={version(package)}" for package in ("keras", backend)],
+    )

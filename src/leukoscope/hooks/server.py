@@ -1,0 +1,107 @@
+"""Where MLflow keeps its records: a server, or a file."""
+
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from leukoscope.errors import InputError
+from leukoscope.hooks.outbox import first_line
+
+_SECONDS = 5
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_MEND = (
+    "Nothing was run. Start it or correct MLFLOW_TRACKING_URI; without that variable runs are kept in the project's "
+    "own mlflow.db."
+)
+
+
+def require_server(uri: str) -> None:
+    """Make sure, within seconds, that MLflow's records can be reached.
+
+    Args:
+        uri: The tracking URI.
+
+    Raises:
+        InputError: The server does not answer; or the file is damaged, locked, or cannot be made.
+    """
+    if uri.startswith("sqlite:"):
+        _require_file(Path(unquote(uri.removeprefix("sqlite:///"))))
+        return
+    fault = _find_fault(uri)
+    if fault:
+        raise InputError(f"The MLflow server {uri} does not answer: {fault}. {_MEND}")
+
+
+def answers(uri: str) -> bool:
+    """Tell, within seconds, whether a server answers; of a file and of what is not known it is supposed.
+
+    Args:
+        uri: The tracking URI.
+    """
+    return _find_fault(uri) is None
+
+
+def _find_fault(uri: str) -> str | None:
+    parts = urlparse(uri)
+    try:
+        if parts.scheme in ("http", "https"):
+            return _ask(uri)
+        if parts.hostname and parts.scheme.partition("+")[0] in _PORTS:
+            port = parts.port or _PORTS[parts.scheme.partition("+")[0]]
+            socket.create_connection((parts.hostname, port), _SECONDS).close()
+    except (OSError, ValueError) as error:  # a URI without a valid host or port is a ValueError
+        return first_line(error)
+    return None
+
+
+def _ask(uri: str) -> str | None:
+    """Ask as MLflow does, with its credentials and its view of certificates; any answer will do."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    try:
+        http_request(
+            get_default_host_creds(uri), "/health", "GET", timeout=_SECONDS, max_retries=0, raise_on_status=False
+        )
+    except MlflowException as error:
+        return _shorten(first_line(error))
+    return None
+
+
+def _shorten(message: str) -> str:
+    """Leave out what urllib3 and MLflow put before the cause."""
+    return message.rpartition("(Caused by ")[2].rstrip(")") if "(Caused by " in message else message
+
+
+def _require_file(path: Path) -> None:
+    if path.is_file():
+        _require_database(path)
+        return
+    if path.exists() or not path.parent.is_dir():
+        raise InputError(
+            f"MLflow's database {path} cannot be made: there is {'a folder' if path.exists() else 'no folder'} at "
+            f"{path if path.exists() else path.parent}. {_MEND}"
+        )
+
+
+def _require_database(path: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=_SECONDS, isolation_level=None)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(found.splitlines()[-1])
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        raise InputError(
+            f"MLflow's database {path} cannot be written: {error}. Nothing was run. If another program holds it, let "
+            f"that end; if the file or its folder is read-only, allow writing."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise InputError(
+            f"MLflow's database {path} is damaged: {error}. Nothing was run. Put a copy of it in its place, or move it "
+            f"away: a new one is made, and results in data/ stay."
+        ) from error

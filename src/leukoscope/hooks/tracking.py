@@ -1,0 +1,309 @@
+"""Tracking by MLflow: a run for each backbone, whatever else runs in the session."""
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from filelock import FileLock, Timeout
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol, DatasetError
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig, _validate_uri
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.entities import RunStatus
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
+
+from leukoscope.errors import InputError
+from leukoscope.hooks import runs, server
+from leukoscope.hooks.outbox import Outbox, first_line
+from leukoscope.images.fingerprint import fingerprint_facts
+from leukoscope.images.manifest import fingerprint_manifest
+from leukoscope.relocation import require_place
+from leukoscope.software import find_git_commit
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_FOR_OTHERS = 60
+
+
+class TrackingHook(MlflowHook):
+    """Gives each backbone a run of its own, with the same plain names in each.
+
+    A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
+    session's run is the backbone's. Epochs arrive as log records of ``leukoscope.models.fitting``. A session that was
+    interrupted and is started again by the same command goes on in the same runs.
+
+    MLflow is asked for nothing until a pipeline runs that is tracked. If it does not answer then, nothing is run; if it
+    stops answering later, what is to be logged waits.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read MLflow's configuration, and keep all parameters: the catalog has those of the pipeline at hand only.
+
+        Raises:
+            InputError: The configuration is wrong.
+        """
+        self._context, self._parameters = context, context.params
+        self._is_mlflow_enabled = False
+        try:
+            config = KedroMlflowConfig.model_validate(context.config_loader["mlflow"])
+            uri = _validate_uri(context.project_path, config.server.mlflow_tracking_uri or "mlruns")
+        except ValueError as error:
+            raise InputError(f"Wrong mlflow.yml, nothing was run: {' '.join(str(error).split())}") from None
+        config.server.mlflow_tracking_uri = uri
+        config._export_credentials(context)
+        mlflow.set_tracking_uri(uri)
+        context.__setattr__("mlflow", config)  # where `kedro mlflow ui` looks for it
+        self.mlflow_config = config
+        self._configured_run: str | None = config.tracking.run.id
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Start the session's run.
+
+        Raises:
+            InputError: The runner would train several backbones at once, or MLflow cannot be used, or would put
+                artefacts elsewhere.
+        """
+        backbones = {node.namespace for node in pipeline.nodes if node.namespace}
+        if backbones and "SequentialRunner" not in str(run_params["runner"]):
+            raise InputError(
+                "Only SequentialRunner trains and evaluates backbones: Keras' seed and precision, and the MLflow run, "
+                "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
+            )
+        self._catalog = catalog
+        if self._is_tracked(run_params):
+            with _explaining(self.mlflow_config.server.mlflow_tracking_uri):
+                self._connect()
+                self._start(run_params, pipeline, catalog, backbones)
+            self._listener = _EpochHandler(self)
+            logging.getLogger(_EpochHandler.source).addHandler(self._listener)
+        else:
+            super().before_pipeline_run(run_params, pipeline, catalog)
+        self._heed_interruptions()
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Make the node's run the active one."""
+        self._activate(node.namespace)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Make the node's run the active one; parameters were logged when the run started."""
+        self._activate(node.namespace)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Make the node's run the active one, so that artefacts land in it; or keep them for later."""
+        artifact = _find_artifact(self._catalog, dataset_name)
+        ready = self._is_mlflow_enabled and self._outbox.is_open() and self._activate(node.namespace)
+        if artifact is not None:
+            artifact._logging_activated = ready
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Log what a data set's own file does not tell MLflow, and the file if it could not be logged at once."""
+        if not self._is_mlflow_enabled:
+            return
+        artifact = _find_artifact(self._catalog, dataset_name)
+        if artifact is not None and not artifact._logging_activated:
+            self._send("log_file", node.namespace, Path(str(artifact._filepath)), artifact.artifact_path)
+        self._log(dataset_name.removeprefix(f"{node.namespace}."), data, node.namespace)
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Count what is left of a backbone, to tell later whether it had finished."""
+        if self._is_mlflow_enabled and node.namespace:
+            self._unfinished[node.namespace] -= 1
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """End all runs."""
+        self._end(RunStatus.FINISHED)
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """End all runs: a backbone that had finished is so, others and the session's failed."""
+        self._end(RunStatus.FAILED)
+
+    def log_epoch(self, backbone: str, figures: dict[str, float]) -> None:
+        """Log the figures of an epoch while the run goes on, unless the run has them from before."""
+        self._send("log_epoch", backbone, figures, _now())
+
+    def _is_tracked(self, run_params: dict[str, Any]) -> bool:
+        names = run_params.get("pipeline_name") or run_params.get("pipeline_names") or ["__default__"]
+        untracked = self.mlflow_config.tracking.disable_tracking.pipelines
+        return not set([names] if isinstance(names, str) else names) <= set(untracked)
+
+    def _connect(self) -> None:
+        """Make or find the experiment, in a database or on a server that answers.
+
+        Raises:
+            InputError: It does not, or artefacts would go elsewhere than to the project.
+        """
+        config, project = self.mlflow_config, Path(self._context.project_path)
+        server.require_server(config.server.mlflow_tracking_uri)
+        self._already_active_mlflow = mlflow.active_run() is not None
+        if self._already_active_mlflow:  # somebody else's, who has set everything up
+            super().after_context_created(self._context)
+            config = self.mlflow_config
+        else:
+            # MLflow makes or renews the project's own database step by step.
+            shared = os.environ.get("MLFLOW_TRACKING_URI")
+            with nullcontext() if shared else FileLock(project / "mlflow.db.lock", timeout=_SECONDS_FOR_OTHERS):
+                config.setup(self._context)
+        self._client = config.server._mlflow_client
+        if config.server.mlflow_tracking_uri.startswith("sqlite:///"):
+            experiment = config.tracking.experiment
+            configured = experiment.create_experiment_kwargs.artifact_location
+            require_place(experiment.name, experiment._experiment.artifact_location, configured)
+
+    def _start(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, backbones: set[str]
+    ) -> None:
+        """Start the session's run, or go on with an interrupted one."""
+        tracking = self.mlflow_config.tracking
+        only = next(iter(backbones)) if len(backbones) == 1 else None
+        session = runs.fingerprint_session(run_params, pipeline, self._parameters, backbones)
+        experiment = tracking.experiment._experiment.experiment_id
+        interrupted = self._configured_run or runs.find_interrupted(self._client, experiment, session)
+        tracking.run.name = only or tracking.run.name
+        tracking.run.id = interrupted
+        with runs.creating_with({"session": session}):
+            super().before_pipeline_run(run_params, pipeline, catalog)
+        tags = {MLFLOW_GIT_COMMIT: find_git_commit(run_params["project_path"])}
+        if catalog.exists("manifest"):
+            with suppress(DatasetError):  # a damaged one may be made anew by this very run
+                tags["data_fingerprint"] = fingerprint_manifest(catalog.load("manifest"))
+        self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
+        uri = self.mlflow_config.server.mlflow_tracking_uri
+        self._outbox = Outbox(partial(server.answers, uri), uri)
+        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in backbones}
+
+    def _log(self, kind: str, data: Any, backbone: str | None) -> None:
+        match kind:
+            case "journal":
+                self._send("leave_run_of_another_training", backbone, fingerprint_facts(data))
+            case "metrics" | "robustness_summary" | "promotion":
+                self._send("log_metrics", backbone, data, _now())
+            case "training_summary":
+                self._send("log_metrics", backbone, data, _now())
+                self._send("log_tags", backbone, {name: data[name] for name in ("device", "backend", "precision")})
+            case "model":
+                self._send("log_model", backbone, data)
+            case "external_reports":
+                for name, page in data.items():
+                    self._send("log_page", backbone, page, f"{name}.html")
+            case name if name.endswith(("reports", "model_cards")):
+                self._log_pages(data, "html" if name.endswith("reports") else "md")
+            case "external_metrics":
+                for row in data.to_dict("records"):
+                    named = {f"{row['backbone']}/{name}": value for name, value in row.items()}
+                    self._send("log_metrics", backbone, named, _now())
+            case "manifest":
+                self._send("log_tags", backbone, {"data_fingerprint": fingerprint_manifest(data)})
+        if kind == "promotion":
+            self._send("log_tags", backbone, {name: data.get(name) for name in ("candidate", "champion", "why")})
+
+    def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
+        """Log what is written about each backbone into its run, if this session has one of it."""
+        for name, page in pages.items():
+            backbone, title = name.split("/")
+            if backbone in self._unfinished:
+                self._send("log_page", backbone, page, f"{title}.{suffix}")
+
+    def _send(self, action: str, *values: Any) -> bool:
+        """Let the runs do something, now or when MLflow answers."""
+        return self._outbox.send(partial(getattr(self._runs, action), *values))
+
+    def _activate(self, backbone: str | None) -> bool:
+        """Make a run the active one, if MLflow answers."""
+        return self._is_mlflow_enabled and self._outbox.deliver() and self._send("activate", backbone)
+
+    def _heed_interruptions(self) -> None:
+        """Mark the runs as killed if the process ends before the pipeline does; batch systems end it by SIGTERM."""
+        atexit.register(self._end_killed)  # after MLflow's own, which would call them finished: the last is the first
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _exit)
+
+    def _end_killed(self) -> None:
+        self._end(RunStatus.KILLED)
+        logger.warning(
+            "Interrupted. The same command goes on%s: what is whole stays, and a training goes on after its last whole "
+            "epoch.",
+            " in the same run" if self._is_mlflow_enabled else "",
+        )
+
+    def _end(self, status: int) -> None:
+        """End the session's run with a status, and the children as far as each had come."""
+        atexit.unregister(self._end_killed)
+        if signal.getsignal(signal.SIGTERM) is _exit:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if not self._is_mlflow_enabled:
+            return
+        logging.getLogger(_EpochHandler.source).removeHandler(self._listener)
+        unfinished = RunStatus.FAILED if status == RunStatus.FINISHED else status
+        self._send("end_children", self._unfinished, unfinished)
+        if not self._already_active_mlflow:
+            self._send("end_session", status)
+        self._outbox.close()
+        while mlflow.active_run() and not self._already_active_mlflow:
+            with suppress(Exception):  # of a server that is gone; the run leaves the stack all the same
+                mlflow.end_run(RunStatus.to_string(status))
+
+
+class _EpochHandler(logging.Handler):
+    """Hands the epochs in log records to the tracking."""
+
+    source = "leukoscope.models.fitting"
+
+    def __init__(self, tracking: TrackingHook) -> None:
+        super().__init__()
+        self._tracking = tracking
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record's epoch, if it has one."""
+        if hasattr(record, "epoch"):
+            self._tracking.log_epoch(record.backbone, record.epoch)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _explaining(uri: str) -> Iterator[None]:
+    """Let what MLflow says on a bad address, database or server be one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Timeout as error:
+        raise InputError(f"Another run has been setting up {uri} for a minute. Let it end, or stop it.") from error
+    except Exception as error:
+        raise InputError(f"MLflow cannot be used at {uri}: {first_line(error)} Nothing was run.") from error
+
+
+def _find_artifact(catalog: CatalogProtocol, name: str) -> Any:
+    """Give the data set that logs its file, which another may wrap; ``None`` for any other data set."""
+    dataset: Any = catalog.get(name)
+    inner = vars(dataset).get("_dataset", dataset)
+    return inner if hasattr(inner, "_logging_activated") else None
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _exit(number: int, frame: Any) -> None:
+    sys.exit(128 + number)
