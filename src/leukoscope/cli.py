@@ -1,9 +1,17 @@
-"""The project's own commands, beside those of Kedro."""
+"""The project's own commands, and Kedro's ``run`` with errors of one line."""
 
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import pipelines, settings
+from kedro.utils import find_kedro_project
 
 
 @click.group()
@@ -19,3 +27,84 @@ def relocate(metadata: Any) -> None:
 
     changed = relocate_artifacts(Path(metadata.project_path))
     click.echo(f"{changed} records of MLflow name the project's own mlartifacts now.")
+
+
+def _run(**options: Any) -> Any:
+    """Run as Kedro does; ``--pipeline`` is what Kedro calls it no longer."""
+    if options["pipeline"] and options["pipelines"]:
+        raise click.ClickException(
+            "Give --pipelines only: it takes several, as in --pipelines train_resnet50,train_vgg16."
+        )
+    if options["pipeline"]:
+        options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
+    with errors_in_a_line():
+        _require_pipelines(options["pipelines"])
+        options["conf_source"] = options["conf_source"] or _find_configuration()
+        return kedro_run.callback(**options)  # type: ignore[misc]
+
+
+run = click.Command(
+    "run",
+    params=[
+        option if option.name != "pipeline" else click.Option(["--pipeline", "-p"], help="The same, of one pipeline.")
+        for option in kedro_run.params
+    ],
+    callback=_run,
+    help=kedro_run.help,
+)
+cli.add_command(run)
+
+
+@contextmanager
+def errors_in_a_line() -> Iterator[None]:
+    """Let a command end with one line that says what happened, whatever it was.
+
+    Raises:
+        ClickException: Instead of any other error. If no user can mend it, the traceback is in a file.
+    """
+    try:
+        yield
+    except click.ClickException:
+        raise
+    except Exception as error:
+        from leukoscope.faults import explain
+
+        raise explain(error) or _describe(error) from error
+
+
+def _describe(error: Exception) -> click.ClickException:
+    message = " ".join(str(error).split())
+    if not _came_from_a_node(error):
+        return click.ClickException(f"{(message or type(error).__name__).rstrip('.')}. Nothing was run.")
+    with tempfile.NamedTemporaryFile("w", prefix="leukoscope-", suffix=".log", delete=False) as file:
+        file.write("".join(traceback.format_exception(error)))
+    return click.ClickException(
+        f"{type(error).__name__}: {message[:300]}. This is a fault of the software, not of your input; what was "
+        f"computed before is kept. Please report it with its traceback, {file.name}."
+    )
+
+
+def _came_from_a_node(error: Exception) -> bool:
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(str(frame.f_globals.get("__name__")).startswith("kedro.runner") for frame, _ in frames)
+
+
+def _find_configuration() -> str | None:
+    """Give the configuration of a wheel where there is no project; ``None`` where there is one, which has its own."""
+    if ((find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE).is_dir():
+        return None
+    own = Path(__file__).parent / "conf"
+    if own.is_dir():
+        return str(own)
+    raise click.ClickException(
+        f"There is no configuration: {Path.cwd()} is in no Leukoscope project. Run this in the project's folder, or "
+        f"give --conf-source. Nothing was run."
+    )
+
+
+def _require_pipelines(names: list[str]) -> None:
+    for name in names:
+        if name not in pipelines:
+            near = ", ".join(get_close_matches(name, pipelines))
+            hint = f"Did you mean {near}?" if near else "`kedro registry list` lists them."
+            raise click.ClickException(f"There is no pipeline '{name}'. {hint}")

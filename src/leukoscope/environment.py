@@ -1,19 +1,79 @@
 """What must be set before MLflow, Arrow and TensorFlow are imported; importing this module sets it."""
 
+import logging
 import os
+import re
+import sys
+import tempfile
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
 
+os.environ.setdefault("DO_NOT_TRACK", "1")  # Kedro
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # A server that does not answer is given up after seconds, not after four minutes.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 # Arrow's own allocators keep several times what a table of images needs.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-# TensorFlow tells of its instruction sets and of GPUs that are not there; what matters comes as exceptions.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# It computes with oneDNN by itself only on CPUs with AVX-512; training is 1.4 times as fast with it on others too.
+# TensorFlow computes with oneDNN by itself only on CPUs with AVX-512; training is 1.4 times as fast with it on others.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# kedro-mlflow has a model without type hints, of which MLflow warns at each import.
-warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
+# A model of kedro-mlflow is without type hints, of which MLflow warns at each import, whatever filters Python has.
+# Kedro hands warnings to this logger.
+logging.getLogger("py.warnings").addFilter(lambda record: "Add type hints to the `predict`" not in record.getMessage())
 # Kedro and its plugin register resolvers by a name that OmegaConf has deprecated.
 warnings.filterwarnings("ignore", message="register_new_resolver")
+
+
+class _QuietTensorFlow:
+    """Leaves out what TensorFlow tells while it loads: of its instruction sets, and of GPUs that are not there.
+
+    It writes that past Python and past TF_CPP_MIN_LOG_LEVEL. Errors stay; with TF_CPP_MIN_LOG_LEVEL everything does.
+    """
+
+    _asked = False
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> object:
+        if name != "tensorflow" or self._asked:
+            return None
+        self._asked = True
+        spec = find_spec(name)  # of the other finders
+        self._asked = False
+        if spec and spec.loader:
+            _load_quietly(spec)
+        return spec
+
+
+def _load_quietly(spec: ModuleSpec) -> None:
+    load = spec.loader.exec_module  # type: ignore[union-attr]
+
+    def load_quietly(module: ModuleType) -> None:
+        with _filtering_stderr(re.compile(rb"[IW]\d{4} |WARNING: All log messages before absl")):
+            load(module)
+            module.config.list_physical_devices()  # it tells of some only now
+
+    spec.loader.exec_module = load_quietly  # type: ignore[union-attr, method-assign]
+
+
+@contextmanager
+def _filtering_stderr(unwanted: re.Pattern[bytes]) -> Iterator[None]:
+    """Hold back what any library writes to the process' standard error, and write the wanted lines afterwards."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            os.write(2, b"".join(line for line in file if not unwanted.match(line)))
+
+
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.meta_path.insert(0, _QuietTensorFlow())  # type: ignore[arg-type]

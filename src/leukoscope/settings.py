@@ -13,7 +13,9 @@ HOOKS = (InputHook(), TrackingHook(), OtherRunsHook())
 
 
 def _project_root() -> str:
-    return str(find_kedro_project(Path.cwd()) or Path(__file__).parents[2])
+    """The project at hand, that of this very file, or, for a package without one, the folder at hand."""
+    own = Path(__file__).parents[2]
+    return str(find_kedro_project(Path.cwd()) or (own if (own / "pyproject.toml").is_file() else Path.cwd()))
 
 
 def _tracking_uri() -> str:

@@ -1,6 +1,5 @@
 """What runs around the pipelines: checks of what was given, tracking by MLflow, and a look at other runs."""
 
-from leukoscope import environment  # noqa: F401 (before MLflow is imported)
 from leukoscope.hooks.inputs import InputHook
 from leukoscope.hooks.other_runs import OtherRunsHook
 from leukoscope.hooks.tracking import TrackingHook

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines, settings
-from kedro.io import CatalogProtocol, DatasetError
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.exceptions import ParameterValidationError
@@ -68,8 +68,7 @@ class InputHook:
                 there, or the weights file of a backbone that is to be trained cannot be read.
         """
         require_backend()
-        for name in sorted(self._list_needed(pipeline)):
-            _require_input(name, catalog, self._env)
+        _require_inputs(sorted(self._list_needed(pipeline)), catalog, self._env)
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.func is prepare_training}):
             recipe = resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
             require_weights(name, recipe)
@@ -123,29 +122,29 @@ def _list_optional(nodes: list[Node]) -> set[str]:
     return {"model_cards", "evaluations"} & {name for node in nodes for name in node.inputs}
 
 
-def _require_input(name: str, catalog: CatalogProtocol, env: str | None) -> None:
-    dataset: Any = catalog.get(name)
-    if dataset is None or isinstance(dataset, OptionalDataset) or dataset.exists():
-        return
-    try:
-        dataset.load()
-    except InputError as error:
-        raise error from None
-    except DatasetError:
-        pass
-    maker = name_maker(name, env)
-    mend = f"Run `{maker}` first" if maker else "Put it there"
-    raise InputError(
-        f"There is no {name.replace('_', ' ')} yet, which this needs. {mend}{_hint_at_demo(dataset, env)}."
-    )
+def _require_inputs(names: Iterable[str], catalog: CatalogProtocol, env: str | None) -> None:
+    """Raise an error that names all that is missing, and the commands that make it."""
+    missing: dict[str, Any] = {name: catalog.get(name) for name in names if not _is_there(catalog.get(name))}
+    makers = {name: name_maker(name, env) for name in missing}
+    for name, dataset in missing.items():
+        if makers[name] is None:
+            dataset.load()  # what a user gives: its data set says what is wrong
+    if missing:
+        what = ", ".join(name.replace("_", " ") for name in missing)
+        commands = " and ".join(f"`{command}`" for command in dict.fromkeys(filter(None, makers.values())))
+        hint = ", or give --env demo: the demo has made them" if env != "demo" and _demo_has(missing.values()) else ""
+        raise InputError(f"Not made yet, and needed here: {what}. Run {commands} first{hint}. Nothing was run.")
 
 
-def _hint_at_demo(dataset: Any, env: str | None) -> str:
-    place = str(getattr(dataset, "_filepath", getattr(dataset, "_path", "")))
-    demo = Path(place.replace("/data/", "/data/demo/", 1))
-    if env == "demo" or str(demo) == place or not demo.exists():
-        return ""
-    return "; or give --env demo: the demo's is there"
+def _is_there(dataset: Any) -> bool:
+    return dataset is None or isinstance(dataset, OptionalDataset) or dataset.exists()
+
+
+def _demo_has(datasets: Iterable[Any]) -> bool:
+    """Tell whether the demo's folder has what is missing from the one at hand."""
+    places = [str(getattr(dataset, "_filepath", getattr(dataset, "_path", ""))) for dataset in datasets]
+    demo = [Path(place.replace("/data/", "/data/demo/", 1)) for place in places]
+    return all(str(path) != place and path.exists() for path, place in zip(demo, places, strict=True))
 
 
 def _configured_names(context: KedroContext) -> set[str]:
