@@ -1,6 +1,8 @@
 """What is to be told to MLflow, in order, and kept while it does not answer."""
 
 import logging
+import re
+import textwrap
 import threading
 import time
 from collections import deque
@@ -106,6 +108,8 @@ def is_passing(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """Give an error's message as a line, without what follows its first one."""
+    """Give an error's message as a line without a full stop, or the cause alone that MLflow and urllib3 wrap."""
     text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300]
+    cause = re.search(r"Failed to establish [^\"']+|[Rr]ead timed out|[Cc]onnection \w+ed out|\[SSL[^\"']+", text)
+    text = cause[0].rstrip(" (") if cause else text
+    return textwrap.shorten(text.splitlines()[0], 300, placeholder=" ...").rstrip(".")

@@ -26,6 +26,12 @@ def require_server(uri: str) -> None:
     Raises:
         InputError: The server does not answer; or the file is damaged, locked, or cannot be made.
     """
+    if urlparse(uri).scheme in ("", "file"):
+        raise InputError(
+            f"MLflow keeps no runs in folders any more, and MLFLOW_TRACKING_URI is {uri}. Expected a server, "
+            f"http://..., or a file, sqlite:///PATH; without that variable runs are kept in the project's own "
+            f"mlflow.db. Nothing was run."
+        )
     if uri.startswith("sqlite:"):
         _require_file(Path(unquote(uri.removeprefix("sqlite:///"))))
         return
@@ -67,13 +73,8 @@ def _ask(uri: str) -> str | None:
             get_default_host_creds(uri), "/health", "GET", timeout=_SECONDS, max_retries=0, raise_on_status=False
         )
     except MlflowException as error:
-        return _shorten(first_line(error))
+        return first_line(error)
     return None
-
-
-def _shorten(message: str) -> str:
-    """Leave out what urllib3 and MLflow put before the cause."""
-    return message.rpartition("(Caused by ")[2].rstrip(")") if "(Caused by " in message else message
 
 
 def _require_file(path: Path) -> None:

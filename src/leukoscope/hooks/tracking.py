@@ -291,7 +291,7 @@ def _explaining(uri: str) -> Iterator[None]:
     except Timeout as error:
         raise InputError(f"Another run has been setting up {uri} for a minute. Let it end, or stop it.") from error
     except Exception as error:
-        raise InputError(f"MLflow cannot be used at {uri}: {first_line(error)} Nothing was run.") from error
+        raise InputError(f"MLflow cannot be used at {uri}: {first_line(error)}. Nothing was run.") from error
 
 
 def _find_artifact(catalog: CatalogProtocol, name: str) -> Any:
