@@ -17,6 +17,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.exceptions import ParameterValidationError
 from kedro.validation.type_extractor import TypeExtractor
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 from yaml import YAMLError
@@ -48,13 +49,16 @@ class InputHook:
         self._env = context.env
         try:
             given = context._runtime_params or {}
-            refuse_unknown_names(given, _configured_names(context))
+            refuse_unknown_names(context.config_loader["parameters"], _list_known(context))
             self._parameters = context.params
             check_parameters(self._parameters, given)
         except MissingConfigException as error:
             raise InputError(_describe_environments(context) or f"{error} Nothing was run.") from None
         except ParameterValidationError as error:
             faults = "; ".join(_find_faults(context)) or str(error)
+            raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
+        except ValidationError as error:  # of several parameters together
+            faults = "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
         except (ValueError, YAMLError, OmegaConfBaseException) as error:
             raise InputError(f"Wrong parameters, nothing was run: {' '.join(str(error).split())}") from None
@@ -147,12 +151,14 @@ def _demo_has(datasets: Iterable[Any]) -> bool:
     return all(str(path) != place and path.exists() for path, place in zip(demo, places, strict=True))
 
 
-def _configured_names(context: KedroContext) -> set[str]:
-    """List the parameters that the configuration has, without those of the command line."""
-    loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=context.config_loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
-    )
-    return set(loader["parameters"])
+def _list_known(context: KedroContext) -> set[str]:
+    """List the parameters of the base environment, which has all of them.
+
+    Read without Kedro's loader: a second one would change what the first one's values stand for.
+    """
+    base = Path(context.config_loader.conf_source, settings.CONFIG_LOADER_ARGS["base_env"])
+    files = [path for path in base.rglob("parameters*") if path.suffix in (".yml", ".yaml", ".json")]
+    return {str(name) for path in files for name in OmegaConf.load(path)}
 
 
 def _describe_environments(context: KedroContext) -> str | None:
@@ -176,14 +182,14 @@ def _find_faults(context: KedroContext) -> Iterator[str]:
             TypeAdapter(kind).validate_python(raw.get(name))
         except ValidationError as error:
             for fault in error.errors(include_url=False):
-                yield _describe_fault(name, fault)
+                yield _describe_fault(fault, name)
         except InputError as error:
             yield str(error)
 
 
-def _describe_fault(name: str, fault: Any) -> str:
-    place = ".".join([name, *map(str, fault["loc"])])
+def _describe_fault(fault: Any, *parameter: str) -> str:
+    place = ".".join([*parameter, *map(str, fault["loc"])])
     if fault["type"] == "value_error":
-        return f"{place}: {str(fault['ctx']['error']).rstrip('.')}"
+        return f"{place}: {fault['ctx']['error']}".lstrip(": ").rstrip(".")
     message = fault["msg"][0].lower() + fault["msg"][1:]
     return f"{place} is {fault['input']!r}: {message}"

@@ -262,8 +262,8 @@ class TrackingHook(MlflowHook):
             self._send("end_session", status)
         self._outbox.close()
         while mlflow.active_run() and not self._already_active_mlflow:
-            with suppress(Exception):  # of a server that is gone; the run leaves the stack all the same
-                mlflow.end_run(RunStatus.to_string(status))
+            with suppress(Exception):  # of a server that is gone; the run leaves the stack, and can be gone on with
+                mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
 
 
 class _EpochHandler(logging.Handler):

@@ -1,4 +1,4 @@
-"""Parameters are checked before anything runs; MLflow has one run a backbone."""
+"""MLflow has one run a backbone, and is asked for nothing where nothing is tracked."""
 
 import logging
 import os
@@ -8,7 +8,6 @@ import sys
 import mlflow
 import pandas as pd
 import pytest
-from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
@@ -16,7 +15,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from leukoscope import hooks
-from leukoscope.datasets import TrainingJournalDataset
+from leukoscope.datasets import OptionalDataset, TrainingJournalDataset
 from leukoscope.errors import InputError
 from leukoscope.hooks import TrackingHook
 from leukoscope.hooks.runs import Runs
@@ -34,52 +33,6 @@ def open_context(project_path, **parameters):
     bootstrap_project(project_path)
     with KedroSession.create(project_path, env="demo", runtime_params=parameters) as session:
         return session.load_context()
-
-
-class TestParameters:
-    def test_known_ones_pass(self, project_path, tracking_uri):
-        context = open_context(project_path, resnet50={"training": {"epochs": 5}})
-        assert context.params["resnet50"].training.epochs == 5
-
-    @pytest.mark.parametrize(
-        ("parameters", "message"),
-        [
-            ({"sed": 3}, "no parameter 'sed': did you mean 'seed'"),
-            ({"resnet5": {"training": {}}}, "did you mean 'resnet50'"),
-            ({"resnet50": {"trainig": {}}}, "did you mean 'training'"),
-            ({"vgg16": {"training": {"epocs": 3}}}, "did you mean 'epochs'"),
-            ({"training": {"epochs": "three"}}, "(?s)training.*epochs.*valid integer"),
-            ({"vgg16": {"training": {"trainable": "conv5"}}}, "block2, block3, block4, block5"),
-            ({"splitting": {"train": 0.9}}, "add up to 1.2"),
-            ({"vgg16": {"training": {"epochs": 0}}}, "(?s)vgg16.*greater than 0"),
-            ({"vgg16": {"training": {"warmup_epochs": 99}}}, "must be less than epochs"),
-            ({"vgg16": {"backbone": "vgg19"}}, "it must be vgg16"),
-            ({"evaluation": {"benign_class": "Healthy"}}, "none of class_names: Benign, Early, Pre, Pro"),
-            ({"seed": "abc"}, "seed is 'abc'; it must be a whole number"),
-            ({"class_names": "Benign"}, "class_names is 'Benign'; it must be a list"),
-            ({"class_names": ["Pre-B", "Pre B"]}, "differ in more than case"),
-            ({"ingestion": {"expected_counts": {"Beign": 3}}}, "did you mean 'Benign'"),
-            ({"external": {"class_map": {"hem": "benign"}}}, "hem holds 'benign'; it can hold Benign"),
-            ({"group_table": "patients.csv"}, "splitting.group_by=table too"),
-        ],
-    )
-    def test_wrong_ones_are_refused_with_the_right_names(self, project_path, tracking_uri, parameters, message):
-        with pytest.raises(InputError, match=message):
-            open_context(project_path, **parameters)
-
-
-@pytest.mark.parametrize(
-    "parameters", [{"vgg16": {"training": {"weights": "no.h5"}}}, {"training": {"weights": "no.h5"}}]
-)
-def test_a_weights_file_is_looked_for_before_the_images_are_prepared(project_path, tracking_uri, parameters):
-    hook = hooks.InputHook()
-    bootstrap_project(project_path)
-    with KedroSession.create(project_path, env="demo", runtime_params=parameters) as session:
-        context = session.load_context()
-        hook.after_context_created(context)
-    hook.before_pipeline_run(pipelines["ingestion"], context.catalog)
-    with pytest.raises(InputError, match=r"no weights file 'no\.h5' .*vgg16\.training\.weights"):
-        hook.before_pipeline_run(pipelines["train_vgg16"], context.catalog)
 
 
 def say(number: float) -> dict[str, float]:
@@ -378,3 +331,71 @@ def test_external_figures_are_logged_by_backbone(project_path, tracking_uri):
     run = session.runs().iloc[0]
     assert run["metrics.vgg16/external_accuracy"] == 0.5
     assert "metrics.vgg19/external_accuracy" not in run
+
+
+class Place:
+    """A tracking server that can be switched off."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.up = True
+        monkeypatch.setattr(hooks.tracking.server, "answers", lambda uri: self.up)
+        monkeypatch.setattr(hooks.outbox, "_SECONDS_BETWEEN_LOOKS", 0)
+
+    def scoring(self, tmp_path, back: bool) -> tuple[Pipeline, DataCatalog]:
+        """Nodes of which the first loses the server, and the third may bring it back."""
+
+        def lose(number: float) -> dict[str, float]:
+            self.up = False
+            return {"test_accuracy": number}
+
+        def finish(metrics: dict) -> dict[str, float]:
+            self.up = back
+            return {"clean_accuracy": metrics["test_accuracy"]}
+
+        nodes = [
+            Node(lose, "number", "metrics", name="lose"),
+            Node(lambda metrics: metrics, "metrics", "summary", name="sum"),
+            Node(finish, "summary", "robustness_summary", name="finish"),
+        ]
+        catalog = numbers(vgg16=0.75)
+        artifact = {"type": "leukoscope.datasets.JSONDataset", "filepath": str(tmp_path / "summary.json")}
+        wrapped = {"type": "kedro_mlflow.io.artifacts.MlflowArtifactDataset", "dataset": artifact}
+        catalog["vgg16.summary"] = OptionalDataset(dataset=wrapped)
+        catalog["vgg16.robustness_summary"] = MemoryDataset()
+        return Pipeline(nodes, namespace="vgg16", prefix_datasets_with_namespace=True), catalog
+
+
+@pytest.fixture
+def place(monkeypatch) -> Place:
+    return Place(monkeypatch)
+
+
+def test_a_server_that_is_lost_and_comes_back_has_everything(project_path, tracking_uri, tmp_path, place):
+    session = Session(project_path)
+    session.run(*place.scoring(tmp_path, back=True))
+    run = session.runs().loc["vgg16"]
+    assert (run["metrics.test_accuracy"], run["metrics.clean_accuracy"], run["status"]) == (0.75, 0.75, "FINISHED")
+    assert mlflow.artifacts.load_dict(f"{run['artifact_uri']}/summary.json") == {"test_accuracy": 0.75}
+    assert mlflow.active_run() is None
+
+
+def test_a_server_that_is_lost_for_good_costs_nothing(project_path, tracking_uri, tmp_path, place, caplog):
+    session = Session(project_path)
+    session.run(*place.scoring(tmp_path, back=False))
+    assert "could not be logged" in caplog.text
+    assert (tmp_path / "summary.json").is_file()
+    place.up = True
+    assert session.runs().loc["vgg16", "status"] == "RUNNING"
+    session.run(*place.scoring(tmp_path, back=True))
+    run = session.runs().loc["vgg16"]  # the same one
+    assert (run["metrics.test_accuracy"], run["metrics.clean_accuracy"], run["status"]) == (0.75, 0.75, "FINISHED")
+
+
+def test_a_server_that_does_not_answer_stops_what_is_tracked_only(project_path, tracking_uri, monkeypatch):
+    session = Session(project_path)
+    session.hook.mlflow_config.server.mlflow_tracking_uri = "http://127.0.0.1:9"
+    untracked = {"runner": "SequentialRunner", "pipeline_names": ["ingestion", "splitting"]}
+    session.hook.before_pipeline_run(untracked, Pipeline([]), DataCatalog())
+    session.hook.after_pipeline_run()
+    with pytest.raises(InputError, match=r"MLflow server http://127.0.0.1:9 does not answer: .*refused"):
+        session.run(scoring("vgg16"), numbers(vgg16=1.0))

@@ -1,0 +1,201 @@
+"""What a run needs is looked at before it begins."""
+
+import json
+
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog
+
+from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
+from leukoscope.errors import InputError
+from leukoscope.hooks import InputHook, inputs
+
+
+@pytest.fixture
+def tracking_uri(tmp_path, monkeypatch) -> str:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return uri
+
+
+def open_context(project_path, env="demo", **parameters):
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path, env=env, runtime_params=parameters) as session:
+        return session.load_context()
+
+
+class TestParameters:
+    def test_known_ones_pass(self, project_path, tracking_uri):
+        context = open_context(project_path, resnet50={"training": {"epochs": 5}})
+        assert context.params["resnet50"].training.epochs == 5
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"sed": 3}, "no parameter 'sed': did you mean 'seed'"),
+            ({"resnet5": {"training": {}}}, "did you mean 'resnet50'"),
+            ({"resnet50": {"trainig": {}}}, "did you mean 'training'"),
+            ({"vgg16": {"training": {"epocs": 3}}}, "did you mean 'epochs'"),
+            ({"training": {"epochs": "three"}}, "training.epochs is 'three': input should be a valid integer"),
+            ({"vgg16": {"training": {"trainable": "conv5"}}}, "block2, block3, block4, block5"),
+            ({"splitting": {"train": 0.9}}, "add up to 1.2"),
+            ({"vgg16": {"training": {"epochs": 0}}}, "vgg16.training.epochs is 0: input should be greater than 0"),
+            ({"vgg16": {"training": {"warmup_epochs": 99}}}, "must be less than epochs"),
+            ({"vgg16": {"backbone": "vgg19"}}, "it must be vgg16"),
+            ({"evaluation": {"benign_class": "Healthy"}}, "none of class_names: Benign, Early, Pre, Pro"),
+            ({"seed": "abc"}, "seed is 'abc'; it must be a whole number"),
+            ({"class_names": "Benign"}, "class_names is 'Benign'; it must be a list"),
+            ({"class_names": ["Pre-B", "Pre B"]}, "differ in more than case"),
+            ({"ingestion": {"expected_counts": {"Beign": 3}}}, "did you mean 'Benign'"),
+            ({"external": {"class_map": {"hem": "benign"}}}, "hem holds 'benign'; it can hold Benign"),
+            ({"group_table": "patients.csv"}, "splitting.group_by=table too"),
+        ],
+    )
+    def test_wrong_ones_are_refused_with_the_right_names(self, project_path, tracking_uri, parameters, message):
+        with pytest.raises(InputError, match=message) as caught:
+            open_context(project_path, **parameters)
+        assert "\n" not in str(caught.value)
+        assert "pydantic" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"vgg16": {"training": {"weights": "no.h5"}}}, {"training": {"weights": "no.h5"}}]
+)
+def test_a_weights_file_is_looked_for_before_the_images_are_prepared(project_path, tracking_uri, parameters):
+    hook = InputHook()
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path, env="demo", runtime_params=parameters) as session:
+        context = session.load_context()
+        hook.after_context_created(context)
+    hook.before_pipeline_run(pipelines["ingestion"], context.catalog)
+    with pytest.raises(InputError, match=r"no weights file 'no\.h5' .*vgg16\.training\.weights"):
+        hook.before_pipeline_run(pipelines["train_vgg16"], context.catalog)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("parameters_wrong.yml", "seed: [1, 2", "parameters_wrong.yml"),
+        ("parameters_wrong.yml", "seed: 1\nseed: 2", "seed"),
+        ("parameters_wrong.yml", "seed: ${globals:nothing}", "nothing"),
+        ("parameters_wrong.yml", "seeds: 1", "seeds"),
+        ("mlflow.yml", "tracking: 3", "mlflow.yml"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_one_line(project, monkeypatch, tracking_uri, name, text, message):
+    file = project / "conf/local" / name
+    file.write_text(text)
+    try:
+        with pytest.raises(InputError, match=message) as caught:
+            open_context(project, env="local")
+    finally:
+        file.unlink()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_environment_that_is_none_is_named_with_those_that_are(project_path, tracking_uri):
+    with pytest.raises(InputError, match=r"no environment 'demoo' .* did you mean 'demo'.* base, demo, local, report"):
+        open_context(project_path, env="demoo")
+
+
+@pytest.fixture
+def hook(project_path, tracking_uri) -> InputHook:
+    hook = InputHook()
+    hook.after_context_created(open_context(project_path, env="report"))
+    return hook
+
+
+def catalog_at(root, *missing: str) -> DataCatalog:
+    """What promotion takes, there but for what is missing."""
+    places = {
+        "trained_models": "data/06_models/resnet50/model.keras",
+        "calibrations": "data/07_model_output/resnet50/calibration.json",
+        "evaluated_predictions": "data/07_model_output/resnet50/predictions.parquet",
+        "evaluated_features": "data/07_model_output/resnet50/features.parquet",
+        "smears": "data/02_intermediate/smears/store.json",
+        "splits": "data/05_model_input/splits.json",
+    }
+    datasets = {}
+    for name, place in places.items():
+        path = root / place
+        if name not in missing:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}")
+        if path.parent.name == "resnet50":
+            datasets[name] = PartitionedDataset(
+                path=str(path.parents[1]), filename_suffix=f"/{path.name}", dataset="leukoscope.datasets.TextDataset"
+            )
+        else:
+            datasets[name] = JSONDataset(filepath=str(path))
+    return DataCatalog(datasets)
+
+
+def test_everything_there_runs_without_a_card(hook, tmp_path):
+    hook.before_pipeline_run(pipelines["promote"], catalog_at(tmp_path))
+
+
+def test_all_that_is_missing_is_named_with_what_makes_it(hook, tmp_path):
+    catalog = catalog_at(tmp_path, "trained_models", "calibrations", "splits")
+    with pytest.raises(InputError) as caught:
+        hook.before_pipeline_run(pipelines["promote"], catalog)
+    assert str(caught.value) == (
+        "Not made yet, and needed here: calibrations, splits, trained models. Run `kedro run --pipelines "
+        "train_resnet50 --env report` and `kedro run --pipelines splitting --env report` first. Nothing was run."
+    )
+
+
+def test_the_demo_is_hinted_at_if_it_has_what_is_missing(hook, tmp_path):
+    demo = tmp_path / "data/demo/05_model_input/splits.json"
+    catalog = catalog_at(tmp_path, "splits")
+    demo.parent.mkdir(parents=True)
+    demo.write_text("{}")
+    with pytest.raises(InputError, match="or give --env demo: the demo has made them"):
+        hook.before_pipeline_run(pipelines["promote"], catalog)
+
+
+def test_a_reader_of_the_registry_needs_nothing_trained_here(project_path, tracking_uri, tmp_path):
+    hook = InputHook()
+    uri = "models:/leukoscope@champion"
+    hook.after_context_created(open_context(project_path, env="base", reader={"model_uri": uri}))
+    catalog = catalog_at(tmp_path, "trained_models", "calibrations", "evaluated_predictions", "evaluated_features")
+    hook.before_pipeline_run(pipelines["reader"], catalog)
+
+
+def test_what_need_not_be_there_is_not_asked_for(hook, tmp_path):
+    missing = {"type": "leukoscope.datasets.JSONDataset", "filepath": str(tmp_path / "none.json")}
+    optional = {name: OptionalDataset(dataset=missing) for name in ("audit_table", "audit_verdict", "colour_baseline")}
+    optional |= {f"{name}_result": OptionalDataset(dataset=missing) for name in ("resnet50", "vgg16")}
+    hook.before_pipeline_run(pipelines["reporting"], DataCatalog(optional))
+
+
+class TestBackend:
+    def test_none_and_an_installed_one_pass(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        inputs.require_backend()
+        (tmp_path / "keras.json").write_text(json.dumps({"backend": "tensorflow"}))
+        inputs.require_backend()
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ('{"backend": "theano"}', "keras.json tells Keras to use 'theano'. Expected tensorflow, jax or torch"),
+            ('{"backend": ', "keras.json cannot be read"),
+            ("[]", "keras.json cannot be read"),
+            ("\xff", "keras.json cannot be read"),
+        ],
+    )
+    def test_a_wrong_file_is_named(self, monkeypatch, tmp_path, content, message):
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        (tmp_path / "keras.json").write_bytes(content.encode("latin1"))
+        with pytest.raises(InputError, match=message):
+            inputs.require_backend()
+
+    def test_one_that_is_not_installed_is_named_with_how_to_install_it(self, monkeypatch):
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+        monkeypatch.setattr(inputs, "find_spec", lambda name: None)
+        with pytest.raises(InputError, match=r"KERAS_BACKEND tells Keras to use torch.*leukoscope\[torch\]"):
+            inputs.require_backend()

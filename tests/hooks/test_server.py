@@ -1,0 +1,87 @@
+"""Whether MLflow's records can be reached shows within seconds, and in one line."""
+
+import socket
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from leukoscope.errors import InputError
+from leukoscope.hooks import server
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write_database(path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE runs (name TEXT)")
+        connection.executemany("INSERT INTO runs VALUES (?)", [("x" * 100,)] * 500)
+        connection.commit()
+
+
+@pytest.mark.parametrize("scheme", ["http", "postgresql", "mysql+pymysql"])
+def test_a_server_that_is_down_is_named_with_the_reason(closed_port, scheme):
+    uri = f"{scheme}://127.0.0.1:{closed_port}/x"
+    assert not server.answers(uri)
+    with pytest.raises(
+        InputError, match=f"{scheme.replace('+', '.')}://127.0.0.1:{closed_port}/x does not answer: .*ref"
+    ):
+        server.require_server(uri)
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:99999", "http://", "postgresql://127.0.0.1:many/x"])
+def test_an_address_that_is_none_is_refused(uri):
+    with pytest.raises(InputError, match="does not answer"):
+        server.require_server(uri)
+
+
+def test_any_answer_is_an_answer():
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        port = listening.getsockname()[1]
+        assert server.answers(f"postgresql://127.0.0.1:{port}/x")
+
+
+@pytest.mark.parametrize("uri", ["file:", "file:///tmp/x", "/tmp/x", "mlruns"])
+def test_folders_are_refused_with_what_to_give_instead(uri):
+    with pytest.raises(InputError, match="sqlite:///PATH"):
+        server.require_server(uri)
+
+
+def test_a_sound_database_and_one_to_be_made_pass(tmp_path):
+    write_database(tmp_path / "mlflow.db")
+    server.require_server(f"sqlite:///{tmp_path}/mlflow.db")
+    server.require_server(f"sqlite:///{tmp_path}/new.db")
+    assert not (tmp_path / "new.db").exists()
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "zeros"])
+def test_a_damaged_database_is_named(tmp_path, damage):
+    path = tmp_path / "mlflow.db"
+    write_database(path)
+    content = path.read_bytes()
+    damaged = {"text": b"no database" * 99, "cut": content[:9000], "zeros": content[:4096] + bytes(len(content) - 4096)}
+    path.write_bytes(damaged[damage])
+    with pytest.raises(InputError, match=rf"database {path} is damaged"):
+        server.require_server(f"sqlite:///{path}")
+
+
+def test_a_locked_database_is_told_from_a_damaged_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "_SECONDS", 0)
+    path = tmp_path / "mlflow.db"
+    write_database(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(InputError, match="cannot be written: database is locked"):
+            server.require_server(f"sqlite:///{path}")
+
+
+def test_a_database_in_no_folder_and_a_folder_for_one_are_refused(tmp_path):
+    with pytest.raises(InputError, match=f"no folder at {tmp_path}/none"):
+        server.require_server(f"sqlite:///{tmp_path}/none/mlflow.db")
+    with pytest.raises(InputError, match=f"a folder at {tmp_path}"):
+        server.require_server(f"sqlite:///{tmp_path}")
