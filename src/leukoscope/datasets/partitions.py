@@ -14,7 +14,8 @@ from leukoscope.storage import UNFINISHED, hold
 class PartitionedDataset(partitions.PartitionedDataset):
     """``partitions.PartitionedDataset`` of local files, without those that killed runs left unfinished.
 
-    A partition that this data set saved is loaded as it was saved, or refused.
+    Where there are none it loads as no partitions: whoever needs one knows what is missing. A partition that this data
+    set saved is loaded as it was saved, or refused.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -43,7 +44,9 @@ class PartitionedDataset(partitions.PartitionedDataset):
     def load(self) -> dict[str, Callable[[], Any]]:
         """Give for each partition what loads it."""
         self.require_own()
-        return super().load() | {name: dataset.load for name, dataset in self._saved.items()}
+        self._invalidate_caches()
+        found = super().load() if self._exists() else {}
+        return found | {name: dataset.load for name, dataset in self._saved.items()}
 
     def require_own(self) -> None:
         """Make sure that the partitions which this data set saved are still there.

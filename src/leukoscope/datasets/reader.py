@@ -79,12 +79,13 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
     def __init__(self, *, name: str, alias: str, experiment: str, metadata: dict[str, Any] | None = None) -> None:
         self._name, self._alias, self._experiment = name, alias, experiment
         self.metadata = metadata
+        self._promoted: str | None = None
 
     def load(self) -> "ReaderRegistry":
-        """Open the registry."""
+        """Open the registry, which knows what this data set has promoted."""
         from leukoscope.serving.registry import ReaderRegistry
 
-        return ReaderRegistry(self._name, self._alias, self._experiment)
+        return ReaderRegistry(self._name, self._alias, self._experiment, self._promoted)
 
     def save(self, data: dict[str, Any]) -> None:
         """Register ``reader`` with its ``limits`` and ``card``, if ``why``, which becomes its tags, says so.
@@ -94,9 +95,10 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
         """
         from leukoscope.serving.requests import RequestLimits
 
-        if data["why"]["promoted"]:
+        self._promoted = None
+        if data["why"]["wins"]:
             limits = RequestLimits(**data["limits"])
-            self.load().promote(data["reader"], limits, data["card"], data["why"])
+            self._promoted = self.load().promote(data["reader"], limits, data["card"], data["why"])
 
     def _exists(self) -> bool:
         return True

@@ -76,10 +76,11 @@ class ReaderRegistry:
         name: Of the registered model.
         alias: Of the version that is at work.
         experiment: In which the readers to be registered were trained.
+        promoted: The version that was registered just now, if one was.
     """
 
-    def __init__(self, name: str, alias: str, experiment: str) -> None:
-        self.name, self.alias, self.experiment = name, alias, experiment
+    def __init__(self, name: str, alias: str, experiment: str, promoted: str | None = None) -> None:
+        self.name, self.alias, self.experiment, self.promoted = name, alias, experiment, promoted
 
     def fetch(self, uri: str) -> SecondReader:
         """Load a reader, such as ``models:/leukoscope@champion`` or ``models:/leukoscope/3``.

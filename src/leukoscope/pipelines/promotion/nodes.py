@@ -39,8 +39,9 @@ def judge_candidate(
         seed: For the intervals.
 
     Returns:
-        ``promoted``, ``why`` in words, the figures of both, and what they were measured on: ``looks`` is the number of
-        trained models that were evaluated on these test images, of which the best is a little lucky.
+        ``wins`` (whether it is to be promoted), ``why`` in words, the figures of both, and what they were measured on:
+        ``looks`` is the number of trained models that were evaluated on these test images, of which the best is a
+        little lucky.
 
     Raises:
         InputError: Too few test images are new to both, or the figure is undefined on them.
@@ -54,21 +55,21 @@ def judge_candidate(
     if champion is None:
         test = _select_new(splits, smears, [reader], options.min_images)
         mine = _score(reader, smears, test, evaluation, options.metric)[0]
-        return facts | _count(test) | {"candidate_figure": mine, "promoted": True, "why": "there was no champion"}
+        return facts | _count(test) | {"candidate_figure": mine, "wins": True, "why": "there was no champion"}
     facts |= {"champion": champion.reader.backbone, "champion_version": champion.version}
     if champion.reader.fingerprint == reader.fingerprint:
-        return facts | {"promoted": False, "why": f"it is the champion already, as version {champion.version}"}
+        return facts | {"wins": False, "why": f"it is the champion already, as version {champion.version}"}
     if champion.experiment != registry.experiment and not options.over_other_experiments:
         why = f"the champion is of the experiment {champion.experiment} (see promotion.over_other_experiments)"
-        return facts | {"promoted": False, "why": why}
+        return facts | {"wins": False, "why": why}
     champion.reader.require_classes(reader.class_names)
     test = _select_new(splits, smears, [reader, champion.reader], options.min_images)
     mine, hits = _score(reader, smears, test, evaluation, options.metric)
     theirs, their_hits = _score(champion.reader, smears, test, evaluation, options.metric)
     pair = _compare(hits, their_hits, test["group"], evaluation, seed)
-    promoted, why = _apply(options, mine, theirs, pair)
+    wins, why = _apply(options, mine, theirs, pair)
     figures = {"candidate_figure": mine, "champion_figure": theirs} | pair
-    return facts | _count(test) | figures | {"promoted": promoted, "why": why}
+    return facts | _count(test) | figures | {"wins": wins, "why": why}
 
 
 def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], least: int) -> pd.DataFrame:
@@ -133,7 +134,7 @@ def _count(test: pd.DataFrame) -> dict[str, Any]:
 
 def register_reader(
     reader: Any,
-    promotion: dict[str, Any],
+    judgement: dict[str, Any],
     model_cards: Mapping[str, Callable[[], str]],
     serving: ServingOptions,
 ) -> dict[str, Any]:
@@ -141,23 +142,36 @@ def register_reader(
 
     Args:
         reader: The candidate.
-        promotion: What was decided, and why.
-        model_cards: What loads each backbone's card.
+        judgement: Whether it wins, and why.
+        model_cards: What loads each backbone's card; a reader without one is registered without.
         serving: What requests must keep to.
 
     Returns:
         What the registry takes.
     """
-    title = BACKBONES[reader.backbone].title
-    if promotion["promoted"]:
-        logger.info("%s is promoted: %s", title, promotion["why"])
-        logger.info("%d trained models were evaluated on these test images", promotion["looks"])
-    else:
-        logger.warning("%s is not promoted: %s", title, promotion["why"])
     card = model_cards.get(f"{reader.backbone}/model_card")
     return {
         "reader": reader,
         "limits": serving.model_dump(),
         "card": card() if card else None,
-        "why": promotion,
+        "why": judgement,
     }
+
+
+def record_promotion(judgement: dict[str, Any], registration: Any) -> dict[str, Any]:
+    """Record what came of the judgement, once the registry has answered.
+
+    Args:
+        judgement: Whether the candidate wins, and why.
+        registration: The registry, after it was asked.
+
+    Returns:
+        The judgement, with ``promoted`` and ``version`` (``None`` unless promoted).
+    """
+    title, version = BACKBONES[judgement["candidate"]].title, registration.promoted
+    if version is not None:
+        logger.info("%s is promoted: %s", title, judgement["why"])
+        logger.info("%d trained models were evaluated on these test images", judgement["looks"])
+    else:
+        logger.warning("%s is not promoted: %s", title, judgement["why"])
+    return judgement | {"promoted": version is not None, "version": version}

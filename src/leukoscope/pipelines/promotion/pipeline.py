@@ -21,14 +21,15 @@ def create_pipeline() -> Pipeline:
                     "params:evaluation",
                     "params:seed",
                 ],
-                "promotion",
+                "judgement",
                 name="judge_candidate",
             ),
             Node(
                 nodes.register_reader,
-                ["reader", "promotion", "model_cards", "params:serving"],
+                ["reader", "judgement", "model_cards", "params:serving"],
                 "registration",
                 name="register_reader",
             ),
+            Node(nodes.record_promotion, ["judgement", "registration"], "promotion", name="record_promotion"),
         ]
     )
