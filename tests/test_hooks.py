@@ -27,9 +27,9 @@ def tracking_uri(tmp_path, monkeypatch) -> str:
     return uri
 
 
-def open_context(project_path, **parameters):
+def open_context(project_path, env="demo", **parameters):
     bootstrap_project(project_path)
-    with KedroSession.create(project_path, env="demo", runtime_params=parameters) as session:
+    with KedroSession.create(project_path, env=env, runtime_params=parameters) as session:
         return session.load_context()
 
 
@@ -63,6 +63,33 @@ class TestParameters:
     def test_wrong_ones_are_refused_with_the_right_names(self, project_path, tracking_uri, parameters, message):
         with pytest.raises(InputError, match=message):
             open_context(project_path, **parameters)
+
+
+def prepare(project_path, env, **parameters) -> hooks.InputHook:
+    """Let the hook see a session's parameters."""
+    hook = hooks.InputHook()
+    hook.after_context_created(open_context(project_path, env, **parameters))
+    return hook
+
+
+@pytest.mark.parametrize(
+    ("shared", "message"),
+    [
+        ({"input_size": 64}, r"training\.input_size is 64 pixels; InceptionV3 needs 75 or more"),
+        ({"trainable": "block_13"}, r"training\.trainable is 'block_13', which [A-Za-z0-9]+ does not have"),
+        ({"warmup_epochs": 25}, "Wrong parameters of [a-z0-9_]+, nothing was run: .*must be less than epochs, 20"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_all_share_need_only_fit_the_backbones_that_are_run(project_path, tracking_uri, shared, message):
+    """In the base environment, where backbones have no sizes of their own."""
+    parameters = {"training": {"epochs": 20} | shared, "mobilenet_v2": {"training": {"epochs": 30}}}
+    hook = prepare(project_path, "base", **parameters)
+    for name in ("train_mobilenet_v2", "ingestion", "comparison"):
+        hook.before_pipeline_run(pipelines[name])
+    for name in ("train_inception_v3", "__default__"):
+        with pytest.raises(InputError, match=f"(?s){message}"):
+            hook.before_pipeline_run(pipelines[name])
 
 
 @pytest.mark.parametrize(

@@ -70,14 +70,19 @@ class InputHook:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Look for what a training starts from, before the images are prepared for it.
+        """Check the recipes of the backbones at hand, and what a training starts from, before anything is prepared.
 
         Raises:
-            InputError: The weights file of a backbone that is to be trained cannot be read.
+            InputError: A recipe does not fit its backbone, or the weights file of one that is to be trained cannot be
+                read.
         """
-        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.func is prepare_training}):
-            recipe = resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
-            require_weights(name, recipe)
+        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
+            try:
+                recipe = resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
+            except ValueError as error:
+                raise InputError(f"Wrong parameters of {name}, nothing was run: {error}") from None
+            if any(node.func is prepare_training for node in pipeline.nodes if node.namespace == name):
+                require_weights(name, recipe)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
@@ -98,14 +103,15 @@ def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None
         given: The names of those that the command line sets.
 
     Raises:
-        InputError: A recipe does not fit its backbone.
+        InputError: A recipe that the command line changes does not fit its backbone.
         ValueError: Parameters contradict each other.
     """
     for name in BACKBONES:
         own = parameters[name]
         if own.backbone != name:
             raise ValueError(f"{name}.backbone is '{own.backbone}'; it must be {name}")
-        resolve_recipe(name, parameters["training"], own.training)
+        if name in given:  # what all share need only fit the backbones that are run
+            resolve_recipe(name, parameters["training"], own.training)
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
