@@ -24,7 +24,9 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.exceptions import ParameterValidationError
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
+from yaml import YAMLError
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before MLflow is imported
 # Before Arrow allocates: its own allocators keep several times what a table of images needs.
@@ -36,13 +38,14 @@ from mlflow.entities import LoggedModelStatus, Metric, Param, Run, RunStatus, Ru
 from mlflow.environment_variables import MLFLOW_RUN_CONTEXT
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
+from leukoscope.class_names import require_benign, require_class_names, split_names
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_facts
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.mapping import ClassMapping
 from leukoscope.models.recipes import require_weights, resolve_recipe
-from leukoscope.options import plain_name, refuse_unknown_names
+from leukoscope.options import refuse_unknown_names
 from leukoscope.pipelines.training.nodes import prepare_training
 from leukoscope.relocation import require_place
 from leukoscope.software import find_git_commit
@@ -61,12 +64,19 @@ class InputHook:
             InputError: A name is unknown or a value does not fit.
         """
         try:
-            given = context._runtime_params or {}
+            given = context.config_loader.runtime_params
+            if "class_names" in given:
+                given["class_names"] = split_names(given["class_names"])
             refuse_unknown_names(given, _configured_names(context))
             self._parameters = context.params
             check_parameters(self._parameters, given)
         except (ParameterValidationError, ValueError) as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None
+        except (YAMLError, OmegaConfBaseException) as error:
+            raise InputError(
+                f"The parameters cannot be read, nothing was run: {' '.join(str(error).split())}. Names with brackets "
+                f"or other signs of YAML must stand in quotes."
+            ) from None
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
@@ -115,14 +125,9 @@ def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
-    if not isinstance(classes, list) or len({plain_name(str(name)) for name in classes}) < max(2, len(classes)):
-        raise ValueError(
-            f"class_names is {classes!r}; it must be a list of two or more names that differ in more than case, space "
-            f"and hyphen"
-        )
+    require_class_names(classes)
+    require_benign(benign, classes)
     refuse_unknown_names(parameters["ingestion"].expected_counts or {}, classes, " in ingestion.expected_counts")
-    if benign not in classes:
-        raise ValueError(f"evaluation.benign_class is '{benign}', which is none of class_names: {', '.join(classes)}")
     ClassMapping.resolve(parameters["external"].class_map, classes, benign)
     if "group_table" in given and parameters["splitting"].group_by != "table":
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
