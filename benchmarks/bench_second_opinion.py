@@ -58,7 +58,7 @@ def make_reader(images: np.ndarray) -> SecondReader:
     calibration = Calibration(1.0, 0.5, 10.0, [[0.1]] * len(harness.CLASSES), model=classifier.fingerprint)
     limits = Limits(32, 10**8, 10**8)
     return SecondReader(
-        BACKBONE, classifier, calibration, feature_table.tabulate(facts, features), harness.CLASSES[0], limits
+        BACKBONE, classifier, calibration, feature_table.tabulate(facts, features), harness.CLASSES[:1], limits
     )
 
 

@@ -66,7 +66,7 @@ def make_reader(
         classifier,
         Calibration(**given | calibration),
         feature_table.tabulate(facts, features, check_fields(fields)),
-        class_names[0],
+        (class_names[0],),
         Limits(16, 10**6, 10**6),
     )
 

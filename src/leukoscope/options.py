@@ -1,5 +1,7 @@
 """What all typed parameters have in common."""
 
+import re
+import unicodedata
 from copy import copy
 from difflib import get_close_matches
 from typing import Any
@@ -51,5 +53,11 @@ def differences(model: type[Options]) -> type[Options]:
 
 
 def plain_name(class_name: str) -> str:
-    """Turn a class name into a part of a metric's or column's name."""
-    return class_name.lower().replace(" ", "_").replace("-", "_")
+    """Turn a class name into a part of a metric's or column's name.
+
+    Letters of any script stay, in lower case and without accents, and so do digits; what is between them becomes one
+    underscore. MLflow refuses brackets, commas, per cent signs and the like.
+    """
+    folded = unicodedata.normalize("NFKD", class_name).casefold()
+    bare = "".join(letter for letter in folded if not "\u0300" <= letter <= "\u036f")
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", bare)).strip("_")

@@ -1,6 +1,8 @@
 """What a run needs is looked at before it begins."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from kedro.framework.project import pipelines
@@ -46,8 +48,14 @@ class TestParameters:
             ({"vgg16": {"backbone": "vgg19"}}, "it must be vgg16"),
             ({"evaluation": {"benign_class": "Healthy"}}, "none of class_names: Benign, Early, Pre, Pro"),
             ({"seed": "abc"}, "seed is 'abc'; it must be a whole number"),
-            ({"class_names": "Benign"}, "class_names is 'Benign'; it must be a list"),
+            ({"class_names": "Benign"}, r"class_names is \['Benign'\]; it must be a list"),
             ({"class_names": ["Pre-B", "Pre B"]}, "differ in more than case"),
+            ({"class_names": ["Benign", False]}, "put the folder's name in quotes"),
+            ({"class_names": "Hem|All"}, r"'Benign', which is none of class_names: Hem, All\. .*benign_class=Hem"),
+            (
+                {"class_names": "Hem|All", "evaluation": {"benign_class": "Hem|All"}},
+                "one or more must not",
+            ),
             ({"ingestion": {"expected_counts": {"Beign": 3}}}, "did you mean 'Benign'"),
             ({"external": {"class_map": {"hem": "benign"}}}, "hem holds 'benign'; it can hold Benign"),
             ({"group_table": "patients.csv"}, "splitting.group_by=table too"),
@@ -58,6 +66,56 @@ class TestParameters:
             open_context(project_path, **parameters)
         assert "\n" not in str(caught.value)
         assert "pydantic" not in str(caught.value)
+
+
+def prepare(project_path, env, **parameters) -> InputHook:
+    """Let the hook see a session's parameters."""
+    hook = InputHook()
+    hook.after_context_created(open_context(project_path, env, **parameters))
+    return hook
+
+
+@pytest.mark.parametrize(
+    ("shared", "message"),
+    [
+        ({"input_size": 64}, r"training\.input_size is 64 pixels; InceptionV3 needs 75 or more"),
+        ({"trainable": "block_13"}, r"training\.trainable is 'block_13', which [A-Za-z0-9]+ does not have"),
+        ({"warmup_epochs": 25}, "Wrong parameters of [a-z0-9_]+, nothing was run: .*must be less than epochs, 20"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_all_share_need_only_fit_the_backbones_that_are_run(project_path, tracking_uri, shared, message):
+    """In the base environment, where backbones have no sizes of their own."""
+    parameters = {"training": {"epochs": 20} | shared, "mobilenet_v2": {"training": {"epochs": 30}}}
+    hook = prepare(project_path, "base", **parameters)
+    for name in ("train_mobilenet_v2", "ingestion", "comparison"):
+        hook.before_pipeline_run(pipelines[name], DataCatalog())
+    for name in ("train_inception_v3", "__default__"):
+        with pytest.raises(InputError, match=f"(?s){message}"):
+            hook.before_pipeline_run(pipelines[name], DataCatalog())
+
+
+def test_names_that_the_command_line_gives_in_one_string_reach_the_nodes(project_path, tracking_uri):
+    names = "Normal | Reactive|[Malignant] Pre-B"
+    parameters = {"class_names": names, "evaluation": {"benign_class": "Normal|Reactive"}}
+    context = open_context(project_path, **parameters)
+    assert context.params["class_names"] == ["Normal", "Reactive", "[Malignant] Pre-B"]
+    assert context.catalog.load("params:class_names") == ["Normal", "Reactive", "[Malignant] Pre-B"]
+    assert context.params["evaluation"].benign_class == ("Normal", "Reactive")
+
+
+@pytest.mark.parametrize(
+    "line", ["class_names: [[Malignant] Pre, Benign]", "class_names:\n- [Malignant] Pre", "class_names: ['${x', b]"]
+)
+def test_parameters_that_are_no_yaml_are_told_in_one_line(project, tracking_uri, line):
+    (project / "conf/local/parameters.yml").write_text(line)
+    command = [sys.executable, "-m", "kedro", "run", "--pipelines", "ingestion"]
+    answer = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    (project / "conf/local/parameters.yml").unlink()
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert "Error: The parameters cannot be read, nothing was run: " in answer.stderr
+    assert "must stand in quotes" in " ".join(answer.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from leukoscope.images.decoding import UnusableImageError
 from leukoscope.models.novelty import Novelty
 from leukoscope.models.reader import SecondReader
 from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD, form_opinions
-from tiny_reader import BRIGHTNESS, CLASS_NAMES, SIZE, encode, make_reader, shade
+from tiny_reader import BRIGHTNESS, CLASS_NAMES, SIZE, encode, make_reader, shade, vary
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +164,19 @@ def test_images_of_another_size_are_refused(reader):
 def test_probabilities_that_are_no_numbers_get_no_opinion(reader):
     nothing, usual = np.full((1, 4), np.nan), Novelty(np.zeros(1), np.array([""]))
     assert form_opinions(nothing, usual, reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]
+
+
+def test_several_benign_classes_are_all_left_out_of_what_is_malignant(reader, tmp_path):
+    both = replace(reader, benign_classes=("Benign", "Early"))
+    opinions = both.read(vary(shade(100))[None]).opinions.iloc[0]
+    assert opinions["probability_malignant"] == pytest.approx(opinions["probability_pre"] + opinions["probability_pro"])
+    assert both.benign_class == "Benign and Early"
+    assert both.fingerprint != reader.fingerprint
+    both.save(tmp_path)
+    assert SecondReader.load(tmp_path).benign_classes == ("Benign", "Early")
+
+
+def test_a_single_benign_class_is_kept_as_earlier_versions_had_it(reader, tmp_path):
+    reader.save(tmp_path)
+    assert json.loads((tmp_path / "reader.json").read_text())["benign_class"] == "Benign"
+    assert SecondReader.load(tmp_path).fingerprint == reader.fingerprint

@@ -34,5 +34,8 @@ def test_a_block_of_another_backbone_is_refused_with_those_there_are():
 
 
 def test_images_too_small_for_a_backbone_are_refused():
-    with pytest.raises(InputError, match="InceptionV3 needs 75 or more"):
+    mend = "InceptionV3 needs 75 or more. Set inception_v3.training.input_size, or leave the backbone out"
+    with pytest.raises(InputError, match=f"^training.input_size is 64 pixels; {mend}"):
         resolve_recipe("inception_v3", Recipe(input_size=64), RecipeDifferences())
+    with pytest.raises(InputError, match=f"^inception_v3.training.input_size is 32 pixels; {mend}"):
+        resolve_recipe("inception_v3", Recipe(input_size=99), RecipeDifferences(input_size=32))

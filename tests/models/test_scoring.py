@@ -23,7 +23,7 @@ PROBABILITIES = np.array(
     ]
 )
 
-HOW = Scoring(CLASSES, "Benign", prevalence=0.01)
+HOW = Scoring(CLASSES, ["Benign"], prevalence=0.01)
 # Malignant from 0.45 on: of the benign all but the fourth are below, of the malignant all are above.
 SCREENING = Screening(1 - PROBABILITIES[:, 0], operating_point=0.45)
 
@@ -234,3 +234,9 @@ def test_a_weight_of_two_is_an_image_twice():
     ours = prepare(LABELS, PROBABILITIES).score(weights)
     theirs = prepare(LABELS[twice], PROBABILITIES[twice]).score(np.ones(len(twice)))
     assert ours == pytest.approx(theirs)
+
+
+def test_several_benign_classes_are_set_against_all_others():
+    how = Scoring(["A", "B", "C"], ["A", "C"], 0.1)
+    assert how.is_malignant(np.array(["A", "B", "C", "B"])).tolist() == [False, True, False, True]
+    assert how.is_malignant(np.array(["A", "B"], dtype=object)).tolist() == [False, True]

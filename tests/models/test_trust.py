@@ -23,7 +23,7 @@ from leukoscope.models.trust import Calibration, Targets, TrustFigures, form_opi
 def calibrate(truth, probabilities, target_error: float = 0.1, **targets) -> Calibration:
     novelty, groups = np.arange(len(truth)) / len(truth), np.arange(len(truth))
     targets = Targets(target_error, false_alarms=0.1, **targets)
-    return trust.calibrate(truth, probabilities, novelty, groups, 0, targets, "a model")
+    return trust.calibrate(truth, probabilities, novelty, groups, [0], targets, "a model")
 
 
 def judge(truth, probabilities, calibration: Calibration) -> dict[str, float]:
@@ -177,9 +177,9 @@ def test_the_promise_is_learned_after_novel_fields_are_left_out():
     # Half of the images are wrong, and just these are unlike the training images: no opinion is given on them.
     truth, probabilities = np.arange(200) // 100, np.tile([0.9, 0.1], (200, 1))
     novelty, groups = np.arange(200) // 100 + 0.0, np.arange(200)
-    found = trust.calibrate(truth, probabilities, novelty, groups, 0, Targets(0.05, false_alarms=0.6))
+    found = trust.calibrate(truth, probabilities, novelty, groups, [0], Targets(0.05, false_alarms=0.6))
     assert found.error_bound == pytest.approx(1 - 0.05 ** (1 / 100))
-    without = trust.calibrate(truth, probabilities, 0 * novelty, groups, 0, Targets(0.05, false_alarms=0.6))
+    without = trust.calibrate(truth, probabilities, 0 * novelty, groups, [0], Targets(0.05, false_alarms=0.6))
     assert without.error_bound is None
 
 
@@ -284,5 +284,16 @@ def test_opinions_are_withheld_for_a_reason():
 def test_the_limit_of_novelty_lets_so_many_be_flagged(rng):
     truth, probabilities = draw(rng, 400, 1.0)
     novelty = rng.random(400)
-    found = trust.calibrate(truth, probabilities, novelty, np.arange(400), 0, Targets(0.1, false_alarms=0.25))
+    found = trust.calibrate(truth, probabilities, novelty, np.arange(400), [0], Targets(0.1, false_alarms=0.25))
     assert (novelty > found.novelty).mean() == pytest.approx(0.25, abs=0.003)
+
+
+def test_the_operating_point_goes_by_all_benign_classes():
+    truth = np.array([0, 1, 2] * 40)
+    probabilities = np.eye(3)[truth] * 0.7 + 0.1
+    groups = np.arange(len(truth))
+    one, two = (
+        trust.calibrate(truth, probabilities, np.zeros(120), groups, benign, Targets(0.1)) for benign in ([0], [0, 1])
+    )
+    assert one.operating_point == pytest.approx((0.9 + 0.2) / 2, abs=0.01)
+    assert two.operating_point == pytest.approx((0.8 + 0.1) / 2, abs=0.01)

@@ -55,9 +55,9 @@ def test_runs_of_file_numbers_are_kept_apart_by_the_embargo(manifest, class_name
     numbers = splits["image_id"].str.split("/").str[1].astype(int)
     assert set(numbers[splits["split"] == "train"]).isdisjoint({8, 9, 20, 21})
     report = report_splits(images, splits, class_names, options).set_index("label")
-    assert report["left_out"].to_dict() == {"Benign": 6, "Early": 6, "Pre": 6, "Pro": 6, "all": 24}
+    assert report["left_out"].to_dict() == {"Benign": 6, "Early": 6, "Pre": 6, "Pro": 6, "total": 24}
     assert (report.loc[class_names, ["train", "validation", "test", "left_out"]].sum(axis=1) == 30).all()
-    assert "embargo: 2 file numbers" in report.loc["all", "grouping_unit"]
+    assert "embargo: 2 file numbers" in report.loc["total", "grouping_unit"]
     assert (report[["straddling_groups", "straddling_hashes"]] == 0).all(axis=None)
     # Ten tested numbers of a class are four runs of three.
     assert report.loc["Pre", "test_groups"] == 4
@@ -111,18 +111,18 @@ def test_a_table_that_would_not_be_used_is_pointed_out(manifest):
 def test_the_report_counts_and_says_the_unit(manifest, class_names):
     images, splits, options = split(manifest)
     report = report_splits(images, splits, class_names, options).set_index("label")
-    assert report.loc["all", ["train", "validation", "test"]].sum() == 120
+    assert report.loc["total", ["train", "validation", "test"]].sum() == 120
     assert report.loc["Pre", "train_groups"] <= report.loc["Pre", "train"]
     assert (report["straddling_groups"] == 0).all()
     assert (report["left_out"] == 0).all()
-    assert "which patient an image is of plays no part" in report.loc["all", "grouping_unit"]
+    assert "which patient an image is of plays no part" in report.loc["total", "grouping_unit"]
 
 
 def test_the_report_counts_groups_of_several_classes_once(manifest, class_names):
     images, splits, options = split(manifest)
     splits.loc[splits["split"] == "test", "group"] = "one"
     report = report_splits(images, splits, class_names, options).set_index("label")
-    assert report.loc["all", "test_groups"] == 1
+    assert report.loc["total", "test_groups"] == 1
     assert report.loc["Pre", "test_groups"] == 1
 
 

@@ -1,3 +1,4 @@
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -5,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from statsmodels.stats.proportion import proportion_confint
 
 from leukoscope.images.origin import Origin
@@ -13,7 +15,7 @@ from leukoscope.models.compatibility import RESULT_FORMAT
 from leukoscope.models.judging import Judge
 from leukoscope.models.novelty import choose_limit
 from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
-from leukoscope.models.scoring import Scoring, probability_columns, select_split
+from leukoscope.models.scoring import Scoring, probability_columns, select_split, tabulate_probabilities
 from leukoscope.models.trust import Calibration, Targets, calibrate
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -99,9 +101,9 @@ def opinions(predictions, class_names) -> pd.DataFrame:
 @pytest.fixture
 def metrics(predictions, opinions, splits, class_names) -> dict:
     """All figures that an evaluation has, and no other."""
-    how = Scoring(class_names, "Benign", 0.1)
+    how = Scoring(class_names, ["Benign"], 0.1)
     truth, probabilities = select_split(predictions, "validation", class_names)
-    learned = calibrate(truth, probabilities, np.zeros(len(truth)), np.arange(len(truth)), 0, Targets(0.1))
+    learned = calibrate(truth, probabilities, np.zeros(len(truth)), np.arange(len(truth)), [0], Targets(0.1))
     judge = Judge(how, learned, 40, 0.95, seed=1)
     figures = {
         f"{split}_{name}": figure
@@ -569,3 +571,62 @@ def test_the_data_sheet_counts_what_was_left_out(data):
         "groups": 112,
         "classes": {"Benign": 28, "Early": 28, "Pre": 28, "Pro": 28},
     }
+
+
+def judge_classes(class_names, benign, rng) -> dict:
+    """Evaluate predictions of some classes, of which three of four are right."""
+    truth = np.tile(np.arange(len(class_names)), 40)
+    probabilities = np.full((len(truth), len(class_names)), 0.1)
+    right = np.where(rng.random(len(truth)) < 0.75, truth, (truth + 1) % len(class_names))
+    probabilities[np.arange(len(truth)), right] += rng.random(len(truth))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    ids = [str(number) for number in range(len(truth))]
+    facts = pd.DataFrame({"image_id": ids, "split": "test", "label": np.array(class_names)[truth]})
+    predictions = facts.join(tabulate_probabilities(probabilities, class_names))
+    opinions = predictions.assign(reason="")
+    learned = calibrate(truth, probabilities, np.zeros(len(truth)), np.arange(len(truth)), benign, Targets(0.1))
+    how = Scoring(class_names, [class_names[number] for number in benign], 0.1)
+    figures = Judge(how, learned, 20, 0.95, seed=1).judge(predictions, opinions, "test", facts["image_id"])
+    shown = results.trace_curves(predictions, opinions, "test", class_names)
+    shown |= {"class_names": class_names, "splits": ["test"], "failures": [], "errors": []}
+    return shown | {
+        "metrics": {f"test_{name}": value for name, value in figures.items()},
+        "benign_class": how.benign[0],
+    }
+
+
+def test_pages_of_two_classes_say_nothing_twice(result, data, rng):
+    two = result | judge_classes(["Benign", "Malignant"], [0], rng)
+    metrics = two["metrics"]
+    assert metrics["test_specificity_benign"] == metrics["test_sensitivity_malignant"]
+    assert metrics["test_screening_auc"] == pytest.approx(metrics["test_auc"])
+    words = Page(pages.render_backbone(two, data, KNOWN, SOFTWARE, WORTH)).words
+    assert "class support sensitivity precision F1 AUPRC set coverage Benign 40 " in words
+    assert "screening specificity" in words
+    assert "screening AUC" not in words
+    assert "One class against the other" in words
+    assert [curve.name for curve in plots.plot_roc(pages._select_curves(two)).data[1:]] == ["Malignant"]
+    card = pages.render_card(two, data, KNOWN, SOFTWARE, WORTH)
+    assert re.search(r"^- Malignant: sensitivity 0\.\d+ \(.*\)$", card, re.MULTILINE)
+    assert ", specificity" not in card
+
+
+ODD = ["Benign", "[Malignant] Pre-B", "100 % & <q>", "$a$ _x_", "_良性_", "2024"]
+
+
+def test_pages_and_cards_show_names_of_any_letters_as_they_are(result, data, rng):
+    odd = result | judge_classes(ODD, [0, 4], rng)
+    page = pages.render_backbone(odd, data, KNOWN, SOFTWARE, WORTH)
+    words = Page(page).words
+    assert ", ".join(ODD) in words
+    assert "screening AUC" in words
+    for name in ODD:
+        assert f"{name} 40 " in words
+    assert "<q>" not in page
+    heatmap = plots.plot_confusion(odd["confusion"], ODD)
+    assert heatmap.data[0].x[2] == "100 % &amp; &lt;q&gt;"  # Plotly has tags of its own
+    assert (heatmap.layout.xaxis.type, heatmap.layout.yaxis.type) == ("category", "category")
+    card = pages.render_card(odd, data, KNOWN, SOFTWARE, WORTH)
+    shown = MarkdownIt().render(card)
+    for name in ODD:
+        assert f"<li>{html.escape(name)}: sensitivity 0." in shown

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import RocCurveDisplay
 
 from leukoscope.figures import colours
+from leukoscope.figures.words import as_it_is
 
 _CLASS_COLOURS = (
     colours.GREEN,
@@ -58,7 +59,7 @@ def draw_roc_curves(labels: np.ndarray, probabilities: pd.DataFrame, title: str)
         truth = labels == name
         if truth.any() and not truth.all():
             RocCurveDisplay.from_predictions(
-                truth, probabilities[name], name=name, ax=axes, curve_kwargs={"color": colour}
+                truth, probabilities[name], name=as_it_is(name), ax=axes, curve_kwargs={"color": colour}
             )
     axes.plot([0, 1], [0, 1], ls=":", color="grey", lw=1)
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, aspect="equal")

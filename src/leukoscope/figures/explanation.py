@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
+from leukoscope.figures.words import as_it_is
 
 
 def draw_explanation(
@@ -50,7 +51,7 @@ def _show(axes: Axes, picture: np.ndarray, caption: str) -> None:
 
 def _draw_bars(axes: Axes, probabilities: dict[str, float]) -> None:
     axes.set_axis_on()
-    bars = axes.barh(list(probabilities), list(probabilities.values()), color=colours.BLUE)
+    bars = axes.barh([as_it_is(name) for name in probabilities], list(probabilities.values()), color=colours.BLUE)
     axes.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
     axes.set(xlim=(0, 1.25), xticks=[0, 0.5, 1])
     axes.invert_yaxis()

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from leukoscope.figures import colours
+from leukoscope.figures.words import as_it_is
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packing import PackedImages
 
@@ -25,9 +26,9 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     }
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    bottom = np.zeros(len(report))
+    bottom, labels = np.zeros(len(report)), [as_it_is(name) for name in report["label"]]
     for name, (heights, colour, hatch) in parts.items():
-        axes.bar(report["label"], heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white")
+        axes.bar(labels, heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white")
         bottom += heights
     for position, found in enumerate(report["found"]):
         axes.annotate(f"{found:,}", (position, found), (0, 4), textcoords="offset points", ha="center")
@@ -59,5 +60,5 @@ def draw_montage(smears: PackedImages, manifest: pd.DataFrame, class_names: Sequ
         for axes in axes_row:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        axes_row[0].set_ylabel(name, fontsize=12)
+        axes_row[0].set_ylabel(as_it_is(name), fontsize=12)
     return figure

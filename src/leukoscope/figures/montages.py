@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leukoscope.figures.words import as_it_is
+
 
 def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> Figure:
     """Draw a grid of images with titles for rows and columns.
@@ -22,7 +24,7 @@ def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -
     for axes, title in zip(grid[0], columns, strict=True):
         axes.set_title(title, fontsize=10)
     for axes, title in zip(grid[:, 0], rows, strict=True):
-        axes.set_ylabel(title, fontsize=10)
+        axes.set_ylabel(as_it_is(title), fontsize=10)
     return figure
 
 

@@ -22,12 +22,13 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 from yaml import YAMLError
 
+from leukoscope.class_names import split_names
 from leukoscope.datasets import OptionalDataset
 from leukoscope.errors import InputError
 from leukoscope.faults import explain
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import name_maker
-from leukoscope.models.recipes import require_weights, resolve_recipe
+from leukoscope.models.recipes import ResolvedRecipe, require_weights, resolve_recipe
 from leukoscope.options import refuse_unknown_names
 from leukoscope.pipelines.reader.nodes import assemble_reader
 from leukoscope.pipelines.training.nodes import prepare_training
@@ -48,7 +49,9 @@ class InputHook:
         """
         self._env = context.env
         try:
-            given = context._runtime_params or {}
+            given = context.config_loader.runtime_params
+            if "class_names" in given:
+                given["class_names"] = split_names(given["class_names"])
             refuse_unknown_names(context.config_loader["parameters"], _list_known(context))
             self._parameters = context.params
             check_parameters(self._parameters, given)
@@ -60,8 +63,13 @@ class InputHook:
         except ValidationError as error:  # of several parameters together
             faults = "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
-        except (ValueError, YAMLError, OmegaConfBaseException) as error:
+        except ValueError as error:
             raise InputError(f"Wrong parameters, nothing was run: {' '.join(str(error).split())}") from None
+        except (YAMLError, OmegaConfBaseException) as error:
+            raise InputError(
+                f"The parameters cannot be read, nothing was run: {' '.join(str(error).split())}. Names with brackets "
+                f"or other signs of YAML must stand in quotes."
+            ) from None
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -69,13 +77,15 @@ class InputHook:
 
         Raises:
             InputError: A file is missing that no node of the pipeline makes, Keras is to use a backend that is not
-                there, or the weights file of a backbone that is to be trained cannot be read.
+                there, a recipe does not fit its backbone, or the weights file of one that is to be trained cannot be
+                read.
         """
         require_backend()
         _require_inputs(sorted(self._list_needed(pipeline)), catalog, self._env)
-        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.func is prepare_training}):
-            recipe = resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
-            require_weights(name, recipe)
+        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
+            recipe = self._resolve_recipe(name)
+            if any(node.func is prepare_training for node in pipeline.nodes if node.namespace == name):
+                require_weights(name, recipe)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
@@ -87,6 +97,13 @@ class InputHook:
         mendable = explain(error)
         if mendable is not None:
             raise mendable from None
+
+    def _resolve_recipe(self, name: str) -> ResolvedRecipe:
+        try:
+            return resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
+        except ValidationError as error:
+            faults = "; ".join(_describe_fault(fault, f"{name}.training") for fault in error.errors(include_url=False))
+            raise InputError(f"Wrong parameters of {name}, nothing was run: {faults}") from None
 
     def _list_needed(self, pipeline: Pipeline) -> set[str]:
         """List what the nodes take that none of them makes; a reader of the registry needs nothing trained here."""

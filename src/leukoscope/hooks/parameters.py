@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from typing import Any
 
+from leukoscope.class_names import require_benign, require_class_names
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.mapping import ClassMapping
 from leukoscope.models.recipes import resolve_recipe
-from leukoscope.options import plain_name, refuse_unknown_names
+from leukoscope.options import refuse_unknown_names
 
 
 def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None:
@@ -17,25 +18,21 @@ def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None
         given: The names of those that the command line sets.
 
     Raises:
-        InputError: A recipe does not fit its backbone.
+        InputError: A recipe that the command line changes does not fit its backbone.
         ValueError: Parameters contradict each other.
     """
     for name in BACKBONES:
         own = parameters[name]
         if own.backbone != name:
             raise ValueError(f"{name}.backbone is '{own.backbone}'; it must be {name}")
-        resolve_recipe(name, parameters["training"], own.training)
+        if name in given:  # what all share need only fit the backbones that are run
+            resolve_recipe(name, parameters["training"], own.training)
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
-    if not isinstance(classes, list) or len({plain_name(str(name)) for name in classes}) < max(2, len(classes)):
-        raise ValueError(
-            f"class_names is {classes!r}; it must be a list of two or more names that differ in more than case, space "
-            f"and hyphen"
-        )
+    require_class_names(classes)
+    require_benign(benign, classes)
     refuse_unknown_names(parameters["ingestion"].expected_counts or {}, classes, " in ingestion.expected_counts")
-    if benign not in classes:
-        raise ValueError(f"evaluation.benign_class is '{benign}', which is none of class_names: {', '.join(classes)}")
     ClassMapping.resolve(parameters["external"].class_map, classes, benign)
     if "group_table" in given and parameters["splitting"].group_by != "table":
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")

@@ -15,6 +15,7 @@ from leukoscope.models.intervals import (
     warn_of_few_groups,
 )
 from leukoscope.models.scoring import Scoring, Screening, number_called, select_split
+from leukoscope.models.screening import score_malignant
 from leukoscope.models.trust import UNLIKE, Calibration, TrustFigures
 from leukoscope.options import plain_name
 
@@ -94,8 +95,8 @@ class Judge(NamedTuple):
 
     def _screen(self, opinions: pd.DataFrame, split: str) -> Screening:
         _, calibrated = select_split(opinions, split, self.scoring.class_names)
-        benign = list(self.scoring.class_names).index(self.scoring.benign)
-        return Screening(1 - calibrated[:, benign], self.calibration.operating_point)
+        benign = [list(self.scoring.class_names).index(name) for name in self.scoring.benign]
+        return Screening(score_malignant(calibrated, benign), self.calibration.operating_point)
 
     def _form_sets(self, probabilities: np.ndarray) -> np.ndarray | None:
         learned, confidence = self.calibration.nonconformity, self.calibration.set_confidence

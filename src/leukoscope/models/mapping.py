@@ -5,7 +5,9 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-MALIGNANT = "malignant"
+from leukoscope.class_names import MALIGNANT
+
+_BENIGN = "benign"
 
 
 class ClassMapping(NamedTuple):
@@ -15,21 +17,23 @@ class ClassMapping(NamedTuple):
         by_folder: The class of each folder.
         class_names: The classes that are told apart.
         parts: For each of them, the numbers of the classifier's classes that it is made of.
+        benign: Those of them that are not malignant.
     """
 
     by_folder: dict[str, str]
     class_names: tuple[str, ...]
     parts: tuple[tuple[int, ...], ...]
+    benign: tuple[str, ...]
 
     @classmethod
-    def resolve(cls, class_map: Mapping[str, str] | None, class_names: Sequence[str], benign: str) -> Self:
+    def resolve(cls, class_map: Mapping[str, str] | None, class_names: Sequence[str], benign: Sequence[str]) -> Self:
         """Make sense of a user's table of folders.
 
         Args:
             class_map: The class of each folder: one that the classifier knows, or ``malignant``, and then only benign
                 and malignant are told apart. ``None``: folders are named as the classes.
             class_names: The classes that the classifier knows, in order.
-            benign: Which of them is not malignant.
+            benign: Which of them are not malignant; several are called benign where they are not told apart.
 
         Raises:
             ValueError: A folder stands for a class that there is not.
@@ -39,12 +43,15 @@ class ClassMapping(NamedTuple):
             if name not in (*class_names, MALIGNANT):
                 known = ", ".join((*class_names, MALIGNANT))
                 raise ValueError(f"external.class_map says that {folder} holds '{name}'; it can hold {known}")
-        if MALIGNANT not in given.values():
-            return cls(given, tuple(class_names), tuple((number,) for number in range(len(class_names))))
-        by_folder = {folder: name if name == benign else MALIGNANT for folder, name in given.items()}
-        healthy = class_names.index(benign)
-        others = tuple(number for number in range(len(class_names)) if number != healthy)
-        return cls(by_folder, (benign, MALIGNANT), ((healthy,), others))
+        if MALIGNANT in class_names or MALIGNANT not in given.values():
+            return cls(given, tuple(class_names), tuple((number,) for number in range(len(class_names))), tuple(benign))
+        healthy = benign[0] if len(benign) == 1 else _BENIGN
+        by_folder = {folder: healthy if name in benign else MALIGNANT for folder, name in given.items()}
+        parts = (
+            tuple(class_names.index(name) for name in benign),
+            tuple(number for number, name in enumerate(class_names) if name not in benign),
+        )
+        return cls(by_folder, (healthy, MALIGNANT), parts, (healthy,))
 
     def collapse(self, probabilities: np.ndarray) -> np.ndarray:
         """Add up the probabilities of the classes that are not told apart: ``[n, classes]`` to ``[n, class_names]``.

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from leukoscope.class_names import join_benign, split_names
 from leukoscope.drawn import describe_training, warn_of_reader
 from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits, decode, resize
@@ -20,6 +21,7 @@ from leukoscope.models.compatibility import require_classes
 from leukoscope.models.inference import Predictor
 from leukoscope.models.novelty import KnownImages
 from leukoscope.models.scoring import PREFIX, probability_columns
+from leukoscope.models.screening import score_malignant
 from leukoscope.models.trust import Calibration, form_opinions
 from leukoscope.storage import write_json
 
@@ -51,7 +53,7 @@ class SecondReader:
         calibration: Learned from its validation images.
         seen: Its training and validation images: ``image_id, split, label, sha256, drawn, model``, their checks and
             features; without ``drawn`` where an earlier version evaluated it.
-        benign_class: Whatever else its classes are is malignant.
+        benign_classes: Whatever else its classes are is malignant.
         limits: What a file must keep to.
     """
 
@@ -59,7 +61,7 @@ class SecondReader:
     classifier: Classifier
     calibration: Calibration
     seen: pd.DataFrame
-    benign_class: str
+    benign_classes: tuple[str, ...]
     limits: Limits
 
     @property
@@ -75,8 +77,18 @@ class SecondReader:
     @cached_property
     def fingerprint(self) -> str:
         """Of everything that opinions depend on."""
-        own = [self.classifier.fingerprint, self.calibration, self.data_fingerprint, self.benign_class, self.limits]
+        own = [self.classifier.fingerprint, self.calibration, self.data_fingerprint, self._kept_benign, self.limits]
         return fingerprint_facts(own)
+
+    @property
+    def benign_class(self) -> str:
+        """The benign classes in words."""
+        return join_benign(self.benign_classes)
+
+    @property
+    def _kept_benign(self) -> str | list[str]:
+        """The benign classes as they are kept: a single one by its name alone, as earlier versions had it."""
+        return self.benign_classes[0] if len(self.benign_classes) == 1 else list(self.benign_classes)
 
     @cached_property
     def data_fingerprint(self) -> str:
@@ -140,8 +152,9 @@ class SecondReader:
         probabilities, features = self.predictor.predict(pixels)
         novelty = known.measure_novelty(pixels, features)
         opinions = form_opinions(probabilities, novelty, self.calibration, self.class_names)
-        benign = probability_columns(self.class_names)[self.class_names.index(self.benign_class)]
-        opinions[MALIGNANT_COLUMN] = 1 - opinions[benign]
+        calibrated = opinions[probability_columns(self.class_names)].to_numpy()
+        benign = [self.class_names.index(name) for name in self.benign_classes]
+        opinions[MALIGNANT_COLUMN] = score_malignant(calibrated, benign)
         return Reading(opinions, features)
 
     def warm_up(self) -> np.ndarray:
@@ -175,7 +188,7 @@ class SecondReader:
         return {
             "backbone": self.backbone,
             "class_names": list(self.class_names),
-            "benign_class": self.benign_class,
+            "benign_class": self._kept_benign,
             "trained_on": self.trained_on,
             "image_size": self.image_size,
             "limits": self.limits._asdict(),
@@ -199,7 +212,7 @@ class SecondReader:
                 Classifier.load(folder / _MODEL),
                 Calibration.restore(facts["calibration"]),
                 seen,
-                facts["benign_class"],
+                tuple(split_names(facts["benign_class"])),
                 Limits(**facts["limits"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -223,8 +236,9 @@ class SecondReader:
             return f"its calibration is of another model, {self.calibration.model}"
         if self.backbone not in BACKBONES:
             return f"there is no backbone '{self.backbone}'"
-        if self.benign_class not in self.class_names:
-            return f"its benign class '{self.benign_class}' is none of {', '.join(self.class_names)}"
+        unknown = [name for name in self.benign_classes if name not in self.class_names]
+        if unknown or not self.benign_classes:
+            return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"
         if not {"features", "probabilities"} <= layers:
             return "its network has no layers called features and probabilities"
         if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:

@@ -106,15 +106,20 @@ def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> ResolvedRecip
     recipe = ResolvedRecipe.model_validate(values)
     if recipe.trainable not in ("all", "head", *row.blocks):
         raise InputError(
-            f"{backbone}.training.trainable is '{recipe.trainable}', which {row.title} does not have. "
-            f"Use all, head, or one of its blocks: {', '.join(row.blocks)}."
+            f"{_say_whose(backbone, own, 'trainable')}training.trainable is '{recipe.trainable}', which {row.title} "
+            f"does not have. Use all, head, or one of its blocks: {', '.join(row.blocks)}."
         )
     if recipe.input_size < row.smallest_input:
         raise InputError(
-            f"{backbone}.training.input_size is {recipe.input_size} pixels; {row.title} needs "
-            f"{row.smallest_input} or more."
+            f"{_say_whose(backbone, own, 'input_size')}training.input_size is {recipe.input_size} pixels; {row.title} "
+            f"needs {row.smallest_input} or more. Set {backbone}.training.input_size, or leave the backbone out."
         )
     return recipe
+
+
+def _say_whose(backbone: str, own: Options, name: str) -> str:
+    """Give the prefix of a parameter's name: the backbone's if it has its own, none if all share it."""
+    return f"{backbone}." if name in own.model_fields_set else ""
 
 
 def require_weights(backbone: str, recipe: Recipe) -> None:

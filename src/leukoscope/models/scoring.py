@@ -50,12 +50,12 @@ class Scoring(NamedTuple):
 
     Attributes:
         class_names: The classes in the order of the probabilities.
-        benign: The class that the screening view sets against all others.
+        benign: The classes that the screening view sets against all others.
         prevalence: The share of malignant fields where predictive values are to hold.
     """
 
     class_names: Sequence[str]
-    benign: str
+    benign: Sequence[str]
     prevalence: float
 
     def score(
@@ -106,8 +106,8 @@ class Scoring(NamedTuple):
         )
 
     def is_malignant(self, labels: np.ndarray) -> np.ndarray:
-        """Tell which images are of another class than the benign one, boolean ``[n]``."""
-        return np.asarray(labels) != self.benign
+        """Tell which images are of another class than the benign ones, boolean ``[n]``."""
+        return ~np.isin(np.asarray(labels, dtype=str), list(self.benign))
 
     def _number(self, labels: np.ndarray) -> np.ndarray:
         return pd.Index(self.class_names).get_indexer(labels)

@@ -1,12 +1,23 @@
 """Benign against malignant: from which malignant probability on a field is called malignant."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
 logger = logging.getLogger(__name__)
 
 _UNKNOWN = 0.5
+
+
+def score_malignant(probabilities: np.ndarray, benign: Sequence[int]) -> np.ndarray:
+    """Give the probability of any class but the benign ones, ``[n]``, from 0 to 1.
+
+    Args:
+        probabilities: ``[n, classes]``.
+        benign: The numbers of the benign classes.
+    """
+    return np.clip(1 - probabilities[:, list(benign)].sum(axis=1, dtype=float), 0, 1)
 
 
 def choose_operating_point(malignant: np.ndarray, scores: np.ndarray, sensitivity: float) -> float:

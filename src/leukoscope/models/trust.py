@@ -19,7 +19,7 @@ from leukoscope.models.conformal import form_prediction_sets, measure_nonconform
 from leukoscope.models.headline import measure_losses
 from leukoscope.models.novelty import Novelty, choose_limit
 from leukoscope.models.scoring import probability_columns
-from leukoscope.models.screening import choose_operating_point
+from leukoscope.models.screening import choose_operating_point, score_malignant
 from leukoscope.models.selective import NEVER, check_calls, choose_threshold, choose_unproven, measure_aurc
 
 logger = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def calibrate(
     probabilities: np.ndarray,
     novelty: np.ndarray,
     groups: np.ndarray,
-    benign: int,
+    benign: Sequence[int],
     targets: Targets,
     model: str = "",
 ) -> Calibration:
@@ -128,12 +128,13 @@ def calibrate(
         probabilities: As the classifier gives them, ``[n, classes]``.
         novelty: The score of each, as ``KnownImages`` measures it, ``[n]``.
         groups: The group of each image, ``[n]``.
-        benign: The number of the benign class.
+        benign: The numbers of the benign classes.
         targets: What opinions are to keep to.
         model: The classifier's fingerprint.
     """
     temperature = fit_temperature(truth, probabilities)
     calibrated = apply_temperature(probabilities, temperature)
+    malignant = ~np.isin(truth, benign)
     limit = choose_limit(novelty, targets.false_alarms)
     usual = novelty <= limit
     hits, confidence = check_calls(truth[usual], calibrated[usual])
@@ -153,7 +154,7 @@ def calibrate(
         promise_confidence=targets.confidence,
         groups=chosen.groups,
         needed=chosen.needed,
-        operating_point=choose_operating_point(truth != benign, 1 - calibrated[:, benign], targets.sensitivity),
+        operating_point=choose_operating_point(malignant, score_malignant(calibrated, benign), targets.sensitivity),
         set_confidence=targets.set_confidence,
         model=model,
     )

@@ -1,5 +1,6 @@
 """Pages that stand alone, and cards, rendered by Jinja."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -22,6 +23,8 @@ from leukoscope.reporting.worth import UNKNOWN, Worth
 from leukoscope.storage import as_records
 
 _CLASS_FIGURES = ("support", "sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
+# Of two classes these are the other class's, or both classes' together.
+_SAME_OF_TWO = ("specificity", "npv", "auc")
 _ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "ppv", "npv")} | {
     "cohen": "Cohen's",
     "matthews": "Matthews",
@@ -48,7 +51,7 @@ def render_backbone(
     drawn = {
         "flow": plots.plot_flow(dict(data)),
         "confusion": plots.plot_confusion(result["confusion"], result["class_names"]),
-        "roc": plots.plot_roc(result["roc"]),
+        "roc": plots.plot_roc(_select_curves(result)),
         "trust": plots.plot_trust(dict(result)),
     }
     if result["history"]:
@@ -59,6 +62,7 @@ def render_backbone(
     facts: dict[str, Any] = {"result": result, "data": data, "provenance": provenance, "worth": worth}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result), "least_auc": LEAST_AUC, "no_limit": NO_LIMIT}
+    facts["class_figures"] = [name for name in _CLASS_FIGURES if not (_has_two(result) and name in _SAME_OF_TWO)]
     return _render("backbone.html", drawn, known, **facts)
 
 
@@ -165,6 +169,17 @@ def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) ->
     return {"recorded": True, "trained": trained, "later": later}
 
 
+def _has_two(result: Mapping[str, Any]) -> bool:
+    return len(result["class_names"]) == 2
+
+
+def _select_curves(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the ROC curve of each class; of two classes that of the malignant one, whose mirror image the other is."""
+    curves = result["roc"]
+    some = {name: curve for name, curve in curves.items() if name != result["benign_class"]}
+    return some if _has_two(result) and some else curves
+
+
 def _list_missed(result: Mapping[str, Any]) -> list[str]:
     return describe_missed(result["outliers"], result["calibration"]["novelty"])
 
@@ -181,7 +196,6 @@ def _render(template: str, drawn: Mapping[str, Any], known: Mapping[str, Any], *
     page = _environment().get_template(template)
     facts |= {
         "plots": {name: plots.render(figure) for name, figure in drawn.items()},
-        "class_figures": _CLASS_FIGURES,
         "few_groups": FEW_GROUPS_WITH_ERRORS,
         "methods": METHODS,
         "known": known,
@@ -205,6 +219,7 @@ def _environment() -> jinja2.Environment:
         "without": _leave_out,
         "select": _select,
         "rename": _rename,
+        "markdown": _escape_markdown,
         "stated": lambda value: value or NOT_STATED,
     }
     environment.tests["defined_number"] = _is_number
@@ -225,6 +240,11 @@ def _format_figure(value: Any) -> str:
 def _put_into_words(name: str) -> str:
     """Write a metric's or column's name as people do."""
     return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def _escape_markdown(text: str) -> str:
+    """Let a name of the user's stand in Markdown as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
 
 
 def _is_number(value: Any) -> bool:

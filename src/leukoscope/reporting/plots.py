@@ -1,6 +1,7 @@
 """Plots that can be explored, drawn by Plotly from what a report is made of."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import cycle
 from typing import Any
 
@@ -84,8 +85,8 @@ def plot_confusion(confusion: Sequence[Sequence[int]], class_names: Sequence[str
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     heatmap = go.Heatmap(
         z=shares,
-        x=list(class_names),
-        y=list(class_names),
+        x=[escape(name, quote=False) for name in class_names],
+        y=[escape(name, quote=False) for name in class_names],
         text=counts,
         texttemplate="%{text}",
         hovertemplate="true %{y}, called %{x}: %{text} images, %{z:.1%} of the class<extra></extra>",
@@ -95,8 +96,9 @@ def plot_confusion(confusion: Sequence[Sequence[int]], class_names: Sequence[str
         colorbar={"title": "share", "tickformat": ".0%"},
     )
     figure = go.Figure(heatmap, layout={"height": _HEIGHT})
-    figure.update_yaxes(autorange="reversed", title="true")
-    return figure.update_xaxes(title="called")
+    # Plotly would take classes that are named like numbers or dates for places on an axis.
+    figure.update_yaxes(autorange="reversed", title="true", type="category")
+    return figure.update_xaxes(title="called", type="category")
 
 
 def plot_roc(roc: dict[str, dict[str, list[float]]]) -> go.Figure:
@@ -107,7 +109,7 @@ def plot_roc(roc: dict[str, dict[str, list[float]]]) -> go.Figure:
             x=curve["false_positive"],
             y=curve["true_positive"],
             customdata=curve["threshold"],
-            name=name,
+            name=escape(name, quote=False),
             line_color=shade,
             hovertemplate="sensitivity %{y:.3f}, 1 - specificity %{x:.3f} at %{customdata:.3f}",
         )

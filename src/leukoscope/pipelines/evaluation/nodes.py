@@ -94,7 +94,8 @@ def calibrate_predictions(
     truth, probabilities = scoring.select_split(predictions, "validation", class_names)
     ids = predictions.loc[predictions["split"] == "validation", "image_id"]
     groups = splits.set_index("image_id")["group"].loc[ids].to_numpy()
-    benign, model = class_names.index(options.benign_class), str(features["model"].iloc[0])
+    benign = [class_names.index(name) for name in options.benign_class]
+    model = str(features["model"].iloc[0])
     learned = trust.calibrate(truth, probabilities, unlike.score, groups, benign, options.targets(), model)
     return learned.describe()
 
@@ -140,7 +141,7 @@ def score_predictions(
         calibration: What was learned from the validation images.
         splits: The groups of images, of which the intervals draw.
         class_names: The classes in order.
-        options: Names the benign class.
+        options: Names the benign classes.
         seed: For the intervals.
 
     Returns:

@@ -1,9 +1,10 @@
 """Parameters of evaluation."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
+from leukoscope.class_names import join_benign, split_names
 from leukoscope.options import Options
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ class EvaluationOptions(Options):
     """How predictions are made and shown."""
 
     batch_size: PositiveInt = 64
-    benign_class: str = "Benign"
+    benign_class: Annotated[tuple[str, ...], BeforeValidator(split_names)] = ("Benign",)
     worst_errors: NonNegativeInt = 12
     prevalence: float = Field(default=0.1, gt=0, lt=1)
     target_error: float = Field(default=0.02, gt=0, lt=1)
@@ -40,4 +41,5 @@ class EvaluationOptions(Options):
 
     def as_display(self) -> dict[str, Any]:
         """Give what a report says of how the figures were made."""
-        return self.model_dump(include={"benign_class", "prevalence", "confidence", "screening_sensitivity"})
+        shown = self.model_dump(include={"prevalence", "confidence", "screening_sensitivity"})
+        return shown | {"benign_class": join_benign(self.benign_class)}

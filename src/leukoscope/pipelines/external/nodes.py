@@ -37,7 +37,7 @@ def map_classes(external: ExternalOptions, class_names: list[str], evaluation: E
     Args:
         external: The user's table of folders.
         class_names: The classes that the classifiers know, in order.
-        evaluation: Names the benign class.
+        evaluation: Names the benign classes.
 
     Returns:
         As ``ClassMapping`` has it.
@@ -190,7 +190,7 @@ def score_external(
         external_opinions: The same.
         external_manifest: The groups of images, of which the intervals draw.
         mapping: The classes that are told apart.
-        options: Names the benign class.
+        options: As for the test set.
         seed: For the intervals.
         results: Of each backbone, for its calibration; ``None`` where it has none.
 
@@ -200,7 +200,7 @@ def score_external(
     from leukoscope.models import compatibility, judging, scoring, trust
 
     classes = ClassMapping(**mapping)
-    how = scoring.Scoring(mapping["class_names"], options.benign_class, options.prevalence)
+    how = scoring.Scoring(classes.class_names, classes.benign, options.prevalence)
     groups = external_manifest.set_index("image_id")["group"]
     rows = []
     for result in compatibility.select_results(results):

@@ -32,7 +32,7 @@ def assemble_reader(
         options: Which one: of the registry, a backbone, or the best on its validation images.
         class_names: The classes that the parameters name.
         ingestion: What a file must keep to.
-        evaluation: Names the benign class.
+        evaluation: Names the benign classes.
         registry: Fetches registered readers.
         evaluated: What loads of each backbone its classifier, what was learned of it from the validation images, its
             predictions, and what its last layer sees.

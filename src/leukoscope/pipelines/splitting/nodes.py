@@ -122,15 +122,16 @@ def report_splits(
         options: Says what was grouped by.
 
     Returns:
-        One row a class and one for all: images and groups in each split, how many images are in none (``left_out``),
-        how many groups and how many hashes are in two splits (always 0), and the grouping unit in words.
+        One row a class and one for all, ``total``: images and groups in each split, how many images are in none
+        (``left_out``), how many groups and how many hashes are in two splits (always 0), and the grouping unit in
+        words.
     """
     from leukoscope.images import grouping, partition
 
-    with_total = pd.concat([splits, splits.assign(label="all")]).groupby(["label", "split"])
-    table = with_total.size().unstack().reindex(index=[*class_names, "all"], columns=list(SPLITS))
+    with_total = pd.concat([splits, splits.assign(label="total")]).groupby(["label", "split"])
+    table = with_total.size().unstack().reindex(index=[*class_names, "total"], columns=list(SPLITS))
     table = table.join(with_total["group"].nunique().unstack()[list(SPLITS)].add_suffix("_groups"))
-    accepted = pd.concat([images, images.assign(label="all")])["label"].value_counts()
+    accepted = pd.concat([images, images.assign(label="total")])["label"].value_counts()
     table["left_out"] = accepted.reindex(table.index) - table[list(SPLITS)].sum(axis=1)
     hashes = splits["image_id"].map(images.set_index("image_id")["sha256"])
     table["straddling_groups"] = partition.count_straddling(splits["split"], splits["group"])
