@@ -2,15 +2,14 @@
 
 import logging
 import os
-import re
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+
+from leukoscope.stderr import leaving_out
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Kedro
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -52,26 +51,11 @@ def _load_quietly(spec: ModuleSpec) -> None:
     load = spec.loader.exec_module  # type: ignore[union-attr]
 
     def load_quietly(module: ModuleType) -> None:
-        with _filtering_stderr(re.compile(rb"[IW]\d{4} |WARNING: All log messages before absl")):
+        with leaving_out(rb"[IW]\d{4} |WARNING: All log messages before absl"):
             load(module)
             module.config.list_physical_devices()  # it tells of some only now
 
     spec.loader.exec_module = load_quietly  # type: ignore[union-attr, method-assign]
-
-
-@contextmanager
-def _filtering_stderr(unwanted: re.Pattern[bytes]) -> Iterator[None]:
-    """Hold back what any library writes to the process' standard error, and write the wanted lines afterwards."""
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            file.seek(0)
-            os.write(2, b"".join(line for line in file if not unwanted.match(line)))
 
 
 if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:

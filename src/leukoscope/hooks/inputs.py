@@ -2,6 +2,7 @@
 
 import json
 import os
+import reprlib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -48,15 +49,14 @@ class InputHook:
                 a value does not fit.
         """
         self._env = context.env
+        given = context.config_loader.runtime_params
+        if "class_names" in given:
+            given["class_names"] = split_names(given["class_names"])
+        names = _read_parameters(context)
         try:
-            given = context.config_loader.runtime_params
-            if "class_names" in given:
-                given["class_names"] = split_names(given["class_names"])
-            refuse_unknown_names(context.config_loader["parameters"], _list_known(context))
+            refuse_unknown_names(names, _list_known(context))
             self._parameters = context.params
             check_parameters(self._parameters, given)
-        except MissingConfigException as error:
-            raise InputError(_describe_environments(context) or f"{error} Nothing was run.") from None
         except ParameterValidationError as error:
             faults = "; ".join(_find_faults(context)) or str(error)
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
@@ -64,12 +64,7 @@ class InputHook:
             faults = "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
         except ValueError as error:
-            raise InputError(f"Wrong parameters, nothing was run: {' '.join(str(error).split())}") from None
-        except (YAMLError, OmegaConfBaseException) as error:
-            raise InputError(
-                f"The parameters cannot be read, nothing was run: {' '.join(str(error).split())}. Names with brackets "
-                f"or other signs of YAML must stand in quotes."
-            ) from None
+            raise InputError(f"Wrong parameters, nothing was run: {error}") from None
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -168,6 +163,18 @@ def _demo_has(datasets: Iterable[Any]) -> bool:
     return all(str(path) != place and path.exists() for path, place in zip(demo, places, strict=True))
 
 
+def _read_parameters(context: KedroContext) -> dict[str, Any]:
+    """Read the parameters as they are, before they are checked."""
+    try:
+        return context.config_loader["parameters"]
+    except MissingConfigException as error:
+        raise InputError(_describe_environments(context) or f"{error} Nothing was run.") from None
+    # TypeError: OmegaConf's, of a list where the configuration has names
+    except (ValueError, TypeError, YAMLError, OmegaConfBaseException) as error:
+        hint = " Names with brackets or other signs of YAML must stand in quotes." * (not isinstance(error, TypeError))
+        raise InputError(f"The parameters cannot be read, nothing was run: {error}.{hint}") from None
+
+
 def _list_known(context: KedroContext) -> set[str]:
     """List the parameters of the base environment, which has all of them.
 
@@ -209,4 +216,4 @@ def _describe_fault(fault: Any, *parameter: str) -> str:
     if fault["type"] == "value_error":
         return f"{place}: {fault['ctx']['error']}".lstrip(": ").rstrip(".")
     message = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{place} is {fault['input']!r}: {message}"
+    return f"{place} is {reprlib.repr(fault['input'])}: {message}"

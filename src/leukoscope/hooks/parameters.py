@@ -1,5 +1,6 @@
 """What parameters of different pipelines have to do with each other."""
 
+import reprlib
 from collections.abc import Collection
 from typing import Any
 
@@ -8,6 +9,8 @@ from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.mapping import ClassMapping
 from leukoscope.models.recipes import resolve_recipe
 from leukoscope.options import refuse_unknown_names
+
+_SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
 
 
 def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None:
@@ -28,8 +31,8 @@ def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None
         if name in given:  # what all share need only fit the backbones that are run
             resolve_recipe(name, parameters["training"], own.training)
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"seed is {seed!r}; it must be a whole number, 0 or more")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < _SEEDS:
+        raise ValueError(f"seed is {reprlib.repr(seed)}; it must be a whole number, 0 or more and below {_SEEDS}")
     require_class_names(classes)
     require_benign(benign, classes)
     refuse_unknown_names(parameters["ingestion"].expected_counts or {}, classes, " in ingestion.expected_counts")

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from leukoscope.errors import InputError
 from leukoscope.models import backend
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.reader import SecondReader
+from leukoscope.stderr import leaving_out
 
 _PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
 # What costs time, and no more: eight bits for the last layer and its softmax would cost accuracy.
@@ -80,7 +82,8 @@ class Exporter:
     def _export(self, kind: str, suffix: str, **options: Any) -> bytes:
         size = self._reader.image_size
         taken = keras.InputSpec(shape=(None, size, size, 3), dtype="uint8", name=_INPUT)
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), leaving_out(b"fully_quantize: "):
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)  # of Keras' own export
             path = Path(scratch, f"model{suffix}")
             self._model.export(path, format=kind, verbose=False, input_signature=[taken], **options)
             return path.read_bytes()
@@ -171,7 +174,8 @@ def load_litert(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     import psutil
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=content, num_threads=psutil.cpu_count(logical=False) or 1)
+    with leaving_out(b"INFO: Created TensorFlow Lite"):
+        interpreter = Interpreter(model_content=content, num_threads=psutil.cpu_count(logical=False) or 1)
     taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def predict(images: np.ndarray) -> np.ndarray:
