@@ -34,7 +34,7 @@ from leukoscope.storage import describe_fault, write_array_header, write_folder_
 logger = logging.getLogger(__name__)
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
-PACKED_FORMAT = 3
+PACKED_FORMAT = 4
 _BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512
