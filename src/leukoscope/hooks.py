@@ -43,6 +43,7 @@ from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.mapping import ClassMapping
 from leukoscope.models.recipes import require_weights, resolve_recipe
 from leukoscope.options import plain_name, refuse_unknown_names
+from leukoscope.paths import require_paths
 from leukoscope.pipelines.training.nodes import prepare_training
 from leukoscope.relocation import require_place
 from leukoscope.software import find_git_commit
@@ -58,12 +59,13 @@ class InputHook:
         """Check all parameters, of whatever pipeline, and what ``--params`` sets.
 
         Raises:
-            InputError: A name is unknown or a value does not fit.
+            InputError: A name is unknown, a value does not fit, or a path is none.
         """
         try:
             given = context._runtime_params or {}
             refuse_unknown_names(given, _configured_names(context))
             self._parameters = context.params
+            require_paths(self._parameters)
             check_parameters(self._parameters, given)
         except (ParameterValidationError, ValueError) as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None

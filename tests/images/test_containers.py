@@ -76,6 +76,10 @@ def test_a_size_that_the_content_cannot_have_is_refused_before_decoding(noise, f
     assert refusal(data) == f"truncated or damaged: 7000x7000 pixels cannot come from {len(data):,} bytes"
 
 
+def test_a_size_that_pillow_refuses_is_too_large(noise):
+    assert refusal(claim(encode(noise, "WEBP"), "WEBP", side=16_383)) == "too large: more than 50,000,000 pixels"
+
+
 @pytest.mark.parametrize("data", [b"P6 7000 7000 255\n" + bytes(2000), b"P5 7000 7000 65535\n" + bytes(2000)])
 def test_a_picture_that_is_not_there_is_truncated(data):
     assert refusal(data).startswith("truncated or damaged: image file is truncated")

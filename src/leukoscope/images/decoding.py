@@ -107,7 +107,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     except (UnclearDepthError, StructureError) as error:
         raise UnusableImageError(str(error)) from error
     except Image.DecompressionBombError as error:
-        raise UnusableImageError(f"too large: {error}") from error
+        most = min(limits.max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or limits.max_pixels))
+        raise UnusableImageError(f"too large: more than {most:,} pixels") from error
     except Exception as error:
         # Pillow's decoders raise almost anything on a damaged file, and no file may stop the run.
         raise UnusableImageError(f"truncated or damaged: {error}") from error
