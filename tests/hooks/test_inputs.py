@@ -62,6 +62,8 @@ class TestParameters:
             ({"ingestion": {"expected_counts": {"Beign": 3}}}, "did you mean 'Benign'"),
             ({"external": {"class_map": {"hem": "benign"}}}, "hem holds 'benign'; it can hold Benign"),
             ({"group_table": "patients.csv"}, "splitting.group_by=table too"),
+            ({"raw_images": 2024}, "raw_images is the int 2024, as YAML reads it, and not a path"),
+            ({"images": None}, "images is empty. Expected a path"),
         ],
     )
     def test_wrong_ones_are_refused_with_the_right_names(self, project_path, tracking_uri, parameters, message):

@@ -24,6 +24,27 @@ class TestLookUpGroups:
     def test_by_id_a_quarantined_image_may_be_in_the_table(self):
         assert self.look_up({"image_id": self.ids, "group": ["x", "y", "z"]}) == ["x", "y"]
 
+    def test_names_are_compared_in_one_spelling(self):
+        ids, accepted = pd.Series(["B\u00e9nin/1", "B\u00e9nin/2"]), np.array([True, True])
+        for table in (
+            {"image_id": ["Be\u0301nin/1", "B\u00e9nin/2"], "group": ["Rene\u0301 ", " Ren\u00e9"]},
+            {"pattern": ["Be\u0301*/1", "B\u00e9nin/2"], "group": ["Rene\u0301", "Ren\u00e9"]},
+        ):
+            assert look_up_groups(ids, accepted, pd.DataFrame(table)).tolist() == ["Ren\u00e9", "Ren\u00e9"]
+
+    def test_brackets_of_names_are_found_by_patterns(self):
+        ids, accepted = pd.Series(["[Malignant] Pre-B/1", "[Malignant] Pre-B/2", "Benign/1"]), np.ones(3, bool)
+        table = {
+            "pattern": ["[Malignant] Pre-B/1", "[[]Malignant] Pre-B/2", "Benign/[0-4]"],
+            "group": ["x", "y", "z"],
+        }
+        assert look_up_groups(ids, accepted, pd.DataFrame(table)).tolist() == ["x", "y", "z"]
+
+    def test_a_pattern_that_fits_is_not_tried_otherwise(self):
+        ids = pd.Series(["a1", "[a]1"])
+        table = {"pattern": ["[a]1", "[[]a]1"], "group": ["x", "y"]}
+        assert look_up_groups(ids, np.ones(2, bool), pd.DataFrame(table)).tolist() == ["x", "y"]
+
     def test_by_pattern(self):
         assert self.look_up({"pattern": ["a/*", "b/*"], "group": ["x", "y"]}) == ["x", "x"]
 
@@ -33,6 +54,9 @@ class TestLookUpGroups:
             ({"image_id": ["a/1"], "patient": ["x"]}, "needs group"),
             ({"image_id": ["a/1", "a/2", "c/9"], "group": ["x"] * 3}, "image_id entries that fit no image: c/9"),
             ({"pattern": ["a/*", "q*"], "group": ["x", "y"]}, r"pattern entries that fit no image: q\*"),
+            ({"image_id": ["a/1", "a/2 "], "group": ["x", "y"]}, "entries that fit no image: 'a/2 '"),
+            ({"image_id": ["a/1", "a/2"], "group": ["x", " "]}, "1 rows without a group: a/2"),
+            ({"image_id": ["a/1", "a/2"], "group": ["x", None]}, "1 rows without a group: a/2"),
             ({"pattern": [], "group": []}, "2 accepted images without a group"),
             ({"image_id": ["a/1"], "group": ["x"]}, "accepted images without a group: a/2"),
             ({"pattern": ["a/*", "*/1"], "group": ["x", "y"]}, "images with more than one group: a/1"),

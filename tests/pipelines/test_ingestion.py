@@ -64,7 +64,7 @@ def test_every_image_is_accepted_packed_and_shown(raw, tmp_path, class_names):
 
 
 def test_quarantined_files_and_unexpected_counts_are_logged(raw, tmp_path, class_names, caplog):
-    (raw / "Original/Pre/.DS_Store").write_bytes(b"x")
+    (raw / "Original/Pre/notes.txt").write_bytes(b"x")
     with caplog.at_level("INFO"):
         run(raw, tmp_path, class_names, expected_counts={"Benign": 9, "Pro": 8})
     assert "33 files found: 32 accepted, 1 quarantined, 0 duplicates (0 identical, 0 near)" in caplog.text

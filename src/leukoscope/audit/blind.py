@@ -2,14 +2,16 @@
 
 import io
 from collections.abc import Callable, Iterable
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
+from leukoscope.errors import InputError
+from leukoscope.images.files import ImageSource, ReadFile
 from leukoscope.images.looks import count_colours
 from leukoscope.images.packing import PackedImages
-from leukoscope.images.source import ImageSource
 from leukoscope.models import feature_table
 
 _THUMBNAIL = 8
@@ -85,9 +87,22 @@ def describe_files(source: ImageSource, paths: Iterable[str]) -> np.ndarray:
 
     Returns:
         ``float [files, 3 + 128]``; tables that a file does not have are zeros.
+
+    Raises:
+        InputError: A file is gone, or cannot be read any more.
     """
     with source.reading() as read:
-        return np.array([_describe_file(read(path)) for path in paths])
+        return np.array([_describe_file(_read(read, source, path)) for path in paths])
+
+
+def _read(read: ReadFile, source: ImageSource, path: str) -> bytes:
+    try:
+        return read(path)
+    except (OSError, KeyError, BadZipFile) as error:
+        raise InputError(
+            f"{path} at {source.root} can no longer be read, as it could be by the ingestion: {error}. Expected the "
+            f"same images: give their path, or run the pipeline ingestion again."
+        ) from error
 
 
 def _describe_file(data: bytes) -> np.ndarray:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.files import JSONDataset as JSONDataset
     from leukoscope.datasets.files import ParquetDataset as ParquetDataset
     from leukoscope.datasets.files import TextDataset as TextDataset
+    from leukoscope.datasets.group_table_dataset import GroupTableDataset as GroupTableDataset
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
@@ -32,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "evaluations": ["EvaluationsDataset"],
         "files": ["BinaryDataset", "CSVDataset", "FigureDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "group_table_dataset": ["GroupTableDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
         "partitions": ["PartitionedDataset"],

@@ -5,7 +5,9 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from leukoscope.images.source import ImageSource, open_any, open_source
+from leukoscope.images.files import ImageSource
+from leukoscope.images.source import open_any, open_source
+from leukoscope.paths import read_path
 
 
 class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
@@ -23,12 +25,17 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         """Creates a new instance of ``RawImagesDataset``.
 
         Args:
-            filepath: Folder or zip archive.
+            filepath: Folder or zip archive; a leading ``~`` is the home folder.
             parameter: What sets the path, for messages.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
-        self._filepath, self._parameter = Path(filepath), parameter
+        self._given, self._parameter = filepath, parameter
         self.metadata = metadata
+
+    @property
+    def _filepath(self) -> Path:
+        """The path, read only when it is needed, so that one that is not asked for may be wrong."""
+        return read_path(self._given, self._parameter)
 
     def load(self) -> ImageSource:
         """Open the folder or archive.
@@ -50,7 +57,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
         return self._filepath.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": str(self._given)}
 
 
 class AnyImagesDataset(RawImagesDataset):

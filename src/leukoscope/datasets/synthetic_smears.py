@@ -64,7 +64,7 @@ class SyntheticSmearsDataset(RawImagesDataset):
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
         super().__init__(filepath=filepath, metadata=metadata)
-        self._is_default = default is None or Path(default["filepath"]).resolve() == self._filepath.resolve()
+        self._default = default
         self._options: dict[str, Any] = {
             "images_per_class": images_per_class,
             "size": size,
@@ -88,6 +88,10 @@ class SyntheticSmearsDataset(RawImagesDataset):
             _check_replaceable(self._filepath)
             self._draw()
         return super().load()
+
+    @property
+    def _is_default(self) -> bool:
+        return self._default is None or Path(self._default["filepath"]).resolve() == self._filepath.resolve()
 
     def _is_current(self) -> bool:
         stamp = self._filepath / _STAMP

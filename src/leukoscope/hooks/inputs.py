@@ -31,6 +31,7 @@ from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import name_maker
 from leukoscope.models.recipes import ResolvedRecipe, require_weights, resolve_recipe
 from leukoscope.options import refuse_unknown_names
+from leukoscope.paths import require_paths
 from leukoscope.pipelines.reader.nodes import assemble_reader
 from leukoscope.pipelines.training.nodes import prepare_training
 
@@ -45,8 +46,8 @@ class InputHook:
         """Check all parameters, of whatever pipeline, and what ``--params`` sets.
 
         Raises:
-            InputError: There is no such environment, a file of the configuration cannot be read, a name is unknown or
-                a value does not fit.
+            InputError: There is no such environment, a file of the configuration cannot be read, a name is unknown, a
+                path is none, or a value does not fit.
         """
         self._env = context.env
         given = context.config_loader.runtime_params
@@ -56,6 +57,7 @@ class InputHook:
         try:
             refuse_unknown_names(names, _list_known(context))
             self._parameters = context.params
+            require_paths(self._parameters)
             check_parameters(self._parameters, given)
         except ParameterValidationError as error:
             faults = "; ".join(_find_faults(context)) or str(error)
@@ -140,14 +142,15 @@ def _list_optional(nodes: list[Node]) -> set[str]:
 
 def _require_inputs(names: Iterable[str], catalog: CatalogProtocol, env: str | None) -> None:
     """Raise an error that names all that is missing, and the commands that make it."""
-    missing: dict[str, Any] = {name: catalog.get(name) for name in names if not _is_there(catalog.get(name))}
-    makers = {name: name_maker(name, env) for name in missing}
-    for name, dataset in missing.items():
+    absent: dict[str, Any] = {name: catalog.get(name) for name in names if not _is_there(catalog.get(name))}
+    makers = {name: name_maker(name, env) for name in absent}
+    for name, dataset in absent.items():
         if makers[name] is None:
-            dataset.load()  # what a user gives: its data set says what is wrong
+            dataset.load()  # what a user gives: its data set says what is wrong, or does without
+    missing = {name: dataset for name, dataset in absent.items() if makers[name]}
     if missing:
         what = ", ".join(name.replace("_", " ") for name in missing)
-        commands = " and ".join(f"`{command}`" for command in dict.fromkeys(filter(None, makers.values())))
+        commands = " and ".join(f"`{command}`" for command in dict.fromkeys(makers[name] for name in missing))
         hint = ", or give --env demo: the demo has made them" if env != "demo" and _demo_has(missing.values()) else ""
         raise InputError(f"Not made yet, and needed here: {what}. Run {commands} first{hint}. Nothing was run.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import NamedTuple
 
 import imagehash
@@ -10,6 +11,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
+from leukoscope.images.containers import TIFF_BEGINNINGS, StructureError, check_structure
 from leukoscope.images.depth import UnclearDepthError, reduce_depth
 from leukoscope.images.profiles import to_srgb
 from leukoscope.images.soundness import DamagedError, check_bytes, check_jpeg, check_pixels, strip_padding
@@ -20,7 +22,7 @@ _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 _BEGINNINGS: dict[str, bytes | tuple[bytes, ...]] = {
     "a JPEG": b"\xff\xd8\xff",
     "a PNG": b"\x89PNG\r\n\x1a\n",
-    "a TIFF": (b"II*\0", b"MM\0*"),
+    "a TIFF": TIFF_BEGINNINGS,
     "a GIF": (b"GIF87a", b"GIF89a"),
     "a WebP": b"RIFF",
 }
@@ -37,6 +39,17 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _HASH_SIDE = 16
+# Most pixels that a byte can code: what its format allows, or for JPEG 2000, which has no such bound, more than any
+# field needs. Files that claim more are cut off or forged, and some decoders would make up the rest.
+_PIXELS_A_BYTE = {"JPEG": 512, "MPO": 512, "JPEG2000": 512, "PNG": 8_256, "GIF": 2_800, "TIFF": 22_400, "WEBP": 2_048}
+_COMPRESSION, _TIFF_BOUNDED = 259, {1, 5, 7, 8, 32773, 32946}  # none, LZW, JPEG, deflate, PackBits, deflate
+# What Pillow decodes in Python, a million samples a second.
+_SLOW_CODECS = {
+    "ppm_plain": "plain text",
+    "ppm": "a range other than 0-255 and 0-65,535",
+    "bmp_rle": "run-length encoding",
+}
+_MOST_SLOW = 4_000_000  # samples, or bytes
 
 
 class UnusableImageError(ValueError):
@@ -81,8 +94,9 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         UnusableImageError: With the reason, whatever is wrong with the content.
     """
     try:
-        image = _open(data)
+        image = _open(data, limits)
         _check_header(image, limits)
+        _check_claim(image, data)
         check_bytes(image, data)
         mode = image.mode
         pixels, warnings = _load(image, data)
@@ -90,10 +104,11 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         return Decoded(pixels, mode, "; ".join(filter(None, warnings)) or None)
     except UnusableImageError:
         raise
-    except UnclearDepthError as error:
+    except (UnclearDepthError, StructureError) as error:
         raise UnusableImageError(str(error)) from error
     except Image.DecompressionBombError as error:
-        raise UnusableImageError(f"too large: {error}") from error
+        most = min(limits.max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or limits.max_pixels))
+        raise UnusableImageError(f"too large: more than {most:,} pixels") from error
     except Exception as error:
         # Pillow's decoders raise almost anything on a damaged file, and no file may stop the run.
         raise UnusableImageError(f"truncated or damaged: {error}") from error
@@ -118,11 +133,12 @@ def require_content(pixels: np.ndarray) -> None:
     raise UnusableImageError(f"one colour: every pixel is about {tuple(highest.tolist())}, expected a field with cells")
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, limits: Limits) -> Image.Image:
     if not data:
         raise UnusableImageError("empty file (0 bytes)")
     if data.startswith(_ARCHIVES):
         raise UnusableImageError("an archive, not an image")
+    check_structure(data, limits.max_pixels)
     try:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError as error:
@@ -144,9 +160,31 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
         raise UnusableImageError(
             f"too small: {width}x{height} pixels, less than the {limits.min_side} of ingestion.min_side"
         )
-    # The further pictures of a phone's MPO are previews of its first.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise UnusableImageError(f"several frames: an animation or stack of {getattr(image, 'n_frames', 0)}")
+    # The others have none, a phone's MPO previews only, or their structure has been checked.
+    if image.format in {"PNG", "WEBP"} and (frames := getattr(image, "n_frames", 1)) > 1:
+        raise StructureError(f"several frames: an animation of {frames}")
+
+
+def _check_claim(image: Image.Image, data: bytes) -> None:
+    """Refuse a size in pixels that the file's content cannot have, or that takes too long to decode."""
+    samples = image.width * image.height * len(image.getbands())
+    slow = _SLOW_CODECS.get(image.tile[0].codec_name) if image.tile else None  # type: ignore[attr-defined]
+    if slow and max(len(data), samples) > _MOST_SLOW:
+        raise UnusableImageError(
+            f"too large for {slow}: {samples:,} values in {len(data):,} bytes, more than {_MOST_SLOW:,}; save it as PNG"
+        )
+    if image.width * image.height > _most_pixels(image, data):
+        raise UnusableImageError(
+            f"truncated or damaged: {image.width}x{image.height} pixels cannot come from {len(data):,} bytes"
+        )
+
+
+def _most_pixels(image: Image.Image, data: bytes) -> float:
+    # Pixels of one colour need no bits at all in lossless WebP, and few in what a TIFF may have besides.
+    unbounded = (image.format == "WEBP" and data[12:16] != b"VP8 ") or (
+        image.format == "TIFF" and image.tag_v2.get(_COMPRESSION, 1) not in _TIFF_BOUNDED  # type: ignore[attr-defined]
+    )
+    return math.inf if unbounded else _PIXELS_A_BYTE.get(image.format or "", math.inf) * len(data)
 
 
 def _load(image: Image.Image, data: bytes) -> tuple[np.ndarray, list[str | None]]:

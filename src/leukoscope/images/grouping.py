@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from leukoscope.errors import InputError
+from leukoscope.images.files import compose, show_name
 from leukoscope.images.looks import cluster_looks, count_colours
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packing import PackedImages
@@ -90,7 +91,8 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
     Args:
         image_ids: All images that were found.
         accepted: Which of them are accepted, boolean.
-        table: A column ``group``, and ``image_id`` or ``pattern`` (a shell pattern of image ids).
+        table: A column ``group``, and ``image_id`` or ``pattern`` (a shell pattern of image ids). Names are compared in
+            Unicode's composed form.
 
     Returns:
         The group of each accepted image, in their order.
@@ -104,7 +106,10 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
             f"The table of groups has the columns {', '.join(map(str, table.columns))}; it needs group, and "
             f"image_id or pattern."
         )
-    entries = table[[key, "group"]].astype(str).drop_duplicates()
+    entries = table[[key, "group"]].fillna("").astype(str).map(compose)
+    # A patient written with a space behind is the same patient.
+    entries = entries.assign(group=entries["group"].str.strip()).drop_duplicates()
+    _refuse(entries.loc[entries["group"] == "", key], "rows without a group")
     found = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
     _refuse(entries[key][~entries[key].isin(found[key])], f"{key} entries that fit no image")
     groups = found.groupby("image_id")["group"]
@@ -119,13 +124,18 @@ def _match(entries: pd.DataFrame, image_ids: pd.Series) -> pd.DataFrame:
     matches = [
         (image_id, group, pattern)
         for pattern, group in entries.itertuples(index=False)
-        for image_id in fnmatch.filter(image_ids, pattern)
+        for image_id in _filter(image_ids, pattern)
     ]
     return pd.DataFrame(matches, columns=["image_id", "group", "pattern"], dtype=str)
+
+
+def _filter(image_ids: pd.Series, pattern: str) -> list[str]:
+    """Find what a pattern fits; one that fits nothing is tried with its brackets as they are, as in folders' names."""
+    return fnmatch.filter(image_ids, pattern) or fnmatch.filter(image_ids, pattern.replace("[", "[[]"))
 
 
 def _refuse(names: Iterable[str], what: str) -> None:
     names = list(names)
     if names:
-        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        some = ", ".join(map(show_name, names[:3])) + (", ..." if len(names) > 3 else "")
         raise InputError(f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again.")

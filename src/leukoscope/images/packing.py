@@ -27,14 +27,15 @@ import pyarrow.parquet as pq
 
 from leukoscope.drawn import is_drawn
 from leukoscope.errors import InputError
+from leukoscope.images.class_folders import NamedFile, label_files, name_files
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
-from leukoscope.images.source import FoundFile, ImageSource, NamedFile, ReadFile, label_files, name_files
+from leukoscope.images.files import FoundFile, ImageSource, ReadFile
 from leukoscope.storage import describe_fault, write_array_header, write_folder_whole
 
 logger = logging.getLogger(__name__)
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
-PACKED_FORMAT = 3
+PACKED_FORMAT = 4
 _BATCH = 16
 # A row group of Parquet costs memory until the file is closed, and time.
 _ROW_GROUP = 512

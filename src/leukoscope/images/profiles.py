@@ -10,6 +10,8 @@ from PIL import Image, ImageCms
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _NEAR = 3  # of 255: what profiles of sRGB by different makers differ in
 _STEPS = 9
+_LARGEST = 16 * 2**20  # bytes: some profiles of printers have a few million
+_KEPT = 8  # prepared profiles, each with its bytes
 
 
 class _Conversion(NamedTuple):
@@ -37,7 +39,9 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     if image.mode == "LAB":
         return _from_lab(image), "colours converted to sRGB from Lab"
     conversion = _Conversion(None, None)
-    if profile:
+    if profile and len(profile) > _LARGEST:
+        conversion = _Conversion(None, f"its ICC profile has {len(profile):,} bytes: colours are taken for sRGB")
+    elif profile:
         if image.mode == "RGB" and _read_space(profile) == "GRAY":
             image = image.convert("L")
         conversion = _prepare(profile, image.mode)
@@ -53,7 +57,7 @@ def _from_lab(image: Image.Image) -> Image.Image:
     return ImageCms.profileToProfile(image, *profiles, outputMode="RGB") or image
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=_KEPT)
 def _read_space(profile: bytes) -> str | None:
     try:
         return _open(profile).profile.xcolor_space.strip()
@@ -65,7 +69,7 @@ def _open(profile: bytes) -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(io.BytesIO(profile))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=_KEPT)
 def _prepare(profile: bytes, mode: str) -> _Conversion:
     space = _read_space(profile)
     if space is None:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from leukoscope.images.containers import START_OF_SCAN, walk_jpeg
+
 # No compressed smear of ours has more than 11 zeros in a row; large empty fields and headers may have some hundred.
 _LONG_RUN = 64
 _ROOMY = 0.02  # bytes a pixel below which a picture is so empty that its file may hold long runs of zeros
@@ -14,9 +16,12 @@ _LONGEST_SHARE = 0.1
 # In a JPEG of usual Huffman tables zeros code blocks that no camera sees; real scans have 4 in a row at the most.
 _JPEG_RUN = 16
 _BASELINE = {0xC0, 0xC1}
-_START_OF_SCAN, _HUFFMAN_TABLES = 0xDA, 0xC4
+_HUFFMAN_TABLES = 0xC4
 _UNCOMPRESSED, _LZW, _DEFLATE = 1, 5, (8, 32946)
 _COMPRESSION = 259
+_BITS, _SAMPLES, _ROWS_PER_STRIP, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT = 258, 277, 278, 284, 322, 323
+_PLANES_APART = 2
+_SHARED = 4  # how often, on average, a byte may be part of a strip
 _OFFSETS, _LENGTHS = (273, 324), (279, 325)  # of strips, of tiles
 _DARK = 0.01  # share of exactly black pixels above which black is taken for the background
 _CUT = 8  # a cell that ends straight over more than this part of the width has been cut off
@@ -116,21 +121,45 @@ def _check_tiff(image: Image.Image, data: bytes) -> None:
     compression = tags.get(_COMPRESSION, _UNCOMPRESSED)
     if compression == _UNCOMPRESSED:
         return
+    number, size = _measure_parts(image)
     for offsets, lengths in zip(_OFFSETS, _LENGTHS, strict=True):
-        for start, length in zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False):
+        parts = list(zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False))[:number]
+        # Some writers store equal strips once.
+        if sum(length for _, length in parts) > _SHARED * len(data):
+            raise DamagedError("its strips or tiles are longer than the file")
+        for start, length in parts:
             part = data[start : start + length]
             if len(part) < length:
                 raise DamagedError("image file is truncated, it ends before its pixels do")
             if compression in _DEFLATE:
-                zlib.decompress(part)  # libtiff stops before the checksum
+                _check_deflated(part, size)
             else:
                 _check_zeros(part, image)
+
+
+def _measure_parts(image: Image.Image) -> tuple[int, int]:
+    """Give how many strips or tiles a TIFF needs, and the bytes of each when it is not compressed."""
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    rows = min(tags.get(_ROWS_PER_STRIP, image.height), image.height)
+    width, height = tags.get(_TILE_WIDTH, image.width), tags.get(_TILE_HEIGHT, rows)
+    samples = tags.get(_SAMPLES, 1)
+    planes = samples if tags.get(_PLANAR, 1) == _PLANES_APART else 1
+    number = -(-image.width // width) * -(-image.height // height) * planes
+    sample_bytes = -(-int(np.max(tags.get(_BITS, 1))) // 8)
+    return number, width * height * (samples // planes) * sample_bytes
+
+
+def _check_deflated(part: bytes, size: int) -> None:
+    """Check the checksum of a strip, before which libtiff stops; nothing beyond its pixels is inflated."""
+    stream = zlib.decompressobj()
+    if len(stream.decompress(part, size + 1)) <= size and not stream.eof:
+        raise DamagedError("a part of its compressed data is missing")
 
 
 def _check_zeros(data: bytes, image: Image.Image) -> None:
     if bytes(_LONG_RUN) not in data:
         return
-    longest = max(len(run) for run in re.findall(rb"\0{%d,}" % _LONG_RUN, data))
+    longest = max(run.end() - run.start() for run in re.finditer(rb"\0{%d,}" % _LONG_RUN, data))
     empty = len(data) < _ROOMY * image.width * image.height
     if not empty or longest > _LONGEST_SHARE * len(data):
         raise DamagedError(f"{longest:,} bytes of the compressed data are zeros")
@@ -176,20 +205,20 @@ def _count_beyond(shown: np.ndarray, start: int, width: int) -> int:
 
 def _parse_jpeg(data: bytes) -> tuple[int, list[int], int]:
     """Give the process (the marker of the frame), what zeros code in each Huffman table, and where the scan begins."""
-    at, process, zero_codes = 2, 0, list[int]()
-    while data[at] == 0xFF and data[at + 1] != _START_OF_SCAN:
-        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4])
+    process, zero_codes = 0, list[int]()
+    for marker, start, end in walk_jpeg(data):
+        if marker == START_OF_SCAN:
+            return process, zero_codes, start
         if marker == _HUFFMAN_TABLES:
-            zero_codes += _list_zero_codes(data[at + 4 : end])
+            zero_codes += _list_zero_codes(data[start:end])
         elif 0xC0 <= marker <= 0xCF and marker != 0xC8:
             process = marker
-        at = end
-    return process, zero_codes, at
+    return process, zero_codes, len(data)
 
 
 def _list_zero_codes(tables: bytes) -> list[int]:
-    codes = []
-    while len(tables) > 17:
-        codes.append(tables[17])  # the first symbol has the code of zeros alone
-        tables = tables[17 + sum(tables[1:17]) :]
+    codes, at = [], 0
+    while at + 17 < len(tables):
+        codes.append(tables[at + 17])  # the first symbol has the code of zeros alone
+        at += 17 + sum(tables[at + 1 : at + 17])
     return codes

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.errors import InputError
+from leukoscope.images.class_folders import list_folder_names
+from leukoscope.images.files import ImageSource, compose
 from leukoscope.images.manifest import (
     describe_conflicts,
     describe_shortfalls,
@@ -17,7 +19,6 @@ from leukoscope.images.manifest import (
 )
 from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages, PackingPlan
-from leukoscope.images.source import ImageSource
 from leukoscope.models.backbones import BACKBONES
 from leukoscope.models.mapping import ClassMapping
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
@@ -56,8 +57,8 @@ def decode_external(external_images: ImageSource, mapping: dict[str, Any], optio
     Raises:
         InputError: None of the folders is there.
     """
-    parts = {part for file in external_images.files for part in file.path.split("/")[:-1]}
-    there = [folder for folder in mapping["by_folder"] if folder in parts]
+    names = list_folder_names(external_images)
+    there = [folder for folder in mapping["by_folder"] if compose(folder) in names]
     if not there:
         raise InputError(
             f"{external_images.root} has none of the folders {', '.join(mapping['by_folder'])}. Say by "

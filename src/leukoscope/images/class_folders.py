@@ -1,0 +1,167 @@
+"""Which class and which id each file of a source has."""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from leukoscope.errors import InputError
+from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, ImageSource, compose, show_name
+
+_PREFERRED_PARENT = "Original"
+_IGNORED_PARENT = "Segmented"  # masks are no smears
+_FOLDERS_SHOWN = 8
+
+
+class NamedFile(NamedTuple):
+    """A found file with its identity.
+
+    Attributes:
+        image_id: Path below the class folders' parent, or else below the root, without suffix, in Unicode's composed
+            form (NFC); unique in the source.
+        label: Name of the class folder that the file lies in, or None.
+        file: The file itself.
+    """
+
+    image_id: str
+    label: str | None
+    file: FoundFile
+
+
+def label_files(source: ImageSource, class_names: Sequence[str]) -> list[NamedFile]:
+    """Find the class folders and give every file below their parent its id and its label.
+
+    Names are compared in Unicode's composed form. Entries that point outside the source have no place below any folder,
+    and are kept so that they are reported.
+
+    Returns:
+        The files sorted by path. Of those that differ by suffix only, all but the first keep the suffix in the id.
+
+    Raises:
+        InputError: No class folder, several sets of them, or a class without any file.
+    """
+    parent = _find_parent(source, class_names)
+    # One string a class, not one a file.
+    names = {compose(name): name for name in class_names}
+    taken: set[str] = set()
+    labelled = []
+    for file in source.files:
+        if not (file.leaves_root or parent == "." or file.path.startswith(f"{parent}/")):
+            continue
+        below = compose(file.path if file.leaves_root or parent == "." else file.path[len(parent) + 1 :])
+        first, _, rest = below.partition("/")
+        label = names.get(first) if rest else None
+        refused = file.refused or (None if label else "not inside a class folder")
+        labelled.append(NamedFile(_unique_id(below, taken), label, file._replace(refused=refused)))
+    _require_every_class(source, {item.label for item in labelled}, class_names, parent)
+    return labelled
+
+
+def name_files(source: ImageSource) -> list[NamedFile]:
+    """Give every file below the root its id, and none a label, whatever folder it lies in.
+
+    Returns:
+        The files sorted by path, with ids as of ``label_files``.
+
+    Raises:
+        InputError: There is no file at all.
+    """
+    taken: set[str] = set()
+    named = [NamedFile(_unique_id(compose(file.path), taken), None, file) for file in source.files]
+    if not named:
+        raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
+    return named
+
+
+def list_folder_names(source: ImageSource) -> set[str]:
+    """List the names of all folders with files, in Unicode's composed form."""
+    return {compose(folder.name) for folder in _list_folders(source.files)}
+
+
+def _unique_id(path: str, taken: set[str]) -> str:
+    image_id = os.path.splitext(path)[0]
+    while image_id in taken:
+        image_id = path if path not in taken else f"{image_id}+"
+    taken.add(image_id)
+    return image_id
+
+
+def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
+    """Give the folder that holds the class folders, relative to the root (``"."``: the root itself)."""
+    folders, names = _list_folders(source.files), set(map(compose, class_names))
+    parents = {
+        folder.parent
+        for folder in folders
+        if compose(folder.name) in names
+        and _IGNORED_PARENT not in folder.parts
+        and not any(compose(name) in names for name in folder.parent.parts)
+    }
+    if len(parents) > 1:
+        preferred = {parent for parent in parents if parent.name == _PREFERRED_PARENT}
+        parents = preferred or parents
+    if not parents:
+        hints = _give_hints(class_names, {folder.name for folder in folders}, source.files)
+        raise InputError(
+            f"{source.root} holds no class folder. Expected folders named {_join(class_names)}; "
+            f"there {_name_folders(folders)}. {hints}Rename them, set class_names, or give another path."
+        )
+    if len(parents) > 1:
+        raise InputError(
+            f"{source.root} holds several sets of class folders: in {_join(sorted(map(str, parents)))}. "
+            f"Expected one, or one named {_PREFERRED_PARENT}: give the path of the one that is meant."
+        )
+    return str(parents.pop())
+
+
+def _list_folders(files: Iterable[FoundFile]) -> set[PurePosixPath]:
+    paths = {file.path.rpartition("/")[0] for file in files if not file.leaves_root}
+    direct = [PurePosixPath(path) for path in paths if path.count("/") <= MOST_LEVELS]
+    return {folder for path in direct for folder in (path, *path.parents)} - {PurePosixPath()}
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(map(show_name, names))
+
+
+def _name_folders(folders: set[PurePosixPath]) -> str:
+    if not folders:
+        return "is no folder with files"
+    names = [show_name(str(folder)) for folder in sorted(folders)]
+    more = len(names) - _FOLDERS_SHOWN
+    return "are " + ", ".join(names[:_FOLDERS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _require_every_class(source: ImageSource, found: set[str | None], class_names: Sequence[str], parent: str) -> None:
+    missing = [name for name in class_names if name not in found]
+    if missing:
+        others = {folder.name for folder in _list_folders(source.files) if str(folder.parent) == parent}
+        hints = _give_hints(missing, others - set(class_names), source.files)
+        raise InputError(
+            f"No file for the class {_join(missing)} at {source.root}, in {parent!r}. {hints}Expected one folder with "
+            f"images for each of {_join(class_names)}: add the missing ones, or take them out of class_names."
+        )
+
+
+def _give_hints(missing: Sequence[str], folders: Collection[str], files: Iterable[FoundFile]) -> str:
+    """Say what may be meant by the names of missing classes; ends with a space, if there is anything to say."""
+    links = {compose(PurePosixPath(file.path).name) for file in files if file.refused == LINKED_FOLDER}
+    linked = [name for name in missing if compose(name) in links]
+    hints = [
+        f"There is {near!r}: did you mean {name!r}? " for name in missing for near in _find_near(name, folders)[:1]
+    ]
+    if linked:
+        hints.append(
+            f"Symbolic links to folders are not followed, as {_join(linked)}: copy the folders, or mount them. "
+        )
+    return "".join(hints)
+
+
+def _find_near(name: str, folders: Collection[str]) -> list[str]:
+    """Find the folders whose names differ in case and spaces only, then those that resemble it."""
+    same = [folder for folder in sorted(folders) if _simplify(folder) == _simplify(name)]
+    return same + get_close_matches(name, folders, cutoff=0.8)
+
+
+def _simplify(name: str) -> str:
+    return "".join(compose(name).casefold().split())

@@ -1,0 +1,180 @@
+"""The user's table of groups, as spreadsheets and editors write it."""
+
+import codecs
+import csv
+import io
+import logging
+import zipfile
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from unicodedata import category
+
+import pandas as pd
+
+from leukoscope.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+_MOST_BYTES = 64 * 2**20
+_WORKBOOK, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_MOST_IN_WORKBOOK = 256 * 2**20  # bytes when unpacked
+_PIECE = 2**20
+# Those of UTF-32 come first, since UTF-16's begins one of them.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SEPARATORS = ",;\t|"
+_COLUMNS = ("image_id", "pattern", "group")
+_EXPECTED = (
+    "Expected a CSV in UTF-8, UTF-16 or Windows-1252, or an Excel workbook, with a column group and a column image_id "
+    "or pattern: save it again as CSV."
+)
+
+Row = Sequence[str]
+
+
+def read_group_table(content: bytes, name: str) -> pd.DataFrame:
+    """Read a table of groups: CSV with commas, semicolons, tabs or bars, or an Excel workbook.
+
+    Args:
+        content: Of the file.
+        name: Of the file, for messages.
+
+    Returns:
+        All columns as text, with names in lower case: ``001`` stays as it is, and an empty cell is empty.
+
+    Raises:
+        InputError: It is no table, or has no such columns.
+    """
+    if len(content) > _MOST_BYTES:
+        raise InputError(
+            f"The table of groups {name} has {len(content):,} bytes, more than {_MOST_BYTES:,}. {_EXPECTED}"
+        )
+    if content.startswith(_OLD_WORKBOOK):
+        raise InputError(f"The table of groups {name} is a workbook of an old Excel, or protected. {_EXPECTED}")
+    if content.startswith(_WORKBOOK):
+        return _tabulate(enumerate(_read_workbook(content, name), start=1), name)
+    text = _decode(content, name)
+    if not text.strip():
+        raise InputError(f"The table of groups {name} is empty. {_EXPECTED}")
+    return _tabulate(_read_csv(text, name), name)
+
+
+def _decode(content: bytes, name: str) -> str:
+    encoding = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), None)
+    text = _try(content, encoding or _guess_wide(content) or "utf-8")
+    if text is None and encoding is None:
+        text = _try(content, "cp1252")
+        if text is not None:
+            logger.warning("The table of groups %s is not in UTF-8, and read as Windows-1252", name)
+    if text is None or any(category(character) == "Cc" for character in set(text) - set("\t\r\n")):
+        raise InputError(f"The table of groups {name} is not text. {_EXPECTED}")
+    return text
+
+
+def _try(content: bytes, encoding: str) -> str | None:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _guess_wide(content: bytes) -> str | None:
+    """Recognise UTF-16 without a mark: every second byte of plain letters is 0."""
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if content[start::2].count(0) > len(content) / 4:
+            return encoding
+    return None
+
+
+def _read_csv(text: str, name: str) -> Iterable[tuple[int, Row]]:
+    first, _, rest = text.partition("\n")
+    stated = first.strip().lower().removeprefix("sep=") if first.lower().startswith("sep=") else ""
+    if len(stated) == 1:  # Excel's own way of naming the separator
+        text = rest
+    separator = stated if len(stated) == 1 else max(_SEPARATORS, key=lambda mark: _count_columns(text, mark))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise InputError(
+            f"Line {reader.line_num} of the table of groups {name} cannot be read: {error}. {_EXPECTED}"
+        ) from error
+
+
+def _count_columns(text: str, separator: str) -> int:
+    header = text.lstrip().partition("\n")[0].split(separator)
+    return sum(_plain(field.strip().strip('"')) in _COLUMNS for field in header)
+
+
+def _plain(column: str) -> str:
+    return column.strip().lower()
+
+
+def _tabulate(rows: Iterable[tuple[int, Row]], name: str) -> pd.DataFrame:
+    filled = [(number, row) for number, row in rows if any(field.strip() for field in row)]
+    columns = [_plain(field) for field in filled[0][1]] if filled else []
+    while columns and not columns[-1]:
+        columns.pop()
+    keys = [column for column in columns if column in ("image_id", "pattern")]
+    if "group" not in columns or not keys:
+        shown = ", ".join(columns) or "none"
+        raise InputError(
+            f"The table of groups {name} has the columns {shown}; it needs group, and image_id or pattern. {_EXPECTED}"
+        )
+    if len(keys) > 1 or columns.count("group") > 1:
+        raise InputError(
+            f"The table of groups {name} has the columns {', '.join(columns)}. Expected one column group, and one of "
+            f"image_id and pattern: remove the others."
+        )
+    table = [_fit(row, len(columns), number, name) for number, row in filled[1:]]
+    return pd.DataFrame(table, columns=columns, dtype=str)[[*keys, "group"]]
+
+
+def _fit(row: Row, columns: int, number: int, name: str) -> Row:
+    if len(row) < columns or any(field.strip() for field in row[columns:]):
+        raise InputError(
+            f"Line {number} of the table of groups {name} has {len(row)} fields. Expected {columns}: put a field that "
+            f"contains the separator into quotes."
+        )
+    return row[:columns]
+
+
+def _read_workbook(content: bytes, name: str) -> list[Row]:
+    """Read the first sheet of an Excel workbook."""
+    if find_spec("openpyxl") is None:
+        raise InputError(
+            f"The table of groups {name} is an Excel workbook, which openpyxl reads, and that is not installed. Run "
+            f"`pip install openpyxl`, or save the table as CSV."
+        )
+    try:
+        _require_modest(content)
+        sheet = pd.read_excel(io.BytesIO(content), header=None, dtype=str, keep_default_na=False, engine="openpyxl")
+    except Exception as error:
+        # openpyxl raises almost anything of a damaged file, or of another kind of zip.
+        raise InputError(f"The table of groups {name} cannot be read as a workbook: {error}. {_EXPECTED}") from error
+    return sheet.astype(str).to_numpy().tolist()
+
+
+def _require_modest(content: bytes) -> None:
+    """Make sure that a workbook unpacks to what it states, and that this is not too much.
+
+    Raises:
+        ValueError: It is too much.
+        BadZipFile: It does not.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > _MOST_IN_WORKBOOK:
+            raise ValueError(f"it unpacks to more than {_MOST_IN_WORKBOOK:,} bytes")
+        if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+            raise ValueError("it is packed in another way than workbooks are")
+        for entry in entries:
+            with archive.open(entry) as file:
+                while file.read(_PIECE):
+                    pass
