@@ -7,6 +7,7 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from leukoscope.hooks import InputHook, TrackingHook
+from leukoscope.makers import MakersHook
 from leukoscope.other_runs import OtherRunsHook
 
 # TensorFlow tells of its instruction sets and of GPUs that are not there; what matters comes as exceptions.
@@ -19,7 +20,7 @@ warnings.filterwarnings("ignore", message="register_new_resolver")
 
 # The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (InputHook(), TrackingHook(), OtherRunsHook())
+HOOKS = (InputHook(), TrackingHook(), OtherRunsHook(), MakersHook())
 
 
 def _project_root() -> str:
