@@ -1,9 +1,14 @@
-"""The one error that a user's input can cause."""
+"""The errors that a user's input can cause, and files that were damaged."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from kedro.io import DatasetError
+
+_LONGEST = 200
 
 
 class InputError(DatasetError, click.ClickException):
@@ -22,3 +27,45 @@ class InputError(DatasetError, click.ClickException):
 
 def _spell(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
+
+
+class DamageError(InputError):
+    """A file that the project wrote is not as it was written.
+
+    Args:
+        path: The file.
+        what: What is wrong with it.
+        command: What makes it anew, where that is known.
+    """
+
+    def __init__(self, path: Path, what: str, command: str | None = None) -> None:
+        self.path, self.what = path, what
+        mend = f"run `{command}`" if command else "run again what wrote it"
+        super().__init__(f"{path} is damaged ({what}): remove it and {mend}.")
+
+
+@contextmanager
+def telling_damage(path: Path) -> Iterator[None]:
+    """Say which file cannot be read, whatever a library makes of that.
+
+    Raises:
+        DamageError: It cannot be read for what is in it, or a folder is in its place.
+    """
+    try:
+        yield
+    except (InputError, FileNotFoundError, MemoryError):
+        raise
+    except Exception as error:
+        # What is wrong with a file's content is no fault of the disk, which has a number.
+        if isinstance(error, OSError) and error.errno is not None and not path.is_dir():
+            raise
+        raise DamageError(path, _describe(path, error)) from error
+
+
+def _describe(path: Path, error: Exception) -> str:
+    if path.is_dir():
+        return "a folder is in its place"
+    if path.is_file() and not path.stat().st_size:
+        return "it is empty"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -1,7 +1,12 @@
 """Which command makes a data set: what to tell people whose file is missing, damaged or of an earlier version."""
 
 from functools import cache
+from pathlib import Path
+from typing import Any
 
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from leukoscope.models.backbones import BACKBONES
@@ -36,6 +41,54 @@ def name_maker(dataset_name: str, env: str | None = None) -> str | None:
         return None
     smallest = min(pipelines, key=lambda key: (_count_backbones(pipelines[key]), len(pipelines[key].nodes)))
     return f"kedro run --pipelines {smallest}" + ("" if env in (None, "local") else f" --env {env}")
+
+
+class MakersHook:
+    """Remembers the catalog, so that a data set can say by its path what makes it anew."""
+
+    _env: str | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Remember the environment, which belongs to every command."""
+        self._env = context.env
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Remember the catalog of the session at work."""
+        _at_work[:] = [(catalog, self._env)]
+
+
+# The catalog of the session at work and its environment: data sets know neither.
+_at_work: list[tuple[CatalogProtocol, str | None]] = []
+
+
+def find_maker(path: Path) -> str | None:
+    """Find the command that makes what is at a path.
+
+    Args:
+        path: A file of the project's data, or one in the folder of a data set.
+
+    Returns:
+        As of ``name_maker``; ``None`` also where no session is at work, or none of its data sets is there.
+    """
+    if not _at_work:
+        return None
+    catalog, env = _at_work[-1]
+    names = sorted(set().union(*(pipeline.datasets() for pipeline in _list_pipelines().values())))
+    places = {name: _find_place(catalog.get(name)) for name in names if not name.startswith("params:")}
+    holding = {name: place for name, place in places.items() if place and (place == path or place in path.parents)}
+    if not holding:
+        return None
+    nearest = max(len(place.parts) for place in holding.values())
+    commands = [name_maker(name, env) for name, place in holding.items() if len(place.parts) == nearest]
+    return next((command for command in commands if command), None)
+
+
+def _find_place(dataset: Any) -> Path | None:
+    """Give the file or folder of a data set, or of the one that it wraps; folders of partitions are many data sets'."""
+    place = getattr(getattr(dataset, "_dataset", dataset), "_filepath", None)
+    return Path(str(place)) if place else None
 
 
 @cache

@@ -6,10 +6,11 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from leukoscope.hooks import InputHook, OtherRunsHook, TrackingHook
+from leukoscope.makers import MakersHook
 
 # The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (InputHook(), TrackingHook(), OtherRunsHook())
+HOOKS = (InputHook(), TrackingHook(), OtherRunsHook(), MakersHook())
 
 
 def _project_root() -> str:

@@ -200,7 +200,7 @@ def _no_network(*args, **kwargs):
 def test_a_file_without_class_names_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", "{}")
-    with pytest.raises(InputError, match="no class names"):
+    with pytest.raises(InputError, match=r"model.keras is damaged \(.*leukoscope"):
         Classifier.load(tmp_path / "model.keras")
 
 

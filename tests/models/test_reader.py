@@ -105,7 +105,7 @@ def test_everything_that_opinions_depend_on_is_in_the_fingerprint(reader):
 def test_an_incomplete_folder_is_an_error(reader, tmp_path, missing):
     reader.save(tmp_path)
     (tmp_path / missing).unlink()
-    with pytest.raises(InputError, match="damaged or incomplete"):
+    with pytest.raises(InputError, match=rf"is damaged \(it lacks {missing}\)"):
         SecondReader.load(tmp_path)
 
 

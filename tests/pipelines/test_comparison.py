@@ -6,7 +6,7 @@ import pytest
 
 from leukoscope.errors import InputError
 from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models.compatibility import RESULT_FORMAT
+from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.comparison import nodes
 from leukoscope.pipelines.comparison.nodes import compare_errors, draw_comparison, judge_colour
@@ -24,7 +24,12 @@ def result(backbone: str, accuracy: float, **changes) -> dict:
     report = {"report_train_accuracy": 0.98, "report_test_accuracy": 0.97, "report_seconds_per_epoch": None}
     summary = {"backbone": backbone, "title": backbone} | scores | costs | report | changes
     ends = {f"{name}_{end}": None for name in scores for end in ("low", "high")}
-    return {"format": RESULT_FORMAT, "backbone": backbone, "title": backbone, "summary": ends | summary}
+    return {name: {} for name in RESULT_PARTS} | {
+        "format": RESULT_FORMAT,
+        "backbone": backbone,
+        "title": backbone,
+        "summary": ends | summary,
+    }
 
 
 def compare_backbones(*results, splits=PRESENT) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
 from leukoscope.models import feature_table, inference
 from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.compatibility import RESULT_FORMAT
+from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external import nodes
@@ -89,7 +89,7 @@ def gathered(class_names, monkeypatch):
     calibration = Calibration(1.0, 0.42, 3.0, [[0.1]] * 4, operating_point=0.6, model="the same").describe()
     training = {"splits": "a", "weights": "none", "epochs": 3, "input_size": 48, "device": "CPU"}
     training |= {"report_test_accuracy": 0.95}
-    result = {
+    result = {name: {} for name in RESULT_PARTS} | {
         "format": RESULT_FORMAT,
         "backbone": "mobilenet_v2",
         "title": "MobileNetV2",

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from leukoscope.errors import InputError
-from leukoscope.models.compatibility import RESULT_FORMAT
+from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.pipelines.reporting import nodes
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import pages
@@ -31,7 +31,11 @@ def write(monkeypatch):
 
 
 def result(backbone: str, splits: str) -> dict:
-    facts = {"format": RESULT_FORMAT, "backbone": backbone, "title": backbone.upper()}
+    facts = {name: {} for name in RESULT_PARTS} | {
+        "format": RESULT_FORMAT,
+        "backbone": backbone,
+        "title": backbone.upper(),
+    }
     return facts | {"training": {"splits": splits}}
 
 

@@ -11,6 +11,7 @@ from leukoscope.storage import hold, write_whole
 
 Evaluation = dict[str, Any]
 _KEY = ("model", "test")
+_KEY_OF_ROW = {*_KEY, "backbone", "unit"}
 
 
 class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
@@ -34,15 +35,19 @@ class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
         Raises:
             InputError: The file is damaged.
         """
-        if not self._filepath.is_file():
+        if not self._filepath.exists():
             return []
         try:
-            return [json.loads(line) for line in self._filepath.read_text().splitlines()]
-        except ValueError as error:
+            rows = [json.loads(line) for line in self._filepath.read_text().splitlines()]
+            if not rows or not all(row.keys() >= _KEY_OF_ROW for row in rows):
+                raise ValueError(f"each of its lines must have {', '.join(sorted(_KEY_OF_ROW))}")
+        except (OSError, ValueError, AttributeError) as error:
             raise InputError(
-                f"{self._filepath}, which counts the evaluations on each test set, is damaged: {error}. Mend the line, "
-                f"or move the file away; the count then begins anew."
+                f"The file {self._filepath}, which counts the evaluations on each test set, is damaged: {error}. Mend "
+                f"the line, or move the file away: then the count begins anew with the next `kedro run --pipelines "
+                f"evaluation`."
             ) from error
+        return rows
 
     def save(self, data: Evaluation) -> None:
         """Add a row."""

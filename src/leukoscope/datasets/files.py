@@ -1,20 +1,32 @@
 """Kedro's own data sets, with files that appear whole or not at all, and load as they were saved."""
 
+import io
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
+import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets import json, matplotlib, pandas, text
+from PIL import Image
 
 from leukoscope.datasets.own import OwnFile
-from leukoscope.errors import InputError
 
 
 class _WholeFile(OwnFile):
-    """Writes beside the file's place, then renames; on a local disk, and for files without versions."""
+    """Writes beside the file's place, then renames; on a local disk, and for files without versions.
+
+    Args:
+        requires: Columns of a table, or entries of a JSON object, that whatever loads it needs.
+        options: Of Kedro's data set.
+    """
 
     _filepath: PurePosixPath
+
+    def __init__(self, *, requires: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self._requires = tuple(requires)
 
     def save(self, data: Any) -> None:
         if getattr(self, "_protocol", "file") != "file" or getattr(self, "_version", None):
@@ -31,22 +43,58 @@ class _WholeFile(OwnFile):
 
     def load(self) -> Any:
         with self.loading_own():
-            return super().load()  # type: ignore[misc]
+            self._check_file(Path(str(self._filepath)))
+            data = super().load()  # type: ignore[misc]
+            self._check_content(data)
+            return data
+
+    def _check_file(self, path: Path) -> None:
+        """Look for damage that reading does not show.
+
+        Raises:
+            ValueError: There is some.
+        """
+
+    def _check_content(self, data: Any) -> None:
+        if self._requires and not isinstance(data, dict | pd.DataFrame):
+            raise ValueError(f"it holds a {type(data).__name__}, not what was saved")
+        missing = [name for name in self._requires if name not in data]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}, as one that an earlier version wrote")
 
 
-class CSVDataset(_WholeFile, pandas.CSVDataset):
+class _TextFile(_WholeFile):
+    """The same for text, of which a part can be missing or zeroed without anybody noticing."""
+
+    def _check_file(self, path: Path) -> None:
+        content = path.read_bytes()
+        if b"\0" in content:
+            raise ValueError("it has zeros where text should be")
+        if not content.strip():
+            raise ValueError("it is empty")
+
+
+class CSVDataset(_TextFile, pandas.CSVDataset):
     """``pandas.CSVDataset``, whole or not at all."""
+
+    def _check_file(self, path: Path) -> None:
+        super()._check_file(path)
+        if not path.read_bytes().endswith(b"\n"):
+            raise ValueError("it ends in the middle of a row")
 
 
 class ParquetDataset(_WholeFile, pandas.ParquetDataset):
-    """``pandas.ParquetDataset``, whole or not at all."""
+    """``pandas.ParquetDataset``, whole or not at all, with a checksum of each page."""
+
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"write_page_checksum": True}
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"page_checksum_verification": True}
 
 
 class JSONDataset(_WholeFile, json.JSONDataset):
     """``json.JSONDataset``, whole or not at all."""
 
 
-class TextDataset(_WholeFile, text.TextDataset):
+class TextDataset(_TextFile, text.TextDataset):
     """``text.TextDataset``, whole or not at all."""
 
 
@@ -85,10 +133,11 @@ class FigureDataset(_WholeFile, matplotlib.MatplotlibDataset):
         """Read the picture.
 
         Raises:
-            InputError: It has not been drawn yet.
+            InputError: It has not been drawn yet, or is damaged.
         """
         path = Path(str(self._filepath))
         with self.loading_own():
-            if not path.is_file():
-                raise InputError(f"There is no figure {path}. Run the pipeline that draws it.")
-            return path.read_bytes()
+            content = path.read_bytes()
+            with Image.open(io.BytesIO(content)) as picture:
+                picture.load()
+            return content

@@ -1,5 +1,6 @@
 """Data sets that load what they saved, and refuse what another run has put in its place."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -7,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from leukoscope.errors import InputError
+from kedro.io import DatasetError
+
+from leukoscope.errors import DamageError, InputError, telling_damage
 from leukoscope.storage import write_whole
 
 
@@ -45,13 +48,60 @@ class OwnContent:
         """Load between two looks: what was there before and is there after has been there meanwhile.
 
         Raises:
-            InputError: As of ``require_own``.
+            InputError: As of ``require_own``; or there is nothing, or nothing that can be read, and how to mend that.
         """
         self.require_own()
         try:
-            yield
+            with saying_what_to_run(Path(self._describe_place())):
+                yield
         finally:
             self.require_own()
+
+
+@contextmanager
+def saying_what_to_run(path: Path) -> Iterator[None]:
+    """Say of a file that is missing, damaged or out of reach what is wrong with it, and what makes it anew.
+
+    Raises:
+        InputError: It is.
+    """
+    try:
+        with telling_damage(path):
+            try:
+                yield
+            except InputError:
+                raise
+            except DatasetError as error:  # Kedro's own data sets wrap whatever goes wrong
+                raise error.__cause__ or error from None
+    except DamageError as error:
+        # The cause is no input error: whoever shows the innermost one shows this.
+        raise DamageError(error.path, error.what, _find_maker(error.path)) from error.__cause__
+    except OSError as error:
+        path = Path(error.filename or path)
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"There is no {path}. {_advise(path)}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def require_there(path: Path) -> None:
+    """Make sure that there is something.
+
+    Raises:
+        FileNotFoundError: There is nothing.
+    """
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _advise(path: Path) -> str:
+    command = _find_maker(path)
+    return f"Run `{command}` first." if command else "Run what writes it first."
+
+
+def _find_maker(path: Path) -> str | None:
+    from leukoscope.makers import find_maker
+
+    return find_maker(path)
 
 
 class FileState(NamedTuple):

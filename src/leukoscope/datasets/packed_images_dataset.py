@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from leukoscope.datasets.own import OwnContent
+from leukoscope.datasets.own import OwnContent, require_there, saying_what_to_run
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 
 
@@ -40,7 +40,9 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
             InputError: There is no store, it is damaged, or it is not the one that this run saved.
         """
         self.require_own()
-        return PackedImages(self._filepath, self._own)
+        with saying_what_to_run(self._filepath):
+            require_there(self._filepath)
+            return PackedImages(self._filepath, self._own)
 
     def save(self, data: PackingPlan) -> None:
         """Carry out the plan, unless the store in the folder came of the same.
@@ -52,7 +54,7 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
 
     def _identify(self) -> str | None:
         file = self._filepath / "store.json"
-        return file.read_text() if file.is_file() else None
+        return file.read_text(errors="replace") if file.is_file() else None
 
     def _exists(self) -> bool:
         return (self._filepath / "store.json").is_file()

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
-from leukoscope.datasets.own import FileState, OwnContent, OwnFile
-from leukoscope.errors import InputError
+from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
 from leukoscope.storage import hold, write_folder_whole
 
 if TYPE_CHECKING:
@@ -47,16 +46,15 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
         from leukoscope.models.reader import SecondReader
 
         with self.loading_own():
-            if not self._exists():
-                raise InputError(f"There is no second reader in {self._filepath}. Run `kedro run --pipeline reader`.")
+            require_there(self._filepath)
             return SecondReader.load(self._filepath)
 
     def _identify(self) -> str | None:
         try:
             return json.loads((self._filepath / "reader.json").read_text())["fingerprint"]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return "damaged"
 
     def _exists(self) -> bool:
@@ -138,8 +136,8 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         """Read the opinions, one row an image."""
-        with self.loading_own():
-            return pd.read_parquet(self._filepath)
+        with self.loading_own(), self._filepath.open("rb") as file:
+            return pd.read_parquet(file, page_checksum_verification=True)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -78,18 +78,18 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             InputError: There is none yet, or the file is no such table.
         """
         try:
-            rows = self._read() if self._exists() else []
-        except sqlite3.DatabaseError as error:
+            rows = self._read() if self._filepath.exists() else []
+            probabilities = pd.DataFrame([json.loads(row[_COLUMNS.index("probabilities")]) for row in rows])
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             raise InputError(
                 f"{self._filepath} cannot be read as reviews: {error}. Expected the SQLite file that the review page "
-                f"writes; put it back, or move it away to start anew."
+                f"writes; put it back, or move it away to start anew by `make app`."
             ) from error
         if not rows:
             raise InputError(
                 f"There are no reviews in {self._filepath} yet. Review smears in the page that `make app` starts."
             )
         table = pd.DataFrame(rows, columns=_COLUMNS)
-        probabilities = pd.DataFrame([json.loads(one) for one in table["probabilities"]])
         return pd.concat([table[_BEFORE], probabilities, table[_AFTER]], axis=1)
 
     def _read(self) -> list[tuple]:

@@ -55,7 +55,7 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         return TrainingJournal(journal.folder, journal.key)
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / "key.json").is_file()
+        return (Path(self._filepath) / "key.json").exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
@@ -97,12 +97,6 @@ class ClassifierDataset(OwnFile, AbstractDataset["Classifier", "Classifier"]):
         from leukoscope.models.classifier import Classifier
 
         with self.loading_own():
-            if not self._exists():
-                backbone = Path(self._filepath).parent.name
-                raise InputError(
-                    f"There is no trained model {self._filepath}. Run `kedro run --pipeline train_{backbone}`, or "
-                    f"choose a trained backbone with --namespaces."
-                )
             return Classifier.load(Path(self._filepath))
 
     def _exists(self) -> bool:

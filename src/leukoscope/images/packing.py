@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leukoscope.drawn import is_drawn
-from leukoscope.errors import InputError
+from leukoscope.errors import DamageError, InputError, telling_damage
 from leukoscope.images.class_folders import NamedFile, label_files, name_files
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
@@ -236,32 +236,31 @@ class PackedImages:
             InputError: There is no store in the folder, it is damaged, or it is another.
         """
         self.folder = folder
-        mend = "Run the pipeline ingestion to make it anew."
-        try:
+        missing = [name for name in (_STORE, _PIXELS, _RECORDS) if not (folder / name).exists()]
+        if missing:
+            raise DamageError(folder, f"it lacks {', '.join(missing)}")
+        with telling_damage(folder / _STORE):
             self.identity = (folder / _STORE).read_text()
             facts = json.loads(self.identity)
             self.fingerprint: str = facts["fingerprint"]
-            self.pixels: np.ndarray = np.load(folder / _PIXELS, mmap_mode="r")
-            # A store of an earlier release has no warnings, and is still good for what was trained on it.
-            self.records: pd.DataFrame = pd.read_parquet(folder / _RECORDS).reindex(columns=_SCHEMA.names)
             expected = (facts["files"], facts["images"], facts["images"])
-            held = (len(self.records), int(self.records["row"].count()), len(self.pixels))
-            replaced = (folder / _STORE).read_text() != self.identity or identity not in (None, self.identity)
-        except FileNotFoundError as error:
-            raise InputError(f"There are no packed images at {folder}: {error.filename} is missing. {mend}") from error
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise InputError(f"The packed images at {folder} are damaged: {error}. {mend}") from error
-        if replaced:
+        with telling_damage(folder / _PIXELS):
+            self.pixels: np.ndarray = np.load(folder / _PIXELS, mmap_mode="r")
+            if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
+                raise ValueError(f"it holds {self.pixels.dtype} {self.pixels.shape}, not images")
+        # Opened first: pandas would take a folder for an empty table.
+        with telling_damage(folder / _RECORDS), (folder / _RECORDS).open("rb") as file:
+            # A store of an earlier release has no warnings, and is still good for what was trained on it.
+            self.records: pd.DataFrame = pd.read_parquet(file).reindex(columns=_SCHEMA.names)
+        held = (len(self.records), int(self.records["row"].count()), len(self.pixels))
+        if (folder / _STORE).read_text() != self.identity or identity not in (None, self.identity):
             raise InputError(
                 f"The packed images at {folder} are no longer those that this run works with: another run has packed "
                 f"others there meanwhile. Run this command again once the other has ended; runs that must work at the "
                 f"same time need an environment each (--env)."
             )
         if held != expected:
-            raise InputError(
-                f"The packed images at {folder} are damaged: they hold (files, rows, images) = {held}, expected "
-                f"{expected}. {mend}"
-            )
+            raise DamageError(folder / _STORE, f"the folder holds (files, rows, images) = {held}, expected {expected}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, str]]:
         return type(self), (self.folder, self.identity)
@@ -330,7 +329,7 @@ def save_packed(plan: PackingPlan, folder: Path) -> str:
 def _open_or_none(folder: Path) -> PackedImages | None:
     try:
         return PackedImages(folder)
-    except InputError:
+    except (InputError, OSError):  # which cannot be read, and is written anew
         return None
 
 

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from leukoscope.errors import InputError
+from leukoscope.errors import InputError, telling_damage
 from leukoscope.models.backbones import BACKBONES, Backbone
 from leukoscope.models.recipes import ResolvedRecipe
 
@@ -65,18 +65,15 @@ class Classifier:
         """Read what ``save`` wrote, in Keras' safe mode.
 
         Raises:
-            InputError: The file is no Keras model, one without class names, or one that takes or gives something else.
+            FileNotFoundError: There is no file.
+            InputError: It is no Keras model, one without class names, or one that takes or gives something else.
         """
-        try:
+        with telling_damage(path):
             with zipfile.ZipFile(path) as archive:
                 own = json.loads(archive.read(_OWN_MEMBER))
             names, trained_on, image_size = tuple(own["class_names"]), own["trained_on"], own["image_size"]
-        except (zipfile.BadZipFile, KeyError) as error:
-            raise InputError(
-                f"{path} is not a model that this version saved: it is damaged, or has no class names or image size "
-                f"({error}). Train it again."
-            ) from error
-        network = _infer_by_default(keras.saving.load_model(path, compile=False, safe_mode=True), path)
+            loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+        network = _infer_by_default(loaded, path)
         if (network.input_shape, network.output_shape) != ((None, None, None, 3), (None, len(names))):
             raise InputError(
                 f"{path} takes {network.input_shape} and gives {network.output_shape}. Expected raw RGB images of any "

@@ -8,8 +8,21 @@ from leukoscope.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# What an evaluation hands over: raise it whenever pages need more of it.
+# What an evaluation hands over: raise the format whenever pages need more of it.
 RESULT_FORMAT = 2
+RESULT_PARTS = {
+    "class_names",
+    "split",
+    "errors",
+    "confusion",
+    "roc",
+    "reliability",
+    "risk",
+    "confidence",
+    "benign_class",
+}
+RESULT_PARTS |= {"prevalence", "pictures", "summary", "metrics", "calibration", "training"}
+RESULT_PARTS |= {"history", "robustness", "outliers"}
 
 
 def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> None:
@@ -57,7 +70,7 @@ def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str
         InputError: There are results, and all are of an earlier version.
     """
     there = [dict(result) for result in results if result is not None]
-    current = [result for result in there if result.get("format") == RESULT_FORMAT]
+    current = [result for result in there if result.get("format") == RESULT_FORMAT and result.keys() >= RESULT_PARTS]
     old = [result for result in there if result not in current]
     names = ", ".join(result["title"] for result in old)
     mend = f"Run `kedro run --pipeline evaluation --namespaces {','.join(result['backbone'] for result in old)}`"

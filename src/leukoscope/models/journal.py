@@ -15,6 +15,7 @@ from leukoscope.errors import InputError
 from leukoscope.storage import as_read_from_json, read_json, write_json, write_whole
 
 Write = Callable[[Path], Any]
+_HISTORY = {"epoch", "validation_loss"}
 
 
 class TrainingJournal:
@@ -97,7 +98,7 @@ class TrainingJournal:
         """
         file = self.folder / "key.json"
         with self.explain_damage(file):
-            key = read_json(file)
+            key = _read_facts(file)
         if self._expected not in (None, key):
             raise InputError(
                 f"Another run has started another training in {self.folder} meanwhile. Let it end; then the same "
@@ -113,12 +114,14 @@ class TrainingJournal:
     @property
     def origin(self) -> dict[str, Any]:
         """With what software the training began; empty where that was not recorded."""
-        return read_json(self.folder / "origin.json")
+        file = self.folder / "origin.json"
+        with self.explain_damage(file):
+            return _read_facts(file)
 
     @property
     def finished(self) -> bool:
         """Whether the training came to its end."""
-        return (self.folder / "summary.json").is_file()
+        return (self.folder / "summary.json").exists()
 
     @property
     def epochs(self) -> int:
@@ -159,7 +162,7 @@ class TrainingJournal:
         """
         file = self.folder / "history.csv"
         with self.explain_damage(file):
-            return pd.read_csv(file, float_precision="round_trip") if file.is_file() else pd.DataFrame()
+            return _read_history(file) if file.is_file() else pd.DataFrame()
 
     @contextmanager
     def explain_damage(self, file: Path) -> Iterator[None]:
@@ -169,11 +172,13 @@ class TrainingJournal:
             InputError: It cannot be.
         """
         try:
+            if file.is_dir():
+                raise IsADirectoryError("a folder is in its place")
             yield
-        except (OSError, ValueError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise InputError(
-                f"{file}, which the training needs, cannot be read: {error or 'it is empty'}. Remove {self.folder} to "
-                f"train anew."
+                f"The file {file}, which the training needs, cannot be read: {error or 'it is empty'}. Remove "
+                f"{self.folder} to train anew by the same command."
             ) from error
 
     def keep(self, epoch: int, validation_loss: float, save_state: Write, save_best: Write) -> None:
@@ -208,13 +213,35 @@ class TrainingJournal:
         self._remove_all_but(self.final_weights)
 
     def summary(self) -> dict[str, Any]:
-        """Read the summary of a finished training."""
-        return json.loads((self.folder / "summary.json").read_text())
+        """Read the summary of a finished training.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        file = self.folder / "summary.json"
+        with self.explain_damage(file):
+            return _read_facts(file)
 
     def _remove_all_but(self, *kept: Path) -> None:
         for file in self.folder.glob("*.npz"):
             if file not in kept:
                 file.unlink()
+
+
+def _read_facts(file: Path) -> dict[str, Any]:
+    facts = read_json(file)
+    if not isinstance(facts, dict):
+        raise ValueError(f"it holds a {type(facts).__name__}, not an object")
+    return facts
+
+
+def _read_history(file: Path) -> pd.DataFrame:
+    """Read the epochs; every row ends with a line break."""
+    content = file.read_bytes()
+    history = pd.read_csv(file, float_precision="round_trip")
+    if b"\0" in content or not content.endswith(b"\n") or not set(history.columns) >= _HISTORY:
+        raise ValueError(f"it is not a whole table with {', '.join(sorted(_HISTORY))}")
+    return history
 
 
 def _hash(key: dict[str, Any]) -> str:

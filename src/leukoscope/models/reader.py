@@ -12,7 +12,7 @@ import pandas as pd
 
 from leukoscope.class_names import join_benign, split_names
 from leukoscope.drawn import describe_training, warn_of_reader
-from leukoscope.errors import InputError
+from leukoscope.errors import DamageError, InputError, telling_damage
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.fingerprint import fingerprint_facts, fingerprint_table
 from leukoscope.models.backbones import BACKBONES
@@ -27,6 +27,7 @@ from leukoscope.storage import write_json
 
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
 _MODEL, _FACTS, _SEEN = "model.keras", "reader.json", "seen.parquet"
+_SEEN_COLUMNS = ("image_id", "split", "sha256", "model")
 _BATCH = 64
 
 
@@ -180,7 +181,7 @@ class SecondReader:
     def save(self, folder: Path) -> None:
         """Write the reader into a folder: plain files, of which none is a pickle."""
         self.classifier.save(folder / _MODEL)
-        self.seen.to_parquet(folder / _SEEN)
+        self.seen.to_parquet(folder / _SEEN, write_page_checksum=True)
         write_json(folder / _FACTS, self.describe() | {"calibration": self.calibration.describe()})
 
     def describe(self) -> dict[str, Any]:
@@ -202,27 +203,24 @@ class SecondReader:
         """Read what ``save`` wrote; the model in Keras' safe mode.
 
         Raises:
-            InputError: Something is missing or damaged.
+            InputError: A file is missing or damaged, or they do not fit together.
         """
-        try:
+        missing = [name for name in (_MODEL, _FACTS, _SEEN) if not (folder / name).exists()]
+        if missing:
+            raise DamageError(folder, f"it lacks {', '.join(missing)}")
+        with telling_damage(folder / _SEEN):
+            seen = pd.read_parquet(folder / _SEEN, page_checksum_verification=True)
+            _require_columns(seen)
+        classifier = Classifier.load(folder / _MODEL)
+        with telling_damage(folder / _FACTS):
             facts = json.loads((folder / _FACTS).read_text())
-            seen = pd.read_parquet(folder / _SEEN)
-            reader = cls(
-                facts["backbone"],
-                Classifier.load(folder / _MODEL),
-                Calibration.restore(facts["calibration"]),
-                seen,
-                tuple(split_names(facts["benign_class"])),
-                Limits(**facts["limits"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"The second reader in {folder} is damaged or incomplete: {error}. Expected {_MODEL}, {_FACTS} and "
-                f"{_SEEN}, as the pipelines predict and promote write them: run them again."
-            ) from error
-        reader.require_classes(facts["class_names"])
+            calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
+            benign = tuple(split_names(facts["benign_class"]))
+            reader = cls(facts["backbone"], classifier, calibration, seen, benign, limits)
+            names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
+        reader.require_classes(names)
         fault = reader._find_fault()
-        if not fault and facts["fingerprint"] != reader.fingerprint:
+        if not fault and fingerprint != reader.fingerprint:
             fault = "its parts are of different readers"
         if fault:
             raise InputError(f"The second reader in {folder} cannot be used: {fault}. Make it anew, or take another.")
@@ -264,3 +262,9 @@ class SecondReader:
             InputError: It knows others.
         """
         require_classes(f"The model of {self.backbone}", self.class_names, class_names)
+
+
+def _require_columns(seen: pd.DataFrame) -> None:
+    missing = [name for name in _SEEN_COLUMNS if name not in seen]
+    if missing:
+        raise ValueError(f"it lacks {', '.join(missing)}")
