@@ -178,7 +178,8 @@ def test_all_code_that_trains_is_in_the_key():
     others = {
         *(f"leukoscope.{name}" for name in ("drawn", "errors", "memory", "options", "storage")),
         # The store has a format of its own.
-        *(f"leukoscope.images.{name}" for name in ("decoding", "depth", "packing", "profiles", "soundness", "source")),
+        *(f"leukoscope.images.{name}" for name in ("class_folders", "containers", "decoding", "depth", "files")),
+        *(f"leukoscope.images.{name}" for name in ("packing", "profiles", "soundness", "tiff_pages")),
     }
     package = Path(leukoscope.__file__).parent
     listed = {".".join(["leukoscope", *file.relative_to(package).with_suffix("").parts]) for file in nodes._CODE}
