@@ -103,6 +103,7 @@ class Office:
         """Take in the file that is a request's body, read it, and show it.
 
         Raises:
+            HTTPException: The page is not open any more.
             RefusedError: It is too large, one too many, or not new.
             UnusableImageError: It cannot be read.
         """
@@ -115,16 +116,17 @@ class Office:
             data = await gather(request.stream(), most)
             tab.session.require_new(data)
             image = await self.work(self.desk.read, data, _read_name(request))
+            self.find(key)  # it may have been closed meanwhile
             number = tab.session.add(image)
-            if key in self.tabs:  # it may have been closed meanwhile
-                tab.show(number, image)
+            tab.show(number, image)
         return number
 
 
 def _read_name(request: Request) -> str | None:
     """Give the file's name, if the page sent it: it does so only when asked to."""
     name = PurePosixPath(unquote(request.headers.get(NAME_HEADER, "")).replace("\\", "/")).name
-    return "".join(one for one in name if one.isprintable())[:_LONGEST_NAME] or None
+    printable = "".join(character for character in name if character.isprintable())[:_LONGEST_NAME]
+    return None if printable in ("", "..") else printable
 
 
 def create_server(office: Office) -> FastAPI:
