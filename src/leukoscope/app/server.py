@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from leukoscope.app.origins import SameOrigin
 from leukoscope.app.reading import Desk, ReadImage
 from leukoscope.app.rendering import About, render_export
 from leukoscope.app.session import RefusedError, Session, describe_excess, gather
@@ -133,6 +134,7 @@ def create_server(office: Office) -> FastAPI:
     """Create the server, to which the page is still to be added."""
     server = FastAPI(title="Leukoscope", docs_url=None, redoc_url=None, openapi_url=None)
     server.add_middleware(_Headers)
+    server.add_middleware(SameOrigin)
     # Another site may not get in under its own name by pointing it at this machine.
     server.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
