@@ -14,7 +14,10 @@ import pytest
 from leukoscope.app.options import AppOptions
 from leukoscope.app.reading import Desk
 from leukoscope.app.rendering import About, describe_reader
+from leukoscope.app.server import Office, create_server
+from leukoscope.datasets import ReviewsDataset
 from leukoscope.pipelines.explanation.options import ExplanationOptions
+from review_page import ARGUMENTS, CHROMIUM
 from tiny_reader import make_reader, shade
 
 CARD = "# Model card: Tiny\n\n## Metrics\n\n| | test |\n|---|---|\n| accuracy | 0.5 |\n\n<script>alert(1)</script>\n"
@@ -50,7 +53,7 @@ class Client:
     """Asks a server that runs in a thread, over a real connection."""
 
     def __init__(self, port: int) -> None:
-        self.port = port
+        self.port, self.origin = port, f"http://127.0.0.1:{port}"
 
     def ask(self, method: str, path: str, content: bytes | Iterable[bytes] | None = None, **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -62,7 +65,7 @@ class Client:
         return self.ask("GET", path, **headers)
 
     def post(self, path: str, content: bytes | Iterable[bytes], **headers: str) -> Answer:
-        return self.ask("POST", path, content, **headers)
+        return self.ask("POST", path, content, **{"Origin": self.origin} | headers)
 
 
 @contextmanager
@@ -83,3 +86,55 @@ def serve(server) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def serving():
     return serve
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory) -> ReviewsDataset:
+    return ReviewsDataset(filepath=str(tmp_path_factory.mktemp("reviews") / "reviews.db"))
+
+
+@pytest.fixture(scope="session")
+def office(desk, about) -> Office:
+    return Office(desk, about._replace(warning="Trained on <drawn> data"))
+
+
+@pytest.fixture(scope="session")
+def address(office, reviews, serving):
+    pytest.importorskip("nicegui", reason="the extra app is not installed")
+    from leukoscope.app import page
+
+    server = create_server(office)
+    page.add_page(server, office, reviews.save)
+    with serving(server) as client:
+        yield f"http://127.0.0.1:{client.port}/"
+
+
+@pytest.fixture(scope="module")  # while it is open, no other test of the process can run a loop of its own
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """Every address that the browser asks for, WebSockets among them."""
+    return []
+
+
+@pytest.fixture
+def page(browser, address, asked):
+    context = browser.new_context(viewport={"width": 1300, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(20_000)
+    context.on("request", lambda request: asked.append(request.url))
+    page = context.new_page()
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(address)
+    page.get_by_role("heading", name="Add smears").wait_for()
+    yield page
+    context.close()
+    assert faults == []

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from kedro.io import DataCatalog, MemoryDataset
 
 from leukoscope.app import __main__ as app
@@ -75,6 +76,49 @@ def test_without_a_reader_it_says_how_to_get_one(catalog, served, tmp_path):
     catalog["reader"] = SecondReaderDataset(filepath=str(tmp_path / "reader"))
     with pytest.raises(InputError, match="There is no second reader"):
         app.serve(catalog, PARAMETERS, 8055)
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all, but long enough" * 99, None], ids=["no database", "a folder"]
+)
+def test_reviews_that_cannot_be_kept_are_said_before_the_page_starts(catalog, served, tmp_path, content):
+    file = tmp_path / "reviews.db"
+    file.mkdir() if content is None else file.write_bytes(content)
+    with pytest.raises(InputError, match=r"^No review can be added to .*reviews\.db: .*make it writable"):
+        app.serve(catalog, PARAMETERS, 8055)
+    assert served == {}
+
+
+def test_the_check_adds_no_review(catalog, served):
+    app.serve(catalog, PARAMETERS, 8055)
+    with pytest.raises(InputError, match="no reviews in"):
+        app.load(catalog, "reviews")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "dmeo"], "There is no environment 'dmeo'. Expected one of: base, demo, local"),
+        (["--env", "../conf/demo"], "There is no environment '../conf/demo'."),
+        (["--port", "80"], "80 is not in the range 1024<=x<=65535"),
+        (["--port", "x"], "'x' is not a valid integer"),
+    ],
+)
+def test_a_wrong_option_is_one_line(project, monkeypatch, arguments, message):
+    pytest.importorskip("nicegui", reason="the extra app is not installed")
+    monkeypatch.chdir(project)
+    result = CliRunner().invoke(app.main, arguments)
+    assert result.exit_code != 0
+    assert isinstance(result.exception, SystemExit)
+    assert message in result.output
+
+
+def test_outside_of_a_project_it_says_where_to_start(tmp_path, monkeypatch):
+    pytest.importorskip("nicegui", reason="the extra app is not installed")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app.main, [])
+    assert isinstance(result.exception, SystemExit)
+    assert "is in no Kedro project" in result.output
 
 
 def test_a_port_that_is_taken_is_said():

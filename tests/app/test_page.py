@@ -2,7 +2,6 @@
 
 import csv
 import io
-import shutil
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,95 +9,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from leukoscope.app.server import Office, create_server
-from leukoscope.datasets import ReviewsDataset
+from review_page import FILES, SURE, UNLIKE, UNSURE, add, card, file, needs_browser, review, smear
 from tiny_reader import encode, shade
 
-pytest.importorskip("nicegui", reason="the extra app is not installed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
-]
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-FILES = "input[type=file]"
-
-
-def file(name: str, content: bytes) -> dict:
-    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-
-
-def smear(brightness: int) -> bytes:
-    """Make a field with a dark half, so that maps have something to show."""
-    pixels = shade(brightness, 64).copy()
-    pixels[:, :20] = 40
-    return encode(pixels)
-
-
-SURE, UNSURE, UNLIKE = (file(f"Jane Roe {one}.png", encode(shade(one))) for one in (160, 130, 255))
-
-
-@pytest.fixture(scope="module")
-def reviews(tmp_path_factory) -> ReviewsDataset:
-    return ReviewsDataset(filepath=str(tmp_path_factory.mktemp("reviews") / "reviews.db"))
-
-
-@pytest.fixture(scope="module")
-def office(desk, about) -> Office:
-    return Office(desk, about._replace(warning="Trained on <drawn> data"))
-
-
-@pytest.fixture(scope="module")
-def address(office, reviews, serving):
-    from leukoscope.app import page
-
-    patience, page._PATIENCE = page._PATIENCE, 0.5
-    server = create_server(office)
-    page.add_page(server, office, reviews.save)
-    with serving(server) as client:
-        yield f"http://127.0.0.1:{client.port}/"
-    page._PATIENCE = patience
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def asked() -> list[str]:
-    """Every address that the browser asks for, WebSockets among them."""
-    return []
-
-
-@pytest.fixture
-def page(browser, address, asked):
-    context = browser.new_context(viewport={"width": 1300, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(20_000)
-    context.on("request", lambda request: asked.append(request.url))
-    page = context.new_page()
-    page.on("websocket", lambda socket: asked.append(socket.url))
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(address)
-    page.get_by_role("heading", name="Add smears").wait_for()
-    yield page
-    context.close()
-    assert faults == []
+pytestmark = needs_browser
 
 
 def is_outlined(page) -> bool:
@@ -108,25 +22,6 @@ def is_outlined(page) -> bool:
         "(getComputedStyle(document.activeElement))"
     )
     return style[0] != "none" and style[1] >= 2
-
-
-def add(page, *files: dict) -> str:
-    """Choose files, and give what the page says in the end."""
-    page.set_input_files(FILES, list(files))
-    status = page.locator(".drop [role=status]", has_text="not read")
-    status.wait_for()
-    return status.inner_text()
-
-
-def card(page, number: int):
-    return page.get_by_role("article", name=f"Image {number}")
-
-
-def review(page, number: int, answer: str, note: str = "") -> None:
-    card(page, number).get_by_label(answer).check()
-    card(page, number).get_by_label("Note").fill(note)
-    card(page, number).get_by_role("button", name="Keep this review").click()
-    card(page, number).get_by_text("Kept at").wait_for()
 
 
 def test_opinions_and_why_there_is_none_are_said_in_words(page):
@@ -293,13 +188,17 @@ def test_the_browser_itself_would_refuse_to(page):
     assert refused.startswith("https://example.org")
 
 
-def test_a_page_that_is_closed_is_forgotten(browser, address, office):
+def test_a_page_that_is_closed_is_forgotten(browser, address, office, monkeypatch):
+    from nicegui import Client
+
     before = set(office.tabs)
     page = browser.new_page()
     page.goto(address)
     add(page, SURE)
     [key] = set(office.tabs) - before
     assert len(office.tabs[key].session.images) == 1
+    [shown] = {client.page for client in Client.instances.values()}
+    monkeypatch.setattr(shown, "reconnect_timeout", 0.5)  # less makes a slow machine forget pages that are open
     page.close()
     deadline = time.monotonic() + 10
     while key in office.tabs and time.monotonic() < deadline:

@@ -1,5 +1,7 @@
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -115,3 +117,52 @@ def test_a_reader_that_knows_sql_finds_plain_columns(reviews, image, about, tmp_
     reviews.save(tabulate(image, about, "Pre"))
     with sqlite3.connect(tmp_path / "folder" / "reviews.db") as connection:
         assert connection.execute("SELECT likeliest, reviewer_class FROM reviews").fetchall() == [("Early", "Pre")]
+
+
+@contextmanager
+def locked(file):
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def test_a_review_waits_for_another_program_to_let_go(reviews, image, about, tmp_path):
+    reviews.save(tabulate(image, about))
+    with ThreadPoolExecutor(1) as pool:
+        with locked(tmp_path / "folder" / "reviews.db"):
+            saving = pool.submit(reviews.save, tabulate(image, about, "Pro"))
+            time.sleep(0.3)
+            assert not saving.done()
+        saving.result(10)
+    assert reviews.load()["reviewer_class"].tolist() == ["Early", "Pro"]
+
+
+def test_a_file_that_stays_locked_is_said_and_loses_nothing(reviews, image, about, tmp_path, monkeypatch):
+    monkeypatch.setattr("leukoscope.datasets.reviews._PATIENCE", 0.1)
+    reviews.save(tabulate(image, about))
+    with (
+        locked(tmp_path / "folder" / "reviews.db"),
+        pytest.raises(InputError, match=r"No review can be added.*is locked"),
+    ):
+        reviews.save(tabulate(image, about, "Pro"))
+    reviews.save(tabulate(image, about, "Pre"))
+    assert reviews.load()["reviewer_class"].tolist() == ["Early", "Pre"]
+
+
+def test_a_file_that_cannot_be_written_is_said(reviews, image, about, tmp_path):
+    reviews.save(tabulate(image, about))
+    folder = tmp_path / "folder"
+    with closing(sqlite3.connect(folder / "reviews.db")) as connection:
+        connection.execute("CREATE TRIGGER refuse BEFORE INSERT ON reviews BEGIN SELECT RAISE(ABORT, 'read-only'); END")
+    with pytest.raises(InputError, match=r"No review can be added.*read-only"):
+        reviews.save(tabulate(image, about))
+    assert len(reviews.load()) == 1
+
+
+def test_a_table_of_another_kind_is_said(reviews, image, about, tmp_path):
+    (tmp_path / "folder").mkdir()
+    with closing(sqlite3.connect(tmp_path / "folder" / "reviews.db")) as connection:
+        connection.execute("CREATE TABLE reviews (stars INTEGER)")
+    with pytest.raises(InputError, match=r"No review can be added.*no such column"):
+        reviews.save(pd.DataFrame())

@@ -1,6 +1,8 @@
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from fastapi import WebSocket
 
 from leukoscope.app.server import NAME_HEADER, Office, create_server
 from tiny_reader import encode, shade
@@ -74,7 +76,18 @@ def test_the_same_file_is_taken_once(client):
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"), [("slide%207.png", "slide 7.png"), ("..%2F..%2Fetc%5Cpasswd", "passwd"), ("%00", None)]
+    ("sent", "kept"),
+    [
+        ("slide%207.png", "slide 7.png"),
+        ("..%2F..%2Fetc%5Cpasswd", "passwd"),
+        ("%00", None),
+        ("..", None),
+        ("%FF%ED%A0%80.png", "\ufffd" * 4 + ".png"),
+        ("a%0D%0Ab%E2%80%AEgnp.exe", "abgnp.exe"),
+        ("<b>%22x%22.png", '<b>"x".png'),
+        ("x" * 300, "x" * 255),
+        ("%", "%"),
+    ],
 )
 def test_a_file_name_is_kept_where_it_was_sent_and_never_with_folders(client, office, sent, kept):
     client.post(IMAGES, FIELD, **{NAME_HEADER: sent})
@@ -87,6 +100,32 @@ def test_a_page_that_was_closed_takes_and_gives_nothing(client, office):
     answer = client.post(IMAGES, FIELD)
     assert (answer.status, answer.text) == (404, "this page's session has ended: load the page anew")
     assert client.get("/sessions/key/session.csv").status == 404
+
+
+def test_an_image_of_a_page_that_is_closed_meanwhile_is_not_called_read(client, office, monkeypatch):
+    read = office.desk.read
+
+    def read_and_close(*arguments):
+        office.close(KEY)
+        return read(*arguments)
+
+    monkeypatch.setattr(office.desk, "read", read_and_close)
+    answer = client.post(IMAGES, FIELD)
+    assert (answer.status, answer.text) == (404, "this page's session has ended: load the page anew")
+    assert office.shown == []
+
+
+def test_a_client_that_leaves_in_the_middle_keeps_nobody_from_the_session(client, office):
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", client.port)) as connection:
+            head = f"POST {IMAGES} HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nOrigin: {client.origin}\r\n"
+            connection.sendall(f"{head}Content-Length: 40000\r\n\r\nabc".encode())
+    assert client.post(IMAGES, FIELD).status == 200
+    assert len(office.shown) == 1
+
+
+def test_an_archive_is_refused_as_one(client):
+    assert client.post(IMAGES, b"PK\x03\x04" + bytes(100)).text == "an archive, not an image"
 
 
 def test_a_failure_of_the_reader_is_an_answer_and_not_the_end(client, office, monkeypatch):
@@ -128,3 +167,75 @@ def test_the_browser_is_told_to_stay_on_this_machine(client):
 
 def test_no_other_name_leads_here(client):
     assert client.get("/sessions/key/session.csv", Host="example.org").status == 400
+
+
+HTTP_OK, REFUSED = 200, 403
+FOREIGN = {"Origin": "http://example.org"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        FOREIGN,
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "https://127.0.0.1:{port}"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "http://localhost:{port}"},
+        {"Origin": "http://127.0.0.1:{port}.example.org"},
+    ],
+)
+def test_another_site_can_change_nothing(client, office, headers):
+    headers = {name: value.format(port=client.port) for name, value in headers.items()}
+    answer = client.post(IMAGES, FIELD, **headers)
+    assert answer.status == REFUSED
+    assert "does not come from the review page itself" in answer.text
+    assert client.get("/sessions/key/session.csv", **headers).status == REFUSED
+    assert office.shown == []
+
+
+def test_without_an_origin_one_can_read_and_change_nothing(client, office):
+    assert client.ask("POST", IMAGES, FIELD).status == REFUSED
+    assert client.get("/sessions/key/session.csv").status == HTTP_OK
+    assert office.shown == []
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "dest", "status"),
+    [
+        ("same-origin", "cors", "empty", HTTP_OK),
+        ("none", "navigate", "document", HTTP_OK),
+        ("cross-site", "navigate", "document", HTTP_OK),
+        ("cross-site", "navigate", "iframe", REFUSED),
+        ("cross-site", "no-cors", "image", REFUSED),
+        ("same-site", "no-cors", "empty", REFUSED),
+    ],
+)
+def test_another_site_may_link_here_and_include_nothing(client, site, mode, dest, status):
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    assert client.get("/sessions/key/session.csv", **headers).status == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "accepted"),
+    [
+        ("http://127.0.0.1:{port}", "127.0.0.1:{port}", True),
+        ("http://localhost:{port}", "localhost:{port}", True),
+        ("http://example.org", "127.0.0.1:{port}", False),
+        (None, "127.0.0.1:{port}", False),
+        ("http://example.org:{port}", "example.org:{port}", False),
+    ],
+)
+def test_a_socket_is_opened_for_the_page_alone(office, serving, origin, host, accepted):
+    server = create_server(office)
+
+    @server.websocket("/socket")
+    async def answer(socket: WebSocket) -> None:
+        await socket.accept()
+
+    with serving(server) as client, socket.create_connection(("127.0.0.1", client.port)) as connection:
+        lines = ["GET /socket HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade"]
+        lines += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
+        lines += [f"Origin: {origin}"] if origin else []
+        connection.sendall("\r\n".join([*lines, "", ""]).format(port=client.port).encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 101") is accepted

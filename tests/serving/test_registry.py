@@ -1,6 +1,7 @@
 """The registry, in a store of its own, and what it serves, over HTTP."""
 
 import base64
+import http.client
 import json
 import os
 import re
@@ -221,8 +222,11 @@ def test_the_server_answers(server):
         (json.dumps({"images": [PICTURE]}), "exactly one of the input fields"),
         (as_records(*[PICTURE] * 100), "holds 100 images, and 5 are allowed"),
         (as_records("A" * 50_000_000), "too large: 37,500,000 bytes"),
-        (json.dumps({"dataframe_records": [{"a": 1, "b": 2}]}), r"missing inputs \['image'\]"),
-        (json.dumps({"inputs": [PICTURE, PICTURE]}), r"an array of shape \[2\]"),
+        (json.dumps({"dataframe_records": [{"a": 1, "b": 2}]}), "has no column `image`"),
+        (json.dumps({"inputs": [PICTURE, PICTURE]}), "Row 1 of `inputs` is not a dictionary"),
+        ("[" * 100_000, "not valid JSON: recursion limit"),
+        ('{"inputs": [{"image": ' + "1" * 5_000 + "}]}", "not valid JSON: number out of range"),
+        (" " * 100_000_001, "more than the 100,000,000 bytes that are allowed"),
     ],
     ids=[
         "not an image",
@@ -234,13 +238,17 @@ def test_the_server_answers(server):
         "50 MB",
         "other columns",
         "a bare list",
+        "deep nesting",
+        "a long number",
+        "100 MB",
     ],
 )
 def test_a_bad_request_is_refused_with_a_short_reason(server, body, message):
     status, answer = server.post(body.encode())
-    assert 400 <= status < 500
-    assert re.search(message, answer["message"])
+    assert status == 400
+    assert re.search(message, json.loads(answer["message"])["message"])
     assert len(answer["message"]) < 2_000
+    assert "Traceback" not in server.log.read_text()
     assert server.ask(PICTURE)[0] == 200
 
 
@@ -263,6 +271,26 @@ def test_the_opinion_is_on_the_image_and_on_no_other_column(server, body):
 
 def test_another_content_type_is_refused(server):
     assert server.post(b"x", "image/png")[0] == 415
+
+
+def test_a_request_without_a_content_type_is_refused(server):
+    connection = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=30)
+    connection.request("POST", "/invocations", b"{}")
+    answer = connection.getresponse()
+    assert answer.status == 415
+    assert "must be application/json" in json.load(answer)["message"]
+
+
+def test_a_client_that_leaves_or_announces_too_much_leaves_no_trace(server):
+    for announced, expected in ((1_000, b""), (10**12, b"HTTP/1.1 400")):
+        host, port = server.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n"
+            connection.sendall(f"{head}Content-Type: application/json\r\n\r\nabc".encode())
+            if expected:
+                assert connection.recv(12) == expected
+    assert server.ask(PICTURE)[0] == 200
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_a_hundred_at_once_are_all_answered(server):

@@ -1,4 +1,5 @@
 import base64
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ from leukoscope.errors import InputError
 from leukoscope.serving.requests import RequestLimits, decode_request
 from tiny_reader import encode, make_reader, shade, vary
 
-LIMITS = RequestLimits(max_images=3, max_bytes=5_000, max_pixels=5_000)
+LIMITS = RequestLimits(max_images=3, max_bytes=5_000, max_pixels=5_000, max_request_pixels=9_000)
 FIELD = vary(shade(100))
 PICTURE = encode(FIELD)
 TEXT = base64.b64encode(PICTURE).decode()
@@ -69,6 +70,10 @@ def test_an_array_of_one_colour_is_no_image(reader):
         (np.full((32, 32, 3), None), "pixels of object, not whole numbers"),
         (shade(100).astype(int) * 3, "pixels from 300 to 300, not 0-255"),
         ([[[1, 2, 3]], [[1, 2]]], "no array|an array of shape"),
+        ([[[10**30] * 3] * 32] * 32, "pixels of more than 64 bits"),
+        ([[[1.0] * 3] * 32] * 32, "pixels of object, not whole numbers"),
+        ([[[True] * 3] * 32] * 32, "pixels of object, not whole numbers"),
+        ([[[256] * 3] * 32] * 32, "pixels from 256 to 256, not 0-255"),
     ],
 )
 def test_what_is_no_image_is_named(reader, image, message):
@@ -86,3 +91,33 @@ def test_too_many_images_and_none(reader):
         ask(reader, *[PICTURE] * 4)
     with pytest.raises(InputError, match="holds no image"):
         ask(reader)
+
+
+def test_a_request_of_too_many_pixels_is_refused_before_any_is_decoded(reader, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(type(reader), "decode", lambda *_: decoded.append(1))
+    large = encode(shade(100, 60))
+    with pytest.raises(InputError, match=r"have 10,800 pixels, and 9,000 are allowed in one request"):
+        ask(reader, large, base64.b64encode(large).decode(), vary(shade(100, 60)))
+    assert decoded == []
+
+
+def test_as_many_pixels_as_are_allowed_are_read(reader):
+    assert len(ask(reader, encode(shade(100, 60)), encode(shade(100, 60)), encode(shade(100, 40)))) == 3
+
+
+def test_a_long_text_among_short_ones_takes_no_more_memory_than_it_has(reader):
+    item = ["a" * 200_000, *"b" * 200]
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"an array of shape \[201\]"):
+            ask(reader, item)
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000  # as text of one length they take 160 MB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("columns", [["picture"], ["image", "image"]])
+def test_a_table_without_one_column_of_images_is_refused(reader, columns):
+    with pytest.raises(InputError, match="no single column `image`"):
+        decode_request(pd.DataFrame([[PICTURE] * len(columns)], columns=columns), reader, LIMITS)

@@ -1,11 +1,15 @@
 """Start the review page: ``python -m leukoscope.app --env demo``."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol, DatasetError
@@ -26,6 +30,7 @@ def main(env: str | None, port: int) -> None:
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise InputError(f"{Path.cwd()} is in no Kedro project. Start the page in Leukoscope's own folder.")
+    _require_environment(project, env)
     bootstrap_project(project)
     session = KedroSession.create(project, env=env)
     with session:
@@ -51,6 +56,9 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
 
     options = check_options(parameters["app"])
     reader = load(catalog, "reader")
+    keep = partial(save, catalog, "reviews")
+    if "reviews" in catalog:
+        keep(pd.DataFrame())  # or somebody would write a review that cannot be kept
     smears = load(catalog, "smears") if catalog.exists("smears") else None
     # A registered model is not the one that the card here is about.
     card = None if parameters["reader"].model_uri else find_card(catalog, reader.backbone)
@@ -58,7 +66,7 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     office = Office(desk, describe_reader(reader, card))
     office.warm_up()
     server = create_server(office)
-    add_page(server, office, lambda reviews: catalog.save("reviews", reviews))
+    add_page(server, office, keep)
     click.echo(f"The review page is at http://{HOST}:{port} until Ctrl-C.")
     uvicorn.run(server, host=HOST, port=port, log_level="warning", access_log=False)
 
@@ -81,8 +89,24 @@ def load(catalog: CatalogProtocol, name: str) -> Any:
     Raises:
         InputError: What the data set says is wrong with it.
     """
-    try:
+    with _telling_input_errors():
         return catalog.load(name)
+
+
+def save(catalog: CatalogProtocol, name: str, data: Any) -> None:
+    """Save a data set, and let an input error stand alone.
+
+    Raises:
+        InputError: What the data set says is wrong.
+    """
+    with _telling_input_errors():
+        catalog.save(name, data)
+
+
+@contextmanager
+def _telling_input_errors() -> Iterator[None]:
+    try:
+        yield
     except DatasetError as error:
         raise error.__cause__ if isinstance(error.__cause__, InputError) else error from None
 
@@ -92,6 +116,13 @@ def find_card(catalog: CatalogProtocol, backbone: str) -> str | None:
     cards = catalog.load("model_cards") if catalog.exists("model_cards") else {}
     card = cards.get(f"{backbone}/model_card")
     return card() if card else None
+
+
+def _require_environment(project: Path, env: str | None) -> None:
+    # "base" is what all environments have in common, and as good as any.
+    environments = sorted(folder.name for folder in (project / "conf").iterdir() if folder.is_dir())
+    if env and env not in environments:
+        raise InputError(f"There is no environment '{env}'. Expected one of: {', '.join(environments)}.")
 
 
 def _require_free(port: int) -> None:

@@ -1,5 +1,7 @@
 // Takes smears by a file input, or dropped anywhere on the page, and sends them one after another as their bytes alone.
 // File names stay in the browser unless the box is ticked.
+const NOT_READ = "leukoscope-not-read";
+
 export default {
   template: `
     <div :class="['drop', { over }]">
@@ -20,6 +22,7 @@ export default {
   props: { url: String, nameHeader: String, maxImages: Number, maxBytes: Number },
   data: () => ({
     id: "drop", over: false, keepNames: false, queue: [], refused: [], current: "", status: "", done: 0, total: 0,
+    ended: false,
   }),
   computed: {
     megabytes() {
@@ -31,11 +34,15 @@ export default {
     window.addEventListener("dragover", this.hover);
     window.addEventListener("dragleave", this.leave);
     window.addEventListener("drop", this.drop);
+    window.addEventListener("pagehide", this.hand_on);
+    this.refused = JSON.parse(sessionStorage.getItem(NOT_READ) ?? "[]");
+    sessionStorage.removeItem(NOT_READ);
   },
   unmounted() {
     window.removeEventListener("dragover", this.hover);
     window.removeEventListener("dragleave", this.leave);
     window.removeEventListener("drop", this.drop);
+    window.removeEventListener("pagehide", this.hand_on);
   },
   methods: {
     hover(event) {
@@ -49,6 +56,14 @@ export default {
       event.preventDefault();
       this.over = false;
       this.take(event.dataTransfer.files);
+    },
+    // When the server has lost the page, it is loaded anew by itself: what was not read is said there.
+    hand_on() {
+      const left = this.current ? [this.current, ...this.queue.map(file => file.name)] : [];
+      const refused = [...this.refused, ...left.map(name => `${name}: the page was loaded anew before it was read`)];
+      if (left.length || this.ended) {
+        sessionStorage.setItem(NOT_READ, JSON.stringify(refused));
+      }
     },
     async take(files) {
       const chosen = [...files];
@@ -85,15 +100,17 @@ export default {
       if (file.size > this.maxBytes) {
         return `too large: ${file.size.toLocaleString("en")} bytes, and at most ${this.maxBytes.toLocaleString("en")} are taken`;
       }
-      const headers = { "Content-Type": "application/octet-stream" };
-      if (this.keepNames) {
-        headers[this.nameHeader] = encodeURIComponent(file.name);
-      }
       try {
+        const headers = { "Content-Type": "application/octet-stream" };
+        if (this.keepNames) {
+          headers[this.nameHeader] = encodeURIComponent(file.name);
+        }
         const answer = await fetch(this.url, { method: "POST", body: file, headers });
+        this.ended ||= answer.status === 404;
         return answer.ok ? "" : await answer.text();
       } catch {
-        return "the server does not answer: start it again, and load the page anew";
+        return "could not be sent: it is a folder or was changed meanwhile, or the server does not answer; then start it "
+          + "again, and load the page anew";
       }
     },
   },

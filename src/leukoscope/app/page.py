@@ -191,8 +191,8 @@ class _Page:
         except UnusableReviewError as error:
             return str(error)
         except DatasetError as error:
-            logger.exception("A review could not be kept")
-            return f"Nothing was kept, since the file of reviews cannot be written: {error}"
+            logger.error("A review was not kept: %s", error)
+            return f"Nothing was kept: {error}"
         if image.sha256 in self._session.images:
             self._session.reviews[image.sha256] = review
         said = f"{review.verdict}, {review.reviewer_class}" if review.reviewer_class else review.verdict

@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from leukoscope.app.origins import SameOrigin
 from leukoscope.app.reading import Desk, ReadImage
 from leukoscope.app.rendering import About, render_export
 from leukoscope.app.session import RefusedError, Session, describe_excess, gather
@@ -103,6 +104,7 @@ class Office:
         """Take in the file that is a request's body, read it, and show it.
 
         Raises:
+            HTTPException: The page is not open any more.
             RefusedError: It is too large, one too many, or not new.
             UnusableImageError: It cannot be read.
         """
@@ -115,22 +117,24 @@ class Office:
             data = await gather(request.stream(), most)
             tab.session.require_new(data)
             image = await self.work(self.desk.read, data, _read_name(request))
+            self.find(key)  # it may have been closed meanwhile
             number = tab.session.add(image)
-            if key in self.tabs:  # it may have been closed meanwhile
-                tab.show(number, image)
+            tab.show(number, image)
         return number
 
 
 def _read_name(request: Request) -> str | None:
     """Give the file's name, if the page sent it: it does so only when asked to."""
     name = PurePosixPath(unquote(request.headers.get(NAME_HEADER, "")).replace("\\", "/")).name
-    return "".join(one for one in name if one.isprintable())[:_LONGEST_NAME] or None
+    printable = "".join(character for character in name if character.isprintable())[:_LONGEST_NAME]
+    return None if printable in ("", "..") else printable
 
 
 def create_server(office: Office) -> FastAPI:
     """Create the server, to which the page is still to be added."""
     server = FastAPI(title="Leukoscope", docs_url=None, redoc_url=None, openapi_url=None)
     server.add_middleware(_Headers)
+    server.add_middleware(SameOrigin)
     # Another site may not get in under its own name by pointing it at this machine.
     server.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 

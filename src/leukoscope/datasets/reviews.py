@@ -35,6 +35,8 @@ _CREATE = (
     "probabilities TEXT NOT NULL, novelty REAL NOT NULL, verdict TEXT NOT NULL, reviewer_class TEXT, "
     "note TEXT NOT NULL, reviewer TEXT NOT NULL)"
 )
+# Seconds to wait for another process that writes.
+_PATIENCE = 5.0
 _INSERT = f"INSERT INTO reviews ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 
 
@@ -57,12 +59,22 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """Add reviews, all of them or none.
 
         Args:
-            data: As ``load`` gives them.
+            data: As ``load`` gives them; without rows it is seen whether reviews can be added.
+
+        Raises:
+            InputError: They cannot.
         """
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        with self._connect() as connection:
-            connection.execute(_CREATE)
-            connection.executemany(_INSERT, [_to_row(record) for record in as_records(data)])
+        try:
+            self._filepath.parent.mkdir(parents=True, exist_ok=True)
+            with self._connect() as connection:
+                connection.execute(_CREATE)
+                connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM reviews LIMIT 0")
+                connection.executemany(_INSERT, [_to_row(record) for record in as_records(data)])
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                f"No review can be added to {self._filepath}: {error}. Close what else has it open, make it writable, "
+                f"or put another copy of it in its place."
+            ) from error
 
     def load(self) -> pd.DataFrame:
         """Read all reviews.
@@ -98,7 +110,7 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._filepath)) as connection, connection:
+        with closing(sqlite3.connect(self._filepath, timeout=_PATIENCE)) as connection, connection:
             yield connection
 
     def _exists(self) -> bool:

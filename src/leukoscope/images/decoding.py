@@ -17,7 +17,7 @@ from leukoscope.images.profiles import to_srgb
 from leukoscope.images.soundness import DamagedError, check_bytes, check_jpeg, check_pixels, strip_padding
 
 # Raster formats only: Pillow's EPS reader, for one, would start Ghostscript on a stranger's file.
-_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
+RASTER_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 _BEGINNINGS: dict[str, bytes | tuple[bytes, ...]] = {
     "a JPEG": b"\xff\xd8\xff",
@@ -140,7 +140,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
         raise UnusableImageError("an archive, not an image")
     check_structure(data, limits.max_pixels)
     try:
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
+        return Image.open(io.BytesIO(data), formats=RASTER_FORMATS)
     except UnidentifiedImageError as error:
         for name, beginning in _BEGINNINGS.items():
             if data.startswith(beginning):

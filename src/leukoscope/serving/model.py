@@ -1,29 +1,35 @@
 """A second reader as a model that MLflow loads and serves."""
 
-import threading
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from leukoscope.errors import InputError
 from leukoscope.models.reader import SecondReader
-from leukoscope.serving.requests import RequestLimits, decode_request
+from leukoscope.serving.bodies import list_images
+from leukoscope.serving.requests import OpenedImage, RequestLimits, decode_images, list_column, open_images
+from leukoscope.serving.turns import LateError, Turns
 
 ARTIFACT = "reader"
 
 
 class RefusedRequestError(MlflowException):
-    """A request that cannot be used.
+    """A request that is not answered: it cannot be used (status 400), or not now (503).
 
-    Its message stays as it is: MLflow's server would put the whole request before it, up to many megabytes of image.
+    Its message is one line and stays as it is: MLflow's server would put the whole request before it, up to many
+    megabytes of image.
     """
 
-    def __init__(self, message: str) -> None:
-        self._own = message
-        super().__init__(message, INVALID_PARAMETER_VALUE)
+    def __init__(self, message: str, code: int = INVALID_PARAMETER_VALUE) -> None:
+        self._own = " ".join(message.split())
+        super().__init__(self._own, code)
 
     @property
     def message(self) -> str:
@@ -39,23 +45,28 @@ class SecondReaderModel(PythonModel):
     """Takes images, and gives calibrated probabilities and an opinion on each, or the reason why there is none."""
 
     reader: SecondReader
+    limits: RequestLimits
 
     # Or MLflow would warn, at each start, that it can make no schema of hints: images come in more forms than one has.
     _skip_type_hint_validation = True
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the reader, and read once, so that the first request does not wait for the backend to trace it."""
+        from leukoscope.serving.guard import guard_server
+
         self.reader = SecondReader.load(Path(context.artifacts[ARTIFACT]))
-        self._limits = RequestLimits(**context.model_config)
-        self._one_at_a_time = threading.Lock()
+        self.limits = RequestLimits(**context.model_config)
+        # Small requests may take much memory while they are opened or decoded, and reading uses all cores.
+        self._opening, self._reading = Turns("opening"), Turns("reading")
         self.reader.warm_up()
+        guard_server(self.limits)
 
     def predict(self, context, model_input, params=None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
         """Read images.
 
         Args:
             context: Not used.
-            model_input: As ``decode_request`` takes it.
+            model_input: A table as ``decode_request`` takes it.
             params: Not used.
 
         Returns:
@@ -63,11 +74,38 @@ class SecondReaderModel(PythonModel):
             drawn images.
 
         Raises:
-            RefusedRequestError: The request cannot be used; a server answers with status 400.
+            RefusedRequestError: The request cannot be used.
         """
-        with self._one_at_a_time:  # each uses all cores, and a small file may take much memory while it is decoded
-            try:
-                pixels = decode_request(model_input, self.reader, self._limits)
-            except InputError as error:
-                raise RefusedRequestError(str(error)) from error
-            return self.reader.read(pixels).opinions.assign(trained_on=self.reader.trained_on)
+        return self._answer(partial(list_column, model_input), None)
+
+    def answer(self, body: bytes) -> pd.DataFrame:
+        """Read the images of a request to a server.
+
+        Args:
+            body: As ``list_images`` takes it.
+
+        Returns:
+            As of ``predict``.
+
+        Raises:
+            RefusedRequestError: The request cannot be used, or took too long.
+        """
+        return self._answer(partial(list_images, body), time.monotonic() + self.limits.max_seconds)
+
+    def _answer(self, list_items: Callable[[], list[Any]], deadline: float | None) -> pd.DataFrame:
+        try:
+            opened = self._opening.run(deadline, self._open, list_items)
+            pixels = decode_images(opened, self.reader, self.limits, partial(self._reading.run, deadline))
+            opinions = self._reading.run(deadline, self.reader.read, pixels).opinions
+        except InputError as error:
+            raise RefusedRequestError(str(error)) from error
+        except LateError as error:
+            raise RefusedRequestError(
+                f"The request was not done within {self.limits.max_seconds:g} seconds: the server is busy, or the "
+                f"images take too long. Try again later, or send fewer or smaller images.",
+                TEMPORARILY_UNAVAILABLE,
+            ) from error
+        return opinions.assign(trained_on=self.reader.trained_on)
+
+    def _open(self, list_items: Callable[[], list[Any]]) -> list[OpenedImage]:
+        return open_images(list_items(), self.reader, self.limits)

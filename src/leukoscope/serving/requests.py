@@ -1,13 +1,16 @@
 """What a served model is asked: images as bytes, base64 or arrays."""
 
 import base64
-from typing import Any, NamedTuple
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from leukoscope.errors import InputError
-from leukoscope.images.decoding import UnusableImageError, require_content, resize
+from leukoscope.images.decoding import RASTER_FORMATS, UnusableImageError, require_content, resize
 from leukoscope.models.reader import SecondReader
 
 COLUMN = "image"
@@ -16,19 +19,40 @@ _EXPECTED = (
     f"0-255, [height, width, 3]."
 )
 
+T = TypeVar("T")
+U = TypeVar("U")
+
 
 class RequestLimits(NamedTuple):
-    """What a request must keep to.
+    """What a request must keep to; the defaults are those of models that were promoted before there was such a limit.
 
     Attributes:
         max_images: In one request.
         max_bytes: Of one image's file.
         max_pixels: Of one image, width times height.
+        max_request_pixels: Of all images of a request.
+        max_request_bytes: Of the body of a request to a server.
+        max_seconds: That a request to a server may take, the time that it waits for others among it.
     """
 
     max_images: int
     max_bytes: int
     max_pixels: int
+    max_request_pixels: int = 100_000_000
+    max_request_bytes: int = 100_000_000
+    max_seconds: float = 50.0
+
+
+class OpenedImage(NamedTuple):
+    """An image that was not decoded yet.
+
+    Attributes:
+        content: A file's, or pixels ``uint8 [height, width, 3]``.
+        pixels: Width times height, by the file's header; 0 where it has none that can be read.
+    """
+
+    content: bytes | np.ndarray
+    pixels: int
 
 
 def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLimits) -> np.ndarray:
@@ -45,26 +69,81 @@ def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLim
     Raises:
         InputError: There is no image, or too many, or one that cannot be used: all that cannot are named.
     """
-    items = _list_images(asked)
+    return decode_images(open_images(list_column(asked), reader, limits), reader, limits)
+
+
+def list_column(asked: pd.DataFrame) -> list[Any]:
+    """List the images of a table.
+
+    Raises:
+        InputError: It has no column of them, or several.
+    """
+    if list(asked.columns).count(COLUMN) != 1:
+        raise InputError(f"The table has no single column `{COLUMN}`. {_EXPECTED}")
+    return [_unwrap(item) for item in asked[COLUMN]]
+
+
+def open_images(items: Sequence[Any], reader: SecondReader, limits: RequestLimits) -> list[OpenedImage]:
+    """Check whatever can be checked of images before any is decoded.
+
+    Args:
+        items: Bytes, base64 or arrays.
+        reader: Knows how small an image may be.
+        limits: What the request must keep to.
+
+    Raises:
+        InputError: There is no image, too many, too many pixels, or one that is no image.
+    """
     if not items:
         raise InputError(f"The request holds no image. {_EXPECTED}")
     if len(items) > limits.max_images:
         raise InputError(
             f"The request holds {len(items)} images, and {limits.max_images} are allowed. Send several requests."
         )
-    pixels, faults = [], []
-    for number, item in enumerate(items, start=1):
+    opened = _apply(lambda item: _open(item, reader.limits.min_side, limits), items)
+    pixels = sum(image.pixels for image in opened)
+    if pixels > limits.max_request_pixels:
+        raise InputError(
+            f"The images of the request have {pixels:,} pixels, and {limits.max_request_pixels:,} are allowed in one "
+            f"request. Send several requests, or smaller images."
+        )
+    return opened
+
+
+def decode_images(
+    opened: Sequence[OpenedImage],
+    reader: SecondReader,
+    limits: RequestLimits,
+    take_turn: Callable[[Callable[[], np.ndarray]], np.ndarray] = lambda task: task(),
+) -> np.ndarray:
+    """Decode images, one after another.
+
+    Args:
+        opened: As ``open_images`` gives them.
+        reader: Knows the size of its images.
+        limits: What the request must keep to.
+        take_turn: Decodes one, when there is memory for it.
+
+    Returns:
+        ``uint8 [n, size, size, 3]``.
+
+    Raises:
+        InputError: Some cannot be used: all of these are named.
+    """
+    return np.stack(_apply(lambda image: take_turn(lambda: _decode(image, reader, limits)), opened))
+
+
+def _apply(work: Callable[[T], U], images: Sequence[T]) -> list[U]:
+    """Do something with each image; all that cannot be used are named."""
+    results, faults = [], []
+    for number, image in enumerate(images, start=1):
         try:
-            pixels.append(_decode(item, reader, limits))
+            results.append(work(image))
         except UnusableImageError as error:
-            faults.append(f"image {number} of {len(items)}: {error}")
+            faults.append(f"image {number} of {len(images)}: {error}")
     if faults:
         raise InputError(f"Not every image can be used: {'; '.join(faults)}. {_EXPECTED}")
-    return np.stack(pixels)
-
-
-def _list_images(asked: pd.DataFrame) -> list[Any]:
-    return [_unwrap(item) for item in asked[COLUMN]]
+    return results
 
 
 def _unwrap(item: Any) -> Any:
@@ -72,13 +151,30 @@ def _unwrap(item: Any) -> Any:
     return item.item() if isinstance(item, np.ndarray) and not item.ndim else item
 
 
-def _decode(item: Any, reader: SecondReader, limits: RequestLimits) -> np.ndarray:
+def _open(item: Any, min_side: int, limits: RequestLimits) -> OpenedImage:
     if isinstance(item, str):
         item = _decode_base64(item, limits.max_bytes)
     if isinstance(item, bytes | bytearray | memoryview):
-        _check_size(len(item), limits.max_bytes)
-        return reader.decode(bytes(item), limits.max_pixels)
-    return resize(_check_pixels(item, reader.limits.min_side, limits.max_pixels), reader.image_size)
+        content = bytes(item)
+        _check_size(len(content), limits.max_bytes)
+        return OpenedImage(content, _count_pixels(content))
+    pixels = _check_pixels(item, min_side, limits.max_pixels)
+    return OpenedImage(pixels, pixels.shape[0] * pixels.shape[1])
+
+
+def _count_pixels(content: bytes) -> int:
+    try:
+        with Image.open(io.BytesIO(content), formats=RASTER_FORMATS) as image:
+            return image.width * image.height
+    except Exception:  # Pillow raises almost anything; decoding it will say what is wrong
+        return 0
+
+
+def _decode(image: OpenedImage, reader: SecondReader, limits: RequestLimits) -> np.ndarray:
+    if isinstance(image.content, bytes):
+        return reader.decode(image.content, limits.max_pixels)
+    require_content(image.content)
+    return resize(image.content, reader.image_size)
 
 
 def _decode_base64(text: str, max_bytes: int) -> bytes:
@@ -96,10 +192,7 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 
 def _check_pixels(item: Any, min_side: int, max_pixels: int) -> np.ndarray:
-    try:
-        pixels = np.asarray(item)
-    except ValueError as error:  # lists of different lengths
-        raise UnusableImageError(f"no array: {error}") from error
+    pixels = item if isinstance(item, np.ndarray) else _to_array(item)
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise UnusableImageError(f"an array of shape {list(pixels.shape)}")
     height, width, _ = pixels.shape
@@ -107,10 +200,27 @@ def _check_pixels(item: Any, min_side: int, max_pixels: int) -> np.ndarray:
         raise UnusableImageError(
             f"{width}x{height} pixels: expected a side of {min_side} or more, and {max_pixels:,} pixels at the most"
         )
+    if pixels.dtype == object:
+        pixels = _to_whole_numbers(pixels)
     if pixels.dtype.kind not in "iu":
         raise UnusableImageError(f"pixels of {pixels.dtype}, not whole numbers of 0-255")
     if pixels.min() < 0 or pixels.max() > 255:
         raise UnusableImageError(f"pixels from {pixels.min()} to {pixels.max()}, not 0-255")
-    pixels = pixels.astype(np.uint8)
-    require_content(pixels)
-    return pixels
+    return pixels.astype(np.uint8)
+
+
+def _to_array(item: Any) -> np.ndarray:
+    """Make an array of lists, whose elements stay what they are: as text, all would be as long as the longest."""
+    try:
+        return np.array(item, dtype=object)
+    except ValueError as error:  # lists of different lengths
+        raise UnusableImageError(f"no array: {error}") from error
+
+
+def _to_whole_numbers(pixels: np.ndarray) -> np.ndarray:
+    if set(map(type, pixels.flat)) != {int}:
+        return pixels
+    try:
+        return pixels.astype(np.int64)
+    except OverflowError as error:
+        raise UnusableImageError("pixels of more than 64 bits, not 0-255") from error

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from leukoscope.options import Options
 
@@ -25,3 +25,6 @@ class ServingOptions(Options):
     max_images: PositiveInt = 64
     max_bytes: PositiveInt = 20_000_000
     max_pixels: PositiveInt = 25_000_000
+    max_request_pixels: PositiveInt = 100_000_000
+    max_request_bytes: PositiveInt = 100_000_000
+    max_seconds: PositiveFloat = 50.0

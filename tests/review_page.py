@@ -1,0 +1,57 @@
+"""What the browser tests of the review page do, and the files that they choose."""
+
+import shutil
+
+import pytest
+
+from tiny_reader import encode, shade
+
+CHROMIUM = shutil.which("chromium")
+needs_browser = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
+]
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FILES = "input[type=file]"
+
+
+def file(name: str, content: bytes) -> dict:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def smear(brightness: int) -> bytes:
+    """Make a field with a dark half, so that maps have something to show."""
+    pixels = shade(brightness, 64).copy()
+    pixels[:, :20] = 40
+    return encode(pixels)
+
+
+SURE, UNSURE, UNLIKE = (file(f"Jane Roe {one}.png", encode(shade(one))) for one in (160, 130, 255))
+
+
+def add(page, *files: dict) -> str:
+    """Choose files, and give what the page says in the end."""
+    page.set_input_files(FILES, list(files))
+    status = page.locator(".drop [role=status]", has_text="not read")
+    status.wait_for()
+    return status.inner_text()
+
+
+def card(page, number: int):
+    return page.get_by_role("article", name=f"Image {number}")
+
+
+def review(page, number: int, answer: str, note: str = "") -> None:
+    card(page, number).get_by_label(answer).check()
+    card(page, number).get_by_label("Note").fill(note)
+    card(page, number).get_by_role("button", name="Keep this review").click()
+    card(page, number).get_by_text("Kept at").wait_for()
