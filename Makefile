@@ -65,7 +65,7 @@ $(VENV)/.app: $(READY)
 	@touch $@
 
 app: $(VENV)/.app ## Review smears in a local page: opinions, why, and what a reviewer says of them
-	$(BIN)/kedro run --env $(KEDRO_ENV) --pipeline reader
+	$(BIN)/kedro run --env $(KEDRO_ENV) --pipelines reader
 	$(BIN)/python -m leukoscope.app --env $(KEDRO_ENV) --port $(PORT)
 
 viz: $(READY) ## Show the DAG

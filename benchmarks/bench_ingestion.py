@@ -3,7 +3,7 @@
     python benchmarks/bench_ingestion.py [FOLDER]
 
 FOLDER holds the class folders, or the `Original` that does; without it images are made. Memory is that of
-`kedro run --pipeline ingestion`.
+`kedro run --pipelines ingestion`.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def bench_speed(folder: Path, store: Path) -> Iterator[Result]:
 
 
 def bench_memory(scratch: Path) -> Iterator[Result]:
-    """Compare the peak memory of `kedro run --pipeline ingestion` for 20,000 images with that for 2,000."""
+    """Compare the peak memory of `kedro run --pipelines ingestion` for 20,000 images with that for 2,000."""
     peaks = {}
     for count in (2_000, 20_000):
         project = scratch / f"project-{count}"
@@ -89,7 +89,7 @@ def bench_memory(scratch: Path) -> Iterator[Result]:
 def print_peak(folder: Path) -> None:
     """Run the ingestion as people do, and print the most memory that it held, in MiB."""
     kedro = Path(sys.executable).with_name("kedro")
-    command = [str(kedro), "run", "--pipeline", "ingestion", "--params", f"raw_images={folder}"]
+    command = [str(kedro), "run", "--pipelines", "ingestion", "--params", f"raw_images={folder}"]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     if status:

@@ -291,7 +291,7 @@ def test_a_result_of_this_version_that_is_not_whole_is_left_out_like_an_old_one(
     assert select_results([result]) == [result]
     for part in ("metrics", "calibration", "training", "class_names", "confusion"):
         broken = {name: value for name, value in result.items() if name != part}
-        with pytest.raises(InputError, match=r"kedro run --pipeline evaluation --namespaces mobilenet_v2"):
+        with pytest.raises(InputError, match=r"kedro run --pipelines evaluation --namespaces mobilenet_v2"):
             select_results([broken])
 
 

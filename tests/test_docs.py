@@ -50,7 +50,7 @@ def test_every_make_target_exists(document):
 
 
 def test_every_pipeline_exists(document, registered):
-    named = set(re.findall(r"--pipeline[ =]([\w-]+)", code_of(document)))
+    named = set(re.findall(r"--pipelines?[ =]([\w-]+)", code_of(document)))
     assert named - registered == set()
 
 

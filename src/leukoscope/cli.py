@@ -30,7 +30,7 @@ def relocate(metadata: Any) -> None:
 
 
 def _run(**options: Any) -> Any:
-    """Run as Kedro does; ``--pipeline`` is what Kedro calls it no longer."""
+    """Run as Kedro does, but that ``--pipeline`` is no longer deprecated."""
     if options["pipeline"] and options["pipelines"]:
         raise click.ClickException(
             "Give --pipelines only: it takes several, as in --pipelines train_resnet50,train_vgg16."

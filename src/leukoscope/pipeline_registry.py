@@ -1,4 +1,4 @@
-"""All pipelines, by the names that `kedro run --pipeline` takes."""
+"""All pipelines, by the names that `kedro run --pipelines` takes."""
 
 from kedro.pipeline import Pipeline
 

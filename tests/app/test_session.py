@@ -120,7 +120,7 @@ def test_the_card_stands_below_the_headings_of_the_page_and_without_its_html(abo
 
 
 def test_without_a_card_it_says_how_to_get_one(about):
-    assert "kedro run --pipeline reporting" in render_part("card", about._replace(card=None))
+    assert "kedro run --pipelines reporting" in render_part("card", about._replace(card=None))
 
 
 @pytest.mark.parametrize(

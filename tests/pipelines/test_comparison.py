@@ -46,7 +46,7 @@ def test_whatever_has_results_is_compared():
 
 
 def test_without_any_results_it_says_what_to_do():
-    with pytest.raises(InputError, match="kedro run --pipeline train_resnet50"):
+    with pytest.raises(InputError, match="kedro run --pipelines train_resnet50"):
         compare_backbones(None, None)
 
 
@@ -199,7 +199,7 @@ def test_results_of_an_earlier_version_are_left_out(caplog):
     old = {name: value for name, value in result("vgg16", 0.8).items() if name != "format"}
     table = compare_backbones(result("resnet50", 0.9), old)
     assert table["backbone"].tolist() == ["resnet50"]
-    assert "an earlier version evaluated them: vgg16. Run `kedro run --pipeline evaluation --namespaces vgg16`" in (
+    assert "an earlier version evaluated them: vgg16. Run `kedro run --pipelines evaluation --namespaces vgg16`" in (
         caplog.text
     )
     with pytest.raises(InputError, match="are of an earlier version"):

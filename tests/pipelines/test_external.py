@@ -180,7 +180,7 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     assert "Trained on drawn data: Leukoscope drew all 90 images of the data that the classifier learned from" in page
     for words in ("MobileNetV2 on external images", "Another hospital", "malignant", "have not been audited"):
         assert words in page
-    assert "kedro run --pipeline audit" not in page  # which would audit other images
+    assert "kedro run --pipelines audit" not in page  # which would audit other images
     assert "The audit is made of the images of training and testing" in page
     assert "With fewer than 10 the bootstrap intervals are rough" in page
 

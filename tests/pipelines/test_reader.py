@@ -108,14 +108,14 @@ def test_a_calibration_of_an_earlier_evaluation_is_refused(evaluated):
 def test_an_evaluation_by_an_earlier_version_wants_to_be_made_again(evaluated, missing):
     old = READER.seen.drop(columns=missing)
     evaluated[3]["mobilenet_v2"] = lambda: old
-    with pytest.raises(InputError, match=f"earlier version, which kept no {missing}.*--pipeline evaluation` again"):
+    with pytest.raises(InputError, match=f"earlier version, which kept no {missing}.*--pipelines evaluation` again"):
         assemble(evaluated)
 
 
 def test_so_does_a_registered_reader_of_one(monkeypatch):
     old = replace(READER, seen=READER.seen.drop(columns="check_log_contrast"))
     monkeypatch.setattr(Registry, "fetch", lambda self, uri: old)
-    with pytest.raises(InputError, match=r"earlier version, which kept no check_log_contrast.*--pipeline promote"):
+    with pytest.raises(InputError, match=r"earlier version, which kept no check_log_contrast.*--pipelines promote"):
         assemble([{}, {}, {}, {}], model_uri="models:/leukoscope@champion")
 
 

@@ -69,7 +69,7 @@ def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
     assert rows["backbone"].tolist() == ["vgg16"]
     assert [one["title"] for one in results] == ["VGG16"]
     assert left_out == ["RESNET50"]
-    with pytest.raises(InputError, match="kedro run --pipeline comparison"):
+    with pytest.raises(InputError, match="kedro run --pipelines comparison"):
         nodes.write_comparison(table, pd.DataFrame(), *known, both[1])
 
 

@@ -190,7 +190,7 @@ def test_a_page_says_what_its_figures_are_worth_and_what_cannot_be_known(page):
 def test_without_an_audit_a_page_says_so(result, data):
     page = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE))
     assert "Not known: these images have not been audited." in page.words
-    assert "kedro run --pipeline audit" in page.words
+    assert "kedro run --pipelines audit" in page.words
 
 
 def test_every_figure_of_a_page_is_one_that_an_evaluation_has(page):

@@ -56,7 +56,7 @@ def require_evaluation(backbone: str, is_of_the_model: bool) -> None:
     if not is_of_the_model:
         raise InputError(
             f"{backbone} was trained again after it had been evaluated: its calibration and features are another "
-            f"model's. Run `kedro run --pipeline evaluation --namespaces {backbone}`."
+            f"model's. Run `kedro run --pipelines evaluation --namespaces {backbone}`."
         )
 
 
@@ -73,7 +73,7 @@ def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str
     current = [result for result in there if result.get("format") == RESULT_FORMAT and result.keys() >= RESULT_PARTS]
     old = [result for result in there if result not in current]
     names = ", ".join(result["title"] for result in old)
-    mend = f"Run `kedro run --pipeline evaluation --namespaces {','.join(result['backbone'] for result in old)}`"
+    mend = f"Run `kedro run --pipelines evaluation --namespaces {','.join(result['backbone'] for result in old)}`"
     if old and not current:
         raise InputError(f"All results ({names}) are of an earlier version, which kept less. {mend}.")
     if old:

@@ -47,8 +47,8 @@ def require_checks(table: pd.DataFrame) -> None:
     if missing:
         raise InputError(
             f"The classifier was evaluated by an earlier version, which kept no {', '.join(missing)} of its training "
-            f"images, so that nothing can be told to be unlike them. Run `kedro run --pipeline evaluation` again, and "
-            f"for a registered reader `kedro run --pipeline promote` after it."
+            f"images, so that nothing can be told to be unlike them. Run `kedro run --pipelines evaluation` again, and "
+            f"for a registered reader `kedro run --pipelines promote` after it."
         )
 
 

@@ -79,7 +79,7 @@ class Calibration(NamedTuple):
             InputError: They were edited, are incomplete, or are of another model.
         """
         values = {name: value for name, value in facts.items() if name != "seal"}
-        mend = "Run `kedro run --pipeline evaluation` again."
+        mend = "Run `kedro run --pipelines evaluation` again."
         if set(values) != set(cls._fields) or fingerprint_facts(values) != facts.get("seal"):
             raise InputError(
                 f"The calibration is not as it was learned: it was edited, or is of another version. Expected what "

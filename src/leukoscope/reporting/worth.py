@@ -42,7 +42,7 @@ class Worth(NamedTuple):
         """
         ours = verdict.is_of(data["fingerprint"], ladder, text)
         if not ours and ladder is not None:
-            logger.warning("The audit is of other images than these, and left out: run `kedro run --pipeline audit`")
+            logger.warning("The audit is of other images than these, and left out: run `kedro run --pipelines audit`")
         if baseline is not None and baseline["splits"] != data["splits_fingerprint"]:
             baseline = None
         return cls(ladder, text, baseline) if ours else cls(baseline=baseline)

@@ -96,12 +96,12 @@ class ReaderRegistry:
             except (MlflowException, OSError) as error:
                 raise InputError(
                     f"The model {uri} could not be loaded from {mlflow.get_tracking_uri()}: {error}. Expected one like "
-                    f"models:/{self.name}@{self.alias}, as `kedro run --pipeline promote` registers it."
+                    f"models:/{self.name}@{self.alias}, as `kedro run --pipelines promote` registers it."
                 ) from error
             if not (folder / _READER).is_dir():
                 raise InputError(
                     f"The model {uri} is no second reader, with calibration and training images. Register one by "
-                    f"`kedro run --pipeline promote`."
+                    f"`kedro run --pipelines promote`."
                 )
             return SecondReader.load(folder / _READER)
 

@@ -151,7 +151,7 @@ def predict_external(
         if seen is not None and name in trained_models and name in calibrations
     }
     if not evaluated:
-        raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipeline train_resnet50`.")
+        raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
     for name, known in evaluated.items():
         classifier = trained_models[name]()
         compatibility.require_classes(name, classifier.class_names, class_names)

@@ -58,7 +58,7 @@ def assemble_reader(
     backbone = options.backbone or _choose_best({name: predictions[name]() for name in there})
     if backbone not in there:
         raise InputError(
-            f"{BACKBONES[backbone].title} has not been trained and evaluated. Run `kedro run --pipeline "
+            f"{BACKBONES[backbone].title} has not been trained and evaluated. Run `kedro run --pipelines "
             f"train_{backbone}`, or choose another by reader.backbone (there: {', '.join(there) or 'none'})."
         )
     seen = features[backbone]()
@@ -79,7 +79,7 @@ def assemble_reader(
 def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
     """Choose the backbone with the most validation images right; of equals, the first in the table."""
     if not predictions:
-        raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipeline train_resnet50`.")
+        raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
     held = {name: table[table["split"] == "validation"].set_index("image_id") for name, table in predictions.items()}
     if len({frozenset(rows.index) for rows in held.values()}) > 1:
         raise InputError(

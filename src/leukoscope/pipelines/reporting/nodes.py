@@ -134,7 +134,7 @@ def write_comparison(
     current = [result for result in current if result["backbone"] in set(comparison["backbone"])]
     if not current:
         raise InputError(
-            "No backbone that was compared has results on the present splits. Run `kedro run --pipeline comparison` "
+            "No backbone that was compared has results on the present splits. Run `kedro run --pipelines comparison` "
             "before the reports, after training or evaluating one on them."
         )
     rows = comparison[comparison["backbone"].isin([result["backbone"] for result in current])]
