@@ -59,7 +59,7 @@ def compare_backbones(splits: pd.DataFrame, *results: dict[str, Any] | None) -> 
     """
     table = pd.DataFrame([_select_figures(result["summary"]) for result in compatibility.select_results(results)])
     if table.empty:
-        raise InputError("No backbone has results yet. Train one first, as with `kedro run --pipelines train_resnet50`.")
+        raise InputError("No backbone has results yet. Train one first: `kedro run --pipelines train_resnet50`.")
     others = table.loc[table["splits"] != fingerprint_table(splits), "title"]
     names = ", ".join(others)
     if len(others) == len(table):
