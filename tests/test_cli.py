@@ -48,6 +48,8 @@ def run(project, tmp_path, monkeypatch):
         (["--pipelines", "train_vgg16", "--params", "raw_images=/nowhere"], "There are no images at /nowhere"),
         (["--pipelines", "predict", "--params", "images=/nowhere"], "There is no image at /nowhere"),
         (["--params", "weights"], "must contain a key and a value"),
+        (["--params", "raw_images=[x]/y"], "A value of --params cannot be read as YAML"),
+        (["--params", "raw_images=*x"], "A value of --params cannot be read as YAML"),
     ],
 )
 def test_a_wrong_command_is_one_line(run, tmp_path, options, message):

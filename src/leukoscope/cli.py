@@ -12,6 +12,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
+from yaml import YAMLError
 
 
 @click.group()
@@ -43,7 +44,22 @@ def _run(**options: Any) -> Any:
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 
-run = click.Command(
+class _Run(click.Command):
+    """Kedro's ``run``, with one line also where an option cannot be read."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with errors_in_a_line():
+            try:
+                return super().parse_args(ctx, args)
+            except YAMLError as error:
+                message = " ".join(str(getattr(error, "problem", None) or error).split())
+                raise click.ClickException(
+                    f"A value of --params cannot be read as YAML: {message}. What begins with a bracket or another "
+                    f"sign of YAML belongs into conf/local/parameters.yml, in quotes. Nothing was run."
+                ) from None
+
+
+run = _Run(
     "run",
     params=[
         option if option.name != "pipeline" else click.Option(["--pipeline", "-p"], help="The same, of one pipeline.")
@@ -64,7 +80,7 @@ def errors_in_a_line() -> Iterator[None]:
     """
     try:
         yield
-    except click.ClickException:
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
         from leukoscope.faults import explain

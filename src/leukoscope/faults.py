@@ -12,7 +12,7 @@ def explain(error: BaseException) -> InputError | None:
     Args:
         error: As it was caught.
     """
-    for cause in _list_causes(error):
+    for cause in list_causes(error):
         if isinstance(cause, InputError):
             return cause
         fault = describe_fault(cause)
@@ -25,7 +25,8 @@ def explain(error: BaseException) -> InputError | None:
     return None
 
 
-def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
+def list_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error, what caused it, and so on."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

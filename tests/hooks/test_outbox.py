@@ -118,6 +118,13 @@ def test_faults_that_may_pass_are_told_from_others(error, passing):
     assert outbox.is_passing(error) is passing
 
 
+def test_a_failure_of_mlflow_is_explained_whatever_wraps_it():
+    error = RuntimeError("in a data set")
+    error.__cause__ = MlflowException("The registry is gone.\nAnd more")
+    assert str(outbox.explain_tracking(error)).startswith("MLflow failed: The registry is gone. What was computed")
+    assert outbox.explain_tracking(RuntimeError("x")) is None
+
+
 def test_the_cause_alone_is_said_of_a_lost_connection():
     text = """API request to http://a/b failed with exception HTTPConnectionPool(host='a', port=1): Max retries
     exceeded (Caused by NewConnectionError("<u>: Failed to establish a new connection: [Errno 111] refused"))"""

@@ -27,6 +27,7 @@ from leukoscope.class_names import split_names
 from leukoscope.datasets import OptionalDataset
 from leukoscope.errors import InputError
 from leukoscope.faults import explain
+from leukoscope.hooks.outbox import explain_tracking
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import name_maker
 from leukoscope.models.recipes import ResolvedRecipe, require_weights, resolve_recipe
@@ -91,7 +92,7 @@ class InputHook:
         Raises:
             InputError: It is what caused the error.
         """
-        mendable = explain(error)
+        mendable = explain(error) or explain_tracking(error)
         if mendable is not None:
             raise mendable from None
 

@@ -12,6 +12,9 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 
+from leukoscope.errors import InputError
+from leukoscope.faults import list_causes
+
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 15
@@ -105,6 +108,21 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, RequestException) or (isinstance(error, OSError) and error.errno is not None):
         return True
     return isinstance(error, MlflowException) and error.error_code in _PASSING
+
+
+def explain_tracking(error: BaseException) -> InputError | None:
+    """Find in an error, or in what caused it, that MLflow failed; ``None`` if it did not.
+
+    Args:
+        error: As it was caught.
+    """
+    for cause in list_causes(error):
+        if isinstance(cause, MlflowException | RequestException):
+            return InputError(
+                f"MLflow failed: {first_line(cause)}. What was computed before is kept: once MLflow answers, the same "
+                f"command goes on."
+            )
+    return None
 
 
 def first_line(error: BaseException) -> str:
