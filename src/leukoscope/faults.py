@@ -26,9 +26,9 @@ def explain(error: BaseException) -> InputError | None:
 
 
 def list_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error, what caused it, and so on."""
+    """Give an error, what is said to have caused it, and so on: not what merely went before it."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__

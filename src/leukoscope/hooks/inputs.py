@@ -15,7 +15,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines, settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-from kedro.pipeline.node import Node
 from kedro.validation.exceptions import ParameterValidationError
 from kedro.validation.type_extractor import TypeExtractor
 from omegaconf import OmegaConf
@@ -37,6 +36,8 @@ from leukoscope.pipelines.reader.nodes import assemble_reader
 from leukoscope.pipelines.training.nodes import prepare_training
 
 _BACKENDS = ("tensorflow", "jax", "torch")
+# A backbone is promoted without its card too, and whatever was counted before.
+_OPTIONAL = {"model_cards", "evaluations"}
 
 
 class InputHook:
@@ -108,7 +109,7 @@ class InputHook:
         registered = bool(self._parameters["reader"].model_uri)
         nodes = [node for node in pipeline.nodes if not (registered and node.func is assemble_reader)]
         taken = {name for node in nodes for name in node.inputs if not name.startswith("params:")}
-        return taken & pipeline.inputs() - _list_optional(nodes)
+        return taken & pipeline.inputs() - _OPTIONAL
 
 
 def require_backend() -> None:
@@ -134,11 +135,6 @@ def require_backend() -> None:
             f"{place} tells Keras to use {name}, which is not installed. Install it, as with "
             f"`pip install 'leukoscope[{name}]'`, or use tensorflow."
         )
-
-
-def _list_optional(nodes: list[Node]) -> set[str]:
-    """Nothing is promoted with a card that is not there, but it is promoted."""
-    return {"model_cards", "evaluations"} & {name for node in nodes for name in node.inputs}
 
 
 def _require_inputs(names: Iterable[str], catalog: CatalogProtocol, env: str | None) -> None:
