@@ -74,7 +74,7 @@ def test_neither_card_nor_training_images_need_be_there(desk, served):
 
 def test_without_a_reader_it_says_how_to_get_one(catalog, served, tmp_path):
     catalog["reader"] = SecondReaderDataset(filepath=str(tmp_path / "reader"))
-    with pytest.raises(InputError, match="There is no second reader"):
+    with pytest.raises(InputError, match=rf"There is no {tmp_path}/reader\. Run "):
         app.serve(catalog, PARAMETERS, 8055)
 
 
@@ -98,8 +98,8 @@ def test_the_check_adds_no_review(catalog, served):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--env", "dmeo"], "There is no environment 'dmeo'. Expected one of: base, demo, local"),
-        (["--env", "../conf/demo"], "There is no environment '../conf/demo'."),
+        (["--env", "dmeo"], "There is no environment 'dmeo': did you mean 'demo'? known are base, demo, local"),
+        (["--env", "../conf/demo"], "There is no environment '../conf/demo': "),
         (["--port", "80"], "80 is not in the range 1024<=x<=65535"),
         (["--port", "x"], "'x' is not a valid integer"),
     ],

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from leukoscope.app.options import AppOptions
 from leukoscope.errors import InputError
+from leukoscope.faults import explain
 
 
 @click.command()
@@ -30,7 +31,6 @@ def main(env: str | None, port: int) -> None:
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise InputError(f"{Path.cwd()} is in no Kedro project. Start the page in Leukoscope's own folder.")
-    _require_environment(project, env)
     bootstrap_project(project)
     session = KedroSession.create(project, env=env)
     with session:
@@ -108,7 +108,7 @@ def _telling_input_errors() -> Iterator[None]:
     try:
         yield
     except DatasetError as error:
-        raise error.__cause__ if isinstance(error.__cause__, InputError) else error from None
+        raise explain(error) or error from None
 
 
 def find_card(catalog: CatalogProtocol, backbone: str) -> str | None:
@@ -116,13 +116,6 @@ def find_card(catalog: CatalogProtocol, backbone: str) -> str | None:
     cards = catalog.load("model_cards") if catalog.exists("model_cards") else {}
     card = cards.get(f"{backbone}/model_card")
     return card() if card else None
-
-
-def _require_environment(project: Path, env: str | None) -> None:
-    # "base" is what all environments have in common, and as good as any.
-    environments = sorted(folder.name for folder in (project / "conf").iterdir() if folder.is_dir())
-    if env and env not in environments:
-        raise InputError(f"There is no environment '{env}'. Expected one of: {', '.join(environments)}.")
 
 
 def _require_free(port: int) -> None:

@@ -52,6 +52,7 @@ class InputHook:
                 path is none, or a value does not fit.
         """
         self._env = context.env
+        _require_environment(context)
         given = context.config_loader.runtime_params
         if "class_names" in given:
             given["class_names"] = split_names(given["class_names"])
@@ -167,10 +168,8 @@ def _read_parameters(context: KedroContext) -> dict[str, Any]:
     """Read the parameters as they are, before they are checked."""
     try:
         return context.config_loader["parameters"]
-    except MissingConfigException as error:
-        raise InputError(_describe_environments(context) or f"{error} Nothing was run.") from None
     # TypeError: OmegaConf's, of a list where the configuration has names
-    except (ValueError, TypeError, YAMLError, OmegaConfBaseException) as error:
+    except (ValueError, TypeError, MissingConfigException, YAMLError, OmegaConfBaseException) as error:
         hint = " Names with brackets or other signs of YAML must stand in quotes." * (not isinstance(error, TypeError))
         raise InputError(f"The parameters cannot be read, nothing was run: {error}.{hint}") from None
 
@@ -185,17 +184,14 @@ def _list_known(context: KedroContext) -> set[str]:
     return {str(name) for path in files for name in OmegaConf.load(path)}
 
 
-def _describe_environments(context: KedroContext) -> str | None:
-    """Say which environments there are, if the one asked for is none of them."""
-    source, env = Path(context.config_loader.conf_source), str(context.env)
-    if not source.is_dir():
-        return f"There is no configuration at {source}. Run this in the project's folder, or give --conf-source."
-    if (source / env).is_dir():
-        return None
-    names = sorted(path.name for path in source.iterdir() if path.is_dir())
-    near = get_close_matches(env, names, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"There is no environment '{env}' in {source}: {hint}known are {', '.join(names)}. Nothing was run."
+def _require_environment(context: KedroContext) -> None:
+    """Make sure that there is the environment that was asked for; of an archive Kedro itself says it."""
+    source, env = Path(context.config_loader.conf_source), context.env
+    names = sorted(path.name for path in source.iterdir() if path.is_dir()) if source.is_dir() else []
+    if env and names and env not in names:
+        near = get_close_matches(env, names, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise InputError(f"There is no environment '{env}': {hint}known are {', '.join(names)}. Nothing was run.")
 
 
 def _find_faults(context: KedroContext) -> Iterator[str]:
