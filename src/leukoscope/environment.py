@@ -25,6 +25,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # A model of kedro-mlflow is without type hints, of which MLflow warns at each import, whatever filters Python has.
 # Kedro hands warnings to this logger.
 logging.getLogger("py.warnings").addFilter(lambda record: "Add type hints to the `predict`" not in record.getMessage())
+# MLflow logs a traceback of what its database says, and raises the error too.
+logging.getLogger("mlflow.store.db.utils").addFilter(lambda record: not record.exc_info)
 # Kedro and its plugin register resolvers by a name that OmegaConf has deprecated.
 warnings.filterwarnings("ignore", message="register_new_resolver")
 

@@ -9,6 +9,7 @@ import time
 import mlflow
 import pandas as pd
 import pytest
+from filelock import FileLock
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
@@ -416,6 +417,17 @@ def test_a_server_that_is_lost_for_good_costs_nothing(project_path, tracking_uri
     session.run(*place.scoring(tmp_path, back=True))
     run = session.runs().loc["vgg16"]  # the same one
     assert (run["metrics.test_accuracy"], run["metrics.clean_accuracy"], run["status"]) == (0.75, 0.75, "FINISHED")
+
+
+def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri, tmp_path, monkeypatch):
+    """MLflow makes it step by step, and two would meet."""
+    monkeypatch.setattr("leukoscope.hooks.server._SECONDS_FOR_OTHERS", 0.1)
+    session, pipeline, catalog = Session(project_path), scoring("resnet50"), numbers(resnet50=0.5)
+    with FileLock(tmp_path / "mlflow.db.lock"), pytest.raises(InputError, match="has been setting up sqlite:"):
+        session.run(pipeline, catalog)
+    assert not (tmp_path / "mlflow.db").exists()
+    session.run(pipeline, catalog)
+    assert list(session.runs()["status"]) == ["FINISHED"]
 
 
 def test_a_server_that_does_not_answer_stops_what_is_tracked_only(project_path, tracking_uri, monkeypatch):

@@ -2,14 +2,18 @@
 
 import socket
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
+
+from filelock import FileLock
 
 from leukoscope.errors import InputError
 from leukoscope.hooks.outbox import first_line
 
 _SECONDS = 5
+_SECONDS_FOR_OTHERS = 60
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _MEND = (
     "Nothing was run. Start it or correct MLFLOW_TRACKING_URI; without that variable runs are kept in the project's "
@@ -33,11 +37,22 @@ def require_server(uri: str) -> None:
             f"mlflow.db. Nothing was run."
         )
     if uri.startswith("sqlite:"):
-        _require_file(Path(unquote(uri.removeprefix("sqlite:///"))))
+        _require_file(_find_file(uri))
         return
     fault = _find_fault(uri)
     if fault:
         raise InputError(f"The MLflow server {uri} does not answer: {fault}. {_MEND}")
+
+
+def hold_database(uri: str) -> AbstractContextManager[Any]:
+    """Let one run at a time make or renew a database in a file, which MLflow does step by step.
+
+    Args:
+        uri: The tracking URI.
+    """
+    if not uri.startswith("sqlite:"):
+        return nullcontext()
+    return FileLock(f"{_find_file(uri)}.lock", timeout=_SECONDS_FOR_OTHERS)
 
 
 def answers(uri: str) -> bool:
@@ -77,6 +92,10 @@ def _ask(uri: str) -> str | None:
     return None
 
 
+def _find_file(uri: str) -> Path:
+    return Path(unquote(uri.removeprefix("sqlite:///")))
+
+
 def _require_file(path: Path) -> None:
     if path.is_file():
         _require_database(path)
@@ -94,7 +113,9 @@ def _require_database(path: Path) -> None:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise sqlite3.DatabaseError(found.splitlines()[-1])
-            connection.execute("BEGIN IMMEDIATE")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            connection.execute("BEGIN IMMEDIATE")  # which SQLite lets begin on a read-only disk too
+            connection.execute(f"PRAGMA user_version = {version}")
             connection.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         raise InputError(
