@@ -111,3 +111,19 @@ def test_what_mlflow_says_of_its_database_is_said_once(tmp_path, caplog):
         client.create_experiment("two")
     assert first_line(error.value) == "no such table: experiments"
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_run_that_is_killed_while_the_database_is_made_leaves_none(tmp_path, monkeypatch):
+    """MLflow cannot go on with one that has half of its tables."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+
+    def die(engine) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.store.db.utils._upgrade_db", die)
+        with pytest.raises(KeyboardInterrupt), server.hold_database(uri):
+            mlflow.MlflowClient(uri).search_experiments()
+    assert not list(tmp_path.glob("*.db"))
+    with server.hold_database(uri):
+        assert [experiment.name for experiment in mlflow.MlflowClient(uri).search_experiments()] == ["Default"]

@@ -1,16 +1,20 @@
 """Where MLflow keeps its records: a server, or a file."""
 
+import shutil
 import socket
 import sqlite3
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
 from leukoscope.errors import InputError
 from leukoscope.hooks.outbox import first_line
+from leukoscope.storage import write_whole
 
 _SECONDS = 5
 _SECONDS_FOR_OTHERS = 60
@@ -44,15 +48,38 @@ def require_server(uri: str) -> None:
         raise InputError(f"The MLflow server {uri} does not answer: {fault}. {_MEND}")
 
 
-def hold_database(uri: str) -> AbstractContextManager[Any]:
-    """Let one run at a time make or renew a database in a file, which MLflow does step by step.
+@contextmanager
+def hold_database(uri: str) -> Iterator[None]:
+    """Let one run at a time set up a database in a file, and make that where there is none.
 
     Args:
         uri: The tracking URI.
+
+    Raises:
+        Timeout: Another run has been at it for a minute.
     """
     if not uri.startswith("sqlite:"):
-        return nullcontext()
-    return FileLock(f"{_find_file(uri)}.lock", timeout=_SECONDS_FOR_OTHERS)
+        yield
+        return
+    path = _find_file(uri)
+    with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_OTHERS):
+        if not (path.is_file() and path.stat().st_size):
+            _make_database(path)
+        yield
+
+
+def _make_database(path: Path) -> None:
+    """Make MLflow's tables whole or not at all: it makes them step by step, and cannot go on with half of them."""
+    from mlflow.store.db import utils
+
+    with TemporaryDirectory() as scratch:
+        new = Path(scratch, path.name)
+        engine = utils.create_sqlalchemy_engine(f"sqlite:///{new}")
+        try:
+            utils._initialize_tables(engine)
+        finally:
+            engine.dispose()
+        write_whole(path, partial(shutil.copyfile, new))
 
 
 def answers(uri: str) -> bool:
