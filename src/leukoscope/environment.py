@@ -26,6 +26,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 logging.getLogger("py.warnings").addFilter(lambda record: "Add type hints to the `predict`" not in record.getMessage())
 # Pillow's, of damaged files: the manifest says what is wrong with each.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+# MLflow logs a traceback of what its database says, and raises the error too.
+logging.getLogger("mlflow.store.db.utils").addFilter(lambda record: not record.exc_info)
 # Kedro and its plugin register resolvers by a name that OmegaConf has deprecated.
 warnings.filterwarnings("ignore", message="register_new_resolver")
 

@@ -4,10 +4,13 @@ import socket
 import sqlite3
 from contextlib import closing
 
+import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from leukoscope.errors import InputError
 from leukoscope.hooks import server
+from leukoscope.hooks.outbox import first_line
 
 
 @pytest.fixture
@@ -85,3 +88,42 @@ def test_a_database_in_no_folder_and_a_folder_for_one_are_refused(tmp_path):
         server.require_server(f"sqlite:///{tmp_path}/none/mlflow.db")
     with pytest.raises(InputError, match=f"a folder at {tmp_path}"):
         server.require_server(f"sqlite:///{tmp_path}")
+
+
+def test_a_database_that_may_not_be_written_is_refused(tmp_path, monkeypatch):
+    """SQLite opens one on a read-only disk all the same, and lets a transaction begin."""
+    write_database(tmp_path / "mlflow.db")
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options)
+    )
+    with pytest.raises(InputError, match=r"cannot be written: attempt to write a readonly database\."):
+        server.require_server(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_what_mlflow_says_of_its_database_is_said_once(tmp_path, caplog):
+    """MLflow logs a traceback, and raises the error too."""
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client.create_experiment("one")
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        connection.execute("DROP TABLE experiments")
+    with pytest.raises(MlflowException) as error:
+        client.create_experiment("two")
+    assert first_line(error.value) == "no such table: experiments"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_run_that_is_killed_while_the_database_is_made_leaves_none(tmp_path, monkeypatch):
+    """MLflow cannot go on with one that has half of its tables."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+
+    def die(engine) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.store.db.utils._upgrade_db", die)
+        with pytest.raises(KeyboardInterrupt), server.hold_database(uri):
+            mlflow.MlflowClient(uri).search_experiments()
+    assert not list(tmp_path.glob("*.db"))
+    with server.hold_database(uri):
+        assert [experiment.name for experiment in mlflow.MlflowClient(uri).search_experiments()] == ["Default"]

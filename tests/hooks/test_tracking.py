@@ -4,10 +4,12 @@ import logging
 import os
 import subprocess
 import sys
+import time
 
 import mlflow
 import pandas as pd
 import pytest
+from filelock import FileLock
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
@@ -212,6 +214,31 @@ def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_
     assert len(session.runs()) == 2 * len(runs)
 
 
+def test_an_interrupted_session_is_found_although_a_finished_one_has_a_later_time(
+    project_path, tracking_uri, tmp_path, monkeypatch
+):
+    """The clock was set back between the two."""
+    training, session = Training(tmp_path / "first"), Session(project_path)
+    with monkeypatch.context() as patch:
+        now = time.time
+        patch.setattr(time, "time", lambda: now() + 3600)
+        session.run(training.pipeline("resnet50"), training.catalog("resnet50"))
+    training = interrupt(project_path, tmp_path / "second", ["resnet50"])
+    session.run(training.pipeline("resnet50"), training.catalog("resnet50"))
+    runs = session.runs()
+    assert list(runs["status"]) == ["FINISHED", "FINISHED"]
+    assert [epochs_of(run_id) for run_id in runs["run_id"]] == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_a_run_that_another_training_has_left_is_not_gone_on_with(project_path, tracking_uri, tmp_path):
+    training, session = interrupt(project_path, tmp_path, ["resnet50"]), Session(project_path)
+    for _ in range(2):
+        session.run(training.pipeline("resnet50"), training.catalog("resnet50", seed=2))
+    runs = session.runs().set_index("status")
+    assert sorted(runs.index) == ["FINISHED", "FINISHED", "KILLED"]
+    assert epochs_of(runs.loc["KILLED", "run_id"]) == [1, 2]
+
+
 @pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
 def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, tracking_uri, tmp_path, names):
     training = interrupt(project_path, tmp_path, names)
@@ -268,6 +295,7 @@ def test_a_session_that_dies_as_its_run_begins_goes_on_in_it(project_path, track
 def test_a_process_that_ends_midway_leaves_its_runs_killed(project_path, tracking_uri):
     script = f"""
 import sys
+import time
 sys.path[:0] = {sys.path!r}
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -389,6 +417,17 @@ def test_a_server_that_is_lost_for_good_costs_nothing(project_path, tracking_uri
     session.run(*place.scoring(tmp_path, back=True))
     run = session.runs().loc["vgg16"]  # the same one
     assert (run["metrics.test_accuracy"], run["metrics.clean_accuracy"], run["status"]) == (0.75, 0.75, "FINISHED")
+
+
+def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri, tmp_path, monkeypatch):
+    """MLflow makes it step by step, and two would meet."""
+    monkeypatch.setattr("leukoscope.hooks.server._SECONDS_FOR_OTHERS", 0.1)
+    session, pipeline, catalog = Session(project_path), scoring("resnet50"), numbers(resnet50=0.5)
+    with FileLock(tmp_path / "mlflow.db.lock"), pytest.raises(InputError, match="has been setting up sqlite:"):
+        session.run(pipeline, catalog)
+    assert not (tmp_path / "mlflow.db").exists()
+    session.run(pipeline, catalog)
+    assert list(session.runs()["status"]) == ["FINISHED"]
 
 
 def test_a_server_that_does_not_answer_stops_what_is_tracked_only(project_path, tracking_uri, monkeypatch):

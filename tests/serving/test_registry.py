@@ -71,6 +71,39 @@ def test_a_reader_is_not_promoted_over_a_champion_that_it_was_not_held_against(r
     assert registry.find_champion().version == promoted
 
 
+def test_of_two_promotions_at_once_the_later_leaves_the_champion_alone(registry, promoted, monkeypatch):
+    """The other run sets the alias while this one logs its model, which takes long."""
+    client, register = mlflow.MlflowClient(), mlflow.register_model
+
+    def register_after_another(uri: str, name: str, tags: dict[str, str]):
+        other = register(uri, name)
+        client.set_registered_model_alias(name, "champion", other.version)
+        return register(uri, name, tags=tags)
+
+    monkeypatch.setattr(mlflow, "register_model", register_after_another)
+    with pytest.raises(InputError, match="Nothing was promoted"):
+        registry.promote(make_reader(), LIMITS, None, {"why": "better", "champion_version": promoted})
+    champion = int(registry.find_champion().version)
+    client.set_registered_model_alias("leukoscope", "champion", promoted)
+    assert champion == int(promoted) + 1
+    versions = {int(version.version) for version in client.search_model_versions("name='leukoscope'")}
+    assert versions == {int(promoted), champion}
+
+
+def test_a_version_is_the_champion_once_it_has_its_card(registry, promoted, monkeypatch):
+    """A run that is killed before would leave a champion without one, which no later run gives it."""
+    described = []
+
+    def die(client: mlflow.MlflowClient, name: str, alias: str, version: str) -> None:
+        described.append(client.get_model_version(name, version).description)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_registered_model_alias", die)
+    with pytest.raises(KeyboardInterrupt):
+        registry.promote(make_reader(), LIMITS, "# Another card", {"why": "better", "champion_version": promoted})
+    assert described == ["# Another card"]
+
+
 def test_the_model_says_what_it_takes_and_gives_and_holds_no_pickle(promoted, tmp_path):
     folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=URI, dst_path=str(tmp_path)))
     model = mlflow.models.Model.load(folder)

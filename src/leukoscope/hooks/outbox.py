@@ -126,8 +126,9 @@ def explain_tracking(error: BaseException) -> InputError | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Give an error's message as a line without a full stop, or the cause alone that MLflow and urllib3 wrap."""
+    """Give an error's message as a line without a full stop, or the cause alone that MLflow and its libraries wrap."""
     text = str(error).strip() or type(error).__name__
-    cause = re.search(r"Failed to establish [^\"']+|[Rr]ead timed out|[Cc]onnection \w+ed out|\[SSL[^\"']+", text)
+    network = r"Failed to establish [^\"']+|[Rr]ead timed out|[Cc]onnection \w+ed out|\[SSL[^\"']+"
+    cause = re.search(rf"{network}|(?<=\(sqlite3\.OperationalError\) )[^\n]+", text)
     text = cause[0].rstrip(" (") if cause else text
     return textwrap.shorten(text.splitlines()[0], 300, placeholder=" ...").rstrip(".")

@@ -83,6 +83,7 @@ class Runs:
             self._runs[backbone] = self._create(backbone)
             if backbone == self._only:
                 self.session = self._runs[None] = self._runs[backbone]
+                self._client.delete_tag(run_id, "session")  # nothing goes on with the run that is left
             self._describe(self._runs[backbone], backbone)
             self.activate(backbone)
             self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
@@ -169,12 +170,16 @@ class Runs:
 
 
 def find_interrupted(client: MlflowClient, experiment: str, session: str) -> str | None:
-    """Find the last run of a session of the same pipeline and parameters, if it did not finish."""
+    """Find the run of a session of the same pipeline and parameters that did not finish.
+
+    There is one at the most, since it is gone on with; its time, which a clock gave, says nothing.
+    """
     runs = search_runs(client, experiment, f"tags.session = '{session}'")
-    if not runs or runs[-1].info.status == RunStatus.to_string(RunStatus.FINISHED):
+    interrupted = [run for run in runs if run.info.status != RunStatus.to_string(RunStatus.FINISHED)]
+    if not interrupted:
         return None
-    logger.info("Going on with the run %s, which was interrupted", runs[-1].info.run_id)
-    return runs[-1].info.run_id
+    logger.info("Going on with the run %s, which was interrupted", interrupted[-1].info.run_id)
+    return interrupted[-1].info.run_id
 
 
 def search_runs(client: MlflowClient, experiment: str, filter_string: str) -> list[Run]:

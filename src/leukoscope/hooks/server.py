@@ -1,15 +1,23 @@
 """Where MLflow keeps its records: a server, or a file."""
 
+import shutil
 import socket
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
+
+from filelock import FileLock
 
 from leukoscope.errors import InputError
 from leukoscope.hooks.outbox import first_line
+from leukoscope.storage import write_whole
 
 _SECONDS = 5
+_SECONDS_FOR_OTHERS = 60
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _MEND = (
     "Nothing was run. Start it or correct MLFLOW_TRACKING_URI; without that variable runs are kept in the project's "
@@ -33,11 +41,45 @@ def require_server(uri: str) -> None:
             f"mlflow.db. Nothing was run."
         )
     if uri.startswith("sqlite:"):
-        _require_file(Path(unquote(uri.removeprefix("sqlite:///"))))
+        _require_file(_find_file(uri))
         return
     fault = _find_fault(uri)
     if fault:
         raise InputError(f"The MLflow server {uri} does not answer: {fault}. {_MEND}")
+
+
+@contextmanager
+def hold_database(uri: str) -> Iterator[None]:
+    """Let one run at a time set up a database in a file, and make that where there is none.
+
+    Args:
+        uri: The tracking URI.
+
+    Raises:
+        Timeout: Another run has been at it for a minute.
+    """
+    if not uri.startswith("sqlite:"):
+        yield
+        return
+    path = _find_file(uri)
+    with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_OTHERS):
+        if not (path.is_file() and path.stat().st_size):
+            _make_database(path)
+        yield
+
+
+def _make_database(path: Path) -> None:
+    """Make MLflow's tables whole or not at all: it makes them step by step, and cannot go on with half of them."""
+    from mlflow.store.db import utils
+
+    with TemporaryDirectory() as scratch:
+        new = Path(scratch, path.name)
+        engine = utils.create_sqlalchemy_engine(f"sqlite:///{new}")
+        try:
+            utils._initialize_tables(engine)
+        finally:
+            engine.dispose()
+        write_whole(path, partial(shutil.copyfile, new))
 
 
 def answers(uri: str) -> bool:
@@ -77,6 +119,10 @@ def _ask(uri: str) -> str | None:
     return None
 
 
+def _find_file(uri: str) -> Path:
+    return Path(unquote(uri.removeprefix("sqlite:///")))
+
+
 def _require_file(path: Path) -> None:
     if path.is_file():
         _require_database(path)
@@ -94,7 +140,9 @@ def _require_database(path: Path) -> None:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise sqlite3.DatabaseError(found.splitlines()[-1])
-            connection.execute("BEGIN IMMEDIATE")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            connection.execute("BEGIN IMMEDIATE")  # which SQLite lets begin on a read-only disk too
+            connection.execute(f"PRAGMA user_version = {version}")
             connection.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         raise InputError(

@@ -2,19 +2,18 @@
 
 import atexit
 import logging
-import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mlflow
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, DatasetError
@@ -34,8 +33,6 @@ from leukoscope.relocation import require_place
 from leukoscope.software import find_git_commit
 
 logger = logging.getLogger(__name__)
-
-_SECONDS_FOR_OTHERS = 60
 
 
 class TrackingHook(MlflowHook):
@@ -154,16 +151,14 @@ class TrackingHook(MlflowHook):
         Raises:
             InputError: It does not, or artefacts would go elsewhere than to the project.
         """
-        config, project = self.mlflow_config, Path(self._context.project_path)
+        config = self.mlflow_config
         server.require_server(config.server.mlflow_tracking_uri)
         self._already_active_mlflow = mlflow.active_run() is not None
         if self._already_active_mlflow:  # somebody else's, who has set everything up
             super().after_context_created(self._context)
             config = self.mlflow_config
         else:
-            # MLflow makes or renews the project's own database step by step.
-            shared = os.environ.get("MLFLOW_TRACKING_URI")
-            with nullcontext() if shared else FileLock(project / "mlflow.db.lock", timeout=_SECONDS_FOR_OTHERS):
+            with server.hold_database(config.server.mlflow_tracking_uri):
                 config.setup(self._context)
         self._client = config.server._mlflow_client
         if config.server.mlflow_tracking_uri.startswith("sqlite:///"):

@@ -184,12 +184,21 @@ class ReaderRegistry:
         registered = mlflow.register_model(
             logged.model_uri, self.name, tags=_as_tags(why | {_EXPERIMENT: self.experiment})
         )
-        client = mlflow.MlflowClient()
-        client.set_registered_model_alias(self.name, self.alias, registered.version)
-        if card:
-            client.update_model_version(self.name, registered.version, description=card[:_LONGEST_DESCRIPTION])
+        self._make_champion(registered.version, card, why.get("champion_version"))
         logger.info("Version %s of %s is the %s now", registered.version, self.name, self.alias)
         return str(registered.version)
+
+    def _make_champion(self, version: str, card: str | None, before: str | None) -> None:
+        """Describe a version, then set the alias, last of all: a run that is killed before has promoted nothing."""
+        client = mlflow.MlflowClient()
+        if card:
+            client.update_model_version(self.name, version, description=card[:_LONGEST_DESCRIPTION])
+        try:
+            self._require_champion(before)  # again: to log a model takes long
+        except InputError:
+            client.delete_model_version(self.name, version)
+            raise
+        client.set_registered_model_alias(self.name, self.alias, version)
 
 
 def _name(version: str | None) -> str:
