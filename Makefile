@@ -69,6 +69,7 @@ app: $(VENV)/.app ## Review smears in a local page: opinions, why, and what a re
 	$(BIN)/python -m leukoscope.app --env $(KEDRO_ENV) --port $(PORT)
 
 viz: $(READY) ## Show the DAG
+	@test -d conf/$(KEDRO_ENV) || { echo "There is no environment $(KEDRO_ENV) in conf/."; exit 1; }
 	$(BIN)/kedro viz run --env $(KEDRO_ENV)
 
 mlflow: $(READY) ## Show the runs

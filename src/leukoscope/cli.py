@@ -10,9 +10,24 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.project import pipelines, settings
+from kedro.framework.session.session import KedroSessionError
+from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
+
+# What Kedro and OmegaConf raise of a command or configuration that is wrong.
+_WRONG_COMMAND = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    KedroSessionError,
+    DatasetError,
+    OmegaConfBaseException,
+    YAMLError,
+)
 
 
 @click.group()
@@ -38,6 +53,9 @@ def _run(**options: Any) -> Any:
         )
     if options["pipeline"]:
         options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
+    given = click.get_current_context().get_parameter_source("pipelines")
+    if given is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
+        raise click.ClickException("--pipelines names none. Leave it out to run everything.")
     with errors_in_a_line():
         _require_pipelines(options["pipelines"])
         options["conf_source"] = options["conf_source"] or _find_configuration()
@@ -51,11 +69,13 @@ class _Run(click.Command):
         with errors_in_a_line():
             try:
                 return super().parse_args(ctx, args)
-            except YAMLError as error:
+            except (click.ClickException, click.exceptions.Exit, click.Abort):
+                raise
+            except Exception as error:  # of Kedro's readers of --params and --config
                 message = " ".join(str(getattr(error, "problem", None) or error).split())
                 raise click.ClickException(
-                    f"A value of --params cannot be read as YAML: {message}. What begins with a bracket or another "
-                    f"sign of YAML belongs into conf/local/parameters.yml, in quotes. Nothing was run."
+                    f"An option cannot be read: {type(error).__name__}, {message[:200]}. What begins with a bracket or "
+                    f"another sign of YAML belongs into conf/local/parameters.yml, in quotes. Nothing was run."
                 ) from None
 
 
@@ -80,6 +100,8 @@ def errors_in_a_line() -> Iterator[None]:
     """
     try:
         yield
+    except KedroCliError as error:  # shows a traceback of its own, even where there is none
+        raise click.ClickException(error.message) from None
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
@@ -90,19 +112,25 @@ def errors_in_a_line() -> Iterator[None]:
 
 def _describe(error: Exception) -> click.ClickException:
     message = " ".join(str(error).split())
-    if not _came_from_a_node(error):
+    if isinstance(error, _WRONG_COMMAND) and not _has_begun():
         return click.ClickException(f"{(message or type(error).__name__).rstrip('.')}. Nothing was run.")
-    with tempfile.NamedTemporaryFile("w", prefix="leukoscope-", suffix=".log", delete=False) as file:
-        file.write("".join(traceback.format_exception(error)))
+    report = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="leukoscope-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
+        ) as file:
+            file.write(report)
+    except OSError:
+        return click.ClickException(report)  # there is no other place for it
     return click.ClickException(
         f"{type(error).__name__}: {message[:300]}. This is a fault of the software, not of your input; what was "
         f"computed before is kept. Please report it with its traceback, {file.name}."
     )
 
 
-def _came_from_a_node(error: Exception) -> bool:
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(str(frame.f_globals.get("__name__")).startswith("kedro.runner") for frame, _ in frames)
+def _has_begun() -> bool:
+    """Tell whether the pipeline began, so that something may have been computed."""
+    return any(getattr(hook, "has_begun", False) for hook in settings.HOOKS)
 
 
 def _find_configuration() -> str | None:

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from leukoscope.stderr import leaving_out
@@ -14,8 +16,9 @@ from leukoscope.stderr import leaving_out
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Kedro
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# A server that does not answer is given up after seconds, not after four minutes.
+# A server that does not answer is given up after seconds, not after four minutes, and one that hangs after one or two.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 # Arrow's own allocators keep several times what a table of images needs.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 # TensorFlow computes with oneDNN by itself only on CPUs with AVX-512; training is 1.4 times as fast with it on others.
@@ -24,6 +27,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # A model of kedro-mlflow is without type hints, of which MLflow warns at each import, whatever filters Python has.
 # Kedro hands warnings to this logger.
 logging.getLogger("py.warnings").addFilter(lambda record: "Add type hints to the `predict`" not in record.getMessage())
+# Kedro tells of an error three times, and to go on in another way than by the same command.
+for name in ("kedro.pipeline.node", "kedro.runner.sequential_runner"):
+    logging.getLogger(name).addFilter(lambda record: record.levelno < logging.WARNING)
 # Pillow's, of damaged files: the manifest says what is wrong with each.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 # MLflow logs a traceback of what its database says, and raises the error too.
@@ -62,6 +68,12 @@ def _load_quietly(spec: ModuleSpec) -> None:
     spec.loader.exec_module = load_quietly  # type: ignore[union-attr, method-assign]
 
 
-if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+def _can_load_tensorflow() -> bool:
+    """On a CPU without AVX TensorFlow ends the process, and says why in what would be held back."""
+    facts = Path("/proc/cpuinfo")
+    return not facts.is_file() or platform.machine() != "x86_64" or " avx " in facts.read_text(errors="replace")
+
+
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and _can_load_tensorflow():
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # errors stay, as of a GPU that cannot be used
     sys.meta_path.insert(0, _QuietTensorFlow())  # type: ignore[arg-type]

@@ -53,11 +53,12 @@ def telling_damage(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, FileNotFoundError, MemoryError):
+    except (InputError, FileNotFoundError, MemoryError, ImportError, AttributeError, NameError):
         raise
     except Exception as error:
-        # What is wrong with a file's content is no fault of the disk, which has a number.
-        if isinstance(error, OSError) and error.errno is not None and not path.is_dir():
+        # What is wrong with a file's content is no fault of the disk, which has a number, and none of the memory.
+        of_disk = isinstance(error, OSError) and error.errno is not None and not path.is_dir()
+        if of_disk or "out of memory" in str(error).lower():
             raise
         raise DamageError(path, _describe(path, error)) from error
 

@@ -17,7 +17,8 @@ def explain(error: BaseException) -> InputError | None:
             return cause
         fault = describe_fault(cause)
         if fault:
-            place = getattr(cause, "filename", None)
+            # Of a file that is put in another's place, the other one is what a user knows.
+            place = getattr(cause, "filename2", None) or getattr(cause, "filename", None)
             return InputError(
                 f"{f'{place}: ' if place else ''}{fault}. What was computed before is kept: mend this, and the same "
                 f"command goes on."

@@ -1,5 +1,6 @@
 """Which command makes a data set: what to tell people whose file is missing, damaged or of an earlier version."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,39 @@ def name_maker(dataset_name: str, env: str | None = None) -> str | None:
     Returns:
         Like ``kedro run --pipelines splitting --env demo``; ``None`` where no pipeline writes the data set.
     """
+    pipeline = _find_pipeline(dataset_name)
+    return _name_command([pipeline], env) if pipeline else None
+
+
+def is_made(dataset_name: str) -> bool:
+    """Tell whether any pipeline writes a data set."""
+    return _find_pipeline(dataset_name) is not None
+
+
+def name_makers(dataset_names: Iterable[str], env: str | None = None) -> str:
+    """Name the one command that makes several data sets, each of which some pipeline writes.
+
+    Args:
+        dataset_names: Their names in the catalog.
+        env: The environment of the run.
+    """
+    registered = _list_pipelines()
+    found = {pipeline for pipeline in map(_find_pipeline, dataset_names) if pipeline}
+    written = {key: registered[key].all_outputs() for key in found}
+    needless = {key for key in found if any(written[key] < written[other] for other in found)}
+    return _name_command([key for key in registered if key in found - needless], env)
+
+
+def _find_pipeline(dataset_name: str) -> str | None:
     name = GATHERED.get(dataset_name, dataset_name).format(backbone=next(iter(BACKBONES)))
     pipelines = {key: pipeline for key, pipeline in _list_pipelines().items() if name in pipeline.all_outputs()}
     if not pipelines:
         return None
-    smallest = min(pipelines, key=lambda key: (_count_backbones(pipelines[key]), len(pipelines[key].nodes)))
-    return f"kedro run --pipelines {smallest}" + ("" if env in (None, "local") else f" --env {env}")
+    return min(pipelines, key=lambda key: (_count_backbones(pipelines[key]), len(pipelines[key].nodes)))
+
+
+def _name_command(pipelines: list[str], env: str | None) -> str:
+    return f"kedro run --pipelines {','.join(pipelines)}" + ("" if env in (None, "local") else f" --env {env}")
 
 
 class MakersHook:

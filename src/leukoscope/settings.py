@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 from kedro.utils import find_kedro_project
 
@@ -29,9 +30,11 @@ def _own_uri() -> str:
 
 
 def _artifact_location() -> str | None:
-    """The project's own folder, unless a server decides."""
-    # MLflow itself sets the variable, to what a first session of this process has found.
-    return f"{_project_root()}/mlartifacts" if _tracking_uri() == _own_uri() else None
+    """A folder beside the database, unless a server decides; MLflow's own choice would be the folder at hand."""
+    uri = _tracking_uri()
+    if not uri.startswith("sqlite:///"):
+        return None
+    return str(Path(unquote(uri.removeprefix("sqlite:///"))).parent.absolute() / "mlartifacts")
 
 
 CONFIG_LOADER_ARGS = {

@@ -2,7 +2,9 @@
 
 import pytest
 from mlflow.exceptions import MlflowException
+from requests import Response
 from requests.exceptions import ConnectionError as NoConnectionError
+from requests.exceptions import HTTPError
 
 from leukoscope.hooks import outbox
 from leukoscope.hooks.outbox import Outbox
@@ -77,6 +79,33 @@ def test_what_is_left_at_the_end_is_counted(server, caplog):
     assert server.taken == ["a", "b"]
 
 
+def test_what_fails_again_stays_first(server):
+    server.up = False
+    for name in "abc":
+        server.send(name)
+    for now in (100.0, 200.0):  # looked at, and lost again by the entry itself
+        server.now = now
+        server.outbox._answers = lambda: True
+        server.outbox.deliver()
+    server.up, server.now = True, 9000.0
+    assert server.outbox.deliver()
+    assert server.taken == ["a", "b", "c"]
+
+
+def test_a_server_that_answers_nothing_but_looks_is_left_alone_ever_longer(server):
+    tries = []
+
+    def hanging() -> None:
+        tries.append(server.now)
+        raise NoConnectionError("Read timed out")
+
+    server.outbox.send(hanging)
+    for second in range(1, 500):
+        server.now = float(second)
+        server.outbox.deliver()
+    assert tries == [0, 15, 45, 105, 225, 465]
+
+
 @pytest.mark.parametrize("code", ["INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"])
 def test_what_is_refused_is_left_out_and_said(server, caplog, code):
     def refused() -> None:
@@ -85,7 +114,13 @@ def test_what_is_refused_is_left_out_and_said(server, caplog, code):
     assert server.outbox.send(refused)
     assert server.send("a")
     assert server.taken == ["a"]
-    assert "left out: no such name" in caplog.text
+    assert "left out: MlflowException: no such name" in caplog.text
+
+
+def http_error(status: int) -> HTTPError:
+    response = Response()
+    response.status_code = status
+    return HTTPError("x", response=response)
 
 
 def outbox_code(name: str) -> int:
@@ -94,12 +129,12 @@ def outbox_code(name: str) -> int:
     return databricks_pb2.ErrorCode.Value(name)
 
 
-def test_a_fault_of_our_own_is_raised_and_does_not_stay(server):
+def test_a_fault_of_our_own_costs_no_run_and_is_said(server, caplog):
     def faulty() -> None:
         raise KeyError("x")
 
-    with pytest.raises(KeyError):
-        server.outbox.send(faulty)
+    assert server.outbox.send(faulty)
+    assert "left out: KeyError: 'x'" in caplog.text
     assert server.send("a")
 
 
@@ -112,6 +147,12 @@ def test_a_fault_of_our_own_is_raised_and_does_not_stay(server):
         (MlflowException("locked"), True),  # an INTERNAL_ERROR
         (MlflowException("bad name", error_code=outbox_code("INVALID_PARAMETER_VALUE")), False),
         (ValueError("x"), False),
+        (FileNotFoundError(2, "x"), False),
+        (PermissionError(13, "x"), False),
+        (http_error(413), False),
+        (http_error(403), False),
+        (http_error(503), True),
+        *((MlflowException("x", error_code=outbox_code(name)), True) for name in outbox._PASSING),
     ],
 )
 def test_faults_that_may_pass_are_told_from_others(error, passing):

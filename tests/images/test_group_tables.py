@@ -142,3 +142,13 @@ def test_another_kind_of_zip_is_no_workbook(monkeypatch):
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("a.jpg", b"a")
     assert "groups.csv cannot be read as a workbook" in refusal(content.getvalue())
+
+
+def test_a_cell_far_away_makes_no_millions_of_empty_ones(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active["A1"] = "pattern"
+    book.active["XFD1048576"] = "x"
+    book.save(tmp_path / "groups.xlsx")
+    with pytest.raises(InputError, match="more than .* rows or 64 columns"):
+        read_group_table((tmp_path / "groups.xlsx").read_bytes(), "groups.xlsx")

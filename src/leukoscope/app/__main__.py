@@ -1,5 +1,6 @@
 """Start the review page: ``python -m leukoscope.app --env demo``."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,7 +122,8 @@ def find_card(catalog: CatalogProtocol, backbone: str) -> str | None:
 def _require_free(port: int) -> None:
     with socket.socket() as probe:
         # As the server itself does: a page that was just stopped does not keep the next from its port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere the option would let two have the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:

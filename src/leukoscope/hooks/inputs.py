@@ -2,7 +2,6 @@
 
 import json
 import os
-import reprlib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -27,8 +26,8 @@ from leukoscope.datasets import OptionalDataset
 from leukoscope.errors import InputError
 from leukoscope.faults import explain
 from leukoscope.hooks.outbox import explain_tracking
-from leukoscope.hooks.parameters import check_parameters
-from leukoscope.makers import name_maker
+from leukoscope.hooks.parameters import check_parameters, describe_fault
+from leukoscope.makers import is_made, name_makers
 from leukoscope.models.recipes import ResolvedRecipe, require_weights, resolve_recipe
 from leukoscope.options import refuse_unknown_names
 from leukoscope.paths import require_paths
@@ -38,10 +37,17 @@ from leukoscope.pipelines.training.nodes import prepare_training
 _BACKENDS = ("tensorflow", "jax", "torch")
 # A backbone is promoted without its card too, and whatever was counted before.
 _OPTIONAL = {"model_cards", "evaluations"}
+_NAMES_SHOWN = 5
 
 
 class InputHook:
-    """Refuses wrong parameters and missing files before anything runs, and shows what is wrong by itself."""
+    """Refuses wrong parameters and missing files before anything runs, and shows what is wrong by itself.
+
+    Attributes:
+        has_begun: Whether nothing was found to be wrong, and the pipeline began.
+    """
+
+    has_begun = False
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
@@ -66,7 +72,7 @@ class InputHook:
             faults = "; ".join(_find_faults(context)) or str(error)
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
         except ValidationError as error:  # of several parameters together
-            faults = "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
+            faults = "; ".join(describe_fault(fault) for fault in error.errors(include_url=False))
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
         except ValueError as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None
@@ -86,6 +92,7 @@ class InputHook:
             recipe = self._resolve_recipe(name)
             if any(node.func is prepare_training for node in pipeline.nodes if node.namespace == name):
                 require_weights(name, recipe)
+        self.has_begun = True
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
@@ -102,7 +109,7 @@ class InputHook:
         try:
             return resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
         except ValidationError as error:
-            faults = "; ".join(_describe_fault(fault, f"{name}.training") for fault in error.errors(include_url=False))
+            faults = "; ".join(describe_fault(fault, f"{name}.training") for fault in error.errors(include_url=False))
             raise InputError(f"Wrong parameters of {name}, nothing was run: {faults}") from None
 
     def _list_needed(self, pipeline: Pipeline) -> set[str]:
@@ -141,16 +148,21 @@ def require_backend() -> None:
 def _require_inputs(names: Iterable[str], catalog: CatalogProtocol, env: str | None) -> None:
     """Raise an error that names all that is missing, and the commands that make it."""
     absent: dict[str, Any] = {name: catalog.get(name) for name in names if not _is_there(catalog.get(name))}
-    makers = {name: name_maker(name, env) for name in absent}
-    for name, dataset in absent.items():
-        if makers[name] is None:
-            dataset.load()  # what a user gives: its data set says what is wrong, or does without
-    missing = {name: dataset for name, dataset in absent.items() if makers[name]}
+    missing = {name: dataset for name, dataset in absent.items() if is_made(name)}
+    for dataset in (absent[name] for name in absent if name not in missing):
+        dataset.load()  # what a user gives: its data set says what is wrong, or does without
     if missing:
-        what = ", ".join(name.replace("_", " ") for name in missing)
-        commands = " and ".join(f"`{command}`" for command in dict.fromkeys(makers[name] for name in missing))
         hint = ", or give --env demo: the demo has made them" if env != "demo" and _demo_has(missing.values()) else ""
-        raise InputError(f"Not made yet, and needed here: {what}. Run {commands} first{hint}. Nothing was run.")
+        raise InputError(
+            f"Not made yet, and needed here: {_enumerate(missing)}. Run `{name_makers(missing, env)}` first{hint}. "
+            f"Nothing was run."
+        )
+
+
+def _enumerate(names: Iterable[str]) -> str:
+    shown = [name.replace("_", " ") for name in names]
+    more = f" and {len(shown) - _NAMES_SHOWN} more" if len(shown) > _NAMES_SHOWN else ""
+    return ", ".join(shown[:_NAMES_SHOWN]) + more
 
 
 def _is_there(dataset: Any) -> bool:
@@ -159,9 +171,11 @@ def _is_there(dataset: Any) -> bool:
 
 def _demo_has(datasets: Iterable[Any]) -> bool:
     """Tell whether the demo's folder has what is missing from the one at hand."""
-    places = [str(getattr(dataset, "_filepath", getattr(dataset, "_path", ""))) for dataset in datasets]
-    demo = [Path(place.replace("/data/", "/data/demo/", 1)) for place in places]
-    return all(str(path) != place and path.exists() for path, place in zip(demo, places, strict=True))
+    places = [Path(str(getattr(dataset, "_filepath", getattr(dataset, "_path", "")))).parts for dataset in datasets]
+    if not all("data" in parts for parts in places):
+        return False
+    ends = [len(parts) - parts[::-1].index("data") for parts in places]  # after the last folder data
+    return all(Path(*parts[:end], "demo", *parts[end:]).exists() for parts, end in zip(places, ends, strict=True))
 
 
 def _read_parameters(context: KedroContext) -> dict[str, Any]:
@@ -170,7 +184,7 @@ def _read_parameters(context: KedroContext) -> dict[str, Any]:
         return context.config_loader["parameters"]
     # TypeError: OmegaConf's, of a list where the configuration has names
     except (ValueError, TypeError, MissingConfigException, YAMLError, OmegaConfBaseException) as error:
-        hint = " Names with brackets or other signs of YAML must stand in quotes." * (not isinstance(error, TypeError))
+        hint = " Names with brackets or other signs of YAML must stand in quotes." * isinstance(error, YAMLError)
         raise InputError(f"The parameters cannot be read, nothing was run: {error}.{hint}") from None
 
 
@@ -202,14 +216,6 @@ def _find_faults(context: KedroContext) -> Iterator[str]:
             TypeAdapter(kind).validate_python(raw.get(name))
         except ValidationError as error:
             for fault in error.errors(include_url=False):
-                yield _describe_fault(fault, name)
+                yield describe_fault(fault, name)
         except InputError as error:
             yield str(error)
-
-
-def _describe_fault(fault: Any, *parameter: str) -> str:
-    place = ".".join([*parameter, *map(str, fault["loc"])])
-    if fault["type"] == "value_error":
-        return f"{place}: {fault['ctx']['error']}".lstrip(": ").rstrip(".")
-    message = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{place} is {reprlib.repr(fault['input'])}: {message}"

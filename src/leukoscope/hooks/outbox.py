@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlflow.exceptions import MlflowException
-from requests.exceptions import RequestException
+from requests.exceptions import HTTPError, RequestException
 
 from leukoscope.errors import InputError
 from leukoscope.faults import list_causes
@@ -18,8 +18,10 @@ from leukoscope.faults import list_causes
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 15
+_MOST_SECONDS_BETWEEN_LOOKS = 600
 # Of MLflow's codes, those of a fault that may pass; every other is a verdict on what was sent.
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "IO_ERROR")
+_PASSING_STATUS = (408, 429, 500, 502, 503, 504)
 
 Entry = Callable[[], Any]
 
@@ -37,6 +39,7 @@ class Outbox:
         self._waiting: deque[Entry] = deque()
         self._lost = False
         self._looked = float("-inf")
+        self._pause = _SECONDS_BETWEEN_LOOKS
         self._one_at_a_time = threading.RLock()
 
     def send(self, entry: Entry) -> bool:
@@ -54,20 +57,23 @@ class Outbox:
             if self._lost and not self._look():
                 return False
             while self._waiting and not self._lost:
-                self._try(self._waiting.popleft())
+                if self._is_done_with(self._waiting[0]):
+                    self._waiting.popleft()
             return not self._waiting
 
-    def _try(self, entry: Entry) -> None:
+    def _is_done_with(self, entry: Entry) -> bool:
+        """Deliver an entry; it is done with too if it is refused for good."""
         try:
             entry()
         except Exception as error:
             if is_passing(error):
-                self._waiting.appendleft(entry)
                 self._lose(error)
-            elif isinstance(error, MlflowException):
-                logger.warning("MLflow did not take an entry, and it is left out: %s", first_line(error))
-            else:
-                raise
+                return False
+            what = f"{type(error).__name__}: {first_line(error)}"
+            logger.warning("MLflow did not take an entry, and it is left out: %s", what)
+        else:
+            self._pause = _SECONDS_BETWEEN_LOOKS
+        return True
 
     def is_open(self) -> bool:
         """Tell whether entries can be delivered now, by a look where that is cheap."""
@@ -87,11 +93,13 @@ class Outbox:
             )
 
     def _look(self) -> bool:
-        if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
+        if time.monotonic() - self._looked < self._pause:
             return False
         self._lost = not self._answers()
         self._looked = time.monotonic()
         if not self._lost:
+            # Until something is delivered: it may answer looks and nothing else.
+            self._pause = min(2 * self._pause, _MOST_SECONDS_BETWEEN_LOOKS)
             logger.info("MLflow at %s answers again: what waited is logged now", self._place)
         return not self._lost
 
@@ -105,8 +113,12 @@ class Outbox:
 
 def is_passing(error: BaseException) -> bool:
     """Tell whether an error is of network, disk or database, so that the same may be taken later."""
-    if isinstance(error, RequestException) or (isinstance(error, OSError) and error.errno is not None):
+    if isinstance(error, HTTPError) and error.response is not None:
+        return error.response.status_code in _PASSING_STATUS
+    if isinstance(error, RequestException):
         return True
+    if isinstance(error, OSError):
+        return error.errno is not None and not isinstance(error, FileNotFoundError | PermissionError)
     return isinstance(error, MlflowException) and error.error_code in _PASSING
 
 

@@ -80,13 +80,14 @@ class Runs:
         """Take a new run where an interrupted one has epochs of a training that is not gone on with."""
         run_id = self.of(backbone)
         if self._epochs.get(run_id) and self._client.get_run(run_id).data.tags.get("training") != training:
-            self._runs[backbone] = self._create(backbone)
-            if backbone == self._only:
-                self.session = self._runs[None] = self._runs[backbone]
-                self._client.delete_tag(run_id, "session")  # nothing goes on with the run that is left
-            self._describe(self._runs[backbone], backbone)
-            self.activate(backbone)
+            new = self._create(backbone)
+            self._describe(new, backbone)
             self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+            if backbone == self._only:
+                self._client.delete_tag(run_id, "session")  # nothing goes on with the run that is left
+                self.session = self._runs[None] = new
+            self._runs[backbone] = new  # last of all: an entry that fails is delivered again
+            self.activate(backbone)
         self.log_tags(backbone, {"training": training})
 
     def end_children(self, unfinished: Mapping[str, int], status: int) -> None:

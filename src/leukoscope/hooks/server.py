@@ -45,7 +45,7 @@ def require_server(uri: str) -> None:
         return
     fault = _find_fault(uri)
     if fault:
-        raise InputError(f"The MLflow server {uri} does not answer: {fault}. {_MEND}")
+        raise InputError(f"The MLflow server {without_password(uri)} does not answer: {fault}. {_MEND}")
 
 
 @contextmanager
@@ -82,8 +82,14 @@ def _make_database(path: Path) -> None:
         write_whole(path, partial(shutil.copyfile, new))
 
 
+def without_password(uri: str) -> str:
+    """Give an address as it may be shown."""
+    user, at, rest = uri.rpartition("@")
+    return f"{user.partition('://')[0]}://{rest}" if at else uri
+
+
 def answers(uri: str) -> bool:
-    """Tell, within seconds, whether a server answers; of a file and of what is not known it is supposed.
+    """Tell, within seconds, whether a server answers; files and what cannot be asked are taken to.
 
     Args:
         uri: The tracking URI.
@@ -105,18 +111,18 @@ def _find_fault(uri: str) -> str | None:
 
 
 def _ask(uri: str) -> str | None:
-    """Ask as MLflow does, with its credentials and its view of certificates; any answer will do."""
+    """Ask as MLflow does, with its credentials and its view of certificates; any answer but a fault will do."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
     try:
-        http_request(
+        answer = http_request(
             get_default_host_creds(uri), "/health", "GET", timeout=_SECONDS, max_retries=0, raise_on_status=False
         )
     except MlflowException as error:
         return first_line(error)
-    return None
+    return f"status {answer.status_code}" if answer.status_code >= 500 else None
 
 
 def _find_file(uri: str) -> Path:
@@ -130,7 +136,8 @@ def _require_file(path: Path) -> None:
     if path.exists() or not path.parent.is_dir():
         raise InputError(
             f"MLflow's database {path} cannot be made: there is {'a folder' if path.exists() else 'no folder'} at "
-            f"{path if path.exists() else path.parent}. {_MEND}"
+            f"{path if path.exists() else path.parent}. Nothing was run. Move the folder away, or make the one that is "
+            f"missing."
         )
 
 

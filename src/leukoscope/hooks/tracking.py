@@ -22,11 +22,16 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig, _validate_uri
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
+from pydantic import ValidationError
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
 
 from leukoscope.errors import InputError
 from leukoscope.hooks import runs, server
 from leukoscope.hooks.outbox import Outbox, first_line
+from leukoscope.hooks.parameters import describe_fault
 from leukoscope.images.fingerprint import fingerprint_facts
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.relocation import require_place
@@ -58,8 +63,11 @@ class TrackingHook(MlflowHook):
         try:
             config = KedroMlflowConfig.model_validate(context.config_loader["mlflow"])
             uri = _validate_uri(context.project_path, config.server.mlflow_tracking_uri or "mlruns")
-        except ValueError as error:
-            raise InputError(f"Wrong mlflow.yml, nothing was run: {' '.join(str(error).split())}") from None
+        except ValidationError as error:
+            faults = "; ".join(describe_fault(fault) for fault in error.errors(include_url=False))
+            raise InputError(f"Wrong mlflow.yml, nothing was run: {faults}") from None
+        except (TypeError, ValueError) as error:
+            raise InputError(f"Wrong mlflow.yml, nothing was run: {error}") from None
         config.server.mlflow_tracking_uri = uri
         config._export_credentials(context)
         mlflow.set_tracking_uri(uri)
@@ -83,7 +91,7 @@ class TrackingHook(MlflowHook):
             )
         self._catalog = catalog
         if self._is_tracked(run_params):
-            with _explaining(self.mlflow_config.server.mlflow_tracking_uri):
+            with _explaining(server.without_password(self.mlflow_config.server.mlflow_tracking_uri)):
                 self._connect()
                 self._start(run_params, pipeline, catalog, backbones)
             self._listener = _EpochHandler(self)
@@ -104,19 +112,20 @@ class TrackingHook(MlflowHook):
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Make the node's run the active one, so that artefacts land in it; or keep them for later."""
+        """Make the node's run the active one, for what logs by itself; files are logged once they are saved."""
         artifact = _find_artifact(self._catalog, dataset_name)
-        ready = self._is_mlflow_enabled and self._outbox.is_open() and self._activate(node.namespace)
         if artifact is not None:
-            artifact._logging_activated = ready
+            artifact._logging_activated = False  # or a server that is lost meanwhile would cost the run
+        if self._is_mlflow_enabled and self._outbox.is_open():
+            self._activate(node.namespace)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Log what a data set's own file does not tell MLflow, and the file if it could not be logged at once."""
+        """Log the file of an artefact, and what no file tells MLflow."""
         if not self._is_mlflow_enabled:
             return
         artifact = _find_artifact(self._catalog, dataset_name)
-        if artifact is not None and not artifact._logging_activated:
+        if artifact is not None:
             self._send("log_file", node.namespace, Path(str(artifact._filepath)), artifact.artifact_path)
         self._log(dataset_name.removeprefix(f"{node.namespace}."), data, node.namespace)
 
@@ -161,7 +170,7 @@ class TrackingHook(MlflowHook):
             with server.hold_database(config.server.mlflow_tracking_uri):
                 config.setup(self._context)
         self._client = config.server._mlflow_client
-        if config.server.mlflow_tracking_uri.startswith("sqlite:///"):
+        if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/mlflow.db":
             experiment = config.tracking.experiment
             configured = experiment.create_experiment_kwargs.artifact_location
             require_place(experiment.name, experiment._experiment.artifact_location, configured)
@@ -185,7 +194,7 @@ class TrackingHook(MlflowHook):
                 tags["data_fingerprint"] = fingerprint_manifest(catalog.load("manifest"))
         self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
         uri = self.mlflow_config.server.mlflow_tracking_uri
-        self._outbox = Outbox(partial(server.answers, uri), uri)
+        self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
         self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in backbones}
 
     def _log(self, kind: str, data: Any, backbone: str | None) -> None:
@@ -285,7 +294,8 @@ def _explaining(uri: str) -> Iterator[None]:
         raise
     except Timeout as error:
         raise InputError(f"Another run has been setting up {uri} for a minute. Let it end, or stop it.") from error
-    except Exception as error:
+    # ImportError: of a database's driver
+    except (MlflowException, RequestException, SQLAlchemyError, OSError, ImportError) as error:
         raise InputError(f"MLflow cannot be used at {uri}: {first_line(error)}. Nothing was run.") from error
 
 

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 * 2**20
 _WORKBOOK, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_MOST_ROWS, _MOST_COLUMNS = 2_000_000, 64
 _MOST_IN_WORKBOOK = 256 * 2**20  # bytes when unpacked
 _PIECE = 2**20
 # Those of UTF-32 come first, since UTF-16's begins one of them.
@@ -154,11 +155,29 @@ def _read_workbook(content: bytes, name: str) -> list[Row]:
         )
     try:
         _require_modest(content)
-        sheet = pd.read_excel(io.BytesIO(content), header=None, dtype=str, keep_default_na=False, engine="openpyxl")
+        return _read_sheet(content)
     except Exception as error:
         # openpyxl raises almost anything of a damaged file, or of another kind of zip.
         raise InputError(f"The table of groups {name} cannot be read as a workbook: {error}. {_EXPECTED}") from error
-    return sheet.astype(str).to_numpy().tolist()
+
+
+def _read_sheet(content: bytes) -> list[Row]:
+    """Read the first sheet row by row: a cell far away would make millions of empty ones of it.
+
+    Raises:
+        ValueError: It has more rows or columns than any table of groups.
+    """
+    from openpyxl import load_workbook
+
+    sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
+    sheet.reset_dimensions()  # what it states of itself
+    rows: list[list[str]] = []
+    for cells in sheet.iter_rows(values_only=True):
+        if len(cells) > _MOST_COLUMNS or len(rows) >= _MOST_ROWS:
+            raise ValueError(f"it has more than {_MOST_ROWS:,} rows or {_MOST_COLUMNS} columns")
+        rows.append(["" if cell is None else str(cell) for cell in cells])
+    width = max(map(len, rows), default=0)
+    return [[*row, *[""] * (width - len(row))] for row in rows]
 
 
 def _require_modest(content: bytes) -> None:

@@ -176,6 +176,8 @@ class TrainingJournal:
                 raise IsADirectoryError("a folder is in its place")
             yield
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk, which does not make what is there wrong
             raise InputError(
                 f"The file {file}, which the training needs, cannot be read: {error or 'it is empty'}. Remove "
                 f"{self.folder} to train anew by the same command."

@@ -98,6 +98,11 @@ class ReaderRegistry:
                     f"The model {uri} could not be loaded from {mlflow.get_tracking_uri()}: {error}. Expected one like "
                     f"models:/{self.name}@{self.alias}, as `kedro run --pipelines promote` registers it."
                 ) from error
+            if not (folder / "MLmodel").is_file():
+                raise InputError(
+                    f"The files of the model {uri} are not where the registry has them. Put them back (in the project "
+                    f"they lie in mlartifacts/), or delete that version in MLflow's page."
+                )
             if not (folder / _READER).is_dir():
                 raise InputError(
                     f"The model {uri} is no second reader, with calibration and training images. Register one by "

@@ -42,5 +42,7 @@ class Turns:
         try:
             return future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except TimeoutError as error:
+            if future.done() and not future.cancelled():  # the task's own
+                raise
             future.cancel()
             raise LateError from error
