@@ -150,5 +150,5 @@ def test_a_cell_far_away_makes_no_millions_of_empty_ones(tmp_path):
     book.active["A1"] = "pattern"
     book.active["XFD1048576"] = "x"
     book.save(tmp_path / "groups.xlsx")
-    with pytest.raises(InputError, match="more than .* rows or 64 columns"):
+    with pytest.raises(InputError, match=r"more than .* rows or 64 columns"):
         read_group_table((tmp_path / "groups.xlsx").read_bytes(), "groups.xlsx")
