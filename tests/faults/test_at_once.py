@@ -17,6 +17,8 @@ ROUNDS = 2
 # When they began, how long it took, and whatever is made of that.
 TIMED = ("history.csv", "summary.json", "origin.json", "training_summary.json", "learning_curves.png")
 TIMED += ("display.json", "result.json", "report.html", "model_card.md")
+# MLflow keeps a row of what was deleted.
+VERSIONS = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal'"
 OTHER = ["--pipelines", "train_vgg16", "--params", "vgg16.training.epochs=2"]
 
 
@@ -38,13 +40,12 @@ def require_whole_history(workplace, backbone: str, epochs: int) -> None:
 def test_two_trainings_of_one_backbone(workplace, chance):
     workplace.start(TRAINING.options).succeed()
     expected = workplace.contents(*TIMED)
-    for _ in range(ROUNDS):
-        workplace.reset(TRAINING.outputs)
-        assert set(run_both(workplace, chance, TRAINING.options, TRAINING.options)) <= {0, 1}
-        workplace.start(TRAINING.options).succeed()
-        assert name_differences(workplace.contents(*TIMED), expected) == []
-        require_whole_history(workplace, BACKBONE, 5)
-        assert set(workplace.runs) == {"FINISHED"}
+    workplace.reset(TRAINING.outputs)
+    assert set(run_both(workplace, chance, TRAINING.options, TRAINING.options)) <= {0, 1}
+    workplace.start(TRAINING.options).succeed()
+    assert name_differences(workplace.contents(*TIMED), expected) == []
+    require_whole_history(workplace, BACKBONE, 5)
+    assert set(workplace.runs) == {"FINISHED"}
 
 
 def test_trainings_of_two_backbones(workplace, chance):
@@ -77,12 +78,12 @@ def test_two_promotions(workplace, chance):
     for _ in range(ROUNDS):
         workplace.reset(work.outputs)
         ends = run_both(workplace, chance, work.options, work.options)
-        versions = workplace.ask_mlflow("SELECT version FROM model_versions")
+        versions = workplace.ask_mlflow(VERSIONS)
         assert len(versions) == 1 or (not versions and 0 not in ends)
         workplace.start(work.options).succeed()
         require_champion(workplace)
         workplace.start(work.options).succeed()
         mine = {name: content for name, content in workplace.contents(*work.left_out).items() if not is_opinion(name)}
         assert name_differences(mine, expected) == []
-        assert workplace.ask_mlflow("SELECT version FROM model_versions") == versions or not versions
+        assert workplace.ask_mlflow(VERSIONS) == versions or not versions
         assert set(workplace.runs) == {"FINISHED"}

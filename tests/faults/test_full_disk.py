@@ -12,7 +12,7 @@ from faults.works import WORKS
 logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.faults
 
-TIMES = 3
+TIMES = 2
 SIZE = 400
 FULL = "No space left on device|There is no room|full"
 

@@ -19,7 +19,7 @@ from faults.works import TRAINING
 logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.faults
 
-EPOCHS, ROUNDS = 5, 4
+EPOCHS, ROUNDS = 5, 2
 RECIPES = [{}, {"head_epochs": 2, "trainable": "block_13", "ema_momentum": 0.9}]
 MODELS = f"data/demo/06_models/{BACKBONE}"
 WHILE_TRAINING = {
