@@ -89,7 +89,7 @@ def require_whole(server: Server) -> None:
     assert not ask(
         server.database, f"SELECT name FROM logged_models WHERE status = {LoggedModelStatus.PENDING.to_int()}"
     )
-    assert ask(server.database, "SELECT key FROM metrics WHERE key = 'accuracy'")
+    assert ask(server.database, "SELECT key FROM metrics WHERE key = 'test_accuracy'")
 
 
 def test_a_server_that_stays_away_costs_no_training_and_is_told_later(workplace, chance, server):
