@@ -37,7 +37,7 @@ demo: $(READY) ## Make smears, train and compare all five backbones on them, in 
 test: $(READY) ## Run all tests (those on real smears only if LEUKOSCOPE_DATA names their folder)
 	$(BIN)/python -m pytest
 
-test-faults: $(READY) ## Kill runs and the page at random moments, and see that nothing is lost (about 20 minutes)
+test-faults: $(READY) ## Kill runs and the page, fill disks, lose servers, set clocks: nothing is lost (about 45 minutes)
 	$(BIN)/python -m pytest -m faults --log-cli-level=WARNING
 
 bench: $(READY) ## Measure speed and memory against their targets, into docs/performance.md (more than an hour)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,18 +29,27 @@ def project_path() -> Path:
     return PROJECT
 
 
+@pytest.fixture(scope="session")
+def copy_project(project_path) -> Callable[[Path], Path]:
+    """Copies into an empty folder what a run needs, with a small demo, so that it leaves nothing in the project."""
+
+    def copy(root: Path) -> Path:
+        for name in ("pyproject.toml", ".telemetry"):
+            shutil.copy(project_path / name, root / name)
+        shutil.copytree(project_path / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
+        (root / "conf/local").mkdir()
+        shutil.copytree(project_path / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        settings = root / "conf/demo/globals.yml"
+        settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"images_per_class": 24}))
+        return root
+
+    return copy
+
+
 @pytest.fixture(scope="module")
-def project(project_path, tmp_path_factory) -> Path:
-    """A copy of what a run needs, with a small demo, so that it leaves nothing in the project."""
-    root = tmp_path_factory.mktemp("project")
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(project_path / name, root / name)
-    shutil.copytree(project_path / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
-    (root / "conf/local").mkdir()
-    shutil.copytree(project_path / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    settings = root / "conf/demo/globals.yml"
-    settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"images_per_class": 24}))
-    return root
+def project(copy_project, tmp_path_factory) -> Path:
+    """A small project of the module's own."""
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture

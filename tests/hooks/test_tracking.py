@@ -419,6 +419,19 @@ def test_a_server_that_is_lost_for_good_costs_nothing(project_path, tracking_uri
     assert (run["metrics.test_accuracy"], run["metrics.clean_accuracy"], run["status"]) == (0.75, 0.75, "FINISHED")
 
 
+def test_a_command_that_is_at_work_already_is_refused_and_left_alone(project_path, tracking_uri, tmp_path, monkeypatch):
+    """It would go on in the run of the other, and end that run its own way."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    session, pipeline, catalog = Session(project_path), scoring("resnet50"), numbers(resnet50=0.5)
+    session.run(pipeline, catalog)
+    (lock,) = tmp_path.glob("leukoscope-*.lock")
+    with FileLock(lock), pytest.raises(InputError, match="The same command is at work already"):
+        session.run(pipeline, catalog)
+    assert list(session.runs()["status"]) == ["FINISHED"]
+    session.run(pipeline, catalog)
+    assert list(session.runs()["status"]) == ["FINISHED", "FINISHED"]
+
+
 def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri, tmp_path, monkeypatch):
     """MLflow makes it step by step, and two would meet."""
     monkeypatch.setattr("leukoscope.hooks.server._SECONDS_FOR_OTHERS", 0.1)

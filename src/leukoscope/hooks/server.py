@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from urllib.parse import unquote, urlparse
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 
 from leukoscope.errors import InputError
 from leukoscope.hooks.outbox import first_line
@@ -66,6 +66,26 @@ def hold_database(uri: str) -> Iterator[None]:
         if not (path.is_file() and path.stat().st_size):
             _make_database(path)
         yield
+
+
+def hold_session(session: str) -> BaseFileLock:
+    """Let no other process run the same session meanwhile: it would go on in this one's run, as if that were dead.
+
+    Args:
+        session: What tells the session from any other.
+
+    Raises:
+        InputError: Another process is at it.
+    """
+    lock = FileLock(Path(gettempdir(), f"leukoscope-{session}.lock"), blocking=False, is_singleton=True)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            "The same command is at work already. Nothing was run: let the other end or stop it; then this one goes on "
+            "from what it did."
+        ) from error
+    return lock
 
 
 def _make_database(path: Path) -> None:

@@ -182,6 +182,7 @@ class TrackingHook(MlflowHook):
         tracking = self.mlflow_config.tracking
         only = next(iter(backbones)) if len(backbones) == 1 else None
         session = runs.fingerprint_session(run_params, pipeline, self._parameters, backbones)
+        self._alone = server.hold_session(session)
         experiment = tracking.experiment._experiment.experiment_id
         interrupted = self._configured_run or runs.find_interrupted(self._client, experiment, session)
         tracking.run.name = only or tracking.run.name
@@ -265,6 +266,7 @@ class TrackingHook(MlflowHook):
         if not self._already_active_mlflow:
             self._send("end_session", status)
         self._outbox.close()
+        self._alone.release(force=True)
         while mlflow.active_run() and not self._already_active_mlflow:
             with suppress(Exception):  # of a server that is gone; the run leaves the stack, and can be gone on with
                 mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
