@@ -120,7 +120,7 @@ def test_parameters_that_are_no_yaml_are_told_in_one_line(project, tracking_uri,
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert "Error: The parameters cannot be read, nothing was run: " in answer.stderr
-    assert "must stand in quotes" in " ".join(answer.stderr.split())
+    assert ("must stand in quotes" in " ".join(answer.stderr.split())) is ("$" not in line)  # OmegaConf's sign
 
 
 @pytest.mark.parametrize(
