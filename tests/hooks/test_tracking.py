@@ -65,6 +65,7 @@ class Session:
         try:
             runner.run(pipeline, catalog, manager)
         except (ValueError, KilledError):
+            self.hook._outbox._waiting.clear()  # what was being delivered died with the process
             self.hook.on_pipeline_error()
         else:
             self.hook.after_pipeline_run()

@@ -82,13 +82,20 @@ class Runs:
         if self._epochs.get(run_id) and self._client.get_run(run_id).data.tags.get("training") != training:
             new = self._create(backbone)
             self._describe(new, backbone)
-            self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+            self._kill(run_id)
             if backbone == self._only:
                 self._client.delete_tag(run_id, "session")  # nothing goes on with the run that is left
                 self.session = self._runs[None] = new
             self._runs[backbone] = new  # last of all: an entry that fails is delivered again
             self.activate(backbone)
         self.log_tags(backbone, {"training": training})
+
+    def _kill(self, run_id: str) -> None:
+        status, active = RunStatus.to_string(RunStatus.KILLED), mlflow.active_run()
+        if active and active.info.run_id == run_id:
+            mlflow.end_run(status)  # what leaves the stack later would be running again
+        else:
+            self._client.set_terminated(run_id, status)
 
     def end_children(self, unfinished: Mapping[str, int], status: int) -> None:
         """End the backbones' runs: as finished, or with a status where something is left to do."""
