@@ -41,7 +41,7 @@ warnings.filterwarnings("ignore", message="register_new_resolver")
 class _QuietTensorFlow:
     """Leaves out what TensorFlow tells while it loads: of its instruction sets, and of GPUs that are not there.
 
-    It writes that past Python and past TF_CPP_MIN_LOG_LEVEL. Errors stay; with TF_CPP_MIN_LOG_LEVEL everything does.
+    It writes that past Python and past TF_CPP_MIN_LOG_LEVEL; where that variable is set, everything stays.
     """
 
     _asked = False
@@ -75,5 +75,6 @@ def _can_load_tensorflow() -> bool:
 
 
 if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and _can_load_tensorflow():
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # errors stay, as of a GPU that cannot be used
+    # Where there is a GPU, errors stay, such as why it cannot be used; elsewhere there are errors of there being none.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2" if Path("/dev/nvidiactl").exists() else "3"
     sys.meta_path.insert(0, _QuietTensorFlow())  # type: ignore[arg-type]
