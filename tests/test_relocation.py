@@ -49,7 +49,7 @@ def run(place: Path, monkeypatch, text: str, **facts) -> str:
         return ""
     mlflow.log_text(text, "page.txt")
     address = mlflow.get_artifact_uri()
-    hook.after_pipeline_run(facts, PIPELINE, catalog)
+    hook.after_pipeline_run()
     return address
 
 
