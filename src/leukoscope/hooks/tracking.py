@@ -2,9 +2,6 @@
 
 import atexit
 import logging
-import signal
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +26,7 @@ from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from leukoscope.errors import InputError
-from leukoscope.hooks import runs, server
+from leukoscope.hooks import interruptions, runs, server
 from leukoscope.hooks.outbox import Outbox, first_line
 from leukoscope.hooks.parameters import describe_fault
 from leukoscope.images.fingerprint import fingerprint_facts
@@ -241,9 +238,7 @@ class TrackingHook(MlflowHook):
     def _heed_interruptions(self) -> None:
         """Mark the runs as killed if the process ends before the pipeline does; batch systems end it by SIGTERM."""
         atexit.register(self._end_killed)  # after MLflow's own, which would call them finished: the last is the first
-        main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _exit)
+        interruptions.heed()
 
     def _end_killed(self) -> None:
         self._end(RunStatus.KILLED)
@@ -256,8 +251,7 @@ class TrackingHook(MlflowHook):
     def _end(self, status: int) -> None:
         """End the session's run with a status, and the children as far as each had come."""
         atexit.unregister(self._end_killed)
-        if signal.getsignal(signal.SIGTERM) is _exit:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        interruptions.disregard()
         if not self._is_mlflow_enabled:
             return
         logging.getLogger(_EpochHandler.source).removeHandler(self._listener)
@@ -310,7 +304,3 @@ def _find_artifact(catalog: CatalogProtocol, name: str) -> Any:
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def _exit(number: int, frame: Any) -> None:
-    sys.exit(128 + number)
