@@ -44,7 +44,7 @@ def run(project, tmp_path, monkeypatch):
         (["--runner", "NoRunner"], "has no attribute 'NoRunner'. Nothing was run."),
         (["--runner", "ParallelRunner"], "ParallelRunner cannot run this project"),
         (["--params", "training.epochs=three"], "training.epochs is 'three'"),
-        (["--pipelines", "reporting"], "kedro run --pipelines comparison"),
+        (["--pipelines", "reporting"], "`kedro run --pipelines ingestion,splitting,comparison` first"),
         (["--pipelines", "train_vgg16", "--params", "raw_images=/nowhere"], "There are no images at /nowhere"),
         (["--pipelines", "predict", "--params", "images=/nowhere"], "There is no image at /nowhere"),
         (["--params", "weights"], "must contain a key and a value"),
