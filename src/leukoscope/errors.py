@@ -53,7 +53,7 @@ def telling_damage(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, FileNotFoundError, MemoryError, ImportError, AttributeError, NameError):
+    except (InputError, FileNotFoundError, MemoryError, ImportError):
         raise
     except Exception as error:
         # What is wrong with a file's content is no fault of the disk, which has a number, and none of the memory.
