@@ -19,7 +19,7 @@ TIMED = ("history.csv", "summary.json", "origin.json", "training_summary.json", 
 TIMED += ("display.json", "result.json", "report.html", "model_card.md")
 # MLflow keeps a row of what was deleted.
 VERSIONS = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal'"
-OTHER = ["--pipelines", "train_vgg16", "--params", "vgg16.training.epochs=2"]
+OTHER = ["--pipelines", "train_vgg16", "--params", "vgg16.training.epochs=3"]
 
 
 def run_both(workplace, chance, first, second) -> list[int]:
@@ -60,7 +60,7 @@ def test_trainings_of_two_backbones(workplace, chance):
     rows = expected.pop("08_reporting/evaluations.jsonl").splitlines()
     assert name_differences(workplace.contents("evaluations.jsonl", *TIMED), expected) == []
     require_whole_history(workplace, BACKBONE, 5)
-    require_whole_history(workplace, "vgg16", 2)
+    require_whole_history(workplace, "vgg16", 3)
     written = (workplace.data / "08_reporting/evaluations.jsonl").read_bytes().splitlines()
     assert sorted(written) == sorted(rows)
     assert set(workplace.runs) == {"FINISHED"}
