@@ -1,6 +1,7 @@
 """What the browser tests of the review page do, and the files that they choose."""
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,6 +23,15 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 FILES = "input[type=file]"
+
+
+@contextmanager
+def open_browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 def file(name: str, content: bytes) -> dict:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from leukoscope.datasets import ReviewsDataset
-from review_page import ARGUMENTS, CHROMIUM, SURE, add, card, needs_browser
+from review_page import SURE, add, card, needs_browser, open_browser
 from tiny_reader import make_reader
 
 logger = logging.getLogger(__name__)
@@ -85,11 +85,8 @@ def review_until_killed(page, process: subprocess.Popen, name: str, delay: float
 
 @pytest.fixture
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 def test_a_page_that_is_killed_loses_no_review_that_it_kept(browser, tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
 
+from leukoscope.errors import shorten
 from leukoscope.options import plain_name
 
 SEPARATOR = "|"
@@ -46,7 +47,7 @@ def require_class_names(names: Any) -> None:
     for name in names:
         fault = _find_fault(name)
         if fault:
-            raise ValueError(f"class_names has {_shorten(name)}, which {fault}")
+            raise ValueError(f"class_names has {shorten(repr(name), _LONGEST)}, which {fault}")
     _require_different(names)
 
 
@@ -112,7 +113,3 @@ def _require_different(names: Sequence[str]) -> None:
                 f"class_names has '{other}' and '{one}': the figures of the second would be named like the ends of "
                 f"the first's intervals; rename one of them"
             )
-
-
-def _shorten(name: Any) -> str:
-    return repr(name) if len(repr(name)) <= _LONGEST else f"{repr(name)[:_LONGEST]}..."

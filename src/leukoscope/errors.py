@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 from kedro.io import DatasetError
 
-_LONGEST = 200
-
 
 class InputError(DatasetError, click.ClickException):
     """What the user gave cannot be used: the message says what happened, what was expected and how to mend it.
@@ -68,5 +66,9 @@ def _describe(path: Path, error: Exception) -> str:
         return "a folder is in its place"
     if path.is_file() and not path.stat().st_size:
         return "it is empty"
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return shorten(" ".join(str(error).split()) or type(error).__name__)
+
+
+def shorten(text: str, longest: int = 200) -> str:
+    """Cut a text for a message, and say by three dots that it was cut."""
+    return text if len(text) <= longest else f"{text[:longest]}..."

@@ -1,12 +1,13 @@
 """What all typed parameters have in common."""
 
 import re
+import reprlib
 import unicodedata
 from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
 
 class Options(BaseModel):
@@ -38,6 +39,24 @@ def refuse_unknown_names(names: Any, known: Any, where: str = "") -> None:
             near = get_close_matches(str(name), [str(one) for one in known], n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             raise ValueError(f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}.")
+
+
+def describe_faults(error: ValidationError, *parameter: str) -> str:
+    """Put into words what Pydantic found, without its frame.
+
+    Args:
+        error: What it raised.
+        parameter: The name of what was validated, if it has one.
+    """
+    return "; ".join(_describe_fault(fault, parameter) for fault in error.errors(include_url=False))
+
+
+def _describe_fault(fault: Any, parameter: tuple[str, ...]) -> str:
+    place = ".".join([*parameter, *map(str, fault["loc"])])
+    if fault["type"] == "value_error":
+        return f"{place}: {fault['ctx']['error']}".lstrip(": ").rstrip(".")
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{place} is {reprlib.repr(fault['input'])}: {message}"
 
 
 def differences(model: type[Options]) -> type[Options]:

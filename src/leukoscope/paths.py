@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from leukoscope.errors import InputError
+from leukoscope.errors import InputError, shorten
 
 PATH_PARAMETERS = ("raw_images", "external_images", "images", "group_table")
 # What --params takes for the end of a path: a comma begins the next parameter, and YAML a comment after a space.
@@ -83,14 +83,10 @@ def exists(path: Path, parameter: str) -> bool:
         return False
     except OSError as error:
         raise InputError(
-            f"The path of {parameter} cannot be opened: {error.strerror}: {_shorten(str(path))}. Expected a path that "
+            f"The path of {parameter} cannot be opened: {error.strerror}: {shorten(str(path))}. Expected a path that "
             f"this user may read: change its permissions or give another."
         ) from error
     return True
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def explain_cut(path: Path, parameter: str) -> str:

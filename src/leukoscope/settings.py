@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote
 
 from kedro.utils import find_kedro_project
 
 from leukoscope.hooks import InputHook, OtherRunsHook, TrackingHook
+from leukoscope.hooks.server import find_file
 from leukoscope.makers import MakersHook
+from leukoscope.relocation import ARTIFACTS, DATABASE
 
 # The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
@@ -26,7 +27,7 @@ def _tracking_uri() -> str:
 
 
 def _own_uri() -> str:
-    return f"sqlite:///{_project_root()}/mlflow.db"
+    return f"sqlite:///{_project_root()}/{DATABASE}"
 
 
 def _artifact_location() -> str | None:
@@ -34,7 +35,7 @@ def _artifact_location() -> str | None:
     uri = _tracking_uri()
     if not uri.startswith("sqlite:///"):
         return None
-    return str(Path(unquote(uri.removeprefix("sqlite:///"))).parent.absolute() / "mlartifacts")
+    return str(find_file(uri).absolute().with_name(ARTIFACTS))
 
 
 CONFIG_LOADER_ARGS = {

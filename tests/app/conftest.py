@@ -17,7 +17,7 @@ from leukoscope.app.rendering import About, describe_reader
 from leukoscope.app.server import Office, create_server
 from leukoscope.datasets import ReviewsDataset
 from leukoscope.pipelines.explanation.options import ExplanationOptions
-from review_page import ARGUMENTS, CHROMIUM
+from review_page import open_browser
 from tiny_reader import make_reader, shade
 
 CARD = "# Model card: Tiny\n\n## Metrics\n\n| | test |\n|---|---|\n| accuracy | 0.5 |\n\n<script>alert(1)</script>\n"
@@ -111,11 +111,8 @@ def address(office, reviews, serving):
 
 @pytest.fixture(scope="module")  # while it is open, no other test of the process can run a loop of its own
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

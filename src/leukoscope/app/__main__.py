@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from leukoscope.app.options import AppOptions
 from leukoscope.errors import InputError
 from leukoscope.faults import explain
+from leukoscope.options import describe_faults
 
 
 @click.command()
@@ -81,7 +82,7 @@ def check_options(given: Any) -> AppOptions:
     try:
         return AppOptions.model_validate(given or {})
     except ValidationError as error:
-        raise InputError(f"Wrong parameters below app, nothing was started: {error}") from None
+        raise InputError(f"Wrong parameters below app, nothing was started: {describe_faults(error, 'app')}") from None
 
 
 def load(catalog: CatalogProtocol, name: str) -> Any:

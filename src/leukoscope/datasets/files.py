@@ -67,7 +67,9 @@ class _TextFile(_WholeFile):
     """The same for text, of which a part can be missing or zeroed without anybody noticing."""
 
     def _check_file(self, path: Path) -> None:
-        content = path.read_bytes()
+        self._check_text(path.read_bytes())
+
+    def _check_text(self, content: bytes) -> None:
         if b"\0" in content:
             raise ValueError("it has zeros where text should be")
         if not content.strip():
@@ -77,9 +79,9 @@ class _TextFile(_WholeFile):
 class CSVDataset(_TextFile, pandas.CSVDataset):
     """``pandas.CSVDataset``, whole or not at all."""
 
-    def _check_file(self, path: Path) -> None:
-        super()._check_file(path)
-        if not path.read_bytes().endswith(b"\n"):
+    def _check_text(self, content: bytes) -> None:
+        super()._check_text(content)
+        if not content.endswith(b"\n"):
             raise ValueError("it ends in the middle of a row")
 
 

@@ -26,10 +26,10 @@ from leukoscope.datasets import OptionalDataset
 from leukoscope.errors import InputError
 from leukoscope.faults import explain
 from leukoscope.hooks.outbox import explain_tracking
-from leukoscope.hooks.parameters import check_parameters, describe_fault
+from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
 from leukoscope.models.recipes import ResolvedRecipe, require_weights, resolve_recipe
-from leukoscope.options import refuse_unknown_names
+from leukoscope.options import describe_faults, refuse_unknown_names
 from leukoscope.paths import require_paths
 from leukoscope.pipelines.reader.nodes import assemble_reader
 from leukoscope.pipelines.training.nodes import prepare_training
@@ -57,7 +57,7 @@ class InputHook:
             InputError: There is no such environment, a file of the configuration cannot be read, a name is unknown, a
                 path is none, or a value does not fit.
         """
-        self._env = context.env
+        self._env, self.has_begun = context.env, False
         _require_environment(context)
         given = context.config_loader.runtime_params
         if "class_names" in given:
@@ -72,8 +72,7 @@ class InputHook:
             faults = "; ".join(_find_faults(context)) or str(error)
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
         except ValidationError as error:  # of several parameters together
-            faults = "; ".join(describe_fault(fault) for fault in error.errors(include_url=False))
-            raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
+            raise InputError(f"Wrong parameters, nothing was run: {describe_faults(error)}") from None
         except ValueError as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None
 
@@ -109,7 +108,7 @@ class InputHook:
         try:
             return resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
         except ValidationError as error:
-            faults = "; ".join(describe_fault(fault, f"{name}.training") for fault in error.errors(include_url=False))
+            faults = describe_faults(error, f"{name}.training")
             raise InputError(f"Wrong parameters of {name}, nothing was run: {faults}") from None
 
     def _list_needed(self, pipeline: Pipeline) -> set[str]:
@@ -215,7 +214,6 @@ def _find_faults(context: KedroContext) -> Iterator[str]:
         try:
             TypeAdapter(kind).validate_python(raw.get(name))
         except ValidationError as error:
-            for fault in error.errors(include_url=False):
-                yield describe_fault(fault, name)
+            yield describe_faults(error, name)
         except InputError as error:
             yield str(error)

@@ -39,17 +39,3 @@ def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None
     ClassMapping.resolve(parameters["external"].class_map, classes, benign)
     if "group_table" in given and parameters["splitting"].group_by != "table":
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
-
-
-def describe_fault(fault: Any, *parameter: str) -> str:
-    """Put into words what Pydantic found, without its frame.
-
-    Args:
-        fault: One of ``ValidationError.errors()``.
-        parameter: The name of what it is in, if any.
-    """
-    place = ".".join([*parameter, *map(str, fault["loc"])])
-    if fault["type"] == "value_error":
-        return f"{place}: {fault['ctx']['error']}".lstrip(": ").rstrip(".")
-    message = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{place} is {reprlib.repr(fault['input'])}: {message}"

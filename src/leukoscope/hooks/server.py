@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
 
 from filelock import BaseFileLock, FileLock, Timeout
+from sqlalchemy.engine import make_url
 
 from leukoscope.errors import InputError
 from leukoscope.hooks.outbox import first_line
@@ -41,7 +42,7 @@ def require_server(uri: str) -> None:
             f"mlflow.db. Nothing was run."
         )
     if uri.startswith("sqlite:"):
-        _require_file(_find_file(uri))
+        _require_file(find_file(uri))
         return
     fault = _find_fault(uri)
     if fault:
@@ -61,7 +62,7 @@ def hold_database(uri: str) -> Iterator[None]:
     if not uri.startswith("sqlite:"):
         yield
         return
-    path = _find_file(uri)
+    path = find_file(uri)
     with FileLock(f"{path}.lock", timeout=_SECONDS_FOR_OTHERS):
         if not (path.is_file() and path.stat().st_size):
             _make_database(path)
@@ -100,6 +101,11 @@ def _make_database(path: Path) -> None:
         finally:
             engine.dispose()
         write_whole(path, partial(shutil.copyfile, new))
+
+
+def find_file(uri: str) -> Path:
+    """Give the file that SQLite opens for a tracking URI that begins with ``sqlite:``."""
+    return Path(make_url(uri).database or "")
 
 
 def without_password(uri: str) -> str:
@@ -143,10 +149,6 @@ def _ask(uri: str) -> str | None:
     except MlflowException as error:
         return first_line(error)
     return f"status {answer.status_code}" if answer.status_code >= 500 else None
-
-
-def _find_file(uri: str) -> Path:
-    return Path(unquote(uri.removeprefix("sqlite:///")))
 
 
 def _require_file(path: Path) -> None:

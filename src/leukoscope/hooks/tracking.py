@@ -28,10 +28,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from leukoscope.errors import InputError
 from leukoscope.hooks import interruptions, runs, server
 from leukoscope.hooks.outbox import Outbox, first_line
-from leukoscope.hooks.parameters import describe_fault
 from leukoscope.images.fingerprint import fingerprint_facts
 from leukoscope.images.manifest import fingerprint_manifest
-from leukoscope.relocation import require_place
+from leukoscope.options import describe_faults
+from leukoscope.relocation import DATABASE, require_place
 from leukoscope.software import find_git_commit
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,7 @@ class TrackingHook(MlflowHook):
             config = KedroMlflowConfig.model_validate(context.config_loader["mlflow"])
             uri = _validate_uri(context.project_path, config.server.mlflow_tracking_uri or "mlruns")
         except ValidationError as error:
-            faults = "; ".join(describe_fault(fault) for fault in error.errors(include_url=False))
-            raise InputError(f"Wrong mlflow.yml, nothing was run: {faults}") from None
+            raise InputError(f"Wrong mlflow.yml, nothing was run: {describe_faults(error)}") from None
         except (TypeError, ValueError) as error:
             raise InputError(f"Wrong mlflow.yml, nothing was run: {error}") from None
         config.server.mlflow_tracking_uri = uri
@@ -167,7 +166,7 @@ class TrackingHook(MlflowHook):
             with server.hold_database(config.server.mlflow_tracking_uri):
                 config.setup(self._context)
         self._client = config.server._mlflow_client
-        if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/mlflow.db":
+        if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/{DATABASE}":
             experiment = config.tracking.experiment
             configured = experiment.create_experiment_kwargs.artifact_location
             require_place(experiment.name, experiment._experiment.artifact_location, configured)
@@ -199,8 +198,11 @@ class TrackingHook(MlflowHook):
         match kind:
             case "journal":
                 self._send("leave_run_of_another_training", backbone, fingerprint_facts(data))
-            case "metrics" | "robustness_summary" | "promotion":
+            case "metrics" | "robustness_summary":
                 self._send("log_metrics", backbone, data, _now())
+            case "promotion":
+                self._send("log_metrics", backbone, data, _now())
+                self._send("log_tags", backbone, {name: data.get(name) for name in ("candidate", "champion", "why")})
             case "training_summary":
                 self._send("log_metrics", backbone, data, _now())
                 self._send("log_tags", backbone, {name: data[name] for name in ("device", "backend", "precision")})
@@ -217,8 +219,6 @@ class TrackingHook(MlflowHook):
                     self._send("log_metrics", backbone, named, _now())
             case "manifest":
                 self._send("log_tags", backbone, {"data_fingerprint": fingerprint_manifest(data)})
-        if kind == "promotion":
-            self._send("log_tags", backbone, {name: data.get(name) for name in ("candidate", "champion", "why")})
 
     def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
         """Log what is written about each backbone into its run, if this session has one of it."""
