@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from leukoscope.models.scoring import tabulate_probabilities
+from leukoscope.evaluation.predictions import tabulate_probabilities
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -13,8 +13,8 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from leukoscope.errors import InputError
-from leukoscope.models.compatibility import select_results
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.compatibility import select_results
 from leukoscope.synthetic import write_smears
 
 SMALL = "training.input_size=32,mobilenet_v2.training.input_size=32,mobilenet_v2.training.epochs=2"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.recipes import Recipe
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipeline_registry import register_pipelines
+from leukoscope.training.recipe import Recipe
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENTS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipeline_registry import register_pipelines
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))

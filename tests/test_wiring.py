@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 
 ENVIRONMENTS = ("base", "demo", "report")
 

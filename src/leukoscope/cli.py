@@ -105,7 +105,7 @@ def errors_in_a_line() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
-        from leukoscope.faults import explain
+        from leukoscope.core.faults import explain
 
         raise explain(error) or _describe(error) from error
 

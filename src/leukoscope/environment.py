@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from leukoscope.stderr import leaving_out
+from leukoscope.core.stderr import leaving_out
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Kedro
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

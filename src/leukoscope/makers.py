@@ -10,7 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 
 # What gathers a data set of every backbone has no node of its own.
 GATHERED = {

@@ -2,19 +2,19 @@
 
 from kedro.pipeline import Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.agreement import pipeline as agreement
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
 from leukoscope.pipelines.evaluation import pipeline as evaluation
-from leukoscope.pipelines.explanation import pipeline as explanation
+from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
 from leukoscope.pipelines.illustration import pipeline as illustration
 from leukoscope.pipelines.ingestion import pipeline as ingestion
-from leukoscope.pipelines.prediction import pipeline as prediction
-from leukoscope.pipelines.promotion import pipeline as promotion
+from leukoscope.pipelines.predict import pipeline as prediction
+from leukoscope.pipelines.promote import pipeline as promotion
 from leukoscope.pipelines.reader import pipeline as reader
 from leukoscope.pipelines.reporting import pipeline as reporting
 from leukoscope.pipelines.robustness import pipeline as robustness

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 
 BOUNDED = settings(
     deadline=None,

@@ -10,8 +10,8 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
-from leukoscope.errors import InputError
 from leukoscope.hooks import InputHook, inputs
 
 

@@ -14,8 +14,8 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 from PIL import Image
 
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset
-from leukoscope.errors import InputError
 from leukoscope.hooks import OtherRunsHook
 
 

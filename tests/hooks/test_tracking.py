@@ -18,8 +18,8 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from leukoscope import hooks
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import OptionalDataset, TrainingJournalDataset
-from leukoscope.errors import InputError
 from leukoscope.hooks import TrackingHook
 from leukoscope.hooks.runs import Runs
 
@@ -132,7 +132,7 @@ def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
     seen = []
 
     def train(number: float) -> dict[str, float]:
-        logging.getLogger("leukoscope.models.fitting").warning(
+        logging.getLogger("leukoscope.epochs").warning(
             "epoch", extra={"backbone": "resnet50", "epoch": {"epoch": 1, "train_loss": 0.5}}
         )
         seen.append(mlflow.search_runs(search_all_experiments=True).iloc[0])
@@ -187,7 +187,7 @@ class Training:
 
     def log(self, journal, row) -> None:
         record = {"backbone": journal.key["backbone"], "epoch": row}
-        logging.getLogger("leukoscope.models.fitting").warning("epoch", extra=record)
+        logging.getLogger("leukoscope.epochs").warning("epoch", extra=record)
 
 
 def interrupt(project_path, tmp_path, names: list[str]) -> Training:

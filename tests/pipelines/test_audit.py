@@ -9,13 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from leukoscope.audit.ladder import Ladder
+from leukoscope.features.colour import count_colours
 from leukoscope.images.decoding import Limits
 from leukoscope.images.grouping import select_accepted
-from leukoscope.images.looks import count_colours
 from leukoscope.images.manifest import fingerprint_manifest, make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.audit.nodes import climb_ladder, describe_images, draw_audit, judge_audit
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
-from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.comparison import nodes
 from leukoscope.pipelines.comparison.nodes import compare_errors, draw_comparison, judge_colour

@@ -7,14 +7,14 @@ import pytest
 from sklearn.metrics import auc, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.evaluation.conformal import form_prediction_sets, name_sets
+from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.images import origin
 from leukoscope.images.field_checks import CHECKS, check_fields
-from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models import feature_table, inference
-from leukoscope.models.calibration import apply_temperature
-from leukoscope.models.conformal import form_prediction_sets, name_sets
-from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.pipelines.evaluation import nodes
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
@@ -169,7 +169,7 @@ def test_every_image_of_every_split_is_checked(splits, smears, class_names, monk
         def predict(self, pixels, rows):
             return np.tile([0.7, 0.1, 0.1, 0.1], (len(rows), 1)), pixels[rows].mean(axis=(1, 2))
 
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     fitting = {"trained_on": fingerprint_table(splits), "class_names": tuple(class_names), "fingerprint": "mine"}
     shuffled = splits.sample(frac=1, random_state=1)
     _, table = nodes.predict_splits(SimpleNamespace(**fitting), smears, shuffled, class_names, EvaluationOptions())
@@ -262,7 +262,7 @@ def test_features_say_which_images_are_drawn(splits, smears, class_names, monkey
         def predict(self, pixels, rows):
             return np.full((len(rows), 4), 0.25), np.ones((len(rows), 2))
 
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     smears.records["drawn"] = smears.records["image_id"].str.startswith("Pro/")
     facts = {"trained_on": fingerprint_table(splits), "class_names": tuple(class_names), "fingerprint": "f"}
     shuffled = smears.records.sample(frac=1, random_state=1)

@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.manifest import make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
-from leukoscope.models import feature_table, inference
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
-from leukoscope.models.trust import Calibration
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external import nodes
 from leukoscope.pipelines.external.options import ExternalOptions
@@ -80,7 +80,7 @@ class Predictor:
 @pytest.fixture
 def gathered(class_names, monkeypatch):
     """MobileNetV2 has been trained and evaluated, and nothing else."""
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     facts = pd.DataFrame(
         {"image_id": range(40), "split": "train", "model": "the same", "label": ["Benign", "Pro"] * 20}
     )

@@ -1,6 +1,6 @@
-from leukoscope.models.calibration import apply_temperature
-from leukoscope.models.scoring import probability_columns
-from leukoscope.models.trust import Calibration
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.pipelines.illustration import nodes
 from leukoscope.pipelines.training.options import BackboneOptions
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
-from leukoscope.models.scoring import probability_columns
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader import nodes

@@ -3,8 +3,8 @@ import logging
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
-from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.pipelines.reporting import nodes
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import pages

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, Perturbation
-from leukoscope.models import feature_table, inference
-from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness import nodes
 from leukoscope.pipelines.robustness.options import RobustnessOptions
@@ -30,7 +30,7 @@ class Predictor:
 
 @pytest.fixture
 def arguments(splits, smears, class_names, monkeypatch):
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     _, seen = Predictor(None, 1).predict(smears.pixels)
     facts = splits[["image_id", "split", "label"]].assign(model="a model")
     features = feature_table.tabulate(facts, seen, check_fields(smears.pixels))

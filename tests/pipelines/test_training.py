@@ -1,21 +1,19 @@
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-import leukoscope
-from leukoscope.errors import InputError
-from leukoscope.images.labelled import LabelledImages
-from leukoscope.models import backend, fitting
-from leukoscope.models.journal import TrainingJournal
-from leukoscope.models.recipes import Recipe
+from leukoscope.backend import precision
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.training import nodes
 from leukoscope.pipelines.training.nodes import prepare_training, train_classifier
 from leukoscope.pipelines.training.options import BackboneOptions
-from leukoscope.storage import hold
+from leukoscope.training.journal import TrainingJournal
+from leukoscope.training.labelled import LabelledImages
+from leukoscope.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Trainer:
 
 @pytest.fixture
 def train(tmp_path, monkeypatch, splits, smears, class_names):
-    monkeypatch.setattr(fitting, "Trainer", Trainer)
+    monkeypatch.setattr("leukoscope.training.trainer.Trainer", Trainer)
     monkeypatch.setattr(LabelledImages, "from_plan", lambda *facts: None)
     plan = plan_training(splits, AugmentationOptions(), 7)
     journal = TrainingJournal(tmp_path)
@@ -61,7 +59,7 @@ def test_the_summary_has_the_software_of_the_training_and_not_of_a_later_run(tra
         ("3", "7"),
         ("4", "8"),
     ]
-    assert said[0]["provenance"] | backend.describe_engine("auto") == said[0]["provenance"]
+    assert said[0]["provenance"] | precision.describe_engine("auto") == said[0]["provenance"]
 
 
 def test_the_summary_has_what_the_guidelines_ask_for_of_a_training(train):
@@ -128,8 +126,8 @@ def change_an_image(smears) -> None:
         (lambda facts, patch: change_an_image(facts["smears"]), "data"),
         (lambda facts, patch: facts.update(splits=facts["splits"].replace({"split": {"test": "train"}})), "splits"),
         (lambda facts, patch: patch.setattr(nodes, "PACKED_FORMAT", -1), "data"),
-        (lambda facts, patch: patch.setattr(backend, "describe_engine", lambda *_: {"backend": "another"}), "engine"),
-        (lambda facts, patch: patch.setattr(nodes, "_CODE", [*nodes._CODE, Path(__file__)]), "code"),
+        (lambda facts, patch: patch.setattr(precision, "describe_engine", lambda *_: {"backend": "another"}), "engine"),
+        (lambda facts, patch: patch.setattr(nodes, "TRAINING_FORMAT", -1), "format"),
     ],
 )
 def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, monkeypatch, change, told):
@@ -168,19 +166,3 @@ def test_a_weights_file_that_cannot_be_read_is_refused_first(smears, splits, cla
     facts = Recipe(weights=str(path)), BackboneOptions(backbone="vgg16"), AugmentationOptions()
     with pytest.raises(InputError, match=r"no weights file '.*nowhere.weights.h5' that can be read .*untouched"):
         prepare_training(*facts, class_names, smears, splits, splits, 7)
-
-
-def test_all_code_that_trains_is_in_the_key():
-    import grimp
-
-    graph = grimp.build_graph("leukoscope")
-    trains = graph.find_upstream_modules("leukoscope.models.fitting") | {"leukoscope.models.fitting"}
-    others = {
-        *(f"leukoscope.{name}" for name in ("drawn", "errors", "memory", "options", "storage")),
-        # The store has a format of its own.
-        *(f"leukoscope.images.{name}" for name in ("class_folders", "containers", "decoding", "depth", "files")),
-        *(f"leukoscope.images.{name}" for name in ("packing", "profiles", "soundness", "tiff_pages")),
-    }
-    package = Path(leukoscope.__file__).parent
-    listed = {".".join(["leukoscope", *file.relative_to(package).with_suffix("").parts]) for file in nodes._CODE}
-    assert listed == trains - others | {"leukoscope.pipelines.training.nodes"}

@@ -9,14 +9,13 @@ import pytest
 from markdown_it import MarkdownIt
 from statsmodels.stats.proportion import proportion_confint
 
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.evaluation.compatibility import RESULT_FORMAT
+from leukoscope.evaluation.judge import Judge
+from leukoscope.evaluation.novelty import choose_limit
+from leukoscope.evaluation.predictions import Scoring, probability_columns, select_split, tabulate_probabilities
+from leukoscope.evaluation.trust import Calibration, Targets, calibrate
 from leukoscope.images.origin import Origin
-from leukoscope.models.calibration import apply_temperature
-from leukoscope.models.compatibility import RESULT_FORMAT
-from leukoscope.models.judging import Judge
-from leukoscope.models.novelty import choose_limit
-from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
-from leukoscope.models.scoring import Scoring, probability_columns, select_split, tabulate_probabilities
-from leukoscope.models.trust import Calibration, Targets, calibrate
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
@@ -25,6 +24,7 @@ from leukoscope.reporting import data_sheet, pages, plots, results, sources
 from leukoscope.reporting.checklists import CLAIM, GUIDELINES, STARD_AI, TRIPOD_AI, locate
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import Worth
+from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 SOFTWARE = {"leukoscope": "0.1.0", "commit": None, "keras": "3", "seed": "1"}
 OTHERS = Origin(160)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold
 from leukoscope.datasets.own import OwnFile
-from leukoscope.errors import InputError
-from leukoscope.models.journal import TrainingJournal
-from leukoscope.storage import hold
+from leukoscope.training.journal import TrainingJournal
 
 if TYPE_CHECKING:
-    from leukoscope.models.classifier import Classifier
+    from leukoscope.models.network import Classifier
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class ClassifierDataset(OwnFile, AbstractDataset["Classifier", "Classifier"]):
         Raises:
             InputError: Nothing was trained yet, or the file is damaged.
         """
-        from leukoscope.models.classifier import Classifier
+        from leukoscope.models.network import Classifier
 
         with self.loading_own():
             return Classifier.load(Path(self._filepath))

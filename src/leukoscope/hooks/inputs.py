@@ -21,18 +21,18 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 from yaml import YAMLError
 
-from leukoscope.class_names import split_names
+from leukoscope.core.class_names import split_names
+from leukoscope.core.errors import InputError
+from leukoscope.core.faults import explain
+from leukoscope.core.options import describe_faults, refuse_unknown_names
+from leukoscope.core.paths import require_paths
 from leukoscope.datasets import OptionalDataset
-from leukoscope.errors import InputError
-from leukoscope.faults import explain
 from leukoscope.hooks.outbox import explain_tracking
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
-from leukoscope.models.recipes import ResolvedRecipe, require_weights, resolve_recipe
-from leukoscope.options import describe_faults, refuse_unknown_names
-from leukoscope.paths import require_paths
 from leukoscope.pipelines.reader.nodes import assemble_reader
 from leukoscope.pipelines.training.nodes import prepare_training
+from leukoscope.training.recipe import ResolvedRecipe, require_weights, resolve_recipe
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 # A backbone is promoted without its card too, and whatever was counted before.

@@ -4,11 +4,11 @@ import reprlib
 from collections.abc import Collection
 from typing import Any
 
-from leukoscope.class_names import require_benign, require_class_names
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.mapping import ClassMapping
-from leukoscope.models.recipes import resolve_recipe
-from leukoscope.options import refuse_unknown_names
+from leukoscope.core.class_names import require_benign, require_class_names
+from leukoscope.core.options import refuse_unknown_names
+from leukoscope.evaluation.class_mapping import ClassMapping
+from leukoscope.models.architecture import BACKBONES
+from leukoscope.training.recipe import resolve_recipe
 
 _SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
 

@@ -18,9 +18,9 @@ from mlflow.environment_variables import MLFLOW_RUN_CONTEXT
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from pydantic import BaseModel
 
-from leukoscope.images.fingerprint import fingerprint_facts
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.recipes import resolve_recipe
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.models.architecture import BACKBONES
+from leukoscope.training.recipe import resolve_recipe
 
 logger = logging.getLogger(__name__)
 

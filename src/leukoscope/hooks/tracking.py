@@ -25,14 +25,15 @@ from pydantic import ValidationError
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.options import describe_faults
+from leukoscope.core.software import find_git_commit
 from leukoscope.hooks import interruptions, runs, server
 from leukoscope.hooks.outbox import Outbox, first_line
-from leukoscope.images.fingerprint import fingerprint_facts
 from leukoscope.images.manifest import fingerprint_manifest
-from leukoscope.options import describe_faults
 from leukoscope.relocation import DATABASE, require_place
-from leukoscope.software import find_git_commit
+from leukoscope.training.journal import EPOCHS
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class TrackingHook(MlflowHook):
     """Gives each backbone a run of its own, with the same plain names in each.
 
     A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
-    session's run is the backbone's. Epochs arrive as log records of ``leukoscope.models.fitting``. A session that was
+    session's run is the backbone's. Epochs arrive as records of the logger ``leukoscope.epochs``. A session that was
     interrupted and is started again by the same command goes on in the same runs.
 
     MLflow is asked for nothing until a pipeline runs that is tracked. If it does not answer then, nothing is run; if it
@@ -269,7 +270,7 @@ class TrackingHook(MlflowHook):
 class _EpochHandler(logging.Handler):
     """Hands the epochs in log records to the tracking."""
 
-    source = "leukoscope.models.fitting"
+    source = EPOCHS
 
     def __init__(self, tracking: TrackingHook) -> None:
         super().__init__()

@@ -10,17 +10,17 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
-from leukoscope.drawn import warn_of_images, warn_of_reader
+from leukoscope.core.drawn import warn_of_images, warn_of_reader
+from leukoscope.core.options import plain_name
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
+from leukoscope.evaluation.novelty import LEAST_AUC, NO_LIMIT, describe_missed
 from leukoscope.images.origin import Origin
-from leukoscope.models.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
-from leukoscope.models.novelty import LEAST_AUC, NO_LIMIT, describe_missed
-from leukoscope.options import plain_name
 from leukoscope.reporting import plots
 from leukoscope.reporting.checklists import GUIDELINES, NOT_STATED, locate
 from leukoscope.reporting.html import make_environment
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import UNKNOWN, Worth
-from leukoscope.storage import as_records
 
 _CLASS_FIGURES = ("support", "sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
 # Of two classes these are the other class's, or both classes' together.

@@ -9,7 +9,7 @@ from leukoscope.figures import Figure
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.packing import PackedImages
 from leukoscope.images.source import ImageSource
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.evaluation import compatibility
 from leukoscope.figures import Figure
-from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
-from leukoscope.models import compatibility
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 
@@ -33,7 +33,7 @@ def judge_colour(
         and the fingerprint of the ``splits``.
     """
     from leukoscope.audit import baseline
-    from leukoscope.models import intervals
+    from leukoscope.evaluation import intervals
 
     test = splits[splits["split"] == "test"]
     hits = baseline.predict_by_colour(smears, splits, audit.trees, seed) == test["label"].to_numpy()
@@ -100,7 +100,7 @@ def compare_errors(
         for the number of pairs of either kind.
     """
     from leukoscope.audit.baseline import COLOUR_BASELINE
-    from leukoscope.models import paired
+    from leukoscope.evaluation import significance
 
     test = splits[splits["split"] == "test"]
     present = fingerprint_table(splits)
@@ -112,8 +112,8 @@ def compare_errors(
     how = (test["group"], options.confidence, seed)
     by_colour = ~test["image_id"].isin(colour_baseline["errors"]).to_numpy()
     pairs = [
-        paired.compare_pairs(hits, *how),
-        paired.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
+        significance.compare_pairs(hits, *how),
+        significance.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
     ]
     return pd.concat([table for table in pairs if len(table)] or pairs[:1], ignore_index=True)
 

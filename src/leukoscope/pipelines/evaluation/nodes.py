@@ -4,18 +4,18 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.errors import InputError
-from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.compatibility import RESULT_FORMAT
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training.options import BackboneOptions
-from leukoscope.storage import as_records
 
 PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
 _SCORES = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
@@ -48,8 +48,10 @@ def predict_splits(
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
             seen may be in the test set.
     """
+    from leukoscope.evaluation import compatibility, feature_table
+    from leukoscope.evaluation.predictions import tabulate_probabilities
     from leukoscope.images.field_checks import check_fields
-    from leukoscope.models import compatibility, feature_table, inference, scoring
+    from leukoscope.inference.predictor import Predictor
 
     if classifier.trained_on != fingerprint_table(splits):
         raise InputError(
@@ -57,11 +59,11 @@ def predict_splits(
             "that it learned from. Train it again, or restore the splits (seed and splitting parameters)."
         )
     compatibility.require_classes("The trained model", classifier.class_names, class_names)
-    predictor = inference.Predictor(classifier, options.batch_size)
+    predictor = Predictor(classifier, options.batch_size)
     rows = smears.rows(splits["image_id"])
     probabilities, seen = predictor.predict(smears.pixels, rows)
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
-    predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
+    predictions = table.join(tabulate_probabilities(probabilities, class_names))
     # A store of an earlier version does not say what is drawn, and neither does the table then.
     records = smears.records.set_index("image_id").reindex(columns=["sha256", "drawn"])
     files = records.loc[table["image_id"]].reset_index(drop=True)
@@ -88,10 +90,11 @@ def calibrate_predictions(
     Returns:
         As ``Calibration.describe`` has it.
     """
-    from leukoscope.models import novelty, scoring, trust
+    from leukoscope.evaluation import novelty, trust
+    from leukoscope.evaluation.predictions import select_split
 
     unlike = novelty.KnownImages.learn(features).compare_table(features, "validation")
-    truth, probabilities = scoring.select_split(predictions, "validation", class_names)
+    truth, probabilities = select_split(predictions, "validation", class_names)
     ids = predictions.loc[predictions["split"] == "validation", "image_id"]
     groups = splits.set_index("image_id")["group"].loc[ids].to_numpy()
     benign = [class_names.index(name) for name in options.benign_class]
@@ -115,10 +118,11 @@ def form_opinions(
         ``image_id, split, label, opinion, reason, prediction_set, novelty`` and one calibrated probability column a
         class.
     """
-    from leukoscope.models import novelty, scoring, trust
+    from leukoscope.evaluation import novelty, trust
+    from leukoscope.evaluation.predictions import probability_columns
 
     unlike = novelty.KnownImages.learn(features).compare_table(features)
-    probabilities = predictions[scoring.probability_columns(class_names)].to_numpy()
+    probabilities = predictions[probability_columns(class_names)].to_numpy()
     learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
     opinions = trust.form_opinions(probabilities, unlike, learned, class_names)
     return predictions[["image_id", "split", "label"]].join(opinions)
@@ -147,11 +151,13 @@ def score_predictions(
     Returns:
         Every figure by its plain name, ``<split>_<metric>``; of the test set also what ``Judge`` finds.
     """
-    from leukoscope.models import judging, scoring, trust
+    from leukoscope.evaluation import trust
+    from leukoscope.evaluation.judge import Judge
+    from leukoscope.evaluation.predictions import Scoring
 
-    how = scoring.Scoring(class_names, options.benign_class, options.prevalence)
+    how = Scoring(class_names, options.benign_class, options.prevalence)
     learned = trust.Calibration.restore(calibration)
-    judge = judging.Judge(how, learned, options.resamples, options.confidence, seed)
+    judge = Judge(how, learned, options.resamples, options.confidence, seed)
     figures = {
         f"{split}_{name}": figure
         for split in dict.fromkeys(predictions["split"])
@@ -183,8 +189,8 @@ def record_evaluation(
         evaluation: What was stated for prediction sets.
         splitting: What was held together.
     """
+    from leukoscope.evaluation import evaluations
     from leukoscope.images.grouping import UNITS
-    from leukoscope.models import evaluations
 
     return evaluations.describe(
         splits,
@@ -252,7 +258,7 @@ def describe_evaluation(
         backbone: Names the backbone.
         pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
     """
-    from leukoscope.models import evaluations
+    from leukoscope.evaluation import evaluations
     from leukoscope.reporting import html, results
 
     test = evaluations.fingerprint_test(splits)

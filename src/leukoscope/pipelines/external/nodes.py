@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.class_mapping import ClassMapping
 from leukoscope.images.class_folders import list_folder_names
 from leukoscope.images.files import ImageSource, compose
 from leukoscope.images.manifest import (
@@ -19,13 +21,11 @@ from leukoscope.images.manifest import (
 )
 from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages, PackingPlan
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.mapping import ClassMapping
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external.options import ExternalOptions
 from leukoscope.pipelines.ingestion import nodes as ingestion
 from leukoscope.pipelines.ingestion.options import IngestionOptions
-from leukoscope.storage import as_records
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,9 @@ def predict_external(
         InputError: No backbone has been evaluated, one knows other classes, was trained again since, or was evaluated
             by an earlier version.
     """
-    from leukoscope.models import compatibility, inference, novelty, scoring, trust
+    from leukoscope.evaluation import compatibility, novelty, trust
+    from leukoscope.evaluation.predictions import probability_columns, tabulate_probabilities
+    from leukoscope.inference.predictor import Predictor
 
     classes = ClassMapping(**mapping)
     accepted = external_manifest[external_manifest["status"] == "accepted"]
@@ -159,17 +161,17 @@ def predict_external(
         evaluated_as = {*known["model"], calibration.model}
         compatibility.require_evaluation(name, evaluated_as == {classifier.fingerprint})
         training_images = novelty.KnownImages.learn(known)
-        given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
+        given, seen = Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
         unlike = training_images.measure_novelty(external_smears.pixels, seen, rows)
         said = trust.form_opinions(given, unlike, calibration, class_names)
         table = facts.assign(backbone=name)
         # What is called, and how sure it must be, goes by the classifier's own classes, as on its test images.
         called = np.array(classes.class_names)[classes.translate(given.argmax(axis=1))]
-        told = scoring.tabulate_probabilities(classes.collapse(given), classes.class_names)
+        told = tabulate_probabilities(classes.collapse(given), classes.class_names)
         predictions.append(table.join(told.assign(predicted=called)))
-        columns = scoring.probability_columns(classes.class_names)
+        columns = probability_columns(classes.class_names)
         opinion = said["opinion"].where(said["opinion"] == trust.WITHHELD, called)
-        calibrated = said[scoring.probability_columns(class_names)].to_numpy()
+        calibrated = said[probability_columns(class_names)].to_numpy()
         chances = pd.DataFrame(classes.collapse(calibrated), columns=columns)
         opinions.append(table.join(said[["reason", "prediction_set", "novelty"]].assign(opinion=opinion)).join(chances))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
@@ -198,10 +200,12 @@ def score_external(
     Returns:
         One row a backbone, ``external_<metric>``.
     """
-    from leukoscope.models import compatibility, judging, scoring, trust
+    from leukoscope.evaluation import compatibility, trust
+    from leukoscope.evaluation.judge import Judge
+    from leukoscope.evaluation.predictions import Scoring
 
     classes = ClassMapping(**mapping)
-    how = scoring.Scoring(classes.class_names, classes.benign, options.prevalence)
+    how = Scoring(classes.class_names, classes.benign, options.prevalence)
     groups = external_manifest.set_index("image_id")["group"]
     rows = []
     for result in compatibility.select_results(results):
@@ -210,7 +214,7 @@ def score_external(
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
         learned = trust.Calibration.restore(result["calibration"])
         learned = learned._replace(nonconformity=classes.select_sets(learned.nonconformity))
-        judge = judging.Judge(how, learned, options.resamples, options.confidence, seed)
+        judge = Judge(how, learned, options.resamples, options.confidence, seed)
         figures = judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
         named = {f"{_SPLIT}_{name}": figure for name, figure in figures.items()}
         rows.append({"backbone": result["backbone"]} | named)
@@ -243,7 +247,7 @@ def write_external_reports(
     Returns:
         HTML by ``<backbone>/external``.
     """
-    from leukoscope.models import compatibility
+    from leukoscope.evaluation import compatibility
     from leukoscope.reporting import data_sheet, pages, results, sources
 
     options, software, seed, *evaluated = rest

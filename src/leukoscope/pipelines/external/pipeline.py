@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.external import nodes
 
 

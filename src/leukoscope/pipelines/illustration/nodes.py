@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.figures import Figure
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.training.options import BackboneOptions
 
 
@@ -31,11 +31,11 @@ def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: 
         class_names: The classes in order.
         options: Names the backbone.
     """
+    from leukoscope.evaluation.predictions import probability_columns
     from leukoscope.figures import curves
-    from leukoscope.models import scoring
 
     test = predictions.query("split == 'test'")
-    probabilities = test[scoring.probability_columns(class_names)].set_axis(class_names, axis=1)
+    probabilities = test[probability_columns(class_names)].set_axis(class_names, axis=1)
     return curves.draw_roc_curves(test["label"].to_numpy(), probabilities, _title(options, len(test)))
 
 
@@ -55,9 +55,9 @@ def draw_calibration(
         class_names: The classes in order.
         options: Names the backbone.
     """
+    from leukoscope.evaluation.predictions import select_split
+    from leukoscope.evaluation.trust import Calibration
     from leukoscope.figures import trust
-    from leukoscope.models.scoring import select_split
-    from leukoscope.models.trust import Calibration
 
     truth, given = select_split(predictions, "test", class_names)
     _, calibrated = select_split(opinions, "test", class_names)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
@@ -44,9 +44,9 @@ def assemble_reader(
         InputError: There is no such classifier, it knows other classes, was trained again since its evaluation, or was
             evaluated by an earlier version.
     """
-    from leukoscope.models import feature_table
-    from leukoscope.models.reader import SecondReader
-    from leukoscope.models.trust import Calibration
+    from leukoscope.evaluation import feature_table
+    from leukoscope.evaluation.trust import Calibration
+    from leukoscope.reader.second_reader import SecondReader
 
     if options.model_uri:
         reader = registry.fetch(options.model_uri)
@@ -97,9 +97,10 @@ def _require_one_evaluation(reader: Any, predictions: pd.DataFrame) -> None:
     """Make sure that features and calibration are of this model: a run may have been killed between them."""
     import numpy as np
 
-    from leukoscope.models import compatibility, conformal, scoring
+    from leukoscope.evaluation import compatibility, conformal
+    from leukoscope.evaluation.predictions import select_split
 
-    truth, given = scoring.select_split(predictions, "validation", reader.class_names)
+    truth, given = select_split(predictions, "validation", reader.class_names)
     learned = conformal.measure_nonconformity(truth, given)
     kept = reader.calibration.nonconformity
     same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]

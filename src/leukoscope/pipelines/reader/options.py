@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.options import Options
+from leukoscope.core.options import Options
+from leukoscope.models.architecture import BACKBONES
 
 
 class ReaderOptions(Options):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation import compatibility
 from leukoscope.images.origin import Origin
-from leukoscope.models import compatibility
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 

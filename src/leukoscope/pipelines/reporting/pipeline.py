@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.reporting import nodes
 
 _FACTS = ["data_sheet", "params:data_sheet", "software", "params:seed"]

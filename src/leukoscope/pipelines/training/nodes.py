@@ -6,38 +6,15 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.core.fingerprint import fingerprint_files, fingerprint_table
+from leukoscope.core.storage import hold
 from leukoscope.figures import Figure
-from leukoscope.images.fingerprint import fingerprint_files, fingerprint_table
 from leukoscope.images.packing import PACKED_FORMAT, PackedImages
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.journal import TrainingJournal
-from leukoscope.models.recipes import Recipe, ResolvedRecipe, require_weights, resolve_recipe
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.training.options import BackboneOptions
-from leukoscope.storage import hold
-
-_PACKAGE = Path(__file__).parents[2]
-# What a model depends on: an interrupted training does not go on with other code than it began with.
-_CODE = [
-    _PACKAGE / f"{name}.py"
-    for name in (
-        "images/augmentation",
-        "images/batches",
-        "images/labelled",
-        "models/backbones",
-        "models/backend",
-        "models/checkpoint",
-        "models/classifier",
-        "models/features",
-        "models/fitting",
-        "models/folding",
-        "models/held",
-        "models/journal",
-        "models/optimizers",
-        "models/recipes",
-        "pipelines/training/nodes",
-    )
-]
+from leukoscope.training.journal import TRAINING_FORMAT, TrainingJournal
+from leukoscope.training.recipe import Recipe, ResolvedRecipe, require_weights, resolve_recipe
 
 
 def prepare_training(
@@ -63,13 +40,13 @@ def prepare_training(
         seed: For everything random in training.
 
     Returns:
-        The key of the training: backbone, recipe in force, augmentation, classes, seed, data, code, and the engine that
-        computes.
+        The key of the training: backbone, recipe in force, augmentation, classes, seed, data, the format of trainings,
+        and the engine that computes.
 
     Raises:
         InputError: The recipe does not fit the backbone, or its weights file cannot be read.
     """
-    from leukoscope.models import backend
+    from leukoscope.backend import precision
 
     recipe = resolve_recipe(options.backbone, training, options.training)
     require_weights(options.backbone, recipe)
@@ -90,8 +67,8 @@ def prepare_training(
             "size": smears.pixels.shape[1],
             "format": PACKED_FORMAT,
         },
-        "code": fingerprint_files(_CODE),
-        "engine": backend.describe_engine(recipe.precision),
+        "format": TRAINING_FORMAT,
+        "engine": precision.describe_engine(recipe.precision),
     }
 
 
@@ -130,8 +107,8 @@ def _make_trainer(
     training_plan: pd.DataFrame,
     splits: pd.DataFrame,
 ) -> Any:
-    from leukoscope.images.labelled import LabelledImages
-    from leukoscope.models.fitting import Trainer
+    from leukoscope.training.labelled import LabelledImages
+    from leukoscope.training.trainer import Trainer
 
     validation = splits[splits["split"] == "validation"].assign(repeats=1, weight=1.0)
     training, validation = (

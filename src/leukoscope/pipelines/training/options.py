@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.recipes import RecipeDifferences
-from leukoscope.options import Options
+from leukoscope.core.options import Options
+from leukoscope.models.architecture import BACKBONES
+from leukoscope.training.recipe import RecipeDifferences
 
 
 class Published(Options):
