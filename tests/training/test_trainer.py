@@ -272,6 +272,12 @@ def test_validation_images_may_be_another_array(images, class_names, tmp_path, m
     assert validation_batches.array is validation.pixels
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can distribute")
+def test_a_backend_that_cannot_distribute_says_which_can(fit):
+    with pytest.raises(InputError, match="Set KERAS_BACKEND=jax"):
+        fit(data_parallel=True)
+
+
 def test_only_the_head_trains_when_asked(fit):
     classifier, _ = fit("head", trainable="head", patience=None)
     untouched, _ = fit("none", trainable="head", patience=None, epochs=1, learning_rate=1e-12, dropout=0.5)
