@@ -21,7 +21,7 @@ from leukoscope.synthetic import write_smears
 
 # A head alone learns in seconds, since nothing is computed backwards through the backbone.
 SMALL = "training.input_size=32" + "".join(
-    f",mobilenet_v2.training.{choice}" for choice in ("input_size=32", "epochs=2", "trainable=head")
+    f",models.mobilenet_v2.training.{choice}" for choice in ("input_size=32", "epochs=2", "trainable=head")
 )
 AUDIT = "audit.repeats=1,audit.trees=5"
 TRAIN = "train_mobilenet_v2"

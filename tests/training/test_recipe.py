@@ -29,7 +29,7 @@ def test_a_mistyped_name_is_answered_with_the_right_one():
 
 
 def test_a_block_of_another_backbone_is_refused_with_those_there_are():
-    with pytest.raises(InputError, match=r"vgg16.training.trainable is 'conv5'.*block2, block3, block4, block5"):
+    with pytest.raises(InputError, match=r"models.vgg16.training.trainable is 'conv5'.*block2, block3, block4, block5"):
         resolve_recipe("vgg16", Recipe(), RecipeDifferences(trainable="conv5"))
 
 

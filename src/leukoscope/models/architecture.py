@@ -1,6 +1,7 @@
 """The backbones, one row each: everything else follows from this table."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 
 
@@ -105,3 +106,28 @@ BACKBONES = MappingProxyType(
         ),
     }
 )
+
+
+def get(name: str) -> Backbone:
+    """Get a registered architecture.
+
+    Args:
+        name: Like ``resnet50``.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    require(name)
+    return BACKBONES[name]
+
+
+def require(name: str) -> None:
+    """Make sure that there is an architecture of a name.
+
+    Raises:
+        ValueError: There is none; the message has the nearest one and all that exist.
+    """
+    if name not in BACKBONES:
+        near = get_close_matches(name, BACKBONES, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise ValueError(f"there is no architecture '{name}': {hint}known are {', '.join(BACKBONES)}")
