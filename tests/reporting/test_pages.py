@@ -13,7 +13,8 @@ from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.evaluation.judge import Judge
 from leukoscope.evaluation.novelty import choose_limit
-from leukoscope.evaluation.predictions import Scoring, probability_columns, select_split, tabulate_probabilities
+from leukoscope.evaluation.predictions import probability_columns, select_split, tabulate_probabilities
+from leukoscope.evaluation.scoring import Scoring
 from leukoscope.evaluation.trust import Calibration, Targets, calibrate
 from leukoscope.images.origin import Origin
 from leukoscope.pipelines.augmentation.nodes import plan_training
