@@ -608,8 +608,8 @@ def test_pages_of_two_classes_say_nothing_twice(result, data, rng):
     assert "One class against the other" in words
     assert [curve.name for curve in plots.plot_roc(pages._select_curves(two)).data[1:]] == ["Malignant"]
     card = pages.render_card(two, data, KNOWN, SOFTWARE, WORTH)
-    assert re.search(r"^- Malignant: sensitivity 0\.\d+ \(.*\)$", card, re.MULTILINE)
-    assert ", specificity" not in card
+    assert "| class | support | sensitivity | precision | F1 | AUPRC | set coverage |" in card
+    assert re.search(r"^\| Malignant \| 40 \| 0\.\d+ \(.*\) \|$", card, re.MULTILINE)
 
 
 ODD = ["Benign", "[Malignant] Pre-B", "100 % & <q>", "$a$ _x_", "_良性_", "2024"]
@@ -628,6 +628,6 @@ def test_pages_and_cards_show_names_of_any_letters_as_they_are(result, data, rng
     assert heatmap.data[0].x[2] == "100 % &amp; &lt;q&gt;"  # Plotly has tags of its own
     assert (heatmap.layout.xaxis.type, heatmap.layout.yaxis.type) == ("category", "category")
     card = pages.render_card(odd, data, KNOWN, SOFTWARE, WORTH)
-    shown = MarkdownIt().render(card)
+    shown = MarkdownIt().enable("table").render(card)
     for name in ODD:
-        assert f"<li>{html.escape(name)}: sensitivity 0." in shown
+        assert f"<td>{html.escape(name)}</td>\n<td>40</td>\n<td>0." in shown
