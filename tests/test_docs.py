@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from leukoscope.entries import list_entries
+from leukoscope.evaluation.metrics import METRICS
 from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipeline_registry import register_pipelines
+from leukoscope.reporting import metric_tables
 from leukoscope.training.options import NetworkOptions
 from leukoscope.training.recipe import Recipe
 
@@ -91,6 +93,15 @@ def test_the_table_of_backbones_is_that_of_the_code():
             ", ".join(row.blocks),
         ]
         for name, row in BACKBONES.items()
+    ]
+
+
+def test_the_tables_of_metrics_are_those_of_the_code():
+    text = (PROJECT / "docs" / "figures.md").read_text(encoding="utf-8")
+    mend = "run `python -m leukoscope.reporting.metric_tables docs/figures.md`"
+    assert text == metric_tables.write_tables(text), mend
+    assert [re.findall(rf"^\| `{re.escape(name)}` \|", text, re.MULTILINE) for name in METRICS] == [
+        [f"| `{name}` |"] for name in METRICS
     ]
 
 

@@ -197,7 +197,7 @@ def score_external(
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
-    from leukoscope.evaluation.predictions import Scoring
+    from leukoscope.evaluation.scoring import Scoring
 
     classes = ClassMapping(**mapping)
     how = Scoring(classes.class_names, classes.benign, options.prevalence)

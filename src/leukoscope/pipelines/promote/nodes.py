@@ -94,7 +94,7 @@ def _score(
     reader: Any, smears: PackedImages, test: pd.DataFrame, evaluation: EvaluationOptions, metric: str
 ) -> tuple[float, Any]:
     """Give the figure of the rule, and which images the reader's classifier gets right."""
-    from leukoscope.evaluation.predictions import Scoring
+    from leukoscope.evaluation.scoring import Scoring
 
     names = list(reader.class_names)
     probabilities, _ = reader.predictor.predict(smears.pixels, smears.rows(test["image_id"]))

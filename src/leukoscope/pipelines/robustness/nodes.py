@@ -140,9 +140,9 @@ def _judge_outliers(
     seed: int,
 ) -> dict[str, float]:
     """Give the share of outliers that is flagged, and the AUC of telling them from test images, with intervals."""
-    from leukoscope.evaluation import intervals, metrics
+    from leukoscope.evaluation import intervals, outcome
 
-    curve = metrics.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
+    curve = outcome.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
     estimates = intervals.estimate_figures(
         lambda weights: {"auc": curve.measure_areas(weights)[0]},
         np.append(test_groups, groups),
