@@ -76,8 +76,8 @@ def test_every_relative_link_resolves(document):
     assert [place for place in places if not (document.parent / place).exists()] == []
 
 
-def test_the_readme_names_every_pipeline(registered):
-    rows = re.findall(r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "README.md").read_text("utf-8"), re.M)
+def test_the_documents_name_every_pipeline(registered):
+    rows = re.findall(r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "docs/pipelines.md").read_text("utf-8"), re.M)
     assert sorted(rows) == sorted(registered)
 
 
