@@ -6,11 +6,10 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from leukoscope.hooks import InputHook, OtherRunsHook, TrackingHook
-from leukoscope.hooks.server import find_file
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
 
-# The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
+# The hook of kedro-mlflow is replaced by one that gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 HOOKS = (InputHook(), TrackingHook(), OtherRunsHook(), MakersHook())
 
@@ -33,8 +32,12 @@ def _own_uri() -> str:
 def _artifact_location() -> str | None:
     """A folder beside the database, unless a server decides; MLflow's own choice would be the folder at hand."""
     uri = _tracking_uri()
+    if uri == _own_uri():
+        return str(Path(_project_root(), ARTIFACTS))
     if not uri.startswith("sqlite:///"):
         return None
+    from leukoscope.hooks.server import find_file
+
     return str(find_file(uri).absolute().with_name(ARTIFACTS))
 
 
