@@ -5,13 +5,13 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from leukoscope.hooks import InputHook, OtherRunsHook, TrackingHook
+from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
 
 # The hook of kedro-mlflow is replaced by one that gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (InputHook(), TrackingHook(), OtherRunsHook(), MakersHook())
+HOOKS = (ResultsHook(), InputHook(), TrackingHook(), OtherRunsHook(), MakersHook())
 
 
 def _project_root() -> str:

@@ -2,6 +2,7 @@
 
 from leukoscope.hooks.inputs import InputHook
 from leukoscope.hooks.other_runs import OtherRunsHook
+from leukoscope.hooks.results import ResultsHook
 from leukoscope.hooks.tracking import TrackingHook
 
-__all__ = ["InputHook", "OtherRunsHook", "TrackingHook"]
+__all__ = ["InputHook", "OtherRunsHook", "ResultsHook", "TrackingHook"]
