@@ -5,13 +5,15 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook
+from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook, UnchangedHook
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
 
 # The hook of kedro-mlflow is replaced by one that gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (ResultsHook(), InputHook(), TrackingHook(), OtherRunsHook(), MakersHook())
+_TRACKING = TrackingHook()
+# Kedro asks the last one first, but for those that want to be first or last.
+HOOKS = (UnchangedHook(_TRACKING), ResultsHook(), InputHook(), _TRACKING, OtherRunsHook(), MakersHook())
 
 
 def _project_root() -> str:

@@ -105,6 +105,17 @@ class Tracker(MlflowHook):
             self._send("log_file", backbone, Path(str(artifact._filepath)), artifact.artifact_path)
         self._log(dataset_name.removeprefix(f"{backbone}."), data, backbone)
 
+    @property
+    def run_ids(self) -> list[str]:
+        """The session's run, and its children."""
+        return sorted(self._runs.ids())
+
+    def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
+        """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
+        uri = self.mlflow_config.server.mlflow_tracking_uri
+        there = server.find_file(uri).is_file() if uri.startswith("sqlite:") else server.answers(uri)
+        return runs.describe_finished(mlflow.MlflowClient(uri), run_ids) if there else None
+
     def count_node(self, backbone: str) -> None:
         """Count a node of a backbone that has run, to tell later whether the backbone had finished."""
         self._unfinished[backbone] -= 1

@@ -38,6 +38,7 @@ class TrackingHook:
 
     Attributes:
         tracker: What tracks the run that is going on; ``None`` where nothing does.
+        last_runs: The ids of MLflow's runs of the last one that ended.
     """
 
     # The name of kedro-mlflow's own hook: what is registered by a name already is not loaded, and with it MLflow.
@@ -46,6 +47,7 @@ class TrackingHook:
     def __init__(self) -> None:
         self.tracker: Tracker | None = None
         self._configured: Tracker | None = None
+        self.last_runs: list[str] = []
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -55,7 +57,7 @@ class TrackingHook:
             InputError: MLflow's configuration is wrong.
         """
         self._context, self._parameters = context, context.params
-        self.tracker, self._configured = None, None
+        self.tracker, self._configured, self.last_runs = None, None, []
         settings = context.config_loader["mlflow"]
         when_imported("mlflow", self._configure)
         if _is_plain(settings):
@@ -153,6 +155,10 @@ class TrackingHook:
         """End all runs: a backbone that had finished is so, others and the session's failed."""
         self._end("FAILED")
 
+    def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
+        """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
+        return self.configured.describe_finished(run_ids) if run_ids else {}
+
     def _is_tracked(self, run_params: dict[str, Any]) -> bool:
         names = run_params.get("pipeline_name") or run_params.get("pipeline_names") or ["__default__"]
         return not set([names] if isinstance(names, str) else names) <= self._untracked
@@ -179,6 +185,7 @@ class TrackingHook:
         tracker, self.tracker = self.tracker, None
         if tracker:
             tracker.end(status)
+            self.last_runs = tracker.run_ids
 
 
 def _is_plain(settings: Any, prefix: str = "") -> bool:
