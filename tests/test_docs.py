@@ -77,7 +77,9 @@ def test_every_relative_link_resolves(document):
 
 
 def test_the_documents_name_every_pipeline(registered):
-    rows = re.findall(r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "docs/pipelines.md").read_text("utf-8"), re.M)
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "docs/pipelines.md").read_text("utf-8"), re.M
+    )
     assert sorted(rows) == sorted(registered)
 
 
