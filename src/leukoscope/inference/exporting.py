@@ -18,6 +18,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.stderr import leaving_out
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.network import Classifier
+from leukoscope.models.parts import Parts
 
 _PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
 # What costs time, and no more: eight bits for the last layer and its softmax would cost accuracy.
@@ -102,14 +103,12 @@ class Exporter:
     @cached_property
     def _model(self) -> keras.Model:
         """Rebuild the network for images of the reader's size, with the temperature in its last layer."""
-        network = fold_batch_norms(self._classifier.network)
+        parts = Parts(fold_batch_norms(self._classifier.network))
         size = self._classifier.image_size
-        trunk = keras.Model(network.inputs, network.get_layer("features").output)
         image = keras.Input((size, size, 3), dtype="uint8", name=_INPUT)
         head = layers.Dense(len(self._classifier.class_names), activation="softmax", name=_OUTPUT)
-        model = keras.Model(image, head(trunk(keras.ops.cast(image, "float32"), training=False)))
-        weights = network.get_layer("probabilities").get_weights()
-        head.set_weights([values / self._temperature for values in weights])
+        model = keras.Model(image, head(parts.trunk(keras.ops.cast(image, "float32"), training=False)))
+        head.set_weights([values / self._temperature for values in parts.head.get_weights()])
         return model
 
     def _give_examples(self) -> Iterator[list[np.ndarray]]:
