@@ -26,9 +26,9 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
     import keras
     from keras import layers
 
-    from leukoscope.models.architecture import BACKBONES
+    from leukoscope.models import architecture
 
-    row = BACKBONES[backbone]
+    row = architecture.get(backbone)
     images = keras.utils.image_dataset_from_directory(
         str(folder), label_mode="categorical", image_size=(size, size), batch_size=batch_size, verbose=False
     )

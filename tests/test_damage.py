@@ -17,7 +17,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.evaluation.compatibility import select_results
 from leukoscope.synthetic import write_smears
 
-SMALL = "training.input_size=32,mobilenet_v2.training.input_size=32,mobilenet_v2.training.epochs=2"
+SMALL = "training.input_size=32,models.mobilenet_v2.training.input_size=32,models.mobilenet_v2.training.epochs=2"
 AUDIT = "audit.repeats=1,audit.trees=5"
 TRAIN = "train_mobilenet_v2"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from leukoscope.entries import list_entries
 from leukoscope.models import architecture
-from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipeline_registry import register_pipelines
+from leukoscope.training.options import NetworkOptions
 from leukoscope.training.recipe import Recipe
 
 PROJECT = Path(__file__).parents[1]
@@ -37,7 +38,8 @@ def code_of(document: Path) -> str:
 
 def known_parameters() -> set[str]:
     """List the parameters by dotted name, each section among them."""
-    known = {f"{backbone}.training.{field}" for backbone in BACKBONES for field in Recipe.model_fields}
+    known = {f"models.{name}.training.{field}" for name in list_entries() for field in Recipe.model_fields}
+    known |= {f"models.{name}.{field}" for name in list_entries() for field in NetworkOptions.model_fields}
     for file in (PROJECT / "conf" / "base").glob("parameters*.yml"):
         for name, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
             known |= {name} | {f"{name}.{inner}" for inner in (value if isinstance(value, dict) else {})}

@@ -18,6 +18,8 @@ from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from leukoscope.entries import find_configuration, read_entries, set_entries
+
 # What Kedro and OmegaConf raise of a command or configuration that is wrong.
 _WRONG_COMMAND = (
     ValueError,
@@ -57,8 +59,8 @@ def _run(**options: Any) -> Any:
     if given is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
         raise click.ClickException("--pipelines names none. Leave it out to run everything.")
     with errors_in_a_line():
-        _require_pipelines(options["pipelines"])
         options["conf_source"] = options["conf_source"] or _find_configuration()
+        _require_pipelines(options)
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 
@@ -135,19 +137,24 @@ def _has_begun() -> bool:
 
 def _find_configuration() -> str | None:
     """Give the configuration of a wheel where there is no project; ``None`` where there is one, which has its own."""
-    if ((find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE).is_dir():
+    found = find_configuration()
+    if found == (find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE:
         return None
-    own = Path(__file__).parent / "conf"
-    if own.is_dir():
-        return str(own)
+    if found == Path(__file__).parent / "conf":
+        return str(found)
     raise click.ClickException(
         f"There is no configuration: {Path.cwd()} is in no Leukoscope project. Run this in the project's folder, or "
         f"give --conf-source. Nothing was run."
     )
 
 
-def _require_pipelines(names: list[str]) -> None:
-    for name in names:
+def _require_pipelines(options: dict[str, Any]) -> None:
+    """Refuse an unknown pipeline before a session is made, which takes longer."""
+    try:
+        set_entries(read_entries(options["conf_source"], options["env"], options["params"]))
+    except Exception:  # the session says what is wrong with the configuration
+        return
+    for name in options["pipelines"]:
         if name not in pipelines:
             near = ", ".join(get_close_matches(name, pipelines))
             hint = f"Did you mean {near}?" if near else "`kedro registry list` lists them."

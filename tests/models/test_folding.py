@@ -29,7 +29,7 @@ def draw_weights(network: keras.Model, rng: np.random.Generator) -> None:
 # What follows no convolution: sums, concatenations and poolings.
 LEFT = {"densenet121": 121 - 1 - 58, "densenet201": 201 - 1 - 98, "resnet50_v2": 16 + 1}
 LEFT |= {"nasnet_mobile": 4, "nasnet_large": 4}
-HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large"}
+HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in architecture.list_names()]
 
 

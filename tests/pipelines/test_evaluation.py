@@ -19,9 +19,9 @@ from leukoscope.pipelines.evaluation import nodes
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.training.options import BackboneOptions
+from made_entries import make_entry
 
-OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
+OPTIONS = make_entry("resnet50", published={"test_accuracy": 0.9924})
 OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2, unproven_opinions=True, set_confidence=0.7)
 
 
@@ -210,7 +210,11 @@ def known(metrics, features, splits) -> list[dict]:
     manifest = make_manifest(splits, image_id=splits["image_id"])
 
     def record(backbone: str) -> dict:
-        options = BackboneOptions(backbone=backbone), OPTIONS_OF_EVALUATION, SplittingOptions()
+        options = (
+            make_entry(backbone),
+            OPTIONS_OF_EVALUATION,
+            SplittingOptions(),
+        )
         return nodes.record_evaluation(metrics, features, splits, manifest, *options)
 
     return [record("resnet50"), record("vgg16") | {"model": "another", "set_coverage": 0.0}]

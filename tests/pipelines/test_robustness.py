@@ -12,7 +12,7 @@ from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, Perturbatio
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness import nodes
 from leukoscope.pipelines.robustness.options import RobustnessOptions
-from leukoscope.pipelines.training.options import BackboneOptions
+from made_entries import make_entry
 
 
 class Predictor:
@@ -99,7 +99,7 @@ def test_the_number_is_the_mean_over_changes(arguments):
 
 
 def test_the_figure_has_a_bar_a_strength(measured):
-    axes = nodes.draw_robustness(measured(), BackboneOptions(backbone="vgg16")).axes[0]
+    axes = nodes.draw_robustness(measured(), make_entry("vgg16")).axes[0]
     assert len(axes.patches) == sum(len(one.levels) for one in PERTURBATIONS.values())
     assert "VGG16 on 24 changed test images" in axes.get_title()
 

@@ -120,7 +120,6 @@ def test_names_that_do_not_fit_the_model_are_an_error(reader, tmp_path):
 @pytest.mark.parametrize(
     ("fact", "value", "message"),
     [
-        ("backbone", "alexnet", "no backbone 'alexnet'"),
         ("benign_class", "Healthy", "'Healthy' is none of"),
         ("calibration", {"temperature": 0.9}, "calibration is not as it was learned"),
         ("calibration", {"threshold": 0.1}, "calibration is not as it was learned"),

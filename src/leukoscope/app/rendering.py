@@ -12,7 +12,6 @@ from PIL import Image
 import leukoscope
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.session import Session
-from leukoscope.models.architecture import BACKBONES
 from leukoscope.reporting.html import make_environment, to_data_uri
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def describe_reader(reader: "SecondReader", card: str | None) -> About:
     from leukoscope.evaluation.trust import UNPROMISED, UNSURE
 
     return About(
-        title=BACKBONES[reader.backbone].title,
+        title=reader.title,
         class_names=reader.class_names,
         benign_class=reader.benign_class,
         threshold=reader.calibration.threshold,

@@ -41,7 +41,7 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
             changes = journal.start(data)
             self._started = journal.key
         if changes:
-            _log_change(data["backbone"], changes, journal)
+            _log_change(journal.folder.parent.name, changes, journal)
 
     def load(self) -> TrainingJournal:
         """Open the journal.
@@ -61,11 +61,11 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         return {"filepath": self._filepath}
 
 
-def _log_change(backbone: str, changes: list[str], journal: TrainingJournal) -> None:
+def _log_change(name: str, changes: list[str], journal: TrainingJournal) -> None:
     how = f"goes on with the training that was kept in {journal.came_from}" if journal.came_from else "starts afresh"
     logger.info(
         "%s %s: %s changed. What was trained before is kept in %s, and comes back with its settings",
-        backbone,
+        name,
         how,
         ", ".join(changes),
         journal.kept_at,

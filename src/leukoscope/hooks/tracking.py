@@ -279,7 +279,7 @@ class _EpochHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record's epoch, if it has one."""
         if hasattr(record, "epoch"):
-            self._tracking.log_epoch(record.backbone, record.epoch)  # type: ignore[attr-defined]
+            self._tracking.log_epoch(record.model, record.epoch)  # type: ignore[attr-defined]
 
 
 @contextmanager

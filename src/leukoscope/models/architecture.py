@@ -1,6 +1,6 @@
 """What can be built: the registry of architectures. It imports no Keras, so that options and pipelines may ask it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -105,7 +105,7 @@ def require(name: str) -> None:
     names = list_names()
     if name not in names:
         near = get_close_matches(name, names)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(f"there is no architecture '{name}': {hint}known are {', '.join(names)}")
 
 
@@ -121,23 +121,3 @@ def get(name: str) -> Architecture:
         message = str(error)
         raise InputError(f"{message[0].upper()}{message[1:]}.") from error
     return _registry[name]
-
-
-class _Backbones(Mapping[str, Architecture]):
-    """The architectures that five entries of the configuration are named after."""
-
-    _NAMES = ("resnet50", "vgg16", "vgg19", "mobilenet_v2", "inception_v3")
-
-    def __getitem__(self, name: str) -> Architecture:
-        if name not in list_names():
-            raise KeyError(name)
-        return _registry[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._NAMES)
-
-    def __len__(self) -> int:
-        return len(self._NAMES)
-
-
-BACKBONES = _Backbones()

@@ -22,7 +22,6 @@ from leukoscope.evaluation.screening import score_malignant
 from leukoscope.evaluation.trust import Calibration, form_opinions
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.architecture import BACKBONES
 from leukoscope.models.network import Classifier
 
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
@@ -49,13 +48,14 @@ class SecondReader:
     """A classifier, what was learned of it from validation images, and what it knows.
 
     Attributes:
-        backbone: A key of ``BACKBONES``.
+        backbone: The name of the model's entry.
         classifier: Trained.
         calibration: Learned from its validation images.
         seen: Its training and validation images: ``image_id, split, label, sha256, drawn, model``, their checks and
             features; without ``drawn`` where an earlier version evaluated it.
         benign_classes: Whatever else its classes are is malignant.
         limits: What a file must keep to.
+        label: The model's name in pages and tables; by default that of its entry.
     """
 
     backbone: str
@@ -64,6 +64,12 @@ class SecondReader:
     seen: pd.DataFrame
     benign_classes: tuple[str, ...]
     limits: Limits
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """The model's name in pages and tables."""
+        return self.label or self.backbone
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -188,6 +194,7 @@ class SecondReader:
         """Say what the reader is, for people."""
         return {
             "backbone": self.backbone,
+            "title": self.title,
             "class_names": list(self.class_names),
             "benign_class": self._kept_benign,
             "trained_on": self.trained_on,
@@ -216,7 +223,7 @@ class SecondReader:
             facts = json.loads((folder / _FACTS).read_text())
             calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
             benign = tuple(split_names(facts["benign_class"]))
-            reader = cls(facts["backbone"], classifier, calibration, seen, benign, limits)
+            reader = cls(facts["backbone"], classifier, calibration, seen, benign, limits, facts.get("title", ""))
             names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
         reader.require_classes(names)
         fault = reader._find_fault()
@@ -231,8 +238,6 @@ class SecondReader:
         numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
         if self.calibration.model != self.classifier.fingerprint:
             return f"its calibration is of another model, {self.calibration.model}"
-        if self.backbone not in BACKBONES:
-            return f"there is no backbone '{self.backbone}'"
         unknown = [name for name in self.benign_classes if name not in self.class_names]
         if unknown or not self.benign_classes:
             return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"

@@ -29,7 +29,7 @@ def list_state(model: keras.Model) -> list[keras.Variable]:
 
 
 @contextmanager
-def explain_full_disk(what: str, backbone: str, journal: TrainingJournal) -> Iterator[None]:
+def explain_full_disk(what: str, name: str, journal: TrainingJournal) -> Iterator[None]:
     """Say what could not be kept, if something could not.
 
     Raises:
@@ -39,7 +39,7 @@ def explain_full_disk(what: str, backbone: str, journal: TrainingJournal) -> Ite
         yield
     except OSError as error:
         raise InputError(
-            f"{what} of {backbone} could not be kept in {journal.folder}: {error}. Make room there; the same command "
+            f"{what} of {name} could not be kept in {journal.folder}: {error}. Make room there; the same command "
             f"then goes on after epoch {journal.epochs}."
         ) from error
 
@@ -51,14 +51,17 @@ class EpochLog(keras.callbacks.Callback):
 
     def __init__(
         self,
-        backbone: str,
+        name: str,
         recipe: ResolvedRecipe,
         network: keras.Model,
         journal: TrainingJournal,
         average: keras.callbacks.SwapEMAWeights | None,
     ) -> None:
         super().__init__()
-        self.backbone, self.recipe, self.network, self.journal = backbone, recipe, network, journal
+        self.name = name
+        self.recipe = recipe
+        self.network = network
+        self.journal = journal
         self.average = average
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -89,11 +92,11 @@ class EpochLog(keras.callbacks.Callback):
         }
         if not np.isfinite(row["validation_loss"]):
             self._refuse(f"on the validation images after epoch {epoch + 1}")
-        with explain_full_disk(f"Epoch {epoch + 1}", self.backbone, self.journal):
+        with explain_full_disk(f"Epoch {epoch + 1}", self.name, self.journal):
             self.journal.keep(epoch + 1, row["validation_loss"], self._save_state, self._save_best)
             row["seconds"] = time.perf_counter() - self.started
             self.journal.append(row)
-        log_epoch(self.backbone, self.recipe.epochs, row)
+        log_epoch(self.name, self.recipe.epochs, row)
 
     def _save_state(self, path: Path) -> None:
         checkpoint.save_variables(path, list_state(self.model))
@@ -107,8 +110,8 @@ class EpochLog(keras.callbacks.Callback):
 
     def _refuse(self, where: str) -> None:
         raise InputError(
-            f"Training {self.backbone} stopped: the loss is no longer a number {where}. Try a smaller "
-            f"learning rate ({self.backbone}.training.learning_rate is {self.recipe.learning_rate:g}), a "
+            f"Training {self.name} stopped: the loss is no longer a number {where}. Try a smaller "
+            f"learning rate (models.{self.name}.training.learning_rate is {self.recipe.learning_rate:g}), a "
             f"warm-up, or precision float32. What was trained until then is in {self.journal.folder}."
         )
 
@@ -141,11 +144,11 @@ class StopEarly(keras.callbacks.Callback):
         self.model.stop_training = self.enough()
 
 
-def log_epoch(backbone: str, epochs: int, row: dict[str, Any]) -> None:
+def log_epoch(name: str, epochs: int, row: dict[str, Any]) -> None:
     """Log an epoch as a line to read, with the figures in ``record.epoch`` for whoever tracks them."""
     logging.getLogger(EPOCHS).info(
         "%s epoch %d/%d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
-        backbone,
+        name,
         row["epoch"],
         epochs,
         row["train_loss"],
@@ -153,5 +156,5 @@ def log_epoch(backbone: str, epochs: int, row: dict[str, Any]) -> None:
         row["validation_loss"],
         row["validation_accuracy"],
         row["seconds"],
-        extra={"backbone": backbone, "epoch": row},
+        extra={"model": name, "epoch": row},
     )

@@ -68,7 +68,7 @@ class TrainingJournal:
         return changes if before else []
 
     def _find_changes(self, key: dict[str, Any]) -> list[str]:
-        changes = _differ(_modernise(self.key), key)
+        changes = _differ(self.key, key)
         return [name for name in changes if name.split(".")[0] != "engine"] if self.finished else changes
 
     def _find_aside(self, key: dict[str, Any]) -> Path | None:
@@ -78,7 +78,7 @@ class TrainingJournal:
             journal = TrainingJournal(folder)
             with suppress(InputError):  # a damaged one stays where it is
                 if journal.key and not journal._find_changes(key):
-                    found.append((_modernise(journal.key) != key, folder))
+                    found.append((journal.key != key, folder))
         return min(found)[1] if found else None
 
     def _put_aside(self, key: dict[str, Any]) -> Path | None:
@@ -102,7 +102,7 @@ class TrainingJournal:
         """
         file = self.folder / "key.json"
         with self.explain_damage(file):
-            key = _read_facts(file)
+            key = _modernise(_read_facts(file))
         if self._expected not in (None, key):
             raise InputError(
                 f"Another run has started another training in {self.folder} meanwhile. Let it end; then the same "
@@ -155,7 +155,7 @@ class TrainingJournal:
 
     @property
     def features(self) -> Path:
-        """Where the features of a frozen base are kept, for any training of the same backbone."""
+        """Where the features of a frozen base are kept, for any training of the same model."""
         return self.folder.with_name("features")
 
     def history(self) -> pd.DataFrame:
@@ -235,10 +235,13 @@ class TrainingJournal:
 
 
 def _modernise(key: dict[str, Any]) -> dict[str, Any]:
-    """Read a key of an earlier version, which had a hash of the source where the format is now."""
-    if "code" not in key:
-        return key
-    return {name: value for name, value in key.items() if name != "code"} | {"format": 1}
+    """Read a key of an earlier version: a hash of the source stood for the format, a backbone for the architecture."""
+    modern = {name: value for name, value in key.items() if name not in ("code", "backbone")}
+    if "code" in key:
+        modern["format"] = 1
+    if "backbone" in key:
+        modern["architecture"] = key["backbone"]
+    return modern
 
 
 def _read_facts(file: Path) -> dict[str, Any]:

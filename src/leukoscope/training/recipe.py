@@ -1,4 +1,4 @@
-"""The training recipe: what can be set, and how a backbone's differences join it."""
+"""The training recipe: what can be set, and how a model's differences join it."""
 
 from typing import Literal, NamedTuple
 
@@ -6,13 +6,13 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.options import Options, differences
-from leukoscope.models.architecture import BACKBONES
+from leukoscope.models import architecture
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
 
 class Recipe(Options):
-    """How a classifier is trained; ``null`` in the first group means: as the table of backbones says."""
+    """How a classifier is trained; ``null`` in the first group means: as the architecture has it."""
 
     input_size: PositiveInt | None = None
     batch_size: PositiveInt | None = None
@@ -60,7 +60,7 @@ class Phase(NamedTuple):
 
 
 class ResolvedRecipe(Recipe):
-    """A recipe with nothing left to the table of backbones."""
+    """A recipe with nothing left to the architecture."""
 
     input_size: PositiveInt
     batch_size: PositiveInt
@@ -87,18 +87,20 @@ class ResolvedRecipe(Recipe):
         return self
 
 
-def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> ResolvedRecipe:
-    """Join the shared recipe, a backbone's differences and the table's defaults into what is in force.
+def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: str | None = None) -> ResolvedRecipe:
+    """Join the shared recipe, a model's differences and the architecture's defaults into what is in force.
 
     Args:
-        backbone: A key of ``BACKBONES``.
-        shared: The recipe of all backbones.
-        own: The backbone's differences, a ``RecipeDifferences``.
+        architecture_name: A registered one.
+        shared: The recipe of all models.
+        own: The model's differences, a ``RecipeDifferences``.
+        entry: The model's name, for messages; by default the architecture's.
 
     Raises:
-        InputError: The backbone has no such block to train from, or cannot take images so small.
+        InputError: The architecture has no such block to train from, or cannot take images so small.
     """
-    row = BACKBONES[backbone]
+    row = architecture.get(architecture_name)
+    entry = entry or architecture_name
     values = shared.model_dump() | own.model_dump(exclude_unset=True)
     for name in ("input_size", "batch_size", "dropout"):
         if values[name] is None:
@@ -106,27 +108,28 @@ def resolve_recipe(backbone: str, shared: Recipe, own: Options) -> ResolvedRecip
     recipe = ResolvedRecipe.model_validate(values)
     if recipe.trainable not in ("all", "head", *row.blocks):
         raise InputError(
-            f"{_say_whose(backbone, own, 'trainable')}training.trainable is '{recipe.trainable}', which {row.title} "
+            f"{_say_whose(entry, own, 'trainable')}training.trainable is '{recipe.trainable}', which {row.title} "
             f"does not have. Use all, head, or one of its blocks: {', '.join(row.blocks)}."
         )
     if recipe.input_size < row.smallest_input:
         raise InputError(
-            f"{_say_whose(backbone, own, 'input_size')}training.input_size is {recipe.input_size} pixels; {row.title} "
-            f"needs {row.smallest_input} or more. Set {backbone}.training.input_size, or leave the backbone out."
+            f"{_say_whose(entry, own, 'input_size')}training.input_size is {recipe.input_size} pixels; {row.title} "
+            f"needs {row.smallest_input} or more. Set models.{entry}.training.input_size, or leave the model out."
         )
     return recipe
 
 
-def _say_whose(backbone: str, own: Options, name: str) -> str:
-    """Give the prefix of a parameter's name: the backbone's if it has its own, none if all share it."""
-    return f"{backbone}." if name in own.model_fields_set else ""
+def _say_whose(entry: str, own: Options, name: str) -> str:
+    """Give the prefix of a parameter's name: the model's if it has its own, none if all share it."""
+    return f"models.{entry}." if name in own.model_fields_set else ""
 
 
-def require_weights(backbone: str, recipe: Recipe) -> None:
+def require_weights(entry: str, title: str, recipe: Recipe) -> None:
     """Make sure that the weights to start from can be had, as far as that shows without the network.
 
     Args:
-        backbone: Whose recipe, for the message.
+        entry: Whose recipe, for the message.
+        title: Of its architecture.
         recipe: In force.
 
     Raises:
@@ -140,6 +143,6 @@ def require_weights(backbone: str, recipe: Recipe) -> None:
     except OSError as error:
         raise InputError(
             f"There is no weights file '{recipe.weights}' that can be read ({error.strerror}). Give "
-            f"{backbone}.training.weights as imagenet, none, or the path of a {BACKBONES[backbone].title} weights file "
+            f"models.{entry}.training.weights as imagenet, none, or the path of a {title} weights file "
             f"without its top (.h5 or .weights.h5). Nothing was trained, and what was trained before is untouched."
         ) from error

@@ -30,7 +30,7 @@ class Trainer:
     """Trains a classifier by a recipe, phase by phase.
 
     Args:
-        backbone: A key of ``BACKBONES``.
+        architecture: A registered one.
         recipe: A resolved recipe.
         class_names: The classes in the order of the probabilities.
         training: The images of an epoch.
@@ -38,9 +38,10 @@ class Trainer:
         augmentation: The arguments of ``build_augmentation``.
         journal: Takes the history, the state to go on from, the weights and the summary.
         seed: For everything random.
+        name: What the model is called in the log; by default as its architecture.
     """
 
-    backbone: str
+    architecture: str
     recipe: ResolvedRecipe
     class_names: Sequence[str]
     training: LabelledImages
@@ -48,6 +49,10 @@ class Trainer:
     augmentation: dict[str, Any]
     journal: TrainingJournal
     seed: int
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.architecture
 
     def fit(self) -> Classifier:
         """Train, go on with a training that was interrupted, or take a finished one from its journal.
@@ -62,11 +67,11 @@ class Trainer:
         memory.reset_peak_memory()
         keras.utils.clear_session()
         for row in self.journal.history().to_dict("records"):
-            log_epoch(self.backbone, self.recipe.epochs, row)
+            log_epoch(self.name, self.recipe.epochs, row)
         if self.journal.finished:
             return self._recall()
         if self.journal.epochs:
-            logger.info("%s: going on after epoch %d, where it was interrupted", self.backbone, self.journal.epochs)
+            logger.info("%s: going on after epoch %d, where it was interrupted", self.name, self.journal.epochs)
         with distribution.distribution(self.recipe.data_parallel, self.recipe.batch_size):
             for phase in self.recipe.phases:
                 if self.journal.epochs <= phase.stop:
@@ -77,20 +82,20 @@ class Trainer:
     def precision(self) -> str:
         """The dtype policy that this device trains with."""
         policy = precision.choose_precision(self.recipe.precision)
-        logger.info("%s: %s, %s on %s", self.backbone, keras.backend.backend(), policy, device.describe_device())
+        logger.info("%s: %s, %s on %s", self.name, keras.backend.backend(), policy, device.describe_device())
         return policy
 
     @cached_property
     def network(self) -> keras.Model:
         """The network that trains, built when it is first asked for."""
-        network = build_classifier(self.backbone, self.recipe, self.class_names, self.seed, self.precision).network
+        network = build_classifier(self.architecture, self.recipe, self.class_names, self.seed, self.precision).network
         kernels.use_faster_kernels(network)
         return network
 
     @cached_property
     def _phases(self) -> PhaseBuilder:
         return PhaseBuilder(
-            self.backbone,
+            self.name,
             self.recipe,
             len(self.class_names),
             self.training,
@@ -102,7 +107,7 @@ class Trainer:
 
     def assemble(self, phase: Phase) -> PhaseParts:
         """Compile the model that trains in a phase, with its batches of training and validation."""
-        set_trainable(self.network, self.backbone, phase.trainable)
+        set_trainable(self.network, self.architecture, phase.trainable)
         model, batches, validation_data = self._phases.build(self.network, phase)
         if not len(batches):
             raise InputError(
@@ -129,7 +134,7 @@ class Trainer:
             model.optimizer.finalize_variable_values(model.trainable_variables)
             return
         average = keras.callbacks.SwapEMAWeights() if self.recipe.ema_momentum is not None else None
-        log = EpochLog(self.backbone, self.recipe, self.network, self.journal, average)
+        log = EpochLog(self.name, self.recipe, self.network, self.journal, average)
         model.fit(
             batches,
             validation_data=validation_data,
@@ -148,10 +153,10 @@ class Trainer:
     def _recall(self) -> Classifier:
         logger.info(
             "%s: trained before with the same recipe, data and seed, not trained again. Remove %s to train anew.",
-            self.backbone,
+            self.name,
             self.journal.folder,
         )
-        classifier = build_empty(self.backbone, self.recipe, self.class_names)
+        classifier = build_empty(self.architecture, self.recipe, self.class_names)
         self._load(self.journal.final_weights, classifier.network.weights)
         return classifier
 
@@ -159,11 +164,11 @@ class Trainer:
         """Bring the weights wanted into a classifier in float32, and keep them."""
         if self.recipe.patience is not None:
             self._load(self.journal.best_weights, self.network.weights)
-        set_trainable(self.network, self.backbone, self.recipe.trainable)
+        set_trainable(self.network, self.architecture, self.recipe.trainable)
         classifier = Classifier(self.network, tuple(self.class_names))
         if self.precision != "float32" or self.recipe.data_parallel:
-            classifier = in_float32(classifier, self.backbone, self.recipe)
-        with explain_full_disk("The trained weights", self.backbone, self.journal):
+            classifier = in_float32(classifier, self.architecture, self.recipe)
+        with explain_full_disk("The trained weights", self.name, self.journal):
             weights = classifier.network.weights
             self.journal.finish(
                 self._summarise(classifier.network), lambda path: checkpoint.save_variables(path, weights)

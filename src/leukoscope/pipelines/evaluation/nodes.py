@@ -11,11 +11,10 @@ from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.training.options import NetworkOptions
 
 PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
 _SCORES = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
@@ -174,7 +173,7 @@ def record_evaluation(
     features: pd.DataFrame,
     splits: pd.DataFrame,
     manifest: pd.DataFrame,
-    options: BackboneOptions,
+    options: NetworkOptions,
     evaluation: EvaluationOptions,
     splitting: SplittingOptions,
 ) -> dict[str, Any]:
@@ -195,7 +194,7 @@ def record_evaluation(
     return evaluations.describe(
         splits,
         metrics,
-        backbone=options.backbone,
+        backbone=options.name,
         model=str(features["model"].iloc[0]),
         data=fingerprint_manifest(manifest),
         group_by=splitting.group_by,
@@ -208,7 +207,7 @@ def summarise_evaluation(
     metrics: dict[str, float | None],
     robustness_summary: dict[str, float | None],
     training_summary: dict[str, Any],
-    options: BackboneOptions,
+    options: NetworkOptions,
     manifest: pd.DataFrame,
     known: DataSheetOptions,
 ) -> dict[str, Any]:
@@ -224,8 +223,8 @@ def summarise_evaluation(
     """
     origin = Origin.trace(manifest)
     return {
-        "backbone": options.backbone,
-        "title": BACKBONES[options.backbone].title,
+        "backbone": options.name,
+        "title": options.title,
         **{name: metrics[name] for name in ("train_accuracy", *_SCORES, "test_images", "test_groups")},
         **{name: robustness_summary.get(name) for name in _ROBUST},
         **{name: training_summary[name] for name in _COSTS},
@@ -242,7 +241,7 @@ def describe_evaluation(
     options: EvaluationOptions,
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
-    backbone: BackboneOptions,
+    backbone: NetworkOptions,
     *pictures: bytes,
 ) -> dict[str, Any]:
     """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
@@ -264,7 +263,7 @@ def describe_evaluation(
     test = evaluations.fingerprint_test(splits)
     looks = {
         "looks": evaluations.count_looks(known, test),
-        "strictest": evaluations.find_strictest(known, backbone.backbone, test),
+        "strictest": evaluations.find_strictest(known, backbone.name, test),
     }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
     encoded = [html.to_data_uri(picture, "png") for picture in pictures]

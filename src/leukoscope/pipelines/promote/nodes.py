@@ -9,7 +9,6 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.promote.options import PromotionOptions, ServingOptions
 
@@ -168,10 +167,11 @@ def record_promotion(judgement: dict[str, Any], registration: Any) -> dict[str, 
     Returns:
         The judgement, with ``promoted`` and ``version`` (``None`` unless promoted).
     """
-    title, version = BACKBONES[judgement["candidate"]].title, registration.promoted
+    name = judgement["candidate"]
+    version = registration.promoted
     if version is not None:
-        logger.info("%s is promoted: %s", title, judgement["why"])
+        logger.info("%s is promoted: %s", name, judgement["why"])
         logger.info("%d trained models were evaluated on these test images", judgement["looks"])
     else:
-        logger.warning("%s is not promoted: %s", title, judgement["why"])
+        logger.warning("%s is not promoted: %s", name, judgement["why"])
     return judgement | {"promoted": version is not None, "version": version}

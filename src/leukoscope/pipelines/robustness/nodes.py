@@ -10,10 +10,9 @@ from leukoscope.core.storage import as_records
 from leukoscope.evaluation.novelty import KnownImages, describe_missed
 from leukoscope.figures import Figure
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
-from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.training.options import NetworkOptions
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +175,7 @@ def summarise_robustness(
     return robust_accuracy | strongest | flagged
 
 
-def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figure:
+def draw_robustness(robustness: pd.DataFrame, options: NetworkOptions) -> Figure:
     """Draw the accuracy under each change at each strength.
 
     Args:
@@ -185,7 +184,7 @@ def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figur
     """
     from leukoscope.figures import robustness as figures
 
-    return figures.draw_robustness(robustness, BACKBONES[options.backbone].title)
+    return figures.draw_robustness(robustness, options.title)
 
 
 def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
