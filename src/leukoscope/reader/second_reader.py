@@ -239,15 +239,14 @@ class SecondReader:
 
     def _find_fault(self) -> str | None:
         """Say what no reader may be like: it may come from a registry that others write to."""
-        layers = {layer.name for layer in self.classifier.network.layers}
         numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
         if self.calibration.model != self.classifier.fingerprint:
             return f"its calibration is of another model, {self.calibration.model}"
         unknown = [name for name in self.benign_classes if name not in self.class_names]
         if unknown or not self.benign_classes:
             return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"
-        if not {"features", "probabilities"} <= layers:
-            return "its network has no layers called features and probabilities"
+        if missing := self.classifier.parts.find_missing():
+            return f"its network has no layer called {' or '.join(missing)}"
         if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
             return f"its temperature, threshold and limit of novelty are {numbers}"
         return None
