@@ -13,7 +13,9 @@ from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.manifest import make_manifest
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_source
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external import nodes

@@ -21,7 +21,7 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import WITHHELD
-from leukoscope.images.packing import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
+from leukoscope.images.packing_plan import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
 from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
 
 logger = logging.getLogger(__name__)

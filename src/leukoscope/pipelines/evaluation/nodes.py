@@ -12,7 +12,7 @@ from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.scoring import ENDS
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions

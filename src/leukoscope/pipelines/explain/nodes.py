@@ -10,7 +10,8 @@ import numpy as np
 
 from leukoscope.core.errors import InputError
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages, PackingPlan, Record, find_by_content
+from leukoscope.images.packed import PackedImages, find_by_content
+from leukoscope.images.packing_plan import PackingPlan, Record
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.explain.options import ExplanationOptions
 

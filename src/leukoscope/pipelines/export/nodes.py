@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.export.options import ExportOptions
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ from leukoscope.images.manifest import (
     quarantine_known,
     summarise,
 )
-from leukoscope.images.packing import PackedImages, PackingPlan
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external.options import ExternalOptions
 from leukoscope.pipelines.ingestion import nodes as ingestion

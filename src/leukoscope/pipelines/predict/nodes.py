@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from leukoscope.images.packing import PackingPlan
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 

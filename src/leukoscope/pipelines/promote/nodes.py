@@ -8,7 +8,7 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.promote.options import PromotionOptions, ServingOptions
 

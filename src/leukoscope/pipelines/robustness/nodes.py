@@ -9,7 +9,7 @@ import pandas as pd
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.novelty import describe_missed
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.training.options import NetworkOptions
