@@ -15,6 +15,7 @@ from leukoscope.core.drawn import describe_training, warn_of_reader
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_table
 from leukoscope.core.storage import write_json
+from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.compatibility import require_classes
 from leukoscope.evaluation.novelty import KnownImages
 from leukoscope.evaluation.predictions import PREFIX, probability_columns
@@ -167,6 +168,10 @@ class SecondReader:
         benign = [self.class_names.index(name) for name in self.benign_classes]
         opinions[MALIGNANT_COLUMN] = score_malignant(calibrated, benign)
         return Reading(opinions, predicted.features)
+
+    def predict_calibrated(self, pixels: np.ndarray) -> np.ndarray:
+        """Give calibrated probabilities, ``uint8 [n, size, size, 3]`` to ``[n, classes]``, and no opinion."""
+        return apply_temperature(self.predictor.predict(pixels)[0], self.calibration.temperature)
 
     def warm_up(self) -> np.ndarray:
         """Read an empty field, so that the first image does not wait for the backend to get ready; gives the field."""

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from leukoscope.core.errors import InputError
@@ -146,6 +145,7 @@ def predict_external(
     evaluated = [name for name in features if name in trained_models and name in calibrations]
     if not evaluated:
         raise InputError("No model has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
+    classes = ClassMapping(**mapping)
     predictions = []
     opinions = []
     for name in evaluated:
@@ -156,32 +156,11 @@ def predict_external(
         compatibility.require_evaluation(name, evaluated_as == {classifier.fingerprint})
         model = CalibratedClassifier.restore(classifier, learned, features[name], options.batch_size)
         predicted = model.predict(external_smears.pixels, external_smears.rows(facts["image_id"]))
-        by_model = _map_predictions(predicted.probabilities, model.form_opinions(predicted), ClassMapping(**mapping))
+        by_model = classes.translate_tables(predicted.probabilities, model.form_opinions(predicted))
         table = facts.assign(backbone=name)
         predictions.append(table.join(by_model[0]))
         opinions.append(table.join(by_model[1]))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
-
-
-def _map_predictions(
-    probabilities: np.ndarray, opinions: pd.DataFrame, classes: ClassMapping
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put predictions and opinions into the classes that are told apart.
-
-    What is predicted, and how sure it must be, goes by the classifier's own classes, as on its test images.
-    """
-    from leukoscope.evaluation.predictions import probability_columns, tabulate_probabilities
-    from leukoscope.evaluation.trust import WITHHELD
-
-    predicted = np.array(classes.class_names)[classes.translate(probabilities.argmax(axis=1))]
-    predictions = tabulate_probabilities(classes.collapse(probabilities), classes.class_names)
-    own_columns = [name for name in opinions if name.startswith("probability_")]
-    calibrated = pd.DataFrame(
-        classes.collapse(opinions[own_columns].to_numpy()), columns=probability_columns(classes.class_names)
-    )
-    kept = opinions[["reason", "prediction_set", "novelty"]]
-    given = opinions["opinion"].where(opinions["opinion"] == WITHHELD, predicted)
-    return predictions.assign(predicted=predicted), kept.assign(opinion=given).join(calibrated)
 
 
 def score_external(
