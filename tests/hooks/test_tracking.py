@@ -67,7 +67,7 @@ class Session:
         try:
             runner.run(pipeline, catalog, manager)
         except (ValueError, KilledError):
-            self.hook._outbox._waiting.clear()  # what was being delivered died with the process
+            self.hook.tracker._outbox._waiting.clear()  # what was being delivered died with the process
             self.hook.on_pipeline_error()
         else:
             self.hook.after_pipeline_run()
@@ -369,7 +369,7 @@ class Place:
 
     def __init__(self, monkeypatch) -> None:
         self.up = True
-        monkeypatch.setattr(hooks.tracking.server, "answers", lambda uri: self.up)
+        monkeypatch.setattr(hooks.tracker.server, "answers", lambda uri: self.up)
         monkeypatch.setattr(hooks.outbox, "_SECONDS_BETWEEN_LOOKS", 0)
 
     def scoring(self, tmp_path, back: bool) -> tuple[Pipeline, DataCatalog]:
@@ -449,7 +449,7 @@ def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri
 
 def test_a_server_that_does_not_answer_stops_what_is_tracked_only(project_path, tracking_uri, monkeypatch):
     session = Session(project_path)
-    session.hook.mlflow_config.server.mlflow_tracking_uri = "http://127.0.0.1:9"
+    session.hook.configured.mlflow_config.server.mlflow_tracking_uri = "http://127.0.0.1:9"
     untracked = {"runner": "SequentialRunner", "pipeline_names": ["ingestion", "splitting"]}
     session.hook.before_pipeline_run(untracked, Pipeline([]), DataCatalog())
     session.hook.after_pipeline_run()

@@ -79,7 +79,7 @@ class Predictor:
 @pytest.fixture
 def gathered(class_names, monkeypatch):
     """MobileNetV2 has been trained and evaluated, and nothing else."""
-    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.reader.calibrated.Predictor", Predictor)
     facts = pd.DataFrame(
         {"image_id": range(40), "split": "train", "model": "the same", "label": ["Benign", "Pro"] * 20}
     )
