@@ -11,7 +11,7 @@ from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.novelty import KnownImages, Novelty
 from leukoscope.evaluation.trust import Calibration, form_opinions
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.network import Classifier
+from leukoscope.models.base import Classifier
 
 
 class Predicted(NamedTuple):

@@ -4,21 +4,19 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.export.options import ExportOptions
-
-if TYPE_CHECKING:
-    from leukoscope.reader.second_reader import SecondReader
+from leukoscope.reader.base import Reader
 
 logger = logging.getLogger(__name__)
 
 
 def export_reader(
-    reader: "SecondReader", smears: PackedImages, splits: pd.DataFrame, options: ExportOptions, seed: int
+    reader: Reader, smears: PackedImages, splits: pd.DataFrame, options: ExportOptions, seed: int
 ) -> Mapping[str, Callable[[], bytes]]:
     """Write the reader's classifier in every format and precision.
 
@@ -52,7 +50,7 @@ def _as_json(facts: dict[str, Any]) -> bytes:
 
 def check_exports(
     exports: Mapping[str, Callable[[], bytes]],
-    reader: "SecondReader",
+    reader: Reader,
     smears: PackedImages,
     splits: pd.DataFrame,
     options: ExportOptions,

@@ -10,6 +10,7 @@ from leukoscope.core.storage import as_records
 from leukoscope.evaluation.novelty import describe_missed
 from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.training.options import NetworkOptions
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def measure_robustness(
-    classifier: Any,
+    classifier: Classifier,
     calibration: dict[str, Any],
     features: pd.DataFrame,
     smears: PackedImages,
@@ -66,7 +67,7 @@ def measure_robustness(
 
 
 def measure_outliers(
-    classifier: Any,
+    classifier: Classifier,
     calibration: dict[str, Any],
     features: pd.DataFrame,
     smears: PackedImages,
