@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from leukoscope.models.calibration import measure_calibration_error
-from leukoscope.models.intervals import estimate_figures, estimate_share
-from leukoscope.models.selective import choose_threshold
+from leukoscope.evaluation.calibration import measure_calibration_error
+from leukoscope.evaluation.intervals import estimate_figures, estimate_share
+from leukoscope.evaluation.selective import choose_threshold
 
 LEVEL = 0.95
 World = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]

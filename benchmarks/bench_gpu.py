@@ -25,8 +25,8 @@ from bench_training import EPOCH_IMAGES, make_trainer, select
 from clock import time_epochs
 from harness import Result
 
-from leukoscope.models import backend
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.backend import device
+from leukoscope.models.architecture import BACKBONES
 
 REPEATS = 3
 
@@ -50,7 +50,7 @@ class HeldBatches(keras.utils.PyDataset):
 
 def main() -> None:
     """Run the comparison, print and keep its results."""
-    if not backend.sees_cuda():
+    if not device.sees_cuda():
         raise SystemExit(f"{keras.backend.backend()} sees no GPU here. Expected one; is the extra for GPUs installed?")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -73,7 +73,7 @@ def main() -> None:
                 compiled=True,
             ) as peer:
                 times = harness.alternate_with_epochs(model, batches, REPEATS, steps=steps, peer=peer)
-            where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {backend.describe_device()}"
+            where = f"{backbone} at {row.input_size}, {keras.backend.backend()} on {device.describe_device()}"
             note = (
                 f"{times['epoch']:.2f} s an epoch, {EPOCH_IMAGES / times['epoch']:.0f} images/s; {times['peer']:.2f} s"
             )

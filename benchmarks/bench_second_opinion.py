@@ -33,17 +33,17 @@ import pandas as pd
 from harness import Result, alternate
 from PIL import Image
 
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
-from leukoscope.models import feature_table
-from leukoscope.models.classifier import build_classifier
-from leukoscope.models.exporting import FORMATS, PRECISIONS, Exporter
-from leukoscope.models.inference import Predictor
-from leukoscope.models.reader import SecondReader
-from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
-from leukoscope.models.trust import Calibration
+from leukoscope.inference.exporting import FORMATS, PRECISIONS, Exporter
+from leukoscope.inference.predictor import Predictor
+from leukoscope.models.network import build_classifier
+from leukoscope.reader.second_reader import SecondReader
 from leukoscope.serving.registry import ReaderRegistry
 from leukoscope.serving.requests import RequestLimits
 from leukoscope.synthetic import draw_smear
+from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 BACKBONE, SIZE, IMAGES, BATCH = "mobilenet_v2", 224, 64, 16
 

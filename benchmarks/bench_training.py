@@ -29,9 +29,9 @@ import peers
 from harness import Result, alternate
 from peers import Peer
 
-from leukoscope.images.labelled import LabelledImages
 from leukoscope.images.packing import PackedImages
 from leukoscope.synthetic.smears import write_smears
+from leukoscope.training.labelled import LabelledImages
 
 AUGMENTATION = {"horizontal_flip": True, "rotation": 18.0, "zoom": 0.1, "shift": 0.1}
 BATCH, STEPS, MORE_STEPS = 32, 3, 8
@@ -42,10 +42,10 @@ EPOCH_IMAGES = 2_279
 
 def make_trainer(backbone: str, images: LabelledImages, size: int, folder: Path, seed: int = 0, **recipe):
     """Make the project's own trainer of random weights, in a journal of its own."""
-    from leukoscope.memory import keep_freed_memory
-    from leukoscope.models.fitting import Trainer
-    from leukoscope.models.journal import TrainingJournal
-    from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
+    from leukoscope.backend.memory import keep_freed_memory
+    from leukoscope.training.journal import TrainingJournal
+    from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+    from leukoscope.training.trainer import Trainer
 
     keep_freed_memory()  # as every training does first
     shared = Recipe(**{"weights": "none", "input_size": size, "batch_size": BATCH, "patience": None, **recipe})
@@ -72,8 +72,8 @@ def bench_overhead(work: Path, images: PackedImages, quick: bool) -> Iterator[Re
     """Compare an epoch with its steps on one batch in memory, and a step with one that does not augment."""
     import keras
 
-    from leukoscope.models.checkpoint import save_variables
-    from leukoscope.models.fitting import list_state
+    from leukoscope.training.callbacks import list_state
+    from leukoscope.training.checkpoint import save_variables
 
     small, large = ("mobilenet_v2", 96, 0.10), ("resnet50", 224, 0.05)
     # Of the small one a whole epoch: what an epoch costs once weighs in shorter ones, and their ratios are noise.
@@ -273,8 +273,8 @@ def bench_prediction(work: Path, images: PackedImages, quick: bool) -> Iterator[
 
     It is in float32, as saved models are.
     """
-    from leukoscope.models.classifier import Classifier
-    from leukoscope.models.inference import Predictor
+    from leukoscope.inference.predictor import Predictor
+    from leukoscope.models.network import Classifier
 
     size, count = (96, 512) if quick else (224, 256)
     trainer = make_trainer("mobilenet_v2", select(images, count), size, work, precision="float32")

@@ -119,7 +119,7 @@ def _medians(seconds: dict[str, list[float]]) -> Medians:
 
 def describe_machine() -> str:
     """Name the processor, its cores and its memory."""
-    from leukoscope.models.backend import cpu_has_bfloat16
+    from leukoscope.backend.device import cpu_has_bfloat16
 
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []

@@ -26,7 +26,7 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
     import keras
     from keras import layers
 
-    from leukoscope.models.backbones import BACKBONES
+    from leukoscope.models.architecture import BACKBONES
 
     row = BACKBONES[backbone]
     images = keras.utils.image_dataset_from_directory(

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
 from leukoscope import cli
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 
 QUIET = r"Traceback|Warning|\x1b\[|absl|NoneType"
 

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.recipes import Recipe
+from leukoscope.entries import list_entries
+from leukoscope.evaluation.metrics import METRICS
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.pipeline_registry import register_pipelines
+from leukoscope.reporting import metric_tables
+from leukoscope.training.options import NetworkOptions
+from leukoscope.training.recipe import Recipe
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENTS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -36,7 +40,8 @@ def code_of(document: Path) -> str:
 
 def known_parameters() -> set[str]:
     """List the parameters by dotted name, each section among them."""
-    known = {f"{backbone}.training.{field}" for backbone in BACKBONES for field in Recipe.model_fields}
+    known = {f"models.{name}.training.{field}" for name in list_entries() for field in Recipe.model_fields}
+    known |= {f"models.{name}.{field}" for name in list_entries() for field in NetworkOptions.model_fields}
     for file in (PROJECT / "conf" / "base").glob("parameters*.yml"):
         for name, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
             known |= {name} | {f"{name}.{inner}" for inner in (value if isinstance(value, dict) else {})}
@@ -88,6 +93,15 @@ def test_the_table_of_backbones_is_that_of_the_code():
             ", ".join(row.blocks),
         ]
         for name, row in BACKBONES.items()
+    ]
+
+
+def test_the_tables_of_metrics_are_those_of_the_code():
+    text = (PROJECT / "docs" / "figures.md").read_text(encoding="utf-8")
+    mend = "run `python -m leukoscope.reporting.metric_tables docs/figures.md`"
+    assert text == metric_tables.write_tables(text), mend
+    assert [re.findall(rf"^\| `{re.escape(name)}` \|", text, re.MULTILINE) for name in METRICS] == [
+        [f"| `{name}` |"] for name in METRICS
     ]
 
 

@@ -35,7 +35,7 @@ def serve_page(file: str, port: int) -> None:
     from leukoscope.app.reading import Desk
     from leukoscope.app.rendering import describe_reader
     from leukoscope.app.server import Office, create_server
-    from leukoscope.pipelines.explanation.options import ExplanationOptions
+    from leukoscope.pipelines.explain.options import ExplanationOptions
 
     reader = make_reader()
     office = Office(Desk(reader, AppOptions(), ExplanationOptions(), 1), describe_reader(reader, None))

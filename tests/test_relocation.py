@@ -12,7 +12,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.hooks import TrackingHook
 from leukoscope.relocation import relocate_artifacts, require_place
 

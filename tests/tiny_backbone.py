@@ -3,8 +3,9 @@
 import keras
 from keras import layers
 
-from leukoscope.models import backbones, classifier, recipes
-from leukoscope.models.backbones import Backbone
+from leukoscope.models import architecture, network
+from leukoscope.models.architecture import Backbone
+from leukoscope.training import recipe
 
 NAME, CHANNELS = "tiny", 32
 
@@ -26,8 +27,8 @@ def add(set_attribute=setattr) -> None:
         dropout=0.1,
         blocks={"block2": "block1_out"},
     )
-    table = {**backbones.BACKBONES, NAME: row}
-    for module in (backbones, classifier, recipes):
+    table = {**architecture.BACKBONES, NAME: row}
+    for module in (architecture, network, recipe):
         set_attribute(module, "BACKBONES", table)
     set_attribute(keras.applications, "Tiny", build)
 

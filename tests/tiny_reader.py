@@ -8,13 +8,13 @@ import pandas as pd
 from keras import layers
 from PIL import Image
 
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
-from leukoscope.models import feature_table
-from leukoscope.models.classifier import Classifier
-from leukoscope.models.inference import Predictor
-from leukoscope.models.reader import SecondReader
-from leukoscope.models.trust import Calibration
+from leukoscope.inference.predictor import Predictor
+from leukoscope.models.network import Classifier
+from leukoscope.reader.second_reader import SecondReader
 
 CLASS_NAMES = ("Benign", "Early", "Pre", "Pro")
 SIZE = 32

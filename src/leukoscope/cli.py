@@ -18,6 +18,7 @@ from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from leukoscope.entries import find_configuration, read_entries, set_entries
 from leukoscope.hooks.unchanged import ending_if_unchanged
 
 # What Kedro and OmegaConf raise of a command or configuration that is wrong.
@@ -59,8 +60,8 @@ def _run(force: bool, **options: Any) -> Any:
     if given is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
         raise click.ClickException("--pipelines names none. Leave it out to run everything.")
     with errors_in_a_line(), ending_if_unchanged(may_end=not force):
-        _require_pipelines(options["pipelines"])
         options["conf_source"] = options["conf_source"] or _find_configuration()
+        _require_pipelines(options)
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 
@@ -108,7 +109,7 @@ def errors_in_a_line() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
-        from leukoscope.faults import explain
+        from leukoscope.core.faults import explain
 
         raise explain(error) or _describe(error) from error
 
@@ -138,19 +139,24 @@ def _has_begun() -> bool:
 
 def _find_configuration() -> str | None:
     """Give the configuration of a wheel where there is no project; ``None`` where there is one, which has its own."""
-    if ((find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE).is_dir():
+    found = find_configuration()
+    if found == (find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE:
         return None
-    own = Path(__file__).parent / "conf"
-    if own.is_dir():
-        return str(own)
+    if found == Path(__file__).parent / "conf":
+        return str(found)
     raise click.ClickException(
         f"There is no configuration: {Path.cwd()} is in no Leukoscope project. Run this in the project's folder, or "
         f"give --conf-source. Nothing was run."
     )
 
 
-def _require_pipelines(names: list[str]) -> None:
-    for name in names:
+def _require_pipelines(options: dict[str, Any]) -> None:
+    """Refuse an unknown pipeline before a session is made, which takes longer."""
+    try:
+        set_entries(read_entries(options["conf_source"], options["env"], options["params"]))
+    except Exception:  # the session says what is wrong with the configuration
+        return
+    for name in options["pipelines"]:
         if name not in pipelines:
             near = ", ".join(get_close_matches(name, pipelines))
             hint = f"Did you mean {near}?" if near else "`kedro registry list` lists them."

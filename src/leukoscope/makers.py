@@ -10,15 +10,15 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.entries import list_entries
 
-# What gathers a data set of every backbone has no node of its own.
+# What gathers a data set of every model has no node of its own.
 GATHERED = {
-    "trained_models": "{backbone}.model",
-    "calibrations": "{backbone}.calibration",
-    "evaluated_predictions": "{backbone}.predictions",
-    "evaluated_features": "{backbone}_features",
-    "evaluations": "{backbone}.evaluations",
+    "trained_models": "{model}.model",
+    "calibrations": "{model}.calibration",
+    "evaluated_predictions": "{model}.predictions",
+    "evaluated_features": "{model}_features",
+    "evaluations": "{model}.evaluations",
     "reader_registry": "registration",
 }
 
@@ -26,8 +26,8 @@ GATHERED = {
 def name_maker(dataset_name: str, env: str | None = None) -> str | None:
     """Name the smallest command that makes a data set from what comes before it.
 
-    Of the registered pipelines that write the data set, it is the one of the fewest backbones, and then of the fewest
-    nodes. For what gathers a data set of every backbone, the command makes that of the first backbone.
+    Of the registered pipelines that write the data set, it is the one of the fewest models, and then of the fewest
+    nodes. For what gathers a data set of every model, the command makes that of the first.
 
     Args:
         dataset_name: Its name in the catalog.
@@ -60,11 +60,11 @@ def name_makers(dataset_names: Iterable[str], env: str | None = None) -> str:
 
 
 def _find_pipeline(dataset_name: str) -> str | None:
-    name = GATHERED.get(dataset_name, dataset_name).format(backbone=next(iter(BACKBONES)))
+    name = GATHERED.get(dataset_name, dataset_name).format(model=list_entries()[0])
     pipelines = {key: pipeline for key, pipeline in _list_pipelines().items() if name in pipeline.all_outputs()}
     if not pipelines:
         return None
-    return min(pipelines, key=lambda key: (_count_backbones(pipelines[key]), len(pipelines[key].nodes)))
+    return min(pipelines, key=lambda key: (_count_models(pipelines[key]), len(pipelines[key].nodes)))
 
 
 def _name_command(pipelines: list[str], env: str | None) -> str:
@@ -119,12 +119,16 @@ def _find_place(dataset: Any) -> Path | None:
     return Path(str(place)) if place else None
 
 
-@cache
 def _list_pipelines() -> dict[str, Pipeline]:
+    return _register(tuple(list_entries()))
+
+
+@cache
+def _register(entries: tuple[str, ...]) -> dict[str, Pipeline]:
     from leukoscope.pipeline_registry import register_pipelines
 
     return register_pipelines()
 
 
-def _count_backbones(pipeline: Pipeline) -> int:
+def _count_models(pipeline: Pipeline) -> int:
     return len({node.namespace for node in pipeline.nodes if node.namespace})

@@ -4,37 +4,27 @@ from functools import cache
 
 from kedro.pipeline import Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.entries import list_entries
 from leukoscope.pipelines.agreement import pipeline as agreement
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
 from leukoscope.pipelines.evaluation import pipeline as evaluation
-from leukoscope.pipelines.explanation import pipeline as explanation
+from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
 from leukoscope.pipelines.illustration import pipeline as illustration
 from leukoscope.pipelines.ingestion import pipeline as ingestion
-from leukoscope.pipelines.prediction import pipeline as prediction
-from leukoscope.pipelines.promotion import pipeline as promotion
+from leukoscope.pipelines.predict import pipeline as prediction
+from leukoscope.pipelines.promote import pipeline as promotion
 from leukoscope.pipelines.reader import pipeline as reader
 from leukoscope.pipelines.reporting import pipeline as reporting
 from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
-_SHARED_DATASETS = {
-    "manifest",
-    "smears",
-    "training_plan",
-    "splits",
-    "software",
-    "data_sheet",
-    "audit_table",
-    "audit_verdict",
-    "colour_baseline",
-}
-# What other pipelines take of every backbone, and what is there for people.
+_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context"}
+# What other pipelines take of every model, and what is there for people.
 _GATHERED = {"features", "result", "reports", "model_cards"}
 _SHARED_PARAMETERS = (
     "training",
@@ -49,33 +39,33 @@ _SHARED_PARAMETERS = (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Give the pipelines: each stage alone, each backbone from raw images to its evaluation, and everything."""
-    return dict(_make_pipelines())  # Kedro asks several times in a command
+    """Give the pipelines: each stage alone, each model from raw images to its evaluation, and everything."""
+    return dict(_make_pipelines(tuple(list_entries())))  # Kedro asks several times in a command
 
 
 @cache
-def _make_pipelines() -> dict[str, Pipeline]:
+def _make_pipelines(entries: tuple[str, ...]) -> dict[str, Pipeline]:
     judging = evaluation.create_pipeline() + illustration.create_pipeline() + robustness.create_pipeline()
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "augmentation": augmentation.create_pipeline(),
-        "training": sum((_for_backbone(training.create_pipeline(), name) for name in BACKBONES), Pipeline([])),
-        "evaluation": sum((_for_backbone(judging, name) for name in BACKBONES), Pipeline([])),
-        "comparison": comparison.create_pipeline(),
-        "audit": audit.create_pipeline(),
-        "reporting": reporting.create_pipeline(),
+        "training": sum((_for_model(training.create_pipeline(), name) for name in entries), Pipeline([])),
+        "evaluation": sum((_for_model(judging, name) for name in entries), Pipeline([])),
+        "comparison": comparison.create_pipeline(entries),
+        "audit": audit.create_pipeline(entries),
+        "reporting": reporting.create_pipeline(entries),
     }
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
     ways = {
         f"train_{name}": preparation
-        + _for_backbone(training.create_pipeline() + judging + reporting.create_backbone_pipeline(), name)
+        + _for_model(training.create_pipeline() + judging + reporting.create_model_pipeline(), name)
         + comparison.create_baseline_pipeline()
         + reporting.create_data_pipeline()
-        for name in BACKBONES
+        for name in entries
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
-    ways["external"] = external.create_pipeline()
+    ways["external"] = external.create_pipeline(entries)
     ways["reader"] = reader.create_pipeline()
     ways["agreement"] = agreement.create_pipeline()
     works = {"predict": prediction, "explain": explanation, "promote": promotion, "export": export}
@@ -83,10 +73,10 @@ def _make_pipelines() -> dict[str, Pipeline]:
     return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}
 
 
-def _for_backbone(template: Pipeline, name: str) -> Pipeline:
-    """Put a template into a backbone's namespace; its parameters `backbone` are the backbone's own entry."""
+def _for_model(template: Pipeline, name: str) -> Pipeline:
+    """Put a template into a model's namespace; its parameters `model` are the model's entry."""
     parameters = {f"params:{shared}": f"params:{shared}" for shared in _SHARED_PARAMETERS}
-    parameters["params:backbone"] = f"params:{name}"
+    parameters["params:model"] = f"params:models.{name}"
     used = template.inputs()
     return Pipeline(
         template,

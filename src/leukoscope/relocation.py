@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
 _RECORDS = (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
+from leukoscope.entries import BASE_ENV, DEFAULT_ENV, MERGE_STRATEGY
 from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook, UnchangedHook
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
@@ -45,8 +46,8 @@ def _artifact_location() -> str | None:
 
 CONFIG_LOADER_ARGS = {
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
-    "base_env": "base",
-    "default_run_env": "local",
-    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    "base_env": BASE_ENV,
+    "default_run_env": DEFAULT_ENV,
+    "merge_strategy": MERGE_STRATEGY,
     "custom_resolvers": {"tracking_uri": _tracking_uri, "artifact_location": _artifact_location},
 }

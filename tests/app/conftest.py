@@ -16,7 +16,7 @@ from leukoscope.app.reading import Desk
 from leukoscope.app.rendering import About, describe_reader
 from leukoscope.app.server import Office, create_server
 from leukoscope.datasets import ReviewsDataset
-from leukoscope.pipelines.explanation.options import ExplanationOptions
+from leukoscope.pipelines.explain.options import ExplanationOptions
 from review_page import open_browser
 from tiny_reader import make_reader, shade
 

@@ -9,9 +9,9 @@ from kedro.io import DataCatalog, MemoryDataset
 
 from leukoscope.app import __main__ as app
 from leukoscope.app.options import AppOptions
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import ReviewsDataset, SecondReaderDataset
-from leukoscope.errors import InputError
-from leukoscope.pipelines.explanation.options import ExplanationOptions
+from leukoscope.pipelines.explain.options import ExplanationOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
 
 PARAMETERS = {"app": {"max_images": 4}, "reader": ReaderOptions(), "explanation": ExplanationOptions(), "seed": 1}

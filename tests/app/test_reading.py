@@ -8,9 +8,9 @@ from PIL import Image
 
 from leukoscope.app.reading import GRAD_CAM, OCCLUSION, Desk
 from leukoscope.app.rendering import blend
+from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.images.decoding import UnusableImageError
-from leukoscope.models.explanation import map_occlusion, overlay
-from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
+from leukoscope.inference.explanation import map_occlusion, overlay
 from leukoscope.synthetic import write_smears
 from tiny_reader import encode, shade, vary
 

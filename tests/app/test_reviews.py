@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from leukoscope.app.reviews import UnusableReviewError, form_review, tabulate_review
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import ReviewsDataset
-from leukoscope.errors import InputError
 from tiny_reader import encode, shade
 
 

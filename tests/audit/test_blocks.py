@@ -6,8 +6,8 @@ import pytest
 
 from leukoscope.audit.blocks import repeat_folds
 from leukoscope.audit.ladder import Ladder
+from leukoscope.evaluation.intervals import estimate_share
 from leukoscope.images.series import number_files
-from leukoscope.models.intervals import estimate_share
 
 LADDER = Ladder(("a", "b"), folds=5, trees=30, confidence=0.95, seed=1, repeats=2)
 

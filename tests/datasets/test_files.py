@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import CSVDataset, FigureDataset, JSONDataset, OptionalDataset, ParquetDataset, TextDataset
-from leukoscope.errors import InputError
 
 TABLE = pd.DataFrame({"a": [1, 2]})
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import GroupTableDataset
-from leukoscope.errors import InputError
 
 
 def load(path, default=None):

@@ -6,7 +6,7 @@ import pytest
 from kedro.io import DataCatalog, DatasetError
 from PIL import Image
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits
 from leukoscope.images.packing import PackingPlan
 

@@ -10,6 +10,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets import json
 from PIL import Image
 
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import (
     BinaryDataset,
     ClassifierDataset,
@@ -24,12 +25,11 @@ from leukoscope.datasets import (
     SecondReaderDataset,
     TextDataset,
 )
-from leukoscope.errors import InputError
 from leukoscope.images.decoding import Limits
 from leukoscope.images.packing import PackingPlan
 from leukoscope.images.source import open_any, open_source
-from leukoscope.models.classifier import Classifier
-from leukoscope.models.reading import ReadingPlan
+from leukoscope.models.network import Classifier
+from leukoscope.reader.reading import ReadingPlan
 from tiny_reader import encode, make_reader, shade, vary
 
 CLASSES = ("Benign", "Early")
@@ -193,7 +193,7 @@ def test_leftovers_of_killed_runs_are_no_partitions(tmp_path):
 
 
 def test_partitions_that_replace_all_earlier_ones_are_written_by_one_run_at_a_time(tmp_path):
-    from leukoscope.storage import hold
+    from leukoscope.core.storage import hold
 
     dataset = PartitionedDataset(path=str(tmp_path / "all"), dataset="leukoscope.datasets.TextDataset", overwrite=True)
     dataset.save({"a": "1", "b": "2"})

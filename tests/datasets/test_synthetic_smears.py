@@ -8,11 +8,11 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 from PIL import Image
 
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold
 from leukoscope.datasets import synthetic_smears
 from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset
-from leukoscope.errors import InputError
 from leukoscope.images.source import FolderSource
-from leukoscope.storage import hold
 from leukoscope.synthetic import CLASSES
 
 

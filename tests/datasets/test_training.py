@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold
 from leukoscope.datasets import ClassifierDataset, TrainingJournalDataset
-from leukoscope.errors import InputError
-from leukoscope.models.classifier import Classifier
-from leukoscope.storage import hold
+from leukoscope.models.network import Classifier
 
 
 @pytest.fixture

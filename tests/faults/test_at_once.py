@@ -19,7 +19,7 @@ TIMED = ("history.csv", "summary.json", "origin.json", "training_summary.json", 
 TIMED += ("display.json", "result.json", "report.html", "model_card.md")
 # MLflow keeps a row of what was deleted.
 VERSIONS = "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal'"
-OTHER = ["--pipelines", "train_vgg16", "--params", "vgg16.training.epochs=3"]
+OTHER = ["--pipelines", "train_vgg16", "--params", "models.vgg16.training.epochs=3"]
 
 
 def run_both(workplace, chance, first, second) -> list[int]:

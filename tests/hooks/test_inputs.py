@@ -1,17 +1,17 @@
 """What a run needs is looked at before it begins."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from click.testing import CliRunner
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 
+from leukoscope import cli
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
-from leukoscope.errors import InputError
 from leukoscope.hooks import InputHook, inputs
 
 
@@ -30,22 +30,45 @@ def open_context(project_path, env="demo", **parameters):
 
 class TestParameters:
     def test_known_ones_pass(self, project_path, tracking_uri):
+        context = open_context(project_path, models={"resnet50": {"training": {"epochs": 5}}})
+        assert context.params["models"]["resnet50"].training.epochs == 5
+
+    def test_where_earlier_versions_had_them_they_are_still_read(self, project_path, tracking_uri, caplog):
         context = open_context(project_path, resnet50={"training": {"epochs": 5}})
-        assert context.params["resnet50"].training.epochs == 5
+        entry = context.params["models"]["resnet50"]
+        assert (entry.training.epochs, entry.training.learning_rate) == (5, 1e-3)
+        assert "resnet50 is read as models.resnet50" in caplog.text
+
+    def test_an_entry_of_ones_own_is_a_pipeline(self, project_path, tracking_uri):
+        own = {"kind": "network", "architecture": "resnet50", "training": {"trainable": "head"}}
+        context = open_context(project_path, models={"resnet50_frozen": own})
+        entry = context.params["models"]["resnet50_frozen"]
+        assert (entry.name, entry.title) == ("resnet50_frozen", "resnet50_frozen")
+        assert {node.namespace for node in pipelines["train_resnet50_frozen"].nodes} == {None, "resnet50_frozen"}
+        assert "resnet50_frozen_result" in pipelines["comparison"].inputs()
+        open_context(project_path)
+        assert "train_resnet50_frozen" not in pipelines
 
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
             ({"sed": 3}, "no parameter 'sed': did you mean 'seed'"),
-            ({"resnet5": {"training": {}}}, "did you mean 'resnet50'"),
+            ({"resnet5": {"training": {}}}, "no parameter 'resnet5'"),
             ({"resnet50": {"trainig": {}}}, "did you mean 'training'"),
             ({"vgg16": {"training": {"epocs": 3}}}, "did you mean 'epochs'"),
             ({"training": {"epochs": "three"}}, "training.epochs is 'three': input should be a valid integer"),
             ({"vgg16": {"training": {"trainable": "conv5"}}}, "block2, block3, block4, block5"),
             ({"splitting": {"train": 0.9}}, "add up to 1.2"),
-            ({"vgg16": {"training": {"epochs": 0}}}, "vgg16.training.epochs is 0: input should be greater than 0"),
+            (
+                {"models": {"vgg16": {"training": {"epochs": 0}}}},
+                "models.vgg16.training.epochs is 0: input should be greater than 0",
+            ),
             ({"vgg16": {"training": {"warmup_epochs": 99}}}, "must be less than epochs"),
-            ({"vgg16": {"backbone": "vgg19"}}, "it must be vgg16"),
+            ({"models": {"vgg16": {"architecture": "vgg91"}}}, "no architecture 'vgg91': did you mean 'vgg19'"),
+            ({"models": {"Own": {"kind": "network", "architecture": "vgg16"}}}, "cannot be called 'Own'"),
+            ({"models": {"own": {"kind": "netwrok", "architecture": "vgg16"}}}, "models.own.kind is 'netwrok'"),
+            ({"models": {"own": {"architecture": "vgg16"}}}, "models.own.kind"),
+            ({"models": []}, "cannot be read"),
             ({"evaluation": {"benign_class": "Healthy"}}, "none of class_names: Benign, Early, Pre, Pro"),
             ({"seed": 2**32}, "seed is 4294967296; it must be a whole number, 0 or more and below 4294967296"),
             ({"seed": True}, "seed is True"),
@@ -112,15 +135,16 @@ def test_names_that_the_command_line_gives_in_one_string_reach_the_nodes(project
 @pytest.mark.parametrize(
     "line", ["class_names: [[Malignant] Pre, Benign]", "class_names:\n- [Malignant] Pre", "class_names: ['${x', b]"]
 )
-def test_parameters_that_are_no_yaml_are_told_in_one_line(project, tracking_uri, line):
+def test_parameters_that_are_no_yaml_are_told_in_one_line(project, monkeypatch, tracking_uri, line):
+    monkeypatch.chdir(project)
+    bootstrap_project(project)
     (project / "conf/local/parameters.yml").write_text(line)
-    command = [sys.executable, "-m", "kedro", "run", "--pipelines", "ingestion"]
-    answer = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    answer = CliRunner().invoke(cli.run, ["--pipelines", "ingestion"])
     (project / "conf/local/parameters.yml").unlink()
-    assert answer.returncode == 1
-    assert "Traceback" not in answer.stderr
-    assert "Error: The parameters cannot be read, nothing was run: " in answer.stderr
-    assert ("must stand in quotes" in " ".join(answer.stderr.split())) is ("$" not in line)  # OmegaConf's sign
+    assert answer.exit_code == 1
+    assert "Traceback" not in answer.output
+    assert "Error: The parameters cannot be read, nothing was run: " in answer.output
+    assert ("must stand in quotes" in " ".join(answer.output.split())) is ("$" not in line)  # OmegaConf's sign
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.hooks import server
 from leukoscope.hooks.outbox import first_line
 

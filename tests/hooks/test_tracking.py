@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,14 +18,15 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from leukoscope import hooks
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import OptionalDataset, TrainingJournalDataset
-from leukoscope.errors import InputError
 from leukoscope.hooks import TrackingHook
 from leukoscope.hooks.runs import Runs
 
 
 @pytest.fixture
-def tracking_uri(tmp_path, monkeypatch) -> str:
+def tracking_uri(empty_records, tmp_path, monkeypatch) -> str:
+    shutil.copy(empty_records, tmp_path / "mlflow.db")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(tmp_path)
@@ -111,7 +113,7 @@ def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
     session = Session(project_path)
     session.run(scoring("inception_v3") + scoring("vgg16"), numbers(inception_v3=0.9, vgg16=0.8))
     runs = session.runs()
-    own = session.context.params["inception_v3"].training.input_size
+    own = session.context.params["models"]["inception_v3"].training.input_size
     shared = session.context.params["training"].input_size
     assert runs.loc["inception_v3", "params.training.input_size"] == str(own)
     assert runs.loc["vgg16", "params.training.input_size"] == str(shared)
@@ -130,8 +132,8 @@ def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
     seen = []
 
     def train(number: float) -> dict[str, float]:
-        logging.getLogger("leukoscope.models.fitting").warning(
-            "epoch", extra={"backbone": "resnet50", "epoch": {"epoch": 1, "train_loss": 0.5}}
+        logging.getLogger("leukoscope.epochs").warning(
+            "epoch", extra={"model": "resnet50", "epoch": {"epoch": 1, "train_loss": 0.5}}
         )
         seen.append(mlflow.search_runs(search_all_experiments=True).iloc[0])
         return {"test_accuracy": number}
@@ -167,7 +169,7 @@ class Training:
         return sum(pipelines, Pipeline([]))
 
     def catalog(self, *namespaces: str, seed: int = 1) -> DataCatalog:
-        datasets = {f"{name}.key": MemoryDataset({"backbone": name, "seed": seed}) for name in namespaces}
+        datasets = {f"{name}.key": MemoryDataset({"model": name, "seed": seed}) for name in namespaces}
         places = {name: str(self.folder / name / "journal") for name in namespaces}
         return DataCatalog(
             datasets | {f"{name}.journal": TrainingJournalDataset(filepath=place) for name, place in places.items()}
@@ -184,8 +186,8 @@ class Training:
                 raise KilledError
 
     def log(self, journal, row) -> None:
-        record = {"backbone": journal.key["backbone"], "epoch": row}
-        logging.getLogger("leukoscope.models.fitting").warning("epoch", extra=record)
+        record = {"model": journal.key["model"], "epoch": row}
+        logging.getLogger("leukoscope.epochs").warning("epoch", extra=record)
 
 
 def interrupt(project_path, tmp_path, names: list[str]) -> Training:
@@ -436,6 +438,7 @@ def test_a_command_that_is_at_work_already_is_refused_and_left_alone(project_pat
 def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri, tmp_path, monkeypatch):
     """MLflow makes it step by step, and two would meet."""
     monkeypatch.setattr("leukoscope.hooks.server._SECONDS_FOR_OTHERS", 0.1)
+    (tmp_path / "mlflow.db").unlink(missing_ok=True)  # which the fixture has from others
     session, pipeline, catalog = Session(project_path), scoring("resnet50"), numbers(resnet50=0.5)
     with FileLock(tmp_path / "mlflow.db.lock"), pytest.raises(InputError, match="has been setting up sqlite:"):
         session.run(pipeline, catalog)

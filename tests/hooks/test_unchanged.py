@@ -8,6 +8,7 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.errors import InputError
 from leukoscope.datasets import (
     EvaluationsDataset,
     GroupTableDataset,
@@ -17,7 +18,6 @@ from leukoscope.datasets import (
     RawImagesDataset,
     ReaderRegistryDataset,
 )
-from leukoscope.errors import InputError
 from leukoscope.hooks import UnchangedHook, state
 from leukoscope.hooks.unchanged import NothingChanged, ending_if_unchanged
 

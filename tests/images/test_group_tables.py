@@ -5,7 +5,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images import group_tables
 from leukoscope.images.group_tables import read_group_table
 

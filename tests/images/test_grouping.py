@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.features.colour import cluster_looks, count_colours
 from leukoscope.images.grouping import group_by_look, group_by_table, look_up_groups, merge_groups
-from leukoscope.images.looks import cluster_looks, count_colours
 
 
 def test_merged_groups_hold_together_what_either_holds_together():

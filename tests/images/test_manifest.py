@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.figures.ingestion import draw_counts
 from leukoscope.images.manifest import describe_shortfalls, make_manifest, require_accepted, summarise
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold
 from leukoscope.images import packing
 from leukoscope.images.decoding import Limits
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import FolderSource, open_source
-from leukoscope.storage import hold
 
 CLASSES = ("Benign", "Early")
 LIMITS = Limits(min_side=16, max_pixels=10_000, max_bytes=100_000)

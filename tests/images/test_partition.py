@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.partition import partition_groups
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}

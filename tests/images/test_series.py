@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images import series
 
 

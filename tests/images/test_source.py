@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images import archives
 from leukoscope.images.class_folders import label_files, list_folder_names, name_files
 from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, make_printable

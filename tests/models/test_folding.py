@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.classifier import build_classifier
+from leukoscope.models.architecture import BACKBONES
 from leukoscope.models.folding import fold_batch_norms
-from leukoscope.models.recipes import Recipe, RecipeDifferences, resolve_recipe
+from leukoscope.models.network import build_classifier
+from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 
 def infer(network: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -9,13 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from leukoscope.audit.ladder import Ladder
+from leukoscope.features.colour import count_colours
 from leukoscope.images.decoding import Limits
 from leukoscope.images.grouping import select_accepted
-from leukoscope.images.looks import count_colours
 from leukoscope.images.manifest import fingerprint_manifest, make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
-from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.audit.nodes import climb_ladder, describe_images, draw_audit, judge_audit
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -26,7 +25,6 @@ SERIES = AuditOptions(trees=10, repeats=2, embargoes=(0, 3))
 SPLITTING = SplittingOptions(looks=24)
 
 
-NO_NETWORKS = [None] * len(BACKBONES)
 every_seed = pytest.mark.parametrize("audited", list(product((1, 2, 3), (False, True))), indirect=True)
 one_seed = pytest.mark.parametrize("audited", [(1, False)], indirect=True)
 
@@ -46,8 +44,8 @@ def audited(request, tmp_path_factory, class_names):
     return confounded, manifest, smears, features, table
 
 
-def climb(features, manifest, smears, group_table=None, networks=NO_NETWORKS, options=OPTIONS):
-    return climb_ladder(features, manifest, smears, group_table, options, SPLITTING, 1, *networks)
+def climb(features, manifest, smears, group_table=None, networks=None, options=OPTIONS):
+    return climb_ladder(features, manifest, smears, group_table, options, SPLITTING, 1, networks or {})
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +95,7 @@ def test_a_network_and_the_users_groups_join_the_ladder(audited):
     network = manifest[["image_id", "sha256"]].assign(split=splits, feature_0=knows, feature_1=knows == 2)
     patients = pd.DataFrame({"image_id": manifest["image_id"], "group": np.arange(len(manifest)) // 4})
     few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
-    table = climb(few, manifest, smears, patients, [network, *NO_NETWORKS[1:]])
+    table = climb(few, manifest, smears, patients, {"resnet50": network})
     assert list(dict.fromkeys(table["protocol"])) == ["image", "duplicate", "look", "table"]
     rows = table[table["predictor"] == "resnet50_features"].set_index("protocol")
     assert rows.loc["image", "accuracy"] > 0.9
@@ -112,7 +110,7 @@ def test_a_network_and_the_users_groups_join_the_ladder(audited):
 def test_as_many_looks_as_images_are_left_out(audited, caplog):
     _, manifest, smears, features, _ = audited
     few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
-    table = climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=999), 1, *NO_NETWORKS)
+    table = climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=999), 1, {})
     assert list(table["protocol"]) == ["image", "duplicate"]
     assert "splitting.looks is 999" in caplog.text
 
@@ -121,7 +119,7 @@ def test_as_many_looks_as_images_are_left_out(audited, caplog):
 def test_looks_that_are_hardly_more_than_images_are_warned_of(audited, caplog):
     _, manifest, smears, features, _ = audited
     few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
-    climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=40), 1, *NO_NETWORKS)
+    climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=40), 1, {})
     assert "splitting.looks is 40, for 160 images" in caplog.text
 
 
@@ -131,7 +129,7 @@ def test_a_network_that_left_no_image_of_a_class_is_not_judged_on_the_others(aud
     splits = np.where(manifest["label"] == "Pro", "train", "test")
     network = manifest[["image_id", "sha256"]].assign(split=splits, feature_0=1.0)
     few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
-    table = climb(few, manifest, smears, None, [network, *NO_NETWORKS[1:]])
+    table = climb(few, manifest, smears, None, {"resnet50": network})
     assert "resnet50_features" not in set(table["predictor"])
     assert "image, resnet50_features: not judged, a class has 0 groups" in caplog.text
 

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
-from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.pipelines.audit.options import AuditOptions
+from leukoscope.pipelines.collect.nodes import collect_results
 from leukoscope.pipelines.comparison import nodes
 from leukoscope.pipelines.comparison.nodes import compare_errors, draw_comparison, judge_colour
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
@@ -32,8 +33,8 @@ def result(backbone: str, accuracy: float, **changes) -> dict:
     }
 
 
-def compare_backbones(*results, splits=PRESENT) -> pd.DataFrame:
-    return nodes.compare_backbones(splits, *results)
+def compare_models(*results, splits=PRESENT) -> pd.DataFrame:
+    return nodes.compare_models(splits, collect_results(*results))
 
 
 def draw(table, pairs=None, **changes):
@@ -41,18 +42,18 @@ def draw(table, pairs=None, **changes):
 
 
 def test_whatever_has_results_is_compared():
-    table = compare_backbones(result("resnet50", 0.9), None, result("vgg16", 0.8), None, None)
+    table = compare_models(result("resnet50", 0.9), None, result("vgg16", 0.8), None, None)
     assert table["backbone"].tolist() == ["resnet50", "vgg16"]
 
 
 def test_without_any_results_it_says_what_to_do():
     with pytest.raises(InputError, match="kedro run --pipelines train_resnet50"):
-        compare_backbones(None, None)
+        compare_models(None, None)
 
 
 def test_other_test_sets_are_told_and_left_out_of_the_figure(caplog):
     with caplog.at_level(logging.WARNING, "leukoscope"):
-        table = compare_backbones(result("resnet50", 0.9), result("vgg16", 0.8, splits="b"))
+        table = compare_models(result("resnet50", 0.9), result("vgg16", 0.8, splits="b"))
     assert "Other test images, so that figure and page leave them out (column splits): vgg16" in caplog.text
     assert table["backbone"].tolist() == ["resnet50", "vgg16"]
     assert [one.get_text() for one in draw(table).subfigs[0].axes[0].get_xticklabels()] == ["resnet50"]
@@ -60,11 +61,11 @@ def test_other_test_sets_are_told_and_left_out_of_the_figure(caplog):
 
 def test_results_on_other_splits_only_are_not_compared():
     with pytest.raises(InputError, match="All results are of other splits than the present ones: vgg16"):
-        compare_backbones(result("vgg16", 0.8, splits="b"))
+        compare_models(result("vgg16", 0.8, splits="b"))
 
 
 def test_the_figure_has_our_bars_and_marks_the_reports_figures():
-    table = compare_backbones(result("resnet50", 0.9), result("vgg16", 0.8, report_test_accuracy=None))
+    table = compare_models(result("resnet50", 0.9), result("vgg16", 0.8, report_test_accuracy=None))
     figure = draw(table)
     scores = figure.subfigs[0].axes[0]
     heights = [bar.get_height() for bars in scores.containers for bar in bars]
@@ -76,7 +77,7 @@ def test_the_figure_has_our_bars_and_marks_the_reports_figures():
 
 @pytest.mark.parametrize("drawn", [72, 1, None])
 def test_the_reports_figures_do_not_stand_beside_drawn_images_or_images_of_which_nothing_is_recorded(drawn):
-    table = compare_backbones(result("resnet50", 0.9, drawn_images=drawn))
+    table = compare_models(result("resnet50", 0.9, drawn_images=drawn))
     assert not [name for name in table if name.startswith("report_")]
     labels = [text.get_text() for text in draw(table).subfigs[0].axes[0].get_legend().get_texts()]
     assert "the report's own figure" not in labels
@@ -85,16 +86,14 @@ def test_the_reports_figures_do_not_stand_beside_drawn_images_or_images_of_which
 
 def test_the_figure_has_the_intervals():
     ends = {"test_accuracy_low": 0.85, "test_accuracy_high": 0.94}
-    table = compare_backbones(
-        result("resnet50", 0.9, **ends), result("vgg16", 0.8, **ends | {"test_accuracy_low": 0.7})
-    )
+    table = compare_models(result("resnet50", 0.9, **ends), result("vgg16", 0.8, **ends | {"test_accuracy_low": 0.7}))
     scores = draw(table).subfigs[0].axes[0]
     drawn = [segment for one in scores.collections for segment in one.get_segments() if len(segment)]
     assert [tuple(segment[:, 1].round(6)) for segment in drawn] == [(0.85, 0.94), (0.7, 0.94)]
 
 
 def test_an_interval_is_drawn_as_it_is_even_if_it_misses_its_value():
-    table = compare_backbones(result("resnet50", 0.9, test_accuracy_low=0.92, test_accuracy_high=0.94))
+    table = compare_models(result("resnet50", 0.9, test_accuracy_low=0.92, test_accuracy_high=0.94))
     drawn = [segment for one in draw(table).subfigs[0].axes[0].collections for segment in one.get_segments()]
     assert [tuple(segment[:, 1].round(6)) for segment in drawn if len(segment)] == [(0.92, 0.94)]
 
@@ -115,7 +114,7 @@ def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits):
         elsewhere,
     ]
     baseline = judge_colour_in(wrong("colour", splits, 20)["errors"], splits)
-    pairs = compare_errors(splits, baseline, EvaluationOptions(resamples=200), 1, *results)
+    pairs = compare_errors(splits, baseline, EvaluationOptions(resamples=200), 1, collect_results(*results))
     assert pairs[["first", "second"]].to_numpy().tolist() == [
         ["resnet50", "vgg16"],
         ["resnet50", "mobilenet_v2"],
@@ -126,7 +125,7 @@ def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits):
     ]
     assert pairs["shown"].tolist() == [True, False, True, True, False, True]
     assert pairs["difference"].tolist() == pytest.approx([20 / 24, 1 / 24, -19 / 24, 20 / 24, 0, 19 / 24])
-    table = compare_backbones(*results, splits=splits)
+    table = compare_models(*results, splits=splits)
     words = draw(table, pairs, splits=fingerprint_table(splits)).get_supxlabel().replace("\n", " ")
     assert "resnet50 over vgg16 (+0.833), resnet50 over stain colour alone (+0.833)" in words
     assert "mobilenet_v2 over vgg16 (+0.792)" in words
@@ -138,13 +137,13 @@ def judge_colour_in(errors, splits) -> dict:
 
 def test_one_backbone_is_compared_with_stain_colour_only(splits):
     baseline = judge_colour_in([], splits)
-    pairs = compare_errors(splits, baseline, EvaluationOptions(), 1, wrong("resnet50", splits, 2), *[None] * 4)
+    pairs = compare_errors(splits, baseline, EvaluationOptions(), 1, [wrong("resnet50", splits, 2)])
     assert pairs[["first", "second"]].to_numpy().tolist() == [["resnet50", "colour_histogram"]]
     assert np.isin(["difference", "group_p_holm", "shown", "groups"], pairs.columns).all()
 
 
 def test_no_backbone_on_these_splits_is_compared_with_none(splits):
-    pairs = compare_errors(splits, judge_colour_in([], splits), EvaluationOptions(), 1, *[None] * 5)
+    pairs = compare_errors(splits, judge_colour_in([], splits), EvaluationOptions(), 1, [])
     assert pairs.empty
 
 
@@ -161,7 +160,7 @@ def test_stain_colour_is_judged_on_the_same_test_images(smears, splits):
 
 
 def test_every_accuracy_is_said_and_drawn_with_what_it_is_worth(caplog):
-    table = compare_backbones(result("resnet50", 0.9, test_accuracy_low=0.85, test_accuracy_high=0.94))
+    table = compare_models(result("resnet50", 0.9, test_accuracy_low=0.85, test_accuracy_high=0.94))
     with caplog.at_level(logging.INFO, "leukoscope"):
         figure = draw(table)
     assert "resnet50: test accuracy 0.900 (0.850 to 0.940); stain colour alone reaches 0.960 (0.910 to 0.990)" in (
@@ -174,18 +173,20 @@ def test_every_accuracy_is_said_and_drawn_with_what_it_is_worth(caplog):
 
 def test_what_has_no_interval_is_said_and_drawn_without_one(caplog):
     with caplog.at_level(logging.INFO, "leukoscope"):
-        draw(compare_backbones(result("resnet50", 0.9)), low=None, high=None)
+        draw(compare_models(result("resnet50", 0.9)), low=None, high=None)
     assert "resnet50: test accuracy 0.900; stain colour alone reaches 0.960 on the same" in caplog.text
 
 
 def test_tests_and_intervals_go_by_groups(splits, smears):
     results = [wrong("resnet50", splits, 0), wrong("vgg16", splits, 8), None, None, None]
     baseline = judge_colour_in([], splits)
-    apart = compare_errors(splits, baseline, EvaluationOptions(), 1, *results).iloc[0]
+    apart = compare_errors(splits, baseline, EvaluationOptions(), 1, collect_results(*results)).iloc[0]
     order = splits["split"].eq("test").cumsum() // 6
     fours = splits.assign(group=np.where(splits["split"] == "test", order.astype(str), splits["group"]))
     regrouped = [one and wrong(one["backbone"], fours, len(one["errors"])) for one in results]
-    together = compare_errors(fours, judge_colour_in([], fours), EvaluationOptions(), 1, *regrouped).iloc[0]
+    together = compare_errors(
+        fours, judge_colour_in([], fours), EvaluationOptions(), 1, collect_results(*regrouped)
+    ).iloc[0]
     assert apart["group_p"] == pytest.approx(2 / 2**8)
     assert together["group_p"] > 0.2  # eight images of two groups
     assert together["groups"] == 5 < apart["groups"]
@@ -197,10 +198,10 @@ def test_tests_and_intervals_go_by_groups(splits, smears):
 
 def test_results_of_an_earlier_version_are_left_out(caplog):
     old = {name: value for name, value in result("vgg16", 0.8).items() if name != "format"}
-    table = compare_backbones(result("resnet50", 0.9), old)
+    table = compare_models(result("resnet50", 0.9), old)
     assert table["backbone"].tolist() == ["resnet50"]
     assert "an earlier version evaluated them: vgg16. Run `kedro run --pipelines evaluation --namespaces vgg16`" in (
         caplog.text
     )
     with pytest.raises(InputError, match="are of an earlier version"):
-        compare_backbones(None, old)
+        compare_models(None, old)

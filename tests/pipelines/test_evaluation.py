@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,21 +8,23 @@ import pytest
 from sklearn.metrics import auc, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.evaluation.conformal import form_prediction_sets, name_sets
+from leukoscope.evaluation.metric import list_names
+from leukoscope.evaluation.metrics import METRICS
+from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.images import origin
 from leukoscope.images.field_checks import CHECKS, check_fields
-from leukoscope.images.fingerprint import fingerprint_table
-from leukoscope.models import feature_table, inference
-from leukoscope.models.calibration import apply_temperature
-from leukoscope.models.conformal import form_prediction_sets, name_sets
-from leukoscope.models.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.pipelines.evaluation import nodes
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.training.options import BackboneOptions
+from made_entries import make_entry
 
-OPTIONS = BackboneOptions(backbone="resnet50", published={"test_accuracy": 0.9924})
+OPTIONS = make_entry("resnet50", published={"test_accuracy": 0.9924})
 OPTIONS_OF_EVALUATION = EvaluationOptions(resamples=40, target_error=0.2, unproven_opinions=True, set_confidence=0.7)
 
 
@@ -60,6 +63,25 @@ def test_metrics_are_named_by_split_and_figure(predictions, metrics):
     assert metrics["test_accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
     assert metrics["train_images"] == 112
     assert {"validation_loss", "train_macro_f1", "test_auc", "test_sensitivity_early"} <= metrics.keys()
+
+
+def test_metrics_are_those_of_the_table(metrics, class_names):
+    plain = [name.lower() for name in class_names]
+    expected = set()
+    for name, row in METRICS.items():
+        figures = list_names(name, plain)
+        ends = ("", "_low", "_high") if row.measure.interval else ("",)
+        expected |= {f"test_{figure}{end}" for figure in figures for end in ends}
+        if row.needs in ("", "screening"):
+            expected |= {f"{split}_{figure}" for split in ("train", "validation") for figure in figures}
+    assert set(metrics) == expected
+    assert None not in metrics.values()
+
+
+def test_a_row_of_the_comparison_has_what_the_table_says(monkeypatch, metrics, summarise):
+    before = set(summarise(None))
+    monkeypatch.setitem(METRICS, "aurc", replace(METRICS["aurc"], is_compared=True))
+    assert set(summarise(None)) - before == {"test_aurc", "test_aurc_low", "test_aurc_high"}
 
 
 OF_A_CLASS = ("sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
@@ -169,7 +191,7 @@ def test_every_image_of_every_split_is_checked(splits, smears, class_names, monk
         def predict(self, pixels, rows):
             return np.tile([0.7, 0.1, 0.1, 0.1], (len(rows), 1)), pixels[rows].mean(axis=(1, 2))
 
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     fitting = {"trained_on": fingerprint_table(splits), "class_names": tuple(class_names), "fingerprint": "mine"}
     shuffled = splits.sample(frac=1, random_state=1)
     _, table = nodes.predict_splits(SimpleNamespace(**fitting), smears, shuffled, class_names, EvaluationOptions())
@@ -210,7 +232,11 @@ def known(metrics, features, splits) -> list[dict]:
     manifest = make_manifest(splits, image_id=splits["image_id"])
 
     def record(backbone: str) -> dict:
-        options = BackboneOptions(backbone=backbone), OPTIONS_OF_EVALUATION, SplittingOptions()
+        options = (
+            make_entry(backbone),
+            OPTIONS_OF_EVALUATION,
+            SplittingOptions(),
+        )
         return nodes.record_evaluation(metrics, features, splits, manifest, *options)
 
     return [record("resnet50"), record("vgg16") | {"model": "another", "set_coverage": 0.0}]
@@ -262,7 +288,7 @@ def test_features_say_which_images_are_drawn(splits, smears, class_names, monkey
         def predict(self, pixels, rows):
             return np.full((len(rows), 4), 0.25), np.ones((len(rows), 2))
 
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     smears.records["drawn"] = smears.records["image_id"].str.startswith("Pro/")
     facts = {"trained_on": fingerprint_table(splits), "class_names": tuple(class_names), "fingerprint": "f"}
     shuffled = smears.records.sample(frac=1, random_state=1)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.models import exporting
-from leukoscope.models.calibration import apply_temperature
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.inference import exporting
 from leukoscope.pipelines.export import nodes
 from leukoscope.pipelines.export.options import ExportOptions
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, make_reader, shade

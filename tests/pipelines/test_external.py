@@ -6,16 +6,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.manifest import make_manifest
 from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
 from leukoscope.images.source import open_source
-from leukoscope.models import feature_table, inference
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
-from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external import nodes
 from leukoscope.pipelines.external.options import ExternalOptions
@@ -80,7 +79,7 @@ class Predictor:
 @pytest.fixture
 def gathered(class_names, monkeypatch):
     """MobileNetV2 has been trained and evaluated, and nothing else."""
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     facts = pd.DataFrame(
         {"image_id": range(40), "split": "train", "model": "the same", "label": ["Benign", "Pro"] * 20}
     )
@@ -101,16 +100,13 @@ def gathered(class_names, monkeypatch):
         "outliers": [{"kind": "no_cells", "images": 9, "unlike": 0.1, "auc": 0.5}],
     }
 
-    def only(value) -> list:
-        return [value if name == "mobilenet_v2" else None for name in BACKBONES]
-
     models = {"mobilenet_v2": lambda: SimpleNamespace(class_names=tuple(class_names), fingerprint="the same")}
-    return models, {"mobilenet_v2": lambda: calibration}, only(features), only(result)
+    return models, {"mobilenet_v2": lambda: calibration}, {"mobilenet_v2": features}, [result]
 
 
 def predict(asked, gathered, class_names):
     models, calibrations, features, _ = gathered
-    return nodes.predict_external(*asked, models, calibrations, class_names, EVALUATION, *features)
+    return nodes.predict_external(*asked, models, calibrations, class_names, EVALUATION, features)
 
 
 def test_two_classes_are_told_apart_by_the_likeliest_of_all(ask, gathered, class_names):
@@ -136,7 +132,7 @@ def test_a_field_without_cells_gets_no_opinion(ask, gathered, class_names):
 
 def test_an_evaluation_by_an_earlier_version_is_refused(ask, gathered, class_names):
     models, calibrations, features, results = gathered
-    old = [None if table is None else table.drop(columns="check_log_cells") for table in features]
+    old = {name: table.drop(columns="check_log_cells") for name, table in features.items()}
     with pytest.raises(InputError, match="earlier version, which kept no check_log_cells"):
         predict(ask(), (models, calibrations, old, results), class_names)
 
@@ -151,7 +147,7 @@ def test_an_opinion_must_be_as_sure_as_on_the_test_images(ask, gathered, class_n
 def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, class_names):
     smears, manifest, mapping = ask()
     predictions, opinions = predict((smears, manifest, mapping), gathered, class_names)
-    metrics = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, *gathered[3])
+    metrics = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, gathered[3])
     row = metrics.set_index("backbone").loc["mobilenet_v2"]
     assert row["external_accuracy"] == pytest.approx(2 / 6)
     assert row["external_screening_sensitivity"] == pytest.approx(1 / 3)
@@ -160,18 +156,17 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     assert row["external_selective_error"] == pytest.approx(2 / 3)
     assert row["external_images"] == 6
     assert row["external_accuracy_low"] < 2 / 6 < row["external_accuracy_high"]
+    stated = ExternalOptions(data_sheet={"name": "Another hospital"})
+    context = nodes.describe_external(manifest, mapping, stated, {"leukoscope": "0"}, 1)
     written = nodes.write_external_reports(
         predictions,
         opinions,
         metrics,
         smears,
-        manifest,
         mapping,
-        ExternalOptions(data_sheet={"name": "Another hospital"}),
         EVALUATION,
-        {"leukoscope": "0"},
-        1,
-        *gathered[3],
+        context,
+        gathered[3],
     )
     assert list(written) == ["mobilenet_v2/external"]
     page = written["mobilenet_v2/external"]
@@ -192,7 +187,7 @@ def test_all_classes_are_called_as_they_are_named(ask, gathered, class_names):
     manifest = asked[1].assign(label=asked[1]["label"].replace("malignant", "Pro"))
     predictions, opinions = predict((asked[0], manifest, mapping), gathered, class_names)
     assert predictions["predicted"].tolist() == ["Benign", "Pro"] * 3
-    row = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, *gathered[3]).iloc[0]
+    row = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, gathered[3]).iloc[0]
     assert row["external_set_size"] >= 0
     assert row["external_sensitivity_pro"] == pytest.approx(1 / 3)
     assert pd.isna(row[["external_macro_f1", "external_balanced_accuracy", "external_sensitivity_early"]]).all()
@@ -243,7 +238,7 @@ def test_nothing_new_is_an_error(ask):
 
 def test_without_an_evaluated_backbone_it_says_what_to_do(ask, class_names):
     with pytest.raises(InputError, match="Train one first"):
-        nodes.predict_external(*ask(), {}, {}, class_names, EVALUATION, *[None] * len(BACKBONES))
+        nodes.predict_external(*ask(), {}, {}, class_names, EVALUATION, {})
 
 
 def test_a_model_of_other_classes_is_refused(ask, gathered):

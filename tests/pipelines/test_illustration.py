@@ -1,10 +1,10 @@
-from leukoscope.models.calibration import apply_temperature
-from leukoscope.models.scoring import probability_columns
-from leukoscope.models.trust import Calibration
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.pipelines.illustration import nodes
-from leukoscope.pipelines.training.options import BackboneOptions
+from made_entries import make_entry
 
-OPTIONS = BackboneOptions(backbone="resnet50")
+OPTIONS = make_entry("resnet50")
 
 
 def test_the_confusion_matrix_counts_the_test_set(predictions, class_names):

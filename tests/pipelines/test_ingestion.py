@@ -11,7 +11,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 from pydantic import ValidationError
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images import origin
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.ingestion.pipeline import create_pipeline

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
-from leukoscope.models.scoring import probability_columns
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader import nodes
 from leukoscope.pipelines.reader.options import ReaderOptions
+from made_entries import make_entry
 from tiny_reader import CLASS_NAMES, make_reader
 
 READER = make_reader()
@@ -50,7 +51,9 @@ def evaluated():
 
 def assemble(evaluated, class_names=CLASS_NAMES, **options):
     given = ReaderOptions(**options), list(class_names), IngestionOptions(min_side=9), EvaluationOptions()
-    return nodes.assemble_reader(*given, Registry(), *evaluated)
+    models = {name: make_entry(name) for name in ("resnet50", "mobilenet_v2", "vgg16")}
+    gathered = nodes.collect_evaluated(models, *evaluated)
+    return nodes.assemble_reader(*given, Registry(), models, gathered)
 
 
 def test_the_best_on_validation_images_reads(evaluated):
@@ -76,7 +79,7 @@ def test_or_one_of_the_registry(evaluated):
 def test_what_is_not_there_is_an_input_error(evaluated):
     with pytest.raises(InputError, match=r"VGG16 has not been trained .*there: resnet50, mobilenet_v2"):
         assemble(evaluated, backbone="vgg16")
-    with pytest.raises(InputError, match="No backbone has been evaluated yet"):
+    with pytest.raises(InputError, match="No model has been evaluated yet"):
         assemble([{}, {}, {}, {}])
 
 

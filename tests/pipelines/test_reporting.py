@@ -3,8 +3,9 @@ import logging
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
-from leukoscope.models.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.pipelines.collect.nodes import collect_results
 from leukoscope.pipelines.reporting import nodes
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import pages
@@ -20,12 +21,11 @@ BASELINE = {"accuracy": 0.9, "splits": "now"}
 def write(monkeypatch):
     monkeypatch.setattr(pages, "render_backbone", lambda result, *facts: f"{result['title']} {facts[2]['seed']}")
     monkeypatch.setattr(pages, "render_card", lambda result, *facts: f"card of {result['title']}")
-    facts = DATA, DataSheetOptions(), {"keras": "3"}, 7
+    context = nodes.gather_context(DATA, DataSheetOptions(), {"keras": "3"}, 7, None, None, None)
 
     def write_both(*results):
-        return (
-            function(*facts, None, None, None, *results) for function in (nodes.write_reports, nodes.write_model_cards)
-        )
+        gathered = collect_results(*results)
+        return [function(context, gathered) for function in (nodes.write_reports, nodes.write_model_cards)]
 
     return write_both
 
@@ -54,7 +54,8 @@ def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, ca
     for name in ("render_backbone", "render_card"):
         monkeypatch.setattr(pages, name, lambda *facts: said.append(facts[-1]) or "")
     data = {"fingerprint": images, "splits_fingerprint": splits, "origin": ORIGIN}
-    function(data, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE, result("vgg16", splits))
+    context = nodes.gather_context(data, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE)
+    function(context, [result("vgg16", splits)])
     assert (said[0].ladder is LADDER) is (said[0].verdict == VERDICT) is (images == "f00d")
     assert said[0].baseline == (BASELINE if splits == "now" else None)
     assert ("The audit is of other images" in caplog.text) is (images != "f00d")
@@ -63,14 +64,14 @@ def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, ca
 def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
     monkeypatch.setattr(pages, "render_comparison", lambda *facts: facts)
     table = pd.DataFrame({"backbone": ["vgg16", "resnet50"]})
-    both = result("vgg16", "now"), result("resnet50", "before")
-    known = DATA, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE
-    rows, _, results, *_, left_out = nodes.write_comparison(table, pd.DataFrame(), *known, *both, None)
+    both = [result("vgg16", "now"), result("resnet50", "before")]
+    context = nodes.gather_context(DATA, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE)
+    rows, _, results, *_, left_out = nodes.write_comparison(table, pd.DataFrame(), context, both)
     assert rows["backbone"].tolist() == ["vgg16"]
     assert [one["title"] for one in results] == ["VGG16"]
     assert left_out == ["RESNET50"]
     with pytest.raises(InputError, match="kedro run --pipelines comparison"):
-        nodes.write_comparison(table, pd.DataFrame(), *known, both[1])
+        nodes.write_comparison(table, pd.DataFrame(), context, both[1:])
 
 
 @pytest.mark.parametrize(
@@ -90,10 +91,10 @@ def test_what_was_published_stands_beside_the_published_images_only(monkeypatch,
     data = DATA | {"origin": ORIGIN | origin}
     own = result("vgg16", "now")
     own["training"]["report_test_accuracy"] = 0.98
-    known = data, DataSheetOptions(published=stated), {}, 7, LADDER, VERDICT, BASELINE
-    page = nodes.write_reports(*known, own)["vgg16/report"]
+    context = nodes.gather_context(data, DataSheetOptions(published=stated), {}, 7, LADDER, VERDICT, BASELINE)
+    page = nodes.write_reports(context, [own])["vgg16/report"]
     table = pd.DataFrame({"backbone": ["vgg16"], "report_test_accuracy": 0.98})
-    rows, _, compared, _, described, *_ = nodes.write_comparison(table, pd.DataFrame(), *known, own)
+    rows, _, compared, _, described, *_ = nodes.write_comparison(table, pd.DataFrame(), context, [own])
     assert ("report_test_accuracy" in page[0]["training"]) is shown
     assert ("report_test_accuracy" in compared[0]["training"]) is shown
     assert ("report_test_accuracy" in rows) is shown
@@ -104,4 +105,4 @@ def test_what_was_published_stands_beside_the_published_images_only(monkeypatch,
 def test_drawn_images_that_are_said_to_be_published_are_an_input_error():
     data = DATA | {"origin": ORIGIN | {"drawn": 9}}
     with pytest.raises(InputError, match="drew 9 of the 9"):
-        nodes.write_reports(data, DataSheetOptions(published=True), {}, 7, None, None, None, result("vgg16", "now"))
+        nodes.gather_context(data, DataSheetOptions(published=True), {}, 7, None, None, None)

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, Perturbation
-from leukoscope.models import feature_table, inference
-from leukoscope.models.trust import Calibration
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness import nodes
 from leukoscope.pipelines.robustness.options import RobustnessOptions
-from leukoscope.pipelines.training.options import BackboneOptions
+from made_entries import make_entry
 
 
 class Predictor:
@@ -30,7 +30,7 @@ class Predictor:
 
 @pytest.fixture
 def arguments(splits, smears, class_names, monkeypatch):
-    monkeypatch.setattr(inference, "Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
     _, seen = Predictor(None, 1).predict(smears.pixels)
     facts = splits[["image_id", "split", "label"]].assign(model="a model")
     features = feature_table.tabulate(facts, seen, check_fields(smears.pixels))
@@ -99,7 +99,7 @@ def test_the_number_is_the_mean_over_changes(arguments):
 
 
 def test_the_figure_has_a_bar_a_strength(measured):
-    axes = nodes.draw_robustness(measured(), BackboneOptions(backbone="vgg16")).axes[0]
+    axes = nodes.draw_robustness(measured(), make_entry("vgg16")).axes[0]
     assert len(axes.patches) == sum(len(one.levels) for one in PERTURBATIONS.values())
     assert "VGG16 on 24 changed test images" in axes.get_title()
 

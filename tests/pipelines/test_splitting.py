@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.pipelines.splitting.nodes import assign_splits, group_images, report_splits
 from leukoscope.pipelines.splitting.options import SplittingOptions
 

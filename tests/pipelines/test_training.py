@@ -1,21 +1,19 @@
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-import leukoscope
-from leukoscope.errors import InputError
-from leukoscope.images.labelled import LabelledImages
-from leukoscope.models import backend, fitting
-from leukoscope.models.journal import TrainingJournal
-from leukoscope.models.recipes import Recipe
+from leukoscope.backend import precision
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
-from leukoscope.pipelines.training import nodes
 from leukoscope.pipelines.training.nodes import prepare_training, train_classifier
-from leukoscope.pipelines.training.options import BackboneOptions
-from leukoscope.storage import hold
+from leukoscope.training import key
+from leukoscope.training.journal import TrainingJournal
+from leukoscope.training.labelled import LabelledImages
+from leukoscope.training.recipe import Recipe
+from made_entries import make_entry
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,19 @@ class Trainer:
 
 @pytest.fixture
 def train(tmp_path, monkeypatch, splits, smears, class_names):
-    monkeypatch.setattr(fitting, "Trainer", Trainer)
+    monkeypatch.setattr("leukoscope.training.trainer.Trainer", Trainer)
     monkeypatch.setattr(LabelledImages, "from_plan", lambda *facts: None)
     plan = plan_training(splits, AugmentationOptions(), 7)
     journal = TrainingJournal(tmp_path)
 
     def train_with(software: dict, seed: int = 7) -> dict:
-        facts = Recipe(weights="none"), BackboneOptions(backbone="vgg16"), AugmentationOptions()
+        facts = (
+            Recipe(weights="none"),
+            make_entry("vgg16"),
+            AugmentationOptions(),
+        )
         journal.start(prepare_training(*facts, class_names, smears, plan, splits, seed))
-        return train_classifier(journal, software, smears, plan, splits)[2]
+        return train_classifier(journal, software, smears, plan, splits, make_entry("vgg16"))[2]
 
     return train_with
 
@@ -61,7 +63,7 @@ def test_the_summary_has_the_software_of_the_training_and_not_of_a_later_run(tra
         ("3", "7"),
         ("4", "8"),
     ]
-    assert said[0]["provenance"] | backend.describe_engine("auto") == said[0]["provenance"]
+    assert said[0]["provenance"] | precision.describe_engine("auto") == said[0]["provenance"]
 
 
 def test_the_summary_has_what_the_guidelines_ask_for_of_a_training(train):
@@ -84,7 +86,7 @@ def test_the_summary_has_what_the_guidelines_ask_for_of_a_training(train):
 
 def test_another_recipe_is_described_as_it_is():
     recipe = Recipe(weights="none", patience=None, weight_decay=0.1, batch_norm_momentum=None, clip_norm=1.5)
-    facts = nodes._describe_key(
+    facts = key.describe_key(
         {"recipe": recipe.model_dump(), "weights": None, "seed": 1, "augmentation": {}, "splits": "a"}
     )
     assert facts["optimizer"] == "AdamW"
@@ -92,7 +94,7 @@ def test_another_recipe_is_described_as_it_is():
     assert facts["clip_norm"] == 1.5
     assert facts["patience"] == "none: never stopped early"
     assert facts["final_weights"] == "of the last epoch"
-    assert facts["batch_norm_momentum"] == "the backbone's own"
+    assert facts["batch_norm_momentum"] == "the architecture's own"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_another_recipe_is_described_as_it_is():
 )
 def test_how_classes_were_balanced_is_told_with_its_counts(splits, balance, words, seen, weights):
     some = pd.concat([splits.query("label == 'Benign'"), splits.query("label == 'Pro'").head(7)])
-    facts = nodes._describe_balance(plan_training(some, AugmentationOptions(balance=balance), 1))
+    facts = key.describe_balance(plan_training(some, AugmentationOptions(balance=balance), 1))
     assert facts["class_balance"].startswith(words)
     assert facts["training_images"] == {"Benign": 28, "Pro": 7}
     assert facts["images_an_epoch"] == seen
@@ -120,23 +122,23 @@ def change_an_image(smears) -> None:
     ("change", "told"),
     [
         (lambda facts, patch: facts.update(seed=8), "seed"),
-        (lambda facts, patch: facts.update(options=BackboneOptions(backbone="vgg19")), "backbone"),
+        (lambda facts, patch: facts.update(options=make_entry("vgg19")), "architecture"),
         (lambda facts, patch: facts.update(training=Recipe(epochs=7, weights="none")), "recipe"),
         (lambda facts, patch: facts.update(training=Recipe(precision="mixed_float16", weights="none")), "engine"),
         (lambda facts, patch: facts.update(augmentation=AugmentationOptions(rotation=90.0)), "augmentation"),
         (lambda facts, patch: facts.update(class_names=list("abcd")), "class_names"),
         (lambda facts, patch: change_an_image(facts["smears"]), "data"),
         (lambda facts, patch: facts.update(splits=facts["splits"].replace({"split": {"test": "train"}})), "splits"),
-        (lambda facts, patch: patch.setattr(nodes, "PACKED_FORMAT", -1), "data"),
-        (lambda facts, patch: patch.setattr(backend, "describe_engine", lambda *_: {"backend": "another"}), "engine"),
-        (lambda facts, patch: patch.setattr(nodes, "_CODE", [*nodes._CODE, Path(__file__)]), "code"),
+        (lambda facts, patch: patch.setattr(key, "PACKED_FORMAT", -1), "data"),
+        (lambda facts, patch: patch.setattr(precision, "describe_engine", lambda *_: {"backend": "another"}), "engine"),
+        (lambda facts, patch: patch.setattr(key, "TRAINING_FORMAT", -1), "format"),
     ],
 )
 def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, monkeypatch, change, told):
     smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
     facts = {
         "training": Recipe(weights="none"),
-        "options": BackboneOptions(backbone="vgg16"),
+        "options": make_entry("vgg16"),
         "augmentation": AugmentationOptions(),
         "class_names": class_names,
         "smears": smears,
@@ -155,7 +157,11 @@ def test_another_content_of_a_weights_file_is_another_training(smears, splits, c
     file, keys = tmp_path / "base.weights.h5", []
     for content in (b"one", b"two"):
         file.write_bytes(content)
-        facts = Recipe(weights=str(file)), BackboneOptions(backbone="vgg16"), AugmentationOptions()
+        facts = (
+            Recipe(weights=str(file)),
+            make_entry("vgg16"),
+            AugmentationOptions(),
+        )
         keys.append(prepare_training(*facts, class_names, smears, splits, splits, 7))
     assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
 
@@ -165,22 +171,10 @@ def test_a_weights_file_that_cannot_be_read_is_refused_first(smears, splits, cla
     path = tmp_path / "nowhere.weights.h5"
     if kind == "folder":
         path.mkdir()
-    facts = Recipe(weights=str(path)), BackboneOptions(backbone="vgg16"), AugmentationOptions()
+    facts = (
+        Recipe(weights=str(path)),
+        make_entry("vgg16"),
+        AugmentationOptions(),
+    )
     with pytest.raises(InputError, match=r"no weights file '.*nowhere.weights.h5' that can be read .*untouched"):
         prepare_training(*facts, class_names, smears, splits, splits, 7)
-
-
-def test_all_code_that_trains_is_in_the_key():
-    import grimp
-
-    graph = grimp.build_graph("leukoscope")
-    trains = graph.find_upstream_modules("leukoscope.models.fitting") | {"leukoscope.models.fitting"}
-    others = {
-        *(f"leukoscope.{name}" for name in ("drawn", "errors", "memory", "options", "storage")),
-        # The store has a format of its own.
-        *(f"leukoscope.images.{name}" for name in ("class_folders", "containers", "decoding", "depth", "files")),
-        *(f"leukoscope.images.{name}" for name in ("packing", "profiles", "soundness", "tiff_pages")),
-    }
-    package = Path(leukoscope.__file__).parent
-    listed = {".".join(["leukoscope", *file.relative_to(package).with_suffix("").parts]) for file in nodes._CODE}
-    assert listed == trains - others | {"leukoscope.pipelines.training.nodes"}

@@ -1,6 +1,6 @@
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.origin import Origin
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import sources

@@ -21,7 +21,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.serving.registry import ReaderRegistry
 from leukoscope.serving.requests import RequestLimits
 from tiny_reader import encode, make_reader, shade, vary

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.serving.requests import RequestLimits, decode_request
 from tiny_reader import encode, make_reader, shade, vary
 

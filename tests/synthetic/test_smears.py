@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.synthetic import CLASSES, Stain, draw_smear, write_smears
 from leukoscope.synthetic.cells import FIELD, POPULATIONS, arrange_field
 

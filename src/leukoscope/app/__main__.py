@@ -18,9 +18,9 @@ from kedro.utils import find_kedro_project
 from pydantic import ValidationError
 
 from leukoscope.app.options import AppOptions
-from leukoscope.errors import InputError
-from leukoscope.faults import explain
-from leukoscope.options import describe_faults
+from leukoscope.core.errors import InputError
+from leukoscope.core.faults import explain
+from leukoscope.core.options import describe_faults
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveInt
 
-from leukoscope.options import Options
+from leukoscope.core.options import Options
 
 
 class AppOptions(Options):

@@ -18,7 +18,7 @@ from leukoscope.app.reading import GRAD_CAM, OCCLUSION, ReadImage
 from leukoscope.app.rendering import render_control, render_part, render_style
 from leukoscope.app.reviews import MAX_NAME, MAX_NOTE, UnusableReviewError, form_review, tabulate_review
 from leukoscope.app.server import NAME_HEADER, Office
-from leukoscope.models.agreement import NOT_ASSESSABLE
+from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 
 logger = logging.getLogger(__name__)
 

@@ -9,14 +9,14 @@ import numpy as np
 from PIL import Image
 
 from leukoscope.app.options import AppOptions
-from leukoscope.drawn import is_drawn
+from leukoscope.core.drawn import is_drawn
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.packing import PackedImages, find_by_content
-from leukoscope.pipelines.explanation.options import ExplanationOptions
+from leukoscope.pipelines.explain.options import ExplanationOptions
 
 if TYPE_CHECKING:
-    from leukoscope.models.explanation import ActivationMapper
-    from leukoscope.models.reader import SecondReader
+    from leukoscope.inference.explanation import ActivationMapper
+    from leukoscope.reader.second_reader import SecondReader
 
 GRAD_CAM, OCCLUSION = "Grad-CAM", "occlusion"
 _QUALITY = 92
@@ -112,8 +112,8 @@ class Desk:
         Raises:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
-        from leukoscope.models.reader import MALIGNANT_COLUMN
-        from leukoscope.models.scoring import probability_columns
+        from leukoscope.evaluation.predictions import probability_columns
+        from leukoscope.reader.second_reader import MALIGNANT_COLUMN
 
         decoded = decode(data, self.limits).pixels
         pixels = resize(decoded, self.reader.image_size)
@@ -142,7 +142,7 @@ class Desk:
 
     def add_occlusion(self, image: ReadImage) -> None:
         """Map what hiding each part of an image costs its likeliest class; takes some seconds."""
-        from leukoscope.models.explanation import map_occlusion
+        from leukoscope.inference.explanation import map_occlusion
 
         if OCCLUSION not in image.maps:
             number = self.reader.class_names.index(image.likeliest)
@@ -156,7 +156,7 @@ class Desk:
 
     @cached_property
     def _mapper(self) -> "ActivationMapper":
-        from leukoscope.models.explanation import ActivationMapper
+        from leukoscope.inference.explanation import ActivationMapper
 
         return ActivationMapper(self.reader.classifier)
 
@@ -185,7 +185,7 @@ def _encode_picture(pixels: np.ndarray, side: int) -> bytes:
 
 def _encode_map(heat: np.ndarray) -> bytes:
     """Colour a map so that laid over its image it looks like ``overlay``, whatever the opacity is then made."""
-    from leukoscope.models.explanation import colour
+    from leukoscope.inference.explanation import colour
 
     layers = np.concatenate([colour(heat), 255 * heat[..., None]], axis=2)
     return _encode(Image.fromarray(np.rint(layers).astype(np.uint8), "RGBA"), "PNG")

@@ -12,11 +12,10 @@ from PIL import Image
 import leukoscope
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.session import Session
-from leukoscope.models.backbones import BACKBONES
 from leukoscope.reporting.html import make_environment, to_data_uri
 
 if TYPE_CHECKING:
-    from leukoscope.models.reader import SecondReader
+    from leukoscope.reader.second_reader import SecondReader
 
 # Headings of a model card stand two levels below those of the page.
 _LOWER = 2
@@ -58,10 +57,10 @@ class About(NamedTuple):
 
 def describe_reader(reader: "SecondReader", card: str | None) -> About:
     """Describe a reader; ``card`` is in Markdown."""
-    from leukoscope.models.trust import UNPROMISED, UNSURE
+    from leukoscope.evaluation.trust import UNPROMISED, UNSURE
 
     return About(
-        title=BACKBONES[reader.backbone].title,
+        title=reader.title,
         class_names=reader.class_names,
         benign_class=reader.benign_class,
         threshold=reader.calibration.threshold,

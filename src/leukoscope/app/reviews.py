@@ -47,7 +47,7 @@ def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Revi
     Raises:
         UnusableReviewError: Nothing was chosen, or something that there is not, or a text is too long.
     """
-    from leukoscope.models.agreement import AGREE, DISAGREE, NOT_ASSESSABLE
+    from leukoscope.evaluation.agreement import AGREE, DISAGREE, NOT_ASSESSABLE
 
     if answer != NOT_ASSESSABLE and answer not in image.probabilities:
         raise UnusableReviewError("Nothing was kept: choose one of the answers first.")
@@ -76,8 +76,8 @@ def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any
         image: The image.
         origin: ``backbone``, ``model`` and ``data``: who read it.
     """
-    from leukoscope.models.reader import MALIGNANT_COLUMN
-    from leukoscope.models.scoring import probability_columns
+    from leukoscope.evaluation.predictions import probability_columns
+    from leukoscope.reader.second_reader import MALIGNANT_COLUMN
 
     chances = zip(probability_columns(list(image.probabilities)), image.probabilities.values(), strict=True)
     return {

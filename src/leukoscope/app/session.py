@@ -8,7 +8,7 @@ from typing import Any
 
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.reviews import Review, tabulate_image
-from leukoscope.storage import defuse_formula
+from leukoscope.core.storage import defuse_formula
 
 _FREE_TEXT = ("file_name", "note", "reviewer")
 _NO_REVIEW = dict.fromkeys(("reviewed_at", "verdict", "reviewer_class", "note", "reviewer"))

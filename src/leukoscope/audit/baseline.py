@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.audit.ladder import make_forest
-from leukoscope.images.looks import count_colours
+from leukoscope.features.colour import count_colours
 from leukoscope.images.packing import PackedImages
 
 # What accuracies are held against.

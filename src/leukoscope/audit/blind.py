@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation import feature_table
+from leukoscope.features.colour import count_colours
 from leukoscope.images.files import ImageSource, ReadFile
-from leukoscope.images.looks import count_colours
 from leukoscope.images.packing import PackedImages
-from leukoscope.models import feature_table
 
 _THUMBNAIL = 8
 # Shares of the side: a frame of 8 of 224 pixels, and the 34 x 24 pixels where some cameras burn in a scale bar.

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.audit.blocks import Fold, name_blocks, repeat_folds
+from leukoscope.evaluation.intervals import estimate_share
 from leukoscope.images.series import explain_lack, is_numbered, number_files
-from leukoscope.models.intervals import estimate_share
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from leukoscope.errors import InputError
-from leukoscope.storage import hold, write_whole
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold, write_whole
 
 Evaluation = dict[str, Any]
 _KEY = ("model", "test")

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.paths import exists, explain_cut, read_path
 from leukoscope.images.group_tables import read_group_table
-from leukoscope.paths import exists, explain_cut, read_path
 
 _PARAMETER = "group_table"
 

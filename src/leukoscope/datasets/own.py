@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from kedro.io import DatasetError
 
-from leukoscope.errors import DamageError, InputError, telling_damage
-from leukoscope.storage import write_whole
+from leukoscope.core.errors import DamageError, InputError, telling_damage
+from leukoscope.core.storage import write_whole
 
 
 class OwnContent:

@@ -7,8 +7,8 @@ from typing import Any
 
 from kedro_datasets import partitions
 
+from leukoscope.core.storage import UNFINISHED, hold
 from leukoscope.datasets.own import OwnContent
-from leukoscope.storage import UNFINISHED, hold
 
 
 class PartitionedDataset(partitions.PartitionedDataset):

@@ -5,9 +5,9 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
+from leukoscope.core.paths import read_path
 from leukoscope.images.files import ImageSource
 from leukoscope.images.source import open_any, open_source
-from leukoscope.paths import read_path
 
 
 class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):

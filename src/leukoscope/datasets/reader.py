@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
-from leukoscope.storage import hold, write_folder_whole
 
 if TYPE_CHECKING:
-    from leukoscope.models.reader import SecondReader
-    from leukoscope.models.reading import ReadingPlan
+    from leukoscope.reader.reading import ReadingPlan
+    from leukoscope.reader.second_reader import SecondReader
     from leukoscope.serving.registry import ReaderRegistry
 
 
@@ -43,7 +43,7 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
         Raises:
             InputError: There is none, or it is damaged.
         """
-        from leukoscope.models.reader import SecondReader
+        from leukoscope.reader.second_reader import SecondReader
 
         with self.loading_own():
             require_there(self._filepath)
@@ -126,7 +126,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         Raises:
             InputError: There is no file to read, or another run reads into the same folder.
         """
-        from leukoscope.models.reading import carry_out, gather_parts
+        from leukoscope.reader.reading import carry_out, gather_parts
 
         parts = self._filepath.with_suffix("")
         with hold(parts):

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
-from leukoscope.errors import InputError
-from leukoscope.storage import as_records
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import as_records
 
 _BEFORE = [
     "reviewed_at",
@@ -121,7 +121,7 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
 
 def _to_row(record: dict[str, Any]) -> list[Any]:
-    from leukoscope.models.scoring import PREFIX
+    from leukoscope.evaluation.predictions import PREFIX
 
     probabilities = {name: value for name, value in record.items() if name.startswith(PREFIX) and value is not None}
     return [json.dumps(probabilities) if name == "probabilities" else record.get(name) for name in _COLUMNS]

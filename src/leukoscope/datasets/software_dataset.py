@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from leukoscope.software import describe_software
+from leukoscope.core.software import describe_software
 
 
 class SoftwareDataset(AbstractDataset[NoReturn, dict[str, Any]]):

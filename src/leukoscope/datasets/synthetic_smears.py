@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from leukoscope import __version__
+from leukoscope.core.drawn import MARK
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import write_folder_whole
 from leukoscope.datasets.raw_images_dataset import RawImagesDataset
-from leukoscope.drawn import MARK
-from leukoscope.errors import InputError
 from leukoscope.images.source import ImageSource
-from leukoscope.storage import write_folder_whole
 from leukoscope.synthetic import CLASSES, write_smears
 
 _STAMP = "synthesis.json"

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import hold
 from leukoscope.datasets.own import OwnFile
-from leukoscope.errors import InputError
-from leukoscope.models.journal import TrainingJournal
-from leukoscope.storage import hold
+from leukoscope.training.journal import TrainingJournal
 
 if TYPE_CHECKING:
-    from leukoscope.models.classifier import Classifier
+    from leukoscope.models.network import Classifier
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
             changes = journal.start(data)
             self._started = journal.key
         if changes:
-            _log_change(data["backbone"], changes, journal)
+            _log_change(journal.folder.parent.name, changes, journal)
 
     def load(self) -> TrainingJournal:
         """Open the journal.
@@ -61,11 +61,11 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         return {"filepath": self._filepath}
 
 
-def _log_change(backbone: str, changes: list[str], journal: TrainingJournal) -> None:
+def _log_change(name: str, changes: list[str], journal: TrainingJournal) -> None:
     how = f"goes on with the training that was kept in {journal.came_from}" if journal.came_from else "starts afresh"
     logger.info(
         "%s %s: %s changed. What was trained before is kept in %s, and comes back with its settings",
-        backbone,
+        name,
         how,
         ", ".join(changes),
         journal.kept_at,
@@ -94,7 +94,7 @@ class ClassifierDataset(OwnFile, AbstractDataset["Classifier", "Classifier"]):
         Raises:
             InputError: Nothing was trained yet, or the file is damaged.
         """
-        from leukoscope.models.classifier import Classifier
+        from leukoscope.models.network import Classifier
 
         with self.loading_own():
             return Classifier.load(Path(self._filepath))

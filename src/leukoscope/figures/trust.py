@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leukoscope.evaluation.calibration import bin_confidence
+from leukoscope.evaluation.selective import check_calls, trace_risk
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.figures import colours
-from leukoscope.models.calibration import bin_confidence
-from leukoscope.models.selective import check_calls, trace_risk
-from leukoscope.models.trust import Calibration
 
 
 def draw_calibration(

@@ -17,22 +17,25 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from kedro.validation.type_extractor import TypeExtractor
+from kedro.validation.utils import resolve_nested_dict_path
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 from yaml import YAMLError
 
-from leukoscope.class_names import split_names
+from leukoscope.core.class_names import split_names
+from leukoscope.core.errors import InputError
+from leukoscope.core.faults import explain
+from leukoscope.core.options import describe_faults, refuse_unknown_names
+from leukoscope.core.paths import require_paths
 from leukoscope.datasets import OptionalDataset
-from leukoscope.errors import InputError
-from leukoscope.faults import explain
+from leukoscope.entries import complete_entries, set_entries
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
-from leukoscope.models.recipes import ResolvedRecipe, require_weights, resolve_recipe
-from leukoscope.options import describe_faults, refuse_unknown_names
-from leukoscope.paths import require_paths
-from leukoscope.pipelines.reader.nodes import assemble_reader
+from leukoscope.models import architecture
+from leukoscope.pipelines.reader.nodes import assemble_reader, collect_evaluated
 from leukoscope.pipelines.training.nodes import prepare_training
+from leukoscope.training.recipe import ResolvedRecipe, require_weights
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 # A backbone is promoted without its card too, and whatever was counted before.
@@ -62,9 +65,13 @@ class InputHook:
         given = context.config_loader.runtime_params
         if "class_names" in given:
             given["class_names"] = split_names(given["class_names"])
-        names = _read_parameters(context)
+        raw = _read_parameters(context)
         try:
-            refuse_unknown_names(names, _list_known(context))
+            known = _list_known(context)
+            raw = complete_entries(raw)
+            refuse_unknown_names(raw, known)
+            context.config_loader["parameters"] = raw
+            set_entries(raw["models"])
             self._parameters = context.params
             require_paths(self._parameters)
             check_parameters(self._parameters, given)
@@ -90,7 +97,8 @@ class InputHook:
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             recipe = self._resolve_recipe(name)
             if any(node.func is prepare_training for node in pipeline.nodes if node.namespace == name):
-                require_weights(name, recipe)
+                entry = self._parameters["models"][name]
+                require_weights(name, architecture.get(entry.architecture).title, recipe)
         self.has_begun = True
 
     @hook_impl(trylast=True)
@@ -106,15 +114,16 @@ class InputHook:
 
     def _resolve_recipe(self, name: str) -> ResolvedRecipe:
         try:
-            return resolve_recipe(name, self._parameters["training"], self._parameters[name].training)
+            return self._parameters["models"][name].resolve(self._parameters["training"])
         except ValidationError as error:
-            faults = describe_faults(error, f"{name}.training")
+            faults = describe_faults(error, f"models.{name}.training")
             raise InputError(f"Wrong parameters of {name}, nothing was run: {faults}") from None
 
     def _list_needed(self, pipeline: Pipeline) -> set[str]:
         """List what the nodes take that none of them makes; a reader of the registry needs nothing trained here."""
         registered = bool(self._parameters["reader"].model_uri)
-        nodes = [node for node in pipeline.nodes if not (registered and node.func is assemble_reader)]
+        of_trained = {assemble_reader, collect_evaluated} if registered else set()
+        nodes = [node for node in pipeline.nodes if node.func not in of_trained]
         taken = {name for node in nodes for name in node.inputs if not name.startswith("params:")}
         return taken & pipeline.inputs() - _OPTIONAL
 
@@ -225,7 +234,7 @@ def _find_faults(context: KedroContext) -> Iterator[str]:
     raw = context.config_loader["parameters"]
     for name, kind in TypeExtractor(dict(pipelines)).extract_types_from_pipelines().items():
         try:
-            TypeAdapter(kind).validate_python(raw.get(name))
+            TypeAdapter(kind).validate_python(resolve_nested_dict_path(raw, name))
         except ValidationError as error:
             yield describe_faults(error, name)
         except InputError as error:

@@ -5,7 +5,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 
 
 class OtherRunsHook:

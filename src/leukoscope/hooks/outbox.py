@@ -12,8 +12,8 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from requests.exceptions import HTTPError, RequestException
 
-from leukoscope.errors import InputError
-from leukoscope.faults import list_causes
+from leukoscope.core.errors import InputError
+from leukoscope.core.faults import list_causes
 
 logger = logging.getLogger(__name__)
 

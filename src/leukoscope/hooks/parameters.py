@@ -1,35 +1,34 @@
 """What parameters of different pipelines have to do with each other."""
 
 import reprlib
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
-from leukoscope.class_names import require_benign, require_class_names
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.mapping import ClassMapping
-from leukoscope.models.recipes import resolve_recipe
-from leukoscope.options import refuse_unknown_names
+from leukoscope.core.class_names import require_benign, require_class_names
+from leukoscope.core.options import refuse_unknown_names
+from leukoscope.evaluation.class_mapping import ClassMapping
 
 _SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
 
 
-def check_parameters(parameters: dict[str, Any], given: Collection[str]) -> None:
+def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Check what parameters of different pipelines have to do with each other.
 
     Args:
         parameters: All parameters, validated.
-        given: The names of those that the command line sets.
+        given: Those that the command line sets.
 
     Raises:
-        InputError: A recipe that the command line changes does not fit its backbone.
+        InputError: A recipe that the command line changes does not fit its model.
         ValueError: Parameters contradict each other.
     """
-    for name in BACKBONES:
-        own = parameters[name]
-        if own.backbone != name:
-            raise ValueError(f"{name}.backbone is '{own.backbone}'; it must be {name}")
-        if name in given:  # what all share need only fit the backbones that are run
-            resolve_recipe(name, parameters["training"], own.training)
+    entries = parameters["models"]
+    changed = {*given.get("models", {}), *given} & set(entries)
+    for name in sorted(changed):  # what all share need only fit the models that are run
+        entries[name].resolve(parameters["training"])
+    reader = parameters["reader"].backbone
+    if reader is not None:
+        refuse_unknown_names([reader], entries, ", of which reader.backbone is one")
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < _SEEDS:
         raise ValueError(f"seed is {reprlib.repr(seed)}; it must be a whole number, 0 or more and below {_SEEDS}")

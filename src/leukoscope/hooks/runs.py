@@ -22,9 +22,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from mlflow.utils.uri import is_local_uri
 from pydantic import BaseModel
 
-from leukoscope.images.fingerprint import fingerprint_facts
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.recipes import resolve_recipe
+from leukoscope.core.fingerprint import fingerprint_facts
 
 logger = logging.getLogger(__name__)
 
@@ -242,15 +240,17 @@ def fingerprint_session(
 
 
 def parameters_in_force(parameters: dict[str, Any], backbone: str | None) -> dict[str, Any]:
-    """Flatten the parameters of a run: all shared ones, and the backbone's resolved recipe as ``training``.
+    """Flatten the parameters of a run: all shared ones, and the model's resolved recipe as ``training``.
 
     Args:
         parameters: All parameters, validated.
-        backbone: Whose recipe; ``None`` for the shared recipe.
+        backbone: The model; ``None`` for the shared recipe.
     """
-    shared = {name: value for name, value in parameters.items() if name not in BACKBONES}
+    shared = {name: value for name, value in parameters.items() if name != "models"}
     if backbone:
-        shared["training"] = resolve_recipe(backbone, parameters["training"], parameters[backbone].training)
+        entry = parameters["models"][backbone]
+        shared["training"] = entry.resolve(parameters["training"])
+        shared["model"] = {"kind": entry.kind, "architecture": entry.architecture}
     return _flatten(shared)
 
 

@@ -13,9 +13,9 @@ from urllib.parse import urlparse
 from filelock import BaseFileLock, FileLock, Timeout
 from sqlalchemy.engine import make_url
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import write_whole
 from leukoscope.hooks.outbox import first_line
-from leukoscope.storage import write_whole
 
 _SECONDS = 5
 _SECONDS_FOR_OTHERS = 60

@@ -12,6 +12,7 @@ from typing import Any
 from kedro.framework.context import KedroContext
 from kedro.pipeline import Pipeline
 
+from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.datasets import (
     EvaluationsDataset,
     GroupTableDataset,
@@ -22,7 +23,6 @@ from leukoscope.datasets import (
     TrainingJournalDataset,
 )
 from leukoscope.datasets.own import OwnFile
-from leukoscope.images.fingerprint import fingerprint_facts
 
 _PACKAGE = Path(__file__).parents[1]
 _CONFIGURATION = ("parameters", "globals", "catalog", "mlflow")

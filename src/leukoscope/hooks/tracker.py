@@ -22,14 +22,15 @@ from pydantic import ValidationError
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.options import describe_faults
+from leukoscope.core.software import find_git_commit
 from leukoscope.hooks import runs, server
 from leukoscope.hooks.outbox import Outbox, first_line
-from leukoscope.images.fingerprint import fingerprint_facts
 from leukoscope.images.manifest import fingerprint_manifest
-from leukoscope.options import describe_faults
 from leukoscope.relocation import DATABASE, require_place
-from leukoscope.software import find_git_commit
+from leukoscope.training.journal import EPOCHS
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Tracker(MlflowHook):
     """Gives each backbone a run of its own, with the same plain names in each.
 
     A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
-    session's run is the backbone's. Epochs arrive as log records of ``leukoscope.models.fitting``. A session that was
+    session's run is the backbone's. Epochs arrive as records of the logger ``leukoscope.epochs``. A session that was
     interrupted and is started again by the same command goes on in the same runs.
 
     MLflow is asked for nothing until a pipeline starts. If it does not answer then, nothing is run; if it stops
@@ -222,7 +223,7 @@ class Tracker(MlflowHook):
 class _EpochHandler(logging.Handler):
     """Hands the epochs in log records to the tracking."""
 
-    source = "leukoscope.models.fitting"
+    source = EPOCHS
 
     def __init__(self, tracker: Tracker) -> None:
         super().__init__()
@@ -231,7 +232,7 @@ class _EpochHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record's epoch, if it has one."""
         if hasattr(record, "epoch"):
-            self._tracker.log_epoch(record.backbone, record.epoch)  # type: ignore[attr-defined]
+            self._tracker.log_epoch(record.model, record.epoch)  # type: ignore[attr-defined]
 
 
 @contextmanager

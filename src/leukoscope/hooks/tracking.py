@@ -10,9 +10,9 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.imports import when_imported
 from leukoscope.hooks import interruptions
-from leukoscope.imports import when_imported
 
 if TYPE_CHECKING:
     from leukoscope.hooks.tracker import Tracker

@@ -14,12 +14,12 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import as_read_from_json, read_json, write_json
 from leukoscope.datasets import RawImagesDataset
-from leukoscope.errors import InputError
 from leukoscope.hooks.results import show_results
 from leukoscope.hooks.state import ABSENT, can_be_told, describe_causes, describe_content
 from leukoscope.hooks.tracking import TrackingHook
-from leukoscope.storage import as_read_from_json, read_json, write_json
 
 logger = logging.getLogger(__name__)
 

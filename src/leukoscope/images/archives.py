@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.files import (
     MOST_LEVELS,
     TOO_DEEP,

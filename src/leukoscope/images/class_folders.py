@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, ImageSource, compose, show_name
 
 _PREFERRED_PARENT = "Original"

@@ -11,7 +11,7 @@ from unicodedata import category
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.features.colour import cluster_looks, count_colours
 from leukoscope.images.files import compose, show_name
-from leukoscope.images.looks import cluster_looks, count_colours
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packing import PackedImages
 

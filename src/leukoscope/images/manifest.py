@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.images.duplicates import group_duplicates
-from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 
 PUBLISHED_COUNTS = {"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804}
 _DIGITS = 16

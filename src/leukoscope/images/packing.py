@@ -25,12 +25,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from leukoscope.drawn import is_drawn
-from leukoscope.errors import DamageError, InputError, telling_damage
+from leukoscope.core.drawn import is_drawn
+from leukoscope.core.errors import DamageError, InputError, telling_damage
+from leukoscope.core.storage import describe_fault, write_array_header, write_folder_whole
 from leukoscope.images.class_folders import NamedFile, label_files, name_files
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
-from leukoscope.storage import describe_fault, write_array_header, write_folder_whole
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.grouping import merge_groups
 
 _DIGITS = re.compile(r"[0-9]+")

@@ -3,11 +3,11 @@
 import zipfile
 from pathlib import Path
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.paths import exists, explain_cut
 from leukoscope.images.archives import ZipSource
 from leukoscope.images.files import ImageSource
 from leukoscope.images.folders import FileSource, FolderSource
-from leukoscope.paths import exists, explain_cut
 
 
 def open_source(path: Path, parameter: str = "raw_images") -> ImageSource:

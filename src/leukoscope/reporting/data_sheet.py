@@ -4,12 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.core.storage import as_records
 from leukoscope.images.grouping import UNITS
 from leukoscope.images.manifest import ACCEPTED, IDENTICAL, NEAR, fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.partition import SPLITS
-from leukoscope.storage import as_records
 
 
 def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataFrame, group_by: str) -> dict[str, Any]:

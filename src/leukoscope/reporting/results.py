@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from leukoscope.evaluation.calibration import bin_confidence
+from leukoscope.evaluation.predictions import number_called, probability_columns, select_split
+from leukoscope.evaluation.selective import check_calls, trace_risk
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.calibration import bin_confidence
-from leukoscope.models.scoring import number_called, probability_columns, select_split
-from leukoscope.models.selective import check_calls, trace_risk
 from leukoscope.reporting.html import to_data_uri
 
 _PICTURE_SIDE = 160

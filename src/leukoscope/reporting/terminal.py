@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.drawn import warn_of_images
+from leukoscope.core.drawn import warn_of_images
 
 _HEADER = ("backbone", "test accuracy", "macro F1", "AUC", "input", "epochs", "s/epoch")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.serving.requests import COLUMN
 
 EXPECTED_BODY = f'Expected {{"inputs": [{{"{COLUMN}": "<a file in base64>"}}, ...]}}.'

@@ -16,10 +16,10 @@ from mlflow.pyfunc import PyFuncModel, scoring_server
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
+from leukoscope.core.storage import describe_fault
 from leukoscope.serving.bodies import EXPECTED_BODY
 from leukoscope.serving.model import RefusedRequestError, SecondReaderModel
 from leukoscope.serving.requests import RequestLimits
-from leukoscope.storage import describe_fault
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from leukoscope.errors import InputError
-from leukoscope.models.reader import SecondReader
+from leukoscope.core.errors import InputError
+from leukoscope.reader.second_reader import SecondReader
 from leukoscope.serving.bodies import list_images
 from leukoscope.serving.requests import OpenedImage, RequestLimits, decode_images, list_column, open_images
 from leukoscope.serving.turns import LateError, Turns

@@ -19,9 +19,9 @@ from mlflow.types.schema import AnyType
 from PIL import Image
 
 import leukoscope
-from leukoscope.errors import InputError
-from leukoscope.models.reader import MALIGNANT_COLUMN, SecondReader
-from leukoscope.models.scoring import probability_columns
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
 from leukoscope.serving.model import ARTIFACT
 from leukoscope.serving.requests import COLUMN, RequestLimits
 

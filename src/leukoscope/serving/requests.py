@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import RASTER_FORMATS, UnusableImageError, require_content, resize
-from leukoscope.models.reader import SecondReader
+from leukoscope.reader.second_reader import SecondReader
 
 COLUMN = "image"
 _EXPECTED = (

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from leukoscope.drawn import MARK
-from leukoscope.errors import InputError
+from leukoscope.core.drawn import MARK
+from leukoscope.core.errors import InputError
 from leukoscope.synthetic.cells import CLASSES, FIELD, Field, arrange_field
 from leukoscope.synthetic.stains import Stain, photograph
 

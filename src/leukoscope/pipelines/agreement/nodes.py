@@ -20,9 +20,9 @@ def measure_agreement(
 
     Returns:
         The number of reviews, and for each model its name and fingerprints, its reviewers, how many of the images it
-        had learned from, and the figures of ``leukoscope.models.agreement``.
+        had learned from, and the figures of ``leukoscope.evaluation.agreement``.
     """
-    from leukoscope.models import agreement
+    from leukoscope.evaluation import agreement
 
     newest = agreement.select_newest(reviews)
     facts = ["backbone", "model", "data"]

@@ -9,7 +9,6 @@ from leukoscope.figures import Figure
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.packing import PackedImages
 from leukoscope.images.source import ImageSource
-from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
@@ -47,9 +46,9 @@ def climb_ladder(
     audit: AuditOptions,
     splitting: SplittingOptions,
     seed: int,
-    *features: pd.DataFrame | None,
+    features: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """Judge what cannot see cells, and each trained backbone, under ever stricter protocols.
+    """Judge what cannot see cells, and each trained model, under ever stricter protocols.
 
     Args:
         blind_features: What cannot see cells.
@@ -59,7 +58,7 @@ def climb_ladder(
         audit: How to judge.
         splitting: The number of looks.
         seed: For everything random.
-        features: Of each backbone in the order of their table; ``None`` where it has not been evaluated.
+        features: What the last layer of each model sees, by its name.
 
     Returns:
         One row a protocol and predictor, as ``Ladder.climb`` gives it, and ``data``, the fingerprint of all images.
@@ -83,11 +82,11 @@ def climb_ladder(
     ladder = Ladder(classes, audit.folds, audit.trees, audit.confidence, seed, audit.repeats)
     views = blind.split_by_predictor(blind_features)
     tables = [ladder.climb(images, views, protocols)]
-    for (name, table), (protocol, groups) in product(zip(BACKBONES, features, strict=True), protocols.items()):
-        if table is not None:
-            unseen, seen_by_network = blind.select_unseen(images, groups, table)
-            left, left_groups = (one.iloc[unseen].reset_index(drop=True) for one in (images, groups))
-            tables.append(ladder.climb(left, {f"{name}_features": seen_by_network}, {protocol: left_groups}))
+    for (name, table), (protocol, groups) in product(features.items(), protocols.items()):
+        unseen, seen_by_network = blind.select_unseen(images, groups, table)
+        left = images.iloc[unseen].reset_index(drop=True)
+        left_groups = groups.iloc[unseen].reset_index(drop=True)
+        tables.append(ladder.climb(left, {f"{name}_features": seen_by_network}, {protocol: left_groups}))
     order = list(protocols)
     table = pd.concat(tables).sort_values("protocol", key=lambda names: names.map(order.index), kind="stable")
     by_series = ladder.climb_series(images, views, audit.embargoes)

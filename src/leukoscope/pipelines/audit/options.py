@@ -2,7 +2,7 @@
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from leukoscope.options import Options
+from leukoscope.core.options import Options
 
 
 class AuditOptions(Options):

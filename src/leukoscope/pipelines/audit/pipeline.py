@@ -1,14 +1,20 @@
 """The pipeline of the audit."""
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.audit import nodes
+from leukoscope.pipelines.collect.pipeline import create_features_pipeline
 
 
-def create_pipeline() -> Pipeline:
-    """Make the pipeline: images, and the features of all backbones, to a table, a verdict and a figure."""
-    return Pipeline(
+def create_pipeline(models: Sequence[str]) -> Pipeline:
+    """Make the pipeline: images, and the features of all models, to a table, a verdict and a figure.
+
+    Args:
+        models: Their names.
+    """
+    return create_features_pipeline(models) + Pipeline(
         [
             Node(nodes.describe_images, ["raw_images", "smears", "manifest"], "blind_features", name="describe_images"),
             Node(
@@ -21,7 +27,7 @@ def create_pipeline() -> Pipeline:
                     "params:audit",
                     "params:splitting",
                     "params:seed",
-                    *(f"{name}_features" for name in BACKBONES),
+                    "features",
                 ],
                 "audit_table",
                 name="climb_ladder",

@@ -46,7 +46,7 @@ def preview_augmentation(
     import keras
 
     from leukoscope.figures import montages
-    from leukoscope.images import augmentation
+    from leukoscope.training import augmentation
 
     chosen = training_plan.groupby("label", sort=False).head(1)
     originals = smears.pixels[smears.rows(chosen["image_id"])].astype("float32")

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from leukoscope.options import Options
+from leukoscope.core.options import Options
 
 
 class AugmentationOptions(Options):

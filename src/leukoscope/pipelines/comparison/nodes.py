@@ -1,15 +1,14 @@
-"""Compare whatever backbones have results, and hold them against what stain colour alone reaches."""
+"""Compare whatever models have results, and hold them against what stain colour alone reaches."""
 
 import logging
 from typing import Any
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.figures import Figure
-from leukoscope.images.fingerprint import fingerprint_table
 from leukoscope.images.packing import PackedImages
-from leukoscope.models import compatibility
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 
@@ -33,7 +32,7 @@ def judge_colour(
         and the fingerprint of the ``splits``.
     """
     from leukoscope.audit import baseline
-    from leukoscope.models import intervals
+    from leukoscope.evaluation import intervals
 
     test = splits[splits["split"] == "test"]
     hits = baseline.predict_by_colour(smears, splits, audit.trees, seed) == test["label"].to_numpy()
@@ -44,22 +43,22 @@ def judge_colour(
     return facts | {"accuracy": found.value} | ends | {"errors": test["image_id"][~hits].tolist()}
 
 
-def compare_backbones(splits: pd.DataFrame, *results: dict[str, Any] | None) -> pd.DataFrame:
+def compare_models(splits: pd.DataFrame, results: list[dict[str, Any]]) -> pd.DataFrame:
     """Make one table of all results.
 
     Args:
         splits: The present ones.
-        results: One for each backbone, or ``None`` where it has none yet.
+        results: One for each model that has been evaluated.
 
     Returns:
-        One row a backbone that has results, whatever their ``splits``.
+        One row a model that has results, whatever their ``splits``.
 
     Raises:
-        InputError: No backbone has results on the present splits.
+        InputError: No model has results on the present splits.
     """
-    table = pd.DataFrame([_select_figures(result["summary"]) for result in compatibility.select_results(results)])
+    table = pd.DataFrame([_select_figures(result["summary"]) for result in results])
     if table.empty:
-        raise InputError("No backbone has results yet. Train one first: `kedro run --pipelines train_resnet50`.")
+        raise InputError("No model has results yet. Train one first: `kedro run --pipelines train_resnet50`.")
     others = table.loc[table["splits"] != fingerprint_table(splits), "title"]
     names = ", ".join(others)
     if len(others) == len(table):
@@ -84,45 +83,45 @@ def compare_errors(
     colour_baseline: dict[str, Any],
     options: EvaluationOptions,
     seed: int,
-    *results: dict[str, Any] | None,
+    results: list[dict[str, Any]],
 ) -> pd.DataFrame:
-    """Test which differences in accuracy are shown on the same test images, between backbones and to stain colour.
+    """Test which differences in accuracy are shown on the same test images, between models and to stain colour.
 
     Args:
         splits: The test images and their groups.
         colour_baseline: What stain colour alone gets wrong.
         options: The confidence of the intervals.
         seed: For the swaps from which the intervals' ends are found.
-        results: One for each backbone, or ``None`` where it has none yet; of other splits, it is left out.
+        results: One for each model that has been evaluated; of other splits, it is left out.
 
     Returns:
-        One row a pair, as ``compare_pairs`` has it: of backbones, then of each with stain colour; Holm's correction is
+        One row a pair, as ``compare_pairs`` has it: of models, then of each with stain colour; Holm's correction is
         for the number of pairs of either kind.
     """
     from leukoscope.audit.baseline import COLOUR_BASELINE
-    from leukoscope.models import paired
+    from leukoscope.evaluation import significance
 
     test = splits[splits["split"] == "test"]
     present = fingerprint_table(splits)
     hits = {
         result["backbone"]: ~test["image_id"].isin(result["errors"]).to_numpy()
-        for result in compatibility.select_results(results)
+        for result in results
         if result["training"]["splits"] == present
     }
     how = (test["group"], options.confidence, seed)
     by_colour = ~test["image_id"].isin(colour_baseline["errors"]).to_numpy()
     pairs = [
-        paired.compare_pairs(hits, *how),
-        paired.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
+        significance.compare_pairs(hits, *how),
+        significance.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
     ]
     return pd.concat([table for table in pairs if len(table)] or pairs[:1], ignore_index=True)
 
 
 def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_baseline: dict[str, Any]) -> Figure:
-    """Draw our figures of every backbone, the published ones beside them, and what they are worth.
+    """Draw our figures of every model, the published ones beside them, and what they are worth.
 
     Args:
-        comparison: One row a backbone; those of other splits are left out.
+        comparison: One row a model; those of other splits are left out.
         differences: One row a pair, for the words below.
         colour_baseline: What stain colour alone reaches on the same test images.
     """

@@ -1,30 +1,39 @@
 """The pipeline of comparison."""
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.collect.pipeline import create_results_pipeline
 from leukoscope.pipelines.comparison import nodes
 
 
-def create_pipeline() -> Pipeline:
-    """Make the pipeline: the results of all backbones, and what colour reaches, to a table and a figure."""
-    results = [f"{name}_result" for name in BACKBONES]
-    return create_baseline_pipeline() + Pipeline(
-        [
-            Node(nodes.compare_backbones, ["splits", *results], "comparison", name="compare_backbones"),
-            Node(
-                nodes.compare_errors,
-                ["splits", "colour_baseline", "params:evaluation", "params:seed", *results],
-                "differences",
-                name="compare_errors",
-            ),
-            Node(
-                nodes.draw_comparison,
-                ["comparison", "differences", "colour_baseline"],
-                "comparison_figure",
-                name="draw_comparison",
-            ),
-        ]
+def create_pipeline(models: Sequence[str]) -> Pipeline:
+    """Make the pipeline: the results of all models, and what colour reaches, to a table and a figure.
+
+    Args:
+        models: Their names.
+    """
+    return (
+        create_results_pipeline(models)
+        + create_baseline_pipeline()
+        + Pipeline(
+            [
+                Node(nodes.compare_models, ["splits", "results"], "comparison", name="compare_models"),
+                Node(
+                    nodes.compare_errors,
+                    ["splits", "colour_baseline", "params:evaluation", "params:seed", "results"],
+                    "differences",
+                    name="compare_errors",
+                ),
+                Node(
+                    nodes.draw_comparison,
+                    ["comparison", "differences", "colour_baseline"],
+                    "comparison_figure",
+                    name="draw_comparison",
+                ),
+            ]
+        )
     )
 
 

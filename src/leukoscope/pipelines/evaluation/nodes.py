@@ -4,21 +4,21 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.errors import InputError
-from leukoscope.images.fingerprint import fingerprint_table
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.compatibility import RESULT_FORMAT
+from leukoscope.evaluation.metrics import list_compared
+from leukoscope.evaluation.scoring import ENDS
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.compatibility import RESULT_FORMAT
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.training.options import BackboneOptions
-from leukoscope.storage import as_records
+from leukoscope.training.options import NetworkOptions
 
 PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
-_SCORES = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
 
@@ -48,8 +48,10 @@ def predict_splits(
         InputError: The classifier was trained for other classes, or on other splits: then images that it has
             seen may be in the test set.
     """
+    from leukoscope.evaluation import compatibility, feature_table
+    from leukoscope.evaluation.predictions import tabulate_probabilities
     from leukoscope.images.field_checks import check_fields
-    from leukoscope.models import compatibility, feature_table, inference, scoring
+    from leukoscope.inference.predictor import Predictor
 
     if classifier.trained_on != fingerprint_table(splits):
         raise InputError(
@@ -57,11 +59,11 @@ def predict_splits(
             "that it learned from. Train it again, or restore the splits (seed and splitting parameters)."
         )
     compatibility.require_classes("The trained model", classifier.class_names, class_names)
-    predictor = inference.Predictor(classifier, options.batch_size)
+    predictor = Predictor(classifier, options.batch_size)
     rows = smears.rows(splits["image_id"])
     probabilities, seen = predictor.predict(smears.pixels, rows)
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
-    predictions = table.join(scoring.tabulate_probabilities(probabilities, class_names))
+    predictions = table.join(tabulate_probabilities(probabilities, class_names))
     # A store of an earlier version does not say what is drawn, and neither does the table then.
     records = smears.records.set_index("image_id").reindex(columns=["sha256", "drawn"])
     files = records.loc[table["image_id"]].reset_index(drop=True)
@@ -88,10 +90,11 @@ def calibrate_predictions(
     Returns:
         As ``Calibration.describe`` has it.
     """
-    from leukoscope.models import novelty, scoring, trust
+    from leukoscope.evaluation import novelty, trust
+    from leukoscope.evaluation.predictions import select_split
 
     unlike = novelty.KnownImages.learn(features).compare_table(features, "validation")
-    truth, probabilities = scoring.select_split(predictions, "validation", class_names)
+    truth, probabilities = select_split(predictions, "validation", class_names)
     ids = predictions.loc[predictions["split"] == "validation", "image_id"]
     groups = splits.set_index("image_id")["group"].loc[ids].to_numpy()
     benign = [class_names.index(name) for name in options.benign_class]
@@ -115,10 +118,11 @@ def form_opinions(
         ``image_id, split, label, opinion, reason, prediction_set, novelty`` and one calibrated probability column a
         class.
     """
-    from leukoscope.models import novelty, scoring, trust
+    from leukoscope.evaluation import novelty, trust
+    from leukoscope.evaluation.predictions import probability_columns
 
     unlike = novelty.KnownImages.learn(features).compare_table(features)
-    probabilities = predictions[scoring.probability_columns(class_names)].to_numpy()
+    probabilities = predictions[probability_columns(class_names)].to_numpy()
     learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
     opinions = trust.form_opinions(probabilities, unlike, learned, class_names)
     return predictions[["image_id", "split", "label"]].join(opinions)
@@ -147,11 +151,13 @@ def score_predictions(
     Returns:
         Every figure by its plain name, ``<split>_<metric>``; of the test set also what ``Judge`` finds.
     """
-    from leukoscope.models import judging, scoring, trust
+    from leukoscope.evaluation import trust
+    from leukoscope.evaluation.judge import Judge
+    from leukoscope.evaluation.scoring import Scoring
 
-    how = scoring.Scoring(class_names, options.benign_class, options.prevalence)
+    how = Scoring(class_names, options.benign_class, options.prevalence)
     learned = trust.Calibration.restore(calibration)
-    judge = judging.Judge(how, learned, options.resamples, options.confidence, seed)
+    judge = Judge(how, learned, options.resamples, options.confidence, seed)
     figures = {
         f"{split}_{name}": figure
         for split in dict.fromkeys(predictions["split"])
@@ -168,7 +174,7 @@ def record_evaluation(
     features: pd.DataFrame,
     splits: pd.DataFrame,
     manifest: pd.DataFrame,
-    options: BackboneOptions,
+    options: NetworkOptions,
     evaluation: EvaluationOptions,
     splitting: SplittingOptions,
 ) -> dict[str, Any]:
@@ -183,13 +189,13 @@ def record_evaluation(
         evaluation: What was stated for prediction sets.
         splitting: What was held together.
     """
+    from leukoscope.evaluation import evaluations
     from leukoscope.images.grouping import UNITS
-    from leukoscope.models import evaluations
 
     return evaluations.describe(
         splits,
         metrics,
-        backbone=options.backbone,
+        backbone=options.name,
         model=str(features["model"].iloc[0]),
         data=fingerprint_manifest(manifest),
         group_by=splitting.group_by,
@@ -202,7 +208,7 @@ def summarise_evaluation(
     metrics: dict[str, float | None],
     robustness_summary: dict[str, float | None],
     training_summary: dict[str, Any],
-    options: BackboneOptions,
+    options: NetworkOptions,
     manifest: pd.DataFrame,
     known: DataSheetOptions,
 ) -> dict[str, Any]:
@@ -217,10 +223,11 @@ def summarise_evaluation(
         known: Whether the user says that these are the published images.
     """
     origin = Origin.trace(manifest)
+    scores = [f"test_{name}{end}" for name in list_compared() for end in ("", *ENDS)]
     return {
-        "backbone": options.backbone,
-        "title": BACKBONES[options.backbone].title,
-        **{name: metrics[name] for name in ("train_accuracy", *_SCORES, "test_images", "test_groups")},
+        "backbone": options.name,
+        "title": options.title,
+        **{name: metrics[name] for name in ("train_accuracy", *scores, "test_images", "test_groups")},
         **{name: robustness_summary.get(name) for name in _ROBUST},
         **{name: training_summary[name] for name in _COSTS},
         **{"accepted_images": origin.images, "drawn_images": origin.drawn},
@@ -236,7 +243,7 @@ def describe_evaluation(
     options: EvaluationOptions,
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
-    backbone: BackboneOptions,
+    backbone: NetworkOptions,
     *pictures: bytes,
 ) -> dict[str, Any]:
     """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
@@ -252,13 +259,13 @@ def describe_evaluation(
         backbone: Names the backbone.
         pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
     """
-    from leukoscope.models import evaluations
+    from leukoscope.evaluation import evaluations
     from leukoscope.reporting import html, results
 
     test = evaluations.fingerprint_test(splits)
     looks = {
         "looks": evaluations.count_looks(known, test),
-        "strictest": evaluations.find_strictest(known, backbone.backbone, test),
+        "strictest": evaluations.find_strictest(known, backbone.name, test),
     }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
     encoded = [html.to_data_uri(picture, "png") for picture in pictures]

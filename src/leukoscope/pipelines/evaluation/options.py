@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
-from leukoscope.class_names import join_benign, split_names
-from leukoscope.options import Options
+from leukoscope.core.class_names import join_benign, split_names
+from leukoscope.core.options import Options
 
 if TYPE_CHECKING:
-    from leukoscope.models.trust import Targets
+    from leukoscope.evaluation.trust import Targets
 
 
 class EvaluationOptions(Options):
@@ -28,7 +28,7 @@ class EvaluationOptions(Options):
 
     def targets(self) -> "Targets":
         """Give what opinions are to keep to."""
-        from leukoscope.models.trust import Targets
+        from leukoscope.evaluation.trust import Targets
 
         return Targets(
             self.target_error,

@@ -1,4 +1,4 @@
-"""The pipeline of evaluation: a template, which every backbone fills in its own namespace."""
+"""The pipeline of evaluation: a template, which every model fills in its own namespace."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -36,7 +36,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.record_evaluation,
-                ["metrics", "features", "splits", "manifest", "params:backbone", options, "params:splitting"],
+                ["metrics", "features", "splits", "manifest", "params:model", options, "params:splitting"],
                 "evaluations",
                 name="record_evaluation",
             ),
@@ -46,7 +46,7 @@ def create_pipeline() -> Pipeline:
                     "metrics",
                     "robustness_summary",
                     "training_summary",
-                    "params:backbone",
+                    "params:model",
                     "manifest",
                     "params:data_sheet",
                 ],
@@ -63,7 +63,7 @@ def create_pipeline() -> Pipeline:
                     options,
                     "splits",
                     "evaluations",
-                    "params:backbone",
+                    "params:model",
                     *nodes.PICTURES,
                 ],
                 "display",

@@ -35,12 +35,13 @@ def export_reader(
     Returns:
         What makes the content of each file, and of one that describes them, by name.
     """
-    from leukoscope.models.exporting import Exporter
+    from leukoscope.inference.exporting import Exporter
 
     reader.require_size(smears.pixels.shape[1])
     train = splits.loc[splits["split"] == "train", "image_id"]
     chosen = train.sample(min(options.examples, len(train)), random_state=seed)
-    exporter = Exporter(reader, smears.pixels[smears.rows(chosen)])
+    examples = smears.pixels[smears.rows(chosen)]
+    exporter = Exporter(reader.classifier, reader.calibration.temperature, reader.describe(), examples)
     files = {
         name: partial(kind.write, exporter, precision)
         for name, (kind, precision) in _name_files(reader.backbone).items()
@@ -73,7 +74,7 @@ def check_exports(
         ``largest_difference`` (of a probability), ``images_per_second``, ``times_keras`` and ``within`` (whether it
         keeps to what may be lost).
     """
-    from leukoscope.models.calibration import apply_temperature
+    from leukoscope.evaluation.calibration import apply_temperature
 
     held = splits[splits["split"] == "validation"]
     places = smears.rows(held["image_id"])
@@ -125,7 +126,7 @@ def check_exports(
 
 def _name_files(backbone: str) -> dict[str, tuple[Any, str]]:
     """Name a file for each format and precision."""
-    from leukoscope.models.exporting import FORMATS, PRECISIONS
+    from leukoscope.inference.exporting import FORMATS, PRECISIONS
 
     both = ((kind, precision) for kind in FORMATS.values() for precision in PRECISIONS)
     return {f"{backbone}-{precision}{kind.suffix}": (kind, precision) for kind, precision in both}

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.class_mapping import ClassMapping
 from leukoscope.images.class_folders import list_folder_names
 from leukoscope.images.files import ImageSource, compose
 from leukoscope.images.manifest import (
@@ -17,15 +19,12 @@ from leukoscope.images.manifest import (
     quarantine_known,
     summarise,
 )
-from leukoscope.images.origin import Origin
 from leukoscope.images.packing import PackedImages, PackingPlan
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.mapping import ClassMapping
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external.options import ExternalOptions
 from leukoscope.pipelines.ingestion import nodes as ingestion
 from leukoscope.pipelines.ingestion.options import IngestionOptions
-from leukoscope.storage import as_records
+from leukoscope.reporting.context import PageContext
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ def predict_external(
     calibrations: dict[str, Callable[[], Any]],
     class_names: list[str],
     options: EvaluationOptions,
-    *features: pd.DataFrame | None,
+    features: dict[str, pd.DataFrame],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict the external images by every backbone that was trained and evaluated.
 
@@ -129,7 +128,7 @@ def predict_external(
         calibrations: What loads what was learned of it from the validation images.
         class_names: The classes in the order of the parameters.
         options: The batch size.
-        features: Of each backbone in the order of their table; ``None`` where it has none.
+        features: What the last layer of each model sees, by its name.
 
     Returns:
         Predictions and opinions, each with ``backbone``, one row a backbone and image.
@@ -138,18 +137,16 @@ def predict_external(
         InputError: No backbone has been evaluated, one knows other classes, was trained again since, or was evaluated
             by an earlier version.
     """
-    from leukoscope.models import compatibility, inference, novelty, scoring, trust
+    from leukoscope.evaluation import compatibility, novelty, trust
+    from leukoscope.evaluation.predictions import probability_columns, tabulate_probabilities
+    from leukoscope.inference.predictor import Predictor
 
     classes = ClassMapping(**mapping)
     accepted = external_manifest[external_manifest["status"] == "accepted"]
     facts = accepted[["image_id", "label"]].reset_index(drop=True).assign(split=_SPLIT)
     rows = external_smears.rows(facts["image_id"])
     predictions, opinions = [], []
-    evaluated = {
-        name: seen
-        for name, seen in zip(BACKBONES, features, strict=True)
-        if seen is not None and name in trained_models and name in calibrations
-    }
+    evaluated = {name: seen for name, seen in features.items() if name in trained_models and name in calibrations}
     if not evaluated:
         raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
     for name, known in evaluated.items():
@@ -159,17 +156,17 @@ def predict_external(
         evaluated_as = {*known["model"], calibration.model}
         compatibility.require_evaluation(name, evaluated_as == {classifier.fingerprint})
         training_images = novelty.KnownImages.learn(known)
-        given, seen = inference.Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
+        given, seen = Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
         unlike = training_images.measure_novelty(external_smears.pixels, seen, rows)
         said = trust.form_opinions(given, unlike, calibration, class_names)
         table = facts.assign(backbone=name)
         # What is called, and how sure it must be, goes by the classifier's own classes, as on its test images.
         called = np.array(classes.class_names)[classes.translate(given.argmax(axis=1))]
-        told = scoring.tabulate_probabilities(classes.collapse(given), classes.class_names)
+        told = tabulate_probabilities(classes.collapse(given), classes.class_names)
         predictions.append(table.join(told.assign(predicted=called)))
-        columns = scoring.probability_columns(classes.class_names)
+        columns = probability_columns(classes.class_names)
         opinion = said["opinion"].where(said["opinion"] == trust.WITHHELD, called)
-        calibrated = said[scoring.probability_columns(class_names)].to_numpy()
+        calibrated = said[probability_columns(class_names)].to_numpy()
         chances = pd.DataFrame(classes.collapse(calibrated), columns=columns)
         opinions.append(table.join(said[["reason", "prediction_set", "novelty"]].assign(opinion=opinion)).join(chances))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
@@ -182,7 +179,7 @@ def score_external(
     mapping: dict[str, Any],
     options: EvaluationOptions,
     seed: int,
-    *results: dict[str, Any] | None,
+    results: list[dict[str, Any]],
 ) -> pd.DataFrame:
     """Score every backbone on the external images, by the figures of the test set.
 
@@ -193,24 +190,26 @@ def score_external(
         mapping: The classes that are told apart.
         options: As for the test set.
         seed: For the intervals.
-        results: Of each backbone, for its calibration; ``None`` where it has none.
+        results: Of each model, for its calibration.
 
     Returns:
         One row a backbone, ``external_<metric>``.
     """
-    from leukoscope.models import compatibility, judging, scoring, trust
+    from leukoscope.evaluation import trust
+    from leukoscope.evaluation.judge import Judge
+    from leukoscope.evaluation.scoring import Scoring
 
     classes = ClassMapping(**mapping)
-    how = scoring.Scoring(classes.class_names, classes.benign, options.prevalence)
+    how = Scoring(classes.class_names, classes.benign, options.prevalence)
     groups = external_manifest.set_index("image_id")["group"]
     rows = []
-    for result in compatibility.select_results(results):
+    for result in results:
         if result["backbone"] not in set(external_predictions["backbone"]):
             continue
         mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
         learned = trust.Calibration.restore(result["calibration"])
         learned = learned._replace(nonconformity=classes.select_sets(learned.nonconformity))
-        judge = judging.Judge(how, learned, options.resamples, options.confidence, seed)
+        judge = Judge(how, learned, options.resamples, options.confidence, seed)
         figures = judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
         named = {f"{_SPLIT}_{name}": figure for name, figure in figures.items()}
         rows.append({"backbone": result["backbone"]} | named)
@@ -218,54 +217,76 @@ def score_external(
     return pd.DataFrame(rows)
 
 
+def describe_external(
+    external_manifest: pd.DataFrame,
+    mapping: dict[str, Any],
+    external: ExternalOptions,
+    software: dict[str, Any],
+    seed: int,
+) -> PageContext:
+    """Gather what the pages say of the external images.
+
+    Args:
+        external_manifest: Every external file.
+        mapping: The classes that are told apart.
+        external: What is known of the images.
+        software: Versions, and the commit.
+        seed: The one seed.
+    """
+    from leukoscope.reporting import data_sheet
+    from leukoscope.reporting.worth import UNKNOWN
+
+    counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
+    facts = data_sheet.describe_images(external_manifest, counts)
+    return PageContext.gather(facts, external.data_sheet.model_dump(), software | {"seed": str(seed)}, UNKNOWN)
+
+
 def write_external_reports(
     external_predictions: pd.DataFrame,
     external_opinions: pd.DataFrame,
     external_metrics: pd.DataFrame,
     external_smears: PackedImages,
-    external_manifest: pd.DataFrame,
     mapping: dict[str, Any],
-    external: ExternalOptions,
-    *rest: Any,
+    options: EvaluationOptions,
+    external_context: PageContext,
+    results: list[dict[str, Any]],
 ) -> dict[str, str]:
-    """Write a page of each backbone on the external images, like that on its test images.
+    """Write a page of each model on the external images, like that on its test images.
 
     Args:
-        external_predictions: One row a backbone and image.
+        external_predictions: One row a model and image.
         external_opinions: The same.
-        external_metrics: One row a backbone.
+        external_metrics: One row a model.
         external_smears: The packed external images.
-        external_manifest: Every external file.
         mapping: The classes that are told apart.
-        external: What is known of the images.
-        rest: The options of evaluation, the software, the seed, and the result of each backbone.
+        options: How many errors to show, and how figures are made.
+        external_context: What the pages say of the images.
+        results: Of each model.
 
     Returns:
-        HTML by ``<backbone>/external``.
+        HTML by ``<model>/external``.
     """
-    from leukoscope.models import compatibility
-    from leukoscope.reporting import data_sheet, pages, results, sources
+    from leukoscope.reporting import pages, sources
+    from leukoscope.reporting import results as displays
 
-    options, software, seed, *evaluated = rest
-    names = mapping["class_names"]
-    counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
-    data = data_sheet.describe_images(external_manifest, counts)
-    known = sources.describe(external.data_sheet.model_dump(), Origin(**data["origin"]))
     metrics = {row["backbone"]: row for row in as_records(external_metrics)}
     written = {}
-    for result in compatibility.select_results(evaluated):
-        if result["backbone"] not in metrics:
+    for result in results:
+        name = result["backbone"]
+        if name not in metrics:
             continue
-        mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
-        display = results.describe(mine, said, _SPLIT, external_smears, names, options.worst_errors)
+        predictions = _select(external_predictions, name)
+        opinions = _select(external_opinions, name)
+        display = displays.describe(
+            predictions, opinions, _SPLIT, external_smears, mapping["class_names"], options.worst_errors
+        )
         # The published study's figures are of the training data's test images, and have no place beside these.
-        kept = {name: result[name] for name in ("title", "backbone", "calibration")}
-        kept |= {"training": sources.without_published(result["training"]), "summary": result.get("summary", {})}
-        kept["outliers"] = result["outliers"]
+        kept = {part: result[part] for part in ("title", "backbone", "calibration", "outliers")}
+        kept["training"] = sources.without_published(result["training"])
+        kept["summary"] = result.get("summary", {})
         unknown: dict[str, Any] = {"history": [], "robustness": [], "pictures": {}}
-        page = display | unknown | kept | options.as_display() | {"metrics": metrics[result["backbone"]]}
-        facts = data, known, software | {"seed": str(seed)}
-        written[f"{result['backbone']}/external"] = pages.render_backbone(page, *facts)
+        page = display | unknown | kept | options.as_display() | {"metrics": metrics[name]}
+        written[f"{name}/external"] = pages.render_backbone(page, *external_context.facts)
     return written
 
 

@@ -1,6 +1,6 @@
 """Parameters of external data."""
 
-from leukoscope.options import Options
+from leukoscope.core.options import Options
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 
 

@@ -1,69 +1,90 @@
 """The pipeline of external data."""
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.collect.pipeline import create_features_pipeline, create_results_pipeline
 from leukoscope.pipelines.external import nodes
 
 
-def create_pipeline() -> Pipeline:
-    """Make the pipeline: images of another source, and trained classifiers, to metrics and pages."""
-    results = [f"{name}_result" for name in BACKBONES]
-    features = [f"{name}_features" for name in BACKBONES]
+def create_pipeline(models: Sequence[str]) -> Pipeline:
+    """Make the pipeline: images of another source, and trained classifiers, to metrics and pages.
+
+    Args:
+        models: Their names.
+    """
     mapping, options, seed = "external_mapping", "params:evaluation", "params:seed"
-    return Pipeline(
-        [
-            Node(nodes.map_classes, ["params:external", "params:class_names", options], mapping, name="map_classes"),
-            Node(
-                nodes.decode_external,
-                ["external_images", mapping, "params:ingestion"],
-                "external_smears",
-                name="decode_external",
-            ),
-            Node(
-                nodes.build_external_manifest,
-                ["external_smears", mapping, "smears", "manifest", "params:ingestion"],
-                "external_manifest",
-                name="build_external_manifest",
-            ),
-            Node(
-                nodes.predict_external,
-                [
+    return (
+        create_results_pipeline(models)
+        + create_features_pipeline(models)
+        + Pipeline(
+            [
+                Node(
+                    nodes.map_classes, ["params:external", "params:class_names", options], mapping, name="map_classes"
+                ),
+                Node(
+                    nodes.decode_external,
+                    ["external_images", mapping, "params:ingestion"],
                     "external_smears",
+                    name="decode_external",
+                ),
+                Node(
+                    nodes.build_external_manifest,
+                    ["external_smears", mapping, "smears", "manifest", "params:ingestion"],
                     "external_manifest",
-                    mapping,
-                    "trained_models",
-                    "calibrations",
-                    "params:class_names",
-                    options,
-                    *features,
-                ],
-                ["external_predictions", "external_opinions"],
-                name="predict_external",
-            ),
-            Node(
-                nodes.score_external,
-                ["external_predictions", "external_opinions", "external_manifest", mapping, options, seed, *results],
-                "external_metrics",
-                name="score_external",
-            ),
-            Node(
-                nodes.write_external_reports,
-                [
-                    "external_predictions",
-                    "external_opinions",
+                    name="build_external_manifest",
+                ),
+                Node(
+                    nodes.predict_external,
+                    [
+                        "external_smears",
+                        "external_manifest",
+                        mapping,
+                        "trained_models",
+                        "calibrations",
+                        "params:class_names",
+                        options,
+                        "features",
+                    ],
+                    ["external_predictions", "external_opinions"],
+                    name="predict_external",
+                ),
+                Node(
+                    nodes.score_external,
+                    [
+                        "external_predictions",
+                        "external_opinions",
+                        "external_manifest",
+                        mapping,
+                        options,
+                        seed,
+                        "results",
+                    ],
                     "external_metrics",
-                    "external_smears",
-                    "external_manifest",
-                    mapping,
-                    "params:external",
-                    options,
-                    "software",
-                    seed,
-                    *results,
-                ],
-                "external_reports",
-                name="write_external_reports",
-            ),
-        ]
+                    name="score_external",
+                ),
+                Node(
+                    nodes.describe_external,
+                    ["external_manifest", mapping, "params:external", "software", seed],
+                    "external_context",
+                    name="describe_external",
+                ),
+                Node(
+                    nodes.write_external_reports,
+                    [
+                        "external_predictions",
+                        "external_opinions",
+                        "external_metrics",
+                        "external_smears",
+                        mapping,
+                        options,
+                        "external_context",
+                        "results",
+                    ],
+                    "external_reports",
+                    name="write_external_reports",
+                ),
+            ]
+        )
     )

@@ -5,11 +5,10 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.figures import Figure
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.pipelines.training.options import BackboneOptions
+from leukoscope.training.options import NetworkOptions
 
 
-def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], options: BackboneOptions) -> Figure:
+def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], options: NetworkOptions) -> Figure:
     """Draw the confusion matrix of the test set, as counts and as rates.
 
     Args:
@@ -23,7 +22,7 @@ def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], opt
     return confusion.draw_confusion(test["label"], test["predicted"], class_names, _title(options, len(test)))
 
 
-def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: BackboneOptions) -> Figure:
+def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: NetworkOptions) -> Figure:
     """Draw the ROC curve of each class against all others on the test set.
 
     Args:
@@ -31,11 +30,11 @@ def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: 
         class_names: The classes in order.
         options: Names the backbone.
     """
+    from leukoscope.evaluation.predictions import probability_columns
     from leukoscope.figures import curves
-    from leukoscope.models import scoring
 
     test = predictions.query("split == 'test'")
-    probabilities = test[scoring.probability_columns(class_names)].set_axis(class_names, axis=1)
+    probabilities = test[probability_columns(class_names)].set_axis(class_names, axis=1)
     return curves.draw_roc_curves(test["label"].to_numpy(), probabilities, _title(options, len(test)))
 
 
@@ -44,7 +43,7 @@ def draw_calibration(
     opinions: pd.DataFrame,
     calibration: dict[str, Any],
     class_names: list[str],
-    options: BackboneOptions,
+    options: NetworkOptions,
 ) -> Figure:
     """Draw how often the classifier is right when it is so sure, and what withholding opinions gains.
 
@@ -55,9 +54,9 @@ def draw_calibration(
         class_names: The classes in order.
         options: Names the backbone.
     """
+    from leukoscope.evaluation.predictions import select_split
+    from leukoscope.evaluation.trust import Calibration
     from leukoscope.figures import trust
-    from leukoscope.models.scoring import select_split
-    from leukoscope.models.trust import Calibration
 
     truth, given = select_split(predictions, "test", class_names)
     _, calibrated = select_split(opinions, "test", class_names)
@@ -66,5 +65,5 @@ def draw_calibration(
     )
 
 
-def _title(options: BackboneOptions, images: int) -> str:
-    return f"{BACKBONES[options.backbone].title}, {images} test images"
+def _title(options: NetworkOptions, images: int) -> str:
+    return f"{options.title}, {images} test images"

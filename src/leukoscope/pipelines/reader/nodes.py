@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits
-from leukoscope.models.backbones import BACKBONES
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
@@ -18,13 +17,43 @@ logger = logging.getLogger(__name__)
 Load = Callable[[], Any]
 
 
+def collect_evaluated(
+    models: Mapping[str, Any],
+    trained_models: Mapping[str, Load],
+    calibrations: Mapping[str, Load],
+    predictions: Mapping[str, Load],
+    features: Mapping[str, Load],
+) -> dict[str, dict[str, Load]]:
+    """Gather what a reader is made of, of each model that has all of it.
+
+    Args:
+        models: All entries; they come first, in their order.
+        trained_models: What loads each model's classifier.
+        calibrations: What loads what was learned of it from the validation images.
+        predictions: What loads its predictions.
+        features: What loads what its last layer sees.
+
+    Returns:
+        By the model's name what loads its ``classifier``, ``calibration``, ``predictions`` and ``features``.
+    """
+    parts = {
+        "classifier": trained_models,
+        "calibration": calibrations,
+        "predictions": predictions,
+        "features": features,
+    }
+    names = [name for name in dict.fromkeys([*models, *trained_models]) if all(name in part for part in parts.values())]
+    return {name: {kind: part[name] for kind, part in parts.items()} for name in names}
+
+
 def assemble_reader(
     options: ReaderOptions,
     class_names: list[str],
     ingestion: IngestionOptions,
     evaluation: EvaluationOptions,
     registry: Any,
-    *evaluated: Mapping[str, Load],
+    models: Mapping[str, Any],
+    evaluated: Mapping[str, Mapping[str, Load]],
 ) -> Any:
     """Bring together a classifier and all that it needs to give opinions.
 
@@ -34,8 +63,8 @@ def assemble_reader(
         ingestion: What a file must keep to.
         evaluation: Names the benign classes.
         registry: Fetches registered readers.
-        evaluated: What loads of each backbone its classifier, what was learned of it from the validation images, its
-            predictions, and what its last layer sees.
+        models: All entries, for their titles.
+        evaluated: As ``collect_evaluated`` gives it.
 
     Returns:
         A ``SecondReader``.
@@ -44,42 +73,42 @@ def assemble_reader(
         InputError: There is no such classifier, it knows other classes, was trained again since its evaluation, or was
             evaluated by an earlier version.
     """
-    from leukoscope.models import feature_table
-    from leukoscope.models.reader import SecondReader
-    from leukoscope.models.trust import Calibration
+    from leukoscope.evaluation import feature_table
+    from leukoscope.evaluation.trust import Calibration
+    from leukoscope.reader.second_reader import SecondReader
 
     if options.model_uri:
         reader = registry.fetch(options.model_uri)
         reader.require_classes(class_names)
         feature_table.require_checks(reader.seen)
         return reader
-    models, calibrations, predictions, features = evaluated
-    there = [name for name in BACKBONES if all(name in parts for parts in evaluated)]
-    backbone = options.backbone or _choose_best({name: predictions[name]() for name in there})
-    if backbone not in there:
+    name = options.backbone or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()})
+    if name not in evaluated:
         raise InputError(
-            f"{BACKBONES[backbone].title} has not been trained and evaluated. Run `kedro run --pipelines "
-            f"train_{backbone}`, or choose another by reader.backbone (there: {', '.join(there) or 'none'})."
+            f"{models[name].title} has not been trained and evaluated. Run `kedro run --pipelines train_{name}`, or "
+            f"choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
         )
-    seen = features[backbone]()
+    parts = evaluated[name]
+    seen = parts["features"]()
     feature_table.require_checks(seen)
     reader = SecondReader(
-        backbone,
-        models[backbone](),
-        Calibration.restore(calibrations[backbone]()),
+        name,
+        parts["classifier"](),
+        Calibration.restore(parts["calibration"]()),
         seen[seen["split"] != "test"].reset_index(drop=True),
         evaluation.benign_class,
         Limits(ingestion.min_side, ingestion.max_pixels, ingestion.max_bytes),
+        models[name].title if name in models else name,
     )
     reader.require_classes(class_names)
-    _require_one_evaluation(reader, predictions[backbone]())
+    _require_one_evaluation(reader, parts["predictions"]())
     return reader
 
 
 def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
-    """Choose the backbone with the most validation images right; of equals, the first in the table."""
+    """Choose the model with the most validation images right; of equals, the first."""
     if not predictions:
-        raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
+        raise InputError("No model has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
     held = {name: table[table["split"] == "validation"].set_index("image_id") for name, table in predictions.items()}
     if len({frozenset(rows.index) for rows in held.values()}) > 1:
         raise InputError(
@@ -88,8 +117,8 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
         )
     accuracies = {name: (rows["label"] == rows["predicted"]).mean() for name, rows in held.items()}
     best = max(accuracies, key=accuracies.__getitem__)
-    said = ", ".join(f"{BACKBONES[name].title} {accuracy:.3f}" for name, accuracy in accuracies.items())
-    logger.info("%s reads; validation accuracies: %s", BACKBONES[best].title, said)
+    said = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in accuracies.items())
+    logger.info("%s reads; validation accuracies: %s", best, said)
     return best
 
 
@@ -97,9 +126,10 @@ def _require_one_evaluation(reader: Any, predictions: pd.DataFrame) -> None:
     """Make sure that features and calibration are of this model: a run may have been killed between them."""
     import numpy as np
 
-    from leukoscope.models import compatibility, conformal, scoring
+    from leukoscope.evaluation import compatibility, conformal
+    from leukoscope.evaluation.predictions import select_split
 
-    truth, given = scoring.select_split(predictions, "validation", reader.class_names)
+    truth, given = select_split(predictions, "validation", reader.class_names)
     learned = conformal.measure_nonconformity(truth, given)
     kept = reader.calibration.nonconformity
     same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]

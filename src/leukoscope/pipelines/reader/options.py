@@ -1,17 +1,14 @@
 """Parameters of the second reader."""
 
-from typing import Literal
-
 from pydantic import model_validator
 
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.options import Options
+from leukoscope.core.options import Options
 
 
 class ReaderOptions(Options):
     """Which classifier reads."""
 
-    backbone: Literal[tuple(BACKBONES)] | None = None  # type: ignore[valid-type]
+    backbone: str | None = None
     model_uri: str | None = None
 
     @model_validator(mode="after")

@@ -10,6 +10,12 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
+                nodes.collect_evaluated,
+                ["params:models", "trained_models", "calibrations", "evaluated_predictions", "evaluated_features"],
+                "evaluated",
+                name="collect_evaluated",
+            ),
+            Node(
                 nodes.assemble_reader,
                 [
                     "params:reader",
@@ -17,10 +23,8 @@ def create_pipeline() -> Pipeline:
                     "params:ingestion",
                     "params:evaluation",
                     "reader_registry",
-                    "trained_models",
-                    "calibrations",
-                    "evaluated_predictions",
-                    "evaluated_features",
+                    "params:models",
+                    "evaluated",
                 ],
                 "reader",
                 name="assemble_reader",

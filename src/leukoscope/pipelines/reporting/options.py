@@ -2,8 +2,8 @@
 
 from pydantic import ConfigDict
 
+from leukoscope.core.options import Options
 from leukoscope.images.origin import Origin
-from leukoscope.options import Options
 
 
 class DataSheetOptions(Options):

@@ -1,42 +1,52 @@
 """The pipeline of reporting."""
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.models.backbones import BACKBONES
+from leukoscope.pipelines.collect.nodes import collect_result
+from leukoscope.pipelines.collect.pipeline import create_results_pipeline
 from leukoscope.pipelines.reporting import nodes
 
-_FACTS = ["data_sheet", "params:data_sheet", "software", "params:seed"]
-_WORTH = ["audit_table", "audit_verdict", "colour_baseline"]
 
+def create_pipeline(models: Sequence[str]) -> Pipeline:
+    """Make the pipeline: the results of all models, and the audit, to pages and model cards.
 
-def create_pipeline() -> Pipeline:
-    """Make the pipeline: the results of all backbones, and the audit, to pages and model cards."""
-    results = [f"{name}_result" for name in BACKBONES]
+    Args:
+        models: Their names.
+    """
     comparison = Node(
         nodes.write_comparison,
-        ["comparison", "differences", *_FACTS, *_WORTH, *results],
+        ["comparison", "differences", "page_context", "results"],
         "comparison_page",
         name="write_comparison",
     )
-    return create_data_pipeline() + _write_about(results) + Pipeline([comparison])
+    return create_results_pipeline(models) + create_data_pipeline() + _write_about("results") + Pipeline([comparison])
 
 
 def create_data_pipeline() -> Pipeline:
     """Make the part of the pipeline that describes the images, whatever was trained on them."""
     inputs = ["manifest", "ingestion_report", "splits", "params:splitting"]
-    return Pipeline([Node(nodes.describe_data, inputs, "data_sheet", name="describe_data")])
-
-
-def create_backbone_pipeline() -> Pipeline:
-    """Make the template of the part that writes about one backbone."""
-    return _write_about(["result"])
-
-
-def _write_about(results: list[str]) -> Pipeline:
-    inputs = [*_FACTS, *_WORTH, *results]
+    facts = ["data_sheet", "params:data_sheet", "software", "params:seed"]
+    worth = ["audit_table", "audit_verdict", "colour_baseline"]
     return Pipeline(
         [
-            Node(nodes.write_reports, inputs, "reports", name="write_reports"),
-            Node(nodes.write_model_cards, inputs, "model_cards", name="write_model_cards"),
+            Node(nodes.describe_data, inputs, "data_sheet", name="describe_data"),
+            Node(nodes.gather_context, [*facts, *worth], "page_context", name="gather_context"),
+        ]
+    )
+
+
+def create_model_pipeline() -> Pipeline:
+    """Make the template of the part that writes about one model."""
+    collect = Node(collect_result, "result", "own_results", name="collect_result")
+    return Pipeline([collect]) + _write_about("own_results")
+
+
+def _write_about(results: str) -> Pipeline:
+    return Pipeline(
+        [
+            Node(nodes.write_reports, ["page_context", results], "reports", name="write_reports"),
+            Node(nodes.write_model_cards, ["page_context", results], "model_cards", name="write_model_cards"),
         ]
     )

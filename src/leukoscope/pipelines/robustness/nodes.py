@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.novelty import KnownImages, describe_missed
 from leukoscope.figures import Figure
 from leukoscope.images.packing import PackedImages
-from leukoscope.models.backbones import BACKBONES
-from leukoscope.models.novelty import KnownImages, describe_missed
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
-from leukoscope.pipelines.training.options import BackboneOptions
-from leukoscope.storage import as_records
+from leukoscope.training.options import NetworkOptions
 
 logger = logging.getLogger(__name__)
 
@@ -45,15 +44,16 @@ def measure_robustness(
         flagged as unlike the training images), the unchanged images first; and ``test_robust_accuracy``, the mean over
         the changes of the mean over their strengths, with its interval.
     """
+    from leukoscope.evaluation import intervals, trust
+    from leukoscope.evaluation.calibration import apply_temperature, measure_calibration_error
     from leukoscope.images.perturbations import PERTURBATIONS, perturb
-    from leukoscope.models import inference, intervals, trust
-    from leukoscope.models.calibration import apply_temperature, measure_calibration_error
+    from leukoscope.inference.predictor import Predictor
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
     truth = pd.Index(classifier.class_names).get_indexer(chosen["label"])
     known = KnownImages.learn(features)
-    predictor = inference.Predictor(classifier, evaluation.batch_size)
+    predictor = Predictor(classifier, evaluation.batch_size)
     learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
 
     def score(name: str, level: float, unit: str, changed: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
@@ -105,15 +105,16 @@ def measure_outliers(
         ``kind, images``, ``unlike`` (share flagged) and ``auc`` (of telling them from test images), each with the ends
         of its interval by groups, ``_low`` and ``_high``.
     """
+    from leukoscope.evaluation import trust
     from leukoscope.images.perturbations import OUTLIERS, perturb
-    from leukoscope.models import inference, trust
+    from leukoscope.inference.predictor import Predictor
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
     known, usual = KnownImages.learn(features), features[features["split"] == "test"]
     test_groups = splits.set_index("image_id")["group"].loc[usual["image_id"]].to_numpy()
     test = known.compare_table(features, "test").score, test_groups
-    predictor = inference.Predictor(classifier, evaluation.batch_size)
+    predictor = Predictor(classifier, evaluation.batch_size)
     limit = trust.Calibration.restore(calibration, str(features["model"].iloc[0])).novelty
 
     def measure(kind: str, made: np.ndarray) -> dict[str, Any]:
@@ -139,9 +140,9 @@ def _judge_outliers(
     seed: int,
 ) -> dict[str, float]:
     """Give the share of outliers that is flagged, and the AUC of telling them from test images, with intervals."""
-    from leukoscope.models import headline, intervals
+    from leukoscope.evaluation import intervals, outcome
 
-    curve = headline.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
+    curve = outcome.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
     estimates = intervals.estimate_figures(
         lambda weights: {"auc": curve.measure_areas(weights)[0]},
         np.append(test_groups, groups),
@@ -174,7 +175,7 @@ def summarise_robustness(
     return robust_accuracy | strongest | flagged
 
 
-def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figure:
+def draw_robustness(robustness: pd.DataFrame, options: NetworkOptions) -> Figure:
     """Draw the accuracy under each change at each strength.
 
     Args:
@@ -183,7 +184,7 @@ def draw_robustness(robustness: pd.DataFrame, options: BackboneOptions) -> Figur
     """
     from leukoscope.figures import robustness as figures
 
-    return figures.draw_robustness(robustness, BACKBONES[options.backbone].title)
+    return figures.draw_robustness(robustness, options.title)
 
 
 def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:

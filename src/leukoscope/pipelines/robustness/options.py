@@ -2,7 +2,7 @@
 
 from pydantic import PositiveInt
 
-from leukoscope.options import Options
+from leukoscope.core.options import Options
 
 
 class RobustnessOptions(Options):

@@ -1,4 +1,4 @@
-"""The pipeline of robustness: a template, which every backbone fills in its own namespace."""
+"""The pipeline of robustness: a template, which every model fills in its own namespace."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -27,6 +27,6 @@ def create_pipeline() -> Pipeline:
                 "robustness_summary",
                 name="summarise_robustness",
             ),
-            Node(nodes.draw_robustness, ["robustness", "params:backbone"], "robustness_figure", name="draw_robustness"),
+            Node(nodes.draw_robustness, ["robustness", "params:model"], "robustness_figure", name="draw_robustness"),
         ]
     )

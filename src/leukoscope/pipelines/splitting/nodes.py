@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 
-from leukoscope.errors import InputError
+from leukoscope.core.errors import InputError
 from leukoscope.images.packing import PackedImages
 from leukoscope.images.partition import SPLITS
 from leukoscope.pipelines.splitting.options import SplittingOptions

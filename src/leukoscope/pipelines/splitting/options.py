@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from leukoscope.options import Options
+from leukoscope.core.options import Options
 
 _EMBARGO = 37
 

@@ -1,4 +1,4 @@
-"""The pipeline of training: a template, which every backbone fills in its own namespace."""
+"""The pipeline of training: a template, which every model fills in its own namespace."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
                 prepare_training,
                 [
                     "params:training",
-                    "params:backbone",
+                    "params:model",
                     "params:augmentation",
                     "params:class_names",
                     "smears",
@@ -26,10 +26,10 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 train_classifier,
-                ["journal", "software", "smears", "training_plan", "splits"],
+                ["journal", "software", "smears", "training_plan", "splits", "params:model"],
                 ["model", "history", "training_summary"],
                 name="train_classifier",
             ),
-            Node(draw_learning_curves, ["history", "params:backbone"], "learning_curves", name="draw_learning_curves"),
+            Node(draw_learning_curves, ["history", "params:model"], "learning_curves", name="draw_learning_curves"),
         ]
     )

@@ -1,0 +1,1 @@
+"""The one room that reaches below Keras, into TensorFlow, JAX and torch."""

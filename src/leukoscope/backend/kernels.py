@@ -1,0 +1,110 @@
+"""The faster of a backend's kernels, and how many steps a call gives the device."""
+
+from collections.abc import Callable
+from functools import partial
+from types import MethodType
+from typing import Any
+
+import keras
+
+from leukoscope.backend.device import is_tensorflow_on_cpu, list_accelerators
+
+_STEPS_PER_CALL = 8
+
+
+def choose_steps_per_call(steps: int) -> int:
+    """Tell how many training steps to give the device in one call: a fast one would wait for Python between them.
+
+    Args:
+        steps: Of an epoch.
+    """
+    return min(_STEPS_PER_CALL, steps) if list_accelerators() and keras.backend.backend() != "torch" else 1
+
+
+def use_faster_kernels(network: keras.Model) -> None:
+    """Let a network compute with the faster of TensorFlow's kernels, where nothing else would choose them.
+
+    Only this process's ``call`` of the layers changes: their weights, their configuration and what is saved do not.
+
+    - Where Keras has XLA compile networks, on a GPU, it has it compile none that also augments: XLA cannot compile that
+      (images/augmentation.py). There the network is compiled by itself.
+    - Keras computes a batch norm's moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where
+      XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused.
+    - On a CPU the gradient of a strided depthwise convolution's input takes many times as long in bfloat16 as in
+      float32 (docs/adr/0010-one-engine-for-all-backends.md). It is computed in float32.
+
+    Args:
+        network: Of images with the channels last.
+    """
+    if keras.backend.backend() == "tensorflow" and network.jit_compile:
+        network.call = MethodType(_call_by_xla, network)
+    if not is_tensorflow_on_cpu():
+        return
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.call = MethodType(_normalise, layer)
+        elif isinstance(layer, keras.layers.DepthwiseConv2D) and _has_slow_gradient(layer):
+            layer.call = MethodType(_convolve, layer)
+
+
+def _call_by_xla(network: keras.Model, *inputs: Any, **options: Any) -> Any:
+    """Compute what the network's own ``call`` does; traced each time, since which layers train may have changed."""
+    import tensorflow as tf
+
+    return tf.function(partial(type(network).call, network), jit_compile=True, autograph=False)(*inputs, **options)
+
+
+def _normalise(
+    layer: keras.layers.BatchNormalization, inputs: Any, training: bool | None = None, mask: None = None
+) -> Any:
+    """Compute what ``BatchNormalization.call`` does, by ``FusedBatchNormV3``, statistics in float32."""
+    import tensorflow as tf
+
+    learns = bool(training) and layer.trainable
+    channels = layer.moving_mean.shape
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs,
+        scale=tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones(channels),
+        offset=tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros(channels),
+        mean=[] if learns else tf.convert_to_tensor(layer.moving_mean),
+        variance=[] if learns else tf.convert_to_tensor(layer.moving_variance),
+        epsilon=layer.epsilon,
+        is_training=learns,
+    )
+    if learns:
+        count = tf.cast(tf.size(inputs) / channels[0], variance.dtype)
+        biased = variance * (count - 1) / count  # the kernel's is not, and Keras' moving one is
+        for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, biased)):
+            moving.assign(moving * layer.momentum + batch * (1 - layer.momentum))
+    return outputs
+
+
+def _has_slow_gradient(layer: keras.layers.DepthwiseConv2D) -> bool:
+    """Tell whether a layer is a plain strided convolution in bfloat16: without a bias, an activation or holes."""
+    plain = not layer.use_bias and layer.activation is keras.activations.linear and set(layer.dilation_rate) == {1}
+    return plain and set(layer.strides) != {1} and layer.compute_dtype == "bfloat16"
+
+
+def _convolve(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> Any:
+    """Compute what ``DepthwiseConv2D.call`` does, and the gradient of its input in float32."""
+    import tensorflow as tf
+
+    options = {"strides": (1, *layer.strides, 1), "padding": layer.padding.upper()}
+
+    @tf.custom_gradient
+    def convolve(images: Any, kernel: Any) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
+        def differentiate(upstream: Any) -> tuple[Any, Any]:
+            of_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+                input_sizes=tf.shape(images),
+                filter=tf.cast(kernel, "float32"),
+                out_backprop=tf.cast(upstream, "float32"),
+                **options,
+            )
+            of_kernel = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+                input=images, filter_sizes=tf.shape(kernel), out_backprop=upstream, **options
+            )
+            return tf.cast(of_images, images.dtype), of_kernel
+
+        return tf.raw_ops.DepthwiseConv2dNative(input=images, filter=kernel, **options), differentiate
+
+    return convolve(inputs, tf.convert_to_tensor(layer.kernel))

@@ -1,0 +1,66 @@
+"""The precision that a device trains in, and the software that computes."""
+
+from importlib import import_module
+
+import keras
+
+from leukoscope.backend.device import cpu_has_bfloat16, is_tensorflow_on_cpu, list_accelerators, sees_cuda
+
+# From this compute capability on a GPU has tensor cores that gain by the precision.
+_BFLOAT16_CAPABILITY = (8, 0)
+
+
+_FLOAT16_CAPABILITY = (7, 0)
+
+
+def describe_engine(precision: str) -> dict[str, str]:
+    """Tell what the numbers of a training depend on beside its recipe: backend, precision, versions.
+
+    Args:
+        precision: ``auto`` or the name of a Keras dtype policy.
+    """
+    name = keras.backend.backend()
+    own = {"backend": name, "precision": choose_precision(precision)}
+    return own | {"keras": keras.__version__, name: import_module(name).__version__}
+
+
+def choose_precision(wanted: str) -> str:
+    """Turn ``auto`` into the dtype policy that suits the device, and leave any other policy as it is.
+
+    On a GPU it is what its tensor cores compute with, on a TPU bfloat16, and so under TensorFlow on a CPU that has
+    instructions for it (benchmarks/bench_training.py measures what each backbone gains there).
+
+    Args:
+        wanted: ``auto`` or the name of a Keras dtype policy.
+    """
+    if wanted != "auto":
+        return wanted
+    if is_tensorflow_on_cpu():
+        return "mixed_bfloat16" if cpu_has_bfloat16() else "float32"
+    if any(name.startswith("tpu") for name in list_accelerators()):
+        return "mixed_bfloat16"
+    capability = _compute_capability()
+    if capability >= _BFLOAT16_CAPABILITY:
+        return "mixed_bfloat16"
+    return "mixed_float16" if capability >= _FLOAT16_CAPABILITY else "float32"
+
+
+def _compute_capability() -> tuple[int, int]:
+    if not sees_cuda():
+        return (0, 0)
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+            return tuple(details.get("compute_capability", (0, 0)))
+        case "torch":
+            import torch
+
+            return torch.cuda.get_device_capability()
+        case "jax":
+            import jax
+
+            major, minor = str(getattr(jax.devices()[0], "compute_capability", "0.0")).split(".")
+            return (int(major), int(minor))
+    return (0, 0)

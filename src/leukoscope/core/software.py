@@ -1,0 +1,34 @@
+"""With what software results are made."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from leukoscope.core.fingerprint import fingerprint_files
+
+_PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "scikit-learn", "scikit-image", "statsmodels", "crepes", "kedro")
+
+
+def describe_software(project: Path) -> dict[str, Any]:
+    """Name the versions of what computes, the commit of the project, and a hash of the package's source.
+
+    Args:
+        project: Its folder.
+    """
+    from leukoscope import __version__
+
+    source = sorted(Path(__file__).parents[1].rglob("*.py"))
+    facts = {"leukoscope": __version__, "source": fingerprint_files(source), "commit": find_git_commit(project)}
+    facts["python"] = platform.python_version()
+    return facts | {package: version(package) for package in _PACKAGES}
+
+
+def find_git_commit(project: Path | str) -> str | None:
+    """Name the commit of a project, if it is in a git repository."""
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

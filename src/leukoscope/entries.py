@@ -1,0 +1,149 @@
+"""The models that are run: entries of the configuration, each a pipeline, a namespace and a row of the comparison."""
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import pipelines, settings
+from kedro.utils import find_kedro_project
+from omegaconf import OmegaConf
+
+from leukoscope.core.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+# How the configuration is read, also where there is no session.
+BASE_ENV = "base"
+DEFAULT_ENV = "local"
+MERGE_STRATEGY = {"parameters": "soft", "globals": "soft", "mlflow": "soft"}
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# With `_features` or the like behind it, such a name would make that of another data set.
+TAKEN = frozenset({"blind", "evaluated", "external"})
+# The entries of the session at hand.
+_current: dict[str, dict[str, Any]] = {}
+
+
+def list_entries() -> list[str]:
+    """Name the entries: those of the session at hand, or, without one, those that a session would have.
+
+    Raises:
+        InputError: The configuration has none, or a name will not do.
+    """
+    if not _current:
+        set_entries(read_entries())
+    return list(_current)
+
+
+def set_entries(entries: Mapping[str, Any]) -> None:
+    """Take the entries of a session; if there were others, pipelines are registered anew.
+
+    Args:
+        entries: The parameter ``models``.
+
+    Raises:
+        InputError: There is none, or a name will not do.
+    """
+    _require_names(entries)
+    if list(entries) != list(_current):
+        _current.clear()
+        _current.update(deepcopy(dict(entries)))
+        pipelines.configure(pipelines._pipelines_module)
+
+
+def complete_entries(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give each entry its own name, which it knows itself by.
+
+    Earlier versions had a model's parameters beside all others, by its name alone: there they are still read.
+
+    Args:
+        parameters: All parameters, as they were read.
+
+    Returns:
+        All parameters; each entry of ``models`` has its ``name``.
+
+    Raises:
+        InputError: ``models`` is no table of entries.
+    """
+    entries = _require_table(parameters.get("models"))
+    completed = {name: entry | _take_old_parameters(name, parameters) for name, entry in entries.items()}
+    return {name: value for name, value in parameters.items() if name not in entries} | {
+        "models": {name: entry | {"name": name} for name, entry in completed.items()}
+    }
+
+
+def _take_old_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what is said of a model where earlier versions had it, joined to its entry."""
+    old = parameters.get(name)
+    if not isinstance(old, dict):
+        return {}
+    logger.warning(
+        "The parameters of a model stand under models now: %s is read as models.%s, which the next version will no "
+        "longer do",
+        name,
+        name,
+    )
+    said = {"architecture" if key == "backbone" else key: value for key, value in old.items()}
+    return OmegaConf.to_container(OmegaConf.merge(parameters["models"][name], said))  # type: ignore[return-value]
+
+
+def _require_table(entries: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise InputError(
+            "models is not a table of entries, nothing was run. Expected something like "
+            "`models: {resnet50: {kind: network, architecture: resnet50}}`, as in conf/base/parameters_models.yml."
+        )
+    return entries
+
+
+def _require_names(entries: Mapping[str, Any]) -> None:
+    if not entries:
+        raise InputError("models has no entry, so that there is nothing to train. Nothing was run.")
+    for name in entries:
+        if not _NAME.fullmatch(str(name)) or name in TAKEN:
+            raise InputError(
+                f"A model cannot be called '{name}': expected small letters, digits and underscores, with a letter "
+                f"first, and none of {', '.join(sorted(TAKEN))}. Rename it in models. Nothing was run."
+            )
+
+
+def read_entries(
+    source: str | Path | None = None, env: str | None = None, given: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Read the entries before there is a session.
+
+    Args:
+        source: Where the configuration is; by default where the project or the package has it.
+        env: The environment; by default as Kedro chooses it.
+        given: What ``--params`` sets.
+
+    Raises:
+        InputError: There is no configuration, or ``models`` is no table of entries.
+    """
+    source = source or find_configuration()
+    if source is None:
+        raise InputError(
+            f"There is no configuration: {Path.cwd()} is in no Leukoscope project. Run this in the project's folder, "
+            f"or give --conf-source. Nothing was run."
+        )
+    loader = OmegaConfigLoader(
+        str(source),
+        env=env or os.environ.get("KEDRO_ENV"),
+        runtime_params=dict(given or {}),
+        base_env=BASE_ENV,
+        default_run_env=DEFAULT_ENV,
+        merge_strategy=MERGE_STRATEGY,
+    )
+    return _require_table(loader["parameters"].get("models"))
+
+
+def find_configuration() -> Path | None:
+    """Find the configuration of the project at hand, or that of a package without one, or that beside the source."""
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    package = Path(__file__).parent
+    places = (project / settings.CONF_SOURCE, package / "conf", package.parents[1] / "conf")
+    return next((place for place in places if place.is_dir()), None)

@@ -1,0 +1,1 @@
+"""What predictions are worth: figures, intervals, calibration, opinions. NumPy, SciPy and scikit-learn only."""

@@ -1,0 +1,80 @@
+"""How far a reviewer and a model agree."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.evaluation.intervals import Estimate, estimate_figures, estimate_share
+from leukoscope.evaluation.trust import WITHHELD
+
+AGREE, DISAGREE, NOT_ASSESSABLE = "agree", "disagree", "not assessable"
+
+
+def select_newest(reviews: pd.DataFrame) -> pd.DataFrame:
+    """Keep of each image, model and reviewer the last review; ``reviews`` has the oldest first."""
+    return reviews.drop_duplicates(["sha256", "model", "reviewer"], keep="last")
+
+
+def measure_agreement(
+    reviews: pd.DataFrame, class_names: Sequence[str], resamples: int, confidence: float, seed: int
+) -> dict[str, Any]:
+    """Measure how far reviewers and one model agree.
+
+    Args:
+        reviews: One row a review: ``sha256``, ``opinion``, ``likeliest``, ``verdict``, ``reviewer_class``.
+        class_names: The model's classes, for the order of the confusion table.
+        resamples: How often images are drawn for the intervals; all reviews of an image are drawn together.
+        confidence: Of the intervals.
+        seed: For the drawing.
+
+    Returns:
+        For ``all`` reviews, and for those ``with_opinion`` only, the figures of ``_measure``.
+    """
+    given = reviews[reviews["opinion"] != WITHHELD]
+    chosen = {"all": reviews, "with_opinion": given}
+    return {name: _measure(rows, class_names, resamples, confidence, seed) for name, rows in chosen.items()}
+
+
+def _measure(
+    reviews: pd.DataFrame, class_names: Sequence[str], resamples: int, confidence: float, seed: int
+) -> dict[str, Any]:
+    """Give numbers of reviews and images, shares, Cohen's kappa, and what the reviewers say of each likeliest class.
+
+    Agreement and kappa are those of the assessable reviews; what is undefined is ``None``.
+    """
+    assessable = reviews[reviews["verdict"] != NOT_ASSESSABLE]
+    figures: dict[str, Any] = {
+        "reviews": len(reviews),
+        "images": reviews["sha256"].nunique(),
+        "not_assessable": 1 - len(assessable) / len(reviews) if len(reviews) else None,
+    }
+    model, reviewer = assessable["likeliest"].to_numpy(str), assessable["reviewer_class"].to_numpy(str)
+    estimates = dict.fromkeys(("agreement", "cohen_kappa"), Estimate.undefined())
+    if len(assessable):
+        images = assessable["sha256"].to_numpy()
+        estimates = {"agreement": estimate_share(model == reviewer, images, confidence)} | estimate_figures(
+            lambda weights: {"cohen_kappa": _measure_kappa(model, reviewer, weights)},
+            images,
+            resamples,
+            confidence,
+            seed,
+        )
+    for name, estimate in estimates.items():
+        figures |= estimate.tabulate(name)
+    names = list(dict.fromkeys([*class_names, *model, *reviewer]))
+    figures["confusion"] = {
+        one: {two: int(np.sum((model == one) & (reviewer == two))) for two in names} for one in names
+    }
+    return {name: None if isinstance(one, float) and np.isnan(one) else one for name, one in figures.items()}
+
+
+def _measure_kappa(model: np.ndarray, reviewer: np.ndarray, weights: np.ndarray) -> float:
+    from sklearn.metrics import cohen_kappa_score
+
+    drawn = weights > 0
+    # Kappa sets what is seen against chance; where both name one class only, chance explains everything.
+    if len({*model[drawn], *reviewer[drawn]}) < 2:
+        return np.nan
+    return float(cohen_kappa_score(model, reviewer, sample_weight=weights))

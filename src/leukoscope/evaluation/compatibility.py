@@ -1,0 +1,81 @@
+"""Whether a classifier fits what it is used with."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from leukoscope.core.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+# What an evaluation hands over: raise the format whenever pages need more of it.
+RESULT_FORMAT = 2
+RESULT_PARTS = {
+    "class_names",
+    "split",
+    "errors",
+    "confusion",
+    "roc",
+    "reliability",
+    "risk",
+    "confidence",
+    "benign_class",
+}
+RESULT_PARTS |= {"prevalence", "pictures", "summary", "metrics", "calibration", "training"}
+RESULT_PARTS |= {"history", "robustness", "outliers"}
+
+
+def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> None:
+    """Make sure that a classifier knows the classes that the parameters name, in their order.
+
+    Args:
+        who: The classifier, for the message.
+        known: Its classes.
+        wanted: Those of the parameters.
+
+    Raises:
+        InputError: It knows others.
+    """
+    if list(known) != list(wanted):
+        raise InputError(
+            f"{who} knows the classes {', '.join(known)}, and the parameters say {', '.join(wanted)}. Set class_names "
+            f"as the model has them, train again, or choose another model."
+        )
+
+
+def require_evaluation(backbone: str, is_of_the_model: bool) -> None:
+    """Make sure that what an evaluation left behind is of the model that is there now.
+
+    Args:
+        backbone: Which one.
+        is_of_the_model: Whether it is.
+
+    Raises:
+        InputError: It is another model's.
+    """
+    if not is_of_the_model:
+        raise InputError(
+            f"{backbone} was trained again after it had been evaluated: its calibration and features are another "
+            f"model's. Run `kedro run --pipelines evaluation --namespaces {backbone}`."
+        )
+
+
+def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str, Any]]:
+    """Select the results that have what pages and comparisons need; those of an earlier version are warned of.
+
+    Args:
+        results: One for each backbone, or ``None`` where it has none yet.
+
+    Raises:
+        InputError: There are results, and all are of an earlier version.
+    """
+    there = [dict(result) for result in results if result is not None]
+    current = [result for result in there if result.get("format") == RESULT_FORMAT and result.keys() >= RESULT_PARTS]
+    old = [result for result in there if result not in current]
+    names = ", ".join(result["title"] for result in old)
+    mend = f"Run `kedro run --pipelines evaluation --namespaces {','.join(result['backbone'] for result in old)}`"
+    if old and not current:
+        raise InputError(f"All results ({names}) are of an earlier version, which kept less. {mend}.")
+    if old:
+        logger.warning("Left out, since an earlier version evaluated them: %s. %s", names, mend)
+    return current

@@ -1,0 +1,43 @@
+"""Tables of predictions: a row an image, a probability column a class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.core.options import plain_name
+
+PREFIX = "probability_"
+
+
+def probability_columns(class_names: Sequence[str]) -> list[str]:
+    """Name the probability columns of these classes, in their order."""
+    return [PREFIX + plain_name(name) for name in class_names]
+
+
+def select_split(predictions: pd.DataFrame, split: str, class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Select from a table of predictions what there is of one split.
+
+    Returns:
+        The number of each image's true class, ``[n]``, and the probabilities, ``[n, classes]``.
+    """
+    rows = predictions[predictions["split"] == split]
+    numbers = pd.Index(class_names).get_indexer(rows["label"])
+    return numbers, rows[probability_columns(class_names)].to_numpy()
+
+
+def number_called(predictions: pd.DataFrame, split: str, class_names: Sequence[str]) -> np.ndarray:
+    """Number the classes that images of a split are called, ``[n]``, in the order of ``select_split``."""
+    return pd.Index(class_names).get_indexer(predictions.loc[predictions["split"] == split, "predicted"])
+
+
+def tabulate_probabilities(probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
+    """Make the columns of a table of predictions: the likeliest class and each class's probability.
+
+    Args:
+        probabilities: ``[n, classes]``.
+        class_names: The classes in the order of the columns.
+    """
+    table = pd.DataFrame(probabilities, columns=probability_columns(class_names))
+    table.insert(0, "predicted", np.array(class_names)[probabilities.argmax(axis=1)])
+    return table

@@ -1,0 +1,201 @@
+"""What is learned of a classifier from validation images: how sure it may be, and when it gives no opinion."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.evaluation.calibration import (
+    apply_temperature,
+    fit_temperature,
+)
+from leukoscope.evaluation.conformal import form_prediction_sets, measure_nonconformity, name_sets
+from leukoscope.evaluation.novelty import Novelty, choose_limit
+from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.screening import choose_operating_point, score_malignant
+from leukoscope.evaluation.selective import NEVER, check_calls, choose_threshold, choose_unproven
+
+logger = logging.getLogger(__name__)
+
+# Why an opinion is withheld.
+WITHHELD, UNLIKE, UNSURE = "withheld", "unlike the training images", "not sure enough"
+UNPROMISED = "no error rate could be promised"
+
+
+class Calibration(NamedTuple):
+    """What was learned from the validation images about a classifier's probabilities.
+
+    Attributes:
+        temperature: Divides the logarithms of the probabilities: above 1 the classifier was too sure.
+        threshold: Opinions less likely than this are withheld; above 1, all are.
+        novelty: Fields with a novelty above this are unlike the training images, and opinions on them are withheld.
+        nonconformity: One minus the probability of the true class of each validation image, a list a class: what
+            prediction sets are learned from.
+        target_error: The share of wrong opinions, of those given, that is to be kept to.
+        error_bound: What that share is shown to be at most, at ``promise_confidence``; ``None`` where nothing was
+            shown, and then opinions are given only if that was asked for.
+        promise_confidence: How sure the bound is.
+        groups: How many groups of validation images with an opinion it rests on, counted as groups of equal size.
+        needed: How many groups without an error would show the target.
+        operating_point: Fields whose calibrated malignant probability is this or more are called malignant.
+        set_confidence: How often a prediction set is to hold the true class.
+        model: The fingerprint of the classifier.
+    """
+
+    temperature: float
+    threshold: float
+    novelty: float
+    nonconformity: list[list[float]]
+    target_error: float = 0.0
+    error_bound: float | None = None
+    promise_confidence: float = 0.95
+    groups: float = 0.0
+    needed: int = 0
+    operating_point: float = 0.5
+    set_confidence: float = 0.95
+    model: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """Give all of it for JSON, with a seal: what is edited by hand no longer fits it."""
+        facts = self._asdict()
+        return facts | {"seal": fingerprint_facts(facts)}
+
+    @classmethod
+    def restore(cls, facts: Mapping[str, Any], model: str | None = None) -> Self:
+        """Undo ``describe``.
+
+        Args:
+            facts: As read from JSON.
+            model: The fingerprint of the classifier that it is used with, if that is known.
+
+        Raises:
+            InputError: They were edited, are incomplete, or are of another model.
+        """
+        values = {name: value for name, value in facts.items() if name != "seal"}
+        mend = "Run `kedro run --pipelines evaluation` again."
+        if set(values) != set(cls._fields) or fingerprint_facts(values) != facts.get("seal"):
+            raise InputError(
+                f"The calibration is not as it was learned: it was edited, or is of another version. Expected what "
+                f"the evaluation wrote, since its figures are of the validation images. {mend}"
+            )
+        if model is not None and values["model"] != model:
+            raise InputError(
+                f"The calibration was learned for the model {values['model']}, and is used with {model}. {mend}"
+            )
+        return cls(**values)
+
+
+class Targets(NamedTuple):
+    """What opinions are to keep to.
+
+    Attributes:
+        error: The share of wrong opinions, of those given.
+        confidence: How sure it is to be that this holds.
+        false_alarms: The share of images that may count as unlike the training images.
+        sensitivity: The share of malignant validation images that screening is to call malignant.
+        set_confidence: How often a prediction set is to hold the true class.
+        unproven: Whether opinions are given where the error could not be shown.
+    """
+
+    error: float
+    confidence: float = 0.95
+    false_alarms: float = 0.05
+    sensitivity: float = 0.98
+    set_confidence: float = 0.95
+    unproven: bool = False
+
+
+def calibrate(
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    novelty: np.ndarray,
+    groups: np.ndarray,
+    benign: Sequence[int],
+    targets: Targets,
+    model: str = "",
+) -> Calibration:
+    """Fit a temperature, an operating point, and the limits beyond which opinions are withheld.
+
+    Args:
+        truth: The number of each validation image's class, ``[n]``.
+        probabilities: As the classifier gives them, ``[n, classes]``.
+        novelty: The score of each, as ``KnownImages`` measures it, ``[n]``.
+        groups: The group of each image, ``[n]``.
+        benign: The numbers of the benign classes.
+        targets: What opinions are to keep to.
+        model: The classifier's fingerprint.
+    """
+    temperature = fit_temperature(truth, probabilities)
+    calibrated = apply_temperature(probabilities, temperature)
+    malignant = ~np.isin(truth, benign)
+    limit = choose_limit(novelty, targets.false_alarms)
+    usual = novelty <= limit
+    hits, confidence = check_calls(truth[usual], calibrated[usual])
+    chosen = choose_threshold(hits, confidence, groups[usual], targets.error, 1 - targets.confidence)
+    threshold = chosen.confidence
+    if chosen.error_bound is None:
+        if targets.unproven:
+            threshold = choose_unproven(hits, confidence, targets.error)
+        _warn_of_no_promise(targets, chosen.needed, len(np.unique(groups[usual])))
+    return Calibration(
+        temperature=temperature,
+        threshold=threshold,
+        novelty=limit,
+        nonconformity=measure_nonconformity(truth, probabilities),
+        target_error=targets.error,
+        error_bound=chosen.error_bound,
+        promise_confidence=targets.confidence,
+        groups=chosen.groups,
+        needed=chosen.needed,
+        operating_point=choose_operating_point(malignant, score_malignant(calibrated, benign), targets.sensitivity),
+        set_confidence=targets.set_confidence,
+        model=model,
+    )
+
+
+def _warn_of_no_promise(targets: Targets, needed: int, groups: int) -> None:
+    logger.warning(
+        "The %d groups of validation images do not show, at %g, that at most %g of the opinions are wrong: there are "
+        "too few of them, or too many confident opinions are wrong. It takes %d groups without an error, more if some "
+        "are wrong. %s",
+        groups,
+        targets.confidence,
+        targets.error,
+        needed,
+        "Opinions are given all the same, without a promise (evaluation.unproven_opinions)."
+        if targets.unproven
+        else "All opinions are withheld. Give more images, a larger evaluation.target_error, or "
+        "evaluation.unproven_opinions=true.",
+    )
+
+
+def form_opinions(
+    probabilities: np.ndarray, novelty: Novelty, calibration: Calibration, class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Give what a classifier says of each image in the end, or why it says nothing.
+
+    Args:
+        probabilities: As the classifier gives them, ``[n, classes]``.
+        novelty: Of the same images, as ``KnownImages`` measures it.
+        calibration: Learned from validation images.
+        class_names: The classes in the order of the probabilities.
+
+    Returns:
+        One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty; that of an
+        image that is unlike the training images says in what), ``prediction_set`` (as ``name_sets`` words it),
+        ``novelty``, and one calibrated probability column a class.
+    """
+    calibrated = apply_temperature(probabilities, calibration.temperature)
+    unsure = ~(calibrated.max(axis=1) >= calibration.threshold)
+    why = UNPROMISED if calibration.threshold >= NEVER else UNSURE
+    unlike = np.array([f"{UNLIKE}: {words}" for words in novelty.why], dtype=object)
+    reason = np.select([novelty.score > calibration.novelty, unsure], [unlike, why], "").astype(str)
+    likeliest = np.array(class_names)[calibrated.argmax(axis=1)]
+    facts = {"opinion": np.where(reason == "", likeliest, WITHHELD), "reason": reason}
+    sets = form_prediction_sets(probabilities, calibration.nonconformity, calibration.set_confidence)
+    facts |= {"prediction_set": name_sets(sets, class_names), "novelty": novelty.score}
+    return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))

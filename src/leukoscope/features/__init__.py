@@ -1,0 +1,1 @@
+"""Numbers that stand for pixels, without a network."""

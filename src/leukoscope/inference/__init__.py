@@ -1,0 +1,1 @@
+"""What trained classifiers say: prediction, explanation, export."""

@@ -1,0 +1,124 @@
+"""Where in a field a classifier finds what speaks for a class."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+from PIL import Image
+from scipy.special import logsumexp
+
+from leukoscope.images.perturbations import OUTLIERS, perturb
+from leukoscope.inference.predictor import Predictor
+from leukoscope.models.network import Classifier
+
+
+class ActivationMapper:
+    """Grad-CAM without gradients.
+
+    Under average pooling and one linear layer, the gradient of a class's score in the last feature map is that layer's
+    weight, the same everywhere: Grad-CAM (Selvaraju et al. 2017) is then the class activation map of Zhou et al. 2016,
+    a sum of feature maps. No gradient tape is needed, so that it works under each backend.
+
+    Args:
+        classifier: A classifier.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        network = classifier.network
+        self._model = keras.Model(network.inputs, network.get_layer("features").input)
+        self._weights = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)
+
+    def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Map what speaks for a class of each image.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            classes: The number of a class for each, ``[n]``.
+
+        Returns:
+            ``float32 [n, height, width]`` from 0 to 1, the highest of each image; 0 where nothing speaks for the class.
+        """
+        seen = np.asarray(self._model.predict_on_batch(pixels))
+        maps = np.maximum(np.einsum("nhwc,cn->nhw", seen, self._weights[:, classes]), 0)
+        return np.stack([_enlarge(one, pixels.shape[1:3]) for one in maps])
+
+
+def map_occlusion(
+    predictor: Predictor, image: np.ndarray, number: int, patch: float, stride: float, seed: int
+) -> np.ndarray:
+    """Map how much a class loses when a part of the field shows background only (Zeiler and Fergus 2014).
+
+    Each part is replaced by the field's own background, so that no grey square says more than the cells that it hides.
+    The loss is that of the class's log-odds; where patches overlap, their mean.
+
+    Args:
+        predictor: Predicts by the classifier.
+        image: ``uint8 [height, width, 3]``.
+        number: Of the class.
+        patch: Side of a patch, as a share of the image's.
+        stride: From patch to patch, as a share of the image's side.
+        seed: For the noise of the background.
+
+    Returns:
+        ``float32 [height, width]`` from 0 to 1, the highest; 0 where hiding costs the class nothing.
+    """
+    change = OUTLIERS["no_cells"]
+    background = perturb(image[None], change, change.levels[0], seed)[0]
+    places = list(_place_patches(image.shape[:2], patch, stride))
+    hidden = np.repeat(image[None], len(places) + 1, axis=0)
+    for one, place in zip(hidden[1:], places, strict=True):
+        one[place] = background[place]
+    scores = predictor.score(predictor.predict(hidden)[1])
+    odds = scores[:, number] - logsumexp(np.delete(scores, number, axis=1), axis=1)
+    lost, count = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
+    for place, loss in zip(places, odds[0] - odds[1:], strict=True):
+        lost[place] += loss
+        count[place] += 1
+    return _scale(np.maximum(lost / count, 0))
+
+
+def _place_patches(shape: tuple[int, int], patch: float, stride: float) -> Iterator[tuple[slice, slice]]:
+    sides = [max(1, round(patch * length)) for length in shape]
+    steps = [max(1, round(stride * length)) for length in shape]
+    starts = [
+        [*range(0, length - side, step), length - side] for length, side, step in zip(shape, sides, steps, strict=True)
+    ]
+    for top in starts[0]:
+        for left in starts[1]:
+            yield slice(top, top + sides[0]), slice(left, left + sides[1])
+
+
+def _enlarge(small: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    height, width = shape
+    large = Image.fromarray(small.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    return _scale(np.maximum(np.asarray(large), 0))
+
+
+def _scale(heat: np.ndarray) -> np.ndarray:
+    highest = heat.max()
+    return (heat / highest if highest > 0 else heat).astype(np.float32)
+
+
+def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+    """Lay a map over its image: the warmer, the higher, and nothing where it is zero.
+
+    Args:
+        image: ``uint8 [height, width, 3]``.
+        heat: ``float [height, width]``, from 0 to 1.
+        opacity: Of the colour where the map is 1.
+
+    Returns:
+        ``uint8 [height, width, 3]``.
+    """
+    share = (opacity * heat)[..., None]
+    return np.rint(image * (1 - share) + colour(heat) * share).astype(np.uint8)
+
+
+def colour(heat: np.ndarray) -> np.ndarray:
+    """Colour a map for an overlay, ``float [height, width]`` from 0 to 1 to ``float [height, width, 3]`` in 0-255.
+
+    By Matplotlib's map YlOrRd, which gets darker evenly: what is bright would not be seen on a light field.
+    """
+    from matplotlib import colormaps
+
+    return colormaps["YlOrRd"](heat)[..., :3] * 255

@@ -1,0 +1,204 @@
+"""A classifier as one file for small machines: ONNX and LiteRT, of which neither needs TensorFlow to predict."""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+
+from leukoscope.backend import litert
+from leukoscope.core.errors import InputError
+from leukoscope.core.stderr import leaving_out
+from leukoscope.models.folding import fold_batch_norms
+from leukoscope.models.network import Classifier
+
+_PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
+# What costs time, and no more: eight bits for the last layer and its softmax would cost accuracy.
+_QUANTIZED = ("Add", "AveragePool", "Concat", "Conv", "GlobalAveragePool", "MaxPool")
+_INPUT, _OUTPUT = "image", "probabilities"
+
+
+class Exporter:
+    """Writes a classifier, with the temperature inside, in other formats.
+
+    What is written takes ``uint8 [n, size, size, 3]``, RGB, and gives calibrated probabilities, ``float32
+    [n, classes]``.
+
+    Args:
+        classifier: Trained.
+        temperature: Of its calibration.
+        facts: What is said of it in each file.
+        examples: Training images from which the ranges of int8 are learned, ``uint8 [n, size, size, 3]``.
+
+    Raises:
+        InputError: Keras runs on another backend than TensorFlow, or a package of the extra `export` is missing.
+    """
+
+    def __init__(
+        self, classifier: Classifier, temperature: float, facts: Mapping[str, Any], examples: np.ndarray
+    ) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise InputError(
+                f"Models are exported under TensorFlow only, and KERAS_BACKEND is {keras.backend.backend()}. Run the "
+                f"pipeline export without it; it loads what was trained under any backend."
+            )
+        missing = [name for name in _PACKAGES if not _is_installed(name)]
+        if missing:
+            raise InputError(
+                f"Exporting needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed: "
+                f"pip install -c requirements.lock -e '.[export]'"
+            )
+        self._classifier = classifier
+        self._temperature = temperature
+        self._facts = facts
+        self._examples = examples
+
+    def write_onnx(self, precision: str) -> bytes:
+        """Write ONNX in ``float32``, ``float16`` or ``int8``, with the names of the classes in its metadata."""
+        import onnx
+
+        content = self._onnx
+        if precision == "int8":
+            content = _quantize_onnx(content, self._examples)
+        model = onnx.load_from_string(content)
+        if precision == "float16":
+            from onnxruntime.transformers import float16
+
+            model = float16.convert_float_to_float16(model, keep_io_types=True)
+        onnx.helper.set_model_props(model, {name: json.dumps(fact) for name, fact in self.describe().items()})
+        return model.SerializeToString()
+
+    def write_litert(self, precision: str) -> bytes:
+        """Write LiteRT in ``float32``, ``float16`` or ``int8``."""
+        options = litert.choose_litert_options(precision, self._give_examples)
+        return self._export("litert", ".tflite", **options)
+
+    def describe(self) -> dict[str, Any]:
+        """Say what the files take and give."""
+        size = self._classifier.image_size
+        return {"takes": f"uint8 RGB [n, {size}, {size}, 3]", "temperature": self._temperature, **self._facts}
+
+    def _export(self, kind: str, suffix: str, **options: Any) -> bytes:
+        size = self._classifier.image_size
+        taken = keras.InputSpec(shape=(None, size, size, 3), dtype="uint8", name=_INPUT)
+        with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), leaving_out(b"fully_quantize: "):
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)  # of Keras' own export
+            path = Path(scratch, f"model{suffix}")
+            self._model.export(path, format=kind, verbose=False, input_signature=[taken], **options)
+            return path.read_bytes()
+
+    @cached_property
+    def _onnx(self) -> bytes:
+        """In float32, of which the other precisions are made."""
+        return self._export("onnx", ".onnx")
+
+    @cached_property
+    def _model(self) -> keras.Model:
+        """Rebuild the network for images of the reader's size, with the temperature in its last layer."""
+        network = fold_batch_norms(self._classifier.network)
+        size = self._classifier.image_size
+        trunk = keras.Model(network.inputs, network.get_layer("features").output)
+        image = keras.Input((size, size, 3), dtype="uint8", name=_INPUT)
+        head = layers.Dense(len(self._classifier.class_names), activation="softmax", name=_OUTPUT)
+        model = keras.Model(image, head(trunk(keras.ops.cast(image, "float32"), training=False)))
+        weights = network.get_layer("probabilities").get_weights()
+        head.set_weights([values / self._temperature for values in weights])
+        return model
+
+    def _give_examples(self) -> Iterator[list[np.ndarray]]:
+        for image in self._examples:
+            yield [image[None]]
+
+
+def _quantize_onnx(content: bytes, examples: np.ndarray) -> bytes:
+    """Quantise statically: eight bits for weights, by channel, and for activations."""
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Examples(quantization.CalibrationDataReader):
+        def __init__(self) -> None:
+            self._images = iter(examples)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            image = next(self._images, None)
+            return None if image is None else {_INPUT: image[None]}
+
+    with tempfile.TemporaryDirectory() as scratch:
+        given, prepared, quantized = (Path(scratch, f"{name}.onnx") for name in ("given", "prepared", "quantized"))
+        given.write_bytes(content)
+        quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            prepared,
+            quantized,
+            Examples(),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            op_types_to_quantize=list(_QUANTIZED),
+        )
+        return quantized.read_bytes()
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # it was blocked
+        return False
+
+
+class Format(NamedTuple):
+    """A file format.
+
+    Attributes:
+        title: Its name.
+        suffix: Of its files.
+        write: Writes it in a precision.
+        load: Makes what predicts from the file's content.
+    """
+
+    title: str
+    suffix: str
+    write: Callable[[Exporter, str], bytes]
+    load: Callable[[bytes], Callable[[np.ndarray], np.ndarray]]
+
+
+def load_onnx(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """Make what predicts with ONNX Runtime: ``uint8 [n, size, size, 3]`` to ``float32 [n, classes]``."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return lambda images: session.run(None, {session.get_inputs()[0].name: images})[0]
+
+
+def load_litert(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """Make what predicts with LiteRT on all cores, as ``load_onnx`` does."""
+    import psutil
+    from ai_edge_litert.interpreter import Interpreter
+
+    with leaving_out(b"INFO: Created TensorFlow Lite"):
+        interpreter = Interpreter(model_content=content, num_threads=psutil.cpu_count(logical=False) or 1)
+    taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        if interpreter.get_input_details()[0]["shape"][0] != len(images):
+            interpreter.resize_tensor_input(taken, images.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(taken, images)
+        interpreter.invoke()
+        return interpreter.get_tensor(given).copy()
+
+    interpreter.allocate_tensors()
+    return predict
+
+
+FORMATS = {
+    "onnx": Format("ONNX", ".onnx", Exporter.write_onnx, load_onnx),
+    "litert": Format("LiteRT", ".tflite", Exporter.write_litert, load_litert),
+}
+PRECISIONS = ("float32", "float16", "int8")

@@ -1,0 +1,1 @@
+"""What brings together what all models left behind."""

@@ -1,0 +1,97 @@
+"""Show why a classifier says what it says."""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from leukoscope.core.errors import InputError
+from leukoscope.figures import Figure
+from leukoscope.images.packing import PackedImages, PackingPlan, Record, find_by_content
+from leukoscope.images.source import ImageSource
+from leukoscope.pipelines.explain.options import ExplanationOptions
+
+logger = logging.getLogger(__name__)
+
+
+def explain_images(
+    images: ImageSource, reader: Any, smears: PackedImages, options: ExplanationOptions, seed: int
+) -> dict[str, Callable[[], Figure]]:
+    """Draw where the reader looked in the first images, and which training images they resemble.
+
+    Args:
+        images: Where they are.
+        reader: Who reads.
+        smears: The packed training images.
+        options: How many images, and how.
+        seed: For the noise of what hides parts of a field.
+
+    Returns:
+        What draws each figure, by image id: one is in memory at a time.
+
+    Raises:
+        InputError: None of the images can be read.
+    """
+    plan = PackingPlan(images, None, reader.image_size, reader.limits)
+    chosen = list(islice(_decode(plan), options.images))
+    if not chosen:
+        raise InputError(f"None of the {len(plan.files)} files at {images.root} can be read. Run `predict` to see why.")
+    if len(plan.files) > len(chosen):
+        logger.info(
+            "Explaining the first %d of %d files: explanation.images sets how many", len(chosen), len(plan.files)
+        )
+    explained = _Explainer(reader, smears, options, seed)
+    return {str(record["image_id"]): partial(explained.draw, record, pixels) for record, pixels in chosen}
+
+
+def _decode(plan: PackingPlan) -> Iterator[tuple[Record, np.ndarray]]:
+    for batch in plan.pack():
+        there = [record for record in batch.records if "reason" not in record]
+        yield from zip(there, batch.pixels.copy(), strict=True)
+
+
+class _Explainer:
+    def __init__(self, reader: Any, smears: PackedImages, options: ExplanationOptions, seed: int) -> None:
+        from leukoscope.inference.explanation import ActivationMapper
+
+        self.reader, self.smears, self.options, self.seed = reader, smears, options, seed
+        self.mapper = ActivationMapper(reader.classifier)
+
+    def draw(self, record: Record, pixels: np.ndarray) -> Figure:
+        from leukoscope.evaluation.predictions import probability_columns
+        from leukoscope.figures.explanation import draw_explanation
+        from leukoscope.inference.explanation import map_occlusion, overlay
+
+        names = self.reader.class_names
+        opinions, features = self.reader.read(pixels[None])
+        said = opinions.iloc[0]
+        chances = said[probability_columns(names)].to_numpy(float)
+        likeliest = int(chances.argmax())
+        seen = self.mapper.map_classes(pixels[None], np.array([likeliest]))[0]
+        options = self.options
+        hidden = map_occlusion(self.reader.predictor, pixels, likeliest, options.patch, options.stride, self.seed)
+        words = said["opinion"] + (f": {said['reason']}" if said["reason"] else "")
+        return draw_explanation(
+            [
+                ("field", pixels),
+                (f"Grad-CAM for {names[likeliest]}", overlay(pixels, seen)),
+                (f"occlusion for {names[likeliest]}", overlay(pixels, hidden)),
+            ],
+            self._picture_nearest(features),
+            dict(zip(names, chances, strict=True)),
+            f"{record['path']}: {words}",
+            self.reader.warning,
+        )
+
+    def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
+        nearest = self.reader.find_nearest(features, self.options.neighbours)[0]
+        return [(f"{one.image_id}\n{one.distance:.2f}", self._find_picture(one.sha256)) for one in nearest.itertuples()]
+
+    def _find_picture(self, sha256: str) -> np.ndarray:
+        """Find a training image by its content; grey where it is not among the packed ones."""
+        found = find_by_content(self.smears, sha256)
+        side = self.reader.image_size
+        return np.full((side, side, 3), 200, np.uint8) if found is None else found[1]

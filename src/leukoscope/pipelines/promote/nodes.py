@@ -1,0 +1,177 @@
+"""Register the best backbone, if it beats the one at work."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.images.packing import PackedImages
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.promote.options import PromotionOptions, ServingOptions
+
+logger = logging.getLogger(__name__)
+
+
+def judge_candidate(
+    reader: Any,
+    registry: Any,
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    known: list[dict[str, Any]],
+    options: PromotionOptions,
+    evaluation: EvaluationOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """Hold a reader against the champion on the same test images, of which neither has learned anything.
+
+    Args:
+        reader: The candidate.
+        registry: Knows the champion.
+        smears: The packed images.
+        splits: Which images test.
+        known: All evaluations so far, which tell how often these test images have been looked at.
+        options: The rule.
+        evaluation: How figures and intervals are made.
+        seed: For the intervals.
+
+    Returns:
+        ``wins`` (whether it is to be promoted), ``why`` in words, the figures of both, and what they were measured on:
+        ``looks`` is the number of trained models that were evaluated on these test images, of which the best is a
+        little lucky.
+
+    Raises:
+        InputError: Too few test images are new to both, or the figure is undefined on them.
+    """
+    from leukoscope.evaluation import evaluations
+
+    champion = registry.find_champion()
+    looks = evaluations.count_looks(known, evaluations.fingerprint_test(splits))
+    facts = {"candidate": reader.backbone, "candidate_fingerprint": reader.fingerprint, "metric": options.metric}
+    facts["looks"] = looks
+    if champion is None:
+        test = _select_new(splits, smears, [reader], options.min_images)
+        mine = _score(reader, smears, test, evaluation, options.metric)[0]
+        return facts | _count(test) | {"candidate_figure": mine, "wins": True, "why": "there was no champion"}
+    facts |= {"champion": champion.reader.backbone, "champion_version": champion.version}
+    if champion.reader.fingerprint == reader.fingerprint:
+        return facts | {"wins": False, "why": f"it is the champion already, as version {champion.version}"}
+    if champion.experiment != registry.experiment and not options.over_other_experiments:
+        why = f"the champion is of the experiment {champion.experiment} (see promotion.over_other_experiments)"
+        return facts | {"wins": False, "why": why}
+    champion.reader.require_classes(reader.class_names)
+    test = _select_new(splits, smears, [reader, champion.reader], options.min_images)
+    mine, hits = _score(reader, smears, test, evaluation, options.metric)
+    theirs, their_hits = _score(champion.reader, smears, test, evaluation, options.metric)
+    pair = _compare(hits, their_hits, test["group"], evaluation, seed)
+    wins, why = _apply(options, mine, theirs, pair)
+    figures = {"candidate_figure": mine, "champion_figure": theirs} | pair
+    return facts | _count(test) | figures | {"wins": wins, "why": why}
+
+
+def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], least: int) -> pd.DataFrame:
+    """Select the test images of groups of which no reader was trained or calibrated on any image."""
+    for reader in readers:
+        reader.require_size(smears.pixels.shape[1])
+    hashes = splits["image_id"].map(smears.records.set_index("image_id")["sha256"])
+    test = splits[splits["split"] == "test"]
+    seen = set().union(*(reader.seen["sha256"] for reader in readers))
+    new = test[~test["group"].isin(set(splits.loc[hashes.isin(seen), "group"]))]
+    if len(new) < least:
+        raise InputError(
+            f"Of {len(test)} test images {len(new)} are new to the candidate and the champion; promotion.min_images "
+            f"asks for {least}. The champion learned from the others: give a test set that is new to both, or take "
+            f"the alias of the champion away."
+        )
+    if len(new) < len(test):
+        logger.warning("Of %d test images, %d are new to both readers: only these are compared", len(test), len(new))
+    return new.reset_index(drop=True)
+
+
+def _score(
+    reader: Any, smears: PackedImages, test: pd.DataFrame, evaluation: EvaluationOptions, metric: str
+) -> tuple[float, Any]:
+    """Give the figure of the rule, and which images the reader's classifier gets right."""
+    from leukoscope.evaluation.scoring import Scoring
+
+    names = list(reader.class_names)
+    probabilities, _ = reader.predictor.predict(smears.pixels, smears.rows(test["image_id"]))
+    how = Scoring(names, evaluation.benign_class, evaluation.prevalence)
+    truth = pd.Index(names).get_indexer(test["label"])
+    figure = how.score(test["label"].to_numpy(), probabilities)[metric]
+    if figure is None:
+        raise InputError(
+            f"{metric} is undefined on the {len(test)} test images that are new to the readers, most often since a "
+            f"class is not among them. Choose another promotion.metric, or give more test images."
+        )
+    return figure, probabilities.argmax(axis=1) == truth
+
+
+def _compare(hits: Any, their_hits: Any, groups: pd.Series, evaluation: EvaluationOptions, seed: int) -> dict[str, Any]:
+    from leukoscope.evaluation import significance
+
+    both = {"candidate": hits, "champion": their_hits}
+    pair = significance.compare_pairs(both, groups, evaluation.confidence, seed).iloc[0]
+    figures = {f"accuracy_{name}": float(pair[name]) for name in ("difference", "low", "high")}
+    return figures | {"p": float(pair["group_p"]), "significant": bool(pair["shown"])}
+
+
+def _apply(options: PromotionOptions, mine: float, theirs: float, pair: Mapping[str, Any]) -> tuple[bool, str]:
+    words = f"{options.metric} {mine:.4f} against the champion's {theirs:.4f}"
+    if mine - theirs <= options.min_gain:
+        return False, f"{words}: not more than promotion.min_gain, {options.min_gain:g}, above it"
+    if options.significant and not (pair["significant"] and pair["accuracy_difference"] > 0):
+        return False, f"{words}, but the difference could be chance (p {pair['p']:.3f}; promotion.significant)"
+    return True, f"{words}: more than {options.min_gain:g} above it"
+
+
+def _count(test: pd.DataFrame) -> dict[str, Any]:
+    return {"test_images": len(test), "test_fingerprint": fingerprint_table(test)}
+
+
+def register_reader(
+    reader: Any,
+    judgement: dict[str, Any],
+    model_cards: Mapping[str, Callable[[], str]],
+    serving: ServingOptions,
+) -> dict[str, Any]:
+    """Ask for the registration of a reader that is to be promoted.
+
+    Args:
+        reader: The candidate.
+        judgement: Whether it wins, and why.
+        model_cards: What loads each backbone's card; a reader without one is registered without.
+        serving: What requests must keep to.
+
+    Returns:
+        What the registry takes.
+    """
+    card = model_cards.get(f"{reader.backbone}/model_card")
+    return {
+        "reader": reader,
+        "limits": serving.model_dump(),
+        "card": card() if card else None,
+        "why": judgement,
+    }
+
+
+def record_promotion(judgement: dict[str, Any], registration: Any) -> dict[str, Any]:
+    """Record what came of the judgement, once the registry has answered.
+
+    Args:
+        judgement: Whether the candidate wins, and why.
+        registration: The registry, after it was asked.
+
+    Returns:
+        The judgement, with ``promoted`` and ``version`` (``None`` unless promoted).
+    """
+    name = judgement["candidate"]
+    version = registration.promoted
+    if version is not None:
+        logger.info("%s is promoted: %s", name, judgement["why"])
+        logger.info("%d trained models were evaluated on these test images", judgement["looks"])
+    else:
+        logger.warning("%s is not promoted: %s", name, judgement["why"])
+    return judgement | {"promoted": version is not None, "version": version}

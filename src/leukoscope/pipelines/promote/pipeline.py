@@ -1,0 +1,35 @@
+"""The pipeline of promotion."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.promote import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: a second reader to the registry, if it beats the one at work."""
+    return Pipeline(
+        [
+            Node(
+                nodes.judge_candidate,
+                [
+                    "reader",
+                    "reader_registry",
+                    "smears",
+                    "splits",
+                    "evaluations",
+                    "params:promotion",
+                    "params:evaluation",
+                    "params:seed",
+                ],
+                "judgement",
+                name="judge_candidate",
+            ),
+            Node(
+                nodes.register_reader,
+                ["reader", "judgement", "model_cards", "params:serving"],
+                "registration",
+                name="register_reader",
+            ),
+            Node(nodes.record_promotion, ["judgement", "registration"], "promotion", name="record_promotion"),
+        ]
+    )

@@ -1,0 +1,236 @@
+"""Reading any number of images: part by part, so that memory does not grow and nothing is read twice."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from leukoscope import __version__
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
+from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.trust import WITHHELD
+from leukoscope.images.packing import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
+from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
+
+logger = logging.getLogger(__name__)
+
+_KEY = "reading.json"
+# Part of every key: raise it whenever what stands in an opinion's row changes.
+_FORMAT = 2
+# Files in a part: what a killed run reads again at the most.
+_PART = 512
+# Begins the reason of a file that another run may be able to read.
+_NOT_READ = "not read for now"
+_FACTS = ["image_id", "path", "sha256"]
+
+
+@dataclass(frozen=True)
+class ReadingPlan:
+    """All that is needed to give an opinion on each image of a source, of which none has been read yet.
+
+    Attributes:
+        reader: Who reads.
+        packing: How files become images; without labels.
+    """
+
+    reader: SecondReader
+    packing: PackingPlan
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What the opinions depend on."""
+        own = {"images": self.packing.fingerprint, "reader": self.reader.fingerprint}
+        own |= {"trained_on": self.reader.trained_on}
+        return own | {"leukoscope": __version__, "format": _FORMAT}
+
+    @cached_property
+    def parts(self) -> list[range]:
+        """The positions of each part's files."""
+        count = len(self.packing.files)
+        return [range(first, min(first + _PART, count)) for first in range(0, count, _PART)]
+
+    def read(self, positions: Sequence[int] | None = None) -> Iterator[pd.DataFrame]:
+        """Read images in the order of their paths, a part at a time.
+
+        Args:
+            positions: Of the files that are wanted, in order; None: all.
+
+        Returns:
+            For each part with files that are wanted one row for each of these: ``image_id, path, sha256``,
+            ``opinion``, ``reason``, ``warning`` (what should be known of the file, or null), ``prediction_set``,
+            ``probability_malignant``, one calibrated probability column a class, ``novelty``, ``drawn`` (whether the
+            image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
+            ``backbone``, ``model`` and ``data`` (fingerprints). A file that cannot be read has a reason and no
+            probabilities.
+        """
+        every = self.packing.files
+        positions = range(len(every)) if positions is None else positions
+        batches = self.packing.pack([every[position] for position in positions])
+        shown = show_progress(batches, len(every), "Reading", len(every) - len(positions))
+        files = zip(positions, each_file(shown), strict=True)
+        for _, part in groupby(files, key=lambda file: file[0] // _PART):
+            records, images = zip(*(file for _, file in part), strict=True)
+            pixels = [image for image in images if image is not None]
+            yield self._read_part(list(records), np.stack(pixels) if pixels else np.empty(0, np.uint8))
+
+    def _read_part(self, records: list, pixels: np.ndarray) -> pd.DataFrame:
+        facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning"]).astype("str")
+        can_be_read = facts["reason"].isna()
+        table = facts.assign(opinion=WITHHELD)[[*_FACTS, "opinion", "reason", "warning"]]
+        table["prediction_set"] = pd.Series(None, index=table.index, dtype="str")
+        table["reason"] = table["reason"].map(_say_why, na_action="ignore").astype("str")
+        for name in self._figures:
+            table[name] = np.nan
+        if len(pixels):
+            said = self.reader.read(pixels).opinions.set_index(facts.index[can_be_read])
+            for name in ("opinion", "reason", "prediction_set", *self._figures):
+                table.loc[can_be_read, name] = said[name]
+        table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
+        origin = {"model": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
+        return table.assign(trained_on=self.reader.trained_on, backbone=self.reader.backbone, **origin)
+
+    @cached_property
+    def _figures(self) -> list[str]:
+        columns = [MALIGNANT_COLUMN, *probability_columns(self.reader.class_names), "novelty"]
+        return list(dict.fromkeys(columns))  # a class may itself be called malignant
+
+
+def _say_why(reason: str) -> str:
+    return f"{_NOT_READ}: {reason.partition(': ')[2]}" if is_unread(reason) else f"unreadable: {reason}"
+
+
+def carry_out(plan: ReadingPlan, folder: Path) -> pd.DataFrame:
+    """Read what has not been read yet, into a folder of parts; each appears whole or not at all.
+
+    A part is named by its files, and holds a row for each that could be read or never will be. What is missing of it is
+    read, and so is the whole of one that is damaged.
+
+    Args:
+        plan: What to read.
+        folder: Where an earlier run of the same plan may have left parts; those of other plans are removed.
+
+    Returns:
+        The rows of files that could not be read for now, as of ``ReadingPlan.read``: they are not kept.
+    """
+    if read_json(folder / _KEY) != as_read_from_json(plan.key):
+        _start(plan, folder)
+    missing = [positions for part in plan.parts if (positions := _find_missing(plan, folder, part))]
+    if done := len(plan.parts) - len(missing):
+        logger.info("%d of %d parts were read before, and are not read again", done, len(plan.parts))
+    tables = plan.read([position for positions in missing for position in positions])
+    unread = [_keep(plan, folder, positions, table) for positions, table in zip(missing, tables, strict=True)]
+    rows = pd.concat(unread, ignore_index=True) if unread else pd.DataFrame(columns=["image_id", "reason"])
+    warn_of_unread(rows[["image_id", "reason"]], len(plan.packing.files))
+    return rows
+
+
+def _start(plan: ReadingPlan, folder: Path) -> None:
+    (folder / _KEY).unlink(missing_ok=True)  # first, so that nothing is half there with a key
+    for part in folder.glob("part-*.parquet"):
+        part.unlink()
+    write_json(folder / _KEY, plan.key)
+
+
+def _name_part(plan: ReadingPlan, folder: Path, part: range) -> Path:
+    """Name a part by the positions of its files in the plan, and a hash of what these are."""
+    files = fingerprint_facts(plan.packing.files[part.start : part.stop])
+    return folder / f"part-{part.start:07}-{part.stop - 1:07}-{files}.parquet"
+
+
+def _find_missing(plan: ReadingPlan, folder: Path, part: range) -> list[int]:
+    """Find the positions of a part's files that have no row yet; of a damaged part, all."""
+    path = _name_part(plan, folder, part)
+    ids = [named.image_id for named in plan.packing.files[part.start : part.stop]]
+    if not path.is_file():
+        return list(part)
+    try:
+        known = _load(path)["image_id"]
+        if not known.is_unique or not known.isin(ids).all():
+            raise ValueError("it has rows of other files")
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        logger.warning("%s is damaged: %s. Its %d files are read again", path, error, len(part))
+        path.unlink(missing_ok=True)
+        return list(part)
+    done = set(known)
+    return [position for position, image_id in zip(part, ids, strict=True) if image_id not in done]
+
+
+def _load(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path, page_checksum_verification=True)
+
+
+def _keep(plan: ReadingPlan, folder: Path, positions: list[int], table: pd.DataFrame) -> pd.DataFrame:
+    """Add rows to the part that they belong to; gives those of files that could not be read, which stay out of it."""
+    path = _name_part(plan, folder, plan.parts[positions[0] // _PART])
+    unread = table["reason"].str.startswith(_NOT_READ)
+    read = table[~unread]
+    if len(read):
+        earlier = [_load(path)] if path.is_file() else []
+        rows = pd.concat([*earlier, read], ignore_index=True)
+        write_whole(path, lambda new: rows.to_parquet(new, write_page_checksum=True))
+    return table[unread]
+
+
+def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet: Path, csv: Path) -> None:
+    """Join all parts into one Parquet and one CSV file, a part at a time, and log what came of the images.
+
+    Args:
+        plan: What was read.
+        unread: The rows that ``carry_out`` gave.
+        folder: Of the parts.
+        parquet: The file for programs.
+        csv: The file for people.
+
+    Raises:
+        InputError: A file of the plan has no row, or more than one.
+    """
+    counts = Counter[str]()
+    schema = pa.Schema.from_pandas(_complete(plan, unread, folder, plan.parts[0]), preserve_index=False)
+
+    def join(parquet: Path, csv: Path) -> None:
+        with pq.ParquetWriter(parquet, schema) as for_programs, pa.csv.CSVWriter(csv, schema) as for_people:
+            for part in plan.parts:
+                table = pa.Table.from_pandas(_complete(plan, unread, folder, part), schema, preserve_index=False)
+                counts.update(reason.partition(":")[0] for reason in table["reason"].to_pylist())
+                for_programs.write_table(table)
+                for_people.write_table(_defuse(table))
+
+    write_whole(parquet, lambda one: write_whole(csv, lambda other: join(one, other)))
+    given = counts.pop("", 0)
+    withheld = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
+    logger.info("%d files: %d opinions; withheld: %s", given + counts.total(), given, withheld)
+
+
+def _complete(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:
+    """Give the rows of a part in the order of its files, one for each."""
+    path = _name_part(plan, folder, part)
+    ids = pd.Index([named.image_id for named in plan.packing.files[part.start : part.stop]])
+    lacking = unread[unread["image_id"].isin(ids)]
+    rows = pd.concat([*([_load(path)] if path.is_file() else []), *([lacking] if len(lacking) else [])])
+    if sorted(rows["image_id"]) != sorted(ids):
+        raise InputError(
+            f"{path} holds {len(rows)} rows for {len(ids)} files: something has changed it since it was written. Run "
+            f"the same command again, which reads what is missing."
+        )
+    return rows.set_index("image_id").loc[ids].reset_index()
+
+
+def _defuse(table: pa.Table) -> pa.Table:
+    """Let no spreadsheet take a file's name for a formula."""
+    for name in ("image_id", "path"):
+        place = table.schema.get_field_index(name)
+        safe = [defuse_formula(text) for text in table[name].to_pylist()]
+        table = table.set_column(place, table.schema.field(name), pa.array(safe, table.schema.field(name).type))
+    return table

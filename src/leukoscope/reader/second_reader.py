@@ -1,0 +1,275 @@
+"""A second reader: a classifier with all that it needs to give an opinion on images that nobody has labelled."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.core.class_names import join_benign, split_names
+from leukoscope.core.drawn import describe_training, warn_of_reader
+from leukoscope.core.errors import DamageError, InputError, telling_damage
+from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_table
+from leukoscope.core.storage import write_json
+from leukoscope.evaluation.compatibility import require_classes
+from leukoscope.evaluation.novelty import KnownImages
+from leukoscope.evaluation.predictions import PREFIX, probability_columns
+from leukoscope.evaluation.screening import score_malignant
+from leukoscope.evaluation.trust import Calibration, form_opinions
+from leukoscope.images.decoding import Limits, decode, resize
+from leukoscope.inference.predictor import Predictor
+from leukoscope.models.network import Classifier
+
+MALIGNANT_COLUMN = f"{PREFIX}malignant"
+_MODEL, _FACTS, _SEEN = "model.keras", "reader.json", "seen.parquet"
+_SEEN_COLUMNS = ("image_id", "split", "sha256", "model")
+_BATCH = 64
+
+
+class Reading(NamedTuple):
+    """What a reader makes of some images.
+
+    Attributes:
+        opinions: One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty),
+            ``prediction_set``, ``novelty``, one calibrated probability column a class, and ``probability_malignant``.
+        features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
+    """
+
+    opinions: pd.DataFrame
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class SecondReader:
+    """A classifier, what was learned of it from validation images, and what it knows.
+
+    Attributes:
+        backbone: The name of the model's entry.
+        classifier: Trained.
+        calibration: Learned from its validation images.
+        seen: Its training and validation images: ``image_id, split, label, sha256, drawn, model``, their checks and
+            features; without ``drawn`` where an earlier version evaluated it.
+        benign_classes: Whatever else its classes are is malignant.
+        limits: What a file must keep to.
+        label: The model's name in pages and tables; by default that of its entry.
+    """
+
+    backbone: str
+    classifier: Classifier
+    calibration: Calibration
+    seen: pd.DataFrame
+    benign_classes: tuple[str, ...]
+    limits: Limits
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """The model's name in pages and tables."""
+        return self.label or self.backbone
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes in the order of the probabilities."""
+        return self.classifier.class_names
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the squares that images are reduced to before they are read."""
+        return self.classifier.image_size
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of everything that opinions depend on."""
+        own = [self.classifier.fingerprint, self.calibration, self.data_fingerprint, self._kept_benign, self.limits]
+        return fingerprint_facts(own)
+
+    @property
+    def benign_class(self) -> str:
+        """The benign classes in words."""
+        return join_benign(self.benign_classes)
+
+    @property
+    def _kept_benign(self) -> str | list[str]:
+        """The benign classes as they are kept: a single one by its name alone, as earlier versions had it."""
+        return self.benign_classes[0] if len(self.benign_classes) == 1 else list(self.benign_classes)
+
+    @cached_property
+    def data_fingerprint(self) -> str:
+        """Of the images that the classifier learned from, and was calibrated on."""
+        return fingerprint_table(self.seen[["image_id", "split", "sha256"]])
+
+    @property
+    def drawn_images(self) -> int | None:
+        """How many of these images are drawn; ``None`` where that was not recorded."""
+        if "drawn" not in self.seen or self.seen["drawn"].isna().any():
+            return None
+        return int(self.seen["drawn"].sum())
+
+    @property
+    def trained_on(self) -> str:
+        """What it learned from, in a few words for a table's column."""
+        return describe_training(self.drawn_images, len(self.seen))
+
+    @property
+    def warning(self) -> str | None:
+        """What people must be told of its opinions, if it learned from drawn images."""
+        return warn_of_reader(self.drawn_images, len(self.seen))
+
+    @cached_property
+    def known(self) -> KnownImages:
+        """The training images, to hold others against.
+
+        Raises:
+            InputError: The reader is an earlier version's, which kept less of them.
+        """
+        return KnownImages.learn(self.seen)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """Predicts by the classifier."""
+        return Predictor(self.classifier, _BATCH)
+
+    def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
+        """Turn the content of a file into what the reader reads, as ingestion does: ``uint8 [size, size, 3]``.
+
+        Args:
+            data: The content.
+            max_pixels: A stricter limit than the reader's own, if there is one.
+
+        Raises:
+            UnusableImageError: With the reason, whatever is wrong with the content.
+        """
+        most = min(self.limits.max_pixels, max_pixels or self.limits.max_pixels)
+        return resize(decode(data, self.limits._replace(max_pixels=most)).pixels, self.image_size)
+
+    def read(self, pixels: np.ndarray) -> Reading:
+        """Give an opinion on each image, or the reason why there is none.
+
+        Args:
+            pixels: ``uint8 [n, size, size, 3]``, RGB, as ``decode`` gives them.
+
+        Raises:
+            InputError: The reader is an earlier version's.
+        """
+        known = self.known
+        probabilities, features = self.predictor.predict(pixels)
+        novelty = known.measure_novelty(pixels, features)
+        opinions = form_opinions(probabilities, novelty, self.calibration, self.class_names)
+        calibrated = opinions[probability_columns(self.class_names)].to_numpy()
+        benign = [self.class_names.index(name) for name in self.benign_classes]
+        opinions[MALIGNANT_COLUMN] = score_malignant(calibrated, benign)
+        return Reading(opinions, features)
+
+    def warm_up(self) -> np.ndarray:
+        """Read an empty field, so that the first image does not wait for the backend to get ready; gives the field."""
+        field = np.full((1, self.image_size, self.image_size, 3), 255, np.uint8)
+        self.read(field)
+        return field
+
+    def find_nearest(self, features: np.ndarray, number: int) -> list[pd.DataFrame]:
+        """Find the training images that images resemble most in what the last layer sees.
+
+        Args:
+            features: As of ``read``.
+            number: How many for each.
+
+        Returns:
+            For each image ``image_id, sha256, distance``, the nearest first.
+        """
+        train = self.seen.loc[self.seen["split"] == "train", ["image_id", "sha256"]].reset_index(drop=True)
+        found = zip(*self.known.find_nearest(features, number), strict=True)
+        return [train.iloc[rows].assign(distance=distances).reset_index(drop=True) for rows, distances in found]
+
+    def save(self, folder: Path) -> None:
+        """Write the reader into a folder: plain files, of which none is a pickle."""
+        self.classifier.save(folder / _MODEL)
+        self.seen.to_parquet(folder / _SEEN, write_page_checksum=True)
+        write_json(folder / _FACTS, self.describe() | {"calibration": self.calibration.describe()})
+
+    def describe(self) -> dict[str, Any]:
+        """Say what the reader is, for people."""
+        return {
+            "backbone": self.backbone,
+            "title": self.title,
+            "class_names": list(self.class_names),
+            "benign_class": self._kept_benign,
+            "trained_on": self.trained_on,
+            "image_size": self.image_size,
+            "limits": self.limits._asdict(),
+            "model_fingerprint": self.classifier.fingerprint,
+            "data_fingerprint": self.data_fingerprint,
+            "fingerprint": self.fingerprint,
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> "SecondReader":
+        """Read what ``save`` wrote; the model in Keras' safe mode.
+
+        Raises:
+            InputError: A file is missing or damaged, or they do not fit together.
+        """
+        missing = [name for name in (_MODEL, _FACTS, _SEEN) if not (folder / name).exists()]
+        if missing:
+            raise DamageError(folder, f"it lacks {', '.join(missing)}")
+        with telling_damage(folder / _SEEN):
+            seen = pd.read_parquet(folder / _SEEN, page_checksum_verification=True)
+            _require_columns(seen)
+        classifier = Classifier.load(folder / _MODEL)
+        with telling_damage(folder / _FACTS):
+            facts = json.loads((folder / _FACTS).read_text())
+            calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
+            benign = tuple(split_names(facts["benign_class"]))
+            reader = cls(facts["backbone"], classifier, calibration, seen, benign, limits, facts.get("title", ""))
+            names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
+        reader.require_classes(names)
+        fault = reader._find_fault()
+        if not fault and fingerprint != reader.fingerprint:
+            fault = "its parts are of different readers"
+        if fault:
+            raise InputError(f"The second reader in {folder} cannot be used: {fault}. Make it anew, or take another.")
+        return reader
+
+    def _find_fault(self) -> str | None:
+        """Say what no reader may be like: it may come from a registry that others write to."""
+        layers = {layer.name for layer in self.classifier.network.layers}
+        numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
+        if self.calibration.model != self.classifier.fingerprint:
+            return f"its calibration is of another model, {self.calibration.model}"
+        unknown = [name for name in self.benign_classes if name not in self.class_names]
+        if unknown or not self.benign_classes:
+            return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"
+        if not {"features", "probabilities"} <= layers:
+            return "its network has no layers called features and probabilities"
+        if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
+            return f"its temperature, threshold and limit of novelty are {numbers}"
+        return None
+
+    def require_size(self, size: int) -> None:
+        """Make sure that packed images are of the size that the reader was trained on.
+
+        Raises:
+            InputError: They are of another.
+        """
+        if size != self.image_size:
+            raise InputError(
+                f"The packed images are {size} pixels a side, and the model of {self.backbone} was trained on "
+                f"{self.image_size}. Set ingestion.image_size to {self.image_size} and run the pipeline ingestion."
+            )
+
+    def require_classes(self, class_names: Sequence[str]) -> None:
+        """Make sure that the reader knows these classes, in this order.
+
+        Raises:
+            InputError: It knows others.
+        """
+        require_classes(f"The model of {self.backbone}", self.class_names, class_names)
+
+
+def _require_columns(seen: pd.DataFrame) -> None:
+    missing = [name for name in _SEEN_COLUMNS if name not in seen]
+    if missing:
+        raise ValueError(f"it lacks {', '.join(missing)}")

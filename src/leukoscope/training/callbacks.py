@@ -1,0 +1,160 @@
+"""What happens in each epoch beside training: the journal, the log, what is drawn, and the end."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from leukoscope.core.errors import InputError
+from leukoscope.images.batches import TrainingBatches
+from leukoscope.training import checkpoint
+from leukoscope.training.held_images import HeldImages
+from leukoscope.training.journal import EPOCHS, TrainingJournal
+from leukoscope.training.recipe import ResolvedRecipe
+
+
+def list_state(model: keras.Model) -> list[keras.Variable]:
+    """List the variables that a training goes on from; images that the device holds are on the disk already.
+
+    Args:
+        model: Of a phase, compiled.
+    """
+    layers = (layer for layer in model.layers if not isinstance(layer, HeldImages))
+    return [*(one for layer in layers for one in layer.weights), *model.optimizer.variables]
+
+
+@contextmanager
+def explain_full_disk(what: str, name: str, journal: TrainingJournal) -> Iterator[None]:
+    """Say what could not be kept, if something could not.
+
+    Raises:
+        InputError: A file could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{what} of {name} could not be kept in {journal.folder}: {error}. Make room there; the same command "
+            f"then goes on after epoch {journal.epochs}."
+        ) from error
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Writes each epoch into the journal and the log, and stops at a loss of NaN."""
+
+    async_safe = True  # a GPU need not wait for the look at each step's loss
+
+    def __init__(
+        self,
+        name: str,
+        recipe: ResolvedRecipe,
+        network: keras.Model,
+        journal: TrainingJournal,
+        average: keras.callbacks.SwapEMAWeights | None,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.recipe = recipe
+        self.network = network
+        self.journal = journal
+        self.average = average
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the clock."""
+        self.epoch = epoch + 1
+        self.started = time.perf_counter()
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Take the time of the training steps alone."""
+        self.training_seconds = time.perf_counter() - self.started
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Stop at a loss that is no number."""
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            self._refuse(f"in step {batch + 1} of epoch {self.epoch}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the epoch, then log it."""
+        logs = logs or {}
+        row = {
+            "epoch": epoch + 1,
+            "train_loss": float(logs["loss"]),
+            "train_accuracy": float(logs["accuracy"]),
+            "validation_loss": float(logs["val_loss"]),
+            "validation_accuracy": float(logs["val_accuracy"]),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "training_seconds": self.training_seconds,
+        }
+        if not np.isfinite(row["validation_loss"]):
+            self._refuse(f"on the validation images after epoch {epoch + 1}")
+        with explain_full_disk(f"Epoch {epoch + 1}", self.name, self.journal):
+            self.journal.keep(epoch + 1, row["validation_loss"], self._save_state, self._save_best)
+            row["seconds"] = time.perf_counter() - self.started
+            self.journal.append(row)
+        log_epoch(self.name, self.recipe.epochs, row)
+
+    def _save_state(self, path: Path) -> None:
+        checkpoint.save_variables(path, list_state(self.model))
+
+    def _save_best(self, path: Path) -> None:
+        if self.average:
+            self.average.on_test_begin()
+        checkpoint.save_variables(path, self.network.weights)
+        if self.average:
+            self.average.on_test_end()
+
+    def _refuse(self, where: str) -> None:
+        raise InputError(
+            f"Training {self.name} stopped: the loss is no longer a number {where}. Try a smaller "
+            f"learning rate (models.{self.name}.training.learning_rate is {self.recipe.learning_rate:g}), a "
+            f"warm-up, or precision float32. What was trained until then is in {self.journal.folder}."
+        )
+
+
+class DrawAnew(keras.callbacks.Callback):
+    """Lets what is drawn in an epoch depend on the seed and the epoch alone: Keras saves no generator's state."""
+
+    def __init__(self, seed: int, batches: TrainingBatches) -> None:
+        super().__init__()
+        self.seed, self.batches = seed, batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Seed all generators by the epoch."""
+        self.batches.go_to(epoch)
+        states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            drawn = np.random.SeedSequence([self.seed, epoch, number]).generate_state(1)
+            state.assign(np.append(drawn, 0).astype("uint32"))
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Ends the training after an epoch when told to."""
+
+    def __init__(self, enough: Callable[[], bool]) -> None:
+        super().__init__()
+        self.enough = enough
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Ask whether it was enough."""
+        self.model.stop_training = self.enough()
+
+
+def log_epoch(name: str, epochs: int, row: dict[str, Any]) -> None:
+    """Log an epoch as a line to read, with the figures in ``record.epoch`` for whoever tracks them."""
+    logging.getLogger(EPOCHS).info(
+        "%s epoch %d/%d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s",
+        name,
+        row["epoch"],
+        epochs,
+        row["train_loss"],
+        row["train_accuracy"],
+        row["validation_loss"],
+        row["validation_accuracy"],
+        row["seconds"],
+        extra={"model": name, "epoch": row},
+    )

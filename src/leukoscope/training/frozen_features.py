@@ -1,0 +1,129 @@
+"""What a frozen base makes of the images, computed once and kept: then only the head is left to train."""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import as_read_from_json, write_array_header, write_json
+from leukoscope.images.batches import ImageBatches
+from leukoscope.models.folding import fold_batch_norms
+from leukoscope.training.labelled import LabelledImages
+
+logger = logging.getLogger(__name__)
+
+_KEY, _TRAINING, _VALIDATION = "key.json", "training.npy", "validation.npy"
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of a training's images.
+
+    Attributes:
+        training: Of several augmented views of each image: ``float32 [images, views, channels]``.
+        validation: Of the images as they are: ``float32 [images, channels]``.
+    """
+
+    training: np.ndarray
+    validation: np.ndarray
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map the features that are kept in a folder into memory."""
+        return cls(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
+
+
+def keep_features(
+    folder: Path,
+    key: dict[str, Any],
+    network: keras.Model,
+    training: LabelledImages,
+    validation: LabelledImages,
+    augment: keras.layers.Layer,
+    views: int,
+    batch_size: int,
+) -> Features:
+    """Take the features from a folder, or compute them by the layers of a network up to ``features``.
+
+    Args:
+        folder: Where they are kept; those of another key there are removed.
+        key: All that determines them.
+        network: A classifier's network, frozen up to its head.
+        training: The images that an epoch sees.
+        validation: The images that validate.
+        augment: What is drawn for each view.
+        views: How often each training image is augmented.
+        batch_size: Images at a time.
+    """
+    key = as_read_from_json(key)
+    kept = _open(folder, key)
+    if kept is not None:
+        return kept
+    started = time.perf_counter()
+    extractor = fold_batch_norms(keras.Model(network.inputs, network.get_layer("features").output))
+    view = _View(network.get_layer("resize").height, augment, extractor)
+    channels = extractor.output.shape[-1]
+
+    def extract_views(images: np.ndarray) -> np.ndarray:
+        return np.stack([view.predict_on_batch(images) for _ in range(views)], axis=1)
+
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _write(folder / _TRAINING, training, extract_views, (views, channels), batch_size)
+        _write(folder / _VALIDATION, validation, extractor.predict_on_batch, (channels,), batch_size)
+        write_json(folder / _KEY, key)  # last: without a key the folder counts for nothing
+    except OSError as error:
+        raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
+    logger.info("Kept the frozen base's features of %d views, %.1f s", views, time.perf_counter() - started)
+    return Features.open(folder)
+
+
+def _open(folder: Path, key: dict[str, Any]) -> Features | None:
+    try:
+        return Features.open(folder) if json.loads((folder / _KEY).read_text()) == key else None
+    except (OSError, ValueError):
+        return None
+
+
+class _View(keras.Model):
+    """Gives the features of another view of each image at each call."""
+
+    def __init__(self, size: int, augment: keras.layers.Layer, extractor: keras.Model) -> None:
+        super().__init__(name="view")
+        self.resize = keras.layers.Resizing(size, size, dtype="float32")
+        self.augment, self.extractor = augment, extractor
+
+    def call(self, images: Any) -> Any:
+        # What Keras is told of training for one call holds for the next in here too, unless that is told otherwise.
+        return self.extractor(self.augment(self.resize(images), training=True), training=False)
+
+
+def _write(
+    file: Path,
+    images: LabelledImages,
+    extract: Callable[[np.ndarray], np.ndarray],
+    shape: tuple[int, ...],
+    batch_size: int,
+) -> None:
+    """Write the features, of a shape for each image, batch by batch: memory does not grow with the number of images.
+
+    All batches are whole, so that what computes them is compiled once: the last one is filled up with its first image.
+    """
+    left = len(images.rows)
+    rows = np.append(images.rows, images.rows[:1].repeat(-left % batch_size))
+    batches = ImageBatches(images.pixels, rows, batch_size=batch_size)
+    with file.open("wb") as content:
+        write_array_header(content, "<f4", (left, *shape))
+        for number in range(len(batches)):
+            part = extract(batches[number][0])[:left]
+            content.write(part.astype("<f4").tobytes())
+            left -= len(part)

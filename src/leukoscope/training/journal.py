@@ -1,0 +1,284 @@
+"""What a training leaves behind while it runs: its key, its history, and the state after its last whole epoch."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import pandas as pd
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import as_read_from_json, read_json, write_json, write_whole
+
+Write = Callable[[Path], Any]
+# Raised by hand when the same key would give other weights; then trainings of before no longer count.
+TRAINING_FORMAT = 1
+# The logger whose records tell of each epoch: `model` and `epoch`, its figures.
+EPOCHS = "leukoscope.epochs"
+_HISTORY = {"epoch", "validation_loss"}
+
+
+class TrainingJournal:
+    """The folder of one training; each file in it appears whole or not at all.
+
+    The weights' files are named by the epoch that they belong to, and an epoch counts once it is in the history: a run
+    that dies before that leaves files which nothing refers to.
+
+    Args:
+        folder: Where the files are.
+        key: Of the only training that will do; None: any.
+
+    Attributes:
+        came_from: Where the training was kept that ``start`` has brought back.
+        kept_at: Where the training is kept that ``start`` has put aside.
+    """
+
+    came_from: Path | None = None
+    kept_at: Path | None = None
+
+    def __init__(self, folder: Path, key: dict[str, Any] | None = None) -> None:
+        self.folder = Path(folder)
+        self._expected = key
+
+    def start(self, key: dict[str, Any]) -> list[str]:
+        """Open the journal for the training that ``key`` determines.
+
+        What a training with the same key has done stays, or comes back from where it was put aside; that of any other
+        is put aside, in a folder beside this one. With what a training computes, the key's ``engine``, counts until it
+        is finished: no training goes on with another.
+
+        Returns:
+            In what the key differs from that of a training which was put aside, like ``recipe.epochs``.
+        """
+        key = as_read_from_json(key)
+        before = self.key
+        changes = self._find_changes(key)
+        if changes:
+            self.came_from = self._find_aside(key)
+            self.kept_at = self._put_aside(before)
+            if self.came_from:
+                self.came_from.rename(self.folder)
+            else:
+                self.folder.mkdir(parents=True)
+                write_json(self.folder / "key.json", key)
+        return changes if before else []
+
+    def _find_changes(self, key: dict[str, Any]) -> list[str]:
+        changes = _differ(self.key, key)
+        return [name for name in changes if name.split(".")[0] != "engine"] if self.finished else changes
+
+    def _find_aside(self, key: dict[str, Any]) -> Path | None:
+        """Find the training with a key among those that were put aside; the same engine's before a finished one."""
+        found = []
+        for folder in sorted(self.folder.parent.glob(f"{self.folder.name}-*")):
+            journal = TrainingJournal(folder)
+            with suppress(InputError):  # a damaged one stays where it is
+                if journal.key and not journal._find_changes(key):
+                    found.append((journal.key != key, folder))
+        return min(found)[1] if found else None
+
+    def _put_aside(self, key: dict[str, Any]) -> Path | None:
+        """Keep what is in the folder under a name that says of which key it is; gives the place, if there is any."""
+        if not self.folder.exists():
+            return None
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+            return None
+        name = f"{self.folder.name}-{_hash(key) if key else 'without-key'}"
+        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        place = next(path for path in map(self.folder.with_name, names) if not path.exists())
+        return self.folder.rename(place)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Everything that determines the training; empty when nothing was started.
+
+        Raises:
+            InputError: The file is damaged, or another training has taken the place of the only one that will do.
+        """
+        file = self.folder / "key.json"
+        with self.explain_damage(file):
+            key = _modernise(_read_facts(file))
+        if self._expected not in (None, key):
+            raise InputError(
+                f"Another run has started another training in {self.folder} meanwhile. Let it end; then the same "
+                f"command trains as it says."
+            )
+        return key
+
+    def record_origin(self, origin: dict[str, Any]) -> None:
+        """Keep with what software a training begins; one that has begun keeps what it began with."""
+        if not self.epochs and not self.finished:
+            write_json(self.folder / "origin.json", origin)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """With what software the training began; empty where that was not recorded."""
+        file = self.folder / "origin.json"
+        with self.explain_damage(file):
+            return _read_facts(file)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training came to its end."""
+        return (self.folder / "summary.json").exists()
+
+    @property
+    def epochs(self) -> int:
+        """The number of whole epochs so far."""
+        return len(self.history())
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the lowest validation loss so far, the first of equals; 0 before the first."""
+        history = self.history()
+        return int(history.loc[history["validation_loss"].idxmin(), "epoch"]) if len(history) else 0
+
+    @property
+    def state(self) -> Path:
+        """All that training goes on from after the last whole epoch: weights, optimizer, random generators."""
+        return self.folder / _state(self.epochs)
+
+    @property
+    def best_weights(self) -> Path:
+        """The network's weights after the best epoch."""
+        return self.folder / _best(self.best_epoch)
+
+    @property
+    def final_weights(self) -> Path:
+        """The weights that the training ended with."""
+        return self.folder / "final.npz"
+
+    @property
+    def features(self) -> Path:
+        """Where the features of a frozen base are kept, for any training of the same model."""
+        return self.folder.with_name("features")
+
+    def history(self) -> pd.DataFrame:
+        """Read one row for each whole epoch so far.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        file = self.folder / "history.csv"
+        with self.explain_damage(file):
+            return _read_history(file) if file.is_file() else pd.DataFrame()
+
+    @contextmanager
+    def explain_damage(self, file: Path) -> Iterator[None]:
+        """Say of a file of the journal that it cannot be read, if it cannot.
+
+        Raises:
+            InputError: It cannot be.
+        """
+        try:
+            if file.is_dir():
+                raise IsADirectoryError("a folder is in its place")
+            yield
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk, which does not make what is there wrong
+            raise InputError(
+                f"The file {file}, which the training needs, cannot be read: {error or 'it is empty'}. Remove "
+                f"{self.folder} to train anew by the same command."
+            ) from error
+
+    def keep(self, epoch: int, validation_loss: float, save_state: Write, save_best: Write) -> None:
+        """Keep the files of an epoch, which do not count before its row is in the history.
+
+        Args:
+            epoch: Its number, from 1 on.
+            validation_loss: Tells whether it is the best so far.
+            save_state: Writes what training goes on from; called last, since the best weights may be got by changing
+                the model's for a moment.
+            save_best: Writes the network's weights; called only if there was no better epoch before.
+        """
+        history = self.history()
+        if history.empty or validation_loss < history["validation_loss"].min():
+            write_whole(self.folder / _best(epoch), save_best)
+        write_whole(self.folder / _state(epoch), save_state)
+
+    def append(self, row: dict[str, float]) -> None:
+        """Add an epoch whose files are kept: from now on it counts.
+
+        Args:
+            row: With ``epoch`` and ``validation_loss``.
+        """
+        history = pd.concat([self.history(), pd.DataFrame([row])], ignore_index=True)
+        write_whole(self.folder / "history.csv", lambda path: history.to_csv(path, index=False))
+        self._remove_all_but(self.state, self.best_weights)
+
+    def finish(self, summary: dict[str, Any], save_weights: Write) -> None:
+        """Keep the weights and the summary, which marks the training as finished; what it went on from can go."""
+        write_whole(self.final_weights, save_weights)
+        write_json(self.folder / "summary.json", summary)
+        self._remove_all_but(self.final_weights)
+
+    def summary(self) -> dict[str, Any]:
+        """Read the summary of a finished training.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        file = self.folder / "summary.json"
+        with self.explain_damage(file):
+            return _read_facts(file)
+
+    def _remove_all_but(self, *kept: Path) -> None:
+        for file in self.folder.glob("*.npz"):
+            if file not in kept:
+                file.unlink()
+
+
+def _modernise(key: dict[str, Any]) -> dict[str, Any]:
+    """Read a key of an earlier version: a hash of the source stood for the format, a backbone for the architecture."""
+    modern = {name: value for name, value in key.items() if name not in ("code", "backbone")}
+    if "code" in key:
+        modern["format"] = 1
+    if "backbone" in key:
+        modern["architecture"] = key["backbone"]
+    return modern
+
+
+def _read_facts(file: Path) -> dict[str, Any]:
+    facts = read_json(file)
+    if not isinstance(facts, dict):
+        raise ValueError(f"it holds a {type(facts).__name__}, not an object")
+    return facts
+
+
+def _read_history(file: Path) -> pd.DataFrame:
+    """Read the epochs; every row ends with a line break."""
+    content = file.read_bytes()
+    history = pd.read_csv(file, float_precision="round_trip")
+    if b"\0" in content or not content.endswith(b"\n") or not set(history.columns) >= _HISTORY:
+        raise ValueError(f"it is not a whole table with {', '.join(sorted(_HISTORY))}")
+    return history
+
+
+def _hash(key: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _state(epoch: int) -> str:
+    return f"state-{epoch:04}.npz"
+
+
+def _best(epoch: int) -> str:
+    return f"best-{epoch:04}.npz"
+
+
+def _differ(before: Any, now: Any, where: str = "") -> list[str]:
+    """Name the innermost entries in which two nested dictionaries differ."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [where] if before != now else []
+    prefix = f"{where}." if where else ""
+    return [
+        path
+        for name in sorted(before.keys() | now.keys())
+        for path in _differ(before.get(name), now.get(name), f"{prefix}{name}")
+    ]

@@ -1,0 +1,102 @@
+"""What determines a training, and what it says of itself afterwards."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.fingerprint import fingerprint_files, fingerprint_table
+from leukoscope.images.packing import PACKED_FORMAT, PackedImages
+from leukoscope.training.journal import TRAINING_FORMAT
+from leukoscope.training.recipe import ResolvedRecipe
+
+
+def make_key(
+    architecture: str,
+    recipe: ResolvedRecipe,
+    augmentation: dict[str, Any],
+    class_names: list[str],
+    smears: PackedImages,
+    training_plan: pd.DataFrame,
+    splits: pd.DataFrame,
+    seed: int,
+) -> dict[str, Any]:
+    """Gather everything that determines a training; its model's name does not.
+
+    Args:
+        architecture: A registered one.
+        recipe: In force.
+        augmentation: What is drawn for each image.
+        class_names: The classes in order.
+        smears: The packed images.
+        training_plan: Which images an epoch sees.
+        splits: Which images validate.
+        seed: For everything random in training.
+
+    Returns:
+        Architecture, recipe, weights file, augmentation, classes, seed, splits, data, the format of trainings, and the
+        engine that computes.
+    """
+    from leukoscope.backend import precision
+
+    weights = Path(recipe.weights)
+    hashes = smears.records.set_index("image_id")["sha256"]
+    validation = splits.loc[splits["split"] == "validation", ["image_id", "label"]]
+    tables = [table.assign(sha256=table["image_id"].map(hashes)) for table in (training_plan, validation)]
+    return {
+        "architecture": architecture,
+        "recipe": recipe.model_dump(),
+        "weights": fingerprint_files([weights]) if weights.is_file() else None,
+        "augmentation": augmentation,
+        "class_names": class_names,
+        "seed": seed,
+        "splits": fingerprint_table(splits),
+        "data": {
+            "images": [fingerprint_table(table) for table in tables],
+            "size": smears.pixels.shape[1],
+            "format": PACKED_FORMAT,
+        },
+        "format": TRAINING_FORMAT,
+        "engine": precision.describe_engine(recipe.precision),
+    }
+
+
+def describe_key(key: dict[str, Any]) -> dict[str, Any]:
+    """Say what a training came from, for its summary: a weights file by its name and hash."""
+    recipe, file_hash = key["recipe"], key["weights"]
+    weights = f"{Path(recipe['weights']).name} (SHA-256 {file_hash}...)" if file_hash else recipe["weights"]
+    names = ("trainable", "learning_rate", "schedule", "warmup_epochs", "head_epochs", "dropout", "label_smoothing")
+    unset = {"clip_norm": "none", "ema_momentum": "none", "batch_norm_momentum": "the architecture's own"}
+    unset |= {"patience": "none: never stopped early"}
+    facts = {name: recipe[name] for name in names}
+    facts |= {name: words if recipe[name] is None else recipe[name] for name, words in unset.items()}
+    best = recipe["patience"] is not None
+    return facts | {
+        "weights": weights,
+        "optimizer": "AdamW" if recipe["weight_decay"] else "Adam",
+        "weight_decay": recipe["weight_decay"],
+        "loss": "categorical cross-entropy",
+        "epochs_at_most": recipe["epochs"],
+        "final_weights": "of the epoch with the lowest validation loss" if best else "of the last epoch",
+        "seed": str(key["seed"]),
+        "augmentation": key["augmentation"],
+        "splits": key["splits"],
+    }
+
+
+def describe_balance(training_plan: pd.DataFrame) -> dict[str, Any]:
+    """Say how training met the classes' imbalance, from the images that an epoch saw and their weights in the loss."""
+    classes = training_plan.groupby("label", sort=False)
+    seen, weights = classes["repeats"].sum(), classes["weight"].mean()
+    if (training_plan["repeats"] > 1).any():
+        balance = "oversampling: images of smaller classes are seen more than once an epoch"
+    elif training_plan["weight"].nunique() > 1:
+        balance = "class weights in the loss"
+    else:
+        balance = "none: every training image once an epoch, with equal weight"
+    return {
+        "class_balance": balance,
+        "training_images": {str(name): int(count) for name, count in classes.size().items()},
+        "images_an_epoch": {str(name): int(count) for name, count in seen.items()},
+        "weights_in_the_loss": {str(name): float(weight) for name, weight in weights.items()},
+    }

@@ -1,0 +1,117 @@
+"""What trains in a phase: the model and its batches, on images or on the features of a frozen base."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from leukoscope.backend import memory
+from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
+from leukoscope.training.augmentation import build_augmentation
+from leukoscope.training.frozen_features import keep_features
+from leukoscope.training.held_images import HeldImages
+from leukoscope.training.journal import TrainingJournal
+from leukoscope.training.labelled import LabelledImages
+from leukoscope.training.recipe import Phase, ResolvedRecipe
+
+logger = logging.getLogger(__name__)
+
+PhaseParts = tuple[keras.Model, TrainingBatches, ImageBatches]
+
+
+@dataclass
+class PhaseBuilder:
+    """Builds what trains in a phase; not compiled yet.
+
+    Args:
+        name: Of the model that is trained.
+        recipe: A resolved recipe.
+        classes: How many there are.
+        training: The images of an epoch.
+        validation: The images that early stopping looks at.
+        augmentation: The arguments of ``build_augmentation``.
+        journal: Says where features are kept, and what they depend on.
+        seed: For everything random.
+
+    Attributes:
+        feature_seconds: How long features were computed.
+    """
+
+    name: str
+    recipe: ResolvedRecipe
+    classes: int
+    training: LabelledImages
+    validation: LabelledImages
+    augmentation: dict[str, Any]
+    journal: TrainingJournal
+    seed: int
+    feature_seconds: float = field(default=0.0, init=False)
+
+    def build(self, network: keras.Model, phase: Phase) -> PhaseParts:
+        """Give the model that trains, and the batches of training and validation.
+
+        Args:
+            network: Of the classifier; what trains of it is set.
+            phase: Where only the head trains, the base's features are computed once, if the recipe says so.
+        """
+        if phase.trainable == "head" and self.recipe.feature_views is not None:
+            return self._build_on_features(network, phase)
+        return self._build_on_images(network)
+
+    def _build_on_images(self, network: keras.Model) -> PhaseParts:
+        """Put the network's own resizing and the augmentation before it; both models share all weights."""
+        array = self.training.pixels
+        validation_array = self.validation.pixels
+        if array is validation_array and memory.has_room_for(array.nbytes):
+            logger.info("%s: the device holds all images", self.name)
+            taken = keras.Input((), dtype="int32", name="row")
+            images = HeldImages(array)(taken)
+            array = validation_array = np.arange(len(array), dtype="int32")
+        else:
+            taken = images = keras.Input(array.shape[1:], name="image")  # known: none is resized to its own size
+        resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images, training=False)
+        augmented = build_augmentation(self.seed, **self.augmentation)(resized)
+        model = keras.Model(taken, network(augmented), name=f"{self.name}_training")
+        batches = TrainingBatches(
+            array, self.training.rows, self.training.classes, self.training.weights, **self._batch_options
+        )
+        return model, batches, self._build_validation(validation_array, self.validation.rows)
+
+    def _build_on_features(self, network: keras.Model, phase: Phase) -> PhaseParts:
+        """Leave out the frozen base: its features of several views of each image are computed once."""
+        views = min(self.recipe.feature_views or 1, phase.stop - phase.start)
+        # The augmentation is drawn batch by batch, and by the backend's own generator.
+        key = self.journal.key | {"recipe": self.recipe.model_dump(include={"weights", "input_size", "batch_size"})}
+        started = time.perf_counter()
+        features = keep_features(
+            self.journal.features,
+            key | {"views": views},
+            network,
+            self.training,
+            self.validation,
+            build_augmentation(self.seed, **self.augmentation),
+            views,
+            self.recipe.batch_size,
+        )
+        self.feature_seconds += time.perf_counter() - started
+        kept = keras.Input(features.training.shape[-1:], name="features")
+        head = network.get_layer("probabilities")(network.get_layer("dropout")(kept))
+        batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
+        model = keras.Model(kept, head, name=f"{self.name}_head")
+        return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))
+
+    @property
+    def _batch_options(self) -> dict[str, Any]:
+        return {
+            "n_classes": self.classes,
+            "batch_size": self.recipe.batch_size,
+            "seed": self.seed,
+            "whole": self.recipe.data_parallel,
+        }
+
+    def _build_validation(self, array: np.ndarray, rows: np.ndarray) -> ImageBatches:
+        one_hot = np.eye(self.classes, dtype="float32")[self.validation.classes]
+        return ImageBatches(array, rows, one_hot, batch_size=self.recipe.batch_size, whole=self.recipe.data_parallel)

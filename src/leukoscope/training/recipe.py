@@ -1,0 +1,148 @@
+"""The training recipe: what can be set, and how a model's differences join it."""
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.options import Options, differences
+from leukoscope.models import architecture
+
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
+
+class Recipe(Options):
+    """How a classifier is trained; ``null`` in the first group means: as the architecture has it."""
+
+    input_size: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    weights: str = "imagenet"
+    trainable: str = "all"
+    head_epochs: NonNegativeInt = 0
+    head_learning_rate: PositiveFloat = 1e-3
+    feature_views: PositiveInt | None = 5
+    learning_rate: PositiveFloat = 1e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_epochs: NonNegativeInt = 0
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: PositiveFloat | None = None
+    ema_momentum: float | None = Field(default=None, gt=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    epochs: PositiveInt = 30
+    patience: PositiveInt | None = 5
+    batch_norm_momentum: float | None = Field(default=0.9, gt=0, lt=1)
+    precision: Precision = "auto"
+    data_parallel: bool = False
+
+
+RecipeDifferences = differences(Recipe)
+
+
+class Phase(NamedTuple):
+    """Some epochs in which the same layers train.
+
+    Attributes:
+        start: Epochs before it.
+        stop: Epochs before its end.
+        trainable: What trains, as in the recipe.
+        learning_rate: The highest.
+        schedule: As in the recipe.
+        warmup_epochs: Of its own epochs.
+    """
+
+    start: int
+    stop: int
+    trainable: str
+    learning_rate: float
+    schedule: Literal["constant", "cosine"]
+    warmup_epochs: int
+
+
+class ResolvedRecipe(Recipe):
+    """A recipe with nothing left to the architecture."""
+
+    input_size: PositiveInt
+    batch_size: PositiveInt
+    dropout: float = Field(ge=0, lt=1)
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The head alone, if the recipe starts with it, and then what is to train."""
+        last = Phase(
+            self.head_epochs, self.epochs, self.trainable, self.learning_rate, self.schedule, self.warmup_epochs
+        )
+        head = Phase(0, self.head_epochs, "head", self.head_learning_rate, "constant", 0)
+        return [head, last] if self.head_epochs else [last]
+
+    @model_validator(mode="after")
+    def _check_epochs(self) -> "ResolvedRecipe":
+        if self.head_epochs + self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"head_epochs and warmup_epochs are {self.head_epochs} and {self.warmup_epochs}, and together must be "
+                f"less than epochs, {self.epochs}"
+            )
+        if self.head_epochs and self.trainable == "head":
+            raise ValueError("head_epochs come before the epochs in which more trains; trainable is head throughout")
+        return self
+
+
+def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: str | None = None) -> ResolvedRecipe:
+    """Join the shared recipe, a model's differences and the architecture's defaults into what is in force.
+
+    Args:
+        architecture_name: A registered one.
+        shared: The recipe of all models.
+        own: The model's differences, a ``RecipeDifferences``.
+        entry: The model's name, for messages; by default the architecture's.
+
+    Raises:
+        InputError: The architecture has no such block to train from, or cannot take images so small.
+    """
+    row = architecture.get(architecture_name)
+    entry = entry or architecture_name
+    values = shared.model_dump() | own.model_dump(exclude_unset=True)
+    for name in ("input_size", "batch_size", "dropout"):
+        if values[name] is None:
+            values[name] = getattr(row, name)
+    recipe = ResolvedRecipe.model_validate(values)
+    if recipe.trainable not in ("all", "head", *row.blocks):
+        raise InputError(
+            f"{_say_whose(entry, own, 'trainable')}training.trainable is '{recipe.trainable}', which {row.title} "
+            f"does not have. Use all, head, or one of its blocks: {', '.join(row.blocks)}."
+        )
+    if recipe.input_size < row.smallest_input:
+        raise InputError(
+            f"{_say_whose(entry, own, 'input_size')}training.input_size is {recipe.input_size} pixels; {row.title} "
+            f"needs {row.smallest_input} or more. Set models.{entry}.training.input_size, or leave the model out."
+        )
+    return recipe
+
+
+def _say_whose(entry: str, own: Options, name: str) -> str:
+    """Give the prefix of a parameter's name: the model's if it has its own, none if all share it."""
+    return f"models.{entry}." if name in own.model_fields_set else ""
+
+
+def require_weights(entry: str, title: str, recipe: Recipe) -> None:
+    """Make sure that the weights to start from can be had, as far as that shows without the network.
+
+    Args:
+        entry: Whose recipe, for the message.
+        title: Of its architecture.
+        recipe: In force.
+
+    Raises:
+        InputError: The weights are to come from a file that is not there, or cannot be read.
+    """
+    if recipe.weights in ("imagenet", "none"):
+        return
+    try:
+        with open(recipe.weights, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise InputError(
+            f"There is no weights file '{recipe.weights}' that can be read ({error.strerror}). Give "
+            f"models.{entry}.training.weights as imagenet, none, or the path of a {title} weights file "
+            f"without its top (.h5 or .weights.h5). Nothing was trained, and what was trained before is untouched."
+        ) from error

@@ -1,0 +1,60 @@
+import pytest
+
+from leukoscope import entries
+from leukoscope.core.errors import InputError
+from leukoscope.pipeline_registry import register_pipelines
+
+ENDS = ("_features", "_result", "_reports", "_model_cards")
+
+
+def test_an_entry_knows_its_name():
+    completed = entries.complete_entries({"models": {"own": {"architecture": "vgg16"}}, "seed": 3})
+    assert completed == {"models": {"own": {"architecture": "vgg16", "name": "own"}}, "seed": 3}
+
+
+def test_what_earlier_versions_said_of_a_model_joins_its_entry(caplog):
+    parameters = {
+        "models": {"vgg16": {"architecture": "vgg16", "training": {"epochs": 3, "dropout": 0.1}}},
+        "vgg16": {"backbone": "vgg16", "training": {"epochs": 5}},
+    }
+    completed = entries.complete_entries(parameters)
+    training = {"epochs": 5, "dropout": 0.1}
+    assert completed == {"models": {"vgg16": {"architecture": "vgg16", "training": training, "name": "vgg16"}}}
+    assert "vgg16 is read as models.vgg16" in caplog.text
+
+
+@pytest.mark.parametrize("models", [None, [], "resnet50", {"resnet50": None}, {"resnet50": []}])
+def test_what_is_no_table_of_entries_is_refused(models):
+    with pytest.raises(InputError, match="not a table of entries"):
+        entries.complete_entries({"models": models})
+
+
+@pytest.mark.parametrize("name", ["ResNet50", "my model", "a.b", "1st", "", "blind", "external", "größe"])
+def test_a_name_that_would_make_no_pipeline_is_refused(name):
+    with pytest.raises(InputError, match="A model cannot be called"):
+        entries.set_entries({name: {}})
+
+
+def test_there_must_be_an_entry():
+    with pytest.raises(InputError, match="no entry"):
+        entries.set_entries({})
+
+
+def test_entries_are_read_without_a_session(tmp_path, monkeypatch):
+    for file, content in {
+        "base/parameters_models.yml": "models: {one: {kind: network}, two: {kind: network}}",
+        "local/parameters.yml": "models: {three: {architecture: vgg16}, two: {architecture: vgg19}}",
+    }.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(content)
+    read = entries.read_entries(tmp_path, None, {"models": {"four": {}}})
+    assert set(read) == {"one", "two", "three", "four"}
+    assert read["two"] == {"kind": "network", "architecture": "vgg19"}
+
+
+def test_names_that_would_make_another_data_set_are_reserved():
+    models = entries.list_entries()
+    names = set().union(*(pipeline.datasets() for pipeline in register_pipelines().values()))
+    others = {name for name in names if not name.startswith(("params:", *models))}
+    made = {name.removesuffix(end) for name in others for end in ENDS if name.endswith(end)}
+    assert made == entries.TAKEN

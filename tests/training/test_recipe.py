@@ -1,0 +1,41 @@
+import pytest
+from pydantic import ValidationError
+
+from leukoscope.core.errors import InputError
+from leukoscope.models.architecture import BACKBONES
+from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_what_nobody_sets_comes_from_the_table(backbone):
+    recipe = resolve_recipe(backbone, Recipe(), RecipeDifferences())
+    row = BACKBONES[backbone]
+    assert (recipe.input_size, recipe.batch_size, recipe.dropout) == (row.input_size, row.batch_size, row.dropout)
+
+
+def test_a_difference_wins_over_the_shared_recipe_and_that_over_the_table():
+    shared = Recipe(epochs=7, batch_size=8)
+    recipe = resolve_recipe("vgg16", shared, RecipeDifferences(epochs=3))
+    assert (recipe.epochs, recipe.batch_size, recipe.dropout) == (3, 8, 0.5)
+
+
+def test_a_difference_can_switch_early_stopping_off():
+    assert resolve_recipe("vgg16", Recipe(patience=5), RecipeDifferences(patience=None)).patience is None
+
+
+def test_a_mistyped_name_is_answered_with_the_right_one():
+    with pytest.raises(ValidationError, match="no parameter 'epocs': did you mean 'epochs'"):
+        RecipeDifferences(epocs=3)
+
+
+def test_a_block_of_another_backbone_is_refused_with_those_there_are():
+    with pytest.raises(InputError, match=r"models.vgg16.training.trainable is 'conv5'.*block2, block3, block4, block5"):
+        resolve_recipe("vgg16", Recipe(), RecipeDifferences(trainable="conv5"))
+
+
+def test_images_too_small_for_a_backbone_are_refused():
+    mend = "InceptionV3 needs 75 or more. Set inception_v3.training.input_size, or leave the backbone out"
+    with pytest.raises(InputError, match=f"^training.input_size is 64 pixels; {mend}"):
+        resolve_recipe("inception_v3", Recipe(input_size=64), RecipeDifferences())
+    with pytest.raises(InputError, match=f"^inception_v3.training.input_size is 32 pixels; {mend}"):
+        resolve_recipe("inception_v3", Recipe(input_size=99), RecipeDifferences(input_size=32))
