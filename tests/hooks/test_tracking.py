@@ -257,7 +257,7 @@ def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, 
 @pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
 def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path, names):
     training = interrupt(project_path, tmp_path, names)
-    session = Session(project_path, resnet50={"training": {"epochs": 3}})
+    session = Session(project_path, models={"resnet50": {"training": {"epochs": 3}}})
     session.run(training.pipeline(*names), training.catalog(*names))
     assert sorted(session.runs().loc[["resnet50"], "status"]) == ["FAILED", "FINISHED"]
 
@@ -440,6 +440,7 @@ def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri
     monkeypatch.setattr("leukoscope.hooks.server._SECONDS_FOR_OTHERS", 0.1)
     (tmp_path / "mlflow.db").unlink(missing_ok=True)  # which the fixture has from others
     session, pipeline, catalog = Session(project_path), scoring("resnet50"), numbers(resnet50=0.5)
+    (tmp_path / "mlflow.db").unlink()
     with FileLock(tmp_path / "mlflow.db.lock"), pytest.raises(InputError, match="has been setting up sqlite:"):
         session.run(pipeline, catalog)
     assert not (tmp_path / "mlflow.db").exists()

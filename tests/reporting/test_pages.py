@@ -25,12 +25,12 @@ from leukoscope.images.origin import Origin
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
-from leukoscope.pipelines.training import nodes as training
 from leukoscope.reporting import data_sheet, pages, plots, results, sources
 from leukoscope.reporting.checklists import CLAIM, GUIDELINES, STARD_AI, TRIPOD_AI, locate
 from leukoscope.reporting.metric_tables import write_table
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import Worth
+from leukoscope.training.key import describe_balance, describe_key
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 SOFTWARE = {"leukoscope": "0.1.0", "commit": None, "keras": "3", "seed": "1"}
@@ -132,7 +132,7 @@ def result(predictions, opinions, smears, class_names, metrics, splits) -> dict:
     ]
     recipe = resolve_recipe("vgg16", Recipe(weights="none"), RecipeDifferences()).model_dump()
     key = {"recipe": recipe, "weights": None, "seed": 1, "augmentation": {"rotation": 20.0}, "splits": "a"}
-    balance = training._describe_balance(plan_training(splits, AugmentationOptions(), 1))
+    balance = describe_balance(plan_training(splits, AugmentationOptions(), 1))
     return shown | {
         "format": RESULT_FORMAT,
         "backbone": "vgg16",
@@ -147,7 +147,7 @@ def result(predictions, opinions, smears, class_names, metrics, splits) -> dict:
         "metrics": metrics,
         "calibration": Calibration(1.5, 0.8, 0.3, [[0.1]] * 4, 0.1, 0.08, groups=60.0, needed=29).describe(),
         "training": {"epochs": 3, "input_size": 48, "device": "CPU"}
-        | training._describe_key(key)
+        | describe_key(key)
         | balance
         | {"parameters": 2_000_000, "precision": "float32", "report_test_accuracy": 0.9878, "provenance": SOFTWARE},
         "pictures": {"confusion_matrix": "data:image/png;base64,cG5n"},

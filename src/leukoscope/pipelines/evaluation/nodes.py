@@ -12,7 +12,8 @@ from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.scoring import ENDS
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -24,7 +25,7 @@ _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size"
 
 
 def predict_splits(
-    classifier: Any,
+    classifier: Classifier,
     smears: PackedImages,
     splits: pd.DataFrame,
     class_names: list[str],
