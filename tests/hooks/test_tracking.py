@@ -438,7 +438,6 @@ def test_a_command_that_is_at_work_already_is_refused_and_left_alone(project_pat
 def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri, tmp_path, monkeypatch):
     """MLflow makes it step by step, and two would meet."""
     monkeypatch.setattr("leukoscope.hooks.server._SECONDS_FOR_OTHERS", 0.1)
-    (tmp_path / "mlflow.db").unlink(missing_ok=True)  # which the fixture has from others
     session, pipeline, catalog = Session(project_path), scoring("resnet50"), numbers(resnet50=0.5)
     (tmp_path / "mlflow.db").unlink()
     with FileLock(tmp_path / "mlflow.db.lock"), pytest.raises(InputError, match="has been setting up sqlite:"):
