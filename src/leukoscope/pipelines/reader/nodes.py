@@ -87,8 +87,8 @@ def assemble_reader(
     name = options.backbone or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()})
     if name not in evaluated:
         raise InputError(
-            f"{_find_title(models, name)} has not been trained and evaluated. Run `kedro run --pipelines train_{name}`, or "
-            f"choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
+            f"{_find_title(models, name)} has not been trained and evaluated. Run `kedro run --pipelines "
+            f"train_{name}`, or choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
         )
     parts = evaluated[name]
     seen = parts["features"]()
