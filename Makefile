@@ -5,6 +5,9 @@ PORT ?= 8050
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two workers, a core each: OpenBLAS and TensorFlow would take all cores in every one of them.
+WORKERS ?= 2
+TEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 export MLFLOW_DISABLE_TELEMETRY := true
 
@@ -34,8 +37,13 @@ demo: $(READY) ## Make smears, train and compare all five backbones on them, in 
 	@echo "The MLflow UI:   make mlflow KEDRO_ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
 	@echo "The DAG:         make viz KEDRO_ENV=demo      then http://127.0.0.1:4141"
 
-test: $(READY) ## Run all tests (those on real smears only if LEUKOSCOPE_DATA names their folder)
-	$(BIN)/python -m pytest
+test: $(READY) ## Run the tests but for the slow ones (on real smears only if LEUKOSCOPE_DATA names their folder)
+	$(TEST)
+
+test-slow: $(READY) ## Run what make test leaves out: further looks at what it covers
+	$(TEST) -m "slow and not faults"
+
+test-all: test test-slow ## Run all tests but for those of make test-faults
 
 test-faults: $(READY) ## Kill runs and the page, fill disks, lose servers, set clocks: nothing is lost (about 45 minutes)
 	$(BIN)/python -m pytest -m faults --log-cli-level=WARNING
@@ -83,4 +91,4 @@ clean: ## Remove the environment and the caches; data, models and runs stay
 	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-faults bench bench-quick lint app viz mlflow lock clean
+.PHONY: help setup demo test test-slow test-all test-faults bench bench-quick lint app viz mlflow lock clean

@@ -14,10 +14,18 @@ import pytest
 from leukoscope.models.network import Classifier, build_classifier
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
-BACKENDS = [
-    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
-    for name in ("tensorflow", "jax", "torch")
-]
+
+def on_backends(*slow: str) -> list:
+    """Give a parameter for each backend; those that others stand for already are marked slow."""
+    marks = {
+        name: [pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")]
+        for name in ("tensorflow", "jax", "torch")
+    }
+    for name in slow:
+        marks[name].append(pytest.mark.slow)
+    return [pytest.param(name, marks=those) for name, those in marks.items()]
+
+
 PREDICT = """
 import sys
 from pathlib import Path
@@ -82,7 +90,7 @@ def train(backend: str, folder, values: dict, *how: str, status: int = 0, **envi
     return np.genfromtxt(folder / "journal/history.csv", delimiter=",", names=True)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", on_backends())
 def test_a_model_gives_the_same_probabilities_under_another_backend(backend, class_names, tmp_path, rng):
     recipe = resolve_recipe("mobilenet_v2", Recipe(weights="none", input_size=48), RecipeDifferences())
     classifier = build_classifier("mobilenet_v2", recipe, class_names, seed=3)
@@ -106,7 +114,7 @@ def test_a_model_gives_the_same_probabilities_under_another_backend(backend, cla
     assert again == pytest.approx(ours, abs=1e-4)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", on_backends("tensorflow"))  # which test_trainer.py looks at closely
 def test_a_backend_trains_with_averaged_weights(backend, tmp_path):
     history = train(backend, tmp_path / "run", {"epochs": 4, "patience": 3, "ema_momentum": 0.5})
     assert history["train_loss"][-1] < history["train_loss"][0]
@@ -114,7 +122,8 @@ def test_a_backend_trains_with_averaged_weights(backend, tmp_path):
     assert (tmp_path / "run/model.keras").is_file()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", on_backends())
 def test_an_interrupted_training_goes_on_and_held_images_teach_the_same(backend, tmp_path):
     values = {"epochs": 4, "patience": None}
     expected = train(backend, tmp_path / "whole", values)
@@ -126,7 +135,8 @@ def test_an_interrupted_training_goes_on_and_held_images_teach_the_same(backend,
         assert held[column] == pytest.approx(expected[column], rel=1e-3)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", on_backends())
 def test_a_head_learns_from_kept_views_that_differ(backend, tmp_path):
     history = train(backend, tmp_path / "run", {"epochs": 4, "trainable": "head", "feature_views": 2})
     assert history["validation_loss"][-1] < history["validation_loss"][0]
@@ -135,7 +145,7 @@ def test_a_head_learns_from_kept_views_that_differ(backend, tmp_path):
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
-@pytest.mark.parametrize("more", [{}, {"head_epochs": 1, "trainable": "block2"}])
+@pytest.mark.parametrize("more", [{}, pytest.param({"head_epochs": 1, "trainable": "block2"}, marks=pytest.mark.slow)])
 def test_two_devices_learn_what_one_does(tmp_path, more):
     values = {"epochs": 2, "batch_size": 16, **more}
     one = train("jax", tmp_path / "one", values)
@@ -153,9 +163,3 @@ def test_a_batch_that_devices_cannot_share_is_refused(tmp_path):
     values = json.dumps({"data_parallel": True, "batch_size": 5})
     answer = run("jax", TRAIN, tmp_path / "run", values, XLA_FLAGS=flags)
     assert "A batch of 5 images cannot be shared by 2 devices" in answer.stderr
-
-
-def test_a_backend_that_cannot_distribute_says_which_can(tmp_path):
-    (tmp_path / "run").mkdir()
-    answer = run("tensorflow", TRAIN, tmp_path / "run", json.dumps({"data_parallel": True}))
-    assert "Set KERAS_BACKEND=jax" in answer.stderr

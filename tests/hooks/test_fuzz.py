@@ -65,22 +65,47 @@ def load(project_path, path: tuple, value: object) -> str | None:
     return None
 
 
-@settings(BOUNDED, max_examples=100)
-@given(number=st.integers(0, 10**4), value=VALUES)
-@example(number=0, value=float("nan"))
-@example(number=0, value="9" * 5000)
-@example(number=1, value={"": {"": None}})
-def test_any_value_of_any_parameter_is_taken_or_refused_in_a_line(project_path, paths, number, value):
+def require_a_line_at_most(project_path, paths, number: int, value: object) -> None:
     message = load(project_path, paths[number % len(paths)], value)
     assert message is None or "\n" not in message
     assert message is None or len(message) < 2000
 
 
-@settings(BOUNDED, max_examples=25)
-@given(number=st.integers(0, 10**4), name=st.text(min_size=1, max_size=12), value=SCALARS)
-def test_any_unknown_name_anywhere_is_refused_in_a_line(project_path, paths, number, name, value):
+@settings(BOUNDED, max_examples=12)
+@given(number=st.integers(0, 10**4), value=VALUES)
+@example(number=0, value=float("nan"))
+@example(number=0, value="9" * 5000)
+@example(number=1, value={"": {"": None}})
+def test_any_value_of_any_parameter_is_taken_or_refused_in_a_line(project_path, paths, number, value):
+    require_a_line_at_most(project_path, paths, number, value)
+
+
+@pytest.mark.slow
+@settings(BOUNDED, max_examples=100)
+@given(number=st.integers(0, 10**4), value=VALUES)
+def test_a_hundred_more_values_of_parameters_are_taken_or_refused_in_a_line(project_path, paths, number, value):
+    require_a_line_at_most(project_path, paths, number, value)
+
+
+def require_a_refusal(project_path, paths, number: int, name: str, value: object) -> None:
     inner = sorted({path[:-1] for path in paths if len(path) > 1 and path[0] not in OPEN})
     path = (*inner[number % len(inner)], f"x{name}")
     message = load(project_path, path, value)
     assert message is not None
     assert "\n" not in message
+
+
+NAMES = st.text(min_size=1, max_size=12)
+
+
+@settings(BOUNDED, max_examples=6)
+@given(number=st.integers(0, 10**4), name=NAMES, value=SCALARS)
+def test_any_unknown_name_anywhere_is_refused_in_a_line(project_path, paths, number, name, value):
+    require_a_refusal(project_path, paths, number, name, value)
+
+
+@pytest.mark.slow
+@settings(BOUNDED, max_examples=25)
+@given(number=st.integers(0, 10**4), name=NAMES, value=SCALARS)
+def test_more_unknown_names_are_refused_in_a_line(project_path, paths, number, name, value):
+    require_a_refusal(project_path, paths, number, name, value)

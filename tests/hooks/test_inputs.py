@@ -1,15 +1,15 @@
 """What a run needs is looked at before it begins."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from click.testing import CliRunner
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 
+from leukoscope import cli
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
 from leukoscope.hooks import InputHook, inputs
@@ -135,15 +135,16 @@ def test_names_that_the_command_line_gives_in_one_string_reach_the_nodes(project
 @pytest.mark.parametrize(
     "line", ["class_names: [[Malignant] Pre, Benign]", "class_names:\n- [Malignant] Pre", "class_names: ['${x', b]"]
 )
-def test_parameters_that_are_no_yaml_are_told_in_one_line(project, tracking_uri, line):
+def test_parameters_that_are_no_yaml_are_told_in_one_line(project, monkeypatch, tracking_uri, line):
+    monkeypatch.chdir(project)
+    bootstrap_project(project)
     (project / "conf/local/parameters.yml").write_text(line)
-    command = [sys.executable, "-m", "kedro", "run", "--pipelines", "ingestion"]
-    answer = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    answer = CliRunner().invoke(cli.run, ["--pipelines", "ingestion"])
     (project / "conf/local/parameters.yml").unlink()
-    assert answer.returncode == 1
-    assert "Traceback" not in answer.stderr
-    assert "Error: The parameters cannot be read, nothing was run: " in answer.stderr
-    assert ("must stand in quotes" in " ".join(answer.stderr.split())) is ("$" not in line)  # OmegaConf's sign
+    assert answer.exit_code == 1
+    assert "Traceback" not in answer.output
+    assert "Error: The parameters cannot be read, nothing was run: " in answer.output
+    assert ("must stand in quotes" in " ".join(answer.output.split())) is ("$" not in line)  # OmegaConf's sign
 
 
 @pytest.mark.parametrize(

@@ -69,13 +69,14 @@ def make_images(folder: Path, count: int, class_names) -> None:
             Image.fromarray(pixels).resize((256, 256)).save(folder / name / f"{number}.png")
 
 
-def test_two_ingestions_at_once_report_their_own_images_or_refuse(project, tmp_path, class_names):
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_two_ingestions_at_once_report_their_own_images_or_refuse(project, tmp_path, class_names, times):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
     command = [sys.executable, "-m", "kedro", "run", "--pipelines", "ingestion", "--params"]
     counts = {"a": 6, "b": 9}
     for name, count in counts.items():
         make_images(tmp_path / name, count, class_names)
-    for _ in range(2):
+    for _ in range(times):
         runs = {
             name: subprocess.Popen(
                 [*command, f"raw_images={tmp_path / name},ingestion.workers=1"],

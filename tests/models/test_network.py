@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import zipfile
+from functools import cache
 
 import keras
 import numpy as np
@@ -23,6 +24,12 @@ def build(backbone: str, class_names, seed: int = 0, **values) -> Classifier:
     return build_classifier(backbone, recipe_for(backbone, **values), class_names, seed)
 
 
+@pytest.fixture(scope="module")
+def build_once(class_names):
+    """Give one network of each backbone to all tests that leave its weights as they are."""
+    return cache(lambda backbone: build(backbone, class_names))
+
+
 @pytest.fixture
 def images(rng) -> np.ndarray:
     return rng.integers(0, 256, (2, 40, 56, 3)).astype("uint8")
@@ -30,14 +37,23 @@ def images(rng) -> np.ndarray:
 
 @pytest.mark.parametrize("backbone", ["resnet50", "vgg16", "vgg19", "mobilenet_v2", "inception_v3"])
 class TestEveryBackbone:
-    def test_gives_probabilities_for_raw_images_of_any_size(self, backbone, class_names, images):
-        network = build(backbone, class_names).network
+    def test_gives_probabilities_for_raw_images_of_any_size(self, backbone, build_once, images):
+        network = build_once(backbone).network
         for batch in (images, images[:, :20, :20]):
             probabilities = keras.ops.convert_to_numpy(network(batch))
             assert probabilities.shape == (2, 4)
             assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
-    def test_trains_from_each_block_on_only(self, backbone, class_names):
+    def test_trains_from_each_block_on_only(self, backbone, build_once):
+        counts, network = [], build_once(backbone).network
+        for part in ("head", *reversed(architecture.get(backbone).blocks), "all"):
+            set_trainable(network, backbone, part)
+            counts.append(len(network.trainable_weights))
+        assert counts == sorted(set(counts))
+        assert counts[0] == 2
+
+    @pytest.mark.slow
+    def test_is_built_to_train_from_each_block_on_only(self, backbone, class_names):
         counts = []
         for part in ("all", *architecture.get(backbone).blocks, "head"):
             network = build(backbone, class_names, trainable=part).network
@@ -46,8 +62,8 @@ class TestEveryBackbone:
         assert len(set(counts)) == len(counts)
         assert counts[-1] == 2
 
-    def test_comes_back_from_its_file_with_its_class_names(self, backbone, class_names, images, tmp_path):
-        trained = build(backbone, class_names)
+    def test_comes_back_from_its_file_with_its_class_names(self, backbone, build_once, class_names, images, tmp_path):
+        trained = build_once(backbone)
         trained.save(tmp_path / "model.keras")
         loaded = Classifier.load(tmp_path / "model.keras")
         assert loaded.class_names == tuple(class_names)

@@ -153,17 +153,30 @@ class PowerCutError(Exception):
 @pytest.mark.parametrize(
     ("epoch", "moment", "recipe"),
     [
-        (2, "in a step", {"patience": None}),
+        pytest.param(2, "in a step", {"patience": None}, marks=pytest.mark.slow),
         (3, "before it is kept", {"patience": 2, "learning_rate": 3e-3, "ema_momentum": 0.9}),
-        (
+        pytest.param(
             2,
             "after it is kept",
             {"ema_momentum": 0.9, "patience": None, "weight_decay": 0.01, "clip_norm": 1.0, "label_smoothing": 0.1},
+            marks=pytest.mark.slow,
         ),
-        (2, "after it is kept", {"head_epochs": 2, "trainable": "block2", "ema_momentum": 0.9, "patience": None}),
+        pytest.param(
+            2,
+            "after it is kept",
+            {"head_epochs": 2, "trainable": "block2", "ema_momentum": 0.9, "patience": None},
+            marks=pytest.mark.slow,
+        ),
         (3, "in a step", {"head_epochs": 1, "trainable": "block2", "feature_views": None}),
-        (2, "before it is kept", {"trainable": "head", "precision": "mixed_bfloat16"}),
-        (2, "in a step", {"precision": "mixed_float16", "ema_momentum": 0.9, "clip_norm": 1.0, "patience": None}),
+        pytest.param(
+            2, "before it is kept", {"trainable": "head", "precision": "mixed_bfloat16"}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            2,
+            "in a step",
+            {"precision": "mixed_float16", "ema_momentum": 0.9, "clip_norm": 1.0, "patience": None},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_an_interrupted_training_ends_like_one_that_was_not(fit, monkeypatch, epoch, moment, recipe):
@@ -205,8 +218,14 @@ def _cut_power(patch, epoch, moment):
     ("file", "message"),
     [
         ("state-0002", r"Epoch 2 of tiny could not be kept.*No space.*goes on after epoch 1"),
-        ("best-0002", r"Epoch 2 of tiny could not be kept.*No space.*goes on after epoch 1"),
-        ("final", r"The trained weights of tiny could not be kept.*No space.*goes on after epoch 2"),
+        pytest.param(
+            "best-0002", r"Epoch 2 of tiny could not be kept.*No space.*goes on after epoch 1", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "final",
+            r"The trained weights of tiny could not be kept.*No space.*goes on after epoch 2",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_full_disk_is_told_and_nothing_is_lost(fit, monkeypatch, file, message):
@@ -226,6 +245,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(fit, monkeypatch, file, message
     assert journal.finished
 
 
+@pytest.mark.slow
 def test_images_that_the_device_holds_teach_the_same(fit, monkeypatch):
     given, expected = fit("given", patience=None)
     monkeypatch.setattr("leukoscope.backend.memory.has_room_for", lambda size: True)
@@ -252,6 +272,12 @@ def test_validation_images_may_be_another_array(images, class_names, tmp_path, m
     assert validation_batches.array is validation.pixels
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can distribute")
+def test_a_backend_that_cannot_distribute_says_which_can(fit):
+    with pytest.raises(InputError, match="Set KERAS_BACKEND=jax"):
+        fit(data_parallel=True)
+
+
 def test_only_the_head_trains_when_asked(fit):
     classifier, _ = fit("head", trainable="head", patience=None)
     untouched, _ = fit("none", trainable="head", patience=None, epochs=1, learning_rate=1e-12, dropout=0.5)
@@ -260,6 +286,7 @@ def test_only_the_head_trains_when_asked(fit):
     assert (ours[-2] != theirs[-2]).any()
 
 
+@pytest.mark.slow
 def test_a_head_learns_from_kept_features_what_it_learns_from_images(fit):
     kept, images = (
         fit(str(views), trainable="head", feature_views=views, epochs=12, learning_rate=0.02, patience=None)[1]
@@ -418,7 +445,7 @@ def test_kept_weights_are_the_average_over_the_steps(fit, monkeypatch):
     assert kept == pytest.approx(average, abs=2e-5)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def test_the_history_of_a_head_on_kept_features_is_that_of_the_whole_network(fit, smears, splits, precision):
     classifier, journal = fit(trainable="head", epochs=8, learning_rate=0.02, patience=None, precision=precision)
     rows = splits[splits["split"] == "validation"]

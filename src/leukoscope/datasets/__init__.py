@@ -6,9 +6,9 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from leukoscope.datasets.evaluations import EvaluationsDataset as EvaluationsDataset
+    from leukoscope.datasets.figure_dataset import FigureDataset as FigureDataset
     from leukoscope.datasets.files import BinaryDataset as BinaryDataset
     from leukoscope.datasets.files import CSVDataset as CSVDataset
-    from leukoscope.datasets.files import FigureDataset as FigureDataset
     from leukoscope.datasets.files import JSONDataset as JSONDataset
     from leukoscope.datasets.files import ParquetDataset as ParquetDataset
     from leukoscope.datasets.files import TextDataset as TextDataset
@@ -32,7 +32,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "evaluations": ["EvaluationsDataset"],
-        "files": ["BinaryDataset", "CSVDataset", "FigureDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "figure_dataset": ["FigureDataset"],
+        "files": ["BinaryDataset", "CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "group_table_dataset": ["GroupTableDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],

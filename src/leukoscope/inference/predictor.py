@@ -1,9 +1,12 @@
-"""Predicting with a classifier's network."""
+"""Predicting with a classifier, a batch at a time."""
+
+from functools import cached_property
 
 import keras
 import numpy as np
 
-from leukoscope.models.network import Classifier
+from leukoscope.models import network
+from leukoscope.models.base import Classifier
 
 
 class Predictor:
@@ -17,7 +20,6 @@ class Predictor:
     def __init__(self, classifier: Classifier, batch_size: int) -> None:
         self._classifier = classifier
         self._batch_size = batch_size
-        self._head = [keras.ops.convert_to_numpy(weights) for weights in classifier.parts.head.weights]
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Predict some images.
@@ -31,8 +33,15 @@ class Predictor:
             ``float32 [rows, channels]``.
         """
         probabilities, features = self._classifier.predict(pixels, rows, self._batch_size)
-        assert features is not None  # a network always has some
+        if features is None:
+            raise TypeError(f"{type(self._classifier).__name__} gives no features, which opinions need")
         return probabilities, features
+
+    @cached_property
+    def _head(self) -> list[np.ndarray]:
+        if not isinstance(self._classifier, network.Classifier):
+            raise TypeError(f"{type(self._classifier).__name__} has no last layer whose scores could be given")
+        return [keras.ops.convert_to_numpy(weights) for weights in self._classifier.parts.head.weights]
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """Give the last layer's scores, before its softmax: ``[rows, channels]`` to ``[rows, classes]``."""
