@@ -47,7 +47,7 @@ def kedro_here(project: Path, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def trained(project, tmp_path_factory) -> Path:
-    """A project in which one backbone has been trained, compared, audited, read with and scored on other images."""
+    """A project in which a model was trained on folds and on a holdout, compared, audited, read with and scored."""
     other = tmp_path_factory.mktemp("other")
     write_smears(other, {"Benign": 3, "Pro": 3}, 96, seed=5, magnification=3.0)
     kedro_here(project, "--pipelines", f"{TRAIN},comparison,audit", "--params", f"{SMALL},{AUDIT}")
@@ -95,6 +95,7 @@ TABLES = {
 OBJECTS = {
     "mobilenet_v2.calibration": ("07_model_output/mobilenet_v2/calibration.json", TRAIN),
     "calibrations/mobilenet_v2": ("07_model_output/mobilenet_v2/calibration.json", TRAIN),
+    "mobilenet_v2.recipe": ("05_model_input/mobilenet_v2/recipe.json", TRAIN),
     "mobilenet_v2.training_summary": ("07_model_output/mobilenet_v2/training_summary.json", TRAIN),
     "mobilenet_v2.metrics": ("08_reporting/mobilenet_v2/metrics.json", TRAIN),
     "mobilenet_v2.robust_accuracy": ("08_reporting/mobilenet_v2/robust_accuracy.json", TRAIN),
@@ -279,8 +280,9 @@ def test_a_damaged_record_of_evaluations_is_kept_for_mending(catalog, damage, ho
 
 @pytest.mark.parametrize("how", [*DAMAGES, replace_by_a_list], ids=lambda how: how.__name__)
 @pytest.mark.parametrize("name", ["key.json", "history.csv", "summary.json"])
-def test_a_damaged_journal_says_what_to_remove(catalog, damage, name, how):
-    path = damage(f"06_models/mobilenet_v2/journal/{name}", how)
+def test_a_damaged_journal_says_what_to_remove(catalog, trained, damage, name, how):
+    pointer = trained / "data/demo/06_models/mobilenet_v2/current"
+    path = damage(f"06_models/mobilenet_v2/{pointer.read_text().strip()}/{name}", how)
     read = {
         "key.json": lambda it: it.key,
         "history.csv": lambda it: it.history(),

@@ -14,6 +14,7 @@ from leukoscope.makers import name_maker
         ("splits", "splitting"),
         ("grouped_images", "splitting"),
         ("training_plan", "augmentation"),
+        ("vgg19.recipe", "train_vgg19"),
         ("vgg19.journal", "train_vgg19"),
         ("mobilenet_v2.model", "train_mobilenet_v2"),
         ("mobilenet_v2.predictions", "train_mobilenet_v2"),
