@@ -34,6 +34,7 @@ from leukoscope.makers import name_maker
         ("reader_registry", "promote"),
         ("opinions", "predict"),
         ("agreement", "agreement"),
+        ("vgg19_runs", "train_vgg19"),
     ],
 )
 def test_the_smallest_pipeline_that_makes_it_is_named(name, pipeline):

@@ -23,7 +23,7 @@ from leukoscope.pipelines.training import pipeline as training
 
 _SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context"}
 # What other pipelines take of every model, and what is there for people.
-_GATHERED = {"features", "result", "reports", "model_cards"}
+_GATHERED = {"features", "result", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
     "training",
     "augmentation",

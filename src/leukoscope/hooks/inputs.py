@@ -27,7 +27,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
 from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.core.paths import require_paths
-from leukoscope.datasets import OptionalDataset
+from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
 from leukoscope.entries import complete_entries, set_entries
 from leukoscope.hooks.outbox import explain_tracking
 from leukoscope.hooks.parameters import check_parameters
@@ -174,7 +174,7 @@ def _enumerate(names: Iterable[str]) -> str:
 
 
 def _is_there(dataset: Any) -> bool:
-    return dataset is None or isinstance(dataset, OptionalDataset) or dataset.exists()
+    return dataset is None or isinstance(dataset, OptionalDataset | EvaluationRecordsDataset) or dataset.exists()
 
 
 def _demo_has(datasets: Iterable[Any]) -> bool:
