@@ -50,6 +50,10 @@ def trained(project, tmp_path_factory) -> Path:
     """A project in which a model was trained on folds and on a holdout, compared, audited, read with and scored."""
     other = tmp_path_factory.mktemp("other")
     write_smears(other, {"Benign": 3, "Pro": 3}, 96, seed=5, magnification=3.0)
+    for fold in (1, 2):
+        to = ("--to-nodes", "mobilenet_v2.keep_evaluation")
+        kedro_here(project, "--pipelines", TRAIN, *to, "--params", f"{SMALL},splitting.fold={fold} of 2")
+    kedro_here(project, "--pipelines", "cross_validation")
     kedro_here(project, "--pipelines", f"{TRAIN},comparison,audit", "--params", f"{SMALL},{AUDIT}")
     kedro_here(project, "--pipelines", "reporting")
     kedro_here(project, "--pipelines", "predict,external", "--params", f"external_images={other},images={other}")
@@ -86,6 +90,9 @@ TABLES = {
     "split_report": ("08_reporting/split_report.csv", "splitting"),
     "comparison": ("08_reporting/comparison.csv", "comparison"),
     "differences": ("08_reporting/differences.csv", "comparison"),
+    "out_of_fold/mobilenet_v2": ("07_model_output/mobilenet_v2/out_of_fold.parquet", "cross_validation"),
+    "fold_figures": ("08_reporting/cross_validation_folds.csv", "cross_validation"),
+    "cross_validation": ("08_reporting/cross_validation.csv", "cross_validation"),
     "audit_table": ("08_reporting/audit.csv", "audit"),
     "external_manifest": ("02_intermediate/external_manifest.parquet", "external"),
     "external_predictions": ("07_model_output/external_predictions.parquet", "external"),

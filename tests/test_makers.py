@@ -35,6 +35,9 @@ from leukoscope.makers import name_maker
         ("opinions", "predict"),
         ("agreement", "agreement"),
         ("vgg19_runs", "train_vgg19"),
+        ("out_of_fold", "cross_validation"),
+        ("fold_figures", "cross_validation"),
+        ("cross_validation", "cross_validation"),
     ],
 )
 def test_the_smallest_pipeline_that_makes_it_is_named(name, pipeline):

@@ -7,6 +7,7 @@ from leukoscope.pipelines.agreement import pipeline as agreement
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
+from leukoscope.pipelines.cross_validation import pipeline as cross_validation
 from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
@@ -59,6 +60,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         for name in entries
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
+    ways["cross_validation"] = cross_validation.create_pipeline(entries)
     ways["external"] = external.create_pipeline(entries)
     ways["reader"] = reader.create_pipeline()
     ways["agreement"] = agreement.create_pipeline()
