@@ -26,9 +26,10 @@ from clock import time_epochs
 from harness import Result
 
 from leukoscope.backend import device
-from leukoscope.models.architecture import BACKBONES
+from leukoscope.models import architecture
 
 REPEATS = 3
+COMPARED = ("resnet50", "vgg16", "vgg19", "mobilenet_v2", "inception_v3")
 
 
 class HeldBatches(keras.utils.PyDataset):
@@ -56,7 +57,8 @@ def main() -> None:
         work = Path(name)
         harness.make_images(work / "images", EPOCH_IMAGES)
         images = select(harness.pack(work / "images", work / "store"), EPOCH_IMAGES)
-        for backbone, row in BACKBONES.items():
+        for backbone in COMPARED:
+            row = architecture.get(backbone)
             trainer = make_trainer(
                 backbone, images, row.input_size, work, batch_size=row.batch_size, precision="mixed_bfloat16"
             )

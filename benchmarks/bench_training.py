@@ -29,7 +29,7 @@ import peers
 from harness import Result, alternate
 from peers import Peer
 
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.synthetic.smears import write_smears
 from leukoscope.training.labelled import LabelledImages
 

@@ -17,7 +17,9 @@ from clock import Seconds, time_epochs
 from PIL import Image
 
 from leukoscope.images.decoding import Limits
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_source
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")

@@ -26,13 +26,12 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
     import keras
     from keras import layers
 
-    from leukoscope.models.architecture import BACKBONES
+    from leukoscope.models import architecture
 
-    row = BACKBONES[backbone]
+    row = architecture.get(backbone)
     images = keras.utils.image_dataset_from_directory(
         str(folder), label_mode="categorical", image_size=(size, size), batch_size=batch_size, verbose=False
     )
-    application = getattr(keras.applications, row.module)
     inputs = keras.Input((size, size, 3))
     augmented = inputs
     for layer in (
@@ -42,9 +41,9 @@ def make_keras_epoch(backbone: str, folder: Path, size: int, batch_size: int) ->
         layers.RandomTranslation(0.1, 0.1),
     ):
         augmented = layer(augmented)
-    base = getattr(application, row.builder)(include_top=False, weights=None, input_shape=(size, size, 3))
-    features = layers.GlobalAveragePooling2D()(base(application.preprocess_input(augmented)))
-    model = keras.Model(inputs, layers.Dense(4, activation="softmax")(layers.Dropout(row.dropout)(features)))
+    base = row.build(row.preprocess(augmented), None)
+    features = layers.GlobalAveragePooling2D()(base.output)
+    model = keras.Model(base.inputs[0], layers.Dense(4, activation="softmax")(layers.Dropout(row.dropout)(features)))
     model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return partial(time_epochs, model, images)
 

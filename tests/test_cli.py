@@ -106,6 +106,40 @@ def test_looking_around_says_only_what_was_asked_for(project, command):
     assert not (project / "mlflow.db").exists()
 
 
+WITHOUT = """
+import sys
+from kedro.framework.cli import main
+sys.argv = ["kedro", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(sorted({"keras", "tensorflow", "mlflow", "sqlalchemy", "matplotlib", "sklearn"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--pipelines", "ingestion", "--params", "raw_images=/nope"],
+        ["--pipelines", "predict", "--params", "images=/nope"],
+        ["--params", "raw_images=/nope"],
+        ["--params", "sed=3"],
+    ],
+)
+def test_a_wrong_command_is_told_before_anything_large_is_loaded(project, options):
+    done = start("-c", WITHOUT, "run", *options, folder=project)
+    assert "Error: There " in done.stderr or "Error: Wrong parameters" in done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", [["mlflow", "--help"], ["mlflow", "ui", "--help"]])
+def test_the_commands_of_kedro_mlflow_are_there_when_asked_for(project, command):
+    done = start("-m", "kedro", *command, folder=project)
+    assert done.returncode == 0, done.stderr
+    assert "mlflow" in done.stdout
+    assert done.stderr == ""
+
+
 def test_nothing_is_said_when_tensorflow_is_loaded_but_its_errors(project):
     script = "import leukoscope, keras, os; os.write(2, b'still there'); print(keras.backend.backend())"
     done = start("-c", script, folder=project, KERAS_BACKEND="tensorflow", PYTHONPATH=str(project / "src"))
@@ -117,6 +151,18 @@ def test_one_pipeline_can_be_named_in_the_old_way_without_a_warning(project):
     assert done.returncode == 0, done.stdout + done.stderr
     assert not re.search(QUIET, done.stdout + done.stderr)
     assert not (project / "mlflow.db").exists()
+
+
+def test_the_same_ingestion_again_ends_at_once_unless_it_is_forced(project):
+    command = ["-m", "kedro", "run", "--env", "demo", "--pipelines", "ingestion", "--params", "ingestion.image_size=32"]
+    first, again, forced = (start(*command, *more, folder=project) for more in ([], [], ["--force"]))
+    for done in (first, again, forced):
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing has changed since" in again.stdout
+    assert "Completed" not in again.stdout
+    for done in (first, forced):
+        assert "Nothing has changed" not in done.stdout
+        assert "Completed" in done.stdout
 
 
 def test_a_wheel_runs_where_there_is_no_project(project, project_path, tmp_path):

@@ -92,8 +92,29 @@ def test_the_tracked_model_has_a_signature_and_class_names_and_predicts(project,
     assert np.asarray(model.predict(np.zeros((1, 40, 40, 3), "uint8"))).shape == (1, 4)
 
 
+def count_runs(project: Path) -> int:
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    return len(mlflow.search_runs(search_all_experiments=True))
+
+
+def test_the_same_command_again_says_that_nothing_has_changed_and_makes_no_run(project, data):
+    """Whatever data set of the project a training and the comparison have: of all of them the content can be told."""
+    command = ["--pipelines", "train_mobilenet_v2,comparison", "--params", SMALL]
+    assert "Nothing has changed" not in kedro(project, *command)
+    before = count_runs(project)
+    again = kedro(project, *command)
+    assert "Nothing has changed since " in again
+    assert "MobileNetV2 0." in again  # the table of results
+    assert "not trained again" not in again
+    assert count_runs(project) == before
+    damaged = data / "08_reporting/comparison.png"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert "Nothing has changed" not in kedro(project, *command)
+    assert count_runs(project) == before + 1
+
+
 def test_again_nothing_is_decoded_or_trained_twice(project, first_run):
-    again = kedro(project, "--pipelines", "train_mobilenet_v2", "--params", SMALL)
+    again = kedro(project, "--force", "--pipelines", "train_mobilenet_v2", "--params", SMALL)
     assert "not decoded again" not in first_run
     assert "not decoded again: 96 images" in again
     assert "not trained again" in again

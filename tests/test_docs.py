@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from leukoscope.entries import list_entries
-from leukoscope.models.architecture import BACKBONES
+from leukoscope.evaluation.metrics import METRICS
+from leukoscope.models import architecture
 from leukoscope.pipeline_registry import register_pipelines
+from leukoscope.reporting import metric_tables
 from leukoscope.training.options import NetworkOptions
 from leukoscope.training.recipe import Recipe
 
@@ -74,23 +76,37 @@ def test_every_relative_link_resolves(document):
     assert [place for place in places if not (document.parent / place).exists()] == []
 
 
-def test_the_readme_names_every_pipeline(registered):
-    rows = re.findall(r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "README.md").read_text("utf-8"), re.M)
+def test_the_documents_name_every_pipeline(registered):
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "docs/pipelines.md").read_text("utf-8"), re.M
+    )
     assert sorted(rows) == sorted(registered)
 
 
-def test_the_table_of_backbones_is_that_of_the_code():
-    text = (PROJECT / "docs" / "backbones.md").read_text(encoding="utf-8")
+def test_the_table_of_architectures_is_that_of_the_code():
+    text = (PROJECT / "docs" / "architectures.md").read_text(encoding="utf-8")
     lines = re.findall(r"^\| `.*\|$", text, re.MULTILINE)
     table = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
+    rows = [(name, architecture.get(name)) for name in architecture.list_names()]
     assert table == [
         [
             name,
             row.title,
             *(str(fact) for fact in (row.input_size, row.smallest_input, row.batch_size, row.dropout)),
+            f"{row.parameters:,}",
             ", ".join(row.blocks),
+            row.origin,
         ]
-        for name, row in BACKBONES.items()
+        for name, row in rows
+    ]
+
+
+def test_the_tables_of_metrics_are_those_of_the_code():
+    text = (PROJECT / "docs" / "figures.md").read_text(encoding="utf-8")
+    mend = "run `python -m leukoscope.reporting.metric_tables docs/figures.md`"
+    assert text == metric_tables.write_tables(text), mend
+    assert [re.findall(rf"^\| `{re.escape(name)}` \|", text, re.MULTILINE) for name in METRICS] == [
+        [f"| `{name}` |"] for name in METRICS
     ]
 
 

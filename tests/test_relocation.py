@@ -45,7 +45,7 @@ def run(place: Path, monkeypatch, text: str, **facts) -> str:
     facts = dict.fromkeys(("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "load_versions")) | facts
     facts |= {"project_path": str(place), "runner": "SequentialRunner"}
     hook.before_pipeline_run(facts, PIPELINE, catalog)
-    if not hook._is_mlflow_enabled:
+    if hook.tracker is None:
         return ""
     mlflow.log_text(text, "page.txt")
     address = mlflow.get_artifact_uri()

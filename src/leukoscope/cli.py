@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from leukoscope.entries import find_configuration, read_entries, set_entries
+from leukoscope.hooks.unchanged import ending_if_unchanged
 
 # What Kedro and OmegaConf raise of a command or configuration that is wrong.
 _WRONG_COMMAND = (
@@ -47,8 +48,8 @@ def relocate(metadata: Any) -> None:
     click.echo(f"{changed} records of MLflow name the project's own mlartifacts now.")
 
 
-def _run(**options: Any) -> Any:
-    """Run as Kedro does, but that ``--pipeline`` is no longer deprecated."""
+def _run(force: bool, **options: Any) -> Any:
+    """Run as Kedro does, but that ``--pipeline`` is no longer deprecated, and not where nothing has changed."""
     if options["pipeline"] and options["pipelines"]:
         raise click.ClickException(
             "Give --pipelines only: it takes several, as in --pipelines train_resnet50,train_vgg16."
@@ -58,7 +59,7 @@ def _run(**options: Any) -> Any:
     given = click.get_current_context().get_parameter_source("pipelines")
     if given is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
         raise click.ClickException("--pipelines names none. Leave it out to run everything.")
-    with errors_in_a_line():
+    with errors_in_a_line(), ending_if_unchanged(may_end=not force):
         options["conf_source"] = options["conf_source"] or _find_configuration()
         _require_pipelines(options)
         return kedro_run.callback(**options)  # type: ignore[misc]
@@ -86,7 +87,8 @@ run = _Run(
     params=[
         option if option.name != "pipeline" else click.Option(["--pipeline", "-p"], help="The same, of one pipeline.")
         for option in kedro_run.params
-    ],
+    ]
+    + [click.Option(["--force"], is_flag=True, help="Run also where nothing has changed since the last time.")],
     callback=_run,
     help=kedro_run.help,
 )

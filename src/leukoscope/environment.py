@@ -3,15 +3,12 @@
 import logging
 import os
 import platform
-import sys
 import warnings
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 from leukoscope.core.stderr import leaving_out
+from leukoscope.imports import Load, load_by
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Kedro
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -38,34 +35,32 @@ logging.getLogger("mlflow.store.db.utils").addFilter(lambda record: not record.e
 warnings.filterwarnings("ignore", message="register_new_resolver")
 
 
-class _QuietTensorFlow:
-    """Leaves out what TensorFlow tells while it loads: of its instruction sets, and of GPUs that are not there.
+def _load_quietly(module: ModuleType, load: Load) -> None:
+    """Leave out what TensorFlow tells while it loads: of its instruction sets, and of GPUs that are not there.
 
     It writes that past Python and past TF_CPP_MIN_LOG_LEVEL; where that variable is set, everything stays.
     """
-
-    _asked = False
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> object:
-        if name != "tensorflow" or self._asked:
-            return None
-        self._asked = True
-        spec = find_spec(name)  # of the other finders
-        self._asked = False
-        if spec and spec.loader:
-            _load_quietly(spec)
-        return spec
+    with leaving_out(rb"[IW]\d{4} |WARNING: All log messages before absl"):
+        load(module)
+        module.config.list_physical_devices()  # it tells of some only now
 
 
-def _load_quietly(spec: ModuleSpec) -> None:
-    load = spec.loader.exec_module  # type: ignore[union-attr]
+def _offer_commands(module: ModuleType, load: Load) -> None:
+    """Load kedro-mlflow's commands when one of them is asked for: they import MLflow, which takes seconds."""
+    from kedro.framework.cli.utils import LazyGroup
 
-    def load_quietly(module: ModuleType) -> None:
-        with leaving_out(rb"[IW]\d{4} |WARNING: All log messages before absl"):
-            load(module)
-            module.config.list_physical_devices()  # it tells of some only now
+    def load_first(name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        del module.__dict__["__getattr__"]
+        load(module)
+        return getattr(module, name)
 
-    spec.loader.exec_module = load_quietly  # type: ignore[union-attr, method-assign]
+    module.__dict__["__getattr__"] = load_first
+    module.__dict__["commands"] = LazyGroup("Mlflow", lazy_subcommands={"mlflow": f"{module.__name__}.mlflow_commands"})
+
+
+load_by("kedro_mlflow.framework.cli.cli", _offer_commands)
 
 
 def _can_load_tensorflow() -> bool:
@@ -77,4 +72,4 @@ def _can_load_tensorflow() -> bool:
 if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and _can_load_tensorflow():
     # Where there is a GPU, errors stay, such as why it cannot be used; elsewhere there are errors of there being none.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2" if Path("/dev/nvidiactl").exists() else "3"
-    sys.meta_path.insert(0, _QuietTensorFlow())  # type: ignore[arg-type]
+    load_by("tensorflow", _load_quietly)

@@ -1,7 +1,6 @@
 """Which command makes a data set: what to tell people whose file is missing, damaged or of an earlier version."""
 
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +121,6 @@ def _find_place(dataset: Any) -> Path | None:
 
 
 def _list_pipelines() -> dict[str, Pipeline]:
-    return _register(tuple(list_entries()))
-
-
-@cache
-def _register(entries: tuple[str, ...]) -> dict[str, Pipeline]:
     from leukoscope.pipeline_registry import register_pipelines
 
     return register_pipelines()

@@ -1,5 +1,7 @@
 """All pipelines, by the names that `kedro run --pipelines` takes."""
 
+from functools import cache
+
 from kedro.pipeline import Pipeline
 
 from leukoscope.entries import list_entries
@@ -38,8 +40,12 @@ _SHARED_PARAMETERS = (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Make the pipelines: each stage alone, each model from raw images to its evaluation, and everything."""
-    entries = list_entries()
+    """Give the pipelines: each stage alone, each model from raw images to its evaluation, and everything."""
+    return dict(_make_pipelines(tuple(list_entries())))  # Kedro asks several times in a command
+
+
+@cache
+def _make_pipelines(entries: tuple[str, ...]) -> dict[str, Pipeline]:
     judging = evaluation.create_pipeline() + illustration.create_pipeline() + robustness.create_pipeline()
     stages = {
         "ingestion": ingestion.create_pipeline(),

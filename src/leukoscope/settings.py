@@ -6,14 +6,15 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from leukoscope.entries import BASE_ENV, DEFAULT_ENV, MERGE_STRATEGY
-from leukoscope.hooks import InputHook, OtherRunsHook, TrackingHook
-from leukoscope.hooks.server import find_file
+from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook, UnchangedHook
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
 
-# The hook of kedro-mlflow is replaced by its subclass, which gives every backbone a run of its own.
+# The hook of kedro-mlflow is replaced by one that gives every backbone a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (InputHook(), TrackingHook(), OtherRunsHook(), MakersHook())
+_TRACKING = TrackingHook()
+# Kedro asks the last one first, but for those that want to be first or last.
+HOOKS = (UnchangedHook(_TRACKING), ResultsHook(), InputHook(), _TRACKING, OtherRunsHook(), MakersHook())
 
 
 def _project_root() -> str:
@@ -34,8 +35,12 @@ def _own_uri() -> str:
 def _artifact_location() -> str | None:
     """A folder beside the database, unless a server decides; MLflow's own choice would be the folder at hand."""
     uri = _tracking_uri()
+    if uri == _own_uri():
+        return str(Path(_project_root(), ARTIFACTS))
     if not uri.startswith("sqlite:///"):
         return None
+    from leukoscope.hooks.server import find_file
+
     return str(find_file(uri).absolute().with_name(ARTIFACTS))
 
 

@@ -39,6 +39,20 @@ def test_fused_batch_norm_computes_the_same(options, training, rng):
 
 
 @tensorflow_on_cpu
+def test_a_batch_norm_of_vectors_stays_as_it_is(rng):
+    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.BatchNormalization(), keras.layers.Dense(2)]
+    network = keras.Sequential([keras.Input((5, 5, 3)), *layers])
+    images = rng.normal(3, 2, (4, 5, 5, 3)).astype("float32")
+    expected = keras.ops.convert_to_numpy(network(images, training=False))
+    kernels.use_faster_kernels(network)
+    assert keras.ops.convert_to_numpy(network(images, training=False)) == pytest.approx(expected)
+    before = network.get_weights()
+    network.compile("sgd", "mse")
+    network.train_on_batch(images, np.ones((4, 2)))
+    assert all((old != new).any() for old, new in zip(before, network.get_weights(), strict=True))
+
+
+@tensorflow_on_cpu
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_fused_batch_norm_keeps_statistics_in_float32(policy, rng):
     plain, fused = twins(dtype=policy)

@@ -6,7 +6,9 @@ from PIL import Image
 
 from leukoscope.core.drawn import describe_training, is_drawn, warn_of_images, warn_of_reader
 from leukoscope.images.decoding import Limits
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_source
 from leukoscope.synthetic import write_smears
 from tiny_reader import encode, shade

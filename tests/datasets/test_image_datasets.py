@@ -8,7 +8,7 @@ from PIL import Image
 
 from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits
-from leukoscope.images.packing import PackingPlan
+from leukoscope.images.packing_plan import PackingPlan
 
 CLASSES = ("Benign", "Early")
 

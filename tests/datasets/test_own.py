@@ -26,7 +26,7 @@ from leukoscope.datasets import (
     TextDataset,
 )
 from leukoscope.images.decoding import Limits
-from leukoscope.images.packing import PackingPlan
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_any, open_source
 from leukoscope.models.network import Classifier
 from leukoscope.reader.reading import ReadingPlan

@@ -5,6 +5,7 @@ import pytest
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
 from leukoscope.datasets import ClassifierDataset, TrainingJournalDataset
+from leukoscope.hooks.state import ABSENT, describe_content
 from leukoscope.models.network import Classifier
 from leukoscope.training.journal import TrainingJournal
 
@@ -70,6 +71,21 @@ def test_saving_a_key_starts_its_training(tmp_path, caplog):
     assert dataset.load().epochs == 1
     assert f"vgg16 goes on with the training that was kept in {journal.folder}: seed changed" in caplog.text
     assert TrainingJournalDataset(filepath=str(home / "current")).load().folder == journal.folder
+
+
+def test_what_a_journal_holds_is_the_training_at_work_and_its_pointer(tmp_path):
+    """So that a command is run again where either was changed."""
+    dataset = TrainingJournalDataset(filepath=str(tmp_path / "vgg16/current"))
+    assert describe_content(dataset) == ABSENT
+    dataset.save({"architecture": "vgg16", "seed": 1})
+    first = describe_content(dataset)
+    assert describe_content(dataset) == first
+    dataset.load().append({"epoch": 1, "validation_loss": 0.5})
+    changed = describe_content(dataset)
+    dataset.save({"architecture": "vgg16", "seed": 2})
+    assert len({first, changed, describe_content(dataset)}) == 3
+    (tmp_path / "vgg16/current").write_text("no place")
+    assert describe_content(dataset) not in (first, ABSENT)
 
 
 def test_a_training_of_an_earlier_version_is_moved_and_the_log_says_so(tmp_path, caplog):

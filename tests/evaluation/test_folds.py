@@ -7,8 +7,9 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation import folds
-from leukoscope.evaluation.predictions import Scoring, tabulate_probabilities
+from leukoscope.evaluation.predictions import tabulate_probabilities
 from leukoscope.evaluation.records import EvaluationRecord
+from leukoscope.evaluation.scoring import Scoring
 
 NAMES = ["Benign", "Early"]
 KEY = {"architecture": "tiny", "recipe": {"epochs": 2}, "seed": 1, "format": 1, "engine": {"backend": "tensorflow"}}

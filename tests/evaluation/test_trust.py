@@ -16,8 +16,10 @@ from leukoscope.evaluation.calibration import (
 )
 from leukoscope.evaluation.conformal import form_prediction_sets, measure_nonconformity, name_sets
 from leukoscope.evaluation.novelty import Novelty
+from leukoscope.evaluation.outcome import Opinions, Outcome
+from leukoscope.evaluation.scoring import score, score_draw
 from leukoscope.evaluation.selective import NEVER
-from leukoscope.evaluation.trust import Calibration, Targets, TrustFigures, form_opinions
+from leukoscope.evaluation.trust import Calibration, Targets, form_opinions
 
 
 def calibrate(truth, probabilities, target_error: float = 0.1, **targets) -> Calibration:
@@ -26,12 +28,17 @@ def calibrate(truth, probabilities, target_error: float = 0.1, **targets) -> Cal
     return trust.calibrate(truth, probabilities, novelty, groups, [0], targets, "a model")
 
 
+def describe(truth, probabilities, calibrated, given, called=None) -> Outcome:
+    called = probabilities.argmax(axis=1) if called is None else called
+    names = [str(number) for number in range(probabilities.shape[1])]
+    opinions = Opinions(calibrated, given, unlike=np.zeros(len(truth), bool))
+    return Outcome(truth, called, probabilities, names, truth > 0, 0.1, opinions=opinions)
+
+
 def judge(truth, probabilities, calibration: Calibration) -> dict[str, float]:
     calibrated = apply_temperature(probabilities, calibration.temperature)
     given = calibrated.max(axis=1) >= calibration.threshold
-    figures = TrustFigures(truth, probabilities, calibrated, given, truth > 0, 0.1)
-    shares = {name: hits[some].mean() if some.any() else np.nan for name, (hits, some) in figures.shares.items()}
-    return figures.score(np.ones(len(truth))) | shares
+    return score(describe(truth, probabilities, calibrated, given))
 
 
 def draw(rng, count: int, overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -147,9 +154,9 @@ def test_the_calibration_error_is_of_what_is_called():
 
 def test_the_brier_score_is_that_worked_out_by_hand():
     probabilities = np.array([[0.8, 0.2], [0.6, 0.4]])
-    figures = TrustFigures(np.array([0, 1]), probabilities, probabilities, np.ones(2, bool), np.array([0, 1]) > 0, 0.1)
-    assert figures.score(np.ones(2))["brier"] == pytest.approx((0.2**2 + 0.2**2 + 0.6**2 + 0.6**2) / 2)
-    assert figures.score(np.array([3, 1]))["brier"] == pytest.approx((3 * 0.2**2 * 2 + 0.6**2 * 2) / 4)
+    outcome = describe(np.array([0, 1]), probabilities, probabilities, np.ones(2, bool))
+    assert score_draw(outcome, np.ones(2))["brier"] == pytest.approx((0.2**2 + 0.2**2 + 0.6**2 + 0.6**2) / 2)
+    assert score_draw(outcome, np.array([3, 1]))["brier"] == pytest.approx((3 * 0.2**2 * 2 + 0.6**2 * 2) / 4)
 
 
 def test_opinions_without_a_promise_are_all_withheld_unless_they_are_asked_for(caplog):
@@ -189,7 +196,7 @@ def test_errors_are_weighed_by_the_stated_prevalence():
     called = np.array([0, 0, 1, 0, 1, 1, 0, 0])
     given = np.array([1, 1, 1, 0, 1, 1, 0, 0], bool)
     table = np.eye(2)[called] * 0.8 + 0.1
-    figures = TrustFigures(truth, table, table, given, truth > 0, prevalence=0.1).score(np.ones(8))
+    figures = score(describe(truth, table, table, given))
     assert figures["selective_error_at_prevalence"] == pytest.approx(0.9 / 4 / (0.9 * 3 / 4 + 0.1 * 2 / 4))
 
 

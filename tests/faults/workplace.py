@@ -118,14 +118,14 @@ class Workplace:
             shutil.rmtree(path)
 
     def start(self, options: Iterable[str], environment: dict[str, str] | None = None, **popen: Any) -> Command:
-        """Start ``kedro run --env demo`` with more options."""
+        """Start ``kedro run --env demo`` with more options, whether or not anything has changed."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
         own |= {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | (environment or {})
         self._started += 1
         log = self._logs / f"{self._started}.txt"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "kedro", "run", "--env", "demo", *options],
+                [sys.executable, "-m", "kedro", "run", "--env", "demo", "--force", *options],
                 cwd=self.root,
                 env=own,
                 stdout=output,
@@ -146,12 +146,13 @@ class Workplace:
         return pointer.parent / pointer.read_text().strip() if pointer.is_file() else pointer.parent
 
     def contents(self, *left_out: str) -> dict[str, Any]:
-        """Read all files of the data folder but locks, which are empty; nothing unfinished is among them.
+        """Read all files of the data folder but locks, which are empty, and records of runs; none is unfinished.
 
         Args:
             left_out: Names, not paths, of files that differ rightly.
         """
         files = [path for path in self.data.rglob("*") if path.is_file() and path.suffix != ".lock"]
+        files = [path for path in files if path.parent.name != ".finished"]
         unfinished = [path for path in files if re.search(r"unfinished-|/\.[^/]+\.(new|old)/", str(path))]
         assert not unfinished
         return {str(path.relative_to(self.data)): read(path) for path in sorted(files) if path.name not in left_out}

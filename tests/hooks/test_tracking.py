@@ -67,7 +67,7 @@ class Session:
         try:
             runner.run(pipeline, catalog, manager)
         except (ValueError, KilledError):
-            self.hook._outbox._waiting.clear()  # what was being delivered died with the process
+            self.hook.tracker._outbox._waiting.clear()  # what was being delivered died with the process
             self.hook.on_pipeline_error()
         else:
             self.hook.after_pipeline_run()
@@ -113,7 +113,7 @@ def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
     session = Session(project_path)
     session.run(scoring("inception_v3") + scoring("vgg16"), numbers(inception_v3=0.9, vgg16=0.8))
     runs = session.runs()
-    own = session.context.params["inception_v3"].training.input_size
+    own = session.context.params["models"]["inception_v3"].training.input_size
     shared = session.context.params["training"].input_size
     assert runs.loc["inception_v3", "params.training.input_size"] == str(own)
     assert runs.loc["vgg16", "params.training.input_size"] == str(shared)
@@ -133,7 +133,7 @@ def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
 
     def train(number: float) -> dict[str, float]:
         logging.getLogger("leukoscope.epochs").warning(
-            "epoch", extra={"backbone": "resnet50", "epoch": {"epoch": 1, "train_loss": 0.5}}
+            "epoch", extra={"model": "resnet50", "epoch": {"epoch": 1, "train_loss": 0.5}}
         )
         seen.append(mlflow.search_runs(search_all_experiments=True).iloc[0])
         return {"test_accuracy": number}
@@ -169,7 +169,7 @@ class Training:
         return sum(pipelines, Pipeline([]))
 
     def catalog(self, *namespaces: str, seed: int = 1) -> DataCatalog:
-        datasets = {f"{name}.key": MemoryDataset({"backbone": name, "seed": seed}) for name in namespaces}
+        datasets = {f"{name}.key": MemoryDataset({"model": name, "seed": seed}) for name in namespaces}
         places = {name: str(self.folder / name / "current") for name in namespaces}
         return DataCatalog(
             datasets | {f"{name}.journal": TrainingJournalDataset(filepath=place) for name, place in places.items()}
@@ -186,7 +186,7 @@ class Training:
                 raise KilledError
 
     def log(self, journal, row) -> None:
-        record = {"backbone": journal.key["backbone"], "epoch": row}
+        record = {"model": journal.key["model"], "epoch": row}
         logging.getLogger("leukoscope.epochs").warning("epoch", extra=record)
 
 
@@ -257,7 +257,7 @@ def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, 
 @pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
 def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path, names):
     training = interrupt(project_path, tmp_path, names)
-    session = Session(project_path, resnet50={"training": {"epochs": 3}})
+    session = Session(project_path, models={"resnet50": {"training": {"epochs": 3}}})
     session.run(training.pipeline(*names), training.catalog(*names))
     assert sorted(session.runs().loc[["resnet50"], "status"]) == ["FAILED", "FINISHED"]
 
@@ -369,7 +369,7 @@ class Place:
 
     def __init__(self, monkeypatch) -> None:
         self.up = True
-        monkeypatch.setattr(hooks.tracking.server, "answers", lambda uri: self.up)
+        monkeypatch.setattr(hooks.tracker.server, "answers", lambda uri: self.up)
         monkeypatch.setattr(hooks.outbox, "_SECONDS_BETWEEN_LOOKS", 0)
 
     def scoring(self, tmp_path, back: bool) -> tuple[Pipeline, DataCatalog]:
@@ -439,6 +439,7 @@ def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri
     """MLflow makes it step by step, and two would meet."""
     monkeypatch.setattr("leukoscope.hooks.server._SECONDS_FOR_OTHERS", 0.1)
     session, pipeline, catalog = Session(project_path), scoring("resnet50"), numbers(resnet50=0.5)
+    (tmp_path / "mlflow.db").unlink()
     with FileLock(tmp_path / "mlflow.db.lock"), pytest.raises(InputError, match="has been setting up sqlite:"):
         session.run(pipeline, catalog)
     assert not (tmp_path / "mlflow.db").exists()
@@ -448,7 +449,7 @@ def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri
 
 def test_a_server_that_does_not_answer_stops_what_is_tracked_only(project_path, tracking_uri, monkeypatch):
     session = Session(project_path)
-    session.hook.mlflow_config.server.mlflow_tracking_uri = "http://127.0.0.1:9"
+    session.hook.configured.mlflow_config.server.mlflow_tracking_uri = "http://127.0.0.1:9"
     untracked = {"runner": "SequentialRunner", "pipeline_names": ["ingestion", "splitting"]}
     session.hook.before_pipeline_run(untracked, Pipeline([]), DataCatalog())
     session.hook.after_pipeline_run()

@@ -11,9 +11,11 @@ from PIL import Image
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
-from leukoscope.images import packing
+from leukoscope.images import packing, packing_plan
 from leukoscope.images.decoding import Limits
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import FolderSource, open_source
 
 CLASSES = ("Benign", "Early")
@@ -127,7 +129,7 @@ def test_a_zip_makes_what_its_folder_makes(raw, store, tmp_path):
 
 def test_an_unchanged_folder_is_not_decoded_again(raw, store, monkeypatch, caplog):
     pack(raw, store)
-    monkeypatch.setattr(packing, "decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(packing_plan, "decode", lambda *_: pytest.fail("decoded again"))
     with caplog.at_level("INFO"):
         pack(raw, store, workers=2)
     assert "unchanged, not decoded again: 40 images" in caplog.text
@@ -293,8 +295,8 @@ def test_what_cannot_be_read_is_left_out_and_named_and_read_by_the_next_run(
 def test_only_what_could_not_be_read_is_decoded_again(raw, store, monkeypatch, caplog):
     with unreadable(monkeypatch, OSError(errno.EIO, "Input/output error"), "Benign/00.png", "Benign/20a.jpg"):
         pack(raw, store)
-    decoded, decode = [], packing.decode
-    monkeypatch.setattr(packing, "decode", lambda data, limits: decoded.append(len(data)) or decode(data, limits))
+    decoded, decode = [], packing_plan.decode
+    monkeypatch.setattr(packing_plan, "decode", lambda data, limits: decoded.append(len(data)) or decode(data, limits))
     packed = pack(raw, store)
     assert decoded == [(raw / "Benign/00.png").stat().st_size, 0]
     assert reasons(packed) == {"Benign/20a": "empty file (0 bytes)", "notes": "not inside a class folder"}
@@ -316,7 +318,7 @@ def test_what_can_never_be_read_is_tried_by_each_run_and_said_by_each(raw, store
 
 @pytest.mark.parametrize("inside", ["decode", "resize", "perceptual_hash"])
 def test_short_memory_while_decoding_is_no_verdict(raw, store, monkeypatch, inside):
-    work = getattr(packing, inside)
+    work = getattr(packing_plan, inside)
 
     def fail_once(*arguments):
         if not failed:
@@ -326,7 +328,7 @@ def test_short_memory_while_decoding_is_no_verdict(raw, store, monkeypatch, insi
 
     failed = []
     with monkeypatch.context() as patch:
-        patch.setattr(packing, inside, fail_once)
+        patch.setattr(packing_plan, inside, fail_once)
         packed = pack(raw, store)
     assert (len(packed), reasons(packed)["Benign/00"]) == (39, "unreadable: not enough memory")
     assert len(pack(raw, store)) == 40

@@ -6,18 +6,18 @@ from skimage.filters import threshold_otsu
 
 from leukoscope.inference.explanation import ActivationMapper, map_occlusion, overlay
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.architecture import BACKBONES
+from leukoscope.models import architecture
 from leukoscope.models.network import Classifier, build_classifier
 from leukoscope.synthetic.smears import draw_smear
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 from tiny_reader import build_network
 
 
-def build(backbone: str, class_names, seed: int = 0) -> Classifier:
+def build(name: str, class_names, seed: int = 0) -> Classifier:
     keras.utils.clear_session()
     size = 160  # the least at which each has a last map of several places
-    recipe = resolve_recipe(backbone, Recipe(weights="none", input_size=size), RecipeDifferences())
-    return build_classifier(backbone, recipe, class_names, seed)
+    recipe = resolve_recipe(name, Recipe(weights="none", input_size=size), RecipeDifferences())
+    return build_classifier(name, recipe, class_names, seed)
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,16 @@ def smears() -> np.ndarray:
     return np.stack([draw_smear(name, np.random.default_rng(3), 96) for name in ("Benign", "Early", "Pro")])
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-class TestEveryBackbone:
-    def test_the_closed_form_is_grad_cam(self, backbone, class_names, smears):
+QUICK = {"resnet50", "vgg16", "mobilenet_v2", "inception_v3", "vgg19"}
+NAMES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in architecture.list_names()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEveryArchitecture:
+    def test_the_closed_form_is_grad_cam(self, name, class_names, smears):
         """Against the definition (Selvaraju et al. 2017), computed with TensorFlow's gradient tape."""
         tf = pytest.importorskip("tensorflow")
-        classifier = build(backbone, class_names)
+        classifier = build(name, class_names)
         network, classes = classifier.network, np.array([0, 1, 3])
         trunk = keras.Model(network.inputs, network.get_layer("features").input)
         head = network.get_layer("probabilities")
@@ -53,18 +57,12 @@ class TestEveryBackbone:
                 assert not ours.any()
         assert checked
 
-
-# The maps are of one code for all; test_the_closed_form_is_grad_cam holds it against the definition for each.
-@pytest.mark.parametrize(
-    "backbone",
-    [pytest.param(name, marks=() if name in ("vgg16", "mobilenet_v2") else pytest.mark.slow) for name in BACKBONES],
-)
-def test_another_model_looks_elsewhere(backbone, class_names, smears):
-    """Adebayo et al. 2018, Sanity checks for saliency maps: a map must depend on what was learned."""
-    classes = np.array([1, 1, 1])
-    mappers = (ActivationMapper(build(backbone, class_names, seed)) for seed in (1, 2))
-    ours, others = (one.map_classes(smears, classes) for one in mappers)
-    assert compare(ours, others) < 0.95
+    def test_another_model_looks_elsewhere(self, name, class_names, smears):
+        """Adebayo et al. 2018, Sanity checks for saliency maps: a map must depend on what was learned."""
+        classes = np.array([1, 1, 1])
+        mappers = (ActivationMapper(build(name, class_names, seed)) for seed in (1, 2))
+        ours, others = (one.map_classes(smears, classes) for one in mappers)
+        assert compare(ours, others) < 0.95
 
 
 def compare(ours: np.ndarray, others: np.ndarray) -> float:

@@ -27,7 +27,7 @@ def reader():
 
 @pytest.fixture(scope="module")
 def exported(reader) -> dict[tuple[str, str], bytes]:
-    exporter = Exporter(reader, IMAGES[::3])
+    exporter = Exporter(reader.classifier, 2.0, reader.describe(), IMAGES[::3])
     return {(name, one): FORMATS[name].write(exporter, one) for name in FORMATS for one in PRECISIONS}
 
 
@@ -60,7 +60,9 @@ def read_example(project_path, package: str) -> str:
 @pytest.mark.parametrize(("name", "package"), [("onnx", "onnxruntime"), ("litert", "ai_edge_litert")])
 def test_the_documented_example_predicts_without_tensorflow(exported, reader, project_path, tmp_path, name, package):
     (tmp_path / f"model{FORMATS[name].suffix}").write_bytes(exported[name, "float32"])
-    (tmp_path / "model.json").write_text(json.dumps(Exporter(reader, IMAGES).describe()))
+    (tmp_path / "model.json").write_text(
+        json.dumps(Exporter(reader.classifier, 2.0, reader.describe(), IMAGES).describe())
+    )
     (tmp_path / "smear.jpg").write_bytes(encode(shade(150)))
     blocked = ("tensorflow", "keras", "torch", "jax", "leukoscope")
     code = f"import sys\nfor name in {blocked}:\n    sys.modules[name] = None\n{read_example(project_path, package)}"
@@ -74,10 +76,10 @@ def test_the_documented_example_predicts_without_tensorflow(exported, reader, pr
 def test_another_backend_is_an_input_error(reader, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="KERAS_BACKEND is jax"):
-        Exporter(reader, IMAGES)
+        Exporter(reader.classifier, 2.0, reader.describe(), IMAGES)
 
 
 def test_without_the_packages_it_says_how_to_get_them(reader, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(InputError, match=r"tf2onnx.*pip install .*\[export\]"):
-        Exporter(reader, IMAGES)
+        Exporter(reader.classifier, 2.0, reader.describe(), IMAGES)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from leukoscope.core.errors import InputError
-from leukoscope.models.architecture import BACKBONES
+from leukoscope.models import architecture, base
 from leukoscope.models.network import Classifier, build_classifier, in_float32, set_trainable
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+from tiny_reader import make_reader, shade
 
 
 def recipe_for(backbone: str, **values):
-    size = max(32, BACKBONES[backbone].smallest_input)
+    size = max(32, architecture.get(backbone).smallest_input)
     return resolve_recipe(backbone, Recipe(weights="none", input_size=size), RecipeDifferences(**values))
 
 
@@ -34,7 +35,7 @@ def images(rng) -> np.ndarray:
     return rng.integers(0, 256, (2, 40, 56, 3)).astype("uint8")
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("backbone", ["resnet50", "vgg16", "vgg19", "mobilenet_v2", "inception_v3"])
 class TestEveryBackbone:
     def test_gives_probabilities_for_raw_images_of_any_size(self, backbone, build_once, images):
         network = build_once(backbone).network
@@ -43,14 +44,9 @@ class TestEveryBackbone:
             assert probabilities.shape == (2, 4)
             assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
-    def test_has_the_blocks_of_the_table_in_order(self, backbone, build_once):
-        names = [layer.name for layer in build_once(backbone).network.layers]
-        places = [names.index(last_before) for last_before in BACKBONES[backbone].blocks.values()]
-        assert places == sorted(places)
-
     def test_trains_from_each_block_on_only(self, backbone, build_once):
         counts, network = [], build_once(backbone).network
-        for part in ("head", *reversed(BACKBONES[backbone].blocks), "all"):
+        for part in ("head", *reversed(architecture.get(backbone).blocks), "all"):
             set_trainable(network, backbone, part)
             counts.append(len(network.trainable_weights))
         assert counts == sorted(set(counts))
@@ -59,7 +55,7 @@ class TestEveryBackbone:
     @pytest.mark.slow
     def test_is_built_to_train_from_each_block_on_only(self, backbone, class_names):
         counts = []
-        for part in ("all", *BACKBONES[backbone].blocks, "head"):
+        for part in ("all", *architecture.get(backbone).blocks, "head"):
             network = build(backbone, class_names, trainable=part).network
             counts.append(len(network.trainable_weights))
         assert counts == sorted(counts, reverse=True)
@@ -87,15 +83,30 @@ class TestEveryBackbone:
             assert not np.allclose(trained, expected, atol=1e-6)  # dropout, and batch norm where there is one
 
     def test_takes_a_weights_file_of_its_own(self, backbone, class_names, tmp_path):
-        row = BACKBONES[backbone]
+        row = architecture.get(backbone)
         size = max(32, row.smallest_input)
         keras.utils.clear_session()
-        base = getattr(keras.applications, row.builder)(include_top=False, weights=None, input_shape=(size, size, 3))
+        base = getattr(keras.applications, row.title)(include_top=False, weights=None, input_shape=(size, size, 3))
         path = tmp_path / "own.weights.h5"
         base.save_weights(path)
         network = build(backbone, class_names, weights=str(path)).network
         loaded = [one.numpy() for one in network.weights[:-2]]
         assert all((ours == theirs.numpy()).all() for ours, theirs in zip(loaded, base.weights, strict=True))
+
+
+def test_it_is_what_every_classifier_is():
+    assert isinstance(make_reader().classifier, base.Classifier)
+
+
+def test_predicts_rows_of_an_array_as_images_at_hand():
+    classifier = make_reader().classifier
+    fields = np.stack([shade(brightness) for brightness in range(20, 220, 20)])
+    rows = np.array([3, 0, 9, 4, 4])
+    held, chosen = classifier.predict(fields, batch_size=4), classifier.predict(fields, rows, 2)
+    assert chosen.probabilities == pytest.approx(held.probabilities[rows], abs=1e-6)
+    assert chosen.features == pytest.approx(held.features[rows], abs=1e-6)
+    assert held.probabilities == pytest.approx(keras.ops.convert_to_numpy(classifier.network(fields)), abs=1e-6)
+    assert (held.probabilities.dtype, held.features.shape) == (np.float32, (10, 2))
 
 
 def test_a_model_that_was_saved_to_train_when_called_is_mended(class_names, images, tmp_path, caplog):
@@ -182,35 +193,6 @@ def test_mixed_precision_comes_back_as_float32_with_the_same_weights(class_names
     assert keras.config.dtype_policy().name == "float32"
     pairs = zip(plain.network.get_weights(), mixed.network.get_weights(), strict=True)
     assert all((ours == theirs).all() for ours, theirs in pairs)
-
-
-class TestWeightsThatCannotBeHad:
-    def test_no_such_file(self, class_names):
-        with pytest.raises(InputError, match=r"There is no weights file 'nowhere\.h5'"):
-            build("vgg16", class_names, weights="nowhere.h5")
-
-    def test_a_file_of_another_architecture(self, class_names, tmp_path):
-        path = tmp_path / "vgg.weights.h5"
-        keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
-        with pytest.raises(InputError, match="does not hold the weights of ResNet50"):
-            build("resnet50", class_names, weights=str(path))
-
-    def test_a_file_that_is_no_weights_file(self, class_names, tmp_path):
-        (tmp_path / "text.h5").write_text("no weights")
-        with pytest.raises(InputError, match="does not hold the weights of ResNet50"):
-            build("resnet50", class_names, weights=str(tmp_path / "text.h5"))
-
-    def test_a_hub_out_of_reach_says_where_the_file_goes(self, class_names, monkeypatch, tmp_path):
-        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-        monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", _no_network, raising=True)
-        with pytest.raises(InputError, match=r"ResNet50 could not be downloaded.*notop\.h5.*models.*weights: none"):
-            build("resnet50", class_names, weights="imagenet")
-
-
-def _no_network(*args, **kwargs):
-    from urllib.error import URLError
-
-    raise URLError("no network")
 
 
 def test_a_file_without_class_names_is_refused(tmp_path):

@@ -13,7 +13,9 @@ from leukoscope.features.colour import count_colours
 from leukoscope.images.decoding import Limits
 from leukoscope.images.grouping import select_accepted
 from leukoscope.images.manifest import fingerprint_manifest, make_manifest
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_source
 from leukoscope.pipelines.audit.nodes import climb_ladder, describe_images, draw_audit, judge_audit
 from leukoscope.pipelines.audit.options import AuditOptions

@@ -13,6 +13,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.datasets import EvaluationRecordsDataset
 from leukoscope.evaluation.predictions import tabulate_probabilities
 from leukoscope.evaluation.records import EvaluationRecord
+from leukoscope.hooks.state import ABSENT, describe_content
 from leukoscope.pipelines.collect.nodes import collect_runs
 from leukoscope.pipelines.cross_validation import nodes
 from leukoscope.pipelines.cross_validation.options import CrossValidationOptions
@@ -204,6 +205,17 @@ def test_an_evaluation_is_kept_with_the_training_that_gave_the_model(home, train
     dataset.save(replace(record, facts=record.facts | {"model": "of an earlier version"}))
     assert "The evaluation of vgg16 is not kept for cross-validation" in caplog.text
     assert len(dataset.load()) == 1
+
+
+def test_what_is_kept_of_evaluations_is_told_by_their_files(home, train):
+    """So that the command is run again where another fold was evaluated."""
+    dataset = EvaluationRecordsDataset(filepath=str(home / "current"))
+    train("1 of 2")
+    one = describe_content(dataset)
+    train("2 of 2")
+    two = describe_content(dataset)
+    next(home.glob("fold-1-of-2/runs/*/evaluation/metrics.json")).write_text("{}")
+    assert len({ABSENT, one, two, describe_content(dataset)}) == 4
 
 
 def test_nothing_was_trained(home):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,8 @@ from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.evaluation import feature_table
 from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.conformal import form_prediction_sets, name_sets
+from leukoscope.evaluation.metric import list_names
+from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.images import origin
 from leukoscope.images.field_checks import CHECKS, check_fields
@@ -60,6 +63,25 @@ def test_metrics_are_named_by_split_and_figure(predictions, metrics):
     assert metrics["test_accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
     assert metrics["train_images"] == 112
     assert {"validation_loss", "train_macro_f1", "test_auc", "test_sensitivity_early"} <= metrics.keys()
+
+
+def test_metrics_are_those_of_the_table(metrics, class_names):
+    plain = [name.lower() for name in class_names]
+    expected = set()
+    for name, row in METRICS.items():
+        figures = list_names(name, plain)
+        ends = ("", "_low", "_high") if row.measure.interval else ("",)
+        expected |= {f"test_{figure}{end}" for figure in figures for end in ends}
+        if row.needs in ("", "screening"):
+            expected |= {f"{split}_{figure}" for split in ("train", "validation") for figure in figures}
+    assert set(metrics) == expected
+    assert None not in metrics.values()
+
+
+def test_a_row_of_the_comparison_has_what_the_table_says(monkeypatch, metrics, summarise):
+    before = set(summarise(None))
+    monkeypatch.setitem(METRICS, "aurc", replace(METRICS["aurc"], is_compared=True))
+    assert set(summarise(None)) - before == {"test_aurc", "test_aurc_low", "test_aurc_high"}
 
 
 OF_A_CLASS = ("sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")

@@ -13,7 +13,9 @@ from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.manifest import make_manifest
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_source
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external import nodes
@@ -79,7 +81,7 @@ class Predictor:
 @pytest.fixture
 def gathered(class_names, monkeypatch):
     """MobileNetV2 has been trained and evaluated, and nothing else."""
-    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.reader.calibrated.Predictor", Predictor)
     facts = pd.DataFrame(
         {"image_id": range(40), "split": "train", "model": "the same", "label": ["Benign", "Pro"] * 20}
     )

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -6,9 +7,12 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
+from pydantic import ValidationError
 
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, PartitionedDataset, ReaderRegistryDataset
+from leukoscope.evaluation.metric import Metric, Number
+from leukoscope.evaluation.metrics import METRICS, list_promoting
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.promote import nodes
 from leukoscope.pipelines.promote.options import PromotionOptions, ServingOptions
@@ -60,6 +64,26 @@ def test_set():
 def judge(reader, registry, test_set, looks=(), **options):
     given = PromotionOptions(**options), EvaluationOptions(resamples=40)
     return nodes.judge_candidate(reader, registry, *test_set, looks, *given, 1)
+
+
+@pytest.mark.parametrize("metric", list_promoting())
+def test_every_metric_that_can_promote_decides(test_set, metric):
+    decided = judge(GOOD, Registry(BAD), test_set, metric=metric)
+    assert decided["wins"]
+    assert f"{metric} 1.0000 against the champion's" in decided["why"]
+
+
+def test_a_new_row_that_can_promote_decides(test_set, monkeypatch):
+    measure = Number(lambda draw: draw.average(draw.outcome.hits) / 2)
+    monkeypatch.setitem(METRICS, "made_up", Metric("made up", "half the accuracy", measure, can_promote=True))
+    decided = judge(GOOD, Registry(BAD), test_set, metric="made_up")
+    assert (decided["wins"], decided["candidate_figure"], decided["champion_figure"]) == (True, 0.5, 0.0)
+
+
+def test_any_other_metric_is_refused_with_those_that_can():
+    for name in sorted({*METRICS, "f2"} - {*list_promoting()}):
+        with pytest.raises(ValidationError, match=f"'{re.escape(name)}' cannot decide .* expected one of accuracy, "):
+            PromotionOptions(metric=name)
 
 
 def test_without_a_champion_the_candidate_is_promoted(test_set):

@@ -30,7 +30,7 @@ class Predictor:
 
 @pytest.fixture
 def arguments(splits, smears, class_names, monkeypatch):
-    monkeypatch.setattr("leukoscope.inference.predictor.Predictor", Predictor)
+    monkeypatch.setattr("leukoscope.reader.calibrated.Predictor", Predictor)
     _, seen = Predictor(None, 1).predict(smears.pixels)
     facts = splits[["image_id", "split", "label"]].assign(model="a model")
     features = feature_table.tabulate(facts, seen, check_fields(smears.pixels))

@@ -10,7 +10,7 @@ from PIL import Image
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
 from leukoscope.datasets import OpinionsDataset
-from leukoscope.images.packing import PackingPlan
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import FolderSource, open_any
 from leukoscope.reader import reading
 from leukoscope.reader.reading import ReadingPlan
@@ -121,7 +121,7 @@ class Killed(BaseException):
 
 def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(folder, reader, dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "_PART", 4)
-    monkeypatch.setattr("leukoscope.images.packing._BATCH", 4)
+    monkeypatch.setattr("leukoscope.images.packing_plan.BATCH", 4)
     plan = plan_for(folder, reader)
     whole = pd.concat(plan.read(), ignore_index=True)
     read, counted = ReadingPlan._read_part, []
@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(folder, reader, datas
 def in_parts(folder, reader, dataset, tmp_path, monkeypatch):
     """Opinions read in parts of four files; counts the files that are read."""
     monkeypatch.setattr(reading, "_PART", 4)
-    monkeypatch.setattr("leukoscope.images.packing._BATCH", 4)
+    monkeypatch.setattr("leukoscope.images.packing_plan.BATCH", 4)
     read, counted = ReadingPlan._read_part, []
 
     def count(self, records, pixels):

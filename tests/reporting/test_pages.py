@@ -1,7 +1,10 @@
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,18 +15,22 @@ from statsmodels.stats.proportion import proportion_confint
 from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.evaluation.judge import Judge
+from leukoscope.evaluation.metric import Hits, Metric, Number, Section, Share, list_names
+from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.novelty import choose_limit
-from leukoscope.evaluation.predictions import Scoring, probability_columns, select_split, tabulate_probabilities
+from leukoscope.evaluation.predictions import probability_columns, select_split, tabulate_probabilities
+from leukoscope.evaluation.scoring import Scoring
 from leukoscope.evaluation.trust import Calibration, Targets, calibrate
 from leukoscope.images.origin import Origin
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
-from leukoscope.pipelines.training import nodes as training
 from leukoscope.reporting import data_sheet, pages, plots, results, sources
 from leukoscope.reporting.checklists import CLAIM, GUIDELINES, STARD_AI, TRIPOD_AI, locate
+from leukoscope.reporting.metric_tables import write_table
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import Worth
+from leukoscope.training.key import describe_balance, describe_key
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 SOFTWARE = {"leukoscope": "0.1.0", "commit": None, "keras": "3", "seed": "1"}
@@ -125,7 +132,7 @@ def result(predictions, opinions, smears, class_names, metrics, splits) -> dict:
     ]
     recipe = resolve_recipe("vgg16", Recipe(weights="none"), RecipeDifferences()).model_dump()
     key = {"recipe": recipe, "weights": None, "seed": 1, "augmentation": {"rotation": 20.0}, "splits": "a"}
-    balance = training._describe_balance(plan_training(splits, AugmentationOptions(), 1))
+    balance = describe_balance(plan_training(splits, AugmentationOptions(), 1))
     return shown | {
         "format": RESULT_FORMAT,
         "backbone": "vgg16",
@@ -140,7 +147,7 @@ def result(predictions, opinions, smears, class_names, metrics, splits) -> dict:
         "metrics": metrics,
         "calibration": Calibration(1.5, 0.8, 0.3, [[0.1]] * 4, 0.1, 0.08, groups=60.0, needed=29).describe(),
         "training": {"epochs": 3, "input_size": 48, "device": "CPU"}
-        | training._describe_key(key)
+        | describe_key(key)
         | balance
         | {"parameters": 2_000_000, "precision": "float32", "report_test_accuracy": 0.9878, "provenance": SOFTWARE},
         "pictures": {"confusion_matrix": "data:image/png;base64,cG5n"},
@@ -196,6 +203,112 @@ def test_without_an_audit_a_page_says_so(result, data):
 def test_every_figure_of_a_page_is_one_that_an_evaluation_has(page):
     assert "undefined" not in page.words
     assert "not given" not in page.words.split("Data sheet")[-1].split("Performance")[-1]
+
+
+@pytest.fixture
+def numbered(result) -> dict[str, str]:
+    """Each figure of the test set as its own number, by name."""
+    names = [name for name in result["metrics"] if name.startswith("test_") and not name.endswith(("_low", "_high"))]
+    result["metrics"] = dict(zip(names, (0.2 + 0.001 * np.arange(len(names))).tolist(), strict=True))
+    result["splits"] = ["test"]
+    return {name: f"{value:.3f}" for name, value in result["metrics"].items()}
+
+
+def test_every_figure_of_the_table_is_on_page_and_card(numbered, result, data, class_names):
+    page = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    card = pages.render_card(result, data, KNOWN, SOFTWARE)
+    names = [f"test_{one}" for row in METRICS for one in list_names(row, [name.lower() for name in class_names])]
+    assert set(names) == set(numbered)
+    for text in (page, card):
+        assert [name for name in names if numbered[name] not in text] == []
+
+
+def first_cells(text: str) -> list[str]:
+    return [html.unescape(cell) for cell in re.findall(r"^<tr><td>(.*?)</td>", text, re.MULTILINE)]
+
+
+def test_page_and_card_call_metrics_by_their_titles_and_have_no_others(result, data):
+    text = pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    titles = {section: [] for section in get_args(Section)}
+    for row in METRICS.values():
+        titles[row.section].append(row.title)
+    performance, rest = text.split('id="performance"')[1].split("<h3>By class")
+    by_class, rest = rest.split("<h3>What is taken")
+    trust, sets = rest.split('id="trust"')[1].split("<h3>Prediction sets")
+    assert first_cells(performance) == titles["performance"]
+    assert re.findall(r"<th>(.*?)</th>", by_class) == ["class", *titles["class"]]
+    as_given = [METRICS[name].title for name in ("loss", "ece", "brier", "ece_if_calibrated")]
+    assert first_cells(trust) == as_given + titles["opinions"]
+    assert first_cells(sets.split("</table>")[0]) == titles["sets"]
+    card = pages.render_card(result, data, KNOWN, SOFTWARE).split("## Quantitative analyses")[1]
+    shown = re.findall(r"^\| ([^|]+?)(?: \(stated[^|]*)? \| \d[^|]* \|$", card, re.MULTILINE)
+    overall = [title for section in ("performance", "calibration", "opinions", "sets") for title in titles[section]]
+    assert shown == [*overall, "accuracy over all changes of robustness"]
+    assert f"| class | {' | '.join(titles['class'])} |" in card
+
+
+def test_templates_name_no_figure_that_the_table_lacks():
+    folder = Path(pages.__file__).parent / "templates"
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()))
+    named = {name for name in re.findall(r'judged ~ "_(\w+)"', text) if not name.endswith("_")}
+    assert "error_groups" in named
+    assert named <= set(METRICS)
+
+
+MADE_UP = {
+    "made_up": Metric(
+        "made up <one>",
+        "half the accuracy",
+        Number(lambda draw: draw.average(draw.outcome.hits) / 2),
+        is_primary=True,
+        can_promote=True,
+    ),
+    "made_up_*": Metric(
+        "made up for each",
+        "its share of the images",
+        Share(lambda outcome: [Hits(outcome.truth == number, outcome.every) for number in range(outcome.classes)]),
+        "class",
+    ),
+    "calibrated_made_up": Metric(
+        "made up, calibrated", "a third", Number(lambda draw: draw.average(draw.outcome.hits) / 3), "calibration"
+    ),
+    "set_made_up": Metric("made-up sets", "a fourth", Number(lambda draw: draw.average(draw.outcome.hits) / 4), "sets"),
+}
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    for name, metric in MADE_UP.items():
+        monkeypatch.setitem(METRICS, name, metric)
+
+
+def test_a_new_row_of_the_table_is_on_page_and_card_and_in_the_documentation(made_up, result, data):
+    figures = result["metrics"]
+    estimates = {
+        name: f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f})"
+        for name in ("test_made_up", "test_made_up_early", "test_calibrated_made_up", "test_set_made_up")
+    }
+    words = " ".join(Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words.split())
+    card = pages.render_card(result, data, KNOWN, SOFTWARE)
+    assert f"test made up <one> {estimates['test_made_up'].split()[0]} " in words
+    assert f" made up <one> {figures['train_made_up']:.3f} {figures['validation_made_up']:.3f} " in words
+    assert f"made up <one> {estimates['test_made_up']} {estimates['test_calibrated_made_up']}" in words
+    assert f"made-up sets {estimates['test_set_made_up']}" in words
+    assert all(estimate in words and estimate in card for estimate in estimates.values())
+    assert f"| made up, calibrated | {estimates['test_calibrated_made_up']} |" in card
+    assert "made up for each" in words
+    assert "| made up for each |" in card
+    assert "| `made_up` | made up <one> | half the accuracy | 0 to 1 | 1 | other |  | yes |" in write_table(
+        ["performance"]
+    )
+
+
+def test_a_metric_that_is_younger_than_a_result_is_left_out_of_its_page(result, data, monkeypatch):
+    monkeypatch.setitem(METRICS, "made_up", replace(MADE_UP["made_up"], is_primary=False))
+    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    assert "made up <one>" in words
+    assert "undefined" not in words
+    assert "made up" not in pages.render_card(result, data, KNOWN, SOFTWARE)
 
 
 def test_figures_have_their_intervals_and_what_is_undefined_is_said_so(result, data):
@@ -607,8 +720,8 @@ def test_pages_of_two_classes_say_nothing_twice(result, data, rng):
     assert "One class against the other" in words
     assert [curve.name for curve in plots.plot_roc(pages._select_curves(two)).data[1:]] == ["Malignant"]
     card = pages.render_card(two, data, KNOWN, SOFTWARE, WORTH)
-    assert re.search(r"^- Malignant: sensitivity 0\.\d+ \(.*\)$", card, re.MULTILINE)
-    assert ", specificity" not in card
+    assert "| class | support | sensitivity | precision | F1 | AUPRC | set coverage |" in card
+    assert re.search(r"^\| Malignant \| 40 \| 0\.\d+ \(.*\) \|$", card, re.MULTILINE)
 
 
 ODD = ["Benign", "[Malignant] Pre-B", "100 % & <q>", "$a$ _x_", "_良性_", "2024"]
@@ -627,6 +740,6 @@ def test_pages_and_cards_show_names_of_any_letters_as_they_are(result, data, rng
     assert heatmap.data[0].x[2] == "100 % &amp; &lt;q&gt;"  # Plotly has tags of its own
     assert (heatmap.layout.xaxis.type, heatmap.layout.yaxis.type) == ("category", "category")
     card = pages.render_card(odd, data, KNOWN, SOFTWARE, WORTH)
-    shown = MarkdownIt().render(card)
+    shown = MarkdownIt().enable("table").render(card)
     for name in ODD:
-        assert f"<li>{html.escape(name)}: sensitivity 0." in shown
+        assert f"<td>{html.escape(name)}</td>\n<td>40</td>\n<td>0." in shown

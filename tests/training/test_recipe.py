@@ -2,14 +2,14 @@ import pytest
 from pydantic import ValidationError
 
 from leukoscope.core.errors import InputError
-from leukoscope.models.architecture import BACKBONES
+from leukoscope.models import architecture
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("backbone", architecture.list_names())
 def test_what_nobody_sets_comes_from_the_table(backbone):
     recipe = resolve_recipe(backbone, Recipe(), RecipeDifferences())
-    row = BACKBONES[backbone]
+    row = architecture.get(backbone)
     assert (recipe.input_size, recipe.batch_size, recipe.dropout) == (row.input_size, row.batch_size, row.dropout)
 
 
@@ -34,8 +34,8 @@ def test_a_block_of_another_backbone_is_refused_with_those_there_are():
 
 
 def test_images_too_small_for_a_backbone_are_refused():
-    mend = "InceptionV3 needs 75 or more. Set inception_v3.training.input_size, or leave the backbone out"
+    mend = "InceptionV3 needs 75 or more. Set models.inception_v3.training.input_size, or leave the model out"
     with pytest.raises(InputError, match=f"^training.input_size is 64 pixels; {mend}"):
         resolve_recipe("inception_v3", Recipe(input_size=64), RecipeDifferences())
-    with pytest.raises(InputError, match=f"^inception_v3.training.input_size is 32 pixels; {mend}"):
+    with pytest.raises(InputError, match=f"^models.inception_v3.training.input_size is 32 pixels; {mend}"):
         resolve_recipe("inception_v3", Recipe(input_size=99), RecipeDifferences(input_size=32))

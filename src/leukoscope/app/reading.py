@@ -11,7 +11,7 @@ from PIL import Image
 from leukoscope.app.options import AppOptions
 from leukoscope.core.drawn import is_drawn
 from leukoscope.images.decoding import Limits, decode, resize
-from leukoscope.images.packing import PackedImages, find_by_content
+from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from leukoscope.audit.ladder import make_forest
 from leukoscope.features.colour import count_colours
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 
 # What accuracies are held against.
 COLOUR_BASELINE = "colour_histogram"

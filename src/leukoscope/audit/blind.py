@@ -12,7 +12,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.evaluation import feature_table
 from leukoscope.features.colour import count_colours
 from leukoscope.images.files import ImageSource, ReadFile
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 
 _THUMBNAIL = 8
 # Shares of the side: a frame of 8 of 224 pixels, and the 34 x 24 pixels where some cameras burn in a scale bar.

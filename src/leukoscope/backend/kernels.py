@@ -29,7 +29,8 @@ def use_faster_kernels(network: keras.Model) -> None:
     - Where Keras has XLA compile networks, on a GPU, it has it compile none that also augments: XLA cannot compile that
       (images/augmentation.py). There the network is compiled by itself.
     - Keras computes a batch norm's moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where
-      XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused.
+      XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused, for maps;
+      a batch norm of vectors stays as it is.
     - On a CPU the gradient of a strided depthwise convolution's input takes many times as long in bfloat16 as in
       float32 (docs/adr/0010-one-engine-for-all-backends.md). It is computed in float32.
 
@@ -41,7 +42,7 @@ def use_faster_kernels(network: keras.Model) -> None:
     if not is_tensorflow_on_cpu():
         return
     for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.input_spec.ndim == 4:
             layer.call = MethodType(_normalise, layer)
         elif isinstance(layer, keras.layers.DepthwiseConv2D) and _has_slow_gradient(layer):
             layer.call = MethodType(_convolve, layer)

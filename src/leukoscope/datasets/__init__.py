@@ -7,9 +7,9 @@ import lazy_loader
 if TYPE_CHECKING:
     from leukoscope.datasets.evaluation_records import EvaluationRecordsDataset as EvaluationRecordsDataset
     from leukoscope.datasets.evaluations import EvaluationsDataset as EvaluationsDataset
+    from leukoscope.datasets.figure_dataset import FigureDataset as FigureDataset
     from leukoscope.datasets.files import BinaryDataset as BinaryDataset
     from leukoscope.datasets.files import CSVDataset as CSVDataset
-    from leukoscope.datasets.files import FigureDataset as FigureDataset
     from leukoscope.datasets.files import JSONDataset as JSONDataset
     from leukoscope.datasets.files import ParquetDataset as ParquetDataset
     from leukoscope.datasets.files import TextDataset as TextDataset
@@ -34,7 +34,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "evaluation_records": ["EvaluationRecordsDataset"],
         "evaluations": ["EvaluationsDataset"],
-        "files": ["BinaryDataset", "CSVDataset", "FigureDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "figure_dataset": ["FigureDataset"],
+        "files": ["BinaryDataset", "CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "group_table_dataset": ["GroupTableDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],

@@ -58,6 +58,10 @@ class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[Evaluation
         """
         return [self._read(folder) for folder in sorted(self._runs.home.glob(f"*/runs/*/{_FOLDER}"))]
 
+    def list_files(self) -> list[Path]:
+        """List the files of all records; there need not be any."""
+        return sorted(self._runs.home.glob(f"*/runs/*/{_FOLDER}/*"))
+
     def _read(self, folder: Path) -> EvaluationRecord:
         place = folder.parent.relative_to(self._runs.home)
         try:

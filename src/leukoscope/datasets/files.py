@@ -1,6 +1,5 @@
 """Kedro's own data sets, with files that appear whole or not at all, and load as they were saved."""
 
-import io
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path, PurePosixPath
@@ -8,13 +7,12 @@ from typing import Any, ClassVar
 
 import pandas as pd
 from kedro.io import AbstractDataset
-from kedro_datasets import json, matplotlib, pandas, text
-from PIL import Image
+from kedro_datasets import json, pandas, text
 
 from leukoscope.datasets.own import OwnFile
 
 
-class _WholeFile(OwnFile):
+class WholeFile(OwnFile):
     """Writes beside the file's place, then renames; on a local disk, and for files without versions.
 
     Args:
@@ -29,6 +27,7 @@ class _WholeFile(OwnFile):
         self._requires = tuple(requires)
 
     def save(self, data: Any) -> None:
+        """Write the file."""
         if getattr(self, "_protocol", "file") != "file" or getattr(self, "_version", None):
             super().save(data)  # type: ignore[misc]
             return
@@ -37,11 +36,16 @@ class _WholeFile(OwnFile):
             # By a copy, since this data set may be loaded meanwhile.
             writer = copy(self)
             writer._filepath = PurePosixPath(path.as_posix())
-            super(_WholeFile, writer).save(data)  # type: ignore[misc]
+            super(WholeFile, writer).save(data)  # type: ignore[misc]
 
         self.save_own(Path(self._filepath), write)
 
     def load(self) -> Any:
+        """Read the file.
+
+        Raises:
+            InputError: There is none, it is damaged, or it is not the one that this run saved.
+        """
         with self.loading_own():
             self._check_file(Path(str(self._filepath)))
             data = super().load()  # type: ignore[misc]
@@ -63,7 +67,7 @@ class _WholeFile(OwnFile):
             raise ValueError(f"it lacks {', '.join(missing)}, as one that an earlier version wrote")
 
 
-class _TextFile(_WholeFile):
+class _TextFile(WholeFile):
     """The same for text, of which a part can be missing or zeroed without anybody noticing."""
 
     def _check_file(self, path: Path) -> None:
@@ -85,14 +89,14 @@ class CSVDataset(_TextFile, pandas.CSVDataset):
             raise ValueError("it ends in the middle of a row")
 
 
-class ParquetDataset(_WholeFile, pandas.ParquetDataset):
+class ParquetDataset(WholeFile, pandas.ParquetDataset):
     """``pandas.ParquetDataset``, whole or not at all, with a checksum of each page."""
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"write_page_checksum": True}
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"page_checksum_verification": True}
 
 
-class JSONDataset(_WholeFile, json.JSONDataset):
+class JSONDataset(WholeFile, json.JSONDataset):
     """``json.JSONDataset``, whole or not at all."""
 
 
@@ -126,20 +130,3 @@ class BinaryDataset(OwnFile, AbstractDataset[bytes, bytes]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
-
-
-class FigureDataset(_WholeFile, matplotlib.MatplotlibDataset):
-    """``matplotlib.MatplotlibDataset``, whole or not at all, which loads as the bytes of its file."""
-
-    def load(self) -> bytes:
-        """Read the picture.
-
-        Raises:
-            InputError: It has not been drawn yet, or is damaged.
-        """
-        path = Path(str(self._filepath))
-        with self.loading_own():
-            content = path.read_bytes()
-            with Image.open(io.BytesIO(content)) as picture:
-                picture.load()
-            return content

@@ -6,7 +6,9 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from leukoscope.datasets.own import OwnContent, require_there, saying_what_to_run
-from leukoscope.images.packing import PackedImages, PackingPlan, save_packed
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
 
 
 class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]):

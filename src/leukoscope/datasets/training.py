@@ -10,6 +10,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
 from leukoscope.datasets.own import OwnFile
 from leukoscope.training.journal import TrainingJournal
+from leukoscope.training.pointer import POINTER, read_pointer
 from leukoscope.training.runs import Started, TrainingRuns
 
 if TYPE_CHECKING:
@@ -55,6 +56,15 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
             home = self._open().home
             raise InputError(f"No training was started in {home}. Run the pipeline from prepare_training on.")
         return TrainingJournal(journal.folder, journal.key, journal.home)
+
+    def list_files(self) -> list[Path]:
+        """List the files of the training at work, and the pointer to it; there need not be any."""
+        home = self._open().home
+        try:
+            folder = read_pointer(home)
+        except InputError:  # whoever loads it is told
+            folder = None
+        return [home / POINTER, *(folder.rglob("*") if folder else ())]
 
     def _open(self) -> TrainingRuns:
         return TrainingRuns(Path(self._filepath).parent)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 
 from leukoscope.core.class_names import MALIGNANT
 
@@ -66,6 +67,30 @@ class ClassMapping(NamedTuple):
         """Give the number of the class that is told apart for each number of a class that the classifier knows."""
         table = {old: new for new, part in enumerate(self.parts) for old in part}
         return np.array([table[number] for number in numbers.tolist()], dtype=int)
+
+    def translate_tables(self, probabilities: np.ndarray, opinions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Put predictions and opinions into the classes that are told apart.
+
+        What is predicted, and how sure it must be, goes by the classifier's own classes, as on its test images.
+
+        Args:
+            probabilities: As the classifier gives them, ``[n, classes]``.
+            opinions: Of the same images, with calibrated probabilities of the classifier's classes, in their order.
+
+        Returns:
+            ``predicted`` and one probability column a class; and ``opinion, reason, prediction_set, novelty`` and one
+            calibrated probability column a class.
+        """
+        from leukoscope.evaluation.predictions import PREFIX, probability_columns, tabulate_probabilities
+        from leukoscope.evaluation.trust import WITHHELD
+
+        predicted = np.array(self.class_names)[self.translate(probabilities.argmax(axis=1))]
+        predictions = tabulate_probabilities(self.collapse(probabilities), self.class_names).assign(predicted=predicted)
+        own_columns = [name for name in opinions if name.startswith(PREFIX)]
+        calibrated = self.collapse(opinions[own_columns].to_numpy())
+        kept = opinions[["reason", "prediction_set", "novelty"]]
+        kept = kept.assign(opinion=opinions["opinion"].where(opinions["opinion"] == WITHHELD, predicted))
+        return predictions, kept.join(pd.DataFrame(calibrated, columns=probability_columns(self.class_names)))
 
     def select_sets(self, nonconformity: Sequence[list[float]]) -> list[list[float]]:
         """Select what prediction sets of the classes that are told apart are learned from; nothing where some are not.

@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.evaluation.metrics import METRICS
+from leukoscope.evaluation.scoring import ENDS
 
 # From what holds the least together to what holds the most.
 _STRICTNESS = ("duplicate", "look", "series", "table")
-_MEASURED = ("set_coverage", "set_empty", "set_size", "coverage", "selective_error")
-_KEPT = ["images", "groups", "accuracy", *(f"{name}{end}" for name in _MEASURED for end in ("", "_low", "_high"))]
+_COUNTED = ("images", "groups", "accuracy")
 # Only what is of the same images, and states the same, can stand beside each other.
 _SAME = ("backbone", "data", "set_confidence")
 
@@ -24,7 +25,14 @@ def describe(splits: pd.DataFrame, metrics: Mapping[str, Any], **facts: Any) -> 
         facts: ``backbone``; ``model``, its fingerprint; ``data``, that of all images; ``group_by``, what was held
             together, and ``unit``, the same in words; ``set_confidence``, as was stated for prediction sets.
     """
-    return facts | {"test": fingerprint_test(splits)} | {name: metrics.get(f"test_{name}") for name in _KEPT}
+    return facts | {"test": fingerprint_test(splits)} | {name: metrics.get(f"test_{name}") for name in _list_kept()}
+
+
+def _list_kept() -> list[str]:
+    """List the metrics that are kept: those of prediction sets, of which a rate is stated, and of opinions."""
+    sets = [name for name, metric in METRICS.items() if metric.section == "sets"]
+    promised = [f"{name}{end}" for name in (*sets, "coverage", "selective_error") for end in ("", *ENDS)]
+    return [*_COUNTED, *promised]
 
 
 def fingerprint_test(splits: pd.DataFrame) -> str:

@@ -1,17 +1,19 @@
 """Folds of one cross-validation: which evaluations belong together, what they give together, how far they differ."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
-from leukoscope.evaluation.predictions import Scoring, probability_columns
+from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.records import EvaluationRecord
+
+if TYPE_CHECKING:
+    from leukoscope.evaluation.scoring import Scoring
 
 # What the folds are compared by; a higher figure is better.
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")
@@ -151,7 +153,7 @@ def describe_spread(table: pd.DataFrame) -> dict[str, float]:
 
 
 def judge_pooled(
-    pooled: pd.DataFrame, scoring: Scoring, resamples: int, confidence: float, seed: int
+    pooled: pd.DataFrame, scoring: "Scoring", resamples: int, confidence: float, seed: int
 ) -> dict[str, float]:
     """Score the pooled predictions as one test set, with intervals by groups.
 
@@ -166,28 +168,14 @@ def judge_pooled(
         ``images, groups, error_groups``, and each of ``FIGURES`` with its ends, ``_low`` and ``_high``; NaN where it
         is undefined.
     """
-    from leukoscope.evaluation.intervals import (
-        count_groups_with_errors,
-        estimate_figures,
-        estimate_share,
-        warn_of_few_groups,
-    )
+    from leukoscope.evaluation.intervals import count_groups_with_errors, warn_of_few_groups
+    from leukoscope.evaluation.scoring import ENDS, estimate
 
-    labels, groups = pooled["label"].to_numpy(), pooled["group"].to_numpy()
     probabilities = pooled[probability_columns(scoring.class_names)].to_numpy()
     called = pd.Index(scoring.class_names).get_indexer(pooled["predicted"])
-    headline = scoring.prepare(labels, probabilities, called)
-    hits, _ = headline.shares["accuracy"]
-    estimates = {"accuracy": estimate_share(hits, groups, confidence)} | estimate_figures(
-        lambda weights: _choose(headline.score(weights)), groups, resamples, confidence, seed
-    )
-    error_groups = count_groups_with_errors(hits, groups)
-    warn_of_few_groups(error_groups, "The pooled test images")
-    figures: dict[str, float] = {"images": len(pooled), "groups": len(np.unique(groups)), "error_groups": error_groups}
-    for name in FIGURES:
-        figures |= estimates[name].tabulate(name)
-    return figures
-
-
-def _choose(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: figures[name] for name in FIGURES if name in figures}
+    outcome = scoring.prepare(pooled["label"].to_numpy(), probabilities, called)
+    outcome = replace(outcome, groups=pooled["group"].to_numpy(), seed=seed)
+    warn_of_few_groups(count_groups_with_errors(outcome.hits, pooled["group"]), "The pooled test images")
+    figures = estimate(outcome, resamples, confidence, seed)
+    names = [f"{name}{end}" for name in FIGURES for end in ("", *ENDS)]
+    return {name: figures[name] for name in ("images", "groups", "error_groups", *names)}

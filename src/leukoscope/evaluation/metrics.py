@@ -1,208 +1,245 @@
-"""Figures of classification, computed again and again for other weights of the images.
+"""The table of metrics: what an evaluation computes, and what pages, cards, documentation and promotion say of it.
 
-By NumPy, after scikit-learn's definitions, against which the tests hold each figure. scikit-learn's own functions take
-thirty times as long (390 images, four classes), nearly all of it to check what they are given.
+A metric is a row here, by its name in ``metrics.json`` without the split's, and a function that computes it
+(``measures``). All else follows from the row.
 """
 
-from collections.abc import Mapping, Sequence
+from math import inf
 
-import numpy as np
+from leukoscope.evaluation import measures as by
+from leukoscope.evaluation.metric import Combined, Count, Hits, Lack, Metric, Number, Share
+from leukoscope.evaluation.trust_metrics import TRUST_METRICS
 
-Shares = dict[str, tuple[np.ndarray, np.ndarray]]
+_BOTH = (Lack.MALIGNANT, Lack.BENIGN)
+_RATES = ("screening_sensitivity", "screening_specificity")
+_AT_PREVALENCE = "the same where `evaluation.prevalence` of the fields are malignant; most data sets have many more"
+
+METRICS: dict[str, Metric] = {
+    "images": Metric("images", "number of images", Count(len), bounds=(0, inf), ideal=None),
+    "groups": Metric(
+        "groups", "number of their groups", Count(by.count_groups), needs="groups", bounds=(0, inf), ideal=None
+    ),
+    "error_groups": Metric(
+        "groups with an error",
+        "number of groups in which an image is wrong",
+        Count(by.count_error_groups),
+        needs="groups",
+        bounds=(0, inf),
+        ideal=0,
+    ),
+    "accuracy": Metric(
+        "accuracy",
+        "share of images that are right",
+        Share(lambda outcome: Hits(outcome.hits, outcome.every)),
+        is_primary=True,
+        is_compared=True,
+        can_promote=True,
+    ),
+    "balanced_accuracy": Metric(
+        "balanced accuracy",
+        "mean over the classes of the share of their images that are right",
+        Number(lambda draw: draw.sensitivity.mean()),
+        undefined=(Lack.CLASS,),
+        is_primary=True,
+        can_promote=True,
+    ),
+    "loss": Metric(
+        "log loss",
+        "log loss of the probabilities as the model gives them",
+        Number(lambda draw: draw.average(draw.outcome.losses)),
+        bounds=(0, inf),
+        ideal=0,
+    ),
+    "macro_precision": Metric(
+        "macro precision",
+        "mean over the classes of their precision",
+        Number(lambda draw: draw.precision.mean()),
+        undefined=(Lack.CLASS, Lack.CALL),
+    ),
+    "weighted_precision": Metric(
+        "weighted precision",
+        "the same, each class by its images",
+        Number(lambda draw: by.average_by_support(draw, draw.precision)),
+        undefined=(Lack.SECOND_CLASS, Lack.CALL),
+    ),
+    "macro_sensitivity": Metric(
+        "macro sensitivity",
+        "mean over the classes of their sensitivity: the balanced accuracy",
+        Number(lambda draw: draw.sensitivity.mean()),
+        undefined=(Lack.CLASS,),
+    ),
+    "weighted_sensitivity": Metric(
+        "weighted sensitivity",
+        "the same, each class by its images: the accuracy",
+        Number(lambda draw: by.average_by_support(draw, draw.sensitivity)),
+    ),
+    "macro_f1": Metric(
+        "macro F1",
+        "mean over the classes of their F1",
+        Number(lambda draw: draw.f1.mean()),
+        undefined=(Lack.CLASS,),
+        is_compared=True,
+        can_promote=True,
+    ),
+    "weighted_f1": Metric(
+        "weighted F1",
+        "the same, each class by its images",
+        Number(lambda draw: by.average_by_support(draw, draw.f1)),
+    ),
+    "matthews_correlation": Metric(
+        "Matthews correlation",
+        "agreement beyond chance, 0 for guessing and 1 for no error",
+        Number(by.measure_correlation),
+        bounds=(-1, 1),
+        undefined=(Lack.SECOND_CLASS,),
+        can_promote=True,
+        source="Gorodkin 2004",
+    ),
+    "cohen_kappa": Metric(
+        "Cohen's kappa",
+        "agreement beyond chance, 0 for guessing and 1 for no error",
+        Number(by.measure_kappa),
+        bounds=(-1, 1),
+        undefined=(Lack.SECOND_CLASS,),
+        can_promote=True,
+        source="Cohen 1960",
+    ),
+    "auc": Metric(
+        "AUC",
+        "mean over the classes of the area below the ROC curve, each against the rest",
+        Number(lambda draw: draw.areas[0].mean()),
+        undefined=(Lack.CLASS,),
+        is_primary=True,
+        is_compared=True,
+        can_promote=True,
+    ),
+    "auprc": Metric(
+        "AUPRC",
+        "mean over the classes of the average precision, each against the rest",
+        Number(lambda draw: draw.areas[1].mean()),
+        undefined=(Lack.CLASS,),
+    ),
+    "screening_sensitivity": Metric(
+        "screening sensitivity",
+        "share of malignant images that are called malignant",
+        Share(by.select_screening_sensitivity),
+        needs="screening",
+        undefined=(Lack.MALIGNANT,),
+        is_primary=True,
+    ),
+    "screening_specificity": Metric(
+        "screening specificity",
+        "share of benign images that are called benign",
+        Share(by.select_screening_specificity),
+        needs="screening",
+        undefined=(Lack.BENIGN,),
+        is_primary=True,
+    ),
+    "screening_ppv": Metric(
+        "screening PPV",
+        "share of images called malignant that are",
+        Share(by.select_screening_ppv),
+        needs="screening",
+        undefined=(*_BOTH, Lack.MALIGNANT_CALL),
+    ),
+    "screening_npv": Metric(
+        "screening NPV",
+        "share of images called benign that are",
+        Share(by.select_screening_npv),
+        needs="screening",
+        undefined=(*_BOTH, Lack.BENIGN_CALL),
+    ),
+    "screening_ppv_at_prevalence": Metric(
+        "screening PPV at prevalence",
+        _AT_PREVALENCE,
+        Combined(_RATES, by.find_positive_value),
+        needs="screening",
+        undefined=(*_BOTH, Lack.MALIGNANT_CALL),
+    ),
+    "screening_npv_at_prevalence": Metric(
+        "screening NPV at prevalence",
+        _AT_PREVALENCE,
+        Combined(_RATES, by.find_negative_value),
+        needs="screening",
+        undefined=(*_BOTH, Lack.BENIGN_CALL),
+    ),
+    "screening_auc": Metric(
+        "screening AUC",
+        "area below the ROC curve, malignant against benign",
+        Number(lambda draw: draw.screening_areas[0]),
+        needs="screening",
+        undefined=_BOTH,
+        redundant_of_two=True,
+    ),
+    "screening_auprc": Metric(
+        "screening AUPRC",
+        "average precision, malignant against benign",
+        Number(lambda draw: draw.screening_areas[1]),
+        needs="screening",
+        undefined=_BOTH,
+        redundant_of_two=True,
+    ),
+    "support_*": Metric("support", "number of images", Count(by.count_images), "class", bounds=(0, inf), ideal=None),
+    "sensitivity_*": Metric(
+        "sensitivity",
+        "share of the class's images that are called it",
+        Share(by.select_sensitivity),
+        "class",
+        undefined=(Lack.OWN,),
+    ),
+    "specificity_*": Metric(
+        "specificity",
+        "share of other images that are not called it",
+        Share(by.select_specificity),
+        "class",
+        undefined=(Lack.OTHERS,),
+        redundant_of_two=True,
+    ),
+    "precision_*": Metric(
+        "precision",
+        "share of images called it that are",
+        Share(by.select_precision),
+        "class",
+        undefined=(Lack.OWN, Lack.OTHERS, Lack.OWN_CALL),
+    ),
+    "npv_*": Metric(
+        "NPV",
+        "share of images not called it that are not",
+        Share(by.select_npv),
+        "class",
+        undefined=(Lack.OWN, Lack.OTHERS, Lack.OTHER_CALL),
+        redundant_of_two=True,
+    ),
+    "f1_*": Metric(
+        "F1",
+        "harmonic mean of precision and sensitivity",
+        Number(lambda draw: draw.f1),
+        "class",
+        undefined=(Lack.OWN,),
+    ),
+    "auc_*": Metric(
+        "AUC",
+        "area below the ROC curve, the class against the rest",
+        Number(lambda draw: draw.areas[0]),
+        "class",
+        undefined=(Lack.OWN, Lack.OTHERS),
+        redundant_of_two=True,
+    ),
+    "auprc_*": Metric(
+        "AUPRC",
+        "average precision, the class against the rest",
+        Number(lambda draw: draw.areas[1]),
+        "class",
+        undefined=(Lack.OWN, Lack.OTHERS),
+    ),
+} | TRUST_METRICS
 
 
-class Headline:
-    """Figures over all classes, of each class against the rest, and of benign against malignant.
-
-    A figure that needs a class without images is NaN, on all images as in a draw of some: means over the classes need
-    every one of them, and agreement beyond chance needs two.
-
-    Args:
-        truth: The number of each image's class, ``[n]``.
-        called: The number of the class that each is called, ``[n]``.
-        probabilities: ``[n, classes]``.
-        names: The plain name of each class.
-        malignant: Which images are malignant, boolean ``[n]``.
-        screening: The malignant score of each image, and whether it is called malignant, ``[n]`` each; ``None`` without
-            a screening view.
-        prevalence: The share of malignant fields where predictive values are to hold.
-    """
-
-    def __init__(
-        self,
-        truth: np.ndarray,
-        called: np.ndarray,
-        probabilities: np.ndarray,
-        names: Sequence[str],
-        malignant: np.ndarray,
-        screening: tuple[np.ndarray, np.ndarray] | None,
-        prevalence: float,
-    ) -> None:
-        self._names, self._classes = names, len(names)
-        self._truth, self._called, self._prevalence = truth, called, prevalence
-        self._losses = measure_losses(truth, probabilities)
-        self._ill, self._screening = malignant, screening
-        # One curve a class against the rest, and the screening's as the last one, if there is one.
-        self._curves = [Curve(truth == number, scores) for number, scores in enumerate(probabilities.T)]
-        if screening is not None:
-            self._curves.append(Curve(malignant, screening[0]))
-
-    @property
-    def support(self) -> dict[str, int]:
-        """The number of images of each class, ``support_<class>``."""
-        counts = np.bincount(self._truth, minlength=self._classes)
-        return {f"support_{name}": int(count) for name, count in zip(self._names, counts, strict=True)}
-
-    @property
-    def shares(self) -> Shares:
-        """The figures that are a share of images: what holds, and of which images, boolean ``[n]`` each.
-
-        ``accuracy``; of each class ``precision``, ``sensitivity``, ``specificity`` and ``npv``; of the screening
-        ``sensitivity``, ``specificity``, ``ppv`` and ``npv``. Predictive values need images of both kinds.
-        """
-        shares: Shares = {"accuracy": (self._truth == self._called, np.ones(len(self._truth), bool))}
-        for number, name in enumerate(self._names):
-            figures = _list_shares(self._truth == number, self._called == number)
-            for figure, kind in zip(figures, ("sensitivity", "specificity", "precision", "npv"), strict=True):
-                shares[f"{kind}_{name}"] = figure
-        if self._screening is not None:
-            figures = _list_shares(self._ill, self._screening[1])
-            for figure, kind in zip(figures, ("sensitivity", "specificity", "ppv", "npv"), strict=True):
-                shares[f"screening_{kind}"] = figure
-        return shares
-
-    def score(self, weights: np.ndarray) -> dict[str, float]:
-        """Score the images with some weights, ``[n]``: the figures by their plain names that are no share of images."""
-        counts = np.bincount(self._truth * self._classes + self._called, weights, minlength=self._classes**2)
-        table = counts.reshape(self._classes, self._classes)  # a row a true class
-        by_class, support = _score_classes(table), table.sum(axis=1)
-        auc, auprc = np.array([curve.measure_areas(weights) for curve in self._curves]).T
-        figures = {"loss": float(np.average(self._losses, weights=weights))}
-        figures["balanced_accuracy"] = float(by_class["sensitivity"].mean())
-        some = support > 0
-        for name, values in by_class.items():
-            figures[f"macro_{name}"] = float(values.mean())
-            figures[f"weighted_{name}"] = float(np.average(values[some], weights=support[some]))
-        figures |= _measure_agreement(table)
-        per_class = {"f1": by_class["f1"], "auc": auc[: self._classes], "auprc": auprc[: self._classes]}
-        figures |= {name: float(per_class[name].mean()) for name in ("auc", "auprc")}
-        for figure, values in per_class.items():
-            figures |= {f"{figure}_{name}": float(value) for name, value in zip(self._names, values, strict=True)}
-        if self._screening is not None:
-            figures |= {"screening_auc": float(auc[-1]), "screening_auprc": float(auprc[-1])}
-        return figures
-
-    def combine(self, figures: Mapping[str, float], end: str = "") -> dict[str, float]:
-        """Compute predictive values at the stated prevalence from sensitivity and specificity (Bayes' rule).
-
-        Both rise with either, so that the ends of their intervals follow from those of the two.
-
-        Args:
-            figures: With ``screening_sensitivity`` and ``screening_specificity``.
-            end: What their names end with, such as ``_low``.
-        """
-        if self._screening is None:
-            return {}
-        sensitivity, specificity = (figures[f"screening_{name}{end}"] for name in ("sensitivity", "specificity"))
-        ill, healthy = self._prevalence, 1 - self._prevalence
-        values = {
-            "ppv": (sensitivity * ill, (1 - specificity) * healthy),
-            "npv": (specificity * healthy, (1 - sensitivity) * ill),
-        }
-        return {
-            f"screening_{name}_at_prevalence{end}": right / (right + wrong) if right + wrong > 0 else np.nan
-            for name, (right, wrong) in values.items()
-        }
+def list_compared() -> list[str]:
+    """List the metrics that ``comparison.csv`` has of the test images."""
+    return [name for name, metric in METRICS.items() if metric.is_compared]
 
 
-class Curve:
-    """The ROC curve of some images, whose weights may change but not their scores.
-
-    Args:
-        positive: Which images are to have high scores, boolean ``[n]``.
-        scores: Theirs, ``[n]``.
-    """
-
-    def __init__(self, positive: np.ndarray, scores: np.ndarray) -> None:
-        self._order = np.argsort(-scores, kind="stable")
-        self._positive = positive[self._order]
-        # Images of one score are told apart by no threshold.
-        self._ends = np.append(np.flatnonzero(np.diff(scores[self._order])), len(scores) - 1)
-
-    def measure_areas(self, weights: np.ndarray) -> tuple[float, float]:
-        """Measure the areas below the ROC curve and, as average precision, below that of precision and recall.
-
-        NaN where there are no images of one of both kinds.
-        """
-        weights = weights[self._order]
-        true, false = (np.cumsum(weights * kind)[self._ends] for kind in (self._positive, ~self._positive))
-        if not (true[-1] > 0 and false[-1] > 0):
-            return np.nan, np.nan
-        found = np.diff(true, prepend=0)
-        area = np.diff(false, prepend=0) @ (true - found / 2) / (true[-1] * false[-1])
-        called = true + false
-        precision = np.divide(true, called, out=np.zeros(len(true)), where=called > 0)
-        return float(area), float(found @ precision / true[-1])
-
-
-def _score_classes(table: np.ndarray) -> dict[str, np.ndarray]:
-    """Score each class against all others: ``precision``, ``sensitivity``, ``f1``, ``[classes]`` each.
-
-    NaN where a class has no images, the precision also where there are no others, or none is called it.
-
-    Args:
-        table: Weights of images, a row a true class, ``[classes, classes]``.
-    """
-    right, support, called = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    there = support > 0
-
-    def divide(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray) -> np.ndarray:
-        return np.divide(numerator, denominator, out=np.full(len(table), np.nan), where=defined)
-
-    return {
-        "precision": divide(right, called, there & (support < support.sum()) & (called > 0)),
-        "sensitivity": divide(right, support, there),
-        "f1": divide(2 * right, support + called, there),
-    }
-
-
-def _measure_agreement(table: np.ndarray) -> dict[str, float]:
-    """Measure agreement beyond chance: Cohen 1960, and Gorodkin 2004, Comparing two K-category assignments."""
-    total, support, called = table.sum(), table.sum(axis=1), table.sum(axis=0)
-    if (support > 0).sum() < 2:  # there is nothing that chance could get wrong
-        return {"matthews_correlation": np.nan, "cohen_kappa": np.nan}
-    beyond = np.trace(table) * total - support @ called
-    spread = np.sqrt((total**2 - called @ called) * (total**2 - support @ support))
-    return {
-        "matthews_correlation": float(beyond / spread) if spread > 0 else 0.0,
-        "cohen_kappa": float(beyond / (total**2 - support @ called)),
-    }
-
-
-def measure_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Give the log loss of each image, ``[n]``, in double precision, where one sure error costs what it should.
-
-    Args:
-        truth: The number of each image's class, ``[n]``.
-        probabilities: ``[n, classes]``.
-    """
-    exact = probabilities.astype(float)
-    exact /= exact.sum(axis=1, keepdims=True)
-    return -np.log(np.maximum(exact[np.arange(len(truth)), truth], np.finfo(float).eps))
-
-
-def share(hits: np.ndarray) -> float:
-    """Give the share of images for which something holds; NaN where there is none."""
-    return float(hits.mean()) if len(hits) else np.nan
-
-
-def _list_shares(positive: np.ndarray, called: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """List sensitivity, specificity and the predictive values of a positive and a negative call."""
-    # Without one of the two, a call is right or wrong whatever the image looks like.
-    both = positive.any() and not positive.all()
-    return [
-        (called, positive),
-        (~called, ~positive),
-        (positive, called & both),
-        (~positive, ~called & both),
-    ]
+def list_promoting() -> list[str]:
+    """List the metrics that can decide a promotion."""
+    return [name for name, metric in METRICS.items() if metric.can_promote]

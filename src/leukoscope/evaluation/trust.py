@@ -12,15 +12,12 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.evaluation.calibration import (
     apply_temperature,
     fit_temperature,
-    measure_calibration_error,
-    simulate_calibrated,
 )
 from leukoscope.evaluation.conformal import form_prediction_sets, measure_nonconformity, name_sets
-from leukoscope.evaluation.metrics import measure_losses
 from leukoscope.evaluation.novelty import Novelty, choose_limit
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.screening import choose_operating_point, score_malignant
-from leukoscope.evaluation.selective import NEVER, check_calls, choose_threshold, choose_unproven, measure_aurc
+from leukoscope.evaluation.selective import NEVER, check_calls, choose_threshold, choose_unproven
 
 logger = logging.getLogger(__name__)
 
@@ -202,81 +199,3 @@ def form_opinions(
     sets = form_prediction_sets(probabilities, calibration.nonconformity, calibration.set_confidence)
     facts |= {"prediction_set": name_sets(sets, class_names), "novelty": novelty.score}
     return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))
-
-
-class TrustFigures:
-    """How far probabilities and opinions can be trusted, computed again for other weights of the images.
-
-    Args:
-        truth: The number of each image's class, ``[n]``.
-        probabilities: As the classifier gives them, ``[n, classes]``.
-        calibrated: Under a temperature that was learned from other images, ``[n, classes]``.
-        given: Which images get an opinion, boolean ``[n]``.
-        malignant: Which images are malignant, boolean ``[n]``.
-        prevalence: The share of malignant fields where opinions are to be given.
-        called: The number of the class that each is called, ``[n]``; by default its likeliest.
-    """
-
-    inflated = ("ece", "calibrated_ece")
-
-    def __init__(
-        self,
-        truth: np.ndarray,
-        probabilities: np.ndarray,
-        calibrated: np.ndarray,
-        given: np.ndarray,
-        malignant: np.ndarray,
-        prevalence: float,
-        called: np.ndarray | None = None,
-    ) -> None:
-        self._truth, self._given, self._malignant, self._prevalence = truth, given, malignant, prevalence
-        self._tables = {"": probabilities.astype(float), "calibrated_": calibrated.astype(float)}
-        self._called = probabilities.argmax(axis=1) if called is None else called
-        self._losses = measure_losses(truth, calibrated)
-
-    @property
-    def shares(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The figures that are a share of images: what holds, and of which images, boolean ``[n]`` each.
-
-        ``coverage`` (images with an opinion) and ``selective_error`` (opinions that are wrong).
-        """
-        every = np.ones(len(self._truth), bool)
-        return {"coverage": (self._given, every), "selective_error": (self._called != self._truth, self._given)}
-
-    def score(self, weights: np.ndarray) -> dict[str, float]:
-        """Score the images with some weights, ``[n]``.
-
-        Returns:
-            ``ece`` (expected calibration error), ``brier`` (summed over the classes) and, calibrated,
-            ``calibrated_loss``, ``calibrated_ece``, ``calibrated_brier``; ``aurc`` (as ``measure_aurc`` has it);
-            ``selective_error_at_prevalence`` (NaN without opinions, or without images, of either kind).
-        """
-        figures = {"calibrated_loss": float(np.average(self._losses, weights=weights))}
-        one_hot = np.eye(self._tables[""].shape[1])[self._truth]
-        for name, table in self._tables.items():
-            figures[f"{name}ece"] = measure_calibration_error(self._truth, table, self._called, weights)
-            figures[f"{name}brier"] = float(np.average(((table - one_hot) ** 2).sum(axis=1), weights=weights))
-        hits, confidence = check_calls(self._truth, self._tables["calibrated_"], self._called)
-        figures["aurc"] = measure_aurc(hits, confidence, weights)
-        return figures | {"selective_error_at_prevalence": self._weigh_errors(~hits, weights)}
-
-    def simulate_calibrated(self, seed: int) -> dict[str, float]:
-        """Give the calibration error that a perfectly calibrated classifier of such confidences would show on average.
-
-        Returns:
-            ``ece_if_calibrated`` and ``calibrated_ece_if_calibrated``.
-        """
-        return {
-            f"{name}ece_if_calibrated": simulate_calibrated(check_calls(self._truth, table, self._called)[1], seed)
-            for name, table in self._tables.items()
-        }
-
-    def _weigh_errors(self, wrong: np.ndarray, weights: np.ndarray) -> float:
-        """Give the share of wrong opinions where malignant fields are as frequent as stated."""
-        errors = opinions = 0.0
-        for some, share in ((self._malignant, self._prevalence), (~self._malignant, 1 - self._prevalence)):
-            if not weights[some].any():
-                return np.nan
-            errors += share * np.average(wrong[some] & self._given[some], weights=weights[some])
-            opinions += share * np.average(self._given[some], weights=weights[some])
-        return errors / opinions if opinions else np.nan

@@ -9,14 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leukoscope.evaluation.metrics import METRICS, list_compared
 from leukoscope.figures import colours
 
-_SCORES = {
-    "train_accuracy": ("training accuracy", colours.SKY),
-    "test_accuracy": ("test accuracy", colours.BLUE),
-    "test_macro_f1": ("test macro F1", colours.GREEN),
-    "test_auc": ("test AUC", colours.PURPLE),
-}
 _COSTS = {
     "parameters": ("parameters (millions)", 1e6),
     "seconds_per_epoch": ("seconds per epoch", 1.0),
@@ -48,9 +43,12 @@ def draw_comparison(table: pd.DataFrame, words: str, blind: Mapping[str, Any]) -
 
 
 def _draw_scores(axes: Axes, table: pd.DataFrame, blind: Mapping[str, Any]) -> None:
-    places, width = np.arange(len(table)), 0.8 / len(_SCORES)
-    for number, (column, (label, colour)) in enumerate(_SCORES.items()):
-        x = places + (number - (len(_SCORES) - 1) / 2) * width
+    labels = {"train_accuracy": "training accuracy"}
+    labels |= {f"test_{name}": f"test {METRICS[name].title}" for name in list_compared() if f"test_{name}" in table}
+    places, width = np.arange(len(table)), 0.8 / len(labels)
+    for number, (column, label) in enumerate(labels.items()):
+        colour = colours.OF_SCORES[(number - 1) % len(colours.OF_SCORES)] if number else colours.SKY
+        x = places + (number - (len(labels) - 1) / 2) * width
         heights = table[column].astype(float)
         bars = axes.bar(x, heights, width, color=colour, label=label)
         if f"{column}_low" in table:  # as it is, also where it misses its value

@@ -5,14 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leukoscope.evaluation.folds import FIGURES
+from leukoscope.evaluation.metrics import METRICS
 from leukoscope.figures import colours
-
-_TITLES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "auc": "AUC",
-}
 
 
 def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
@@ -23,9 +18,9 @@ def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
         folds: One row a model and fold.
     """
     figure = Figure(figsize=(11, 0.7 * len(table) + 2.2), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(_TITLES), sharey=True))
-    for place, (name, title) in zip(axes, _TITLES.items(), strict=True):
-        _draw_figure(place, table, folds, name, title)
+    axes = np.atleast_1d(figure.subplots(1, len(FIGURES), sharey=True))
+    for place, name in zip(axes, FIGURES, strict=True):
+        _draw_figure(place, table, folds, name, METRICS[name].title)
     axes[0].set_yticks(range(len(table)), table["backbone"])
     counts = "/".join(map(str, sorted(table["folds"].unique())))
     figure.suptitle(f"Cross-validation with {counts} folds: every image is tested once", fontsize=12)

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from leukoscope.figures import colours
 from leukoscope.figures.words import as_it_is
 from leukoscope.images.manifest import ACCEPTED
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 
 
 def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:

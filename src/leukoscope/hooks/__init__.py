@@ -2,6 +2,8 @@
 
 from leukoscope.hooks.inputs import InputHook
 from leukoscope.hooks.other_runs import OtherRunsHook
+from leukoscope.hooks.results import ResultsHook
 from leukoscope.hooks.tracking import TrackingHook
+from leukoscope.hooks.unchanged import UnchangedHook
 
-__all__ = ["InputHook", "OtherRunsHook", "TrackingHook"]
+__all__ = ["InputHook", "OtherRunsHook", "ResultsHook", "TrackingHook", "UnchangedHook"]

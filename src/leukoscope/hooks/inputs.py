@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -29,7 +30,6 @@ from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.core.paths import require_paths
 from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
 from leukoscope.entries import complete_entries, set_entries
-from leukoscope.hooks.outbox import explain_tracking
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
 from leukoscope.models import architecture
@@ -93,7 +93,7 @@ class InputHook:
                 read.
         """
         require_backend()
-        _require_inputs(sorted(self._list_needed(pipeline)), catalog, self._env)
+        _require_inputs(self._list_needed(pipeline), catalog, self._env)
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             recipe = self._resolve_recipe(name)
             if any(node.func is prepare_training for node in pipeline.nodes if node.namespace == name):
@@ -108,7 +108,7 @@ class InputHook:
         Raises:
             InputError: It is what caused the error.
         """
-        mendable = explain(error) or explain_tracking(error)
+        mendable = explain(error) or _explain_tracking(error)
         if mendable is not None:
             raise mendable from None
 
@@ -126,6 +126,15 @@ class InputHook:
         nodes = [node for node in pipeline.nodes if node.func not in of_trained]
         taken = {name for node in nodes for name in node.inputs if not name.startswith("params:")}
         return taken & pipeline.inputs() - _OPTIONAL
+
+
+def _explain_tracking(error: Exception) -> InputError | None:
+    """Find what MLflow made fail; what was not loaded has not."""
+    if "mlflow" not in sys.modules:
+        return None
+    from leukoscope.hooks.outbox import explain_tracking
+
+    return explain_tracking(error)
 
 
 def require_backend() -> None:
@@ -153,12 +162,12 @@ def require_backend() -> None:
         )
 
 
-def _require_inputs(names: Iterable[str], catalog: CatalogProtocol, env: str | None) -> None:
+def _require_inputs(names: set[str], catalog: CatalogProtocol, env: str | None) -> None:
     """Raise an error that names all that is missing, and the commands that make it."""
-    absent: dict[str, Any] = {name: catalog.get(name) for name in names if not _is_there(catalog.get(name))}
-    missing = {name: dataset for name, dataset in absent.items() if is_made(name)}
-    for dataset in (absent[name] for name in absent if name not in missing):
+    made = {name for name in names if is_made(name)}
+    for dataset in _list_absent(names - made, catalog).values():
         dataset.load()  # what a user gives: its data set says what is wrong, or does without
+    missing = _list_absent(made, catalog)
     if missing:
         hint = ", or give --env demo: the demo has made them" if env != "demo" and _demo_has(missing.values()) else ""
         raise InputError(
@@ -171,6 +180,10 @@ def _enumerate(names: Iterable[str]) -> str:
     shown = [name.replace("_", " ") for name in names]
     more = f" and {len(shown) - _NAMES_SHOWN} more" if len(shown) > _NAMES_SHOWN else ""
     return ", ".join(shown[:_NAMES_SHOWN]) + more
+
+
+def _list_absent(names: Iterable[str], catalog: CatalogProtocol) -> dict[str, Any]:
+    return {name: catalog.get(name) for name in sorted(names) if not _is_there(catalog.get(name))}
 
 
 def _is_there(dataset: Any) -> bool:

@@ -1,76 +1,93 @@
-"""Tracking by MLflow: a run for each backbone, whatever else runs in the session."""
+"""When MLflow is told of a run: it is loaded once something is tracked."""
 
 import atexit
 import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mlflow
-from filelock import Timeout
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol, DatasetError
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig, _validate_uri
-from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from mlflow.entities import RunStatus
-from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
-from pydantic import ValidationError
-from requests.exceptions import RequestException
-from sqlalchemy.exc import SQLAlchemyError
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.fingerprint import fingerprint_facts
-from leukoscope.core.options import describe_faults
-from leukoscope.core.software import find_git_commit
-from leukoscope.hooks import interruptions, runs, server
-from leukoscope.hooks.outbox import Outbox, first_line
-from leukoscope.images.manifest import fingerprint_manifest
-from leukoscope.relocation import DATABASE, require_place
-from leukoscope.training.journal import EPOCHS
+from leukoscope.hooks import interruptions
+from leukoscope.imports import when_imported
+
+if TYPE_CHECKING:
+    from leukoscope.hooks.tracker import Tracker
 
 logger = logging.getLogger(__name__)
 
+# The entries of mlflow.yml whose check needs no MLflow.
+_PLAIN = {
+    "server.mlflow_tracking_uri": str,
+    "tracking.disable_tracking.pipelines": list,
+    "tracking.disable_tracking.disable_autologging": bool,
+    "tracking.experiment.name": str,
+    "tracking.experiment.create_experiment_kwargs.artifact_location": str | None,
+    "tracking.run.nested": bool,
+}
 
-class TrackingHook(MlflowHook):
-    """Gives each backbone a run of its own, with the same plain names in each.
 
-    A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
-    session's run is the backbone's. Epochs arrive as records of the logger ``leukoscope.epochs``. A session that was
-    interrupted and is started again by the same command goes on in the same runs.
+class TrackingHook:
+    """Tells a tracker of what is run, unless the configuration leaves the pipeline out.
 
-    MLflow is asked for nothing until a pipeline runs that is tracked. If it does not answer then, nothing is run; if it
-    stops answering later, what is to be logged waits.
+    MLflow takes seconds to load, which a command that is wrong or tracks nothing does without. Whoever else imports it
+    finds it configured: the registry of readers, ``kedro mlflow``, a notebook.
+
+    Attributes:
+        tracker: What tracks the run that is going on; ``None`` where nothing does.
+        last_runs: The ids of MLflow's runs of the last one that ended.
     """
+
+    # The name of kedro-mlflow's own hook: what is registered by a name already is not loaded, and with it MLflow.
+    __name__ = "mlflow_hook"
+
+    def __init__(self) -> None:
+        self.tracker: Tracker | None = None
+        self._configured: Tracker | None = None
+        self.last_runs: list[str] = []
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Read MLflow's configuration, and keep all parameters: the catalog has those of the pipeline at hand only.
+        """Read which pipelines are not tracked, and keep all parameters.
+
+        Raises:
+            InputError: MLflow's configuration is wrong.
+        """
+        self._context, self._parameters = context, context.params
+        self.tracker, self._configured, self.last_runs = None, None, []
+        settings = context.config_loader["mlflow"]
+        when_imported("mlflow", self._configure)
+        if _is_plain(settings):
+            self._untracked = set(settings.get("tracking", {}).get("disable_tracking", {}).get("pipelines", []))
+        else:
+            self._untracked = set(self.configured.mlflow_config.tracking.disable_tracking.pipelines)
+
+    @property
+    def configured(self) -> "Tracker":
+        """A tracker of the session's configuration; MLflow is loaded for it.
 
         Raises:
             InputError: The configuration is wrong.
         """
-        self._context, self._parameters = context, context.params
-        self._is_mlflow_enabled = False
-        try:
-            config = KedroMlflowConfig.model_validate(context.config_loader["mlflow"])
-            uri = _validate_uri(context.project_path, config.server.mlflow_tracking_uri or "mlruns")
-        except ValidationError as error:
-            raise InputError(f"Wrong mlflow.yml, nothing was run: {describe_faults(error)}") from None
-        except (TypeError, ValueError) as error:
-            raise InputError(f"Wrong mlflow.yml, nothing was run: {error}") from None
-        config.server.mlflow_tracking_uri = uri
-        config._export_credentials(context)
-        mlflow.set_tracking_uri(uri)
-        context.__setattr__("mlflow", config)  # where `kedro mlflow ui` looks for it
-        self.mlflow_config = config
-        self._configured_run: str | None = config.tracking.run.id
+        import mlflow  # noqa: F401 (upon which it is configured)
+
+        assert self._configured is not None
+        return self._configured
+
+    def _configure(self) -> None:
+        from leukoscope.hooks.tracker import Tracker
+
+        self._configured = Tracker(self._context, self._parameters)
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
+        """Let kedro-mlflow name its own data sets of metrics, if there are any."""
+        types = [entry.get("type") for entry in conf_catalog.values() if isinstance(entry, dict)]
+        if any("kedro_mlflow.io.metrics" in str(name) for name in types):
+            self.configured.after_catalog_created(catalog, conf_catalog, {}, {}, "", {})
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -86,222 +103,95 @@ class TrackingHook(MlflowHook):
                 "Only SequentialRunner trains and evaluates backbones: Keras' seed and precision, and the MLflow run, "
                 "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
             )
-        self._catalog = catalog
+        self._catalog, self.tracker = catalog, None
         if self._is_tracked(run_params):
-            with _explaining(server.without_password(self.mlflow_config.server.mlflow_tracking_uri)):
-                self._connect()
-                self._start(run_params, pipeline, catalog, backbones)
-            self._listener = _EpochHandler(self)
-            logging.getLogger(_EpochHandler.source).addHandler(self._listener)
-        else:
-            super().before_pipeline_run(run_params, pipeline, catalog)
-        self._heed_interruptions()
+            tracker = self.configured
+            tracker.start(run_params, pipeline, catalog, backbones)
+            self.tracker = tracker
+        # After MLflow's own, which would call the runs finished: what is registered last is done first.
+        atexit.register(self._end_killed)
+        interruptions.heed()
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
         """Make the node's run the active one."""
-        self._activate(node.namespace)
+        if self.tracker:
+            self.tracker.activate(node.namespace)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Make the node's run the active one; parameters were logged when the run started."""
-        self._activate(node.namespace)
+        if self.tracker:
+            self.tracker.activate(node.namespace)
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Make the node's run the active one, for what logs by itself; files are logged once they are saved."""
-        artifact = _find_artifact(self._catalog, dataset_name)
+        artifact = self._find_artifact(dataset_name)
         if artifact is not None:
             artifact._logging_activated = False  # or a server that is lost meanwhile would cost the run
-        if self._is_mlflow_enabled and self._outbox.is_open():
-            self._activate(node.namespace)
+        if self.tracker:
+            self.tracker.activate_where_open(node.namespace)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Log the file of an artefact, and what no file tells MLflow."""
-        if not self._is_mlflow_enabled:
-            return
-        artifact = _find_artifact(self._catalog, dataset_name)
-        if artifact is not None:
-            self._send("log_file", node.namespace, Path(str(artifact._filepath)), artifact.artifact_path)
-        self._log(dataset_name.removeprefix(f"{node.namespace}."), data, node.namespace)
+        if self.tracker:
+            self.tracker.log_saved(dataset_name, data, node.namespace, self._find_artifact(dataset_name))
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         """Count what is left of a backbone, to tell later whether it had finished."""
-        if self._is_mlflow_enabled and node.namespace:
-            self._unfinished[node.namespace] -= 1
+        if self.tracker and node.namespace:
+            self.tracker.count_node(node.namespace)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
         """End all runs."""
-        self._end(RunStatus.FINISHED)
+        self._end("FINISHED")
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """End all runs: a backbone that had finished is so, others and the session's failed."""
-        self._end(RunStatus.FAILED)
+        self._end("FAILED")
 
-    def log_epoch(self, backbone: str, figures: dict[str, float]) -> None:
-        """Log the figures of an epoch while the run goes on, unless the run has them from before."""
-        self._send("log_epoch", backbone, figures, _now())
+    def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
+        """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
+        return self.configured.describe_finished(run_ids) if run_ids else {}
 
     def _is_tracked(self, run_params: dict[str, Any]) -> bool:
         names = run_params.get("pipeline_name") or run_params.get("pipeline_names") or ["__default__"]
-        untracked = self.mlflow_config.tracking.disable_tracking.pipelines
-        return not set([names] if isinstance(names, str) else names) <= set(untracked)
+        return not set([names] if isinstance(names, str) else names) <= self._untracked
 
-    def _connect(self) -> None:
-        """Make or find the experiment, in a database or on a server that answers.
-
-        Raises:
-            InputError: It does not, or artefacts would go elsewhere than to the project.
-        """
-        config = self.mlflow_config
-        server.require_server(config.server.mlflow_tracking_uri)
-        self._already_active_mlflow = mlflow.active_run() is not None
-        if self._already_active_mlflow:  # somebody else's, who has set everything up
-            super().after_context_created(self._context)
-            config = self.mlflow_config
-        else:
-            with server.hold_database(config.server.mlflow_tracking_uri):
-                config.setup(self._context)
-        self._client = config.server._mlflow_client
-        if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/{DATABASE}":
-            experiment = config.tracking.experiment
-            configured = experiment.create_experiment_kwargs.artifact_location
-            require_place(experiment.name, experiment._experiment.artifact_location, configured)
-
-    def _start(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, backbones: set[str]
-    ) -> None:
-        """Start the session's run, or go on with an interrupted one."""
-        tracking = self.mlflow_config.tracking
-        only = next(iter(backbones)) if len(backbones) == 1 else None
-        session = runs.fingerprint_session(run_params, pipeline, self._parameters, backbones)
-        self._alone = server.hold_session(session)
-        experiment = tracking.experiment._experiment.experiment_id
-        interrupted = self._configured_run or runs.find_interrupted(self._client, experiment, session)
-        tracking.run.name = only or tracking.run.name
-        tracking.run.id = interrupted
-        with runs.creating_with({"session": session}):
-            super().before_pipeline_run(run_params, pipeline, catalog)
-        tags = {MLFLOW_GIT_COMMIT: find_git_commit(run_params["project_path"])}
-        if catalog.exists("manifest"):
-            with suppress(DatasetError):  # a damaged one may be made anew by this very run
-                tags["data_fingerprint"] = fingerprint_manifest(catalog.load("manifest"))
-        self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
-        uri = self.mlflow_config.server.mlflow_tracking_uri
-        self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
-        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in backbones}
-
-    def _log(self, kind: str, data: Any, backbone: str | None) -> None:
-        match kind:
-            case "journal":
-                self._send("leave_run_of_another_training", backbone, fingerprint_facts(data))
-            case "metrics" | "robustness_summary":
-                self._send("log_metrics", backbone, data, _now())
-            case "promotion":
-                self._send("log_metrics", backbone, data, _now())
-                self._send("log_tags", backbone, {name: data.get(name) for name in ("candidate", "champion", "why")})
-            case "training_summary":
-                self._send("log_metrics", backbone, data, _now())
-                self._send("log_tags", backbone, {name: data[name] for name in ("device", "backend", "precision")})
-            case "model":
-                self._send("log_model", backbone, data)
-            case "external_reports":
-                for name, page in data.items():
-                    self._send("log_page", backbone, page, f"{name}.html")
-            case name if name.endswith(("reports", "model_cards")):
-                self._log_pages(data, "html" if name.endswith("reports") else "md")
-            case "external_metrics":
-                for row in data.to_dict("records"):
-                    named = {f"{row['backbone']}/{name}": value for name, value in row.items()}
-                    self._send("log_metrics", backbone, named, _now())
-            case "manifest":
-                self._send("log_tags", backbone, {"data_fingerprint": fingerprint_manifest(data)})
-
-    def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
-        """Log what is written about each backbone into its run, if this session has one of it."""
-        for name, page in pages.items():
-            backbone, title = name.split("/")
-            if backbone in self._unfinished:
-                self._send("log_page", backbone, page, f"{title}.{suffix}")
-
-    def _send(self, action: str, *values: Any) -> bool:
-        """Let the runs do something, now or when MLflow answers."""
-        return self._outbox.send(partial(getattr(self._runs, action), *values))
-
-    def _activate(self, backbone: str | None) -> bool:
-        """Make a run the active one, if MLflow answers."""
-        return self._is_mlflow_enabled and self._outbox.deliver() and self._send("activate", backbone)
-
-    def _heed_interruptions(self) -> None:
-        """Mark the runs as killed if the process ends before the pipeline does; batch systems end it by SIGTERM."""
-        atexit.register(self._end_killed)  # after MLflow's own, which would call them finished: the last is the first
-        interruptions.heed()
+    def _find_artifact(self, name: str) -> Any:
+        """Give the data set that logs its file, which another may wrap; ``None`` for any other data set."""
+        dataset: Any = self._catalog.get(name)
+        inner = vars(dataset).get("_dataset", dataset)
+        return inner if hasattr(inner, "_logging_activated") else None
 
     def _end_killed(self) -> None:
-        self._end(RunStatus.KILLED)
+        """Mark the runs as killed if the process ends before the pipeline does; batch systems end it by SIGTERM."""
+        where = " in the same run" if self.tracker else ""
+        self._end("KILLED")
         logger.warning(
             "Interrupted. The same command goes on%s: what is whole stays, and a training goes on after its last whole "
             "epoch.",
-            " in the same run" if self._is_mlflow_enabled else "",
+            where,
         )
 
-    def _end(self, status: int) -> None:
-        """End the session's run with a status, and the children as far as each had come."""
+    def _end(self, status: str) -> None:
         atexit.unregister(self._end_killed)
         interruptions.disregard()
-        if not self._is_mlflow_enabled:
-            return
-        logging.getLogger(_EpochHandler.source).removeHandler(self._listener)
-        unfinished = RunStatus.FAILED if status == RunStatus.FINISHED else status
-        self._send("end_children", self._unfinished, unfinished)
-        if not self._already_active_mlflow:
-            self._send("end_session", status)
-        self._outbox.close()
-        self._alone.release(force=True)
-        while mlflow.active_run() and not self._already_active_mlflow:
-            with suppress(Exception):  # of a server that is gone; the run leaves the stack, and can be gone on with
-                mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
+        tracker, self.tracker = self.tracker, None
+        if tracker:
+            tracker.end(status)
+            self.last_runs = tracker.run_ids
 
 
-class _EpochHandler(logging.Handler):
-    """Hands the epochs in log records to the tracking."""
-
-    source = EPOCHS
-
-    def __init__(self, tracking: TrackingHook) -> None:
-        super().__init__()
-        self._tracking = tracking
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Log the record's epoch, if it has one."""
-        if hasattr(record, "epoch"):
-            self._tracking.log_epoch(record.model, record.epoch)  # type: ignore[attr-defined]
-
-
-@contextmanager
-def _explaining(uri: str) -> Iterator[None]:
-    """Let what MLflow says on a bad address, database or server be one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Timeout as error:
-        raise InputError(f"Another run has been setting up {uri} for a minute. Let it end, or stop it.") from error
-    # ImportError: of a database's driver
-    except (MlflowException, RequestException, SQLAlchemyError, OSError, ImportError) as error:
-        raise InputError(f"MLflow cannot be used at {uri}: {first_line(error)}. Nothing was run.") from error
-
-
-def _find_artifact(catalog: CatalogProtocol, name: str) -> Any:
-    """Give the data set that logs its file, which another may wrap; ``None`` for any other data set."""
-    dataset: Any = catalog.get(name)
-    inner = vars(dataset).get("_dataset", dataset)
-    return inner if hasattr(inner, "_logging_activated") else None
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
+def _is_plain(settings: Any, prefix: str = "") -> bool:
+    """Tell whether a configuration of MLflow is right for sure; in any other case kedro-mlflow says so, or what is."""
+    if isinstance(settings, dict):
+        return all(_is_plain(value, f"{prefix}.{name}") for name, value in settings.items())
+    if isinstance(settings, list) and not all(isinstance(entry, str) for entry in settings):
+        return False
+    return isinstance(settings, _PLAIN.get(prefix.removeprefix("."), ()))

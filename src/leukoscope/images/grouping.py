@@ -12,7 +12,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.features.colour import cluster_looks, count_colours
 from leukoscope.images.files import compose, show_name
 from leukoscope.images.manifest import ACCEPTED
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 
 # What never straddles two splits, in words.
 UNITS = {

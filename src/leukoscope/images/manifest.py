@@ -8,7 +8,7 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.images.duplicates import group_duplicates
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 IDENTICAL, NEAR = "identical", "near"

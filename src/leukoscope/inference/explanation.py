@@ -20,13 +20,15 @@ class ActivationMapper:
     a sum of feature maps. No gradient tape is needed, so that it works under each backend.
 
     Args:
-        classifier: A classifier.
+        classifier: A classifier with the capability ``class_maps``.
+
+    Raises:
+        InputError: It has no feature maps.
     """
 
     def __init__(self, classifier: Classifier) -> None:
-        network = classifier.network
-        self._model = keras.Model(network.inputs, network.get_layer("features").input)
-        self._weights = keras.ops.convert_to_numpy(network.get_layer("probabilities").kernel)
+        self._model = classifier.parts.feature_maps
+        self._weights = keras.ops.convert_to_numpy(classifier.parts.head.kernel)
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Map what speaks for a class of each image.

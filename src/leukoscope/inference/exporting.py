@@ -18,6 +18,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.stderr import leaving_out
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.network import Classifier
+from leukoscope.models.parts import Parts
 
 _PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
 # What costs time, and no more: eight bits for the last layer and its softmax would cost accuracy.
@@ -102,19 +103,38 @@ class Exporter:
     @cached_property
     def _model(self) -> keras.Model:
         """Rebuild the network for images of the reader's size, with the temperature in its last layer."""
-        network = fold_batch_norms(self._classifier.network)
+        parts = Parts(_spell_out(fold_batch_norms(self._classifier.network)))
         size = self._classifier.image_size
-        trunk = keras.Model(network.inputs, network.get_layer("features").output)
         image = keras.Input((size, size, 3), dtype="uint8", name=_INPUT)
         head = layers.Dense(len(self._classifier.class_names), activation="softmax", name=_OUTPUT)
-        model = keras.Model(image, head(trunk(keras.ops.cast(image, "float32"), training=False)))
-        weights = network.get_layer("probabilities").get_weights()
-        head.set_weights([values / self._temperature for values in weights])
+        model = keras.Model(image, head(parts.trunk(keras.ops.cast(image, "float32"), training=False)))
+        head.set_weights([values / self._temperature for values in parts.head.get_weights()])
         return model
 
     def _give_examples(self) -> Iterator[list[np.ndarray]]:
         for image in self._examples:
             yield [image[None]]
+
+
+def _spell_out(network: keras.Model) -> keras.Model:
+    """Copy a network with other layers in place of those that converters to ONNX do not know, which give the same."""
+    copy = keras.models.clone_model(network, clone_function=_spell_out_layer)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _spell_out_layer(layer: keras.Layer) -> keras.Layer:
+    if isinstance(layer, layers.Normalization):  # its statistics would become inputs of the file
+        mean, deviation = np.ravel(layer.input_mean), np.sqrt(np.ravel(layer.input_variance))
+        return layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist(), name=layer.name)
+    if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:  # by Erfc
+        return layers.Activation(_gelu, name=layer.name)
+    return type(layer).from_config(layer.get_config())
+
+
+def _gelu(signal: keras.KerasTensor) -> keras.KerasTensor:
+    """Compute the exact Gaussian error linear unit by the error function (Hendrycks and Gimpel 2016)."""
+    return signal * 0.5 * (1.0 + keras.ops.erf(signal / 2**0.5))
 
 
 def _quantize_onnx(content: bytes, examples: np.ndarray) -> bytes:

@@ -1,133 +1,123 @@
-"""The backbones, one row each: everything else follows from this table."""
+"""What can be built: the registry of architectures. It imports no Keras, so that options and pipelines may ask it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import MappingProxyType
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from leukoscope.core.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+# Each registers its rows when it is imported, in the order of documents and tests.
+_MODULES = ("applications",)
+
+
+class After(NamedTuple):
+    """A block that starts right after a layer: for networks that leave the names of its own layers to a counter.
+
+    Attributes:
+        layer: The name of the last layer before the block.
+    """
+
+    layer: str
 
 
 @dataclass(frozen=True)
-class Backbone:
-    """What has to be known about a network of ``keras.applications``.
+class Architecture:
+    """What has to be known about a network to build, initialise, train and explain it.
 
     Attributes:
-        builder: Its name in ``keras.applications``.
-        module: The module of ``keras.applications`` that has its ``preprocess_input``.
         title: Its name in figures and tables.
-        input_size: Side in pixels of the images that its ImageNet weights were trained on.
-        pixel_spread: Standard deviation, about, of the pixels that its preprocessing makes of an image.
+        input_size: Side in pixels of the images that its published weights were trained on.
         smallest_input: Smallest side in pixels that it accepts.
+        preprocess: Raw RGB, ``[batch, side, side, 3]`` in 0-255, to what the trunk takes. Loads Keras when called.
+        build: What ``preprocess`` gives, and weights (``imagenet``, a file's path, or ``None`` for random ones), to the
+            trunk: a flat model from the images to its last feature maps, ``[batch, height, width, channels]``, or,
+            where a network has dense layers there, to its last vector, ``[batch, channels]``.
+        blocks: Where its blocks start, from input to output: the name of a block and that of its first layer.
+        parameters: How many numbers of the trunk train; moving statistics do not.
+        pixel_spread: Standard deviation, about, of the pixels that its preprocessing makes of an image.
         batch_size: Images in a training step, unless the recipe says otherwise.
         dropout: Share of features dropped before the classifier, unless the recipe says otherwise.
-        blocks: Where its blocks start, from input to output: the name of a block and that of the last layer
-            before it.
+        branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
+            weights are random and it ends in a batch norm; ``None``: no sum has one branch only.
+        backends: Where it can be built.
+        saved_by: The code whose ``save_weights`` writes a file that ``build`` takes.
+        origin: The paper; what is faithful to it, and what is our choice.
     """
 
-    builder: str
-    module: str
     title: str
     input_size: int
-    pixel_spread: float
     smallest_input: int
-    batch_size: int
-    dropout: float
-    blocks: dict[str, str]
+    preprocess: Callable[["keras.KerasTensor"], "keras.KerasTensor"]
+    build: Callable[["keras.KerasTensor", str | None], "keras.Model"]
+    blocks: Mapping[str, str | After]
+    parameters: int
+    pixel_spread: float = 64.0
+    batch_size: int = 32
+    dropout: float = 0.4
+    branch: int | None = None
+    backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
+    saved_by: str = ""
+    origin: str = ""
+
+    def find_block(self, block: str, layers: list[str]) -> int:
+        """Tell at which of a network's layers a block starts.
+
+        Args:
+            block: A key of ``blocks``.
+            layers: The names of the layers, from input to output.
+        """
+        start = self.blocks[block]
+        return layers.index(start.layer) + 1 if isinstance(start, After) else layers.index(start)
 
 
-_VGG_BLOCKS = {f"block{number}": f"block{number - 1}_pool" for number in range(2, 6)}
-
-BACKBONES = MappingProxyType(
-    {
-        "resnet50": Backbone(
-            builder="ResNet50",
-            module="resnet50",
-            title="ResNet50",
-            input_size=224,
-            pixel_spread=64.0,
-            smallest_input=32,
-            batch_size=32,
-            dropout=0.4,
-            blocks={
-                "conv2": "pool1_pool",
-                "conv3": "conv2_block3_out",
-                "conv4": "conv3_block4_out",
-                "conv5": "conv4_block6_out",
-            },
-        ),
-        "vgg16": Backbone(
-            builder="VGG16",
-            module="vgg16",
-            title="VGG16",
-            input_size=224,
-            pixel_spread=64.0,
-            smallest_input=32,
-            batch_size=64,
-            dropout=0.5,
-            blocks=_VGG_BLOCKS,
-        ),
-        "vgg19": Backbone(
-            builder="VGG19",
-            module="vgg19",
-            title="VGG19",
-            input_size=224,
-            pixel_spread=64.0,
-            smallest_input=32,
-            batch_size=32,
-            dropout=0.4,
-            blocks=_VGG_BLOCKS,
-        ),
-        "mobilenet_v2": Backbone(
-            builder="MobileNetV2",
-            module="mobilenet_v2",
-            title="MobileNetV2",
-            input_size=224,
-            pixel_spread=0.5,
-            smallest_input=32,
-            batch_size=32,
-            dropout=0.4,
-            blocks={
-                "block_1": "expanded_conv_project_BN",
-                "block_3": "block_2_add",
-                "block_6": "block_5_add",
-                "block_10": "block_9_add",
-                "block_13": "block_12_add",
-                "Conv_1": "block_16_project_BN",
-            },
-        ),
-        "inception_v3": Backbone(
-            builder="InceptionV3",
-            module="inception_v3",
-            title="InceptionV3",
-            input_size=299,
-            pixel_spread=0.5,
-            smallest_input=75,
-            batch_size=32,
-            dropout=0.4,
-            blocks={f"mixed{number}": f"mixed{number - 1}" for number in range(1, 11)},
-        ),
-    }
-)
+_registry: dict[str, Architecture] = {}
 
 
-def get(name: str) -> Backbone:
-    """Get a registered architecture.
-
-    Args:
-        name: Like ``resnet50``.
+def register(name: str, architecture: Architecture) -> None:
+    """Make an architecture known by a name.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: Another has the name.
     """
-    require(name)
-    return BACKBONES[name]
+    if name in _registry:
+        raise ValueError(f"there is an architecture '{name}' already: {_registry[name].title}")
+    _registry[name] = architecture
+
+
+def list_names() -> list[str]:
+    """List the names of all architectures."""
+    for module in _MODULES:
+        import_module(f"{__package__}.{module}")
+    return list(_registry)
 
 
 def require(name: str) -> None:
     """Make sure that there is an architecture of a name.
 
     Raises:
-        ValueError: There is none; the message has the nearest one and all that exist.
+        ValueError: There is none; the message has the nearest ones and all that exist.
     """
-    if name not in BACKBONES:
-        near = get_close_matches(name, BACKBONES, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ValueError(f"there is no architecture '{name}': {hint}known are {', '.join(BACKBONES)}")
+    names = list_names()
+    if name not in names:
+        near = get_close_matches(name, names)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ValueError(f"there is no architecture '{name}': {hint}known are {', '.join(names)}")
+
+
+def get(name: str) -> Architecture:
+    """Get an architecture by its name, like ``resnet50``.
+
+    Raises:
+        InputError: There is none; the message has the nearest ones and all that exist.
+    """
+    try:
+        require(name)
+    except ValueError as error:
+        message = str(error)
+        raise InputError(f"{message[0].upper()}{message[1:]}.") from error
+    return _registry[name]

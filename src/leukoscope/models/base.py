@@ -1,6 +1,9 @@
 """What models are made of and asked for, without Keras."""
 
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
 
 
 class NetworkRecipe(Protocol):
@@ -24,3 +27,58 @@ class NetworkRecipe(Protocol):
     def trainable(self) -> str: ...  # noqa: D102
     @property
     def batch_norm_momentum(self) -> float | None: ...  # noqa: D102
+
+
+class Prediction(NamedTuple):
+    """What a classifier makes of some images.
+
+    Attributes:
+        probabilities: ``float32 [n, classes]``, each row adding up to 1.
+        features: What its last part sees of them, ``float32 [n, channels]``; ``None`` where a kind of classifier has
+            none.
+    """
+
+    probabilities: np.ndarray
+    features: np.ndarray | None
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What every kind of classifier gives, whatever it is made of.
+
+    What it has beyond that it says in its capabilities; who wants more asks for these and never for a kind.
+
+    Attributes:
+        class_names: The classes in the order of the probabilities.
+        image_size: Side in pixels of the packed squares that it was trained on; 0 before training.
+        trained_on: The fingerprint of the splits that it was trained on; empty before training.
+        fingerprint: Of all that its predictions depend on.
+        capabilities: Of ``features`` (predictions have them), ``class_maps`` (it maps in closed form where in a field a
+            class is seen), ``cells`` (it reads cells one by one), ``export`` (it can be a file for small machines)
+            and ``epochs`` (it was trained in epochs).
+    """
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def image_size(self) -> int: ...  # noqa: D102
+    @property
+    def trained_on(self) -> str: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def capabilities(self) -> frozenset[str]: ...  # noqa: D102
+
+    def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
+        """Predict some images.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``, RGB: a packed array, or images just decoded.
+            rows: Which of them; all by default.
+            batch_size: Images at a time.
+        """
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write what loading needs: one file, or a folder of plain files."""
+        ...

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import layers
 
+_CONVOLUTIONS = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D
+
 
 def fold_batch_norms(network: keras.Model) -> keras.Model:
     """Copy a network for inference, with batch norms folded into the convolutions that they follow.
@@ -49,7 +51,7 @@ def _pair(network: keras.Model) -> dict[str, layers.BatchNormalization]:
     convolutions = {
         id(one.output): one.name
         for one in network.layers
-        if isinstance(one, layers.Conv2D | layers.DepthwiseConv2D) and one.activation is keras.activations.linear
+        if isinstance(one, _CONVOLUTIONS) and one.activation is keras.activations.linear
     }
     return {
         convolutions[id(one.input)]: one
@@ -59,12 +61,14 @@ def _pair(network: keras.Model) -> dict[str, layers.BatchNormalization]:
 
 
 def _fold(convolution: keras.Layer, norm: layers.BatchNormalization) -> list[np.ndarray]:
-    """Give the kernel and the bias of both as one."""
-    kernel, *bias = convolution.get_weights()
+    """Give the kernels and the bias of both as one; of two kernels one after the other, the last is scaled."""
+    weights = convolution.get_weights()
+    bias = weights.pop() if convolution.use_bias else 0
+    kernel = weights.pop()
     mean, variance, gamma, beta = (
         keras.ops.convert_to_numpy(one).astype("float64") if one is not None else default
         for one, default in ((norm.moving_mean, 0), (norm.moving_variance, 1), (norm.gamma, 1), (norm.beta, 0))
     )
     scale = gamma / np.sqrt(variance + norm.epsilon)
     shape = kernel.shape[2:] if isinstance(convolution, layers.DepthwiseConv2D) else scale.shape
-    return [kernel * scale.reshape(shape), (sum(bias) - mean) * scale + beta]
+    return [*weights, kernel * scale.reshape(shape), (bias - mean) * scale + beta]

@@ -1,16 +1,13 @@
-"""Building, freezing, saving and loading a classifier: a backbone, raw images in, class probabilities out."""
+"""Building, freezing, saving and loading a classifier that is one network: raw images in, class probabilities out."""
 
 import hashlib
 import json
 import logging
-import os
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,13 @@ import numpy as np
 from keras import layers
 
 from leukoscope.core.errors import InputError, telling_damage
-from leukoscope.models.architecture import BACKBONES, Backbone
-from leukoscope.models.base import NetworkRecipe
+from leukoscope.images.batches import ImageBatches
+from leukoscope.models import architecture
+from leukoscope.models.base import NetworkRecipe, Prediction
+from leukoscope.models.folding import fold_batch_norms
+from leukoscope.models.initialisation import initialise, walk_layers
+from leukoscope.models.parts import DROPOUT, FEATURES, HEAD, RESIZE, Parts
+from leukoscope.models.weights import build_trunk
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,41 @@ class Classifier:
     class_names: tuple[str, ...]
     trained_on: str = ""
     image_size: int = 0
+
+    @property
+    def parts(self) -> Parts:
+        """What others than its layers' names may be asked for."""
+        return Parts(self.network)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it has beyond probabilities, as ``base.Classifier`` says."""
+        maps = {"class_maps"} if self.parts.has_feature_maps else set()
+        return frozenset({"features", "export", "epochs"} | maps)
+
+    @cached_property
+    def _inference(self) -> keras.Model:
+        """Predicts with less arithmetic. Made once: the backend traces a model anew each time, which takes seconds."""
+        model = Parts(fold_batch_norms(self.network)).predicting
+        model.compile()
+        return model
+
+    def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
+        """Predict some images.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            rows: Which of them; all by default, which are then held in memory.
+            batch_size: Images at a time.
+        """
+        if rows is not None:
+            batches = ImageBatches(pixels, rows, batch_size=batch_size)
+            return Prediction(*self._inference.predict(batches, verbose=0))
+        # Each of Keras' own loops takes a while to start, and leaves memory behind.
+        starts = range(0, len(pixels), batch_size)
+        parts = [self._inference.predict_on_batch(pixels[start : start + batch_size]) for start in starts]
+        probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Prediction(probabilities, features)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -116,7 +153,7 @@ def build_classifier(
     """Build a backbone with a new head: average pooling, dropout and one softmax layer.
 
     Args:
-        backbone: A key of ``BACKBONES``.
+        backbone: The name of an architecture.
         recipe: A resolved recipe: its input size, dropout, weights, trainable part and batch norm's momentum
             are used.
         class_names: The classes in the order of the probabilities.
@@ -127,32 +164,37 @@ def build_classifier(
     Raises:
         InputError: The weights cannot be had or are another architecture's.
     """
-    row = BACKBONES[backbone]
+    row = architecture.get(backbone)
     weights = weights or recipe.weights
     with _dtype_policy(precision):
         images = layers.Input((None, None, 3), name="image", dtype="float32")
-        resize = layers.Resizing(recipe.input_size, recipe.input_size, dtype="float32", name="resize")
+        resize = layers.Resizing(recipe.input_size, recipe.input_size, dtype="float32", name=RESIZE)
         # Keras' preprocessing layers default to training, and would put all later layers into that mode.
         resized = resize(images, training=False)
-        base = _build_base(row, weights, _preprocess(row, resized))
-        features = layers.GlobalAveragePooling2D(name="features")(base.output)
-        features = layers.Dropout(recipe.dropout, seed=seed, name="dropout")(features)
+        trunk = build_trunk(row, weights, row.preprocess(resized))
+        features = _pool(trunk.output)
+        features = layers.Dropout(recipe.dropout, seed=seed, name=DROPOUT)(features)
         probabilities = layers.Dense(
             len(class_names),
             activation="softmax",
             kernel_initializer=keras.initializers.GlorotUniform(seed),
             dtype="float32",
-            name="probabilities",
+            name=HEAD,
         )(features)
-    network = keras.Model(images, probabilities, name=backbone)
+    network = keras.Model(trunk.inputs[0], probabilities, name=backbone)
     if weights == "none":
-        _initialise_convolutions(base, row, seed)
+        initialise(trunk, row, seed)
     set_trainable(network, backbone, recipe.trainable)
     if recipe.batch_norm_momentum is not None:
-        for layer in base.layers:
+        for layer in walk_layers(trunk):
             if isinstance(layer, layers.BatchNormalization):
                 layer.momentum = recipe.batch_norm_momentum
     return Classifier(network, tuple(class_names))
+
+
+def _pool(last: keras.KerasTensor) -> keras.KerasTensor:
+    """Make features of what a trunk gives: the mean of its maps, or its vector as it is."""
+    return (layers.GlobalAveragePooling2D if len(last.shape) == 4 else layers.Identity)(name=FEATURES)(last)
 
 
 def build_empty(backbone: str, recipe: NetworkRecipe, class_names: Sequence[str]) -> Classifier:
@@ -167,89 +209,21 @@ def in_float32(classifier: Classifier, backbone: str, recipe: NetworkRecipe) -> 
     return rebuilt
 
 
-def _preprocess(row: Backbone, images: keras.KerasTensor) -> keras.KerasTensor:
-    module = import_module(f"keras.applications.{row.module}")
-    return module.preprocess_input(images, data_format="channels_last")
-
-
-def _build_base(row: Backbone, weights: str, images: keras.KerasTensor) -> keras.Model:
-    builder = getattr(keras.applications, row.builder)
-    if weights not in ("imagenet", "none") and not Path(weights).is_file():
-        raise InputError(
-            f"There is no weights file '{weights}'. Give `weights` as imagenet, none, or the path of a "
-            f"{row.title} weights file without its top (.h5 or .weights.h5)."
-        )
-    try:
-        return builder(
-            include_top=False,
-            weights=None if weights == "none" else weights,
-            input_tensor=images,
-            name=row.module,
-        )
-    except Exception as error:  # Keras raises a bare Exception when a download fails
-        if weights == "none":
-            raise
-        raise InputError(_explain_weights(row, weights, error)) from error
-
-
-def _explain_weights(row: Backbone, weights: str, error: Exception) -> str:
-    if weights != "imagenet":
-        return (
-            f"'{weights}' does not hold the weights of {row.title} without its top: {error} "
-            f"Save them with keras.applications.{row.builder}(include_top=False).save_weights(...)."
-        )
-    address = re.search(r"https?://\S+?\.h5", str(error))
-    file = address.group().rsplit("/", 1)[1] if address else "its weights file"
-    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    return (
-        f"The ImageNet weights of {row.title} could not be downloaded: {error} "
-        f"Get {address.group() if address else file} elsewhere and put it at "
-        f"{folder / 'models' / file}, give the path of a weights file as `weights`, "
-        f"or train from random weights with `weights: none`."
-    )
-
-
-def _initialise_convolutions(base: keras.Model, row: Backbone, seed: int) -> None:
-    """Draw the kernels anew for rectified units, so that a signal keeps its strength through all layers.
-
-    He et al. 2015, Delving deep into rectifiers. With the initialiser that Keras' backbones come with, Glorot's, it
-    dies out in a VGG; with pixels of 0-255 in front of it, it would be too strong for the softmax.
-    """
-    convolutions = [layer for layer in base.layers if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)]
-    for number, layer in enumerate(convolutions):
-        height, width, inputs, outputs = layer.kernel.shape
-        if isinstance(layer, layers.DepthwiseConv2D):  # each output sees one input only
-            inputs, outputs = 1, inputs * outputs
-        kernel = keras.initializers.HeNormal(seed + number)((height, width, inputs, outputs))
-        scale = 1.0 if number else 1.0 / row.pixel_spread
-        layer.kernel.assign(keras.ops.reshape(kernel, layer.kernel.shape) * scale)
-    for layer in base.layers:
-        if isinstance(layer, layers.Add):
-            _silence(layer.input[1])
-
-
-def _silence(branch: keras.KerasTensor) -> None:
-    """Let a residual branch start at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1)."""
-    last = branch._keras_history.operation
-    if isinstance(last, layers.BatchNormalization) and last.scale:
-        last.gamma.assign(keras.ops.zeros(last.gamma.shape))
-
-
 def set_trainable(network: keras.Model, backbone: str, trainable: str) -> None:
     """Freeze what does not train. A frozen batch norm keeps its moving statistics: Keras infers with it.
 
     Args:
         network: Of a classifier; a model that trains it must be compiled anew.
-        backbone: A key of ``BACKBONES``.
-        trainable: ``all``, ``head``, or the name of one of the backbone's blocks, from which on all trains.
+        backbone: The name of its architecture.
+        trainable: ``all``, ``head``, or the name of one of the architecture's blocks, from which on all trains.
     """
     names = [layer.name for layer in network.layers]
     if trainable == "all":
         first = 0
     elif trainable == "head":
-        first = names.index("features")
+        first = names.index(FEATURES)
     else:
-        first = names.index(BACKBONES[backbone].blocks[trainable]) + 1
+        first = architecture.get(backbone).find_block(trainable, names)
     for number, layer in enumerate(network.layers):
         layer.trainable = number >= first
 

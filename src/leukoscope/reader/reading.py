@@ -21,8 +21,9 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import WITHHELD
-from leukoscope.images.packing import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
-from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
+from leukoscope.images.packing_plan import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
+from leukoscope.reader.base import Reader
+from leukoscope.reader.second_reader import MALIGNANT_COLUMN
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class ReadingPlan:
         packing: How files become images; without labels.
     """
 
-    reader: SecondReader
+    reader: Reader
     packing: PackingPlan
 
     @property

@@ -15,14 +15,16 @@ from leukoscope.core.drawn import describe_training, warn_of_reader
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_table
 from leukoscope.core.storage import write_json
+from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.compatibility import require_classes
 from leukoscope.evaluation.novelty import KnownImages
 from leukoscope.evaluation.predictions import PREFIX, probability_columns
 from leukoscope.evaluation.screening import score_malignant
-from leukoscope.evaluation.trust import Calibration, form_opinions
+from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.network import Classifier
+from leukoscope.reader.calibrated import CalibratedClassifier
 
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
 _MODEL, _FACTS, _SEEN = "model.keras", "reader.json", "seen.parquet"
@@ -133,6 +135,11 @@ class SecondReader:
         """Predicts by the classifier."""
         return Predictor(self.classifier, _BATCH)
 
+    @cached_property
+    def calibrated(self) -> CalibratedClassifier:
+        """The classifier with what was learned of it."""
+        return CalibratedClassifier(self.class_names, self.predictor, self.known, self.calibration)
+
     def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
         """Turn the content of a file into what the reader reads, as ingestion does: ``uint8 [size, size, 3]``.
 
@@ -155,14 +162,16 @@ class SecondReader:
         Raises:
             InputError: The reader is an earlier version's.
         """
-        known = self.known
-        probabilities, features = self.predictor.predict(pixels)
-        novelty = known.measure_novelty(pixels, features)
-        opinions = form_opinions(probabilities, novelty, self.calibration, self.class_names)
+        predicted = self.calibrated.predict(pixels)
+        opinions = self.calibrated.form_opinions(predicted)
         calibrated = opinions[probability_columns(self.class_names)].to_numpy()
         benign = [self.class_names.index(name) for name in self.benign_classes]
         opinions[MALIGNANT_COLUMN] = score_malignant(calibrated, benign)
-        return Reading(opinions, features)
+        return Reading(opinions, predicted.features)
+
+    def predict_calibrated(self, pixels: np.ndarray) -> np.ndarray:
+        """Give calibrated probabilities, ``uint8 [n, size, size, 3]`` to ``[n, classes]``, and no opinion."""
+        return apply_temperature(self.predictor.predict(pixels)[0], self.calibration.temperature)
 
     def warm_up(self) -> np.ndarray:
         """Read an empty field, so that the first image does not wait for the backend to get ready; gives the field."""
@@ -234,16 +243,15 @@ class SecondReader:
         return reader
 
     def _find_fault(self) -> str | None:
-        """Say what no reader may be like: it may come from a registry that others write to."""
-        layers = {layer.name for layer in self.classifier.network.layers}
+        """Return why this reader is invalid, if it is: it may come from a registry that others write to."""
         numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
         if self.calibration.model != self.classifier.fingerprint:
             return f"its calibration is of another model, {self.calibration.model}"
         unknown = [name for name in self.benign_classes if name not in self.class_names]
         if unknown or not self.benign_classes:
             return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"
-        if not {"features", "probabilities"} <= layers:
-            return "its network has no layers called features and probabilities"
+        if missing := self.classifier.parts.find_missing():
+            return f"its network has no layer called {' or '.join(missing)}"
         if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
             return f"its temperature, threshold and limit of novelty are {numbers}"
         return None

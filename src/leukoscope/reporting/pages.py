@@ -14,17 +14,15 @@ from leukoscope.core.drawn import warn_of_images, warn_of_reader
 from leukoscope.core.options import plain_name
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
+from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.novelty import LEAST_AUC, NO_LIMIT, describe_missed
 from leukoscope.images.origin import Origin
-from leukoscope.reporting import plots
+from leukoscope.reporting import metric_tables, plots
 from leukoscope.reporting.checklists import GUIDELINES, NOT_STATED, locate
 from leukoscope.reporting.html import make_environment
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import UNKNOWN, Worth
 
-_CLASS_FIGURES = ("support", "sensitivity", "specificity", "precision", "npv", "f1", "auc", "auprc", "set_coverage")
-# Of two classes these are the other class's, or both classes' together.
-_SAME_OF_TWO = ("specificity", "npv", "auc")
 _ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "ppv", "npv")} | {
     "cohen": "Cohen's",
     "matthews": "Matthews",
@@ -62,7 +60,7 @@ def render_backbone(
     facts: dict[str, Any] = {"result": result, "data": data, "provenance": provenance, "worth": worth}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result), "least_auc": LEAST_AUC, "no_limit": NO_LIMIT}
-    facts["class_figures"] = [name for name in _CLASS_FIGURES if not (_has_two(result) and name in _SAME_OF_TWO)]
+    facts |= _list_metrics(result)
     return _render("backbone.html", drawn, known, **facts)
 
 
@@ -103,6 +101,7 @@ def render_comparison(
         drawn,
         known,
         backbones=as_records(comparison),
+        compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
         origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
@@ -133,7 +132,7 @@ def render_card(
     """
     facts = {"result": result, "data": data, "known": known, "worth": worth, "methods": METHODS}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
-    facts["missed"] = _list_missed(result)
+    facts |= {"missed": _list_missed(result)} | _list_metrics(result)
     return _environment().get_template("card.md").render(facts)
 
 
@@ -178,6 +177,12 @@ def _select_curves(result: Mapping[str, Any]) -> dict[str, Any]:
     curves = result["roc"]
     some = {name: curve for name, curve in curves.items() if name != result["benign_class"]}
     return some if _has_two(result) and some else curves
+
+
+def _list_metrics(result: Mapping[str, Any]) -> dict[str, Any]:
+    """List the metrics: ``rows`` by section, the ``primary`` ones, and those that are ``calibrated``, too."""
+    rows = metric_tables.list_rows(len(result["class_names"]))
+    return {"rows": rows, "primary": metric_tables.list_primary(), "calibrated": metric_tables.list_calibrated()}
 
 
 def _list_missed(result: Mapping[str, Any]) -> list[str]:

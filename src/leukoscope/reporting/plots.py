@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from leukoscope.evaluation.metrics import list_compared
 from leukoscope.figures import colours
 from leukoscope.figures.protocols import list_rungs
 
@@ -164,12 +165,7 @@ def plot_robustness(robustness: Sequence[dict[str, Any]]) -> go.Figure:
         figure.add_bar(
             x=rows["perturbation"],
             y=rows["accuracy"],
-            error_y={
-                "array": rows["high"] - rows["accuracy"],
-                "arrayminus": rows["accuracy"] - rows["low"],
-                "symmetric": False,
-                "thickness": 1,
-            },
+            error_y=_reach(rows["accuracy"], rows["low"], rows["high"]) | {"thickness": 1},
             customdata=rows[["level", "unit", "calibrated_ece", "unlike", "low", "high"]],
             name=name,
             marker_color=shade,
@@ -198,11 +194,7 @@ def plot_ladder(audit: pd.DataFrame, largest: float) -> go.Figure:
         figure.add_scatter(
             x=rows["accuracy"],
             y=rows["predictor"].map(predictors.index) + rung.shift,
-            error_x={
-                "array": rows["high"] - rows["accuracy"],
-                "arrayminus": rows["accuracy"] - rows["low"],
-                "symmetric": False,
-            },
+            error_x=_reach(rows["accuracy"], rows["low"], rows["high"]),
             customdata=rows[["predictor", "low", "high", "images", "groups"]],
             name=rung.label,
             mode="markers",
@@ -227,16 +219,12 @@ def plot_comparison(comparison: pd.DataFrame, baseline: Mapping[str, Any] | None
         baseline: What stain colour alone reaches on the same test images, if that is known.
     """
     figure = go.Figure(layout={"height": 420, "scattermode": "group"})
-    scores = {"test_accuracy": colours.BLUE, "test_macro_f1": colours.GREEN, "test_auc": colours.PURPLE}
-    for column, shade in scores.items():
+    scores = [f"test_{name}" for name in list_compared() if f"test_{name}" in comparison]
+    for column, shade in zip(scores, cycle(colours.OF_SCORES), strict=False):
         figure.add_scatter(
             x=comparison["title"],
             y=comparison[column],
-            error_y={
-                "array": comparison[f"{column}_high"] - comparison[column],
-                "arrayminus": comparison[column] - comparison[f"{column}_low"],
-                "symmetric": False,
-            },
+            error_y=_reach(*(comparison[f"{column}{end}"] for end in ("", "_low", "_high"))),
             name=column.replace("_", " "),
             offsetgroup=column,
             mode="markers",
@@ -301,3 +289,8 @@ def plot_strongest(robustness: dict[str, Sequence[dict[str, Any]]]) -> go.Figure
     )
     figure = go.Figure(heatmap, layout={"height": 160 + 45 * len(accuracies)})
     return figure.update_yaxes(autorange="reversed")
+
+
+def _reach(value: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
+    """Give an interval as Plotly's error bars."""
+    return {"array": high - value, "arrayminus": value - low, "symmetric": False}

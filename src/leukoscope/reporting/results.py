@@ -11,7 +11,7 @@ from PIL import Image
 from leukoscope.evaluation.calibration import bin_confidence
 from leukoscope.evaluation.predictions import number_called, probability_columns, select_split
 from leukoscope.evaluation.selective import check_calls, trace_risk
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.reporting.html import to_data_uri
 
 _PICTURE_SIDE = 160

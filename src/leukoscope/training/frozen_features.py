@@ -16,6 +16,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_read_from_json, write_array_header, write_json
 from leukoscope.images.batches import ImageBatches
 from leukoscope.models.folding import fold_batch_norms
+from leukoscope.models.parts import Parts
 from leukoscope.training.labelled import LabelledImages
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def keep_features(
     views: int,
     batch_size: int,
 ) -> Features:
-    """Take the features from a folder, or compute them by the layers of a network up to ``features``.
+    """Take the features from a folder, or compute them by the trunk of a network.
 
     Args:
         folder: Where they are kept; those of another key there are removed.
@@ -68,8 +69,9 @@ def keep_features(
     if kept is not None:
         return kept
     started = time.perf_counter()
-    extractor = fold_batch_norms(keras.Model(network.inputs, network.get_layer("features").output))
-    view = _View(network.get_layer("resize").height, augment, extractor)
+    parts = Parts(network)
+    extractor = fold_batch_norms(parts.trunk)
+    view = _View(parts.input_size, augment, extractor)
     channels = extractor.output.shape[-1]
 
     def extract_views(images: np.ndarray) -> np.ndarray:
@@ -103,7 +105,7 @@ class _View(keras.Model):
         self.augment, self.extractor = augment, extractor
 
     def call(self, images: Any) -> Any:
-        # What Keras is told of training for one call holds for the next in here too, unless that is told otherwise.
+        # Keras keeps the `training` flag for nested calls, so set it explicitly.
         return self.extractor(self.augment(self.resize(images), training=True), training=False)
 
 

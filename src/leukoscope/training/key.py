@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_files, fingerprint_table
-from leukoscope.images.packing import PACKED_FORMAT, PackedImages
+from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.training.journal import TRAINING_FORMAT
 from leukoscope.training.recipe import ResolvedRecipe
 

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from leukoscope.backend import memory
 from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
+from leukoscope.models.parts import Parts
 from leukoscope.training.augmentation import build_augmentation
 from leukoscope.training.frozen_features import keep_features
 from leukoscope.training.held_images import HeldImages
@@ -98,7 +99,7 @@ class PhaseBuilder:
         )
         self.feature_seconds += time.perf_counter() - started
         kept = keras.Input(features.training.shape[-1:], name="features")
-        head = network.get_layer("probabilities")(network.get_layer("dropout")(kept))
+        head = Parts(network).train_head(kept)
         batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
         model = keras.Model(kept, head, name=f"{self.name}_head")
         return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))

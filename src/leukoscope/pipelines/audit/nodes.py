@@ -7,7 +7,7 @@ import pandas as pd
 
 from leukoscope.figures import Figure
 from leukoscope.images.manifest import fingerprint_manifest
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions

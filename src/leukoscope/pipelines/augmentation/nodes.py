@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 
 

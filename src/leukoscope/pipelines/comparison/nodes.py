@@ -8,7 +8,7 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 

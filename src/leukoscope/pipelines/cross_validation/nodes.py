@@ -10,7 +10,6 @@ from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation import folds as folding
 from leukoscope.evaluation.folds import FoldSet
-from leukoscope.evaluation.predictions import Scoring
 from leukoscope.evaluation.records import EvaluationRecord
 from leukoscope.figures import Figure
 from leukoscope.pipelines.cross_validation.options import CrossValidationOptions
@@ -139,6 +138,8 @@ def judge_folds(
         One row a model: ``backbone, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, its
         spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, and ``seed, group_by, data, trainings``.
     """
+    from leukoscope.evaluation.scoring import Scoring
+
     rows = []
     for name, same in folds.items():
         scoring = Scoring(same.facts["class_names"], evaluation.benign_class, evaluation.prevalence)

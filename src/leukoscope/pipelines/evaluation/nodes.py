@@ -8,22 +8,24 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.compatibility import RESULT_FORMAT
+from leukoscope.evaluation.metrics import list_compared
+from leukoscope.evaluation.scoring import ENDS
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.options import NetworkOptions
 
 PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
-_SCORES = [f"test_{name}{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("", "_low", "_high")]
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
 
 
 def predict_splits(
-    classifier: Any,
+    classifier: Classifier,
     smears: PackedImages,
     splits: pd.DataFrame,
     class_names: list[str],
@@ -152,7 +154,7 @@ def score_predictions(
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
-    from leukoscope.evaluation.predictions import Scoring
+    from leukoscope.evaluation.scoring import Scoring
 
     how = Scoring(class_names, options.benign_class, options.prevalence)
     learned = trust.Calibration.restore(calibration)
@@ -222,10 +224,11 @@ def summarise_evaluation(
         known: Whether the user says that these are the published images.
     """
     origin = Origin.trace(manifest)
+    scores = [f"test_{name}{end}" for name in list_compared() for end in ("", *ENDS)]
     return {
         "backbone": options.name,
         "title": options.title,
-        **{name: metrics[name] for name in ("train_accuracy", *_SCORES, "test_images", "test_groups")},
+        **{name: metrics[name] for name in ("train_accuracy", *scores, "test_images", "test_groups")},
         **{name: robustness_summary.get(name) for name in _ROBUST},
         **{name: training_summary[name] for name in _COSTS},
         **{"accepted_images": origin.images, "drawn_images": origin.drawn},

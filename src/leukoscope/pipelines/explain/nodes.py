@@ -4,21 +4,22 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from leukoscope.core.errors import InputError
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages, PackingPlan, Record, find_by_content
+from leukoscope.images.packed import PackedImages, find_by_content
+from leukoscope.images.packing_plan import PackingPlan, Record
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.explain.options import ExplanationOptions
+from leukoscope.reader.base import Reader
 
 logger = logging.getLogger(__name__)
 
 
 def explain_images(
-    images: ImageSource, reader: Any, smears: PackedImages, options: ExplanationOptions, seed: int
+    images: ImageSource, reader: Reader, smears: PackedImages, options: ExplanationOptions, seed: int
 ) -> dict[str, Callable[[], Figure]]:
     """Draw where the reader looked in the first images, and which training images they resemble.
 
@@ -54,7 +55,7 @@ def _decode(plan: PackingPlan) -> Iterator[tuple[Record, np.ndarray]]:
 
 
 class _Explainer:
-    def __init__(self, reader: Any, smears: PackedImages, options: ExplanationOptions, seed: int) -> None:
+    def __init__(self, reader: Reader, smears: PackedImages, options: ExplanationOptions, seed: int) -> None:
         from leukoscope.inference.explanation import ActivationMapper
 
         self.reader, self.smears, self.options, self.seed = reader, smears, options, seed

@@ -2,26 +2,21 @@
 
 import json
 import logging
-import statistics
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.export.options import ExportOptions
+from leukoscope.reader.base import Reader
 
 logger = logging.getLogger(__name__)
 
-_REPEATS = 5
-Predict = Callable[[np.ndarray], np.ndarray]
-
 
 def export_reader(
-    reader: Any, smears: PackedImages, splits: pd.DataFrame, options: ExportOptions, seed: int
+    reader: Reader, smears: PackedImages, splits: pd.DataFrame, options: ExportOptions, seed: int
 ) -> Mapping[str, Callable[[], bytes]]:
     """Write the reader's classifier in every format and precision.
 
@@ -55,7 +50,7 @@ def _as_json(facts: dict[str, Any]) -> bytes:
 
 def check_exports(
     exports: Mapping[str, Callable[[], bytes]],
-    reader: Any,
+    reader: Reader,
     smears: PackedImages,
     splits: pd.DataFrame,
     options: ExportOptions,
@@ -70,58 +65,33 @@ def check_exports(
         options: What may be lost.
 
     Returns:
-        One row a file, Keras first: ``file, format, precision, mib, accuracy, points_lost`` (hundredths of accuracy),
-        ``largest_difference`` (of a probability), ``images_per_second``, ``times_keras`` and ``within`` (whether it
-        keeps to what may be lost).
+        One row a file, Keras first, as ``ExportCheck`` has it.
     """
-    from leukoscope.evaluation.calibration import apply_temperature
+    from leukoscope.inference.export_check import ExportCheck
 
-    held = splits[splits["split"] == "validation"]
-    places = smears.rows(held["image_id"])
-    truth = pd.Index(reader.class_names).get_indexer(held["label"])
-    temperature = reader.calibration.temperature
-
-    def predict_with_keras(batch: np.ndarray) -> np.ndarray:
-        return apply_temperature(reader.predictor.predict(batch)[0], temperature)
-
-    timed = smears.pixels[places[np.arange(options.timed_images) % len(places)]]
-    expected = _predict(predict_with_keras, smears.pixels, places, options.batch_size)
-    accuracy = float((expected.argmax(axis=1) == truth).mean())
-
-    def check(name: str, kind: Any, precision: str) -> dict[str, Any]:
+    validation = splits[splits["split"] == "validation"]
+    truth = pd.Index(reader.class_names).get_indexer(validation["label"])
+    rows = smears.rows(validation["image_id"])
+    check = ExportCheck(reader.predict_calibrated, smears.pixels, rows, truth, options.timed_images, options.batch_size)
+    checked = [check.describe_keras()]
+    for name, (kind, precision) in _name_files(reader.backbone).items():
         content = exports[name]()
-        predict = kind.load(content)
-        given = _predict(predict, smears.pixels, places, options.batch_size)
-        right = float((given.argmax(axis=1) == truth).mean())
-        lost, difference = 100 * (accuracy - right), float(np.abs(given - expected).max())
-        keras_speed, speed = _time((predict_with_keras, predict), timed, options.batch_size)
         most = getattr(options.max_difference, precision)
-        within = lost <= options.max_points_lost and difference <= most
-        if not within:
-            logger.warning(
-                "%s loses %.2f points of accuracy and differs by up to %.3f: more than export.max_points_lost or "
-                "export.max_difference allows",
-                name,
-                lost,
-                difference,
-            )
-        return {
-            "file": name,
-            "format": kind.title,
-            "precision": precision,
-            "mib": len(content) / 2**20,
-            "accuracy": right,
-            "points_lost": lost,
-            "largest_difference": difference,
-            "images_per_second": speed,
-            "times_keras": speed / keras_speed,
-            "within": within,
-        }
+        facts = {"file": name, "format": kind.title, "precision": precision, "mib": len(content) / 2**20}
+        checked.append(facts | check.compare(kind.load(content), options.max_points_lost, most))
+        if not checked[-1]["within"]:
+            _warn_of_loss(checked[-1])
+    return pd.DataFrame(checked)
 
-    speed = _time((predict_with_keras,), timed, options.batch_size)[0]
-    own = {"file": "model.keras", "format": "Keras", "precision": "float32"}
-    checked = [check(name, *made) for name, made in _name_files(reader.backbone).items()]
-    return pd.DataFrame([own | {"accuracy": accuracy, "images_per_second": speed}, *checked])
+
+def _warn_of_loss(row: dict[str, Any]) -> None:
+    logger.warning(
+        "%s loses %.2f points of accuracy and differs by up to %.3f: more than export.max_points_lost or "
+        "export.max_difference allows",
+        row["file"],
+        row["points_lost"],
+        row["largest_difference"],
+    )
 
 
 def _name_files(backbone: str) -> dict[str, tuple[Any, str]]:
@@ -130,19 +100,3 @@ def _name_files(backbone: str) -> dict[str, tuple[Any, str]]:
 
     both = ((kind, precision) for kind in FORMATS.values() for precision in PRECISIONS)
     return {f"{backbone}-{precision}{kind.suffix}": (kind, precision) for kind, precision in both}
-
-
-def _predict(predict: Predict, images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
-    parts = [predict(images[rows[start : start + batch_size]]) for start in range(0, len(rows), batch_size)]
-    return np.concatenate(parts)
-
-
-def _time(predictors: tuple[Predict, ...], images: np.ndarray, batch_size: int) -> list[float]:
-    """Give the images a second of each, in turn, so that what else the machine does weighs on all alike."""
-    seconds: list[list[float]] = [[] for _ in predictors]
-    for _ in range(_REPEATS):
-        for predict, times in zip(predictors, seconds, strict=True):
-            started = time.perf_counter()
-            _predict(predict, images, np.arange(len(images)), batch_size)
-            times.append(time.perf_counter() - started)
-    return [len(images) / statistics.median(times) for times in seconds]

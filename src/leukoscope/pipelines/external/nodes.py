@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from leukoscope.core.errors import InputError
@@ -19,7 +18,8 @@ from leukoscope.images.manifest import (
     quarantine_known,
     summarise,
 )
-from leukoscope.images.packing import PackedImages, PackingPlan
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external.options import ExternalOptions
 from leukoscope.pipelines.ingestion import nodes as ingestion
@@ -118,57 +118,48 @@ def predict_external(
     options: EvaluationOptions,
     features: dict[str, pd.DataFrame],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predict the external images by every backbone that was trained and evaluated.
+    """Predict the external images by every model that was trained and evaluated.
 
     Args:
         external_smears: The packed external images.
         external_manifest: Which of them are accepted.
         mapping: The classes that are told apart.
-        trained_models: What loads each backbone's classifier.
+        trained_models: What loads each model's classifier.
         calibrations: What loads what was learned of it from the validation images.
         class_names: The classes in the order of the parameters.
         options: The batch size.
         features: What the last layer of each model sees, by its name.
 
     Returns:
-        Predictions and opinions, each with ``backbone``, one row a backbone and image.
+        Predictions and opinions, each with ``backbone``, one row a model and image.
 
     Raises:
-        InputError: No backbone has been evaluated, one knows other classes, was trained again since, or was evaluated
-            by an earlier version.
+        InputError: No model has been evaluated, one knows other classes, was trained again since, or was evaluated by
+            an earlier version.
     """
-    from leukoscope.evaluation import compatibility, novelty, trust
-    from leukoscope.evaluation.predictions import probability_columns, tabulate_probabilities
-    from leukoscope.inference.predictor import Predictor
+    from leukoscope.evaluation import compatibility
+    from leukoscope.reader.calibrated import CalibratedClassifier
 
-    classes = ClassMapping(**mapping)
     accepted = external_manifest[external_manifest["status"] == "accepted"]
     facts = accepted[["image_id", "label"]].reset_index(drop=True).assign(split=_SPLIT)
-    rows = external_smears.rows(facts["image_id"])
-    predictions, opinions = [], []
-    evaluated = {name: seen for name, seen in features.items() if name in trained_models and name in calibrations}
+    evaluated = [name for name in features if name in trained_models and name in calibrations]
     if not evaluated:
-        raise InputError("No backbone has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
-    for name, known in evaluated.items():
+        raise InputError("No model has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
+    classes = ClassMapping(**mapping)
+    predictions = []
+    opinions = []
+    for name in evaluated:
         classifier = trained_models[name]()
         compatibility.require_classes(name, classifier.class_names, class_names)
-        calibration = trust.Calibration.restore(calibrations[name]())
-        evaluated_as = {*known["model"], calibration.model}
+        learned = calibrations[name]()
+        evaluated_as = {*features[name]["model"], learned["model"]}
         compatibility.require_evaluation(name, evaluated_as == {classifier.fingerprint})
-        training_images = novelty.KnownImages.learn(known)
-        given, seen = Predictor(classifier, options.batch_size).predict(external_smears.pixels, rows)
-        unlike = training_images.measure_novelty(external_smears.pixels, seen, rows)
-        said = trust.form_opinions(given, unlike, calibration, class_names)
+        model = CalibratedClassifier.restore(classifier, learned, features[name], options.batch_size)
+        predicted = model.predict(external_smears.pixels, external_smears.rows(facts["image_id"]))
+        by_model = classes.translate_tables(predicted.probabilities, model.form_opinions(predicted))
         table = facts.assign(backbone=name)
-        # What is called, and how sure it must be, goes by the classifier's own classes, as on its test images.
-        called = np.array(classes.class_names)[classes.translate(given.argmax(axis=1))]
-        told = tabulate_probabilities(classes.collapse(given), classes.class_names)
-        predictions.append(table.join(told.assign(predicted=called)))
-        columns = probability_columns(classes.class_names)
-        opinion = said["opinion"].where(said["opinion"] == trust.WITHHELD, called)
-        calibrated = said[probability_columns(class_names)].to_numpy()
-        chances = pd.DataFrame(classes.collapse(calibrated), columns=columns)
-        opinions.append(table.join(said[["reason", "prediction_set", "novelty"]].assign(opinion=opinion)).join(chances))
+        predictions.append(table.join(by_model[0]))
+        opinions.append(table.join(by_model[1]))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
 
 
@@ -197,7 +188,7 @@ def score_external(
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
-    from leukoscope.evaluation.predictions import Scoring
+    from leukoscope.evaluation.scoring import Scoring
 
     classes = ClassMapping(**mapping)
     how = Scoring(classes.class_names, classes.benign, options.prevalence)

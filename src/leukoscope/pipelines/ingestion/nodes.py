@@ -8,7 +8,8 @@ from leukoscope.figures import Figure
 from leukoscope.images.decoding import Limits
 from leukoscope.images.manifest import describe_shortfalls, make_manifest, require_accepted, summarise
 from leukoscope.images.origin import PUBLISHED_COUNTS, Origin
-from leukoscope.images.packing import PackedImages, PackingPlan
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions

@@ -3,14 +3,15 @@
 import logging
 from typing import Any
 
-from leukoscope.images.packing import PackingPlan
+from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.reader.base import Reader
 
 logger = logging.getLogger(__name__)
 
 
-def read_images(images: ImageSource, reader: Any, options: IngestionOptions) -> Any:
+def read_images(images: ImageSource, reader: Reader, options: IngestionOptions) -> Any:
     """Plan the reading of all images; the data set that the plan is saved to carries it out.
 
     Args:

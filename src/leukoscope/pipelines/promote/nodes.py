@@ -8,16 +8,17 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.promote.options import PromotionOptions, ServingOptions
+from leukoscope.reader.base import Reader, Registry
 
 logger = logging.getLogger(__name__)
 
 
 def judge_candidate(
-    reader: Any,
-    registry: Any,
+    reader: Reader,
+    registry: Registry,
     smears: PackedImages,
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
@@ -49,7 +50,11 @@ def judge_candidate(
 
     champion = registry.find_champion()
     looks = evaluations.count_looks(known, evaluations.fingerprint_test(splits))
-    facts = {"candidate": reader.backbone, "candidate_fingerprint": reader.fingerprint, "metric": options.metric}
+    facts: dict[str, Any] = {
+        "candidate": reader.backbone,
+        "candidate_fingerprint": reader.fingerprint,
+        "metric": options.metric,
+    }
     facts["looks"] = looks
     if champion is None:
         test = _select_new(splits, smears, [reader], options.min_images)
@@ -91,10 +96,10 @@ def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], 
 
 
 def _score(
-    reader: Any, smears: PackedImages, test: pd.DataFrame, evaluation: EvaluationOptions, metric: str
+    reader: Reader, smears: PackedImages, test: pd.DataFrame, evaluation: EvaluationOptions, metric: str
 ) -> tuple[float, Any]:
     """Give the figure of the rule, and which images the reader's classifier gets right."""
-    from leukoscope.evaluation.predictions import Scoring
+    from leukoscope.evaluation.scoring import Scoring
 
     names = list(reader.class_names)
     probabilities, _ = reader.predictor.predict(smears.pixels, smears.rows(test["image_id"]))
@@ -132,7 +137,7 @@ def _count(test: pd.DataFrame) -> dict[str, Any]:
 
 
 def register_reader(
-    reader: Any,
+    reader: Reader,
     judgement: dict[str, Any],
     model_cards: Mapping[str, Callable[[], str]],
     serving: ServingOptions,
@@ -157,7 +162,7 @@ def register_reader(
     }
 
 
-def record_promotion(judgement: dict[str, Any], registration: Any) -> dict[str, Any]:
+def record_promotion(judgement: dict[str, Any], registration: Registry) -> dict[str, Any]:
     """Record what came of the judgement, once the registry has answered.
 
     Args:

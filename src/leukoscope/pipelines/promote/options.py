@@ -1,22 +1,26 @@
 """Parameters of promotion, and of serving what was promoted."""
 
-from typing import Literal
-
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from leukoscope.core.options import Options
-
-Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "matthews_correlation", "cohen_kappa", "auc"]
+from leukoscope.evaluation.metrics import list_promoting
 
 
 class PromotionOptions(Options):
     """By what rule a reader replaces the champion."""
 
-    metric: Metric = "macro_f1"
+    metric: str = "macro_f1"
     min_gain: float = Field(default=0.0, ge=0)
     significant: bool = True
     min_images: PositiveInt = 30
     over_other_experiments: bool = False
+
+    @field_validator("metric")
+    @classmethod
+    def _require_promoting(cls, name: str) -> str:
+        if name not in list_promoting():
+            raise ValueError(f"'{name}' cannot decide a promotion; expected one of {', '.join(list_promoting())}")
+        return name
 
 
 class ServingOptions(Options):

@@ -11,6 +11,7 @@ from leukoscope.images.decoding import Limits
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
+from leukoscope.reader.base import Reader, Registry
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +52,10 @@ def assemble_reader(
     class_names: list[str],
     ingestion: IngestionOptions,
     evaluation: EvaluationOptions,
-    registry: Any,
+    registry: Registry,
     models: Mapping[str, Any],
     evaluated: Mapping[str, Mapping[str, Load]],
-) -> Any:
+) -> Reader:
     """Bring together a classifier and all that it needs to give opinions.
 
     Args:
@@ -122,7 +123,7 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
     return best
 
 
-def _require_one_evaluation(reader: Any, predictions: pd.DataFrame) -> None:
+def _require_one_evaluation(reader: Reader, predictions: pd.DataFrame) -> None:
     """Make sure that features and calibration are of this model: a run may have been killed between them."""
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Measure what one backbone's classifier makes of fields that arrive changed."""
+"""Measure what one model's classifier makes of fields that arrive changed."""
 
 import logging
 from typing import Any
@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.core.storage import as_records
-from leukoscope.evaluation.novelty import KnownImages, describe_missed
+from leukoscope.evaluation.novelty import describe_missed
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 from leukoscope.training.options import NetworkOptions
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def measure_robustness(
-    classifier: Any,
+    classifier: Classifier,
     calibration: dict[str, Any],
     features: pd.DataFrame,
     smears: PackedImages,
@@ -44,43 +45,29 @@ def measure_robustness(
         flagged as unlike the training images), the unchanged images first; and ``test_robust_accuracy``, the mean over
         the changes of the mean over their strengths, with its interval.
     """
-    from leukoscope.evaluation import intervals, trust
-    from leukoscope.evaluation.calibration import apply_temperature, measure_calibration_error
+    from leukoscope.evaluation import robustness
     from leukoscope.images.perturbations import PERTURBATIONS, perturb
-    from leukoscope.inference.predictor import Predictor
+    from leukoscope.reader.calibrated import CalibratedClassifier
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
     truth = pd.Index(classifier.class_names).get_indexer(chosen["label"])
-    known = KnownImages.learn(features)
-    predictor = Predictor(classifier, evaluation.batch_size)
-    learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
+    model = CalibratedClassifier.restore(classifier, calibration, features, evaluation.batch_size)
+    scorer = robustness.ChangeScorer(truth, chosen["group"], evaluation.confidence)
 
-    def score(name: str, level: float, unit: str, changed: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
-        probabilities, seen = predictor.predict(changed)
-        hits = probabilities.argmax(axis=1) == truth
-        accuracy = intervals.estimate_share(hits, chosen["group"], evaluation.confidence)
-        facts = {"perturbation": name, "level": level, "unit": unit, "images": len(changed)}
-        facts |= {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
-        calibrated = apply_temperature(probabilities, learned.temperature)
-        unlike = known.measure_novelty(changed, seen).score > learned.novelty
-        return facts | {
-            "calibrated_ece": measure_calibration_error(truth, calibrated),
-            "unlike": float(unlike.mean()),
-        }, hits
+    def score(name: str, level: float, unit: str, changed: np.ndarray) -> None:
+        predicted = model.predict(changed)
+        scorer.add(name, level, unit, predicted.probabilities, model.calibrate(predicted), model.flag_unlike(predicted))
 
-    rows, right = [score("none", 0.0, "", images)[0]], []
+    score(robustness.UNCHANGED, 0.0, "", images)
     for name, change in PERTURBATIONS.items():
-        scored = [score(name, level, change.unit, perturb(images, change, level, seed)) for level in change.levels]
-        rows += [row for row, _ in scored]
-        right.append(np.mean([hits for _, hits in scored], axis=0))
-    robust = intervals.estimate_share(np.mean(right, axis=0), chosen["group"], evaluation.confidence)
-    figures = robust.tabulate("test_robust_accuracy")
-    return pd.DataFrame(rows), {name: None if np.isnan(value) else value for name, value in figures.items()}
+        for level in change.levels:
+            score(name, level, change.unit, perturb(images, change, level, seed))
+    return scorer.tabulate(), scorer.summarise()
 
 
 def measure_outliers(
-    classifier: Any,
+    classifier: Classifier,
     calibration: dict[str, Any],
     features: pd.DataFrame,
     smears: PackedImages,
@@ -105,22 +92,22 @@ def measure_outliers(
         ``kind, images``, ``unlike`` (share flagged) and ``auc`` (of telling them from test images), each with the ends
         of its interval by groups, ``_low`` and ``_high``.
     """
-    from leukoscope.evaluation import trust
     from leukoscope.images.perturbations import OUTLIERS, perturb
-    from leukoscope.inference.predictor import Predictor
+    from leukoscope.reader.calibrated import CalibratedClassifier
 
     chosen = _choose(splits, options.images, seed)
     images = smears.pixels[smears.rows(chosen["image_id"])]
-    known, usual = KnownImages.learn(features), features[features["split"] == "test"]
+    usual = features[features["split"] == "test"]
     test_groups = splits.set_index("image_id")["group"].loc[usual["image_id"]].to_numpy()
-    test = known.compare_table(features, "test").score, test_groups
-    predictor = Predictor(classifier, evaluation.batch_size)
-    limit = trust.Calibration.restore(calibration, str(features["model"].iloc[0])).novelty
+    model = CalibratedClassifier.restore(classifier, calibration, features, evaluation.batch_size)
+    test_score = model.known.compare_table(features, "test").score
+    limit = model.calibration.novelty
 
     def measure(kind: str, made: np.ndarray) -> dict[str, Any]:
-        score = known.measure_novelty(made, predictor.predict(made)[1]).score
-        found = _judge_outliers(score, chosen["group"].to_numpy(), *test, limit, evaluation, seed)
-        return {"kind": kind, "images": len(made)} | found
+        score = model.predict(made).novelty.score
+        groups = chosen["group"].to_numpy()
+        figures = _judge_outliers(score, groups, test_score, test_groups, limit, evaluation, seed)
+        return {"kind": kind, "images": len(made)} | figures
 
     table = pd.DataFrame(
         [measure(kind, perturb(images, change, change.levels[0], seed)) for kind, change in OUTLIERS.items()]
@@ -140,9 +127,9 @@ def _judge_outliers(
     seed: int,
 ) -> dict[str, float]:
     """Give the share of outliers that is flagged, and the AUC of telling them from test images, with intervals."""
-    from leukoscope.evaluation import intervals, metrics
+    from leukoscope.evaluation import intervals, outcome
 
-    curve = metrics.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
+    curve = outcome.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
     estimates = intervals.estimate_figures(
         lambda weights: {"auc": curve.measure_areas(weights)[0]},
         np.append(test_groups, groups),

@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 
 from leukoscope.core.errors import InputError
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.images.partition import SPLITS
 from leukoscope.pipelines.splitting.options import SplittingOptions
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from leukoscope.core.storage import hold
 from leukoscope.figures import Figure
-from leukoscope.images.packing import PackedImages
+from leukoscope.images.packed import PackedImages
 from leukoscope.models import architecture
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions

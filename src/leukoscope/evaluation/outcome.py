@@ -1,0 +1,235 @@
+"""What came of predicting some images: the truth, what was said of each, and what many metrics are computed from.
+
+By NumPy, after scikit-learn's definitions, against which the tests hold each metric. scikit-learn's own functions take
+thirty times as long (390 images, four classes), nearly all of it to check what they are given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+Part = TypeVar("Part")
+
+
+class Screening(NamedTuple):
+    """What sets benign against malignant: one score, and where it is cut.
+
+    Attributes:
+        scores: The calibrated malignant probability of each image, ``[n]``.
+        operating_point: From which on a field is called malignant, chosen on validation images.
+    """
+
+    scores: np.ndarray
+    operating_point: float
+
+    @property
+    def called(self) -> np.ndarray:
+        """Which images are called malignant, boolean ``[n]``."""
+        return self.scores >= self.operating_point
+
+
+class Opinions(NamedTuple):
+    """What a classifier says in the end.
+
+    Attributes:
+        calibrated: Probabilities under a temperature that was learned from other images, ``[n, classes]``.
+        given: Which images get an opinion, boolean ``[n]``.
+        unlike: Which are flagged as unlike the training images, boolean ``[n]``.
+    """
+
+    calibrated: np.ndarray
+    given: np.ndarray
+    unlike: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of predicting some images. What is ``None`` was not formed of them, and has no metrics.
+
+    Attributes:
+        truth: The number of each image's class, ``[n]``.
+        called: The number of the class that each is called, ``[n]``.
+        probabilities: As the classifier gives them, ``[n, classes]``.
+        class_names: The plain name of each class.
+        malignant: Which images are malignant, boolean ``[n]``.
+        prevalence: The share of malignant fields where predictive values and opinions are to hold.
+        screening: What sets benign against malignant.
+        opinions: What is said in the end.
+        sets: Whether each class is in each image's prediction set, boolean ``[n, classes]``.
+        groups: The group of each image, ``[n]``.
+        seed: For metrics that are simulated.
+    """
+
+    truth: np.ndarray
+    called: np.ndarray
+    probabilities: np.ndarray
+    class_names: Sequence[str]
+    malignant: np.ndarray
+    prevalence: float
+    screening: Screening | None = None
+    opinions: Opinions | None = None
+    sets: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @property
+    def hits(self) -> np.ndarray:
+        """Which images are called what they are, boolean ``[n]``."""
+        return self.called == self.truth
+
+    @cached_property
+    def every(self) -> np.ndarray:
+        """All images, boolean ``[n]``."""
+        return np.ones(len(self), bool)
+
+    @cached_property
+    def one_hot(self) -> np.ndarray:
+        """1 for each image's class, else 0, ``[n, classes]``."""
+        return np.eye(self.classes)[self.truth]
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """The probabilities in double precision, ``[n, classes]``."""
+        return self.probabilities.astype(float)
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """The log loss of each image, ``[n]``."""
+        return measure_losses(self.truth, self.probabilities)
+
+    @cached_property
+    def calibrated_losses(self) -> np.ndarray:
+        """The same of the calibrated probabilities, ``[n]``."""
+        return measure_losses(self.truth, self.calibrated)
+
+    @cached_property
+    def calibrated(self) -> np.ndarray:
+        """The calibrated probabilities in double precision, ``[n, classes]``."""
+        return require(self.opinions).calibrated.astype(float)
+
+    @cached_property
+    def curves(self) -> list["Curve"]:
+        """The ROC curve of each class against the rest."""
+        return [Curve(self.truth == number, scores) for number, scores in enumerate(self.probabilities.T)]
+
+    @cached_property
+    def screening_curve(self) -> "Curve":
+        """The ROC curve of malignant against benign."""
+        return Curve(self.malignant, require(self.screening).scores)
+
+
+class Draw:
+    """Images with their weights: how often each was drawn. What several metrics need is computed once a draw.
+
+    Args:
+        outcome: What came of predicting the images.
+        weights: How much each counts, ``[n]``.
+    """
+
+    def __init__(self, outcome: Outcome, weights: np.ndarray) -> None:
+        self.outcome, self.weights = outcome, weights
+
+    def average(self, values: np.ndarray) -> float:
+        """Give the mean over the images of one value of each, ``[n]``."""
+        return float(np.average(values, weights=self.weights))
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """The weights of images by true class (rows) and by what they are called, ``[classes, classes]``."""
+        classes, numbers = self.outcome.classes, self.outcome.truth * self.outcome.classes + self.outcome.called
+        return np.bincount(numbers, self.weights, minlength=classes**2).reshape(classes, classes)
+
+    @cached_property
+    def support(self) -> np.ndarray:
+        """The weight of the images of each class, ``[classes]``."""
+        return self.table.sum(axis=1)
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """The precision of each class, ``[classes]``; NaN without images of it, or of others, or any called it."""
+        called = self.table.sum(axis=0)
+        both = (self.support > 0) & (self.support < self.support.sum())
+        return _divide(np.diag(self.table), called, both & (called > 0))
+
+    @cached_property
+    def sensitivity(self) -> np.ndarray:
+        """The sensitivity of each class, ``[classes]``; NaN without images of it."""
+        return _divide(np.diag(self.table), self.support, self.support > 0)
+
+    @cached_property
+    def f1(self) -> np.ndarray:
+        """The F1 of each class, ``[classes]``; NaN without images of it."""
+        return _divide(2 * np.diag(self.table), self.support + self.table.sum(axis=0), self.support > 0)
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """The areas that ``Curve`` measures, of each class against the rest, ``[2, classes]``."""
+        return np.array([curve.measure_areas(self.weights) for curve in self.outcome.curves]).T
+
+    @cached_property
+    def screening_areas(self) -> tuple[float, float]:
+        """The same of malignant against benign."""
+        return self.outcome.screening_curve.measure_areas(self.weights)
+
+
+class Curve:
+    """The ROC curve of some images, whose weights may change but not their scores.
+
+    Args:
+        positive: Which images are to have high scores, boolean ``[n]``.
+        scores: Theirs, ``[n]``.
+    """
+
+    def __init__(self, positive: np.ndarray, scores: np.ndarray) -> None:
+        self._order = np.argsort(-scores, kind="stable")
+        self._positive = positive[self._order]
+        # Images of one score are told apart by no threshold.
+        self._ends = np.append(np.flatnonzero(np.diff(scores[self._order])), len(scores) - 1)
+
+    def measure_areas(self, weights: np.ndarray) -> tuple[float, float]:
+        """Measure the areas below the ROC curve and, as average precision, below that of precision and recall.
+
+        NaN where there are no images of one of both kinds.
+        """
+        weights = weights[self._order]
+        true, false = (np.cumsum(weights * kind)[self._ends] for kind in (self._positive, ~self._positive))
+        if not (true[-1] > 0 and false[-1] > 0):
+            return np.nan, np.nan
+        found = np.diff(true, prepend=0)
+        area = np.diff(false, prepend=0) @ (true - found / 2) / (true[-1] * false[-1])
+        called = true + false
+        precision = np.divide(true, called, out=np.zeros(len(true)), where=called > 0)
+        return float(area), float(found @ precision / true[-1])
+
+
+def require(part: Part | None) -> Part:
+    """Give a part of an outcome that a metric needs; without it the metric is not computed (``Metric.needs``)."""
+    assert part is not None
+    return part
+
+
+def _divide(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray) -> np.ndarray:
+    return np.divide(numerator, denominator, out=np.full(len(defined), np.nan), where=defined)
+
+
+def measure_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Give the log loss of each image, ``[n]``, in double precision, where one sure error costs what it should.
+
+    Args:
+        truth: The number of each image's class, ``[n]``.
+        probabilities: ``[n, classes]``.
+    """
+    exact = probabilities.astype(float)
+    exact /= exact.sum(axis=1, keepdims=True)
+    return -np.log(np.maximum(exact[np.arange(len(truth)), truth], np.finfo(float).eps))

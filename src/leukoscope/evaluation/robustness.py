@@ -1,0 +1,78 @@
+"""Figures of images that arrive changed."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.evaluation import intervals
+from leukoscope.evaluation.calibration import measure_calibration_error
+
+UNCHANGED = "none"
+
+
+class ChangeScorer:
+    """Scores the same images under one change after another.
+
+    Args:
+        truth: The number of each image's class, ``[n]``.
+        groups: The group of each image, ``[n]``.
+        confidence: Of the intervals.
+    """
+
+    def __init__(self, truth: np.ndarray, groups: pd.Series, confidence: float) -> None:
+        self._truth = truth
+        self._groups = groups
+        self._confidence = confidence
+        self._rows: list[dict[str, Any]] = []
+        self._hits: dict[str, list[np.ndarray]] = {}
+
+    def add(
+        self,
+        name: str,
+        level: float,
+        unit: str,
+        probabilities: np.ndarray,
+        calibrated: np.ndarray,
+        unlike: np.ndarray,
+    ) -> None:
+        """Score the images under a change at one strength.
+
+        Args:
+            name: Of the change, or ``UNCHANGED``.
+            level: Its strength.
+            unit: Of the strength.
+            probabilities: As the classifier gives them, ``[n, classes]``.
+            calibrated: The same under the temperature, ``[n, classes]``.
+            unlike: Which images are flagged as unlike the training images, boolean ``[n]``.
+        """
+        hits = probabilities.argmax(axis=1) == self._truth
+        accuracy = intervals.estimate_share(hits, self._groups, self._confidence)
+        self._hits.setdefault(name, []).append(hits)
+        self._rows.append(
+            {
+                "perturbation": name,
+                "level": level,
+                "unit": unit,
+                "images": len(hits),
+                "accuracy": accuracy.value,
+                "low": accuracy.low,
+                "high": accuracy.high,
+                "calibrated_ece": measure_calibration_error(self._truth, calibrated),
+                "unlike": float(unlike.mean()),
+            }
+        )
+
+    def tabulate(self) -> pd.DataFrame:
+        """Give one row a change and strength, in the order in which they were added."""
+        return pd.DataFrame(self._rows)
+
+    def summarise(self) -> dict[str, float | None]:
+        """Give ``test_robust_accuracy``, the mean over the changes of the mean over their strengths, with its interval.
+
+        An image counts as the share of strengths under which it is right, so that the interval goes by groups.
+        """
+        by_change = [np.mean(hits, axis=0) for name, hits in self._hits.items() if name != UNCHANGED]
+        robust = intervals.estimate_share(np.mean(by_change, axis=0), self._groups, self._confidence)
+        figures = robust.tabulate("test_robust_accuracy")
+        return {name: None if np.isnan(value) else value for name, value in figures.items()}

@@ -1,0 +1,179 @@
+"""Computing every metric of the table that the predictions of some images have."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.core.options import plain_name
+from leukoscope.evaluation.intervals import Estimate, estimate_figures, estimate_share
+from leukoscope.evaluation.metric import Combined, Count, Hits, Number, Share, list_names
+from leukoscope.evaluation.metrics import METRICS
+from leukoscope.evaluation.outcome import Draw, Outcome, Screening
+
+ENDS = ("_low", "_high")
+Kind = TypeVar("Kind", Share, Number, Combined, Count)
+
+
+class Scoring(NamedTuple):
+    """How predictions are scored.
+
+    Attributes:
+        class_names: The classes in the order of the probabilities.
+        benign: The classes that the screening view sets against all others.
+        prevalence: The share of malignant fields where predictive values are to hold.
+    """
+
+    class_names: Sequence[str]
+    benign: Sequence[str]
+    prevalence: float
+
+    def score(
+        self,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        called: np.ndarray | None = None,
+        screening: Screening | None = None,
+    ) -> dict[str, float | None]:
+        """Score the predictions of one split.
+
+        Args:
+            labels: The true class names, ``[n]``.
+            probabilities: ``[n, classes]``.
+            called: The number of the class that each image is called, ``[n]``; by default its likeliest.
+            screening: What sets benign against malignant; without it there are no such metrics.
+
+        Returns:
+            Every metric by its plain name, without the split's; ``None`` where it is undefined, as an AUC without
+            images of the class.
+        """
+        return without_nan(score(self.prepare(labels, probabilities, called, screening)))
+
+    def prepare(
+        self,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        called: np.ndarray | None = None,
+        screening: Screening | None = None,
+    ) -> Outcome:
+        """Prepare what metrics are computed from; arguments are those of ``score``."""
+        return Outcome(
+            truth=pd.Index(self.class_names).get_indexer(labels),
+            called=probabilities.argmax(axis=1) if called is None else called,
+            probabilities=probabilities,
+            class_names=[plain_name(name) for name in self.class_names],
+            malignant=self.is_malignant(labels),
+            prevalence=self.prevalence,
+            screening=screening,
+        )
+
+    def is_malignant(self, labels: np.ndarray) -> np.ndarray:
+        """Tell which images are of another class than the benign ones, boolean ``[n]``."""
+        return ~np.isin(np.asarray(labels, dtype=str), list(self.benign))
+
+
+def score(outcome: Outcome) -> dict[str, float]:
+    """Compute every metric that an outcome has, by its plain name; NaN where it is undefined."""
+    shares = {name: _share(hits) for name, hits in list_shares(outcome).items()}
+    figures = count(outcome) | shares | score_draw(outcome, np.ones(len(outcome)))
+    return figures | combine(outcome, figures)
+
+
+def estimate(outcome: Outcome, resamples: int, confidence: float, seed: int) -> dict[str, float]:
+    """Compute every metric that an outcome has, and the ends of its interval by groups.
+
+    Args:
+        outcome: With groups.
+        resamples: How often groups are drawn for the intervals of metrics that are no share of images.
+        confidence: Of the intervals.
+        seed: For the draws.
+
+    Returns:
+        ``<metric>``, ``<metric>_low`` and ``<metric>_high``; NaN where one is undefined.
+    """
+    groups = np.asarray(outcome.groups)
+    estimates: dict[str, Estimate] = {
+        name: estimate_share(hits.holds[hits.among], groups[hits.among], confidence)
+        for name, hits in list_shares(outcome).items()
+    }
+    inflated = [name for name, number in _select(outcome, Number).items() if number.inflated]
+    estimates |= estimate_figures(
+        lambda weights: score_draw(outcome, weights), groups, resamples, confidence, seed, inflated
+    )
+    figures = count(outcome)
+    for name, estimated in estimates.items():
+        figures |= estimated.tabulate(name)
+    for end in ("", *ENDS):
+        figures |= combine(outcome, figures, end)
+    return figures
+
+
+def list_shares(outcome: Outcome) -> dict[str, Hits]:
+    """List the metrics that are a share of images, by their plain names."""
+    shares: dict[str, Hits] = {}
+    for name, share in _select(outcome, Share).items():
+        selected = share.select(outcome)
+        by_class = selected if isinstance(selected, list) else [selected]
+        shares |= zip(list_names(name, outcome.class_names), by_class, strict=True)
+    return shares
+
+
+def score_draw(outcome: Outcome, weights: np.ndarray) -> dict[str, float]:
+    """Compute the metrics that vary with the draw, by their plain names; NaN where one is undefined.
+
+    Args:
+        outcome: What came of predicting the images.
+        weights: How often each was drawn, ``[n]``.
+    """
+    draw = Draw(outcome, weights)
+    figures: dict[str, float] = {}
+    for name, number in _select(outcome, Number).items():
+        figures |= _spread(name, number.measure(draw), outcome)
+    return figures
+
+
+def count(outcome: Outcome) -> dict[str, float]:
+    """Compute the metrics that are counted or simulated once, by their plain names."""
+    figures: dict[str, float] = {}
+    for name, counted in _select(outcome, Count).items():
+        figures |= _spread(name, counted.count(outcome), outcome)
+    return figures
+
+
+def combine(outcome: Outcome, figures: Mapping[str, float], end: str = "") -> dict[str, float]:
+    """Compute the metrics that follow from others, by their plain names.
+
+    Args:
+        outcome: What came of predicting the images.
+        figures: The others.
+        end: What the names of both end with, such as ``_low``.
+    """
+    combined = {}
+    for name, rule in _select(outcome, Combined).items():
+        first, second = (figures[f"{other}{end}"] for other in rule.of)
+        combined[f"{name}{end}"] = rule.combine(first, second, outcome.prevalence)
+    return combined
+
+
+def without_nan(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Give figures as JSON can keep them: ``None`` where one is undefined."""
+    return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
+
+
+def _select(outcome: Outcome, kind: type[Kind]) -> dict[str, Kind]:
+    """Select how the metrics of a kind are computed, of those that an outcome has."""
+    rows = METRICS.items()
+    return {name: row.measure for name, row in rows if isinstance(row.measure, kind) and row.applies(outcome)}
+
+
+def _spread(name: str, value: float | np.ndarray, outcome: Outcome) -> dict[str, float]:
+    """Give a value of each class, or the only one, by its name."""
+    names = list_names(name, outcome.class_names)
+    return {one: float(part) for one, part in zip(names, np.atleast_1d(value), strict=True)}
+
+
+def _share(hits: Hits) -> float:
+    """Give the share of images for which something holds; NaN where there is none."""
+    holds = hits.holds[hits.among]
+    return float(holds.mean()) if len(holds) else np.nan

@@ -1,0 +1,152 @@
+"""The rows of the table of metrics that say how far probabilities, opinions and prediction sets can be trusted."""
+
+from math import inf
+
+from leukoscope.evaluation import measures as by
+from leukoscope.evaluation.metric import Count, Hits, Lack, Metric, Number, Share
+from leukoscope.evaluation.outcome import require
+
+_GUO = "Guo et al. 2017"
+_IF_CALIBRATED = "what a perfectly calibrated classifier of such confidences would show on average, simulated"
+
+TRUST_METRICS: dict[str, Metric] = {
+    "ece": Metric(
+        "expected calibration error",
+        "how far confidence is from how often it is right, in 15 bins that hold their upper ends",
+        Number(lambda draw: by.measure_ece(draw, draw.outcome.exact), inflated=True),
+        "calibration",
+        needs="opinions",
+        ideal=0,
+        source=_GUO,
+    ),
+    "calibrated_ece": Metric(
+        "calibrated expected calibration error",
+        "the same after temperature scaling",
+        Number(lambda draw: by.measure_ece(draw, draw.outcome.calibrated), inflated=True),
+        "calibration",
+        needs="opinions",
+        ideal=0,
+        source=_GUO,
+    ),
+    "brier": Metric(
+        "Brier score",
+        "squared error of the probabilities, summed over the classes",
+        Number(lambda draw: by.measure_brier(draw, draw.outcome.exact)),
+        "calibration",
+        needs="opinions",
+        bounds=(0, 2),
+        ideal=0,
+        source="Brier 1950",
+    ),
+    "calibrated_brier": Metric(
+        "calibrated Brier score",
+        "the same after temperature scaling",
+        Number(lambda draw: by.measure_brier(draw, draw.outcome.calibrated)),
+        "calibration",
+        needs="opinions",
+        bounds=(0, 2),
+        ideal=0,
+        source="Brier 1950",
+    ),
+    "calibrated_loss": Metric(
+        "calibrated log loss",
+        "log loss after temperature scaling",
+        Number(lambda draw: draw.average(draw.outcome.calibrated_losses)),
+        "calibration",
+        needs="opinions",
+        bounds=(0, inf),
+        ideal=0,
+    ),
+    "ece_if_calibrated": Metric(
+        "calibration error that a perfectly calibrated classifier would show",
+        _IF_CALIBRATED,
+        Count(lambda outcome: by.simulate_ece(outcome, outcome.exact)),
+        "calibration",
+        needs="opinions",
+        ideal=None,
+    ),
+    "calibrated_ece_if_calibrated": Metric(
+        "what a perfectly calibrated classifier would show",
+        "the same after temperature scaling",
+        Count(lambda outcome: by.simulate_ece(outcome, outcome.calibrated)),
+        "calibration",
+        needs="opinions",
+        ideal=None,
+    ),
+    "coverage": Metric(
+        "share of images with an opinion",
+        "opinions are given where they are sure enough and the field is not unlike the training images",
+        Share(lambda outcome: Hits(require(outcome.opinions).given, outcome.every)),
+        "opinions",
+        needs="opinions",
+    ),
+    "selective_error": Metric(
+        "share of these opinions that is wrong",
+        "of the images with an opinion",
+        Share(by.select_wrong_opinions),
+        "opinions",
+        needs="opinions",
+        ideal=0,
+        undefined=(Lack.OPINION,),
+    ),
+    "selective_error_at_prevalence": Metric(
+        "the same at the stated prevalence",
+        "share of opinions that is wrong where `evaluation.prevalence` of the fields are malignant",
+        Number(by.weigh_wrong_opinions),
+        "opinions",
+        needs="opinions",
+        ideal=0,
+        undefined=(Lack.MALIGNANT, Lack.BENIGN, Lack.OPINION),
+    ),
+    "aurc": Metric(
+        "area under risk and coverage",
+        "mean over the images of the share of wrong opinions among those as sure or surer",
+        Number(by.measure_risk_area),
+        "opinions",
+        needs="opinions",
+        ideal=0,
+        source="Geifman et al. 2019",
+    ),
+    "unlike": Metric(
+        "share flagged as unlike the training images",
+        "their novelty is above the limit (below)",
+        Share(lambda outcome: Hits(require(outcome.opinions).unlike, outcome.every)),
+        "opinions",
+        needs="opinions",
+        ideal=None,
+    ),
+    "set_coverage": Metric(
+        "prediction sets that hold the true class",
+        "share of conformal sets (crepes, class by class); stated as `evaluation.set_confidence`",
+        Share(lambda outcome: Hits(by.tell_covered(outcome), outcome.every)),
+        "sets",
+        needs="sets",
+        ideal=None,
+    ),
+    "set_empty": Metric(
+        "empty prediction sets",
+        "share of images none of whose classes is like what validation showed of it",
+        Share(by.select_empty_sets),
+        "sets",
+        needs="sets",
+        ideal=None,
+    ),
+    "set_size": Metric(
+        "classes in a prediction set",
+        "mean over the images",
+        Number(lambda draw: draw.average(require(draw.outcome.sets).sum(axis=1))),
+        "sets",
+        needs="sets",
+        bounds=(0, inf),
+        ideal=None,
+    ),
+    "set_coverage_*": Metric(
+        "set coverage",
+        "share of the class's prediction sets that hold it; stated as `evaluation.set_confidence`",
+        Share(by.select_covered_by_class),
+        "class",
+        needs="sets",
+        ideal=None,
+        undefined=(Lack.OWN,),
+    ),
+}

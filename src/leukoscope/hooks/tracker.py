@@ -1,0 +1,253 @@
+"""Tracking by MLflow: a run for each backbone, whatever else runs in the session."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from filelock import Timeout
+from kedro.framework.context import KedroContext
+from kedro.io import CatalogProtocol, DatasetError
+from kedro.pipeline import Pipeline
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig, _validate_uri
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
+from pydantic import ValidationError
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.options import describe_faults
+from leukoscope.core.software import find_git_commit
+from leukoscope.hooks import runs, server
+from leukoscope.hooks.outbox import Outbox, first_line
+from leukoscope.images.manifest import fingerprint_manifest
+from leukoscope.relocation import DATABASE, require_place
+from leukoscope.training.journal import EPOCHS
+
+logger = logging.getLogger(__name__)
+
+
+class Tracker(MlflowHook):
+    """Gives each backbone a run of its own, with the same plain names in each.
+
+    A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
+    session's run is the backbone's. Epochs arrive as records of the logger ``leukoscope.epochs``. A session that was
+    interrupted and is started again by the same command goes on in the same runs.
+
+    MLflow is asked for nothing until a pipeline starts. If it does not answer then, nothing is run; if it stops
+    answering later, what is to be logged waits.
+
+    Args:
+        context: The session's, with MLflow's configuration.
+        parameters: All of them: the catalog has those of the pipeline at hand only.
+
+    Raises:
+        InputError: The configuration is wrong.
+    """
+
+    def __init__(self, context: KedroContext, parameters: dict[str, Any]) -> None:
+        super().__init__()
+        self._context, self._parameters = context, parameters
+        try:
+            config = KedroMlflowConfig.model_validate(context.config_loader["mlflow"])
+            uri = _validate_uri(context.project_path, config.server.mlflow_tracking_uri or "mlruns")
+        except ValidationError as error:
+            raise InputError(f"Wrong mlflow.yml, nothing was run: {describe_faults(error)}") from None
+        except (TypeError, ValueError) as error:
+            raise InputError(f"Wrong mlflow.yml, nothing was run: {error}") from None
+        config.server.mlflow_tracking_uri = uri
+        config._export_credentials(context)
+        mlflow.set_tracking_uri(uri)
+        context.__setattr__("mlflow", config)  # where `kedro mlflow ui` looks for it
+        self.mlflow_config = config
+        self._configured_run: str | None = config.tracking.run.id
+
+    def start(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, backbones: set[str]
+    ) -> None:
+        """Start the session's run, or go on with an interrupted one.
+
+        Raises:
+            InputError: MLflow cannot be used, or would put artefacts elsewhere.
+        """
+        with _explaining(server.without_password(self.mlflow_config.server.mlflow_tracking_uri)):
+            self._connect()
+            self._start(run_params, pipeline, catalog, backbones)
+        self._listener = _EpochHandler(self)
+        logging.getLogger(_EpochHandler.source).addHandler(self._listener)
+
+    def activate(self, backbone: str | None) -> bool:
+        """Make a run the active one, if MLflow answers."""
+        return self._outbox.deliver() and self._send("activate", backbone)
+
+    def activate_where_open(self, backbone: str | None) -> None:
+        """Make a run the active one, after a look at whether MLflow answers."""
+        if self._outbox.is_open():
+            self.activate(backbone)
+
+    def log_saved(self, dataset_name: str, data: Any, backbone: str | None, artifact: Any) -> None:
+        """Log what was saved.
+
+        Args:
+            dataset_name: Its name.
+            data: What was saved.
+            backbone: Whose it is, if any.
+            artifact: The data set whose file is to be logged; ``None`` where there is none.
+        """
+        if artifact is not None:
+            self._send("log_file", backbone, Path(str(artifact._filepath)), artifact.artifact_path)
+        self._log(dataset_name.removeprefix(f"{backbone}."), data, backbone)
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The session's run, and its children."""
+        return sorted(self._runs.ids())
+
+    def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
+        """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
+        uri = self.mlflow_config.server.mlflow_tracking_uri
+        there = server.find_file(uri).is_file() if uri.startswith("sqlite:") else server.answers(uri)
+        return runs.describe_finished(mlflow.MlflowClient(uri), run_ids) if there else None
+
+    def count_node(self, backbone: str) -> None:
+        """Count a node of a backbone that has run, to tell later whether the backbone had finished."""
+        self._unfinished[backbone] -= 1
+
+    def end(self, name: str) -> None:
+        """End the session's run with a status of that name, and the children as far as each had come."""
+        status = RunStatus.from_string(name)
+        logging.getLogger(_EpochHandler.source).removeHandler(self._listener)
+        unfinished = RunStatus.FAILED if status == RunStatus.FINISHED else status
+        self._send("end_children", self._unfinished, unfinished)
+        if not self._already_active_mlflow:
+            self._send("end_session", status)
+        self._outbox.close()
+        self._alone.release(force=True)
+        while mlflow.active_run() and not self._already_active_mlflow:
+            with suppress(Exception):  # of a server that is gone; the run leaves the stack, and can be gone on with
+                mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
+
+    def log_epoch(self, backbone: str, figures: dict[str, float]) -> None:
+        """Log the figures of an epoch while the run goes on, unless the run has them from before."""
+        self._send("log_epoch", backbone, figures, _now())
+
+    def _connect(self) -> None:
+        """Make or find the experiment, in a database or on a server that answers.
+
+        Raises:
+            InputError: It does not, or artefacts would go elsewhere than to the project.
+        """
+        config = self.mlflow_config
+        server.require_server(config.server.mlflow_tracking_uri)
+        self._already_active_mlflow = mlflow.active_run() is not None
+        if self._already_active_mlflow:  # somebody else's, who has set everything up
+            super().after_context_created(self._context)
+            config = self.mlflow_config
+        else:
+            with server.hold_database(config.server.mlflow_tracking_uri):
+                config.setup(self._context)
+        self._client = config.server._mlflow_client
+        if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/{DATABASE}":
+            experiment = config.tracking.experiment
+            configured = experiment.create_experiment_kwargs.artifact_location
+            require_place(experiment.name, experiment._experiment.artifact_location, configured)
+
+    def _start(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, backbones: set[str]
+    ) -> None:
+        tracking = self.mlflow_config.tracking
+        only = next(iter(backbones)) if len(backbones) == 1 else None
+        session = runs.fingerprint_session(run_params, pipeline, self._parameters, backbones)
+        self._alone = server.hold_session(session)
+        experiment = tracking.experiment._experiment.experiment_id
+        interrupted = self._configured_run or runs.find_interrupted(self._client, experiment, session)
+        tracking.run.name = only or tracking.run.name
+        tracking.run.id = interrupted
+        with runs.creating_with({"session": session}):
+            super().before_pipeline_run(run_params, pipeline, catalog)
+        tags = {MLFLOW_GIT_COMMIT: find_git_commit(run_params["project_path"])}
+        if catalog.exists("manifest"):
+            with suppress(DatasetError):  # a damaged one may be made anew by this very run
+                tags["data_fingerprint"] = fingerprint_manifest(catalog.load("manifest"))
+        self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
+        uri = self.mlflow_config.server.mlflow_tracking_uri
+        self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
+        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in backbones}
+
+    def _log(self, kind: str, data: Any, backbone: str | None) -> None:
+        match kind:
+            case "journal":
+                self._send("leave_run_of_another_training", backbone, fingerprint_facts(data))
+            case "metrics" | "robustness_summary":
+                self._send("log_metrics", backbone, data, _now())
+            case "promotion":
+                self._send("log_metrics", backbone, data, _now())
+                self._send("log_tags", backbone, {name: data.get(name) for name in ("candidate", "champion", "why")})
+            case "training_summary":
+                self._send("log_metrics", backbone, data, _now())
+                self._send("log_tags", backbone, {name: data[name] for name in ("device", "backend", "precision")})
+            case "model":
+                self._send("log_model", backbone, data)
+            case "external_reports":
+                for name, page in data.items():
+                    self._send("log_page", backbone, page, f"{name}.html")
+            case name if name.endswith(("reports", "model_cards")):
+                self._log_pages(data, "html" if name.endswith("reports") else "md")
+            case "external_metrics":
+                for row in data.to_dict("records"):
+                    named = {f"{row['backbone']}/{name}": value for name, value in row.items()}
+                    self._send("log_metrics", backbone, named, _now())
+            case "manifest":
+                self._send("log_tags", backbone, {"data_fingerprint": fingerprint_manifest(data)})
+
+    def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
+        """Log what is written about each backbone into its run, if this session has one of it."""
+        for name, page in pages.items():
+            backbone, title = name.split("/")
+            if backbone in self._unfinished:
+                self._send("log_page", backbone, page, f"{title}.{suffix}")
+
+    def _send(self, action: str, *values: Any) -> bool:
+        """Let the runs do something, now or when MLflow answers."""
+        return self._outbox.send(partial(getattr(self._runs, action), *values))
+
+
+class _EpochHandler(logging.Handler):
+    """Hands the epochs in log records to the tracking."""
+
+    source = EPOCHS
+
+    def __init__(self, tracker: Tracker) -> None:
+        super().__init__()
+        self._tracker = tracker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record's epoch, if it has one."""
+        if hasattr(record, "epoch"):
+            self._tracker.log_epoch(record.model, record.epoch)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _explaining(uri: str) -> Iterator[None]:
+    """Let what MLflow says on a bad address, database or server be one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Timeout as error:
+        raise InputError(f"Another run has been setting up {uri} for a minute. Let it end, or stop it.") from error
+    # ImportError: of a database's driver
+    except (MlflowException, RequestException, SQLAlchemyError, OSError, ImportError) as error:
+        raise InputError(f"MLflow cannot be used at {uri}: {first_line(error)}. Nothing was run.") from error
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,226 @@
+"""What is to be decoded, and the decoding: file by file, on all cores, in order."""
+
+import hashlib
+import json
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import cycle
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.core.drawn import is_drawn
+from leukoscope.core.storage import describe_fault
+from leukoscope.images.class_folders import NamedFile, label_files, name_files
+from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
+from leukoscope.images.files import FoundFile, ImageSource, ReadFile
+from leukoscope.images.packed import PACKED_FORMAT, SCHEMA
+
+logger = logging.getLogger(__name__)
+
+BATCH = 16
+
+
+# Begins the reason of a file that could not be read, whatever is in it; a folder that cannot be listed has it too.
+_UNREAD = "unreadable"
+
+
+_NAMES_SHOWN = 5
+
+
+T = TypeVar("T")
+
+
+R = TypeVar("R")
+
+
+Record = dict[str, str | int | None]
+
+
+class PackedBatch(NamedTuple):
+    """What became of some files.
+
+    Attributes:
+        records: One a file, with a reason for each that could not be decoded.
+        pixels: ``uint8 [decoded, size, size, 3]``.
+    """
+
+    records: list[Record]
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class PackingPlan:
+    """All that is needed to pack a source's images, of which none has been read yet.
+
+    Attributes:
+        source: Where the images are.
+        class_names: Names of the class folders; None: images without labels, in whatever folders.
+        image_size: Side of the packed images in pixels.
+        limits: What a file must keep to.
+        workers: Threads that decode, or None for one a core.
+    """
+
+    source: ImageSource
+    class_names: tuple[str, ...] | None
+    image_size: int
+    limits: Limits
+    workers: int | None = None
+
+    @cached_property
+    def files(self) -> list[NamedFile]:
+        """The files to pack, in manifest order.
+
+        Raises:
+            InputError: The source has no class folders, several sets of them, or an empty one; or no file at all.
+        """
+        return name_files(self.source) if self.class_names is None else label_files(self.source, self.class_names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything that the packed store depends on, without reading a single image."""
+        settings = [PACKED_FORMAT, SCHEMA.names, self.class_names, self.image_size, self.limits]
+        digest = hashlib.sha256(json.dumps(settings).encode())
+        for file in self.files:
+            digest.update(json.dumps(file).encode())
+        return digest.hexdigest()
+
+    def pack(self, files: Sequence[NamedFile] | None = None) -> Iterator[PackedBatch]:
+        """Read, decode and resize every file once, by all workers; gives batches in manifest order.
+
+        No more batches are in memory than keep the workers busy, however many images there are. A batch's pixels are
+        overwritten once the next one is asked for.
+
+        Args:
+            files: Which of the plan's files, in their order; None: all.
+        """
+        # Threads, since Pillow, simplejpeg and hashlib release the interpreter's lock; processes would have to start
+        # Kedro anew. New memory for each batch would cost as much as a fifth of the decoding.
+        workers = self.workers or _count_cores()
+        slots = np.empty((workers + 2, BATCH, self.image_size, self.image_size, 3), np.uint8)
+        files = self.files if files is None else files
+        batches = (files[start : start + BATCH] for start in range(0, len(files), BATCH))
+        with self.source.reading() as read, ThreadPoolExecutor(workers) as pool:
+            tasks = zip(batches, cycle(slots))
+            yield from _map_in_order(pool, lambda task: self._pack_batch(read, *task), tasks, len(slots))
+
+    def _pack_batch(self, read: ReadFile, batch: Sequence[NamedFile], slot: np.ndarray) -> PackedBatch:
+        records, decoded = [], 0
+        for file in batch:
+            record, pixels = self._decode_file(read, file)
+            if pixels is not None:
+                slot[decoded] = pixels
+                decoded += 1
+            records.append(record)
+        return PackedBatch(records, slot[:decoded])
+
+    def _decode_file(self, read: ReadFile, named: NamedFile) -> tuple[Record, np.ndarray | None]:
+        image_id, label, file = named
+        record: Record = {"image_id": image_id, "path": file.path, "label": label, "bytes": file.size}
+        try:
+            data = _read(read, file, self.limits.max_bytes)
+            record["sha256"] = hashlib.sha256(data).hexdigest()
+            record["drawn"] = is_drawn(data)
+            image, record["mode"], record["warning"] = decode(data, self.limits)
+            record["height"], record["width"] = image.shape[:2]
+            resized = resize(image, self.image_size)
+            return record | {"perceptual_hash": perceptual_hash(resized)}, resized
+        except UnusableImageError as error:
+            return record | {"reason": _name_fault(error.__cause__) or str(error)}, None
+        except (OSError, MemoryError) as error:
+            return record | {"reason": _name_fault(error)}, None
+
+
+def _count_cores() -> int:
+    # A container or batch system may lend fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _map_in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], window: int) -> Iterator[R]:
+    """Map like ``pool.map``, but with at most ``window`` results waiting to be taken."""
+    pending: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) >= window:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _read(read: ReadFile, file: FoundFile, max_bytes: int) -> bytes:
+    if file.refused:
+        raise UnusableImageError(file.refused)
+    if file.size > max_bytes:
+        raise UnusableImageError(f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes")
+    try:
+        return read(file.path)
+    except Exception as error:
+        if describe_fault(error):
+            raise
+        # A damaged entry makes zipfile and its decompressors raise almost anything.
+        raise UnusableImageError(f"damaged zip entry: {error}") from error
+
+
+def _name_fault(error: BaseException | None) -> str | None:
+    fault = describe_fault(error)
+    return fault and f"{_UNREAD}: {fault}"
+
+
+def is_unread(reason: Any) -> bool:
+    """Tell whether a reason is a fault of disk, network or memory, which may pass, and no verdict on the file."""
+    return isinstance(reason, str) and reason.startswith(_UNREAD)
+
+
+def each_file(batches: Iterable[PackedBatch]) -> Iterator[tuple[Record, np.ndarray | None]]:
+    """Give each file's record and its pixels, ``uint8 [size, size, 3]``, which are its own; None where it has none."""
+    for batch in batches:
+        images = iter(batch.pixels)
+        for record in batch.records:
+            yield record, None if "reason" in record else next(images).copy()
+
+
+def warn_of_unread(unread: pd.DataFrame, files: int) -> None:
+    """Say which files could not be read, if there are any.
+
+    Args:
+        unread: Their ``image_id`` and ``reason``.
+        files: All that there are.
+    """
+    if len(unread):
+        shown = ", ".join(f"{name} ({reason})" for name, reason in unread.head(_NAMES_SHOWN).to_numpy())
+        more = f" and {len(unread) - _NAMES_SHOWN} more" if len(unread) > _NAMES_SHOWN else ""
+        logger.warning(
+            "%d of %d files could not be read: %s%s. They are left out for now, and the same command tries them again.",
+            len(unread),
+            files,
+            shown,
+            more,
+        )
+
+
+def show_progress(batches: Iterable[PackedBatch], files: int, what: str, done: int = 0) -> Iterator[PackedBatch]:
+    """Show on a terminal how many files have passed.
+
+    Args:
+        batches: What passes.
+        files: All that there are.
+        what: What is done with them.
+        done: How many passed before.
+    """
+    from tqdm import tqdm
+
+    # Without a terminal there is no bar: the log's two lines stand for it.
+    with tqdm(total=files, initial=done, desc=what, unit="img", disable=None) as bar:
+        for batch in batches:
+            yield batch
+            bar.update(len(batch.records))

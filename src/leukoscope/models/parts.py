@@ -1,0 +1,67 @@
+"""The parts of a classifier's network. No other file may ask a network for a layer by its name."""
+
+import keras
+from keras import layers
+
+from leukoscope.core.errors import InputError
+
+RESIZE, FEATURES, DROPOUT, HEAD = "resize", "features", "dropout", "probabilities"
+
+
+class Parts:
+    """The parts of a classifier's network, which share its weights.
+
+    Args:
+        network: As ``build_classifier`` builds it; folded or not.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self.network = network
+
+    def find_missing(self) -> list[str]:
+        """List the parts that a network lacks which anything could have come from."""
+        names = {layer.name for layer in self.network.layers}
+        return [name for name in (FEATURES, HEAD) if name not in names]
+
+    @property
+    def input_size(self) -> int:
+        """Side in pixels to which it resizes images."""
+        return self.network.get_layer(RESIZE).height
+
+    @property
+    def trunk(self) -> keras.Model:
+        """Images to features, ``[batch, channels]``."""
+        return keras.Model(self.network.inputs, self.network.get_layer(FEATURES).output)
+
+    @property
+    def has_feature_maps(self) -> bool:
+        """Whether its features are means of maps, so that a class can be found in a field in closed form."""
+        return isinstance(self.network.get_layer(FEATURES), layers.GlobalAveragePooling2D)
+
+    @property
+    def feature_maps(self) -> keras.Model:
+        """Images to the last feature maps, ``[batch, height, width, channels]``.
+
+        Raises:
+            InputError: It has none.
+        """
+        if not self.has_feature_maps:
+            raise InputError(
+                f"The network {self.network.name} has no feature maps before its last layer, so that Grad-CAM has no "
+                f"closed form. Explain it by occlusion."
+            )
+        return keras.Model(self.network.inputs, self.network.get_layer(FEATURES).input)
+
+    @property
+    def predicting(self) -> keras.Model:
+        """Images to probabilities and features."""
+        return keras.Model(self.network.inputs, [self.network.output, self.network.get_layer(FEATURES).output])
+
+    @property
+    def head(self) -> layers.Dense:
+        """The last layer: features to probabilities."""
+        return self.network.get_layer(HEAD)
+
+    def train_head(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """Apply what trains behind a frozen trunk, dropout and the last layer."""
+        return self.head(self.network.get_layer(DROPOUT)(features))

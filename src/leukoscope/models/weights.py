@@ -1,0 +1,56 @@
+"""A network's trunk with the weights that it starts from, and why they cannot be had."""
+
+import os
+import re
+from pathlib import Path
+
+import keras
+
+from leukoscope.core.errors import InputError
+from leukoscope.models.architecture import Architecture
+
+
+def build_trunk(architecture: Architecture, weights: str, images: keras.KerasTensor) -> keras.Model:
+    """Build an architecture's trunk.
+
+    Args:
+        architecture: What to build.
+        weights: ``imagenet``, ``none``, or the path of a weights file.
+        images: What its preprocessing gives.
+
+    Raises:
+        InputError: The weights cannot be had or are another architecture's, or this backend cannot run it.
+    """
+    if keras.backend.backend() not in architecture.backends:
+        raise InputError(
+            f"Keras cannot build {architecture.title} under the backend {keras.backend.backend()}. Set KERAS_BACKEND "
+            f"to {' or '.join(architecture.backends)}, or choose another architecture."
+        )
+    if weights not in ("imagenet", "none") and not Path(weights).is_file():
+        raise InputError(
+            f"There is no weights file '{weights}'. Give `weights` as imagenet, none, or the path of a "
+            f"{architecture.title} weights file without its top (.h5 or .weights.h5)."
+        )
+    try:
+        return architecture.build(images, None if weights == "none" else weights)
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        if weights == "none":
+            raise
+        raise InputError(_explain(architecture, weights, error)) from error
+
+
+def _explain(architecture: Architecture, weights: str, error: Exception) -> str:
+    if weights != "imagenet":
+        return (
+            f"'{weights}' does not hold the weights of {architecture.title} without its top: {error} "
+            f"Save them with {architecture.saved_by}.save_weights(...)."
+        )
+    address = re.search(r"https?://\S+?\.h5", str(error))
+    file = address.group().rsplit("/", 1)[1] if address else "its weights file"
+    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    return (
+        f"The ImageNet weights of {architecture.title} could not be downloaded: {error} "
+        f"Get {address.group() if address else file} elsewhere and put it at "
+        f"{folder / 'models' / file}, give the path of a weights file as `weights`, "
+        f"or train from random weights with `weights: none`."
+    )

@@ -1,0 +1,87 @@
+"""The one way from pixels to an opinion: predict, hold against the training images, calibrate, abstain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.evaluation.novelty import KnownImages, Novelty
+from leukoscope.evaluation.trust import Calibration, form_opinions
+from leukoscope.inference.predictor import Predictor
+from leukoscope.models.base import Classifier
+
+
+class Predicted(NamedTuple):
+    """What a classifier sees in some images.
+
+    Attributes:
+        probabilities: As the classifier gives them, ``float32 [n, classes]``, rows add up to 1.
+        features: What its last layer sees, ``float32 [n, channels]``.
+        novelty: How unlike the training images they are.
+    """
+
+    probabilities: np.ndarray
+    features: np.ndarray
+    novelty: Novelty
+
+
+@dataclass(frozen=True)
+class CalibratedClassifier:
+    """A classifier with what was learned of it: everything that an opinion depends on.
+
+    Attributes:
+        class_names: The classes in the order of the probabilities.
+        predictor: Predicts by the classifier.
+        known: The images that it learned from.
+        calibration: Learned from its validation images.
+    """
+
+    class_names: tuple[str, ...]
+    predictor: Predictor
+    known: KnownImages
+    calibration: Calibration
+
+    @classmethod
+    def restore(
+        cls, classifier: Classifier, calibration: Mapping[str, Any], features: pd.DataFrame, batch_size: int
+    ) -> Self:
+        """Bring together what an evaluation left behind.
+
+        Args:
+            classifier: Trained.
+            calibration: As ``Calibration.describe`` gives it.
+            features: Of the training images, with their checks, and by which model.
+            batch_size: Images at a time.
+
+        Raises:
+            InputError: The calibration was edited, or is not of the model whose features these are; or they are of an
+                earlier version.
+        """
+        learned = Calibration.restore(calibration, str(features["model"].iloc[0]))
+        known = KnownImages.learn(features)
+        return cls(tuple(classifier.class_names), Predictor(classifier, batch_size), known, learned)
+
+    def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> Predicted:
+        """Predict images, and hold them against the training images.
+
+        Args:
+            pixels: ``uint8 [n, size, size, 3]``, RGB.
+            rows: Which of them; all by default.
+        """
+        probabilities, features = self.predictor.predict(pixels, rows)
+        return Predicted(probabilities, features, self.known.measure_novelty(pixels, features, rows))
+
+    def form_opinions(self, predicted: Predicted) -> pd.DataFrame:
+        """Give an opinion on each image, or the reason why there is none; as ``trust.form_opinions`` has it."""
+        return form_opinions(predicted.probabilities, predicted.novelty, self.calibration, self.class_names)
+
+    def calibrate(self, predicted: Predicted) -> np.ndarray:
+        """Give the calibrated probabilities, ``[n, classes]``."""
+        return apply_temperature(predicted.probabilities, self.calibration.temperature)
+
+    def flag_unlike(self, predicted: Predicted) -> np.ndarray:
+        """Tell which images are too unlike the training images for an opinion, boolean ``[n]``."""
+        return predicted.novelty.score > self.calibration.novelty
