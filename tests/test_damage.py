@@ -47,9 +47,13 @@ def kedro_here(project: Path, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def trained(project, tmp_path_factory) -> Path:
-    """A project in which one backbone has been trained, compared, audited, read with and scored on other images."""
+    """A project in which a model was trained on folds and on a holdout, compared, audited, read with and scored."""
     other = tmp_path_factory.mktemp("other")
     write_smears(other, {"Benign": 3, "Pro": 3}, 96, seed=5, magnification=3.0)
+    for fold in (1, 2):
+        to = ("--to-nodes", "mobilenet_v2.keep_evaluation")
+        kedro_here(project, "--pipelines", TRAIN, *to, "--params", f"{SMALL},splitting.fold={fold} of 2")
+    kedro_here(project, "--pipelines", "cross_validation")
     kedro_here(project, "--pipelines", f"{TRAIN},comparison,audit", "--params", f"{SMALL},{AUDIT}")
     kedro_here(project, "--pipelines", "reporting")
     kedro_here(project, "--pipelines", "predict,external", "--params", f"external_images={other},images={other}")
@@ -86,6 +90,9 @@ TABLES = {
     "split_report": ("08_reporting/split_report.csv", "splitting"),
     "comparison": ("08_reporting/comparison.csv", "comparison"),
     "differences": ("08_reporting/differences.csv", "comparison"),
+    "out_of_fold/mobilenet_v2": ("07_model_output/mobilenet_v2/out_of_fold.parquet", "cross_validation"),
+    "fold_figures": ("08_reporting/cross_validation_folds.csv", "cross_validation"),
+    "cross_validation": ("08_reporting/cross_validation.csv", "cross_validation"),
     "audit_table": ("08_reporting/audit.csv", "audit"),
     "external_manifest": ("02_intermediate/external_manifest.parquet", "external"),
     "external_predictions": ("07_model_output/external_predictions.parquet", "external"),
@@ -95,6 +102,7 @@ TABLES = {
 OBJECTS = {
     "mobilenet_v2.calibration": ("07_model_output/mobilenet_v2/calibration.json", TRAIN),
     "calibrations/mobilenet_v2": ("07_model_output/mobilenet_v2/calibration.json", TRAIN),
+    "mobilenet_v2.recipe": ("05_model_input/mobilenet_v2/recipe.json", TRAIN),
     "mobilenet_v2.training_summary": ("07_model_output/mobilenet_v2/training_summary.json", TRAIN),
     "mobilenet_v2.metrics": ("08_reporting/mobilenet_v2/metrics.json", TRAIN),
     "mobilenet_v2.robust_accuracy": ("08_reporting/mobilenet_v2/robust_accuracy.json", TRAIN),
@@ -279,8 +287,9 @@ def test_a_damaged_record_of_evaluations_is_kept_for_mending(catalog, damage, ho
 
 @pytest.mark.parametrize("how", [*DAMAGES, replace_by_a_list], ids=lambda how: how.__name__)
 @pytest.mark.parametrize("name", ["key.json", "history.csv", "summary.json"])
-def test_a_damaged_journal_says_what_to_remove(catalog, damage, name, how):
-    path = damage(f"06_models/mobilenet_v2/journal/{name}", how)
+def test_a_damaged_journal_says_what_to_remove(catalog, trained, damage, name, how):
+    pointer = trained / "data/demo/06_models/mobilenet_v2/current"
+    path = damage(f"06_models/mobilenet_v2/{pointer.read_text().strip()}/{name}", how)
     read = {
         "key.json": lambda it: it.key,
         "history.csv": lambda it: it.history(),

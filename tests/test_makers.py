@@ -14,6 +14,7 @@ from leukoscope.makers import name_maker
         ("splits", "splitting"),
         ("grouped_images", "splitting"),
         ("training_plan", "augmentation"),
+        ("vgg19.recipe", "train_vgg19"),
         ("vgg19.journal", "train_vgg19"),
         ("mobilenet_v2.model", "train_mobilenet_v2"),
         ("mobilenet_v2.predictions", "train_mobilenet_v2"),
@@ -33,6 +34,10 @@ from leukoscope.makers import name_maker
         ("reader_registry", "promote"),
         ("opinions", "predict"),
         ("agreement", "agreement"),
+        ("vgg19_runs", "train_vgg19"),
+        ("out_of_fold", "cross_validation"),
+        ("fold_figures", "cross_validation"),
+        ("cross_validation", "cross_validation"),
     ],
 )
 def test_the_smallest_pipeline_that_makes_it_is_named(name, pipeline):

@@ -9,6 +9,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from leukoscope.core.commands import set_environment
 from leukoscope.entries import list_entries
 
 # What gathers a data set of every model has no node of its own.
@@ -79,6 +80,7 @@ class MakersHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Remember the environment, which belongs to every command."""
         self._env = context.env
+        set_environment(context.env)
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:

@@ -9,6 +9,7 @@ from leukoscope.pipelines.agreement import pipeline as agreement
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
+from leukoscope.pipelines.cross_validation import pipeline as cross_validation
 from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
@@ -25,7 +26,7 @@ from leukoscope.pipelines.training import pipeline as training
 
 _SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context"}
 # What other pipelines take of every model, and what is there for people.
-_GATHERED = {"features", "result", "reports", "model_cards"}
+_GATHERED = {"features", "result", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
     "training",
     "augmentation",
@@ -65,6 +66,7 @@ def _make_pipelines(entries: tuple[str, ...]) -> dict[str, Pipeline]:
         for name in entries
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
+    ways["cross_validation"] = cross_validation.create_pipeline(entries)
     ways["external"] = external.create_pipeline(entries)
     ways["reader"] = reader.create_pipeline()
     ways["agreement"] = agreement.create_pipeline()

@@ -5,7 +5,9 @@ import pytest
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
 from leukoscope.datasets import ClassifierDataset, TrainingJournalDataset
+from leukoscope.hooks.state import ABSENT, describe_content
 from leukoscope.models.network import Classifier
+from leukoscope.training.journal import TrainingJournal
 
 
 @pytest.fixture
@@ -45,46 +47,77 @@ def test_a_model_that_was_not_trained_is_asked_for(tmp_path):
 
 
 def test_saving_a_key_starts_its_training(tmp_path, caplog):
-    dataset = TrainingJournalDataset(filepath=str(tmp_path / "journal"))
+    home = tmp_path / "vgg16"
+    dataset = TrainingJournalDataset(filepath=str(home / "current"))
     assert not dataset.exists()
     with pytest.raises(InputError, match="No training was started"):
         dataset.load()
-    dataset.save({"backbone": "vgg16", "seed": 1})
+    dataset.save({"architecture": "vgg16", "seed": 1})
+    assert dataset.exists()
     journal = dataset.load()
-    assert journal.key == {"backbone": "vgg16", "seed": 1}
+    assert journal.key == {"architecture": "vgg16", "seed": 1}
     journal.append({"epoch": 1, "validation_loss": 0.5})
-    dataset.save({"backbone": "vgg16", "seed": 1})
+    dataset.save({"architecture": "vgg16", "seed": 1})
     assert dataset.load().epochs == 1
+    assert "seed changed" not in caplog.text
     with caplog.at_level("INFO"):
-        dataset.save({"backbone": "vgg16", "seed": 2})
+        dataset.save({"architecture": "vgg16", "seed": 2})
     assert dataset.load().history().empty
-    assert "vgg16 starts afresh: seed changed" in caplog.text
-    (aside,) = tmp_path.glob("journal-*")
-    assert f"is kept in {aside}, and comes back with its settings" in caplog.text
+    second = dataset.load().folder
+    assert f"vgg16 starts afresh in {second}: seed changed" in caplog.text
+    assert f"What was trained before stays in {journal.folder}, and counts again with its settings" in caplog.text
     with caplog.at_level("INFO"):
-        dataset.save({"backbone": "vgg16", "seed": 1})
+        dataset.save({"architecture": "vgg16", "seed": 1})
     assert dataset.load().epochs == 1
-    assert f"vgg16 goes on with the training that was kept in {aside}: seed changed" in caplog.text
+    assert f"vgg16 goes on with the training that was kept in {journal.folder}: seed changed" in caplog.text
+    assert TrainingJournalDataset(filepath=str(home / "current")).load().folder == journal.folder
+
+
+def test_what_a_journal_holds_is_the_training_at_work_and_its_pointer(tmp_path):
+    """So that a command is run again where either was changed."""
+    dataset = TrainingJournalDataset(filepath=str(tmp_path / "vgg16/current"))
+    assert describe_content(dataset) == ABSENT
+    dataset.save({"architecture": "vgg16", "seed": 1})
+    first = describe_content(dataset)
+    assert describe_content(dataset) == first
+    dataset.load().append({"epoch": 1, "validation_loss": 0.5})
+    changed = describe_content(dataset)
+    dataset.save({"architecture": "vgg16", "seed": 2})
+    assert len({first, changed, describe_content(dataset)}) == 3
+    (tmp_path / "vgg16/current").write_text("no place")
+    assert describe_content(dataset) not in (first, ABSENT)
+
+
+def test_a_training_of_an_earlier_version_is_moved_and_the_log_says_so(tmp_path, caplog):
+    earlier = TrainingJournal(tmp_path / "vgg16/journal")
+    earlier.start({"backbone": "vgg16", "seed": 1})
+    earlier.finish({"epochs": 1}, lambda path: path.touch())
+    dataset = TrainingJournalDataset(filepath=str(tmp_path / "vgg16/current"))
+    with caplog.at_level("INFO"):
+        dataset.save({"architecture": "vgg16", "seed": 1})
+    journal = dataset.load()
+    assert journal.finished
+    assert f"what an earlier version kept in {earlier.folder} is in {journal.folder} now" in caplog.text
 
 
 def test_a_training_at_work_is_not_started_afresh(tmp_path):
-    dataset = TrainingJournalDataset(filepath=str(tmp_path / "journal"))
-    dataset.save({"backbone": "vgg16", "seed": 1})
-    with hold(tmp_path / "journal"), pytest.raises(InputError, match="Another run"):
-        dataset.save({"backbone": "vgg16", "seed": 2})
+    dataset = TrainingJournalDataset(filepath=str(tmp_path / "vgg16/current"))
+    dataset.save({"architecture": "vgg16", "seed": 1})
+    with hold(tmp_path / "vgg16"), pytest.raises(InputError, match="Another run"):
+        dataset.save({"architecture": "vgg16", "seed": 2})
     assert dataset.load().key["seed"] == 1
 
 
 def test_a_training_that_another_run_has_replaced_meanwhile_is_not_trained(tmp_path):
-    first, second = (TrainingJournalDataset(filepath=str(tmp_path / "journal")) for _ in range(2))
-    first.save({"backbone": "vgg16", "seed": 1})
+    first, second = (TrainingJournalDataset(filepath=str(tmp_path / "vgg16/current")) for _ in range(2))
+    first.save({"architecture": "vgg16", "seed": 1})
     assert first.load().key["seed"] == 1
-    second.save({"backbone": "vgg16", "seed": 2})
+    second.save({"architecture": "vgg16", "seed": 2})
     with pytest.raises(InputError, match="Another run has started another training"):
         first.load()
     loaded = second.load()
-    first.save({"backbone": "vgg16", "seed": 3})
+    first.save({"architecture": "vgg16", "seed": 3})
     with pytest.raises(InputError, match="Another run has started another training"):
         _ = loaded.key
-    second.save({"backbone": "vgg16", "seed": 2})
+    second.save({"architecture": "vgg16", "seed": 2})
     assert second.load().key["seed"] == 2

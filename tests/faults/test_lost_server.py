@@ -101,11 +101,11 @@ def test_a_server_that_stays_away_costs_no_training_and_is_told_later(workplace,
     text = command.succeed()
     assert "does not answer" in text
     assert "could not be logged" in text
-    summary = (workplace.data / "06_models/mobilenet_v2/journal/summary.json").read_bytes()
+    summary = (workplace.find_run() / "summary.json").read_bytes()
     server.start()
     workplace.start(TRAINING.options, tracking).succeed()
     require_whole(server)
-    assert (workplace.data / "06_models/mobilenet_v2/journal/summary.json").read_bytes() == summary
+    assert (workplace.find_run() / "summary.json").read_bytes() == summary
 
 
 def test_a_server_that_comes_back_has_everything_at_the_end(workplace, chance, server):

@@ -24,13 +24,13 @@ RECIPES = [{}, {"head_epochs": 2, "trainable": "block_13", "ema_momentum": 0.9}]
 MODELS = f"data/demo/06_models/{BACKBONE}"
 WHILE_TRAINING = {
     "in an epoch": in_an_epoch,
-    "in a checkpoint": while_there_is(f"{MODELS}/journal/unfinished-state*"),
+    "in a checkpoint": while_there_is(f"{MODELS}/*/runs/*/unfinished-state*"),
     "while logging an epoch": while_there_is("mlflow.db-journal", after=12),
     "at any time": at_any_time(),
 }
 WHILE_THE_HEAD_TRAINS = {"while keeping features": while_there_is(f"{MODELS}/features/*.npy")}
 AT_THE_END = {
-    "while keeping the trained weights": while_there_is(f"{MODELS}/journal/unfinished-final*"),
+    "while keeping the trained weights": while_there_is(f"{MODELS}/*/runs/*/unfinished-final*"),
     "while saving the model": while_there_is(f"{MODELS}/unfinished*.keras"),
     "while logging the model": while_there_is("mlartifacts/**/model.keras"),
 }
@@ -44,7 +44,7 @@ def train(recipe: dict) -> list[str]:
 def result(place: Workplace) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """The history without its times, and the weights of the model."""
     folder = place.root / MODELS
-    history = pd.read_csv(folder / "journal/history.csv").drop(columns=["training_seconds", "seconds"])
+    history = pd.read_csv(place.find_run() / "history.csv").drop(columns=["training_seconds", "seconds"])
     weights = []
     with zipfile.ZipFile(folder / "model.keras") as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))

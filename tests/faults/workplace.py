@@ -137,8 +137,13 @@ class Workplace:
     @property
     def epochs(self) -> int:
         """Whole epochs so far."""
-        history = self.data / f"06_models/{BACKBONE}/journal/history.csv"
+        history = self.find_run() / "history.csv"
         return max(0, len(history.read_text().splitlines()) - 1) if history.is_file() else 0
+
+    def find_run(self) -> Path:
+        """The folder of the training at work; that of the model where there is none."""
+        pointer = self.data / f"06_models/{BACKBONE}/current"
+        return pointer.parent / pointer.read_text().strip() if pointer.is_file() else pointer.parent
 
     def contents(self, *left_out: str) -> dict[str, Any]:
         """Read all files of the data folder but locks, which are empty, and records of runs; none is unfinished.

@@ -24,7 +24,7 @@ class Work(NamedTuple):
 _READER = "07_model_output/reader"
 _INGESTION = ["--pipelines", "ingestion"]
 _INGESTED = ["02_intermediate", *(f"08_reporting/{name}" for name in ("ingestion_*", "montage.png"))]
-TRAINING = Work(["--pipelines", f"train_{BACKBONE}"], ["06_models"], 32)
+TRAINING = Work(["--pipelines", f"train_{BACKBONE}"], ["06_models"], 34)
 WORKS = {
     "ingestion": Work(_INGESTION, _INGESTED, 5),
     # The images' times are in what the store was made from.
@@ -37,7 +37,7 @@ WORKS = {
             f"08_reporting/{BACKBONE}/[!l]*",
             "08_reporting/evaluations.jsonl",
         ],
-        15,
+        16,
     ),
     "predict": Work(["--pipelines", "predict"], [_READER, "07_model_output/opinions*"], 2),
     # A champion that was registered before the end of a killed run stays: the record then says so.

@@ -170,7 +170,7 @@ class Training:
 
     def catalog(self, *namespaces: str, seed: int = 1) -> DataCatalog:
         datasets = {f"{name}.key": MemoryDataset({"model": name, "seed": seed}) for name in namespaces}
-        places = {name: str(self.folder / name / "journal") for name in namespaces}
+        places = {name: str(self.folder / name / "current") for name in namespaces}
         return DataCatalog(
             datasets | {f"{name}.journal": TrainingJournalDataset(filepath=place) for name, place in places.items()}
         )

@@ -8,11 +8,13 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
-from leukoscope.pipelines.training.nodes import prepare_training, train_classifier
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.pipelines.training.nodes import prepare_training, resolve_recipe, train_classifier
 from leukoscope.training import key
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.recipe import Recipe
+from leukoscope.training.runs import TrainingRuns
 from made_entries import make_entry
 
 
@@ -20,6 +22,7 @@ from made_entries import make_entry
 class Classifier:
     trained_on: str = ""
     image_size: int = 0
+    fingerprint: str = "of the weights"
 
 
 class Trainer:
@@ -29,7 +32,7 @@ class Trainer:
         self._journal = next(fact for fact in facts if isinstance(fact, TrainingJournal))
 
     def fit(self) -> Classifier:
-        with pytest.raises(InputError, match="Another run"), hold(self._journal.folder):
+        with pytest.raises(InputError, match="Another run"), hold(self._journal.home):
             pass
         if not self._journal.finished:
             self._journal.append({"epoch": 1, "validation_loss": 0.5})
@@ -42,16 +45,15 @@ def train(tmp_path, monkeypatch, splits, smears, class_names):
     monkeypatch.setattr("leukoscope.training.trainer.Trainer", Trainer)
     monkeypatch.setattr(LabelledImages, "from_plan", lambda *facts: None)
     plan = plan_training(splits, AugmentationOptions(), 7)
-    journal = TrainingJournal(tmp_path)
+    runs = TrainingRuns(tmp_path / "vgg16")
 
     def train_with(software: dict, seed: int = 7) -> dict:
-        facts = (
-            Recipe(weights="none"),
-            make_entry("vgg16"),
-            AugmentationOptions(),
-        )
-        journal.start(prepare_training(*facts, class_names, smears, plan, splits, seed))
-        return train_classifier(journal, software, smears, plan, splits, make_entry("vgg16"))[2]
+        recipe = resolve_recipe(Recipe(weights="none"), make_entry("vgg16"))
+        facts = (recipe, AugmentationOptions(), class_names, smears, plan, splits, SplittingOptions(), seed)
+        journal = runs.start(prepare_training(*facts)).journal
+        summary = train_classifier(journal, software, smears, plan, splits, make_entry("vgg16"))[2]
+        assert journal.model == "of the weights"
+        return summary
 
     return train_with
 
@@ -114,6 +116,10 @@ def test_how_classes_were_balanced_is_told_with_its_counts(splits, balance, word
     assert facts["weights_in_the_loss"] == pytest.approx(weights)
 
 
+def make_recipe(name: str = "vgg16", **fields) -> dict:
+    return resolve_recipe(Recipe(**{"weights": "none"} | fields), make_entry(name))
+
+
 def change_an_image(smears) -> None:
     smears.records.loc[0, "sha256"] = "another"
 
@@ -122,13 +128,14 @@ def change_an_image(smears) -> None:
     ("change", "told"),
     [
         (lambda facts, patch: facts.update(seed=8), "seed"),
-        (lambda facts, patch: facts.update(options=make_entry("vgg19")), "architecture"),
-        (lambda facts, patch: facts.update(training=Recipe(epochs=7, weights="none")), "recipe"),
-        (lambda facts, patch: facts.update(training=Recipe(precision="mixed_float16", weights="none")), "engine"),
+        (lambda facts, patch: facts.update(recipe=make_recipe("vgg19")), "architecture"),
+        (lambda facts, patch: facts.update(recipe=make_recipe(epochs=7)), "recipe"),
+        (lambda facts, patch: facts.update(recipe=make_recipe(precision="mixed_float16")), "engine"),
         (lambda facts, patch: facts.update(augmentation=AugmentationOptions(rotation=90.0)), "augmentation"),
         (lambda facts, patch: facts.update(class_names=list("abcd")), "class_names"),
         (lambda facts, patch: change_an_image(facts["smears"]), "data"),
         (lambda facts, patch: facts.update(splits=facts["splits"].replace({"split": {"test": "train"}})), "splits"),
+        (lambda facts, patch: facts.update(splitting=SplittingOptions(fold="1 of 5")), "split"),
         (lambda facts, patch: patch.setattr(key, "PACKED_FORMAT", -1), "data"),
         (lambda facts, patch: patch.setattr(precision, "describe_engine", lambda *_: {"backend": "another"}), "engine"),
         (lambda facts, patch: patch.setattr(key, "TRAINING_FORMAT", -1), "format"),
@@ -137,13 +144,13 @@ def change_an_image(smears) -> None:
 def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, monkeypatch, change, told):
     smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
     facts = {
-        "training": Recipe(weights="none"),
-        "options": make_entry("vgg16"),
+        "recipe": make_recipe(),
         "augmentation": AugmentationOptions(),
         "class_names": class_names,
         "smears": smears,
         "training_plan": splits[splits["split"] == "train"],
         "splits": splits,
+        "splitting": SplittingOptions(),
         "seed": 7,
     }
     before = prepare_training(**facts)
@@ -157,24 +164,23 @@ def test_another_content_of_a_weights_file_is_another_training(smears, splits, c
     file, keys = tmp_path / "base.weights.h5", []
     for content in (b"one", b"two"):
         file.write_bytes(content)
-        facts = (
-            Recipe(weights=str(file)),
-            make_entry("vgg16"),
-            AugmentationOptions(),
-        )
-        keys.append(prepare_training(*facts, class_names, smears, splits, splits, 7))
+        facts = (make_recipe(weights=str(file)), AugmentationOptions(), class_names, smears, splits, splits)
+        keys.append(prepare_training(*facts, SplittingOptions(), 7))
     assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder"])
-def test_a_weights_file_that_cannot_be_read_is_refused_first(smears, splits, class_names, tmp_path, kind):
+def test_a_weights_file_that_cannot_be_read_is_refused_first(tmp_path, kind):
     path = tmp_path / "nowhere.weights.h5"
     if kind == "folder":
         path.mkdir()
-    facts = (
-        Recipe(weights=str(path)),
-        make_entry("vgg16"),
-        AugmentationOptions(),
-    )
     with pytest.raises(InputError, match=r"no weights file '.*nowhere.weights.h5' that can be read .*untouched"):
-        prepare_training(*facts, class_names, smears, splits, splits, 7)
+        make_recipe(weights=str(path))
+
+
+def test_the_recipe_in_force_has_nothing_left_open():
+    entry = make_entry("vgg16", training={"epochs": 3, "trainable": "head"})
+    made = resolve_recipe(Recipe(weights="none", epochs=9), entry)
+    assert made["architecture"] == "vgg16"
+    assert (made["recipe"]["epochs"], made["recipe"]["trainable"]) == (3, "head")
+    assert None not in [made["recipe"][name] for name in ("input_size", "batch_size", "dropout")]

@@ -6,7 +6,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_read_from_json
 from leukoscope.training.journal import TrainingJournal
 
-KEY = {"backbone": "resnet50", "seed": 1, "classes": ("a", "b"), "recipe": {"epochs": 2, "dropout": 0.5}}
+KEY = {"architecture": "resnet50", "seed": 1, "classes": ("a", "b"), "recipe": {"epochs": 2, "dropout": 0.5}}
 
 
 def append(journal, epoch, loss):
@@ -23,7 +23,7 @@ def append(journal, epoch, loss):
 @pytest.fixture
 def journal(tmp_path) -> TrainingJournal:
     journal = TrainingJournal(tmp_path / "journal")
-    assert journal.start(KEY) == []
+    journal.start(KEY)
     append(journal, 1, 0.4)
     append(journal, 2, 0.5)
     return journal
@@ -78,118 +78,11 @@ def test_an_epoch_that_was_not_kept_whole_does_not_count(journal, moment, monkey
 def test_a_finished_training_stays_and_needs_no_state(journal):
     journal.finish({"epochs": 2}, lambda path: path.write_text("final"))
     again = TrainingJournal(journal.folder)
-    assert again.start(KEY) == []
+    assert again.key == as_read_from_json(KEY)
     assert again.finished
     assert again.summary() == {"epochs": 2}
     assert again.epochs == 2
     assert names(again) == ["final.npz", "history.csv", "key.json", "summary.json"]
-
-
-def test_an_unfinished_training_stays(journal):
-    assert TrainingJournal(journal.folder).start(KEY) == []
-    assert journal.epochs == 2
-    assert journal.state.is_file()
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"seed": 2}, ["seed"]),
-        ({"recipe": {"epochs": 3, "dropout": 0.5}}, ["recipe.epochs"]),
-        ({"recipe": {"epochs": 2, "dropout": 0.4}, "more": 1}, ["more", "recipe.dropout"]),
-    ],
-)
-@pytest.mark.parametrize("finished", [True, False])
-def test_another_key_starts_afresh_and_says_what_changed(journal, change, told, finished):
-    if finished:
-        journal.finish({}, Path.touch)
-    again = TrainingJournal(journal.folder)
-    assert again.start(KEY | change) == told
-    assert not again.finished
-    assert again.epochs == 0
-    assert names(again) == ["key.json"]
-
-
-def test_no_training_goes_on_with_another_engine_and_a_finished_one_stays(journal):
-    key = KEY | {"engine": {"backend": "tensorflow", "precision": "float32"}}
-    other = KEY | {"engine": {"backend": "jax", "precision": "float32"}}
-    assert journal.start(key) == ["engine"]
-    append(journal, 1, 0.4)
-    assert journal.start(other) == ["engine.backend"]
-    assert journal.epochs == 0
-    append(journal, 1, 0.4)
-    journal.finish({"epochs": 1}, lambda path: path.write_text("final"))
-    assert journal.start(key) == []
-    assert journal.finished
-    assert journal.key["engine"] == other["engine"]
-    assert journal.start(key | {"seed": 2}) == ["seed"]
-
-
-def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_another_key_deletes_nothing_that_was_trained(journal):
-    before = content(journal.folder)
-    journal.start(KEY | {"seed": 2})
-    (aside,) = journal.folder.parent.glob("journal-*")
-    assert aside == journal.kept_at
-    assert content(aside) == before
-    assert len(aside.name) == len("journal-") + 12
-
-
-def test_a_training_whose_key_comes_back_comes_back(journal):
-    journal.finish({"epochs": 2}, lambda path: path.write_text("final"))
-    finished = content(journal.folder)
-    journal.start(KEY | {"seed": 2})
-    append(journal, 1, 0.3)
-    unfinished = content(journal.folder)
-    for seed, expected in ((1, finished), (2, unfinished), (1, finished)):
-        again = TrainingJournal(journal.folder)
-        assert again.start(KEY | {"seed": seed}) == ["seed"]
-        assert content(again.folder) == expected
-        assert again.came_from == again.folder.with_name(again.came_from.name)
-        assert again.kept_at.is_dir()
-        assert len(list(journal.folder.parent.iterdir())) == 2
-
-
-def test_a_training_killed_while_it_makes_room_loses_nothing(journal, monkeypatch):
-    before, rename = content(journal.folder), Path.rename
-
-    def rename_and_die(path, to):
-        rename(path, to)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "rename", rename_and_die)
-    with pytest.raises(KeyboardInterrupt):
-        journal.start(KEY | {"seed": 2})
-    monkeypatch.undo()
-    assert TrainingJournal(journal.folder).start(KEY) == []
-    assert content(journal.folder) == before
-    assert list(journal.folder.parent.iterdir()) == [journal.folder]
-
-
-def test_what_was_finished_with_another_engine_comes_back_where_nothing_of_the_same_engine_is(journal):
-    keys = {name: KEY | {"engine": {"backend": name}} for name in ("tensorflow", "jax", "torch")}
-    journal.start(keys["jax"])
-    append(journal, 1, 0.4)
-    journal.finish({"epochs": 1}, lambda path: path.write_text("of jax"))
-    journal.start(KEY | {"seed": 2})
-    journal.start(keys["torch"])
-    assert journal.final_weights.read_text() == "of jax"
-    assert journal.key == as_read_from_json(keys["jax"])
-
-
-def test_damaged_trainings_that_were_put_aside_stay_aside(journal):
-    journal.start(KEY | {"seed": 2})
-    (journal.kept_at / "key.json").write_text("{")
-    damaged = journal.kept_at
-    journal.start(KEY)
-    assert journal.epochs == 0
-    append(journal, 1, 0.4)
-    journal.start(KEY | {"seed": 2})
-    assert damaged.is_dir()
-    assert journal.kept_at == damaged.with_name(f"{damaged.name}-2")
 
 
 def test_a_journal_that_must_be_of_one_key_is_refused_with_another(journal):
@@ -203,7 +96,7 @@ def test_a_journal_that_must_be_of_one_key_is_refused_with_another(journal):
 def test_a_damaged_key_or_history_is_named(journal, content):
     (journal.folder / "key.json").write_text(content)
     with pytest.raises(InputError, match=r"key.json.*cannot be read.*Remove .*journal to train anew"):
-        journal.start(KEY)
+        _ = journal.key
     (journal.folder / "history.csv").write_text("")
     with pytest.raises(InputError, match=r"history.csv.*cannot be read"):
         journal.history()
@@ -219,8 +112,23 @@ def test_the_best_weights_are_kept_before_the_state(journal):
 def test_a_training_keeps_the_software_that_it_began_with(journal):
     journal.record_origin({"keras": "4"})
     assert journal.origin == {}  # it had begun before, with nobody knows what
+    journal = TrainingJournal(journal.folder.with_name("another"))
     journal.start(KEY | {"seed": 2})
     journal.record_origin({"keras": "3"})
     append(journal, 1, 0.4)
     journal.record_origin({"keras": "4"})
     assert journal.origin == {"keras": "3"}
+
+
+def test_a_journal_says_which_model_came_of_it(journal):
+    assert journal.model is None
+    journal.record_model("abc")
+    assert TrainingJournal(journal.folder).model == "abc"
+    for damage in ("", "[]"):
+        (journal.folder / "model.json").write_text(damage)
+        assert journal.model is None
+
+
+def test_features_are_kept_in_the_folder_of_the_model(tmp_path):
+    journal = TrainingJournal(tmp_path / "resnet50/holdout/runs/abc", home=tmp_path / "resnet50")
+    assert journal.features == tmp_path / "resnet50/features"

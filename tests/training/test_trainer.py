@@ -17,6 +17,7 @@ from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.optimizers import build_optimizer, learning_rate
 from leukoscope.training.recipe import Phase, Recipe, RecipeDifferences, resolve_recipe
+from leukoscope.training.runs import TrainingRuns
 from leukoscope.training.trainer import Trainer
 
 GEOMETRY = {"rotation": 10.0, "zoom": 0.1, "shift": 0.1}
@@ -46,10 +47,10 @@ def fit(images, class_names, tmp_path, monkeypatch):
             precision="float32",
         )
         recipe = resolve_recipe(tiny.NAME, shared, RecipeDifferences(**values))
-        journal = TrainingJournal(tmp_path / folder / "journal")
         weights = Path(recipe.weights)
         content = weights.read_bytes().hex()[-64:] if weights.is_file() else None
-        journal.start({"seed": seed, "recipe": recipe.model_dump(), "weights": content})
+        key = {"seed": seed, "recipe": recipe.model_dump(), "weights": content}
+        journal = TrainingRuns(tmp_path / folder).start(key).journal
         return Trainer(tiny.NAME, recipe, class_names, *images, GEOMETRY, journal, seed).fit(), journal
 
     return run
@@ -139,7 +140,7 @@ def test_a_loss_of_nan_stops_and_keeps_what_was_there(fit, images, tmp_path, mon
     monkeypatch.setattr(callbacks.EpochLog, "on_epoch_end", poison)
     with pytest.raises(InputError, match=r"no longer a number in step 1 of epoch 2.*learning_rate is 0.0001"):
         fit(epochs=5)
-    kept = TrainingJournal(tmp_path / "run/journal")
+    kept = TrainingRuns(tmp_path / "run").find_current()
     assert len(kept.history()) == 1
     assert kept.best_weights.is_file()
     assert not kept.finished
@@ -337,7 +338,7 @@ def test_weights_that_cannot_be_read_are_named(fit, monkeypatch, file):
     else:
         _, journal = fit()
         journal.final_weights.write_bytes(b"damaged")
-    with pytest.raises(InputError, match=r"npz.*cannot be read.*Remove .*journal to train anew"):
+    with pytest.raises(InputError, match=r"npz.*cannot be read.*Remove .*/[0-9a-f]{12} to train anew"):
         fit()
 
 
@@ -346,8 +347,8 @@ def test_a_state_that_cannot_be_read_is_named(fit, monkeypatch, tmp_path):
         _cut_power(patch, 1, "after it is kept")
         with pytest.raises(PowerCutError):
             fit()
-    TrainingJournal(tmp_path / "run/journal").state.write_bytes(b"damaged")
-    with pytest.raises(InputError, match=r"state-0001.npz.*cannot be read.*Remove .*journal to train anew"):
+    TrainingRuns(tmp_path / "run").find_current().state.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"state-0001.npz.*cannot be read.*Remove .*/[0-9a-f]{12} to train anew"):
         fit()
 
 

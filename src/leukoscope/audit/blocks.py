@@ -14,7 +14,7 @@ _REACH = 0.25  # how far repeats move a boundary, as a share of a block
 def repeat_folds(
     images: pd.DataFrame, files: pd.DataFrame, folds: int, repeats: int, embargo: int, seed: int
 ) -> tuple[list[list[Fold]], list[list[Fold]]] | None:
-    """Divide images again and again into folds of one contiguous block a class, with boundaries that move.
+    """Divide images repeatedly into folds of one contiguous block a class, with boundaries that move.
 
     Which blocks of different classes test together is drawn for each repeat, since a number of one class says nothing
     about the same number of another.

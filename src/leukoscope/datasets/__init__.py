@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from leukoscope.datasets.evaluation_records import EvaluationRecordsDataset as EvaluationRecordsDataset
     from leukoscope.datasets.evaluations import EvaluationsDataset as EvaluationsDataset
     from leukoscope.datasets.figure_dataset import FigureDataset as FigureDataset
     from leukoscope.datasets.files import BinaryDataset as BinaryDataset
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "evaluation_records": ["EvaluationRecordsDataset"],
         "evaluations": ["EvaluationsDataset"],
         "figure_dataset": ["FigureDataset"],
         "files": ["BinaryDataset", "CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],

@@ -24,7 +24,7 @@ class PartitionedDataset(partitions.PartitionedDataset):
         self._saved: dict[str, Any] = {}
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write the partitions, each when its turn comes.
+        """Write the partitions, each loaded lazily.
 
         Raises:
             InputError: All earlier ones are to be replaced, and another run does that.

@@ -10,6 +10,8 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
 from leukoscope.datasets.own import OwnFile
 from leukoscope.training.journal import TrainingJournal
+from leukoscope.training.pointer import POINTER, read_pointer
+from leukoscope.training.runs import Started, TrainingRuns
 
 if TYPE_CHECKING:
     from leukoscope.models.network import Classifier
@@ -21,27 +23,27 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
     """Saving a key starts the training that it determines, or keeps a finished one; loading gives its journal.
 
     Args:
-        filepath: The journal's folder.
+        filepath: The pointer to the training at work, in the model's folder, which has all of its trainings.
         metadata: For other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = PurePosixPath(filepath)
         self.metadata = metadata
-        self._started: dict[str, Any] | None = None
+        self._started: TrainingJournal | None = None
 
     def save(self, data: dict[str, Any]) -> None:
         """Start the training with this key, or let an interrupted or finished one be gone on with.
 
         Raises:
-            InputError: Another run trains there.
+            InputError: Another run trains the model.
         """
-        journal = TrainingJournal(Path(self._filepath))
-        with hold(journal.folder):
-            changes = journal.start(data)
-            self._started = journal.key
-        if changes:
-            _log_change(journal.folder.parent.name, changes, journal)
+        runs = self._open()
+        with hold(runs.home):
+            started = runs.start(data)
+            journal = started.journal
+            self._started = TrainingJournal(journal.folder, journal.key, runs.home)
+        _log_start(runs.home.name, started)
 
     def load(self) -> TrainingJournal:
         """Open the journal.
@@ -49,27 +51,45 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         Raises:
             InputError: No training was started, or another run has started another one since.
         """
-        if not self._exists():
-            raise InputError(f"No training was started in {self._filepath}. Run the pipeline from prepare_training on.")
-        journal = TrainingJournal(Path(self._filepath), self._started)
-        return TrainingJournal(journal.folder, journal.key)
+        journal = self._started or self._open().find_current()
+        if journal is None:
+            home = self._open().home
+            raise InputError(f"No training was started in {home}. Run the pipeline from prepare_training on.")
+        return TrainingJournal(journal.folder, journal.key, journal.home)
+
+    def list_files(self) -> list[Path]:
+        """List the files of the training at work, and the pointer to it; there need not be any."""
+        home = self._open().home
+        try:
+            folder = read_pointer(home)
+        except InputError:  # whoever loads it is told
+            folder = None
+        return [home / POINTER, *(folder.rglob("*") if folder else ())]
+
+    def _open(self) -> TrainingRuns:
+        return TrainingRuns(Path(self._filepath).parent)
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / "key.json").exists()
+        return self._open().find_current() is not None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
 
 
-def _log_change(name: str, changes: list[str], journal: TrainingJournal) -> None:
-    how = f"goes on with the training that was kept in {journal.came_from}" if journal.came_from else "starts afresh"
-    logger.info(
-        "%s %s: %s changed. What was trained before is kept in %s, and comes back with its settings",
-        name,
-        how,
-        ", ".join(changes),
-        journal.kept_at,
-    )
+def _log_start(name: str, started: Started) -> None:
+    folder = started.journal.folder
+    if started.adopted:
+        logger.info("%s: what an earlier version kept in %s is in %s now", name, started.adopted, folder)
+    if started.before:
+        how = "starts afresh" if started.is_new else "goes on with the training that was kept"
+        logger.info(
+            "%s %s in %s: %s changed. What was trained before stays in %s, and counts again with its settings",
+            name,
+            how,
+            folder,
+            ", ".join(started.changes),
+            started.before,
+        )
 
 
 class ClassifierDataset(OwnFile, AbstractDataset["Classifier", "Classifier"]):

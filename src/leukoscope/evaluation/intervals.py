@@ -148,7 +148,7 @@ def estimate_figures(
     seed: int,
     inflated: Collection[str] = (),
 ) -> dict[str, Estimate]:
-    """Give several figures of the same images with their intervals, by drawing whole groups again and again.
+    """Give several figures of the same images with their intervals, by drawing whole groups many times.
 
     The intervals are bias-corrected and accelerated (Efron 1987, Better bootstrap confidence intervals) over groups
     (Field and Welsh 2007, Bootstrapping clustered data).

@@ -28,7 +28,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
 from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.core.paths import require_paths
-from leukoscope.datasets import OptionalDataset
+from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
 from leukoscope.entries import complete_entries, set_entries
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
@@ -187,7 +187,7 @@ def _list_absent(names: Iterable[str], catalog: CatalogProtocol) -> dict[str, An
 
 
 def _is_there(dataset: Any) -> bool:
-    return dataset is None or isinstance(dataset, OptionalDataset) or dataset.exists()
+    return dataset is None or isinstance(dataset, OptionalDataset | EvaluationRecordsDataset) or dataset.exists()
 
 
 def _demo_has(datasets: Iterable[Any]) -> bool:

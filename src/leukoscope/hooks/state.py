@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.datasets import (
+    EvaluationRecordsDataset,
     EvaluationsDataset,
     GroupTableDataset,
     PackedImagesDataset,
@@ -38,6 +39,7 @@ _IN_FILES = (
     TrainingJournalDataset,
     GroupTableDataset,
     EvaluationsDataset,
+    EvaluationRecordsDataset,
 )
 
 
@@ -92,12 +94,14 @@ def describe_content(dataset: Any) -> str:
         return fingerprint_facts(dataset.load())
     if isinstance(dataset, PartitionedDataset):
         return _hash_files(Path(path) for path in dataset._list_partitions()) if dataset._exists() else ABSENT
+    if isinstance(dataset, TrainingJournalDataset | EvaluationRecordsDataset):
+        return _hash_files(dataset.list_files())
     place = Path(str(dataset._filepath))
     return _hash_files(place.rglob("*") if place.is_dir() else [place])
 
 
 def _unwrap(dataset: Any) -> Any:
-    return vars(dataset).get("_dataset", dataset)  # of an optional one
+    return getattr(dataset, "__dict__", {}).get("_dataset", dataset)  # of an optional one
 
 
 def _hash_files(paths: Iterable[Path]) -> str:

@@ -243,7 +243,7 @@ class SecondReader:
         return reader
 
     def _find_fault(self) -> str | None:
-        """Say what no reader may be like: it may come from a registry that others write to."""
+        """Return why this reader is invalid, if it is: it may come from a registry that others write to."""
         numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
         if self.calibration.model != self.classifier.fingerprint:
             return f"its calibration is of another model, {self.calibration.model}"

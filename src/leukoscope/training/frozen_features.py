@@ -105,7 +105,7 @@ class _View(keras.Model):
         self.augment, self.extractor = augment, extractor
 
     def call(self, images: Any) -> Any:
-        # What Keras is told of training for one call holds for the next in here too, unless that is told otherwise.
+        # Keras keeps the `training` flag for nested calls, so set it explicitly.
         return self.extractor(self.augment(self.resize(images), training=True), training=False)
 
 

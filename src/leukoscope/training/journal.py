@@ -1,10 +1,7 @@
 """What a training leaves behind while it runs: its key, its history, and the state after its last whole epoch."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from itertools import count
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,6 +10,7 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_read_from_json, read_json, write_json, write_whole
+from leukoscope.training.pointer import read_pointer
 
 Write = Callable[[Path], Any]
 # Raised by hand when the same key would give other weights; then trainings of before no longer count.
@@ -31,67 +29,18 @@ class TrainingJournal:
     Args:
         folder: Where the files are.
         key: Of the only training that will do; None: any.
-
-    Attributes:
-        came_from: Where the training was kept that ``start`` has brought back.
-        kept_at: Where the training is kept that ``start`` has put aside.
+        home: The model's folder, in which its pointer says which training is at work; by default the folder's parent.
     """
 
-    came_from: Path | None = None
-    kept_at: Path | None = None
-
-    def __init__(self, folder: Path, key: dict[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, key: dict[str, Any] | None = None, home: Path | None = None) -> None:
         self.folder = Path(folder)
+        self.home = Path(home or self.folder.parent)
         self._expected = key
 
-    def start(self, key: dict[str, Any]) -> list[str]:
-        """Open the journal for the training that ``key`` determines.
-
-        What a training with the same key has done stays, or comes back from where it was put aside; that of any other
-        is put aside, in a folder beside this one. With what a training computes, the key's ``engine``, counts until it
-        is finished: no training goes on with another.
-
-        Returns:
-            In what the key differs from that of a training which was put aside, like ``recipe.epochs``.
-        """
-        key = as_read_from_json(key)
-        before = self.key
-        changes = self._find_changes(key)
-        if changes:
-            self.came_from = self._find_aside(key)
-            self.kept_at = self._put_aside(before)
-            if self.came_from:
-                self.came_from.rename(self.folder)
-            else:
-                self.folder.mkdir(parents=True)
-                write_json(self.folder / "key.json", key)
-        return changes if before else []
-
-    def _find_changes(self, key: dict[str, Any]) -> list[str]:
-        changes = _differ(self.key, key)
-        return [name for name in changes if name.split(".")[0] != "engine"] if self.finished else changes
-
-    def _find_aside(self, key: dict[str, Any]) -> Path | None:
-        """Find the training with a key among those that were put aside; the same engine's before a finished one."""
-        found = []
-        for folder in sorted(self.folder.parent.glob(f"{self.folder.name}-*")):
-            journal = TrainingJournal(folder)
-            with suppress(InputError):  # a damaged one stays where it is
-                if journal.key and not journal._find_changes(key):
-                    found.append((journal.key != key, folder))
-        return min(found)[1] if found else None
-
-    def _put_aside(self, key: dict[str, Any]) -> Path | None:
-        """Keep what is in the folder under a name that says of which key it is; gives the place, if there is any."""
-        if not self.folder.exists():
-            return None
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
-            return None
-        name = f"{self.folder.name}-{_hash(key) if key else 'without-key'}"
-        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-        place = next(path for path in map(self.folder.with_name, names) if not path.exists())
-        return self.folder.rename(place)
+    def start(self, key: dict[str, Any]) -> None:
+        """Make the folder for the training that ``key`` determines."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "key.json", as_read_from_json(key))
 
     @property
     def key(self) -> dict[str, Any]:
@@ -103,12 +52,15 @@ class TrainingJournal:
         file = self.folder / "key.json"
         with self.explain_damage(file):
             key = _modernise(_read_facts(file))
-        if self._expected not in (None, key):
+        if self._expected is not None and (self._expected != key or not self._is_at_work()):
             raise InputError(
-                f"Another run has started another training in {self.folder} meanwhile. Let it end; then the same "
+                f"Another run has started another training in {self.home} meanwhile. Let it end; then the same "
                 f"command trains as it says."
             )
         return key
+
+    def _is_at_work(self) -> bool:
+        return read_pointer(self.home) in (None, self.folder)
 
     def record_origin(self, origin: dict[str, Any]) -> None:
         """Keep with what software a training begins; one that has begun keeps what it began with."""
@@ -121,6 +73,18 @@ class TrainingJournal:
         file = self.folder / "origin.json"
         with self.explain_damage(file):
             return _read_facts(file)
+
+    def record_model(self, fingerprint: str) -> None:
+        """Keep which model came of the training, so that what is told of the model finds the training."""
+        write_json(self.folder / "model.json", {"fingerprint": fingerprint})
+
+    @property
+    def model(self) -> str | None:
+        """The fingerprint of the model that came of the training; ``None`` where none has, or it was not recorded."""
+        try:
+            return _read_facts(self.folder / "model.json").get("fingerprint")
+        except (OSError, ValueError):  # it is recorded anew whenever the model is made
+            return None
 
     @property
     def finished(self) -> bool:
@@ -156,7 +120,7 @@ class TrainingJournal:
     @property
     def features(self) -> Path:
         """Where the features of a frozen base are kept, for any training of the same model."""
-        return self.folder.with_name("features")
+        return self.home / "features"
 
     def history(self) -> pd.DataFrame:
         """Read one row for each whole epoch so far.
@@ -260,25 +224,9 @@ def _read_history(file: Path) -> pd.DataFrame:
     return history
 
 
-def _hash(key: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def _state(epoch: int) -> str:
     return f"state-{epoch:04}.npz"
 
 
 def _best(epoch: int) -> str:
     return f"best-{epoch:04}.npz"
-
-
-def _differ(before: Any, now: Any, where: str = "") -> list[str]:
-    """Name the innermost entries in which two nested dictionaries differ."""
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return [where] if before != now else []
-    prefix = f"{where}." if where else ""
-    return [
-        path
-        for name in sorted(before.keys() | now.keys())
-        for path in _differ(before.get(name), now.get(name), f"{prefix}{name}")
-    ]

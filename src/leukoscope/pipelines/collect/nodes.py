@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.evaluation.compatibility import select_results
+from leukoscope.evaluation.records import EvaluationRecord
 
 
 def collect_results(*results: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -31,6 +32,16 @@ def collect_features(models: dict[str, Any], *features: pd.DataFrame | None) -> 
     """
     named = zip(models, features, strict=True)
     return {name: table for name, table in named if table is not None}
+
+
+def collect_runs(models: dict[str, Any], *runs: list[EvaluationRecord]) -> dict[str, list[EvaluationRecord]]:
+    """Gather what is kept of the evaluated trainings of each model.
+
+    Args:
+        models: All entries, in the order of the runs.
+        runs: Those of each model.
+    """
+    return dict(zip(models, runs, strict=True))
 
 
 def collect_result(result: dict[str, Any]) -> list[dict[str, Any]]:

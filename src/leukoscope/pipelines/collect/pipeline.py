@@ -25,3 +25,13 @@ def create_features_pipeline(models: Sequence[str]) -> Pipeline:
     """
     features = ["params:models", *(f"{name}_features" for name in models)]
     return Pipeline([Node(nodes.collect_features, features, "features", name="collect_features")])
+
+
+def create_runs_pipeline(models: Sequence[str]) -> Pipeline:
+    """Make the part that gathers the evaluated trainings of all models.
+
+    Args:
+        models: Their names.
+    """
+    runs = ["params:models", *(f"{name}_runs" for name in models)]
+    return Pipeline([Node(nodes.collect_runs, runs, "runs", name="collect_runs")])

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.pipelines.evaluation import nodes
+from leukoscope.pipelines.evaluation.records import keep_evaluation
 
 
 def create_pipeline() -> Pipeline:
@@ -39,6 +40,21 @@ def create_pipeline() -> Pipeline:
                 ["metrics", "features", "splits", "manifest", "params:model", options, "params:splitting"],
                 "evaluations",
                 name="record_evaluation",
+            ),
+            Node(
+                keep_evaluation,
+                [
+                    "predictions",
+                    "metrics",
+                    "features",
+                    "splits",
+                    "manifest",
+                    classes,
+                    "params:splitting",
+                    "params:seed",
+                ],
+                "runs",
+                name="keep_evaluation",
             ),
             Node(
                 nodes.summarise_evaluation,

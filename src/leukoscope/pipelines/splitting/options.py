@@ -54,3 +54,8 @@ class SplittingOptions(Options):
             return None
         chosen, folds = self.fold.split(" of ")
         return int(chosen), int(folds)
+
+    @property
+    def split_name(self) -> str:
+        """What the split is called among the folders of a model: ``holdout``, or like ``fold-1-of-5``."""
+        return "holdout" if self.fold is None else f"fold-{self.fold.replace(' ', '-')}"

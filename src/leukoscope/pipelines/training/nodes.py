@@ -10,44 +10,61 @@ from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
 from leukoscope.models import architecture
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.options import NetworkOptions
 from leukoscope.training.recipe import Recipe, ResolvedRecipe, require_weights
 
 
+def resolve_recipe(training: Recipe, options: NetworkOptions) -> dict[str, Any]:
+    """Join the shared recipe and a model's differences into the recipe in force.
+
+    Args:
+        training: The recipe of all models.
+        options: The model's entry.
+
+    Returns:
+        ``architecture``, and the ``recipe`` with nothing left open.
+
+    Raises:
+        InputError: The recipe does not fit the architecture, or its weights file cannot be read.
+    """
+    recipe = options.resolve(training)
+    require_weights(options.name, architecture.get(options.architecture).title, recipe)
+    return {"architecture": options.architecture, "recipe": recipe.model_dump()}
+
+
 def prepare_training(
-    training: Recipe,
-    options: NetworkOptions,
+    recipe: dict[str, Any],
     augmentation: AugmentationOptions,
     class_names: list[str],
     smears: PackedImages,
     training_plan: pd.DataFrame,
     splits: pd.DataFrame,
+    splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
     """Gather everything that determines a training, so that it is started, or found to be finished.
 
     Args:
-        training: The recipe of all models.
-        options: The model's entry.
+        recipe: The architecture and the recipe in force.
         augmentation: What is drawn for each image.
         class_names: The classes in order.
         smears: The packed images.
         training_plan: Which images an epoch sees.
         splits: Which images validate.
+        splitting: Names the split.
         seed: For everything random in training.
 
     Returns:
-        The key of the training, as ``make_key`` has it.
-
-    Raises:
-        InputError: The recipe does not fit the architecture, or its weights file cannot be read.
+        The key of the training, as ``make_key`` has it, and the name of the ``split``.
     """
     from leukoscope.training.key import make_key
 
-    recipe = options.resolve(training)
-    require_weights(options.name, architecture.get(options.architecture).title, recipe)
-    return make_key(options.architecture, recipe, augmentation.drawn, class_names, smears, training_plan, splits, seed)
+    in_force = ResolvedRecipe.model_validate(recipe["recipe"])
+    drawn = augmentation.drawn
+    key = make_key(recipe["architecture"], in_force, drawn, class_names, smears, training_plan, splits, seed)
+    return key | {"split": splitting.split_name}
 
 
 def train_classifier(
@@ -73,11 +90,12 @@ def train_classifier(
     """
     from leukoscope.training.key import describe_balance, describe_key
 
-    with hold(journal.folder):
+    with hold(journal.home):
         key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name)
         classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
+        journal.record_model(classifier.fingerprint)
     facts = describe_key(key) | describe_balance(training_plan)
     return classifier, journal.history(), journal.summary() | facts | {"provenance": journal.origin}
 

@@ -2,23 +2,24 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.training.nodes import draw_learning_curves, prepare_training, train_classifier
+from leukoscope.pipelines.training.nodes import draw_learning_curves, prepare_training, resolve_recipe, train_classifier
 
 
 def create_pipeline() -> Pipeline:
     """Make the template: packed images, plan and splits to a classifier, its history and curves."""
     return Pipeline(
         [
+            Node(resolve_recipe, ["params:training", "params:model"], "recipe", name="resolve_recipe"),
             Node(
                 prepare_training,
                 [
-                    "params:training",
-                    "params:model",
+                    "recipe",
                     "params:augmentation",
                     "params:class_names",
                     "smears",
                     "training_plan",
                     "splits",
+                    "params:splitting",
                     "params:seed",
                 ],
                 "journal",

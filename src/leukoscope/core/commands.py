@@ -1,0 +1,32 @@
+"""Commands that messages name, in the environment of the session at work."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_DEFAULT = (None, "local")
+# Of the session at work: neither nodes nor data sets know it.
+_environment: list[str | None] = [None]
+
+
+def set_environment(env: str | None) -> None:
+    """Remember the environment of a session.
+
+    Args:
+        env: Its name; ``None`` for the default.
+    """
+    _environment[:] = [env]
+
+
+def name_run(pipeline: str, parameters: Mapping[str, Any] | None = None) -> str:
+    """Name the command that runs a pipeline.
+
+    Args:
+        pipeline: One or more, with commas between them.
+        parameters: What ``--params`` sets, by dotted names.
+
+    Returns:
+        Like ``kedro run --pipelines train_vgg16 --env demo --params "splitting.fold=1 of 5"``.
+    """
+    env = "" if _environment[0] in _DEFAULT else f" --env {_environment[0]}"
+    settings = ",".join(f"{name}={value}" for name, value in (parameters or {}).items())
+    return f"kedro run --pipelines {pipeline}{env}" + (f' --params "{settings}"' if settings else "")

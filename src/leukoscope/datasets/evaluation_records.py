@@ -1,0 +1,94 @@
+"""What is kept of every evaluated training, in the training's own folder."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from leukoscope.core.commands import name_run
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import write_folder_whole
+from leukoscope.evaluation.records import FACTS, EvaluationRecord
+from leukoscope.training.runs import TrainingRuns
+
+logger = logging.getLogger(__name__)
+
+_FOLDER = "evaluation"
+
+
+class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[EvaluationRecord]]):
+    """Saving puts a record beside the training that gave its model; loading gives those of all trainings of a model.
+
+    Args:
+        filepath: The pointer to the training at work, in the model's folder.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self._runs = TrainingRuns(self._filepath.parent)
+        self.metadata = metadata
+
+    def save(self, data: EvaluationRecord) -> None:
+        """Keep the record, with the key of the training, in place of an earlier one of the same training.
+
+        Raises:
+            InputError: Another run keeps one there.
+        """
+        journal = self._runs.find_model(data.facts["model"])
+        if journal is None:
+            logger.warning(
+                "The evaluation of %s is not kept for cross-validation: its model came of no training in %s. Run `%s`, "
+                "which trains nothing twice",
+                self._runs.home.name,
+                self._runs.home,
+                name_run(f"train_{self._runs.home.name}"),
+            )
+            return
+        record = replace(data, facts=data.facts | {"key": journal.key})
+        write_folder_whole(journal.folder / _FOLDER, record.save)
+
+    def load(self) -> list[EvaluationRecord]:
+        """Read all records; none where no training was evaluated.
+
+        Raises:
+            InputError: One is damaged, or not whole.
+        """
+        return [self._read(folder) for folder in sorted(self._runs.home.glob(f"*/runs/*/{_FOLDER}"))]
+
+    def list_files(self) -> list[Path]:
+        """List the files of all records; there need not be any."""
+        return sorted(self._runs.home.glob(f"*/runs/*/{_FOLDER}/*"))
+
+    def _read(self, folder: Path) -> EvaluationRecord:
+        place = folder.parent.relative_to(self._runs.home)
+        try:
+            return EvaluationRecord.load(folder, place.as_posix())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, OSError) and error.errno is not None and not _is_of_content(error):
+                raise
+            split = place.parts[0]
+            fold = (
+                {"splitting.fold": split.removeprefix("fold-").replace("-", " ")} if split.startswith("fold-") else {}
+            )
+            what = " ".join(str(error).split()) or type(error).__name__
+            command = name_run(f"train_{self._runs.home.name}", fold)
+            raise InputError(
+                f"The evaluation in {folder} is not whole: {what}. Remove that folder, and evaluate the training "
+                f"again, with its own parameters: `{command}`, which trains nothing twice."
+            ) from error
+
+    def _exists(self) -> bool:
+        """Tell whether the training at work was evaluated."""
+        current = self._runs.find_current()
+        return current is not None and (current.folder / _FOLDER / FACTS).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def _is_of_content(error: OSError) -> bool:
+    """Tell whether a file is missing or is none, rather than out of reach."""
+    return isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)

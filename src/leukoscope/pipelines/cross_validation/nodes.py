@@ -1,0 +1,174 @@
+"""Gather the folds of every model, pool their test images, and tell how far the folds differ."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.commands import name_run
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation import folds as folding
+from leukoscope.evaluation.folds import FoldSet
+from leukoscope.evaluation.records import EvaluationRecord
+from leukoscope.figures import Figure
+from leukoscope.pipelines.cross_validation.options import CrossValidationOptions
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+
+logger = logging.getLogger(__name__)
+
+
+def select_folds(
+    runs: dict[str, list[EvaluationRecord]],
+    options: CrossValidationOptions,
+    splitting: SplittingOptions,
+    seed: int,
+) -> dict[str, FoldSet]:
+    """Select the newest complete set of folds of each model.
+
+    Args:
+        runs: All evaluated trainings of each model.
+        options: Which models.
+        splitting: The present one, so that commands name what was another.
+        seed: The present one, for the same.
+
+    Returns:
+        One set for each model that was trained on folds.
+
+    Raises:
+        InputError: A model has folds and no complete set, or none has any.
+    """
+    chosen, incomplete = {}, []
+    for name in options.models or runs:
+        sets = folding.list_sets(name, runs[name])
+        complete = next((same for same in sets if not same.missing), None)
+        if complete is not None:
+            chosen[name] = complete
+            _warn_of_newer(sets, sets.index(complete), splitting, seed)
+        elif sets or options.models:
+            incomplete.append(_explain(name, sets, splitting, seed))
+    if incomplete or not chosen:
+        raise InputError(" ".join([*incomplete, *(() if incomplete else (_explain_nothing(runs),))]))
+    return chosen
+
+
+def _warn_of_newer(sets: list[FoldSet], chosen: int, splitting: SplittingOptions, seed: int) -> None:
+    for place, newer in enumerate(sets[:chosen]):
+        others = [same for number, same in enumerate(sets) if number != place]
+        why = _explain(newer.name, [newer, *others], splitting, seed)
+        logger.warning("%s An older set of folds is whole, and is used", why)
+
+
+def _explain(name: str, sets: list[FoldSet], splitting: SplittingOptions, seed: int) -> str:
+    """Say which folds of a model are missing, why others do not count, and the command for each."""
+    if not sets:
+        command = name_run(f"train_{name}", {"splitting.fold": "1 of 5"})
+        return f"{name} was trained on no fold. Run `{command}`, and so on for each fold."
+    newest = sets[0]
+    different = folding.explain_differences(newest, sets[1:])
+    reasons = [f"fold {number} has another {', '.join(names)}" for number, names in different.items()]
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    commands = [f"`{_name_command(newest, number, splitting, seed)}`" for number in newest.missing]
+    folds = ", ".join(map(str, newest.missing))
+    return (
+        f"Of {newest.count} folds of {name}, there is no evaluation of {folds} by the same recipe, seed and images"
+        f"{why}. Run {' and '.join(commands)}, with the parameters of the others."
+    )
+
+
+def _name_command(same: FoldSet, number: int, splitting: SplittingOptions, seed: int) -> str:
+    """Name the command that trains a fold, with what the others had and the present parameters have not."""
+    present = splitting.model_dump()
+    others = {
+        f"splitting.{name}": value for name, value in same.facts["splitting"].items() if value != present.get(name)
+    }
+    parameters = others | {"splitting.fold": f"{number} of {same.count}"}
+    parameters |= {"seed": same.facts["seed"]} if same.facts["seed"] != seed else {}
+    return name_run(f"train_{same.name}", parameters)
+
+
+def _explain_nothing(runs: Mapping[str, Any]) -> str:
+    name = next(iter(runs))
+    command = name_run(f"train_{name}", {"splitting.fold": "1 of 5"})
+    return (
+        f"No model was trained on folds, so that there is nothing to gather. Run `{command}`, and so on for each fold."
+    )
+
+
+def pool_folds(folds: dict[str, FoldSet]) -> dict[str, pd.DataFrame]:
+    """Put the predictions of all test images of each model into one table.
+
+    Args:
+        folds: A complete set for each model.
+
+    Returns:
+        A table for each model, as ``FoldSet.pool`` has it.
+
+    Raises:
+        InputError: An image is in two test sets, or in none.
+    """
+    return {name: same.pool() for name, same in folds.items()}
+
+
+def tabulate_folds(folds: dict[str, FoldSet]) -> pd.DataFrame:
+    """Tabulate the figures of each fold.
+
+    Args:
+        folds: A complete set for each model.
+
+    Returns:
+        ``backbone, fold, images, groups, accuracy, balanced_accuracy, macro_f1, auc``, one row a model and fold.
+    """
+    return pd.concat([folding.tabulate_folds(same) for same in folds.values()], ignore_index=True)
+
+
+def judge_folds(
+    folds: dict[str, FoldSet], fold_figures: pd.DataFrame, evaluation: EvaluationOptions, seed: int
+) -> pd.DataFrame:
+    """Score the pooled predictions of each model, with intervals by groups, and the spread between its folds.
+
+    Args:
+        folds: A complete set for each model.
+        fold_figures: One row a model and fold.
+        evaluation: How the intervals are drawn.
+        seed: For the draws.
+
+    Returns:
+        One row a model: ``backbone, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, its
+        spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, and ``seed, group_by, data, trainings``.
+    """
+    from leukoscope.evaluation.scoring import Scoring
+
+    rows = []
+    for name, same in folds.items():
+        scoring = Scoring(same.facts["class_names"], evaluation.benign_class, evaluation.prevalence)
+        figures = folding.judge_pooled(same.pool(), scoring, evaluation.resamples, evaluation.confidence, seed)
+        spread = folding.describe_spread(fold_figures[fold_figures["backbone"] == name])
+        provenance = {"seed": same.facts["seed"], "group_by": same.facts["splitting"]["group_by"]}
+        places = " ".join(record.place for _, record in sorted(same.records.items()))
+        provenance |= {"data": same.facts["data"], "trainings": places}
+        rows.append({"backbone": name, "folds": same.count} | figures | spread | provenance)
+        logger.info("%s", _say(rows[-1]))
+    return pd.DataFrame(rows)
+
+
+def _say(row: Mapping[str, Any]) -> str:
+    ends = f" ({row['accuracy_low']:.3f} to {row['accuracy_high']:.3f})" if pd.notna(row["accuracy_low"]) else ""
+    return (
+        f"{row['backbone']}, {row['folds']} folds pooled: accuracy {row['accuracy']:.3f}{ends} on {row['images']} "
+        f"images of {row['groups']} groups; single folds {row['accuracy_fold_min']:.3f} to "
+        f"{row['accuracy_fold_max']:.3f}, standard deviation {row['accuracy_fold_sd']:.3f}"
+    )
+
+
+def draw_folds(cross_validation: pd.DataFrame, fold_figures: pd.DataFrame) -> Figure:
+    """Draw each fold as a point, and the pooled figures with their intervals.
+
+    Args:
+        cross_validation: One row a model.
+        fold_figures: One row a model and fold.
+    """
+    from leukoscope.figures import folds
+
+    return folds.draw_folds(cross_validation, fold_figures)

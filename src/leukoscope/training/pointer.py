@@ -1,0 +1,45 @@
+"""The pointer of a model's folder, which says which of its trainings is at work."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import write_whole
+
+POINTER = "current"
+_PLACE = re.compile(r"[\w-]+/runs/[\w-]+")
+
+
+def read_pointer(home: Path) -> Path | None:
+    """Give the folder of the training at work; ``None`` where none was started.
+
+    Args:
+        home: The model's folder.
+
+    Raises:
+        InputError: The pointer is damaged.
+    """
+    file = home / POINTER
+    try:
+        place = file.read_text().strip()
+        if not _PLACE.fullmatch(place):
+            raise ValueError("it does not name a folder such as holdout/runs/0123456789ab")
+    except FileNotFoundError:
+        return None
+    except (IsADirectoryError, ValueError) as error:
+        raise InputError(
+            f"The file {file}, which names the training at work, cannot be read: {error}. Remove it; the command that "
+            f"trains the model writes it anew, and trains nothing twice."
+        ) from error
+    return home / PurePosixPath(place)
+
+
+def write_pointer(home: Path, folder: Path) -> None:
+    """Let a training be the one at work.
+
+    Args:
+        home: The model's folder.
+        folder: The training's, in the model's.
+    """
+    place = folder.relative_to(home).as_posix()
+    write_whole(home / POINTER, lambda path: path.write_text(f"{place}\n"))
