@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
+from leukoscope.core.imports import Load, load_by
 from leukoscope.core.stderr import leaving_out
-from leukoscope.imports import Load, load_by
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Kedro
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

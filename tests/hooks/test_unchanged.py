@@ -34,6 +34,7 @@ class Place:
         weights = {"training": {"weights": str(root / "weights.h5")}}
         self.settings = {"parameters": {"seed": 1} | weights, "catalog": {}, "mlflow": {}, "globals": {"data": "data"}}
         self.params = {"run_id": "a time", "env": "demo", "runner": "<SequentialRunner object at 0x7f>"}
+        self.more: list[Node] = []
         self.node, self.inputs = "make", ["raw_images", "given", "table", "params:seed"]
         self.outputs = ["result", "pages", "optional", "evaluations"]
 
@@ -55,6 +56,7 @@ class Place:
                 ),
                 "optional": OptionalDataset(dataset=optional),
                 "evaluations": EvaluationsDataset(filepath=str(self.root / "evaluations.jsonl")),
+                "kept": JSONDataset(filepath=str(self.root / "kept.json")),
                 "reader_registry": ReaderRegistryDataset(name="reader", alias="champion", experiment="demo"),
             }
         )
@@ -64,7 +66,7 @@ class Place:
         hook = UnchangedHook(self)
         hook.after_context_created(SimpleNamespace(config_loader=self.settings, project_path=self.root))
         node = Node(lambda *inputs: inputs, self.inputs, self.outputs, name=self.node)
-        pipeline, catalog = Pipeline([node]), self.catalog
+        pipeline, catalog = Pipeline([node, *self.more]), self.catalog
         with ending_if_unchanged(may_end):
             try:
                 hook.before_pipeline_run(self.params, pipeline, catalog)
@@ -76,6 +78,8 @@ class Place:
         catalog.save("pages", {"x": "a page", "y": "another"})
         catalog.save("optional", "words")
         catalog.save("evaluations", {"model": "m", "test": "t", "backbone": "vgg16", "unit": "image"})
+        if self.more:
+            catalog.save("kept", [1])
         during()
         if not fails:
             hook.after_pipeline_run(pipeline)
@@ -217,6 +221,16 @@ def test_what_cannot_be_looked_at_is_always_run(place):
     assert place.run()
     assert place.run()
     assert not (place.root / "data").exists()
+
+
+def test_what_passes_from_node_to_node_is_not_looked_at_and_what_is_left_in_memory_always_run(place):
+    place.more = [Node(lambda result: result, "result", "passing", name="gather")]
+    place.more.append(Node(lambda passing: passing, "passing", "kept", name="keep"))
+    assert place.run()
+    assert not place.run()
+    place.more.append(Node(lambda passing: passing, "passing", "left", name="leave"))
+    assert place.run()
+    assert place.run()
 
 
 def test_what_lies_elsewhere_is_always_run(place, monkeypatch):

@@ -181,6 +181,16 @@ def test_a_champion_of_other_classes_is_an_input_error(test_set):
 LOOKED_AT = {"candidate": "mobilenet_v2", "why": "because", "looks": 2}
 
 
+def test_the_registry_is_opened_when_it_is_asked(monkeypatch):
+    opened = []
+    registry = SimpleNamespace(promoted="3")
+    monkeypatch.setattr("leukoscope.serving.registry.ReaderRegistry", lambda *facts: opened.append(facts) or registry)
+    loaded = registry_dataset().load()
+    assert opened == []
+    assert loaded.promoted == loaded.promoted == "3"
+    assert opened == [("leukoscope", "champion", "leukoscope", None)]
+
+
 def registry_dataset() -> ReaderRegistryDataset:
     return ReaderRegistryDataset(name="leukoscope", alias="champion", experiment="leukoscope")
 

@@ -51,7 +51,9 @@ def evaluated():
 
 def assemble(evaluated, class_names=CLASS_NAMES, **options):
     given = ReaderOptions(**options), list(class_names), IngestionOptions(min_side=9), EvaluationOptions()
-    models = {name: make_entry(name) for name in ("resnet50", "mobilenet_v2", "vgg16")}
+    names = ("resnet50", "mobilenet_v2", "vgg16")
+    # As Kedro hands them over: it validates the parameters of the pipelines at hand only.
+    models = {name: make_entry(name).model_dump(exclude_unset=True) for name in names}
     gathered = nodes.collect_evaluated(models, *evaluated)
     return nodes.assemble_reader(*given, Registry(), models, gathered)
 

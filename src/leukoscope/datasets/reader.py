@@ -1,6 +1,7 @@
 """The data sets of a second reader: itself, the registry that holds others, and its opinions."""
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
 
 if TYPE_CHECKING:
+    from leukoscope.reader.base import Registry
     from leukoscope.reader.reading import ReadingPlan
     from leukoscope.reader.second_reader import SecondReader
     from leukoscope.serving.registry import ReaderRegistry
@@ -64,7 +66,23 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
         return {"filepath": str(self._filepath)}
 
 
-class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
+class _LateRegistry:
+    """Stands for the registry until it is asked for something: most readings need none, and MLflow takes seconds."""
+
+    def __init__(self, *facts: Any) -> None:
+        self._facts = facts
+
+    @cached_property
+    def _registry(self) -> "ReaderRegistry":
+        from leukoscope.serving.registry import ReaderRegistry
+
+        return ReaderRegistry(*self._facts)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+
+class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "Registry"]):
     """The registry of second readers; saving registers one and makes it the champion, if that was decided.
 
     Args:
@@ -79,11 +97,9 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
         self.metadata = metadata
         self._promoted: str | None = None
 
-    def load(self) -> "ReaderRegistry":
-        """Open the registry, which knows what this data set has promoted."""
-        from leukoscope.serving.registry import ReaderRegistry
-
-        return ReaderRegistry(self._name, self._alias, self._experiment, self._promoted)
+    def load(self) -> "Registry":
+        """Give the registry, which knows what this data set has promoted, and is opened when it is asked."""
+        return _LateRegistry(self._name, self._alias, self._experiment, self._promoted)
 
     def save(self, data: dict[str, Any]) -> None:
         """Register ``reader`` with its ``limits`` and ``card``, if ``why``, which becomes its tags, says so.
@@ -96,7 +112,9 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "ReaderRegistry"]):
         self._promoted = None
         if data["why"]["wins"]:
             limits = RequestLimits(**data["limits"])
-            self._promoted = self.load().promote(data["reader"], limits, data["card"], data["why"])
+            self._promoted = _LateRegistry(self._name, self._alias, self._experiment).promote(
+                data["reader"], limits, data["card"], data["why"]
+            )
 
     def _exists(self) -> bool:
         return True

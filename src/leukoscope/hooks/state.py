@@ -101,7 +101,7 @@ def describe_content(dataset: Any) -> str:
 
 
 def _unwrap(dataset: Any) -> Any:
-    return vars(dataset).get("_dataset", dataset)  # of an optional one
+    return getattr(dataset, "__dict__", {}).get("_dataset", dataset)  # of an optional one
 
 
 def _hash_files(paths: Iterable[Path]) -> str:

@@ -11,8 +11,8 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.imports import when_imported
 from leukoscope.hooks import interruptions
-from leukoscope.imports import when_imported
 
 if TYPE_CHECKING:
     from leukoscope.hooks.tracker import Tracker

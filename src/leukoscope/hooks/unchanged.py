@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 
 from leukoscope.core.errors import InputError
@@ -23,6 +24,7 @@ from leukoscope.hooks.tracking import TrackingHook
 
 logger = logging.getLogger(__name__)
 
+_IN_MEMORY = (MemoryDataset, NoneType)  # before a run Kedro's catalog knows nothing of what it will keep in memory
 _ENTRIES = {"finished", "causes", "taken", "made", "runs"}
 _FOLDER = ".finished"  # in the folder of an environment's data
 _may_end: ContextVar[bool] = ContextVar("may_end", default=False)
@@ -74,7 +76,7 @@ class UnchangedHook:
             NothingChanged: It is the same.
         """
         self._catalog, self._taken = catalog, None
-        if not all(can_be_told(catalog.get(name)) for name in _list_data(pipeline)):
+        if not all(can_be_told(catalog.get(name)) for name in [*_list_taken(pipeline), *self._list_made(pipeline)]):
             return
         try:
             self._causes = describe_causes(self._context, run_params, pipeline)
@@ -97,7 +99,7 @@ class UnchangedHook:
         if self._taken is None:
             return
         try:
-            made = self._describe(_list_made(pipeline))
+            made = self._describe(self._list_made(pipeline))
             runs = self._tracking.describe_finished(self._tracking.last_runs)
             if ABSENT in made.values() or runs is None:
                 return
@@ -126,12 +128,18 @@ class UnchangedHook:
         return (
             record["causes"] == self._causes
             and record["taken"] == self._describe(_list_taken(pipeline))
-            and record["made"] == self._describe(_list_made(pipeline))
+            and record["made"] == self._describe(self._list_made(pipeline))
             and as_read_from_json({"runs": self._tracking.describe_finished(list(runs))}) == {"runs": runs}
         )
 
     def _describe(self, names: Iterable[str]) -> dict[str, str]:
         return {name: describe_content(self._catalog.get(name)) for name in names}
+
+    def _list_made(self, pipeline: Pipeline) -> list[str]:
+        """List what the pipeline makes and keeps; what one node only hands to another is made of what is looked at."""
+        made = [name for name in _list_data(pipeline) if name not in pipeline.inputs()]
+        passing = {name for node in pipeline.nodes for name in node.inputs}
+        return [name for name in made if not (name in passing and type(self._catalog.get(name)) in _IN_MEMORY)]
 
     def _is_of_images(self, name: str) -> bool:
         return isinstance(self._catalog.get(name), RawImagesDataset)
@@ -148,10 +156,6 @@ def _list_data(pipeline: Pipeline) -> list[str]:
 
 def _list_taken(pipeline: Pipeline) -> list[str]:
     return [name for name in _list_data(pipeline) if name in pipeline.inputs()]
-
-
-def _list_made(pipeline: Pipeline) -> list[str]:
-    return [name for name in _list_data(pipeline) if name not in pipeline.inputs()]
 
 
 def _find_file(context: KedroContext, command: str) -> Path:

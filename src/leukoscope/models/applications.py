@@ -57,7 +57,7 @@ def _replace(trunk: "keras.Model", change: Callable[["keras.Layer"], "keras.Laye
 def _as_depthwise(layer: "keras.Layer") -> "keras.Layer":
     """Make a depthwise convolution of one in as many groups as channels, which TensorFlow leaves to XLA on a CPU.
 
-    There it takes 90 times as long, and converters to other formats do not know it.
+    There a step takes many times as long, and converters to other formats do not know it.
     """
     from keras import layers
 

@@ -12,6 +12,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
 from leukoscope.reader.base import Reader, Registry
+from leukoscope.training.options import NetworkOptions
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +87,8 @@ def assemble_reader(
     name = options.backbone or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()})
     if name not in evaluated:
         raise InputError(
-            f"{models[name].title} has not been trained and evaluated. Run `kedro run --pipelines train_{name}`, or "
-            f"choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
+            f"{_find_title(models, name)} has not been trained and evaluated. Run `kedro run --pipelines "
+            f"train_{name}`, or choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
         )
     parts = evaluated[name]
     seen = parts["features"]()
@@ -99,11 +100,16 @@ def assemble_reader(
         seen[seen["split"] != "test"].reset_index(drop=True),
         evaluation.benign_class,
         Limits(ingestion.min_side, ingestion.max_pixels, ingestion.max_bytes),
-        models[name].title if name in models else name,
+        _find_title(models, name),
     )
     reader.require_classes(class_names)
     _require_one_evaluation(reader, parts["predictions"]())
     return reader
+
+
+def _find_title(models: Mapping[str, Any], name: str) -> str:
+    """Give a model's name in figures and tables; Kedro validates the parameters of the pipelines at hand only."""
+    return NetworkOptions.model_validate(models[name]).title if name in models else name
 
 
 def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from leukoscope import imports
+from leukoscope.core import imports
 
 
 @pytest.fixture
