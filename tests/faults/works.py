@@ -36,6 +36,7 @@ WORKS = {
             f"07_model_output/{BACKBONE}/[!ht]*",
             f"08_reporting/{BACKBONE}/[!l]*",
             "08_reporting/evaluations.jsonl",
+            f"06_models/{BACKBONE}/*/runs/*/evaluation",
         ],
         16,
     ),
