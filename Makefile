@@ -29,10 +29,10 @@ $(READY): pyproject.toml requirements.lock
 	  --constraint requirements.lock --editable '.[dev,docs,export]'
 	@touch $@
 
-demo: $(READY) ## Make smears, train and compare all five backbones on them, in minutes
+demo: $(READY) ## Make smears, train and compare five networks on them, in minutes
 	$(BIN)/kedro run --env demo
 	@echo
-	@echo "The report:      data/demo/08_reporting/comparison.html, with a link to that of each backbone"
+	@echo "The report:      data/demo/08_reporting/comparison.html, with a link to that of each model"
 	@echo "As pictures:     data/demo/08_reporting/comparison.png and audit.png"
 	@echo "The MLflow UI:   make mlflow KEDRO_ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
 	@echo "The DAG:         make viz KEDRO_ENV=demo      then http://127.0.0.1:4141"

@@ -171,6 +171,15 @@ def test_a_training_whose_key_is_damaged_says_what_to_remove_and_hinders_no_othe
     assert (started.is_new, started.before) == (True, None)
 
 
+def test_what_other_code_trained_in_an_earlier_version_does_not_count(runs):
+    earlier = make_earlier(runs, "journal", KEY)
+    key = json.loads((earlier.folder / "key.json").read_text())
+    (earlier.folder / "key.json").write_text(json.dumps(key | {"code": "0123456789abcdef"}))
+    started = runs.start(KEY)
+    assert (started.is_new, started.changes) == (True, ["format"])
+    assert earlier.folder.is_dir()
+
+
 def make_earlier(runs, name: str, key: dict, finished: bool = True) -> TrainingJournal:
     """Make a training as an earlier version kept it, with a hash of the source and the name of a backbone."""
     old = {name: value for name, value in key.items() if name not in ("format", "split", "architecture")}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.images.field_checks import CHECKS
 
@@ -47,8 +48,8 @@ def require_checks(table: pd.DataFrame) -> None:
     if missing:
         raise InputError(
             f"The classifier was evaluated by an earlier version, which kept no {', '.join(missing)} of its training "
-            f"images, so that nothing can be told to be unlike them. Run `kedro run --pipelines evaluation` again, and "
-            f"for a registered reader `kedro run --pipelines promote` after it."
+            f"images, so that nothing can be told to be unlike them. Run `{name_run('evaluation')}` again, and "
+            f"for a registered reader `{name_run('promote')}` after it."
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.evaluation.calibration import (
@@ -76,7 +77,7 @@ class Calibration(NamedTuple):
             InputError: They were edited, are incomplete, or are of another model.
         """
         values = {name: value for name, value in facts.items() if name != "seal"}
-        mend = "Run `kedro run --pipelines evaluation` again."
+        mend = f"Run `{name_run('evaluation')}` again."
         if set(values) != set(cls._fields) or fingerprint_facts(values) != facts.get("seal"):
             raise InputError(
                 f"The calibration is not as it was learned: it was edited, or is of another version. Expected what "

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 import pandas as pd
 
 from leukoscope.audit import verdict
+from leukoscope.core.commands import name_run
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Worth(NamedTuple):
         """
         ours = verdict.is_of(data["fingerprint"], ladder, text)
         if not ours and ladder is not None:
-            logger.warning("The audit is of other images than these, and left out: run `kedro run --pipelines audit`")
+            logger.warning("The audit is of other images than these, and left out: run `%s`", name_run("audit"))
         if baseline is not None and baseline["splits"] != data["splits_fingerprint"]:
             baseline = None
         return cls(ladder, text, baseline) if ours else cls(baseline=baseline)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
@@ -87,8 +88,8 @@ def assemble_reader(
     name = options.backbone or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()})
     if name not in evaluated:
         raise InputError(
-            f"{_find_title(models, name)} has not been trained and evaluated. Run `kedro run --pipelines "
-            f"train_{name}`, or choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
+            f"{_find_title(models, name)} has not been trained and evaluated. Run "
+            f"`{name_run(f'train_{name}')}`, or choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
         )
     parts = evaluated[name]
     seen = parts["features"]()
@@ -115,7 +116,7 @@ def _find_title(models: Mapping[str, Any], name: str) -> str:
 def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
     """Choose the model with the most validation images right; of equals, the first."""
     if not predictions:
-        raise InputError("No model has been evaluated yet. Train one first: `kedro run --pipelines train_resnet50`.")
+        raise InputError(f"No model has been evaluated yet. Train one first: `{name_run('train_resnet50')}`.")
     held = {name: table[table["split"] == "validation"].set_index("image_id") for name, table in predictions.items()}
     if len({frozenset(rows.index) for rows in held.values()}) > 1:
         raise InputError(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -112,7 +113,7 @@ def write_comparison(
     current = [result for result in current if result["backbone"] in set(comparison["backbone"])]
     if not current:
         raise InputError(
-            "No model that was compared has results on the present splits. Run `kedro run --pipelines comparison` "
+            f"No model that was compared has results on the present splits. Run `{name_run('comparison')}` "
             "before the reports, after training or evaluating one on them."
         )
     rows = comparison[comparison["backbone"].isin([result["backbone"] for result in current])]
