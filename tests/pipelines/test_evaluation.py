@@ -18,7 +18,7 @@ from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.images import origin
 from leukoscope.images.field_checks import CHECKS, check_fields
-from leukoscope.pipelines.evaluation import nodes
+from leukoscope.pipelines.evaluation import nodes, results
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -219,8 +219,8 @@ def make_manifest(splits, **facts) -> pd.DataFrame:
 def summarise(metrics, splits):
     def summarise_with(stated: bool | None, **facts) -> dict:
         known = make_manifest(splits, **facts), DataSheetOptions(published=stated)
-        return nodes.summarise_evaluation(
-            metrics, {"test_robust_accuracy": 0.4}, dict.fromkeys(nodes._COSTS, 1), OPTIONS, *known
+        return results.summarise_evaluation(
+            metrics, {"test_robust_accuracy": 0.4}, dict.fromkeys(results._COSTS, 1), OPTIONS, *known
         )
 
     return summarise_with
@@ -237,16 +237,16 @@ def known(metrics, features, splits) -> list[dict]:
             OPTIONS_OF_EVALUATION,
             SplittingOptions(),
         )
-        return nodes.record_evaluation(metrics, features, splits, manifest, *options)
+        return results.record_evaluation(metrics, features, splits, manifest, *options)
 
     return [record("resnet50"), record("vgg16") | {"model": "another", "set_coverage": 0.0}]
 
 
 @pytest.fixture
 def display(predictions, opinions, smears, class_names, splits, known) -> dict:
-    pictures = [b"png"] * len(nodes.PICTURES)
+    pictures = [b"png"] * len(results.PICTURES)
     options = OPTIONS_OF_EVALUATION
-    return nodes.describe_evaluation(
+    return results.describe_evaluation(
         predictions, opinions, smears, class_names, options, splits, known, OPTIONS, *pictures
     )
 
@@ -256,7 +256,7 @@ def result(display, metrics, calibration, summarise) -> dict:
     training = {"splits": 1}
     summary = summarise(True)
     table = pd.DataFrame({"epoch": [1], "unit": [np.nan]})
-    return nodes.gather_result(summary, display, metrics, calibration, training, table, table, table)
+    return results.gather_result(summary, display, metrics, calibration, training, table, table, table)
 
 
 def test_the_result_marks_the_published_figures_as_the_reports(result, metrics):

@@ -2,12 +2,16 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.evaluation import nodes
+from leukoscope.pipelines.evaluation import nodes, results
 from leukoscope.pipelines.evaluation.records import keep_evaluation
 
 
 def create_pipeline() -> Pipeline:
     """Make the template: a classifier to predictions, opinions, metrics and all that is gathered of them."""
+    return _create_judging() + _create_keeping() + _create_gathering()
+
+
+def _create_judging() -> Pipeline:
     classes, options = "params:class_names", "params:evaluation"
     return Pipeline(
         [
@@ -35,9 +39,17 @@ def create_pipeline() -> Pipeline:
                 "metrics",
                 name="score_predictions",
             ),
+        ]
+    )
+
+
+def _create_keeping() -> Pipeline:
+    """Count the evaluation, and keep it beside its training."""
+    return Pipeline(
+        [
             Node(
-                nodes.record_evaluation,
-                ["metrics", "features", "splits", "manifest", "params:model", options, "params:splitting"],
+                results.record_evaluation,
+                ["metrics", "features", "splits", "manifest", "params:model", "params:evaluation", "params:splitting"],
                 "evaluations",
                 name="record_evaluation",
             ),
@@ -49,15 +61,23 @@ def create_pipeline() -> Pipeline:
                     "features",
                     "splits",
                     "manifest",
-                    classes,
+                    "params:class_names",
                     "params:splitting",
                     "params:seed",
                 ],
                 "runs",
                 name="keep_evaluation",
             ),
+        ]
+    )
+
+
+def _create_gathering() -> Pipeline:
+    """Gather what comparison and reports need."""
+    return Pipeline(
+        [
             Node(
-                nodes.summarise_evaluation,
+                results.summarise_evaluation,
                 [
                     "metrics",
                     "robustness_summary",
@@ -70,23 +90,23 @@ def create_pipeline() -> Pipeline:
                 name="summarise_evaluation",
             ),
             Node(
-                nodes.describe_evaluation,
+                results.describe_evaluation,
                 [
                     "predictions",
                     "opinions",
                     "smears",
-                    classes,
-                    options,
+                    "params:class_names",
+                    "params:evaluation",
                     "splits",
                     "evaluations",
                     "params:model",
-                    *nodes.PICTURES,
+                    *results.PICTURES,
                 ],
                 "display",
                 name="describe_evaluation",
             ),
             Node(
-                nodes.gather_result,
+                results.gather_result,
                 [
                     "summary",
                     "display",

@@ -14,77 +14,89 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     Args:
         models: Their names.
     """
+    gathered = create_results_pipeline(models) + create_features_pipeline(models)
+    return gathered + _create_ingestion() + _create_judging()
+
+
+def _create_ingestion() -> Pipeline:
+    mapping = "external_mapping"
+    return Pipeline(
+        [
+            Node(
+                nodes.map_classes,
+                ["params:external", "params:class_names", "params:evaluation"],
+                mapping,
+                name="map_classes",
+            ),
+            Node(
+                nodes.decode_external,
+                ["external_images", mapping, "params:ingestion"],
+                "external_smears",
+                name="decode_external",
+            ),
+            Node(
+                nodes.build_external_manifest,
+                ["external_smears", mapping, "smears", "manifest", "params:ingestion"],
+                "external_manifest",
+                name="build_external_manifest",
+            ),
+        ]
+    )
+
+
+def _create_judging() -> Pipeline:
     mapping, options, seed = "external_mapping", "params:evaluation", "params:seed"
-    return (
-        create_results_pipeline(models)
-        + create_features_pipeline(models)
-        + Pipeline(
-            [
-                Node(
-                    nodes.map_classes, ["params:external", "params:class_names", options], mapping, name="map_classes"
-                ),
-                Node(
-                    nodes.decode_external,
-                    ["external_images", mapping, "params:ingestion"],
+    return Pipeline(
+        [
+            Node(
+                nodes.predict_external,
+                [
                     "external_smears",
-                    name="decode_external",
-                ),
-                Node(
-                    nodes.build_external_manifest,
-                    ["external_smears", mapping, "smears", "manifest", "params:ingestion"],
                     "external_manifest",
-                    name="build_external_manifest",
-                ),
-                Node(
-                    nodes.predict_external,
-                    [
-                        "external_smears",
-                        "external_manifest",
-                        mapping,
-                        "trained_models",
-                        "calibrations",
-                        "params:class_names",
-                        options,
-                        "features",
-                    ],
-                    ["external_predictions", "external_opinions"],
-                    name="predict_external",
-                ),
-                Node(
-                    nodes.score_external,
-                    [
-                        "external_predictions",
-                        "external_opinions",
-                        "external_manifest",
-                        mapping,
-                        options,
-                        seed,
-                        "results",
-                    ],
+                    mapping,
+                    "trained_models",
+                    "calibrations",
+                    "params:class_names",
+                    options,
+                    "features",
+                ],
+                ["external_predictions", "external_opinions"],
+                name="predict_external",
+            ),
+            Node(
+                nodes.score_external,
+                [
+                    "external_predictions",
+                    "external_opinions",
+                    "external_manifest",
+                    mapping,
+                    options,
+                    seed,
+                    "results",
+                ],
+                "external_metrics",
+                name="score_external",
+            ),
+            Node(
+                nodes.describe_external,
+                ["external_manifest", mapping, "params:external", "software", seed],
+                "external_context",
+                name="describe_external",
+            ),
+            Node(
+                nodes.write_external_reports,
+                [
+                    "external_predictions",
+                    "external_opinions",
                     "external_metrics",
-                    name="score_external",
-                ),
-                Node(
-                    nodes.describe_external,
-                    ["external_manifest", mapping, "params:external", "software", seed],
+                    "external_smears",
+                    mapping,
+                    options,
                     "external_context",
-                    name="describe_external",
-                ),
-                Node(
-                    nodes.write_external_reports,
-                    [
-                        "external_predictions",
-                        "external_opinions",
-                        "external_metrics",
-                        "external_smears",
-                        mapping,
-                        options,
-                        "external_context",
-                        "results",
-                    ],
-                    "external_reports",
-                    name="write_external_reports",
-                ),
-            ]
-        )
+                    "results",
+                ],
+                "external_reports",
+                name="write_external_reports",
+            ),
+        ]
     )

@@ -88,8 +88,8 @@ def assemble_reader(
     name = options.backbone or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()})
     if name not in evaluated:
         raise InputError(
-            f"{_find_title(models, name)} has not been trained and evaluated. Run "
-            f"`{name_run(f'train_{name}')}`, or choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
+            f"{_find_title(models, name)} has not been trained and evaluated. Run `{name_run(f'train_{name}')}`, or "
+            f"choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
         )
     parts = evaluated[name]
     seen = parts["features"]()

@@ -1,0 +1,165 @@
+"""Gather what an evaluation found, for the comparison, the reports and the count of looks."""
+
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.compatibility import RESULT_FORMAT
+from leukoscope.evaluation.metrics import list_compared
+from leukoscope.evaluation.scoring import ENDS
+from leukoscope.images.manifest import fingerprint_manifest
+from leukoscope.images.origin import Origin
+from leukoscope.images.packed import PackedImages
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.reporting.options import DataSheetOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.options import NetworkOptions
+
+PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
+
+
+_ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
+
+
+_COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
+
+
+def record_evaluation(
+    metrics: dict[str, float | None],
+    features: pd.DataFrame,
+    splits: pd.DataFrame,
+    manifest: pd.DataFrame,
+    options: NetworkOptions,
+    evaluation: EvaluationOptions,
+    splitting: SplittingOptions,
+) -> dict[str, Any]:
+    """Record that a model was evaluated on these test images, and under which split.
+
+    Args:
+        metrics: The figures of the test images.
+        features: By which model.
+        splits: Which images test.
+        manifest: All images.
+        options: Names the backbone.
+        evaluation: What was stated for prediction sets.
+        splitting: What was held together.
+    """
+    from leukoscope.evaluation import evaluations
+    from leukoscope.images.grouping import UNITS
+
+    return evaluations.describe(
+        splits,
+        metrics,
+        backbone=options.name,
+        model=str(features["model"].iloc[0]),
+        data=fingerprint_manifest(manifest),
+        group_by=splitting.group_by,
+        unit=UNITS[splitting.group_by],
+        set_confidence=evaluation.set_confidence,
+    )
+
+
+def summarise_evaluation(
+    metrics: dict[str, float | None],
+    robustness_summary: dict[str, float | None],
+    training_summary: dict[str, Any],
+    options: NetworkOptions,
+    manifest: pd.DataFrame,
+    known: DataSheetOptions,
+) -> dict[str, Any]:
+    """Make a backbone's row of the comparison: our figures, its costs and the report's own figures.
+
+    Args:
+        metrics: The figures of every split.
+        robustness_summary: The figures of changed test images.
+        training_summary: How it was trained.
+        options: Names the backbone and has what was published about it, which is of the published images only.
+        manifest: Every file found.
+        known: Whether the user says that these are the published images.
+    """
+    origin = Origin.trace(manifest)
+    scores = [f"test_{name}{end}" for name in list_compared() for end in ("", *ENDS)]
+    return {
+        "backbone": options.name,
+        "title": options.title,
+        **{name: metrics[name] for name in ("train_accuracy", *scores, "test_images", "test_groups")},
+        **{name: robustness_summary.get(name) for name in _ROBUST},
+        **{name: training_summary[name] for name in _COSTS},
+        **{"accepted_images": origin.images, "drawn_images": origin.drawn},
+        **(options.published.as_report() if known.is_published(origin) else {}),
+    }
+
+
+def describe_evaluation(
+    predictions: pd.DataFrame,
+    opinions: pd.DataFrame,
+    smears: PackedImages,
+    class_names: list[str],
+    options: EvaluationOptions,
+    splits: pd.DataFrame,
+    known: list[dict[str, Any]],
+    backbone: NetworkOptions,
+    *pictures: bytes,
+) -> dict[str, Any]:
+    """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
+
+    Args:
+        predictions: One row an image.
+        opinions: Of the same images.
+        smears: The packed images.
+        class_names: The classes in order.
+        options: How many errors to show, and by what the screening view goes.
+        splits: Which images test.
+        known: All evaluations so far, this one among them.
+        backbone: Names the backbone.
+        pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
+    """
+    from leukoscope.evaluation import evaluations
+    from leukoscope.reporting import html, results
+
+    test = evaluations.fingerprint_test(splits)
+    looks = {
+        "looks": evaluations.count_looks(known, test),
+        "strictest": evaluations.find_strictest(known, backbone.name, test),
+    }
+    display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
+    encoded = [html.to_data_uri(picture, "png") for picture in pictures]
+    return display | looks | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=True))}
+
+
+def gather_result(
+    summary: dict[str, Any],
+    display: dict[str, Any],
+    metrics: dict[str, float | None],
+    calibration: dict[str, Any],
+    training_summary: dict[str, Any],
+    history: pd.DataFrame,
+    robustness: pd.DataFrame,
+    outliers: pd.DataFrame,
+) -> dict[str, Any]:
+    """Gather all that the comparison and the reports need to know of one backbone.
+
+    Args:
+        summary: Its row of the comparison.
+        display: What a report shows.
+        metrics: The figures of every split.
+        calibration: What was learned from the validation images.
+        training_summary: How it was trained.
+        history: One row an epoch.
+        robustness: One row a change and strength.
+        outliers: One row a kind of made outlier.
+    """
+    published = {name: value for name, value in summary.items() if name.startswith("report_")}
+    return {
+        "format": RESULT_FORMAT,
+        **{name: summary[name] for name in ("backbone", "title")},
+        **display,
+        "summary": summary,
+        "metrics": metrics,
+        "calibration": calibration,
+        "training": training_summary | published,
+        "history": as_records(history),
+        "robustness": as_records(robustness),
+        "outliers": as_records(outliers),
+    }
