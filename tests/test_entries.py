@@ -1,4 +1,8 @@
+import json
+import re
+
 import pytest
+import yaml
 
 from leukoscope import entries
 from leukoscope.core.errors import InputError
@@ -29,7 +33,9 @@ def test_what_is_no_table_of_entries_is_refused(models):
         entries.complete_entries({"models": models})
 
 
-@pytest.mark.parametrize("name", ["ResNet50", "my model", "a.b", "1st", "", "blind", "external", "größe"])
+@pytest.mark.parametrize(
+    "name", ["ResNet50", "my model", "a.b", "1st", "", "blind", "external", "größe", "explanations", "opinions"]
+)
 def test_a_name_that_would_make_no_pipeline_is_refused(name):
     with pytest.raises(InputError, match="A model cannot be called"):
         entries.set_entries({name: {}})
@@ -58,3 +64,33 @@ def test_names_that_would_make_another_data_set_are_reserved():
     others = {name for name in names if not name.startswith(("params:", *models))}
     made = {name.removesuffix(end) for name in others for end in ENDS if name.endswith(end)}
     assert made == entries.TAKEN
+
+
+def test_the_command_line_wins_over_what_earlier_versions_said():
+    given = {"models": {"vgg16": {"training": {"epochs": 9}}}}
+    parameters = {
+        "models": {"vgg16": {"architecture": "vgg16", "training": {"epochs": 9, "dropout": 0.1}}},
+        "vgg16": {"training": {"epochs": 5, "dropout": 0.3}},
+    }
+    training = entries.complete_entries(parameters, (), given)["models"]["vgg16"]["training"]
+    assert training == {"epochs": 9, "dropout": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"models": {"seed": {}}, "seed": 3}, "cannot be called 'seed', which is another parameter's name"),
+        ({"models": {"audit": {}}, "audit": {"folds": 5}}, "cannot be called 'audit'"),
+        ({"models": {"vgg16": {}}, "vgg16": 5}, "vgg16 is 5, and vgg16 is a model"),
+        ({"models": {"vgg16": {"name": "My VGG"}}}, "models.vgg16.name cannot be set.*give models.vgg16.label"),
+    ],
+)
+def test_what_would_be_taken_for_something_else_is_refused(parameters, message):
+    with pytest.raises(InputError, match=message):
+        entries.complete_entries(parameters, {"models", "seed", "audit"})
+
+
+def test_folders_beside_those_of_the_models_are_reserved(project_path):
+    catalogs = [yaml.safe_load(file.read_text()) for file in (project_path / "conf/base").glob("catalog*.yml")]
+    places = re.findall(r"/0[678]_\w+/(\w+)(?:'|\"|/)", json.dumps(catalogs).replace("{model}/", ""))
+    assert {place for place in places if "." not in place} - {"current"} <= entries.FOLDERS

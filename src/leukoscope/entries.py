@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ MERGE_STRATEGY = {"parameters": "soft", "globals": "soft", "mlflow": "soft"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # With `_features` or the like behind it, such a name would make that of another data set.
 TAKEN = frozenset({"blind", "evaluated", "external"})
+# Folders beside those of the models, in data/06_models to data/08_reporting.
+FOLDERS = frozenset({"cross_validation", "explanations", "exports", "opinions", "reader"})
 # The entries of the session at hand.
 _current: dict[str, dict[str, Any]] = {}
 
@@ -55,32 +57,57 @@ def set_entries(entries: Mapping[str, Any]) -> None:
         pipelines.configure(pipelines._pipelines_module)
 
 
-def complete_entries(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def complete_entries(
+    parameters: Mapping[str, Any], known: Collection[str] = (), given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Give each entry its own name, which it knows itself by.
 
     Earlier versions had a model's parameters beside all others, by its name alone: there they are still read.
 
     Args:
         parameters: All parameters, as they were read.
+        known: The names of parameters, of which none can be a model's.
+        given: Those of ``parameters`` that ``--params`` sets, which win.
 
     Returns:
         All parameters; each entry of ``models`` has its ``name``.
 
     Raises:
-        InputError: ``models`` is no table of entries.
+        InputError: ``models`` is no table of entries, a model has the name of another parameter, or its name is set.
     """
     entries = _require_table(parameters.get("models"))
-    completed = {name: entry | _take_old_parameters(name, parameters) for name, entry in entries.items()}
-    return {name: value for name, value in parameters.items() if name not in entries} | {
-        "models": {name: entry | {"name": name} for name, entry in completed.items()}
-    }
+    _require_free(entries, known)
+    on_command_line = dict(given or {}).get("models") or {}
+    completed = {}
+    for name, entry in entries.items():
+        if "name" in entry:
+            raise InputError(
+                f"models.{name}.name cannot be set: an entry is called as it stands there, {name}. For figures and "
+                f"tables give models.{name}.label. Nothing was run."
+            )
+        said = _take_old_parameters(name, parameters.get(name), entry, on_command_line.get(name))
+        completed[name] = said | {"name": name}
+    return {name: value for name, value in parameters.items() if name not in entries} | {"models": completed}
 
 
-def _take_old_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what is said of a model where earlier versions had it, joined to its entry."""
-    old = parameters.get(name)
+def _require_free(entries: Mapping[str, Any], known: Collection[str]) -> None:
+    for name in entries:
+        if name in known:
+            raise InputError(
+                f"A model cannot be called '{name}', which is another parameter's name. Rename it in models. Nothing "
+                f"was run."
+            )
+
+
+def _take_old_parameters(name: str, old: Any, entry: dict[str, Any], given: Any) -> dict[str, Any]:
+    """Join what is said of a model where earlier versions had it to its entry."""
+    if old is None:
+        return entry
     if not isinstance(old, dict):
-        return {}
+        raise InputError(
+            f"{name} is {old!r}, and {name} is a model: its parameters stand under models.{name}, as in "
+            f"models.{name}.training.epochs=5. Nothing was run."
+        )
     logger.warning(
         "The parameters of a model stand under models now: %s is read as models.%s, which the next version will no "
         "longer do",
@@ -88,7 +115,7 @@ def _take_old_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, 
         name,
     )
     said = {"architecture" if key == "backbone" else key: value for key, value in old.items()}
-    return OmegaConf.to_container(OmegaConf.merge(parameters["models"][name], said))  # type: ignore[return-value]
+    return OmegaConf.to_container(OmegaConf.merge(entry, said, given or {}))  # type: ignore[return-value]
 
 
 def _require_table(entries: Any) -> dict[str, dict[str, Any]]:
@@ -104,10 +131,10 @@ def _require_names(entries: Mapping[str, Any]) -> None:
     if not entries:
         raise InputError("models has no entry, so that there is nothing to train. Nothing was run.")
     for name in entries:
-        if not _NAME.fullmatch(str(name)) or name in TAKEN:
+        if not _NAME.fullmatch(str(name)) or name in TAKEN | FOLDERS:
             raise InputError(
                 f"A model cannot be called '{name}': expected small letters, digits and underscores, with a letter "
-                f"first, and none of {', '.join(sorted(TAKEN))}. Rename it in models. Nothing was run."
+                f"first, and none of {', '.join(sorted(TAKEN | FOLDERS))}. Rename it in models. Nothing was run."
             )
 
 

@@ -69,6 +69,8 @@ class TestParameters:
             ({"models": {"own": {"kind": "netwrok", "architecture": "vgg16"}}}, "models.own.kind is 'netwrok'"),
             ({"models": {"own": {"architecture": "vgg16"}}}, "models.own.kind"),
             ({"models": []}, "cannot be read"),
+            ({"models": {"vgg16": {"label": "ResNet50"}}}, "both called 'ResNet50'"),
+            ({"resnet50": 5}, "resnet50 is 5, and resnet50 is a model"),
             ({"evaluation": {"benign_class": "Healthy"}}, "none of class_names: Benign, Early, Pre, Pro"),
             ({"seed": 2**32}, "seed is 4294967296; it must be a whole number, 0 or more and below 4294967296"),
             ({"seed": True}, "seed is True"),

@@ -175,7 +175,7 @@ def make_earlier(runs, name: str, key: dict, finished: bool = True) -> TrainingJ
     """Make a training as an earlier version kept it, with a hash of the source and the name of a backbone."""
     old = {name: value for name, value in key.items() if name not in ("format", "split", "architecture")}
     earlier = TrainingJournal(runs.home / name)
-    earlier.start(old | {"code": "abc", "backbone": key["architecture"]})
+    earlier.start(old | {"code": "4dd624662d2b63ca", "backbone": key["architecture"]})
     append(earlier, 1, 0.4)
     if finished:
         finish(earlier, f"of {name}")

@@ -11,7 +11,7 @@ from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import write_folder_whole
 from leukoscope.evaluation.records import FACTS, EvaluationRecord
-from leukoscope.training.runs import TrainingRuns
+from leukoscope.training.runs import TrainingRuns, name_split
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,15 @@ class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[Evaluation
                 self._runs.home.name,
                 self._runs.home,
                 name_run(f"train_{self._runs.home.name}"),
+            )
+            return
+        differing = _find_differences(data.facts, journal.key)
+        if differing:
+            logger.warning(
+                "The evaluation of %s is not kept for cross-validation: its model was trained with %s. Give the "
+                "parameters of the training",
+                self._runs.home.name,
+                differing,
             )
             return
         record = replace(data, facts=data.facts | {"key": journal.key})
@@ -87,6 +96,13 @@ class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[Evaluation
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _find_differences(facts: dict[str, Any], key: dict[str, Any]) -> str:
+    """Say in what parameters a training differs from those of an evaluation of its model; nothing if in none."""
+    evaluated = {"split": name_split(facts["fold"]), "seed": facts["seed"]}
+    differing = [name for name, value in evaluated.items() if key.get(name, value) != value]
+    return ", ".join(f"{name} {key[name]}, and the parameters say {evaluated[name]}" for name in differing)
 
 
 def _is_of_content(error: OSError) -> bool:

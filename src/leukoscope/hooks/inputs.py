@@ -68,7 +68,7 @@ class InputHook:
         raw = _read_parameters(context)
         try:
             known = _list_known(context)
-            raw = complete_entries(raw)
+            raw = complete_entries(raw, known, given)
             refuse_unknown_names(raw, known)
             context.config_loader["parameters"] = raw
             set_entries(raw["models"])

@@ -23,6 +23,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
         ValueError: Parameters contradict each other.
     """
     entries = parameters["models"]
+    _require_titles(entries)
     changed = {*given.get("models", {}), *given} & set(entries)
     for name in sorted(changed):  # what all share need only fit the models that are run
         entries[name].resolve(parameters["training"])
@@ -40,3 +41,19 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     ClassMapping.resolve(parameters["external"].class_map, classes, benign)
     if "group_table" in given and parameters["splitting"].group_by != "table":
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
+
+
+def _require_titles(entries: Mapping[str, Any]) -> None:
+    """Make sure that no two models are called alike in figures and tables.
+
+    Raises:
+        ValueError: Two are.
+    """
+    titles: dict[str, str] = {}
+    for name, entry in entries.items():
+        other = titles.setdefault(entry.title, name)
+        if other != name:
+            raise ValueError(
+                f"models.{name} and models.{other} are both called '{entry.title}' in figures and tables: give one of "
+                f"them another label"
+            )

@@ -30,7 +30,9 @@ _CONFIGURATION = ("parameters", "globals", "catalog", "mlflow")
 # What the command line adds to the configuration and does not change what is made.
 _OF_NO_CONSEQUENCE = {"run_id", "kedro_version", "runtime_params"}
 # What Keras, its backends and the numerical libraries read.
-_PREFIXES = ("KERAS_", "TF_", "XLA_", "JAX_", "CUDA_", "OMP_", "MKL_", "OPENBLAS_", "LEUKOSCOPE_")
+_OF_BACKENDS = ("KERAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "CUDA_", "NVIDIA_")
+_OF_LIBRARIES = ("ONEDNN_", "DNNL_", "OMP_", "MKL_", "OPENBLAS_", "LEUKOSCOPE_")
+_PREFIXES = (*_OF_BACKENDS, *_OF_LIBRARIES)
 ABSENT = "absent"
 _IN_FILES = (
     OwnFile,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +17,11 @@ from kedro.pipeline import Pipeline
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_read_from_json, read_json, write_json
-from leukoscope.datasets import RawImagesDataset
+from leukoscope.datasets import PackedImagesDataset, RawImagesDataset
 from leukoscope.hooks.results import show_results
 from leukoscope.hooks.state import ABSENT, can_be_told, describe_causes, describe_content
 from leukoscope.hooks.tracking import TrackingHook
+from leukoscope.images.packing_plan import is_unread
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +83,16 @@ class UnchangedHook:
             self._causes = describe_causes(self._context, run_params, pipeline)
             self._file = _find_file(self._context, self._causes["command"])
             self._end_if_unchanged(pipeline)
-            self._file.unlink(missing_ok=True)
             self._taken = self._describe(name for name in _list_taken(pipeline) if not self._is_of_images(name))
         except OSError as error:  # the run itself says better what cannot be read or written
             logger.debug("Not to be remembered: %s", error)
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Forget the last run as soon as something may change; before that a run may still be refused."""
+        if self._taken is not None:
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str) -> None:
@@ -101,7 +108,7 @@ class UnchangedHook:
         try:
             made = self._describe(self._list_made(pipeline))
             runs = self._tracking.describe_finished(self._tracking.last_runs)
-            if ABSENT in made.values() or runs is None:
+            if ABSENT in made.values() or runs is None or any(map(self._has_unread, made)):
                 return
             for name in made:
                 self._require_own(name)
@@ -143,6 +150,13 @@ class UnchangedHook:
 
     def _is_of_images(self, name: str) -> bool:
         return isinstance(self._catalog.get(name), RawImagesDataset)
+
+    def _has_unread(self, name: str) -> bool:
+        """Tell whether a file could not be read, which the same command tries again."""
+        dataset = self._catalog.get(name)
+        if not isinstance(dataset, PackedImagesDataset):
+            return False
+        return bool(dataset.load().records["reason"].map(is_unread).any())
 
     def _require_own(self, name: str) -> None:
         dataset: Any = self._catalog.get(name)

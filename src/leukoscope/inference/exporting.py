@@ -118,7 +118,7 @@ class Exporter:
 
 def _spell_out(network: keras.Model) -> keras.Model:
     """Copy a network with other layers in place of those that converters to ONNX do not know, which give the same."""
-    copy = keras.models.clone_model(network, clone_function=_spell_out_layer)
+    copy = keras.models.clone_model(network, clone_function=_spell_out_layer, call_function=_call_with_constants)
     copy.set_weights(network.get_weights())
     return copy
 
@@ -130,6 +130,17 @@ def _spell_out_layer(layer: keras.Layer) -> keras.Layer:
     if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:  # by Erfc
         return layers.Activation(_gelu, name=layer.name)
     return type(layer).from_config(layer.get_config())
+
+
+def _call_with_constants(layer: keras.Operation, *args: Any, **options: Any) -> Any:
+    """Call a layer with arrays in place of a backend's tensors, which would become inputs of the file."""
+
+    def hold(value: Any) -> Any:
+        constant = keras.ops.is_tensor(value) and not isinstance(value, keras.KerasTensor)
+        return keras.ops.convert_to_numpy(value) if constant else value
+
+    args, options = keras.tree.map_structure(hold, (args, options))
+    return layer(*args, **options)
 
 
 def _gelu(signal: keras.KerasTensor) -> keras.KerasTensor:

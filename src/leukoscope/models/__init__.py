@@ -1,1 +1,1 @@
-"""Backbones, classifiers, recipes, training and scoring."""
+"""What can be trained: architectures, networks, and what every classifier gives."""

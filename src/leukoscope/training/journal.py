@@ -15,6 +15,8 @@ from leukoscope.training.pointer import read_pointer
 Write = Callable[[Path], Any]
 # Raised by hand when the same key would give other weights; then trainings of before no longer count.
 TRAINING_FORMAT = 1
+# What earlier versions had instead of a format: the hash of the code that trained, by the format that it was.
+_FORMATS = {"4dd624662d2b63ca": 1}
 # The logger whose records tell of each epoch: `model` and `epoch`, its figures.
 EPOCHS = "leukoscope.epochs"
 _HISTORY = {"epoch", "validation_loss"}
@@ -202,7 +204,7 @@ def _modernise(key: dict[str, Any]) -> dict[str, Any]:
     """Read a key of an earlier version: a hash of the source stood for the format, a backbone for the architecture."""
     modern = {name: value for name, value in key.items() if name not in ("code", "backbone")}
     if "code" in key:
-        modern["format"] = 1
+        modern["format"] = _FORMATS.get(key["code"], 0)
     if "backbone" in key:
         modern["architecture"] = key["backbone"]
     return modern

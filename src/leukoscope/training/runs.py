@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,15 @@ from leukoscope.training.pointer import read_pointer, write_pointer
 HOLDOUT = "holdout"
 # In the key, but not what determines a training: what computes it, and what its split is called.
 _BESIDE = ("engine", "split")
+
+
+def name_split(fold: Sequence[int] | None) -> str:
+    """Name a split among the folders of a model: ``holdout``, or like ``fold-1-of-5``.
+
+    Args:
+        fold: Which fold tests, and of how many; ``None`` without folds.
+    """
+    return HOLDOUT if fold is None else f"fold-{fold[0]}-of-{fold[1]}"
 
 
 class Started(NamedTuple):

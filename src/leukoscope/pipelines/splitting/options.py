@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from leukoscope.core.options import Options
+from leukoscope.training.runs import name_split
 
 _EMBARGO = 37
 
@@ -29,7 +30,7 @@ class SplittingOptions(Options):
         match = re.fullmatch(r"(\d+) of (\d+)", fold)
         if not match or not 1 <= int(match[1]) <= int(match[2]) or int(match[2]) < 2:
             raise ValueError(f"fold is '{fold}'; write it as 'i of k', as in '1 of 5', with i from 1 to k")
-        return fold
+        return f"{int(match[1])} of {int(match[2])}"
 
     @model_validator(mode="after")
     def _check_sum(self) -> "SplittingOptions":
@@ -58,4 +59,4 @@ class SplittingOptions(Options):
     @property
     def split_name(self) -> str:
         """What the split is called among the folders of a model: ``holdout``, or like ``fold-1-of-5``."""
-        return "holdout" if self.fold is None else f"fold-{self.fold.replace(' ', '-')}"
+        return name_split(self.fold_number)
