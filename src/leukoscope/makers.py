@@ -107,10 +107,10 @@ def find_maker(path: Path) -> str | None:
     names = sorted(set().union(*(pipeline.datasets() for pipeline in _list_pipelines().values())))
     places = {name: _find_place(catalog.get(name)) for name in names if not name.startswith("params:")}
     holding = {name: place for name, place in places.items() if place and (place == path or place in path.parents)}
-    if not holding:
-        return None
-    nearest = max(len(place.parts) for place in holding.values())
-    commands = [name_maker(name, env) for name, place in holding.items() if len(place.parts) == nearest]
+    nearest = max((len(place.parts) for place in holding.values()), default=0)
+    makers = [name for name, place in holding.items() if len(place.parts) == nearest]
+    makers += [name for name in places if _is_partition(catalog.get(name), path)]
+    commands = (name_maker(name, env) for name in makers)
     return next((command for command in commands if command), None)
 
 
@@ -118,6 +118,12 @@ def _find_place(dataset: Any) -> Path | None:
     """Give the file or folder of a data set, or of the one that it wraps; folders of partitions are many data sets'."""
     place = getattr(getattr(dataset, "_dataset", dataset), "_filepath", None)
     return Path(str(place)) if place else None
+
+
+def _is_partition(dataset: Any, path: Path) -> bool:
+    """Tell whether a data set of partitions has one at a path."""
+    folder, suffix = getattr(dataset, "_path", None), getattr(dataset, "_filename_suffix", "")
+    return bool(folder and suffix) and str(path).endswith(suffix) and Path(str(folder)) in path.parents
 
 
 def _list_pipelines() -> dict[str, Pipeline]:

@@ -241,6 +241,13 @@ def test_a_damaged_pointer_is_told_and_written_anew(runs, journal, text):
     assert runs.find_current().folder == journal.folder
 
 
+def test_a_folder_in_place_of_the_key_is_told(runs, journal):
+    (journal.folder / "key.json").unlink()
+    (journal.folder / "key.json").mkdir()
+    with pytest.raises(InputError, match=r"key.json.*cannot be read: a folder is in its place"):
+        _ = runs.find_current().key
+
+
 def test_a_training_that_somebody_removed_starts_afresh(runs, journal):
     for path in journal.folder.iterdir():
         path.unlink()

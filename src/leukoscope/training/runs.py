@@ -93,7 +93,7 @@ class TrainingRuns:
             InputError: The pointer is damaged.
         """
         folder = read_pointer(self.home)
-        return TrainingJournal(folder, home=self.home) if folder and (folder / "key.json").is_file() else None
+        return TrainingJournal(folder, home=self.home) if folder and (folder / "key.json").exists() else None
 
     def find_model(self, fingerprint: str) -> TrainingJournal | None:
         """Find the training that gave a model, the one at work before others.
