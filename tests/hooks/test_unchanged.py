@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
@@ -14,6 +15,7 @@ from leukoscope.datasets import (
     GroupTableDataset,
     JSONDataset,
     OptionalDataset,
+    PackedImagesDataset,
     PartitionedDataset,
     RawImagesDataset,
     ReaderRegistryDataset,
@@ -61,7 +63,14 @@ class Place:
             }
         )
 
-    def run(self, may_end: bool = True, at_load=lambda: None, during=lambda: None, fails: bool = False) -> bool:
+    def run(
+        self,
+        may_end: bool = True,
+        at_load=lambda: None,
+        during=lambda: None,
+        fails: bool = False,
+        refused: bool = False,
+    ) -> bool:
         """Run, as the command line does, in a session of its own; tells whether anything was run."""
         hook = UnchangedHook(self)
         hook.after_context_created(SimpleNamespace(config_loader=self.settings, project_path=self.root))
@@ -72,8 +81,11 @@ class Place:
                 hook.before_pipeline_run(self.params, pipeline, catalog)
             except NothingChanged:
                 return False
+        if refused:
+            return True
         at_load()
         hook.after_dataset_loaded("raw_images")
+        hook.before_node_run()
         catalog.save("result", {"a": 1})
         catalog.save("pages", {"x": "a page", "y": "another"})
         catalog.save("optional", "words")
@@ -190,6 +202,25 @@ def test_a_run_that_failed_leaves_no_record(place):
     assert place.run()
     assert place.run(may_end=False, fails=True)
     assert place.run()
+
+
+def test_a_run_that_is_refused_before_it_begins_forgets_nothing(place):
+    assert place.run()
+    assert place.run(may_end=False, refused=True)
+    assert not place.run()
+
+
+@pytest.mark.parametrize(
+    ("reason", "again"), [("unreadable: Permission denied", True), ("no image", False), (None, False)]
+)
+def test_what_could_not_be_read_is_tried_again(place, tmp_path, monkeypatch, reason, again):
+    smears = PackedImagesDataset(filepath=str(tmp_path / "smears"))
+    monkeypatch.setattr(
+        PackedImagesDataset, "load", lambda self: SimpleNamespace(records=pd.DataFrame({"reason": [reason]}))
+    )
+    hook = UnchangedHook(place)
+    hook._catalog = DataCatalog({"smears": smears})
+    assert hook._has_unread("smears") is again
 
 
 def test_a_run_that_mlflow_does_not_know_as_finished_leaves_none(place):
