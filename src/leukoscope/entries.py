@@ -80,7 +80,7 @@ def complete_entries(
     on_command_line = dict(given or {}).get("models") or {}
     completed = {}
     for name, entry in entries.items():
-        if "name" in entry:
+        if entry.get("name", name) != name:  # completed before it has its own
             raise InputError(
                 f"models.{name}.name cannot be set: an entry is called as it stands there, {name}. For figures and "
                 f"tables give models.{name}.label. Nothing was run."
