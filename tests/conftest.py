@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from leukoscope.core.commands import set_environment
 from leukoscope.evaluation.predictions import tabulate_probabilities
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,6 +18,12 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 PROJECT = Path(__file__).parents[1]
 CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _outside_of_sessions() -> None:
+    """Let messages of one file name no environment of a session that another file has opened."""
+    set_environment(None)
 
 
 @pytest.fixture(scope="session")
