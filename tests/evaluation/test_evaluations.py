@@ -30,6 +30,14 @@ def test_each_trained_model_looks_once_at_a_test_set(dataset):
     assert evaluations.count_looks(kept, evaluations.fingerprint_test(OTHERS)) == 1
 
 
+def test_the_very_same_evaluation_changes_nothing(dataset, tmp_path):
+    for model in ("one", "two"):
+        dataset.save(evaluate(model))
+    before = (tmp_path / "evaluations.jsonl").read_bytes()
+    dataset.save(evaluate("one"))
+    assert (tmp_path / "evaluations.jsonl").read_bytes() == before
+
+
 def test_the_newest_figures_of_a_model_count(dataset):
     for accuracy in (0.5, 0.7):
         dataset.save(evaluate("one", test_accuracy=accuracy))

@@ -7,7 +7,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.storage import hold, write_whole
+from leukoscope.core.storage import as_read_from_json, hold, write_whole
 
 Evaluation = dict[str, Any]
 _KEY = ("model", "test")
@@ -50,9 +50,12 @@ class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
         return rows
 
     def save(self, data: Evaluation) -> None:
-        """Add a row."""
+        """Add a row; the file stays as it is where it has the very same."""
         with hold(self._filepath, wait=True):
-            others = [row for row in self.load() if any(row[name] != data[name] for name in _KEY)]
+            rows = self.load()
+            if as_read_from_json(data) in rows:
+                return
+            others = [row for row in rows if any(row[name] != data[name] for name in _KEY)]
             text = "".join(json.dumps(row) + "\n" for row in [*others, data])
             write_whole(self._filepath, lambda path: path.write_text(text))
 

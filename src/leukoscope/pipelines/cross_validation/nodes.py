@@ -49,7 +49,10 @@ def select_folds(
         elif sets or options.models:
             incomplete.append(_explain(name, sets, splitting, seed))
     if incomplete or not chosen:
-        raise InputError(" ".join([*incomplete, *(() if incomplete else (_explain_nothing(runs),))]))
+        if chosen:
+            others = {"cross_validation.models": "|".join(chosen)}
+            incomplete.append(f"Or gather the others only: `{name_run('cross_validation', others)}`.")
+        raise InputError(" ".join(incomplete or [_explain_nothing(runs)]))
     return chosen
 
 
