@@ -85,7 +85,9 @@ def assemble_reader(
         reader.require_classes(class_names)
         feature_table.require_checks(reader.seen)
         return reader
-    name = options.backbone or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()})
+    name = options.backbone or _choose_best(
+        {there: parts["predictions"]() for there, parts in evaluated.items()}, models
+    )
     if name not in evaluated:
         raise InputError(
             f"{_find_title(models, name)} has not been trained and evaluated. Run `{name_run(f'train_{name}')}`, or "
@@ -113,7 +115,7 @@ def _find_title(models: Mapping[str, Any], name: str) -> str:
     return NetworkOptions.model_validate(models[name]).title if name in models else name
 
 
-def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
+def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, Any]) -> str:
     """Choose the model with the most validation images right; of equals, the first."""
     if not predictions:
         raise InputError(f"No model has been evaluated yet. Train one first: `{name_run('train_resnet50')}`.")
@@ -125,8 +127,8 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame]) -> str:
         )
     accuracies = {name: (rows["label"] == rows["predicted"]).mean() for name, rows in held.items()}
     best = max(accuracies, key=accuracies.__getitem__)
-    said = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in accuracies.items())
-    logger.info("%s reads; validation accuracies: %s", best, said)
+    said = ", ".join(f"{_find_title(models, name)} {accuracy:.3f}" for name, accuracy in accuracies.items())
+    logger.info("%s reads; validation accuracies: %s", _find_title(models, best), said)
     return best
 
 
