@@ -97,6 +97,7 @@ def count_runs(project: Path) -> int:
     return len(mlflow.search_runs(search_all_experiments=True))
 
 
+@pytest.mark.slow  # tests/test_cli.py has the same of an ingestion
 def test_the_same_command_again_says_that_nothing_has_changed_and_makes_no_run(project, data):
     """Whatever data set of the project a training and the comparison have: of all of them the content can be told."""
     command = ["--pipelines", "train_mobilenet_v2,comparison", "--params", SMALL]

@@ -28,6 +28,9 @@ def kedro(project: Path, *arguments: str, code: int = 0) -> str:
     return " ".join(done.output.split())
 
 
+pytestmark = pytest.mark.slow  # tests/pipelines/test_cross_validation.py has the same of made predictions
+
+
 @pytest.fixture(scope="module")
 def folds(project) -> Path:
     for number in (1, 2, 3):
@@ -68,7 +71,6 @@ def test_a_fold_comes_back_without_being_trained_and_nothing_else_changes(projec
     assert len(list(home.glob("*/runs/*/key.json"))) == 3
 
 
-@pytest.mark.slow
 def test_another_recipe_is_incomplete_until_it_has_all_folds(project, folds, caplog):
     kedro(project, *TRAIN, "--params", f"{SMALL},splitting.fold=1 of 3,models.mobilenet_v2.training.dropout=0.3")
     kedro(project, "--pipelines", "cross_validation")

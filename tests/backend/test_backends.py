@@ -145,7 +145,8 @@ def test_a_head_learns_from_kept_views_that_differ(backend, tmp_path):
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
-@pytest.mark.parametrize("more", [{}, pytest.param({"head_epochs": 1, "trainable": "block2"}, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{}, {"head_epochs": 1, "trainable": "block2"}])
 def test_two_devices_learn_what_one_does(tmp_path, more):
     values = {"epochs": 2, "batch_size": 16, **more}
     one = train("jax", tmp_path / "one", values)

@@ -43,6 +43,7 @@ def test_copies_do_not_show_a_difference():
     assert together["group_p"] == pytest.approx(2 / 2**4)  # all four groups for one side or for the other
 
 
+@pytest.mark.slow
 def test_equal_classifiers_are_seldom_told_apart_when_accuracy_varies_by_group():
     rng = np.random.default_rng(7)
     groups = np.repeat(np.arange(9), 40)
