@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from functools import partialmethod
 
 import h5py
@@ -110,17 +111,32 @@ def name(request) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module")
+# The networks of one architecture at a time, by what was done with them: a fixture of the module outlived its name.
+_kept: dict[tuple[str, str], Classifier] = {}
+
+
+def keep(name: str, what: str, make: Callable[[str], Classifier]) -> Classifier:
+    if any(kept != name for kept, _ in _kept):
+        _kept.clear()
+        keras.utils.clear_session()
+    if (name, what) not in _kept:
+        _kept[name, what] = make(name)
+    return _kept[name, what]
+
+
+@pytest.fixture
 def built(name) -> Classifier:
     """After others in the same process, so that the counters of unnamed layers are not where they start."""
-    built = build(name)
-    yield built
-    keras.utils.clear_session()
+    return keep(name, "built", build)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def trained(name) -> Classifier:
     """Another one, after three steps of training as trainings compute them."""
+    return keep(name, "trained", train)
+
+
+def train(name: str) -> Classifier:
     network = build(name).network
     kernels.use_faster_kernels(network)
     network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", run_eagerly=True)
