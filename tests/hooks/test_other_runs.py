@@ -72,7 +72,7 @@ def make_images(folder: Path, count: int, class_names) -> None:
 @pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_two_ingestions_at_once_report_their_own_images_or_refuse(project, tmp_path, class_names, times):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
-    command = [sys.executable, "-m", "kedro", "run", "--pipelines", "ingestion", "--params"]
+    command = [sys.executable, "-m", "kedro", "run", "--force", "--pipelines", "ingestion", "--params"]
     counts = {"a": 6, "b": 9}
     for name, count in counts.items():
         make_images(tmp_path / name, count, class_names)
