@@ -4,7 +4,6 @@ import logging
 import os
 import re
 from collections.abc import Collection, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = frozenset({"blind", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
 FOLDERS = frozenset({"cross_validation", "explanations", "exports", "opinions", "reader"})
-# The entries of the session at hand.
-_current: dict[str, dict[str, Any]] = {}
+# The names of the entries of the session at hand.
+_current: list[str] = []
 
 
 def list_entries() -> list[str]:
@@ -51,9 +50,8 @@ def set_entries(entries: Mapping[str, Any]) -> None:
         InputError: There is none, or a name will not do.
     """
     _require_names(entries)
-    if list(entries) != list(_current):
-        _current.clear()
-        _current.update(deepcopy(dict(entries)))
+    if list(entries) != _current:
+        _current[:] = entries
         pipelines.configure(pipelines._pipelines_module)
 
 

@@ -9,7 +9,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from leukoscope.core.commands import set_environment
+from leukoscope.core.commands import name_run_in, set_environment
 from leukoscope.entries import list_entries
 
 # What gathers a data set of every model has no node of its own.
@@ -37,7 +37,7 @@ def name_maker(dataset_name: str, env: str | None = None) -> str | None:
         Like ``kedro run --pipelines splitting --env demo``; ``None`` where no pipeline writes the data set.
     """
     pipeline = _find_pipeline(dataset_name)
-    return _name_command([pipeline], env) if pipeline else None
+    return name_run_in(env, pipeline) if pipeline else None
 
 
 def is_made(dataset_name: str) -> bool:
@@ -56,7 +56,7 @@ def name_makers(dataset_names: Iterable[str], env: str | None = None) -> str:
     found = {pipeline for pipeline in map(_find_pipeline, dataset_names) if pipeline}
     written = {key: registered[key].all_outputs() for key in found}
     needless = {key for key in found if any(written[key] < written[other] for other in found)}
-    return _name_command([key for key in registered if key in found - needless], env)
+    return name_run_in(env, ",".join(key for key in registered if key in found - needless))
 
 
 def _find_pipeline(dataset_name: str) -> str | None:
@@ -65,10 +65,6 @@ def _find_pipeline(dataset_name: str) -> str | None:
     if not pipelines:
         return None
     return min(pipelines, key=lambda key: (_count_models(pipelines[key]), len(pipelines[key].nodes)))
-
-
-def _name_command(pipelines: list[str], env: str | None) -> str:
-    return f"kedro run --pipelines {','.join(pipelines)}" + ("" if env in (None, "local") else f" --env {env}")
 
 
 class MakersHook:

@@ -27,6 +27,15 @@ def name_run(pipeline: str, parameters: Mapping[str, Any] | None = None) -> str:
     Returns:
         Like ``kedro run --pipelines train_vgg16 --env demo --params "splitting.fold=1 of 5"``.
     """
-    env = "" if _environment[0] in _DEFAULT else f" --env {_environment[0]}"
     settings = ",".join(f"{name}={value}" for name, value in (parameters or {}).items())
-    return f"kedro run --pipelines {pipeline}{env}" + (f' --params "{settings}"' if settings else "")
+    return name_run_in(_environment[0], pipeline) + (f' --params "{settings}"' if settings else "")
+
+
+def name_run_in(env: str | None, pipeline: str) -> str:
+    """Name the command that runs a pipeline in an environment.
+
+    Args:
+        env: The environment; ``None`` for the default.
+        pipeline: One or more, with commas between them.
+    """
+    return f"kedro run --pipelines {pipeline}" + ("" if env in _DEFAULT else f" --env {env}")
