@@ -10,6 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from leukoscope.core.commands import name_run_in, set_environment
+from leukoscope.datasets.optional import unwrap
 from leukoscope.entries import list_entries
 
 # What gathers a data set of every model has no node of its own.
@@ -112,7 +113,7 @@ def find_maker(path: Path) -> str | None:
 
 def _find_place(dataset: Any) -> Path | None:
     """Give the file or folder of a data set, or of the one that it wraps; folders of partitions are many data sets'."""
-    place = getattr(getattr(dataset, "_dataset", dataset), "_filepath", None)
+    place = getattr(unwrap(dataset), "_filepath", None)
     return Path(str(place)) if place else None
 
 

@@ -14,6 +14,7 @@ import pytest
 from keras.src.legacy.saving.legacy_h5_format import load_weights_from_hdf5_group, save_weights_to_hdf5_group
 
 import tiny_backbone as tiny
+from heavy_networks import HEAVY, mark_slow
 from leukoscope.backend import kernels
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.calibration import apply_temperature
@@ -26,7 +27,6 @@ from leukoscope.models.parts import Parts
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
-HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
 QUICK = {"mobilenet"}
 # Millions with moving statistics and the top for 1,000 classes: https://keras.io/api/applications
 PUBLISHED = {"resnet50": 25.6, "resnet50_v2": 25.6, "vgg16": 138.4, "vgg19": 143.7, "mobilenet": 4.3}
@@ -36,10 +36,6 @@ PUBLISHED |= {"efficientnet_v2_b0": 7.2, "efficientnet_v2_s": 21.6, "convnext_ti
 # The tops that are more than one dense layer.
 _VGG_TOP = 25088 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
 TOPS = {"vgg16": _VGG_TOP, "vgg19": _VGG_TOP, "convnext_tiny": 2 * 768 + 768 * 1000 + 1000}
-
-
-def mark_slow(names, but) -> list:
-    return [name if name in but else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 NAMES = mark_slow(architecture.list_names(), but=set(architecture.list_names()) - HEAVY)

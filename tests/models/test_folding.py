@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from heavy_networks import HEAVY, mark_slow
 from leukoscope.models import architecture
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.network import build_classifier
@@ -29,10 +30,9 @@ def draw_weights(network: keras.Model, rng: np.random.Generator) -> None:
 # What follows no convolution: sums, concatenations and poolings.
 LEFT = {"densenet121": 121 - 1 - 58, "densenet201": 201 - 1 - 98, "resnet50_v2": 16 + 1}
 LEFT |= {"nasnet_mobile": 4, "nasnet_large": 4}
-HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
 # Under drawn weights it amplifies rounding a hundred thousand times; EfficientNetV2B0 has the same kinds of layers.
 COMPARED = [name for name in architecture.list_names() if name != "efficientnet_v2_s"]
-NAMES = [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in COMPARED]
+NAMES = mark_slow(COMPARED, but=set(COMPARED) - HEAVY)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -38,3 +38,8 @@ class OptionalDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"dataset": repr(self._dataset)}
+
+
+def unwrap(dataset: Any) -> Any:
+    """Give the data set that another wraps, as this one and Kedro's cache do; else the data set itself."""
+    return getattr(dataset, "__dict__", {}).get("_dataset", dataset)

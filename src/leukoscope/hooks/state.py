@@ -23,6 +23,7 @@ from leukoscope.datasets import (
     SoftwareDataset,
     TrainingJournalDataset,
 )
+from leukoscope.datasets.optional import unwrap
 from leukoscope.datasets.own import OwnFile
 
 _PACKAGE = Path(__file__).parents[1]
@@ -75,7 +76,7 @@ def can_be_told(dataset: Any) -> bool:
     Args:
         dataset: From the catalog.
     """
-    dataset = _unwrap(dataset)
+    dataset = unwrap(dataset)
     local = getattr(dataset, "_protocol", "file") == "file"
     return local and isinstance(dataset, (*_IN_FILES, RawImagesDataset, SoftwareDataset))
 
@@ -88,7 +89,7 @@ def describe_content(dataset: Any) -> str:
     Args:
         dataset: From the catalog, one whose content can be told.
     """
-    dataset = _unwrap(dataset)
+    dataset = unwrap(dataset)
     if isinstance(dataset, RawImagesDataset):
         source = dataset.load()
         return fingerprint_facts([str(source.root), source.files])
@@ -100,10 +101,6 @@ def describe_content(dataset: Any) -> str:
         return _hash_files(dataset.list_files())
     place = Path(str(dataset._filepath))
     return _hash_files(place.rglob("*") if place.is_dir() else [place])
-
-
-def _unwrap(dataset: Any) -> Any:
-    return getattr(dataset, "__dict__", {}).get("_dataset", dataset)  # of an optional one
 
 
 def _hash_files(paths: Iterable[Path]) -> str:

@@ -12,6 +12,7 @@ from kedro.pipeline.node import Node
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.imports import when_imported
+from leukoscope.datasets.optional import unwrap
 from leukoscope.hooks import interruptions
 
 if TYPE_CHECKING:
@@ -165,8 +166,7 @@ class TrackingHook:
 
     def _find_artifact(self, name: str) -> Any:
         """Give the data set that logs its file, which another may wrap; ``None`` for any other data set."""
-        dataset: Any = self._catalog.get(name)
-        inner = vars(dataset).get("_dataset", dataset)
+        inner = unwrap(self._catalog.get(name))
         return inner if hasattr(inner, "_logging_activated") else None
 
     def _end_killed(self) -> None:

@@ -1,0 +1,10 @@
+"""Architectures that take too long for a quick test."""
+
+import pytest
+
+HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
+
+
+def mark_slow(names, but) -> list:
+    """Mark tests of architectures slow, but for some of them."""
+    return [name if name in but else pytest.param(name, marks=pytest.mark.slow) for name in names]
