@@ -12,6 +12,7 @@ from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 
+from leukoscope.core.commands import set_models
 from leukoscope.core.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def set_entries(entries: Mapping[str, Any]) -> None:
     _require_names(entries)
     if list(entries) != _current:
         _current[:] = entries
+        set_models(entries)
         pipelines.configure(pipelines._pipelines_module)
 
 

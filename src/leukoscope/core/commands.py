@@ -1,11 +1,12 @@
 """Commands that messages name, in the environment of the session at work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _DEFAULT = (None, "local")
-# Of the session at work: neither nodes nor data sets know it.
+# Of the session at work: neither nodes nor data sets know them.
 _environment: list[str | None] = [None]
+_models: list[str] = []
 
 
 def set_environment(env: str | None) -> None:
@@ -15,6 +16,20 @@ def set_environment(env: str | None) -> None:
         env: Its name; ``None`` for the default.
     """
     _environment[:] = [env]
+
+
+def set_models(names: Iterable[str]) -> None:
+    """Remember the models of a session.
+
+    Args:
+        names: Of the entries, in their order.
+    """
+    _models[:] = names
+
+
+def name_training() -> str:
+    """Name a command that trains a model of the session: the first, to be replaced by any."""
+    return name_run(f"train_{_models[0] if _models else 'MODEL'}")
 
 
 def name_run(pipeline: str, parameters: Mapping[str, Any] | None = None) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.core.commands import name_run
+from leukoscope.core.commands import name_training
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.figures import Figure
@@ -59,7 +59,7 @@ def compare_models(splits: pd.DataFrame, results: list[dict[str, Any]]) -> pd.Da
     """
     table = pd.DataFrame([_select_figures(result["summary"]) for result in results])
     if table.empty:
-        raise InputError(f"No model has results yet. Train one first: `{name_run('train_resnet50')}`.")
+        raise InputError(f"No model has results yet. Train one first: `{name_training()}`.")
     others = table.loc[table["splits"] != fingerprint_table(splits), "title"]
     names = ", ".join(others)
     if len(others) == len(table):

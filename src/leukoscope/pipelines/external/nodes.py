@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.core.commands import name_run
+from leukoscope.core.commands import name_training
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.class_mapping import ClassMapping
@@ -145,7 +145,7 @@ def predict_external(
     facts = accepted[["image_id", "label"]].reset_index(drop=True).assign(split=_SPLIT)
     evaluated = [name for name in features if name in trained_models and name in calibrations]
     if not evaluated:
-        raise InputError(f"No model has been evaluated yet. Train one first: `{name_run('train_resnet50')}`.")
+        raise InputError(f"No model has been evaluated yet. Train one first: `{name_training()}`.")
     classes = ClassMapping(**mapping)
     predictions = []
     opinions = []
