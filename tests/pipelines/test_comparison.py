@@ -47,7 +47,7 @@ def test_whatever_has_results_is_compared():
 
 
 def test_without_any_results_it_says_what_to_do():
-    with pytest.raises(InputError, match="kedro run --pipelines train_resnet50"):
+    with pytest.raises(InputError, match="Train one first: `kedro run --pipelines train_"):
         compare_models(None, None)
 
 

@@ -37,11 +37,11 @@ def judge_colour(
 
     test = splits[splits["split"] == "test"]
     hits = baseline.predict_by_colour(smears, splits, audit.trees, seed) == test["label"].to_numpy()
-    found = intervals.estimate_share(hits, test["group"], evaluation.confidence)
-    logger.info("Stain colour alone, on the same test images: accuracy %.3f", found.value)
+    share = intervals.estimate_share(hits, test["group"], evaluation.confidence)
+    logger.info("Stain colour alone, on the same test images: accuracy %.3f", share.value)
     facts = {"splits": fingerprint_table(splits), "images": len(test), "groups": int(test["group"].nunique())}
-    ends = {name: None if pd.isna(one) else one for name, one in zip(("low", "high"), found[1:], strict=True)}
-    return facts | {"accuracy": found.value} | ends | {"errors": test["image_id"][~hits].tolist()}
+    ends = {name: None if pd.isna(one) else one for name, one in zip(("low", "high"), share[1:], strict=True)}
+    return facts | {"accuracy": share.value} | ends | {"errors": test["image_id"][~hits].tolist()}
 
 
 def compare_models(splits: pd.DataFrame, results: list[dict[str, Any]]) -> pd.DataFrame:
@@ -156,10 +156,10 @@ def _say_what_is_shown(comparison: pd.DataFrame, differences: pd.DataFrame) -> s
     better = differences[differences["difference"] > 0]
     worse = differences[differences["difference"] <= 0].rename(columns={"first": "second", "second": "first"})
     pairs = pd.concat([better, worse]).query("shown")
-    words = [
-        f"{titles.get(one.first, one.first)} over {titles.get(one.second, one.second)} (+{abs(one.difference):.3f})"
-        for one in pairs.itertuples()
-    ]
+    words = []
+    for pair in pairs.itertuples():
+        better_title, worse_title = (titles.get(name, name) for name in (pair.first, pair.second))
+        words.append(f"{better_title} over {worse_title} (+{abs(pair.difference):.3f})")
     tests = "permutation of groups, Holm's correction, one training each: another seed may differ"
     if not words:
         return (
