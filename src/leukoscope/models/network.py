@@ -17,7 +17,7 @@ from keras import layers
 
 from leukoscope.core.errors import InputError, telling_damage
 from leukoscope.images.batches import ImageBatches
-from leukoscope.models import architecture
+from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
 from leukoscope.models.base import NetworkRecipe, Prediction
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers

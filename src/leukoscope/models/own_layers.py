@@ -1,0 +1,10 @@
+"""The layers of our own that saved networks may have: importing this file makes them known to Keras, by name."""
+
+from leukoscope.models.attention import EfficientChannelAttention, SqueezeExcitation
+from leukoscope.models.grouped import GroupedConv2D
+
+OWN_LAYERS = (
+    EfficientChannelAttention,
+    GroupedConv2D,
+    SqueezeExcitation,
+)
