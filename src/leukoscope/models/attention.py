@@ -6,7 +6,11 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from leukoscope.models.architecture import ATTENTION_NAME, After, Architecture
+
 _FEWEST_UNITS = 8
+# Layers between two blocks, before which a block's attention stands.
+_BETWEEN = layers.MaxPooling2D | layers.AveragePooling2D | layers.ZeroPadding2D | layers.Flatten | layers.Dropout
 
 
 @keras.saving.register_keras_serializable("leukoscope")
@@ -106,3 +110,51 @@ class SqueezeExcitation(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Give what makes such a layer again."""
         return super().get_config() | {"ratio": self.ratio, "neutral": self.neutral}
+
+
+def add_attention(trunk: keras.Model, architecture: Architecture, seed: int) -> keras.Model:
+    """Copy a trunk with attention at the end of each of its blocks, before the pooling that follows it.
+
+    What stands before the first of the architecture's blocks counts as one. The copy starts with the same features.
+
+    Args:
+        trunk: As ``architecture.build`` gives it.
+        architecture: Says where the blocks start and which attention there is to be.
+        seed: Of the first of its kernels; each has the next.
+    """
+    ends = _find_ends(trunk, architecture)
+    kind = {"eca": EfficientChannelAttention, "se": SqueezeExcitation}[architecture.attention]
+
+    def call(layer: keras.Operation, *args: Any, **options: Any) -> Any:
+        maps = layer(*args, **options)
+        if layer.name not in ends:
+            return maps
+        return kind(neutral=True, name=f"{ATTENTION_NAME}{ends.index(layer.name) + 1}")(maps)
+
+    attended = keras.models.clone_model(trunk, call_function=call)
+    for number, layer in enumerate(attended.layers):
+        if not layer.name.startswith(ATTENTION_NAME):
+            layer.set_weights(trunk.get_layer(layer.name).get_weights())
+        elif isinstance(layer, SqueezeExcitation):
+            layer.draw(seed + number)
+    return attended
+
+
+def _find_ends(trunk: keras.Model, architecture: Architecture) -> list[str]:
+    """Name the operations that give the last maps of each block, from input to output."""
+    afters = [
+        trunk.get_layer(start.layer).output if isinstance(start, After) else trunk.get_layer(start).input
+        for start in architecture.blocks.values()
+    ]
+    ends = [_find_last_maps(tensor) for tensor in [*afters, trunk.output]]
+    return list(dict.fromkeys(end.name for end in ends if end))
+
+
+def _find_last_maps(tensor: keras.KerasTensor) -> keras.Operation | None:
+    """Go back to what gives the last maps before pooling, and before dense layers; none where branches meet there."""
+    end = tensor._keras_history.operation
+    while isinstance(end, _BETWEEN) or len(end.output.shape) != 4:
+        if not isinstance(end.input, keras.KerasTensor):
+            return None
+        end = end.input._keras_history.operation
+    return end

@@ -31,7 +31,7 @@ def resolve_recipe(training: Recipe, options: NetworkOptions) -> dict[str, Any]:
     """
     recipe = options.resolve(training)
     require_weights(options.name, architecture.get(options.architecture).title, recipe)
-    return {"architecture": options.architecture, "recipe": recipe.model_dump()}
+    return {"architecture": options.network, "recipe": recipe.model_dump()}
 
 
 def prepare_training(
