@@ -3,6 +3,7 @@
 import pytest
 
 HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
+HEAVY |= {"resnext50", "se_resnext50"}
 
 
 def mark_slow(names, but) -> list:

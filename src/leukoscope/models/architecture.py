@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import keras
 
 # Each registers its rows when it is imported, in the order of documents and tests.
-_MODULES = ("applications",)
+_MODULES = ("applications", "hand_built")
 # Efficient channel attention, and squeeze and excitation: any architecture can have one of them after each block.
 ATTENTIONS = ("eca", "se")
 # What the layers of an attention that was added are called, with a number behind it.
@@ -49,6 +49,7 @@ class Architecture:
         branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
             weights are random and it ends in a batch norm; ``None``: no sum has one branch only.
         attention: What is added after each of its blocks, one of ``ATTENTIONS``; none if empty.
+        imagenet: Whether Keras has its weights of ImageNet.
         backends: Where it can be built.
         saved_by: The code whose ``save_weights`` writes a file that ``build`` takes.
         origin: The paper; what is faithful to it, and what is our choice.
@@ -66,6 +67,7 @@ class Architecture:
     dropout: float = 0.4
     branch: int | None = None
     attention: str = ""
+    imagenet: bool = True
     backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
     saved_by: str = ""
     origin: str = ""
@@ -116,6 +118,25 @@ def require(name: str) -> None:
         near = get_close_matches(name, names)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(f"there is no architecture '{name}': {hint}known are {', '.join(names)}")
+
+
+def require_imagenet(architecture: Architecture, weights: str, parameter: str = "weights") -> None:
+    """Make sure that there are weights of ImageNet, if a network is to start from them.
+
+    Args:
+        architecture: Which network.
+        weights: ``imagenet``, ``none``, or the path of a weights file.
+        parameter: What sets them, for the message.
+
+    Raises:
+        InputError: There are none.
+    """
+    if weights == "imagenet" and not architecture.imagenet:
+        raise InputError(
+            f"There are no ImageNet weights of {architecture.title} to be had from Keras. Set {parameter} to none, to "
+            f"start from random weights, or to the path of a {architecture.title} weights file without its top "
+            f"(.weights.h5)."
+        )
 
 
 def name_with_attention(name: str, attention: str | None) -> str:

@@ -30,7 +30,7 @@ def resolve_recipe(training: Recipe, options: NetworkOptions) -> dict[str, Any]:
         InputError: The recipe does not fit the architecture, or its weights file cannot be read.
     """
     recipe = options.resolve(training)
-    require_weights(options.name, architecture.get(options.architecture).title, recipe)
+    require_weights(options.name, architecture.get(options.architecture), recipe)
     return {"architecture": options.network, "recipe": recipe.model_dump()}
 
 

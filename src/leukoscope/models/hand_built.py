@@ -1,0 +1,80 @@
+"""The architectures that are built here, one row each: networks of papers that ``keras.applications`` does not have."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from leukoscope.models.architecture import Architecture, register
+
+if TYPE_CHECKING:
+    import keras
+
+
+def _add(name: str, builder: str, pixels: str | None = None, **facts: Any) -> None:
+    """Register a row.
+
+    Args:
+        name: Of the architecture.
+        builder: Its module here and the function there, which makes of what ``preprocess`` gives what the trunk gives.
+        pixels: ``caffe``, ``tf`` or ``torch``, a mode of Keras' preprocessing; raw pixels if there is none.
+        facts: The rest of the row; those that the builder alone takes are ``options``.
+    """
+    options = facts.pop("options", {})
+
+    def preprocess(images: "keras.KerasTensor") -> "keras.KerasTensor":
+        from keras.applications.imagenet_utils import preprocess_input
+
+        return preprocess_input(images, data_format="channels_last", mode=pixels) if pixels else images
+
+    def build(images: "keras.KerasTensor", weights: str | None) -> "keras.Model":
+        import keras
+
+        outputs = _find(builder)(images, **options)
+        trunk = keras.Model(keras.utils.get_source_inputs(images), outputs, name=name)
+        if weights:
+            trunk.load_weights(weights)
+        return trunk
+
+    saved_by = f"leukoscope.models.architecture.get('{name}').build(images, None)"
+    register(name, Architecture(preprocess=preprocess, build=build, imagenet=False, saved_by=saved_by, **facts))
+
+
+def _find(builder: str) -> Callable[..., Any]:
+    module, function = builder.split(".")
+    return getattr(import_module(f"{__package__}.{module}"), function)
+
+
+_RESNEXT_BLOCKS = {f"layer{number}": f"layer{number}_0_conv1" for number in range(2, 5)}
+
+_add(
+    "resnext50",
+    "resnext.build_resnext50",
+    "torch",
+    title="ResNeXt50",
+    input_size=224,
+    smallest_input=32,
+    pixel_spread=1.1,
+    options={"squeeze": False},
+    blocks=_RESNEXT_BLOCKS,
+    parameters=22_979_904,
+    branch=1,
+    origin="Xie et al. 2017, Aggregated residual transformations for deep neural networks: 32 groups of 4, as in "
+    "torchvision",
+)
+_add(
+    "se_resnext50",
+    "resnext.build_resnext50",
+    "torch",
+    title="SE-ResNeXt50",
+    input_size=224,
+    smallest_input=32,
+    pixel_spread=1.1,
+    dropout=0.0,
+    options={"squeeze": True},
+    blocks=_RESNEXT_BLOCKS,
+    parameters=25_510_896,
+    branch=1,
+    origin="Hu et al. 2018, Squeeze-and-excitation networks, as Prellberg and Kramer 2019, Acute lymphoblastic "
+    "leukemia classification from microscopic images using convolutional neural networks, have it in their code; "
+    "softmax and ImageNet's mean and deviation of pixels are our choice",
+)
