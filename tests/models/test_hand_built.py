@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from leukoscope.core.errors import InputError
 from leukoscope.models import architecture
 from leukoscope.models.network import build_classifier
-from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+from leukoscope.training.recipe import Recipe, RecipeDifferences, require_weights, resolve_recipe
 
 
 def build_trunk(name: str, size: int) -> keras.Model:
@@ -43,3 +44,72 @@ class TestResNeXt:
         silent = {name for name, norm in norms.items() if not keras.ops.any(norm.gamma != 0)}
         assert silent == {name for name in norms if name.endswith("conv3_bn")}
         assert len(silent) == 16
+
+
+class TestAlexNet:
+    @pytest.mark.parametrize(
+        ("name", "size", "weights"),
+        [
+            ("alexnet", 227, [34_944, 307_456, 885_120, 663_936, 442_624]),
+            ("alexnet_owt", 224, [23_296, 307_392, 663_936, 884_992, 590_080]),
+        ],
+    )
+    def test_has_the_published_sizes(self, name, size, weights):
+        trunk = build_trunk(name, size)
+        assert [trunk.get_layer(f"conv{number}").count_params() for number in range(1, 6)] == weights
+        assert sides(trunk, "conv1", "pool1", "pool2", "conv5", "pool5") == [55, 27, 13, 13, 6]
+        assert sum(trunk.get_layer(name).count_params() for name in ("fc6", "fc7")) == 54_534_144
+        assert count_trainable(trunk) == architecture.get(name).parameters
+        assert trunk.output_shape == (None, 4096)
+        assert "resample" not in [layer.name for layer in trunk.layers]
+
+    @pytest.mark.parametrize("name", ["alexnet", "alexnet_owt"])
+    def test_images_of_another_size_are_brought_to_the_dense_layers(self, name):
+        trunk = build_trunk(name, architecture.get(name).smallest_input)
+        assert sides(trunk, "pool5", "resample") == [1, 6]
+        assert count_trainable(trunk) == architecture.get(name).parameters
+
+    def test_a_pixel_less_than_the_smallest_input_is_too_small(self):
+        for name in ("alexnet", "alexnet_owt"):
+            with pytest.raises(ValueError, match="pool"):
+                build_trunk(name, architecture.get(name).smallest_input - 1)
+
+
+class TestGoogLeNet:
+    @pytest.mark.parametrize("name", ["googlenet", "googlenet_bn"])
+    def test_has_the_published_sizes(self, name):
+        trunk = build_trunk(name, 224)
+        modules = [f"inception{module}_out" for module in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
+        channels = [trunk.get_layer(module).output.shape[-1] for module in modules]
+        assert channels == [256, 480, 512, 512, 512, 528, 832, 832, 1024]
+        assert sides(trunk, "conv1", "pool1", "conv3", "pool2", "pool3", "pool4") == [112, 56, 56, 28, 14, 7]
+        assert trunk.output_shape == (None, 7, 7, 1024)
+        assert count_trainable(trunk) == architecture.get(name).parameters
+
+    def test_torchvision_has_moving_statistics_and_small_kernels(self):
+        trunk = build_trunk("googlenet_bn", 64)
+        assert trunk.count_params() + 1024 * 1000 + 1000 == 6_639_464
+        assert trunk.get_layer("inception3a_5x5").kernel_size == (3, 3)
+        assert build_trunk("googlenet", 64).get_layer("inception3a_5x5").kernel_size == (5, 5)
+
+
+class TestWeights:
+    def test_imagenet_is_refused_before_anything_is_built(self, class_names):
+        row = architecture.get("googlenet")
+        message = r"no ImageNet weights of GoogLeNet.*Set models\.mine\.training\.weights to none"
+        with pytest.raises(InputError, match=message):
+            require_weights("mine", row, Recipe(weights="imagenet"))
+        require_weights("mine", row, Recipe(weights="none"))
+        recipe = resolve_recipe("googlenet", Recipe(weights="imagenet"), RecipeDifferences())
+        with pytest.raises(InputError, match=r"no ImageNet weights of GoogLeNet.*Set weights to none"):
+            build_classifier("googlenet", recipe, class_names, 0)
+
+    def test_a_file_of_the_trunk_is_taken(self, class_names, tmp_path):
+        keras.utils.clear_session()
+        trunk = architecture.get("googlenet").build(keras.Input((48, 48, 3)), None)
+        trunk.save_weights(tmp_path / "own.weights.h5")
+        shared = Recipe(weights=str(tmp_path / "own.weights.h5"), input_size=48)
+        recipe = resolve_recipe("googlenet", shared, RecipeDifferences())
+        network = build_classifier("googlenet", recipe, class_names, 0).network
+        pairs = zip(network.get_weights()[:-2], trunk.get_weights(), strict=True)
+        assert all((ours == theirs).all() for ours, theirs in pairs)

@@ -7,10 +7,12 @@ import keras
 from keras import layers, ops
 
 from leukoscope.models.architecture import ATTENTION_NAME, After, Architecture
+from leukoscope.models.pooling import AdaptiveAverage
 
 _FEWEST_UNITS = 8
 # Layers between two blocks, before which a block's attention stands.
-_BETWEEN = layers.MaxPooling2D | layers.AveragePooling2D | layers.ZeroPadding2D | layers.Flatten | layers.Dropout
+_POOLINGS = layers.MaxPooling2D | layers.AveragePooling2D | AdaptiveAverage
+_BETWEEN = _POOLINGS | layers.ZeroPadding2D | layers.Flatten | layers.Dropout
 
 
 @keras.saving.register_keras_serializable("leukoscope")

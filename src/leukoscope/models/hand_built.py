@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from leukoscope.models.architecture import Architecture, register
+from leukoscope.models.architecture import After, Architecture, register
 
 if TYPE_CHECKING:
     import keras
@@ -45,6 +45,10 @@ def _find(builder: str) -> Callable[..., Any]:
 
 
 _RESNEXT_BLOCKS = {f"layer{number}": f"layer{number}_0_conv1" for number in range(2, 5)}
+_ALEXNET_BLOCKS = {f"conv{number}": f"conv{number}" for number in range(2, 6)} | {"fc6": "fc6", "fc7": "fc7"}
+_GOOGLENET_BLOCKS = {f"inception{number}": After(f"pool{number - 1}") for number in range(3, 6)}
+_ALEXNET = "Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks"
+_GOOGLENET = "Szegedy et al. 2015, Going deeper with convolutions"
 
 _add(
     "resnext50",
@@ -77,4 +81,55 @@ _add(
     origin="Hu et al. 2018, Squeeze-and-excitation networks, as Prellberg and Kramer 2019, Acute lymphoblastic "
     "leukemia classification from microscopic images using convolutional neural networks, have it in their code; "
     "softmax and ImageNet's mean and deviation of pixels are our choice",
+)
+_add(
+    "alexnet",
+    "alexnet.build_alexnet",
+    "caffe",
+    title="AlexNet",
+    input_size=227,
+    smallest_input=67,
+    dropout=0.5,
+    blocks=_ALEXNET_BLOCKS,
+    parameters=56_868_224,
+    origin=f"{_ALEXNET}: two towers, as in Caffe and MATLAB; the mean colour in place of a mean image, and average "
+    "pooling to 6x6 where the input is of another size, are our choice",
+)
+_add(
+    "alexnet_owt",
+    "alexnet.build_alexnet_owt",
+    "torch",
+    title="AlexNet of one tower",
+    input_size=224,
+    smallest_input=63,
+    pixel_spread=1.1,
+    dropout=0.0,
+    blocks=_ALEXNET_BLOCKS,
+    parameters=57_003_840,
+    origin="Krizhevsky 2014, One weird trick for parallelizing convolutional neural networks: as in torchvision",
+)
+_add(
+    "googlenet",
+    "googlenet.build_googlenet",
+    "caffe",
+    title="GoogLeNet",
+    input_size=224,
+    smallest_input=32,
+    blocks=_GOOGLENET_BLOCKS,
+    parameters=5_973_552,
+    origin=f"{_GOOGLENET}: as in Caffe; without the auxiliary heads, which only train, which is our choice",
+)
+_add(
+    "googlenet_bn",
+    "googlenet.build_googlenet_bn",
+    "tf",
+    title="GoogLeNet with batch norm",
+    input_size=224,
+    smallest_input=32,
+    pixel_spread=0.5,
+    dropout=0.2,
+    blocks=_GOOGLENET_BLOCKS,
+    parameters=5_599_904,
+    origin=f"{_GOOGLENET}: as in torchvision, with 3x3 kernels for the 5x5 ones; without the auxiliary heads, which "
+    "only train, which is our choice",
 )
