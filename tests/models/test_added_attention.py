@@ -20,8 +20,8 @@ from leukoscope.training.trainer import Trainer
 from made_entries import make_entry
 
 KINDS = {"eca": EfficientChannelAttention, "se": SqueezeExcitation}
-# Of dense layers, which are blocks too, none has any.
-PLACES = {"alexnet": 5, "alexnet_owt": 5}
+# Of dense layers, which are blocks too, none has any; nor has one where two branches meet.
+PLACES = {"alexnet": 5, "alexnet_owt": 5, "leukonet_style": 4}
 NAMES = [tiny.NAME, *mark_slow(architecture.list_names(), but=())]
 
 

@@ -37,11 +37,14 @@ PUBLISHED |= {"efficientnet_v2_b0": 7.2, "efficientnet_v2_s": 21.6, "convnext_ti
 COUNTED = {"resnext50": (1000, 25_028_904), "se_resnext50": (1000, 27_559_896)}
 COUNTED |= {"alexnet": (1000, 60_965_224), "alexnet_owt": (1000, 61_100_840)}
 COUNTED |= {"googlenet": (1000, 6_998_552), "googlenet_bn": (1000, 6_624_904)}
+COUNTED |= {"sdct_cnn": (2, 95_371), "leukonet_style": (4, 2_322_372)}
 # Which layers of our own a network has.
 OWN_LAYERS = {"resnext50": {"GroupedConv2D"}, "se_resnext50": {"GroupedConv2D", "SqueezeExcitation"}}
 OWN_LAYERS |= {"alexnet": {"AdaptiveAverage", "GroupedConv2D", "LocalResponseNormalization"}}
 OWN_LAYERS |= {"alexnet_owt": {"AdaptiveAverage"}}
 OWN_LAYERS |= {"googlenet": {"LocalResponseNormalization"}}
+OWN_LAYERS |= {"sdct_cnn": {"OpticalDensity", "StainDeconvolution", "Dct2D", "BilinearPooling"}}
+OWN_LAYERS |= {"leukonet_style": {"OpticalDensity", "Dct2D"}}
 # The tops that are more than one dense layer.
 _VGG_TOP = 25088 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
 TOPS = {"vgg16": _VGG_TOP, "vgg19": _VGG_TOP, "convnext_tiny": 2 * 768 + 768 * 1000 + 1000}

@@ -93,6 +93,46 @@ class TestGoogLeNet:
         assert build_trunk("googlenet", 64).get_layer("inception3a_5x5").kernel_size == (5, 5)
 
 
+class TestStainNetworks:
+    def test_the_first_has_the_published_sizes(self):
+        trunk = build_trunk("sdct_cnn", 350)
+        assert sides(trunk, "conv1", "conv2", "pool2", "pool3", "pool4", "pool5", "conv6") == [
+            174,
+            174,
+            87,
+            43,
+            21,
+            10,
+            10,
+        ]
+        convolutions = [layer for layer in trunk.layers if isinstance(layer, layers.Conv2D)]
+        assert sum(layer.count_params() for layer in convolutions) == 86_688
+        assert trunk.get_layer("stains").count_params() == 9
+        assert trunk.output_shape == (None, 4096)
+        assert count_trainable(trunk) == architecture.get("sdct_cnn").parameters == 103_565 - 4 * 4097
+
+    def test_the_second_has_two_branches_of_one_size(self):
+        trunk = build_trunk("leukonet_style", 224)
+        branches = [
+            sum(int(np.prod(one.shape)) for one in trunk.trainable_variables if one.path.startswith(prefix))
+            for prefix in ("od_", "dct_")
+        ]
+        assert branches == [897_504, 897_504]
+        assert count_trainable(trunk) == architecture.get("leukonet_style").parameters
+        assert trunk.count_params() + 4 * 513 == 2_325_956
+        assert trunk.output_shape == (None, 512)
+
+    @pytest.mark.parametrize("name", ["sdct_cnn", "leukonet_style"])
+    def test_mixed_precision_leaves_the_first_layers_exact(self, name, class_names):
+        recipe = resolve_recipe(name, Recipe(weights="none", input_size=48), RecipeDifferences())
+        network = build_classifier(name, recipe, class_names, 0, "mixed_bfloat16").network
+        precise = {"optical_density", "stains", "frequencies", "bilinear"} & {layer.name for layer in network.layers}
+        assert len(precise) >= 2
+        assert {network.get_layer(layer).compute_dtype for layer in precise} == {"float32"}
+        convolutions = {layer.compute_dtype for layer in network.layers if isinstance(layer, layers.Conv2D)}
+        assert convolutions == {"bfloat16"}
+
+
 class TestWeights:
     def test_imagenet_is_refused_before_anything_is_built(self, class_names):
         row = architecture.get("googlenet")

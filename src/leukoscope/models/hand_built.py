@@ -133,3 +133,30 @@ _add(
     origin=f"{_GOOGLENET}: as in torchvision, with 3x3 kernels for the 5x5 ones; without the auxiliary heads, which "
     "only train, which is our choice",
 )
+_add(
+    "sdct_cnn",
+    "stain_networks.build_sdct_cnn",
+    title="SDCT-CNN",
+    input_size=224,
+    smallest_input=33,
+    pixel_spread=1.0,
+    dropout=0.0,
+    blocks={f"conv{number}": f"conv{number}" for number in range(2, 7)},
+    parameters=87_177,
+    origin="Gehlot et al. 2020, SDCT-AuxNet: DCT augmented stain deconvolutional CNN with auxiliary classifier for "
+    "cancer diagnosis: the main classifier, layer by layer; whole fields of 224 pixels for cells of 350, the dyes that "
+    "it starts from, and no auxiliary classifier are our choice",
+)
+_add(
+    "leukonet_style",
+    "stain_networks.build_leukonet_style",
+    title="LeukoNet-style",
+    input_size=224,
+    smallest_input=32,
+    pixel_spread=1.0,
+    dropout=0.0,
+    blocks={f"block{number}": f"od_block{number}_conv1" for number in range(2, 6)} | {"fc1": "fc1", "fc2": "fc2"},
+    parameters=2_320_320,
+    origin="Mourya et al. 2018, LeukoNet: DCT-based CNN architecture for the classification of normal versus leukemic "
+    "blasts in B-ALL cancer, whose layers we have not seen: all are our choice, after another's published version",
+)
