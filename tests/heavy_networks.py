@@ -3,8 +3,16 @@
 import pytest
 
 HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
-HEAVY |= {"resnext50", "se_resnext50", "alexnet", "alexnet_owt", "googlenet", "googlenet_bn"}
-HEAVY |= {"leukonet_style"}
+HEAVY |= {
+    "resnext50",
+    "se_resnext50",
+    "alexnet",
+    "alexnet_owt",
+    "googlenet",
+    "googlenet_bn",
+    "leukonet_style",
+    "two_channel",
+}
 # They end in dense layers, or in what is of no place.
 VECTORS = {"alexnet", "alexnet_owt", "sdct_cnn", "leukonet_style"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 MODELS = Path(__file__).parents[1] / "models"
-FILES = [f"test_{name}.py" for name in ("attention", "grouped", "optical", "pooling", "responses")]
+FILES = [f"test_{name}.py" for name in ("attention", "grouped", "masking", "optical", "pooling", "responses")]
 
 
 @pytest.mark.slow

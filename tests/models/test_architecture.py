@@ -33,11 +33,13 @@ PUBLISHED = {"resnet50": 25.6, "resnet50_v2": 25.6, "vgg16": 138.4, "vgg19": 143
 PUBLISHED |= {"mobilenet_v2": 3.5, "inception_v3": 23.9, "inception_resnet_v2": 55.9, "xception": 22.9}
 PUBLISHED |= {"densenet121": 8.1, "densenet201": 20.2, "nasnet_mobile": 5.3, "nasnet_large": 88.9}
 PUBLISHED |= {"efficientnet_v2_b0": 7.2, "efficientnet_v2_s": 21.6, "convnext_tiny": 28.6}
+PUBLISHED |= {"two_channel": 2 * 20.2}
 # With the head for so many classes, without moving statistics: of torchvision's documentation, or worked out by hand.
 COUNTED = {"resnext50": (1000, 25_028_904), "se_resnext50": (1000, 27_559_896)}
 COUNTED |= {"alexnet": (1000, 60_965_224), "alexnet_owt": (1000, 61_100_840)}
 COUNTED |= {"googlenet": (1000, 6_998_552), "googlenet_bn": (1000, 6_624_904)}
 COUNTED |= {"sdct_cnn": (2, 95_371), "leukonet_style": (4, 2_322_372)}
+COUNTED |= {"four_layer_cnn": (4, 98_436), "four_layer_cnn_unmasked": (4, 98_436)}
 # Which layers of our own a network has.
 OWN_LAYERS = {"resnext50": {"GroupedConv2D"}, "se_resnext50": {"GroupedConv2D", "SqueezeExcitation"}}
 OWN_LAYERS |= {"alexnet": {"AdaptiveAverage", "GroupedConv2D", "LocalResponseNormalization"}}
@@ -45,6 +47,7 @@ OWN_LAYERS |= {"alexnet_owt": {"AdaptiveAverage"}}
 OWN_LAYERS |= {"googlenet": {"LocalResponseNormalization"}}
 OWN_LAYERS |= {"sdct_cnn": {"OpticalDensity", "StainDeconvolution", "Dct2D", "BilinearPooling"}}
 OWN_LAYERS |= {"leukonet_style": {"OpticalDensity", "Dct2D"}}
+OWN_LAYERS |= {"four_layer_cnn": {"NucleusMask"}, "two_channel": {"NucleusMask"}}
 # The tops that are more than one dense layer.
 _VGG_TOP = 25088 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
 TOPS = {"vgg16": _VGG_TOP, "vgg19": _VGG_TOP, "convnext_tiny": 2 * 768 + 768 * 1000 + 1000}

@@ -7,7 +7,7 @@ from keras import layers
 
 from leukoscope.core.errors import InputError
 from leukoscope.models import architecture
-from leukoscope.models.network import build_classifier
+from leukoscope.models.network import build_classifier, set_trainable
 from leukoscope.training.recipe import Recipe, RecipeDifferences, require_weights, resolve_recipe
 
 
@@ -131,6 +131,52 @@ class TestStainNetworks:
         assert {network.get_layer(layer).compute_dtype for layer in precise} == {"float32"}
         convolutions = {layer.compute_dtype for layer in network.layers if isinstance(layer, layers.Conv2D)}
         assert convolutions == {"bfloat16"}
+
+
+class TestFourLayers:
+    @pytest.mark.parametrize("name", ["four_layer_cnn", "four_layer_cnn_unmasked"])
+    def test_has_the_sizes_worked_out(self, name):
+        trunk = build_trunk(name, 128)
+        assert sides(trunk, "pool1", "pool2", "pool3", "pool4") == [64, 32, 16, 8]
+        convolutions = [layer for layer in trunk.layers if isinstance(layer, layers.Conv2D)]
+        assert sum(layer.count_params() for layer in convolutions) == 97_440
+        assert count_trainable(trunk) == architecture.get(name).parameters
+
+    def test_sees_nuclei_or_all(self):
+        fields = np.zeros((2, 32, 32, 3), "float32")
+        fields[1] = 255, 40, 90  # no hue of nuclei
+        for name, differs in (("four_layer_cnn", False), ("four_layer_cnn_unmasked", True)):
+            features = keras.ops.convert_to_numpy(build_trunk(name, 32)(fields))
+            assert (np.abs(features[0] - features[1]).max() > 1e-3) == differs
+
+
+@pytest.mark.slow
+class TestTwoChannel:
+    def test_is_two_networks_side_by_side_with_weights_of_their_own(self):
+        trunk = build_trunk("two_channel", 32)
+        assert trunk.output_shape == (None, 1, 1, 2 * 1920)
+        assert trunk.count_params() == 2 * 18_321_984
+        assert count_trainable(trunk) == architecture.get("two_channel").parameters
+        paths = [variable.path for variable in trunk.variables]
+        assert len(set(paths)) == len(paths)
+        assert {path.split("/")[0] for path in paths} == {"field", "nuclei"}
+
+    def test_one_sees_the_field_and_the_other_its_nuclei(self):
+        fields = np.zeros((2, 32, 32, 3), "float32")
+        fields[1] = 255, 40, 90
+        maps = keras.ops.convert_to_numpy(build_trunk("two_channel", 32)(fields, training=False))
+        field, nuclei = np.split(np.abs(maps[0] - maps[1]).max(axis=(0, 1)), 2)
+        assert field.max() > 1e-4
+        assert not nuclei.any()
+
+    def test_both_train_from_a_block_on(self, class_names):
+        recipe = resolve_recipe("two_channel", Recipe(weights="none", input_size=32), RecipeDifferences())
+        network = build_classifier("two_channel", recipe, class_names, 0).network
+        set_trainable(network, "two_channel", "conv5")
+        trained = {(one.path.split("/")[0], "conv5_" in one.path) for one in network.trainable_variables}
+        assert {("field", True), ("nuclei", True)} <= trained
+        frozen = [one.path for one in network.trainable_variables if "conv4_" in one.path]
+        assert frozen == []
 
 
 class TestWeights:

@@ -44,10 +44,18 @@ def _find(builder: str) -> Callable[..., Any]:
     return getattr(import_module(f"{__package__}.{module}"), function)
 
 
+def _build_two_channel(images: "keras.KerasTensor", weights: str | None) -> "keras.Model":
+    from leukoscope.models.masked_networks import build_two_channel
+
+    return build_two_channel(images, weights)
+
+
 _RESNEXT_BLOCKS = {f"layer{number}": f"layer{number}_0_conv1" for number in range(2, 5)}
 _ALEXNET_BLOCKS = {f"conv{number}": f"conv{number}" for number in range(2, 6)} | {"fc6": "fc6", "fc7": "fc7"}
 _GOOGLENET_BLOCKS = {f"inception{number}": After(f"pool{number - 1}") for number in range(3, 6)}
 _ALEXNET = "Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks"
+_FOUR_LAYERS = {f"conv{number}": f"conv{number}" for number in range(2, 5)}
+_PALLEGAMA = "Pallegama et al. 2020, whose paper we have not seen"
 _GOOGLENET = "Szegedy et al. 2015, Going deeper with convolutions"
 
 _add(
@@ -159,4 +167,49 @@ _add(
     parameters=2_320_320,
     origin="Mourya et al. 2018, LeukoNet: DCT-based CNN architecture for the classification of normal versus leukemic "
     "blasts in B-ALL cancer, whose layers we have not seen: all are our choice, after another's published version",
+)
+_add(
+    "four_layer_cnn",
+    "masked_networks.build_four_layer_cnn",
+    title="Four-layer CNN",
+    input_size=128,
+    smallest_input=16,
+    pixel_spread=0.25,
+    dropout=0.5,
+    options={"masked": True},
+    blocks=_FOUR_LAYERS,
+    parameters=97_920,
+    origin=f"{_PALLEGAMA}: all but the number of layers is our choice; it sees nuclei only, by the band of Ghaderzadeh "
+    "et al. 2022",
+)
+_add(
+    "four_layer_cnn_unmasked",
+    "masked_networks.build_four_layer_cnn",
+    title="Four-layer CNN, unmasked",
+    input_size=128,
+    smallest_input=16,
+    pixel_spread=0.25,
+    dropout=0.5,
+    options={"masked": False},
+    blocks=_FOUR_LAYERS,
+    parameters=97_920,
+    origin=f"{_PALLEGAMA}: the same network of whole fields, to stand beside it",
+)
+register(
+    "two_channel",
+    Architecture(
+        title="Two-channel DenseNet201",
+        input_size=224,
+        smallest_input=32,
+        preprocess=lambda images: images,
+        build=_build_two_channel,
+        blocks={f"conv{number}": f"field_conv{number}_block1_0_bn" for number in range(2, 6)},
+        parameters=36_185_856,
+        pixel_spread=1.1,
+        batch_size=16,
+        saved_by="keras.applications.DenseNet201(include_top=False)",
+        origin="Ghaderzadeh et al. 2022, A fast and efficient CNN model for B-ALL diagnosis and its subtypes "
+        "classification using peripheral blood smear images: field and segmented field, in the colours that they "
+        "published; weights of their own for both, and ImageNet's mean and deviation of pixels, are our choice",
+    ),
 )

@@ -3,6 +3,7 @@
 from leukoscope.models.attention import EfficientChannelAttention, SqueezeExcitation
 from leukoscope.models.bilinear import BilinearPooling
 from leukoscope.models.grouped import GroupedConv2D
+from leukoscope.models.masking import NucleusMask
 from leukoscope.models.optical import Dct2D, OpticalDensity, StainDeconvolution
 from leukoscope.models.pooling import AdaptiveAverage
 from leukoscope.models.responses import LocalResponseNormalization
@@ -14,6 +15,7 @@ OWN_LAYERS = (
     EfficientChannelAttention,
     GroupedConv2D,
     LocalResponseNormalization,
+    NucleusMask,
     OpticalDensity,
     SqueezeExcitation,
     StainDeconvolution,
