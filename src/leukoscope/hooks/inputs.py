@@ -98,7 +98,7 @@ class InputHook:
             recipe = self._resolve_recipe(name)
             if any(node.func is prepare_training for node in pipeline.nodes if node.namespace == name):
                 entry = self._parameters["models"][name]
-                require_weights(name, architecture.get(entry.architecture).title, recipe)
+                require_weights(name, architecture.get(entry.architecture), recipe)
         self.has_begun = True
 
     @hook_impl(trylast=True)

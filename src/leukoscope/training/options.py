@@ -28,6 +28,7 @@ class NetworkOptions(Options):
         name: Its own, that of its pipeline and namespace.
         kind: What sort of model it is.
         architecture: A registered one.
+        attention: What is added after each of its blocks: ``eca`` or ``se``.
         label: Its name in figures and tables; by default the architecture's, or the entry's own name where the two
             differ.
         training: Differences from the shared recipe.
@@ -37,6 +38,7 @@ class NetworkOptions(Options):
     name: str
     kind: Literal["network"]
     architecture: str
+    attention: Literal["eca", "se"] | None = None
     label: str | None = None
     training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
     published: Published = Published()
@@ -48,11 +50,16 @@ class NetworkOptions(Options):
         return name
 
     @property
+    def network(self) -> str:
+        """What is built: the architecture, with the attention that is added to it, like ``vgg16-eca``."""
+        return architecture.name_with_attention(self.architecture, self.attention)
+
+    @property
     def title(self) -> str:
         """Its name in figures and tables."""
         if self.label:
             return self.label
-        return architecture.get(self.architecture).title if self.name == self.architecture else self.name
+        return architecture.get(self.architecture).title if self.name == self.network else self.name
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
         """Give the recipe in force.

@@ -30,8 +30,8 @@ def resolve_recipe(training: Recipe, options: NetworkOptions) -> dict[str, Any]:
         InputError: The recipe does not fit the architecture, or its weights file cannot be read.
     """
     recipe = options.resolve(training)
-    require_weights(options.name, architecture.get(options.architecture).title, recipe)
-    return {"architecture": options.architecture, "recipe": recipe.model_dump()}
+    require_weights(options.name, architecture.get(options.architecture), recipe)
+    return {"architecture": options.network, "recipe": recipe.model_dump()}
 
 
 def prepare_training(
