@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline
 
 from leukoscope.entries import list_entries
 from leukoscope.pipelines.agreement import pipeline as agreement
+from leukoscope.pipelines.architectures import pipeline as architectures
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
@@ -70,6 +71,7 @@ def _make_pipelines(entries: tuple[str, ...]) -> dict[str, Pipeline]:
     ways["external"] = external.create_pipeline(entries)
     ways["reader"] = reader.create_pipeline()
     ways["agreement"] = agreement.create_pipeline()
+    ways["architectures"] = architectures.create_pipeline()
     works = {"predict": prediction, "explain": explanation, "promote": promotion, "export": export}
     ways |= {name: reader.create_pipeline() + work.create_pipeline() for name, work in works.items()}
     return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}
