@@ -141,4 +141,5 @@ def draw_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
     from leukoscope.images import grouping
 
     largest = grouping.select_accepted(manifest)["label"].value_counts(normalize=True).iloc[0]
-    return ladder.draw_ladder(audit_table, float(largest))
+    title = "What can be told apart without seeing a cell, and by trained networks"
+    return ladder.draw_ladder(audit_table, float(largest), title)

@@ -126,12 +126,20 @@ def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_
         differences: One row a pair, for the words below.
         colour_baseline: What stain colour alone reaches on the same test images.
     """
-    from leukoscope.figures import bars
+    from leukoscope.figures import comparison as figures
 
     current = comparison[comparison["splits"] == colour_baseline["splits"]]
     for row in current.itertuples():
         logger.info("%s", _say_what_it_is_worth(row, colour_baseline))
-    return bars.draw_comparison(current, _say_what_is_shown(current, differences), colour_baseline)
+    words = _say_what_is_shown(current, differences)
+    return figures.draw_comparison(current, colour_baseline, words, _entitle(current, colour_baseline))
+
+
+def _entitle(comparison: pd.DataFrame, blind: dict[str, Any]) -> str:
+    images = "/".join(str(int(number)) for number in sorted(comparison["test_images"].unique()))
+    title = f"Backbones compared on {images} test images of {blind['groups']} groups"
+    is_drawn = "drawn_images" in comparison and (comparison["drawn_images"] > 0).any()
+    return f"Drawn data, no real smears: {title}" if is_drawn else title
 
 
 def _say_what_it_is_worth(row: Any, blind: dict[str, Any]) -> str:

@@ -100,7 +100,6 @@ def _create_gathering() -> Pipeline:
                     "splits",
                     "evaluations",
                     "params:model",
-                    *results.PICTURES,
                 ],
                 "display",
                 name="describe_evaluation",

@@ -16,9 +16,6 @@ from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.options import NetworkOptions
 
-PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
-
-
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 
 
@@ -100,9 +97,8 @@ def describe_evaluation(
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
     backbone: NetworkOptions,
-    *pictures: bytes,
 ) -> dict[str, Any]:
-    """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
+    """Trace what plots and pages show of the test set: counts, curves and pictures of errors.
 
     Args:
         predictions: One row an image.
@@ -113,10 +109,9 @@ def describe_evaluation(
         splits: Which images test.
         known: All evaluations so far, this one among them.
         backbone: Names the backbone.
-        pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
     """
     from leukoscope.evaluation import evaluations
-    from leukoscope.reporting import html, results
+    from leukoscope.reporting import results
 
     test = evaluations.fingerprint_test(splits)
     looks = {
@@ -124,8 +119,7 @@ def describe_evaluation(
         "strictest": evaluations.find_strictest(known, backbone.name, test),
     }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
-    encoded = [html.to_data_uri(picture, "png") for picture in pictures]
-    return display | looks | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=True))}
+    return display | looks | options.as_display()
 
 
 def gather_result(

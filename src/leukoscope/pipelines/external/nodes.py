@@ -276,7 +276,7 @@ def write_external_reports(
         kept = {part: result[part] for part in ("title", "backbone", "calibration", "outliers")}
         kept["training"] = sources.without_published(result["training"])
         kept["summary"] = result.get("summary", {})
-        unknown: dict[str, Any] = {"history": [], "robustness": [], "pictures": {}}
+        unknown: dict[str, Any] = {"history": [], "robustness": []}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[name]}
         written[f"{name}/external"] = pages.render_backbone(page, *external_context.facts)
     return written
