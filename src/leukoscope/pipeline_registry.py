@@ -15,7 +15,6 @@ from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
-from leukoscope.pipelines.illustration import pipeline as illustration
 from leukoscope.pipelines.ingestion import pipeline as ingestion
 from leukoscope.pipelines.predict import pipeline as prediction
 from leukoscope.pipelines.promote import pipeline as promotion
@@ -27,7 +26,7 @@ from leukoscope.pipelines.training import pipeline as training
 
 _SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context"}
 # What other pipelines take of every model, and what is there for people.
-_GATHERED = {"features", "result", "reports", "model_cards", "runs"}
+_GATHERED = {"features", "result", "pictures", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
     "training",
     "augmentation",
@@ -47,7 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 @cache
 def _make_pipelines(entries: tuple[str, ...]) -> dict[str, Pipeline]:
-    judging = evaluation.create_pipeline() + illustration.create_pipeline() + robustness.create_pipeline()
+    judging = evaluation.create_pipeline() + robustness.create_pipeline()
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),

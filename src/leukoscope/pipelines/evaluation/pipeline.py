@@ -119,5 +119,6 @@ def _create_gathering() -> Pipeline:
                 "result",
                 name="gather_result",
             ),
+            Node(results.draw_result, "result", "pictures", name="draw_result"),
         ]
     )

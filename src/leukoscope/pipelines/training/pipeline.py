@@ -2,11 +2,11 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.training.nodes import draw_learning_curves, prepare_training, resolve_recipe, train_classifier
+from leukoscope.pipelines.training.nodes import prepare_training, resolve_recipe, train_classifier
 
 
 def create_pipeline() -> Pipeline:
-    """Make the template: packed images, plan and splits to a classifier, its history and curves."""
+    """Make the template: packed images, plan and splits to a classifier and its history."""
     return Pipeline(
         [
             Node(resolve_recipe, ["params:training", "params:model"], "recipe", name="resolve_recipe"),
@@ -31,6 +31,5 @@ def create_pipeline() -> Pipeline:
                 ["model", "history", "training_summary"],
                 name="train_classifier",
             ),
-            Node(draw_learning_curves, ["history", "params:model"], "learning_curves", name="draw_learning_curves"),
         ]
     )
