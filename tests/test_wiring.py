@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
-from leukoscope.entries import list_entries
+from leukoscope.entries import describe_entries, list_entries
 
 ENVIRONMENTS = ("base", "demo", "report")
 
@@ -49,8 +49,11 @@ def test_everything_but_what_is_done_with_trained_models_is_in_the_default_pipel
     others = {node.name for name in later for node in registered[name].nodes} - {"collect_results", "collect_features"}
     parts = ("write_reports", "write_model_cards", "collect_result")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
-    everything = {node.name for pipeline in registered.values() for node in pipeline.nodes}
-    assert {node.name for node in registered["__default__"].nodes} == everything - others - of_one
+    everything = {node.name for pipeline in registered.values() for node in pipeline.nodes} - others - of_one
+    optional = {name for name, entry in describe_entries().items() if not entry.default}
+    assert {node.name for node in registered["systems"].nodes} == everything
+    left_out = {node.name for node in registered["systems"].nodes if node.namespace in optional}
+    assert {node.name for node in registered["__default__"].nodes} == everything - left_out
 
 
 def test_any_two_pipelines_can_be_run_together(registered):

@@ -10,6 +10,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 
 from leukoscope import cli
+from leukoscope.core.commands import name_evaluation
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
 from leukoscope.hooks import InputHook, inputs
@@ -48,6 +49,15 @@ class TestParameters:
         assert "resnet50_frozen_result" in pipelines["comparison"].inputs()
         open_context(project_path)
         assert "train_resnet50_frozen" not in pipelines
+
+    def test_an_entry_may_be_left_out_of_what_is_run_by_default(self, project_path, tracking_uri):
+        own = {"kind": "network", "architecture": "resnet50", "default": False}
+        open_context(project_path, models={"own": own})
+        trains = {name for name, pipeline in pipelines.items() if "own.model" in pipeline.all_outputs()}
+        assert trains == {"systems", "train_own"}
+        assert "own_result" in pipelines["comparison"].inputs()
+        assert name_evaluation("own") == "kedro run --pipelines systems --namespaces own --env demo"
+        assert name_evaluation("vgg16") == "kedro run --pipelines evaluation --namespaces vgg16 --env demo"
 
     @pytest.mark.parametrize(
         ("parameters", "message"),

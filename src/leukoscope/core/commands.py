@@ -1,11 +1,13 @@
 """Commands that messages name, in the environment of the session at work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _DEFAULT = (None, "local")
 # Of the session at work: neither nodes nor data sets know it.
 _environment: list[str | None] = [None]
+# The models that the pipelines without a model's name leave out.
+_optional: set[str] = set()
 
 
 def set_environment(env: str | None) -> None:
@@ -15,6 +17,29 @@ def set_environment(env: str | None) -> None:
         env: Its name; ``None`` for the default.
     """
     _environment[:] = [env]
+
+
+def set_optional(models: Iterable[str]) -> None:
+    """Remember which models are trained and evaluated by pipelines of their own and `systems` only.
+
+    Args:
+        models: Their names.
+    """
+    _optional.clear()
+    _optional.update(models)
+
+
+def name_evaluation(*models: str) -> str:
+    """Name the command that evaluates models which were trained.
+
+    Args:
+        models: Their names.
+
+    Returns:
+        Like ``kedro run --pipelines evaluation --namespaces resnet50,vgg16``.
+    """
+    pipeline = "systems" if _optional & set(models) else "evaluation"
+    return name_run(f"{pipeline} --namespaces {','.join(models)}")
 
 
 def name_run(pipeline: str, parameters: Mapping[str, Any] | None = None) -> str:

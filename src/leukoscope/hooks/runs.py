@@ -250,7 +250,7 @@ def parameters_in_force(parameters: dict[str, Any], backbone: str | None) -> dic
     if backbone:
         entry = parameters["models"][backbone]
         shared["training"] = entry.resolve(parameters["training"])
-        shared["model"] = {"kind": entry.kind, "architecture": entry.architecture}
+        shared["model"] = entry.describe_kind()
     return _flatten(shared)
 
 

@@ -14,7 +14,7 @@ from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.training.options import NetworkOptions
+from leukoscope.training.options import ModelOptions
 
 PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
 
@@ -30,7 +30,7 @@ def record_evaluation(
     features: pd.DataFrame,
     splits: pd.DataFrame,
     manifest: pd.DataFrame,
-    options: NetworkOptions,
+    options: ModelOptions,
     evaluation: EvaluationOptions,
     splitting: SplittingOptions,
 ) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def summarise_evaluation(
     metrics: dict[str, float | None],
     robustness_summary: dict[str, float | None],
     training_summary: dict[str, Any],
-    options: NetworkOptions,
+    options: ModelOptions,
     manifest: pd.DataFrame,
     known: DataSheetOptions,
 ) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def describe_evaluation(
     options: EvaluationOptions,
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
-    backbone: NetworkOptions,
+    backbone: ModelOptions,
     *pictures: bytes,
 ) -> dict[str, Any]:
     """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.figures import Figure
-from leukoscope.training.options import NetworkOptions
+from leukoscope.training.options import ModelOptions
 
 
-def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], options: NetworkOptions) -> Figure:
+def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], options: ModelOptions) -> Figure:
     """Draw the confusion matrix of the test set, as counts and as rates.
 
     Args:
@@ -22,7 +22,7 @@ def draw_confusion_matrix(predictions: pd.DataFrame, class_names: list[str], opt
     return confusion.draw_confusion(test["label"], test["predicted"], class_names, _title(options, len(test)))
 
 
-def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: NetworkOptions) -> Figure:
+def draw_roc_curves(predictions: pd.DataFrame, class_names: list[str], options: ModelOptions) -> Figure:
     """Draw the ROC curve of each class against all others on the test set.
 
     Args:
@@ -43,7 +43,7 @@ def draw_calibration(
     opinions: pd.DataFrame,
     calibration: dict[str, Any],
     class_names: list[str],
-    options: NetworkOptions,
+    options: ModelOptions,
 ) -> Figure:
     """Draw how often the classifier is right when it is so sure, and what withholding opinions gains.
 
@@ -65,5 +65,5 @@ def draw_calibration(
     )
 
 
-def _title(options: NetworkOptions, images: int) -> str:
+def _title(options: ModelOptions, images: int) -> str:
     return f"{options.title}, {images} test images"

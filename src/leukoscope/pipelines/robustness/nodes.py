@@ -13,7 +13,7 @@ from leukoscope.images.packed import PackedImages
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
-from leukoscope.training.options import NetworkOptions
+from leukoscope.training.options import ModelOptions
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def summarise_robustness(
     return robust_accuracy | strongest | flagged
 
 
-def draw_robustness(robustness: pd.DataFrame, options: NetworkOptions) -> Figure:
+def draw_robustness(robustness: pd.DataFrame, options: ModelOptions) -> Figure:
     """Draw the accuracy under each change at each strength.
 
     Args:
