@@ -24,7 +24,7 @@ from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
-_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context"}
+_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context", "measurements"}
 # What other pipelines take of every model, and what is there for people.
 _GATHERED = {"features", "result", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
@@ -83,11 +83,11 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
 
 
 def _create_training(entry: Entry) -> Pipeline:
-    return training.create_pipeline()
+    return training.create_pipeline(entry.kind)
 
 
 def _create_judging(entry: Entry) -> Pipeline:
-    return evaluation.create_pipeline() + illustration.create_pipeline() + robustness.create_pipeline()
+    return evaluation.create_pipeline(entry.kind) + illustration.create_pipeline() + robustness.create_pipeline()
 
 
 def _for_model(template: Pipeline, name: str) -> Pipeline:

@@ -743,3 +743,17 @@ def test_pages_and_cards_show_names_of_any_letters_as_they_are(result, data, rng
     shown = MarkdownIt().enable("table").render(card)
     for name in ODD:
         assert f"<td>{html.escape(name)}</td>\n<td>40</td>\n<td>0." in shown
+
+
+def test_a_model_without_epochs_is_told_in_its_own_words(result, data):
+    training = {"epochs": None, "seconds_per_epoch": None, "description": "5 nearest neighbours, on 66 measurements"}
+    training |= {"backend": "scikit-learn", "input_size": 48, "device": "CPU x2", "parameters": 900}
+    training |= {"weights": "none", "splits": "a", "provenance": SOFTWARE}
+    own = result | {"history": [], "training": training}
+    page = Page(pages.render_backbone(own, data, KNOWN, SOFTWARE, WORTH))
+    card = pages.render_card(own, data, KNOWN, SOFTWARE, WORTH)
+    for words in (page.words, card):
+        assert "5 nearest neighbours, on 66 measurements" in words
+        for others in ("epochs", "random weights", "softmax", "global average pooling"):
+            assert others not in words
+    assert "06_models/vgg16/model as plain files" in page.words

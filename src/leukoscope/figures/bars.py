@@ -68,8 +68,9 @@ def _draw_scores(axes: Axes, table: pd.DataFrame, blind: Mapping[str, Any]) -> N
 
 def _draw_cost(axes: Axes, table: pd.DataFrame, column: str, title: str, unit: float) -> None:
     places = np.arange(len(table))
-    bars = axes.barh(places, table[column] / unit, color="#999999")
-    axes.bar_label(bars, fmt="%.3g", fontsize=8, padding=2)
+    costs = table[column].astype(float) / unit  # NaN where a kind of model has no such cost
+    bars = axes.barh(places, costs.fillna(0), color="#999999")
+    axes.bar_label(bars, ["none" if np.isnan(cost) else f"{cost:.3g}" for cost in costs], fontsize=8, padding=2)
     if (published := f"report_{column}") in table:
         axes.plot(table[published].astype(float) / unit, places, "D", color=_PUBLISHED, ms=5)
     axes.set_yticks(places, table["title"], fontsize=8)

@@ -9,7 +9,8 @@ from scipy.special import logsumexp
 
 from leukoscope.images.perturbations import OUTLIERS, perturb
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.network import Classifier
+from leukoscope.models.base import Classifier
+from leukoscope.models.network import Classifier as Network
 
 
 class ActivationMapper:
@@ -27,6 +28,8 @@ class ActivationMapper:
     """
 
     def __init__(self, classifier: Classifier) -> None:
+        if not isinstance(classifier, Network):
+            raise TypeError(f"{type(classifier).__name__} has no feature maps")
         self._model = classifier.parts.feature_maps
         self._weights = keras.ops.convert_to_numpy(classifier.parts.head.kernel)
 
@@ -43,6 +46,15 @@ class ActivationMapper:
         seen = np.asarray(self._model.predict_on_batch(pixels))
         maps = np.maximum(np.einsum("nhwc,cn->nhw", seen, self._weights[:, classes]), 0)
         return np.stack([_enlarge(one, pixels.shape[1:3]) for one in maps])
+
+
+def make_mapper(classifier: Classifier) -> ActivationMapper | None:
+    """Make what maps classes in closed form; ``None`` for a classifier that allows none.
+
+    Args:
+        classifier: Of any kind.
+    """
+    return ActivationMapper(classifier) if "class_maps" in classifier.capabilities else None
 
 
 def map_occlusion(
@@ -70,7 +82,7 @@ def map_occlusion(
     hidden = np.repeat(image[None], len(places) + 1, axis=0)
     for one, place in zip(hidden[1:], places, strict=True):
         one[place] = background[place]
-    scores = predictor.score(predictor.predict(hidden)[1])
+    scores = predictor.score(hidden)
     odds = scores[:, number] - logsumexp(np.delete(scores, number, axis=1), axis=1)
     lost, count = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
     for place, loss in zip(places, odds[0] - odds[1:], strict=True):

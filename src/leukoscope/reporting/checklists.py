@@ -148,7 +148,7 @@ TRIPOD_AI = (
     Item("20a", "flow of participants", "flow", "files were found", "of images"),
     Item("20b, c", "characteristics, in development and evaluation", "missing", "age, sex", fact="demographics"),
     Item("21", "participants and outcomes in each analysis", "data", "train validation test", "images by class"),
-    Item("22", "specification of the model", "training", "model.keras"),
+    Item("22", "specification of the model", "training", "06_models"),
     Item("23a", "performance with intervals, in subgroups", "performance", "interval", "subgroups: classes only"),
     Item("23b", "heterogeneity between clusters", note=_CLUSTERS),
     Item("24", "results of updating the model", note="none"),

@@ -249,7 +249,11 @@ def plot_comparison(comparison: pd.DataFrame, baseline: Mapping[str, Any] | None
 
 
 def plot_costs(comparison: pd.DataFrame) -> go.Figure:
-    """Show what each backbone's accuracy costs: seconds an epoch, and parameters as the size of the mark."""
+    """Show what each backbone's accuracy costs: seconds an epoch, and parameters as the size of the mark.
+
+    What does not train in epochs is left out.
+    """
+    comparison = comparison[comparison["seconds_per_epoch"].notna()]
     size = 10 + 40 * np.sqrt(comparison["parameters"] / comparison["parameters"].max())
     figure = go.Figure(layout={"height": _HEIGHT, "showlegend": False})
     figure.add_scatter(

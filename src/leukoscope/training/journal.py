@@ -9,7 +9,8 @@ from zipfile import BadZipFile
 import pandas as pd
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.storage import as_read_from_json, read_json, write_json, write_whole
+from leukoscope.core.storage import as_read_from_json, read_json, write_folder_whole, write_json, write_whole
+from leukoscope.models.base import FOLDER
 from leukoscope.training.pointer import read_pointer
 
 Write = Callable[[Path], Any]
@@ -183,6 +184,11 @@ class TrainingJournal:
         write_whole(self.final_weights, save_weights)
         write_json(self.folder / "summary.json", summary)
         self._remove_all_but(self.final_weights)
+
+    def finish_with_folder(self, summary: dict[str, Any], save: Write) -> None:
+        """Keep a classifier that is a folder, and the summary, which marks the training as finished."""
+        write_folder_whole(self.folder / FOLDER, save)
+        write_json(self.folder / "summary.json", summary)
 
     def summary(self) -> dict[str, Any]:
         """Read the summary of a finished training.

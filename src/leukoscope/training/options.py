@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -147,7 +147,48 @@ class NetworkOptions(ModelOptions):
         return {"kind": self.kind, "architecture": self.architecture}
 
 
-KINDS: dict[str, type[ModelOptions]] = {"network": NetworkOptions}
+Method = Literal["knn", "svm", "random_forest", "gradient_boosting"]
+Group = Literal["shape", "texture", "colour"]
+
+
+class CraftedRecipe(Options):
+    """How a classifier of hand-made measurements is trained.
+
+    Attributes:
+        classifier: A method of scikit-learn.
+        features: The groups of measurements that it sees.
+    """
+
+    classifier: Method
+    features: tuple[Group, ...] = Field(min_length=1)
+
+
+class CraftedOptions(ModelOptions):
+    """An entry of the kind ``crafted``: a classical classifier of measurements of a field's leukocytes.
+
+    Attributes:
+        kind: What sort of model it is.
+        classifier: A method of scikit-learn.
+        features: The groups of measurements that it sees, each once.
+    """
+
+    kind: Literal["crafted"]
+    classifier: Method
+    features: tuple[Group, ...] = Field(min_length=1)
+
+    @field_validator("features")
+    @classmethod
+    def _require_once(cls, features: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(features)) < len(features):
+            raise ValueError(f"features are {', '.join(features)}: name each group once")
+        return tuple(name for name in get_args(Group) if name in features)
+
+    def resolve(self, shared: Recipe) -> CraftedRecipe:
+        """Give the recipe in force, to which that of networks does not apply."""
+        return CraftedRecipe(classifier=self.classifier, features=self.features)
+
+
+KINDS: dict[str, type[ModelOptions]] = {"network": NetworkOptions, "crafted": CraftedOptions}
 
 
 def _find_kind(entry: dict[str, Any]) -> type[ModelOptions]:

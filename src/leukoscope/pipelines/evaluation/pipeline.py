@@ -1,14 +1,21 @@
 """The pipeline of evaluation: a template, which every model fills in its own namespace."""
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.pipelines.evaluation import nodes, results
 from leukoscope.pipelines.evaluation.records import keep_evaluation
 
 
-def create_pipeline() -> Pipeline:
-    """Make the template: a classifier to predictions, opinions, metrics and all that is gathered of them."""
-    return _create_judging() + _create_keeping() + _create_gathering()
+def create_pipeline(kind: str) -> Pipeline:
+    """Make the template: a classifier to predictions, opinions, metrics and all that is gathered of them.
+
+    Args:
+        kind: Of the model.
+    """
+    pictures = results.PICTURES if kind == "network" else results.PICTURES[:-1]
+    return _create_judging() + _create_keeping() + _create_gathering(pictures)
 
 
 def _create_judging() -> Pipeline:
@@ -72,7 +79,7 @@ def _create_keeping() -> Pipeline:
     )
 
 
-def _create_gathering() -> Pipeline:
+def _create_gathering(pictures: Sequence[str]) -> Pipeline:
     """Gather what comparison and reports need."""
     return Pipeline(
         [
@@ -100,7 +107,7 @@ def _create_gathering() -> Pipeline:
                     "splits",
                     "evaluations",
                     "params:model",
-                    *results.PICTURES,
+                    *pictures,
                 ],
                 "display",
                 name="describe_evaluation",

@@ -16,7 +16,8 @@ from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.options import ModelOptions
 
-PICTURES = ("learning_curves", "confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure")
+# The last is of kinds that train in epochs.
+PICTURES = ("confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure", "learning_curves")
 
 
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
@@ -113,7 +114,7 @@ def describe_evaluation(
         splits: Which images test.
         known: All evaluations so far, this one among them.
         backbone: Names the backbone.
-        pictures: PNGs in the order of ``PICTURES``, for readers whose browser runs no scripts.
+        pictures: PNGs in the order of ``PICTURES``, with or without the last, for browsers that run no scripts.
     """
     from leukoscope.evaluation import evaluations
     from leukoscope.reporting import html, results
@@ -125,7 +126,7 @@ def describe_evaluation(
     }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
     encoded = [html.to_data_uri(picture, "png") for picture in pictures]
-    return display | looks | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=True))}
+    return display | looks | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=False))}
 
 
 def gather_result(
