@@ -1,5 +1,6 @@
 """All pipelines, by the names that `kedro run --pipelines` takes."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from kedro.pipeline import Pipeline
@@ -47,8 +48,8 @@ def register_pipelines() -> dict[str, Pipeline]:
 @cache
 def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
     names = tuple(name for name, _ in entries)
-    trained = {name: _for_model(_create_training(entry), name) for name, entry in entries}
-    judged = {name: _for_model(_create_judging(entry), name) for name, entry in entries}
+    trained = {name: _for_model(_create_training(entry), name, entry.members) for name, entry in entries}
+    judged = {name: _for_model(_create_judging(entry), name, entry.members) for name, entry in entries}
     by_default = [name for name, entry in entries if entry.default]
     stages = {
         "ingestion": ingestion.create_pipeline(),
@@ -83,14 +84,18 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
 
 
 def _create_training(entry: Entry) -> Pipeline:
-    return training.create_pipeline(entry.kind)
+    return training.create_pipeline(entry.kind, entry.members)
 
 
 def _create_judging(entry: Entry) -> Pipeline:
-    return evaluation.create_pipeline(entry.kind) + illustration.create_pipeline() + robustness.create_pipeline()
+    return (
+        evaluation.create_pipeline(entry.kind, entry.members)
+        + illustration.create_pipeline()
+        + robustness.create_pipeline()
+    )
 
 
-def _for_model(template: Pipeline, name: str) -> Pipeline:
+def _for_model(template: Pipeline, name: str, members: Sequence[str] = ()) -> Pipeline:
     """Put a template into a model's namespace; its parameters `model` are the model's entry."""
     parameters = {f"params:{shared}": f"params:{shared}" for shared in _SHARED_PARAMETERS}
     parameters["params:model"] = f"params:models.{name}"
@@ -100,6 +105,7 @@ def _for_model(template: Pipeline, name: str) -> Pipeline:
         namespace=name,
         prefix_datasets_with_namespace=True,
         inputs={shared: shared for shared in _SHARED_DATASETS & used}
+        | {ours: theirs for ours, theirs in training.list_taken(members).items() if ours in used}
         | {gathered: f"{name}_{gathered}" for gathered in _GATHERED & used},
         outputs={output: f"{name}_{output}" for output in _GATHERED & template.all_outputs()},
         parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},

@@ -78,6 +78,21 @@ class TestParameters:
             ({"models": {"Own": {"kind": "network", "architecture": "vgg16"}}}, "cannot be called 'Own'"),
             ({"models": {"own": {"kind": "netwrok", "architecture": "vgg16"}}}, "models.own.kind is 'netwrok'"),
             ({"models": {"own": {"architecture": "vgg16"}}}, "models.own.kind"),
+            (
+                {"models": {"own": {"kind": "ensemble", "members": ["vgg61"]}}},
+                "'vgg61', of which models.own.members are some: did you mean 'vgg19'",
+            ),
+            ({"models": {"own": {"kind": "ensemble", "members": ["kappa_vote"]}}}, "no parameter 'kappa_vote'"),
+            ({"models": {"own": {"kind": "ensemble", "members": ["vgg16", "vgg16"]}}}, "name each model once"),
+            ({"models": {"own": {"kind": "ensemble", "members": "vgg16"}}}, "models.own.members is 'vgg16'"),
+            (
+                {"models": {"own": {"kind": "crafted", "classifier": "svn", "features": ["shape"]}}},
+                "models.own.classifier is 'svn': input should be 'knn', 'svm'",
+            ),
+            (
+                {"models": {"own": {"kind": "crafted", "classifier": "svm", "features": []}}},
+                "models.own.features is .*at least 1 item",
+            ),
             ({"models": []}, "cannot be read"),
             ({"models": {"vgg16": {"label": "ResNet50"}}}, "both called 'ResNet50'"),
             ({"resnet50": 5}, "resnet50 is 5, and resnet50 is a model"),

@@ -15,7 +15,7 @@ from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
 
 if TYPE_CHECKING:
-    from leukoscope.inference.explanation import ActivationMapper
+    from leukoscope.inference.explanation import ActivationMapper, VoteMapper
     from leukoscope.reader.second_reader import SecondReader
 
 GRAD_CAM, OCCLUSION = "Grad-CAM", "occlusion"
@@ -165,7 +165,7 @@ class Desk:
             self._mapper.map_classes(field, np.array([0]))
 
     @cached_property
-    def _mapper(self) -> "ActivationMapper | None":
+    def _mapper(self) -> "ActivationMapper | VoteMapper | None":
         from leukoscope.inference.explanation import make_mapper
 
         return make_mapper(self.reader.classifier)

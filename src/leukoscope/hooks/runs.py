@@ -146,14 +146,14 @@ class Runs:
         self._client.log_artifact(self.of(backbone), str(path), folder)
 
     def log_model(self, backbone: str | None, classifier: Any) -> None:
-        """Log a network as a Keras model, with signature and class names, and any other classifier as files."""
+        """Log a network as a Keras model, with signature and class names; of any other kind its own files."""
         self.activate(backbone)
         if getattr(classifier, "place", NETWORK) == NETWORK:
             self._end_unfinished_models(self.of(backbone))
             _log_model(classifier)
             return
         with tempfile.TemporaryDirectory() as scratch:
-            classifier.save(Path(scratch))
+            classifier.save_own(Path(scratch))
             self._client.log_artifacts(self.of(backbone), scratch, FOLDER)
 
     def _create(self, backbone: str | None) -> str:

@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 from leukoscope.images.perturbations import OUTLIERS, perturb
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import Classifier
+from leukoscope.models.ensemble import EnsembleClassifier
 from leukoscope.models.network import Classifier as Network
 
 
@@ -48,13 +49,32 @@ class ActivationMapper:
         return np.stack([_enlarge(one, pixels.shape[1:3]) for one in maps])
 
 
-def make_mapper(classifier: Classifier) -> ActivationMapper | None:
+class VoteMapper:
+    """Maps what speaks for a class to the members of an ensemble: the sum of their maps, by their weights.
+
+    Args:
+        ensemble: With the capability ``class_maps``.
+    """
+
+    def __init__(self, ensemble: EnsembleClassifier) -> None:
+        self._mappers = [ActivationMapper(member) for member in ensemble.members.values()]
+        self._weights = ensemble.vote.weights
+
+    def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Map what speaks for a class of each image, as ``ActivationMapper`` does; each map counts by its highest."""
+        maps = [mapper.map_classes(pixels, classes) for mapper in self._mappers]
+        return np.stack([_scale(heat) for heat in np.tensordot(self._weights, np.stack(maps), axes=1)])
+
+
+def make_mapper(classifier: Classifier) -> ActivationMapper | VoteMapper | None:
     """Make what maps classes in closed form; ``None`` for a classifier that allows none.
 
     Args:
         classifier: Of any kind.
     """
-    return ActivationMapper(classifier) if "class_maps" in classifier.capabilities else None
+    if "class_maps" not in classifier.capabilities:
+        return None
+    return VoteMapper(classifier) if isinstance(classifier, EnsembleClassifier) else ActivationMapper(classifier)
 
 
 def map_occlusion(

@@ -83,6 +83,10 @@ class CraftedClassifier:
         """Return why it cannot be used; what it was loaded from has been checked."""
         return None
 
+    def save_own(self, path: Path) -> None:
+        """Write all that it has, which has no members."""
+        self.save(path)
+
     def save(self, path: Path) -> None:
         """Write a folder of plain files, of which none is a pickle.
 

@@ -63,5 +63,6 @@ def load_classifier(home: Path, store: "MeasurementStore | None" = None) -> Clas
 
 def _list_loaders() -> dict[str, Callable[[Path, "MeasurementStore | None"], Classifier]]:
     from leukoscope.models.crafted import CraftedClassifier
+    from leukoscope.models.ensemble import EnsembleClassifier
 
-    return {"crafted": CraftedClassifier.load}
+    return {"crafted": CraftedClassifier.load, "ensemble": EnsembleClassifier.load}

@@ -94,7 +94,7 @@ CLAIM = (
     Item("24", "initialisation of the weights", "training", "initial weights"),
     Item("25", "training", "training", "optimizer"),
     Item("26", "choice of the final model", "training", "final weights"),
-    Item("27", "ensembling", note="none"),
+    Item("27", "ensembling", "training", "ensemble"),
     Item("28", "metrics", "performance", "balanced accuracy"),
     Item("29", "significance and uncertainty", "performance", "interval", "paired tests: in the comparison"),
     Item("30", "robustness", "robustness", "accuracy over all changes"),

@@ -149,6 +149,7 @@ class NetworkOptions(ModelOptions):
 
 Method = Literal["knn", "svm", "random_forest", "gradient_boosting"]
 Group = Literal["shape", "texture", "colour"]
+Rule = Literal["kappa", "accuracy", "f1", "auc", "equal", "log_loss", "stacking"]
 
 
 class CraftedRecipe(Options):
@@ -188,7 +189,48 @@ class CraftedOptions(ModelOptions):
         return CraftedRecipe(classifier=self.classifier, features=self.features)
 
 
-KINDS: dict[str, type[ModelOptions]] = {"network": NetworkOptions, "crafted": CraftedOptions}
+class EnsembleRecipe(Options):
+    """How several models vote.
+
+    Attributes:
+        members: Their entries, in order.
+        weights: What their weights are learned by, on validation images.
+    """
+
+    members: tuple[str, ...] = Field(min_length=1)
+    weights: Rule
+
+
+class EnsembleOptions(ModelOptions):
+    """An entry of the kind ``ensemble``: a vote of models that are trained by themselves.
+
+    Attributes:
+        kind: What sort of model it is.
+        members: Entries of other kinds, each once.
+        weights: What their weights are learned by, on validation images.
+    """
+
+    kind: Literal["ensemble"]
+    members: tuple[str, ...] = Field(min_length=1)
+    weights: Rule = "kappa"
+
+    @field_validator("members")
+    @classmethod
+    def _require_once(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(members)) < len(members):
+            raise ValueError(f"members are {', '.join(members)}: name each model once")
+        return members
+
+    def resolve(self, shared: Recipe) -> EnsembleRecipe:
+        """Give the recipe in force, to which that of networks does not apply."""
+        return EnsembleRecipe(members=self.members, weights=self.weights)
+
+
+KINDS: dict[str, type[ModelOptions]] = {
+    "network": NetworkOptions,
+    "crafted": CraftedOptions,
+    "ensemble": EnsembleOptions,
+}
 
 
 def _find_kind(entry: dict[str, Any]) -> type[ModelOptions]:

@@ -6,28 +6,31 @@ from kedro.pipeline import Node, Pipeline
 
 from leukoscope.pipelines.evaluation import nodes, results
 from leukoscope.pipelines.evaluation.records import keep_evaluation
+from leukoscope.pipelines.training.pipeline import create_vote_pipeline
 
 
-def create_pipeline(kind: str) -> Pipeline:
+def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
     """Make the template: a classifier to predictions, opinions, metrics and all that is gathered of them.
 
     Args:
         kind: Of the model.
+        members: The models that it is made of.
     """
     pictures = results.PICTURES if kind == "network" else results.PICTURES[:-1]
-    return _create_judging() + _create_keeping() + _create_gathering(pictures)
+    predicting = create_vote_pipeline(members) if kind == "ensemble" else _create_predicting()
+    vote = ["vote"] if kind == "ensemble" else []
+    return predicting + _create_judging() + _create_keeping() + _create_gathering(pictures, vote)
+
+
+def _create_predicting() -> Pipeline:
+    inputs = ["model", "smears", "splits", "params:class_names", "params:evaluation"]
+    return Pipeline([Node(nodes.predict_splits, inputs, ["predictions", "features"], name="predict_splits")])
 
 
 def _create_judging() -> Pipeline:
     classes, options = "params:class_names", "params:evaluation"
     return Pipeline(
         [
-            Node(
-                nodes.predict_splits,
-                ["model", "smears", "splits", classes, options],
-                ["predictions", "features"],
-                name="predict_splits",
-            ),
             Node(
                 nodes.calibrate_predictions,
                 ["predictions", "features", "splits", classes, options],
@@ -79,7 +82,7 @@ def _create_keeping() -> Pipeline:
     )
 
 
-def _create_gathering(pictures: Sequence[str]) -> Pipeline:
+def _create_gathering(pictures: Sequence[str], vote: Sequence[str]) -> Pipeline:
     """Gather what comparison and reports need."""
     return Pipeline(
         [
@@ -123,6 +126,7 @@ def _create_gathering(pictures: Sequence[str]) -> Pipeline:
                     "history",
                     "robustness",
                     "outliers",
+                    *vote,
                 ],
                 "result",
                 name="gather_result",

@@ -138,6 +138,7 @@ def gather_result(
     history: pd.DataFrame,
     robustness: pd.DataFrame,
     outliers: pd.DataFrame,
+    *vote: dict[str, Any],
 ) -> dict[str, Any]:
     """Gather all that the comparison and the reports need to know of one backbone.
 
@@ -147,9 +148,10 @@ def gather_result(
         metrics: The figures of every split.
         calibration: What was learned from the validation images.
         training_summary: How it was trained.
-        history: One row an epoch.
+        history: One row an epoch; none of a kind without epochs.
         robustness: One row a change and strength.
         outliers: One row a kind of made outlier.
+        vote: Of an ensemble: how it does against its best member.
     """
     published = {name: value for name, value in summary.items() if name.startswith("report_")}
     return {
@@ -163,4 +165,5 @@ def gather_result(
         "history": as_records(history),
         "robustness": as_records(robustness),
         "outliers": as_records(outliers),
+        "vote": vote[0] if vote else None,
     }

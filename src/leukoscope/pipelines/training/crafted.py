@@ -14,13 +14,10 @@ from leukoscope.features.measuring import MeasurementStore
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.training.journal import TrainingJournal
+from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
 from leukoscope.training.options import ModelOptions
 
 logger = logging.getLogger(__name__)
-
-# Columns of a history; nothing that has no epochs has a row of it.
-_HISTORY = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 
 
 def prepare_training(
@@ -91,7 +88,7 @@ def train_classifier(
         journal.record_model(classifier.fingerprint)
     facts = {"device": f"CPU x{os.cpu_count()}"} | journal.summary()
     summary = facts | describe_training(key, splits) | {"provenance": journal.origin}
-    return classifier, pd.DataFrame(columns=_HISTORY), summary
+    return classifier, pd.DataFrame(columns=NO_EPOCHS), summary
 
 
 def _recall(journal: TrainingJournal, measurements: MeasurementStore, name: str) -> Any:
