@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from leukoscope import entries
+from leukoscope.core.commands import name_training, set_models
 from leukoscope.core.errors import InputError
 from leukoscope.pipeline_registry import register_pipelines
 
@@ -94,3 +95,11 @@ def test_folders_beside_those_of_the_models_are_reserved(project_path):
     catalogs = [yaml.safe_load(file.read_text()) for file in (project_path / "conf/base").glob("catalog*.yml")]
     places = re.findall(r"/0[678]_\w+/(\w+)(?:'|\"|/)", json.dumps(catalogs).replace("{model}/", ""))
     assert {place for place in places if "." not in place} - {"current"} <= entries.FOLDERS
+
+
+def test_messages_name_a_model_that_there_is(monkeypatch):
+    monkeypatch.setattr(entries, "_current", {})
+    monkeypatch.setattr(entries.pipelines, "configure", lambda _: None)
+    entries.set_entries({"my_network": {}, "resnet50": {}})
+    assert name_training() == "kedro run --pipelines train_my_network"
+    set_models([])

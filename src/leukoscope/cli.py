@@ -56,8 +56,8 @@ def _run(force: bool, **options: Any) -> Any:
         )
     if options["pipeline"]:
         options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
-    given = click.get_current_context().get_parameter_source("pipelines")
-    if given is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
+    source = click.get_current_context().get_parameter_source("pipelines")
+    if source is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
         raise click.ClickException("--pipelines names none. Leave it out to run everything.")
     with errors_in_a_line(), ending_if_unchanged(may_end=not force):
         options["conf_source"] = options["conf_source"] or _find_configuration()
@@ -139,11 +139,11 @@ def _has_begun() -> bool:
 
 def _find_configuration() -> str | None:
     """Give the configuration of a wheel where there is no project; ``None`` where there is one, which has its own."""
-    found = find_configuration()
-    if found == (find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE:
+    configuration = find_configuration()
+    if configuration == (find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE:
         return None
-    if found == Path(__file__).parent / "conf":
-        return str(found)
+    if configuration == Path(__file__).parent / "conf":
+        return str(configuration)
     raise click.ClickException(
         f"There is no configuration: {Path.cwd()} is in no Leukoscope project. Run this in the project's folder, or "
         f"give --conf-source. Nothing was run."

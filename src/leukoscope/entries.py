@@ -12,7 +12,7 @@ from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 
-from leukoscope.core.commands import set_optional
+from leukoscope.core.commands import set_models
 from leukoscope.core.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def set_entries(entries: Mapping[str, Any]) -> None:
     if list(described.items()) != list(_current.items()):
         _current.clear()
         _current.update(described)
-        set_optional([name for name, entry in described.items() if not entry.default])
+        set_models(entries, [name for name, entry in described.items() if not entry.default])
         pipelines.configure(pipelines._pipelines_module)
 
 
@@ -124,8 +124,8 @@ def complete_entries(
                 f"models.{name}.name cannot be set: an entry is called as it stands there, {name}. For figures and "
                 f"tables give models.{name}.label. Nothing was run."
             )
-        said = _take_old_parameters(name, parameters.get(name), entry, on_command_line.get(name))
-        completed[name] = said | {"name": name}
+        entry_values = _take_old_parameters(name, parameters.get(name), entry, on_command_line.get(name))
+        completed[name] = entry_values | {"name": name}
     return {name: value for name, value in parameters.items() if name not in entries} | {"models": completed}
 
 
@@ -153,8 +153,8 @@ def _take_old_parameters(name: str, old: Any, entry: dict[str, Any], given: Any)
         name,
         name,
     )
-    said = {"architecture" if key == "backbone" else key: value for key, value in old.items()}
-    return OmegaConf.to_container(OmegaConf.merge(entry, said, given or {}))  # type: ignore[return-value]
+    old_values = {"architecture" if key == "backbone" else key: value for key, value in old.items()}
+    return OmegaConf.to_container(OmegaConf.merge(entry, old_values, given or {}))  # type: ignore[return-value]
 
 
 def _require_table(entries: Any) -> dict[str, dict[str, Any]]:

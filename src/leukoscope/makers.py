@@ -54,10 +54,10 @@ def name_makers(dataset_names: Iterable[str], env: str | None = None) -> str:
         env: The environment of the run.
     """
     registered = _list_pipelines()
-    found = {pipeline for pipeline in map(_find_pipeline, dataset_names) if pipeline}
-    written = {key: registered[key].all_outputs() for key in found}
-    needless = {key for key in found if any(written[key] < written[other] for other in found)}
-    return name_run_in(env, ",".join(key for key in registered if key in found - needless))
+    makers = {pipeline for pipeline in map(_find_pipeline, dataset_names) if pipeline}
+    written = {key: registered[key].all_outputs() for key in makers}
+    needless = {key for key in makers if any(written[key] < written[other] for other in makers)}
+    return name_run_in(env, ",".join(key for key in registered if key in makers - needless))
 
 
 def _find_pipeline(dataset_name: str) -> str | None:

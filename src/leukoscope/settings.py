@@ -19,8 +19,10 @@ HOOKS = (UnchangedHook(_TRACKING), ResultsHook(), InputHook(), _TRACKING, OtherR
 
 def _project_root() -> str:
     """The project at hand, that of this very file, or, for a package without one, the folder at hand."""
-    own = Path(__file__).parents[2]
-    return str(find_kedro_project(Path.cwd()) or (own if (own / "pyproject.toml").is_file() else Path.cwd()))
+    source_root = Path(__file__).parents[2]
+    return str(
+        find_kedro_project(Path.cwd()) or (source_root if (source_root / "pyproject.toml").is_file() else Path.cwd())
+    )
 
 
 def _tracking_uri() -> str:

@@ -46,7 +46,7 @@ def _make_small(file: Path) -> None:
     values["robustness"] = {"images": 8}
     values["promotion"] = {"min_images": 8}
     for backbone in (BACKBONE, "vgg16"):
-        values[backbone]["training"] |= _SMALL
+        values["models"][backbone]["training"] |= _SMALL
     file.write_text(yaml.safe_dump(values))
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from conftest import Smears
-from leukoscope.figures import confusion, curves, explanation, ingestion, montages
+from leukoscope.figures import comparison, confusion, curves, explanation, ingestion, montages, robustness
 from leukoscope.figures.words import as_it_is
 from leukoscope.images.manifest import summarise
 
@@ -24,12 +24,23 @@ def table() -> pd.DataFrame:
 
 
 def draw_confusion(table):
-    return confusion.draw_confusion(table["label"], table["label"], NAMES, "title")
+    return confusion.draw_confusion(np.eye(len(NAMES), dtype=int), NAMES, "title")
 
 
 def draw_roc(table):
-    probabilities = pd.DataFrame({name: (table["label"] == name).astype(float) for name in NAMES})
-    return curves.draw_roc_curves(table["label"].to_numpy(), probabilities, "title")
+    curve = {"false_positive": [0, 0, 1], "true_positive": [0, 1, 1]}
+    return curves.draw_roc_curves(dict.fromkeys(NAMES, curve), NAMES, "title")
+
+
+def draw_strongest(table):
+    changes = pd.DataFrame({"perturbation": ["none", "grey"], "accuracy": [0.9, 0.8]})
+    return robustness.draw_strongest(dict.fromkeys(NAMES, changes))
+
+
+def draw_comparison(table):
+    columns = ("test_accuracy", "train_accuracy", "parameters", "seconds_per_epoch", "model_mib")
+    models = pd.DataFrame([dict.fromkeys(columns, 0.5) | {"title": name} for name in NAMES])
+    return comparison.draw_comparison(models, None, f"{NAMES[3]} over {NAMES[2]}", NAMES[3])
 
 
 def draw_counts(table):
@@ -52,7 +63,16 @@ def draw_explanation(table):
 
 @pytest.mark.parametrize(
     "draw",
-    [draw_confusion, draw_roc, draw_counts, draw_montage, draw_grid, draw_explanation],
+    [
+        draw_confusion,
+        draw_roc,
+        draw_strongest,
+        draw_comparison,
+        draw_counts,
+        draw_montage,
+        draw_grid,
+        draw_explanation,
+    ],
     ids=lambda one: one.__name__,
 )
 def test_figures_show_names_of_any_signs_as_they_are(draw, table):

@@ -98,10 +98,11 @@ def test_the_number_is_the_mean_over_changes(arguments):
     assert len(summary) == 4 + len(PERTURBATIONS)
 
 
-def test_the_figure_has_a_bar_a_strength(measured):
-    axes = nodes.draw_robustness(measured(), make_entry("vgg16")).axes[0]
-    assert len(axes.patches) == sum(len(one.levels) for one in PERTURBATIONS.values())
-    assert "VGG16 on 24 changed test images" in axes.get_title()
+def test_the_figure_has_a_mark_a_strength(measured):
+    figure = nodes.draw_robustness(measured(), make_entry("vgg16"))
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == [f"{name} {level:g}" for name, one in PERTURBATIONS.items() for level in one.levels]
+    assert figure.get_suptitle() == "VGG16 on 24 changed test images"
 
 
 def test_outliers_are_held_against_the_test_images(arguments):

@@ -167,12 +167,12 @@ class _Page:
             status.classes("working")
             try:
                 await self._office.work(self._office.desk.add_occlusion, image)
-                said = "The occlusion map is ready."
+                message = "The occlusion map is ready."
             except Exception as error:
                 logger.exception("An image could not be mapped")
-                said = f"The occlusion map failed, and the server's log says more: {error}"
+                message = f"The occlusion map failed, and the server's log says more: {error}"
             status.classes(remove="working")
-            status.set_content(escape(said))
+            status.set_content(escape(message))
         return method in image.maps
 
     def _show_review(self, number: int, image: ReadImage) -> None:
@@ -196,8 +196,8 @@ class _Page:
             return f"Nothing was kept: {error}"
         if image.sha256 in self._session.images:
             self._session.reviews[image.sha256] = review
-        said = f"{review.verdict}, {review.reviewer_class}" if review.reviewer_class else review.verdict
-        return f"Kept at {review.reviewed_at[11:16]} UTC: {said}."
+        summary = f"{review.verdict}, {review.reviewer_class}" if review.reviewer_class else review.verdict
+        return f"Kept at {review.reviewed_at[11:16]} UTC: {summary}."
 
     def _set_reviewer(self, event: GenericEventArguments) -> None:
         self._session.reviewer = str(event.args or "")

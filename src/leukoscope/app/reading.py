@@ -99,8 +99,8 @@ class Desk:
     @property
     def limits(self) -> Limits:
         """What a file must keep to: the reader's own limits, and the page's for its size."""
-        own = self.reader.limits
-        return own._replace(max_bytes=min(own.max_bytes, self.options.max_bytes))
+        bounds = self.reader.limits
+        return bounds._replace(max_bytes=min(bounds.max_bytes, self.options.max_bytes))
 
     def read(self, data: bytes, file_name: str | None = None) -> ReadImage:
         """Read an image file.
@@ -118,21 +118,21 @@ class Desk:
         decoded = decode(data, self.limits).pixels
         pixels = resize(decoded, self.reader.image_size)
         opinions, features = self.reader.read(pixels[None])
-        said = opinions.iloc[0]
+        opinion = opinions.iloc[0]
         names = self.reader.class_names
-        chances = said[probability_columns(names)].to_numpy(float)
+        chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
         sha256 = hashlib.sha256(data).hexdigest()
         image = ReadImage(
             sha256=sha256,
             file_name=file_name,
             seen_in=self._find_split(sha256),
-            opinion=str(said["opinion"]),
-            reason=str(said["reason"]),
+            opinion=str(opinion["opinion"]),
+            reason=str(opinion["reason"]),
             likeliest=names[likeliest],
             probabilities=dict(zip(names, chances.tolist(), strict=True)),
-            malignant=float(said[MALIGNANT_COLUMN]),
-            novelty=float(said["novelty"]),
+            malignant=float(opinion[MALIGNANT_COLUMN]),
+            novelty=float(opinion["novelty"]),
             pixels=pixels,
             picture=_encode_picture(decoded, self.options.picture_side),
             maps=self._map_activation(pixels, likeliest),
@@ -172,18 +172,18 @@ class Desk:
 
     def _find_split(self, sha256: str) -> str | None:
         seen = self.reader.seen
-        found = seen.loc[seen["sha256"] == sha256, "split"]
-        return None if found.empty else str(found.iloc[0])
+        split = seen.loc[seen["sha256"] == sha256, "split"]
+        return None if split.empty else str(split.iloc[0])
 
     def _find_nearest(self, features: np.ndarray) -> list[Neighbour]:
         nearest = self.reader.find_nearest(features, self._explanation.neighbours)[0]
         return [self._show(row.image_id, row.sha256, row.distance) for row in nearest.itertuples()]
 
     def _show(self, image_id: str, sha256: str, distance: float) -> Neighbour:
-        found = None if self._smears is None else find_by_content(self._smears, sha256)
-        if found is None:
+        packed = None if self._smears is None else find_by_content(self._smears, sha256)
+        if packed is None:
             return Neighbour(image_id, None, float(distance), None)
-        record, pixels = found
+        record, pixels = packed
         return Neighbour(image_id, str(record["label"]), float(distance), _encode(Image.fromarray(pixels), "PNG"))
 
 

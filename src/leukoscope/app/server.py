@@ -177,7 +177,7 @@ def create_server(office: Office) -> FastAPI:
 def list_pictures(image: ReadImage) -> dict[str, bytes]:
     """List the pictures of an image by the names that they have on the server."""
     pictures = {"field.jpg": image.picture} | {f"{method}.png": heat for method, heat in image.maps.items()}
-    near = {f"nearest-{number}.png": one.picture for number, one in enumerate(image.nearest, start=1)}
+    near = {f"nearest-{number}.png": neighbour.picture for number, neighbour in enumerate(image.nearest, start=1)}
     return pictures | {name: picture for name, picture in near.items() if picture is not None}
 
 

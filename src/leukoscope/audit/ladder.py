@@ -104,7 +104,7 @@ class Ladder:
         numbered = np.flatnonzero(is_numbered(files))
         images, files = (table.iloc[numbered].reset_index(drop=True) for table in (images, files))
         blocks = name_blocks(files, self.folds)
-        seen = {name: features[numbered] for name, features in predictors.items()}
+        numbered_features = {name: features[numbered] for name, features in predictors.items()}
         rows = []
         for embargo in embargoes:
             divided = repeat_folds(images, files, self.folds, self.repeats, embargo, self.seed)
@@ -114,7 +114,7 @@ class Ladder:
             strict, control = divided
             for protocol, repeats in ({SERIES: strict} | ({CONTROL: control} if embargo else {})).items():
                 facts = {"protocol": protocol, "embargo": embargo}
-                rows += self._judge(facts, images["label"], blocks, seen, repeats)
+                rows += self._judge(facts, images["label"], blocks, numbered_features, repeats)
         return _tabulate(rows)
 
     def _divide(self, labels: pd.Series, groups: pd.Series, what: str) -> list[list[Fold]]:
@@ -145,14 +145,14 @@ class Ladder:
             hits = np.array([self._predict(name, features, labels.to_numpy(), folds) == labels for folds in repeats])
             # The share of repeats in which an image was right: the interval is of images, not of repeats.
             shares = hits.mean(axis=0)
-            found = estimate_share(shares, groups, self.confidence)
+            accuracy = estimate_share(shares, groups, self.confidence)
             figures = {
                 "balanced_accuracy": pd.Series(shares).groupby(labels.to_numpy()).mean().mean(),
                 "spread": np.ptp(hits.mean(axis=1)) if len(hits) > 1 else np.nan,
             }
-            ends = {"accuracy": found.value, "low": found.low, "high": found.high}
+            ends = {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
             rows.append({**facts, "predictor": name, **ends, **figures, **sizes})
-            logger.info("%s, %s: accuracy %.3f", ", ".join(map(str, facts.values())), name, found.value)
+            logger.info("%s, %s: accuracy %.3f", ", ".join(map(str, facts.values())), name, accuracy.value)
         return rows
 
     def _predict(self, name: str, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:

@@ -54,8 +54,8 @@ def reset_peak_memory() -> None:
 
 
 def _peak_process_bytes() -> int:
-    _, found, after = (_STATUS.read_text() if _STATUS.is_file() else "").partition("VmHWM:")
-    if found:  # not every sandbox that looks like Linux tells it
+    _, label, after = (_STATUS.read_text() if _STATUS.is_file() else "").partition("VmHWM:")
+    if label:  # not every sandbox that looks like Linux tells it
         return int(after.split()[0]) * 1024
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
@@ -73,8 +73,8 @@ def _device_bytes() -> int:
         case "tensorflow":
             from tensorflow.python.client import device_lib
 
-            gpus = (one for one in device_lib.list_local_devices() if one.device_type == "GPU")
-            return next((one.memory_limit for one in gpus), 0)
+            gpus = (device for device in device_lib.list_local_devices() if device.device_type == "GPU")
+            return next((device.memory_limit for device in gpus), 0)
         case "torch":
             import torch
 

@@ -20,8 +20,8 @@ def describe_engine(precision: str) -> dict[str, str]:
         precision: ``auto`` or the name of a Keras dtype policy.
     """
     name = keras.backend.backend()
-    own = {"backend": name, "precision": choose_precision(precision)}
-    return own | {"keras": keras.__version__, name: import_module(name).__version__}
+    engine = {"backend": name, "precision": choose_precision(precision)}
+    return engine | {"keras": keras.__version__, name: import_module(name).__version__}
 
 
 def choose_precision(wanted: str) -> str:

@@ -102,14 +102,14 @@ def _find_fault(name: Any) -> str | None:
 
 def _require_different(names: Sequence[str]) -> None:
     """Make sure that figures of two classes are never named alike."""
-    for one, other in permutations(names, 2):
-        if plain_name(one) == plain_name(other):
+    for name, other in permutations(names, 2):
+        if plain_name(name) == plain_name(other):
             raise ValueError(
-                f"class_names has '{one}' and '{other}', whose figures would both be named '{plain_name(one)}'; names "
-                f"must differ in more than case, accents, spaces and punctuation"
+                f"class_names has '{name}' and '{other}', whose figures would both be named '{plain_name(name)}'; "
+                f"names must differ in more than case, accents, spaces and punctuation"
             )
-        if any(plain_name(one) == plain_name(other) + end for end in _ENDS):
+        if any(plain_name(name) == plain_name(other) + end for end in _ENDS):
             raise ValueError(
-                f"class_names has '{other}' and '{one}': the figures of the second would be named like the ends of "
+                f"class_names has '{other}' and '{name}': the figures of the second would be named like the ends of "
                 f"the first's intervals; rename one of them"
             )

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _DEFAULT = (None, "local")
-# Of the session at work: neither nodes nor data sets know it.
+# Of the session at work: neither nodes nor data sets know them.
 _environment: list[str | None] = [None]
-# The models that the pipelines without a model's name leave out.
+_models: list[str] = []
+# Those that the pipelines without a model's name leave out.
 _optional: set[str] = set()
 
 
@@ -19,14 +20,21 @@ def set_environment(env: str | None) -> None:
     _environment[:] = [env]
 
 
-def set_optional(models: Iterable[str]) -> None:
-    """Remember which models are trained and evaluated by pipelines of their own and `systems` only.
+def set_models(names: Iterable[str], optional: Iterable[str] = ()) -> None:
+    """Remember the models of a session.
 
     Args:
-        models: Their names.
+        names: Of the entries, in their order.
+        optional: Those that are trained and evaluated by pipelines of their own and `systems` only.
     """
+    _models[:] = names
     _optional.clear()
-    _optional.update(models)
+    _optional.update(optional)
+
+
+def name_training() -> str:
+    """Name a command that trains a model of the session: the first, to be replaced by any."""
+    return name_run(f"train_{_models[0] if _models else 'MODEL'}")
 
 
 def name_evaluation(*models: str) -> str:

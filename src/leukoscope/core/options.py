@@ -36,7 +36,7 @@ def refuse_unknown_names(names: Any, known: Any, where: str = "") -> None:
     """
     for name in names:
         if name not in known:
-            near = get_close_matches(str(name), [str(one) for one in known], n=1)
+            near = get_close_matches(str(name), [str(candidate) for candidate in known], n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             raise ValueError(f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}.")
 

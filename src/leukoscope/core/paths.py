@@ -41,9 +41,9 @@ def require_text(value: Any, parameter: str) -> str:
             f"{parameter} is empty. Expected a path: give it as {parameter}=PATH, the home folder as {parameter}=~/, "
             f"or leave it out."
         )
-    found = f"is the {type(value).__name__} {value!r}" if not isinstance(value, str) else f"is {value!r}"
+    actual = f"is the {type(value).__name__} {value!r}" if not isinstance(value, str) else f"is {value!r}"
     raise InputError(
-        f"{parameter} {found}, as YAML reads it, and not a path. Begin the path with ./ or /, as in "
+        f"{parameter} {actual}, as YAML reads it, and not a path. Begin the path with ./ or /, as in "
         f"{parameter}=./2024; or {_IN_FILE.format(parameter=parameter)}."
     )
 

@@ -141,13 +141,13 @@ def hold(folder: Path, wait: bool = False) -> Iterator[None]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(folder.with_name(f".{folder.name}.lock"), blocking=wait).acquire()
+        lock = FileLock(folder.with_name(f".{folder.name}.lock"), blocking=wait).acquire()
     except Timeout as error:
         raise InputError(
             f"Another run is at work in {folder}, and two would spoil each other's files. Let it end or stop it; then "
             f"the same command goes on from what it did."
         ) from error
-    with held:
+    with lock:
         yield
 
 

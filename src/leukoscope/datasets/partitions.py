@@ -45,8 +45,8 @@ class PartitionedDataset(partitions.PartitionedDataset):
         """Give for each partition what loads it."""
         self.require_own()
         self._invalidate_caches()
-        found = super().load() if self._exists() else {}
-        return found | {name: dataset.load for name, dataset in self._saved.items()}
+        partitions = super().load() if self._exists() else {}
+        return partitions | {name: dataset.load for name, dataset in self._saved.items()}
 
     def require_own(self) -> None:
         """Make sure that the partitions which this data set saved are still there.

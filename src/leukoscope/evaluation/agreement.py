@@ -32,8 +32,8 @@ def measure_agreement(
     Returns:
         For ``all`` reviews, and for those ``with_opinion`` only, the figures of ``_measure``.
     """
-    given = reviews[reviews["opinion"] != WITHHELD]
-    chosen = {"all": reviews, "with_opinion": given}
+    with_opinion = reviews[reviews["opinion"] != WITHHELD]
+    chosen = {"all": reviews, "with_opinion": with_opinion}
     return {name: _measure(rows, class_names, resamples, confidence, seed) for name, rows in chosen.items()}
 
 

@@ -81,7 +81,7 @@ def bin_confidence(
     bins, count = _number_bins(confidence, weights)
     weights = np.ones(len(hits)) if weights is None else weights
     sums = (np.bincount(bins, values * weights, minlength=_BINS) for values in (confidence, hits))
-    sure, right = (np.divide(one, count, out=np.full(_BINS, np.nan), where=count > 0) for one in sums)
+    sure, right = (np.divide(total, count, out=np.full(_BINS, np.nan), where=count > 0) for total in sums)
     return sure, right, count
 
 

@@ -39,15 +39,17 @@ class ClassMapping(NamedTuple):
         Raises:
             ValueError: A folder stands for a class that there is not.
         """
-        given = dict(class_map or {name: name for name in class_names})
-        for folder, name in given.items():
+        mapping = dict(class_map or {name: name for name in class_names})
+        for folder, name in mapping.items():
             if name not in (*class_names, MALIGNANT):
                 known = ", ".join((*class_names, MALIGNANT))
                 raise ValueError(f"external.class_map says that {folder} holds '{name}'; it can hold {known}")
-        if MALIGNANT in class_names or MALIGNANT not in given.values():
-            return cls(given, tuple(class_names), tuple((number,) for number in range(len(class_names))), tuple(benign))
+        if MALIGNANT in class_names or MALIGNANT not in mapping.values():
+            return cls(
+                mapping, tuple(class_names), tuple((number,) for number in range(len(class_names))), tuple(benign)
+            )
         healthy = benign[0] if len(benign) == 1 else _BENIGN
-        by_folder = {folder: healthy if name in benign else MALIGNANT for folder, name in given.items()}
+        by_folder = {folder: healthy if name in benign else MALIGNANT for folder, name in mapping.items()}
         parts = (
             tuple(class_names.index(name) for name in benign),
             tuple(number for number, name in enumerate(class_names) if name not in benign),

@@ -22,7 +22,7 @@ RESULT_PARTS = {
     "confidence",
     "benign_class",
 }
-RESULT_PARTS |= {"prevalence", "pictures", "summary", "metrics", "calibration", "training"}
+RESULT_PARTS |= {"prevalence", "summary", "metrics", "calibration", "training"}
 RESULT_PARTS |= {"history", "robustness", "outliers"}
 
 

@@ -65,6 +65,6 @@ def find_strictest(evaluations: Sequence[Mapping[str, Any]], backbone: str, test
     present = [row for row in evaluations if (row["backbone"], row["test"]) == (backbone, test)]
     if not present:
         return None
-    own = [row for row in evaluations if all(row[name] == present[-1][name] for name in _SAME)]
-    strictest = max(reversed(own), key=lambda row: _STRICTNESS.index(row["group_by"]))
+    comparable = [row for row in evaluations if all(row[name] == present[-1][name] for name in _SAME)]
+    strictest = max(reversed(comparable), key=lambda row: _STRICTNESS.index(row["group_by"]))
     return dict(strictest) | {"present": strictest["test"] == test}

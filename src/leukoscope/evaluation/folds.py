@@ -113,14 +113,14 @@ def describe_same(record: EvaluationRecord) -> dict[str, Any]:
 
 def explain_differences(wanted: FoldSet, others: Sequence[FoldSet]) -> dict[int, list[str]]:
     """Say of missing folds that another set has in what that one differs, by the fold's number."""
-    told = {}
+    differences = {}
     for number in wanted.missing:
         for other in others:
             if number in other.records:
-                own = describe_same(next(iter(wanted.records.values())))
-                told[number] = find_differences(own, describe_same(other.records[number]))
+                facts = describe_same(next(iter(wanted.records.values())))
+                differences[number] = find_differences(facts, describe_same(other.records[number]))
                 break
-    return told
+    return differences
 
 
 def tabulate_folds(folds: FoldSet) -> pd.DataFrame:
@@ -172,8 +172,8 @@ def judge_pooled(
     from leukoscope.evaluation.scoring import ENDS, estimate
 
     probabilities = pooled[probability_columns(scoring.class_names)].to_numpy()
-    called = pd.Index(scoring.class_names).get_indexer(pooled["predicted"])
-    outcome = scoring.prepare(pooled["label"].to_numpy(), probabilities, called)
+    predicted = pd.Index(scoring.class_names).get_indexer(pooled["predicted"])
+    outcome = scoring.prepare(pooled["label"].to_numpy(), probabilities, predicted)
     outcome = replace(outcome, groups=pooled["group"].to_numpy(), seed=seed)
     warn_of_few_groups(count_groups_with_errors(outcome.hits, pooled["group"]), "The pooled test images")
     figures = estimate(outcome, resamples, confidence, seed)

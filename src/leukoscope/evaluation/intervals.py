@@ -97,11 +97,11 @@ def estimate_share(hits: np.ndarray, groups: ArrayLike, confidence: float) -> Es
     if not len(hits):
         return Estimate.undefined()
     codes = number_groups(groups)
-    held, sizes = np.bincount(codes, np.asarray(hits, float)), np.bincount(codes)
-    value = float(held.sum() / sizes.sum())
+    group_hits, sizes = np.bincount(codes, np.asarray(hits, float)), np.bincount(codes)
+    value = float(group_hits.sum() / sizes.sum())
     if len(sizes) < 2:
         return Estimate(value, np.nan, np.nan)
-    low, high = _find_posterior_ends(held, sizes, confidence)
+    low, high = _find_posterior_ends(group_hits, sizes, confidence)
     # Where groups differ in size, the share of images can lie beyond what the groups say of a group's share.
     return Estimate(value, min(low, value) if value > 0 else 0.0, max(high, value) if value < 1 else 1.0)
 

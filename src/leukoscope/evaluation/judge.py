@@ -73,8 +73,8 @@ class Judge(NamedTuple):
         names = self.scoring.class_names
         _, probabilities = select_split(predictions, split, names)
         labels = predictions.loc[predictions["split"] == split, "label"].to_numpy()
-        called = number_called(predictions, split, names)
-        return self.scoring.prepare(labels, probabilities, called, self._screen(opinions, split))
+        predicted = number_called(predictions, split, names)
+        return self.scoring.prepare(labels, probabilities, predicted, self._screen(opinions, split))
 
     def _screen(self, opinions: pd.DataFrame, split: str) -> Screening:
         _, calibrated = select_split(opinions, split, self.scoring.class_names)

@@ -11,22 +11,22 @@ from leukoscope.evaluation.selective import check_calls, measure_aurc
 
 def select_sensitivity(outcome: Outcome) -> list[Hits]:
     """Select of the images of each class those that are called it."""
-    return [Hits(called, true) for true, called in _list_classes(outcome)]
+    return [Hits(predicted, true) for true, predicted in _list_classes(outcome)]
 
 
 def select_specificity(outcome: Outcome) -> list[Hits]:
     """Select of the images of other classes than each those that are not called it."""
-    return [Hits(~called, ~true) for true, called in _list_classes(outcome)]
+    return [Hits(~predicted, ~true) for true, predicted in _list_classes(outcome)]
 
 
 def select_precision(outcome: Outcome) -> list[Hits]:
     """Select of the images that are called each class those that are of it."""
-    return [_select_right(true, called) for true, called in _list_classes(outcome)]
+    return [_select_right(true, predicted) for true, predicted in _list_classes(outcome)]
 
 
 def select_npv(outcome: Outcome) -> list[Hits]:
     """Select of the images that are not called each class those that are not of it."""
-    return [_select_right(~true, ~called) for true, called in _list_classes(outcome)]
+    return [_select_right(~true, ~predicted) for true, predicted in _list_classes(outcome)]
 
 
 def select_screening_ppv(outcome: Outcome) -> Hits:
@@ -87,20 +87,20 @@ def average_by_support(draw: Draw, values: np.ndarray) -> float:
 
 def measure_correlation(draw: Draw) -> float:
     """Measure Matthews' correlation of truth and call; 0 where only one class is called."""
-    total, support, called = draw.support.sum(), draw.support, draw.table.sum(axis=0)
+    total, support, predicted = draw.support.sum(), draw.support, draw.table.sum(axis=0)
     if (support > 0).sum() < 2:  # there is nothing that chance could get wrong
         return np.nan
-    beyond = np.trace(draw.table) * total - support @ called
-    spread = np.sqrt((total**2 - called @ called) * (total**2 - support @ support))
+    beyond = np.trace(draw.table) * total - support @ predicted
+    spread = np.sqrt((total**2 - predicted @ predicted) * (total**2 - support @ support))
     return float(beyond / spread) if spread > 0 else 0.0
 
 
 def measure_kappa(draw: Draw) -> float:
     """Measure the agreement of truth and call beyond chance."""
-    total, support, called = draw.support.sum(), draw.support, draw.table.sum(axis=0)
+    total, support, predicted = draw.support.sum(), draw.support, draw.table.sum(axis=0)
     if (support > 0).sum() < 2:
         return np.nan
-    return float((np.trace(draw.table) * total - support @ called) / (total**2 - support @ called))
+    return float((np.trace(draw.table) * total - support @ predicted) / (total**2 - support @ predicted))
 
 
 def find_positive_value(sensitivity: float, specificity: float, prevalence: float) -> float:

@@ -158,9 +158,9 @@ class Draw:
     @cached_property
     def precision(self) -> np.ndarray:
         """The precision of each class, ``[classes]``; NaN without images of it, or of others, or any called it."""
-        called = self.table.sum(axis=0)
+        predicted = self.table.sum(axis=0)
         both = (self.support > 0) & (self.support < self.support.sum())
-        return _divide(np.diag(self.table), called, both & (called > 0))
+        return _divide(np.diag(self.table), predicted, both & (predicted > 0))
 
     @cached_property
     def sensitivity(self) -> np.ndarray:
@@ -206,11 +206,11 @@ class Curve:
         true, false = (np.cumsum(weights * kind)[self._ends] for kind in (self._positive, ~self._positive))
         if not (true[-1] > 0 and false[-1] > 0):
             return np.nan, np.nan
-        found = np.diff(true, prepend=0)
-        area = np.diff(false, prepend=0) @ (true - found / 2) / (true[-1] * false[-1])
-        called = true + false
-        precision = np.divide(true, called, out=np.zeros(len(true)), where=called > 0)
-        return float(area), float(found @ precision / true[-1])
+        steps = np.diff(true, prepend=0)
+        area = np.diff(false, prepend=0) @ (true - steps / 2) / (true[-1] * false[-1])
+        positives = true + false
+        precision = np.divide(true, positives, out=np.zeros(len(true)), where=positives > 0)
+        return float(area), float(steps @ precision / true[-1])
 
 
 def require(part: Part | None) -> Part:

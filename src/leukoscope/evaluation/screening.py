@@ -36,9 +36,9 @@ def choose_operating_point(malignant: np.ndarray, scores: np.ndarray, sensitivit
         logger.warning("The validation images are all benign or all malignant: the operating point is %g", _UNKNOWN)
         return _UNKNOWN
     levels = np.unique(scores)[::-1]
-    found = np.array([(scores[malignant] >= level).mean() for level in levels])
-    false = np.array([(scores[~malignant] >= level).mean() for level in levels])
-    enough = np.flatnonzero(found >= sensitivity)
-    best = min(enough, key=lambda place: (false[place], -found[place]))
+    sensitivities = np.array([(scores[malignant] >= level).mean() for level in levels])
+    false_alarms = np.array([(scores[~malignant] >= level).mean() for level in levels])
+    enough = np.flatnonzero(sensitivities >= sensitivity)
+    best = min(enough, key=lambda place: (false_alarms[place], -sensitivities[place]))
     below = levels[best + 1] if best + 1 < len(levels) else 0.0
     return float((levels[best] + below) / 2)

@@ -52,10 +52,15 @@ def compare_pairs(
         ours, theirs = hits[first], hits[second]
         table = [[(ours & theirs).sum(), (ours & ~theirs).sum()], [(~ours & theirs).sum(), (~ours & ~theirs).sum()]]
         estimate, group_p = estimate_difference(ours, theirs, codes, confidence, seed)
-        found = {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "groups": codes.max() + 1}
+        estimates = {
+            "difference": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "groups": codes.max() + 1,
+        }
         counts = {"only_first": table[0][1], "only_second": table[1][0]}
         tests = {"mcnemar_p": mcnemar(table, exact=True).pvalue, "group_p": group_p}
-        rows.append({"first": first, "second": second} | found | counts | tests)
+        rows.append({"first": first, "second": second} | estimates | counts | tests)
     pairs_table = pd.DataFrame(rows, columns=_COLUMNS)
     for test in ("mcnemar_p", "group_p"):
         corrected = multipletests(pairs_table[test], method="holm")[1] if rows else []

@@ -1,7 +1,38 @@
 """Okabe and Ito's palette, which the colour-blind can tell apart: https://jfly.uni-koeln.de/color/."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
-YELLOW, BLACK = "#F0E442", "#000000"
+YELLOW, BLACK, GREY = "#F0E442", "#000000", "#999999"
 # Of the metrics in a comparison, in their order.
 OF_SCORES = (BLUE, GREEN, PURPLE, YELLOW, BLACK)
+
+_OF_CLASSES = (GREEN, ORANGE, BLUE, PURPLE, VERMILION, SKY, BLACK, YELLOW)
+_LINES = ("-", "--", ":", "-.")
+
+
+class ClassStyle(NamedTuple):
+    """How a class is drawn.
+
+    Attributes:
+        colour: The same in every figure.
+        line: Matplotlib's name of a line, which differs where two classes share a colour.
+    """
+
+    colour: str
+    line: str
+
+
+def style_classes(class_names: Sequence[str]) -> dict[str, ClassStyle]:
+    """Give each class its colour, by its place among all classes, whichever of them a figure shows.
+
+    Args:
+        class_names: All of them, in order.
+    """
+    styles = {}
+    for number, name in enumerate(class_names):
+        line = _LINES[number // len(_OF_CLASSES) % len(_LINES)]
+        styles[name] = ClassStyle(_OF_CLASSES[number % len(_OF_CLASSES)], line)
+    return styles

@@ -3,28 +3,38 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from leukoscope.figures.words import as_it_is
+from leukoscope.figures.canvas import SMALL, draw_cells, make_figure, name_cells
+
+_MANY = 8  # classes from which on cells have counts only
 
 
-def draw_confusion(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], title: str) -> Figure:
-    """Draw a confusion matrix as counts and, beside it, as shares of the true class.
+def draw_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str], title: str = "") -> Figure:
+    """Draw a confusion matrix: counts, and the shares of the true class, by which cells are coloured.
 
     Args:
-        labels: The true class names.
-        predicted: The predicted class names.
-        class_names: The order of rows and columns.
-        title: Of the whole figure.
+        counts: A row a true class, a column a class that images are called.
+        class_names: The order of both.
+        title: Of the figure.
     """
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    figure.suptitle(title)
-    for axes, normalize, heading in zip(
-        figure.subplots(1, 2), (None, "true"), ("images", "share of the true class"), strict=True
-    ):
-        matrix = confusion_matrix(labels, predicted, labels=class_names, normalize=normalize)
-        display = ConfusionMatrixDisplay(matrix, display_labels=[as_it_is(name) for name in class_names])
-        display.plot(ax=axes, cmap="Blues", colorbar=False, values_format="d" if normalize is None else ".2f")
-        axes.set(title=heading, xlabel="predicted", ylabel="true")
+    numbers = np.array(counts)
+    totals = numbers.sum(axis=1, keepdims=True)
+    # A class without images has no shares.
+    shares = np.divide(numbers, totals, out=np.full(numbers.shape, np.nan), where=totals > 0)
+    figure = make_figure(max(3.6, 0.42 * len(numbers) + 1.2), title)
+    axes: Axes = figure.subplots()
+    draw_cells(axes, shares, _word_cells(numbers, shares))
+    name_cells(axes, class_names, class_names)
+    axes.set(xlabel="called", ylabel="true")
+    axes.set_title("darker: a larger share of the true class", fontsize=SMALL)
     return figure
+
+
+def _word_cells(numbers: np.ndarray, shares: np.ndarray) -> list[list[str]]:
+    words = [[f"{count:,}" for count in counts] for counts in numbers]
+    if len(numbers) < _MANY:
+        for row, column in np.argwhere(numbers > 0):
+            words[row][column] += f"\n{shares[row, column]:.0%}"
+    return words

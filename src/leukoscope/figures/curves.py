@@ -1,68 +1,75 @@
 """Curves: of learning and of receiver operating characteristics."""
 
-from itertools import cycle
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import RocCurveDisplay
+from matplotlib.ticker import LogLocator, NullLocator
 
 from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, make_figure, open_frame
 from leukoscope.figures.words import as_it_is
 
-_CLASS_COLOURS = (
-    colours.GREEN,
-    colours.ORANGE,
-    colours.BLUE,
-    colours.PURPLE,
-    colours.VERMILION,
-    colours.SKY,
-    colours.BLACK,
-    colours.YELLOW,
-)
 
-
-def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
+def draw_learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
     """Draw accuracy and loss over the epochs, with the epoch of the lowest validation loss.
 
     Args:
         history: One row an epoch.
         title: Of the whole figure.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    figure.suptitle(title)
-    best = history.loc[history["validation_loss"].idxmin(), "epoch"]
-    for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        for split, colour in (("train", colours.BLUE), ("validation", colours.VERMILION)):
-            axes.plot(history["epoch"], history[f"{split}_{metric}"], "o-", ms=3, color=colour, label=split)
-        axes.axvline(best, color="grey", ls=":", lw=1, label="lowest validation loss")
-        axes.set(xlabel="epoch", ylabel=metric)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-    axes.set_yscale("log")
-    axes.legend(fontsize=8)
+    figure = make_figure(4.8, title)
+    above, below = figure.subplots(2, 1, sharex=True)
+    for axes, metric in ((above, "accuracy"), (below, "loss")):
+        _draw_learning(axes, history, metric)
+    above.set_ylim(0, 1.02)
+    below.set_yscale("log")
+    below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    below.yaxis.set_major_formatter("{x:g}")
+    below.yaxis.set_minor_locator(NullLocator())
+    below.set_xlabel("epoch")
+    below.xaxis.get_major_locator().set_params(integer=True)
+    handles, labels = above.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL)
     return figure
 
 
-def draw_roc_curves(labels: np.ndarray, probabilities: pd.DataFrame, title: str) -> Figure:
-    """Draw the ROC curve of each class against all others.
+def _draw_learning(axes: Axes, history: pd.DataFrame, metric: str) -> None:
+    for split, colour in (("train", colours.BLUE), ("validation", colours.VERMILION)):
+        axes.plot(history["epoch"], history[f"{split}_{metric}"], "o-", ms=3, color=colour, label=split)
+    if history["validation_loss"].notna().any():
+        best = history.loc[history["validation_loss"].idxmin(), "epoch"]
+        axes.axvline(best, color="grey", ls=":", lw=1, label="lowest validation loss")
+    axes.set_ylabel(metric)
+    axes.grid(alpha=0.3)
+    open_frame(axes)
+
+
+def draw_roc_curves(
+    curves: Mapping[str, Mapping[str, Sequence[float]]], class_names: Sequence[str], title: str = ""
+) -> Figure:
+    """Draw ROC curves of classes, each against all others, with the areas below them.
 
     Args:
-        labels: The true class names.
-        probabilities: One column a class, named as the class.
+        curves: By class ``false_positive`` and ``true_positive``; a class without a curve is left out.
+        class_names: All classes in order, for their colours.
         title: Of the figure.
     """
-    figure = Figure(figsize=(4.8, 4.6), layout="constrained")
+    figure = make_figure(4.7, title)
     axes: Axes = figure.subplots()
-    for name, colour in zip(probabilities.columns, cycle(_CLASS_COLOURS), strict=False):
-        truth = labels == name
-        if truth.any() and not truth.all():
-            RocCurveDisplay.from_predictions(
-                truth, probabilities[name], name=as_it_is(name), ax=axes, curve_kwargs={"color": colour}
-            )
+    styles = colours.style_classes(class_names)
+    for name, curve in curves.items():
+        false_positive, true_positive = curve["false_positive"], curve["true_positive"]
+        label = f"{as_it_is(name)} (AUC {np.trapezoid(true_positive, false_positive):.3f})"
+        axes.plot(false_positive, true_positive, color=styles[name].colour, ls=styles[name].line, label=label)
     axes.plot([0, 1], [0, 1], ls=":", color="grey", lw=1)
-    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, aspect="equal")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", aspect="equal", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
+    open_frame(axes)
+    if curves:
+        axes.legend(fontsize=SMALL, loc="lower right")
+    else:
+        axes.text(0.5, 0.3, "undefined: all images are of one class", ha="center", fontsize=SMALL)
     return figure

@@ -23,7 +23,7 @@ def draw_explanation(
     Args:
         pictures: Title and ``uint8 [height, width, 3]`` of the field and its overlays.
         nearest: The same of training images, the nearest first.
-        probabilities: Calibrated, by class.
+        probabilities: Calibrated, of all classes in order.
         title: Of the figure.
         warning: Below it, if there is one.
     """
@@ -51,7 +51,8 @@ def _show(axes: Axes, picture: np.ndarray, caption: str) -> None:
 
 def _draw_bars(axes: Axes, probabilities: dict[str, float]) -> None:
     axes.set_axis_on()
-    bars = axes.barh([as_it_is(name) for name in probabilities], list(probabilities.values()), color=colours.BLUE)
+    shades = [style.colour for style in colours.style_classes(list(probabilities)).values()]
+    bars = axes.barh([as_it_is(name) for name in probabilities], list(probabilities.values()), color=shades)
     axes.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
     axes.set(xlim=(0, 1.25), xticks=[0, 0.5, 1])
     axes.invert_yaxis()

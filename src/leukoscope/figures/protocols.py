@@ -1,4 +1,4 @@
-"""How the audit's protocols look, in pictures and in plots alike."""
+"""How the audit's protocols look."""
 
 from typing import NamedTuple
 
@@ -16,14 +16,12 @@ class Style(NamedTuple):
         legend: What was held out together.
         shade: Its colour.
         mark: Matplotlib's name of its mark.
-        symbol: Plotly's name of the same.
         filled: Whether the mark is.
     """
 
     legend: str
     shade: str
     mark: str
-    symbol: str
     filled: bool = True
 
 
@@ -44,13 +42,13 @@ class Rung(NamedTuple):
 
 
 STYLES = {
-    "image": Style("image by image, copies on both sides", colours.SKY, "o", "circle"),
-    "duplicate": Style("copies together", colours.BLUE, "s", "square"),
-    "look": Style("looks together", colours.ORANGE, "D", "diamond"),
-    "table": Style("the user's groups together", colours.PURPLE, "^", "triangle-up"),
+    "image": Style("image by image, copies on both sides", colours.SKY, "o"),
+    "duplicate": Style("copies together", colours.BLUE, "s"),
+    "look": Style("looks together", colours.ORANGE, "D"),
+    "table": Style("the user's groups together", colours.PURPLE, "^"),
 }
 # One after another for growing embargoes; the control of an embargo is its hollow twin.
-_SERIES = ((colours.GREEN, "v", "triangle-down"), (colours.VERMILION, "P", "cross"), (colours.BLACK, "X", "x"))
+_SERIES = ((colours.GREEN, "v"), (colours.VERMILION, "P"), (colours.BLACK, "X"))
 
 
 def list_rungs(table: pd.DataFrame) -> list[Rung]:
@@ -72,7 +70,7 @@ def list_rungs(table: pd.DataFrame) -> list[Rung]:
 
 
 def _style_series(protocol: str, embargo: int, place: int) -> Style:
-    shade, mark, symbol = _SERIES[place % len(_SERIES)]
+    shade, mark = _SERIES[place % len(_SERIES)]
     if protocol == "series":
-        return Style(f"runs of file numbers, embargo of {embargo}", shade, mark, symbol)
-    return Style(f"as many images as with {embargo}, no embargo", shade, mark, f"{symbol}-open", filled=False)
+        return Style(f"runs of file numbers, embargo of {embargo}", shade, mark)
+    return Style(f"as many images as with {embargo}, no embargo", shade, mark, filled=False)

@@ -1,33 +1,88 @@
 """Accuracy on changed fields."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, as_numbers, draw_cells, make_figure, name_cells, open_frame
 
-_SHADES = (colours.SKY, colours.BLUE, colours.BLACK)
+_UNCHANGED = "none"
+_ROW = 0.19  # inches
+# How many strengths of the change are stronger.
+_STRENGTHS = ((2, "weak", colours.SKY), (1, "middle", colours.BLUE), (0, "strong", colours.BLACK))
 
 
-def draw_robustness(table: pd.DataFrame, title: str) -> Figure:
-    """Draw a group of bars a change, from its weakest to its strongest.
+def draw_robustness(table: pd.DataFrame, title: str = "") -> Figure:
+    """Draw a mark with its interval for each change and strength.
 
     Args:
-        table: One row a change and strength, and one of no change.
+        table: One row a change and strength, from weak to strong, and one of no change.
         title: Of the figure.
     """
-    clean = float(table.loc[table["perturbation"] == "none", "accuracy"].iloc[0])
-    changes = table[table["perturbation"] != "none"].groupby("perturbation", sort=False)
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
-    axes = figure.subplots()
-    for place, (_, rows) in enumerate(changes):
-        levels = np.arange(len(rows)) - (len(rows) - 1) / 2
-        shades = _SHADES[-len(rows) :]
-        bars = axes.bar(place + 0.27 * levels, rows["accuracy"], 0.25, color=shades)
-        axes.bar_label(bars, labels=[f"{level:g}" for level in rows["level"]], fontsize=7, padding=1)
-    axes.axhline(clean, color=colours.VERMILION, lw=1, label=f"unchanged: {clean:.3f}")
-    axes.set_xticks(range(len(changes)), list(changes.groups))
-    axes.set(ylim=(0, 1.15), ylabel="accuracy", title=f"{title} on {table['images'].iloc[0]} changed test images")
-    axes.legend(fontsize=8, loc="upper right")
-    axes.spines[["top", "right"]].set_visible(False)
+    unchanged = float(table.loc[table["perturbation"] == _UNCHANGED, "accuracy"].iloc[0])
+    changed = _select_changed(table)
+    figure = make_figure(_ROW * len(changed) + 1.2, title)
+    axes: Axes = figure.subplots()
+    _shade_changes(axes, changed["perturbation"])
+    _draw_strengths(axes, changed)
+    axes.axvline(unchanged, color=colours.VERMILION, lw=1, label=f"unchanged: {unchanged:.3f}")
+    names = [f"{row.perturbation} {row.level:g}" for row in changed.itertuples()]
+    axes.set_yticks(range(len(changed)), names, fontsize=SMALL)
+    axes.set(xlabel="accuracy, with its interval", xlim=(0, 1.02), ylim=(len(changed) - 0.5, -0.5))
+    axes.tick_params(axis="y", length=0)
+    open_frame(axes)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=SMALL, columnspacing=1)
+    return figure
+
+
+def _select_changed(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["perturbation"] != _UNCHANGED].reset_index(drop=True)
+
+
+def _draw_strengths(axes: Axes, changed: pd.DataFrame) -> None:
+    left = changed.groupby("perturbation", sort=False).cumcount(ascending=False).clip(upper=2)
+    for stronger, name, colour in _STRENGTHS:
+        rows = changed[left == stronger]
+        if len(rows):
+            axes.hlines(rows.index, as_numbers(rows["low"]), as_numbers(rows["high"]), color=colour, lw=1)
+            axes.plot(as_numbers(rows["accuracy"]), rows.index, "o", color=colour, ms=5, label=name)
+
+
+def _shade_changes(axes: Axes, changes: pd.Series) -> None:
+    """Shade every other change, so that the strengths of one are seen to belong together."""
+    for name in changes.unique()[::2]:
+        places = changes.index[changes == name]
+        axes.axhspan(places[0] - 0.5, places[-1] + 0.5, color="#f0f0f0", lw=0, zorder=0)
+
+
+def tabulate_strongest(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Select the accuracy of every model under the strongest of each change: a row a model, a column a change.
+
+    Args:
+        tables: Of each model, by its title, as ``draw_robustness`` takes it.
+    """
+    strongest = {}
+    for title, table in tables.items():
+        strongest[title] = _select_changed(table).groupby("perturbation", sort=False)["accuracy"].last()
+    changes = pd.concat(list(strongest.values())).index.unique()
+    return pd.DataFrame(strongest).T.reindex(columns=changes).astype(float)
+
+
+def draw_strongest(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the accuracy of every model under the strongest of each change.
+
+    Args:
+        tables: Of each model, by its title, as ``draw_robustness`` takes it.
+    """
+    accuracies = tabulate_strongest(tables)
+    values = accuracies.to_numpy()
+    words = [["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values]
+    figure = make_figure(0.34 * len(values) + 1.3)
+    axes: Axes = figure.subplots()
+    draw_cells(axes, values, words)
+    name_cells(axes, list(accuracies.index), list(accuracies.columns))
     return figure

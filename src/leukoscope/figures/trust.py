@@ -1,59 +1,66 @@
 """How far a classifier's probabilities can be trusted."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from leukoscope.evaluation.calibration import bin_confidence
-from leukoscope.evaluation.selective import check_calls, trace_risk
-from leukoscope.evaluation.trust import Calibration
 from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, make_figure, open_frame
+
+_ROUNDING = 1e-6  # of traced confidences
 
 
 def draw_calibration(
-    truth: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, calibration: Calibration, title: str
+    reliability: Mapping[str, Mapping[str, Sequence[float]]],
+    risk: Mapping[str, Sequence[float]],
+    calibration: Mapping[str, Any],
+    title: str = "",
 ) -> Figure:
     """Draw the reliability diagram before and after calibration, and the curve of risk and coverage.
 
     Args:
-        truth: The number of each image's class, ``[n]``.
-        probabilities: As the classifier gives them, ``[n, classes]``.
-        calibrated: Under the temperature, ``[n, classes]``.
-        calibration: Learned from other images.
+        reliability: Of the probabilities ``as_given`` and ``calibrated``: ``confidence``, ``right`` and ``images`` of
+            each bin that has images.
+        risk: ``coverage``, ``risk`` and ``confidence``, from the surest opinions on.
+        calibration: ``temperature`` and ``threshold``, learned from other images.
         title: Of the figure.
     """
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    figure.suptitle(title)
-    left, right = figure.subplots(1, 2)
-    _draw_reliability(left, truth, {"as given": probabilities, "calibrated": calibrated})
-    left.set_title(f"temperature {calibration.temperature:.2f}", fontsize=10)
-    _draw_risk(right, truth, calibrated, calibration.threshold)
+    figure = make_figure(7.0, title)
+    above, below = figure.subplots(2, 1, height_ratios=[5, 4])
+    _draw_reliability(above, reliability)
+    above.set_title(f"temperature {calibration['temperature']:.2f}", fontsize=10)
+    _draw_risk(below, risk, calibration["threshold"])
     return figure
 
 
-def _draw_reliability(axes: Axes, truth: np.ndarray, given: dict[str, np.ndarray]) -> None:
+def _draw_reliability(axes: Axes, reliability: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
     axes.plot([0, 1], [0, 1], ls=":", color="grey", lw=1)
-    for (name, probabilities), colour in zip(given.items(), (colours.SKY, colours.BLUE), strict=True):
-        sure, right, count = bin_confidence(truth, probabilities)
-        some = count > 0
-        axes.plot(sure[some], right[some], "-", color=colour, lw=1, label=name)
-        axes.scatter(sure[some], right[some], 8 + 150 * count[some] / count.sum(), color=colour)
-    axes.set(
-        xlabel="confidence (larger dots: more images)", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.02)
-    )
+    for name, colour in (("as_given", colours.SKY), ("calibrated", colours.BLUE)):
+        bins = reliability[name]
+        images = np.array(bins["images"], float)
+        sizes = 8 + 150 * images / max(images.sum(), 1)
+        axes.plot(bins["confidence"], bins["right"], "-", color=colour, lw=1, label=name.replace("_", " "))
+        axes.scatter(bins["confidence"], bins["right"], sizes, color=colour, clip_on=False, zorder=3)
+    axes.set(xlabel="confidence (larger dots: more images)", ylabel="share that is right", xlim=(0, 1.02))
+    axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
+    open_frame(axes)
+    axes.legend(fontsize=SMALL, loc="best")
 
 
-def _draw_risk(axes: Axes, truth: np.ndarray, probabilities: np.ndarray, threshold: float) -> None:
-    hits, confidence = check_calls(truth, probabilities)
-    coverage, risk, _ = trace_risk(hits, confidence)
+def _draw_risk(axes: Axes, risk: Mapping[str, Sequence[float]], threshold: float) -> None:
+    coverage, wrong = np.array(risk["coverage"]), np.array(risk["risk"])
     # Up to each coverage the risk is that of giving so many opinions: the area below is the AURC.
-    axes.step(np.append(0, coverage), np.append(risk[0], risk), where="pre", color=colours.BLUE)
-    kept = (confidence >= threshold).mean()
+    axes.step(np.append(0, coverage), np.append(wrong[:1], wrong), where="pre", color=colours.BLUE)
+    is_given = np.array(risk["confidence"]) >= threshold - _ROUNDING
+    kept = coverage[is_given].max(initial=0.0)
     said = f"opinions at {threshold:.2f} or surer" if threshold <= 1 else "no opinion is sure enough"
     axes.axvline(kept, color=colours.VERMILION, lw=1, label=said)
-    axes.set(xlabel="share of images with an opinion", ylabel="share of opinions that is wrong", xlim=(0, 1.02))
-    axes.set_ylim(bottom=0)
+    axes.set(xlabel="share of images with an opinion", ylabel="share of these that is wrong", xlim=(0, 1.02))
+    axes.set_ylim(0, max(0.05, 1.2 * wrong.max(initial=0.0)))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    open_frame(axes)
+    axes.legend(fontsize=SMALL, loc="upper left")

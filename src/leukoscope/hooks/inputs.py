@@ -59,19 +59,19 @@ class InputHook:
         """
         self._env, self.has_begun = context.env, False
         _require_environment(context)
-        given = context.config_loader.runtime_params
-        if "class_names" in given:
-            given["class_names"] = split_names(given["class_names"])
+        runtime_parameters = context.config_loader.runtime_params
+        if "class_names" in runtime_parameters:
+            runtime_parameters["class_names"] = split_names(runtime_parameters["class_names"])
         raw = _read_parameters(context)
         try:
             known = _list_known(context)
-            raw = complete_entries(raw, known, given)
+            raw = complete_entries(raw, known, runtime_parameters)
             refuse_unknown_names(raw, known)
             context.config_loader["parameters"] = raw
             set_entries(raw["models"])
             self._parameters = context.params
             require_paths(self._parameters)
-            check_parameters(self._parameters, given)
+            check_parameters(self._parameters, runtime_parameters)
         except ParameterValidationError as error:
             faults = "; ".join(_find_faults(context)) or str(error)
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None

@@ -110,8 +110,8 @@ class Runs:
         self.activate(None)  # what leaves the stack would be running again
         for backbone, run_id in self._runs.items():
             if backbone and run_id != self.session:
-                own = status if unfinished[backbone] else RunStatus.FINISHED
-                self._client.set_terminated(run_id, RunStatus.to_string(own))
+                ending = status if unfinished[backbone] else RunStatus.FINISHED
+                self._client.set_terminated(run_id, RunStatus.to_string(ending))
 
     def end_session(self, status: int) -> None:
         """End the session's run, and leave none active."""
@@ -174,7 +174,7 @@ class Runs:
         self._client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value])
 
     def _find_epochs(self, run_id: str) -> dict[str, set[int]]:
-        return {run_id: {one.step for one in self._client.get_metric_history(run_id, "epoch/train_loss")}}
+        return {run_id: {point.step for point in self._client.get_metric_history(run_id, "epoch/train_loss")}}
 
     def _find_children(self) -> dict[str, str]:
         """Find the last child of each backbone that the session's run has from before."""

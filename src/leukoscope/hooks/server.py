@@ -166,9 +166,9 @@ def _require_file(path: Path) -> None:
 def _require_database(path: Path) -> None:
     try:
         with closing(sqlite3.connect(path, timeout=_SECONDS, isolation_level=None)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise sqlite3.DatabaseError(found.splitlines()[-1])
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict.splitlines()[-1])
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             connection.execute("BEGIN IMMEDIATE")  # which SQLite lets begin on a read-only disk too
             connection.execute(f"PRAGMA user_version = {version}")

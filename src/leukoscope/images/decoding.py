@@ -207,10 +207,10 @@ def _load(image: Image.Image, data: bytes) -> tuple[np.ndarray, list[str | None]
 
 
 def _find_damage(image: Image.Image, upwards: bool) -> str | None:
-    found = check_pixels(image, upwards)
-    if found is not None and found.sure:
-        raise DamagedError(found.text)
-    return None if found is None else found.text
+    damage = check_pixels(image, upwards)
+    if damage is not None and damage.sure:
+        raise DamagedError(damage.text)
+    return None if damage is None else damage.text
 
 
 def _decode_jpeg(image: Image.Image, data: bytes) -> np.ndarray:

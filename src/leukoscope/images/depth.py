@@ -39,12 +39,12 @@ def reduce_depth(image: Image.Image, data: bytes) -> tuple[Image.Image, str | No
     if not grey and not _has_sixteen_bits(image, data):
         return image, None
     values = _drop_alpha(image)
-    said = _find_largest_value(image, data)
-    if said < _FULL and not grey:
+    largest_possible = _find_largest_value(image, data)
+    if largest_possible < _FULL and not grey:
         values = _read_colour(image, data)
-    step = 1 if grey or said < _FULL else 256  # Pillow has the upper 8 bits of colour only
-    if int(values.max()) * step <= said < _FULL:
-        return Image.fromarray(((values * 255 + said // 2) // said).astype(np.uint8)), None
+    step = 1 if grey or largest_possible < _FULL else 256  # Pillow has the upper 8 bits of colour only
+    if int(values.max()) * step <= largest_possible < _FULL:
+        return Image.fromarray(((values * 255 + largest_possible // 2) // largest_possible).astype(np.uint8)), None
     # A few hot pixels, or a burnt-in scale bar, do not make a field bright.
     largest = int(np.quantile(values, _MOST, method="higher")) * step + step - 1
     if largest < _TOO_DARK:

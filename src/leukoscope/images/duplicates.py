@@ -59,9 +59,9 @@ def _link_similar(sha256: pd.Series, hashes: pd.Series, max_distance: int, liken
         left = _to_signs(packed[top : top + _TILE])
         for start in range(top, len(packed), _TILE):
             near = left @ _to_signs(packed[start : start + _TILE]).T >= least
-            own, others = positions[top : top + _TILE], positions[start : start + _TILE]
-            rows, columns = np.nonzero(likeness.compare(own, others, np.triu(near, 1) if start == top else near))
-            yield np.stack([own[rows], others[columns]])
+            ours, others = positions[top : top + _TILE], positions[start : start + _TILE]
+            rows, columns = np.nonzero(likeness.compare(ours, others, np.triu(near, 1) if start == top else near))
+            yield np.stack([ours[rows], others[columns]])
 
 
 def _to_signs(packed: np.ndarray) -> np.ndarray:

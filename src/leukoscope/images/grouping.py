@@ -110,9 +110,9 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
     # A patient written with a space behind is the same patient.
     entries = entries.assign(group=entries["group"].str.strip()).drop_duplicates()
     _refuse(entries.loc[entries["group"] == "", key], "rows without a group")
-    found = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
-    _refuse(entries[key][~entries[key].isin(found[key])], f"{key} entries that fit no image")
-    groups = found.groupby("image_id")["group"]
+    matched = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
+    _refuse(entries[key][~entries[key].isin(matched[key])], f"{key} entries that fit no image")
+    groups = matched.groupby("image_id")["group"]
     _refuse(groups.nunique().loc[lambda number: number > 1].index, "images with more than one group")
     wanted = image_ids[accepted].reset_index(drop=True)
     result = wanted.map(groups.first())

@@ -105,10 +105,10 @@ def quarantine_known(
         return stores[int(~is_known[position])].pixels[rows[position]]
 
     first = group_duplicates(both["sha256"], both["perceptual_hash"], max_distance, view)
-    found = pd.Series(both["image_id"].array[first], both.index - len(known))[~is_known & is_known[first]]
-    reason = "among the images of training and testing: " + found.astype(str)
+    known_twins = pd.Series(both["image_id"].array[first], both.index - len(known))[~is_known & is_known[first]]
+    reason = "among the images of training and testing: " + known_twins.astype(str)
     return manifest.assign(
-        status=manifest["status"].where(~manifest.index.isin(found.index), QUARANTINED),
+        status=manifest["status"].where(~manifest.index.isin(known_twins.index), QUARANTINED),
         reason=manifest["reason"].fillna(reason),
     )
 

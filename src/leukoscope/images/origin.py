@@ -47,9 +47,9 @@ class Origin(NamedTuple):
         accepted = manifest[manifest["status"] == "accepted"]
         known = _list_published()
         is_known = [known.get(sha256[:_DIGITS]) == label for sha256, label in _pairs(accepted)]
-        found = {(sha256[:_DIGITS], label) for sha256, label in _pairs(manifest.dropna(subset=["sha256", "label"]))}
+        pairs = {(sha256[:_DIGITS], label) for sha256, label in _pairs(manifest.dropna(subset=["sha256", "label"]))}
         counts = manifest["label"].value_counts().to_dict()
-        complete = counts == PUBLISHED_COUNTS and found >= set(known.items())
+        complete = counts == PUBLISHED_COUNTS and pairs >= set(known.items())
         return cls(len(accepted), int(accepted["drawn"].eq(True).sum()), sum(is_known), complete)
 
     def is_published(self, stated: bool | None) -> bool:

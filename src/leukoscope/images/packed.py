@@ -82,15 +82,15 @@ class PackedImages:
         with telling_damage(folder / RECORDS), (folder / RECORDS).open("rb") as file:
             # A store of an earlier release has no warnings, and is still good for what was trained on it.
             self.records: pd.DataFrame = pd.read_parquet(file).reindex(columns=SCHEMA.names)
-        held = (len(self.records), int(self.records["row"].count()), len(self.pixels))
+        actual = (len(self.records), int(self.records["row"].count()), len(self.pixels))
         if (folder / STORE).read_text() != self.identity or identity not in (None, self.identity):
             raise InputError(
                 f"The packed images at {folder} are no longer those that this run works with: another run has packed "
                 f"others there meanwhile. Run this command again once the other has ended; runs that must work at the "
                 f"same time need an environment each (--env)."
             )
-        if held != expected:
-            raise DamageError(folder / STORE, f"the folder holds (files, rows, images) = {held}, expected {expected}")
+        if actual != expected:
+            raise DamageError(folder / STORE, f"the folder holds (files, rows, images) = {actual}, expected {expected}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, str]]:
         return type(self), (self.folder, self.identity)
@@ -128,5 +128,5 @@ class PackedImages:
 def find_by_content(images: PackedImages, sha256: str) -> tuple[pd.Series, np.ndarray] | None:
     """Find an image by the hash of its file: its record, and its pixels; ``None`` where it is not packed."""
     records = images.records
-    found = records[(records["sha256"] == sha256) & records["row"].notna()]
-    return None if found.empty else (found.iloc[0], images.pixels[int(found["row"].iloc[0])])
+    matches = records[(records["sha256"] == sha256) & records["row"].notna()]
+    return None if matches.empty else (matches.iloc[0], images.pixels[int(matches["row"].iloc[0])])

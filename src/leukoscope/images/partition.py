@@ -41,12 +41,12 @@ def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: in
     for part in range(len(wanted)):
         missing[part] -= sizes[parts == part].sum(axis=0)
     for position in order[parts[order] < 0]:
-        held = sizes[position]
-        chances = np.clip(missing, 0, None) @ held
+        group_sizes = sizes[position]
+        chances = np.clip(missing, 0, None) @ group_sizes
         if not chances.any():  # every part has its share of these classes already
             chances = wanted
         parts[position] = chosen = rng.choice(len(wanted), p=chances / chances.sum())
-        missing[chosen] -= held
+        missing[chosen] -= group_sizes
     names = np.array(list(shares))[parts]
     return images["group"].map(dict(zip(counts.index, names, strict=True)))
 

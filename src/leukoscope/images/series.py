@@ -197,11 +197,11 @@ def _choose_beside(files: pd.DataFrame, left: pd.Series, tests: pd.Series, share
     """
     places = _place(files)
     chosen = pd.Series(False, index=files.index)
-    for label, own in files[left].groupby("label"):
+    for label, label_files in files[left].groupby("label"):
         block = places[tests & (files["label"] == label)]
-        here = places[own.index]
+        here = places[label_files.index]
         after, before = here[here > block.max()], here[here < block.min()]
-        wanted = max(1, round(share * len(own)))
+        wanted = max(1, round(share * len(label_files)))
         if len(after) >= len(before):
             chosen[after[after <= after.nsmallest(wanted).max()].index] = True
         else:

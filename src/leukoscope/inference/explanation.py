@@ -44,8 +44,8 @@ class ActivationMapper:
         Returns:
             ``float32 [n, height, width]`` from 0 to 1, the highest of each image; 0 where nothing speaks for the class.
         """
-        seen = np.asarray(self._model.predict_on_batch(pixels))
-        maps = np.maximum(np.einsum("nhwc,cn->nhw", seen, self._weights[:, classes]), 0)
+        feature_maps = np.asarray(self._model.predict_on_batch(pixels))
+        maps = np.maximum(np.einsum("nhwc,cn->nhw", feature_maps, self._weights[:, classes]), 0)
         return np.stack([_enlarge(one, pixels.shape[1:3]) for one in maps])
 
 

@@ -64,9 +64,11 @@ def _as_depthwise(layer: "keras.Layer") -> "keras.Layer":
     options = layer.get_config()
     if not isinstance(layer, layers.Conv2D) or not 1 < layer.groups == layer.filters:
         return type(layer).from_config(options)
-    own = {name: options.pop(f"kernel_{name}") for name in ("initializer", "regularizer", "constraint")}
+    kernel_options = {name: options.pop(f"kernel_{name}") for name in ("initializer", "regularizer", "constraint")}
     del options["filters"], options["groups"]
-    return layers.DepthwiseConv2D.from_config(options | {f"depthwise_{name}": part for name, part in own.items()})
+    return layers.DepthwiseConv2D.from_config(
+        options | {f"depthwise_{name}": part for name, part in kernel_options.items()}
+    )
 
 
 _VGG_BLOCKS = {f"block{number}": f"block{number}_conv1" for number in range(2, 6)}

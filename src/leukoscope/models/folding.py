@@ -30,8 +30,8 @@ def fold_batch_norms(network: keras.Model) -> keras.Model:
     norms = {norm.name for norm in pairs.values()}
 
     def copy(layer: keras.Layer) -> keras.Layer:
-        own = {"use_bias": True} if layer.name in pairs else {}
-        return type(layer).from_config(layer.get_config() | own)
+        use_bias = {"use_bias": True} if layer.name in pairs else {}
+        return type(layer).from_config(layer.get_config() | use_bias)
 
     def call(layer: keras.Operation, *args: Any, **options: Any) -> Any:
         return args[0] if layer.name in norms else layer(*args, **options)

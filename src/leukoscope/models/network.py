@@ -109,8 +109,8 @@ class Classifier:
         """Write a ``.keras`` file: plain Keras, with one member more that says what Keras does not."""
         self.network.save(path)
         with zipfile.ZipFile(path, "a") as archive:
-            own = {"class_names": self.class_names, "trained_on": self.trained_on, "image_size": self.image_size}
-            archive.writestr(_OWN_MEMBER, json.dumps(own))
+            facts = {"class_names": self.class_names, "trained_on": self.trained_on, "image_size": self.image_size}
+            archive.writestr(_OWN_MEMBER, json.dumps(facts))
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":
@@ -122,8 +122,8 @@ class Classifier:
         """
         with telling_damage(path):
             with zipfile.ZipFile(path) as archive:
-                own = json.loads(archive.read(_OWN_MEMBER))
-            names, trained_on, image_size = tuple(own["class_names"]), own["trained_on"], own["image_size"]
+                facts = json.loads(archive.read(_OWN_MEMBER))
+            names, trained_on, image_size = tuple(facts["class_names"]), facts["trained_on"], facts["image_size"]
             loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
         network = _infer_by_default(loaded, path)
         if (network.input_shape, network.output_shape) != ((None, None, None, 3), (None, len(names))):

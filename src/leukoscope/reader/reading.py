@@ -52,9 +52,9 @@ class ReadingPlan:
     @property
     def key(self) -> dict[str, Any]:
         """What the opinions depend on."""
-        own = {"images": self.packing.fingerprint, "reader": self.reader.fingerprint}
-        own |= {"trained_on": self.reader.trained_on}
-        return own | {"leukoscope": __version__, "format": _FORMAT}
+        facts = {"images": self.packing.fingerprint, "reader": self.reader.fingerprint}
+        facts |= {"trained_on": self.reader.trained_on}
+        return facts | {"leukoscope": __version__, "format": _FORMAT}
 
     @cached_property
     def parts(self) -> list[range]:
@@ -95,9 +95,9 @@ class ReadingPlan:
         for name in self._figures:
             table[name] = np.nan
         if len(pixels):
-            said = self.reader.read(pixels).opinions.set_index(facts.index[can_be_read])
+            opinions = self.reader.read(pixels).opinions.set_index(facts.index[can_be_read])
             for name in ("opinion", "reason", "prediction_set", *self._figures):
-                table.loc[can_be_read, name] = said[name]
+                table.loc[can_be_read, name] = opinions[name]
         table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
         origin = {"model": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
         return table.assign(trained_on=self.reader.trained_on, backbone=self.reader.backbone, **origin)
@@ -209,9 +209,9 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
                 for_people.write_table(_defuse(table))
 
     write_whole(parquet, lambda one: write_whole(csv, lambda other: join(one, other)))
-    given = counts.pop("", 0)
+    opinion_count = counts.pop("", 0)
     withheld = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
-    logger.info("%d files: %d opinions; withheld: %s", given + counts.total(), given, withheld)
+    logger.info("%d files: %d opinions; withheld: %s", opinion_count + counts.total(), opinion_count, withheld)
 
 
 def _complete(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:

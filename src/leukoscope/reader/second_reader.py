@@ -191,8 +191,8 @@ class SecondReader:
             For each image ``image_id, sha256, distance``, the nearest first.
         """
         train = self.seen.loc[self.seen["split"] == "train", ["image_id", "sha256"]].reset_index(drop=True)
-        found = zip(*self.known.find_nearest(features, number), strict=True)
-        return [train.iloc[rows].assign(distance=distances).reset_index(drop=True) for rows, distances in found]
+        neighbours = zip(*self.known.find_nearest(features, number), strict=True)
+        return [train.iloc[rows].assign(distance=distances).reset_index(drop=True) for rows, distances in neighbours]
 
     def save(self, folder: Path) -> None:
         """Write the reader into a folder: plain files, of which none is a pickle."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from plotly.offline import get_plotlyjs
+from matplotlib.figure import Figure
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.drawn import warn_of_images, warn_of_reader
@@ -16,10 +16,14 @@ from leukoscope.core.storage import as_records
 from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.novelty import LEAST_AUC, NO_LIMIT, describe_missed
+from leukoscope.figures import comparison as comparisons
+from leukoscope.figures import confusion, curves, flow, ladder, robustness, trust
+from leukoscope.figures.svg import to_svg
 from leukoscope.images.origin import Origin
-from leukoscope.reporting import metric_tables, plots
+from leukoscope.reporting import metric_tables, numbers
 from leukoscope.reporting.checklists import GUIDELINES, NOT_STATED, locate
 from leukoscope.reporting.html import make_environment
+from leukoscope.reporting.results import select_curves
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import UNKNOWN, Worth
 
@@ -46,21 +50,11 @@ def render_backbone(
         provenance: Software, commit and seed of this report.
         worth: What accuracies on these images are worth.
     """
-    drawn = {
-        "flow": plots.plot_flow(dict(data)),
-        "confusion": plots.plot_confusion(result["confusion"], result["class_names"]),
-        "roc": plots.plot_roc(_select_curves(result)),
-        "trust": plots.plot_trust(dict(result)),
-    }
-    if result["history"]:
-        drawn["learning"] = plots.plot_learning(result["history"])
-    if result["robustness"]:
-        drawn["robustness"] = plots.plot_robustness(result["robustness"])
-    drawn |= _draw_audit(worth, data)
+    drawn = {"flow": flow.draw_flow(data), **_draw_result(result), **_draw_audit(worth, data)}
     facts: dict[str, Any] = {"result": result, "data": data, "provenance": provenance, "worth": worth}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result), "least_auc": LEAST_AUC, "no_limit": NO_LIMIT}
-    facts |= _list_metrics(result)
+    facts |= _list_metrics(result) | {"numbers": _list_numbers(result, worth)}
     return _render("backbone.html", drawn, known, **facts)
 
 
@@ -87,10 +81,9 @@ def render_comparison(
         left_out: The titles of backbones whose results are of other splits.
     """
     drawn = {
-        "flow": plots.plot_flow(dict(data)),
-        "comparison": plots.plot_comparison(comparison, worth.baseline),
-        "costs": plots.plot_costs(comparison),
-        "robustness": plots.plot_strongest({one["title"]: one["robustness"] for one in results}),
+        "flow": flow.draw_flow(data),
+        "comparison": comparisons.draw_comparison(comparison, worth.baseline),
+        "robustness": robustness.draw_strongest({one["title"]: pd.DataFrame(one["robustness"]) for one in results}),
         **_draw_audit(worth, data),
     }
     titles = comparison.set_index("backbone")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
@@ -108,6 +101,7 @@ def render_comparison(
         data=data,
         provenance=provenance,
         worth=worth,
+        numbers={"ladder": _list_ladder(worth), "strongest": numbers.list_strongest(results)},
         left_out=left_out,
         confidence=results[0]["confidence"],
         error_groups=min((result["metrics"]["test_error_groups"] for result in results), default=None),
@@ -134,7 +128,7 @@ def render_card(
     facts = {"result": result, "data": data, "known": known, "worth": worth, "methods": METHODS}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result)} | _list_metrics(result)
-    return _environment().get_template("card.md").render(facts)
+    return page_environment().get_template("card.md").render(facts)
 
 
 def warn_of_drawn(data: Mapping[str, Any], result: Mapping[str, Any] | None = None) -> list[str]:
@@ -169,15 +163,37 @@ def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) ->
     return {"recorded": True, "trained": trained, "later": later}
 
 
-def _has_two(result: Mapping[str, Any]) -> bool:
-    return len(result["class_names"]) == 2
+def _draw_result(result: Mapping[str, Any]) -> dict[str, Figure]:
+    drawn = {
+        "confusion": confusion.draw_confusion(result["confusion"], result["class_names"]),
+        "roc": curves.draw_roc_curves(select_curves(result), result["class_names"]),
+        "trust": trust.draw_calibration(result["reliability"], result["risk"], result["calibration"]),
+    }
+    if result["history"]:
+        drawn["learning"] = curves.draw_learning_curves(pd.DataFrame(result["history"]))
+    if result["robustness"]:
+        drawn["robustness"] = robustness.draw_robustness(pd.DataFrame(result["robustness"]))
+    return drawn
 
 
-def _select_curves(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the ROC curve of each class; of two classes that of the malignant one, whose mirror image the other is."""
-    curves = result["roc"]
-    some = {name: curve for name, curve in curves.items() if name != result["benign_class"]}
-    return some if _has_two(result) and some else curves
+def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Figure]:
+    if worth.ladder is None:
+        return {}
+    accepted = [one["accepted"] for one in data["classes"]]
+    return {"audit": ladder.draw_ladder(worth.ladder, max(accepted) / sum(accepted))}
+
+
+def _list_numbers(result: Mapping[str, Any], worth: Worth) -> dict[str, Any]:
+    return {
+        "roc": numbers.list_operating_points(select_curves(result)),
+        "bins": numbers.list_bins(result["reliability"]),
+        "coverages": numbers.list_coverages(result["risk"]),
+        "ladder": _list_ladder(worth),
+    }
+
+
+def _list_ladder(worth: Worth) -> list[dict[str, Any]]:
+    return [] if worth.ladder is None else numbers.list_ladder(worth.ladder)
 
 
 def _list_metrics(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,32 +206,27 @@ def _list_missed(result: Mapping[str, Any]) -> list[str]:
     return describe_missed(result["outliers"], result["calibration"]["novelty"])
 
 
-def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Any]:
-    if worth.ladder is None:
-        return {}
-    accepted = [one["accepted"] for one in data["classes"]]
-    return {"audit": plots.plot_ladder(worth.ladder, max(accepted) / sum(accepted))}
-
-
-def _render(template: str, drawn: Mapping[str, Any], known: Mapping[str, Any], **facts: Any) -> str:
+def _render(template: str, drawn: Mapping[str, Figure], known: Mapping[str, Any], **facts: Any) -> str:
     """Render a page twice: what it has of the guidelines is looked up in the page itself."""
-    page = _environment().get_template(template)
+    page = page_environment().get_template(template)
     facts |= {
-        "plots": {name: plots.render(figure) for name, figure in drawn.items()},
+        "plots": {name: to_svg(figure, name) for name, figure in drawn.items()},
+        "sensitivities": numbers.SENSITIVITIES,
         "few_groups": FEW_GROUPS_WITH_ERRORS,
         "methods": METHODS,
         "known": known,
     }
-    sections = read_sections(page.render(facts, plotly="", guidelines={}))
+    sections = read_sections(page.render(facts, guidelines={}))
     guidelines = {
         name: locate(items, sections, known, bool(facts["data"].get("by_patient_table")))
         for name, items in GUIDELINES.items()
     }
-    return page.render(facts, plotly=get_plotlyjs(), guidelines=guidelines)
+    return page.render(facts, guidelines=guidelines)
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """Make the environment of the pages, with the filters that their templates use."""
     environment = make_environment("reporting/templates")
     environment.filters |= {
         "figure": _format_figure,

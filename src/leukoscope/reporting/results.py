@@ -1,7 +1,7 @@
 """What a report shows of a classifier, in plain lists that JSON can keep."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,17 @@ def trace_curves(
         },
         "risk": _as_lists(("coverage", "risk", "confidence"), risk),
     }
+
+
+def select_curves(display: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
+    """Give the ROC curve of each class; of two classes that of the malignant one, whose mirror image the other is.
+
+    Args:
+        display: ``roc`` as ``trace_curves`` gives it, all ``class_names``, and which is the ``benign_class``.
+    """
+    curves = display["roc"]
+    malignant = {name: curve for name, curve in curves.items() if name != display["benign_class"]}
+    return malignant if len(display["class_names"]) == 2 and malignant else curves
 
 
 def _trace_roc(positive: np.ndarray, scores: np.ndarray) -> dict[str, list[float]]:

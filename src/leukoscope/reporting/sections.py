@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-_SILENT = ("script", "style")
+_SILENT = ("script", "style", "svg")
 
 
 class _Reader(HTMLParser):
@@ -11,16 +11,18 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.words: dict[str, list[str]] = {}
-        self._section, self._silent = "", False
+        self._section, self._silent = "", ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._silent = tag in _SILENT
+        if not self._silent and tag in _SILENT:
+            self._silent = tag
         if tag == "h2":
             self._section = dict(attrs).get("id") or ""
             self.words[self._section] = []
 
     def handle_endtag(self, tag: str) -> None:
-        self._silent = False
+        if tag == self._silent:
+            self._silent = ""
 
     def handle_data(self, data: str) -> None:
         if self._section and not self._silent:

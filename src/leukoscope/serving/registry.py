@@ -119,11 +119,11 @@ class ReaderRegistry:
         Raises:
             InputError: The registry does not answer.
         """
-        found = self._find_version()
-        if found is None:
+        version = self._find_version()
+        if version is None:
             return None
-        reader = self.fetch(f"models:/{self.name}/{found.version}")
-        return Registered(str(found.version), reader, found.tags.get(_EXPERIMENT, "unknown"))
+        reader = self.fetch(f"models:/{self.name}/{version.version}")
+        return Registered(str(version.version), reader, version.tags.get(_EXPERIMENT, "unknown"))
 
     def _require_champion(self, version: str | None) -> None:
         """Make sure that the reader at work is still the one that a candidate was held against.
@@ -134,8 +134,8 @@ class ReaderRegistry:
         Raises:
             InputError: There is another, or the registry does not answer.
         """
-        found = self._find_version()
-        now = None if found is None else str(found.version)
+        champion = self._find_version()
+        now = None if champion is None else str(champion.version)
         if now != version:
             raise InputError(
                 f"Nothing was promoted: the candidate was held against {_name(version)} of {self.name}, and the "

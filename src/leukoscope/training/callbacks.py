@@ -25,7 +25,7 @@ def list_state(model: keras.Model) -> list[keras.Variable]:
         model: Of a phase, compiled.
     """
     layers = (layer for layer in model.layers if not isinstance(layer, HeldImages))
-    return [*(one for layer in layers for one in layer.weights), *model.optimizer.variables]
+    return [*(weight for layer in layers for weight in layer.weights), *model.optimizer.variables]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 
 def save_variables(path: Path, variables: Iterable[keras.Variable]) -> None:
     """Write the values of variables, uncompressed, in their order."""
-    values = (keras.ops.convert_to_numpy(one) for one in variables)
+    values = (keras.ops.convert_to_numpy(variable) for variable in variables)
     with path.open("wb") as file:
         np.savez(file, **{f"{number:05}": value for number, value in enumerate(values)})
 

@@ -87,7 +87,7 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
 def describe_balance(training_plan: pd.DataFrame) -> dict[str, Any]:
     """Say how training met the classes' imbalance, from the images that an epoch saw and their weights in the loss."""
     classes = training_plan.groupby("label", sort=False)
-    seen, weights = classes["repeats"].sum(), classes["weight"].mean()
+    repeats, weights = classes["repeats"].sum(), classes["weight"].mean()
     if (training_plan["repeats"] > 1).any():
         balance = "oversampling: images of smaller classes are seen more than once an epoch"
     elif training_plan["weight"].nunique() > 1:
@@ -97,6 +97,6 @@ def describe_balance(training_plan: pd.DataFrame) -> dict[str, Any]:
     return {
         "class_balance": balance,
         "training_images": {str(name): int(count) for name, count in classes.size().items()},
-        "images_an_epoch": {str(name): int(count) for name, count in seen.items()},
+        "images_an_epoch": {str(name): int(count) for name, count in repeats.items()},
         "weights_in_the_loss": {str(name): float(weight) for name, weight in weights.items()},
     }

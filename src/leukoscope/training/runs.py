@@ -180,8 +180,8 @@ def _determine(key: dict[str, Any]) -> dict[str, Any]:
 
 def _counts(journal: TrainingJournal, key: dict[str, Any]) -> bool:
     """Tell whether a training is the one that a key determines."""
-    own = journal.key
-    return _determine(own) == _determine(key) and (journal.finished or own.get("engine") == key.get("engine"))
+    past = journal.key
+    return _determine(past) == _determine(key) and (journal.finished or past.get("engine") == key.get("engine"))
 
 
 def _is_unused(folder: Path) -> bool:

@@ -72,8 +72,8 @@ def climb_ladder(
     if splitting.looks < len(images):
         protocols["look"] = grouping.group_by_look(images, smears, splitting.looks, seed)
         if len(images) < _FEW_IMAGES * splitting.looks:
-            said = "splitting.looks is %d, for %d images: looks so small hold little more together than duplicates"
-            logger.warning(said, splitting.looks, len(images))
+            warning = "splitting.looks is %d, for %d images: looks so small hold little more together than duplicates"
+            logger.warning(warning, splitting.looks, len(images))
     else:
         logger.warning("splitting.looks is %d, as many as there are images or more: none are judged", splitting.looks)
     if group_table is not None:
@@ -141,4 +141,5 @@ def draw_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
     from leukoscope.images import grouping
 
     largest = grouping.select_accepted(manifest)["label"].value_counts(normalize=True).iloc[0]
-    return ladder.draw_ladder(audit_table, float(largest))
+    title = "What can be told apart without seeing a cell, and by trained networks"
+    return ladder.draw_ladder(audit_table, float(largest), title)

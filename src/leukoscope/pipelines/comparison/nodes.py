@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.core.commands import name_run
+from leukoscope.core.commands import name_training
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.figures import Figure
@@ -37,11 +37,11 @@ def judge_colour(
 
     test = splits[splits["split"] == "test"]
     hits = baseline.predict_by_colour(smears, splits, audit.trees, seed) == test["label"].to_numpy()
-    found = intervals.estimate_share(hits, test["group"], evaluation.confidence)
-    logger.info("Stain colour alone, on the same test images: accuracy %.3f", found.value)
+    share = intervals.estimate_share(hits, test["group"], evaluation.confidence)
+    logger.info("Stain colour alone, on the same test images: accuracy %.3f", share.value)
     facts = {"splits": fingerprint_table(splits), "images": len(test), "groups": int(test["group"].nunique())}
-    ends = {name: None if pd.isna(one) else one for name, one in zip(("low", "high"), found[1:], strict=True)}
-    return facts | {"accuracy": found.value} | ends | {"errors": test["image_id"][~hits].tolist()}
+    ends = {name: None if pd.isna(one) else one for name, one in zip(("low", "high"), share[1:], strict=True)}
+    return facts | {"accuracy": share.value} | ends | {"errors": test["image_id"][~hits].tolist()}
 
 
 def compare_models(splits: pd.DataFrame, results: list[dict[str, Any]]) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def compare_models(splits: pd.DataFrame, results: list[dict[str, Any]]) -> pd.Da
     """
     table = pd.DataFrame([_select_figures(result["summary"]) for result in results])
     if table.empty:
-        raise InputError(f"No model has results yet. Train one first: `{name_run('train_resnet50')}`.")
+        raise InputError(f"No model has results yet. Train one first: `{name_training()}`.")
     others = table.loc[table["splits"] != fingerprint_table(splits), "title"]
     names = ", ".join(others)
     if len(others) == len(table):
@@ -126,12 +126,20 @@ def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_
         differences: One row a pair, for the words below.
         colour_baseline: What stain colour alone reaches on the same test images.
     """
-    from leukoscope.figures import bars
+    from leukoscope.figures import comparison as figures
 
     current = comparison[comparison["splits"] == colour_baseline["splits"]]
     for row in current.itertuples():
         logger.info("%s", _say_what_it_is_worth(row, colour_baseline))
-    return bars.draw_comparison(current, _say_what_is_shown(current, differences), colour_baseline)
+    words = _say_what_is_shown(current, differences)
+    return figures.draw_comparison(current, colour_baseline, words, _entitle(current, colour_baseline))
+
+
+def _entitle(comparison: pd.DataFrame, blind: dict[str, Any]) -> str:
+    images = "/".join(str(int(number)) for number in sorted(comparison["test_images"].unique()))
+    title = f"Backbones compared on {images} test images of {blind['groups']} groups"
+    is_drawn = "drawn_images" in comparison and (comparison["drawn_images"] > 0).any()
+    return f"Drawn data, no real smears: {title}" if is_drawn else title
 
 
 def _say_what_it_is_worth(row: Any, blind: dict[str, Any]) -> str:
@@ -156,10 +164,10 @@ def _say_what_is_shown(comparison: pd.DataFrame, differences: pd.DataFrame) -> s
     better = differences[differences["difference"] > 0]
     worse = differences[differences["difference"] <= 0].rename(columns={"first": "second", "second": "first"})
     pairs = pd.concat([better, worse]).query("shown")
-    words = [
-        f"{titles.get(one.first, one.first)} over {titles.get(one.second, one.second)} (+{abs(one.difference):.3f})"
-        for one in pairs.itertuples()
-    ]
+    words = []
+    for pair in pairs.itertuples():
+        better_title, worse_title = (titles.get(name, name) for name in (pair.first, pair.second))
+        words.append(f"{better_title} over {worse_title} (+{abs(pair.difference):.3f})")
     tests = "permutation of groups, Holm's correction, one training each: another seed may differ"
     if not words:
         return (

@@ -16,10 +16,9 @@ def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
         kind: Of the model.
         members: The models that it is made of.
     """
-    pictures = results.PICTURES if kind == "network" else results.PICTURES[:-1]
     predicting = create_vote_pipeline(members) if kind == "ensemble" else _create_predicting()
     vote = ["vote"] if kind == "ensemble" else []
-    return predicting + _create_judging() + _create_keeping() + _create_gathering(pictures, vote)
+    return predicting + _create_judging() + _create_keeping() + _create_gathering(vote)
 
 
 def _create_predicting() -> Pipeline:
@@ -82,7 +81,7 @@ def _create_keeping() -> Pipeline:
     )
 
 
-def _create_gathering(pictures: Sequence[str], vote: Sequence[str]) -> Pipeline:
+def _create_gathering(vote: Sequence[str]) -> Pipeline:
     """Gather what comparison and reports need."""
     return Pipeline(
         [
@@ -110,7 +109,6 @@ def _create_gathering(pictures: Sequence[str], vote: Sequence[str]) -> Pipeline:
                     "splits",
                     "evaluations",
                     "params:model",
-                    *pictures,
                 ],
                 "display",
                 name="describe_evaluation",

@@ -16,10 +16,6 @@ from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.options import ModelOptions
 
-# The last is of kinds that train in epochs.
-PICTURES = ("confusion_matrix", "roc_curves", "calibration_figure", "robustness_figure", "learning_curves")
-
-
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 
 
@@ -101,9 +97,8 @@ def describe_evaluation(
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
     backbone: ModelOptions,
-    *pictures: bytes,
 ) -> dict[str, Any]:
-    """Trace what a report shows of the test set: curves, pictures of errors, and pictures in place of plots.
+    """Trace what plots and pages show of the test set: counts, curves and pictures of errors.
 
     Args:
         predictions: One row an image.
@@ -114,10 +109,9 @@ def describe_evaluation(
         splits: Which images test.
         known: All evaluations so far, this one among them.
         backbone: Names the backbone.
-        pictures: PNGs in the order of ``PICTURES``, with or without the last, for browsers that run no scripts.
     """
     from leukoscope.evaluation import evaluations
-    from leukoscope.reporting import html, results
+    from leukoscope.reporting import results
 
     test = evaluations.fingerprint_test(splits)
     looks = {
@@ -125,8 +119,7 @@ def describe_evaluation(
         "strictest": evaluations.find_strictest(known, backbone.name, test),
     }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
-    encoded = [html.to_data_uri(picture, "png") for picture in pictures]
-    return display | looks | options.as_display() | {"pictures": dict(zip(PICTURES, encoded, strict=False))}
+    return display | looks | options.as_display()
 
 
 def gather_result(

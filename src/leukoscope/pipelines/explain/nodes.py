@@ -68,12 +68,12 @@ class _Explainer:
 
         names = self.reader.class_names
         opinions, features = self.reader.read(pixels[None])
-        said = opinions.iloc[0]
-        chances = said[probability_columns(names)].to_numpy(float)
+        opinion = opinions.iloc[0]
+        chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
         options = self.options
         hidden = map_occlusion(self.reader.predictor, pixels, likeliest, options.patch, options.stride, self.seed)
-        words = said["opinion"] + (f": {said['reason']}" if said["reason"] else "")
+        words = opinion["opinion"] + (f": {opinion['reason']}" if opinion["reason"] else "")
         return draw_explanation(
             [
                 ("field", pixels),
@@ -92,15 +92,18 @@ class _Explainer:
 
         if self.mapper is None:
             return []
-        seen = self.mapper.map_classes(pixels[None], np.array([number]))[0]
-        return [(f"Grad-CAM for {self.reader.class_names[number]}", overlay(pixels, seen))]
+        heat = self.mapper.map_classes(pixels[None], np.array([number]))[0]
+        return [(f"Grad-CAM for {self.reader.class_names[number]}", overlay(pixels, heat))]
 
     def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
         nearest = self.reader.find_nearest(features, self.options.neighbours)[0]
-        return [(f"{one.image_id}\n{one.distance:.2f}", self._find_picture(one.sha256)) for one in nearest.itertuples()]
+        return [
+            (f"{neighbour.image_id}\n{neighbour.distance:.2f}", self._find_picture(neighbour.sha256))
+            for neighbour in nearest.itertuples()
+        ]
 
     def _find_picture(self, sha256: str) -> np.ndarray:
         """Find a training image by its content; grey where it is not among the packed ones."""
-        found = find_by_content(self.smears, sha256)
+        packed = find_by_content(self.smears, sha256)
         side = self.reader.image_size
-        return np.full((side, side, 3), 200, np.uint8) if found is None else found[1]
+        return np.full((side, side, 3), 200, np.uint8) if packed is None else packed[1]

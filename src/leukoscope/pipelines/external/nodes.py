@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.core.commands import name_run
+from leukoscope.core.commands import name_training
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.class_mapping import ClassMapping
@@ -145,7 +145,7 @@ def predict_external(
     facts = accepted[["image_id", "label"]].reset_index(drop=True).assign(split=_SPLIT)
     evaluated = [name for name in features if name in trained_models and name in calibrations]
     if not evaluated:
-        raise InputError(f"No model has been evaluated yet. Train one first: `{name_run('train_resnet50')}`.")
+        raise InputError(f"No model has been evaluated yet. Train one first: `{name_training()}`.")
     classes = ClassMapping(**mapping)
     predictions = []
     opinions = []
@@ -276,7 +276,7 @@ def write_external_reports(
         kept = {part: result[part] for part in ("title", "backbone", "calibration", "outliers")}
         kept["training"] = sources.without_published(result["training"])
         kept["summary"] = result.get("summary", {})
-        unknown: dict[str, Any] = {"history": [], "robustness": [], "pictures": {}}
+        unknown: dict[str, Any] = {"history": [], "robustness": []}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[name]}
         written[f"{name}/external"] = pages.render_backbone(page, *external_context.facts)
     return written

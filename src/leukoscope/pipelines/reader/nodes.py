@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.core.commands import name_run
+from leukoscope.core.commands import name_run, name_training
 from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
@@ -118,7 +118,7 @@ def _find_title(models: Mapping[str, Any], name: str) -> str:
 def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, Any]) -> str:
     """Choose the model with the most validation images right; of equals, the first."""
     if not predictions:
-        raise InputError(f"No model has been evaluated yet. Train one first: `{name_run('train_resnet50')}`.")
+        raise InputError(f"No model has been evaluated yet. Train one first: `{name_training()}`.")
     held = {name: table[table["split"] == "validation"].set_index("image_id") for name, table in predictions.items()}
     if len({frozenset(rows.index) for rows in held.values()}) > 1:
         raise InputError(

@@ -171,7 +171,8 @@ def draw_robustness(robustness: pd.DataFrame, options: ModelOptions) -> Figure:
     """
     from leukoscope.figures import robustness as figures
 
-    return figures.draw_robustness(robustness, options.title)
+    images = robustness["images"].iloc[0]
+    return figures.draw_robustness(robustness, f"{options.title} on {images} changed test images")
 
 
 def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:

@@ -1,0 +1,125 @@
+"""The comparison of models."""
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from leukoscope.evaluation.metrics import METRICS, list_compared
+from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, open_frame, write_values
+
+_ROW, _MARK = 0.16, 0.17  # inches: between models, and of each of their marks
+_LETTERS = 80  # of a line of words
+
+
+class _Score(NamedTuple):
+    column: str
+    label: str
+    colour: str
+
+
+class _Cost(NamedTuple):
+    column: str
+    label: str
+    unit: float
+
+
+_COSTS = (
+    _Cost("parameters", "parameters\n(millions)", 1e6),
+    _Cost("seconds_per_epoch", "seconds\nper epoch", 1.0),
+    _Cost("model_mib", "model size\n(MiB)", 1.0),
+)
+
+
+def draw_comparison(table: pd.DataFrame, blind: Mapping[str, Any] | None, words: str = "", title: str = "") -> Figure:
+    """Draw scores, with their intervals, and costs of each model, and the published figures as diamonds.
+
+    Args:
+        table: One row a model, as the comparison has it.
+        blind: What stain colour alone reaches on the same test images, ``accuracy`` and its interval ``low`` to
+            ``high``, if that is known.
+        words: Which differences are shown, below.
+        title: Of the figure.
+    """
+    scores, costs = _list_scores(table), 0.26 * len(table) + 0.75
+    rows = len(table) * (_ROW + _MARK * len(scores)) + 0.6
+    lines = textwrap.wrap(words, _LETTERS)
+    figure = make_figure(rows + costs + 0.16 * len(lines) + 0.9, title)
+    parts: list[list[Any]] = [["scores"] * len(_COSTS), [cost.column for cost in _COSTS]]
+    axes = figure.subplot_mosaic(parts, height_ratios=[rows, costs])
+    _draw_scores(axes["scores"], table, scores, blind)
+    for number, cost in enumerate(_COSTS):
+        _draw_cost(axes[cost.column], table, cost)
+        if number:
+            axes[cost.column].set_yticklabels([])
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=8, parse_math=False)
+    return figure
+
+
+def _list_scores(table: pd.DataFrame) -> list[_Score]:
+    scores = []
+    for number, name in enumerate(list_compared()):
+        if f"test_{name}" in table:
+            colour = colours.OF_SCORES[number % len(colours.OF_SCORES)]
+            scores.append(_Score(f"test_{name}", f"test {METRICS[name].title}", colour))
+    return [*scores, _Score("train_accuracy", "training accuracy", colours.SKY)]
+
+
+def _draw_scores(axes: Axes, table: pd.DataFrame, scores: list[_Score], blind: Mapping[str, Any] | None) -> None:
+    step = _MARK / (_ROW + _MARK * len(scores))
+    for number, score in enumerate(scores):
+        heights = np.arange(len(table)) + step * (number - (len(scores) - 1) / 2)
+        if f"{score.column}_low" in table:  # as it is, also where it misses its value
+            low, high = (as_numbers(table[f"{score.column}{end}"]) for end in ("_low", "_high"))
+            axes.hlines(heights, low, high, color=score.colour, lw=1.5)
+        values = as_numbers(table[score.column])
+        axes.plot(values, heights, "o", color=score.colour, ms=5, label=score.label)
+        write_values(axes, heights, values, ".3f")
+        if (published := f"report_{score.column}") in table:
+            label = "the report's own figure" if score.column == "test_accuracy" else None
+            axes.plot(as_numbers(table[published]), heights, "D", color=colours.VERMILION, ms=5, label=label)
+    if blind is not None:
+        _draw_blind(axes, blind)
+    axes.set_yticks(range(len(table)), list(table["title"]), fontsize=SMALL, parse_math=False)
+    axes.set(ylim=(len(table) - 0.5, -0.5), xlim=(0, 1.02), xlabel="score")
+    axes.grid(axis="x", alpha=0.3)
+    open_frame(axes)
+    # To the left as far as it needs; below a title, unlike a legend of the figure.
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.1, 1),
+        ncols=2,
+        columnspacing=1,
+        handlelength=1.5,
+        frameon=False,
+        fontsize=SMALL,
+    )
+
+
+def _draw_blind(axes: Axes, blind: Mapping[str, Any]) -> None:
+    if blind["low"] is not None:
+        axes.axvspan(blind["low"], blind["high"], color=colours.ORANGE, alpha=0.15, lw=0)
+    label = f"stain colour alone: {blind['accuracy']:.3f}"
+    axes.axvline(blind["accuracy"], color=colours.ORANGE, lw=1.5, ls="--", label=label)
+
+
+def _draw_cost(axes: Axes, table: pd.DataFrame, cost: _Cost) -> None:
+    places = np.arange(len(table))
+    values = as_numbers(table[cost.column]) / cost.unit
+    axes.barh(places, values, 0.6, color=colours.GREY)
+    write_values(axes, places, values, ".3g")
+    if (published := f"report_{cost.column}") in table:
+        axes.plot(as_numbers(table[published]) / cost.unit, places, "D", color=colours.VERMILION, ms=5)
+    axes.set_yticks(places, list(table["title"]), fontsize=SMALL, parse_math=False)
+    axes.set_title(cost.label, fontsize=SMALL)
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.locator_params(axis="x", nbins=3)
+    axes.set_xlim(left=0)
+    axes.tick_params(axis="x", labelsize=8)
+    open_frame(axes)
