@@ -97,6 +97,7 @@ def render_comparison(
         backbones=as_records(comparison),
         compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
+        votes={one["title"]: one["vote"] for one in results if one.get("vote")},
         origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
         provenance=provenance,
