@@ -72,9 +72,7 @@ class RandomStain(keras.layers.Layer):
 
     def _draw_mixtures(self, batch: Any) -> tuple[Any, Any]:
         """Draw for each image what maps densities to densities: ``[batch, 3, 3]``, and is added: ``[batch, 3]``."""
-        apart, together = (
-            ops.convert_to_tensor(matrix, "float32") for matrix in (np.linalg.inv(DENSITIES), DENSITIES)
-        )
+        apart, together = (ops.convert_to_tensor(matrix, "float32") for matrix in (np.linalg.inv(DENSITIES), DENSITIES))
         scale = 1.0 + keras.random.uniform((batch, 1, 3), -self.stain, self.stain, seed=self.generator)
         shift = keras.random.uniform((batch, 3), -self.stain / 10, self.stain / 10, seed=self.generator)
         light = keras.random.uniform((batch, 1), -self.brightness, self.brightness, seed=self.generator)
