@@ -1,5 +1,6 @@
 """A network as a stack of its blocks."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -37,7 +38,7 @@ def test_blocks_follow_each_other_from_top_to_bottom_without_touching():
     axes = draw_architecture("A network", BLOCKS).axes[0]
     boxes = [(patch.get_y(), patch.get_y() + patch.get_height()) for patch in axes.patches if hasattr(patch, "get_y")]
     assert len(boxes) == 3
-    assert all(before[1] < after[0] for before, after in zip(boxes, boxes[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(boxes))
     assert axes.get_ylim()[0] == pytest.approx(max(end for _, end in boxes))
 
 

@@ -21,7 +21,7 @@ def test_every_layer_is_in_one_block_and_every_parameter_counted_once(monkeypatc
     blocks = outline_network(classifier.network, tiny.NAME)
     trainable = sum(int(np.prod(variable.shape)) for variable in classifier.network.trainable_variables)
     assert sum(block.parameters for block in blocks) == trainable
-    assert [block.name for block in blocks][0] == "input"
+    assert blocks[0].name == "input"
     assert blocks[0].shape == (32, 32, 3)
     assert blocks[0].parameters == 0
     assert blocks[-1].name == "head"

@@ -17,12 +17,19 @@ _LETTERS = 46  # of a line of a block's contents
 
 
 class Block(Protocol):
-    """What is drawn of a block, as ``models.outline.BlockOutline`` has it."""
+    """What is drawn of a block; ``models.outline.BlockOutline`` says what each is."""
 
-    name: str
-    shape: tuple[int, ...]
-    parameters: int
-    contents: tuple[str, ...]
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def parameters(self) -> int: ...  # noqa: D102
+
+    @property
+    def contents(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 def draw_architecture(title: str, blocks: Sequence[Block]) -> Figure:

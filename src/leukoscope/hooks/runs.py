@@ -3,6 +3,7 @@
 import json
 import logging
 import platform
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from mlflow.utils.uri import is_local_uri
 from pydantic import BaseModel
 
 from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.models.base import FOLDER, NETWORK
 
 logger = logging.getLogger(__name__)
 
@@ -144,10 +146,15 @@ class Runs:
         self._client.log_artifact(self.of(backbone), str(path), folder)
 
     def log_model(self, backbone: str | None, classifier: Any) -> None:
-        """Log a classifier as a Keras model, with its signature and class names."""
+        """Log a network as a Keras model, with signature and class names; of any other kind its own files."""
         self.activate(backbone)
-        self._end_unfinished_models(self.of(backbone))
-        _log_model(classifier)
+        if getattr(classifier, "place", NETWORK) == NETWORK:
+            self._end_unfinished_models(self.of(backbone))
+            _log_model(classifier)
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            classifier.save_own(Path(scratch))
+            self._client.log_artifacts(self.of(backbone), scratch, FOLDER)
 
     def _create(self, backbone: str | None) -> str:
         """Create a child of the session's run, or what takes the session's place where it has one backbone only."""
@@ -250,7 +257,7 @@ def parameters_in_force(parameters: dict[str, Any], backbone: str | None) -> dic
     if backbone:
         entry = parameters["models"][backbone]
         shared["training"] = entry.resolve(parameters["training"])
-        shared["model"] = {"kind": entry.kind, "architecture": entry.network}
+        shared["model"] = entry.describe_kind()
     return _flatten(shared)
 
 

@@ -19,7 +19,7 @@ from leukoscope.core.errors import InputError, telling_damage
 from leukoscope.images.batches import ImageBatches
 from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
 from leukoscope.models.attention import add_attention
-from leukoscope.models.base import NetworkRecipe, Prediction
+from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
 from leukoscope.models.parts import DROPOUT, FEATURES, HEAD, RESIZE, Parts
@@ -54,6 +54,16 @@ class Classifier:
         return Parts(self.network)
 
     @property
+    def place(self) -> str:
+        """What it is called where it lies."""
+        return NETWORK
+
+    def find_fault(self) -> str | None:
+        """Return why it cannot be used, if so."""
+        missing = self.parts.find_missing()
+        return f"its network has no layer called {' or '.join(missing)}" if missing else None
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """What it has beyond probabilities, as ``base.Classifier`` says."""
         maps = {"class_maps"} if self.parts.has_feature_maps else set()
@@ -82,6 +92,11 @@ class Classifier:
         parts = [self._inference.predict_on_batch(pixels[start : start + batch_size]) for start in starts]
         probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Prediction(probabilities, features)
+
+    def score(self, prediction: Prediction) -> np.ndarray:
+        """Give the last layer's scores, before its softmax, which tell more than probabilities near 1."""
+        kernel, bias = (keras.ops.convert_to_numpy(weights) for weights in self.parts.head.weights)
+        return prediction.features @ kernel + bias
 
     @cached_property
     def fingerprint(self) -> str:
