@@ -3,8 +3,10 @@
 import numpy as np
 
 import tiny_backbone as tiny
+from leukoscope.models import outline
 from leukoscope.models.network import build_classifier
 from leukoscope.models.outline import outline_network
+from leukoscope.models.own_layers import OWN_LAYERS
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 
@@ -42,3 +44,7 @@ def test_what_is_frozen_does_not_count():
     recipe = resolve_recipe("vgg16", Recipe(weights="none", input_size=32), RecipeDifferences(trainable="head"))
     network = build_classifier("vgg16", recipe, ["a", "b"], 0).network
     assert [block.parameters for block in outline_network(network, "vgg16")] == [0, 0, 0, 0, 0, 0, 512 * 2 + 2]
+
+
+def test_every_layer_of_our_own_is_told():
+    assert {layer.__name__ for layer in OWN_LAYERS} - set(outline._TOLD) == set()

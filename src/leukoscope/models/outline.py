@@ -12,13 +12,23 @@ from leukoscope.models.parts import FEATURES, RESIZE
 
 # What does the work of a block, by the class of its layers, in the order in which it is told.
 _TOLD = {
+    "NucleusMask": "mask of nuclei",
+    "OpticalDensity": "optical density",
+    "StainDeconvolution": "stain deconvolution",
+    "Dct2D": "cosine transform",
     "Conv2D": "convolution",
     "DepthwiseConv2D": "depthwise convolution",
     "SeparableConv2D": "separable convolution",
     "GroupedConv2D": "grouped convolution",
     "MaxPooling2D": "max pooling",
     "AveragePooling2D": "average pooling",
+    "AdaptiveAverage": "adaptive average pooling",
     "GlobalAveragePooling2D": "global average pooling",
+    "GlobalMaxPooling2D": "global max pooling",
+    "BilinearPooling": "bilinear pooling",
+    "LocalResponseNormalization": "response normalisation",
+    "EfficientChannelAttention": "channel attention gate",
+    "SqueezeExcitation": "squeeze-and-excitation gate",
     "Concatenate": "concatenation",
     "Add": "sum",
     "Dropout": "dropout",
