@@ -11,9 +11,11 @@ from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.evaluation import feature_table
 from leukoscope.evaluation.trust import Calibration
 from leukoscope.features.measuring import MeasurementStore
+from leukoscope.evaluation.voting import Vote, weigh
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
 from leukoscope.models.crafted import CraftedClassifier
+from leukoscope.models.ensemble import EnsembleClassifier
 from leukoscope.reader.second_reader import SecondReader
 from leukoscope.training import crafted
 from leukoscope.training.crafted import describe_key
@@ -52,6 +54,12 @@ def make_classifier(classifier: str = "knn", features=("shape",)) -> CraftedClas
     fields, key = make_fields(), make_key(make_fields(), classifier, features)
     with quickly():
         return crafted.fit_classifier(key, fields, fields.splits, _Memory(), "own")[0]
+
+
+@cache
+def make_vote() -> EnsembleClassifier:
+    """Let two of them vote."""
+    return EnsembleClassifier({"knn": make_classifier(), "svm": make_classifier("svm")}, Vote(weigh([1, 1])))
 
 
 @cache

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage.draw import disk
+from skimage.morphology import convex_hull_image
 
 from drawn_fields import draw_field
 from leukoscope.features.segmentation import find_cells, measure_convex_area, measure_roundness, separate
@@ -36,8 +38,9 @@ def test_two_discs_that_touch_are_cut_apart():
     for column in (29, 51):
         mask[disk((40, column), 15)] = True
     assert measure_roundness(mask) == pytest.approx(0.756, abs=0.001)
-    labels = separate(mask)
+    labels, angular = separate(mask)
     assert labels.max() == 2
+    assert angular == {1, 2}
     assert labels[40, 29] != labels[40, 51]
     assert ((labels > 0) == mask).all()
 
@@ -45,7 +48,8 @@ def test_two_discs_that_touch_are_cut_apart():
 def test_a_round_nucleus_stays_whole():
     mask = np.zeros((80, 80), bool)
     mask[disk((40, 40), 20)] = True
-    assert separate(mask).max() == 1
+    labels, angular = separate(mask)
+    assert (labels.max(), angular) == (1, set())
 
 
 def test_a_cell_is_its_nucleus_and_what_is_coloured_around():
@@ -68,3 +72,11 @@ def test_the_convex_hull_fills_dents():
     mask = np.ones((20, 20), bool)
     mask[5:15, 10:] = False
     assert measure_convex_area(mask) == pytest.approx(400, rel=0.02)
+
+
+def test_the_convex_hull_is_that_of_scikit_image():
+    for seed in range(20):
+        noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(40, 40)), 4)
+        part = ndimage.label(noise > 0)[0] == 1
+        part = part[ndimage.find_objects(part.astype(int))[0]]
+        assert measure_convex_area(part) == pytest.approx(convex_hull_image(part).sum(), abs=2), seed

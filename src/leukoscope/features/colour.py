@@ -71,7 +71,8 @@ def measure_colours(colours: np.ndarray) -> np.ndarray:
     mean, deviation = channels.mean(axis=1), channels.std(axis=1)
     scaled = (channels - mean[:, None]) / np.maximum(deviation, _FLAT)[:, None]
     flat = deviation < _FLAT
-    skewness = np.where(flat, 0.0, (scaled**3).mean(axis=1))
-    kurtosis = np.where(flat, 0.0, (scaled**4).mean(axis=1) - 3)
+    squares = scaled * scaled
+    skewness = np.where(flat, 0.0, (squares * scaled).mean(axis=1))
+    kurtosis = np.where(flat, 0.0, (squares * squares).mean(axis=1) - 3)
     mean[_CHANNELS.index("hue")] = middle
     return np.stack([mean, deviation, skewness, kurtosis], axis=1).ravel()

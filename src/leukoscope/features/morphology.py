@@ -24,6 +24,9 @@ SHAPE = (
 RATIO = ("nucleus_to_cytoplasm", "nucleus_to_cell_perimeter")
 BOUNDARY = ("box_dimension", "radial_variance")
 _BOXES = (1, 2, 4, 8, 16, 32)
+_SIZES = np.array(_BOXES)[:, None]
+_LOGARITHMS = np.log(_BOXES) - np.log(_BOXES).mean()
+_SLOPE = _LOGARITHMS / (_LOGARITHMS**2).sum()  # of a line by least squares
 _SQUARE = 1 / 12  # the second moment of a pixel by itself, which is a square
 
 
@@ -114,11 +117,9 @@ def _count_dimension(outline: np.ndarray) -> float:
     height, width = outline.shape
     rows, columns = np.nonzero(outline)
     # The grid begins at each corner in turn, so that a field turned by 90 degrees has the same dimension.
-    corners = [(down, right) for down in (rows, height - 1 - rows) for right in (columns, width - 1 - columns)]
-    counts = [np.mean([_count_boxes(down // size, right // size) for down, right in corners]) for size in _BOXES]
-    return float(-np.polyfit(np.log(_BOXES), np.log(counts), 1)[0])
-
-
-def _count_boxes(rows: np.ndarray, columns: np.ndarray) -> int:
-    """Count the boxes of which one point or more is in, by the row and column of each point's box."""
-    return int(np.count_nonzero(np.bincount(rows * (columns.max() + 1) + columns)))
+    down = np.stack([rows, rows, height - 1 - rows, height - 1 - rows])[:, None] // _SIZES
+    right = np.stack([columns, width - 1 - columns, columns, width - 1 - columns])[:, None] // _SIZES
+    grids = np.arange(4 * len(_BOXES)).reshape(4, -1, 1)
+    boxes = np.unique((grids * height + down) * width + right)
+    counts = np.bincount(boxes // (height * width), minlength=grids.size).reshape(4, -1).mean(axis=0)
+    return float(-_SLOPE @ np.log(counts))

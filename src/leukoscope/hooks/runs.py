@@ -3,10 +3,8 @@
 import json
 import logging
 import platform
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,8 @@ from mlflow.utils.uri import is_local_uri
 from pydantic import BaseModel
 
 from leukoscope.core.fingerprint import fingerprint_facts
-from leukoscope.models.base import FOLDER, NETWORK
+from leukoscope.hooks.classifiers import log_files, log_network
+from leukoscope.models.base import NETWORK
 
 logger = logging.getLogger(__name__)
 
@@ -148,13 +147,12 @@ class Runs:
     def log_model(self, backbone: str | None, classifier: Any) -> None:
         """Log a network as a Keras model, with signature and class names; of any other kind its own files."""
         self.activate(backbone)
+        run_id = self.of(backbone)
         if getattr(classifier, "place", NETWORK) == NETWORK:
-            self._end_unfinished_models(self.of(backbone))
-            _log_model(classifier)
-            return
-        with tempfile.TemporaryDirectory() as scratch:
-            classifier.save_own(Path(scratch))
-            self._client.log_artifacts(self.of(backbone), scratch, FOLDER)
+            self._end_unfinished_models(run_id)
+            log_network(classifier)
+        else:
+            log_files(self._client, run_id, classifier)
 
     def _create(self, backbone: str | None) -> str:
         """Create a child of the session's run, or what takes the session's place where it has one backbone only."""
@@ -278,24 +276,3 @@ def creating_with(tags: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         MLFLOW_RUN_CONTEXT.unset() if before is None else MLFLOW_RUN_CONTEXT.set(before)
-
-
-def _log_model(classifier: Any) -> None:
-    """Log the Keras model into the active run."""
-    import keras
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    classes = len(classifier.class_names)
-    backend = keras.backend.backend()
-    mlflow.keras.log_model(
-        classifier.network,
-        name="model",
-        signature=ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, -1, -1, 3), name="image")]),
-            outputs=Schema([TensorSpec(np.dtype("float32"), (-1, classes), name="probabilities")]),
-        ),
-        metadata={"class_names": list(classifier.class_names)},
-        pip_requirements=[f"{package}=={version(package)}" for package in ("keras", backend)],
-    )

@@ -83,52 +83,19 @@ def _create_keeping() -> Pipeline:
 
 def _create_gathering(vote: Sequence[str]) -> Pipeline:
     """Gather what comparison and reports need."""
+    about = ["params:model", "manifest", "params:data_sheet"]
+    judged = ["predictions", "opinions", "smears", "params:class_names", "params:evaluation", "splits", "evaluations"]
+    found = ["summary", "display", "metrics", "calibration", "training_summary", "history", "robustness", "outliers"]
     return Pipeline(
         [
             Node(
                 results.summarise_evaluation,
-                [
-                    "metrics",
-                    "robustness_summary",
-                    "training_summary",
-                    "params:model",
-                    "manifest",
-                    "params:data_sheet",
-                ],
+                ["metrics", "robustness_summary", "training_summary", *about],
                 "summary",
                 name="summarise_evaluation",
             ),
-            Node(
-                results.describe_evaluation,
-                [
-                    "predictions",
-                    "opinions",
-                    "smears",
-                    "params:class_names",
-                    "params:evaluation",
-                    "splits",
-                    "evaluations",
-                    "params:model",
-                ],
-                "display",
-                name="describe_evaluation",
-            ),
-            Node(
-                results.gather_result,
-                [
-                    "summary",
-                    "display",
-                    "metrics",
-                    "calibration",
-                    "training_summary",
-                    "history",
-                    "robustness",
-                    "outliers",
-                    *vote,
-                ],
-                "result",
-                name="gather_result",
-            ),
+            Node(results.describe_evaluation, [*judged, "params:model"], "display", name="describe_evaluation"),
+            Node(results.gather_result, [*found, *vote], "result", name="gather_result"),
             Node(results.draw_result, "result", "pictures", name="draw_result"),
         ]
     )
