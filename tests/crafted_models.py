@@ -10,8 +10,8 @@ from drawn_fields import Fields
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.evaluation import feature_table
 from leukoscope.evaluation.trust import Calibration
-from leukoscope.features.measuring import MeasurementStore
 from leukoscope.evaluation.voting import Vote, weigh
+from leukoscope.features.measuring import MeasurementStore
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
 from leukoscope.models.crafted import CraftedClassifier

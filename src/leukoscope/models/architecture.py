@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # Each registers its rows when it is imported, in the order of documents and tests.
 _MODULES = ("applications",)
+# Between the names of architectures that one network has side by side: a sign that TensorFlow takes in names.
+JOINT = "-"
 
 
 class After(NamedTuple):
@@ -45,6 +48,7 @@ class Architecture:
         branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
             weights are random and it ends in a batch norm; ``None``: no sum has one branch only.
         backends: Where it can be built.
+        members: The architectures that it has side by side, where it is a fusion of several.
         saved_by: The code whose ``save_weights`` writes a file that ``build`` takes.
         origin: The paper; what is faithful to it, and what is our choice.
     """
@@ -61,6 +65,7 @@ class Architecture:
     dropout: float = 0.4
     branch: int | None = None
     backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
+    members: tuple[str, ...] = ()
     saved_by: str = ""
     origin: str = ""
 
@@ -103,6 +108,11 @@ def require(name: str) -> None:
         ValueError: There is none; the message has the nearest ones and all that exist.
     """
     names = list_names()
+    for member in name.split(JOINT):
+        _require_known(member, names)
+
+
+def _require_known(name: str, names: list[str]) -> None:
     if name not in names:
         near = get_close_matches(name, names)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
@@ -110,7 +120,7 @@ def require(name: str) -> None:
 
 
 def get(name: str) -> Architecture:
-    """Get an architecture by its name, like ``resnet50``.
+    """Get an architecture by its name, like ``resnet50``, or a fusion by those of its members, ``vgg16-mobilenet``.
 
     Raises:
         InputError: There is none; the message has the nearest ones and all that exist.
@@ -120,4 +130,11 @@ def get(name: str) -> Architecture:
     except ValueError as error:
         message = str(error)
         raise InputError(f"{message[0].upper()}{message[1:]}.") from error
-    return _registry[name]
+    return _fuse(name) if JOINT in name else _registry[name]
+
+
+@cache
+def _fuse(name: str) -> Architecture:
+    from leukoscope.models.fusion import fuse
+
+    return fuse(name.split(JOINT))
