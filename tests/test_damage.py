@@ -125,7 +125,7 @@ OTHERS = {
     "reader ": ("07_model_output/reader/seen.parquet", "reader"),
     "reader  ": ("07_model_output/reader/model.keras", "reader"),
     "opinions": ("07_model_output/opinions.parquet", "predict"),
-    "mobilenet_v2.confusion_matrix": ("08_reporting/mobilenet_v2/confusion_matrix.png", TRAIN),
+    "mobilenet_v2_pictures/confusion_matrix": ("08_reporting/mobilenet_v2/confusion_matrix.png", TRAIN),
 }
 ALL = TABLES | OBJECTS | OTHERS
 

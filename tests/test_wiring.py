@@ -44,8 +44,8 @@ def test_every_model_has_a_pipeline_of_its_own(registered):
         assert f"{name}_result" in registered[f"train_{name}"].filter(to_nodes=[f"{name}.write_reports"]).datasets()
 
 
-def test_everything_but_what_is_done_with_trained_models_is_in_the_default_pipeline(registered):
-    later = ("external", "predict", "explain", "promote", "export", "agreement", "cross_validation")
+def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(registered):
+    later = ("external", "predict", "explain", "promote", "export", "agreement", "cross_validation", "architectures")
     others = {node.name for name in later for node in registered[name].nodes} - {"collect_results", "collect_features"}
     parts = ("write_reports", "write_model_cards", "collect_result")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}

@@ -7,6 +7,7 @@ from kedro.pipeline import Pipeline
 
 from leukoscope.entries import Entry, describe_entries
 from leukoscope.pipelines.agreement import pipeline as agreement
+from leukoscope.pipelines.architectures import pipeline as architectures
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
@@ -15,7 +16,6 @@ from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
-from leukoscope.pipelines.illustration import pipeline as illustration
 from leukoscope.pipelines.ingestion import pipeline as ingestion
 from leukoscope.pipelines.predict import pipeline as prediction
 from leukoscope.pipelines.promote import pipeline as promotion
@@ -27,7 +27,7 @@ from leukoscope.pipelines.training import pipeline as training
 
 _SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context", "measurements"}
 # What other pipelines take of every model, and what is there for people.
-_GATHERED = {"features", "result", "reports", "model_cards", "runs"}
+_GATHERED = {"features", "result", "pictures", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
     "training",
     "augmentation",
@@ -76,6 +76,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["external"] = external.create_pipeline(names)
     ways["reader"] = reader.create_pipeline()
     ways["agreement"] = agreement.create_pipeline()
+    ways["architectures"] = architectures.create_pipeline()
     works = {"predict": prediction, "explain": explanation, "promote": promotion, "export": export}
     ways |= {name: reader.create_pipeline() + work.create_pipeline() for name, work in works.items()}
     everything = sum(stages.values(), Pipeline([]))
@@ -88,11 +89,7 @@ def _create_training(entry: Entry) -> Pipeline:
 
 
 def _create_judging(entry: Entry) -> Pipeline:
-    return (
-        evaluation.create_pipeline(entry.kind, entry.members)
-        + illustration.create_pipeline()
-        + robustness.create_pipeline()
-    )
+    return evaluation.create_pipeline(entry.kind, entry.members) + robustness.create_pipeline()
 
 
 def _for_model(template: Pipeline, name: str, members: Sequence[str] = ()) -> Pipeline:

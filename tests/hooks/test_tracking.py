@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -20,7 +21,7 @@ from kedro.runner import SequentialRunner
 from crafted_models import make_classifier, make_vote
 from leukoscope import hooks
 from leukoscope.core.errors import InputError
-from leukoscope.datasets import OptionalDataset, TrainingJournalDataset
+from leukoscope.datasets import OptionalDataset, PartitionedDataset, TrainingJournalDataset
 from leukoscope.hooks import TrackingHook
 from leukoscope.hooks.runs import Runs
 
@@ -375,6 +376,21 @@ def test_pages_are_logged_into_the_runs_of_the_backbones_at_hand(project_path, t
     assert set(runs.index) == {"__default__", "resnet50", "vgg16"}
     for name, page in (("resnet50", "a page"), ("vgg16", "b")):
         assert mlflow.artifacts.load_text(f"{runs.loc[name, 'artifact_uri']}/report.html") == page
+
+
+def test_pictures_are_logged_as_they_were_saved_and_no_others(project_path, tracking_uri, tmp_path):
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "shown/of_another_day.png").write_bytes(b"old")
+    catalog = numbers(resnet50=0.9, vgg16=0.8)
+    catalog["resnet50.ask"] = MemoryDataset({"roc_curves": b"curves", "calibration": b"dots"})
+    folder = {"path": str(tmp_path / "shown"), "filename_suffix": ".png"}
+    catalog["resnet50_pictures"] = PartitionedDataset(dataset="leukoscope.datasets.BinaryDataset", **folder)
+    drawing = Pipeline([Node(lambda ask: ask, "resnet50.ask", "resnet50_pictures", name="draw", namespace="resnet50")])
+    session = Session(project_path)
+    session.run(scoring("resnet50") + scoring("vgg16") + drawing, catalog)
+    artifacts = mlflow.artifacts.download_artifacts(f"{session.runs().loc['resnet50', 'artifact_uri']}/")
+    logged = {path.name: path.read_bytes() for path in Path(artifacts).iterdir()}
+    assert logged == {"roc_curves.png": b"curves", "calibration.png": b"dots"}
 
 
 def test_external_figures_are_logged_by_backbone(project_path, tracking_uri):

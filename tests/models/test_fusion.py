@@ -13,7 +13,7 @@ from leukoscope.models.network import Classifier, build_classifier, set_trainabl
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
-NAME = "tiny-other"
+NAME = "tiny.other"
 STAGES = (16, 32)  # channels of what each member gives
 
 
@@ -53,7 +53,7 @@ def test_it_has_what_all_of_its_members_need():
     assert (row.title, row.smallest_input, row.members) == ("Tiny + Other", 24, ("tiny", "other"))
     assert row.parameters == 2 * tiny.describe().parameters
     with pytest.raises(InputError, match="There is no architecture 'othr': did you mean 'other'"):
-        architecture.get("tiny-othr")
+        architecture.get("tiny.othr")
 
 
 def test_each_member_starts_as_it_would_alone():
@@ -126,15 +126,15 @@ def test_a_network_that_gives_no_maps_is_no_member(monkeypatch):
         return keras.Model(trunk.inputs, keras.layers.Flatten()(trunk.output))
 
     architecture.register("dense", tiny.describe(title="Dense", build=build_vector))
-    recipe = resolve_recipe("tiny-dense", Recipe(weights="none"), RecipeDifferences())
+    recipe = resolve_recipe("tiny.dense", Recipe(weights="none"), RecipeDifferences())
     with pytest.raises(InputError, match="Dense cannot be a member of a fusion"):
-        build_classifier("tiny-dense", recipe, CLASS_NAMES, 0)
+        build_classifier("tiny.dense", recipe, CLASS_NAMES, 0)
 
 
 @pytest.mark.slow
 def test_the_presets_are_as_wide_as_published():
-    recipe = resolve_recipe("vgg16-mobilenet", Recipe(weights="none", input_size=64), RecipeDifferences())
-    network = build_classifier("vgg16-mobilenet", recipe, CLASS_NAMES, 0)
+    recipe = resolve_recipe("vgg16.mobilenet", Recipe(weights="none", input_size=64), RecipeDifferences())
+    network = build_classifier("vgg16.mobilenet", recipe, CLASS_NAMES, 0)
     assert network.parts.trunk.output.shape == (None, 1280 + 1792)
     trained = sum(int(np.prod(variable.shape)) for variable in network.network.trainable_variables)
     assert trained == 14_714_688 + 3_206_976 + 2 * 3072 + 3072 * 4 + 4

@@ -12,7 +12,6 @@ from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, Perturbatio
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness import nodes
 from leukoscope.pipelines.robustness.options import RobustnessOptions
-from made_entries import make_entry
 
 
 class Predictor:
@@ -96,13 +95,6 @@ def test_the_number_is_the_mean_over_changes(arguments):
     assert summary["test_accuracy_brightness"] == table.query("perturbation == 'brightness'")["accuracy"].iloc[-1]
     assert summary["outliers_unlike_blurred"] == 0.75
     assert len(summary) == 4 + len(PERTURBATIONS)
-
-
-def test_the_figure_has_a_mark_a_strength(measured):
-    figure = nodes.draw_robustness(measured(), make_entry("vgg16"))
-    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert names == [f"{name} {level:g}" for name, one in PERTURBATIONS.items() for level in one.levels]
-    assert figure.get_suptitle() == "VGG16 on 24 changed test images"
 
 
 def test_outliers_are_held_against_the_test_images(arguments):

@@ -181,12 +181,12 @@ def page(result, data) -> Page:
 
 PLOTS = {
     "flow": "From files found to the images of each split",
-    "confusion": "Confusion matrix",
-    "roc": "ROC curves",
-    "trust": "Reliability diagram, and curve of risk and coverage",
+    "confusion_matrix": "Confusion matrix",
+    "roc_curves": "ROC curves",
+    "calibration": "Reliability diagram, and curve of risk and coverage",
     "audit": "Accuracy of each predictor under each protocol",
     "robustness": "Accuracy under each change, from weak to strong",
-    "learning": "Accuracy and loss over the epochs",
+    "learning_curves": "Accuracy and loss over the epochs",
 }
 
 
@@ -229,21 +229,21 @@ def list_rows(text: str, label: str) -> list[list[str]]:
 def test_the_numbers_of_every_plot_stand_beside_it(result, data):
     text = render(result, data)
     confusion = [[str(count) for count in counts] for counts in result["confusion"]]
-    assert [row[1:] for row in list_rows(text, PLOTS["confusion"])[1:]] == confusion
+    assert [row[1:] for row in list_rows(text, PLOTS["confusion_matrix"])[1:]] == confusion
     changed = ["0.500 (0.400 to 0.600)", "0.100", "0.200"]
     robustness = list_rows(text, PLOTS["robustness"])
     assert robustness[1:7] == [["unchanged"], ["", *changed], ["stain"]] + [
         [level, *changed] for level in ("0.1", "0.2", "0.4")
     ]
-    assert list_rows(text, PLOTS["learning"])[1] == ["1", "0.500", "1", "0.400", "1"]
+    assert list_rows(text, PLOTS["learning_curves"])[1] == ["1", "0.500", "1", "0.400", "1"]
     audit = list_rows(text, PLOTS["audit"])
     assert audit[3:5] == [["copies together"], ["colour histogram", "0.980 (0.970 to 0.990)", "24", "20"]]
     assert len(audit) == 1 + 2 * len(AUDIT)
-    trust = list_rows(text, PLOTS["trust"])
+    trust = list_rows(text, PLOTS["calibration"])
     images = [int(row[3]) for row in trust if row[0] == "as given"]
     assert sum(images) == 24
     assert ["1.000", f"{len(result['errors']) / 24:.3f}"] in [row[:2] for row in trust]
-    assert [row[0] for row in list_rows(text, PLOTS["roc"])] == ["class", *result["class_names"]]
+    assert [row[0] for row in list_rows(text, PLOTS["roc_curves"])] == ["class", *result["class_names"]]
     strongest = list_rows(compare(result, data), "Accuracy of each backbone under the strongest of each change")
     assert strongest[2] == ["stain", "0.500 (0.400 to 0.600)", "0.500 (0.400 to 0.600)"]
 

@@ -46,7 +46,7 @@ def test_the_recipe_says_of_what_it_is():
 def test_a_fusion_is_trained_as_a_network_of_all_its_members():
     entry = ModelOptions.model_validate({"name": "own", "kind": "fusion", "members": ["vgg16", "mobilenet"]})
     described = entry.describe_recipe(Recipe())
-    assert described["architecture"] == "vgg16-mobilenet"
+    assert described["architecture"] == "vgg16.mobilenet"
     assert (described["recipe"]["dropout"], described["recipe"]["batch_size"]) == (0.5, 32)
 
 

@@ -48,6 +48,10 @@ class PartitionedDataset(partitions.PartitionedDataset):
         partitions = super().load() if self._exists() else {}
         return partitions | {name: dataset.load for name, dataset in self._saved.items()}
 
+    def list_saved(self) -> list[Path]:
+        """List the files that this data set saved, by their names."""
+        return [Path(self._partition_to_path(name)) for name in sorted(self._saved)]
+
     def require_own(self) -> None:
         """Make sure that the partitions which this data set saved are still there.
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# What the data set's authors take for nuclei: hues in degrees, and the least saturation and value of 255.
+NUCLEUS_HUES = (242, 264)
+LEAST_COLOUR = 50
 STEPS = 32
 _SHIFT = 3  # 256 values to 32 steps
 _CHANNELS = ("red", "green", "blue", "hue", "saturation", "value")

@@ -77,15 +77,15 @@ def _measure(words: str) -> float:
 
 def _draw_step(axes: Axes, step: _Step, top: float, height: float) -> None:
     middle = top + height / 2
-    own = _measure(step.words)
-    _draw_box(axes, step.words, (_EDGE, middle - own / 2), (2 * (_STEM - _EDGE), own), colours.BLUE)
-    if height > own:  # the way goes on below what stands beside it
-        axes.plot([_STEM, _STEM], [middle + own / 2, top + height], color="black", lw=1)
+    needed = _measure(step.words)
+    _draw_box(axes, step.words, (_EDGE, middle - needed / 2), (2 * (_STEM - _EDGE), needed), colours.BLUE)
+    if height > needed:  # the way goes on below what stands beside it
+        axes.plot([_STEM, _STEM], [middle + needed / 2, top + height], color="black", lw=1)
     if step.left_out:
-        aside = _measure(step.left_out)
+        needed_aside = _measure(step.left_out)
         _point(axes, (2 * _STEM - _EDGE, middle), (_ASIDE, middle))
-        size = (WIDTH - _EDGE - _ASIDE, aside)
-        _draw_box(axes, step.left_out, (_ASIDE, middle - aside / 2), size, colours.VERMILION)
+        size = (WIDTH - _EDGE - _ASIDE, needed_aside)
+        _draw_box(axes, step.left_out, (_ASIDE, middle - needed_aside / 2), size, colours.VERMILION)
 
 
 def _draw_splits(axes: Axes, splits: list[str], top: float, height: float) -> None:

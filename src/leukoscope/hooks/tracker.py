@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -105,6 +105,16 @@ class Tracker(MlflowHook):
         if artifact is not None:
             self._send("log_file", backbone, Path(str(artifact._filepath)), artifact.artifact_path)
         self._log(dataset_name.removeprefix(f"{backbone}."), data, backbone)
+
+    def log_files(self, backbone: str | None, paths: Iterable[Path]) -> None:
+        """Log files that one data set saved.
+
+        Args:
+            backbone: Whose they are, if any.
+            paths: Where they are.
+        """
+        for path in paths:
+            self._send("log_file", backbone, path, None)
 
     @property
     def run_ids(self) -> list[str]:

@@ -139,6 +139,8 @@ class TrackingHook:
         """Log the file of an artefact, and what no file tells MLflow."""
         if self.tracker:
             self.tracker.log_saved(dataset_name, data, node.namespace, self._find_artifact(dataset_name))
+            if dataset_name.endswith("_pictures"):
+                self.tracker.log_files(node.namespace, unwrap(self._catalog.get(dataset_name)).list_saved())
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:

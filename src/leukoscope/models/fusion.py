@@ -44,6 +44,7 @@ def fuse(names: Sequence[str]) -> Architecture:
         parameters=sum(row.parameters for row in rows),
         batch_size=min(row.batch_size for row in rows),
         dropout=_DROPOUT,
+        imagenet=all(row.imagenet for row in rows),
         backends=tuple(name for name in members[names[0]].backends if all(name in row.backends for row in rows)),
         members=tuple(names),
         saved_by="a trunk of the same members",

@@ -7,9 +7,12 @@ from keras import layers
 
 from leukoscope.models import fusion
 from leukoscope.models.architecture import Architecture, get
+from leukoscope.models.attention import SqueezeExcitation
 
 _FAR = 1000  # from the seeds of one network's kernels to those of the next
-_CONVOLUTIONS = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D
+_DRAWN = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D | layers.Dense | SqueezeExcitation
+# What may stand between a residual branch's last batch norm and its sum, and leaves a zero as it is.
+_BEHIND_BRANCH = layers.Dropout | SqueezeExcitation
 
 
 def walk_layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -41,8 +44,8 @@ def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> Non
 
 def _initialise(own: list[keras.Layer], row: Architecture, seed: int) -> None:
     """Draw the kernels of a network by its row, whose layers are given from input to output."""
-    convolutions = [layer for layer in own if isinstance(layer, _CONVOLUTIONS)]
-    for number, layer in enumerate(convolutions):
+    drawn = [layer for layer in own if isinstance(layer, _DRAWN)]
+    for number, layer in enumerate(drawn):
         scale = 1.0 if number else 1.0 / row.pixel_spread
         if isinstance(layer, layers.SeparableConv2D):
             _draw_depthwise(layer.depthwise_kernel, seed + number, scale)
@@ -51,6 +54,8 @@ def _initialise(own: list[keras.Layer], row: Architecture, seed: int) -> None:
             kernel.assign(keras.initializers.LecunNormal(seed + number)(kernel.shape))
         elif isinstance(layer, layers.DepthwiseConv2D):
             _draw_depthwise(layer.kernel, seed + number, scale)
+        elif isinstance(layer, SqueezeExcitation):
+            layer.draw(seed + number)
         else:
             layer.kernel.assign(keras.initializers.HeNormal(seed + number)(layer.kernel.shape) * scale)
     _silence_branches(own, row.branch)
@@ -74,7 +79,7 @@ def _silence_branches(own: list[keras.Layer], branch: int | None) -> None:
     for layer in own:
         if isinstance(layer, layers.Add):
             last = layer.input[branch]._keras_history.operation
-            if isinstance(last, layers.Dropout):  # of whole branches
+            if isinstance(last, _BEHIND_BRANCH):
                 last = last.input._keras_history.operation
             if isinstance(last, layers.BatchNormalization) and last.scale:
                 last.gamma.assign(keras.ops.zeros(last.gamma.shape))

@@ -17,7 +17,8 @@ from keras import layers
 
 from leukoscope.core.errors import InputError, telling_damage
 from leukoscope.images.batches import ImageBatches
-from leukoscope.models import architecture
+from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
+from leukoscope.models.attention import add_attention
 from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
@@ -168,7 +169,7 @@ def build_classifier(
     """Build a backbone with a new head: average pooling, dropout and one softmax layer.
 
     Args:
-        backbone: The name of an architecture.
+        backbone: The name of an architecture, as ``architecture.get`` takes it.
         recipe: A resolved recipe: its input size, dropout, weights, trainable part and batch norm's momentum
             are used.
         class_names: The classes in the order of the probabilities.
@@ -187,6 +188,10 @@ def build_classifier(
         # Keras' preprocessing layers default to training, and would put all later layers into that mode.
         resized = resize(images, training=False)
         trunk = build_trunk(row, weights, row.preprocess(resized))
+        if weights == "none":
+            initialise(trunk, row, seed)
+        if row.attention:
+            trunk = add_attention(trunk, row, seed)
         features = _pool(trunk.output)
         features = layers.Dropout(recipe.dropout, seed=seed, name=DROPOUT)(features)
         probabilities = layers.Dense(
@@ -197,8 +202,6 @@ def build_classifier(
             name=HEAD,
         )(features)
     network = keras.Model(trunk.inputs[0], probabilities, name=backbone)
-    if weights == "none":
-        initialise(trunk, row, seed)
     set_trainable(network, backbone, recipe.trainable)
     if recipe.batch_norm_momentum is not None:
         for layer in walk_layers(trunk):

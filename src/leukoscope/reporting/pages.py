@@ -17,12 +17,13 @@ from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.novelty import LEAST_AUC, NO_LIMIT, describe_missed
 from leukoscope.figures import comparison as comparisons
-from leukoscope.figures import confusion, curves, flow, ladder, robustness, trust
+from leukoscope.figures import flow, ladder, robustness
 from leukoscope.figures.svg import to_svg
 from leukoscope.images.origin import Origin
 from leukoscope.reporting import metric_tables, numbers
 from leukoscope.reporting.checklists import GUIDELINES, NOT_STATED, locate
 from leukoscope.reporting.html import make_environment
+from leukoscope.reporting.pictures import draw_result
 from leukoscope.reporting.results import select_curves
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import UNKNOWN, Worth
@@ -50,7 +51,7 @@ def render_backbone(
         provenance: Software, commit and seed of this report.
         worth: What accuracies on these images are worth.
     """
-    drawn = {"flow": flow.draw_flow(data), **_draw_result(result), **_draw_audit(worth, data)}
+    drawn = {"flow": flow.draw_flow(data), **draw_result(result), **_draw_audit(worth, data)}
     facts: dict[str, Any] = {"result": result, "data": data, "provenance": provenance, "worth": worth}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result), "least_auc": LEAST_AUC, "no_limit": NO_LIMIT}
@@ -161,19 +162,6 @@ def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) ->
         return {"recorded": False, "trained": dict(provenance), "later": {}}
     later = {name: one for name, one in provenance.items() if trained.get(name) != one}
     return {"recorded": True, "trained": trained, "later": later}
-
-
-def _draw_result(result: Mapping[str, Any]) -> dict[str, Figure]:
-    drawn = {
-        "confusion": confusion.draw_confusion(result["confusion"], result["class_names"]),
-        "roc": curves.draw_roc_curves(select_curves(result), result["class_names"]),
-        "trust": trust.draw_calibration(result["reliability"], result["risk"], result["calibration"]),
-    }
-    if result["history"]:
-        drawn["learning"] = curves.draw_learning_curves(pd.DataFrame(result["history"]))
-    if result["robustness"]:
-        drawn["robustness"] = robustness.draw_robustness(pd.DataFrame(result["robustness"]))
-    return drawn
 
 
 def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Figure]:

@@ -101,6 +101,7 @@ class NetworkOptions(ModelOptions):
         name: Its own, that of its pipeline and namespace.
         kind: What sort of model it is.
         architecture: A registered one.
+        attention: What is added after each of its blocks: ``eca`` or ``se``.
         label: Its name in figures and tables; by default the architecture's, or the entry's own name where the two
             differ.
         training: Differences from the shared recipe.
@@ -110,6 +111,7 @@ class NetworkOptions(ModelOptions):
     name: str
     kind: Literal["network"]
     architecture: str
+    attention: Literal["eca", "se"] | None = None
     label: str | None = None
     training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
     published: Published = Published()
@@ -121,11 +123,16 @@ class NetworkOptions(ModelOptions):
         return name
 
     @property
+    def network(self) -> str:
+        """What is built: the architecture, with the attention that is added to it, like ``vgg16-eca``."""
+        return architecture.name_with_attention(self.architecture, self.attention)
+
+    @property
     def title(self) -> str:
         """Its name in figures and tables."""
         if self.label:
             return self.label
-        return architecture.get(self.architecture).title if self.name == self.architecture else self.name
+        return architecture.get(self.architecture).title if self.name == self.network else self.name
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
         """Give the recipe in force.
@@ -140,11 +147,11 @@ class NetworkOptions(ModelOptions):
 
     def require_files(self, shared: Recipe) -> None:
         """Make sure that the weights file can be read, if there is one."""
-        require_weights(self.name, architecture.get(self.architecture).title, self.resolve(shared))
+        require_weights(self.name, architecture.get(self.architecture), self.resolve(shared))
 
     def describe_kind(self) -> dict[str, Any]:
-        """Name the kind and the architecture."""
-        return {"kind": self.kind, "architecture": self.architecture}
+        """Name the kind, and what is built."""
+        return {"kind": self.kind, "architecture": self.network}
 
 
 class FusionOptions(ModelOptions):
@@ -187,7 +194,7 @@ class FusionOptions(ModelOptions):
 
     def require_files(self, shared: Recipe) -> None:
         """Make sure that the weights file can be read, if there is one."""
-        require_weights(self.name, architecture.get(self.architecture).title, self.resolve(shared))
+        require_weights(self.name, architecture.get(self.architecture), self.resolve(shared))
 
     def describe_kind(self) -> dict[str, Any]:
         """Name the kind and the architectures."""

@@ -96,5 +96,6 @@ def _create_gathering(vote: Sequence[str]) -> Pipeline:
             ),
             Node(results.describe_evaluation, [*judged, "params:model"], "display", name="describe_evaluation"),
             Node(results.gather_result, [*found, *vote], "result", name="gather_result"),
+            Node(results.draw_result, "result", "pictures", name="draw_result"),
         ]
     )

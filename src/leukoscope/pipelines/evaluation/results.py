@@ -8,6 +8,7 @@ from leukoscope.core.storage import as_records
 from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.scoring import ENDS
+from leukoscope.figures import Figure
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.packed import PackedImages
@@ -160,3 +161,17 @@ def gather_result(
         "outliers": as_records(outliers),
         "vote": vote[0] if vote else None,
     }
+
+
+def draw_result(result: dict[str, Any]) -> dict[str, Figure]:
+    """Draw the plots of a model's page, as pictures that stand alone.
+
+    Args:
+        result: All that was gathered of it.
+
+    Returns:
+        Figures by the names of their files.
+    """
+    from leukoscope.reporting import pictures
+
+    return pictures.draw_result(result, result["title"])

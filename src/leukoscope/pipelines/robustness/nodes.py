@@ -8,12 +8,10 @@ import pandas as pd
 
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.novelty import describe_missed
-from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.robustness.options import RobustnessOptions
-from leukoscope.training.options import ModelOptions
 
 logger = logging.getLogger(__name__)
 
@@ -160,19 +158,6 @@ def summarise_robustness(
     strongest = {f"test_accuracy_{name}": float(value) for name, value in by_change.last().items()}
     flagged = {f"outliers_unlike_{row.kind}": float(row.unlike) for row in outliers.itertuples()}
     return robust_accuracy | strongest | flagged
-
-
-def draw_robustness(robustness: pd.DataFrame, options: ModelOptions) -> Figure:
-    """Draw the accuracy under each change at each strength.
-
-    Args:
-        robustness: One row a change and strength.
-        options: Names the backbone.
-    """
-    from leukoscope.figures import robustness as figures
-
-    images = robustness["images"].iloc[0]
-    return figures.draw_robustness(robustness, f"{options.title} on {images} changed test images")
 
 
 def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:

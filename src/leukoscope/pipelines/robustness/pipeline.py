@@ -27,6 +27,5 @@ def create_pipeline() -> Pipeline:
                 "robustness_summary",
                 name="summarise_robustness",
             ),
-            Node(nodes.draw_robustness, ["robustness", "params:model"], "robustness_figure", name="draw_robustness"),
         ]
     )

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.storage import hold
-from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -124,15 +123,3 @@ def _make_trainer(
         key["seed"],
         name,
     )
-
-
-def draw_learning_curves(history: pd.DataFrame, options: ModelOptions) -> Figure:
-    """Draw accuracy and loss over the epochs.
-
-    Args:
-        history: One row an epoch.
-        options: Names the model.
-    """
-    from leukoscope.figures import curves
-
-    return curves.draw_learning_curves(history, options.title)

@@ -21,7 +21,7 @@ _MADE = ["model", "history", "training_summary"]
 
 
 def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
-    """Make the template: packed images, plan and splits to a classifier, its history and curves.
+    """Make the template: packed images, plan and splits to a classifier and its history.
 
     Args:
         kind: Of the model.
@@ -47,9 +47,6 @@ def _create_network() -> Pipeline:
                 ["journal", "software", "smears", "training_plan", "splits", "params:model"],
                 _MADE,
                 name="train_classifier",
-            ),
-            Node(
-                nodes.draw_learning_curves, ["history", "params:model"], "learning_curves", name="draw_learning_curves"
             ),
         ]
     )

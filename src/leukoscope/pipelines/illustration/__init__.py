@@ -1,1 +1,0 @@
-"""The part of the pipeline `evaluation` that draws pictures."""
