@@ -41,3 +41,24 @@ def test_the_recipe_says_of_what_it_is():
     described = ModelOptions.model_validate(NETWORK).describe_recipe(Recipe(epochs=3))
     assert (described["kind"], described["architecture"]) == ("network", "vgg16")
     assert described["recipe"]["epochs"] == 3
+
+
+def test_a_fusion_is_trained_as_a_network_of_all_its_members():
+    entry = ModelOptions.model_validate({"name": "own", "kind": "fusion", "members": ["vgg16", "mobilenet"]})
+    described = entry.describe_recipe(Recipe())
+    assert described["architecture"] == "vgg16.mobilenet"
+    assert (described["recipe"]["dropout"], described["recipe"]["batch_size"]) == (0.5, 32)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (["vgg16"], "models.own.members is ['vgg16']: tuple should have at least 2 items"),
+        (["vgg16", "vgg16"], "name each architecture once"),
+        (["vgg16", "mobilnet"], "no architecture 'mobilnet': did you mean 'mobilenet'"),
+    ],
+)
+def test_a_fusion_is_of_several_architectures(members, message):
+    with pytest.raises(ValidationError) as caught:
+        ModelOptions.model_validate({"name": "own", "kind": "fusion", "members": members})
+    assert message in describe_faults(caught.value, "models.own")

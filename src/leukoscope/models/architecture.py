@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,8 @@ _MODULES = ("applications", "hand_built")
 ATTENTIONS = ("eca", "se")
 # What the layers of an attention that was added are called, with a number behind it.
 ATTENTION_NAME = "attention_"
+# Between the names of architectures that one network has side by side: a sign that TensorFlow takes in names.
+JOINT = "."
 
 
 class After(NamedTuple):
@@ -51,6 +54,7 @@ class Architecture:
         attention: What is added after each of its blocks, one of ``ATTENTIONS``; none if empty.
         imagenet: Whether Keras has its weights of ImageNet.
         backends: Where it can be built.
+        members: The architectures that it has side by side, where it is a fusion of several.
         saved_by: The code whose ``save_weights`` writes a file that ``build`` takes.
         origin: The paper; what is faithful to it, and what is our choice.
     """
@@ -69,6 +73,7 @@ class Architecture:
     attention: str = ""
     imagenet: bool = True
     backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
+    members: tuple[str, ...] = ()
     saved_by: str = ""
     origin: str = ""
 
@@ -114,6 +119,11 @@ def require(name: str) -> None:
         ValueError: There is none; the message has the nearest ones and all that exist.
     """
     names = list_names()
+    for member in name.split(JOINT):
+        _require_known(member, names)
+
+
+def _require_known(name: str, names: list[str]) -> None:
     if name not in names:
         near = get_close_matches(name, names)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
@@ -145,7 +155,9 @@ def name_with_attention(name: str, attention: str | None) -> str:
 
 
 def get(name: str) -> Architecture:
-    """Get an architecture by its name, like ``resnet50``, or ``resnet50-eca`` for one with attention added to it.
+    """Get an architecture by its name, like ``resnet50``.
+
+    ``resnet50-eca`` is one with attention added to it, and ``vgg16.mobilenet`` a fusion of two.
 
     Raises:
         InputError: There is none; the message has the nearest ones and all that exist.
@@ -158,5 +170,12 @@ def get(name: str) -> Architecture:
         raise InputError(f"{message[0].upper()}{message[1:]}.") from error
     if attention and attention not in ATTENTIONS:
         raise InputError(f"There is no attention '{attention}': known are {', '.join(ATTENTIONS)}.")
-    row = _registry[name]
+    row = _fuse(name) if JOINT in name else _registry[name]
     return replace(row, attention=attention) if attention else row
+
+
+@cache
+def _fuse(name: str) -> Architecture:
+    from leukoscope.models.fusion import fuse
+
+    return fuse(name.split(JOINT))

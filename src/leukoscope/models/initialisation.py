@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import keras
 from keras import layers
 
-from leukoscope.models.architecture import Architecture
+from leukoscope.models import fusion
+from leukoscope.models.architecture import Architecture, get
 from leukoscope.models.attention import SqueezeExcitation
 
+_FAR = 1000  # from the seeds of one network's kernels to those of the next
 _DRAWN = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D | layers.Dense | SqueezeExcitation
 # What may stand between a residual branch's last batch norm and its sum, and leaves a zero as it is.
 _BEHIND_BRANCH = layers.Dropout | SqueezeExcitation
@@ -33,9 +35,18 @@ def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> Non
         architecture: Says how its pixels spread and where its residual branches are.
         seed: Of the first kernel; each has the next.
     """
-    drawn = [layer for layer in walk_layers(trunk) if isinstance(layer, _DRAWN)]
+    if architecture.members:
+        for number, member in enumerate(architecture.members):
+            _initialise(fusion.list_own_layers(trunk, member), get(member), seed + _FAR * number)
+    else:
+        _initialise(list(walk_layers(trunk)), architecture, seed)
+
+
+def _initialise(own: list[keras.Layer], row: Architecture, seed: int) -> None:
+    """Draw the kernels of a network by its row, whose layers are given from input to output."""
+    drawn = [layer for layer in own if isinstance(layer, _DRAWN)]
     for number, layer in enumerate(drawn):
-        scale = 1.0 if number else 1.0 / architecture.pixel_spread
+        scale = 1.0 if number else 1.0 / row.pixel_spread
         if isinstance(layer, layers.SeparableConv2D):
             _draw_depthwise(layer.depthwise_kernel, seed + number, scale)
             # No unit rectifies between its two kernels, so that the second must not make up for one (LeCun 1998).
@@ -47,7 +58,7 @@ def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> Non
             layer.draw(seed + number)
         else:
             layer.kernel.assign(keras.initializers.HeNormal(seed + number)(layer.kernel.shape) * scale)
-    _silence_branches(trunk, architecture.branch)
+    _silence_branches(own, row.branch)
 
 
 def _draw_depthwise(kernel: keras.Variable, seed: int, scale: float) -> None:
@@ -57,7 +68,7 @@ def _draw_depthwise(kernel: keras.Variable, seed: int, scale: float) -> None:
     kernel.assign(keras.ops.reshape(drawn, kernel.shape) * scale)
 
 
-def _silence_branches(trunk: keras.Model, branch: int | None) -> None:
+def _silence_branches(own: list[keras.Layer], branch: int | None) -> None:
     """Let residual branches start at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1).
 
     Only where an architecture says which input of a sum is the branch: what is no branch ends in a batch norm as often,
@@ -65,7 +76,7 @@ def _silence_branches(trunk: keras.Model, branch: int | None) -> None:
     """
     if branch is None:
         return
-    for layer in trunk.layers:
+    for layer in own:
         if isinstance(layer, layers.Add):
             last = layer.input[branch]._keras_history.operation
             if isinstance(last, _BEHIND_BRANCH):

@@ -154,6 +154,53 @@ class NetworkOptions(ModelOptions):
         return {"kind": self.kind, "architecture": self.network}
 
 
+class FusionOptions(ModelOptions):
+    """An entry of the kind ``fusion``: one network with several architectures side by side.
+
+    Attributes:
+        kind: What sort of model it is.
+        members: Registered architectures, two or more, each once.
+        training: Differences from the shared recipe.
+    """
+
+    kind: Literal["fusion"]
+    members: tuple[str, ...] = Field(min_length=2)
+    training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
+
+    @field_validator("members")
+    @classmethod
+    def _require_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(members)) < len(members):
+            raise ValueError(f"members are {', '.join(members)}: name each architecture once")
+        for name in members:
+            architecture.require(name)
+        return members
+
+    @property
+    def architecture(self) -> str:
+        """The name of all of them together."""
+        return architecture.JOINT.join(self.members)
+
+    def resolve(self, shared: Recipe) -> ResolvedRecipe:
+        """Give the recipe in force.
+
+        Args:
+            shared: The recipe of all models.
+
+        Raises:
+            InputError: It does not fit the architectures.
+        """
+        return resolve_recipe(self.architecture, shared, self.training, self.name)
+
+    def require_files(self, shared: Recipe) -> None:
+        """Make sure that the weights file can be read, if there is one."""
+        require_weights(self.name, architecture.get(self.architecture), self.resolve(shared))
+
+    def describe_kind(self) -> dict[str, Any]:
+        """Name the kind and the architectures."""
+        return {"kind": self.kind, "architecture": self.architecture}
+
+
 Method = Literal["knn", "svm", "random_forest", "gradient_boosting"]
 Group = Literal["shape", "texture", "colour"]
 Rule = Literal["kappa", "accuracy", "f1", "auc", "equal", "log_loss", "stacking"]
@@ -235,6 +282,7 @@ class EnsembleOptions(ModelOptions):
 
 KINDS: dict[str, type[ModelOptions]] = {
     "network": NetworkOptions,
+    "fusion": FusionOptions,
     "crafted": CraftedOptions,
     "ensemble": EnsembleOptions,
 }

@@ -1,0 +1,104 @@
+"""Several networks side by side in one: the features of the last stages of each, joined before the classifier.
+
+After Kassani et al. 2019, A hybrid deep learning architecture for leukemic B-lymphoblast classification, of which the
+abstract was at hand: features of intermediate layers of two networks are fused. The stages are our choice,
+and that each is normalised too, lest one network drowns another.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from leukoscope.core.errors import InputError
+from leukoscope.models import architecture
+from leukoscope.models.architecture import After, Architecture
+
+if TYPE_CHECKING:
+    import keras
+
+# How many stages of each network are joined, its last maps among them.
+_STAGES = 3
+_DROPOUT = 0.5
+
+
+def fuse(names: Sequence[str]) -> Architecture:
+    """Make the architecture that has several others side by side.
+
+    Args:
+        names: Of registered ones, each once.
+    """
+    members = {name: architecture.get(name) for name in names}
+    rows = members.values()
+    smallest = max(row.smallest_input for row in rows)
+
+    def build(images: "keras.KerasTensor", weights: str | None) -> "keras.Model":
+        return _build(members, images, weights)
+
+    return Architecture(
+        title=" + ".join(row.title for row in rows),
+        input_size=max(smallest, min(row.input_size for row in rows)),
+        smallest_input=smallest,
+        preprocess=lambda images: images,  # each member has its own
+        build=build,
+        blocks={},
+        # Without the norms of the joined stages.
+        parameters=sum(row.parameters for row in rows),
+        batch_size=min(row.batch_size for row in rows),
+        dropout=_DROPOUT,
+        imagenet=all(row.imagenet for row in rows),
+        backends=tuple(name for name in members[names[0]].backends if all(name in row.backends for row in rows)),
+        members=tuple(names),
+        saved_by="a trunk of the same members",
+        origin="Kassani et al. 2019, A hybrid deep learning architecture for leukemic B-lymphoblast classification",
+    )
+
+
+def list_own_layers(trunk: "keras.Model", member: str) -> list["keras.Layer"]:
+    """List the layers of one member of a fused trunk, from input to output."""
+    return [layer for layer in trunk.layers if layer.name.startswith(_name(member, ""))]
+
+
+def _name(member: str, layer: str) -> str:
+    return f"{member}__{layer}"
+
+
+def _build(members: dict[str, Architecture], images: "keras.KerasTensor", weights: str | None) -> "keras.Model":
+    import keras
+    from keras import layers
+
+    source = keras.utils.get_source_inputs(images)
+    shared = set(map(id, keras.Model(source, images).operations))
+    from_imagenet = weights if weights == "imagenet" else None
+    vectors = []
+    for name, row in members.items():
+        for number, maps in enumerate(_tap(row, row.build(row.preprocess(images), from_imagenet), source)):
+            vector = layers.GlobalAveragePooling2D(name=f"fused_pool_{number}")(maps)
+            vectors.append(layers.BatchNormalization(name=f"fused_norm_{number}")(vector))
+        _rename(keras.Model(source, vectors), name, shared)
+    trunk = keras.Model(source, layers.Concatenate(name="fused")(vectors))
+    if weights not in (None, "imagenet"):
+        trunk.load_weights(weights)
+    return trunk
+
+
+def _tap(row: Architecture, trunk: "keras.Model", source: list["keras.KerasTensor"]) -> list["keras.KerasTensor"]:
+    """Give the maps that the last blocks of a trunk take, and its last ones.
+
+    Raises:
+        InputError: The trunk is no member.
+    """
+    if trunk.inputs[0] is not source[0] or len(trunk.output.shape) != 4:
+        raise InputError(f"{row.title} cannot be a member of a fusion: it gives no maps, or is a copy of a network.")
+    maps = []
+    for start in list(row.blocks.values())[1 - _STAGES :]:
+        after = isinstance(start, After)
+        layer = trunk.get_layer(start.layer if isinstance(start, After) else start)
+        maps.append(layer.output if after else layer.input)
+    return [*maps, trunk.output]
+
+
+def _rename(model: "keras.Model", member: str, shared: set[int]) -> None:
+    """Put a member's name before those of its layers: Keras' own networks have some alike."""
+    for operation in model.operations:
+        if id(operation) not in shared:
+            operation.name = _name(member, operation.name)
+            shared.add(id(operation))
