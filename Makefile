@@ -45,7 +45,7 @@ test-slow: $(READY) ## Run what make test leaves out: further looks at what it c
 
 test-all: test test-slow ## Run all tests but for those of make test-faults
 
-test-faults: $(READY) ## Kill runs and the page, fill disks, lose servers, set clocks: nothing is lost (about 45 minutes)
+test-faults: $(READY) ## Kill runs and the page, fill disks, lose servers, set clocks: nothing is lost (an hour or two)
 	$(BIN)/python -m pytest -m faults --log-cli-level=WARNING
 
 bench: $(READY) ## Measure speed and memory against their targets, into docs/performance.md (more than an hour)
