@@ -114,3 +114,8 @@ def test_many_models_make_the_figure_higher_not_wider():
     assert few.get_size_inches()[0] == many.get_size_inches()[0] == WIDTH
     assert many.get_size_inches()[1] > 5 * few.get_size_inches()[1]
     assert len(list_words(many.axes[0].get_yticklabels())) == 20
+    many.draw_without_rendering()
+    for axes in many.axes:
+        heights = [text.get_window_extent().y0 for text in axes.texts]
+        apart = sorted(set(np.round(heights, 3)))
+        assert np.diff(apart).min() > 0.9 * axes.texts[0].get_window_extent().height
