@@ -1,8 +1,20 @@
-"""Architectures that take too long for a quick test."""
+"""Architectures that take too long for a quick test, and those that have no maps."""
 
 import pytest
 
 HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
+HEAVY |= {
+    "resnext50",
+    "se_resnext50",
+    "alexnet",
+    "alexnet_owt",
+    "googlenet",
+    "googlenet_bn",
+    "leukonet_style",
+    "two_channel",
+}
+# They end in dense layers, or in what is of no place.
+VECTORS = {"alexnet", "alexnet_owt", "sdct_cnn", "leukonet_style"}
 
 
 def mark_slow(names, but) -> list:

@@ -98,7 +98,7 @@ def test_folders_beside_those_of_the_models_are_reserved(project_path):
 
 
 def test_messages_name_a_model_that_there_is(monkeypatch):
-    monkeypatch.setattr(entries, "_current", [])
+    monkeypatch.setattr(entries, "_current", {})
     monkeypatch.setattr(entries.pipelines, "configure", lambda _: None)
     entries.set_entries({"my_network": {}, "resnet50": {}})
     assert name_training() == "kedro run --pipelines train_my_network"

@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
-from leukoscope.entries import list_entries
+from leukoscope.entries import describe_entries, list_entries
 
 ENVIRONMENTS = ("base", "demo", "report")
 
@@ -44,13 +44,16 @@ def test_every_model_has_a_pipeline_of_its_own(registered):
         assert f"{name}_result" in registered[f"train_{name}"].filter(to_nodes=[f"{name}.write_reports"]).datasets()
 
 
-def test_everything_but_what_is_done_with_trained_models_is_in_the_default_pipeline(registered):
-    later = ("external", "predict", "explain", "promote", "export", "agreement", "cross_validation")
+def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(registered):
+    later = ("external", "predict", "explain", "promote", "export", "agreement", "cross_validation", "architectures")
     others = {node.name for name in later for node in registered[name].nodes} - {"collect_results", "collect_features"}
     parts = ("write_reports", "write_model_cards", "collect_result")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
-    everything = {node.name for pipeline in registered.values() for node in pipeline.nodes}
-    assert {node.name for node in registered["__default__"].nodes} == everything - others - of_one
+    everything = {node.name for pipeline in registered.values() for node in pipeline.nodes} - others - of_one
+    optional = {name for name, entry in describe_entries().items() if not entry.default}
+    assert {node.name for node in registered["systems"].nodes} == everything
+    left_out = {node.name for node in registered["systems"].nodes if node.namespace in optional}
+    assert {node.name for node in registered["__default__"].nodes} == everything - left_out
 
 
 def test_any_two_pipelines_can_be_run_together(registered):
@@ -132,7 +135,7 @@ def test_every_data_set_has_a_layer_and_every_node_a_name_of_its_function(contex
 
 
 def test_data_flows_from_layer_to_layer_and_never_back(context, registered):
-    """Kedro-Viz draws no layers at all where they form a circle."""
+    """Kedro-Viz draws no layers at all where they form a circle, as an ensemble does, which learns from outputs."""
     order = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
     catalog = context.catalog
 
@@ -140,7 +143,9 @@ def test_data_flows_from_layer_to_layer_and_never_back(context, registered):
         known = (name for name in names if not name.startswith("params:"))
         return [order.index(catalog.get(name).metadata["kedro-viz"]["layer"]) for name in known]
 
-    for node in {node for pipeline in registered.values() for node in pipeline.nodes}:
+    votes = {name for name, entry in describe_entries().items() if entry.kind == "ensemble"}
+    assert votes.isdisjoint(node.namespace for node in registered["__default__"].nodes)
+    for node in {node for pipeline in registered.values() for node in pipeline.nodes if node.namespace not in votes}:
         assert max(layers(node.inputs), default=0) <= min(layers(node.outputs)), node.name
 
 

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
@@ -25,9 +25,25 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # With `_features` or the like behind it, such a name would make that of another data set.
 TAKEN = frozenset({"blind", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
-FOLDERS = frozenset({"cross_validation", "explanations", "exports", "opinions", "reader"})
-# The names of the entries of the session at hand.
-_current: list[str] = []
+FOLDERS = frozenset({"architectures", "cross_validation", "explanations", "exports", "opinions", "reader"})
+
+
+class Entry(NamedTuple):
+    """What of an entry its pipeline depends on, as the configuration has it: it is validated later.
+
+    Attributes:
+        kind: Of the model.
+        members: The entries that it is made of, in order.
+        default: Whether `kedro run` without a pipeline trains it.
+    """
+
+    kind: str
+    members: tuple[str, ...]
+    default: bool
+
+
+# The entries of the session at hand, by name.
+_current: dict[str, Entry] = {}
 
 
 def list_entries() -> list[str]:
@@ -36,9 +52,18 @@ def list_entries() -> list[str]:
     Raises:
         InputError: The configuration has none, or a name will not do.
     """
+    return list(describe_entries())
+
+
+def describe_entries() -> dict[str, Entry]:
+    """Say of the same entries what their pipelines depend on, by name.
+
+    Raises:
+        InputError: The configuration has none, or a name will not do.
+    """
     if not _current:
         set_entries(read_entries())
-    return list(_current)
+    return dict(_current)
 
 
 def set_entries(entries: Mapping[str, Any]) -> None:
@@ -51,10 +76,24 @@ def set_entries(entries: Mapping[str, Any]) -> None:
         InputError: There is none, or a name will not do.
     """
     _require_names(entries)
-    if list(entries) != _current:
-        _current[:] = entries
-        set_models(entries)
+    described = {name: _describe(entries, name) for name in entries}
+    if list(described.items()) != list(_current.items()):
+        _current.clear()
+        _current.update(described)
+        set_models(entries, [name for name, entry in described.items() if not entry.default])
         pipelines.configure(pipelines._pipelines_module)
+
+
+def _describe(entries: Mapping[str, Any], name: str) -> Entry:
+    """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
+    entry = entries[name]
+    members = entry.get("members") if entry.get("kind") == "ensemble" else ()
+    known = [member for member in members if _may_be_member(entries, member)] if isinstance(members, list) else []
+    return Entry(str(entry.get("kind")), tuple(dict.fromkeys(known)), entry.get("default") is not False)
+
+
+def _may_be_member(entries: Mapping[str, Any], name: Any) -> bool:
+    return isinstance(name, str) and name in entries and entries[name].get("kind") != "ensemble"
 
 
 def complete_entries(

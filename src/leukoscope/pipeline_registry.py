@@ -1,11 +1,13 @@
 """All pipelines, by the names that `kedro run --pipelines` takes."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from kedro.pipeline import Pipeline
 
-from leukoscope.entries import list_entries
+from leukoscope.entries import Entry, describe_entries
 from leukoscope.pipelines.agreement import pipeline as agreement
+from leukoscope.pipelines.architectures import pipeline as architectures
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
 from leukoscope.pipelines.comparison import pipeline as comparison
@@ -23,7 +25,7 @@ from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
-_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context"}
+_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context", "measurements"}
 # What other pipelines take of every model, and what is there for people.
 _GATHERED = {"features", "result", "pictures", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
@@ -40,41 +42,57 @@ _SHARED_PARAMETERS = (
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Give the pipelines: each stage alone, each model from raw images to its evaluation, and everything."""
-    return dict(_make_pipelines(tuple(list_entries())))  # Kedro asks several times in a command
+    return dict(_make_pipelines(tuple(describe_entries().items())))  # Kedro asks several times in a command
 
 
 @cache
-def _make_pipelines(entries: tuple[str, ...]) -> dict[str, Pipeline]:
-    judging = evaluation.create_pipeline() + robustness.create_pipeline()
+def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
+    names = tuple(name for name, _ in entries)
+    trained = {name: _for_model(_create_training(entry), name, entry.members) for name, entry in entries}
+    judged = {name: _for_model(_create_judging(entry), name, entry.members) for name, entry in entries}
+    by_default = [name for name, entry in entries if entry.default]
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "augmentation": augmentation.create_pipeline(),
-        "training": sum((_for_model(training.create_pipeline(), name) for name in entries), Pipeline([])),
-        "evaluation": sum((_for_model(judging, name) for name in entries), Pipeline([])),
-        "comparison": comparison.create_pipeline(entries),
-        "audit": audit.create_pipeline(entries),
-        "reporting": reporting.create_pipeline(entries),
+        "training": sum((trained[name] for name in by_default), Pipeline([])),
+        "evaluation": sum((judged[name] for name in by_default), Pipeline([])),
+        "comparison": comparison.create_pipeline(names),
+        "audit": audit.create_pipeline(names),
+        "reporting": reporting.create_pipeline(names),
     }
     preparation = stages["ingestion"] + stages["splitting"] + stages["augmentation"]
     ways = {
         f"train_{name}": preparation
-        + _for_model(training.create_pipeline() + judging + reporting.create_model_pipeline(), name)
+        + trained[name]
+        + judged[name]
+        + _for_model(reporting.create_model_pipeline(), name)
         + comparison.create_baseline_pipeline()
         + reporting.create_data_pipeline()
-        for name in entries
+        for name in names
     }
     ways["audit"] = stages["ingestion"] + stages["audit"]
-    ways["cross_validation"] = cross_validation.create_pipeline(entries)
-    ways["external"] = external.create_pipeline(entries)
+    ways["cross_validation"] = cross_validation.create_pipeline(names)
+    ways["external"] = external.create_pipeline(names)
     ways["reader"] = reader.create_pipeline()
     ways["agreement"] = agreement.create_pipeline()
+    ways["architectures"] = architectures.create_pipeline()
     works = {"predict": prediction, "explain": explanation, "promote": promotion, "export": export}
     ways |= {name: reader.create_pipeline() + work.create_pipeline() for name, work in works.items()}
-    return {**stages, **ways, "__default__": sum(stages.values(), Pipeline([]))}
+    everything = sum(stages.values(), Pipeline([]))
+    ways["systems"] = sum((trained[name] + judged[name] for name in names), everything)
+    return {**stages, **ways, "__default__": everything}
 
 
-def _for_model(template: Pipeline, name: str) -> Pipeline:
+def _create_training(entry: Entry) -> Pipeline:
+    return training.create_pipeline(entry.kind, entry.members)
+
+
+def _create_judging(entry: Entry) -> Pipeline:
+    return evaluation.create_pipeline(entry.kind, entry.members) + robustness.create_pipeline()
+
+
+def _for_model(template: Pipeline, name: str, members: Sequence[str] = ()) -> Pipeline:
     """Put a template into a model's namespace; its parameters `model` are the model's entry."""
     parameters = {f"params:{shared}": f"params:{shared}" for shared in _SHARED_PARAMETERS}
     parameters["params:model"] = f"params:models.{name}"
@@ -83,7 +101,9 @@ def _for_model(template: Pipeline, name: str) -> Pipeline:
         template,
         namespace=name,
         prefix_datasets_with_namespace=True,
-        inputs=_SHARED_DATASETS & used,
+        inputs={shared: shared for shared in _SHARED_DATASETS & used}
+        | {ours: theirs for ours, theirs in training.list_taken(members).items() if ours in used}
+        | {gathered: f"{name}_{gathered}" for gathered in _GATHERED & used},
         outputs={output: f"{name}_{output}" for output in _GATHERED & template.all_outputs()},
         parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},
     )

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import crafted_models
 from leukoscope.app.reading import GRAD_CAM, OCCLUSION, Desk
 from leukoscope.app.rendering import blend
 from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
 from leukoscope.images.decoding import UnusableImageError
 from leukoscope.inference.explanation import map_occlusion, overlay
+from leukoscope.pipelines.explain.options import ExplanationOptions
 from leukoscope.synthetic import write_smears
 from tiny_reader import encode, shade, vary
 
@@ -137,3 +139,11 @@ def test_a_drawn_image_is_known_as_one(desk, tmp_path):
     write_smears(tmp_path, {"Pro": 1}, 64, seed=1)
     assert desk.read((tmp_path / "Original/Pro/smear-pro-0001.jpg").read_bytes()).drawn
     assert not desk.read(encode(shade(160))).drawn
+
+
+def test_a_reader_without_maps_in_closed_form_shows_occlusion_at_once(desk):
+    own = Desk(crafted_models.make_reader(), desk.options, ExplanationOptions(patch=0.5, stride=0.5), seed=1)
+    own.warm_up()
+    image = own.read(encode(crafted_models.make_fields().pixels[5]))
+    assert list(image.maps) == [OCCLUSION]
+    assert blend(image, OCCLUSION, 0.5)

@@ -2,9 +2,10 @@ import keras
 import numpy as np
 import pytest
 
+from crafted_models import make_classifier
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
-from leukoscope.datasets import ClassifierDataset, TrainingJournalDataset
+from leukoscope.datasets import ClassifierDataset, MeasurementsDataset, TrainedModelsDataset, TrainingJournalDataset
 from leukoscope.hooks.state import ABSENT, describe_content
 from leukoscope.models.network import Classifier
 from leukoscope.training.journal import TrainingJournal
@@ -38,6 +39,51 @@ def test_a_save_that_fails_leaves_the_old_model(classifier, tmp_path, monkeypatc
     with pytest.raises(Exception, match="disk full"):
         dataset.save(classifier)
     assert (tmp_path / "model.keras").read_bytes() == before
+
+
+def test_a_classifier_of_another_kind_is_a_folder_in_the_same_place(classifier, tmp_path):
+    dataset = ClassifierDataset(
+        filepath=str(tmp_path / "own/model.keras"), measurements=str(tmp_path / "measurements.db")
+    )
+    other = make_classifier()
+    for saved, left in ((classifier, "model.keras"), (other, "model"), (classifier, "model.keras")):
+        dataset.save(saved)
+        assert dataset.exists()
+        assert dataset.load().fingerprint == saved.fingerprint
+        assert [path.name for path in (tmp_path / "own").iterdir() if path.name[0] != "."] == [left]
+    dataset.save(other)
+    assert dataset.load().store.file == tmp_path / "measurements.db"
+
+
+def test_a_classifier_that_another_run_has_replaced_is_not_loaded(tmp_path):
+    dataset, another = (ClassifierDataset(filepath=str(tmp_path / "own/model.keras")) for _ in range(2))
+    dataset.save(make_classifier())
+    another.save(make_classifier())  # the same, written anew
+    another.save(make_classifier("svm"))
+    with pytest.raises(InputError, match="another run has replaced or removed it"):
+        dataset.load()
+
+
+def test_all_trained_models_are_there_each_of_its_kind(classifier, tmp_path):
+    models = TrainedModelsDataset(path=str(tmp_path))
+    assert models.load() == {}
+    assert describe_content(models) == ABSENT
+    for name, trained in {"own": make_classifier(), "vgg16": classifier}.items():
+        ClassifierDataset(filepath=str(tmp_path / name / "model.keras")).save(trained)
+    (tmp_path / "unfinished").mkdir()
+    loaded = {name: load().fingerprint for name, load in models.load().items()}
+    assert loaded == {"own": make_classifier().fingerprint, "vgg16": classifier.fingerprint}
+    before = describe_content(models)
+    (tmp_path / "own/model/classifier.json").write_text("{}")
+    assert describe_content(models) != before
+
+
+def test_what_was_measured_is_of_no_consequence(tmp_path):
+    dataset = MeasurementsDataset(filepath=str(tmp_path / "measurements.db"))
+    before = describe_content(dataset)
+    dataset.load().keep({b"field": np.zeros(3)})
+    assert dataset.load().file.is_file()
+    assert describe_content(dataset) == before != ABSENT
 
 
 def test_a_model_that_was_not_trained_is_asked_for(tmp_path):

@@ -23,6 +23,7 @@ SEED = int(os.environ.get("LEUKOSCOPE_FAULT_SEED", random.randrange(10**6)))
 BACKBONE = "mobilenet_v2"
 LONGEST = 900
 _INTERRUPTED = "Interrupted. The same command goes on"
+_DONE = "Pipeline execution completed successfully"
 
 Now = Callable[[], bool]
 Moment = Callable[["Command", random.Random], Now]
@@ -84,10 +85,12 @@ class Command:
         return self.errors[0]
 
     def is_interrupted(self) -> bool:
-        """Wait for the end, and tell whether the signal came before it; then the command has said so."""
+        """Wait for the end, and tell whether the signal came before all was done; then the command has said so."""
         code = self.end()
-        assert not self.signalled or code == 0 or _INTERRUPTED in self.text, self.text
-        return code != 0
+        if code == 0 or _DONE in self.text:  # nothing was left to do but to end
+            return False
+        assert not self.signalled or _INTERRUPTED in self.text, self.text
+        return True
 
 
 class Workplace:

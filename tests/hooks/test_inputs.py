@@ -10,6 +10,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 
 from leukoscope import cli
+from leukoscope.core.commands import name_evaluation
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
 from leukoscope.hooks import InputHook, inputs
@@ -49,6 +50,15 @@ class TestParameters:
         open_context(project_path)
         assert "train_resnet50_frozen" not in pipelines
 
+    def test_an_entry_may_be_left_out_of_what_is_run_by_default(self, project_path, tracking_uri):
+        own = {"kind": "network", "architecture": "resnet50", "default": False}
+        open_context(project_path, models={"own": own})
+        trains = {name for name, pipeline in pipelines.items() if "own.model" in pipeline.all_outputs()}
+        assert trains == {"systems", "train_own"}
+        assert "own_result" in pipelines["comparison"].inputs()
+        assert name_evaluation("own") == "kedro run --pipelines systems --namespaces own --env demo"
+        assert name_evaluation("vgg16") == "kedro run --pipelines evaluation --namespaces vgg16 --env demo"
+
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
@@ -68,6 +78,21 @@ class TestParameters:
             ({"models": {"Own": {"kind": "network", "architecture": "vgg16"}}}, "cannot be called 'Own'"),
             ({"models": {"own": {"kind": "netwrok", "architecture": "vgg16"}}}, "models.own.kind is 'netwrok'"),
             ({"models": {"own": {"architecture": "vgg16"}}}, "models.own.kind"),
+            (
+                {"models": {"own": {"kind": "ensemble", "members": ["vgg61"]}}},
+                "'vgg61', of which models.own.members are some: did you mean 'vgg19'",
+            ),
+            ({"models": {"own": {"kind": "ensemble", "members": ["kappa_vote"]}}}, "no parameter 'kappa_vote'"),
+            ({"models": {"own": {"kind": "ensemble", "members": ["vgg16", "vgg16"]}}}, "name each model once"),
+            ({"models": {"own": {"kind": "ensemble", "members": "vgg16"}}}, "models.own.members is 'vgg16'"),
+            (
+                {"models": {"own": {"kind": "crafted", "classifier": "svn", "features": ["shape"]}}},
+                "models.own.classifier is 'svn': input should be 'knn', 'svm'",
+            ),
+            (
+                {"models": {"own": {"kind": "crafted", "classifier": "svm", "features": []}}},
+                "models.own.features is .*at least 1 item",
+            ),
             ({"models": []}, "cannot be read"),
             ({"models": {"vgg16": {"label": "ResNet50"}}}, "both called 'ResNet50'"),
             ({"resnet50": 5}, "resnet50 is 5, and resnet50 is a model"),

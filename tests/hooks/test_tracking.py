@@ -18,6 +18,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
+from crafted_models import make_classifier, make_vote
 from leukoscope import hooks
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import OptionalDataset, PartitionedDataset, TrainingJournalDataset
@@ -334,12 +335,34 @@ def test_a_model_that_a_killed_session_was_logging_is_called_failed(project_path
         raise KilledError
 
     for log_model in (begin, lambda model: None):
-        monkeypatch.setattr(hooks.runs, "_log_model", log_model)
+        monkeypatch.setattr(hooks.runs, "log_network", log_model)
         session = Session(project_path)
         session.run(saving, DataCatalog({"resnet50.number": MemoryDataset(1), "resnet50.model": MemoryDataset()}))
     assert session.runs()["status"].to_dict() == {"resnet50": "FINISHED"}
     (model,) = mlflow.search_logged_models([session.runs()["experiment_id"].iloc[0]], output_format="list")
     assert model.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("make", "files"),
+    [
+        (make_classifier, ["model/classifier.json", "model/classifier.skops"]),
+        (make_vote, ["model/classifier.json"]),  # whose members have runs of their own
+    ],
+)
+def test_a_model_that_is_no_network_is_logged_as_its_own_files(project_path, tracking_uri, make, files):
+    saving = Pipeline(
+        [Node(lambda number: make(), "number", "model", name="train")],
+        namespace="resnet50",
+        prefix_datasets_with_namespace=True,
+    )
+    session = Session(project_path)
+    session.run(saving, DataCatalog({"resnet50.number": MemoryDataset(1), "resnet50.model": MemoryDataset()}))
+    run = session.runs().loc["resnet50"]
+    assert run["status"] == "FINISHED"
+    logged = mlflow.MlflowClient().list_artifacts(run["run_id"], "model")
+    assert [artifact.path for artifact in logged] == files
+    assert mlflow.search_logged_models([run["experiment_id"]], output_format="list") == []
 
 
 def test_pages_are_logged_into_the_runs_of_the_backbones_at_hand(project_path, tracking_uri):

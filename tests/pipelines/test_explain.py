@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import crafted_models
 from leukoscope.core.errors import InputError
 from leukoscope.images.source import open_any
 from leukoscope.pipelines.explain import nodes
@@ -81,3 +82,12 @@ def test_explanations_of_a_reader_that_learned_from_drawn_images_say_so(folder, 
         figure = nodes.explain_images(open_any(folder), reader, smears, OPTIONS, seed=0)["0"]()
         words = figure.get_supxlabel().replace("\n", " ")
         assert ("Trained on drawn data: Leukoscope drew all 55 images" in words) is told
+
+
+def test_a_reader_without_maps_is_explained_by_occlusion(tmp_path):
+    fields, reader = crafted_models.make_fields(), crafted_models.make_reader()
+    (tmp_path / "0.png").write_bytes(encode(fields.pixels[5]))
+    figures = nodes.explain_images(open_any(tmp_path), reader, fields, OPTIONS, 1)
+    shown = titles(next(iter(figures.values()))())
+    assert not any(title.startswith("Grad-CAM") for title in shown)
+    assert any(title.startswith("occlusion for ") for title in shown)

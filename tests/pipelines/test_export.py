@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import crafted_models
+from leukoscope.core.errors import InputError
 from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.inference import exporting
 from leukoscope.pipelines.export import nodes
@@ -77,3 +79,9 @@ def test_what_does_not_is_said_to_be_so(held, formats, caplog):
     assert rows.loc["int8", "largest_difference"] == pytest.approx(2)
     assert "mobilenet_v2-int8.one loses 25.00 points" in caplog.text
     assert "float16" not in caplog.text
+
+
+def test_a_kind_that_cannot_be_a_file_is_refused(held):
+    fields = crafted_models.make_fields()
+    with pytest.raises(InputError, match=r"own cannot be a file for small machines.*reader\.backbone"):
+        nodes.export_reader(crafted_models.make_reader(), fields, fields.splits, ExportOptions(), 1)

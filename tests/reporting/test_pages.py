@@ -770,3 +770,32 @@ def test_pages_and_cards_show_names_of_any_letters_as_they_are(result, data, rng
     shown = MarkdownIt().enable("table").render(card)
     for name in ODD:
         assert f"<td>{html.escape(name)}</td>\n<td>40</td>\n<td>0." in shown
+
+
+def test_a_model_without_epochs_is_told_in_its_own_words(result, data):
+    training = {"epochs": None, "seconds_per_epoch": None, "description": "5 nearest neighbours, on 66 measurements"}
+    training |= {"backend": "scikit-learn", "input_size": 48, "device": "CPU x2", "parameters": 900}
+    training |= {"weights": "none", "splits": "a", "provenance": SOFTWARE}
+    own = result | {"history": [], "training": training}
+    page = Page(pages.render_backbone(own, data, KNOWN, SOFTWARE, WORTH))
+    card = pages.render_card(own, data, KNOWN, SOFTWARE, WORTH)
+    for words in (page.words, card):
+        assert "5 nearest neighbours, on 66 measurements" in words
+        for others in ("epochs", "random weights", "softmax", "global average pooling"):
+            assert others not in words
+    assert "06_models/vgg16/model as plain files" in page.words
+
+
+def test_a_vote_is_held_against_its_best_member(result, data):
+    training = {"epochs": None, "seconds_per_epoch": None, "description": "ensemble of vgg16, vgg19", "weights": "none"}
+    training |= {"backend": "scikit-learn", "input_size": 48, "device": "CPU", "parameters": 9, "splits": "a"}
+    member = {"weight": 0.75, "validation_accuracy": 0.9, "test_accuracy": 0.8}
+    vote = {"members": {"vgg16": member}, "best": "vgg16", "difference": 0.012, "low": -0.01, "high": 0.03, "p": 0.2}
+    own = result | {"history": [], "title": "My vote", "training": training, "vote": vote | {"shown": False}}
+    page = Page(pages.render_backbone(own, data, KNOWN, SOFTWARE, WORTH))
+    for words in (
+        "vgg16 0.750 0.900 0.800",
+        "My vote less vgg16, the member with the most validation images right: 0.012 (-0.010 to 0.030) of accuracy",
+        "p by groups 0.200: no difference is shown",
+    ):
+        assert words in page.words

@@ -138,21 +138,22 @@ class _Page:
 
     def _show_field(self, number: int, image: ReadImage) -> None:
         start = round(100 * self._office.desk.options.opacity)
+        first = next(iter(image.maps))
         with ui.element("figure"):
             with ui.element("div").classes("stack"):
                 _picture(self._place(image, "field.jpg"), f"Image {number}, the field").classes("picture")
-                heat = _picture(self._place(image, f"{GRAD_CAM}.png"), "").classes("heat")
-            caption = _html(_describe_map(image, GRAD_CAM), "figcaption")
+                heat = _picture(self._place(image, f"{first}.png"), "").classes("heat")
+            caption = _html(_describe_map(image, first), "figcaption")
         with ui.element("div").classes("controls"):
             _html(render_control("slider", number, start)).classes("slider").on("input", js_handler=_SET_OPACITY)
-            chooser = _html(render_control("maps", number, _MAPS), "fieldset")
+            chooser = _html(render_control("maps", number, _list_maps(image)), "fieldset")
             status = _html("", "p").props("role=status")
 
-        wanted = GRAD_CAM
+        wanted = first
 
         async def choose(event: GenericEventArguments) -> None:
             nonlocal wanted
-            method = wanted = OCCLUSION if event.args == OCCLUSION else GRAD_CAM
+            method = wanted = event.args if event.args in image.maps else OCCLUSION
             # While a map is made, another may be chosen.
             if await self._prepare_map(image, method, status) and wanted == method:
                 heat.props["src"] = self._place(image, f"{method}.png")
@@ -209,6 +210,11 @@ class _Page:
 
     def _place(self, image: ReadImage, name: str) -> str:
         return f"/sessions/{self._key}/pictures/{image.sha256}/{name}"
+
+
+def _list_maps(image: ReadImage) -> dict[str, str]:
+    """Give the maps that there are of an image, or can be, in words."""
+    return {method: words for method, words in _MAPS.items() if method in image.maps or method == OCCLUSION}
 
 
 def _describe_map(image: ReadImage, method: str) -> str:

@@ -15,7 +15,7 @@ from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
 
 if TYPE_CHECKING:
-    from leukoscope.inference.explanation import ActivationMapper
+    from leukoscope.inference.explanation import ActivationMapper, VoteMapper
     from leukoscope.reader.second_reader import SecondReader
 
 GRAD_CAM, OCCLUSION = "Grad-CAM", "occlusion"
@@ -123,7 +123,7 @@ class Desk:
         chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
         sha256 = hashlib.sha256(data).hexdigest()
-        return ReadImage(
+        image = ReadImage(
             sha256=sha256,
             file_name=file_name,
             seen_in=self._find_split(sha256),
@@ -135,10 +135,18 @@ class Desk:
             novelty=float(opinion["novelty"]),
             pixels=pixels,
             picture=_encode_picture(decoded, self.options.picture_side),
-            maps={GRAD_CAM: _encode_map(self._mapper.map_classes(pixels[None], np.array([likeliest]))[0])},
+            maps=self._map_activation(pixels, likeliest),
             nearest=self._find_nearest(features),
             drawn=is_drawn(data),
         )
+        if not image.maps:  # a kind that has none in closed form
+            self.add_occlusion(image)
+        return image
+
+    def _map_activation(self, pixels: np.ndarray, number: int) -> dict[str, bytes]:
+        if self._mapper is None:
+            return {}
+        return {GRAD_CAM: _encode_map(self._mapper.map_classes(pixels[None], np.array([number]))[0])}
 
     def add_occlusion(self, image: ReadImage) -> None:
         """Map what hiding each part of an image costs its likeliest class; takes some seconds."""
@@ -152,13 +160,15 @@ class Desk:
 
     def warm_up(self) -> None:
         """Read an empty field, so that the first image does not wait for the backend to get ready."""
-        self._mapper.map_classes(self.reader.warm_up(), np.array([0]))
+        field = self.reader.warm_up()
+        if self._mapper is not None:
+            self._mapper.map_classes(field, np.array([0]))
 
     @cached_property
-    def _mapper(self) -> "ActivationMapper":
-        from leukoscope.inference.explanation import ActivationMapper
+    def _mapper(self) -> "ActivationMapper | VoteMapper | None":
+        from leukoscope.inference.explanation import make_mapper
 
-        return ActivationMapper(self.reader.classifier)
+        return make_mapper(self.reader.classifier)
 
     def _find_split(self, sha256: str) -> str | None:
         seen = self.reader.seen

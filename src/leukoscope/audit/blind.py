@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation import feature_table
-from leukoscope.features.colour import count_colours
+from leukoscope.features.colour import LEAST_COLOUR, NUCLEUS_HUES, count_colours
 from leukoscope.images.files import ImageSource, ReadFile
 from leukoscope.images.packed import PackedImages
 
@@ -19,8 +19,6 @@ _THUMBNAIL = 8
 _FRAME, _CORNER = 8 / 224, (24 / 224, 34 / 224)
 _CORNER_SIZE = (17, 12)
 _MAX_TABLES = 2
-# The hues in degrees, and the least saturation and value of 255.
-_BAND, _LEAST = (242, 264), 50
 _SEPARATOR = "."
 
 
@@ -158,8 +156,9 @@ def _view_hue_band(image: np.ndarray) -> np.ndarray:
     """
     red, green, blue = np.moveaxis(image.astype(int), -1, 0)
     chroma, beyond = blue - green, 60 * (red - green)
-    hue = (blue >= red) & (beyond >= (_BAND[0] - 240) * chroma) & (beyond <= (_BAND[1] - 240) * chroma)
-    return np.array([(hue & (255 * chroma >= _LEAST * blue) & (blue >= _LEAST)).mean()])
+    lowest, highest = NUCLEUS_HUES
+    hue = (blue >= red) & (beyond >= (lowest - 240) * chroma) & (beyond <= (highest - 240) * chroma)
+    return np.array([(hue & (255 * chroma >= LEAST_COLOUR * blue) & (blue >= LEAST_COLOUR)).mean()])
 
 
 _VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -1,11 +1,12 @@
 """The faster of a backend's kernels, and how many steps a call gives the device."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from types import MethodType
 from typing import Any
 
 import keras
+import numpy as np
 
 from leukoscope.backend.device import is_tensorflow_on_cpu, list_accelerators
 
@@ -109,3 +110,61 @@ def _convolve(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> Any:
         return tf.raw_ops.DepthwiseConv2dNative(input=images, filter=kernel, **options), differentiate
 
     return convolve(inputs, tf.convert_to_tensor(layer.kernel))
+
+
+def convolve_in_groups(
+    images: Any, kernel: Any, strides: tuple[int, int], padding: str, dilation: tuple[int, int]
+) -> Any:
+    """Convolve groups of channels apart from one another, by the fastest way that the device has.
+
+    Keras gives such a convolution to XLA wherever TensorFlow runs it, in a function of its own, which converters to
+    other formats do not know. On a CPU a training step of 8 maps of 12x12x128 in 32 groups took 0.9 s so, and 4 ms by
+    TensorFlow's own kernel, of oneDNN (one core of an AMD EPYC, by hand). JAX has none that is fast on a CPU, and
+    TensorFlow without oneDNN has no gradient: there the kernel is spread over all channels, with zeros between groups,
+    which took 9 ms.
+
+    Args:
+        images: ``[batch, height, width, channels]``.
+        kernel: ``[height, width, channels of a group, outputs]``.
+        strides: Along height and width.
+        padding: ``valid`` or ``same``.
+        dilation: Along height and width.
+    """
+    name = keras.backend.backend()
+    if name == "tensorflow" and _tensorflow_learns_in_groups():
+        import tensorflow as tf
+
+        return tf.nn.conv2d(images, tf.convert_to_tensor(kernel), strides, padding.upper(), dilations=dilation)
+    if name == "tensorflow" or (name == "jax" and not list_accelerators()):
+        kernel = spread_kernel(kernel, images.shape[-1] // kernel.shape[2])
+    return keras.ops.conv(images, kernel, strides, padding, "channels_last", dilation)
+
+
+@cache
+def _tensorflow_learns_in_groups() -> bool:
+    """Tell whether TensorFlow's own convolution in groups has a gradient on this device, by asking for one."""
+    import tensorflow as tf
+
+    with tf.init_scope():  # computed at once, also while a graph is being traced
+        maps = {"input": tf.ones((1, 2, 2, 2)), "out_backprop": tf.ones((1, 2, 2, 2))}
+        try:
+            tf.raw_ops.Conv2DBackpropFilter(**maps, filter_sizes=(1, 1, 1, 2), strides=[1] * 4, padding="VALID")
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+def spread_kernel(kernel: Any, groups: int) -> Any:
+    """Make one kernel over all channels of that of a convolution in groups: block-diagonal, with zeros elsewhere.
+
+    Args:
+        kernel: ``[height, width, channels of a group, outputs]``.
+        groups: How many.
+
+    Returns:
+        ``[height, width, channels, outputs]``.
+    """
+    channels, outputs = kernel.shape[2:]
+    mask = np.kron(np.eye(groups), np.ones((channels, outputs // groups)))
+    kernel = keras.ops.convert_to_tensor(kernel)
+    return keras.ops.tile(kernel, (1, 1, groups, 1)) * keras.ops.convert_to_tensor(mask, kernel.dtype)

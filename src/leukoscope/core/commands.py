@@ -7,6 +7,8 @@ _DEFAULT = (None, "local")
 # Of the session at work: neither nodes nor data sets know them.
 _environment: list[str | None] = [None]
 _models: list[str] = []
+# Those that the pipelines without a model's name leave out.
+_optional: set[str] = set()
 
 
 def set_environment(env: str | None) -> None:
@@ -18,18 +20,34 @@ def set_environment(env: str | None) -> None:
     _environment[:] = [env]
 
 
-def set_models(names: Iterable[str]) -> None:
+def set_models(names: Iterable[str], optional: Iterable[str] = ()) -> None:
     """Remember the models of a session.
 
     Args:
         names: Of the entries, in their order.
+        optional: Those that are trained and evaluated by pipelines of their own and `systems` only.
     """
     _models[:] = names
+    _optional.clear()
+    _optional.update(optional)
 
 
 def name_training() -> str:
     """Name a command that trains a model of the session: the first, to be replaced by any."""
     return name_run(f"train_{_models[0] if _models else 'MODEL'}")
+
+
+def name_evaluation(*models: str) -> str:
+    """Name the command that evaluates models which were trained.
+
+    Args:
+        models: Their names.
+
+    Returns:
+        Like ``kedro run --pipelines evaluation --namespaces resnet50,vgg16``.
+    """
+    pipeline = "systems" if _optional & set(models) else "evaluation"
+    return name_run(f"{pipeline} --namespaces {','.join(models)}")
 
 
 def name_run(pipeline: str, parameters: Mapping[str, Any] | None = None) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from leukoscope.datasets.reviews import ReviewsDataset as ReviewsDataset
     from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
+    from leukoscope.datasets.trained_models import MeasurementsDataset as MeasurementsDataset
+    from leukoscope.datasets.trained_models import TrainedModelsDataset as TrainedModelsDataset
     from leukoscope.datasets.training import ClassifierDataset as ClassifierDataset
     from leukoscope.datasets.training import TrainingJournalDataset as TrainingJournalDataset
 
@@ -45,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reviews": ["ReviewsDataset"],
         "software_dataset": ["SoftwareDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],
+        "trained_models": ["MeasurementsDataset", "TrainedModelsDataset"],
         "training": ["ClassifierDataset", "TrainingJournalDataset"],
     },
 )

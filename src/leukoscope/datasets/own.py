@@ -148,8 +148,12 @@ class OwnFile(OwnContent):
         """Keep how the file is that this data set has just saved."""
         self._own, self._state = state.sha256, state
 
+    def _find_own(self) -> Path:
+        """Find the file that tells what was saved from anything else."""
+        return Path(str(self._filepath))  # type: ignore[attr-defined]
+
     def _identify(self) -> str | None:
-        path = Path(str(self._filepath))  # type: ignore[attr-defined]
+        path = self._find_own()
         try:
             facts = path.stat()
             stamp = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)

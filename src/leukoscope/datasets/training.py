@@ -1,20 +1,20 @@
 """The data sets of training: the journal of a run and the classifier that comes of it."""
 
 import logging
+import shutil
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.storage import hold
-from leukoscope.datasets.own import OwnFile
+from leukoscope.core.storage import hold, write_folder_whole
+from leukoscope.datasets.own import FileState, OwnFile
+from leukoscope.models.base import FOLDER, NETWORK, Classifier
+from leukoscope.models.stored import FACTS, find_classifier
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import POINTER, read_pointer
 from leukoscope.training.runs import Started, TrainingRuns
-
-if TYPE_CHECKING:
-    from leukoscope.models.network import Classifier
 
 logger = logging.getLogger(__name__)
 
@@ -92,35 +92,67 @@ def _log_start(name: str, started: Started) -> None:
         )
 
 
-class ClassifierDataset(OwnFile, AbstractDataset["Classifier", "Classifier"]):
-    """A trained classifier as one ``.keras`` file, which plain Keras loads too, under any of its backends.
+class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
+    """A trained classifier of any kind.
+
+    A network is one ``.keras`` file, which plain Keras loads too, under any of its backends. Of any other kind it is a
+    folder beside where that file would be.
 
     Args:
-        filepath: The file.
+        filepath: The file of a network.
+        measurements: Where is kept what was measured of fields, for kinds that measure.
         metadata: For other tools.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, filepath: str, measurements: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
         self._filepath = PurePosixPath(filepath)
+        self._measurements = measurements
         self.metadata = metadata
 
-    def save(self, data: "Classifier") -> None:
-        """Write the classifier, whole or not at all."""
-        self.save_own(Path(self._filepath), data.save)
+    @property
+    def _home(self) -> Path:
+        return Path(self._filepath).parent
 
-    def load(self) -> "Classifier":
+    def save(self, data: Classifier) -> None:
+        """Write the classifier, whole or not at all, in place of one of any kind."""
+        if data.place == NETWORK:
+            shutil.rmtree(self._home / FOLDER, ignore_errors=True)
+            self.save_own(Path(self._filepath), data.save)
+            return
+        states = []
+
+        def write_and_look(folder: Path) -> None:
+            data.save(folder)
+            states.append(FileState.of(folder / FACTS))
+
+        Path(self._filepath).unlink(missing_ok=True)
+        write_folder_whole(self._home / FOLDER, write_and_look)
+        self.remember(*states)
+
+    def load(self) -> Classifier:
         """Read the classifier.
 
         Raises:
-            InputError: Nothing was trained yet, or the file is damaged.
+            InputError: Nothing was trained yet, or a file is damaged.
         """
-        from leukoscope.models.network import Classifier
+        from leukoscope.features.measuring import MeasurementStore
+        from leukoscope.models.stored import load_classifier
 
         with self.loading_own():
-            return Classifier.load(Path(self._filepath))
+            store = MeasurementStore(Path(self._measurements)) if self._measurements else None
+            return load_classifier(self._home, store)
+
+    def list_files(self) -> list[Path]:
+        """List its files; there need not be any."""
+        return [Path(self._filepath), *(self._home / FOLDER).rglob("*")]
+
+    def _find_own(self) -> Path:
+        return find_classifier(self._home)
 
     def _exists(self) -> bool:
-        return Path(self._filepath).is_file()
+        return find_classifier(self._home).is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}

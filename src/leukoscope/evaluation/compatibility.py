@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from leukoscope.core.commands import name_run
+from leukoscope.core.commands import name_evaluation
 from leukoscope.core.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def require_evaluation(backbone: str, is_of_the_model: bool) -> None:
     if not is_of_the_model:
         raise InputError(
             f"{backbone} was trained again after it had been evaluated: its calibration and features are another "
-            f"model's. Run `{name_run(f'evaluation --namespaces {backbone}')}`."
+            f"model's. Run `{name_evaluation(backbone)}`."
         )
 
 
@@ -74,8 +74,7 @@ def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str
     current = [result for result in there if result.get("format") == RESULT_FORMAT and result.keys() >= RESULT_PARTS]
     old = [result for result in there if result not in current]
     names = ", ".join(result["title"] for result in old)
-    models = ",".join(result["backbone"] for result in old)
-    mend = f"Run `{name_run(f'evaluation --namespaces {models}')}`"
+    mend = f"Run `{name_evaluation(*(result['backbone'] for result in old))}`"
     if old and not current:
         raise InputError(f"All results ({names}) are of an earlier version, which kept less. {mend}.")
     if old:

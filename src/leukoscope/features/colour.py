@@ -1,9 +1,16 @@
-"""What a field looks like as a whole: its colours, wherever in it they are."""
+"""The colours of a field as a whole, wherever in it they are, and those of a part of it."""
 
 import numpy as np
 
+# What the data set's authors take for nuclei: hues in degrees, and the least saturation and value of 255.
+NUCLEUS_HUES = (242, 264)
+LEAST_COLOUR = 50
 STEPS = 32
 _SHIFT = 3  # 256 values to 32 steps
+_CHANNELS = ("red", "green", "blue", "hue", "saturation", "value")
+_MOMENTS = ("mean", "deviation", "skewness", "kurtosis")
+MOMENTS = tuple(f"{channel}_{moment}" for channel in _CHANNELS for moment in _MOMENTS)
+_FLAT = 1e-6  # a deviation below which a channel has no third and fourth moment
 
 
 def count_colours(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -42,3 +49,30 @@ def cluster_looks(colours: np.ndarray, looks: int, seed: int) -> np.ndarray:
     from sklearn.cluster import KMeans
 
     return KMeans(looks, n_init=4, random_state=seed).fit_predict(np.sqrt(colours))
+
+
+def measure_colours(colours: np.ndarray) -> np.ndarray:
+    """Measure the colours of some pixels: four moments of each channel of RGB and HSV.
+
+    Args:
+        colours: ``uint8 [pixels, 3]``, RGB.
+
+    Returns:
+        In the order of ``MOMENTS``: red, green and blue in 0-255, hue in degrees, saturation and value in 0-1; kurtosis
+        is 0 for a normal distribution. The mean of hue is circular, and its other moments are of the angles to it.
+    """
+    from skimage.color import rgb2hsv
+
+    hue, saturation, value = rgb2hsv(colours[None])[0].T
+    turn = np.exp(2j * np.pi * hue).mean()
+    middle = np.degrees(np.angle(turn)) % 360
+    away = (360 * hue - middle + 180) % 360 - 180
+    channels = np.stack([*colours.T.astype(float), middle + away, saturation, value])
+    mean, deviation = channels.mean(axis=1), channels.std(axis=1)
+    scaled = (channels - mean[:, None]) / np.maximum(deviation, _FLAT)[:, None]
+    flat = deviation < _FLAT
+    squares = scaled * scaled
+    skewness = np.where(flat, 0.0, (squares * scaled).mean(axis=1))
+    kurtosis = np.where(flat, 0.0, (squares * squares).mean(axis=1) - 3)
+    mean[_CHANNELS.index("hue")] = middle
+    return np.stack([mean, deviation, skewness, kurtosis], axis=1).ravel()

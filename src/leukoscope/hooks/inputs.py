@@ -32,10 +32,7 @@ from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
 from leukoscope.entries import complete_entries, set_entries
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
-from leukoscope.models import architecture
 from leukoscope.pipelines.reader.nodes import assemble_reader, collect_evaluated
-from leukoscope.pipelines.training.nodes import prepare_training
-from leukoscope.training.recipe import ResolvedRecipe, require_weights
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 # A backbone is promoted without its card too, and whatever was counted before.
@@ -95,10 +92,9 @@ class InputHook:
         require_backend()
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
-            recipe = self._resolve_recipe(name)
-            if any(node.func is prepare_training for node in pipeline.nodes if node.namespace == name):
-                entry = self._parameters["models"][name]
-                require_weights(name, architecture.get(entry.architecture).title, recipe)
+            self._resolve_recipe(name)
+            if f"{name}.journal" in pipeline.all_outputs():  # which starts the training
+                self._parameters["models"][name].require_files(self._parameters["training"])
         self.has_begun = True
 
     @hook_impl(trylast=True)
@@ -112,9 +108,9 @@ class InputHook:
         if mendable is not None:
             raise mendable from None
 
-    def _resolve_recipe(self, name: str) -> ResolvedRecipe:
+    def _resolve_recipe(self, name: str) -> None:
         try:
-            return self._parameters["models"][name].resolve(self._parameters["training"])
+            self._parameters["models"][name].resolve(self._parameters["training"])
         except ValidationError as error:
             faults = describe_faults(error, f"models.{name}.training")
             raise InputError(f"Wrong parameters of {name}, nothing was run: {faults}") from None

@@ -7,6 +7,7 @@ from typing import Any
 from leukoscope.core.class_names import require_benign, require_class_names
 from leukoscope.core.options import refuse_unknown_names
 from leukoscope.evaluation.class_mapping import ClassMapping
+from leukoscope.training.options import EnsembleOptions
 
 _SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
 
@@ -24,6 +25,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     """
     entries = parameters["models"]
     _require_titles(entries)
+    _require_members(entries)
     changed = {*given.get("models", {}), *given} & set(entries)
     for name in sorted(changed):  # what all share need only fit the models that are run
         entries[name].resolve(parameters["training"])
@@ -41,6 +43,18 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     ClassMapping.resolve(parameters["external"].class_map, classes, benign)
     if "group_table" in given and parameters["splitting"].group_by != "table":
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
+
+
+def _require_members(entries: Mapping[str, Any]) -> None:
+    """Make sure that the members of ensembles are entries that can be such.
+
+    Raises:
+        ValueError: One is not.
+    """
+    others = {name: entry for name, entry in entries.items() if not isinstance(entry, EnsembleOptions)}
+    for name, entry in entries.items():
+        if isinstance(entry, EnsembleOptions):
+            refuse_unknown_names(entry.members, others, f", of which models.{name}.members are some")
 
 
 def _require_titles(entries: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ import logging
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from mlflow.utils.uri import is_local_uri
 from pydantic import BaseModel
 
 from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.hooks.classifiers import log_files, log_network
+from leukoscope.models.base import NETWORK
 
 logger = logging.getLogger(__name__)
 
@@ -144,10 +145,14 @@ class Runs:
         self._client.log_artifact(self.of(backbone), str(path), folder)
 
     def log_model(self, backbone: str | None, classifier: Any) -> None:
-        """Log a classifier as a Keras model, with its signature and class names."""
+        """Log a network as a Keras model, with signature and class names; of any other kind its own files."""
         self.activate(backbone)
-        self._end_unfinished_models(self.of(backbone))
-        _log_model(classifier)
+        run_id = self.of(backbone)
+        if getattr(classifier, "place", NETWORK) == NETWORK:
+            self._end_unfinished_models(run_id)
+            log_network(classifier)
+        else:
+            log_files(self._client, run_id, classifier)
 
     def _create(self, backbone: str | None) -> str:
         """Create a child of the session's run, or what takes the session's place where it has one backbone only."""
@@ -250,7 +255,7 @@ def parameters_in_force(parameters: dict[str, Any], backbone: str | None) -> dic
     if backbone:
         entry = parameters["models"][backbone]
         shared["training"] = entry.resolve(parameters["training"])
-        shared["model"] = {"kind": entry.kind, "architecture": entry.architecture}
+        shared["model"] = entry.describe_kind()
     return _flatten(shared)
 
 
@@ -271,24 +276,3 @@ def creating_with(tags: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         MLFLOW_RUN_CONTEXT.unset() if before is None else MLFLOW_RUN_CONTEXT.set(before)
-
-
-def _log_model(classifier: Any) -> None:
-    """Log the Keras model into the active run."""
-    import keras
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    classes = len(classifier.class_names)
-    backend = keras.backend.backend()
-    mlflow.keras.log_model(
-        classifier.network,
-        name="model",
-        signature=ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, -1, -1, 3), name="image")]),
-            outputs=Schema([TensorSpec(np.dtype("float32"), (-1, classes), name="probabilities")]),
-        ),
-        metadata={"class_names": list(classifier.class_names)},
-        pip_requirements=[f"{package}=={version(package)}" for package in ("keras", backend)],
-    )

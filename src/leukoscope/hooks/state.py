@@ -14,13 +14,16 @@ from kedro.pipeline import Pipeline
 
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.datasets import (
+    ClassifierDataset,
     EvaluationRecordsDataset,
     EvaluationsDataset,
     GroupTableDataset,
+    MeasurementsDataset,
     PackedImagesDataset,
     PartitionedDataset,
     RawImagesDataset,
     SoftwareDataset,
+    TrainedModelsDataset,
     TrainingJournalDataset,
 )
 from leukoscope.datasets.optional import unwrap
@@ -35,11 +38,14 @@ _OF_BACKENDS = ("KERAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "CUDA_", 
 _OF_LIBRARIES = ("ONEDNN_", "DNNL_", "OMP_", "MKL_", "OPENBLAS_", "LEUKOSCOPE_")
 _PREFIXES = (*_OF_BACKENDS, *_OF_LIBRARIES)
 ABSENT = "absent"
+# Those that have files of several places, or of a place that the kind of the model decides.
+_LISTING = (TrainingJournalDataset, EvaluationRecordsDataset, ClassifierDataset, TrainedModelsDataset)
 _IN_FILES = (
     OwnFile,
     PackedImagesDataset,
     PartitionedDataset,
     TrainingJournalDataset,
+    TrainedModelsDataset,
     GroupTableDataset,
     EvaluationsDataset,
     EvaluationRecordsDataset,
@@ -78,7 +84,7 @@ def can_be_told(dataset: Any) -> bool:
     """
     dataset = unwrap(dataset)
     local = getattr(dataset, "_protocol", "file") == "file"
-    return local and isinstance(dataset, (*_IN_FILES, RawImagesDataset, SoftwareDataset))
+    return local and isinstance(dataset, (*_IN_FILES, RawImagesDataset, SoftwareDataset, MeasurementsDataset))
 
 
 def describe_content(dataset: Any) -> str:
@@ -95,9 +101,11 @@ def describe_content(dataset: Any) -> str:
         return fingerprint_facts([str(source.root), source.files])
     if isinstance(dataset, SoftwareDataset):
         return fingerprint_facts(dataset.load())
+    if isinstance(dataset, MeasurementsDataset):
+        return "a cache, which changes nothing"
     if isinstance(dataset, PartitionedDataset):
         return _hash_files(Path(path) for path in dataset._list_partitions()) if dataset._exists() else ABSENT
-    if isinstance(dataset, TrainingJournalDataset | EvaluationRecordsDataset):
+    if isinstance(dataset, _LISTING):
         return _hash_files(dataset.list_files())
     place = Path(str(dataset._filepath))
     return _hash_files(place.rglob("*") if place.is_dir() else [place])

@@ -9,7 +9,9 @@ from scipy.special import logsumexp
 
 from leukoscope.images.perturbations import OUTLIERS, perturb
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.network import Classifier
+from leukoscope.models.base import Classifier
+from leukoscope.models.ensemble import EnsembleClassifier
+from leukoscope.models.network import Classifier as Network
 
 
 class ActivationMapper:
@@ -27,6 +29,8 @@ class ActivationMapper:
     """
 
     def __init__(self, classifier: Classifier) -> None:
+        if not isinstance(classifier, Network):
+            raise TypeError(f"{type(classifier).__name__} has no feature maps")
         self._model = classifier.parts.feature_maps
         self._weights = keras.ops.convert_to_numpy(classifier.parts.head.kernel)
 
@@ -43,6 +47,34 @@ class ActivationMapper:
         feature_maps = np.asarray(self._model.predict_on_batch(pixels))
         maps = np.maximum(np.einsum("nhwc,cn->nhw", feature_maps, self._weights[:, classes]), 0)
         return np.stack([_enlarge(one, pixels.shape[1:3]) for one in maps])
+
+
+class VoteMapper:
+    """Maps what speaks for a class to the members of an ensemble: the sum of their maps, by their weights.
+
+    Args:
+        ensemble: With the capability ``class_maps``.
+    """
+
+    def __init__(self, ensemble: EnsembleClassifier) -> None:
+        self._mappers = [ActivationMapper(member) for member in ensemble.members.values()]
+        self._weights = ensemble.vote.weights
+
+    def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Map what speaks for a class of each image, as ``ActivationMapper`` does; each map counts by its highest."""
+        maps = [mapper.map_classes(pixels, classes) for mapper in self._mappers]
+        return np.stack([_scale(heat) for heat in np.tensordot(self._weights, np.stack(maps), axes=1)])
+
+
+def make_mapper(classifier: Classifier) -> ActivationMapper | VoteMapper | None:
+    """Make what maps classes in closed form; ``None`` for a classifier that allows none.
+
+    Args:
+        classifier: Of any kind.
+    """
+    if "class_maps" not in classifier.capabilities:
+        return None
+    return VoteMapper(classifier) if isinstance(classifier, EnsembleClassifier) else ActivationMapper(classifier)
 
 
 def map_occlusion(
@@ -70,7 +102,7 @@ def map_occlusion(
     hidden = np.repeat(image[None], len(places) + 1, axis=0)
     for one, place in zip(hidden[1:], places, strict=True):
         one[place] = background[place]
-    scores = predictor.score(predictor.predict(hidden)[1])
+    scores = predictor.score(hidden)
     odds = scores[:, number] - logsumexp(np.delete(scores, number, axis=1), axis=1)
     lost, count = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
     for place, loss in zip(places, odds[0] - odds[1:], strict=True):

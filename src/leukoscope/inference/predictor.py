@@ -1,11 +1,7 @@
 """Predicting with a classifier, a batch at a time."""
 
-from functools import cached_property
-
-import keras
 import numpy as np
 
-from leukoscope.models import network
 from leukoscope.models.base import Classifier
 
 
@@ -37,13 +33,13 @@ class Predictor:
             raise TypeError(f"{type(self._classifier).__name__} gives no features, which opinions need")
         return probabilities, features
 
-    @cached_property
-    def _head(self) -> list[np.ndarray]:
-        if not isinstance(self._classifier, network.Classifier):
-            raise TypeError(f"{type(self._classifier).__name__} has no last layer whose scores could be given")
-        return [keras.ops.convert_to_numpy(weights) for weights in self._classifier.parts.head.weights]
+    def score(self, pixels: np.ndarray) -> np.ndarray:
+        """Score images: the logarithms of their probabilities, up to a constant of each image.
 
-    def score(self, features: np.ndarray) -> np.ndarray:
-        """Give the last layer's scores, before its softmax: ``[rows, channels]`` to ``[rows, classes]``."""
-        kernel, bias = self._head
-        return features @ kernel + bias
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+
+        Returns:
+            ``[n, classes]``.
+        """
+        return self._classifier.score(self._classifier.predict(pixels, None, self._batch_size))

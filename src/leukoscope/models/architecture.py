@@ -1,7 +1,7 @@
 """What can be built: the registry of architectures. It imports no Keras, so that options and pipelines may ask it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     import keras
 
 # Each registers its rows when it is imported, in the order of documents and tests.
-_MODULES = ("applications",)
+_MODULES = ("applications", "hand_built")
+# Efficient channel attention, and squeeze and excitation: any architecture can have one of them after each block.
+ATTENTIONS = ("eca", "se")
+# What the layers of an attention that was added are called, with a number behind it.
+ATTENTION_NAME = "attention_"
 
 
 class After(NamedTuple):
@@ -38,12 +42,14 @@ class Architecture:
             trunk: a flat model from the images to its last feature maps, ``[batch, height, width, channels]``, or,
             where a network has dense layers there, to its last vector, ``[batch, channels]``.
         blocks: Where its blocks start, from input to output: the name of a block and that of its first layer.
-        parameters: How many numbers of the trunk train; moving statistics do not.
+        parameters: How many numbers of the trunk train; moving statistics do not, nor is added attention among them.
         pixel_spread: Standard deviation, about, of the pixels that its preprocessing makes of an image.
         batch_size: Images in a training step, unless the recipe says otherwise.
         dropout: Share of features dropped before the classifier, unless the recipe says otherwise.
         branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
             weights are random and it ends in a batch norm; ``None``: no sum has one branch only.
+        attention: What is added after each of its blocks, one of ``ATTENTIONS``; none if empty.
+        imagenet: Whether Keras has its weights of ImageNet.
         backends: Where it can be built.
         saved_by: The code whose ``save_weights`` writes a file that ``build`` takes.
         origin: The paper; what is faithful to it, and what is our choice.
@@ -60,6 +66,8 @@ class Architecture:
     batch_size: int = 32
     dropout: float = 0.4
     branch: int | None = None
+    attention: str = ""
+    imagenet: bool = True
     backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
     saved_by: str = ""
     origin: str = ""
@@ -72,7 +80,10 @@ class Architecture:
             layers: The names of the layers, from input to output.
         """
         start = self.blocks[block]
-        return layers.index(start.layer) + 1 if isinstance(start, After) else layers.index(start)
+        if not isinstance(start, After):
+            return layers.index(start)
+        place = layers.index(start.layer) + 1
+        return place + 1 if layers[place].startswith(ATTENTION_NAME) else place  # which is of the block before
 
 
 _registry: dict[str, Architecture] = {}
@@ -109,15 +120,43 @@ def require(name: str) -> None:
         raise ValueError(f"there is no architecture '{name}': {hint}known are {', '.join(names)}")
 
 
+def require_imagenet(architecture: Architecture, weights: str, parameter: str = "weights") -> None:
+    """Make sure that there are weights of ImageNet, if a network is to start from them.
+
+    Args:
+        architecture: Which network.
+        weights: ``imagenet``, ``none``, or the path of a weights file.
+        parameter: What sets them, for the message.
+
+    Raises:
+        InputError: There are none.
+    """
+    if weights == "imagenet" and not architecture.imagenet:
+        raise InputError(
+            f"There are no ImageNet weights of {architecture.title} to be had from Keras. Set {parameter} to none, to "
+            f"start from random weights, or to the path of a {architecture.title} weights file without its top "
+            f"(.weights.h5)."
+        )
+
+
+def name_with_attention(name: str, attention: str | None) -> str:
+    """Name an architecture with the attention that is added to it, if any: ``vgg16-eca``."""
+    return f"{name}-{attention}" if attention else name
+
+
 def get(name: str) -> Architecture:
-    """Get an architecture by its name, like ``resnet50``.
+    """Get an architecture by its name, like ``resnet50``, or ``resnet50-eca`` for one with attention added to it.
 
     Raises:
         InputError: There is none; the message has the nearest ones and all that exist.
     """
+    name, _, attention = name.partition("-")
     try:
         require(name)
     except ValueError as error:
         message = str(error)
         raise InputError(f"{message[0].upper()}{message[1:]}.") from error
-    return _registry[name]
+    if attention and attention not in ATTENTIONS:
+        raise InputError(f"There is no attention '{attention}': known are {', '.join(ATTENTIONS)}.")
+    row = _registry[name]
+    return replace(row, attention=attention) if attention else row

@@ -5,6 +5,10 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+# What a classifier is called where it lies: a network's file, and the folder of any other kind.
+NETWORK, FOLDER = "model.keras", "model"
+_LEAST = 1e-12  # a probability that is told from 0
+
 
 class NetworkRecipe(Protocol):
     """What of a training's recipe a network is built by.
@@ -53,6 +57,7 @@ class Classifier(Protocol):
         image_size: Side in pixels of the packed squares that it was trained on; 0 before training.
         trained_on: The fingerprint of the splits that it was trained on; empty before training.
         fingerprint: Of all that its predictions depend on.
+        place: What it is called where it lies, ``NETWORK`` or ``FOLDER``.
         capabilities: Of ``features`` (predictions have them), ``class_maps`` (it maps in closed form where in a field a
             class is seen), ``cells`` (it reads cells one by one), ``export`` (it can be a file for small machines)
             and ``epochs`` (it was trained in epochs).
@@ -68,6 +73,12 @@ class Classifier(Protocol):
     def fingerprint(self) -> str: ...  # noqa: D102
     @property
     def capabilities(self) -> frozenset[str]: ...  # noqa: D102
+    @property
+    def place(self) -> str: ...  # noqa: D102
+
+    def find_fault(self) -> str | None:
+        """Return why it cannot be used, if so: its files may come from a registry that others write to."""
+        ...
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
         """Predict some images.
@@ -79,6 +90,19 @@ class Classifier(Protocol):
         """
         ...
 
-    def save(self, path: Path) -> None:
-        """Write what loading needs: one file, or a folder of plain files."""
+    def score(self, prediction: Prediction) -> np.ndarray:
+        """Give the logarithms of probabilities, up to a constant of each image, ``[n, classes]``.
+
+        Args:
+            prediction: Of this classifier.
+        """
         ...
+
+    def save(self, path: Path) -> None:
+        """Write what loading needs, as one file, or into a folder that is there."""
+        ...
+
+
+def score_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Give the logarithms of probabilities, ``[n, classes]``; one that is 0 counts as the smallest that is not."""
+    return np.log(np.maximum(probabilities, _LEAST))

@@ -6,8 +6,11 @@ import keras
 from keras import layers
 
 from leukoscope.models.architecture import Architecture
+from leukoscope.models.attention import SqueezeExcitation
 
-_CONVOLUTIONS = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D
+_DRAWN = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D | layers.Dense | SqueezeExcitation
+# What may stand between a residual branch's last batch norm and its sum, and leaves a zero as it is.
+_BEHIND_BRANCH = layers.Dropout | SqueezeExcitation
 
 
 def walk_layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -30,8 +33,8 @@ def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> Non
         architecture: Says how its pixels spread and where its residual branches are.
         seed: Of the first kernel; each has the next.
     """
-    convolutions = [layer for layer in walk_layers(trunk) if isinstance(layer, _CONVOLUTIONS)]
-    for number, layer in enumerate(convolutions):
+    drawn = [layer for layer in walk_layers(trunk) if isinstance(layer, _DRAWN)]
+    for number, layer in enumerate(drawn):
         scale = 1.0 if number else 1.0 / architecture.pixel_spread
         if isinstance(layer, layers.SeparableConv2D):
             _draw_depthwise(layer.depthwise_kernel, seed + number, scale)
@@ -40,6 +43,8 @@ def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> Non
             kernel.assign(keras.initializers.LecunNormal(seed + number)(kernel.shape))
         elif isinstance(layer, layers.DepthwiseConv2D):
             _draw_depthwise(layer.kernel, seed + number, scale)
+        elif isinstance(layer, SqueezeExcitation):
+            layer.draw(seed + number)
         else:
             layer.kernel.assign(keras.initializers.HeNormal(seed + number)(layer.kernel.shape) * scale)
     _silence_branches(trunk, architecture.branch)
@@ -63,7 +68,7 @@ def _silence_branches(trunk: keras.Model, branch: int | None) -> None:
     for layer in trunk.layers:
         if isinstance(layer, layers.Add):
             last = layer.input[branch]._keras_history.operation
-            if isinstance(last, layers.Dropout):  # of whole branches
+            if isinstance(last, _BEHIND_BRANCH):
                 last = last.input._keras_history.operation
             if isinstance(last, layers.BatchNormalization) and last.scale:
                 last.gamma.assign(keras.ops.zeros(last.gamma.shape))

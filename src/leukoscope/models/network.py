@@ -17,8 +17,9 @@ from keras import layers
 
 from leukoscope.core.errors import InputError, telling_damage
 from leukoscope.images.batches import ImageBatches
-from leukoscope.models import architecture
-from leukoscope.models.base import NetworkRecipe, Prediction
+from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
+from leukoscope.models.attention import add_attention
+from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
 from leukoscope.models.parts import DROPOUT, FEATURES, HEAD, RESIZE, Parts
@@ -53,6 +54,16 @@ class Classifier:
         return Parts(self.network)
 
     @property
+    def place(self) -> str:
+        """What it is called where it lies."""
+        return NETWORK
+
+    def find_fault(self) -> str | None:
+        """Return why it cannot be used, if so."""
+        missing = self.parts.find_missing()
+        return f"its network has no layer called {' or '.join(missing)}" if missing else None
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """What it has beyond probabilities, as ``base.Classifier`` says."""
         maps = {"class_maps"} if self.parts.has_feature_maps else set()
@@ -81,6 +92,11 @@ class Classifier:
         parts = [self._inference.predict_on_batch(pixels[start : start + batch_size]) for start in starts]
         probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Prediction(probabilities, features)
+
+    def score(self, prediction: Prediction) -> np.ndarray:
+        """Give the last layer's scores, before its softmax, which tell more than probabilities near 1."""
+        kernel, bias = (keras.ops.convert_to_numpy(weights) for weights in self.parts.head.weights)
+        return prediction.features @ kernel + bias
 
     @cached_property
     def fingerprint(self) -> str:
@@ -153,7 +169,7 @@ def build_classifier(
     """Build a backbone with a new head: average pooling, dropout and one softmax layer.
 
     Args:
-        backbone: The name of an architecture.
+        backbone: The name of an architecture, as ``architecture.get`` takes it.
         recipe: A resolved recipe: its input size, dropout, weights, trainable part and batch norm's momentum
             are used.
         class_names: The classes in the order of the probabilities.
@@ -172,6 +188,10 @@ def build_classifier(
         # Keras' preprocessing layers default to training, and would put all later layers into that mode.
         resized = resize(images, training=False)
         trunk = build_trunk(row, weights, row.preprocess(resized))
+        if weights == "none":
+            initialise(trunk, row, seed)
+        if row.attention:
+            trunk = add_attention(trunk, row, seed)
         features = _pool(trunk.output)
         features = layers.Dropout(recipe.dropout, seed=seed, name=DROPOUT)(features)
         probabilities = layers.Dense(
@@ -182,8 +202,6 @@ def build_classifier(
             name=HEAD,
         )(features)
     network = keras.Model(trunk.inputs[0], probabilities, name=backbone)
-    if weights == "none":
-        initialise(trunk, row, seed)
     set_trainable(network, backbone, recipe.trainable)
     if recipe.batch_norm_momentum is not None:
         for layer in walk_layers(trunk):

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from leukoscope.core.errors import InputError
-from leukoscope.models.architecture import Architecture
+from leukoscope.models.architecture import Architecture, require_imagenet
 
 
 def build_trunk(architecture: Architecture, weights: str, images: keras.KerasTensor) -> keras.Model:
@@ -26,6 +26,7 @@ def build_trunk(architecture: Architecture, weights: str, images: keras.KerasTen
             f"Keras cannot build {architecture.title} under the backend {keras.backend.backend()}. Set KERAS_BACKEND "
             f"to {' or '.join(architecture.backends)}, or choose another architecture."
         )
+    require_imagenet(architecture, weights)
     if weights not in ("imagenet", "none") and not Path(weights).is_file():
         raise InputError(
             f"There is no weights file '{weights}'. Give `weights` as imagenet, none, or the path of a "

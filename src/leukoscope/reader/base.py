@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.images.decoding import Limits
+from leukoscope.models.base import Classifier
 
 if TYPE_CHECKING:
     from leukoscope.evaluation.trust import Calibration
     from leukoscope.inference.predictor import Predictor
-    from leukoscope.models.network import Classifier
     from leukoscope.reader.second_reader import Reading
 
 
@@ -39,7 +39,7 @@ class Reader(Protocol):
     @property
     def seen(self) -> pd.DataFrame: ...  # noqa: D102
     @property
-    def classifier(self) -> "Classifier": ...  # noqa: D102
+    def classifier(self) -> Classifier: ...  # noqa: D102
     @property
     def calibration(self) -> "Calibration": ...  # noqa: D102
     @property

@@ -23,11 +23,12 @@ from leukoscope.evaluation.screening import score_malignant
 from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.network import Classifier
+from leukoscope.models.base import Classifier
+from leukoscope.models.stored import find_classifier, load_classifier, write_classifier
 from leukoscope.reader.calibrated import CalibratedClassifier
 
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
-_MODEL, _FACTS, _SEEN = "model.keras", "reader.json", "seen.parquet"
+_FACTS, _SEEN = "reader.json", "seen.parquet"
 _SEEN_COLUMNS = ("image_id", "split", "sha256", "model")
 _BATCH = 64
 
@@ -195,7 +196,7 @@ class SecondReader:
 
     def save(self, folder: Path) -> None:
         """Write the reader into a folder: plain files, of which none is a pickle."""
-        self.classifier.save(folder / _MODEL)
+        write_classifier(self.classifier, folder)
         self.seen.to_parquet(folder / _SEEN, write_page_checksum=True)
         write_json(folder / _FACTS, self.describe() | {"calibration": self.calibration.describe()})
 
@@ -216,18 +217,19 @@ class SecondReader:
 
     @classmethod
     def load(cls, folder: Path) -> "SecondReader":
-        """Read what ``save`` wrote; the model in Keras' safe mode.
+        """Read what ``save`` wrote; no code of its files is run.
 
         Raises:
             InputError: A file is missing or damaged, or they do not fit together.
         """
-        missing = [name for name in (_MODEL, _FACTS, _SEEN) if not (folder / name).exists()]
+        needed = (find_classifier(folder), folder / _FACTS, folder / _SEEN)
+        missing = [file.name for file in needed if not file.exists()]
         if missing:
             raise DamageError(folder, f"it lacks {', '.join(missing)}")
         with telling_damage(folder / _SEEN):
             seen = pd.read_parquet(folder / _SEEN, page_checksum_verification=True)
             _require_columns(seen)
-        classifier = Classifier.load(folder / _MODEL)
+        classifier = load_classifier(folder)
         with telling_damage(folder / _FACTS):
             facts = json.loads((folder / _FACTS).read_text())
             calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
@@ -250,8 +252,8 @@ class SecondReader:
         unknown = [name for name in self.benign_classes if name not in self.class_names]
         if unknown or not self.benign_classes:
             return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"
-        if missing := self.classifier.parts.find_missing():
-            return f"its network has no layer called {' or '.join(missing)}"
+        if fault := self.classifier.find_fault():
+            return fault
         if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
             return f"its temperature, threshold and limit of novelty are {numbers}"
         return None

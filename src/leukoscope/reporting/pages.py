@@ -97,6 +97,7 @@ def render_comparison(
         backbones=as_records(comparison),
         compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
+        votes={one["title"]: one["vote"] for one in results if one.get("vote")},
         origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
         provenance=provenance,
@@ -128,7 +129,7 @@ def render_card(
     facts = {"result": result, "data": data, "known": known, "worth": worth, "methods": METHODS}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result)} | _list_metrics(result)
-    return _environment().get_template("card.md").render(facts)
+    return page_environment().get_template("card.md").render(facts)
 
 
 def warn_of_drawn(data: Mapping[str, Any], result: Mapping[str, Any] | None = None) -> list[str]:
@@ -195,7 +196,7 @@ def _list_missed(result: Mapping[str, Any]) -> list[str]:
 
 def _render(template: str, drawn: Mapping[str, Figure], known: Mapping[str, Any], **facts: Any) -> str:
     """Render a page twice: what it has of the guidelines is looked up in the page itself."""
-    page = _environment().get_template(template)
+    page = page_environment().get_template(template)
     facts |= {
         "plots": {name: to_svg(figure, name) for name, figure in drawn.items()},
         "sensitivities": numbers.SENSITIVITIES,
@@ -212,7 +213,8 @@ def _render(template: str, drawn: Mapping[str, Figure], known: Mapping[str, Any]
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """Make the environment of the pages, with the filters that their templates use."""
     environment = make_environment("reporting/templates")
     environment.filters |= {
         "figure": _format_figure,

@@ -32,6 +32,7 @@ _PACKAGE = Path(leukoscope.__file__).parent
 _REQUIRED = (
     "click",
     "imagehash",
+    "joblib",
     "kedro",
     "keras",
     "lazy-loader",
@@ -42,9 +43,11 @@ _REQUIRED = (
     "psutil",
     "pyarrow",
     "pydantic",
+    "scikit-image",
     "scikit-learn",
     "scipy",
     "simplejpeg",
+    "skops",
 )
 _CARD = "model_card.md"
 _EXPERIMENT = "experiment"

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-# Optical densities of haematoxylin, eosin and DAB in red, green and blue: Ruifrok and Johnston 2001.
-_DENSITIES = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+from leukoscope.features.stains import DENSITIES
+
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
@@ -72,9 +72,7 @@ class RandomStain(keras.layers.Layer):
 
     def _draw_mixtures(self, batch: Any) -> tuple[Any, Any]:
         """Draw for each image what maps densities to densities: ``[batch, 3, 3]``, and is added: ``[batch, 3]``."""
-        apart, together = (
-            ops.convert_to_tensor(matrix, "float32") for matrix in (np.linalg.inv(_DENSITIES), _DENSITIES)
-        )
+        apart, together = (ops.convert_to_tensor(matrix, "float32") for matrix in (np.linalg.inv(DENSITIES), DENSITIES))
         scale = 1.0 + keras.random.uniform((batch, 1, 3), -self.stain, self.stain, seed=self.generator)
         shift = keras.random.uniform((batch, 3), -self.stain / 10, self.stain / 10, seed=self.generator)
         light = keras.random.uniform((batch, 1), -self.brightness, self.brightness, seed=self.generator)

@@ -9,7 +9,8 @@ from zipfile import BadZipFile
 import pandas as pd
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.storage import as_read_from_json, read_json, write_json, write_whole
+from leukoscope.core.storage import as_read_from_json, read_json, write_folder_whole, write_json, write_whole
+from leukoscope.models.base import FOLDER
 from leukoscope.training.pointer import read_pointer
 
 Write = Callable[[Path], Any]
@@ -20,6 +21,8 @@ _FORMATS = {"4dd624662d2b63ca": 1}
 # The logger whose records tell of each epoch: `model` and `epoch`, its figures.
 EPOCHS = "leukoscope.epochs"
 _HISTORY = {"epoch", "validation_loss"}
+# The columns of the history of a kind that has no epochs, and so no row.
+NO_EPOCHS = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 
 
 class TrainingJournal:
@@ -183,6 +186,15 @@ class TrainingJournal:
         write_whole(self.final_weights, save_weights)
         write_json(self.folder / "summary.json", summary)
         self._remove_all_but(self.final_weights)
+
+    def finish_with_folder(self, summary: dict[str, Any], save: Write) -> None:
+        """Keep a classifier that is a folder, and the summary, which marks the training as finished."""
+        write_folder_whole(self.folder / FOLDER, save)
+        self.finish_alone(summary)
+
+    def finish_alone(self, summary: dict[str, Any]) -> None:
+        """Keep the summary of what leaves no weights of its own, which marks it as finished."""
+        write_json(self.folder / "summary.json", summary)
 
     def summary(self) -> dict[str, Any]:
         """Read the summary of a finished training.

@@ -24,7 +24,7 @@ def make_key(
     """Gather everything that determines a training; its model's name does not.
 
     Args:
-        architecture: A registered one.
+        architecture: A registered one, with its attention if it has any.
         recipe: In force.
         augmentation: What is drawn for each image.
         class_names: The classes in order.

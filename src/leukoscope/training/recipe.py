@@ -124,17 +124,19 @@ def _say_whose(entry: str, own: Options, name: str) -> str:
     return f"models.{entry}." if name in own.model_fields_set else ""
 
 
-def require_weights(entry: str, title: str, recipe: Recipe) -> None:
+def require_weights(entry: str, row: architecture.Architecture, recipe: Recipe) -> None:
     """Make sure that the weights to start from can be had, as far as that shows without the network.
 
     Args:
         entry: Whose recipe, for the message.
-        title: Of its architecture.
+        row: Its architecture.
         recipe: In force.
 
     Raises:
-        InputError: The weights are to come from a file that is not there, or cannot be read.
+        InputError: The weights are to come from a file that is not there, or cannot be read; or there are none of
+            ImageNet.
     """
+    architecture.require_imagenet(row, recipe.weights, f"models.{entry}.training.weights")
     if recipe.weights in ("imagenet", "none"):
         return
     try:
@@ -143,6 +145,6 @@ def require_weights(entry: str, title: str, recipe: Recipe) -> None:
     except OSError as error:
         raise InputError(
             f"There is no weights file '{recipe.weights}' that can be read ({error.strerror}). Give "
-            f"models.{entry}.training.weights as imagenet, none, or the path of a {title} weights file "
+            f"models.{entry}.training.weights as imagenet, none, or the path of a {row.title} weights file "
             f"without its top (.h5 or .weights.h5). Nothing was trained, and what was trained before is untouched."
         ) from error

@@ -1,26 +1,35 @@
 """The pipeline of evaluation: a template, which every model fills in its own namespace."""
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.pipelines.evaluation import nodes, results
 from leukoscope.pipelines.evaluation.records import keep_evaluation
+from leukoscope.pipelines.training.pipeline import create_vote_pipeline
 
 
-def create_pipeline() -> Pipeline:
-    """Make the template: a classifier to predictions, opinions, metrics and all that is gathered of them."""
-    return _create_judging() + _create_keeping() + _create_gathering()
+def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
+    """Make the template: a classifier to predictions, opinions, metrics and all that is gathered of them.
+
+    Args:
+        kind: Of the model.
+        members: The models that it is made of.
+    """
+    predicting = create_vote_pipeline(members) if kind == "ensemble" else _create_predicting()
+    vote = ["vote"] if kind == "ensemble" else []
+    return predicting + _create_judging() + _create_keeping() + _create_gathering(vote)
+
+
+def _create_predicting() -> Pipeline:
+    inputs = ["model", "smears", "splits", "params:class_names", "params:evaluation"]
+    return Pipeline([Node(nodes.predict_splits, inputs, ["predictions", "features"], name="predict_splits")])
 
 
 def _create_judging() -> Pipeline:
     classes, options = "params:class_names", "params:evaluation"
     return Pipeline(
         [
-            Node(
-                nodes.predict_splits,
-                ["model", "smears", "splits", classes, options],
-                ["predictions", "features"],
-                name="predict_splits",
-            ),
             Node(
                 nodes.calibrate_predictions,
                 ["predictions", "features", "splits", classes, options],
@@ -72,53 +81,21 @@ def _create_keeping() -> Pipeline:
     )
 
 
-def _create_gathering() -> Pipeline:
+def _create_gathering(vote: Sequence[str]) -> Pipeline:
     """Gather what comparison and reports need."""
+    about = ["params:model", "manifest", "params:data_sheet"]
+    judged = ["predictions", "opinions", "smears", "params:class_names", "params:evaluation", "splits", "evaluations"]
+    found = ["summary", "display", "metrics", "calibration", "training_summary", "history", "robustness", "outliers"]
     return Pipeline(
         [
             Node(
                 results.summarise_evaluation,
-                [
-                    "metrics",
-                    "robustness_summary",
-                    "training_summary",
-                    "params:model",
-                    "manifest",
-                    "params:data_sheet",
-                ],
+                ["metrics", "robustness_summary", "training_summary", *about],
                 "summary",
                 name="summarise_evaluation",
             ),
-            Node(
-                results.describe_evaluation,
-                [
-                    "predictions",
-                    "opinions",
-                    "smears",
-                    "params:class_names",
-                    "params:evaluation",
-                    "splits",
-                    "evaluations",
-                    "params:model",
-                ],
-                "display",
-                name="describe_evaluation",
-            ),
-            Node(
-                results.gather_result,
-                [
-                    "summary",
-                    "display",
-                    "metrics",
-                    "calibration",
-                    "training_summary",
-                    "history",
-                    "robustness",
-                    "outliers",
-                ],
-                "result",
-                name="gather_result",
-            ),
+            Node(results.describe_evaluation, [*judged, "params:model"], "display", name="describe_evaluation"),
+            Node(results.gather_result, [*found, *vote], "result", name="gather_result"),
             Node(results.draw_result, "result", "pictures", name="draw_result"),
         ]
     )

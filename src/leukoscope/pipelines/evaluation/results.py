@@ -15,7 +15,7 @@ from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.training.options import NetworkOptions
+from leukoscope.training.options import ModelOptions
 
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 
@@ -28,7 +28,7 @@ def record_evaluation(
     features: pd.DataFrame,
     splits: pd.DataFrame,
     manifest: pd.DataFrame,
-    options: NetworkOptions,
+    options: ModelOptions,
     evaluation: EvaluationOptions,
     splitting: SplittingOptions,
 ) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def summarise_evaluation(
     metrics: dict[str, float | None],
     robustness_summary: dict[str, float | None],
     training_summary: dict[str, Any],
-    options: NetworkOptions,
+    options: ModelOptions,
     manifest: pd.DataFrame,
     known: DataSheetOptions,
 ) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def describe_evaluation(
     options: EvaluationOptions,
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
-    backbone: NetworkOptions,
+    backbone: ModelOptions,
 ) -> dict[str, Any]:
     """Trace what plots and pages show of the test set: counts, curves and pictures of errors.
 
@@ -132,6 +132,7 @@ def gather_result(
     history: pd.DataFrame,
     robustness: pd.DataFrame,
     outliers: pd.DataFrame,
+    *vote: dict[str, Any],
 ) -> dict[str, Any]:
     """Gather all that the comparison and the reports need to know of one backbone.
 
@@ -141,9 +142,10 @@ def gather_result(
         metrics: The figures of every split.
         calibration: What was learned from the validation images.
         training_summary: How it was trained.
-        history: One row an epoch.
+        history: One row an epoch; none of a kind without epochs.
         robustness: One row a change and strength.
         outliers: One row a kind of made outlier.
+        vote: Of an ensemble: how it does against its best member.
     """
     published = {name: value for name, value in summary.items() if name.startswith("report_")}
     return {
@@ -157,6 +159,7 @@ def gather_result(
         "history": as_records(history),
         "robustness": as_records(robustness),
         "outliers": as_records(outliers),
+        "vote": vote[0] if vote else None,
     }
 
 

@@ -56,10 +56,10 @@ def _decode(plan: PackingPlan) -> Iterator[tuple[Record, np.ndarray]]:
 
 class _Explainer:
     def __init__(self, reader: Reader, smears: PackedImages, options: ExplanationOptions, seed: int) -> None:
-        from leukoscope.inference.explanation import ActivationMapper
+        from leukoscope.inference.explanation import make_mapper
 
         self.reader, self.smears, self.options, self.seed = reader, smears, options, seed
-        self.mapper = ActivationMapper(reader.classifier)
+        self.mapper = make_mapper(reader.classifier)
 
     def draw(self, record: Record, pixels: np.ndarray) -> Figure:
         from leukoscope.evaluation.predictions import probability_columns
@@ -71,14 +71,13 @@ class _Explainer:
         opinion = opinions.iloc[0]
         chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
-        heat = self.mapper.map_classes(pixels[None], np.array([likeliest]))[0]
         options = self.options
         hidden = map_occlusion(self.reader.predictor, pixels, likeliest, options.patch, options.stride, self.seed)
         words = opinion["opinion"] + (f": {opinion['reason']}" if opinion["reason"] else "")
         return draw_explanation(
             [
                 ("field", pixels),
-                (f"Grad-CAM for {names[likeliest]}", overlay(pixels, heat)),
+                *self._map_activation(pixels, likeliest),
                 (f"occlusion for {names[likeliest]}", overlay(pixels, hidden)),
             ],
             self._picture_nearest(features),
@@ -86,6 +85,15 @@ class _Explainer:
             f"{record['path']}: {words}",
             self.reader.warning,
         )
+
+    def _map_activation(self, pixels: np.ndarray, number: int) -> list[tuple[str, np.ndarray]]:
+        """Map what speaks for a class, where the classifier's kind allows it."""
+        from leukoscope.inference.explanation import overlay
+
+        if self.mapper is None:
+            return []
+        heat = self.mapper.map_classes(pixels[None], np.array([number]))[0]
+        return [(f"Grad-CAM for {self.reader.class_names[number]}", overlay(pixels, heat))]
 
     def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
         nearest = self.reader.find_nearest(features, self.options.neighbours)[0]

@@ -4,13 +4,17 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
+from leukoscope.core.errors import InputError
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.export.options import ExportOptions
 from leukoscope.reader.base import Reader
+
+if TYPE_CHECKING:
+    from leukoscope.models.network import Classifier as Network
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +33,22 @@ def export_reader(
 
     Returns:
         What makes the content of each file, and of one that describes them, by name.
+
+    Raises:
+        InputError: The classifier is of a kind that cannot be exported.
     """
+    if "export" not in reader.classifier.capabilities:
+        raise InputError(
+            f"{reader.title} cannot be a file for small machines: only networks can. Choose one by reader.backbone. "
+            f"Nothing was exported."
+        )
     from leukoscope.inference.exporting import Exporter
 
     reader.require_size(smears.pixels.shape[1])
     train = splits.loc[splits["split"] == "train", "image_id"]
     chosen = train.sample(min(options.examples, len(train)), random_state=seed)
     examples = smears.pixels[smears.rows(chosen)]
-    exporter = Exporter(reader.classifier, reader.calibration.temperature, reader.describe(), examples)
+    exporter = Exporter(cast("Network", reader.classifier), reader.calibration.temperature, reader.describe(), examples)
     files = {
         name: partial(kind.write, exporter, precision)
         for name, (kind, precision) in _name_files(reader.backbone).items()

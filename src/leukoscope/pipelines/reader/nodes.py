@@ -13,7 +13,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
 from leukoscope.reader.base import Reader, Registry
-from leukoscope.training.options import NetworkOptions
+from leukoscope.training.options import ModelOptions
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def assemble_reader(
 
 def _find_title(models: Mapping[str, Any], name: str) -> str:
     """Give a model's name in figures and tables; Kedro validates the parameters of the pipelines at hand only."""
-    return NetworkOptions.model_validate(models[name]).title if name in models else name
+    return ModelOptions.model_validate(models[name]).title if name in models else name
 
 
 def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, Any]) -> str:

@@ -110,13 +110,44 @@ def write_comparison(
     from leukoscope.reporting import pages
 
     current, others = page_context.select_current(results)
-    current = [result for result in current if result["backbone"] in set(comparison["backbone"])]
-    if not current:
+    rows = _select_compared(comparison, current)
+    current = [result for result in current if result["backbone"] in set(rows["backbone"])]
+    if not page_context.is_published:
+        rows = rows.filter(regex="^(?!report_)")
+    return pages.render_comparison(rows, differences, current, *page_context.facts, others)
+
+
+def write_literature(
+    comparison: pd.DataFrame,
+    differences: pd.DataFrame,
+    page_context: PageContext,
+    results: list[dict[str, Any]],
+    models: dict[str, Any],
+) -> str:
+    """Write the page of published figures, with what the same systems reach here beside them.
+
+    Args:
+        comparison: One row a model.
+        differences: One row a pair of models, or of a model and stain colour.
+        page_context: What every page says of the images.
+        results: One for each model that has been evaluated.
+        models: All entries, trained or not, by name.
+
+    Raises:
+        InputError: None of the compared models has results on the present splits.
+    """
+    from leukoscope.reporting import literature
+
+    current, _ = page_context.select_current(results)
+    rows = _select_compared(comparison, current)
+    return literature.render_literature(rows, differences, page_context, list(models))
+
+
+def _select_compared(comparison: pd.DataFrame, current: list[dict[str, Any]]) -> pd.DataFrame:
+    rows = comparison[comparison["backbone"].isin([result["backbone"] for result in current])]
+    if rows.empty:
         raise InputError(
             f"No model that was compared has results on the present splits. Run `{name_run('comparison')}` "
             "before the reports, after training or evaluating one on them."
         )
-    rows = comparison[comparison["backbone"].isin([result["backbone"] for result in current])]
-    if not page_context.is_published:
-        rows = rows.filter(regex="^(?!report_)")
-    return pages.render_comparison(rows, differences, current, *page_context.facts, others)
+    return rows

@@ -21,7 +21,14 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
         "comparison_page",
         name="write_comparison",
     )
-    return create_results_pipeline(models) + create_data_pipeline() + _write_about("results") + Pipeline([comparison])
+    literature = Node(
+        nodes.write_literature,
+        ["comparison", "differences", "page_context", "results", "params:models"],
+        "literature_page",
+        name="write_literature",
+    )
+    pages = _write_about("results") + Pipeline([comparison, literature])
+    return create_results_pipeline(models) + create_data_pipeline() + pages
 
 
 def create_data_pipeline() -> Pipeline:

@@ -7,15 +7,14 @@ import pandas as pd
 
 from leukoscope.core.storage import hold
 from leukoscope.images.packed import PackedImages
-from leukoscope.models import architecture
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.journal import TrainingJournal
-from leukoscope.training.options import NetworkOptions
-from leukoscope.training.recipe import Recipe, ResolvedRecipe, require_weights
+from leukoscope.training.options import ModelOptions
+from leukoscope.training.recipe import Recipe, ResolvedRecipe
 
 
-def resolve_recipe(training: Recipe, options: NetworkOptions) -> dict[str, Any]:
+def resolve_recipe(training: Recipe, options: ModelOptions) -> dict[str, Any]:
     """Join the shared recipe and a model's differences into the recipe in force.
 
     Args:
@@ -23,14 +22,13 @@ def resolve_recipe(training: Recipe, options: NetworkOptions) -> dict[str, Any]:
         options: The model's entry.
 
     Returns:
-        ``architecture``, and the ``recipe`` with nothing left open.
+        The ``kind`` with its facts, and the ``recipe`` with nothing left open.
 
     Raises:
-        InputError: The recipe does not fit the architecture, or its weights file cannot be read.
+        InputError: The recipe does not fit the model, or a file that training starts from cannot be read.
     """
-    recipe = options.resolve(training)
-    require_weights(options.name, architecture.get(options.architecture).title, recipe)
-    return {"architecture": options.architecture, "recipe": recipe.model_dump()}
+    options.require_files(training)
+    return options.describe_recipe(training)
 
 
 def prepare_training(
@@ -72,7 +70,7 @@ def train_classifier(
     smears: PackedImages,
     training_plan: pd.DataFrame,
     splits: pd.DataFrame,
-    options: NetworkOptions,
+    options: ModelOptions,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the classifier that a journal's key describes.
 

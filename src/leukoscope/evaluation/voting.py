@@ -1,0 +1,172 @@
+"""How the probabilities of several classifiers become one: weights, or a regression, learned on validation images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+STACKING = "stacking"
+_STEPS = 2000
+_SETTLED = 1e-10
+_LEAST = 1e-6  # a probability whose logarithm is still finite enough for a regression
+_FOLDS = 3
+
+
+class Vote(NamedTuple):
+    """How members' probabilities are combined.
+
+    Attributes:
+        weights: Of the members, adding up to 1, ``[members]``; of a regression the shares of its coefficients.
+        coefficients: Of the logarithms of all members' probabilities, ``[members, classes, classes]``, the last axis
+            being what they speak for; ``None`` for a weighted sum.
+        intercepts: Of the classes, ``[classes]``; ``None`` for a weighted sum.
+    """
+
+    weights: np.ndarray
+    coefficients: np.ndarray | None = None
+    intercepts: np.ndarray | None = None
+
+    def combine(self, probabilities: np.ndarray) -> np.ndarray:
+        """Combine probabilities.
+
+        Args:
+            probabilities: ``[members, n, classes]``.
+
+        Returns:
+            ``float32 [n, classes]``, rows add up to 1.
+        """
+        if self.coefficients is None or self.intercepts is None:
+            return np.tensordot(self.weights, probabilities, axes=1).astype(np.float32)
+        scores = np.einsum("mnc,mck->nk", _take_logarithms(probabilities), self.coefficients) + self.intercepts
+        chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return (chances / chances.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def describe(self) -> dict[str, Any]:
+        """Give it for JSON."""
+        return {name: None if part is None else np.asarray(part).tolist() for name, part in self._asdict().items()}
+
+    @classmethod
+    def restore(cls, facts: Mapping[str, Any]) -> "Vote":
+        """Read what ``describe`` gave."""
+        parts = [None if facts[name] is None else np.array(facts[name], float) for name in cls._fields[1:]]
+        return cls(np.array(facts["weights"], float), *parts)
+
+
+def learn_vote(rule: str, truth: np.ndarray, probabilities: np.ndarray, seed: int = 0) -> Vote:
+    """Learn how to combine the probabilities of several classifiers.
+
+    Args:
+        rule: ``kappa``, ``accuracy``, ``f1``, ``auc``: weights in proportion to that figure of each member; ``equal``;
+            ``log_loss``: the weights under which the sum has the smallest log loss; ``stacking``: a multinomial
+            regression on the logarithms of all probabilities (Wolpert 1992, Stacked generalization).
+        truth: The number of each image's class, ``[n]``.
+        probabilities: ``[members, n, classes]``.
+        seed: For what is random in a regression.
+    """
+    if rule == STACKING:
+        return _stack(truth, probabilities, seed)
+    if rule == "equal":
+        return Vote(weigh(np.ones(len(probabilities))))
+    if rule == "log_loss":
+        return Vote(_minimise_log_loss(truth, probabilities))
+    return Vote(weigh([_FIGURES[rule](truth, chances) for chances in probabilities]))
+
+
+def predict_held_out(
+    rule: str, truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, vote: Vote, seed: int
+) -> np.ndarray:
+    """Combine the probabilities of the images that a vote was learned on, for what is to be learned from these later.
+
+    A few weights fit any images about as well as those that they were learned on. A regression fits its own better, so
+    that each image is combined by one that was learned on other groups.
+
+    Args:
+        rule: As of ``learn_vote``.
+        truth: The number of each image's class, ``[n]``.
+        probabilities: ``[members, n, classes]``.
+        groups: Of images that belong together, ``[n]``.
+        vote: Learned on all of them.
+        seed: For the folds.
+    """
+    if rule != STACKING or len(np.unique(groups)) < _FOLDS:
+        return vote.combine(probabilities)
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    combined = vote.combine(probabilities)
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    for others, own in folds.split(truth, truth, groups):
+        if len(np.unique(truth[others])) == probabilities.shape[2]:
+            combined[own] = _stack(truth[others], probabilities[:, others], seed).combine(probabilities[:, own])
+    return combined
+
+
+def weigh(figures: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Give weights in proportion to figures; one that is negative or undefined counts 0, and if all do they are equal.
+
+    Args:
+        figures: One a member.
+    """
+    counted = np.nan_to_num(np.maximum(np.asarray(figures, float), 0), nan=0.0)
+    return counted / counted.sum() if counted.sum() > 0 else np.full(len(counted), 1 / len(counted))
+
+
+def _measure_kappa(truth: np.ndarray, chances: np.ndarray) -> float:
+    from sklearn.metrics import cohen_kappa_score
+
+    return float(cohen_kappa_score(truth, chances.argmax(axis=1)))
+
+
+def _measure_accuracy(truth: np.ndarray, chances: np.ndarray) -> float:
+    return float((chances.argmax(axis=1) == truth).mean())
+
+
+def _measure_f1(truth: np.ndarray, chances: np.ndarray) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, chances.argmax(axis=1), average="weighted", zero_division=0))
+
+
+def _measure_auc(truth: np.ndarray, chances: np.ndarray) -> float:
+    """Give the mean over the classes of the area of each against all others; NaN without images of one."""
+    from sklearn.metrics import roc_auc_score
+
+    classes = range(chances.shape[1])
+    if any((truth == number).sum() in (0, len(truth)) for number in classes):
+        return np.nan
+    return float(np.mean([roc_auc_score(truth == number, chances[:, number]) for number in classes]))
+
+
+_FIGURES = {"kappa": _measure_kappa, "accuracy": _measure_accuracy, "f1": _measure_f1, "auc": _measure_auc}
+
+
+def _minimise_log_loss(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Find the weights of a mixture by expectation and maximisation, which ends in the one minimum that there is."""
+    said = np.maximum(probabilities[:, np.arange(len(truth)), truth], _LEAST)
+    weights = np.full(len(said), 1 / len(said))
+    for _ in range(_STEPS):
+        shares = weights[:, None] * said
+        updated = (shares / shares.sum(axis=0)).mean(axis=1)
+        settled = np.abs(updated - weights).max() < _SETTLED
+        weights = updated
+        if settled:
+            break
+    return weights
+
+
+def _stack(truth: np.ndarray, probabilities: np.ndarray, seed: int) -> Vote:
+    from sklearn.linear_model import LogisticRegression
+
+    members, _, classes = probabilities.shape
+    inputs = np.concatenate(list(_take_logarithms(probabilities)), axis=1)
+    fitted = LogisticRegression(max_iter=2000, random_state=seed).fit(inputs, truth)
+    coefficients, intercepts = np.zeros((classes, members * classes)), np.full(classes, np.log(_LEAST))
+    if classes == 2 and len(fitted.classes_) == 2:  # of the second class alone, the first's being their negatives
+        coefficients, intercepts = (np.concatenate([-part, part]) / 2 for part in (fitted.coef_, fitted.intercept_))
+    else:
+        coefficients[fitted.classes_], intercepts[fitted.classes_] = fitted.coef_, fitted.intercept_
+    by_member = coefficients.T.reshape(members, classes, classes)
+    return Vote(weigh(np.abs(by_member).sum(axis=(1, 2))), by_member, intercepts)
+
+
+def _take_logarithms(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(probabilities, _LEAST))

@@ -1,0 +1,74 @@
+"""What is measured of the leukocytes of a field: shape, texture and colour, and how many there are."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from scipy.ndimage import find_objects
+
+from leukoscope.features.colour import MOMENTS, measure_colours
+from leukoscope.features.morphology import BOUNDARY, RATIO, SHAPE, measure_boundary, measure_ratio, measure_shape
+from leukoscope.features.segmentation import SIDE, Cells, find_cells
+from leukoscope.features.texture import TEXTURE, measure_texture
+
+# Raised by hand when the same field would give other numbers; then what was measured before no longer counts.
+FORMAT = 1
+GROUPS = ("shape", "texture", "colour")
+_OF_CELLS = {
+    "shape": (*(f"nucleus_{name}" for name in SHAPE), *(f"cell_{name}" for name in SHAPE), *RATIO, *BOUNDARY),
+    "texture": TEXTURE,
+    "colour": MOMENTS,
+}
+COUNT, SHARE = "count", "share"
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@cache
+def list_features(groups: Sequence[str] = GROUPS) -> tuple[str, ...]:
+    """Name the measurements of some groups, in the order of ``measure_field``.
+
+    Args:
+        groups: Of ``GROUPS``. How many cells there are, and their share of the field, belong to ``shape``.
+    """
+    by_cell = [name for group in GROUPS if group in groups for name in _OF_CELLS[group]]
+    moments = [f"{name}_{moment}" for moment in ("mean", "deviation") for name in by_cell]
+    return (*moments, *((COUNT, SHARE) if "shape" in groups else ()))
+
+
+FEATURES = list_features()
+
+
+def measure_field(image: np.ndarray) -> np.ndarray:
+    """Measure a field: mean and deviation over its cells of each measurement of a cell, their number and share.
+
+    Args:
+        image: ``uint8 [height, width, 3]``, RGB.
+
+    Returns:
+        ``float32`` in the order of ``FEATURES``; NaN where there is no cell that could be measured, but for the count
+        and share, which are 0 then.
+    """
+    cells = find_cells(image)
+    scale = float(np.sqrt(image.shape[0] * image.shape[1]) / SIDE)
+    share = (cells.cells > 0).mean()
+    if not cells.number:
+        return np.array([np.nan] * (len(FEATURES) - 2) + [0, share], np.float32)
+    places = find_objects(cells.cells)
+    measured = np.stack([_measure_cell(image, cells, number, place, scale) for number, place in enumerate(places, 1)])
+    facts = [cells.number, share]
+    return np.concatenate([measured.mean(axis=0), measured.std(axis=0), facts]).astype(np.float32)
+
+
+def _measure_cell(image: np.ndarray, cells: Cells, number: int, place: tuple[slice, slice], scale: float) -> np.ndarray:
+    nucleus, cell, pixels = cells.nuclei[place] == number, cells.cells[place] == number, image[place]
+    shapes = [measure_shape(mask, scale) for mask in (nucleus, cell)]
+    grey = np.rint(pixels @ _GREY).astype(np.uint8)
+    return np.concatenate(
+        [
+            *shapes,
+            measure_ratio(*shapes),
+            measure_boundary(nucleus),
+            measure_texture(grey, nucleus),
+            measure_colours(pixels[cell]),
+        ]
+    )

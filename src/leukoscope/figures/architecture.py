@@ -1,0 +1,76 @@
+"""A network as a stack of its blocks."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Protocol
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, WIDTH, make_figure
+
+# Inches.
+_LINE, _PADDING, _GAP = 0.19, 0.14, 0.16
+_LETTERS = 46  # of a line of a block's contents
+
+
+class Block(Protocol):
+    """What is drawn of a block; ``models.outline.BlockOutline`` says what each is."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    @property
+    def parameters(self) -> int: ...  # noqa: D102
+
+    @property
+    def contents(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+def draw_architecture(title: str, blocks: Sequence[Block]) -> Figure:
+    """Draw the blocks of a network from input to output, with their shapes and parameters.
+
+    Args:
+        title: The network's name.
+        blocks: From input to output.
+    """
+    words = [_describe(block) for block in blocks]
+    heights = [_LINE * len(lines) + _PADDING for lines in words]
+    total = sum(block.parameters for block in blocks)
+    height = sum(heights) + _GAP * (len(heights) - 1)
+    figure = make_figure(height + 0.1, f"{title}: {total:,} parameters that train")
+    axes = figure.add_subplot()
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set_axis_off()
+    top = 0.0
+    for lines, block_height in zip(words, heights, strict=True):
+        if top:
+            _point(axes, top - _GAP, top)
+        _draw_block(axes, lines, top, block_height)
+        top += block_height + _GAP
+    return figure
+
+
+def _describe(block: Block) -> list[str]:
+    shape = " x ".join("any" if side is None else str(side) for side in block.shape)
+    parameters = f"{block.parameters:,} parameters" if block.parameters else "nothing trains"
+    contents = textwrap.wrap(", ".join(block.contents), _LETTERS)
+    return [f"{block.name}   {shape}   {parameters}", *contents]
+
+
+def _draw_block(axes: Axes, lines: Sequence[str], top: float, height: float) -> None:
+    axes.add_patch(Rectangle((0.03, top), WIDTH - 0.06, height, facecolor="white", edgecolor=colours.BLUE, lw=1.2))
+    for number, line in enumerate(lines):
+        middle = top + _PADDING / 2 + _LINE * (number + 0.5)
+        weight = "normal" if number else "bold"
+        axes.text(WIDTH / 2, middle, line, ha="center", va="center", fontsize=SMALL, weight=weight, parse_math=False)
+
+
+def _point(axes: Axes, start: float, end: float) -> None:
+    arrow = {"arrowstyle": "-|>", "color": "black", "lw": 1, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (WIDTH / 2, end), (WIDTH / 2, start), arrowprops=arrow)

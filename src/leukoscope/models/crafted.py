@@ -1,0 +1,180 @@
+"""Hand-made measurements of a field's leukocytes, and a classical classifier of them."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leukoscope.core.errors import DamageError, InputError, telling_damage
+from leukoscope.core.storage import write_json
+from leukoscope.features.fields import FEATURES, list_features
+from leukoscope.features.measuring import MeasurementStore, measure_fields
+from leukoscope.models.base import FOLDER, Prediction, score_probabilities
+
+FACTS, _ESTIMATOR = "classifier.json", "classifier.skops"
+# What a file may hold beside what skops trusts by itself, all of scikit-learn's own: calibration, and trees.
+_TRUSTED = frozenset(
+    {
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.tree._tree.Tree",
+    }
+)
+
+
+@dataclass(frozen=True)
+class CraftedClassifier:
+    """A classifier of what is measured of a field's leukocytes.
+
+    Attributes:
+        estimator: Of scikit-learn: takes the measurements of ``groups``, ``[n, features]``, and gives probabilities.
+        groups: Of measurements, some of ``fields.GROUPS``.
+        usual: The median of each measurement over the training images, for fields in which nothing was found.
+        class_names: The classes in the order of the probabilities.
+        trained_on: The fingerprint of the splits that it was trained on.
+        image_size: Side in pixels of the squares in which it measures.
+        fingerprint: Of all that its predictions depend on.
+        store: Knows what was measured before, if anything does.
+    """
+
+    estimator: Any
+    groups: tuple[str, ...]
+    usual: np.ndarray
+    class_names: tuple[str, ...]
+    trained_on: str
+    image_size: int
+    fingerprint: str
+    store: MeasurementStore | None = field(default=None, compare=False)
+
+    @property
+    def place(self) -> str:
+        """What it is called where it lies."""
+        return FOLDER
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it has beyond probabilities, as ``base.Classifier`` says."""
+        return frozenset({"features"})
+
+    def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
+        """Predict some images.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            rows: Which of them; all by default.
+            batch_size: Of no consequence: images are measured one by one.
+        """
+        features = select_features(measure_fields(pixels, rows, self.store), self.groups, self.usual)
+        probabilities = self.estimator.predict_proba(features).astype(np.float32)
+        return Prediction(probabilities / probabilities.sum(axis=1, keepdims=True), features)
+
+    def score(self, prediction: Prediction) -> np.ndarray:
+        """Give the logarithms of probabilities."""
+        return score_probabilities(prediction.probabilities)
+
+    def find_fault(self) -> str | None:
+        """Return why it cannot be used; what it was loaded from has been checked."""
+        return None
+
+    def save_own(self, path: Path) -> None:
+        """Write all that it has, which has no members."""
+        self.save(path)
+
+    def save(self, path: Path) -> None:
+        """Write a folder of plain files, of which none is a pickle.
+
+        Args:
+            path: The folder, which is there.
+        """
+        import skops.io
+
+        skops.io.dump(self.estimator, path / _ESTIMATOR)
+        facts = {
+            "kind": "crafted",
+            "groups": self.groups,
+            "usual": dict(zip(list_features(self.groups), self.usual.tolist(), strict=True)),
+            "class_names": self.class_names,
+            "trained_on": self.trained_on,
+            "image_size": self.image_size,
+            "fingerprint": self.fingerprint,
+            "sha256": _hash_file(path / _ESTIMATOR),
+        }
+        write_json(path / FACTS, facts)
+
+    @classmethod
+    def load(cls, path: Path, store: MeasurementStore | None = None) -> "CraftedClassifier":
+        """Read what ``save`` wrote, if it holds nothing but numbers and scikit-learn's own classifiers.
+
+        Args:
+            path: The folder.
+            store: Knows what was measured before.
+
+        Raises:
+            FileNotFoundError: There is none.
+            InputError: A file is damaged, of another version, or holds anything else.
+        """
+        with telling_damage(path / FACTS):
+            facts = json.loads((path / FACTS).read_text())
+            groups = tuple(facts["groups"])
+            usual = np.array([facts["usual"][name] for name in list_features(groups)], np.float32)
+            names, trained_on, size = tuple(facts["class_names"]), facts["trained_on"], facts["image_size"]
+            fingerprint, sha256 = facts["fingerprint"], facts["sha256"]
+        if sha256 != _hash_file(path / _ESTIMATOR):
+            raise DamageError(path / _ESTIMATOR, f"it is not the file that {FACTS} is of")
+        estimator = _load_estimator(path / _ESTIMATOR)
+        if list(estimator.classes_) != list(range(len(names))) or estimator.n_features_in_ != len(usual):
+            raise DamageError(path / _ESTIMATOR, f"it does not take {len(usual)} measurements to {', '.join(names)}")
+        return cls(estimator, groups, usual, names, trained_on, size, fingerprint, store)
+
+    def measure_size(self) -> dict[str, float]:
+        """Count the numbers that the fitted classifier keeps, ``parameters``, and its file's ``model_mib``."""
+        import skops.io
+
+        content = skops.io.dumps(self.estimator)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            arrays = [archive.read(name) for name in archive.namelist() if name.endswith(".npy")]
+        numbers = sum(int(np.load(io.BytesIO(array), allow_pickle=False).size) for array in arrays)
+        return {"parameters": numbers, "model_mib": len(content) / 2**20}
+
+
+def select_features(measured: np.ndarray, groups: Sequence[str], usual: np.ndarray) -> np.ndarray:
+    """Select the measurements of some groups; what could not be measured is as usual.
+
+    Args:
+        measured: ``float32 [n, FEATURES]``.
+        groups: Some of ``fields.GROUPS``.
+        usual: What stands for a measurement that is missing, ``[features]``.
+    """
+    chosen = measured[:, find_columns(groups)]
+    return np.where(np.isnan(chosen), usual, chosen)
+
+
+def find_columns(groups: Sequence[str]) -> list[int]:
+    """Find the columns of some groups among all measurements."""
+    places = {name: number for number, name in enumerate(FEATURES)}
+    return [places[name] for name in list_features(tuple(groups))]
+
+
+def _load_estimator(file: Path) -> Any:
+    import skops.io
+
+    with telling_damage(file):
+        foreign = set(skops.io.get_untrusted_types(file=file)) - _TRUSTED
+        if not foreign:
+            return skops.io.load(file, trusted=sorted(_TRUSTED))
+    raise InputError(
+        f"{file} is not loaded, since it holds what no classifier of this project does: "
+        f"{', '.join(sorted(foreign)[:3])}. Train the model again, or take the file from where it was trained."
+    )
+
+
+def _hash_file(file: Path) -> str:
+    with telling_damage(file), file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

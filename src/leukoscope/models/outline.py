@@ -1,0 +1,90 @@
+"""The outline of a network: its blocks, with the shapes between them and their parameters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from leukoscope.models import architecture
+from leukoscope.models.parts import FEATURES, RESIZE
+
+# What does the work of a block, by the class of its layers, in the order in which it is told.
+_TOLD = {
+    "NucleusMask": "mask of nuclei",
+    "OpticalDensity": "optical density",
+    "StainDeconvolution": "stain deconvolution",
+    "Dct2D": "cosine transform",
+    "Conv2D": "convolution",
+    "DepthwiseConv2D": "depthwise convolution",
+    "SeparableConv2D": "separable convolution",
+    "GroupedConv2D": "grouped convolution",
+    "MaxPooling2D": "max pooling",
+    "AveragePooling2D": "average pooling",
+    "AdaptiveAverage": "adaptive average pooling",
+    "GlobalAveragePooling2D": "global average pooling",
+    "GlobalMaxPooling2D": "global max pooling",
+    "BilinearPooling": "bilinear pooling",
+    "LocalResponseNormalization": "response normalisation",
+    "EfficientChannelAttention": "channel attention gate",
+    "SqueezeExcitation": "squeeze-and-excitation gate",
+    "Concatenate": "concatenation",
+    "Add": "sum",
+    "Dropout": "dropout",
+    "Dense": "dense layer",
+}
+
+
+class BlockOutline(NamedTuple):
+    """A block of a network.
+
+    Attributes:
+        name: As in ``training.trainable``; ``input``, ``stem`` and ``head`` beside the architecture's own.
+        shape: Of what it gives for one image, ``(height, width, channels)`` or ``(channels,)``.
+        parameters: How many numbers of it train.
+        contents: What it is made of, in words, like ``3 convolutions``; empty where nothing of it is told.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+    contents: tuple[str, ...]
+
+
+def outline_network(network: keras.Model, architecture_name: str) -> list[BlockOutline]:
+    """Divide a classifier's network into its blocks, from input to output.
+
+    Args:
+        network: As ``build_classifier`` builds it.
+        architecture_name: The architecture that it was built from.
+    """
+    names = [layer.name for layer in network.layers]
+    row = architecture.get(architecture_name)
+    starts = {
+        "input": 0,
+        "stem": names.index(RESIZE) + 1,
+        **{block: row.find_block(block, names) for block in row.blocks},
+        "head": names.index(FEATURES),
+    }
+    ends = [*list(starts.values())[1:], len(names)]
+    blocks = []
+    for (name, start), end in zip(starts.items(), ends, strict=True):
+        layers = network.layers[start:end]
+        if layers:
+            blocks.append(_outline(name, layers))
+    return blocks
+
+
+def _outline(name: str, layers: Sequence[keras.Layer]) -> BlockOutline:
+    parameters = sum(int(np.prod(variable.shape)) for layer in layers for variable in layer.trainable_variables)
+    return BlockOutline(name, tuple(layers[-1].output.shape[1:]), parameters, tuple(_tell_contents(layers)))
+
+
+def _tell_contents(layers: Sequence[keras.Layer]) -> list[str]:
+    counts = Counter(type(layer).__name__ for layer in layers)
+    return [_count(counts[name], words) for name, words in _TOLD.items() if counts[name]]
+
+
+def _count(number: int, words: str) -> str:
+    return words if number == 1 else f"{number} {words}s"

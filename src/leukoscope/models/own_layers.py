@@ -1,0 +1,22 @@
+"""The layers of our own that saved networks may have: importing this file makes them known to Keras, by name."""
+
+from leukoscope.models.attention import EfficientChannelAttention, SqueezeExcitation
+from leukoscope.models.bilinear import BilinearPooling
+from leukoscope.models.grouped import GroupedConv2D
+from leukoscope.models.masking import NucleusMask
+from leukoscope.models.optical import Dct2D, OpticalDensity, StainDeconvolution
+from leukoscope.models.pooling import AdaptiveAverage
+from leukoscope.models.responses import LocalResponseNormalization
+
+OWN_LAYERS = (
+    AdaptiveAverage,
+    BilinearPooling,
+    Dct2D,
+    EfficientChannelAttention,
+    GroupedConv2D,
+    LocalResponseNormalization,
+    NucleusMask,
+    OpticalDensity,
+    SqueezeExcitation,
+    StainDeconvolution,
+)

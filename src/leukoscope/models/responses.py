@@ -1,0 +1,45 @@
+"""The normalisation of early networks: each response by those of the channels beside it."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable("leukoscope")
+class LocalResponseNormalization(layers.Layer):
+    """Divide each response by a power of the sum of squares of those around it, across channels.
+
+    Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks, 3.3, as Caffe and PyTorch
+    have it: ``x / (k + alpha / size * sum of squares) ** beta``. The paper does not divide by the size, and has a
+    ``k`` of 2. Channels beyond the ends count as 0. Give it the dtype float32 in mixed precision.
+
+    Args:
+        size: How many channels, an odd number: the response's own and its neighbours.
+        alpha: As in the formula.
+        beta: As in the formula.
+        k: As in the formula.
+        options: Those of every layer.
+
+    Input and output: ``[batch, height, width, channels]``.
+    """
+
+    def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def call(self, maps: Any) -> Any:
+        """Normalise the maps."""
+        channels, reach = maps.shape[-1], self.size // 2
+        squares = ops.pad(ops.square(maps), ((0, 0), (0, 0), (0, 0), (reach, reach)))
+        total = sum(squares[..., start : start + channels] for start in range(self.size))
+        return maps / ops.power(self.k + self.alpha / self.size * total, self.beta)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give the shape of the output, which is that of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Give what makes such a layer again."""
+        own = {"size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
+        return super().get_config() | own

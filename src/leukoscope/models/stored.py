@@ -1,0 +1,68 @@
+"""Where classifiers lie: a network is one file, any other kind a folder of plain files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leukoscope.core.errors import DamageError, telling_damage
+from leukoscope.models.base import FOLDER, NETWORK, Classifier
+
+if TYPE_CHECKING:
+    from leukoscope.features.measuring import MeasurementStore
+
+FACTS = "classifier.json"
+
+
+def find_classifier(home: Path) -> Path:
+    """Find the file that tells one classifier from any other; there need not be one.
+
+    Args:
+        home: The folder in which it lies.
+    """
+    facts = home / FOLDER / FACTS
+    return facts if facts.is_file() else home / NETWORK
+
+
+def write_classifier(classifier: Classifier, home: Path) -> None:
+    """Write a classifier into a folder that has none.
+
+    Args:
+        classifier: Of any kind.
+        home: The folder, which is there.
+    """
+    place = home / classifier.place
+    if classifier.place == FOLDER:
+        place.mkdir()
+    classifier.save(place)
+
+
+def load_classifier(home: Path, store: "MeasurementStore | None" = None) -> Classifier:
+    """Read a classifier of any kind, without running code from its files.
+
+    Args:
+        home: The folder in which it lies.
+        store: Knows what was measured before, for kinds that measure.
+
+    Raises:
+        FileNotFoundError: There is none.
+        InputError: A file is damaged, or holds what it must not.
+    """
+    file = find_classifier(home)
+    if file.name != FACTS:
+        from leukoscope.models.network import Classifier as Network
+
+        return Network.load(file)
+    with telling_damage(file):
+        kind = json.loads(file.read_text())["kind"]
+    load = _list_loaders().get(kind)
+    if load is None:
+        raise DamageError(file, f"there is no kind of classifier '{kind}'")
+    return load(file.parent, store)
+
+
+def _list_loaders() -> dict[str, Callable[[Path, "MeasurementStore | None"], Classifier]]:
+    from leukoscope.models.crafted import CraftedClassifier
+    from leukoscope.models.ensemble import EnsembleClassifier
+
+    return {"crafted": CraftedClassifier.load, "ensemble": EnsembleClassifier.load}

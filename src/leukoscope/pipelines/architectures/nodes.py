@@ -1,0 +1,42 @@
+"""Draw the networks of the configuration, whether or not any was trained."""
+
+from typing import Any
+
+from leukoscope.core.errors import InputError
+from leukoscope.figures import Figure
+from leukoscope.training.options import NetworkOptions
+from leukoscope.training.recipe import Recipe
+
+
+def draw_architectures(models: dict[str, Any], training: Recipe, class_names: list[str]) -> dict[str, Figure]:
+    """Draw each network from input to output: its blocks, their shapes and parameters.
+
+    Args:
+        models: All entries by name; those that are no networks are left out.
+        training: The recipe of all models, of which the input size is used.
+        class_names: Of which the last layer has one output each.
+
+    Returns:
+        A figure by the entry's name.
+
+    Raises:
+        InputError: No entry is a network.
+    """
+    networks = [NetworkOptions.model_validate(entry) for entry in models.values() if entry.get("kind") == "network"]
+    if not networks:
+        raise InputError("No entry of models is of the kind network, so that there is nothing to draw.")
+    return {entry.name: _draw(entry, training, class_names) for entry in networks}
+
+
+def _draw(entry: NetworkOptions, training: Recipe, class_names: list[str]) -> Figure:
+    import keras
+
+    from leukoscope.figures import architecture
+    from leukoscope.models.network import build_empty
+    from leukoscope.models.outline import outline_network
+
+    recipe = entry.resolve(training).model_copy(update={"trainable": "all"})
+    network = build_empty(entry.network, recipe, class_names).network
+    figure = architecture.draw_architecture(entry.title, outline_network(network, entry.network))
+    keras.utils.clear_session()  # several large networks would be held at once
+    return figure

@@ -1,0 +1,11 @@
+"""The pipeline of drawings of networks."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.architectures.nodes import draw_architectures
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: the entries of the configuration to a drawing of each network."""
+    inputs = ["params:models", "params:training", "params:class_names"]
+    return Pipeline([Node(draw_architectures, inputs, "architecture_figures", name="draw_architectures")])

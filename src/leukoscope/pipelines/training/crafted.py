@@ -1,0 +1,106 @@
+"""Train one classifier of hand-made measurements."""
+
+import logging
+import os
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.errors import DamageError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.core.storage import hold
+from leukoscope.features.fields import FORMAT
+from leukoscope.features.measuring import MeasurementStore
+from leukoscope.images.packed import PACKED_FORMAT, PackedImages
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
+from leukoscope.training.options import ModelOptions
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_training(
+    recipe: dict[str, Any],
+    augmentation: AugmentationOptions,
+    class_names: list[str],
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    splitting: SplittingOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """Gather everything that determines a training, so that it is started, or found to be finished.
+
+    Args:
+        recipe: The recipe in force.
+        augmentation: Whether classes weigh alike; images are measured as they are.
+        class_names: The classes in order.
+        smears: The packed images.
+        splits: Which images train, and their groups.
+        splitting: Names the split.
+        seed: For everything random in training.
+
+    Returns:
+        The key of the training, and the name of the ``split``.
+    """
+    from leukoscope.training.crafted import describe_key
+
+    hashes = smears.records.set_index("image_id")["sha256"]
+    train = splits.loc[splits["split"] == "train", ["image_id", "label", "group"]]
+    images = fingerprint_table(train.assign(sha256=train["image_id"].map(hashes)))
+    data = {"images": images, "size": smears.pixels.shape[1], "format": PACKED_FORMAT, "measurements": FORMAT}
+    balanced = augmentation.balance != "none"
+    key = describe_key(recipe, balanced, class_names, fingerprint_table(splits), data, seed)
+    return key | {"split": splitting.split_name}
+
+
+def train_classifier(
+    journal: TrainingJournal,
+    software: dict[str, Any],
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    measurements: MeasurementStore,
+    options: ModelOptions,
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Fit the classifier that a journal's key describes, or take it from there if that was done.
+
+    Args:
+        journal: The started training.
+        software: Versions, and the commit, for a training that has not begun.
+        smears: The packed images.
+        splits: Which images train, and their groups.
+        measurements: Knows what was measured of fields before.
+        options: The model's entry, for its name.
+
+    Returns:
+        The classifier, its history (without a row: there are no epochs) and the summary of its training.
+    """
+    from leukoscope.training.crafted import describe_training, fit_classifier
+
+    name = options.name
+    with hold(journal.home):
+        key = journal.key  # refused if another run has started another training since
+        classifier = _recall(journal, measurements, name)
+        if classifier is None:
+            journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
+            classifier, facts = fit_classifier(key, smears, splits, measurements, name)
+            journal.finish_with_folder(facts, classifier.save)
+        journal.record_model(classifier.fingerprint)
+    facts = {"device": f"CPU x{os.cpu_count()}"} | journal.summary()
+    summary = facts | describe_training(key, splits) | {"provenance": journal.origin}
+    return classifier, pd.DataFrame(columns=NO_EPOCHS), summary
+
+
+def _recall(journal: TrainingJournal, measurements: MeasurementStore, name: str) -> Any:
+    """Take the classifier of a finished training; ``None`` where there is none, or it cannot be read."""
+    from leukoscope.models.stored import find_classifier, load_classifier
+
+    if not (journal.finished and find_classifier(journal.folder).is_file()):
+        return None
+    try:
+        classifier = load_classifier(journal.folder, measurements)
+    except DamageError as error:
+        logger.warning("%s is fitted anew: %s", name, error)
+        return None
+    logger.info("%s: fitted before with the same images and seed, not fitted again", name)
+    return classifier

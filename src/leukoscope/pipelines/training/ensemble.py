@@ -1,0 +1,251 @@
+"""Let trained models vote."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.core.commands import name_run
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.core.storage import hold
+from leukoscope.models.base import Classifier
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
+from leukoscope.training.options import ModelOptions
+
+logger = logging.getLogger(__name__)
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def collect_models(recipe: dict[str, Any], *models: Classifier) -> dict[str, Classifier]:
+    """Gather the members' classifiers.
+
+    Args:
+        recipe: Names the members.
+        models: Of each member, in the recipe's order.
+    """
+    return dict(zip(recipe["recipe"]["members"], models, strict=True))
+
+
+def collect_predictions(recipe: dict[str, Any], splits: pd.DataFrame, *predictions: pd.DataFrame) -> Tables:
+    """Gather the members' predictions of the images of all splits.
+
+    Args:
+        recipe: Names the members.
+        splits: Which images there are.
+        predictions: Of each member, in the recipe's order.
+
+    Raises:
+        InputError: A member was evaluated on other images.
+    """
+    return _gather(recipe, splits, predictions)
+
+
+def collect_features(recipe: dict[str, Any], splits: pd.DataFrame, *features: pd.DataFrame) -> Tables:
+    """Gather what the members' last layers see of the images of all splits, and by which model.
+
+    Args:
+        recipe: Names the members.
+        splits: Which images there are.
+        features: Of each member, in the recipe's order.
+
+    Raises:
+        InputError: A member was evaluated on other images.
+    """
+    return _gather(recipe, splits, features)
+
+
+def _gather(recipe: dict[str, Any], splits: pd.DataFrame, tables: tuple[pd.DataFrame, ...]) -> Tables:
+    named = dict(zip(recipe["recipe"]["members"], tables, strict=True))
+    facts = ["image_id", "split", "label"]
+    present = splits[facts].sort_values("image_id", ignore_index=True)
+    for name, table in named.items():
+        if not table[facts].sort_values("image_id", ignore_index=True).equals(present):
+            raise _refuse_other_splits(name)
+    ids = splits["image_id"]
+    return {name: table.set_index("image_id").loc[ids].reset_index() for name, table in named.items()}
+
+
+def collect_summaries(
+    recipe: dict[str, Any], splits: pd.DataFrame, *summaries: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Gather the summaries of the members' trainings.
+
+    Args:
+        recipe: Names the members.
+        splits: The present ones.
+        summaries: Of each member, in the recipe's order.
+
+    Raises:
+        InputError: A member was trained on other splits.
+    """
+    named = dict(zip(recipe["recipe"]["members"], summaries, strict=True))
+    present = fingerprint_table(splits)
+    for name, summary in named.items():
+        if summary["splits"] != present:
+            raise _refuse_other_splits(name)
+    return named
+
+
+def _refuse_other_splits(name: str) -> InputError:
+    return InputError(
+        f"{name} was trained or evaluated on other splits than the present ones, and members of an ensemble must have "
+        f"the same. Run `{name_run(f'train_{name}')}`, or restore the splits (seed and splitting parameters)."
+    )
+
+
+def prepare_training(
+    recipe: dict[str, Any],
+    member_features: Tables,
+    member_summaries: dict[str, dict[str, Any]],
+    class_names: list[str],
+    splits: pd.DataFrame,
+    splitting: SplittingOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """Gather everything that determines a vote, so that it is learned, or found to have been.
+
+    Args:
+        recipe: The members, and by what their weights are learned.
+        member_features: By which models the members were evaluated.
+        member_summaries: Of their trainings, on the same splits.
+        class_names: The classes in order.
+        splits: Which images validate.
+        splitting: Names the split.
+        seed: For what is random in a regression.
+
+    Returns:
+        The key of the training, and the name of the ``split``.
+    """
+    from leukoscope.training.ensemble import describe_key
+
+    models = {name: str(table["model"].iloc[0]) for name, table in member_features.items()}
+    key = describe_key(recipe, models, class_names, fingerprint_table(splits), seed)
+    return key | {"split": splitting.split_name}
+
+
+def train_classifier(
+    journal: TrainingJournal,
+    software: dict[str, Any],
+    members: dict[str, Classifier],
+    member_predictions: Tables,
+    member_summaries: dict[str, dict[str, Any]],
+    splits: pd.DataFrame,
+    options: ModelOptions,
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Learn from the validation images how the members vote; none of them is trained.
+
+    Args:
+        journal: The started training.
+        software: Versions, and the commit, for a vote that was not learned.
+        members: The members' classifiers.
+        member_predictions: What they say of the images of all splits.
+        member_summaries: Of their trainings.
+        splits: Which images validate.
+        options: The model's entry, for its name.
+
+    Returns:
+        The classifier, its history (without a row: there are no epochs) and the summary of its training.
+
+    Raises:
+        InputError: A member was trained again after it had been evaluated.
+    """
+    from leukoscope.training.ensemble import describe_training, learn, require_members
+
+    with hold(journal.home):
+        key = journal.key  # refused if another run has started another training since
+        require_members(key, members)
+        journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
+        classifier, facts = learn(key, members, member_predictions, options.name)
+        journal.finish_alone(facts)
+        journal.record_model(classifier.fingerprint)
+    summary = {"device": f"CPU x{os.cpu_count()}"} | facts | describe_training(key, classifier.vote, member_summaries)
+    return classifier, pd.DataFrame(columns=NO_EPOCHS), summary | {"provenance": journal.origin}
+
+
+def combine_predictions(
+    classifier: Any,
+    member_predictions: Tables,
+    member_features: Tables,
+    splits: pd.DataFrame,
+    class_names: list[str],
+    recipe: dict[str, Any],
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Combine what the members say of every image; none is predicted again.
+
+    Args:
+        classifier: The vote.
+        member_predictions: What the members say of the images.
+        member_features: What their last layers see of them, and simple checks of the fields.
+        splits: The groups of images, for a vote that must not be judged by the images that it was learned on.
+        class_names: The classes in order.
+        recipe: By what the vote was learned.
+        seed: For the folds of such a vote.
+
+    Returns:
+        As ``predict_splits`` gives them.
+
+    Raises:
+        InputError: The vote was learned on other splits, or is of other classes.
+    """
+    from leukoscope.evaluation import compatibility, feature_table
+    from leukoscope.evaluation.predictions import tabulate_probabilities
+    from leukoscope.training.ensemble import combine
+
+    if classifier.trained_on != fingerprint_table(splits):
+        raise InputError("The vote was learned on other splits than the present ones. Train the ensemble again.")
+    compatibility.require_classes("The ensemble", classifier.class_names, class_names)
+    first = next(iter(member_features.values()))
+    facts = first.reindex(columns=["image_id", "split", "label", "sha256", "drawn"])
+    facts = facts.assign(model=classifier.fingerprint)
+    rule = recipe["recipe"]["weights"]
+    probabilities = combine(classifier.vote, rule, member_predictions, splits, class_names, seed)
+    predictions = facts[["image_id", "split", "label"]].join(tabulate_probabilities(probabilities, class_names))
+    seen = np.concatenate([feature_table.select(table) for table in member_features.values()], axis=1)
+    return predictions, feature_table.tabulate(facts, seen, feature_table.select_checks(first))
+
+
+def judge_vote(
+    predictions: pd.DataFrame,
+    member_predictions: Tables,
+    training_summary: dict[str, Any],
+    splits: pd.DataFrame,
+    evaluation: EvaluationOptions,
+    options: ModelOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """Hold the vote against the member that was best on the validation images, on the same test images.
+
+    Args:
+        predictions: Of the vote.
+        member_predictions: Of its members.
+        training_summary: The members' weights.
+        splits: The groups of images.
+        evaluation: The confidence of the interval.
+        options: Names the vote.
+        seed: For the swaps from which the interval's ends are found.
+
+    Returns:
+        ``members`` (their weights and accuracies), ``best`` (a member), and of the difference in accuracy to it
+        ``difference, low, high, p`` and ``shown``.
+    """
+    from leukoscope.training.ensemble import compare_with_best
+
+    judged = compare_with_best(
+        predictions, member_predictions, training_summary["members"], splits, evaluation.confidence, seed
+    )
+    logger.info(
+        "%s less %s, its best member on validation images: test accuracy %+.3f (p %.3f, by groups)",
+        options.title,
+        judged["best"],
+        judged["difference"],
+        judged["p"],
+    )
+    return judged

@@ -1,0 +1,253 @@
+"""Training a classical classifier of hand-made measurements."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.features.fields import COUNT, FEATURES
+from leukoscope.features.measuring import MeasurementStore, measure_fields
+from leukoscope.images.packed import PackedImages
+from leukoscope.models.crafted import CraftedClassifier, find_columns, select_features
+
+logger = logging.getLogger(__name__)
+
+# Raised by hand when the same key would give another classifier.
+CRAFTED_FORMAT = 1
+_FOLDS = 3
+_NEIGHBOURS = 5
+_TREES = 300
+
+
+class Method(NamedTuple):
+    """A classifier of scikit-learn, and what of it is chosen by cross-validation.
+
+    Attributes:
+        title: In words.
+        build: Takes a seed and the weights of classes, ``balanced`` or ``None``.
+        grid: The values to choose from, by the names of parameters.
+    """
+
+    title: str
+    build: Callable[[int, str | None], Any]
+    grid: Mapping[str, Sequence[Any]]
+
+
+def _build_neighbours(seed: int, weights: str | None) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(_NEIGHBOURS, algorithm="brute")
+
+
+def _build_svm(seed: int, weights: str | None) -> Any:
+    from sklearn.svm import SVC
+
+    return SVC(kernel="rbf", class_weight=weights)
+
+
+def _build_forest(seed: int, weights: str | None) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(_TREES, class_weight=weights, random_state=seed, n_jobs=-1)
+
+
+def _build_boosting(seed: int, weights: str | None) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(class_weight=weights, random_state=seed, early_stopping=False)
+
+
+METHODS = {
+    "knn": Method(f"{_NEIGHBOURS} nearest neighbours", _build_neighbours, {}),
+    "svm": Method(
+        "support vector machine with radial kernel", _build_svm, {"C": (1, 10, 100), "gamma": ("scale", 0.01, 0.1)}
+    ),
+    "random_forest": Method(
+        f"random forest of {_TREES} trees", _build_forest, {"max_features": ("sqrt", 0.3), "min_samples_leaf": (1, 3)}
+    ),
+    "gradient_boosting": Method(
+        "gradient boosting on histograms", _build_boosting, {"max_iter": (100, 200), "max_leaf_nodes": (15, 31)}
+    ),
+}
+
+
+def describe_key(
+    recipe: Mapping[str, Any],
+    balanced: bool,
+    class_names: Sequence[str],
+    splits: str,
+    data: Mapping[str, Any],
+    seed: int,
+) -> dict[str, Any]:
+    """Gather everything that determines a training; its model's name does not.
+
+    Args:
+        recipe: The kind, and the ``recipe`` in force.
+        balanced: Whether classes weigh alike.
+        class_names: The classes in order.
+        splits: The fingerprint of the splits.
+        data: The training images, and how they were packed and are measured.
+        seed: For everything random in training.
+    """
+    engine = {"backend": "scikit-learn", "precision": "float64", "scikit-learn": version("scikit-learn")}
+    facts = {"balanced": balanced, "class_names": list(class_names), "seed": seed, "splits": splits, "data": data}
+    return {**recipe, **facts, "format": CRAFTED_FORMAT, "engine": engine}
+
+
+def describe_training(key: Mapping[str, Any], splits: pd.DataFrame) -> dict[str, Any]:
+    """Say what a training came from, for its summary.
+
+    Args:
+        key: Of the training.
+        splits: Which images train.
+    """
+    recipe, method = key["recipe"], METHODS[key["recipe"]["classifier"]]
+    number = len(find_columns(recipe["features"]))
+    train = splits.loc[splits["split"] == "train", "label"].value_counts(sort=False)
+    weighs = key["balanced"] and recipe["classifier"] != "knn"
+    return {
+        "description": f"{method.title}, on {number} measurements of {_enumerate(recipe['features'])}",
+        "backend": key["engine"]["backend"],
+        "precision": key["engine"]["precision"],
+        "input_size": key["data"]["size"],
+        "epochs": None,
+        "seconds_per_epoch": None,
+        "weights": "none",
+        "class_balance": "class weights in the fit" if weighs else "none: every training image with equal weight",
+        "training_images": {name: int(train[name]) for name in key["class_names"] if name in train},
+        "seed": str(key["seed"]),
+        "splits": key["splits"],
+    }
+
+
+def _enumerate(words: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
+class Fitted(NamedTuple):
+    """A classifier that was fitted.
+
+    Attributes:
+        estimator: Scales measurements and gives calibrated probabilities.
+        chosen: The values that cross-validation chose, by the names of parameters.
+        by_group: Whether no group of images straddled its folds.
+    """
+
+    estimator: Any
+    chosen: dict[str, Any]
+    by_group: bool
+
+
+def fit_estimator(
+    method: str, features: np.ndarray, classes: np.ndarray, groups: np.ndarray, balanced: bool, seed: int
+) -> Fitted:
+    """Choose a classifier's parameters by folds that no group straddles, fit it, and calibrate it by the same folds.
+
+    Probabilities are a logistic function of the scores (Platt 1999, Probabilistic outputs for support vector machines),
+    learned on the folds that a classifier has not seen.
+
+    Args:
+        method: Of ``METHODS``.
+        features: ``[n, features]``, without gaps.
+        classes: The number of each image's class, ``[n]``.
+        groups: Of images that belong together, ``[n]``.
+        balanced: Whether classes weigh alike, however many images they have; neighbours are counted as they are.
+        seed: For the folds, and what is random in the classifier.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    how = METHODS[method]
+    folds, by_group = _divide(classes, groups, seed)
+    classifier = how.build(seed, "balanced" if balanced else None)
+    pipeline = Pipeline([("scaler", StandardScaler()), ("classifier", classifier)])
+    chosen: dict[str, Any] = {}
+    if how.grid:
+        grid = {f"classifier__{name}": list(values) for name, values in how.grid.items()}
+        search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=folds, refit=False)
+        best = search.fit(features, classes).best_params_
+        pipeline.set_params(**best)
+        chosen = {name.removeprefix("classifier__"): value for name, value in best.items()}
+    estimator = CalibratedClassifierCV(pipeline, method="sigmoid", cv=folds, ensemble=False)
+    return Fitted(estimator.fit(features, classes), chosen, by_group)
+
+
+def _divide(classes: np.ndarray, groups: np.ndarray, seed: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:
+    """Divide images into folds; by image where the groups of a class are fewer than the folds."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    fewest = min(len(np.unique(groups[classes == number])) for number in np.unique(classes))
+    if fewest >= _FOLDS:
+        grouped = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+        folds = list(grouped.split(classes, classes, groups))
+        if all(set(classes[train]) == set(classes) for train, _ in folds):
+            return folds, True
+    logger.warning(
+        "A class has its training images in %d groups: parameters are chosen by folds of images, not of groups", fewest
+    )
+    by_image = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+    return list(by_image.split(classes, classes)), False
+
+
+def fit_classifier(
+    key: Mapping[str, Any], smears: PackedImages, splits: pd.DataFrame, store: MeasurementStore, name: str
+) -> tuple[CraftedClassifier, dict[str, Any]]:
+    """Measure the training images and fit a classifier.
+
+    Args:
+        key: Of the training.
+        smears: The packed images.
+        splits: Which images train, and their groups.
+        store: Knows what was measured before.
+        name: What the model is called in the log.
+
+    Returns:
+        The classifier, and what is to be known of its training.
+    """
+    recipe = key["recipe"]
+    train = splits[splits["split"] == "train"]
+    measured = measure_fields(smears.pixels, smears.rows(train["image_id"]), store)
+    columns, empty = find_columns(recipe["features"]), measured[:, FEATURES.index(COUNT)] == 0
+    seen = measured[~empty][:, columns]
+    usual = np.median(seen, axis=0) if len(seen) else np.zeros(len(columns), np.float32)
+    features = select_features(measured, recipe["features"], usual)
+    classes = pd.Index(key["class_names"]).get_indexer(train["label"])
+    started = time.perf_counter()
+    fitted = fit_estimator(
+        recipe["classifier"], features, classes, train["group"].to_numpy(), key["balanced"], key["seed"]
+    )
+    seconds = time.perf_counter() - started
+    chosen = ", ".join(f"{parameter} {value}" for parameter, value in fitted.chosen.items())
+    logger.info("%s: fitted on %d images in %.1f s%s", name, len(train), seconds, f"; {chosen}" if chosen else "")
+    facts = {name: key[name] for name in key if name != "split"}
+    facts |= {"usual": usual.tolist(), "features": hashlib.sha256(features.tobytes()).hexdigest()}
+    classifier = CraftedClassifier(
+        fitted.estimator,
+        tuple(recipe["features"]),
+        usual,
+        tuple(key["class_names"]),
+        key["splits"],
+        key["data"]["size"],
+        fingerprint_facts(facts),
+        store,
+    )
+    return classifier, _summarise(classifier, fitted, seconds, int(empty.sum()))
+
+
+def _summarise(classifier: CraftedClassifier, fitted: Fitted, seconds: float, empty: int) -> dict[str, Any]:
+    unit = "groups" if fitted.by_group else "images"
+    return {
+        **classifier.measure_size(),
+        "chosen": fitted.chosen,
+        "chosen_by": f"balanced accuracy over {_FOLDS} folds of {unit} of the training images",
+        "fields_without_cells": empty,
+        "seconds": seconds,
+    }

@@ -1,0 +1,43 @@
+"""Entries of the configuration are what their kind says."""
+
+import pytest
+from pydantic import ValidationError
+
+from leukoscope.core.options import describe_faults
+from leukoscope.training.options import KINDS, ModelOptions, NetworkOptions
+from leukoscope.training.recipe import Recipe
+
+NETWORK = {"name": "own", "kind": "network", "architecture": "vgg16"}
+
+
+def test_an_entry_is_of_its_kind_and_is_validated_once():
+    entry = ModelOptions.model_validate(NETWORK)
+    assert type(entry) is NetworkOptions
+    assert ModelOptions.model_validate(entry) is entry
+    assert entry.default
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "netwrok"}, "models.own.kind is 'netwrok': there is no such kind: did you mean 'network'?"),
+        ({"atention": "eca"}, "models.own: there is no parameter 'atention'"),
+        ({"training": {"epochs": 0}}, "models.own.training.epochs is 0"),
+        ({"default": "never"}, "models.own.default is 'never'"),
+    ],
+)
+def test_what_is_wrong_with_an_entry_is_told_by_its_place(change, message):
+    with pytest.raises(ValidationError) as caught:
+        ModelOptions.model_validate(NETWORK | change)
+    assert message in describe_faults(caught.value, "models.own")
+
+
+def test_every_kind_names_itself():
+    for kind, options in KINDS.items():
+        assert options.model_fields["kind"].annotation.__args__ == (kind,)
+
+
+def test_the_recipe_says_of_what_it_is():
+    described = ModelOptions.model_validate(NETWORK).describe_recipe(Recipe(epochs=3))
+    assert (described["kind"], described["architecture"]) == ("network", "vgg16")
+    assert described["recipe"]["epochs"] == 3
