@@ -13,6 +13,9 @@ HEAVY |= {
     "leukonet_style",
     "two_channel",
 }
+# Of the same layers, in the same order of parts, as another: looks that are costly leave them out.
+SIBLINGS = {"vgg19", "densenet201", "two_channel", "efficientnet_v2_s", "nasnet_large", "inception_resnet_v2"}
+SIBLINGS |= {"alexnet_owt", "googlenet_bn", "four_layer_cnn_unmasked", "resnext50"}
 # They end in dense layers, or in what is of no place.
 VECTORS = {"alexnet", "alexnet_owt", "sdct_cnn", "leukonet_style"}
 

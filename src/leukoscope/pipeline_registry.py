@@ -1,5 +1,6 @@
 """All pipelines, by the names that `kedro run --pipelines` takes."""
 
+import warnings
 from collections.abc import Sequence
 from functools import cache
 
@@ -97,13 +98,16 @@ def _for_model(template: Pipeline, name: str, members: Sequence[str] = ()) -> Pi
     parameters = {f"params:{shared}": f"params:{shared}" for shared in _SHARED_PARAMETERS}
     parameters["params:model"] = f"params:models.{name}"
     used = template.inputs()
-    return Pipeline(
-        template,
-        namespace=name,
-        prefix_datasets_with_namespace=True,
-        inputs={shared: shared for shared in _SHARED_DATASETS & used}
-        | {ours: theirs for ours, theirs in training.list_taken(members).items() if ours in used}
-        | {gathered: f"{name}_{gathered}" for gathered in _GATHERED & used},
-        outputs={output: f"{name}_{output}" for output in _GATHERED & template.all_outputs()},
-        parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},
-    )
+    with warnings.catch_warnings():
+        # An ensemble takes what stands in its members' namespaces, which Kedro advises against.
+        warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)
+        return Pipeline(
+            template,
+            namespace=name,
+            prefix_datasets_with_namespace=True,
+            inputs={shared: shared for shared in _SHARED_DATASETS & used}
+            | {ours: theirs for ours, theirs in training.list_taken(members).items() if ours in used}
+            | {gathered: f"{name}_{gathered}" for gathered in _GATHERED & used},
+            outputs={output: f"{name}_{output}" for output in _GATHERED & template.all_outputs()},
+            parameters={ours: theirs for ours, theirs in parameters.items() if ours in used},
+        )

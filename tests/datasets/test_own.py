@@ -100,7 +100,7 @@ KINDS = {
 def kind(request, tmp_path):
     """A data set and another of the same place, as of two runs, and what makes something to save of a number."""
     make, content = KINDS[request.param]
-    place = str(tmp_path / "place/file.keras")
+    place = str(tmp_path / "place/model.keras")
     return make(filepath=place), make(filepath=place), lambda number: content(tmp_path, number)
 
 
@@ -131,7 +131,7 @@ def test_what_is_gone_is_refused(kind, tmp_path):
 @pytest.mark.parametrize("name", ["csv", "parquet", "json", "text", "bytes", "figure", "smears", "reader", "opinions"])
 def test_the_same_content_of_another_run_will_do(name, tmp_path):
     make, content = KINDS[name]
-    ours, theirs = (make(filepath=str(tmp_path / "place/file.keras")) for _ in range(2))
+    ours, theirs = (make(filepath=str(tmp_path / "place/model.keras")) for _ in range(2))
     ours.save(content(tmp_path, 1))
     theirs.save(content(tmp_path, 1))
     ours.require_own()

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 from skimage.filters import threshold_otsu
 
-from heavy_networks import VECTORS, mark_slow
+from heavy_networks import SIBLINGS, VECTORS, mark_slow
 from leukoscope.inference.explanation import ActivationMapper, map_occlusion, overlay
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models import architecture
@@ -27,7 +27,7 @@ def smears() -> np.ndarray:
 
 
 QUICK = {"resnet50", "vgg16", "mobilenet_v2", "inception_v3", "vgg19"}
-NAMES = mark_slow([name for name in architecture.list_names() if name not in VECTORS], but=QUICK)
+NAMES = mark_slow([name for name in architecture.list_names() if name not in VECTORS | SIBLINGS], but=QUICK)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tiny_backbone as tiny
-from heavy_networks import mark_slow
+from heavy_networks import SIBLINGS, mark_slow
 from leukoscope.backend import kernels
 from leukoscope.core.errors import InputError
 from leukoscope.models import architecture
@@ -22,7 +22,7 @@ from made_entries import make_entry
 KINDS = {"eca": EfficientChannelAttention, "se": SqueezeExcitation}
 # Of dense layers, which are blocks too, none has any; nor has one where two branches meet.
 PLACES = {"alexnet": 5, "alexnet_owt": 5, "leukonet_style": 4}
-NAMES = [tiny.NAME, *mark_slow(architecture.list_names(), but=())]
+NAMES = [tiny.NAME, *mark_slow([name for name in architecture.list_names() if name not in SIBLINGS], but=())]
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers
 
 from leukoscope.backend import litert
+from leukoscope.backend.tf2onnx_memory import sparing_memory
 from leukoscope.core.errors import InputError
 from leukoscope.core.stderr import leaving_out
 from leukoscope.models.folding import fold_batch_norms
@@ -98,7 +99,8 @@ class Exporter:
     @cached_property
     def _onnx(self) -> bytes:
         """In float32, of which the other precisions are made."""
-        return self._export("onnx", ".onnx")
+        with sparing_memory():
+            return self._export("onnx", ".onnx")
 
     @cached_property
     def _model(self) -> keras.Model:
