@@ -21,6 +21,13 @@ def test_values_stand_beside_the_plot_on_a_level_with_their_marks_and_say_what_i
     assert [text.get_position() for text in axes.texts] == [(1.02, 0), (1.02, 1), (1.02, 2.5)]
 
 
+def test_long_names_are_broken_into_lines_and_their_rows_are_higher():
+    names = canvas.wrap_names(["VGG16", "a network on field and segmented field"])
+    assert names == ["VGG16", "a network on field\nand segmented\nfield"]
+    assert canvas.measure_row(names[:1], 0.3) == 0.3
+    assert canvas.measure_row(names, 0.3) == pytest.approx(3 * 0.17 + 0.1)
+
+
 def test_cells_begin_at_the_top_and_have_light_letters_on_dark_ground():
     axes = canvas.make_figure(2).subplots()
     canvas.draw_cells(axes, np.array([[0.9, 0.1], [np.nan, 0.5]]), [["a", "b"], ["c", "d"]])
@@ -40,7 +47,7 @@ def test_cells_begin_at_the_top_and_have_light_letters_on_dark_ground():
 def test_long_names_of_columns_are_turned(columns, turned):
     axes = canvas.make_figure(2).subplots()
     canvas.name_cells(axes, ["one"], columns)
-    assert list_words(axes.get_xticklabels()) == columns
+    assert list_words(axes.get_xticklabels()) == canvas.wrap_names(columns)
     assert {label.get_rotation() for label in axes.get_xticklabels()} == {turned}
     assert list_words(axes.get_yticklabels()) == ["one"]
 

@@ -96,10 +96,28 @@ def test_costs_are_bars_with_their_values():
     assert [bar.get_width() for bar in parameters.patches] == [14.7, 14.7]
     assert [bar.get_width() for bar in size.patches] == [56, 56]
     assert list_words(parameters.texts) == ["14.7", "14.7"]
-    assert list_words(seconds.texts) == ["20.2", "undefined"]
+    assert list_words(seconds.texts) == ["20.2", "none"]
     assert seconds.lines[0].get_xdata().tolist() == pytest.approx([np.nan, 30], nan_ok=True)
     assert list_words(parameters.get_yticklabels()) == ["VGG16", "VGG16"]
     assert list_words(seconds.get_yticklabels()) == ["", ""]
+
+
+def test_costs_that_no_model_has_and_large_ones_are_written_plainly():
+    _, parameters, seconds, _ = draw({"parameters": None, "seconds_per_epoch": 12345.6}).axes
+    assert list_words(parameters.texts) == ["none"]
+    assert not parameters.get_xticks().size
+    assert list_words(seconds.texts) == ["12,346"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_long_titles_leave_room_for_the_plots():
+    title = "DenseNet201 on the field and on the segmented field"
+    figure = draw({"title": title, "seconds_per_epoch": 12345.6, "test_auc": None}, {"title": title})
+    figure.draw_without_rendering()
+    assert all(axes.get_window_extent().width > 0.09 * figure.bbox.width for axes in figure.axes)
+    names = [label.get_window_extent() for label in figure.axes[1].get_yticklabels()]
+    assert not names[0].overlaps(names[1])
+    assert all(name.x0 > 0 for name in names)
 
 
 def test_words_below_are_wrapped_and_titles_are_shown():
@@ -114,3 +132,8 @@ def test_many_models_make_the_figure_higher_not_wider():
     assert few.get_size_inches()[0] == many.get_size_inches()[0] == WIDTH
     assert many.get_size_inches()[1] > 5 * few.get_size_inches()[1]
     assert len(list_words(many.axes[0].get_yticklabels())) == 20
+    many.draw_without_rendering()
+    for axes in many.axes:
+        heights = [text.get_window_extent().y0 for text in axes.texts]
+        apart = sorted(set(np.round(heights, 3)))
+        assert np.diff(apart).min() > 0.9 * axes.texts[0].get_window_extent().height

@@ -29,8 +29,20 @@ def test_boxes_lead_from_files_to_splits_and_say_what_was_left_out():
         "validation\n160 images\n11 groups",
         "test\n150 images\n12 groups",
     ]
-    edges = [box.get_edgecolor() for box in axes.patches if box.get_label() != "arrow"]
-    assert len(edges) == 7
+    assert len(axes.patches) == 7
+
+
+def test_an_arrow_ends_at_the_edge_of_every_box_but_the_first():
+    axes = draw_flow(DATA | {"splits": SPLITS, "in_no_split": 10}).axes[0]
+    boxes = [(box.get_x(), box.get_y(), box.get_width(), box.get_height()) for box in axes.patches]
+    above = [(x + width / 2, y) for x, y, width, _ in boxes]
+    beside = [(x, y + height / 2) for x, y, _, height in boxes]
+    ends = [arrow.xy for arrow in axes.texts if not arrow.get_text()]
+    reached = [
+        any(end == pytest.approx(edge) for end in ends for edge in edges) for edges in zip(above, beside, strict=True)
+    ]
+    assert reached == [False] + [True] * 6
+    assert len(ends) == 6
 
 
 def test_images_that_are_not_divided_end_where_they_are_accepted():

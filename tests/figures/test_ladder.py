@@ -30,6 +30,11 @@ def test_every_predictor_has_a_row_and_every_protocol_a_mark_with_its_interval()
     assert figure.get_suptitle() == "What can be told apart"
 
 
+def test_long_names_of_predictors_are_wrapped():
+    table = make_table({"protocol": "image", "predictor": "two_channel_densenet_201_features"})
+    assert list_words(draw_ladder(table, 0.4).axes[0].get_yticklabels()) == ["two channel\ndensenet 201\nfeatures"]
+
+
 def test_one_protocol_stands_in_the_middle_of_its_row():
     axes = draw_ladder(make_table({"protocol": "image"}), 0.4).axes[0]
     assert axes.lines[0].get_ydata().tolist() == [0]

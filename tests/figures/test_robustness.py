@@ -59,3 +59,8 @@ def test_models_are_held_against_each_other_by_the_strongest_of_each_change():
     assert list_words(axes.texts) == ["0.60", "0.40", "0.25", ""]
     assert list_words(axes.get_yticklabels()) == ["VGG16", "ResNet50"]
     assert list_words(axes.get_xticklabels()) == ["stain", "grey"]
+
+
+def test_models_of_long_titles_have_higher_rows():
+    short, long = (draw_strongest({title: TABLE}) for title in ("VGG16", "a network on field and segmented field"))
+    assert long.get_size_inches()[1] == pytest.approx(short.get_size_inches()[1] + 3 * 0.17 + 0.1 - 0.34)

@@ -13,9 +13,10 @@ WIDTH = 4.8  # inches: on a phone, where a page is some 360 pixels wide, a point
 SMALL = 9.5  # points
 UNDEFINED = "undefined"
 
-_TITLE_LINE = 0.24  # inches
+_TITLE_LINE, _LINE = 0.24, 0.17  # inches
 _LETTERS_OF_TITLE = 52
 _LETTERS_OF_COLUMNS = 32
+_LETTERS_OF_NAME = 18
 _BLANK = "#eeeeee"
 _DARK = 0.7  # shares from which on letters in a cell are white
 
@@ -39,17 +40,36 @@ def open_frame(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def write_values(axes: Axes, heights: Iterable[float], values: Iterable[Any], form: str) -> None:
+def wrap_names(names: Iterable[str]) -> list[str]:
+    """Break long names of rows or columns into lines, so that they leave room for what they name."""
+    return ["\n".join(textwrap.wrap(name, _LETTERS_OF_NAME)) for name in names]
+
+
+def measure_row(names: Iterable[str], least: float) -> float:
+    """Give the height of a row that any of some names has room in, in inches.
+
+    Args:
+        names: Wrapped.
+        least: Of a row.
+    """
+    lines = max((name.count("\n") + 1 for name in names), default=1)
+    return max(least, _LINE * lines + 0.1)
+
+
+def write_values(
+    axes: Axes, heights: Iterable[float], values: Iterable[Any], form: str, missing: str = UNDEFINED
+) -> None:
     """Write the values of marks beside the plot, on a level with each, where no line runs through them.
 
     Args:
         axes: Of a plot whose values go from left to right.
         heights: Where each mark is.
-        values: What is undefined is said to be so.
+        values: What is written.
         form: Of a number, as ``format`` takes it.
+        missing: What stands where there is none.
     """
     for height, value in zip(heights, values, strict=True):
-        words = UNDEFINED if pd.isna(value) else format(float(value), form)
+        words = missing if pd.isna(value) else format(float(value), form)
         axes.text(1.02, height, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL)
 
 
@@ -80,11 +100,11 @@ def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
         columns: The same.
     """
     is_crowded = len(columns) * max(map(len, columns)) > _LETTERS_OF_COLUMNS
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=SMALL, parse_math=False)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, wrap_names(columns), fontsize=SMALL, parse_math=False)
     if is_crowded:
         for label in axes.get_xticklabels():
             label.set(rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=SMALL, parse_math=False)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, wrap_names(rows), fontsize=SMALL, parse_math=False)
     axes.tick_params(length=0)
 
 

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 from leukoscope.evaluation.metrics import METRICS, list_compared
 from leukoscope.figures import colours
-from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, open_frame, write_values
+from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, measure_row, open_frame, wrap_names, write_values
 
 _ROW, _MARK = 0.16, 0.17  # inches: between models, and of each of their marks
 _LETTERS = 80  # of a line of words
+_LARGE = 1000
 
 
 class _Score(NamedTuple):
@@ -46,7 +47,8 @@ def draw_comparison(table: pd.DataFrame, blind: Mapping[str, Any] | None, words:
         words: Which differences are shown, below.
         title: Of the figure.
     """
-    scores, costs = _list_scores(table), 0.26 * len(table) + 0.75
+    scores = _list_scores(table)
+    costs = measure_row(wrap_names(table["title"]), 0.26) * len(table) + 0.75
     rows = len(table) * (_ROW + _MARK * len(scores)) + 0.6
     lines = textwrap.wrap(words, _LETTERS)
     figure = make_figure(rows + costs + 0.16 * len(lines) + 0.9, title)
@@ -86,7 +88,7 @@ def _draw_scores(axes: Axes, table: pd.DataFrame, scores: list[_Score], blind: M
             axes.plot(as_numbers(table[published]), heights, "D", color=colours.VERMILION, ms=5, label=label)
     if blind is not None:
         _draw_blind(axes, blind)
-    axes.set_yticks(range(len(table)), list(table["title"]), fontsize=SMALL, parse_math=False)
+    axes.set_yticks(range(len(table)), wrap_names(table["title"]), fontsize=SMALL, parse_math=False)
     axes.set(ylim=(len(table) - 0.5, -0.5), xlim=(0, 1.02), xlabel="score")
     axes.grid(axis="x", alpha=0.3)
     open_frame(axes)
@@ -113,13 +115,16 @@ def _draw_cost(axes: Axes, table: pd.DataFrame, cost: _Cost) -> None:
     places = np.arange(len(table))
     values = as_numbers(table[cost.column]) / cost.unit
     axes.barh(places, values, 0.6, color=colours.GREY)
-    write_values(axes, places, values, ".3g")
+    largest = np.nanmax(values, initial=0.0)
+    write_values(axes, places, values, ",.0f" if largest >= _LARGE else ".3g", "none")
     if (published := f"report_{cost.column}") in table:
         axes.plot(as_numbers(table[published]) / cost.unit, places, "D", color=colours.VERMILION, ms=5)
-    axes.set_yticks(places, list(table["title"]), fontsize=SMALL, parse_math=False)
+    axes.set_yticks(places, wrap_names(table["title"]), fontsize=SMALL, parse_math=False)
     axes.set_title(cost.label, fontsize=SMALL)
     axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.locator_params(axis="x", nbins=3)
+    axes.locator_params(axis="x", nbins=3 if largest < _LARGE else 1)
+    if not largest:
+        axes.set_xticks([])
     axes.set_xlim(left=0)
     axes.tick_params(axis="x", labelsize=8)
     open_frame(axes)

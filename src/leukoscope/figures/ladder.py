@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, open_frame
+from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, open_frame, wrap_names
 from leukoscope.figures.protocols import Rung, list_rungs
 
 
@@ -24,7 +24,8 @@ def draw_ladder(table: pd.DataFrame, largest: float, title: str = "") -> Figure:
     for rung in rungs:
         _draw_rung(axes, rung, predictors)
     axes.axvline(largest, color=colours.BLACK, lw=1, ls=":", label="the largest class alone")
-    axes.set_yticks(range(len(predictors)), [name.replace("_", " ") for name in predictors], fontsize=SMALL)
+    names = wrap_names(name.replace("_", " ") for name in predictors)
+    axes.set_yticks(range(len(predictors)), names, fontsize=SMALL)
     axes.set(ylim=(len(predictors) - 0.5, -0.5), xlabel="cross-validated accuracy, with its interval", xlim=(0, 1.02))
     axes.grid(axis="x", alpha=0.3)
     open_frame(axes)

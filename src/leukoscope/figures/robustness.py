@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-from leukoscope.figures.canvas import SMALL, as_numbers, draw_cells, make_figure, name_cells, open_frame
+from leukoscope.figures.canvas import (
+    SMALL,
+    as_numbers,
+    draw_cells,
+    make_figure,
+    measure_row,
+    name_cells,
+    open_frame,
+    wrap_names,
+)
 
 _UNCHANGED = "none"
 _ROW = 0.19  # inches
@@ -81,8 +90,9 @@ def draw_strongest(tables: Mapping[str, pd.DataFrame]) -> Figure:
     accuracies = tabulate_strongest(tables)
     values = accuracies.to_numpy()
     words = [["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values]
-    figure = make_figure(0.34 * len(values) + 1.3)
+    titles = list(accuracies.index)
+    figure = make_figure(measure_row(wrap_names(titles), 0.34) * len(values) + 1.3)
     axes: Axes = figure.subplots()
     draw_cells(axes, values, words)
-    name_cells(axes, list(accuracies.index), list(accuracies.columns))
+    name_cells(axes, titles, list(accuracies.columns))
     return figure

@@ -32,8 +32,6 @@ def to_svg(figure: Figure, name: str) -> str:
 
 def _embed(root: ElementTree.Element) -> str:
     """Leave out of an SVG document what is of no use inside of a page, or would act on the rest of it."""
-    for part in root.findall(f"{{{_NAMESPACE}}}metadata"):
-        root.remove(part)
     for part in root.iter(f"{{{_NAMESPACE}}}defs"):
         for sheet in part.findall(f"{{{_NAMESPACE}}}style"):
             part.remove(sheet)
