@@ -10,8 +10,8 @@ from kedro.io import AbstractDataset
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnFile
-from leukoscope.models.base import FOLDER, NETWORK, Classifier
-from leukoscope.models.stored import FACTS, find_classifier
+from leukoscope.models.base import FACTS, FOLDER, NETWORK, Classifier
+from leukoscope.models.stored import find_classifier
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import POINTER, read_pointer
 from leukoscope.training.runs import Started, TrainingRuns

@@ -15,9 +15,9 @@ from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.storage import write_json
 from leukoscope.features.fields import FEATURES, list_features
 from leukoscope.features.measuring import MeasurementStore, measure_fields
-from leukoscope.models.base import FOLDER, Prediction, score_probabilities
+from leukoscope.models.base import FACTS, FOLDER, Prediction, score_probabilities
 
-FACTS, _ESTIMATOR = "classifier.json", "classifier.skops"
+_ESTIMATOR = "classifier.skops"
 # What a file may hold beside what skops trusts by itself, all of scikit-learn's own: calibration, and trees.
 _TRUSTED = frozenset(
     {

@@ -13,12 +13,12 @@ from leukoscope.core.errors import DamageError, telling_damage
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import write_json
 from leukoscope.evaluation.voting import Vote
-from leukoscope.models.base import FOLDER, Classifier, Prediction, score_probabilities
+from leukoscope.models.base import FACTS, FOLDER, Classifier, Prediction, score_probabilities
 
 if TYPE_CHECKING:
     from leukoscope.features.measuring import MeasurementStore
 
-FACTS, _MEMBERS = "classifier.json", "members"
+_MEMBERS = "members"
 # What an ensemble has where all of its members have it.
 _SHARED = frozenset({"features", "class_maps"})
 

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leukoscope.core.errors import DamageError, telling_damage
-from leukoscope.models.base import FOLDER, NETWORK, Classifier
+from leukoscope.models.base import FACTS, FOLDER, NETWORK, Classifier
 
 if TYPE_CHECKING:
     from leukoscope.features.measuring import MeasurementStore
-
-FACTS = "classifier.json"
 
 
 def find_classifier(home: Path) -> Path:
