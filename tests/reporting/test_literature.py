@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.commands import set_environment
+from leukoscope.core.storage import as_records
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting.context import PageContext
 from leukoscope.reporting.literature import (
     Literature,
+    describe_models,
     find_difference,
     list_others,
     place_beside,
@@ -52,15 +54,15 @@ def read_words(page: str) -> str:
 
 
 def test_a_difference_is_of_the_first_whichever_the_table_has_first():
-    straight = find_difference(DIFFERENCES, "resnet50", "vgg16")
-    turned = find_difference(DIFFERENCES, "vgg16", "resnet50")
+    straight = find_difference(as_records(DIFFERENCES), "resnet50", "vgg16")
+    turned = find_difference(as_records(DIFFERENCES), "vgg16", "resnet50")
     assert straight == {"difference": 0.06, "low": -0.02, "high": 0.14, "shown": False}
     assert turned == {"difference": -0.06, "low": -0.14, "high": 0.02, "shown": False}
-    assert find_difference(DIFFERENCES, "vgg16", "vgg19") == {}
+    assert find_difference(as_records(DIFFERENCES), "vgg16", "vgg19") == {}
 
 
 def test_ours_stand_beside_the_published_figures_of_the_same_system():
-    rows = place_beside(read_literature(), COMPARISON, DIFFERENCES)
+    rows = place_beside(read_literature(), describe_models(COMPARISON, DIFFERENCES))
     ours = {row["source"]: row["ours"] for row in rows["fields"]}
     assert ours["Alim et al. 2024"]["test_accuracy"] == 0.81
     assert ours["Alim et al. 2024"]["to_best"] is None
@@ -72,7 +74,7 @@ def test_ours_stand_beside_the_published_figures_of_the_same_system():
 
 def test_no_figure_is_without_its_data_set_and_its_split():
     literature = read_literature()
-    rows = place_beside(literature, COMPARISON[:0], DIFFERENCES)
+    rows = place_beside(literature, describe_models(COMPARISON[:0], DIFFERENCES))
     assert sum(map(len, rows.values())) == len(literature.systems)
     assert list(rows) == list(literature.data_sets)
     assert all(row["split"] and row["ours"] is None for systems in rows.values() for row in systems)
@@ -86,7 +88,7 @@ def test_a_data_set_that_is_not_described_is_refused():
 
 
 def test_a_model_of_the_users_own_is_listed_apart():
-    others = list_others(read_literature(), COMPARISON, DIFFERENCES)
+    others = list_others(read_literature(), describe_models(COMPARISON, DIFFERENCES))
     assert [model["title"] for model in others] == ["My <network>"]
     assert others[0]["to_colour"] == {}
 

@@ -1,6 +1,6 @@
 """What others published, beside what the same systems reach here, on the same splits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.commands import name_run
 from leukoscope.core.options import Options
 from leukoscope.core.storage import as_records
+from leukoscope.evaluation.scoring import ENDS
 from leukoscope.reporting.context import PageContext
 from leukoscope.reporting.pages import page_environment, warn_of_drawn
 
@@ -20,20 +21,6 @@ KNOWN_FROM = {
     "code": "the authors' code",
     "report": "the report that this project implements, which quotes it",
 }
-
-
-class PublishedDataSet(Options):
-    """A data set on which figures were published.
-
-    Attributes:
-        title: What it is.
-        classes: How many it has, where that is known.
-        is_ours: Whether it is the one that this project was made for.
-    """
-
-    title: str
-    classes: int | None
-    is_ours: bool = False
 
 
 class PublishedSystem(Options):
@@ -61,9 +48,14 @@ class PublishedSystem(Options):
 
 
 class Literature(Options):
-    """All published systems, and the data sets of their figures."""
+    """All published systems.
 
-    data_sets: dict[str, PublishedDataSet]
+    Attributes:
+        data_sets: The titles of the data sets of their figures, by name.
+        systems: In the order of the page.
+    """
+
+    data_sets: dict[str, str]
     systems: list[PublishedSystem]
 
     @model_validator(mode="after")
@@ -80,81 +72,84 @@ def read_literature() -> Literature:
     return Literature.model_validate(yaml.safe_load(content))
 
 
-def place_beside(
-    literature: Literature, comparison: pd.DataFrame, differences: pd.DataFrame
-) -> dict[str, list[dict[str, Any]]]:
-    """Place what models reach here beside the published figures.
+def describe_models(comparison: pd.DataFrame, differences: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Gather what the page says of each model.
 
     Args:
-        literature: The published systems.
         comparison: One row a model that was evaluated on the present test images.
         differences: One row a pair of models, or of a model and stain colour, on the same images.
 
     Returns:
-        Rows by data set, in the order of ``data_sets``: the facts of the system, and as ``ours`` the model's title, its
-        ``test_accuracy`` with ends, ``to_colour`` and ``to_best``; ``None`` where it was not trained on these splits.
+        By the model's name its ``title``, ``test_accuracy`` with ends, and as ``find_difference`` gives them
+        ``to_colour`` and ``to_best``, which is ``None`` for the best.
     """
-    ours = _describe_models(comparison, differences)
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in literature.data_sets}
-    for system in literature.systems:
-        rows[system.data].append(system.model_dump() | {"ours": ours.get(system.entry)})
-    return {name: systems for name, systems in rows.items() if systems}
-
-
-def list_others(literature: Literature, comparison: pd.DataFrame, differences: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the models that stand for no published system, as ``ours`` of ``place_beside`` has them."""
-    published = {system.entry for system in literature.systems}
-    models = _describe_models(comparison, differences)
-    return [figures for name, figures in models.items() if name not in published]
-
-
-def _describe_models(comparison: pd.DataFrame, differences: pd.DataFrame) -> dict[str, dict[str, Any]]:
     if comparison.empty:
         return {}
+    pairs = as_records(differences)
     best = comparison.loc[comparison["test_accuracy"].idxmax()]
     described = {}
     for row in as_records(comparison):
         name = row["backbone"]
+        to_best = find_difference(pairs, name, best["backbone"]) | {"best": best["title"]}
         described[name] = {
-            "title": row["title"],
-            "test_accuracy": row["test_accuracy"],
-            "test_accuracy_low": row["test_accuracy_low"],
-            "test_accuracy_high": row["test_accuracy_high"],
-            "to_colour": find_difference(differences, name, COLOUR_BASELINE),
-            "to_best": find_difference(differences, name, best["backbone"]) | {"best": best["title"]}
-            if name != best["backbone"]
-            else None,
+            **{figure: row[figure] for figure in ("title", *(f"test_accuracy{end}" for end in ("", *ENDS)))},
+            "to_colour": find_difference(pairs, name, COLOUR_BASELINE),
+            "to_best": None if name == best["backbone"] else to_best,
         }
     return described
 
 
-def find_difference(differences: pd.DataFrame, first: str, second: str) -> dict[str, Any]:
-    """Find the difference of one model to another, whichever of them the table has first.
+def find_difference(pairs: Sequence[Mapping[str, Any]], first: str, second: str) -> dict[str, Any]:
+    """Find the difference of one model to another, whichever of them a pair has first.
 
     Args:
-        differences: One row a pair; ``difference``, ``low`` and ``high`` are of the first less the second.
+        pairs: ``difference``, ``low`` and ``high`` of each are of its first less its second.
         first: A model.
         second: Another, or stain colour.
 
     Returns:
         ``difference, low, high, shown``; empty where the pair was not compared.
     """
-    for row in as_records(differences):
-        pair = (row["first"], row["second"])
-        if pair == (first, second):
-            return {name: row[name] for name in ("difference", "low", "high", "shown")}
-        if pair == (second, first):
-            return {
-                "difference": -row["difference"],
-                "low": _negate(row["high"]),
-                "high": _negate(row["low"]),
-                "shown": row["shown"],
-            }
+    for pair in pairs:
+        names = (pair["first"], pair["second"])
+        if names == (first, second):
+            return {name: pair[name] for name in ("difference", "low", "high", "shown")}
+        if names == (second, first):
+            low, high = _negate(pair["high"]), _negate(pair["low"])
+            return {"difference": -pair["difference"], "low": low, "high": high, "shown": pair["shown"]}
     return {}
 
 
 def _negate(value: float | None) -> float | None:
     return None if value is None else -value
+
+
+def place_beside(literature: Literature, models: Mapping[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Place what models reach here beside the published figures.
+
+    Args:
+        literature: The published systems.
+        models: As ``describe_models`` gives them.
+
+    Returns:
+        Rows by data set, in the order of ``data_sets``: the facts of the system, and as ``ours`` the model, ``None``
+        where it was not trained on these splits.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in literature.data_sets}
+    for system in literature.systems:
+        rows[system.data].append(system.model_dump() | {"ours": models.get(system.entry)})
+    return {name: systems for name, systems in rows.items() if systems}
+
+
+def list_others(literature: Literature, models: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """List the models that stand for no published system.
+
+    Args:
+        literature: The published systems.
+        models: As ``describe_models`` gives them.
+    """
+    published = {system.entry for system in literature.systems}
+    return [model for name, model in models.items() if name not in published]
 
 
 def render_literature(
@@ -169,7 +164,8 @@ def render_literature(
         entries: The names of all model entries, trained or not.
     """
     literature = read_literature()
-    rows = place_beside(literature, comparison, differences)
+    models = describe_models(comparison, differences)
+    rows = place_beside(literature, models)
     known_from: list[str] = [system.known_from for system in literature.systems]
     return (
         page_environment()
@@ -179,7 +175,7 @@ def render_literature(
             data_sets=literature.data_sets,
             rows=rows,
             trained=sum(row["ours"] is not None for systems in rows.values() for row in systems),
-            others=list_others(literature, comparison, differences),
+            others=list_others(literature, models),
             known_from={words: known_from.count(name) for name, words in KNOWN_FROM.items()},
             commands={name: name_run(f"train_{name}") for name in entries},
             is_published=context.is_published,
