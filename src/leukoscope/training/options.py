@@ -94,27 +94,52 @@ class ModelOptions(Options):
         return self.describe_kind() | {"recipe": self.resolve(shared).model_dump()}
 
 
-class NetworkOptions(ModelOptions):
+class _TrainedNetwork(ModelOptions):
+    """What kinds have in common whose models are one network, trained by the shared recipe.
+
+    Attributes:
+        training: Differences from the shared recipe.
+    """
+
+    training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
+
+    @property
+    def network(self) -> str:
+        """What is built, as ``architecture.get`` takes it."""
+        raise NotImplementedError
+
+    def resolve(self, shared: Recipe) -> ResolvedRecipe:
+        """Give the recipe in force.
+
+        Args:
+            shared: The recipe of all models.
+
+        Raises:
+            InputError: It does not fit what is built.
+        """
+        return resolve_recipe(self.network, shared, self.training, self.name)
+
+    def require_files(self, shared: Recipe) -> None:
+        """Make sure that the weights file can be read, if there is one."""
+        require_weights(self.name, architecture.get(self.network), self.resolve(shared))
+
+    def describe_kind(self) -> dict[str, Any]:
+        """Name the kind, and what is built."""
+        return {"kind": self.kind, "architecture": self.network}
+
+
+class NetworkOptions(_TrainedNetwork):
     """An entry of the kind ``network``: one architecture, trained by the shared recipe with these differences.
 
     Attributes:
-        name: Its own, that of its pipeline and namespace.
         kind: What sort of model it is.
         architecture: A registered one.
         attention: What is added after each of its blocks: ``eca`` or ``se``.
-        label: Its name in figures and tables; by default the architecture's, or the entry's own name where the two
-            differ.
-        training: Differences from the shared recipe.
-        published: What a study says that it reached.
     """
 
-    name: str
     kind: Literal["network"]
     architecture: str
     attention: Literal["eca", "se"] | None = None
-    label: str | None = None
-    training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
-    published: Published = Published()
 
     @field_validator("architecture")
     @classmethod
@@ -129,76 +154,35 @@ class NetworkOptions(ModelOptions):
 
     @property
     def title(self) -> str:
-        """Its name in figures and tables."""
+        """Its label, or the architecture's title, or its own name where the two are called differently."""
         if self.label:
             return self.label
         return architecture.get(self.architecture).title if self.name == self.network else self.name
 
-    def resolve(self, shared: Recipe) -> ResolvedRecipe:
-        """Give the recipe in force.
 
-        Args:
-            shared: The recipe of all models.
-
-        Raises:
-            InputError: It does not fit the architecture.
-        """
-        return resolve_recipe(self.architecture, shared, self.training, self.name)
-
-    def require_files(self, shared: Recipe) -> None:
-        """Make sure that the weights file can be read, if there is one."""
-        require_weights(self.name, architecture.get(self.architecture), self.resolve(shared))
-
-    def describe_kind(self) -> dict[str, Any]:
-        """Name the kind, and what is built."""
-        return {"kind": self.kind, "architecture": self.network}
-
-
-class FusionOptions(ModelOptions):
+class FusionOptions(_TrainedNetwork):
     """An entry of the kind ``fusion``: one network with several architectures side by side.
 
     Attributes:
         kind: What sort of model it is.
         members: Registered architectures, two or more, each once.
-        training: Differences from the shared recipe.
     """
 
     kind: Literal["fusion"]
     members: tuple[str, ...] = Field(min_length=2)
-    training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
 
     @field_validator("members")
     @classmethod
     def _require_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(members)) < len(members):
-            raise ValueError(f"members are {', '.join(members)}: name each architecture once")
+        _require_once("members", members, "architecture")
         for name in members:
             architecture.require(name)
         return members
 
     @property
-    def architecture(self) -> str:
-        """The name of all of them together."""
+    def network(self) -> str:
+        """What is built: all of them together, like ``vgg16.mobilenet``."""
         return architecture.JOINT.join(self.members)
-
-    def resolve(self, shared: Recipe) -> ResolvedRecipe:
-        """Give the recipe in force.
-
-        Args:
-            shared: The recipe of all models.
-
-        Raises:
-            InputError: It does not fit the architectures.
-        """
-        return resolve_recipe(self.architecture, shared, self.training, self.name)
-
-    def require_files(self, shared: Recipe) -> None:
-        """Make sure that the weights file can be read, if there is one."""
-        require_weights(self.name, architecture.get(self.architecture), self.resolve(shared))
-
-    def describe_kind(self) -> dict[str, Any]:
-        """Name the kind and the architectures."""
-        return {"kind": self.kind, "architecture": self.architecture}
 
 
 Method = Literal["knn", "svm", "random_forest", "gradient_boosting"]
@@ -233,9 +217,8 @@ class CraftedOptions(ModelOptions):
 
     @field_validator("features")
     @classmethod
-    def _require_once(cls, features: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(features)) < len(features):
-            raise ValueError(f"features are {', '.join(features)}: name each group once")
+    def _require_features(cls, features: tuple[str, ...]) -> tuple[str, ...]:
+        _require_once("features", features, "group")
         return tuple(name for name in get_args(Group) if name in features)
 
     def resolve(self, shared: Recipe) -> CraftedRecipe:
@@ -270,9 +253,8 @@ class EnsembleOptions(ModelOptions):
 
     @field_validator("members")
     @classmethod
-    def _require_once(cls, members: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(members)) < len(members):
-            raise ValueError(f"members are {', '.join(members)}: name each model once")
+    def _require_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        _require_once("members", members, "model")
         return members
 
     def resolve(self, shared: Recipe) -> EnsembleRecipe:
@@ -286,6 +268,11 @@ KINDS: dict[str, type[ModelOptions]] = {
     "crafted": CraftedOptions,
     "ensemble": EnsembleOptions,
 }
+
+
+def _require_once(field: str, names: tuple[str, ...], what: str) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"{field} are {', '.join(names)}: name each {what} once")
 
 
 def _find_kind(entry: dict[str, Any]) -> type[ModelOptions]:
