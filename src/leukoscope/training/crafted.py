@@ -4,7 +4,6 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from leukoscope.features.fields import COUNT, FEATURES
 from leukoscope.features.measuring import MeasurementStore, measure_fields
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.crafted import CraftedClassifier, find_columns, select_features
+from leukoscope.training import without_epochs
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +95,8 @@ def describe_key(
         data: The training images, and how they were packed and are measured.
         seed: For everything random in training.
     """
-    engine = {"backend": "scikit-learn", "precision": "float64", "scikit-learn": version("scikit-learn")}
     facts = {"balanced": balanced, "class_names": list(class_names), "seed": seed, "splits": splits, "data": data}
-    return {**recipe, **facts, "format": CRAFTED_FORMAT, "engine": engine}
+    return {**recipe, **facts, "format": CRAFTED_FORMAT, "engine": without_epochs.describe_engine()}
 
 
 def describe_training(key: Mapping[str, Any], splits: pd.DataFrame) -> dict[str, Any]:
@@ -111,18 +110,11 @@ def describe_training(key: Mapping[str, Any], splits: pd.DataFrame) -> dict[str,
     number = len(find_columns(recipe["features"]))
     train = splits.loc[splits["split"] == "train", "label"].value_counts(sort=False)
     weighs = key["balanced"] and recipe["classifier"] != "knn"
-    return {
+    return without_epochs.describe_training(key) | {
         "description": f"{method.title}, on {number} measurements of {_enumerate(recipe['features'])}",
-        "backend": key["engine"]["backend"],
-        "precision": key["engine"]["precision"],
         "input_size": key["data"]["size"],
-        "epochs": None,
-        "seconds_per_epoch": None,
-        "weights": "none",
         "class_balance": "class weights in the fit" if weighs else "none: every training image with equal weight",
         "training_images": {name: int(train[name]) for name in key["class_names"] if name in train},
-        "seed": str(key["seed"]),
-        "splits": key["splits"],
     }
 
 

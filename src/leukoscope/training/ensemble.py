@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from leukoscope.evaluation.significance import estimate_difference
 from leukoscope.evaluation.voting import STACKING, Vote, learn_vote, predict_held_out
 from leukoscope.models.base import Classifier
 from leukoscope.models.ensemble import EnsembleClassifier
+from leukoscope.training import without_epochs
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,8 @@ def describe_key(
         splits: The fingerprint of the splits.
         seed: For what is random in a regression.
     """
-    engine = {"backend": "scikit-learn", "precision": "float64", "scikit-learn": version("scikit-learn")}
     facts = {"models": dict(models), "class_names": list(class_names), "seed": seed, "splits": splits}
-    return {**recipe, **facts, "format": ENSEMBLE_FORMAT, "engine": engine}
+    return {**recipe, **facts, "format": ENSEMBLE_FORMAT, "engine": without_epochs.describe_engine()}
 
 
 def require_members(key: Mapping[str, Any], members: Mapping[str, Classifier]) -> None:
@@ -131,20 +130,13 @@ def describe_training(key: Mapping[str, Any], vote: Vote, summaries: Mapping[str
     rule = key["recipe"]["weights"]
     weights = {name: float(weight) for name, weight in zip(summaries, vote.weights, strict=True)}
     parts = [summary.get("input_size") or 0 for summary in summaries.values()]
-    return {
+    return without_epochs.describe_training(key) | {
         "description": f"ensemble of {', '.join(summaries)}: {_describe_rule(rule)}",
         "members": weights,
         "weights_by": rule,
         "parameters": sum(summary["parameters"] for summary in summaries.values()),
         "model_mib": sum(summary["model_mib"] for summary in summaries.values()),
         "input_size": max(parts),
-        "backend": key["engine"]["backend"],
-        "precision": key["engine"]["precision"],
-        "epochs": None,
-        "seconds_per_epoch": None,
-        "weights": "none",
-        "seed": str(key["seed"]),
-        "splits": key["splits"],
     }
 
 

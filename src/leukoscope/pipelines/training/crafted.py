@@ -1,7 +1,6 @@
 """Train one classifier of hand-made measurements."""
 
 import logging
-import os
 from typing import Any
 
 import pandas as pd
@@ -86,8 +85,7 @@ def train_classifier(
             classifier, facts = fit_classifier(key, smears, splits, measurements, name)
             journal.finish_with_folder(facts, classifier.save)
         journal.record_model(classifier.fingerprint)
-    facts = {"device": f"CPU x{os.cpu_count()}"} | journal.summary()
-    summary = facts | describe_training(key, splits) | {"provenance": journal.origin}
+    summary = journal.summary() | describe_training(key, splits) | {"provenance": journal.origin}
     return classifier, pd.DataFrame(columns=NO_EPOCHS), summary
 
 

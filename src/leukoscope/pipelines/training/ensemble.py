@@ -1,7 +1,6 @@
 """Let trained models vote."""
 
 import logging
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -165,8 +164,8 @@ def train_classifier(
         classifier, facts = learn(key, members, member_predictions, options.name)
         journal.finish_alone(facts)
         journal.record_model(classifier.fingerprint)
-    summary = {"device": f"CPU x{os.cpu_count()}"} | facts | describe_training(key, classifier.vote, member_summaries)
-    return classifier, pd.DataFrame(columns=NO_EPOCHS), summary | {"provenance": journal.origin}
+    summary = facts | describe_training(key, classifier.vote, member_summaries) | {"provenance": journal.origin}
+    return classifier, pd.DataFrame(columns=NO_EPOCHS), summary
 
 
 def combine_predictions(
