@@ -1,13 +1,14 @@
 """How fast the five backbones train on a GPU, beside torchvision's own loop on the same GPU in the same run.
 
     KERAS_BACKEND=jax python benchmarks/bench_gpu.py
-    KERAS_BACKEND=torch python benchmarks/bench_gpu.py
+    KERAS_BACKEND=torch python benchmarks/bench_gpu.py --models resnet50 vgg16
 
 An epoch has 2,279 images, as the published study's; each backbone takes images of its own size. Both sides train in
 bfloat16, torchvision by autocast, with `torch.compile` and channels last. Python's own share of a step is in both sides
 of `epoch / steps`: see it in a profiler.
 """
 
+import argparse
 import os
 import tempfile
 from functools import partial
@@ -51,13 +52,20 @@ class HeldBatches(keras.utils.PyDataset):
 
 def main() -> None:
     """Run the comparison, print and keep its results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=COMPARED, default=COMPARED, help="only these")
+    options = parser.parse_args()
     if not device.sees_cuda():
         raise SystemExit(f"{keras.backend.backend()} sees no GPU here. Expected one; is the extra for GPUs installed?")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
+        if keras.backend.backend() == "jax":  # which would compile the network that has no input as well
+            import jax
+
+            jax.config.update("jax_compilation_cache_dir", str(work / "compiled"))
         harness.make_images(work / "images", EPOCH_IMAGES)
         images = select(harness.pack(work / "images", work / "store"), EPOCH_IMAGES)
-        for backbone in COMPARED:
+        for backbone in options.models:
             row = architecture.get(backbone)
             trainer = make_trainer(
                 backbone, images, row.input_size, work, batch_size=row.batch_size, precision="mixed_bfloat16"
