@@ -1,4 +1,4 @@
-"""The layers of our own compute under every backend what their worked examples say."""
+"""Layers and kernels of our own compute under every backend what their worked examples say."""
 
 import os
 import subprocess
@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-MODELS = Path(__file__).parents[1] / "models"
-FILES = [f"test_{name}.py" for name in ("attention", "grouped", "masking", "optical", "pooling", "responses")]
+TESTS = Path(__file__).parents[1]
+LAYERS = ("attention", "grouped", "masking", "optical", "pooling", "responses")
+FILES = [f"models/test_{name}.py" for name in LAYERS] + ["backend/test_device.py", "training/test_augmentation.py"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])  # under TensorFlow they are tests of their own
-def test_the_tests_of_own_layers_hold_under_another_backend(backend):
+def test_the_tests_of_our_own_hold_under_another_backend(backend):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(MODELS / file for file in FILES)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(TESTS / file for file in FILES)]
     environment = os.environ | {"KERAS_BACKEND": backend}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout

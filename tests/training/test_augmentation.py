@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from leukoscope.backend import kernels
 from leukoscope.training.augmentation import RandomAffine, RandomStain, build_augmentation
 
 
@@ -58,6 +59,14 @@ def test_a_rotation_is_within_its_limit():
     assert np.abs(angles).max() <= 21
     assert angles.min() < -10
     assert angles.max() > 10
+
+
+def test_an_image_is_resampled_as_keras_does_it(images):
+    layer = RandomAffine(vertical_flip=True, rotation=25.0, zoom=0.3, shift=0.4, seed=2)
+    matrices = layer._draw_matrices(keras.ops.convert_to_tensor(images))
+    ours = keras.ops.convert_to_numpy(kernels.warp(keras.ops.convert_to_tensor(images), matrices))
+    expected = keras.ops.image.affine_transform(images, matrices, interpolation="bilinear", fill_mode="reflect")
+    assert ours == pytest.approx(keras.ops.convert_to_numpy(expected), abs=0.01)
 
 
 def test_a_shift_is_within_its_limit():

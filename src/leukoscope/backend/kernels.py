@@ -23,7 +23,7 @@ def choose_steps_per_call(steps: int) -> int:
 
 
 def use_faster_kernels(network: keras.Model) -> None:
-    """Let a network compute with the faster of TensorFlow's kernels, where nothing else would choose them.
+    """Let a network compute with the faster of its backend's kernels, where nothing else would choose them.
 
     Only this process's ``call`` of the layers changes: their weights, their configuration and what is saved do not.
 
@@ -32,6 +32,8 @@ def use_faster_kernels(network: keras.Model) -> None:
     - Keras computes a batch norm's moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where
       XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused, for maps;
       a batch norm of vectors stays as it is.
+    - Under PyTorch each of those operations is also a kernel that Python launches, dozens for each batch norm, and a GPU
+      waits for Python. Its own batch norm is one.
     - On a CPU the gradient of a strided depthwise convolution's input takes many times as long in bfloat16 as in
       float32 (docs/adr/0010-one-engine-for-all-backends.md). It is computed in float32.
 
@@ -40,12 +42,12 @@ def use_faster_kernels(network: keras.Model) -> None:
     """
     if keras.backend.backend() == "tensorflow" and network.jit_compile:
         network.call = MethodType(_call_by_xla, network)
-    if not is_tensorflow_on_cpu():
-        return
+    on_cpu = is_tensorflow_on_cpu()
+    normalise = _normalise if on_cpu else _normalise_by_torch if keras.backend.backend() == "torch" else None
     for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.input_spec.ndim == 4:
-            layer.call = MethodType(_normalise, layer)
-        elif isinstance(layer, keras.layers.DepthwiseConv2D) and _has_slow_gradient(layer):
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.input_spec.ndim == 4 and normalise:
+            layer.call = MethodType(normalise, layer)
+        elif isinstance(layer, keras.layers.DepthwiseConv2D) and on_cpu and _has_slow_gradient(layer):
             layer.call = MethodType(_convolve, layer)
 
 
@@ -81,6 +83,31 @@ def _normalise(
     return outputs
 
 
+def _normalise_by_torch(
+    layer: keras.layers.BatchNormalization, inputs: Any, training: bool | None = None, mask: None = None
+) -> Any:
+    """Compute what ``BatchNormalization.call`` does, by PyTorch's own kernel, statistics in float32."""
+    import torch
+
+    learns = bool(training) and layer.trainable
+    # a view: PyTorch takes these strides for its format of channels last
+    outputs, mean, deviation = torch.native_batch_norm(
+        keras.ops.convert_to_tensor(inputs).permute(0, 3, 1, 2),
+        layer.gamma.value if layer.scale else None,
+        layer.beta.value if layer.center else None,
+        None if learns else layer.moving_mean.value,
+        None if learns else layer.moving_variance.value,
+        learns,
+        0.0,
+        layer.epsilon,
+    )
+    if learns:
+        variance = deviation.detach() ** -2 - layer.epsilon  # the kernel gives the deviation's inverse
+        for moving, batch in ((layer.moving_mean, mean.detach()), (layer.moving_variance, variance)):
+            moving.value.lerp_(batch, 1 - layer.momentum)
+    return outputs.permute(0, 2, 3, 1)
+
+
 def _has_slow_gradient(layer: keras.layers.DepthwiseConv2D) -> bool:
     """Tell whether a layer is a plain strided convolution in bfloat16: without a bias, an activation or holes."""
     plain = not layer.use_bias and layer.activation is keras.activations.linear and set(layer.dilation_rate) == {1}
@@ -110,6 +137,34 @@ def _convolve(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> Any:
         return tf.raw_ops.DepthwiseConv2dNative(input=images, filter=kernel, **options), differentiate
 
     return convolve(inputs, tf.convert_to_tensor(layer.kernel))
+
+
+def warp(images: Any, matrices: Any) -> Any:
+    """Resample square images by affine maps, bilinearly; what lies beyond the border is reflected.
+
+    Keras' transform takes PyTorch through a batch image by image, with some hundred small operations for each: on an
+    NVIDIA H200 they were half of a ResNet50's training step. PyTorch has one kernel for the whole batch.
+
+    Args:
+        images: ``[batch, side, side, channels]``, float32.
+        matrices: ``[batch, 8]``, from output to input pixels, as ``keras.ops.image.affine_transform`` takes them.
+    """
+    if keras.backend.backend() != "torch":
+        return keras.ops.image.affine_transform(images, matrices, interpolation="bilinear", fill_mode="reflect")
+    import torch
+
+    side = images.shape[1]
+    linear, shift = matrices[:, :6].reshape(-1, 2, 3).split([2, 1], dim=2)
+    # PyTorch's coordinates go from -1 to 1, from edge to edge
+    shift = (linear.sum(dim=2, keepdim=True) * (side - 1) + 2 * shift + 1) / side - 1
+    channels_first = images.permute(0, 3, 1, 2)
+    grid = torch.nn.functional.affine_grid(
+        torch.cat([linear, shift], dim=2), list(channels_first.shape), align_corners=False
+    )
+    warped = torch.nn.functional.grid_sample(
+        channels_first, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
+    return warped.permute(0, 2, 3, 1)
 
 
 def convolve_in_groups(

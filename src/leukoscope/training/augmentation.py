@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from leukoscope.backend import kernels
 from leukoscope.features.stains import DENSITIES
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
@@ -119,9 +120,7 @@ class RandomAffine(keras.layers.Layer):
         """Warp a batch, in training only."""
         if not training:
             return images
-        return ops.image.affine_transform(
-            images, self._draw_matrices(images), interpolation="bilinear", fill_mode="reflect"
-        )
+        return kernels.warp(images, self._draw_matrices(images))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Give the shape of the output, which is that of the input."""
