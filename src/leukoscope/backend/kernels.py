@@ -32,8 +32,8 @@ def use_faster_kernels(network: keras.Model) -> None:
     - Keras computes a batch norm's moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where
       XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused, for maps;
       a batch norm of vectors stays as it is.
-    - Under PyTorch each of those operations is also a kernel that Python launches, dozens for each batch norm, and a GPU
-      waits for Python. Its own batch norm is one.
+    - Under PyTorch each of those operations is also a kernel that Python launches, dozens for each batch norm, while a
+      GPU waits. Its own batch norm is one.
     - On a CPU the gradient of a strided depthwise convolution's input takes many times as long in bfloat16 as in
       float32 (docs/adr/0010-one-engine-for-all-backends.md). It is computed in float32.
 
