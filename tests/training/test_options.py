@@ -21,6 +21,8 @@ def test_an_entry_is_of_its_kind_and_is_validated_once():
     ("change", "message"),
     [
         ({"kind": "netwrok"}, "models.own.kind is 'netwrok': there is no such kind: did you mean 'network'?"),
+        ({"kind": ["network"]}, "models.own.kind is ['network']: there is no such kind"),
+        ({"kind": {}}, "models.own.kind is {}: there is no such kind"),
         ({"atention": "eca"}, "models.own: there is no parameter 'atention'"),
         ({"training": {"epochs": 0}}, "models.own.training.epochs is 0"),
         ({"default": "never"}, "models.own.default is 'never'"),

@@ -277,7 +277,7 @@ def _require_once(field: str, names: tuple[str, ...], what: str) -> None:
 
 def _find_kind(entry: dict[str, Any]) -> type[ModelOptions]:
     kind = entry.get("kind")
-    if kind in KINDS:
+    if isinstance(kind, str) and kind in KINDS:
         return KINDS[kind]
     near = get_close_matches(str(kind), KINDS, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
