@@ -75,7 +75,7 @@ def test_the_csv_has_a_row_an_image_with_the_last_review(session, desk):
         "dark, large",
         "AB",
     ]
-    assert (rows[1]["opinion"], rows[1]["reason"], rows[1]["verdict"]) == ("withheld", "not sure enough", "")
+    assert (rows[1]["opinion"], rows[1]["reason"], rows[1]["verdict"]) == ("abstained", "not sure enough", "")
     assert {row["file_name"] for row in rows} == {""}
     assert {row["model"] for row in rows} == {desk.reader.classifier.fingerprint}
 
@@ -105,7 +105,7 @@ def test_the_html_stands_alone_and_says_everything(session, desk, about):
     assert page.count("<h1>") == 1
     assert '<html lang="en">' in page
     assert "Opinion: Early" in page
-    assert "No opinion: unlike the training images: unfamiliar features" in page
+    assert "Abstained: unlike the training images: unfamiliar features" in page
     assert "agree: Early" in page
     assert "&lt;b&gt;sure&lt;/b&gt;" in page
     assert page.count("<figure>") == 3 + 2 + 6  # field and maps of each, and three neighbours

@@ -126,7 +126,7 @@ def test_a_network_is_told_under_the_strictest_protocol_that_left_it_images():
 
 
 def test_without_a_network_the_verdict_says_so():
-    assert "No trained backbone was there" in judge(row("image", "file", 0.3)).text
+    assert "No trained model was there" in judge(row("image", "file", 0.3)).text
 
 
 def test_what_could_not_be_judged_is_told():

@@ -1,4 +1,4 @@
-"""A run that compares backbones ends with their table; no other does."""
+"""A run that compares models ends with their table; no other does."""
 
 import pandas as pd
 import pytest

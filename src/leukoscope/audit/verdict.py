@@ -160,7 +160,7 @@ def _judge_networks(ladder: pd.DataFrame) -> list[str]:
     """Tell what trained networks read, under the strictest protocol that left them images."""
     networks = ladder[~ladder["predictor"].isin(_BLIND | _FORMLESS)]
     if networks.empty:
-        return ["No trained backbone was there to be judged."]
+        return ["No trained model was there to be judged."]
     lines = []
     for name, rows in networks.groupby("predictor", sort=False):
         row: Any = next(rows.tail(1).itertuples())

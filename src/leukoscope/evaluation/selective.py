@@ -6,7 +6,7 @@ import numpy as np
 
 from leukoscope.evaluation.intervals import number_groups
 
-# More than any probability, so that every opinion is withheld.
+# More than any probability, so that a classifier always abstains.
 NEVER = 1.001
 
 
@@ -14,7 +14,7 @@ class Threshold(NamedTuple):
     """From which confidence on opinions are given, and what is known of their error.
 
     Attributes:
-        confidence: Opinions less likely than this are withheld; ``NEVER``: all are.
+        confidence: Below it the classifier abstains; ``NEVER``: always.
         error_bound: What the share of wrong opinions is shown to be at most; ``None`` where none was shown.
         groups: Groups of validation images with an opinion, as many of equal size as they are worth.
         needed: How many groups without an error would show the target.
