@@ -133,11 +133,11 @@ def test_a_figure_that_is_undefined_in_a_fold_has_no_spread(three):
 def test_pooled_figures_are_those_of_all_images_at_once(three):
     pooled = folds.FoldSet("tiny", 3, dict(enumerate(three, 1))).pool()
     figures = folds.judge_pooled(pooled, Scoring(NAMES, ("Benign",), 0.1), 200, 0.95, 1)
-    truth, called = pooled["label"], pooled["predicted"]
+    truth, predicted = pooled["label"], pooled["predicted"]
     assert (figures["images"], figures["groups"], figures["error_groups"]) == (12, 12, 3)
     assert figures["accuracy"] == 0.75  # 9 of 12
-    assert figures["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, called))
-    assert figures["macro_f1"] == pytest.approx(f1_score(truth, called, average="macro"))
+    assert figures["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
+    assert figures["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
     assert figures["auc"] == pytest.approx(roc_auc_score(truth == "Early", pooled["probability_early"]))
     for name in folds.FIGURES:
         assert figures[f"{name}_low"] < figures[name] < figures[f"{name}_high"]

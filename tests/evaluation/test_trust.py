@@ -28,11 +28,11 @@ def calibrate(truth, probabilities, target_error: float = 0.1, **targets) -> Cal
     return trust.calibrate(truth, probabilities, scores, groups, [0], targets, "a model")
 
 
-def describe(truth, probabilities, calibrated, given, called=None) -> Outcome:
-    called = probabilities.argmax(axis=1) if called is None else called
+def describe(truth, probabilities, calibrated, given, predicted=None) -> Outcome:
+    predicted = probabilities.argmax(axis=1) if predicted is None else predicted
     names = [str(number) for number in range(probabilities.shape[1])]
     opinions = Opinions(calibrated, given, unlike=np.zeros(len(truth), bool))
-    return Outcome(truth, called, probabilities, names, truth > 0, 0.1, opinions=opinions)
+    return Outcome(truth, predicted, probabilities, names, truth > 0, 0.1, opinions=opinions)
 
 
 def judge(truth, probabilities, calibration: Calibration) -> dict[str, float]:
@@ -147,7 +147,7 @@ def test_confidence_is_binned_as_by_scikit_learn(rng):
     assert ours[1][some] == pytest.approx(right)
 
 
-def test_the_calibration_error_is_of_what_is_called():
+def test_the_calibration_error_is_of_what_is_predicted():
     probabilities = np.array([[0.4, 0.6], [0.4, 0.6]])
     assert measure_calibration_error(np.array([0, 0]), probabilities, np.array([0, 0])) == pytest.approx(0.6)
 
@@ -193,9 +193,9 @@ def test_the_promise_is_learned_after_fields_out_of_distribution_are_left_out():
 def test_errors_are_weighed_by_the_stated_prevalence():
     # Of 4 benign fields 3 get an opinion, 1 of these wrong; of 4 malignant ones 2 do, none wrong.
     truth = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    called = np.array([0, 0, 1, 0, 1, 1, 0, 0])
+    predicted = np.array([0, 0, 1, 0, 1, 1, 0, 0])
     given = np.array([1, 1, 1, 0, 1, 1, 0, 0], bool)
-    table = np.eye(2)[called] * 0.8 + 0.1
+    table = np.eye(2)[predicted] * 0.8 + 0.1
     figures = score(describe(truth, table, table, given))
     assert figures["selective_error_at_prevalence"] == pytest.approx(0.9 / 4 / (0.9 * 3 / 4 + 0.1 * 2 / 4))
 

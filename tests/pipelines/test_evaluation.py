@@ -115,10 +115,10 @@ def test_a_figure_without_errors_is_as_sure_as_its_groups_are_many(score, predic
 def test_screening_goes_by_one_score_and_its_operating_point(metrics, opinions, calibration, class_names):
     for split in ("validation", "test"):
         rows = opinions[opinions["split"] == split]
-        called = 1 - rows["probability_benign"] >= calibration["operating_point"]
+        predicted = 1 - rows["probability_benign"] >= calibration["operating_point"]
         ill = rows["label"] != "Benign"
-        assert metrics[f"{split}_screening_sensitivity"] == pytest.approx(called[ill].mean())
-        assert metrics[f"{split}_screening_specificity"] == pytest.approx(1 - called[~ill].mean())
+        assert metrics[f"{split}_screening_sensitivity"] == pytest.approx(predicted[ill].mean())
+        assert metrics[f"{split}_screening_specificity"] == pytest.approx(1 - predicted[~ill].mean())
         assert metrics[f"{split}_screening_auc"] == pytest.approx(roc_auc_score(ill, 1 - rows["probability_benign"]))
     assert metrics["validation_screening_sensitivity"] >= OPTIONS_OF_EVALUATION.screening_sensitivity
 

@@ -57,7 +57,7 @@ def test_every_file_has_a_row_and_what_cannot_be_read_says_why(folder, reader, d
     ]
     assert table.loc["empty", "reason"] == "unreadable: empty file (0 bytes)"
     assert np.isnan(table.loc["notes", "probability_malignant"])
-    assert set(table["model"]) == {reader.classifier.fingerprint}
+    assert set(table["model_fingerprint"]) == {reader.classifier.fingerprint}
     assert set(table["data"]) == {reader.data_fingerprint}
     assert table.loc["patient 0/field-0", "path"] == "patient 0/field-0.png"
 

@@ -18,7 +18,7 @@ from leukoscope.evaluation.conformal import form_prediction_sets, measure_noncon
 from leukoscope.evaluation.out_of_distribution import OutOfDistribution, choose_limit
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.screening import choose_operating_point, score_malignant
-from leukoscope.evaluation.selective import NEVER, check_calls, choose_threshold, choose_unproven
+from leukoscope.evaluation.selective import NEVER, check_predictions, choose_threshold, choose_unproven
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Calibration(NamedTuple):
         promise_confidence: How sure the bound is.
         groups: How many groups of validation images with an opinion it rests on, counted as groups of equal size.
         needed: How many groups without an error would show the target.
-        operating_point: Fields whose calibrated malignant probability is this or more are called malignant.
+        operating_point: Fields whose calibrated malignant probability is this or more are predicted malignant.
         set_confidence: How often a prediction set is to hold the true class.
         model: The fingerprint of the classifier.
     """
@@ -98,7 +98,7 @@ class Targets(NamedTuple):
         error: The share of wrong opinions, of those given.
         confidence: How sure it is to be that this holds.
         false_alarms: The share of images that may count as unlike the training images.
-        sensitivity: The share of malignant validation images that screening is to call malignant.
+        sensitivity: The share of malignant validation images that screening is to predict malignant.
         set_confidence: How often a prediction set is to hold the true class.
         unproven: Whether opinions are given where the error could not be shown.
     """
@@ -136,7 +136,7 @@ def calibrate(
     malignant = ~np.isin(truth, benign)
     limit = choose_limit(ood_scores, targets.false_alarms)
     usual = ood_scores <= limit
-    hits, confidence = check_calls(truth[usual], calibrated[usual])
+    hits, confidence = check_predictions(truth[usual], calibrated[usual])
     chosen = choose_threshold(hits, confidence, groups[usual], targets.error, 1 - targets.confidence)
     threshold = chosen.confidence
     if chosen.error_bound is None:
