@@ -37,6 +37,14 @@ def test_a_parameter_by_its_old_name_sets_the_new_one(parameters, given, value, 
     assert "reader.backbone is called reader.model now" in warning
 
 
+def test_a_value_by_its_old_name_is_the_new_one(caplog):
+    given = {"splitting": {"group_by": "look"}}
+    assert rename_parameters({"splitting": {"group_by": "look"}}, given) == {"splitting": {"group_by": "appearance"}}
+    assert given == {"splitting": {"group_by": "appearance"}}
+    [warning] = warnings_of(caplog)
+    assert "splitting.group_by=look is called splitting.group_by=appearance now" in warning
+
+
 def test_parameters_by_their_new_names_are_left_alone(caplog):
     parameters = {"reader": {"model": "vgg16"}, "models": {}, "splitting": []}
     assert rename_parameters(parameters, {"reader": 3}) == parameters
@@ -64,6 +72,21 @@ def test_a_comparison_is_read(tmp_path, caplog):
     dataset = CSVDataset(filepath=str(tmp_path / "comparison.csv"), requires=["model", "title"])
     assert dataset.load().to_dict("records") == [{"model": "vgg16", "title": "VGG16"}]
     assert len(warnings_of(caplog)) == 1
+
+
+def test_the_table_of_an_audit_is_read(tmp_path, caplog):
+    pd.DataFrame({"protocol": ["image", "look"]}).to_csv(tmp_path / "audit.csv", index=False)
+    assert CSVDataset(filepath=str(tmp_path / "audit.csv")).load()["protocol"].tolist() == ["image", "appearance"]
+    assert len(warnings_of(caplog)) == 1
+
+
+def test_what_a_split_was_grouped_by_is_read(caplog):
+    assert rename_entries({"looks": 60, "group_by": "look"}, "facts.json") == {
+        "appearance_clusters": 60,
+        "group_by": "appearance",
+    }
+    assert len(warnings_of(caplog)) == 1
+    assert rename_entries({"looks": 3}, "judgement.json") == {"looks": 3}  # another count
 
 
 def test_tables_of_fingerprints_alone_keep_their_column():

@@ -50,7 +50,7 @@ def test_the_newest_figures_of_a_model_count(dataset):
 
 def test_the_strictest_split_is_that_which_holds_most_together():
     kept = [
-        evaluate("one", group_by="look", test_set_coverage=0.5),
+        evaluate("one", group_by="appearance", test_set_coverage=0.5),
         evaluate("two", OTHERS, test_set_coverage=0.9),
         evaluate("three", group_by="series", facts={"model": "vgg19"}),
         evaluate("four", group_by="series", data="other images"),

@@ -1,5 +1,7 @@
 """Folds on made predictions, whose figures can be told by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,7 +55,7 @@ def test_folds_of_one_recipe_are_one_set(three):
         ({"data": "other images"}, ["images.data"]),
         ({"key": KEY | {"recipe": {"epochs": 3}}}, ["training.recipe.epochs"]),
         ({"key": KEY | {"data": {"images": ["of the fold"], "size": 48}}}, ["training.data.size"]),
-        ({"splitting": {"group_by": "look", "fold": "3 of 3"}}, ["splitting.group_by"]),
+        ({"splitting": {"group_by": "appearance", "fold": "3 of 3"}}, ["splitting.group_by"]),
         ({"fold": [3, 4]}, ["folds"]),
     ],
 )
@@ -161,3 +163,12 @@ def test_a_record_comes_back_and_a_broken_one_is_told(three, tmp_path):
         (tmp_path / file).write_text(damage)
         with pytest.raises(ValueError, match=file if damage != "{" else "Expecting"):
             EvaluationRecord.load(tmp_path)
+
+
+def test_a_record_of_an_earlier_version_is_of_the_same_set(three, tmp_path, caplog):
+    splitting = three[0].facts["splitting"] | {"group_by": "appearance", "appearance_clusters": 60}
+    old = splitting | {"group_by": "look", "looks": 60}
+    del old["appearance_clusters"]
+    replace(three[0], facts=three[0].facts | {"splitting": old}).save(tmp_path)
+    assert EvaluationRecord.load(tmp_path).facts["splitting"] == splitting
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -41,10 +41,18 @@ class TestParameters:
         assert "resnet50 is read as models.resnet50" in caplog.text
 
     def test_by_their_old_names_they_are_still_read(self, project_path, tracking_uri, caplog):
-        context = open_context(project_path, reader={"backbone": "vgg16"})
+        old = {"reader": {"backbone": "vgg16"}, "splitting": {"looks": 7, "group_by": "look"}}
+        context = open_context(project_path, **old)
         assert context.params["reader"].model == "vgg16"
+        splitting = context.params["splitting"]
+        assert (splitting.appearance_clusters, splitting.group_by) == (7, "appearance")
         said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-        assert said == ["reader.backbone is called reader.model now, which the next version will insist on"]
+        end = "now, which the next version will insist on"
+        assert said == [
+            f"reader.backbone is called reader.model {end}",
+            f"splitting.looks is called splitting.appearance_clusters {end}",
+            f"splitting.group_by=look is called splitting.group_by=appearance {end}",
+        ]
 
     def test_an_entry_of_ones_own_is_a_pipeline(self, project_path, tracking_uri):
         own = {"kind": "network", "architecture": "resnet50", "training": {"trainable": "head"}}

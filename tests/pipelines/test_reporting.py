@@ -12,7 +12,7 @@ from leukoscope.reporting import pages
 
 ORIGIN = {"images": 9, "drawn": 0, "published": 0, "complete": False}
 DATA = {"splits_fingerprint": "now", "fingerprint": "f00d", "origin": ORIGIN}
-LADDER = pd.DataFrame({"protocol": ["look"], "data": ["f00d"]})
+LADDER = pd.DataFrame({"protocol": ["appearance"], "data": ["f00d"]})
 VERDICT = "No alarm.\nOf the images with the fingerprint f00d.\n"
 BASELINE = {"accuracy": 0.9, "splits": "now"}
 

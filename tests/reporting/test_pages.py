@@ -40,7 +40,7 @@ KNOWN = sources.describe(DataSheetOptions(name="Our <smears>").model_dump(), OTH
 VERDICT = "ALARM: these classes can be told apart.\nColour reaches 0.99."
 AUDIT = pd.DataFrame(
     {
-        "protocol": ["image", "duplicate", "look"],
+        "protocol": ["image", "duplicate", "appearance"],
         "predictor": ["colour_histogram", "colour_histogram", "border"],
         "accuracy": [0.99, 0.98, 0.97],
         "low": [0.98, 0.97, 0.9],
@@ -111,7 +111,7 @@ def data(splits) -> dict:
     report = pd.DataFrame(
         {"label": ["Benign", "total"], "found": [42, 162], "accepted": [40, 160], "quarantined": [2, 2]}
     ).assign(duplicates=0, expected=pd.array([42, 162], "Int64"))
-    return data_sheet.describe_data(pd.concat([manifest, bad], ignore_index=True), report, splits, "look")
+    return data_sheet.describe_data(pd.concat([manifest, bad], ignore_index=True), report, splits, "appearance")
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def test_links_lead_somewhere(page):
 def test_a_page_says_what_its_figures_are_worth_and_what_cannot_be_known(page):
     for words in (
         "ALARM: these classes can be told apart.",
-        "the look, a cluster of fields of nearly the same colours",
+        "the appearance cluster, fields of nearly the same colours",
         "age, sex and ethnicity not stated",
         "No medical device, and not for diagnosis",
         "random weights",
@@ -461,7 +461,7 @@ def test_a_promise_says_what_it_is_of(result, data):
 
 
 def test_sets_are_shown_under_the_strictest_split_too(result, data):
-    result["strictest"] = {"unit": "look", "images": 80, "groups": 11, "present": False, "set_coverage": 0.48}
+    result["strictest"] = {"unit": "appearance", "images": 80, "groups": 11, "present": False, "set_coverage": 0.48}
     result["strictest"] |= {"set_coverage_low": 0.31, "set_coverage_high": 0.66, "set_empty": 0.2, "set_size": 1.1}
     words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "under the strictest split that was run" in words

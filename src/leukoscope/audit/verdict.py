@@ -14,7 +14,7 @@ _STRADDLING = "image"
 _TESTED = {
     "image": "Tested on fields of which it may have seen copies",
     "duplicate": "Tested on fields of which it has seen no copy",
-    "look": "Tested on looks (fields of nearly the same colours) of which it has seen none",
+    "appearance": "Tested on appearance clusters (fields of nearly the same colours) of which it has seen none",
     "table": "Tested on groups of the user's table (such as patients) of which it has seen none",
 }
 # They see no whole cell, and can raise the alarm.

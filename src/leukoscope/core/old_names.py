@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # By the name of the table of parameters in which they stand.
-_PARAMETERS = {"reader": {"backbone": "model"}}
+_PARAMETERS = {"reader": {"backbone": "model"}, "splitting": {"looks": "appearance_clusters"}}
+_PROTOCOLS = {"look": "appearance"}
 # Columns of tables, and entries of JSON objects.
 _COLUMNS = {"backbone": "model", "novelty": "ood_score"}
 # Where `backbone` was a model's name, `model` was its fingerprint.
@@ -21,10 +22,12 @@ _BESIDE_BACKBONE = {"model": "model_fingerprint"}
 # Of what is sealed, which is the calibration.
 _SEALED = {"novelty": "ood_limit"}
 OPINIONS = {"withheld": "abstained"}
+# By the column or entry that they stand in.
+_VALUES = {"opinion": OPINIONS, "group_by": _PROTOCOLS, "protocol": _PROTOCOLS}
 
 
 def rename_parameters(parameters: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Give parameters the names of today.
+    """Give parameters and their values the names of today.
 
     Args:
         parameters: All of them, as they were read.
@@ -35,13 +38,29 @@ def rename_parameters(parameters: Mapping[str, Any], given: dict[str, Any]) -> d
     """
     current = dict(parameters)
     for table, names in _PARAMETERS.items():
-        for old, new in names.items():
-            if isinstance(current.get(table), dict) and old in current[table]:
-                current[table] = _rename_parameter(current[table], given.get(table), old, new)
-                logger.warning(
-                    "%s.%s is called %s.%s now, which the next version will insist on", table, old, table, new
-                )
+        values = current.get(table)
+        there = [name for name in names if isinstance(values, dict) and name in values]
+        for old in there:
+            current[table] = _rename_parameter(current[table], given.get(table), old, names[old])
+            _warn_of_parameter(f"{table}.{old}", f"{table}.{names[old]}")
+    if isinstance(current.get("splitting"), dict):
+        current["splitting"] = _rename_grouping(current["splitting"], given.get("splitting"))
     return current
+
+
+def _rename_grouping(splitting: dict[str, Any], given: Any) -> dict[str, Any]:
+    old = splitting.get("group_by")
+    if not isinstance(old, str) or old not in _PROTOCOLS:
+        return splitting
+    new = _PROTOCOLS[old]
+    if isinstance(given, dict) and "group_by" in given:
+        given["group_by"] = new
+    _warn_of_parameter(f"splitting.group_by={old}", f"splitting.group_by={new}")
+    return splitting | {"group_by": new}
+
+
+def _warn_of_parameter(old: str, new: str) -> None:
+    logger.warning("%s is called %s now, which the next version will insist on", old, new)
 
 
 def _rename_parameter(values: Mapping[str, Any], given: Any, old: str, new: str) -> dict[str, Any]:
@@ -70,7 +89,7 @@ def read_tag(tags: Mapping[str, str], name: str) -> str | None:
 
 
 def rename_columns(table: "pd.DataFrame", source: PurePath | str) -> "pd.DataFrame":
-    """Give a table's columns and opinions the names of today.
+    """Give a table's columns and values the names of today.
 
     Args:
         table: As it was read.
@@ -81,9 +100,10 @@ def rename_columns(table: "pd.DataFrame", source: PurePath | str) -> "pd.DataFra
     """
     renamed = find_old_names(table.columns)
     current = table.rename(columns=renamed) if renamed else table
-    if "opinion" in current and current["opinion"].isin(list(OPINIONS)).any():
-        current = current.assign(opinion=current["opinion"].replace(OPINIONS))
-        renamed |= OPINIONS
+    for name, values in _VALUES.items():
+        if name in current and current[name].isin(list(values)).any():
+            current = current.assign(**{name: current[name].replace(values)})
+            renamed |= values
     _warn_of_file(source, renamed)
     return current
 
@@ -109,8 +129,14 @@ def _rename_within(value: Any, renamed: dict[str, str]) -> Any:
     if "seal" in value:
         return _rename_sealed(value, renamed)
     names = find_old_names(value) if isinstance(value.get("backbone"), str) else {}
+    if "group_by" in value:
+        names |= {name: new for name, new in _PARAMETERS["splitting"].items() if name in value}
     renamed.update(names)
-    return {names.get(name, name): _rename_within(item, renamed) for name, item in value.items()}
+    current = {names.get(name, name): _rename_within(item, renamed) for name, item in value.items()}
+    protocol = current.get("group_by")
+    if isinstance(protocol, str) and protocol in _PROTOCOLS:
+        renamed[protocol] = current["group_by"] = _PROTOCOLS[protocol]
+    return current
 
 
 def _rename_sealed(facts: dict[str, Any], renamed: dict[str, str]) -> dict[str, Any]:

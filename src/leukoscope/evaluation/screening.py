@@ -23,9 +23,9 @@ def score_malignant(probabilities: np.ndarray, benign: Sequence[int]) -> np.ndar
 def choose_operating_point(malignant: np.ndarray, scores: np.ndarray, sensitivity: float) -> float:
     """Choose the probability from which on a field is predicted malignant.
 
-    Of all thresholds that find the stated share of malignant images, the one by which the fewest benign ones are predicted
-    malignant; of equals, the one that finds most; and of these the middle of the gap between the two scores that it
-    lies between.
+    Of all thresholds that find the stated share of malignant images, the one by which the fewest benign ones are
+    predicted malignant; of equals, the one that finds most; and of these the middle of the gap between the two scores
+    that it lies between.
 
     Args:
         malignant: Which validation images are malignant, boolean ``[n]``.
