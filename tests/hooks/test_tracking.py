@@ -219,6 +219,18 @@ def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_
     assert len(session.runs()) == 2 * len(runs)
 
 
+def test_an_interrupted_session_of_an_earlier_version_goes_on_too(project_path, tracking_uri, tmp_path):
+    names, client = ["resnet50", "vgg16"], mlflow.MlflowClient()
+    training, session = interrupt(project_path, tmp_path, names), Session(project_path)
+    for run in session.runs().dropna(subset="tags.model").itertuples():
+        client.set_tag(run.run_id, "backbone", run.Index)
+        client.delete_tag(run.run_id, "model")
+    session.run(training.pipeline(*names), training.catalog(*names))
+    runs = session.runs()
+    assert sorted(runs.index) == ["__default__", *names]
+    assert runs.loc[names, "tags.model"].tolist() == names
+
+
 def test_an_interrupted_session_is_found_although_a_finished_one_has_a_later_time(
     project_path, tracking_uri, tmp_path, monkeypatch
 ):
