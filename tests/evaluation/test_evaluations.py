@@ -57,7 +57,7 @@ def test_the_strictest_split_is_that_which_holds_most_together():
         evaluate("five", group_by="series", facts={"set_confidence": 0.8}),
     ]
     found = evaluations.find_strictest(kept, "vgg16", evaluations.fingerprint_test(OTHERS))
-    assert (found["unit"], found["set_coverage"], found["present"]) == ("by look", 0.5, False)
+    assert (found["unit"], found["set_coverage"], found["present"]) == ("by appearance", 0.5, False)
     assert evaluations.find_strictest(kept, "resnet50", "any") is None
 
 

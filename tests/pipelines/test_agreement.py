@@ -70,9 +70,9 @@ def test_the_newest_review_of_an_image_by_a_reviewer_counts(class_names):
 
 
 def test_each_model_has_figures_of_its_own(class_names):
-    both = pd.concat([make_reviews(PAIRS), make_reviews([("Pre", "Pre")], model="m2")])
+    both = pd.concat([make_reviews(PAIRS), make_reviews([("Pre", "Pre")], model_fingerprint="m2")])
     result = measure(both, class_names)
-    assert [model["model"] for model in result["models"]] == ["m1", "m2"]
+    assert [model["model_fingerprint"] for model in result["models"]] == ["m1", "m2"]
     assert [model["all"]["reviews"] for model in result["models"]] == [16, 1]
 
 

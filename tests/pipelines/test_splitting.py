@@ -95,7 +95,7 @@ def test_appearance_clusters_are_kept_together(splits, smears, class_names):
     report = report_splits(images, assigned, class_names, options)
     assert images["group"].nunique() == 16
     assert (assigned.groupby("group")["split"].nunique() == 1).all()
-    assert report["grouping_unit"].str.contains("a cluster of fields of nearly the same colours").all()
+    assert report["grouping_unit"].str.contains("the appearance cluster, fields of nearly the same colours").all()
 
 
 def test_a_missing_table_is_asked_for(manifest):
