@@ -195,6 +195,8 @@ class TestEveryArchitecture:
             classes, count = COUNTED[name]
             assert architecture.get(name).parameters + (channels + 1) * classes == count
             return
+        if name not in PUBLISHED:  # a row's own number of parameters is enough
+            return
         with_statistics = built.network.count_params() - parts.head.count_params()
         top = TOPS.get(name, channels * 1000 + 1000)
         assert (with_statistics + top) / 1e6 == pytest.approx(PUBLISHED[name], abs=0.0501)
