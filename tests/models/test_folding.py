@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from heavy_networks import HEAVY, mark_slow
 from leukoscope.models import architecture
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.network import build_classifier
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+from networks import LIGHT, mark_slow
 
 
 def infer(network: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ LEFT = {"vgg16": 0, "resnet50": 0, "densenet121": 121 - 1 - 58, "densenet201": 2
 LEFT |= {"nasnet_mobile": 4, "nasnet_large": 4}
 # Under drawn weights it amplifies rounding a hundred thousand times; EfficientNetV2B0 has the same kinds of layers.
 COMPARED = [name for name in architecture.list_names() if name != "efficientnet_v2_s"]
-NAMES = mark_slow(COMPARED, but=set(COMPARED) - HEAVY)
+NAMES = mark_slow(COMPARED, but=LIGHT)
 
 
 @pytest.mark.parametrize("name", NAMES)
