@@ -4,13 +4,13 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 from skimage.filters import threshold_otsu
 
-from heavy_networks import SIBLINGS, VECTORS, mark_slow
 from leukoscope.inference.explanation import ActivationMapper, map_occlusion, overlay
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models import architecture
 from leukoscope.models.network import Classifier, build_classifier
 from leukoscope.synthetic.smears import draw_smear
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+from networks import SIBLINGS, VECTORS, mark_slow
 from tiny_reader import build_network
 
 

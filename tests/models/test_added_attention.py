@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import tiny_backbone as tiny
-from heavy_networks import mark_slow
 from leukoscope.backend import kernels
 from leukoscope.core.errors import InputError
 from leukoscope.models import architecture
@@ -18,6 +17,7 @@ from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 from leukoscope.training.trainer import Trainer
 from made_entries import make_entry
+from networks import mark_slow
 
 KINDS = {"eca": EfficientChannelAttention, "se": SqueezeExcitation}
 # Of dense layers, which are blocks too, none has any; nor has one where two branches meet.

@@ -1,18 +1,9 @@
-"""Architectures that take too long for a quick test, and those that have no maps."""
+"""Architectures that are quick enough for every run of the tests, and those that have no maps."""
 
 import pytest
 
-HEAVY = {"densenet201", "inception_resnet_v2", "efficientnet_v2_s", "nasnet_large", "nasnet_mobile"}
-HEAVY |= {
-    "resnext50",
-    "se_resnext50",
-    "alexnet",
-    "alexnet_owt",
-    "googlenet",
-    "googlenet_bn",
-    "leukonet_style",
-    "two_channel",
-}
+# The rest is slow: each takes up to a minute to build, train, save and load.
+LIGHT = {"resnet50", "vgg16", "mobilenet", "mobilenet_v2", "sdct_cnn", "four_layer_cnn"}
 # Of the same layers, in the same order of parts, as another: looks that are costly leave them out.
 SIBLINGS = {"vgg19", "densenet201", "two_channel", "efficientnet_v2_s", "nasnet_large", "inception_resnet_v2"}
 SIBLINGS |= {"alexnet_owt", "googlenet_bn", "four_layer_cnn_unmasked", "resnext50"}
