@@ -70,8 +70,6 @@ def _rename_parameter(values: Mapping[str, Any], given: Any, old: str, new: str)
     given = given if isinstance(given, dict) else {}
     if old in given:
         given.setdefault(new, given.pop(old))
-    elif new in given:
-        return renamed
     return renamed | {new: given.get(new, value)}
 
 

@@ -136,9 +136,8 @@ def _rename_kept(connection: sqlite3.Connection) -> None:
     for old in sorted(renamed, key=lambda name: name != "model"):
         connection.execute(f"ALTER TABLE reviews RENAME COLUMN {old} TO {renamed[old]}")
     if renamed:
-        connection.executemany(
-            "UPDATE reviews SET opinion = ? WHERE opinion = ?", [pair[::-1] for pair in OPINIONS.items()]
-        )
+        for old, new in OPINIONS.items():
+            connection.execute("UPDATE reviews SET opinion = ? WHERE opinion = ?", (new, old))
 
 
 def _to_row(record: dict[str, Any]) -> list[Any]:
