@@ -220,8 +220,9 @@ def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_
 
 
 def test_an_interrupted_session_of_an_earlier_version_goes_on_too(project_path, tracking_uri, tmp_path):
-    names, client = ["resnet50", "vgg16"], mlflow.MlflowClient()
+    names = ["resnet50", "vgg16"]
     training, session = interrupt(project_path, tmp_path, names), Session(project_path)
+    client = mlflow.MlflowClient()
     for run in session.runs().dropna(subset="tags.model").itertuples():
         client.set_tag(run.run_id, "backbone", run.Index)
         client.delete_tag(run.run_id, "model")
