@@ -240,7 +240,7 @@ def known(metrics, features, splits) -> list[dict]:
         )
         return results.record_evaluation(metrics, features, splits, manifest, *options)
 
-    return [record("resnet50"), record("vgg16") | {"model": "another", "set_coverage": 0.0}]
+    return [record("resnet50"), record("vgg16") | {"model_fingerprint": "another", "set_coverage": 0.0}]
 
 
 @pytest.fixture
