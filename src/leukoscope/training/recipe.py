@@ -80,8 +80,13 @@ class ResolvedRecipe(Recipe):
         last = Phase(
             self.head_epochs, self.epochs, self.trainable, self.learning_rate, self.schedule, self.warmup_epochs
         )
-        head = Phase(0, self.head_epochs, "head", self.head_learning_rate, "constant", 0)
+        head = Phase(0, self.head_epochs, HEAD, self.head_learning_rate, "constant", 0)
         return [head, last] if self.head_epochs else [last]
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the head trains, for some epochs at least, on features that were computed once."""
+        return self.feature_views is not None and any(phase.trainable == HEAD for phase in self.phases)
 
     @property
     def determining(self) -> dict[str, Any]:
