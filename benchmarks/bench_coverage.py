@@ -71,13 +71,13 @@ def cover_figures(images: int, confidence: float, accuracy: float, data_sets: in
     """Give how often a reflected interval of the calibration error, and a BCa interval of a mean, cover."""
     rng, groups = np.random.default_rng(0), np.arange(images)
     table = np.tile([confidence, 1 - confidence], (images, 1))
-    called, found = np.zeros(images, int), []
+    predicted, found = np.zeros(images, int), []
     for _ in range(data_sets):
         truth = (rng.random(images) >= accuracy).astype(int)
         losses = np.where(truth, rng.exponential(3, images), rng.exponential(0.1, images))
 
         def score(weights: np.ndarray, truth: np.ndarray = truth, losses: np.ndarray = losses) -> dict[str, float]:
-            error = measure_calibration_error(truth, table, called, weights)
+            error = measure_calibration_error(truth, table, predicted, weights)
             return {"ece": error, "loss": float(np.average(losses, weights=weights))}
 
         estimates = estimate_figures(score, groups, 500, LEVEL, 1, ("ece",))

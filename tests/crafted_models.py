@@ -70,7 +70,7 @@ def make_reader() -> SecondReader:
     facts = facts.merge(fields.records.drop(columns="row"), on="image_id")
     features = classifier.predict(fields.pixels).features
     seen = feature_table.tabulate(facts, features, check_fields(fields.pixels))
-    given = {"temperature": 1.0, "threshold": 0.3, "novelty": 99.0, "nonconformity": [[0.1]] * 4, "target_error": 0.1}
+    given = {"temperature": 1.0, "threshold": 0.3, "ood_limit": 99.0, "nonconformity": [[0.1]] * 4, "target_error": 0.1}
     given |= {"error_bound": 0.08, "groups": 60.0, "needed": 29, "model": classifier.fingerprint}
     limits = Limits(16, 10**6, 10**6)
     return SecondReader("own", classifier, Calibration(**given), seen, ("Benign",), limits)

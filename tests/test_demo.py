@@ -124,7 +124,7 @@ def test_again_nothing_is_decoded_or_trained_twice(project, first_run):
 def test_what_has_results_is_compared(project, data):
     kedro(project, "--pipelines", "comparison")
     table = pd.read_csv(data / "08_reporting/comparison.csv")
-    assert table["backbone"].tolist() == ["mobilenet_v2"]
+    assert table["model"].tolist() == ["mobilenet_v2"]
     assert not [name for name in table if name.startswith("report_")]  # which are of real smears
     assert (table["drawn_images"] == 96).all()
     assert (data / "08_reporting/comparison.png").stat().st_size > 10_000
@@ -149,7 +149,7 @@ def test_images_of_another_source_are_scored(project, data, tmp_path):
     said = kedro(project, "--pipelines", "external", "--params", f"external_images={tmp_path},{folders}")
     assert "1 external images are among those that the classifiers were made of" in said
     row = pd.read_csv(data / "08_reporting/external.csv").iloc[0]
-    assert row["backbone"] == "mobilenet_v2"
+    assert row["model"] == "mobilenet_v2"
     assert row["external_images"] == 8
     assert 0 <= row["external_screening_auc"] <= 1
     page = (data / "08_reporting/mobilenet_v2/external.html").read_text()
@@ -178,7 +178,7 @@ def test_new_smears_get_opinions(project, data, tmp_path):
 
 
 @pytest.mark.slow  # tests/pipelines/test_promote.py and tests/serving have its parts
-def test_the_best_backbone_becomes_the_champion_once(project, data):
+def test_the_best_model_becomes_the_champion_once(project, data):
     promote = "promotion.min_images=5"
     assert "is promoted: there was no champion" in kedro(project, "--pipelines", "promote", "--params", promote)
     again = kedro(project, "--pipelines", "promote", "--params", promote)

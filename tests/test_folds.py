@@ -49,7 +49,7 @@ def test_every_fold_has_a_training_of_its_own_and_they_are_pooled(project, folds
     pooled = pd.read_parquet(folds / "07_model_output/mobilenet_v2/out_of_fold.parquet")
     manifest = pd.read_parquet(folds / "02_intermediate/manifest.parquet")
     assert sorted(pooled["image_id"]) == sorted(manifest.loc[manifest["status"] == "accepted", "image_id"])
-    assert (row["backbone"], row["folds"], row["images"]) == ("mobilenet_v2", 3, len(pooled))
+    assert (row["model"], row["folds"], row["images"]) == ("mobilenet_v2", 3, len(pooled))
     assert row["accuracy"] == pytest.approx((pooled["label"] == pooled["predicted"]).mean())
     parts = pd.read_csv(folds / "08_reporting/cross_validation_folds.csv")
     by_fold = (pooled["label"] == pooled["predicted"]).groupby(pooled["fold"]).mean()

@@ -43,6 +43,6 @@ def test_its_code_compiles(notebook):
 def test_it_loads_data_sets_that_there_are(notebook):
     names = re.findall(r'catalog\.load\(f?"([^"]+)"\)', "\n".join(code_of(notebook)))
     known = set.union(*(pipeline.datasets() for pipeline in register_pipelines().values()))
-    loaded = {name.replace("{BACKBONE}", backbone) for name in names for backbone in list_entries()}
+    loaded = {name.replace("{MODEL}", model) for name in names for model in list_entries()}
     assert loaded
     assert loaded - known == set()

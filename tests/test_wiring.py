@@ -1,4 +1,4 @@
-"""The wiring itself: that pipelines, catalog, parameters and the table of backbones fit together."""
+"""The wiring itself: that pipelines, catalog, parameters and the table of models fit together."""
 
 import subprocess
 import sys

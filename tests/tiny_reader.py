@@ -41,7 +41,7 @@ def build_network(size: int = SIZE) -> keras.Model:
 
 
 def make_reader(
-    class_names: tuple[str, ...] = CLASS_NAMES, backbone: str = "mobilenet_v2", drawn: int | None = 0, **calibration
+    class_names: tuple[str, ...] = CLASS_NAMES, model: str = "mobilenet_v2", drawn: int | None = 0, **calibration
 ) -> SecondReader:
     """Make a reader that knows fields of every brightness from 20 to 240, of which the first so many are drawn."""
     classifier = Classifier(build_network(), class_names, trained_on="splits", image_size=SIZE)
@@ -59,10 +59,10 @@ def make_reader(
     )
     if drawn is not None:
         facts["drawn"] = np.arange(len(shades)) < drawn
-    given = {"temperature": 1.0, "threshold": 0.6, "novelty": 9.0, "nonconformity": [[0.1]] * len(class_names)}
+    given = {"temperature": 1.0, "threshold": 0.6, "ood_limit": 9.0, "nonconformity": [[0.1]] * len(class_names)}
     given |= {"target_error": 0.1, "error_bound": 0.08, "groups": 60.0, "needed": 29, "model": classifier.fingerprint}
     return SecondReader(
-        backbone,
+        model,
         classifier,
         Calibration(**given | calibration),
         feature_table.tabulate(facts, features, check_fields(fields)),

@@ -10,7 +10,7 @@ from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
 
-# The hook of kedro-mlflow is replaced by one that gives every backbone a run of its own.
+# The hook of kedro-mlflow is replaced by one that gives every model a run of its own.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 _TRACKING = TrackingHook()
 # Kedro asks the last one first, but for those that want to be first or last.

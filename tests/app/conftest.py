@@ -33,7 +33,7 @@ class TrainingImages:
 
 @pytest.fixture(scope="session")
 def desk() -> Desk:
-    reader = make_reader(novelty=2.0)
+    reader = make_reader(ood_limit=2.0)
     options = AppOptions(max_images=3, max_bytes=50_000, picture_side=200)
     return Desk(reader, options, ExplanationOptions(patch=0.5, stride=0.5), 1, TrainingImages(reader.seen))
 

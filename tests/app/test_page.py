@@ -27,10 +27,10 @@ def is_outlined(page) -> bool:
 def test_opinions_and_why_there_is_none_are_said_in_words(page):
     assert add(page, SURE, UNSURE, UNLIKE) == "3 read, 0 not read"
     assert card(page, 1).locator(".opinion").inner_text() == "Opinion: Early"
-    assert card(page, 2).locator(".opinion").inner_text() == "No opinion: not sure enough"
+    assert card(page, 2).locator(".opinion").inner_text() == "Abstained: not sure enough"
     assert "An opinion is given from 60.0 % on" in " ".join(card(page, 2).inner_text().split())
     assert (
-        card(page, 3).locator(".opinion").inner_text() == "No opinion: unlike the training images: unfamiliar features"
+        card(page, 3).locator(".opinion").inner_text() == "Abstained: unlike the training images: unfamiliar features"
     )
     rows = card(page, 1).get_by_role("row")
     assert [row.get_by_role("rowheader").inner_text() for row in rows.all()] == [

@@ -9,7 +9,7 @@ from PIL import Image
 import crafted_models
 from leukoscope.app.reading import GRAD_CAM, OCCLUSION, Desk
 from leukoscope.app.rendering import blend
-from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
+from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE
 from leukoscope.images.decoding import UnusableImageError
 from leukoscope.inference.explanation import map_occlusion, overlay
 from leukoscope.pipelines.explain.options import ExplanationOptions
@@ -41,13 +41,13 @@ def test_an_image_is_read_as_the_reader_reads_it(desk):
     assert (image.opinion, image.reason, image.likeliest) == ("Early", "", "Early")
     assert image.probabilities["Early"] == pytest.approx(said["probability_early"])
     assert image.malignant == pytest.approx(1 - image.probabilities["Benign"], abs=1e-6)
-    assert image.novelty == pytest.approx(said["novelty"])
+    assert image.ood_score == pytest.approx(said["ood_score"])
 
 
 @pytest.mark.parametrize(("brightness", "reason"), [(130, UNSURE), (255, f"{UNLIKE}: unfamiliar features")])
 def test_why_there_is_no_opinion(desk, brightness, reason):
     image = desk.read(encode(shade(brightness)))
-    assert (image.opinion, image.reason) == (WITHHELD, reason)
+    assert (image.opinion, image.reason) == (ABSTAINED, reason)
     assert image.likeliest in image.probabilities
 
 

@@ -59,7 +59,7 @@ def test_reviews_come_back_as_a_table(reviews, image, about):
     reviews.save(tabulate(image, about, "Pre", "odd; nucleus, large", "AB"))
     row = reviews.load().iloc[0]
     assert row["sha256"] == image.sha256
-    assert (row["backbone"], row["model"], row["data"]) == tuple(about.origin.values())
+    assert (row["model"], row["model_fingerprint"], row["data"]) == tuple(about.origin.values())
     assert (row["opinion"], row["reason"], row["likeliest"]) == ("Early", "", "Early")
     assert row["probability_early"] == pytest.approx(image.probabilities["Early"])
     assert row["probability_malignant"] == pytest.approx(image.malignant)
@@ -166,3 +166,45 @@ def test_a_table_of_another_kind_is_said(reviews, image, about, tmp_path):
         connection.execute("CREATE TABLE reviews (stars INTEGER)")
     with pytest.raises(InputError, match=r"No review can be added.*no such column"):
         reviews.save(pd.DataFrame())
+
+
+OLD_TABLE = (
+    "CREATE TABLE reviews (number INTEGER PRIMARY KEY AUTOINCREMENT, reviewed_at TEXT NOT NULL, sha256 TEXT NOT NULL, "
+    "file_name TEXT, seen_in TEXT, backbone TEXT NOT NULL, model TEXT NOT NULL, data TEXT NOT NULL, opinion TEXT NOT "
+    "NULL, reason TEXT NOT NULL, likeliest TEXT NOT NULL, probabilities TEXT NOT NULL, novelty REAL NOT NULL, verdict "
+    "TEXT NOT NULL, reviewer_class TEXT, note TEXT NOT NULL, reviewer TEXT NOT NULL)"
+)
+OLD_REVIEW = (1, "2026-01-02", "ab", None, None, "vgg16", "1a2b", "3c4d", "withheld", "not sure enough", "Pro")
+OLD_REVIEW = (*OLD_REVIEW, '{"probability_pro": 0.5}', 0.25, "agree", "Pro", "", "AB")
+
+
+@pytest.fixture
+def old_file(tmp_path):
+    file = tmp_path / "folder" / "reviews.db"
+    file.parent.mkdir()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(OLD_TABLE)
+        connection.execute(f"INSERT INTO reviews VALUES ({', '.join('?' * len(OLD_REVIEW))})", OLD_REVIEW)
+    return file
+
+
+def test_reviews_of_an_earlier_version_are_read_and_not_changed(reviews, old_file, caplog):
+    before = old_file.read_bytes()
+    row = reviews.load().iloc[0]
+    assert (row["model"], row["model_fingerprint"], row["data"]) == ("vgg16", "1a2b", "3c4d")
+    assert (row["opinion"], row["ood_score"], row["probability_pro"]) == ("abstained", 0.25, 0.5)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert old_file.read_bytes() == before
+
+
+def test_a_review_is_added_to_those_of_an_earlier_version(reviews, old_file, image, about):
+    reviews.save(tabulate(image, about))
+    table = reviews.load()
+    assert table["opinion"].tolist() == ["abstained", "Early"]
+    assert table["model"].tolist() == ["vgg16", "mobilenet_v2"]
+    assert table["model_fingerprint"].tolist() == ["1a2b", about.origin["model_fingerprint"]]
+    with closing(sqlite3.connect(old_file)) as connection:
+        names = {row[1] for row in connection.execute("PRAGMA table_info(reviews)")}
+        assert {"model", "model_fingerprint", "ood_score"} <= names
+        assert names.isdisjoint({"backbone", "novelty"})
+        assert connection.execute("SELECT count(*) FROM reviews WHERE opinion = 'withheld'").fetchone() == (0,)

@@ -75,9 +75,9 @@ def test_the_csv_has_a_row_an_image_with_the_last_review(session, desk):
         "dark, large",
         "AB",
     ]
-    assert (rows[1]["opinion"], rows[1]["reason"], rows[1]["verdict"]) == ("withheld", "not sure enough", "")
+    assert (rows[1]["opinion"], rows[1]["reason"], rows[1]["verdict"]) == ("abstained", "not sure enough", "")
     assert {row["file_name"] for row in rows} == {""}
-    assert {row["model"] for row in rows} == {desk.reader.classifier.fingerprint}
+    assert {row["model_fingerprint"] for row in rows} == {desk.reader.classifier.fingerprint}
 
 
 def test_no_spreadsheet_takes_a_note_for_a_formula(session, desk):
@@ -105,12 +105,12 @@ def test_the_html_stands_alone_and_says_everything(session, desk, about):
     assert page.count("<h1>") == 1
     assert '<html lang="en">' in page
     assert "Opinion: Early" in page
-    assert "No opinion: unlike the training images: unfamiliar features" in page
+    assert "Abstained: unlike the training images: unfamiliar features" in page
     assert "agree: Early" in page
     assert "&lt;b&gt;sure&lt;/b&gt;" in page
     assert page.count("<figure>") == 3 + 2 + 6  # field and maps of each, and three neighbours
     assert "no medical device" in page
-    assert about.origin["model"] in page
+    assert about.origin["model_fingerprint"] in page
 
 
 def test_the_card_stands_below_the_headings_of_the_page_and_without_its_html(about):

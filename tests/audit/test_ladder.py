@@ -11,48 +11,48 @@ LADDER = Ladder(("a", "b"), folds=5, trees=30, confidence=0.95, seed=1)
 
 @pytest.fixture
 def images() -> pd.DataFrame:
-    """Two classes, in looks of ten images each of which is of one class."""
-    looks = np.repeat(np.arange(20), 10)
-    return pd.DataFrame({"label": np.where(looks % 2, "a", "b"), "look": looks}).astype(str)
+    """Two classes, in appearance clusters of ten images each of which is of one class."""
+    clusters = np.repeat(np.arange(20), 10)
+    return pd.DataFrame({"label": np.where(clusters % 2, "a", "b"), "appearance": clusters}).astype(str)
 
 
-def test_what_knows_looks_fails_when_they_are_held_out(images, rng):
-    sees_look = rng.normal(images["look"].astype(int).to_numpy()[:, None], 0.01, (200, 1))
-    protocols = {"image": pd.Series(np.arange(200)), "look": images["look"]}
-    table = LADDER.climb(images, {"colour_histogram": sees_look}, protocols).set_index("protocol")
+def test_what_knows_clusters_fails_when_they_are_held_out(images, rng):
+    sees_cluster = rng.normal(images["appearance"].astype(int).to_numpy()[:, None], 0.01, (200, 1))
+    protocols = {"image": pd.Series(np.arange(200)), "appearance": images["appearance"]}
+    table = LADDER.climb(images, {"colour_histogram": sees_cluster}, protocols).set_index("protocol")
     assert table.loc["image", "accuracy"] > 0.95
-    assert table.loc["look", "accuracy"] < 0.7
-    assert table["groups"].to_dict() == {"image": 200, "look": 20}
+    assert table.loc["appearance", "accuracy"] < 0.7
+    assert table["groups"].to_dict() == {"image": 200, "appearance": 20}
     assert (table["images"] == 200).all()
     assert table["accuracy"].between(table["low"], table["high"]).all()
 
 
 def test_features_of_a_network_are_read_by_logistic_regression(images, rng):
     separable = (images["label"] == "a").to_numpy()[:, None] + rng.normal(0, 0.1, (200, 3))
-    table = LADDER.climb(images, {"vgg16_features": separable}, {"look": images["look"]})
+    table = LADDER.climb(images, {"vgg16_features": separable}, {"appearance": images["appearance"]})
     assert table["accuracy"].tolist() == [1.0]
 
 
 def test_a_protocol_with_too_few_groups_is_left_out_and_told(images, caplog):
-    groups = images["look"].where(images["label"] == "a", "one")
-    protocols = {"image": pd.Series(np.arange(200)), "look": groups}
+    groups = images["appearance"].where(images["label"] == "a", "one")
+    protocols = {"image": pd.Series(np.arange(200)), "appearance": groups}
     table = LADDER.climb(images, {"border": np.zeros((200, 1))}, protocols)
     assert table["protocol"].tolist() == ["image"]
-    assert "look, border: not judged, a class has 1 groups, too few for 5 folds" in caplog.text
+    assert "appearance, border: not judged, a class has 1 groups, too few for 5 folds" in caplog.text
 
 
 def test_a_class_without_images_is_not_left_out_in_silence(images, caplog):
     left = images[images["label"] == "a"].reset_index(drop=True)
     left.loc[:40, "label"] = "c"
     ladder = replace(LADDER, classes=("a", "b", "c"))
-    table = ladder.climb(left, {"vgg16_features": np.zeros((100, 3))}, {"look": left["look"]})
+    table = ladder.climb(left, {"vgg16_features": np.zeros((100, 3))}, {"appearance": left["appearance"]})
     assert table.empty
-    assert "look, vgg16_features: not judged, a class has 0 groups" in caplog.text
+    assert "appearance, vgg16_features: not judged, a class has 0 groups" in caplog.text
 
 
 def test_no_images_are_no_fault(images):
     nothing = images.iloc[:0]
-    assert LADDER.climb(nothing, {"vgg16_features": np.zeros((0, 3))}, {"look": nothing["look"]}).empty
+    assert LADDER.climb(nothing, {"vgg16_features": np.zeros((0, 3))}, {"appearance": nothing["appearance"]}).empty
 
 
 def test_figures_are_means_over_repeats(images, rng):

@@ -33,7 +33,7 @@ def test_background_that_tells_the_classes_apart_raises_the_alarm():
 )
 def test_alarm_and_warning_are_where_the_parameters_say(accuracy, outcome):
     # The alarm is at 0.25 + 0.5 * 0.75 and the warning at 0.25 + 0.2 * 0.75, by the interval's lower end.
-    assert judge(row("look", "background", accuracy)).outcome == outcome
+    assert judge(row("appearance", "background", accuracy)).outcome == outcome
 
 
 @pytest.mark.parametrize(("accuracy", "outcome"), [(0.99, "warning"), (0.64, "warning"), (0.63, "no alarm")])
@@ -50,21 +50,21 @@ def test_what_may_count_cells_raises_the_warning_where_others_raise_the_alarm(pr
 def test_chance_is_the_share_of_the_largest_class(accuracy, outcome):
     # Seven of ten: the alarm is at 0.85, which for four equal classes would be 0.625, and the warning at 0.76.
     labels = pd.Series(list("aaaaaaabcd"))
-    found, text = judge(row("look", "background", accuracy, reach=0.005), labels=labels)
+    found, text = judge(row("appearance", "background", accuracy, reach=0.005), labels=labels)
     assert found == outcome
     assert "Always naming the largest class is right for 70 of 100 fields (0.700)." in text
     assert "The warning begins at 0.760 and the alarm at 0.850" in text
 
 
 def test_the_strongest_is_the_one_that_is_surely_strong():
-    _, text = judge(row("look", "background", 0.8, reach=0.15), row("look", "border", 0.75))
+    _, text = judge(row("appearance", "background", 0.8, reach=0.15), row("appearance", "border", 0.75))
     assert "the colours of the outermost frame" in text
     assert "the colours of the background" not in text
 
 
 def test_one_whose_interval_is_unknown_is_not_the_strongest():
-    unknown = row("look", "background", 0.8) | {"low": float("nan"), "high": float("nan")}
-    assert "the colours of the outermost frame" in judge(row("look", "border", 0.3), unknown).text
+    unknown = row("appearance", "background", 0.8) | {"low": float("nan"), "high": float("nan")}
+    assert "the colours of the outermost frame" in judge(row("appearance", "border", 0.3), unknown).text
 
 
 def test_what_only_tells_copies_apart_raises_nothing():
@@ -103,7 +103,7 @@ def test_embargoes_of_a_saved_table_read_the_same(tmp_path):
     assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("rows", [[], [row("image", "border", 0.9)], [row("look", "thumbnail", 0.9)]])
+@pytest.mark.parametrize("rows", [[], [row("image", "border", 0.9)], [row("appearance", "thumbnail", 0.9)]])
 def test_where_nothing_was_judged_strictly_there_is_no_verdict(rows):
     outcome, text = judge(*rows)
     assert outcome == "not judged"
@@ -116,27 +116,29 @@ def test_where_nothing_was_judged_strictly_there_is_no_verdict(rows):
     ("share", "words"), [(0.996, "99"), (1.0, "100"), (0.004, "1"), (0.0, "0"), (0.915, "92"), (0.5, "50")]
 )
 def test_shares_are_told_of_a_hundred_fields(share, words):
-    assert f"names the right class of {words} of 100 fields" in judge(row("look", "border", share)).text
+    assert f"names the right class of {words} of 100 fields" in judge(row("appearance", "border", share)).text
 
 
 def test_a_network_is_told_under_the_strictest_protocol_that_left_it_images():
-    _, text = judge(row("image", "vgg16_features", 0.9), row("look", "vgg16_features", 0.7), row("look", "border", 0.4))
+    _, text = judge(
+        row("image", "vgg16_features", 0.9), row("appearance", "vgg16_features", 0.7), row("appearance", "border", 0.4)
+    )
     assert "looks only at the vgg16 features of a trained network names the right class of 70 of 100 fields" in text
     assert "on 80 images of groups that the network had not learned from.\nAmong these images are those of" in text
 
 
 def test_without_a_network_the_verdict_says_so():
-    assert "No trained backbone was there" in judge(row("image", "file", 0.3)).text
+    assert "No trained model was there" in judge(row("image", "file", 0.3)).text
 
 
 def test_what_could_not_be_judged_is_told():
-    assert "Names have no numbers.\n" in judge(row("look", "border", 0.3), notes=["Names have no numbers."]).text
+    assert "Names have no numbers.\n" in judge(row("appearance", "border", 0.3), notes=["Names have no numbers."]).text
 
 
 @pytest.mark.parametrize(("data", "there"), [("f00d", True), ("beef", False)])
 def test_an_audit_is_of_the_images_that_it_was_made_of(data, there):
-    table = pd.DataFrame([row("look", "border", 0.3)])
-    text = judge(row("look", "border", 0.3)).text
+    table = pd.DataFrame([row("appearance", "border", 0.3)])
+    text = judge(row("appearance", "border", 0.3)).text
     assert verdict.is_of(data, table.assign(data="f00d"), text) is there
     assert not verdict.is_of(data, table, text)  # of before tables said of what they are
     assert not verdict.is_of(data, table.assign(data=data), "Another verdict.")

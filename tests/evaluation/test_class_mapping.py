@@ -41,7 +41,7 @@ def test_a_class_that_there_is_not_is_refused(class_names):
         ClassMapping.resolve({"hem": "benign"}, class_names, ["Benign"])
 
 
-def test_what_is_called_goes_by_the_classifiers_own_classes(class_names):
+def test_what_is_predicted_goes_by_the_classifiers_own_classes(class_names):
     mapping = ClassMapping.resolve({"hem": "Benign", "all": "malignant"}, class_names, ["Benign"])
     assert mapping.translate(np.array([0, 1, 2, 3, 0])).tolist() == [0, 1, 1, 1, 0]
 

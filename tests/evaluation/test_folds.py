@@ -1,5 +1,7 @@
 """Folds on made predictions, whose figures can be told by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,7 +55,7 @@ def test_folds_of_one_recipe_are_one_set(three):
         ({"data": "other images"}, ["images.data"]),
         ({"key": KEY | {"recipe": {"epochs": 3}}}, ["training.recipe.epochs"]),
         ({"key": KEY | {"data": {"images": ["of the fold"], "size": 48}}}, ["training.data.size"]),
-        ({"splitting": {"group_by": "look", "fold": "3 of 3"}}, ["splitting.group_by"]),
+        ({"splitting": {"group_by": "appearance", "fold": "3 of 3"}}, ["splitting.group_by"]),
         ({"fold": [3, 4]}, ["folds"]),
     ],
 )
@@ -133,11 +135,11 @@ def test_a_figure_that_is_undefined_in_a_fold_has_no_spread(three):
 def test_pooled_figures_are_those_of_all_images_at_once(three):
     pooled = folds.FoldSet("tiny", 3, dict(enumerate(three, 1))).pool()
     figures = folds.judge_pooled(pooled, Scoring(NAMES, ("Benign",), 0.1), 200, 0.95, 1)
-    truth, called = pooled["label"], pooled["predicted"]
+    truth, predicted = pooled["label"], pooled["predicted"]
     assert (figures["images"], figures["groups"], figures["error_groups"]) == (12, 12, 3)
     assert figures["accuracy"] == 0.75  # 9 of 12
-    assert figures["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, called))
-    assert figures["macro_f1"] == pytest.approx(f1_score(truth, called, average="macro"))
+    assert figures["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
+    assert figures["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
     assert figures["auc"] == pytest.approx(roc_auc_score(truth == "Early", pooled["probability_early"]))
     for name in folds.FIGURES:
         assert figures[f"{name}_low"] < figures[name] < figures[f"{name}_high"]
@@ -161,3 +163,12 @@ def test_a_record_comes_back_and_a_broken_one_is_told(three, tmp_path):
         (tmp_path / file).write_text(damage)
         with pytest.raises(ValueError, match=file if damage != "{" else "Expecting"):
             EvaluationRecord.load(tmp_path)
+
+
+def test_a_record_of_an_earlier_version_is_of_the_same_set(three, tmp_path, caplog):
+    splitting = three[0].facts["splitting"] | {"group_by": "appearance", "appearance_clusters": 60}
+    old = splitting | {"group_by": "look", "looks": 60}
+    del old["appearance_clusters"]
+    replace(three[0], facts=three[0].facts | {"splitting": old}).save(tmp_path)
+    assert EvaluationRecord.load(tmp_path).facts["splitting"] == splitting
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -16,15 +16,15 @@ from leukoscope.evaluation.scoring import Scoring, estimate, score, score_draw
 ROWS = pytest.mark.parametrize(("name", "metric"), METRICS.items(), ids=list(METRICS))
 
 
-def make_outcome(rng, images: int, classes: int, there: int, called: int) -> Outcome:
-    """Draw predictions of some classes, of which so many have images and so many are called."""
+def make_outcome(rng, images: int, classes: int, there: int, predicted: int) -> Outcome:
+    """Draw predictions of some classes, of which so many have images and so many are predicted."""
     probabilities = rng.dirichlet(np.full(classes, 0.3), images)
     calibrated = rng.dirichlet(np.full(classes, 0.3), images)
     truth = rng.permutation(classes)[:there][rng.integers(0, there, images)]
     opinions = Opinions(calibrated, rng.random(images) < rng.choice([0, 0.5, 1]), rng.random(images) < 0.5)
     return Outcome(
         truth=truth,
-        called=rng.permutation(classes)[:called][rng.integers(0, called, images)],
+        predicted=rng.permutation(classes)[:predicted][rng.integers(0, predicted, images)],
         probabilities=probabilities,
         class_names=[f"class{number}" for number in range(classes)],
         malignant=truth > 0,
@@ -40,42 +40,42 @@ def make_outcome(rng, images: int, classes: int, there: int, called: int) -> Out
 @st.composite
 def outcomes(draw) -> tuple[Outcome, np.random.Generator]:
     classes = draw(st.integers(2, 4))
-    there, called, images = draw(st.integers(1, classes)), draw(st.integers(1, classes)), draw(st.integers(1, 15))
+    there, predicted, images = draw(st.integers(1, classes)), draw(st.integers(1, classes)), draw(st.integers(1, 15))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return make_outcome(rng, images, classes, there, called), rng
+    return make_outcome(rng, images, classes, there, predicted), rng
 
 
 @pytest.fixture
 def outcome(rng) -> Outcome:
     """Predictions that leave nothing undefined."""
-    made = make_outcome(rng, 40, 3, there=3, called=3)
+    made = make_outcome(rng, 40, 3, there=3, predicted=3)
     opinions = made.opinions._replace(given=rng.random(40) < 0.5)
     return replace(made, screening=made.screening._replace(operating_point=0.5), opinions=opinions)
 
 
 def find_lacks(outcome: Outcome) -> set[Lack]:
     """Find what an outcome lacks, one class aside."""
-    there, called = set(outcome.truth.tolist()), set(outcome.called.tolist())
+    there, predicted = set(outcome.truth.tolist()), set(outcome.predicted.tolist())
     facts = {
         Lack.CLASS: len(there) < len(outcome.class_names),
         Lack.SECOND_CLASS: len(there) == 1,
-        Lack.CALL: not there <= called,
+        Lack.PREDICTION: not there <= predicted,
         Lack.MALIGNANT: there == {0},
         Lack.BENIGN: 0 not in there,
-        Lack.MALIGNANT_CALL: max(outcome.screening.scores) < outcome.screening.operating_point,
-        Lack.BENIGN_CALL: min(outcome.screening.scores) >= outcome.screening.operating_point,
+        Lack.MALIGNANT_PREDICTION: max(outcome.screening.scores) < outcome.screening.operating_point,
+        Lack.BENIGN_PREDICTION: min(outcome.screening.scores) >= outcome.screening.operating_point,
         Lack.OPINION: sum(outcome.opinions.given) == 0,
     }
     return {lack for lack, is_so in facts.items() if is_so}
 
 
 def find_lacks_of_class(outcome: Outcome, number: int) -> set[Lack]:
-    there, called = set(outcome.truth.tolist()), set(outcome.called.tolist())
+    there, predicted = set(outcome.truth.tolist()), set(outcome.predicted.tolist())
     facts = {
         Lack.OWN: number not in there,
         Lack.OTHERS: there <= {number},
-        Lack.OWN_CALL: number not in called,
-        Lack.OTHER_CALL: called <= {number},
+        Lack.OWN_PREDICTION: number not in predicted,
+        Lack.OTHER_PREDICTION: predicted <= {number},
     }
     return {lack for lack, is_so in facts.items() if is_so}
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from leukoscope.evaluation.predictions import (
-    number_called,
+    number_predicted,
     probability_columns,
     select_split,
     tabulate_probabilities,
@@ -25,4 +25,4 @@ def test_of_a_split_the_true_classes_probabilities_and_calls_are_selected_in_one
     truth, probabilities = select_split(table, "test", CLASSES)
     assert truth.tolist() == [1, 2]
     assert probabilities.tolist() == PROBABILITIES[[0, 2]].tolist()
-    assert number_called(table, "test", CLASSES).tolist() == [0, 2]
+    assert number_predicted(table, "test", CLASSES).tolist() == [0, 2]

@@ -30,8 +30,8 @@ HOW = Scoring(CLASSES, ["Benign"], prevalence=0.01)
 SCREENING = Screening(1 - PROBABILITIES[:, 0], operating_point=0.45)
 
 
-def prepare(labels, probabilities, called=None):
-    return HOW.prepare(labels, probabilities, called, Screening(1 - probabilities[:, 0], 0.45))
+def prepare(labels, probabilities, predicted=None):
+    return HOW.prepare(labels, probabilities, predicted, Screening(1 - probabilities[:, 0], 0.45))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def scores() -> dict:
         ("macro_sensitivity", (3 / 4 + 2 / 3 + 1) / 3),
         ("weighted_sensitivity", 8 / 10),
         ("macro_f1", (3 / 4 + 2 / 3 + 1) / 3),
-        # By the operating point: the likeliest class would miss the one that is called Benign at 0.5.
+        # By the operating point: the likeliest class would miss the one that is predicted Benign at 0.5.
         ("screening_sensitivity", 1.0),
         ("screening_specificity", 3 / 4),
         ("screening_auc", 23 / 24),
@@ -111,7 +111,7 @@ def test_the_rows_that_need_a_class_have_among_them_those_known_by_hand():
     means = {"balanced_accuracy", "macro_precision", "macro_sensitivity", "macro_f1", "auc", "auprc"}
     assert means <= NEED_EVERY_CLASS
     assert {"precision", "npv", "sensitivity", "f1", "auc", "auprc"} <= OF_A_CLASS
-    assert {"macro_precision", "weighted_precision"} <= rows_without(Lack.CALL)
+    assert {"macro_precision", "weighted_precision"} <= rows_without(Lack.PREDICTION)
 
 
 @pytest.mark.parametrize("missing", ["Early", "Benign"])
@@ -136,11 +136,11 @@ def test_images_of_one_class_have_no_agreement_beyond_chance():
     assert scores["accuracy"] == scores["weighted_sensitivity"] == scores["sensitivity_pre"] == 1
 
 
-def test_a_class_that_nothing_is_called_has_no_precision():
+def test_a_class_that_is_never_predicted_has_no_precision():
     never = PROBABILITIES * [1, 0.01, 1]
     scores = HOW.score(LABELS, never / never.sum(axis=1, keepdims=True))
-    of_the_class = {f"{name}_early" for name in rows_without(Lack.OWN_CALL)}
-    assert undefined(scores) == of_the_class | rows_without(Lack.CALL)
+    of_the_class = {f"{name}_early" for name in rows_without(Lack.OWN_PREDICTION)}
+    assert undefined(scores) == of_the_class | rows_without(Lack.PREDICTION)
     assert "precision_early" in of_the_class
     assert scores["f1_early"] == scores["sensitivity_early"] == 0
 
@@ -184,9 +184,9 @@ def test_ends_at_a_prevalence_follow_from_those_of_sensitivity_and_specificity()
     assert ends["screening_npv_at_prevalence_low"] == pytest.approx(0.8 * 0.99 / (0.8 * 0.99 + 0.1 * 0.01))
 
 
-def test_what_is_called_need_not_be_the_likeliest():
-    called = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
-    scores = HOW.score(LABELS, PROBABILITIES, called)
+def test_what_is_predicted_need_not_be_the_likeliest():
+    predicted = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
+    scores = HOW.score(LABELS, PROBABILITIES, predicted)
     assert scores["accuracy"] == scores["f1_early"] == 1
     assert scores["auc_benign"] == pytest.approx(23 / 24)
 
@@ -204,15 +204,15 @@ def test_weighted_figures_are_those_of_scikit_learn(rng, ties):
     probabilities = rng.dirichlet(np.ones(3), 60) + 0.4 * np.eye(3)[truth]
     probabilities = probabilities.round(1) + 0.01 if ties else probabilities
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    called, ill = probabilities.argmax(axis=1), (truth > 0).astype(int)
+    predicted, ill = probabilities.argmax(axis=1), (truth > 0).astype(int)
     ours = score_draw(prepare(np.array(CLASSES)[truth], probabilities), weights)
     how = {"sample_weight": weights}
-    by_class = metrics.precision_recall_fscore_support(truth, called, **how)[:3]
+    by_class = metrics.precision_recall_fscore_support(truth, predicted, **how)[:3]
     expected = {
         "loss": metrics.log_loss(truth, probabilities, **how),
-        "balanced_accuracy": metrics.balanced_accuracy_score(truth, called, **how),
-        "matthews_correlation": metrics.matthews_corrcoef(truth, called, **how),
-        "cohen_kappa": metrics.cohen_kappa_score(truth, called, **how),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted, **how),
+        "matthews_correlation": metrics.matthews_corrcoef(truth, predicted, **how),
+        "cohen_kappa": metrics.cohen_kappa_score(truth, predicted, **how),
         "auc": metrics.roc_auc_score(truth, probabilities, multi_class="ovr", **how),
         "screening_auc": metrics.roc_auc_score(ill, 1 - probabilities[:, 0], **how),
         "screening_auprc": metrics.average_precision_score(ill, 1 - probabilities[:, 0], **how),
@@ -234,8 +234,8 @@ def test_kappa_is_that_of_a_published_example():
     # Fleiss, Levin and Paik 2003, Statistical Methods for Rates and Proportions, table 18.1: kappa 0.676.
     table = np.array([[75, 1, 4], [5, 4, 1], [0, 0, 10]])
     labels = np.repeat(CLASSES, table.sum(axis=1))
-    called = np.concatenate([np.repeat(np.arange(3), row) for row in table])
-    figures = score_draw(prepare(labels, np.eye(3)[called]), np.ones(len(labels)))
+    predicted = np.concatenate([np.repeat(np.arange(3), row) for row in table])
+    figures = score_draw(prepare(labels, np.eye(3)[predicted]), np.ones(len(labels)))
     assert figures["cohen_kappa"] == pytest.approx(0.676, abs=5e-4)
 
 

@@ -10,7 +10,7 @@ MALIGNANT = np.array([0, 0, 0, 1, 1, 1, 1], bool)
 @pytest.mark.parametrize(
     ("sensitivity", "point"),
     [
-        (1.0, 0.3),  # all four are found, one benign field is called malignant: between 0.4 and 0.2
+        (1.0, 0.3),  # all four are found, one benign field is predicted malignant: between 0.4 and 0.2
         (0.75, 0.65),  # three are found, and none of the benign: between 0.7 and 0.6
         (0.5, 0.65),  # of equals the one that finds most
     ],

@@ -15,7 +15,7 @@ from leukoscope.evaluation.calibration import (
     simulate_calibrated,
 )
 from leukoscope.evaluation.conformal import form_prediction_sets, measure_nonconformity, name_sets
-from leukoscope.evaluation.novelty import Novelty
+from leukoscope.evaluation.out_of_distribution import OutOfDistribution
 from leukoscope.evaluation.outcome import Opinions, Outcome
 from leukoscope.evaluation.scoring import score, score_draw
 from leukoscope.evaluation.selective import NEVER
@@ -23,16 +23,16 @@ from leukoscope.evaluation.trust import Calibration, Targets, form_opinions
 
 
 def calibrate(truth, probabilities, target_error: float = 0.1, **targets) -> Calibration:
-    novelty, groups = np.arange(len(truth)) / len(truth), np.arange(len(truth))
+    scores, groups = np.arange(len(truth)) / len(truth), np.arange(len(truth))
     targets = Targets(target_error, false_alarms=0.1, **targets)
-    return trust.calibrate(truth, probabilities, novelty, groups, [0], targets, "a model")
+    return trust.calibrate(truth, probabilities, scores, groups, [0], targets, "a model")
 
 
-def describe(truth, probabilities, calibrated, given, called=None) -> Outcome:
-    called = probabilities.argmax(axis=1) if called is None else called
+def describe(truth, probabilities, calibrated, given, predicted=None) -> Outcome:
+    predicted = probabilities.argmax(axis=1) if predicted is None else predicted
     names = [str(number) for number in range(probabilities.shape[1])]
     opinions = Opinions(calibrated, given, unlike=np.zeros(len(truth), bool))
-    return Outcome(truth, called, probabilities, names, truth > 0, 0.1, opinions=opinions)
+    return Outcome(truth, predicted, probabilities, names, truth > 0, 0.1, opinions=opinions)
 
 
 def judge(truth, probabilities, calibration: Calibration) -> dict[str, float]:
@@ -54,8 +54,8 @@ def test_the_temperature_undoes_overconfidence(rng):
     assert found.temperature == pytest.approx(2.5, rel=0.07)
 
 
-def novel(score: np.ndarray) -> Novelty:
-    return Novelty(score, np.full(len(score), "cells"))
+def score_as(score: np.ndarray) -> OutOfDistribution:
+    return OutOfDistribution(score, np.full(len(score), "cells"))
 
 
 class Given(ClassifierMixin, BaseEstimator):
@@ -147,7 +147,7 @@ def test_confidence_is_binned_as_by_scikit_learn(rng):
     assert ours[1][some] == pytest.approx(right)
 
 
-def test_the_calibration_error_is_of_what_is_called():
+def test_the_calibration_error_is_of_what_is_predicted():
     probabilities = np.array([[0.4, 0.6], [0.4, 0.6]])
     assert measure_calibration_error(np.array([0, 0]), probabilities, np.array([0, 0])) == pytest.approx(0.6)
 
@@ -159,7 +159,7 @@ def test_the_brier_score_is_that_worked_out_by_hand():
     assert score_draw(outcome, np.array([3, 1]))["brier"] == pytest.approx((3 * 0.2**2 * 2 + 0.6**2 * 2) / 4)
 
 
-def test_opinions_without_a_promise_are_all_withheld_unless_they_are_asked_for(caplog):
+def test_without_a_promise_no_opinion_is_given_unless_it_is_asked_for(caplog):
     truth = (np.arange(60) % 10 == 0).astype(int)
     probabilities = np.column_stack([np.linspace(0.6, 0.99, 60), 1 - np.linspace(0.6, 0.99, 60)])
     held = calibrate(truth, probabilities, 0.02)
@@ -169,7 +169,7 @@ def test_opinions_without_a_promise_are_all_withheld_unless_they_are_asked_for(c
     assert "It takes 149 groups without an error" in caplog.text
     sure = np.array([[0.9, 0.1], [1.0, 0.0]])
     for table in (sure, sure.astype("float32")):
-        opinions = form_opinions(table, novel(np.zeros(2)), held, ["Benign", "Pro"])
+        opinions = form_opinions(table, score_as(np.zeros(2)), held, ["Benign", "Pro"])
         assert opinions["reason"].tolist() == [trust.UNPROMISED] * 2
     scores = judge(np.array([1, 1]), sure, held)
     assert scores["coverage"] == 0
@@ -180,22 +180,22 @@ def test_opinions_without_a_promise_are_all_withheld_unless_they_are_asked_for(c
     assert "without a promise" in caplog.text
 
 
-def test_the_promise_is_learned_after_novel_fields_are_left_out():
+def test_the_promise_is_learned_after_fields_out_of_distribution_are_left_out():
     # Half of the images are wrong, and just these are unlike the training images: no opinion is given on them.
     truth, probabilities = np.arange(200) // 100, np.tile([0.9, 0.1], (200, 1))
-    novelty, groups = np.arange(200) // 100 + 0.0, np.arange(200)
-    found = trust.calibrate(truth, probabilities, novelty, groups, [0], Targets(0.05, false_alarms=0.6))
+    scores, groups = np.arange(200) // 100 + 0.0, np.arange(200)
+    found = trust.calibrate(truth, probabilities, scores, groups, [0], Targets(0.05, false_alarms=0.6))
     assert found.error_bound == pytest.approx(1 - 0.05 ** (1 / 100))
-    without = trust.calibrate(truth, probabilities, 0 * novelty, groups, [0], Targets(0.05, false_alarms=0.6))
+    without = trust.calibrate(truth, probabilities, 0 * scores, groups, [0], Targets(0.05, false_alarms=0.6))
     assert without.error_bound is None
 
 
 def test_errors_are_weighed_by_the_stated_prevalence():
     # Of 4 benign fields 3 get an opinion, 1 of these wrong; of 4 malignant ones 2 do, none wrong.
     truth = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    called = np.array([0, 0, 1, 0, 1, 1, 0, 0])
+    predicted = np.array([0, 0, 1, 0, 1, 1, 0, 0])
     given = np.array([1, 1, 1, 0, 1, 1, 0, 0], bool)
-    table = np.eye(2)[called] * 0.8 + 0.1
+    table = np.eye(2)[predicted] * 0.8 + 0.1
     figures = score(describe(truth, table, table, given))
     assert figures["selective_error_at_prevalence"] == pytest.approx(0.9 / 4 / (0.9 * 3 / 4 + 0.1 * 2 / 4))
 
@@ -275,24 +275,26 @@ def test_an_empty_set_is_called_so():
     ]
 
 
-def test_opinions_are_withheld_for_a_reason():
+def test_a_classifier_abstains_for_a_reason():
     calibrated = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.55, 0.45]])
-    calibration = Calibration(1.0, threshold=0.7, novelty=0.5, nonconformity=[[0.1] * 30, [0.1] * 30])
-    said = form_opinions(calibrated, novel(np.array([0.1, 0.2, 0.9, 0.9])), calibration, ["Benign", "Pro"])
-    assert said["opinion"].tolist() == ["Benign", "withheld", "withheld", "withheld"]
+    calibration = Calibration(1.0, threshold=0.7, ood_limit=0.5, nonconformity=[[0.1] * 30, [0.1] * 30])
+    said = form_opinions(calibrated, score_as(np.array([0.1, 0.2, 0.9, 0.9])), calibration, ["Benign", "Pro"])
+    assert said["opinion"].tolist() == ["Benign", "abstained", "abstained", "abstained"]
     assert said["reason"].tolist() == ["", trust.UNSURE, f"{trust.UNLIKE}: cells", f"{trust.UNLIKE}: cells"]
     assert said[["probability_benign", "probability_pro"]].to_numpy() == pytest.approx(calibrated)
     assert said["prediction_set"].tolist() == ["Benign", "none", "none", "none"]
-    softened = form_opinions(calibrated, novel(np.zeros(4)), calibration._replace(temperature=2.0), ["Benign", "Pro"])
+    softened = form_opinions(
+        calibrated, score_as(np.zeros(4)), calibration._replace(temperature=2.0), ["Benign", "Pro"]
+    )
     assert softened["probability_benign"][0] == pytest.approx(3 / 4)
     assert softened["prediction_set"].tolist() == said["prediction_set"].tolist()  # learned before calibration
 
 
-def test_the_limit_of_novelty_lets_so_many_be_flagged(rng):
+def test_the_limit_of_scores_lets_so_many_be_flagged(rng):
     truth, probabilities = draw(rng, 400, 1.0)
-    novelty = rng.random(400)
-    found = trust.calibrate(truth, probabilities, novelty, np.arange(400), [0], Targets(0.1, false_alarms=0.25))
-    assert (novelty > found.novelty).mean() == pytest.approx(0.25, abs=0.003)
+    scores = rng.random(400)
+    found = trust.calibrate(truth, probabilities, scores, np.arange(400), [0], Targets(0.1, false_alarms=0.25))
+    assert (scores > found.ood_limit).mean() == pytest.approx(0.25, abs=0.003)
 
 
 def test_the_operating_point_goes_by_all_benign_classes():

@@ -14,9 +14,9 @@ def truth() -> np.ndarray:
 def make_member(truth: np.ndarray, share_right: float, seed: int) -> np.ndarray:
     """Make probabilities of which so many are right, and surer then."""
     rng = np.random.default_rng(seed)
-    called = np.where(rng.random(len(truth)) < share_right, truth, (truth + rng.integers(1, 3, len(truth))) % 3)
+    predicted = np.where(rng.random(len(truth)) < share_right, truth, (truth + rng.integers(1, 3, len(truth))) % 3)
     chances = rng.dirichlet(np.ones(3), len(truth))
-    chances[np.arange(len(truth)), called] += 1.5
+    chances[np.arange(len(truth)), predicted] += 1.5
     return chances / chances.sum(axis=1, keepdims=True)
 
 

@@ -1,4 +1,4 @@
-"""A small project with a trained backbone, and copies of it to spoil."""
+"""A small project with a trained model, and copies of it to spoil."""
 
 import logging
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faults.workplace import BACKBONE, SEED, Workplace
+from faults.workplace import MODEL, SEED, Workplace
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def prepared(copy_project, tmp_path_factory) -> Path:
     _make_small(root / "conf/demo/parameters.yml")
     (root / "data/demo").mkdir(parents=True)
     place = Workplace(tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("logs"), root)
-    place.start(["--pipelines", f"train_{BACKBONE}"]).succeed()
+    place.start(["--pipelines", f"train_{MODEL}"]).succeed()
     shutil.copytree(place.data, root / "data/demo", dirs_exist_ok=True)
     smears = sorted(place.data.glob("01_raw/leukemia/**/*.jpg"))
     (root / "data/demo/01_raw/unlabelled").mkdir()
@@ -45,8 +45,8 @@ def _make_small(file: Path) -> None:
     values = yaml.safe_load(file.read_text())
     values["robustness"] = {"images": 8}
     values["promotion"] = {"min_images": 8}
-    for backbone in (BACKBONE, "vgg16"):
-        values["models"][backbone]["training"] |= _SMALL
+    for model in (MODEL, "vgg16"):
+        values["models"][model]["training"] |= _SMALL
     file.write_text(yaml.safe_dump(values))
 
 

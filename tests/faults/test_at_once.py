@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from faults.test_kills import require_champion
-from faults.workplace import BACKBONE, name_differences
+from faults.workplace import MODEL, name_differences
 from faults.works import TRAINING, WORKS
 
 logger = logging.getLogger(__name__)
@@ -32,23 +32,23 @@ def run_both(workplace, chance, first, second) -> list[int]:
     return ends
 
 
-def require_whole_history(workplace, backbone: str, epochs: int) -> None:
-    history = pd.read_csv(workplace.data / f"07_model_output/{backbone}/history.csv")
+def require_whole_history(workplace, model: str, epochs: int) -> None:
+    history = pd.read_csv(workplace.data / f"07_model_output/{model}/history.csv")
     assert list(history["epoch"]) == list(range(1, epochs + 1))
 
 
-def test_two_trainings_of_one_backbone(workplace, chance):
+def test_two_trainings_of_one_model(workplace, chance):
     workplace.start(TRAINING.options).succeed()
     expected = workplace.contents(*TIMED)
     workplace.reset(TRAINING.outputs)
     assert set(run_both(workplace, chance, TRAINING.options, TRAINING.options)) <= {0, 1}
     workplace.start(TRAINING.options).succeed()
     assert name_differences(workplace.contents(*TIMED), expected) == []
-    require_whole_history(workplace, BACKBONE, 5)
+    require_whole_history(workplace, MODEL, 5)
     assert set(workplace.runs) == {"FINISHED"}
 
 
-def test_trainings_of_two_backbones(workplace, chance):
+def test_trainings_of_two_models(workplace, chance):
     workplace.start(TRAINING.options).succeed()
     workplace.start(OTHER).succeed()
     expected = workplace.contents(*TIMED)
@@ -59,7 +59,7 @@ def test_trainings_of_two_backbones(workplace, chance):
             workplace.start(options).succeed()
     rows = expected.pop("08_reporting/evaluations.jsonl").splitlines()
     assert name_differences(workplace.contents("evaluations.jsonl", *TIMED), expected) == []
-    require_whole_history(workplace, BACKBONE, 5)
+    require_whole_history(workplace, MODEL, 5)
     require_whole_history(workplace, "vgg16", 3)
     written = (workplace.data / "08_reporting/evaluations.jsonl").read_bytes().splitlines()
     assert sorted(written) == sorted(rows)

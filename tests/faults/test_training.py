@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelStatus
 
-from faults.workplace import BACKBONE, SEED, Workplace, at_any_time, in_an_epoch, while_there_is
+from faults.workplace import MODEL, SEED, Workplace, at_any_time, in_an_epoch, while_there_is
 from faults.works import TRAINING
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.faults
 
 EPOCHS, ROUNDS = 5, 2
 RECIPES = [{}, {"head_epochs": 2, "trainable": "block_13", "ema_momentum": 0.9}]
-MODELS = f"data/demo/06_models/{BACKBONE}"
+MODELS = f"data/demo/06_models/{MODEL}"
 WHILE_TRAINING = {
     "in an epoch": in_an_epoch,
     "in a checkpoint": while_there_is(f"{MODELS}/*/runs/*/unfinished-state*"),
@@ -37,7 +37,7 @@ AT_THE_END = {
 
 
 def train(recipe: dict) -> list[str]:
-    parameters = ",".join(f"{BACKBONE}.training.{name}={value}" for name, value in recipe.items())
+    parameters = ",".join(f"{MODEL}.training.{name}={value}" for name, value in recipe.items())
     return [*TRAINING.options, *(["--params", parameters] if recipe else [])]
 
 
@@ -106,7 +106,7 @@ def test_a_run_that_may_write_no_large_file_goes_on_once_it_may(place, expected)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20 * 2**20, 20 * 2**20))
 
     command = place.start(train(RECIPES[0]), preexec_fn=fill)
-    assert f"Epoch 1 of {BACKBONE} could not be kept" in command.fail()
+    assert f"Epoch 1 of {MODEL} could not be kept" in command.fail()
     place.start(train(RECIPES[0])).succeed()
     check(place, expected[0])
 

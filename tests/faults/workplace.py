@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 SEED = int(os.environ.get("LEUKOSCOPE_FAULT_SEED", random.randrange(10**6)))
-BACKBONE = "mobilenet_v2"
+MODEL = "mobilenet_v2"
 LONGEST = 900
 _INTERRUPTED = "Interrupted. The same command goes on"
 _DONE = "Pipeline execution completed successfully"
@@ -99,7 +99,7 @@ class Workplace:
     Args:
         root: The folder.
         logs: Where each command's output goes, outside it.
-        prepared: A project to copy, in which a backbone was trained.
+        prepared: A project to copy, in which a model was trained.
     """
 
     def __init__(self, root: Path, logs: Path, prepared: Path) -> None:
@@ -145,7 +145,7 @@ class Workplace:
 
     def find_run(self) -> Path:
         """The folder of the training at work; that of the model where there is none."""
-        pointer = self.data / f"06_models/{BACKBONE}/current"
+        pointer = self.data / f"06_models/{MODEL}/current"
         return pointer.parent / pointer.read_text().strip() if pointer.is_file() else pointer.parent
 
     def contents(self, *left_out: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from faults.workplace import BACKBONE
+from faults.workplace import MODEL
 
 
 class Work(NamedTuple):
@@ -24,19 +24,19 @@ class Work(NamedTuple):
 _READER = "07_model_output/reader"
 _INGESTION = ["--pipelines", "ingestion"]
 _INGESTED = ["02_intermediate", *(f"08_reporting/{name}" for name in ("ingestion_*", "montage.png"))]
-TRAINING = Work(["--pipelines", f"train_{BACKBONE}"], ["06_models"], 34)
+TRAINING = Work(["--pipelines", f"train_{MODEL}"], ["06_models"], 34)
 WORKS = {
     "ingestion": Work(_INGESTION, _INGESTED, 5),
     # The images' times are in what the store was made from.
     "drawing and ingestion": Work(_INGESTION, ["01_raw/leukemia", *_INGESTED], 5, ("store.json",)),
     "evaluation": Work(
-        ["--pipelines", "evaluation", "--namespaces", BACKBONE],
+        ["--pipelines", "evaluation", "--namespaces", MODEL],
         [
             # All but the history, the training's summary and its learning curves.
-            f"07_model_output/{BACKBONE}/[!ht]*",
-            f"08_reporting/{BACKBONE}/[!l]*",
+            f"07_model_output/{MODEL}/[!ht]*",
+            f"08_reporting/{MODEL}/[!l]*",
             "08_reporting/evaluations.jsonl",
-            f"06_models/{BACKBONE}/*/runs/*/evaluation",
+            f"06_models/{MODEL}/*/runs/*/evaluation",
         ],
         16,
     ),

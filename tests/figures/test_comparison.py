@@ -121,9 +121,9 @@ def test_long_titles_leave_room_for_the_plots():
 
 
 def test_words_below_are_wrapped_and_titles_are_shown():
-    figure = draw(words="No difference is shown. " * 8, title="Backbones compared")
+    figure = draw(words="No difference is shown. " * 8, title="Models compared")
     assert len(figure.get_supxlabel().splitlines()) == 3
-    assert figure.get_suptitle() == "Backbones compared"
+    assert figure.get_suptitle() == "Models compared"
     assert draw().get_supxlabel() == ""
 
 

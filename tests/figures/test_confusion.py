@@ -9,7 +9,7 @@ def test_cells_have_counts_and_shares_of_the_true_class():
     (axes,) = draw_confusion([[3, 1], [0, 2]], ["Benign", "Pro"], "VGG16").axes
     assert list_words(axes.texts) == ["3\n75%", "1\n25%", "0", "2\n100%"]
     assert list_cells(axes).tolist() == [[0.75, 0.25], [0, 1]]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("called", "true")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
     assert list_words(axes.get_xticklabels()) == list_words(axes.get_yticklabels()) == ["Benign", "Pro"]
     assert axes.get_title() == "darker: a larger share of the true class"
     assert axes.figure.get_suptitle() == "VGG16"

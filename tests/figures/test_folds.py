@@ -13,12 +13,12 @@ POOLED, FOLD = "all folds pooled, with interval", "one fold"
 def figure():
     ends = {f"{name}_{end}": value for name in FIGURES for end, value in (("low", 0.7), ("high", 0.9))}
     rows = [
-        {"backbone": name, "folds": folds} | dict.fromkeys(FIGURES, 0.8) | ends for name, folds in (("a", 3), ("b", 5))
+        {"model": name, "folds": folds} | dict.fromkeys(FIGURES, 0.8) | ends for name, folds in (("a", 3), ("b", 5))
     ]
     table = pd.DataFrame(rows)
     table.loc[1, ["auc", "auc_low", "auc_high"]] = None
     folds = pd.DataFrame(
-        [{"backbone": name} | dict.fromkeys(FIGURES, value) for name, value in (("a", 0.75), ("a", 0.85), ("b", None))]
+        [{"model": name} | dict.fromkeys(FIGURES, value) for name, value in (("a", 0.75), ("a", 0.85), ("b", None))]
     )
     return draw_folds(table, folds)
 

@@ -42,7 +42,7 @@ def test_one_protocol_stands_in_the_middle_of_its_row():
 
 def test_an_interval_is_drawn_as_it_is_and_none_where_there_is_none():
     table = make_table(
-        {"protocol": "image", "low": 0.95, "high": 0.99}, {"protocol": "look", "low": None, "high": None}
+        {"protocol": "image", "low": 0.95, "high": 0.99}, {"protocol": "appearance", "low": None, "high": None}
     )
     assert list_intervals(draw_ladder(table, 0.4).axes[0]) == [(0.95, 0.99, -0.09)]
 

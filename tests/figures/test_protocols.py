@@ -27,14 +27,14 @@ def test_embargoes_stand_one_below_the_other_with_their_hollow_controls():
 
 
 def test_a_table_without_embargoes_has_the_usual_styles():
-    rungs = list_rungs(make_table(("image", None), ("look", None)).drop(columns="embargo"))
-    assert [rung.style for rung in rungs] == [STYLES["image"], STYLES["look"]]
+    rungs = list_rungs(make_table(("image", None), ("appearance", None)).drop(columns="embargo"))
+    assert [rung.style for rung in rungs] == [STYLES["image"], STYLES["appearance"]]
 
 
 def test_the_largest_number_of_groups_is_told():
-    table = pd.concat([make_table(("look", None)), make_table(("look", None)).assign(groups=1500)])
+    table = pd.concat([make_table(("appearance", None)), make_table(("appearance", None)).assign(groups=1500)])
     (rung,) = list_rungs(table)
-    assert rung.label == "looks together (1,500 groups)"
+    assert rung.label == "appearance clusters together (1,500 groups)"
     assert len(rung.rows) == 2
 
 

@@ -22,7 +22,7 @@ SCALARS = st.one_of(
     st.floats(),
     st.text(max_size=12),
     st.sampled_from(
-        ["none", "auto", "all", "look", "Benign", "1 of 5", "0.5", "${globals:data}", "${x", "~", "\0", "é"]
+        ["none", "auto", "all", "appearance", "Benign", "1 of 5", "0.5", "${globals:data}", "${x", "~", "\0", "é"]
     ),
 )
 VALUES = st.recursive(

@@ -40,6 +40,20 @@ class TestParameters:
         assert (entry.training.epochs, entry.training.learning_rate) == (5, 1e-3)
         assert "resnet50 is read as models.resnet50" in caplog.text
 
+    def test_by_their_old_names_they_are_still_read(self, project_path, tracking_uri, caplog):
+        old = {"reader": {"backbone": "vgg16"}, "splitting": {"looks": 7, "group_by": "look"}}
+        context = open_context(project_path, **old)
+        assert context.params["reader"].model == "vgg16"
+        splitting = context.params["splitting"]
+        assert (splitting.appearance_clusters, splitting.group_by) == (7, "appearance")
+        said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        end = "now, which the next version will insist on"
+        assert said == [
+            f"reader.backbone is called reader.model {end}",
+            f"splitting.looks is called splitting.appearance_clusters {end}",
+            f"splitting.group_by=look is called splitting.group_by=appearance {end}",
+        ]
+
     def test_an_entry_of_ones_own_is_a_pipeline(self, project_path, tracking_uri):
         own = {"kind": "network", "architecture": "resnet50", "training": {"trainable": "head"}}
         context = open_context(project_path, models={"resnet50_frozen": own})
@@ -139,8 +153,8 @@ def prepare(project_path, env, **parameters) -> InputHook:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_all_share_need_only_fit_the_backbones_that_are_run(project_path, tracking_uri, shared, message):
-    """In the base environment, where backbones have no sizes of their own."""
+def test_what_all_share_need_only_fit_the_models_that_are_run(project_path, tracking_uri, shared, message):
+    """In the base environment, where models have no sizes of their own."""
     parameters = {"training": {"epochs": 20} | shared, "mobilenet_v2": {"training": {"epochs": 30}}}
     hook = prepare(project_path, "base", **parameters)
     for name in ("train_mobilenet_v2", "ingestion", "comparison"):

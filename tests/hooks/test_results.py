@@ -1,4 +1,4 @@
-"""A run that compares backbones ends with their table; no other does."""
+"""A run that compares models ends with their table; no other does."""
 
 import pandas as pd
 import pytest
@@ -23,4 +23,4 @@ def test_the_table_is_shown_by_what_makes_it_only(catalog, capsys):
     ResultsHook().after_pipeline_run(making("differences"), catalog)
     assert capsys.readouterr().out == ""
     ResultsHook().after_pipeline_run(making("comparison"), catalog)
-    assert "VGG16     0.70" in capsys.readouterr().out
+    assert "VGG16  0.70" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""MLflow has one run a backbone, and is asked for nothing where nothing is tracked."""
+"""MLflow has one run a model, and is asked for nothing where nothing is tracked."""
 
 import logging
 import os
@@ -90,7 +90,7 @@ def numbers(**values) -> DataCatalog:
     return DataCatalog(datasets | {f"{name}.metrics": MemoryDataset() for name in values})
 
 
-def test_several_backbones_have_a_child_run_each_with_plain_names(project_path, tracking_uri):
+def test_several_models_have_a_child_run_each_with_plain_names(project_path, tracking_uri):
     session = Session(project_path)
     session.run(scoring("resnet50") + scoring("vgg16"), numbers(resnet50=0.9, vgg16=0.8))
     runs = session.runs()
@@ -102,13 +102,13 @@ def test_several_backbones_have_a_child_run_each_with_plain_names(project_path, 
     assert set(runs["status"]) == {"FINISHED"}
 
 
-def test_one_backbone_has_the_sessions_run(project_path, tracking_uri):
+def test_one_model_has_the_sessions_run(project_path, tracking_uri):
     session = Session(project_path)
     session.run(scoring("resnet50"), numbers(resnet50=0.9))
     runs = session.runs()
     assert list(runs.index) == ["resnet50"]
     assert runs.loc["resnet50", "metrics.test_accuracy"] == 0.9
-    assert runs.loc["resnet50", "tags.backbone"] == "resnet50"
+    assert runs.loc["resnet50", "tags.model"] == "resnet50"
 
 
 def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
@@ -123,7 +123,7 @@ def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
     assert runs.loc["vgg16", "params.augmentation.rotation"] == str(session.context.params["augmentation"].rotation)
 
 
-def test_a_backbone_that_had_finished_is_finished_when_another_fails(project_path, tracking_uri):
+def test_a_model_that_had_finished_is_finished_when_another_fails(project_path, tracking_uri):
     session = Session(project_path)
     session.run(scoring("resnet50") + scoring("vgg16", fail), numbers(resnet50=0.9, vgg16=0.8))
     status = session.runs()["status"]
@@ -219,6 +219,18 @@ def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_
     assert len(session.runs()) == 2 * len(runs)
 
 
+def test_an_interrupted_session_of_an_earlier_version_goes_on_too(project_path, tracking_uri, tmp_path):
+    names, client = ["resnet50", "vgg16"], mlflow.MlflowClient()
+    training, session = interrupt(project_path, tmp_path, names), Session(project_path)
+    for run in session.runs().dropna(subset="tags.model").itertuples():
+        client.set_tag(run.run_id, "backbone", run.Index)
+        client.delete_tag(run.run_id, "model")
+    session.run(training.pipeline(*names), training.catalog(*names))
+    runs = session.runs()
+    assert sorted(runs.index) == ["__default__", *names]
+    assert runs.loc[names, "tags.model"].tolist() == names
+
+
 def test_an_interrupted_session_is_found_although_a_finished_one_has_a_later_time(
     project_path, tracking_uri, tmp_path, monkeypatch
 ):
@@ -253,7 +265,7 @@ def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, 
     assert sorted(runs.index) == ["FINISHED", "KILLED"]
     assert epochs_of(runs.loc["KILLED", "run_id"]) == [1, 2]
     assert epochs_of(runs.loc["FINISHED", "run_id"]) == [1, 2, 3]
-    assert runs.loc["FINISHED", "tags.backbone"] == "resnet50"
+    assert runs.loc["FINISHED", "tags.model"] == "resnet50"
 
 
 @pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
@@ -283,10 +295,10 @@ def test_a_session_that_dies_as_its_run_begins_goes_on_in_it(project_path, track
     with monkeypatch.context() as patch:
         original = Runs._describe
 
-        def die(self, run_id, backbone):
-            if backbone == "vgg16":
+        def die(self, run_id, model):
+            if model == "vgg16":
                 raise KilledError
-            original(self, run_id, backbone)
+            original(self, run_id, model)
 
         patch.setattr(Runs, "_describe", die)
         session.run(training.pipeline(*names), training.catalog(*names))
@@ -365,7 +377,7 @@ def test_a_model_that_is_no_network_is_logged_as_its_own_files(project_path, tra
     assert mlflow.search_logged_models([run["experiment_id"]], output_format="list") == []
 
 
-def test_pages_are_logged_into_the_runs_of_the_backbones_at_hand(project_path, tracking_uri):
+def test_pages_are_logged_into_the_runs_of_the_models_at_hand(project_path, tracking_uri):
     session = Session(project_path)
     catalog = numbers(resnet50=0.9, vgg16=0.8)
     catalog["ask"] = MemoryDataset({"resnet50/report": "a page", "vgg16/report": "b", "vgg19/report": "of another day"})
@@ -393,9 +405,9 @@ def test_pictures_are_logged_as_they_were_saved_and_no_others(project_path, trac
     assert logged == {"roc_curves.png": b"curves", "calibration.png": b"dots"}
 
 
-def test_external_figures_are_logged_by_backbone(project_path, tracking_uri):
+def test_external_figures_are_logged_by_model(project_path, tracking_uri):
     session = Session(project_path)
-    table = pd.DataFrame({"backbone": ["vgg16", "vgg19"], "external_accuracy": [0.5, None]})
+    table = pd.DataFrame({"model": ["vgg16", "vgg19"], "external_accuracy": [0.5, None]})
     catalog = DataCatalog({"ask": MemoryDataset(table), "external_metrics": MemoryDataset()})
     session.run(Pipeline([Node(lambda ask: ask, "ask", "external_metrics", name="score")]), catalog)
     run = session.runs().iloc[0]

@@ -89,7 +89,7 @@ class Place:
         catalog.save("result", {"a": 1})
         catalog.save("pages", {"x": "a page", "y": "another"})
         catalog.save("optional", "words")
-        catalog.save("evaluations", {"model": "m", "test": "t", "backbone": "vgg16", "unit": "image"})
+        catalog.save("evaluations", {"model_fingerprint": "m", "test": "t", "model": "vgg16", "unit": "image"})
         if self.more:
             catalog.save("kept", [1])
         during()

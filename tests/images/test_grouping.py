@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from leukoscope.core.errors import InputError
-from leukoscope.features.colour import cluster_looks, count_colours
-from leukoscope.images.grouping import group_by_look, group_by_table, look_up_groups, merge_groups
+from leukoscope.features.colour import cluster_appearance, count_colours
+from leukoscope.images.grouping import group_by_appearance, group_by_table, look_up_groups, merge_groups
 
 
 def test_merged_groups_hold_together_what_either_holds_together():
@@ -75,14 +75,14 @@ def test_duplicates_join_the_groups_of_a_table():
     assert groups[0] == groups[1] == groups[2] != groups[3]
 
 
-def test_looks_go_by_rare_colours_as_much_as_by_the_square_root_says():
-    """A background that varies by a fifth is one look; a twentieth of another colour makes two."""
+def test_clusters_go_by_rare_colours_as_much_as_by_the_square_root_says():
+    """A background that varies by a fifth is one cluster; a twentieth of another colour makes two."""
     drift = np.linspace(-0.1, 0.1, 20)
     plain = np.stack([0.5 + drift, 0.5 - drift, 0 * drift], axis=1)
     speckled = np.stack([0.475 + drift, 0.475 - drift, 0 * drift + 0.05], axis=1)
-    looks = cluster_looks(np.concatenate([plain, speckled]), 2, seed=1)
-    assert set(looks[:20]) != set(looks[20:])
-    assert len(set(looks[:20])) == len(set(looks[20:])) == 1
+    clusters = cluster_appearance(np.concatenate([plain, speckled]), 2, seed=1)
+    assert set(clusters[:20]) != set(clusters[20:])
+    assert len(set(clusters[:20])) == len(set(clusters[20:])) == 1
 
 
 @pytest.fixture
@@ -101,25 +101,25 @@ def test_colours_are_counted_in_shares(smears):
     assert colours.sum() == 3
 
 
-def test_looks_are_the_stains(stained):
+def test_clusters_are_the_stains(stained):
     smears, stains = stained
     colours = count_colours(smears.pixels, np.arange(160))
-    looks = cluster_looks(colours, 8, seed=1)
-    assert (pd.crosstab(stains, looks) > 0).sum().tolist() == [1] * 8
-    assert (looks == cluster_looks(colours, 8, seed=1)).all()
+    clusters = cluster_appearance(colours, 8, seed=1)
+    assert (pd.crosstab(stains, clusters) > 0).sum().tolist() == [1] * 8
+    assert (clusters == cluster_appearance(colours, 8, seed=1)).all()
 
 
-def test_duplicates_of_two_looks_join_them(stained, splits):
+def test_duplicates_of_two_clusters_join_them(stained, splits):
     smears, _ = stained
     images = splits[["image_id"]].assign(group=splits["image_id"])
-    apart = group_by_look(images, smears, 8, seed=1)
+    apart = group_by_appearance(images, smears, 8, seed=1)
     images.loc[[0, 20], "group"] = "copies"
-    joined = group_by_look(images, smears, 8, seed=1)
+    joined = group_by_appearance(images, smears, 8, seed=1)
     assert apart.nunique() == 8
     assert joined.nunique() == 7
     assert joined[0] == joined[39]
 
 
-def test_more_looks_than_images_are_refused(splits, smears):
-    with pytest.raises(InputError, match=r"splitting\.looks is 161, and there are 160 accepted"):
-        group_by_look(splits, smears, 161, seed=1)
+def test_more_clusters_than_images_are_refused(splits, smears):
+    with pytest.raises(InputError, match=r"splitting\.appearance_clusters is 161, and there are 160 accepted"):
+        group_by_appearance(splits, smears, 161, seed=1)

@@ -49,8 +49,8 @@ def test_it_tells_fields_apart_by_what_it_measures():
     fields = make_fields()
     test = fields.splits["split"] == "test"
     predicted = make_classifier().predict(fields.pixels, np.flatnonzero(test))
-    called = np.array(["Benign", "Early", "Pre", "Pro"])[predicted.probabilities.argmax(axis=1)]
-    assert (called == fields.splits.loc[test, "label"]).mean() > 0.9
+    classes = np.array(["Benign", "Early", "Pre", "Pro"])[predicted.probabilities.argmax(axis=1)]
+    assert (classes == fields.splits.loc[test, "label"]).mean() > 0.9
     assert predicted.features.shape == (test.sum(), len(list_features(("shape",))))
 
 

@@ -14,8 +14,8 @@ def make_reviews(pairs, **columns) -> pd.DataFrame:
     facts = {
         "sha256": [f"{number:064x}" for number in range(len(pairs))],
         "seen_in": None,
-        "backbone": "vgg16",
-        "model": "m1",
+        "model": "vgg16",
+        "model_fingerprint": "m1",
         "data": "d1",
         "opinion": model,
         "likeliest": model,
@@ -43,11 +43,16 @@ def test_figures_are_those_of_the_reviews_that_say_a_class(class_names):
     assert figures["cohen_kappa"] == pytest.approx(cohen_kappa_score(*zip(*said, strict=True)))
     assert figures["cohen_kappa_low"] < figures["cohen_kappa"] < figures["cohen_kappa_high"]
     assert figures["confusion"]["Early"] == {"Benign": 0, "Early": 6, "Pre": 3, "Pro": 0}
-    assert (model["backbone"], model["model"], model["reviewers"], model["seen_before"]) == ("vgg16", "m1", 1, 0)
+    assert (model["model"], model["model_fingerprint"], model["reviewers"], model["seen_before"]) == (
+        "vgg16",
+        "m1",
+        1,
+        0,
+    )
 
 
 def test_the_same_where_the_model_gave_an_opinion(class_names):
-    opinions = ["withheld" if one != two else one for one, two in PAIRS]
+    opinions = ["abstained" if one != two else one for one, two in PAIRS]
     [model] = measure(make_reviews(PAIRS, opinion=opinions), class_names)["models"]
     assert model["with_opinion"]["reviews"] == 11
     assert model["with_opinion"]["agreement"] == 1
@@ -65,9 +70,9 @@ def test_the_newest_review_of_an_image_by_a_reviewer_counts(class_names):
 
 
 def test_each_model_has_figures_of_its_own(class_names):
-    both = pd.concat([make_reviews(PAIRS), make_reviews([("Pre", "Pre")], model="m2")])
+    both = pd.concat([make_reviews(PAIRS), make_reviews([("Pre", "Pre")], model_fingerprint="m2")])
     result = measure(both, class_names)
-    assert [model["model"] for model in result["models"]] == ["m1", "m2"]
+    assert [model["model_fingerprint"] for model in result["models"]] == ["m1", "m2"]
     assert [model["all"]["reviews"] for model in result["models"]] == [16, 1]
 
 
@@ -78,8 +83,8 @@ def test_what_is_undefined_is_null(class_names, pairs):
     assert not any(isinstance(one, float) and np.isnan(one) for one in model["all"].values())
 
 
-def test_opinions_may_all_be_withheld(class_names):
-    [model] = measure(make_reviews(PAIRS, opinion="withheld"), class_names)["models"]
+def test_a_model_may_abstain_on_every_image(class_names):
+    [model] = measure(make_reviews(PAIRS, opinion="abstained"), class_names)["models"]
     assert model["with_opinion"]["reviews"] == 0
     assert model["with_opinion"]["agreement"] is None
     assert model["with_opinion"]["not_assessable"] is None

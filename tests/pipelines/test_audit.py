@@ -24,7 +24,7 @@ from leukoscope.synthetic import write_smears
 
 OPTIONS = AuditOptions(trees=40, repeats=1, embargoes=())
 SERIES = AuditOptions(trees=10, repeats=2, embargoes=(0, 3))
-SPLITTING = SplittingOptions(looks=24)
+SPLITTING = SplittingOptions(appearance_clusters=24)
 
 
 every_seed = pytest.mark.parametrize("audited", list(product((1, 2, 3), (False, True))), indirect=True)
@@ -75,7 +75,7 @@ def test_the_table_has_every_protocol_and_predictor(audited):
     assert list(table.columns) == [*named, "images", "training_images", "groups", "data"]
     assert table.index.is_unique
     assert set(table["data"]) == {fingerprint_manifest(audited[1])}
-    assert list(dict.fromkeys(table["protocol"])) == ["image", "duplicate", "look"]
+    assert list(dict.fromkeys(table["protocol"])) == ["image", "duplicate", "appearance"]
     blind = {"colour_histogram", "background", "border", "corner", "thumbnail", "hue_band", "file"}
     assert table.groupby("protocol")["predictor"].agg(set).tolist() == [blind] * 3
 
@@ -83,7 +83,7 @@ def test_the_table_has_every_protocol_and_predictor(audited):
 @one_seed
 def test_embargoes_and_their_controls_come_last(by_series):
     rungs = by_series[["protocol", "embargo"]].drop_duplicates().fillna(-1).to_numpy().tolist()
-    groups = [["image", -1], ["duplicate", -1], ["look", -1]]
+    groups = [["image", -1], ["duplicate", -1], ["appearance", -1]]
     assert rungs == [*groups, ["series", 0], ["series", 3], ["series_control", 3]]
     assert by_series["predictor"].tolist() == ["hue_band", "file"] * 6
     assert by_series.index.is_unique
@@ -98,31 +98,31 @@ def test_a_network_and_the_users_groups_join_the_ladder(audited):
     patients = pd.DataFrame({"image_id": manifest["image_id"], "group": np.arange(len(manifest)) // 4})
     few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
     table = climb(few, manifest, smears, patients, {"resnet50": network})
-    assert list(dict.fromkeys(table["protocol"])) == ["image", "duplicate", "look", "table"]
+    assert list(dict.fromkeys(table["protocol"])) == ["image", "duplicate", "appearance", "table"]
     rows = table[table["predictor"] == "resnet50_features"].set_index("protocol")
     assert rows.loc["image", "accuracy"] > 0.9
     assert rows.loc["image", "images"] == 80
-    # Each look and each patient has an image that the network learned from.
+    # Each cluster and each patient has an image that the network learned from.
     assert list(rows.index) == ["image", "duplicate"]
     drawn = [one.get_text() for one in draw_audit(table, manifest).axes[0].get_yticklabels()]
     assert drawn == ["file", "resnet50 features"]
 
 
 @one_seed
-def test_as_many_looks_as_images_are_left_out(audited, caplog):
+def test_as_many_clusters_as_images_are_left_out(audited, caplog):
     _, manifest, smears, features, _ = audited
     few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
-    table = climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=999), 1, {})
+    table = climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(appearance_clusters=999), 1, {})
     assert list(table["protocol"]) == ["image", "duplicate"]
-    assert "splitting.looks is 999" in caplog.text
+    assert "splitting.appearance_clusters is 999" in caplog.text
 
 
 @one_seed
-def test_looks_that_are_hardly_more_than_images_are_warned_of(audited, caplog):
+def test_clusters_that_are_hardly_more_than_images_are_warned_of(audited, caplog):
     _, manifest, smears, features, _ = audited
     few = pd.concat([features[["image_id"]], features.filter(like="file.")], axis=1)
-    climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(looks=40), 1, {})
-    assert "splitting.looks is 40, for 160 images" in caplog.text
+    climb_ladder(few, manifest, smears, None, OPTIONS, SplittingOptions(appearance_clusters=40), 1, {})
+    assert "splitting.appearance_clusters is 40, for 160 images" in caplog.text
 
 
 @one_seed

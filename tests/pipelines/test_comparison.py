@@ -19,17 +19,17 @@ BASELINE = {"accuracy": 0.96, "low": 0.91, "high": 0.99, "images": 72, "groups":
 BASELINE |= {"splits": fingerprint_table(PRESENT)}
 
 
-def result(backbone: str, accuracy: float, **changes) -> dict:
+def result(model: str, accuracy: float, **changes) -> dict:
     scores = dict.fromkeys(("train_accuracy", "test_accuracy", "test_macro_f1", "test_auc"), accuracy)
     costs = {"parameters": 2e6, "model_mib": 8.0, "seconds_per_epoch": 20.0, "test_images": 72}
     costs |= {"splits": fingerprint_table(PRESENT), "drawn_images": 0}
     report = {"report_train_accuracy": 0.98, "report_test_accuracy": 0.97, "report_seconds_per_epoch": None}
-    summary = {"backbone": backbone, "title": backbone} | scores | costs | report | changes
+    summary = {"model": model, "title": model} | scores | costs | report | changes
     ends = {f"{name}_{end}": None for name in scores for end in ("low", "high")}
     return {name: {} for name in RESULT_PARTS} | {
         "format": RESULT_FORMAT,
-        "backbone": backbone,
-        "title": backbone,
+        "model": model,
+        "title": model,
         "summary": ends | summary,
     }
 
@@ -44,7 +44,7 @@ def draw(table, pairs=None, **changes):
 
 def test_whatever_has_results_is_compared():
     table = compare_models(result("resnet50", 0.9), None, result("vgg16", 0.8), None, None)
-    assert table["backbone"].tolist() == ["resnet50", "vgg16"]
+    assert table["model"].tolist() == ["resnet50", "vgg16"]
 
 
 def test_without_any_results_it_says_what_to_do():
@@ -56,7 +56,7 @@ def test_other_test_sets_are_told_and_left_out_of_the_figure(caplog):
     with caplog.at_level(logging.WARNING, "leukoscope"):
         table = compare_models(result("resnet50", 0.9), result("vgg16", 0.8, splits="b"))
     assert "Other test images, so that figure and page leave them out (column splits): vgg16" in caplog.text
-    assert table["backbone"].tolist() == ["resnet50", "vgg16"]
+    assert table["model"].tolist() == ["resnet50", "vgg16"]
     assert [one.get_text() for one in draw(table).axes[0].get_yticklabels()] == ["resnet50"]
 
 
@@ -74,7 +74,7 @@ def test_the_figure_has_our_scores_and_marks_the_reports_figures():
     figure = draw(table)
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.900", "0.800"] * 4
     assert "the report's own figure" in list_labels(figure)
-    assert figure.get_suptitle().replace("\n", " ") == "Backbones compared on 72 test images of 40 groups"
+    assert figure.get_suptitle().replace("\n", " ") == "Models compared on 72 test images of 40 groups"
 
 
 @pytest.mark.parametrize("drawn", [72, 1, None])
@@ -82,7 +82,7 @@ def test_the_reports_figures_do_not_stand_beside_drawn_images_or_images_of_which
     table = compare_models(result("resnet50", 0.9, drawn_images=drawn))
     assert not [name for name in table if name.startswith("report_")]
     assert "the report's own figure" not in list_labels(draw(table))
-    assert draw(table).get_suptitle().startswith("Drawn data, no real smears" if drawn else "Backbones compared")
+    assert draw(table).get_suptitle().startswith("Drawn data, no real smears" if drawn else "Models compared")
 
 
 def test_the_figure_has_the_intervals_as_they_are():
@@ -92,13 +92,13 @@ def test_the_figure_has_the_intervals_as_they_are():
     assert [interval[:2] for interval in list_intervals(draw(table).axes[0])] == [(0.85, 0.94), (0.92, 0.94)]
 
 
-def wrong(backbone: str, splits, count: int) -> dict:
+def wrong(model: str, splits, count: int) -> dict:
     errors = splits.loc[splits["split"] == "test", "image_id"].tolist()[:count]
     judged = {"errors": errors, "training": {"splits": fingerprint_table(splits)}}
-    return result(backbone, 1 - count / 24, splits=fingerprint_table(splits)) | judged
+    return result(model, 1 - count / 24, splits=fingerprint_table(splits)) | judged
 
 
-def test_pairs_of_backbones_are_tested_on_the_same_test_images(splits):
+def test_pairs_of_models_are_tested_on_the_same_test_images(splits):
     elsewhere = result("inception_v3", 0.9, splits="b") | {"errors": [], "training": {"splits": "b"}}
     results = [
         wrong("resnet50", splits, 0),
@@ -129,14 +129,14 @@ def judge_colour_in(errors, splits) -> dict:
     return BASELINE | {"errors": errors, "splits": fingerprint_table(splits)}
 
 
-def test_one_backbone_is_compared_with_stain_colour_only(splits):
+def test_one_model_is_compared_with_stain_colour_only(splits):
     baseline = judge_colour_in([], splits)
     pairs = compare_errors(splits, baseline, EvaluationOptions(), 1, [wrong("resnet50", splits, 2)])
     assert pairs[["first", "second"]].to_numpy().tolist() == [["resnet50", "colour_histogram"]]
     assert np.isin(["difference", "group_p_holm", "shown", "groups"], pairs.columns).all()
 
 
-def test_no_backbone_on_these_splits_is_compared_with_none(splits):
+def test_no_model_on_these_splits_is_compared_with_none(splits):
     pairs = compare_errors(splits, judge_colour_in([], splits), EvaluationOptions(), 1, [])
     assert pairs.empty
 
@@ -176,7 +176,7 @@ def test_tests_and_intervals_go_by_groups(splits, smears):
     apart = compare_errors(splits, baseline, EvaluationOptions(), 1, collect_results(*results)).iloc[0]
     order = splits["split"].eq("test").cumsum() // 6
     fours = splits.assign(group=np.where(splits["split"] == "test", order.astype(str), splits["group"]))
-    regrouped = [one and wrong(one["backbone"], fours, len(one["errors"])) for one in results]
+    regrouped = [one and wrong(one["model"], fours, len(one["errors"])) for one in results]
     together = compare_errors(
         fours, judge_colour_in([], fours), EvaluationOptions(), 1, collect_results(*regrouped)
     ).iloc[0]
@@ -192,7 +192,7 @@ def test_tests_and_intervals_go_by_groups(splits, smears):
 def test_results_of_an_earlier_version_are_left_out(caplog):
     old = {name: value for name, value in result("vgg16", 0.8).items() if name != "format"}
     table = compare_models(result("resnet50", 0.9), old)
-    assert table["backbone"].tolist() == ["resnet50"]
+    assert table["model"].tolist() == ["resnet50"]
     assert "an earlier version evaluated them: vgg16. Run `kedro run --pipelines evaluation --namespaces vgg16`" in (
         caplog.text
     )

@@ -88,7 +88,7 @@ def test_three_folds_leave_three_trainings_that_are_pooled(home, train, caplog):
     with caplog.at_level(logging.INFO):
         table = nodes.judge_folds(folds, figures, EvaluationOptions(resamples=20), 1)
     row = table.iloc[0]
-    assert (row["backbone"], row["folds"], row["images"], row["groups"], row["error_groups"]) == (
+    assert (row["model"], row["folds"], row["images"], row["groups"], row["error_groups"]) == (
         "vgg16",
         3,
         160,

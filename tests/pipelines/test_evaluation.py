@@ -15,7 +15,7 @@ from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.conformal import form_prediction_sets, name_sets
 from leukoscope.evaluation.metric import list_names
 from leukoscope.evaluation.metrics import METRICS
-from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD
+from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE
 from leukoscope.images import origin
 from leukoscope.images.field_checks import CHECKS, check_fields
 from leukoscope.pipelines.evaluation import nodes, results
@@ -115,10 +115,10 @@ def test_a_figure_without_errors_is_as_sure_as_its_groups_are_many(score, predic
 def test_screening_goes_by_one_score_and_its_operating_point(metrics, opinions, calibration, class_names):
     for split in ("validation", "test"):
         rows = opinions[opinions["split"] == split]
-        called = 1 - rows["probability_benign"] >= calibration["operating_point"]
+        predicted = 1 - rows["probability_benign"] >= calibration["operating_point"]
         ill = rows["label"] != "Benign"
-        assert metrics[f"{split}_screening_sensitivity"] == pytest.approx(called[ill].mean())
-        assert metrics[f"{split}_screening_specificity"] == pytest.approx(1 - called[~ill].mean())
+        assert metrics[f"{split}_screening_sensitivity"] == pytest.approx(predicted[ill].mean())
+        assert metrics[f"{split}_screening_specificity"] == pytest.approx(1 - predicted[~ill].mean())
         assert metrics[f"{split}_screening_auc"] == pytest.approx(roc_auc_score(ill, 1 - rows["probability_benign"]))
     assert metrics["validation_screening_sensitivity"] >= OPTIONS_OF_EVALUATION.screening_sensitivity
 
@@ -156,21 +156,22 @@ def test_a_model_that_does_not_fit_is_refused(splits, smears, class_names, chang
         nodes.predict_splits(SimpleNamespace(**(fitting | changes)), smears, splits, class_names, EvaluationOptions())
 
 
-def test_opinions_are_calibrated_or_withheld_for_a_reason(predictions, opinions, calibration, class_names):
+def test_opinions_are_calibrated_or_there_is_a_reason_to_abstain(predictions, opinions, calibration, class_names):
     assert opinions["image_id"].tolist() == predictions["image_id"].tolist()
     columns = [f"probability_{name.lower()}" for name in class_names]
     given, calibrated = predictions[columns].to_numpy(), opinions[columns].to_numpy()
     assert calibrated == pytest.approx(apply_temperature(given, calibration["temperature"]))
-    withheld = opinions["opinion"] == WITHHELD
-    assert set(opinions.loc[withheld, "reason"].str.partition(":")[0]) == {UNLIKE, UNSURE}
+    abstained = opinions["opinion"] == ABSTAINED
+    assert set(opinions.loc[abstained, "reason"].str.partition(":")[0]) == {UNLIKE, UNSURE}
     # The checks are drawn at random, so that each is at times what a field is most unlike the others in.
     assert (
-        opinions["reason"].str.startswith(f"{UNLIKE}: ").sum() == (opinions["novelty"] > calibration["novelty"]).sum()
+        opinions["reason"].str.startswith(f"{UNLIKE}: ").sum()
+        == (opinions["ood_score"] > calibration["ood_limit"]).sum()
     )
-    assert set(opinions.loc[~withheld, "reason"]) == {""}
-    assert (calibrated[~withheld].max(axis=1) >= calibration["threshold"]).all()
+    assert set(opinions.loc[~abstained, "reason"]) == {""}
+    assert (calibrated[~abstained].max(axis=1) >= calibration["threshold"]).all()
     held = opinions["split"] == "validation"
-    assert (opinions.loc[held, "novelty"] > calibration["novelty"]).mean() <= OPTIONS_OF_EVALUATION.false_alarms
+    assert (opinions.loc[held, "ood_score"] > calibration["ood_limit"]).mean() <= OPTIONS_OF_EVALUATION.false_alarms
 
 
 def test_trust_is_scored_on_the_test_set(metrics, opinions):
@@ -228,12 +229,12 @@ def summarise(metrics, splits):
 
 @pytest.fixture
 def known(metrics, features, splits) -> list[dict]:
-    """Of this backbone, and of another one that was evaluated after it."""
+    """Of this model, and of another one that was evaluated after it."""
     manifest = make_manifest(splits, image_id=splits["image_id"])
 
-    def record(backbone: str) -> dict:
+    def record(model: str) -> dict:
         options = (
-            make_entry(backbone),
+            make_entry(model),
             OPTIONS_OF_EVALUATION,
             SplittingOptions(),
         )

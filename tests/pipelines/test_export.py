@@ -83,5 +83,5 @@ def test_what_does_not_is_said_to_be_so(held, formats, caplog):
 
 def test_a_kind_that_cannot_be_a_file_is_refused(held):
     fields = crafted_models.make_fields()
-    with pytest.raises(InputError, match=r"own cannot be a file for small machines.*reader\.backbone"):
+    with pytest.raises(InputError, match=r"own cannot be a file for small machines.*reader\.model"):
         nodes.export_reader(crafted_models.make_reader(), fields, fields.splits, ExportOptions(), 1)

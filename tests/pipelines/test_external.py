@@ -92,7 +92,7 @@ def gathered(class_names, monkeypatch):
     training |= {"report_test_accuracy": 0.95}
     result = {name: {} for name in RESULT_PARTS} | {
         "format": RESULT_FORMAT,
-        "backbone": "mobilenet_v2",
+        "model": "mobilenet_v2",
         "title": "MobileNetV2",
         "calibration": calibration,
         "training": training,
@@ -119,7 +119,7 @@ def test_two_classes_are_told_apart_by_the_likeliest_of_all(ask, gathered, class
     assert predictions["probability_malignant"].tolist() == pytest.approx([0.55, 0.9] * 3)
     assert opinions["probability_malignant"].tolist() == pytest.approx([0.55, 0.9] * 3)
     assert opinions["reason"].tolist() == ["", "unlike the training images: unfamiliar features"] * 3
-    assert opinions["opinion"].tolist() == ["Benign", "withheld"] * 3
+    assert opinions["opinion"].tolist() == ["Benign", "abstained"] * 3
 
 
 def test_a_field_without_cells_gets_no_opinion(ask, gathered, class_names):
@@ -141,7 +141,9 @@ def test_an_evaluation_by_an_earlier_version_is_refused(ask, gathered, class_nam
 
 def test_an_opinion_must_be_as_sure_as_on_the_test_images(ask, gathered, class_names):
     models, calibrations, features, results = gathered
-    calibration = Calibration.restore(calibrations["mobilenet_v2"]())._replace(threshold=0.5, novelty=999.0).describe()
+    calibration = (
+        Calibration.restore(calibrations["mobilenet_v2"]())._replace(threshold=0.5, ood_limit=999.0).describe()
+    )
     said = predict(ask(), (models, {"mobilenet_v2": lambda: calibration}, features, results), class_names)[1]
     assert said["reason"].tolist() == ["not sure enough"] * 6  # 0.45 and 0.4, not 0.9
 
@@ -150,7 +152,7 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     smears, manifest, mapping = ask()
     predictions, opinions = predict((smears, manifest, mapping), gathered, class_names)
     metrics = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, gathered[3])
-    row = metrics.set_index("backbone").loc["mobilenet_v2"]
+    row = metrics.set_index("model").loc["mobilenet_v2"]
     assert row["external_accuracy"] == pytest.approx(2 / 6)
     assert row["external_screening_sensitivity"] == pytest.approx(1 / 3)
     assert row["external_unlike"] == 0.5
@@ -238,7 +240,7 @@ def test_nothing_new_is_an_error(ask):
         ask(copies=3)
 
 
-def test_without_an_evaluated_backbone_it_says_what_to_do(ask, class_names):
+def test_without_an_evaluated_model_it_says_what_to_do(ask, class_names):
     with pytest.raises(InputError, match="Train one first"):
         nodes.predict_external(*ask(), {}, {}, class_names, EVALUATION, {})
 

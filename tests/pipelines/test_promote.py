@@ -31,7 +31,7 @@ def worse(reader):
     network.set_weights(reader.classifier.network.get_weights())
     head = network.get_layer("probabilities")
     head.set_weights([np.roll(one, 1, axis=-1) for one in head.get_weights()])
-    return replace(reader, classifier=replace(reader.classifier, network=network), backbone="resnet50")
+    return replace(reader, classifier=replace(reader.classifier, network=network), model="resnet50")
 
 
 BAD = worse(GOOD)

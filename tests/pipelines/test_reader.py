@@ -37,7 +37,7 @@ CALIBRATION = READER.calibration._replace(nonconformity=[[], [], [], [0.3] * 20]
 
 @pytest.fixture
 def evaluated():
-    """Two backbones, of which the second is the best on validation images and the worst on test images."""
+    """Two models, of which the second is the best on validation images and the worst on test images."""
     seen = pd.concat([READER.seen, READER.seen.tail(3).assign(split="test")])
     names = ("resnet50", "mobilenet_v2")
     shares = {"resnet50": 0.7, "mobilenet_v2": 0.9}
@@ -60,14 +60,14 @@ def assemble(evaluated, class_names=CLASS_NAMES, **options):
 
 def test_the_best_on_validation_images_reads(evaluated):
     reader = assemble(evaluated)
-    assert reader.backbone == "mobilenet_v2"
+    assert reader.model == "mobilenet_v2"
     assert reader.limits.min_side == 9
     assert reader.benign_class == "Benign"
     assert set(reader.seen["split"]) == {"train", "validation"}
 
 
-def test_a_backbone_can_be_named(evaluated):
-    assert assemble(evaluated, backbone="resnet50").backbone == "resnet50"
+def test_a_model_can_be_named(evaluated):
+    assert assemble(evaluated, model="resnet50").model == "resnet50"
 
 
 def test_or_one_of_the_registry(evaluated):
@@ -75,19 +75,19 @@ def test_or_one_of_the_registry(evaluated):
     with pytest.raises(InputError, match="knows the classes Benign, Early, Pre, Pro"):
         assemble(evaluated, ("Benign", "Pro"), model_uri="models:/leukoscope@champion")
     with pytest.raises(ValueError, match="give one of them"):
-        ReaderOptions(backbone="vgg16", model_uri="models:/leukoscope@champion")
+        ReaderOptions(model="vgg16", model_uri="models:/leukoscope@champion")
 
 
 def test_what_is_not_there_is_an_input_error(evaluated):
     with pytest.raises(InputError, match=r"VGG16 has not been trained .*there: resnet50, mobilenet_v2"):
-        assemble(evaluated, backbone="vgg16")
+        assemble(evaluated, model="vgg16")
     with pytest.raises(InputError, match="No model has been evaluated yet"):
         assemble([{}, {}, {}, {}])
 
 
-def test_a_backbone_without_calibration_is_not_there(evaluated):
+def test_a_model_without_calibration_is_not_there(evaluated):
     del evaluated[1]["mobilenet_v2"]
-    assert assemble(evaluated).backbone == "resnet50"
+    assert assemble(evaluated).model == "resnet50"
 
 
 def test_other_classes_are_an_input_error(evaluated):
@@ -100,7 +100,7 @@ def test_validation_images_of_different_splits_are_not_compared(evaluated):
     with pytest.raises(InputError, match="different validation images"):
         assemble(evaluated)
     evaluated[1]["resnet50"] = CALIBRATION._replace(nonconformity=[[], [], [], [0.3] * 19]).describe
-    assert assemble(evaluated, backbone="resnet50").backbone == "resnet50"
+    assert assemble(evaluated, model="resnet50").model == "resnet50"
 
 
 def test_a_calibration_of_an_earlier_evaluation_is_refused(evaluated):

@@ -12,14 +12,14 @@ from leukoscope.reporting import pages
 
 ORIGIN = {"images": 9, "drawn": 0, "published": 0, "complete": False}
 DATA = {"splits_fingerprint": "now", "fingerprint": "f00d", "origin": ORIGIN}
-LADDER = pd.DataFrame({"protocol": ["look"], "data": ["f00d"]})
+LADDER = pd.DataFrame({"protocol": ["appearance"], "data": ["f00d"]})
 VERDICT = "No alarm.\nOf the images with the fingerprint f00d.\n"
 BASELINE = {"accuracy": 0.9, "splits": "now"}
 
 
 @pytest.fixture
 def write(monkeypatch):
-    monkeypatch.setattr(pages, "render_backbone", lambda result, *facts: f"{result['title']} {facts[2]['seed']}")
+    monkeypatch.setattr(pages, "render_model", lambda result, *facts: f"{result['title']} {facts[2]['seed']}")
     monkeypatch.setattr(pages, "render_card", lambda result, *facts: f"card of {result['title']}")
     context = nodes.gather_context(DATA, DataSheetOptions(), {"keras": "3"}, 7, None, None, None)
 
@@ -30,11 +30,11 @@ def write(monkeypatch):
     return write_both
 
 
-def result(backbone: str, splits: str) -> dict:
+def result(model: str, splits: str) -> dict:
     facts = {name: {} for name in RESULT_PARTS} | {
         "format": RESULT_FORMAT,
-        "backbone": backbone,
-        "title": backbone.upper(),
+        "model": model,
+        "title": model.upper(),
     }
     return facts | {"training": {"splits": splits}}
 
@@ -51,7 +51,7 @@ def test_whatever_was_evaluated_on_these_splits_is_written_about(write, caplog):
 @pytest.mark.parametrize(("images", "splits"), [("f00d", "now"), ("beef", "now"), ("f00d", "later")])
 def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, caplog, function, images, splits):
     said = []
-    for name in ("render_backbone", "render_card"):
+    for name in ("render_model", "render_card"):
         monkeypatch.setattr(pages, name, lambda *facts: said.append(facts[-1]) or "")
     data = {"fingerprint": images, "splits_fingerprint": splits, "origin": ORIGIN}
     context = nodes.gather_context(data, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE)
@@ -63,11 +63,11 @@ def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, ca
 
 def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
     monkeypatch.setattr(pages, "render_comparison", lambda *facts: facts)
-    table = pd.DataFrame({"backbone": ["vgg16", "resnet50"]})
+    table = pd.DataFrame({"model": ["vgg16", "resnet50"]})
     both = [result("vgg16", "now"), result("resnet50", "before")]
     context = nodes.gather_context(DATA, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE)
     rows, _, results, *_, left_out = nodes.write_comparison(table, pd.DataFrame(), context, both)
-    assert rows["backbone"].tolist() == ["vgg16"]
+    assert rows["model"].tolist() == ["vgg16"]
     assert [one["title"] for one in results] == ["VGG16"]
     assert left_out == ["RESNET50"]
     with pytest.raises(InputError, match="kedro run --pipelines comparison"):
@@ -87,13 +87,13 @@ def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
 )
 def test_what_was_published_stands_beside_the_published_images_only(monkeypatch, origin, stated, shown):
     monkeypatch.setattr(pages, "render_comparison", lambda *facts: facts)
-    monkeypatch.setattr(pages, "render_backbone", lambda *facts: facts)
+    monkeypatch.setattr(pages, "render_model", lambda *facts: facts)
     data = DATA | {"origin": ORIGIN | origin}
     own = result("vgg16", "now")
     own["training"]["report_test_accuracy"] = 0.98
     context = nodes.gather_context(data, DataSheetOptions(published=stated), {}, 7, LADDER, VERDICT, BASELINE)
     page = nodes.write_reports(context, [own])["vgg16/report"]
-    table = pd.DataFrame({"backbone": ["vgg16"], "report_test_accuracy": 0.98})
+    table = pd.DataFrame({"model": ["vgg16"], "report_test_accuracy": 0.98})
     rows, _, compared, _, described, *_ = nodes.write_comparison(table, pd.DataFrame(), context, [own])
     assert ("report_test_accuracy" in page[0]["training"]) is shown
     assert ("report_test_accuracy" in compared[0]["training"]) is shown

@@ -86,16 +86,16 @@ def test_a_table_of_patients_is_kept_together(manifest):
     assert (splits.groupby(patient)["split"].nunique() == 1).all()
 
 
-def test_looks_are_kept_together(splits, smears, class_names):
-    # A class of one brightness, so that each look is of one class.
+def test_appearance_clusters_are_kept_together(splits, smears, class_names):
+    # A class of one brightness, so that each cluster is of one class.
     manifest = splits.assign(group=splits["image_id"], sha256=splits["image_id"], status="accepted")
-    options = SplittingOptions(group_by="look", looks=16)
+    options = SplittingOptions(group_by="appearance", appearance_clusters=16)
     images = group_images(manifest, None, smears, options, seed=1)
     assigned = assign_splits(images, options, seed=1)
     report = report_splits(images, assigned, class_names, options)
     assert images["group"].nunique() == 16
     assert (assigned.groupby("group")["split"].nunique() == 1).all()
-    assert report["grouping_unit"].str.contains("a cluster of fields of nearly the same colours").all()
+    assert report["grouping_unit"].str.contains("the appearance cluster, fields of nearly the same colours").all()
 
 
 def test_a_missing_table_is_asked_for(manifest):

@@ -52,12 +52,12 @@ def test_every_file_has_a_row_and_what_cannot_be_read_says_why(folder, reader, d
     assert table.loc["patient 0/field-0", ["opinion", "reason"]].tolist() == ["Benign", ""]
     assert table.loc["patient 1/field-3", "opinion"] == "Pro"
     assert table.loc["notes", ["opinion", "reason"]].tolist() == [
-        "withheld",
+        "abstained",
         "unreadable: not an image of a known format",
     ]
     assert table.loc["empty", "reason"] == "unreadable: empty file (0 bytes)"
     assert np.isnan(table.loc["notes", "probability_malignant"])
-    assert set(table["model"]) == {reader.classifier.fingerprint}
+    assert set(table["model_fingerprint"]) == {reader.classifier.fingerprint}
     assert set(table["data"]) == {reader.data_fingerprint}
     assert table.loc["patient 0/field-0", "path"] == "patient 0/field-0.png"
 
@@ -91,9 +91,9 @@ def test_fields_unlike_the_training_images_are_counted_together_whatever_in(tmp_
     for name, field in (("bright", shade(255)), ("spotted", spotted)):
         (tmp_path / f"raw/{name}.png").write_bytes(encode(field))
     with caplog.at_level(logging.INFO, "leukoscope"):
-        dataset.save(plan_for(tmp_path / "raw", make_reader(novelty=2.0)))
+        dataset.save(plan_for(tmp_path / "raw", make_reader(ood_limit=2.0)))
     assert dataset.load()["reason"].nunique() == 2
-    assert "2 files: 0 opinions; withheld: 2 unlike the training images" in caplog.text
+    assert "2 files: 0 opinions; abstained: 2 unlike the training images" in caplog.text
 
 
 def test_two_runs_do_not_read_into_one_folder(folder, reader, dataset, tmp_path):
@@ -239,7 +239,7 @@ def test_what_cannot_be_read_for_now_is_said_and_read_by_the_next_run(
     assert table["image_id"].tolist() == whole["image_id"].tolist()
     lacking = table[table["path"].isin(failing)]
     assert lacking["reason"].tolist() == ["not read for now: Input/output error"] * 2
-    assert lacking["opinion"].tolist() == ["withheld"] * 2
+    assert lacking["opinion"].tolist() == ["abstained"] * 2
     assert "2 of 12 files could not be read: patient 0/field-0 (not read for now: Input/output error)" in caplog.text
     in_parts.clear()
     dataset.save(plan_for(folder, reader))
@@ -254,7 +254,7 @@ def test_other_images_or_another_reader_start_afresh(folder, reader, dataset):
     assert len(dataset.load()) == 11
     other = make_reader(threshold=1.0)
     dataset.save(plan_for(folder, other))
-    assert set(dataset.load()["opinion"]) == {"withheld"}
+    assert set(dataset.load()["opinion"]) == {"abstained"}
 
 
 def test_only_unreadable_files(reader, dataset, tmp_path):

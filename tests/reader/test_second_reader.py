@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from leukoscope.core.errors import InputError
-from leukoscope.evaluation.novelty import Novelty
-from leukoscope.evaluation.trust import UNLIKE, UNSURE, WITHHELD, form_opinions
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.evaluation.out_of_distribution import OutOfDistribution
+from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE, form_opinions
 from leukoscope.images.decoding import UnusableImageError
 from leukoscope.reader.second_reader import SecondReader
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, SIZE, encode, make_reader, shade, vary
@@ -18,20 +19,20 @@ def reader() -> SecondReader:
     return make_reader()
 
 
-def test_an_opinion_is_the_likeliest_class_or_withheld_with_the_reason(reader):
+def test_a_reader_gives_the_likeliest_class_or_abstains_with_the_reason(reader):
     opinions = reader.read(np.stack([shade(one) for one in (*BRIGHTNESS, 130, 255)])).opinions
-    assert opinions["opinion"].tolist() == [*CLASS_NAMES, WITHHELD, "Benign"]
+    assert opinions["opinion"].tolist() == [*CLASS_NAMES, ABSTAINED, "Benign"]
     assert opinions["reason"].tolist() == ["", "", "", "", UNSURE, ""]
 
 
 def test_a_field_unlike_the_training_images_gets_no_opinion():
-    strict = make_reader(novelty=2.0)
+    strict = make_reader(ood_limit=2.0)
     cells = shade(160).copy()
     cells[4:12, 4:12] = (60, 60, 160)
     opinions = strict.read(np.stack([shade(160), shade(255), cells])).opinions
     because = [f"{UNLIKE}: unfamiliar features", f"{UNLIKE}: other colours"]
     assert opinions["reason"].tolist() == ["", *because]
-    assert opinions["opinion"].tolist() == ["Early", WITHHELD, WITHHELD]
+    assert opinions["opinion"].tolist() == ["Early", ABSTAINED, ABSTAINED]
 
 
 def test_a_reader_of_an_earlier_version_refuses_to_read(reader, tmp_path):
@@ -96,7 +97,7 @@ def test_a_reader_comes_back_from_its_folder(reader, tmp_path):
 
 
 def test_everything_that_opinions_depend_on_is_in_the_fingerprint(reader):
-    others = [make_reader(temperature=1.1), make_reader(novelty=2.0), make_reader(("Benign", "Pre", "Early", "Pro"))]
+    others = [make_reader(temperature=1.1), make_reader(ood_limit=2.0), make_reader(("Benign", "Pre", "Early", "Pro"))]
     assert len({one.fingerprint for one in (reader, *others)}) == 4
     assert make_reader().fingerprint == reader.fingerprint
 
@@ -140,7 +141,7 @@ def test_what_was_changed_by_hand_is_refused(reader, tmp_path, fact, value, mess
     [
         ({"temperature": 0.0}, "temperature, threshold and limit"),
         ({"temperature": "warm"}, "temperature, threshold and limit"),
-        ({"novelty": float("nan")}, "temperature, threshold and limit"),
+        ({"ood_limit": float("nan")}, "temperature, threshold and limit"),
         ({"threshold": 0.1}, "parts are of different readers"),
         ({"model": "another"}, "its calibration is of another model"),
     ],
@@ -161,7 +162,7 @@ def test_images_of_another_size_are_refused(reader):
 
 
 def test_probabilities_that_are_no_numbers_get_no_opinion(reader):
-    nothing, usual = np.full((1, 4), np.nan), Novelty(np.zeros(1), np.array([""]))
+    nothing, usual = np.full((1, 4), np.nan), OutOfDistribution(np.zeros(1), np.array([""]))
     assert form_opinions(nothing, usual, reader.calibration, CLASS_NAMES)["reason"].tolist() == [UNSURE]
 
 
@@ -179,3 +180,21 @@ def test_a_single_benign_class_is_kept_as_earlier_versions_had_it(reader, tmp_pa
     reader.save(tmp_path)
     assert json.loads((tmp_path / "reader.json").read_text())["benign_class"] == "Benign"
     assert SecondReader.load(tmp_path).fingerprint == reader.fingerprint
+
+
+def test_a_reader_of_an_earlier_version_is_read(reader, tmp_path, caplog):
+    reader.save(tmp_path)
+    facts = json.loads((tmp_path / "reader.json").read_text())
+    calibration = reader.calibration._asdict()
+    calibration["novelty"] = calibration.pop("ood_limit")
+    old = {name: value for name, value in facts.items() if name != "model"} | {"backbone": facts["model"]}
+    sealed = calibration | {"seal": fingerprint_facts(calibration)}
+    (tmp_path / "reader.json").write_text(json.dumps(old | {"calibration": sealed}))
+    loaded = SecondReader.load(tmp_path)
+    assert (loaded.model, loaded.fingerprint, loaded.calibration) == (
+        reader.model,
+        reader.fingerprint,
+        reader.calibration,
+    )
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "backbone is read as model, novelty is read as ood_limit" in warning

@@ -24,7 +24,7 @@ from leukoscope.reporting.worth import UNKNOWN, Worth
 
 COMPARISON = pd.DataFrame(
     {
-        "backbone": ["vgg16", "my_network", "resnet50"],
+        "model": ["vgg16", "my_network", "resnet50"],
         "title": ["VGG16", "My <network>", "ResNet50"],
         "test_accuracy": [0.75, 0.70, 0.81],
         "test_accuracy_low": [0.66, 0.60, 0.73],

@@ -17,7 +17,7 @@ from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.evaluation.judge import Judge
 from leukoscope.evaluation.metric import Hits, Metric, Number, Section, Share, list_names
 from leukoscope.evaluation.metrics import METRICS
-from leukoscope.evaluation.novelty import choose_limit
+from leukoscope.evaluation.out_of_distribution import choose_limit
 from leukoscope.evaluation.predictions import probability_columns, select_split, tabulate_probabilities
 from leukoscope.evaluation.scoring import Scoring
 from leukoscope.evaluation.trust import Calibration, Targets, calibrate
@@ -40,7 +40,7 @@ KNOWN = sources.describe(DataSheetOptions(name="Our <smears>").model_dump(), OTH
 VERDICT = "ALARM: these classes can be told apart.\nColour reaches 0.99."
 AUDIT = pd.DataFrame(
     {
-        "protocol": ["image", "duplicate", "look"],
+        "protocol": ["image", "duplicate", "appearance"],
         "predictor": ["colour_histogram", "colour_histogram", "border"],
         "accuracy": [0.99, 0.98, 0.97],
         "low": [0.98, 0.97, 0.9],
@@ -111,7 +111,7 @@ def data(splits) -> dict:
     report = pd.DataFrame(
         {"label": ["Benign", "total"], "found": [42, 162], "accepted": [40, 160], "quarantined": [2, 2]}
     ).assign(duplicates=0, expected=pd.array([42, 162], "Int64"))
-    return data_sheet.describe_data(pd.concat([manifest, bad], ignore_index=True), report, splits, "look")
+    return data_sheet.describe_data(pd.concat([manifest, bad], ignore_index=True), report, splits, "appearance")
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def result(predictions, opinions, smears, class_names, metrics, splits) -> dict:
     balance = describe_balance(plan_training(splits, AugmentationOptions(), 1))
     return shown | {
         "format": RESULT_FORMAT,
-        "backbone": "vgg16",
+        "model": "vgg16",
         "title": "VGG16",
         "benign_class": "Benign",
         "prevalence": 0.1,
@@ -176,7 +176,7 @@ def result(predictions, opinions, smears, class_names, metrics, splits) -> dict:
 
 @pytest.fixture
 def page(result, data) -> Page:
-    return Page(pages.render_backbone(result, data, KNOWN, SOFTWARE, WORTH))
+    return Page(pages.render_model(result, data, KNOWN, SOFTWARE, WORTH))
 
 
 PLOTS = {
@@ -191,7 +191,7 @@ PLOTS = {
 
 
 def test_every_plot_of_a_page_is_there_and_named_for_those_who_do_not_see_it(result, data):
-    text = pages.render_backbone(result, data, KNOWN, SOFTWARE, WORTH)
+    text = pages.render_model(result, data, KNOWN, SOFTWARE, WORTH)
     assert re.findall(r'<div class="plot" role="img" aria-label="(.*?)"><svg>(\w+)</svg></div>', text) == [
         (words, name) for name, words in PLOTS.items()
     ]
@@ -216,7 +216,7 @@ def test_pages_load_nothing_and_are_the_same_for_the_same_results(result, data):
 
 
 def render(result, data) -> str:
-    return pages.render_backbone(result, data, KNOWN, SOFTWARE, WORTH)
+    return pages.render_model(result, data, KNOWN, SOFTWARE, WORTH)
 
 
 def list_rows(text: str, label: str) -> list[list[str]]:
@@ -244,7 +244,7 @@ def test_the_numbers_of_every_plot_stand_beside_it(result, data):
     assert sum(images) == 24
     assert ["1.000", f"{len(result['errors']) / 24:.3f}"] in [row[:2] for row in trust]
     assert [row[0] for row in list_rows(text, PLOTS["roc_curves"])] == ["class", *result["class_names"]]
-    strongest = list_rows(compare(result, data), "Accuracy of each backbone under the strongest of each change")
+    strongest = list_rows(compare(result, data), "Accuracy of each model under the strongest of each change")
     assert strongest[2] == ["stain", "0.500 (0.400 to 0.600)", "0.500 (0.400 to 0.600)"]
 
 
@@ -256,7 +256,7 @@ def test_links_lead_somewhere(page):
 def test_a_page_says_what_its_figures_are_worth_and_what_cannot_be_known(page):
     for words in (
         "ALARM: these classes can be told apart.",
-        "the look, a cluster of fields of nearly the same colours",
+        "the appearance cluster, fields of nearly the same colours",
         "age, sex and ethnicity not stated",
         "No medical device, and not for diagnosis",
         "random weights",
@@ -269,7 +269,7 @@ def test_a_page_says_what_its_figures_are_worth_and_what_cannot_be_known(page):
 
 
 def test_without_an_audit_a_page_says_so(result, data):
-    page = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE))
+    page = Page(pages.render_model(result, data, KNOWN, SOFTWARE))
     assert "Not known: these images have not been audited." in page.words
     assert "kedro run --pipelines audit" in page.words
 
@@ -289,7 +289,7 @@ def numbered(result) -> dict[str, str]:
 
 
 def test_every_figure_of_the_table_is_on_page_and_card(numbered, result, data, class_names):
-    page = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    page = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     card = pages.render_card(result, data, KNOWN, SOFTWARE)
     names = [f"test_{one}" for row in METRICS for one in list_names(row, [name.lower() for name in class_names])]
     assert set(names) == set(numbered)
@@ -302,7 +302,7 @@ def first_cells(text: str) -> list[str]:
 
 
 def test_page_and_card_call_metrics_by_their_titles_and_have_no_others(result, data):
-    text = pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    text = pages.render_model(result, data, KNOWN, SOFTWARE)
     titles = {section: [] for section in get_args(Section)}
     for row in METRICS.values():
         titles[row.section].append(row.title)
@@ -362,7 +362,7 @@ def test_a_new_row_of_the_table_is_on_page_and_card_and_in_the_documentation(mad
         name: f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f})"
         for name in ("test_made_up", "test_made_up_early", "test_calibrated_made_up", "test_set_made_up")
     }
-    words = " ".join(Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words.split())
+    words = " ".join(Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words.split())
     card = pages.render_card(result, data, KNOWN, SOFTWARE)
     assert f"test made up <one> {estimates['test_made_up'].split()[0]} " in words
     assert f" made up <one> {figures['train_made_up']:.3f} {figures['validation_made_up']:.3f} " in words
@@ -379,7 +379,7 @@ def test_a_new_row_of_the_table_is_on_page_and_card_and_in_the_documentation(mad
 
 def test_a_metric_that_is_younger_than_a_result_is_left_out_of_its_page(result, data, monkeypatch):
     monkeypatch.setitem(METRICS, "made_up", replace(MADE_UP["made_up"], is_primary=False))
-    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "made up <one>" in words
     assert "undefined" not in words
     assert "made up" not in pages.render_card(result, data, KNOWN, SOFTWARE)
@@ -387,7 +387,7 @@ def test_a_metric_that_is_younger_than_a_result_is_left_out_of_its_page(result, 
 
 def test_figures_have_their_intervals_and_what_is_undefined_is_said_so(result, data):
     result["metrics"] |= {"test_auc": 0.75, "test_auc_low": 0.7, "test_auc_high": 0.81, "test_coverage": None}
-    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "0.750 (0.700 to 0.810)" in words
     assert "share of images with an opinion undefined" in words
 
@@ -395,7 +395,7 @@ def test_figures_have_their_intervals_and_what_is_undefined_is_said_so(result, d
 @pytest.mark.parametrize(("groups", "warned"), [(9.0, True), (10.0, False)])
 def test_errors_in_few_groups_are_warned_of(result, data, groups, warned):
     result["metrics"]["test_error_groups"] = groups
-    page = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    page = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     card = " ".join(pages.render_card(result, data, KNOWN, SOFTWARE).split())
     assert f"There are 24 groups, {groups:.0f} of them with an error." in page
     assert f"24 groups, {groups:.0f} with an error." in card
@@ -404,7 +404,7 @@ def test_errors_in_few_groups_are_warned_of(result, data, groups, warned):
 
 def test_page_and_card_name_the_level_and_the_method_of_intervals(result, data):
     for text in (
-        pages.render_backbone(result, data, KNOWN, SOFTWARE),
+        pages.render_model(result, data, KNOWN, SOFTWARE),
         pages.render_card(result, data, KNOWN, SOFTWARE),
     ):
         words = " ".join(text.split())
@@ -421,38 +421,38 @@ def test_what_stain_colour_alone_reaches_stands_beside_the_figures(page, result,
 def test_images_that_are_not_those_of_the_data_sheet_are_told_in_page_and_card(result, data):
     for as_expected, told in ((False, True), (True, False), (None, False)):
         facts = data | {"as_expected": as_expected}
-        page = Page(pages.render_backbone(result, facts, KNOWN, SOFTWARE)).words
+        page = Page(pages.render_model(result, facts, KNOWN, SOFTWARE)).words
         card = pages.render_card(result, facts, KNOWN, SOFTWARE)
         assert all(("are not, or not all, those" in text) is told for text in (page, card))
 
 
 def test_provenance_is_that_of_the_training(result, data):
     later = SOFTWARE | {"keras": "4", "commit": "c0ffee"}
-    page = Page(pages.render_backbone(result, data, KNOWN, later)).words
+    page = Page(pages.render_model(result, data, KNOWN, later)).words
     assert "keras 3 " in page
     assert "What is other in the software that wrote this report: commit c0ffee keras 4 " in page
     assert "Keras 3, seed 1" in pages.render_card(result, data, KNOWN, later)
-    same = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    same = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "What is other" not in same
     del result["training"]["provenance"]
-    assert "was not recorded" in Page(pages.render_backbone(result, data, KNOWN, later)).words
+    assert "was not recorded" in Page(pages.render_model(result, data, KNOWN, later)).words
     assert "was not recorded" in pages.render_card(result, data, KNOWN, later)
 
 
-def test_opinions_that_are_all_withheld_are_said_to_be(result, data):
+def test_that_a_classifier_always_abstains_is_said(result, data):
     result["calibration"] |= {"threshold": 1.001, "error_bound": None}
-    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "No error rate can be promised." in words
     assert "that takes 29 groups of them without an error" in words
-    assert "All opinions are withheld." in words
+    assert "The classifier abstains on every image." in words
     assert "No error rate of opinions can be promised" in pages.render_card(result, data, KNOWN, SOFTWARE)
     result["calibration"]["threshold"] = 0.7
-    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "Opinions are given all the same, since that was asked for: from a confidence of 0.700 on" in words
 
 
 def test_a_promise_says_what_it_is_of(result, data):
-    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "Promise: at most 0.100 of the opinions are wrong." in words
     assert (
         "show, at 95 %, that it is at most 0.080, for opinions with a calibrated confidence of 0.800 or more" in words
@@ -461,9 +461,9 @@ def test_a_promise_says_what_it_is_of(result, data):
 
 
 def test_sets_are_shown_under_the_strictest_split_too(result, data):
-    result["strictest"] = {"unit": "look", "images": 80, "groups": 11, "present": False, "set_coverage": 0.48}
+    result["strictest"] = {"unit": "appearance", "images": 80, "groups": 11, "present": False, "set_coverage": 0.48}
     result["strictest"] |= {"set_coverage_low": 0.31, "set_coverage_high": 0.66, "set_empty": 0.2, "set_size": 1.1}
-    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "under the strictest split that was run" in words
     assert "0.480 (0.310 to 0.660)" in words
     assert "The promise is for images like those of validation. A set may be empty" in words
@@ -473,28 +473,28 @@ def test_sets_are_shown_under_the_strictest_split_too(result, data):
 def test_outliers_that_are_not_recognised_are_told_in_page_and_card(result, data, auc, missed):
     result["outliers"] = [{"kind": "no_cells", "images": 12, "unlike": 0.1, "auc": auc}]
     result["outliers"] += [{"kind": "blurred", "images": 12, "unlike": 1.0, "auc": 1.0}]
-    text = pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    text = pages.render_model(result, data, KNOWN, SOFTWARE)
     card = pages.render_card(result, data, KNOWN, SOFTWARE)
     words = f"Fields without cells are not recognised as unlike the training images (AUC {auc:.2f}, below 0.8)"
     assert (f'<p class="note">{words}' in text) is missed
     assert (f"\n**{words}" in card) is missed
     assert "Fields out of focus are not" not in text + card
-    assert "whose novelty is above 0.300" in Page(text).words
+    assert "whose out-of-distribution score is above 0.300" in Page(text).words
 
 
 def test_a_limit_that_nothing_exceeds_is_told_in_page_and_card(result, data):
-    result["calibration"]["novelty"] = choose_limit(np.zeros(18), 0.05)
+    result["calibration"]["ood_limit"] = choose_limit(np.zeros(18), 0.05)
     json.dumps(result["calibration"], allow_nan=False)
-    text = pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    text = pages.render_model(result, data, KNOWN, SOFTWARE)
     assert '<p class="note">No field at all is flagged as unlike the training images' in text
-    assert "whose novelty is above" not in Page(text).words
+    assert "whose out-of-distribution score is above" not in Page(text).words
     assert "\n**No field at all is flagged" in pages.render_card(result, data, KNOWN, SOFTWARE)
 
 
 def test_images_in_no_split_are_counted_where_images_flow(data, splits, result):
-    assert "in no split" not in pages.render_backbone(result, data, KNOWN, SOFTWARE)
+    assert "in no split" not in pages.render_model(result, data, KNOWN, SOFTWARE)
     fewer = data | {"in_no_split": 12}
-    assert "12 accepted images are in no split" in Page(pages.render_backbone(result, fewer, KNOWN, SOFTWARE)).words
+    assert "12 accepted images are in no split" in Page(pages.render_model(result, fewer, KNOWN, SOFTWARE)).words
 
 
 def test_the_data_sheet_counts_images_in_no_split(data, splits):
@@ -534,11 +534,11 @@ def external(result, data) -> str:
     elsewhere = {"split": "external", "splits": ["external"], "metrics": judged, "history": [], "robustness": []}
     undivided = {name: value for name, value in data.items() if name not in ("splits", "splits_fingerprint")}
     undivided |= {"grouping_unit": None}
-    return pages.render_backbone(result | elsewhere | {"outliers": []}, undivided, KNOWN, SOFTWARE)
+    return pages.render_model(result | elsewhere | {"outliers": []}, undivided, KNOWN, SOFTWARE)
 
 
 def test_a_page_has_whatever_it_claims_to_have_of_the_guidelines(result, data, external):
-    text = pages.render_backbone(result, data, KNOWN, SOFTWARE, WORTH)
+    text = pages.render_model(result, data, KNOWN, SOFTWARE, WORTH)
     here, there = (read_sections(page) for page in (text, external))
     missing = [(name, row) for name, items in GUIDELINES.items() for row in locate(items, here, KNOWN) if row.missing]
     assert [(name, row.number) for name, row in missing] == [("CLAIM 2024", "33")]
@@ -553,7 +553,7 @@ def test_a_page_has_whatever_it_claims_to_have_of_the_guidelines(result, data, e
 def test_what_a_page_no_longer_has_is_not_claimed(result, data):
     for name in ("class_balance", "optimizer", "final_weights"):
         del result["training"][name]
-    words = Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     for row in (
         "13 class imbalance",
         "25 training",
@@ -579,7 +579,7 @@ def test_what_a_page_no_longer_has_is_not_claimed(result, data):
 )
 def test_the_users_own_facts_stand_in_for_what_is_not_stated(result, data, field, heading, rows):
     own = sources.describe(DataSheetOptions(**{field: "as we know"}).model_dump(), OTHERS)
-    before, after = (Page(pages.render_backbone(result, data, known, SOFTWARE)).words for known in (KNOWN, own))
+    before, after = (Page(pages.render_model(result, data, known, SOFTWARE)).words for known in (KNOWN, own))
     assert f"{heading} not stated" in before
     assert f"{heading} as we know" in after
     assert f"{heading} not stated" not in after
@@ -591,9 +591,9 @@ def test_the_users_own_facts_stand_in_for_what_is_not_stated(result, data, field
 
 def test_patients_of_the_users_table_are_told(result, data):
     told = "no table of patients was given"
-    assert told in Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    assert told in Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     by_table = data | {"by_patient_table": True}
-    page, card = (write(result, by_table, KNOWN, SOFTWARE) for write in (pages.render_backbone, pages.render_card))
+    page, card = (write(result, by_table, KNOWN, SOFTWARE) for write in (pages.render_model, pages.render_card))
     assert told not in Page(page).words
     for text in (Page(page).words, " ".join(card.split())):
         assert "kept apart by a table of groups that the user gave" in text
@@ -604,7 +604,7 @@ def test_patients_of_the_users_table_are_told(result, data):
 )
 def test_pages_of_drawn_data_say_so_first(result, data, drawn, words):
     facts = data | {"origin": Origin(160, drawn=drawn)._asdict()}
-    for text in (pages.render_backbone(result, facts, KNOWN, SOFTWARE), compare(result, facts)):
+    for text in (pages.render_model(result, facts, KNOWN, SOFTWARE), compare(result, facts)):
         header = text.split("<header>")[1].split("</header>")[0]
         assert ("Drawn data: " in text.split("</title>")[0].split("<title>")[1]) is (words is not None)
         assert ('<p class="drawn" role="note">' in header) is (words is not None)
@@ -618,7 +618,7 @@ def test_a_page_on_other_images_says_that_its_classifier_learned_from_drawn_ones
     result |= {"split": "external", "splits": ["external"], "history": [], "robustness": []}
     result["metrics"] = {name.replace("test_", "external_"): value for name, value in result["metrics"].items()}
     result["summary"] |= {"drawn_images": 160}
-    header = pages.render_backbone(result, data, KNOWN, SOFTWARE).split("<header>")[1].split("<h1>")[0]
+    header = pages.render_model(result, data, KNOWN, SOFTWARE).split("<header>")[1].split("<h1>")[0]
     assert (
         "Trained on drawn data: Leukoscope drew all 160 images of the data that the classifier learned from" in header
     )
@@ -627,10 +627,10 @@ def test_a_page_on_other_images_says_that_its_classifier_learned_from_drawn_ones
 
 def test_without_published_figures_a_page_does_not_speak_of_them(result, data):
     shown = "published study"
-    assert shown in Page(pages.render_backbone(result, data, KNOWN, SOFTWARE)).words
+    assert shown in Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert shown in Page(compare(result, data)).words
     hidden = sources.hide_published(result)
-    assert shown not in Page(pages.render_backbone(hidden, data, KNOWN, SOFTWARE)).words
+    assert shown not in Page(pages.render_model(hidden, data, KNOWN, SOFTWARE)).words
     page = Page(compare(hidden, data, lambda table: table.filter(regex="^(?!report_)"))).words
     assert shown not in page
     assert "report test accuracy" not in page
@@ -667,14 +667,14 @@ def test_the_card_has_the_sections_of_a_model_card(result, data):
 
 
 def compare(result, data, select=lambda table: table) -> str:
-    """Render the comparison of two backbones."""
-    row = {"backbone": "vgg16", "title": "VGG16", "test_accuracy": 0.75, "test_images": 24, "parameters": 2e6}
+    """Render the comparison of two models."""
+    row = {"model": "vgg16", "title": "VGG16", "test_accuracy": 0.75, "test_images": 24, "parameters": 2e6}
     columns = ["train_accuracy", "test_macro_f1", "test_auc", "test_robust_accuracy", "model_mib", "seconds_per_epoch"]
     columns += ["epochs", "input_size", "precision"]
     columns += [f"test_{name}_{end}" for name in ("accuracy", "macro_f1", "auc") for end in ("low", "high")]
     columns += [f"report_{name}" for name in ("train_accuracy", "test_accuracy", "seconds_per_epoch")]
     comparison = pd.DataFrame([dict.fromkeys(columns, 0.5) | row, dict.fromkeys(columns, 0.6) | row])
-    comparison.loc[1, ["backbone", "title"]] = ["resnet50", "ResNet50"]
+    comparison.loc[1, ["model", "title"]] = ["resnet50", "ResNet50"]
     comparison["report_seconds_per_epoch"] = np.nan
     tests = dict.fromkeys(("low", "high", "group_p", "group_p_holm", "mcnemar_p", "mcnemar_p_holm"), 0.01)
     pair = {"first": "vgg16", "second": "resnet50", "difference": 0.1, "shown": True} | tests
@@ -684,7 +684,7 @@ def compare(result, data, select=lambda table: table) -> str:
     return pages.render_comparison(select(comparison), pd.DataFrame([pair, alike]), both, *facts)
 
 
-def test_the_comparison_has_every_backbone_and_which_differences_are_shown(result, data):
+def test_the_comparison_has_every_model_and_which_differences_are_shown(result, data):
     text = compare(result, data)
     page = Page(text)
     assert "VGG16 less ResNet50 0.100 (0.010 to 0.010)" in page.words
@@ -698,7 +698,7 @@ def test_the_comparison_has_every_backbone_and_which_differences_are_shown(resul
     assert page.anchors <= set(page.ids)
     assert page.loaded == []
     assert "27b interaction and expertise of users Intended use" in page.words
-    assert "25 training not on this page; see the report of each backbone" in page.words
+    assert "25 training not on this page; see the report of each model" in page.words
     assert 'href="vgg16/report.html"' in text
 
 
@@ -740,7 +740,7 @@ def test_pages_of_two_classes_say_nothing_twice(result, data, rng):
     metrics = two["metrics"]
     assert metrics["test_specificity_benign"] == metrics["test_sensitivity_malignant"]
     assert metrics["test_screening_auc"] == pytest.approx(metrics["test_auc"])
-    words = Page(pages.render_backbone(two, data, KNOWN, SOFTWARE, WORTH)).words
+    words = Page(pages.render_model(two, data, KNOWN, SOFTWARE, WORTH)).words
     assert "class support sensitivity precision F1 AUPRC set coverage Benign 40 " in words
     assert "screening specificity" in words
     assert "screening AUC" not in words
@@ -757,7 +757,7 @@ ODD = ["Benign", "[Malignant] Pre-B", "100 % & <q>", "$a$ _x_", "_良性_", "202
 @pytest.mark.usefixtures("_drawn")
 def test_pages_and_cards_show_names_of_any_letters_as_they_are(result, data, rng):
     odd = result | judge_classes(ODD, [0, 4], rng)
-    page = pages.render_backbone(odd, data, KNOWN, SOFTWARE, WORTH)
+    page = pages.render_model(odd, data, KNOWN, SOFTWARE, WORTH)
     words = Page(page).words
     assert ", ".join(ODD) in words
     assert "screening AUC" in words
@@ -777,7 +777,7 @@ def test_a_model_without_epochs_is_told_in_its_own_words(result, data):
     training |= {"backend": "scikit-learn", "input_size": 48, "device": "CPU x2", "parameters": 900}
     training |= {"weights": "none", "splits": "a", "provenance": SOFTWARE}
     own = result | {"history": [], "training": training}
-    page = Page(pages.render_backbone(own, data, KNOWN, SOFTWARE, WORTH))
+    page = Page(pages.render_model(own, data, KNOWN, SOFTWARE, WORTH))
     card = pages.render_card(own, data, KNOWN, SOFTWARE, WORTH)
     for words in (page.words, card):
         assert "5 nearest neighbours, on 66 measurements" in words
@@ -792,7 +792,7 @@ def test_a_vote_is_held_against_its_best_member(result, data):
     member = {"weight": 0.75, "validation_accuracy": 0.9, "test_accuracy": 0.8}
     vote = {"members": {"vgg16": member}, "best": "vgg16", "difference": 0.012, "low": -0.01, "high": 0.03, "p": 0.2}
     own = result | {"history": [], "title": "My vote", "training": training, "vote": vote | {"shown": False}}
-    page = Page(pages.render_backbone(own, data, KNOWN, SOFTWARE, WORTH))
+    page = Page(pages.render_model(own, data, KNOWN, SOFTWARE, WORTH))
     for words in (
         "vgg16 0.750 0.900 0.800",
         "My vote less vgg16, the member with the most validation images right: 0.012 (-0.010 to 0.030) of accuracy",

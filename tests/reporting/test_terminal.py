@@ -18,7 +18,7 @@ def comparison() -> pd.DataFrame:
 
 def test_columns_stand_below_each_other(comparison):
     lines = tabulate_results(comparison, COLOUR).splitlines()
-    assert lines[0].split("  ")[0] == "backbone"
+    assert lines[0].split("  ")[0] == "model"
     assert lines[1].split() == ["ResNet50", "0.81", "(0.70", "to", "0.90)", "0.80", "0.94", "48", "8", "7.5"]
     assert lines[0].index("test accuracy") == lines[1].index("0.81") == lines[2].index("0.50")
     assert len(lines[0]) == len(lines[1])

@@ -63,7 +63,7 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
         keep(pd.DataFrame())  # or somebody would write a review that cannot be kept
     smears = load(catalog, "smears") if catalog.exists("smears") else None
     # A registered model is not the one that the card here is about.
-    card = None if parameters["reader"].model_uri else find_card(catalog, reader.backbone)
+    card = None if parameters["reader"].model_uri else find_card(catalog, reader.model)
     desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears)
     office = Office(desk, describe_reader(reader, card))
     office.warm_up()
@@ -113,10 +113,10 @@ def _telling_input_errors() -> Iterator[None]:
         raise explain(error) or error from None
 
 
-def find_card(catalog: CatalogProtocol, backbone: str) -> str | None:
-    """Find the model card of a backbone, if one was written."""
+def find_card(catalog: CatalogProtocol, model: str) -> str | None:
+    """Find the card of a model, if one was written."""
     cards = catalog.load("model_cards") if catalog.exists("model_cards") else {}
-    card = cards.get(f"{backbone}/model_card")
+    card = cards.get(f"{model}/model_card")
     return card() if card else None
 
 

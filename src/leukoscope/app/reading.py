@@ -45,12 +45,12 @@ class ReadImage(NamedTuple):
         sha256: Of the file's content.
         file_name: ``None`` unless it was asked for.
         seen_in: ``train`` or ``validation`` if the classifier knows this very file, else ``None``.
-        opinion: A class, or ``withheld``.
-        reason: Why the opinion is withheld, else empty.
+        opinion: A class, or ``abstained``.
+        reason: Why the reader abstained, else empty.
         likeliest: The class with the highest probability, opinion or not.
         probabilities: Calibrated, by class.
         malignant: The probability of any class but the benign one.
-        novelty: How unlike the training images it is.
+        ood_score: How unlike the training images it is.
         pixels: As the reader sees it, ``uint8 [size, size, 3]``.
         picture: A JPEG file to look at.
         maps: What speaks for the likeliest class, by method: PNG files whose opacity is the strength; grows on request.
@@ -66,7 +66,7 @@ class ReadImage(NamedTuple):
     likeliest: str
     probabilities: dict[str, float]
     malignant: float
-    novelty: float
+    ood_score: float
     pixels: np.ndarray
     picture: bytes
     maps: dict[str, bytes]
@@ -132,7 +132,7 @@ class Desk:
             likeliest=names[likeliest],
             probabilities=dict(zip(names, chances.tolist(), strict=True)),
             malignant=float(opinion[MALIGNANT_COLUMN]),
-            novelty=float(opinion["novelty"]),
+            ood_score=float(opinion["ood_score"]),
             pixels=pixels,
             picture=_encode_picture(decoded, self.options.picture_side),
             maps=self._map_activation(pixels, likeliest),

@@ -25,16 +25,16 @@ class About(NamedTuple):
     """What people are told of a reader.
 
     Attributes:
-        title: Of its backbone.
+        title: Of its model.
         class_names: In the order of the probabilities.
         benign_class: Of these.
-        threshold: Opinions less likely than this are withheld.
-        novelty: As are those on fields with a novelty above this.
-        unsure: The words for the former.
+        threshold: Where no class is as likely as this the reader abstains.
+        ood_limit: It abstains on fields with an out-of-distribution score above this, too.
+        unsure: The words for the former of these reasons to abstain.
         unpromised: The words for none being given, since no error rate can be promised.
         target_error: The share of wrong opinions that is promised, or was to be.
         error_bound: What the validation images show it to be at most; ``None`` where they do not show the target.
-        origin: ``backbone``, ``model`` and ``data``: its name, and fingerprints of itself and of its images.
+        origin: ``model``, ``model_fingerprint`` and ``data``: its name, its fingerprint and that of its images.
         card: Its model card as HTML, if there is one.
         trained_on: Whether it learned from drawn images, for a table's column.
         warning: What people must be told first, if it did.
@@ -44,7 +44,7 @@ class About(NamedTuple):
     class_names: tuple[str, ...]
     benign_class: str
     threshold: float
-    novelty: float
+    ood_limit: float
     unsure: str
     unpromised: str
     target_error: float
@@ -64,14 +64,14 @@ def describe_reader(reader: "SecondReader", card: str | None) -> About:
         class_names=reader.class_names,
         benign_class=reader.benign_class,
         threshold=reader.calibration.threshold,
-        novelty=reader.calibration.novelty,
+        ood_limit=reader.calibration.ood_limit,
         unsure=UNSURE,
         unpromised=UNPROMISED,
         target_error=reader.calibration.target_error,
         error_bound=reader.calibration.error_bound,
         origin={
-            "backbone": reader.backbone,
-            "model": reader.classifier.fingerprint,
+            "model": reader.model,
+            "model_fingerprint": reader.classifier.fingerprint,
             "data": reader.data_fingerprint,
         },
         card=_render_markdown(card) if card else None,

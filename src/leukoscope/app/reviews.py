@@ -74,7 +74,7 @@ def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any
 
     Args:
         image: The image.
-        origin: ``backbone``, ``model`` and ``data``: who read it.
+        origin: ``model``, ``model_fingerprint`` and ``data``: who read it.
     """
     from leukoscope.evaluation.predictions import probability_columns
     from leukoscope.reader.second_reader import MALIGNANT_COLUMN
@@ -90,7 +90,7 @@ def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any
         "likeliest": image.likeliest,
         MALIGNANT_COLUMN: image.malignant,
         **dict(chances),
-        "novelty": image.novelty,
+        "ood_score": image.ood_score,
     }
 
 

@@ -23,7 +23,7 @@ class Session:
 
     Args:
         max_images: How many it may hold.
-        origin: ``backbone``, ``model`` and ``data``: who reads.
+        origin: ``model``, ``model_fingerprint`` and ``data``: who reads.
         trained_on: Whether the reader learned from drawn images, in words.
     """
 

@@ -1,1 +1,1 @@
-"""What an accuracy is worth: how far one gets without seeing a cell, and how far when looks are kept apart."""
+"""What an accuracy is worth: how far one gets without a cell, and with appearance clusters kept apart."""

@@ -14,7 +14,7 @@ _STRADDLING = "image"
 _TESTED = {
     "image": "Tested on fields of which it may have seen copies",
     "duplicate": "Tested on fields of which it has seen no copy",
-    "look": "Tested on looks (fields of nearly the same colours) of which it has seen none",
+    "appearance": "Tested on appearance clusters (fields of nearly the same colours) of which it has seen none",
     "table": "Tested on groups of the user's table (such as patients) of which it has seen none",
 }
 # They see no whole cell, and can raise the alarm.
@@ -160,7 +160,7 @@ def _judge_networks(ladder: pd.DataFrame) -> list[str]:
     """Tell what trained networks read, under the strictest protocol that left them images."""
     networks = ladder[~ladder["predictor"].isin(_BLIND | _FORMLESS)]
     if networks.empty:
-        return ["No trained backbone was there to be judged."]
+        return ["No trained model was there to be judged."]
     lines = []
     for name, rows in networks.groupby("predictor", sort=False):
         row: Any = next(rows.tail(1).itertuples())

@@ -12,7 +12,12 @@ SEPARATOR = "|"
 MALIGNANT = "malignant"
 _NEVER = ("/", "\\", SEPARATOR)
 _LONGEST = 100
-_RESERVED = {"total": "the sum over all classes", "withheld": "no opinion", "none": "an empty prediction set"}
+_RESERVED = {
+    "total": "the sum over all classes",
+    "abstained": "no opinion",
+    "withheld": "no opinion in tables of an earlier version",
+    "none": "an empty prediction set",
+}
 # What the names of figures end with: a class `grade low` would have the names of the lower ends of `grade`.
 _ENDS = ("_low", "_high")
 

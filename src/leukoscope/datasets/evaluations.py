@@ -7,18 +7,19 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.old_names import rename_entries
 from leukoscope.core.storage import as_read_from_json, hold, write_whole
 
 Evaluation = dict[str, Any]
-_KEY = ("model", "test")
-_KEY_OF_ROW = {*_KEY, "backbone", "unit"}
+_KEY = ("model_fingerprint", "test")
+_KEY_OF_ROW = {*_KEY, "model", "unit"}
 
 
 class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
     """Keeps one row a model and set of test images, from the first evaluation on, in a file of JSON lines.
 
     Saving adds a row; that of the same model on the same images is replaced. Loading gives all rows, the oldest first,
-    and none where there is no file. Several backbones share one file.
+    and none where there is no file. Several models share one file.
 
     Args:
         filepath: The file.
@@ -38,7 +39,8 @@ class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
         if not self._filepath.exists():
             return []
         try:
-            rows = [json.loads(line) for line in self._filepath.read_text().splitlines()]
+            kept = [json.loads(line) for line in self._filepath.read_text().splitlines()]
+            rows = rename_entries(kept, self._filepath)
             if not rows or not all(row.keys() >= _KEY_OF_ROW for row in rows):
                 raise ValueError(f"each of its lines must have {', '.join(sorted(_KEY_OF_ROW))}")
         except (OSError, ValueError, AttributeError) as error:

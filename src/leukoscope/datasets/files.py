@@ -9,6 +9,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets import json, pandas, text
 
+from leukoscope.core.old_names import rename_columns, rename_entries
 from leukoscope.datasets.own import OwnFile
 
 
@@ -48,7 +49,7 @@ class WholeFile(OwnFile):
         """
         with self.loading_own():
             self._check_file(Path(str(self._filepath)))
-            data = super().load()  # type: ignore[misc]
+            data = _rename(super().load(), self._filepath)  # type: ignore[misc]
             self._check_content(data)
             return data
 
@@ -65,6 +66,13 @@ class WholeFile(OwnFile):
         missing = [name for name in self._requires if name not in data]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}, as one that an earlier version wrote")
+
+
+def _rename(data: Any, source: PurePosixPath) -> Any:
+    """Give what was read the names of today."""
+    if isinstance(data, pd.DataFrame):
+        return rename_columns(data, source)
+    return rename_entries(data, source) if isinstance(data, dict) else data
 
 
 class _TextFile(WholeFile):

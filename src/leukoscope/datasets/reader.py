@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from leukoscope.core.old_names import rename_columns
 from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
 
@@ -155,7 +156,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
     def load(self) -> pd.DataFrame:
         """Read the opinions, one row an image."""
         with self.loading_own(), self._filepath.open("rb") as file:
-            return pd.read_parquet(file, page_checksum_verification=True)
+            return rename_columns(pd.read_parquet(file, page_checksum_verification=True), self._filepath)
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -11,6 +11,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.old_names import OPINIONS, find_old_names, rename_columns
 from leukoscope.core.storage import as_records
 
 _BEFORE = [
@@ -18,21 +19,21 @@ _BEFORE = [
     "sha256",
     "file_name",
     "seen_in",
-    "backbone",
     "model",
+    "model_fingerprint",
     "data",
     "opinion",
     "reason",
     "likeliest",
 ]
-_AFTER = ["novelty", "verdict", "reviewer_class", "note", "reviewer"]
+_AFTER = ["ood_score", "verdict", "reviewer_class", "note", "reviewer"]
 # Classes differ from model to model, so that their probabilities are one column of JSON.
 _COLUMNS = [*_BEFORE, "probabilities", *_AFTER]
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS reviews (number INTEGER PRIMARY KEY AUTOINCREMENT, reviewed_at TEXT NOT NULL, "
-    "sha256 TEXT NOT NULL, file_name TEXT, seen_in TEXT, backbone TEXT NOT NULL, model TEXT NOT NULL, "
+    "sha256 TEXT NOT NULL, file_name TEXT, seen_in TEXT, model TEXT NOT NULL, model_fingerprint TEXT NOT NULL, "
     "data TEXT NOT NULL, opinion TEXT NOT NULL, reason TEXT NOT NULL, likeliest TEXT NOT NULL, "
-    "probabilities TEXT NOT NULL, novelty REAL NOT NULL, verdict TEXT NOT NULL, reviewer_class TEXT, "
+    "probabilities TEXT NOT NULL, ood_score REAL NOT NULL, verdict TEXT NOT NULL, reviewer_class TEXT, "
     "note TEXT NOT NULL, reviewer TEXT NOT NULL)"
 )
 # Seconds to wait for another process that writes.
@@ -68,6 +69,7 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             self._filepath.parent.mkdir(parents=True, exist_ok=True)
             with self._connect() as connection:
                 connection.execute(_CREATE)
+                _rename_kept(connection)
                 connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM reviews LIMIT 0")
                 connection.executemany(_INSERT, [_to_row(record) for record in as_records(data)])
         except (OSError, sqlite3.Error) as error:
@@ -81,9 +83,9 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
         Returns:
             ``reviewed_at`` (UTC), ``sha256`` (of the image file), ``file_name`` (null unless it was asked for),
-            ``seen_in`` (the split, if the classifier knew the image), ``backbone``, ``model`` and ``data``
-            (fingerprints), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column a class,
-            ``novelty``, ``verdict`` (agree, disagree, not assessable), ``reviewer_class`` (null if not assessable),
+            ``seen_in`` (the split, if the classifier knew the image), ``model``, ``model_fingerprint`` and ``data`` (a
+            fingerprint), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column a class,
+            ``ood_score``, ``verdict`` (agree, disagree, not assessable), ``reviewer_class`` (null if not assessable),
             ``note`` and ``reviewer`` (either may be empty).
 
         Raises:
@@ -101,12 +103,14 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             raise InputError(
                 f"There are no reviews in {self._filepath} yet. Review smears in the page that `make app` starts."
             )
-        table = pd.DataFrame(rows, columns=_COLUMNS)
+        table = rename_columns(pd.DataFrame(rows, columns=_COLUMNS), self._filepath)
         return pd.concat([table[_BEFORE], probabilities, table[_AFTER]], axis=1)
 
     def _read(self) -> list[tuple]:
         with self._connect() as connection:
-            return connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM reviews ORDER BY number").fetchall()
+            kept_as = {new: old for old, new in find_old_names(_list_columns(connection)).items()}
+            names = ", ".join(kept_as.get(name, name) for name in _COLUMNS)
+            return connection.execute(f"SELECT {names} FROM reviews ORDER BY number").fetchall()
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
@@ -118,6 +122,22 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _list_columns(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT name FROM pragma_table_info('reviews')")]
+
+
+def _rename_kept(connection: sqlite3.Connection) -> None:
+    """Give the table of an earlier version the names of today, before rows with these are added."""
+    connection.execute("BEGIN IMMEDIATE")  # so that two who begin at once do not both rename
+    renamed = find_old_names(_list_columns(connection))
+    # The model's fingerprint first, since its name gets its column.
+    for old in sorted(renamed, key=lambda name: name != "model"):
+        connection.execute(f"ALTER TABLE reviews RENAME COLUMN {old} TO {renamed[old]}")
+    if renamed:
+        for old, new in OPINIONS.items():
+            connection.execute("UPDATE reviews SET opinion = ? WHERE opinion = ?", (new, old))
 
 
 def _to_row(record: dict[str, Any]) -> list[Any]:

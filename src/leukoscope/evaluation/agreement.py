@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.evaluation.intervals import Estimate, estimate_figures, estimate_share
-from leukoscope.evaluation.trust import WITHHELD
+from leukoscope.evaluation.trust import ABSTAINED
 
 AGREE, DISAGREE, NOT_ASSESSABLE = "agree", "disagree", "not assessable"
 
 
 def select_newest(reviews: pd.DataFrame) -> pd.DataFrame:
     """Keep of each image, model and reviewer the last review; ``reviews`` has the oldest first."""
-    return reviews.drop_duplicates(["sha256", "model", "reviewer"], keep="last")
+    return reviews.drop_duplicates(["sha256", "model_fingerprint", "reviewer"], keep="last")
 
 
 def measure_agreement(
@@ -32,7 +32,7 @@ def measure_agreement(
     Returns:
         For ``all`` reviews, and for those ``with_opinion`` only, the figures of ``_measure``.
     """
-    with_opinion = reviews[reviews["opinion"] != WITHHELD]
+    with_opinion = reviews[reviews["opinion"] != ABSTAINED]
     chosen = {"all": reviews, "with_opinion": with_opinion}
     return {name: _measure(rows, class_names, resamples, confidence, seed) for name, rows in chosen.items()}
 

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from leukoscope.evaluation.selective import check_calls
+from leukoscope.evaluation.selective import check_predictions
 
 logger = logging.getLogger(__name__)
 
@@ -57,18 +57,18 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 def measure_calibration_error(
     truth: np.ndarray,
     probabilities: np.ndarray,
-    called: np.ndarray | None = None,
+    predicted: np.ndarray | None = None,
     weights: np.ndarray | None = None,
 ) -> float:
-    """Give the expected calibration error: 15 bins of the probability of what is called (Guo et al. 2017)."""
-    sure, right, count = bin_confidence(truth, probabilities, called, weights)
+    """Give the expected calibration error: 15 bins of the probability of the predicted class (Guo et al. 2017)."""
+    sure, right, count = bin_confidence(truth, probabilities, predicted, weights)
     return float(np.abs(right - sure)[count > 0] @ count[count > 0] / count.sum())
 
 
 def bin_confidence(
     truth: np.ndarray,
     probabilities: np.ndarray,
-    called: np.ndarray | None = None,
+    predicted: np.ndarray | None = None,
     weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bin images by how sure the classifier is.
@@ -77,7 +77,7 @@ def bin_confidence(
         The mean confidence, the share that is right, and the number of images (or their weight) of each of 15 bins of
         equal width, which hold their upper ends; NaN where there are none.
     """
-    hits, confidence = check_calls(truth, probabilities, called)
+    hits, confidence = check_predictions(truth, probabilities, predicted)
     bins, count = _number_bins(confidence, weights)
     weights = np.ones(len(hits)) if weights is None else weights
     sums = (np.bincount(bins, values * weights, minlength=_BINS) for values in (confidence, hits))
@@ -94,7 +94,7 @@ def simulate_calibrated(confidence: np.ndarray, seed: int) -> float:
     """Give the calibration error that a perfectly calibrated classifier shows on average: none is seen to be 0.
 
     Args:
-        confidence: How sure it is of what it calls each image, ``[n]``.
+        confidence: How sure it is of what it predicts of each image, ``[n]``.
         seed: For the draws of which images are right.
     """
     rng = np.random.default_rng(seed)

@@ -80,18 +80,18 @@ class ClassMapping(NamedTuple):
             opinions: Of the same images, with calibrated probabilities of the classifier's classes, in their order.
 
         Returns:
-            ``predicted`` and one probability column a class; and ``opinion, reason, prediction_set, novelty`` and one
+            ``predicted`` and one probability column a class; and ``opinion, reason, prediction_set, ood_score`` and one
             calibrated probability column a class.
         """
         from leukoscope.evaluation.predictions import PREFIX, probability_columns, tabulate_probabilities
-        from leukoscope.evaluation.trust import WITHHELD
+        from leukoscope.evaluation.trust import ABSTAINED
 
         predicted = np.array(self.class_names)[self.translate(probabilities.argmax(axis=1))]
         predictions = tabulate_probabilities(self.collapse(probabilities), self.class_names).assign(predicted=predicted)
         own_columns = [name for name in opinions if name.startswith(PREFIX)]
         calibrated = self.collapse(opinions[own_columns].to_numpy())
-        kept = opinions[["reason", "prediction_set", "novelty"]]
-        kept = kept.assign(opinion=opinions["opinion"].where(opinions["opinion"] == WITHHELD, predicted))
+        kept = opinions[["reason", "prediction_set", "ood_score"]]
+        kept = kept.assign(opinion=opinions["opinion"].where(opinions["opinion"] == ABSTAINED, predicted))
         return predictions, kept.join(pd.DataFrame(calibrated, columns=probability_columns(self.class_names)))
 
     def select_sets(self, nonconformity: Sequence[list[float]]) -> list[list[float]]:

@@ -44,11 +44,11 @@ def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> No
         )
 
 
-def require_evaluation(backbone: str, is_of_the_model: bool) -> None:
+def require_evaluation(model: str, is_of_the_model: bool) -> None:
     """Make sure that what an evaluation left behind is of the model that is there now.
 
     Args:
-        backbone: Which one.
+        model: Which one.
         is_of_the_model: Whether it is.
 
     Raises:
@@ -56,8 +56,8 @@ def require_evaluation(backbone: str, is_of_the_model: bool) -> None:
     """
     if not is_of_the_model:
         raise InputError(
-            f"{backbone} was trained again after it had been evaluated: its calibration and features are another "
-            f"model's. Run `{name_evaluation(backbone)}`."
+            f"{model} was trained again after it had been evaluated: its calibration and features are another "
+            f"model's. Run `{name_evaluation(model)}`."
         )
 
 
@@ -65,7 +65,7 @@ def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str
     """Select the results that have what pages and comparisons need; those of an earlier version are warned of.
 
     Args:
-        results: One for each backbone, or ``None`` where it has none yet.
+        results: One for each model, or ``None`` where it has none yet.
 
     Raises:
         InputError: There are results, and all are of an earlier version.
@@ -74,7 +74,7 @@ def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str
     current = [result for result in there if result.get("format") == RESULT_FORMAT and result.keys() >= RESULT_PARTS]
     old = [result for result in there if result not in current]
     names = ", ".join(result["title"] for result in old)
-    mend = f"Run `{name_evaluation(*(result['backbone'] for result in old))}`"
+    mend = f"Run `{name_evaluation(*(result['model'] for result in old))}`"
     if old and not current:
         raise InputError(f"All results ({names}) are of an earlier version, which kept less. {mend}.")
     if old:

@@ -10,10 +10,10 @@ from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.scoring import ENDS
 
 # From what holds the least together to what holds the most.
-_STRICTNESS = ("duplicate", "look", "series", "table")
+_STRICTNESS = ("duplicate", "appearance", "series", "table")
 _COUNTED = ("images", "groups", "accuracy")
 # Only what is of the same images, and states the same, can stand beside each other.
-_SAME = ("backbone", "data", "set_confidence")
+_SAME = ("model", "data", "set_confidence")
 
 
 def describe(splits: pd.DataFrame, metrics: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def describe(splits: pd.DataFrame, metrics: Mapping[str, Any], **facts: Any) -> 
     Args:
         splits: Which images test.
         metrics: Of the test images, ``test_<metric>``.
-        facts: ``backbone``; ``model``, its fingerprint; ``data``, that of all images; ``group_by``, what was held
+        facts: ``model``; ``model_fingerprint``; ``data``, that of all images; ``group_by``, what was held
             together, and ``unit``, the same in words; ``set_confidence``, as was stated for prediction sets.
     """
     return facts | {"test": fingerprint_test(splits)} | {name: metrics.get(f"test_{name}") for name in _list_kept()}
@@ -47,22 +47,22 @@ def count_looks(evaluations: Sequence[Mapping[str, Any]], test: str) -> int:
         evaluations: All that are kept.
         test: The fingerprint of the images.
     """
-    return len({row["model"] for row in evaluations if row["test"] == test})
+    return len({row["model_fingerprint"] for row in evaluations if row["test"] == test})
 
 
-def find_strictest(evaluations: Sequence[Mapping[str, Any]], backbone: str, test: str) -> dict[str, Any] | None:
-    """Find the newest evaluation of a backbone, on the same images, under the strictest split that there was.
+def find_strictest(evaluations: Sequence[Mapping[str, Any]], model: str, test: str) -> dict[str, Any] | None:
+    """Find the newest evaluation of a model, on the same images, under the strictest split that there was.
 
     Args:
         evaluations: All that are kept, the oldest first.
-        backbone: Which one.
+        model: Which one.
         test: The fingerprint of the present test images.
 
     Returns:
-        The evaluation, with ``present`` where it is of these test images; ``None`` where the backbone was not evaluated
+        The evaluation, with ``present`` where it is of these test images; ``None`` where the model was not evaluated
         on these.
     """
-    present = [row for row in evaluations if (row["backbone"], row["test"]) == (backbone, test)]
+    present = [row for row in evaluations if (row["model"], row["test"]) == (model, test)]
     if not present:
         return None
     comparable = [row for row in evaluations if all(row[name] == present[-1][name] for name in _SAME)]

@@ -39,7 +39,7 @@ def select_checks(table: pd.DataFrame, split: str | None = None) -> np.ndarray:
 
 
 def require_checks(table: pd.DataFrame) -> None:
-    """Make sure that a table has what novelty goes by: the class of each image, and its checks.
+    """Make sure that a table has what out-of-distribution scores go by: the class of each image, and its checks.
 
     Raises:
         InputError: It is another version's.

@@ -124,9 +124,9 @@ def explain_differences(wanted: FoldSet, others: Sequence[FoldSet]) -> dict[int,
 
 
 def tabulate_folds(folds: FoldSet) -> pd.DataFrame:
-    """Tabulate the figures of each fold: ``backbone, fold, images, groups``, and one column each of ``FIGURES``."""
+    """Tabulate the figures of each fold: ``model, fold, images, groups``, and one column each of ``FIGURES``."""
     rows = [
-        {"backbone": folds.name, "fold": number, "images": len(record.predictions)}
+        {"model": folds.name, "fold": number, "images": len(record.predictions)}
         | {"groups": record.predictions["group"].nunique()}
         | {figure: record.metrics[f"test_{figure}"] for figure in FIGURES}
         for number, record in sorted(folds.records.items())

@@ -9,7 +9,7 @@ import pandas as pd
 from leukoscope.evaluation.conformal import form_prediction_sets
 from leukoscope.evaluation.intervals import count_groups_with_errors, warn_of_few_groups
 from leukoscope.evaluation.outcome import Opinions, Outcome, Screening
-from leukoscope.evaluation.predictions import number_called, select_split
+from leukoscope.evaluation.predictions import number_predicted, select_split
 from leukoscope.evaluation.scoring import Scoring, estimate, score, without_nan
 from leukoscope.evaluation.screening import score_malignant
 from leukoscope.evaluation.trust import UNLIKE, Calibration
@@ -42,7 +42,7 @@ class Judge(NamedTuple):
         """Judge the predictions of one split.
 
         Args:
-            predictions: Probabilities as the classifier gives them, and what it calls each image (``predicted``).
+            predictions: Probabilities as the classifier gives them, and what it predicts of each (``predicted``).
             opinions: The same images in the same order, with calibrated probabilities, as ``form_opinions`` has them.
             split: Which of them.
             groups: The group of each of these.
@@ -73,7 +73,7 @@ class Judge(NamedTuple):
         names = self.scoring.class_names
         _, probabilities = select_split(predictions, split, names)
         labels = predictions.loc[predictions["split"] == split, "label"].to_numpy()
-        predicted = number_called(predictions, split, names)
+        predicted = number_predicted(predictions, split, names)
         return self.scoring.prepare(labels, probabilities, predicted, self._screen(opinions, split))
 
     def _screen(self, opinions: pd.DataFrame, split: str) -> Screening:

@@ -6,61 +6,61 @@ from leukoscope.evaluation.calibration import measure_calibration_error, simulat
 from leukoscope.evaluation.intervals import count_groups_with_errors
 from leukoscope.evaluation.metric import Hits
 from leukoscope.evaluation.outcome import Draw, Outcome, require
-from leukoscope.evaluation.selective import check_calls, measure_aurc
+from leukoscope.evaluation.selective import check_predictions, measure_aurc
 
 
 def select_sensitivity(outcome: Outcome) -> list[Hits]:
-    """Select of the images of each class those that are called it."""
+    """Select of the images of each class those that are predicted as it."""
     return [Hits(predicted, true) for true, predicted in _list_classes(outcome)]
 
 
 def select_specificity(outcome: Outcome) -> list[Hits]:
-    """Select of the images of other classes than each those that are not called it."""
+    """Select of the images of other classes than each those that are not predicted as it."""
     return [Hits(~predicted, ~true) for true, predicted in _list_classes(outcome)]
 
 
 def select_precision(outcome: Outcome) -> list[Hits]:
-    """Select of the images that are called each class those that are of it."""
+    """Select of the images that are predicted as each class those that are of it."""
     return [_select_right(true, predicted) for true, predicted in _list_classes(outcome)]
 
 
 def select_npv(outcome: Outcome) -> list[Hits]:
-    """Select of the images that are not called each class those that are not of it."""
+    """Select of the images that are not predicted as each class those that are not of it."""
     return [_select_right(~true, ~predicted) for true, predicted in _list_classes(outcome)]
 
 
 def select_screening_ppv(outcome: Outcome) -> Hits:
-    """Select of the images that are called malignant those that are."""
-    return _select_right(outcome.malignant, _call_malignant(outcome))
+    """Select of the images that are predicted malignant those that are."""
+    return _select_right(outcome.malignant, _predict_malignant(outcome))
 
 
 def select_screening_npv(outcome: Outcome) -> Hits:
-    """Select of the images that are called benign those that are."""
-    return _select_right(~outcome.malignant, ~_call_malignant(outcome))
+    """Select of the images that are predicted benign those that are."""
+    return _select_right(~outcome.malignant, ~_predict_malignant(outcome))
 
 
 def select_screening_sensitivity(outcome: Outcome) -> Hits:
-    """Select of the malignant images those that are called so."""
-    return Hits(_call_malignant(outcome), outcome.malignant)
+    """Select of the malignant images those that are predicted so."""
+    return Hits(_predict_malignant(outcome), outcome.malignant)
 
 
 def select_screening_specificity(outcome: Outcome) -> Hits:
-    """Select of the benign images those that are called so."""
-    return Hits(~_call_malignant(outcome), ~outcome.malignant)
+    """Select of the benign images those that are predicted so."""
+    return Hits(~_predict_malignant(outcome), ~outcome.malignant)
 
 
 def _list_classes(outcome: Outcome) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(outcome.truth == number, outcome.called == number) for number in range(outcome.classes)]
+    return [(outcome.truth == number, outcome.predicted == number) for number in range(outcome.classes)]
 
 
-def _call_malignant(outcome: Outcome) -> np.ndarray:
-    return require(outcome.screening).called
+def _predict_malignant(outcome: Outcome) -> np.ndarray:
+    return require(outcome.screening).predicted
 
 
-def _select_right(positive: np.ndarray, called: np.ndarray) -> Hits:
-    # Without images of one of the two kinds, a call is right or wrong whatever the image looks like.
+def _select_right(positive: np.ndarray, predicted: np.ndarray) -> Hits:
+    # Without images of one of the two kinds, a prediction is right or wrong whatever the image looks like.
     both = bool(positive.any()) and not positive.all()
-    return Hits(positive, np.logical_and(called, both))
+    return Hits(positive, np.logical_and(predicted, both))
 
 
 def tell_covered(outcome: Outcome) -> np.ndarray:
@@ -86,7 +86,7 @@ def average_by_support(draw: Draw, values: np.ndarray) -> float:
 
 
 def measure_correlation(draw: Draw) -> float:
-    """Measure Matthews' correlation of truth and call; 0 where only one class is called."""
+    """Measure Matthews' correlation of truth and prediction; 0 where only one class is predicted."""
     total, support, predicted = draw.support.sum(), draw.support, draw.table.sum(axis=0)
     if (support > 0).sum() < 2:  # there is nothing that chance could get wrong
         return np.nan
@@ -96,7 +96,7 @@ def measure_correlation(draw: Draw) -> float:
 
 
 def measure_kappa(draw: Draw) -> float:
-    """Measure the agreement of truth and call beyond chance."""
+    """Measure the agreement of truth and prediction beyond chance."""
     total, support, predicted = draw.support.sum(), draw.support, draw.table.sum(axis=0)
     if (support > 0).sum() < 2:
         return np.nan
@@ -104,12 +104,12 @@ def measure_kappa(draw: Draw) -> float:
 
 
 def find_positive_value(sensitivity: float, specificity: float, prevalence: float) -> float:
-    """Find the predictive value of a positive call at a prevalence, by Bayes' rule."""
+    """Find the predictive value of a positive prediction at a prevalence, by Bayes' rule."""
     return _share_right(sensitivity * prevalence, (1 - specificity) * (1 - prevalence))
 
 
 def find_negative_value(sensitivity: float, specificity: float, prevalence: float) -> float:
-    """Find the predictive value of a negative call at a prevalence, by Bayes' rule."""
+    """Find the predictive value of a negative prediction at a prevalence, by Bayes' rule."""
     return _share_right(specificity * (1 - prevalence), (1 - sensitivity) * prevalence)
 
 
@@ -124,18 +124,18 @@ def measure_brier(draw: Draw, probabilities: np.ndarray) -> float:
 
 def measure_ece(draw: Draw, probabilities: np.ndarray) -> float:
     """Measure the expected calibration error of some probabilities, ``[n, classes]``."""
-    return measure_calibration_error(draw.outcome.truth, probabilities, draw.outcome.called, draw.weights)
+    return measure_calibration_error(draw.outcome.truth, probabilities, draw.outcome.predicted, draw.weights)
 
 
 def simulate_ece(outcome: Outcome, probabilities: np.ndarray) -> float:
     """Give the calibration error that a perfectly calibrated classifier of such confidences would show on average."""
-    return simulate_calibrated(check_calls(outcome.truth, probabilities, outcome.called)[1], outcome.seed)
+    return simulate_calibrated(check_predictions(outcome.truth, probabilities, outcome.predicted)[1], outcome.seed)
 
 
 def measure_risk_area(draw: Draw) -> float:
     """Measure the area under the curve of risk and coverage, by calibrated confidence."""
     outcome = draw.outcome
-    return measure_aurc(*check_calls(outcome.truth, outcome.calibrated, outcome.called), draw.weights)
+    return measure_aurc(*check_predictions(outcome.truth, outcome.calibrated, outcome.predicted), draw.weights)
 
 
 def select_wrong_opinions(outcome: Outcome) -> Hits:

@@ -87,15 +87,15 @@ class Lack(Enum):
 
     CLASS = "a class has no images"
     SECOND_CLASS = "all images are of one class"
-    CALL = "no image is called a class that has some"
+    PREDICTION = "no image is predicted as a class that has some"
     OWN = "the class has no images"
     OTHERS = "no other class has images"
-    OWN_CALL = "no image is called the class"
-    OTHER_CALL = "every image is called the class"
+    OWN_PREDICTION = "no image is predicted as the class"
+    OTHER_PREDICTION = "every image is predicted as the class"
     MALIGNANT = "no image is malignant"
     BENIGN = "no image is benign"
-    MALIGNANT_CALL = "no image is called malignant"
-    BENIGN_CALL = "every image is called malignant"
+    MALIGNANT_PREDICTION = "no image is predicted malignant"
+    BENIGN_PREDICTION = "every image is predicted malignant"
     OPINION = "no image has an opinion"
 
 

@@ -19,15 +19,15 @@ class Screening(NamedTuple):
 
     Attributes:
         scores: The calibrated malignant probability of each image, ``[n]``.
-        operating_point: From which on a field is called malignant, chosen on validation images.
+        operating_point: From which on a field is predicted malignant, chosen on validation images.
     """
 
     scores: np.ndarray
     operating_point: float
 
     @property
-    def called(self) -> np.ndarray:
-        """Which images are called malignant, boolean ``[n]``."""
+    def predicted(self) -> np.ndarray:
+        """Which images are predicted malignant, boolean ``[n]``."""
         return self.scores >= self.operating_point
 
 
@@ -51,7 +51,7 @@ class Outcome:
 
     Attributes:
         truth: The number of each image's class, ``[n]``.
-        called: The number of the class that each is called, ``[n]``.
+        predicted: The number of each image's predicted class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
         class_names: The plain name of each class.
         malignant: Which images are malignant, boolean ``[n]``.
@@ -64,7 +64,7 @@ class Outcome:
     """
 
     truth: np.ndarray
-    called: np.ndarray
+    predicted: np.ndarray
     probabilities: np.ndarray
     class_names: Sequence[str]
     malignant: np.ndarray
@@ -85,8 +85,8 @@ class Outcome:
 
     @property
     def hits(self) -> np.ndarray:
-        """Which images are called what they are, boolean ``[n]``."""
-        return self.called == self.truth
+        """Which predictions are right, boolean ``[n]``."""
+        return self.predicted == self.truth
 
     @cached_property
     def every(self) -> np.ndarray:
@@ -146,8 +146,8 @@ class Draw:
 
     @cached_property
     def table(self) -> np.ndarray:
-        """The weights of images by true class (rows) and by what they are called, ``[classes, classes]``."""
-        classes, numbers = self.outcome.classes, self.outcome.truth * self.outcome.classes + self.outcome.called
+        """The weights of images by true class (rows) and by predicted class, ``[classes, classes]``."""
+        classes, numbers = self.outcome.classes, self.outcome.truth * self.outcome.classes + self.outcome.predicted
         return np.bincount(numbers, self.weights, minlength=classes**2).reshape(classes, classes)
 
     @cached_property
@@ -157,7 +157,7 @@ class Draw:
 
     @cached_property
     def precision(self) -> np.ndarray:
-        """The precision of each class, ``[classes]``; NaN without images of it, or of others, or any called it."""
+        """The precision of each class, ``[classes]``; NaN without images of it, or of others, or predictions of it."""
         predicted = self.table.sum(axis=0)
         both = (self.support > 0) & (self.support < self.support.sum())
         return _divide(np.diag(self.table), predicted, both & (predicted > 0))

@@ -26,8 +26,8 @@ def select_split(predictions: pd.DataFrame, split: str, class_names: Sequence[st
     return numbers, rows[probability_columns(class_names)].to_numpy()
 
 
-def number_called(predictions: pd.DataFrame, split: str, class_names: Sequence[str]) -> np.ndarray:
-    """Number the classes that images of a split are called, ``[n]``, in the order of ``select_split``."""
+def number_predicted(predictions: pd.DataFrame, split: str, class_names: Sequence[str]) -> np.ndarray:
+    """Number the predicted classes of a split's images, ``[n]``, in the order of ``select_split``."""
     return pd.Index(class_names).get_indexer(predictions.loc[predictions["split"] == split, "predicted"])
 
 

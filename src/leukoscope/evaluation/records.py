@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.core.old_names import rename_entries
 from leukoscope.evaluation.predictions import probability_columns
 
 _COLUMNS = ("image_id", "label", "group", "copies", "predicted")
@@ -61,6 +62,7 @@ class EvaluationRecord:
             ValueError: A file is damaged, or is not of the same record as the others.
         """
         facts = _read_object(folder / FACTS, _FACTS)
+        facts["splitting"] = rename_entries(facts["splitting"], folder / FACTS)
         metrics = _read_object(folder / "metrics.json", ("test_accuracy",))
         file = folder / "predictions.parquet"
         with file.open("rb") as content:

@@ -33,7 +33,7 @@ class Scoring(NamedTuple):
         self,
         labels: np.ndarray,
         probabilities: np.ndarray,
-        called: np.ndarray | None = None,
+        predicted: np.ndarray | None = None,
         screening: Screening | None = None,
     ) -> dict[str, float | None]:
         """Score the predictions of one split.
@@ -41,26 +41,26 @@ class Scoring(NamedTuple):
         Args:
             labels: The true class names, ``[n]``.
             probabilities: ``[n, classes]``.
-            called: The number of the class that each image is called, ``[n]``; by default its likeliest.
+            predicted: The number of each image's predicted class, ``[n]``; by default its likeliest.
             screening: What sets benign against malignant; without it there are no such metrics.
 
         Returns:
             Every metric by its plain name, without the split's; ``None`` where it is undefined, as an AUC without
             images of the class.
         """
-        return without_nan(score(self.prepare(labels, probabilities, called, screening)))
+        return without_nan(score(self.prepare(labels, probabilities, predicted, screening)))
 
     def prepare(
         self,
         labels: np.ndarray,
         probabilities: np.ndarray,
-        called: np.ndarray | None = None,
+        predicted: np.ndarray | None = None,
         screening: Screening | None = None,
     ) -> Outcome:
         """Prepare what metrics are computed from; arguments are those of ``score``."""
         return Outcome(
             truth=pd.Index(self.class_names).get_indexer(labels),
-            called=probabilities.argmax(axis=1) if called is None else called,
+            predicted=probabilities.argmax(axis=1) if predicted is None else predicted,
             probabilities=probabilities,
             class_names=[plain_name(name) for name in self.class_names],
             malignant=self.is_malignant(labels),

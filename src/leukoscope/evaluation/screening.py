@@ -1,4 +1,4 @@
-"""Benign against malignant: from which malignant probability on a field is called malignant."""
+"""Benign against malignant: from which malignant probability on a field is predicted malignant."""
 
 import logging
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ def score_malignant(probabilities: np.ndarray, benign: Sequence[int]) -> np.ndar
 
 
 def choose_operating_point(malignant: np.ndarray, scores: np.ndarray, sensitivity: float) -> float:
-    """Choose the probability from which on a field is called malignant.
+    """Choose the probability from which on a field is predicted malignant.
 
-    Of all thresholds that find the stated share of malignant images, the one that calls the fewest benign ones
-    malignant; of equals, the one that finds most; and of these the middle of the gap between the two scores that it
-    lies between.
+    Of all thresholds that find the stated share of malignant images, the one by which the fewest benign ones are
+    predicted malignant; of equals, the one that finds most; and of these the middle of the gap between the two scores
+    that it lies between.
 
     Args:
         malignant: Which validation images are malignant, boolean ``[n]``.

@@ -6,7 +6,7 @@ import numpy as np
 
 from leukoscope.evaluation.intervals import number_groups
 
-# More than any probability, so that every opinion is withheld.
+# More than any probability, so that a classifier always abstains.
 NEVER = 1.001
 
 
@@ -14,7 +14,7 @@ class Threshold(NamedTuple):
     """From which confidence on opinions are given, and what is known of their error.
 
     Attributes:
-        confidence: Opinions less likely than this are withheld; ``NEVER``: all are.
+        confidence: Below it the classifier abstains; ``NEVER``: always.
         error_bound: What the share of wrong opinions is shown to be at most; ``None`` where none was shown.
         groups: Groups of validation images with an opinion, as many of equal size as they are worth.
         needed: How many groups without an error would show the target.
@@ -122,18 +122,18 @@ def _follow(passed: np.ndarray, begun: np.ndarray) -> int:
     return start + (int(failed[0]) if len(failed) else len(passed) - start) - 1 if passed[start] else -1
 
 
-def check_calls(
-    truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray | None = None
+def check_predictions(
+    truth: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give which images are called what they are, and how sure the classifier is of what it calls them.
+    """Give which predictions are right, and how sure the classifier is of each.
 
     Args:
         truth: The number of each image's class, ``[n]``.
         probabilities: ``[n, classes]``.
-        called: The number of the class that each is called, ``[n]``; by default its likeliest.
+        predicted: The number of each image's predicted class, ``[n]``; by default its likeliest.
     """
-    called = probabilities.argmax(axis=1) if called is None else called
-    return called == truth, probabilities[np.arange(len(truth)), called]
+    predicted = probabilities.argmax(axis=1) if predicted is None else predicted
+    return predicted == truth, probabilities[np.arange(len(truth)), predicted]
 
 
 def trace_risk(

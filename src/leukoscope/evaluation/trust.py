@@ -15,15 +15,15 @@ from leukoscope.evaluation.calibration import (
     fit_temperature,
 )
 from leukoscope.evaluation.conformal import form_prediction_sets, measure_nonconformity, name_sets
-from leukoscope.evaluation.novelty import Novelty, choose_limit
+from leukoscope.evaluation.out_of_distribution import OutOfDistribution, choose_limit
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.screening import choose_operating_point, score_malignant
-from leukoscope.evaluation.selective import NEVER, check_calls, choose_threshold, choose_unproven
+from leukoscope.evaluation.selective import NEVER, check_predictions, choose_threshold, choose_unproven
 
 logger = logging.getLogger(__name__)
 
-# Why an opinion is withheld.
-WITHHELD, UNLIKE, UNSURE = "withheld", "unlike the training images", "not sure enough"
+# What stands for no opinion, and why there is none.
+ABSTAINED, UNLIKE, UNSURE = "abstained", "unlike the training images", "not sure enough"
 UNPROMISED = "no error rate could be promised"
 
 
@@ -32,8 +32,9 @@ class Calibration(NamedTuple):
 
     Attributes:
         temperature: Divides the logarithms of the probabilities: above 1 the classifier was too sure.
-        threshold: Opinions less likely than this are withheld; above 1, all are.
-        novelty: Fields with a novelty above this are unlike the training images, and opinions on them are withheld.
+        threshold: Where no class is as likely as this the classifier abstains; above 1, always.
+        ood_limit: Fields with an out-of-distribution score above this are unlike the training images, and the
+            classifier abstains on them.
         nonconformity: One minus the probability of the true class of each validation image, a list a class: what
             prediction sets are learned from.
         target_error: The share of wrong opinions, of those given, that is to be kept to.
@@ -42,14 +43,14 @@ class Calibration(NamedTuple):
         promise_confidence: How sure the bound is.
         groups: How many groups of validation images with an opinion it rests on, counted as groups of equal size.
         needed: How many groups without an error would show the target.
-        operating_point: Fields whose calibrated malignant probability is this or more are called malignant.
+        operating_point: Fields whose calibrated malignant probability is this or more are predicted malignant.
         set_confidence: How often a prediction set is to hold the true class.
         model: The fingerprint of the classifier.
     """
 
     temperature: float
     threshold: float
-    novelty: float
+    ood_limit: float
     nonconformity: list[list[float]]
     target_error: float = 0.0
     error_bound: float | None = None
@@ -97,7 +98,7 @@ class Targets(NamedTuple):
         error: The share of wrong opinions, of those given.
         confidence: How sure it is to be that this holds.
         false_alarms: The share of images that may count as unlike the training images.
-        sensitivity: The share of malignant validation images that screening is to call malignant.
+        sensitivity: The share of malignant validation images that screening is to predict malignant.
         set_confidence: How often a prediction set is to hold the true class.
         unproven: Whether opinions are given where the error could not be shown.
     """
@@ -113,18 +114,18 @@ class Targets(NamedTuple):
 def calibrate(
     truth: np.ndarray,
     probabilities: np.ndarray,
-    novelty: np.ndarray,
+    ood_scores: np.ndarray,
     groups: np.ndarray,
     benign: Sequence[int],
     targets: Targets,
     model: str = "",
 ) -> Calibration:
-    """Fit a temperature, an operating point, and the limits beyond which opinions are withheld.
+    """Fit a temperature, an operating point, and the limits beyond which a classifier abstains.
 
     Args:
         truth: The number of each validation image's class, ``[n]``.
         probabilities: As the classifier gives them, ``[n, classes]``.
-        novelty: The score of each, as ``KnownImages`` measures it, ``[n]``.
+        ood_scores: The out-of-distribution score of each, as ``KnownImages`` measures it, ``[n]``.
         groups: The group of each image, ``[n]``.
         benign: The numbers of the benign classes.
         targets: What opinions are to keep to.
@@ -133,9 +134,9 @@ def calibrate(
     temperature = fit_temperature(truth, probabilities)
     calibrated = apply_temperature(probabilities, temperature)
     malignant = ~np.isin(truth, benign)
-    limit = choose_limit(novelty, targets.false_alarms)
-    usual = novelty <= limit
-    hits, confidence = check_calls(truth[usual], calibrated[usual])
+    limit = choose_limit(ood_scores, targets.false_alarms)
+    usual = ood_scores <= limit
+    hits, confidence = check_predictions(truth[usual], calibrated[usual])
     chosen = choose_threshold(hits, confidence, groups[usual], targets.error, 1 - targets.confidence)
     threshold = chosen.confidence
     if chosen.error_bound is None:
@@ -145,7 +146,7 @@ def calibrate(
     return Calibration(
         temperature=temperature,
         threshold=threshold,
-        novelty=limit,
+        ood_limit=limit,
         nonconformity=measure_nonconformity(truth, probabilities),
         target_error=targets.error,
         error_bound=chosen.error_bound,
@@ -169,34 +170,34 @@ def _warn_of_no_promise(targets: Targets, needed: int, groups: int) -> None:
         needed,
         "Opinions are given all the same, without a promise (evaluation.unproven_opinions)."
         if targets.unproven
-        else "All opinions are withheld. Give more images, a larger evaluation.target_error, or "
+        else "The classifier abstains on every image. Give more images, a larger evaluation.target_error, or "
         "evaluation.unproven_opinions=true.",
     )
 
 
 def form_opinions(
-    probabilities: np.ndarray, novelty: Novelty, calibration: Calibration, class_names: Sequence[str]
+    probabilities: np.ndarray, ood: OutOfDistribution, calibration: Calibration, class_names: Sequence[str]
 ) -> pd.DataFrame:
     """Give what a classifier says of each image in the end, or why it says nothing.
 
     Args:
         probabilities: As the classifier gives them, ``[n, classes]``.
-        novelty: Of the same images, as ``KnownImages`` measures it.
+        ood: Of the same images, as ``KnownImages`` measures it.
         calibration: Learned from validation images.
         class_names: The classes in the order of the probabilities.
 
     Returns:
-        One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty; that of an
+        One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty; that of an
         image that is unlike the training images says in what), ``prediction_set`` (as ``name_sets`` words it),
-        ``novelty``, and one calibrated probability column a class.
+        ``ood_score``, and one calibrated probability column a class.
     """
     calibrated = apply_temperature(probabilities, calibration.temperature)
     unsure = ~(calibrated.max(axis=1) >= calibration.threshold)
     why = UNPROMISED if calibration.threshold >= NEVER else UNSURE
-    unlike = np.array([f"{UNLIKE}: {words}" for words in novelty.why], dtype=object)
-    reason = np.select([novelty.score > calibration.novelty, unsure], [unlike, why], "").astype(str)
+    unlike = np.array([f"{UNLIKE}: {words}" for words in ood.why], dtype=object)
+    reason = np.select([ood.score > calibration.ood_limit, unsure], [unlike, why], "").astype(str)
     likeliest = np.array(class_names)[calibrated.argmax(axis=1)]
-    facts = {"opinion": np.where(reason == "", likeliest, WITHHELD), "reason": reason}
+    facts = {"opinion": np.where(reason == "", likeliest, ABSTAINED), "reason": reason}
     sets = form_prediction_sets(probabilities, calibration.nonconformity, calibration.set_confidence)
-    facts |= {"prediction_set": name_sets(sets, class_names), "novelty": novelty.score}
+    facts |= {"prediction_set": name_sets(sets, class_names), "ood_score": ood.score}
     return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))

@@ -109,7 +109,7 @@ TRUST_METRICS: dict[str, Metric] = {
     ),
     "unlike": Metric(
         "share flagged as unlike the training images",
-        "their novelty is above the limit (below)",
+        "their out-of-distribution score is above the limit (below)",
         Share(lambda outcome: Hits(require(outcome.opinions).unlike, outcome.every)),
         "opinions",
         needs="opinions",

@@ -32,23 +32,23 @@ def _count(colours: np.ndarray) -> np.ndarray:
     return np.bincount(((colours >> _SHIFT) + channels).ravel(), minlength=3 * STEPS)
 
 
-def cluster_looks(colours: np.ndarray, looks: int, seed: int) -> np.ndarray:
-    """Number the looks: k-means on the square roots of colour counts, in which distances are Hellinger's.
+def cluster_appearance(colours: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    """Cluster fields by appearance: k-means on the square roots of colour counts, in which distances are Hellinger's.
 
-    Stain and background make most of a field's colours, so that fields of one look are of one stain and background; how
-    many cells there are has its part too. With many looks, one stain batch is cut into several.
+    Stain and background make most of a field's colours, so that fields of one cluster are of one stain and background;
+    how many cells there are has its part too. With many clusters, one stain batch is cut into several.
 
     Args:
         colours: As ``count_colours`` gives them.
-        looks: How many there are to be.
-        seed: For the first centres; the same seed gives the same looks.
+        clusters: How many there are to be.
+        seed: For the first centres; the same seed gives the same clusters.
 
     Returns:
-        The number of each image's look, ``int [n]``.
+        The number of each image's cluster, ``int [n]``.
     """
     from sklearn.cluster import KMeans
 
-    return KMeans(looks, n_init=4, random_state=seed).fit_predict(np.sqrt(colours))
+    return KMeans(clusters, n_init=4, random_state=seed).fit_predict(np.sqrt(colours))
 
 
 def measure_colours(colours: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ def draw_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str], 
     """Draw a confusion matrix: counts, and the shares of the true class, by which cells are coloured.
 
     Args:
-        counts: A row a true class, a column a class that images are called.
+        counts: A row a true class, a column a predicted class.
         class_names: The order of both.
         title: Of the figure.
     """
@@ -27,7 +27,7 @@ def draw_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str], 
     axes: Axes = figure.subplots()
     draw_cells(axes, shares, _word_cells(numbers, shares))
     name_cells(axes, class_names, class_names)
-    axes.set(xlabel="called", ylabel="true")
+    axes.set(xlabel="predicted", ylabel="true")
     axes.set_title("darker: a larger share of the true class", fontsize=SMALL)
     return figure
 

@@ -21,7 +21,7 @@ def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
     axes = np.atleast_1d(figure.subplots(1, len(FIGURES), sharey=True))
     for place, name in zip(axes, FIGURES, strict=True):
         _draw_figure(place, table, folds, name, METRICS[name].title)
-    axes[0].set_yticks(range(len(table)), table["backbone"])
+    axes[0].set_yticks(range(len(table)), table["model"])
     counts = "/".join(map(str, sorted(table["folds"].unique())))
     figure.suptitle(f"Cross-validation with {counts} folds: every image is tested once", fontsize=12)
     handles, labels = axes[0].get_legend_handles_labels()
@@ -31,7 +31,7 @@ def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
 
 def _draw_figure(axes: Axes, table: pd.DataFrame, folds: pd.DataFrame, name: str, title: str) -> None:
     heights = np.arange(len(table))
-    rows = folds["backbone"].map({backbone: row for row, backbone in enumerate(table["backbone"])})
+    rows = folds["model"].map({model: row for row, model in enumerate(table["model"])})
     axes.hlines(heights, table[f"{name}_low"].astype(float), table[f"{name}_high"].astype(float), colours.BLUE, lw=2)
     axes.plot(
         table[name].astype(float), heights, "s", color=colours.BLUE, ms=6, label="all folds pooled, with interval"

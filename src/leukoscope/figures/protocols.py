@@ -44,7 +44,7 @@ class Rung(NamedTuple):
 STYLES = {
     "image": Style("image by image, copies on both sides", colours.SKY, "o"),
     "duplicate": Style("copies together", colours.BLUE, "s"),
-    "look": Style("looks together", colours.ORANGE, "D"),
+    "appearance": Style("appearance clusters together", colours.ORANGE, "D"),
     "table": Style("the user's groups together", colours.PURPLE, "^"),
 }
 # One after another for growing embargoes; the control of an embargo is its hollow twin.

@@ -26,6 +26,7 @@ from yaml import YAMLError
 from leukoscope.core.class_names import split_names
 from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
+from leukoscope.core.old_names import rename_parameters
 from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.core.paths import require_paths
 from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
@@ -35,7 +36,7 @@ from leukoscope.makers import is_made, name_makers
 from leukoscope.pipelines.reader.nodes import assemble_reader, collect_evaluated
 
 _BACKENDS = ("tensorflow", "jax", "torch")
-# A backbone is promoted without its card too, and whatever was counted before.
+# A model is promoted without its card too, and whatever was counted before.
 _OPTIONAL = {"model_cards", "evaluations"}
 _NAMES_SHOWN = 5
 
@@ -62,7 +63,7 @@ class InputHook:
         runtime_parameters = context.config_loader.runtime_params
         if "class_names" in runtime_parameters:
             runtime_parameters["class_names"] = split_names(runtime_parameters["class_names"])
-        raw = _read_parameters(context)
+        raw = rename_parameters(_read_parameters(context), runtime_parameters)
         try:
             known = _list_known(context)
             raw = complete_entries(raw, known, runtime_parameters)
@@ -86,7 +87,7 @@ class InputHook:
 
         Raises:
             InputError: A file is missing that no node of the pipeline makes, Keras is to use a backend that is not
-                there, a recipe does not fit its backbone, or the weights file of one that is to be trained cannot be
+                there, a recipe does not fit its model, or the weights file of one that is to be trained cannot be
                 read.
         """
         require_backend()

@@ -29,9 +29,9 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     changed = {*given.get("models", {}), *given} & set(entries)
     for name in sorted(changed):  # what all share need only fit the models that are run
         entries[name].resolve(parameters["training"])
-    reader = parameters["reader"].backbone
+    reader = parameters["reader"].model
     if reader is not None:
-        refuse_unknown_names([reader], entries, ", of which reader.backbone is one")
+        refuse_unknown_names([reader], entries, ", of which reader.model is one")
     chosen = parameters["cross_validation"].models or ()
     refuse_unknown_names(chosen, entries, ", of which cross_validation.models are some")
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]

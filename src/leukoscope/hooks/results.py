@@ -7,7 +7,7 @@ from kedro.pipeline import Pipeline
 
 
 class ResultsHook:
-    """Ends a run that compares backbones with their table."""
+    """Ends a run that compares models with their table."""
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -1,4 +1,4 @@
-"""The runs of a session in MLflow: its own, and one for each backbone."""
+"""The runs of a session in MLflow: its own, and one for each model."""
 
 import json
 import logging
@@ -22,6 +22,7 @@ from mlflow.utils.uri import is_local_uri
 from pydantic import BaseModel
 
 from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.old_names import read_tag
 from leukoscope.hooks.classifiers import log_files, log_network
 from leukoscope.models.base import NETWORK
 
@@ -34,7 +35,7 @@ class Runs:
     Args:
         client: Of MLflow.
         session: The session's run.
-        only: The one backbone of the session, whose run the session's is; ``None`` where there are none, or several.
+        only: The one model of the session, whose run the session's is; ``None`` where there are none, or several.
         goes_on: Whether an interrupted session is gone on with.
         parameters: All of them.
         tags: Of every run.
@@ -56,46 +57,46 @@ class Runs:
         self._children = self._find_children() if goes_on else {}
         self._describe(session, only)
 
-    def of(self, backbone: str | None) -> str:
-        """Give the run of a backbone, or the session's; a child is made when it is first asked for."""
-        if backbone not in self._runs:
-            run_id = self._children.get(backbone) if backbone else None
+    def of(self, model: str | None) -> str:
+        """Give the run of a model, or the session's; a child is made when it is first asked for."""
+        if model not in self._runs:
+            run_id = self._children.get(model) if model else None
             if run_id:
                 self._client.update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
                 self._epochs |= self._find_epochs(run_id)
             else:
-                run_id = self._create(backbone)
-                if backbone:
-                    self._children[backbone] = run_id
-            self._describe(run_id, backbone)
-            self._runs[backbone] = run_id
-        return self._runs[backbone]
+                run_id = self._create(model)
+                if model:
+                    self._children[model] = run_id
+            self._describe(run_id, model)
+            self._runs[model] = run_id
+        return self._runs[model]
 
     def ids(self) -> set[str]:
         """Give the runs that this session has found or made."""
         return set(self._runs.values())
 
-    def activate(self, backbone: str | None) -> None:
+    def activate(self, model: str | None) -> None:
         """Put a run on the stack of this thread, alone; what leaves the stack goes on running."""
-        run_id = self.of(backbone)
+        run_id = self.of(model)
         while (active := mlflow.active_run()) and active.info.run_id != run_id:
             mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
         if not active:
             mlflow.start_run(run_id=run_id)
 
-    def leave_run_of_another_training(self, backbone: str | None, training: str) -> None:
+    def leave_run_of_another_training(self, model: str | None, training: str) -> None:
         """Take a new run where an interrupted one has epochs of a training that is not gone on with."""
-        run_id = self.of(backbone)
+        run_id = self.of(model)
         if self._epochs.get(run_id) and self._client.get_run(run_id).data.tags.get("training") != training:
-            new = self._create(backbone)
-            self._describe(new, backbone)
+            new = self._create(model)
+            self._describe(new, model)
             self._kill(run_id)
-            if backbone == self._only:
+            if model == self._only:
                 self._client.delete_tag(run_id, "session")  # nothing goes on with the run that is left
                 self.session = self._runs[None] = new
-            self._runs[backbone] = new  # last of all: an entry that fails is delivered again
-            self.activate(backbone)
-        self.log_tags(backbone, {"training": training})
+            self._runs[model] = new  # last of all: an entry that fails is delivered again
+            self.activate(model)
+        self.log_tags(model, {"training": training})
 
     def _kill(self, run_id: str) -> None:
         status, active = RunStatus.to_string(RunStatus.KILLED), mlflow.active_run()
@@ -105,11 +106,11 @@ class Runs:
             self._client.set_terminated(run_id, status)
 
     def end_children(self, unfinished: Mapping[str, int], status: int) -> None:
-        """End the backbones' runs: as finished, or with a status where something is left to do."""
+        """End the models' runs: as finished, or with a status where something is left to do."""
         self.activate(None)  # what leaves the stack would be running again
-        for backbone, run_id in self._runs.items():
-            if backbone and run_id != self.session:
-                ending = status if unfinished[backbone] else RunStatus.FINISHED
+        for model, run_id in self._runs.items():
+            if model and run_id != self.session:
+                ending = status if unfinished[model] else RunStatus.FINISHED
                 self._client.set_terminated(run_id, RunStatus.to_string(ending))
 
     def end_session(self, status: int) -> None:
@@ -117,56 +118,56 @@ class Runs:
         self.activate(None)
         mlflow.end_run(RunStatus.to_string(status))
 
-    def log_epoch(self, backbone: str, figures: dict[str, float], milliseconds: int) -> None:
+    def log_epoch(self, model: str, figures: dict[str, float], milliseconds: int) -> None:
         """Log the figures of an epoch, unless the run has them from before."""
-        step, run_id = int(figures["epoch"]), self.of(backbone)
+        step, run_id = int(figures["epoch"]), self.of(model)
         if step in self._epochs.setdefault(run_id, set()):
             return
         named = {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}
-        self.log_metrics(backbone, named, milliseconds, step)
+        self.log_metrics(model, named, milliseconds, step)
         self._epochs[run_id].add(step)
 
-    def log_metrics(self, backbone: str | None, figures: dict[str, Any], milliseconds: int, step: int = 0) -> None:
+    def log_metrics(self, model: str | None, figures: dict[str, Any], milliseconds: int, step: int = 0) -> None:
         """Log what is a finite number; the time is that since the Unix epoch."""
         numbers = {name: one for name, one in figures.items() if isinstance(one, int | float) and isfinite(one)}
         metrics = [Metric(name, float(one), milliseconds, step) for name, one in numbers.items()]
-        self._client.log_batch(self.of(backbone), metrics=metrics)
+        self._client.log_batch(self.of(model), metrics=metrics)
 
-    def log_tags(self, backbone: str | None, values: dict[str, Any]) -> None:
+    def log_tags(self, model: str | None, values: dict[str, Any]) -> None:
         """Tag a run with what is not empty."""
-        self._tag(self.of(backbone), values)
+        self._tag(self.of(model), values)
 
-    def log_page(self, backbone: str | None, page: str, name: str) -> None:
+    def log_page(self, model: str | None, page: str, name: str) -> None:
         """Log a text as a file."""
-        self._client.log_text(self.of(backbone), page, name)
+        self._client.log_text(self.of(model), page, name)
 
-    def log_file(self, backbone: str | None, path: Path, folder: str | None) -> None:
+    def log_file(self, model: str | None, path: Path, folder: str | None) -> None:
         """Log a file."""
-        self._client.log_artifact(self.of(backbone), str(path), folder)
+        self._client.log_artifact(self.of(model), str(path), folder)
 
-    def log_model(self, backbone: str | None, classifier: Any) -> None:
+    def log_model(self, model: str | None, classifier: Any) -> None:
         """Log a network as a Keras model, with signature and class names; of any other kind its own files."""
-        self.activate(backbone)
-        run_id = self.of(backbone)
+        self.activate(model)
+        run_id = self.of(model)
         if getattr(classifier, "place", NETWORK) == NETWORK:
             self._end_unfinished_models(run_id)
             log_network(classifier)
         else:
             log_files(self._client, run_id, classifier)
 
-    def _create(self, backbone: str | None) -> str:
-        """Create a child of the session's run, or what takes the session's place where it has one backbone only."""
+    def _create(self, model: str | None) -> str:
+        """Create a child of the session's run, or what takes the session's place where it has one model only."""
         session = self._client.get_run(self.session)
-        tags = session.data.tags | {MLFLOW_RUN_NAME: str(backbone), "backbone": str(backbone)}
-        if backbone != self._only:
+        tags = session.data.tags | {MLFLOW_RUN_NAME: str(model), "model": str(model)}
+        if model != self._only:
             tags |= {MLFLOW_PARENT_RUN_ID: self.session}
             tags.pop("session")
-        return self._client.create_run(session.info.experiment_id, tags=tags, run_name=backbone).info.run_id
+        return self._client.create_run(session.info.experiment_id, tags=tags, run_name=model).info.run_id
 
-    def _describe(self, run_id: str, backbone: str | None) -> None:
-        values = parameters_in_force(self._parameters, backbone)
+    def _describe(self, run_id: str, model: str | None) -> None:
+        values = parameters_in_force(self._parameters, model)
         self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
-        self._tag(run_id, self._tags | {"backbone": backbone})
+        self._tag(run_id, self._tags | {"model": model})
 
     def _tag(self, run_id: str, values: dict[str, Any]) -> None:
         self._client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value])
@@ -175,10 +176,11 @@ class Runs:
         return {run_id: {point.step for point in self._client.get_metric_history(run_id, "epoch/train_loss")}}
 
     def _find_children(self) -> dict[str, str]:
-        """Find the last child of each backbone that the session's run has from before."""
+        """Find the last child of each model that the session's run has from before."""
         experiment = self._client.get_run(self.session).info.experiment_id
         runs = search_runs(self._client, experiment, f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.session}'")
-        return {run.data.tags["backbone"]: run.info.run_id for run in runs if "backbone" in run.data.tags}
+        names = [read_tag(run.data.tags, "model") for run in runs]
+        return {name: run.info.run_id for name, run in zip(names, runs, strict=True) if name}
 
     def _end_unfinished_models(self, run_id: str) -> None:
         """Call failed what a killed session was logging: the model is logged anew."""
@@ -235,25 +237,25 @@ def search_runs(client: MlflowClient, experiment: str, filter_string: str) -> li
 
 
 def fingerprint_session(
-    run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], backbones: set[str]
+    run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], models: set[str]
 ) -> str:
     """Hash what a command runs and where: the same command in the same project on the same machine has the same."""
     place = [platform.node(), run_params["project_path"], run_params.get("env")]
     names = sorted(node.name for node in pipeline.nodes)
-    in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(backbones)]]
+    in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(models)]]
     return fingerprint_facts([place, names, in_force])
 
 
-def parameters_in_force(parameters: dict[str, Any], backbone: str | None) -> dict[str, Any]:
+def parameters_in_force(parameters: dict[str, Any], model: str | None) -> dict[str, Any]:
     """Flatten the parameters of a run: all shared ones, and the model's resolved recipe as ``training``.
 
     Args:
         parameters: All parameters, validated.
-        backbone: The model; ``None`` for the shared recipe.
+        model: The model; ``None`` for the shared recipe.
     """
     shared = {name: value for name, value in parameters.items() if name != "models"}
-    if backbone:
-        entry = parameters["models"][backbone]
+    if model:
+        entry = parameters["models"][model]
         shared["training"] = entry.resolve(parameters["training"])
         shared["model"] = entry.describe_kind()
     return _flatten(shared)

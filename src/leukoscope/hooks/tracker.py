@@ -1,4 +1,4 @@
-"""Tracking by MLflow: a run for each backbone, whatever else runs in the session."""
+"""Tracking by MLflow: a run for each model, whatever else runs in the session."""
 
 import logging
 import time
@@ -36,10 +36,10 @@ logger = logging.getLogger(__name__)
 
 
 class Tracker(MlflowHook):
-    """Gives each backbone a run of its own, with the same plain names in each.
+    """Gives each model a run of its own, with the same plain names in each.
 
-    A session with several backbones has a run of its own too, whose children are theirs; with one backbone the
-    session's run is the backbone's. Epochs arrive as records of the logger ``leukoscope.epochs``. A session that was
+    A session with several models has a run of its own too, whose children are theirs; with one model the
+    session's run is the model's. Epochs arrive as records of the logger ``leukoscope.epochs``. A session that was
     interrupted and is started again by the same command goes on in the same runs.
 
     MLflow is asked for nothing until a pipeline starts. If it does not answer then, nothing is run; if it stops
@@ -70,9 +70,7 @@ class Tracker(MlflowHook):
         self.mlflow_config = config
         self._configured_run: str | None = config.tracking.run.id
 
-    def start(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, backbones: set[str]
-    ) -> None:
+    def start(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, models: set[str]) -> None:
         """Start the session's run, or go on with an interrupted one.
 
         Raises:
@@ -80,41 +78,41 @@ class Tracker(MlflowHook):
         """
         with _explaining(server.without_password(self.mlflow_config.server.mlflow_tracking_uri)):
             self._connect()
-            self._start(run_params, pipeline, catalog, backbones)
+            self._start(run_params, pipeline, catalog, models)
         self._listener = _EpochHandler(self)
         logging.getLogger(_EpochHandler.source).addHandler(self._listener)
 
-    def activate(self, backbone: str | None) -> bool:
+    def activate(self, model: str | None) -> bool:
         """Make a run the active one, if MLflow answers."""
-        return self._outbox.deliver() and self._send("activate", backbone)
+        return self._outbox.deliver() and self._send("activate", model)
 
-    def activate_where_open(self, backbone: str | None) -> None:
+    def activate_where_open(self, model: str | None) -> None:
         """Make a run the active one, after a look at whether MLflow answers."""
         if self._outbox.is_open():
-            self.activate(backbone)
+            self.activate(model)
 
-    def log_saved(self, dataset_name: str, data: Any, backbone: str | None, artifact: Any) -> None:
+    def log_saved(self, dataset_name: str, data: Any, model: str | None, artifact: Any) -> None:
         """Log what was saved.
 
         Args:
             dataset_name: Its name.
             data: What was saved.
-            backbone: Whose it is, if any.
+            model: Whose it is, if any.
             artifact: The data set whose file is to be logged; ``None`` where there is none.
         """
         if artifact is not None:
-            self._send("log_file", backbone, Path(str(artifact._filepath)), artifact.artifact_path)
-        self._log(dataset_name.removeprefix(f"{backbone}."), data, backbone)
+            self._send("log_file", model, Path(str(artifact._filepath)), artifact.artifact_path)
+        self._log(dataset_name.removeprefix(f"{model}."), data, model)
 
-    def log_files(self, backbone: str | None, paths: Iterable[Path]) -> None:
+    def log_files(self, model: str | None, paths: Iterable[Path]) -> None:
         """Log files that one data set saved.
 
         Args:
-            backbone: Whose they are, if any.
+            model: Whose they are, if any.
             paths: Where they are.
         """
         for path in paths:
-            self._send("log_file", backbone, path, None)
+            self._send("log_file", model, path, None)
 
     @property
     def run_ids(self) -> list[str]:
@@ -127,9 +125,9 @@ class Tracker(MlflowHook):
         there = server.find_file(uri).is_file() if uri.startswith("sqlite:") else server.answers(uri)
         return runs.describe_finished(mlflow.MlflowClient(uri), run_ids) if there else None
 
-    def count_node(self, backbone: str) -> None:
-        """Count a node of a backbone that has run, to tell later whether the backbone had finished."""
-        self._unfinished[backbone] -= 1
+    def count_node(self, model: str) -> None:
+        """Count a node of a model that has run, to tell later whether the model had finished."""
+        self._unfinished[model] -= 1
 
     def end(self, name: str) -> None:
         """End the session's run with a status of that name, and the children as far as each had come."""
@@ -145,9 +143,9 @@ class Tracker(MlflowHook):
             with suppress(Exception):  # of a server that is gone; the run leaves the stack, and can be gone on with
                 mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
 
-    def log_epoch(self, backbone: str, figures: dict[str, float]) -> None:
+    def log_epoch(self, model: str, figures: dict[str, float]) -> None:
         """Log the figures of an epoch while the run goes on, unless the run has them from before."""
-        self._send("log_epoch", backbone, figures, _now())
+        self._send("log_epoch", model, figures, _now())
 
     def _connect(self) -> None:
         """Make or find the experiment, in a database or on a server that answers.
@@ -171,11 +169,11 @@ class Tracker(MlflowHook):
             require_place(experiment.name, experiment._experiment.artifact_location, configured)
 
     def _start(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, backbones: set[str]
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, models: set[str]
     ) -> None:
         tracking = self.mlflow_config.tracking
-        only = next(iter(backbones)) if len(backbones) == 1 else None
-        session = runs.fingerprint_session(run_params, pipeline, self._parameters, backbones)
+        only = next(iter(models)) if len(models) == 1 else None
+        session = runs.fingerprint_session(run_params, pipeline, self._parameters, models)
         self._alone = server.hold_session(session)
         experiment = tracking.experiment._experiment.experiment_id
         interrupted = self._configured_run or runs.find_interrupted(self._client, experiment, session)
@@ -190,40 +188,40 @@ class Tracker(MlflowHook):
         self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
         uri = self.mlflow_config.server.mlflow_tracking_uri
         self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
-        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in backbones}
+        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in models}
 
-    def _log(self, kind: str, data: Any, backbone: str | None) -> None:
+    def _log(self, kind: str, data: Any, model: str | None) -> None:
         match kind:
             case "journal":
-                self._send("leave_run_of_another_training", backbone, fingerprint_facts(data))
+                self._send("leave_run_of_another_training", model, fingerprint_facts(data))
             case "metrics" | "robustness_summary":
-                self._send("log_metrics", backbone, data, _now())
+                self._send("log_metrics", model, data, _now())
             case "promotion":
-                self._send("log_metrics", backbone, data, _now())
-                self._send("log_tags", backbone, {name: data.get(name) for name in ("candidate", "champion", "why")})
+                self._send("log_metrics", model, data, _now())
+                self._send("log_tags", model, {name: data.get(name) for name in ("candidate", "champion", "why")})
             case "training_summary":
-                self._send("log_metrics", backbone, data, _now())
-                self._send("log_tags", backbone, {name: data[name] for name in ("device", "backend", "precision")})
+                self._send("log_metrics", model, data, _now())
+                self._send("log_tags", model, {name: data[name] for name in ("device", "backend", "precision")})
             case "model":
-                self._send("log_model", backbone, data)
+                self._send("log_model", model, data)
             case "external_reports":
                 for name, page in data.items():
-                    self._send("log_page", backbone, page, f"{name}.html")
+                    self._send("log_page", model, page, f"{name}.html")
             case name if name.endswith(("reports", "model_cards")):
                 self._log_pages(data, "html" if name.endswith("reports") else "md")
             case "external_metrics":
                 for row in data.to_dict("records"):
-                    named = {f"{row['backbone']}/{name}": value for name, value in row.items()}
-                    self._send("log_metrics", backbone, named, _now())
+                    named = {f"{row['model']}/{name}": value for name, value in row.items()}
+                    self._send("log_metrics", model, named, _now())
             case "manifest":
-                self._send("log_tags", backbone, {"data_fingerprint": fingerprint_manifest(data)})
+                self._send("log_tags", model, {"data_fingerprint": fingerprint_manifest(data)})
 
     def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
-        """Log what is written about each backbone into its run, if this session has one of it."""
+        """Log what is written about each model into its run, if this session has one of it."""
         for name, page in pages.items():
-            backbone, title = name.split("/")
-            if backbone in self._unfinished:
-                self._send("log_page", backbone, page, f"{title}.{suffix}")
+            model, title = name.split("/")
+            if model in self._unfinished:
+                self._send("log_page", model, page, f"{title}.{suffix}")
 
     def _send(self, action: str, *values: Any) -> bool:
         """Let the runs do something, now or when MLflow answers."""

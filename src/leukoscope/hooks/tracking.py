@@ -95,19 +95,19 @@ class TrackingHook:
         """Start the session's run.
 
         Raises:
-            InputError: The runner would train several backbones at once, or MLflow cannot be used, or would put
+            InputError: The runner would train several models at once, or MLflow cannot be used, or would put
                 artefacts elsewhere.
         """
-        backbones = {node.namespace for node in pipeline.nodes if node.namespace}
-        if backbones and "SequentialRunner" not in str(run_params["runner"]):
+        models = {node.namespace for node in pipeline.nodes if node.namespace}
+        if models and "SequentialRunner" not in str(run_params["runner"]):
             raise InputError(
-                "Only SequentialRunner trains and evaluates backbones: Keras' seed and precision, and the MLflow run, "
-                "are one for the whole process, and each backbone uses all cores anyhow. Leave out --runner."
+                "Only SequentialRunner trains and evaluates models: Keras' seed and precision, and the MLflow run, "
+                "are one for the whole process, and each model uses all cores anyhow. Leave out --runner."
             )
         self._catalog, self.tracker = catalog, None
         if self._is_tracked(run_params):
             tracker = self.configured
-            tracker.start(run_params, pipeline, catalog, backbones)
+            tracker.start(run_params, pipeline, catalog, models)
             self.tracker = tracker
         # After MLflow's own, which would call the runs finished: what is registered last is done first.
         atexit.register(self._end_killed)
@@ -144,7 +144,7 @@ class TrackingHook:
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
-        """Count what is left of a backbone, to tell later whether it had finished."""
+        """Count what is left of a model, to tell later whether it had finished."""
         if self.tracker and node.namespace:
             self.tracker.count_node(node.namespace)
 
@@ -155,7 +155,7 @@ class TrackingHook:
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """End all runs: a backbone that had finished is so, others and the session's failed."""
+        """End all runs: a model that had finished is so, others and the session's failed."""
         self._end("FAILED")
 
     def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from leukoscope.core.errors import InputError
-from leukoscope.features.colour import cluster_looks, count_colours
+from leukoscope.features.colour import cluster_appearance, count_colours
 from leukoscope.images.files import compose, show_name
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packed import PackedImages
@@ -17,8 +17,8 @@ from leukoscope.images.packed import PackedImages
 # What never straddles two splits, in words.
 UNITS = {
     "duplicate": "the image with its identical and near-identical copies; which patient an image is of plays no part",
-    "look": "the look, a cluster of fields of nearly the same colours, with copies; which patient an image is of plays "
-    "no part",
+    "appearance": "the appearance cluster, fields of nearly the same colours, with copies; which patient an image is "
+    "of plays no part",
     "table": "the group that the user's table gives the image, with copies",
     "series": "the contiguous run of each class's file numbers, with its neighbours in no split, nor copies that would "
     "straddle; which patient an image is of plays no part",
@@ -31,23 +31,25 @@ def select_accepted(manifest: pd.DataFrame) -> pd.DataFrame:
     return manifest.loc[accepted, ["image_id", "label", "group", "sha256"]].reset_index(drop=True)
 
 
-def group_by_look(images: pd.DataFrame, smears: PackedImages, looks: int, seed: int) -> pd.Series:
-    """Give the images of one look, and their duplicates, one group.
+def group_by_appearance(images: pd.DataFrame, smears: PackedImages, clusters: int, seed: int) -> pd.Series:
+    """Give the images of one appearance cluster, and their duplicates, one group.
 
     Args:
         images: ``image_id`` and the ``group`` of duplicates, one row an image.
         smears: The packed images.
-        looks: The number of looks; duplicates of several looks join these.
+        clusters: The number of appearance clusters; duplicates of several join these.
         seed: For the clustering.
 
     Raises:
-        InputError: There are more looks than images.
+        InputError: There are more clusters than images.
     """
-    if looks > len(images):
+    if clusters > len(images):
         raise InputError(
-            f"splitting.looks is {looks}, and there are {len(images)} accepted images. Expected fewer looks than these."
+            f"splitting.appearance_clusters is {clusters}, and there are {len(images)} accepted images. Expected fewer "
+            f"clusters than these."
         )
-    numbers = cluster_looks(count_colours(smears.pixels, smears.rows(images["image_id"])), looks, seed)
+    numbers = cluster_appearance(count_colours(smears.pixels, smears.rows(images["image_id"])), clusters, seed)
+    # Trainings are known by their splits, groups' names among them: by another name all would be trained again.
     names = pd.Series([f"look-{number:04}" for number in numbers], index=images.index)
     return merge_groups(names, images["group"])
 

@@ -19,7 +19,7 @@ class Reader(Protocol):
     """A classifier with all that it takes to give an opinion; ``SecondReader`` says what each part is."""
 
     @property
-    def backbone(self) -> str: ...  # noqa: D102
+    def model(self) -> str: ...  # noqa: D102
     @property
     def title(self) -> str: ...  # noqa: D102
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.evaluation.calibration import apply_temperature
-from leukoscope.evaluation.novelty import KnownImages, Novelty
+from leukoscope.evaluation.out_of_distribution import KnownImages, OutOfDistribution
 from leukoscope.evaluation.trust import Calibration, form_opinions
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import Classifier
@@ -20,12 +20,12 @@ class Predicted(NamedTuple):
     Attributes:
         probabilities: As the classifier gives them, ``float32 [n, classes]``, rows add up to 1.
         features: What its last layer sees, ``float32 [n, channels]``.
-        novelty: How unlike the training images they are.
+        ood: How unlike the training images they are.
     """
 
     probabilities: np.ndarray
     features: np.ndarray
-    novelty: Novelty
+    ood: OutOfDistribution
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class CalibratedClassifier:
             rows: Which of them; all by default.
         """
         probabilities, features = self.predictor.predict(pixels, rows)
-        return Predicted(probabilities, features, self.known.measure_novelty(pixels, features, rows))
+        return Predicted(probabilities, features, self.known.measure_ood(pixels, features, rows))
 
     def form_opinions(self, predicted: Predicted) -> pd.DataFrame:
         """Give an opinion on each image, or the reason why there is none; as ``trust.form_opinions`` has it."""
-        return form_opinions(predicted.probabilities, predicted.novelty, self.calibration, self.class_names)
+        return form_opinions(predicted.probabilities, predicted.ood, self.calibration, self.class_names)
 
     def calibrate(self, predicted: Predicted) -> np.ndarray:
         """Give the calibrated probabilities, ``[n, classes]``."""
@@ -84,4 +84,4 @@ class CalibratedClassifier:
 
     def flag_unlike(self, predicted: Predicted) -> np.ndarray:
         """Tell which images are too unlike the training images for an opinion, boolean ``[n]``."""
-        return predicted.novelty.score > self.calibration.novelty
+        return predicted.ood.score > self.calibration.ood_limit

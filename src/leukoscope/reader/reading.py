@@ -20,7 +20,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
 from leukoscope.evaluation.predictions import probability_columns
-from leukoscope.evaluation.trust import WITHHELD
+from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.images.packing_plan import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
 from leukoscope.reader.base import Reader
 from leukoscope.reader.second_reader import MALIGNANT_COLUMN
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _KEY = "reading.json"
 # Part of every key: raise it whenever what stands in an opinion's row changes.
-_FORMAT = 2
+_FORMAT = 3
 # Files in a part: what a killed run reads again at the most.
 _PART = 512
 # Begins the reason of a file that another run may be able to read.
@@ -71,10 +71,10 @@ class ReadingPlan:
         Returns:
             For each part with files that are wanted one row for each of these: ``image_id, path, sha256``,
             ``opinion``, ``reason``, ``warning`` (what should be known of the file, or null), ``prediction_set``,
-            ``probability_malignant``, one calibrated probability column a class, ``novelty``, ``drawn`` (whether the
+            ``probability_malignant``, one calibrated probability column a class, ``ood_score``, ``drawn`` (whether the
             image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
-            ``backbone``, ``model`` and ``data`` (fingerprints). A file that cannot be read has a reason and no
-            probabilities.
+            ``model``, ``model_fingerprint`` and ``data`` (a fingerprint). A file that cannot be read has a reason and
+            no probabilities.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
@@ -89,7 +89,7 @@ class ReadingPlan:
     def _read_part(self, records: list, pixels: np.ndarray) -> pd.DataFrame:
         facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning"]).astype("str")
         can_be_read = facts["reason"].isna()
-        table = facts.assign(opinion=WITHHELD)[[*_FACTS, "opinion", "reason", "warning"]]
+        table = facts.assign(opinion=ABSTAINED)[[*_FACTS, "opinion", "reason", "warning"]]
         table["prediction_set"] = pd.Series(None, index=table.index, dtype="str")
         table["reason"] = table["reason"].map(_say_why, na_action="ignore").astype("str")
         for name in self._figures:
@@ -99,12 +99,12 @@ class ReadingPlan:
             for name in ("opinion", "reason", "prediction_set", *self._figures):
                 table.loc[can_be_read, name] = opinions[name]
         table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
-        origin = {"model": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
-        return table.assign(trained_on=self.reader.trained_on, backbone=self.reader.backbone, **origin)
+        origin = {"model_fingerprint": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
+        return table.assign(trained_on=self.reader.trained_on, model=self.reader.model, **origin)
 
     @cached_property
     def _figures(self) -> list[str]:
-        columns = [MALIGNANT_COLUMN, *probability_columns(self.reader.class_names), "novelty"]
+        columns = [MALIGNANT_COLUMN, *probability_columns(self.reader.class_names), "ood_score"]
         return list(dict.fromkeys(columns))  # a class may itself be called malignant
 
 
@@ -210,8 +210,8 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
 
     write_whole(parquet, lambda one: write_whole(csv, lambda other: join(one, other)))
     opinion_count = counts.pop("", 0)
-    withheld = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
-    logger.info("%d files: %d opinions; withheld: %s", opinion_count + counts.total(), opinion_count, withheld)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
+    logger.info("%d files: %d opinions; abstained: %s", opinion_count + counts.total(), opinion_count, reasons)
 
 
 def _complete(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:

@@ -14,10 +14,11 @@ from leukoscope.core.class_names import join_benign, split_names
 from leukoscope.core.drawn import describe_training, warn_of_reader
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_table
+from leukoscope.core.old_names import rename_entries
 from leukoscope.core.storage import write_json
 from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.compatibility import require_classes
-from leukoscope.evaluation.novelty import KnownImages
+from leukoscope.evaluation.out_of_distribution import KnownImages
 from leukoscope.evaluation.predictions import PREFIX, probability_columns
 from leukoscope.evaluation.screening import score_malignant
 from leukoscope.evaluation.trust import Calibration
@@ -37,8 +38,8 @@ class Reading(NamedTuple):
     """What a reader makes of some images.
 
     Attributes:
-        opinions: One row an image: ``opinion`` (a class, or ``withheld``), ``reason`` (of withholding, else empty),
-            ``prediction_set``, ``novelty``, one calibrated probability column a class, and ``probability_malignant``.
+        opinions: One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty),
+            ``prediction_set``, ``ood_score``, one calibrated probability column a class, and ``probability_malignant``.
         features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
     """
 
@@ -51,7 +52,7 @@ class SecondReader:
     """A classifier, what was learned of it from validation images, and what it knows.
 
     Attributes:
-        backbone: The name of the model's entry.
+        model: The name of the model's entry.
         classifier: Trained.
         calibration: Learned from its validation images.
         seen: Its training and validation images: ``image_id, split, label, sha256, drawn, model``, their checks and
@@ -61,7 +62,7 @@ class SecondReader:
         label: The model's name in pages and tables; by default that of its entry.
     """
 
-    backbone: str
+    model: str
     classifier: Classifier
     calibration: Calibration
     seen: pd.DataFrame
@@ -72,7 +73,7 @@ class SecondReader:
     @property
     def title(self) -> str:
         """The model's name in pages and tables."""
-        return self.label or self.backbone
+        return self.label or self.model
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -203,7 +204,7 @@ class SecondReader:
     def describe(self) -> dict[str, Any]:
         """Say what the reader is, for people."""
         return {
-            "backbone": self.backbone,
+            "model": self.model,
             "title": self.title,
             "class_names": list(self.class_names),
             "benign_class": self._kept_benign,
@@ -231,10 +232,10 @@ class SecondReader:
             _require_columns(seen)
         classifier = load_classifier(folder)
         with telling_damage(folder / _FACTS):
-            facts = json.loads((folder / _FACTS).read_text())
+            facts = rename_entries(json.loads((folder / _FACTS).read_text()), folder / _FACTS)
             calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
             benign = tuple(split_names(facts["benign_class"]))
-            reader = cls(facts["backbone"], classifier, calibration, seen, benign, limits, facts.get("title", ""))
+            reader = cls(facts["model"], classifier, calibration, seen, benign, limits, facts.get("title", ""))
             names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
         reader.require_classes(names)
         fault = reader._find_fault()
@@ -246,7 +247,7 @@ class SecondReader:
 
     def _find_fault(self) -> str | None:
         """Return why this reader is invalid, if it is: it may come from a registry that others write to."""
-        numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.novelty)
+        numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.ood_limit)
         if self.calibration.model != self.classifier.fingerprint:
             return f"its calibration is of another model, {self.calibration.model}"
         unknown = [name for name in self.benign_classes if name not in self.class_names]
@@ -255,7 +256,7 @@ class SecondReader:
         if fault := self.classifier.find_fault():
             return fault
         if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
-            return f"its temperature, threshold and limit of novelty are {numbers}"
+            return f"its temperature, threshold and limit of the out-of-distribution score are {numbers}"
         return None
 
     def require_size(self, size: int) -> None:
@@ -266,7 +267,7 @@ class SecondReader:
         """
         if size != self.image_size:
             raise InputError(
-                f"The packed images are {size} pixels a side, and the model of {self.backbone} was trained on "
+                f"The packed images are {size} pixels a side, and the model {self.model} was trained on "
                 f"{self.image_size}. Set ingestion.image_size to {self.image_size} and run the pipeline ingestion."
             )
 
@@ -276,7 +277,7 @@ class SecondReader:
         Raises:
             InputError: It knows others.
         """
-        require_classes(f"The model of {self.backbone}", self.class_names, class_names)
+        require_classes(f"The model {self.model}", self.class_names, class_names)
 
 
 def _require_columns(seen: pd.DataFrame) -> None:

@@ -154,7 +154,7 @@ TRIPOD_AI = (
     Item("24", "results of updating the model", note="none"),
     Item("25", "interpretation", note=_YOURS),
     Item("26", "limitations", "use", "limits", "further ones: " + _YOURS),
-    Item("27a", "handling of poor or unavailable input", "trust", "withheld", "opinions are withheld"),
+    Item("27a", "handling of poor or unavailable input", "trust", "abstains", "the classifier abstains"),
     Item("27b", "interaction and expertise of users", "use", "qualified"),
     Item("27c", "further research", note=_YOURS),
 )
@@ -182,7 +182,7 @@ STARD_AI = (
     Item("17a", "what was known when the index test was read", "training", "the pixels alone"),
     Item("17b", "what was known when the reference standard was read", "data", "blinding", fact="blinding"),
     Item("18", "methods of estimating and comparing accuracy", "performance", "interval", "tests: in the comparison"),
-    Item("19", "indeterminate results", "trust", "withheld"),
+    Item("19", "indeterminate results", "trust", "abstains"),
     Item("20", "missing data", "flow", "quarantined"),
     Item("21", "variability in accuracy", "robustness", "accuracy over all changes", "by changes of the images"),
     Item("22", "intended sample size", "data", "sample size", fact="sample_size"),

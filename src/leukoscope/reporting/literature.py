@@ -89,12 +89,12 @@ def describe_models(comparison: pd.DataFrame, differences: pd.DataFrame) -> dict
     best = comparison.loc[comparison["test_accuracy"].idxmax()]
     described = {}
     for row in as_records(comparison):
-        name = row["backbone"]
-        to_best = find_difference(pairs, name, best["backbone"]) | {"best": best["title"]}
+        name = row["model"]
+        to_best = find_difference(pairs, name, best["model"]) | {"best": best["title"]}
         described[name] = {
             **{figure: row[figure] for figure in ("title", *(f"test_accuracy{end}" for end in ("", *ENDS)))},
             "to_colour": find_difference(pairs, name, COLOUR_BASELINE),
-            "to_best": None if name == best["backbone"] else to_best,
+            "to_best": None if name == best["model"] else to_best,
         }
     return described
 

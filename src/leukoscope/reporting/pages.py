@@ -15,7 +15,7 @@ from leukoscope.core.options import plain_name
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.evaluation.metrics import list_compared
-from leukoscope.evaluation.novelty import LEAST_AUC, NO_LIMIT, describe_missed
+from leukoscope.evaluation.out_of_distribution import LEAST_AUC, NO_LIMIT, describe_missed
 from leukoscope.figures import comparison as comparisons
 from leukoscope.figures import flow, ladder, robustness
 from leukoscope.figures.svg import to_svg
@@ -35,7 +35,7 @@ _ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "
 }
 
 
-def render_backbone(
+def render_model(
     result: Mapping[str, Any],
     data: Mapping[str, Any],
     known: Mapping[str, str | None],
@@ -56,7 +56,7 @@ def render_backbone(
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result), "least_auc": LEAST_AUC, "no_limit": NO_LIMIT}
     facts |= _list_metrics(result) | {"numbers": _list_numbers(result, worth)}
-    return _render("backbone.html", drawn, known, **facts)
+    return _render("model.html", drawn, known, **facts)
 
 
 def render_comparison(
@@ -69,17 +69,17 @@ def render_comparison(
     worth: Worth = UNKNOWN,
     left_out: Sequence[str] = (),
 ) -> str:
-    """Render the comparison of backbones on the same test images.
+    """Render the comparison of models on the same test images.
 
     Args:
-        comparison: One row a backbone.
-        differences: One row a pair of backbones, or of a backbone and stain colour.
-        results: Of the same backbones, as the evaluation gathers them.
+        comparison: One row a model.
+        differences: One row a pair of models, or of a model and stain colour.
+        results: Of the same models, as the evaluation gathers them.
         data: The facts of the images.
         known: What people know of the images, and no computation can.
         provenance: Software, commit and seed of this report.
         worth: What accuracies on these images are worth.
-        left_out: The titles of backbones whose results are of other splits.
+        left_out: The titles of models whose results are of other splits.
     """
     drawn = {
         "flow": flow.draw_flow(data),
@@ -87,14 +87,14 @@ def render_comparison(
         "robustness": robustness.draw_strongest({one["title"]: pd.DataFrame(one["robustness"]) for one in results}),
         **_draw_audit(worth, data),
     }
-    titles = comparison.set_index("backbone")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
+    titles = comparison.set_index("model")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
     named = {name: differences[name].map(titles) for name in ("first", "second")}
     pairs = differences.assign(**named, with_colour=differences["second"] == COLOUR_BASELINE)
     return _render(
         "comparison.html",
         drawn,
         known,
-        backbones=as_records(comparison),
+        models=as_records(comparison),
         compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
         votes={one["title"]: one["vote"] for one in results if one.get("vote")},
@@ -191,7 +191,7 @@ def _list_metrics(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _list_missed(result: Mapping[str, Any]) -> list[str]:
-    return describe_missed(result["outliers"], result["calibration"]["novelty"])
+    return describe_missed(result["outliers"], result["calibration"]["ood_limit"])
 
 
 def _render(template: str, drawn: Mapping[str, Figure], known: Mapping[str, Any], **facts: Any) -> str:

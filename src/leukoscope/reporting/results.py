@@ -9,8 +9,8 @@ import pandas as pd
 from PIL import Image
 
 from leukoscope.evaluation.calibration import bin_confidence
-from leukoscope.evaluation.predictions import number_called, probability_columns, select_split
-from leukoscope.evaluation.selective import check_calls, trace_risk
+from leukoscope.evaluation.predictions import number_predicted, probability_columns, select_split
+from leukoscope.evaluation.selective import check_predictions, trace_risk
 from leukoscope.images.packed import PackedImages
 from leukoscope.reporting.html import to_data_uri
 
@@ -56,7 +56,7 @@ def trace_curves(
     """Trace what the plots of a report show of one split.
 
     Args:
-        predictions: Probabilities as the classifier gives them, and what it calls each image, one row an image.
+        predictions: Probabilities as the classifier gives them, and what it predicts of each, one row an image.
         opinions: Calibrated ones of the same images.
         split: Which of them.
         class_names: The classes in order.
@@ -71,17 +71,17 @@ def trace_curves(
 
     truth, given = select_split(predictions, split, class_names)
     _, calibrated = select_split(opinions, split, class_names)
-    called = number_called(predictions, split, class_names)
-    risk = trace_risk(*check_calls(truth, calibrated, called))
+    predicted = number_predicted(predictions, split, class_names)
+    risk = trace_risk(*check_predictions(truth, calibrated, predicted))
     return {
-        "confusion": confusion_matrix(truth, called, labels=range(len(class_names))).tolist(),
+        "confusion": confusion_matrix(truth, predicted, labels=range(len(class_names))).tolist(),
         "roc": {
             name: _trace_roc(truth == number, given[:, number])
             for number, name in enumerate(class_names)
             if 0 < (truth == number).sum() < len(truth)
         },
         "reliability": {
-            name: _trace_reliability(truth, probabilities, called)
+            name: _trace_reliability(truth, probabilities, predicted)
             for name, probabilities in (("as_given", given), ("calibrated", calibrated))
         },
         "risk": _as_lists(("coverage", "risk", "confidence"), risk),
@@ -108,8 +108,8 @@ def _trace_roc(positive: np.ndarray, scores: np.ndarray) -> dict[str, list[float
     )
 
 
-def _trace_reliability(truth: np.ndarray, probabilities: np.ndarray, called: np.ndarray) -> dict[str, list[float]]:
-    bins = bin_confidence(truth, probabilities, called)
+def _trace_reliability(truth: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> dict[str, list[float]]:
+    bins = bin_confidence(truth, probabilities, predicted)
     some = bins[2] > 0
     return _as_lists(("confidence", "right", "images"), [one[some] for one in bins])
 

@@ -7,19 +7,19 @@ import pandas as pd
 
 from leukoscope.core.drawn import warn_of_images
 
-_HEADER = ("backbone", "test accuracy", "macro F1", "AUC", "input", "epochs", "s/epoch")
+_HEADER = ("model", "test accuracy", "macro F1", "AUC", "input", "epochs", "s/epoch")
 
 
 def tabulate_results(comparison: pd.DataFrame, colour_baseline: dict[str, Any] | None) -> str:
-    """Make a table of the backbones that were judged on the present test images, and say what these are worth.
+    """Make a table of the models that were judged on the present test images, and say what these are worth.
 
     Args:
-        comparison: One row a backbone.
+        comparison: One row a model.
         colour_baseline: What stain colour alone reaches on the present test images; ``None`` where it was not judged:
             then all rows are shown.
 
     Returns:
-        Lines of text: a header, a row a backbone, one of stain colour, and a warning where images were drawn.
+        Lines of text: a header, a row a model, one of stain colour, and a warning where images were drawn.
     """
     if colour_baseline is not None:
         comparison = comparison[comparison["splits"] == colour_baseline["splits"]]

@@ -215,7 +215,7 @@ def _name(version: str | None) -> str:
 
 def describe_signature(reader: SecondReader) -> ModelSignature:
     """Say what a served reader takes and gives."""
-    figures = dict.fromkeys(["novelty", MALIGNANT_COLUMN, *probability_columns(reader.class_names)])
+    figures = dict.fromkeys(["ood_score", MALIGNANT_COLUMN, *probability_columns(reader.class_names)])
     words = [ColSpec(DataType.string, name) for name in ("opinion", "reason")]
     return ModelSignature(
         inputs=Schema([ColSpec(AnyType(), COLUMN)]),

@@ -25,7 +25,7 @@ def measure_agreement(
     from leukoscope.evaluation import agreement
 
     newest = agreement.select_newest(reviews)
-    facts = ["backbone", "model", "data"]
+    facts = ["model", "model_fingerprint", "data"]
     models = []
     for names, rows in newest.groupby(facts, sort=False):
         figures = agreement.measure_agreement(rows, class_names, options.resamples, options.confidence, seed)

@@ -14,7 +14,7 @@ from leukoscope.pipelines.splitting.options import SplittingOptions
 
 logger = logging.getLogger(__name__)
 
-# With fewer images a look than these, looks hold little more together than duplicates.
+# With fewer images a cluster than these, clusters hold little more together than duplicates.
 _FEW_IMAGES = 5
 
 
@@ -53,10 +53,10 @@ def climb_ladder(
     Args:
         blind_features: What cannot see cells.
         manifest: Labels and duplicates.
-        smears: The packed images, for their looks.
+        smears: The packed images, for their appearance clusters.
         group_table: The user's table of groups, if there is one.
         audit: How to judge.
-        splitting: The number of looks.
+        splitting: The number of appearance clusters.
         seed: For everything random.
         features: What the last layer of each model sees, by its name.
 
@@ -69,13 +69,20 @@ def climb_ladder(
 
     images = grouping.select_accepted(manifest)
     protocols = {"image": images["image_id"], "duplicate": images["group"]}
-    if splitting.looks < len(images):
-        protocols["look"] = grouping.group_by_look(images, smears, splitting.looks, seed)
-        if len(images) < _FEW_IMAGES * splitting.looks:
-            warning = "splitting.looks is %d, for %d images: looks so small hold little more together than duplicates"
-            logger.warning(warning, splitting.looks, len(images))
+    clusters = splitting.appearance_clusters
+    if clusters < len(images):
+        protocols["appearance"] = grouping.group_by_appearance(images, smears, clusters, seed)
+        if len(images) < _FEW_IMAGES * clusters:
+            logger.warning(
+                "splitting.appearance_clusters is %d, for %d images: clusters so small hold little more together than "
+                "duplicates",
+                clusters,
+                len(images),
+            )
     else:
-        logger.warning("splitting.looks is %d, as many as there are images or more: none are judged", splitting.looks)
+        logger.warning(
+            "splitting.appearance_clusters is %d, as many as there are images or more: none are judged", clusters
+        )
     if group_table is not None:
         protocols["table"] = grouping.group_by_table(images, manifest, group_table)
     classes = tuple(dict.fromkeys(images["label"]))

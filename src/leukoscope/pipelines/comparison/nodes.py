@@ -105,7 +105,7 @@ def compare_errors(
     test = splits[splits["split"] == "test"]
     present = fingerprint_table(splits)
     hits = {
-        result["backbone"]: ~test["image_id"].isin(result["errors"]).to_numpy()
+        result["model"]: ~test["image_id"].isin(result["errors"]).to_numpy()
         for result in results
         if result["training"]["splits"] == present
     }
@@ -137,7 +137,7 @@ def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_
 
 def _entitle(comparison: pd.DataFrame, blind: dict[str, Any]) -> str:
     images = "/".join(str(int(number)) for number in sorted(comparison["test_images"].unique()))
-    title = f"Backbones compared on {images} test images of {blind['groups']} groups"
+    title = f"Models compared on {images} test images of {blind['groups']} groups"
     is_drawn = "drawn_images" in comparison and (comparison["drawn_images"] > 0).any()
     return f"Drawn data, no real smears: {title}" if is_drawn else title
 
@@ -160,7 +160,7 @@ def _say_what_is_shown(comparison: pd.DataFrame, differences: pd.DataFrame) -> s
         return ""
     from leukoscope.audit.baseline import COLOUR_BASELINE
 
-    titles = comparison.set_index("backbone")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
+    titles = comparison.set_index("model")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
     better = differences[differences["difference"] > 0]
     worse = differences[differences["difference"] <= 0].rename(columns={"first": "second", "second": "first"})
     pairs = pd.concat([better, worse]).query("shown")

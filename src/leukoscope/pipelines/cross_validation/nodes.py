@@ -121,7 +121,7 @@ def tabulate_folds(folds: dict[str, FoldSet]) -> pd.DataFrame:
         folds: A complete set for each model.
 
     Returns:
-        ``backbone, fold, images, groups, accuracy, balanced_accuracy, macro_f1, auc``, one row a model and fold.
+        ``model, fold, images, groups, accuracy, balanced_accuracy, macro_f1, auc``, one row a model and fold.
     """
     return pd.concat([folding.tabulate_folds(same) for same in folds.values()], ignore_index=True)
 
@@ -138,7 +138,7 @@ def judge_folds(
         seed: For the draws.
 
     Returns:
-        One row a model: ``backbone, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, its
+        One row a model: ``model, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, its
         spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, and ``seed, group_by, data, trainings``.
     """
     from leukoscope.evaluation.scoring import Scoring
@@ -147,11 +147,11 @@ def judge_folds(
     for name, same in folds.items():
         scoring = Scoring(same.facts["class_names"], evaluation.benign_class, evaluation.prevalence)
         figures = folding.judge_pooled(same.pool(), scoring, evaluation.resamples, evaluation.confidence, seed)
-        spread = folding.describe_spread(fold_figures[fold_figures["backbone"] == name])
+        spread = folding.describe_spread(fold_figures[fold_figures["model"] == name])
         provenance = {"seed": same.facts["seed"], "group_by": same.facts["splitting"]["group_by"]}
         places = " ".join(record.place for _, record in sorted(same.records.items()))
         provenance |= {"data": same.facts["data"], "trainings": places}
-        rows.append({"backbone": name, "folds": same.count} | figures | spread | provenance)
+        rows.append({"model": name, "folds": same.count} | figures | spread | provenance)
         logger.info("%s", _say(rows[-1]))
     return pd.DataFrame(rows)
 
@@ -159,7 +159,7 @@ def judge_folds(
 def _say(row: Mapping[str, Any]) -> str:
     ends = f" ({row['accuracy_low']:.3f} to {row['accuracy_high']:.3f})" if pd.notna(row["accuracy_low"]) else ""
     return (
-        f"{row['backbone']}, {row['folds']} folds pooled: accuracy {row['accuracy']:.3f}{ends} on {row['images']} "
+        f"{row['model']}, {row['folds']} folds pooled: accuracy {row['accuracy']:.3f}{ends} on {row['images']} "
         f"images of {row['groups']} groups; single folds {row['accuracy_fold_min']:.3f} to "
         f"{row['accuracy_fold_max']:.3f}, standard deviation {row['accuracy_fold_sd']:.3f}"
     )

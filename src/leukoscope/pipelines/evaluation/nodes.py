@@ -1,4 +1,4 @@
-"""Predict every split with one backbone's classifier, form its opinions, and score them."""
+"""Predict every split with one model's classifier, form its opinions, and score them."""
 
 from typing import Any
 
@@ -78,10 +78,10 @@ def calibrate_predictions(
     Returns:
         As ``Calibration.describe`` has it.
     """
-    from leukoscope.evaluation import novelty, trust
+    from leukoscope.evaluation import out_of_distribution, trust
     from leukoscope.evaluation.predictions import select_split
 
-    unlike = novelty.KnownImages.learn(features).compare_table(features, "validation")
+    unlike = out_of_distribution.KnownImages.learn(features).compare_table(features, "validation")
     truth, probabilities = select_split(predictions, "validation", class_names)
     ids = predictions.loc[predictions["split"] == "validation", "image_id"]
     groups = splits.set_index("image_id")["group"].loc[ids].to_numpy()
@@ -103,13 +103,13 @@ def form_opinions(
         class_names: The classes in order.
 
     Returns:
-        ``image_id, split, label, opinion, reason, prediction_set, novelty`` and one calibrated probability column a
+        ``image_id, split, label, opinion, reason, prediction_set, ood_score`` and one calibrated probability column a
         class.
     """
-    from leukoscope.evaluation import novelty, trust
+    from leukoscope.evaluation import out_of_distribution, trust
     from leukoscope.evaluation.predictions import probability_columns
 
-    unlike = novelty.KnownImages.learn(features).compare_table(features)
+    unlike = out_of_distribution.KnownImages.learn(features).compare_table(features)
     probabilities = predictions[probability_columns(class_names)].to_numpy()
     learned = trust.Calibration.restore(calibration, str(features["model"].iloc[0]))
     opinions = trust.form_opinions(probabilities, unlike, learned, class_names)

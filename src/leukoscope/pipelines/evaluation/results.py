@@ -39,7 +39,7 @@ def record_evaluation(
         features: By which model.
         splits: Which images test.
         manifest: All images.
-        options: Names the backbone.
+        options: Names the model.
         evaluation: What was stated for prediction sets.
         splitting: What was held together.
     """
@@ -49,8 +49,8 @@ def record_evaluation(
     return evaluations.describe(
         splits,
         metrics,
-        backbone=options.name,
-        model=str(features["model"].iloc[0]),
+        model=options.name,
+        model_fingerprint=str(features["model"].iloc[0]),
         data=fingerprint_manifest(manifest),
         group_by=splitting.group_by,
         unit=UNITS[splitting.group_by],
@@ -66,20 +66,20 @@ def summarise_evaluation(
     manifest: pd.DataFrame,
     known: DataSheetOptions,
 ) -> dict[str, Any]:
-    """Make a backbone's row of the comparison: our figures, its costs and the report's own figures.
+    """Make a model's row of the comparison: our figures, its costs and the report's own figures.
 
     Args:
         metrics: The figures of every split.
         robustness_summary: The figures of changed test images.
         training_summary: How it was trained.
-        options: Names the backbone and has what was published about it, which is of the published images only.
+        options: Names the model and has what was published about it, which is of the published images only.
         manifest: Every file found.
         known: Whether the user says that these are the published images.
     """
     origin = Origin.trace(manifest)
     scores = [f"test_{name}{end}" for name in list_compared() for end in ("", *ENDS)]
     return {
-        "backbone": options.name,
+        "model": options.name,
         "title": options.title,
         **{name: metrics[name] for name in ("train_accuracy", *scores, "test_images", "test_groups")},
         **{name: robustness_summary.get(name) for name in _ROBUST},
@@ -97,7 +97,7 @@ def describe_evaluation(
     options: EvaluationOptions,
     splits: pd.DataFrame,
     known: list[dict[str, Any]],
-    backbone: ModelOptions,
+    model: ModelOptions,
 ) -> dict[str, Any]:
     """Trace what plots and pages show of the test set: counts, curves and pictures of errors.
 
@@ -109,7 +109,7 @@ def describe_evaluation(
         options: How many errors to show, and by what the screening view goes.
         splits: Which images test.
         known: All evaluations so far, this one among them.
-        backbone: Names the backbone.
+        model: Names the model.
     """
     from leukoscope.evaluation import evaluations
     from leukoscope.reporting import results
@@ -117,7 +117,7 @@ def describe_evaluation(
     test = evaluations.fingerprint_test(splits)
     looks = {
         "looks": evaluations.count_looks(known, test),
-        "strictest": evaluations.find_strictest(known, backbone.name, test),
+        "strictest": evaluations.find_strictest(known, model.name, test),
     }
     display = results.describe(predictions, opinions, "test", smears, class_names, options.worst_errors)
     return display | looks | options.as_display()
@@ -134,7 +134,7 @@ def gather_result(
     outliers: pd.DataFrame,
     *vote: dict[str, Any],
 ) -> dict[str, Any]:
-    """Gather all that the comparison and the reports need to know of one backbone.
+    """Gather all that the comparison and the reports need to know of one model.
 
     Args:
         summary: Its row of the comparison.
@@ -150,7 +150,7 @@ def gather_result(
     published = {name: value for name, value in summary.items() if name.startswith("report_")}
     return {
         "format": RESULT_FORMAT,
-        **{name: summary[name] for name in ("backbone", "title")},
+        **{name: summary[name] for name in ("model", "title")},
         **display,
         "summary": summary,
         "metrics": metrics,

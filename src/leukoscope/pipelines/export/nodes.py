@@ -39,7 +39,7 @@ def export_reader(
     """
     if "export" not in reader.classifier.capabilities:
         raise InputError(
-            f"{reader.title} cannot be a file for small machines: only networks can. Choose one by reader.backbone. "
+            f"{reader.title} cannot be a file for small machines: only networks can. Choose one by reader.model. "
             f"Nothing was exported."
         )
     from leukoscope.inference.exporting import Exporter
@@ -50,10 +50,9 @@ def export_reader(
     examples = smears.pixels[smears.rows(chosen)]
     exporter = Exporter(cast("Network", reader.classifier), reader.calibration.temperature, reader.describe(), examples)
     files = {
-        name: partial(kind.write, exporter, precision)
-        for name, (kind, precision) in _name_files(reader.backbone).items()
+        name: partial(kind.write, exporter, precision) for name, (kind, precision) in _name_files(reader.model).items()
     }
-    return files | {f"{reader.backbone}.json": partial(_as_json, exporter.describe())}
+    return files | {f"{reader.model}.json": partial(_as_json, exporter.describe())}
 
 
 def _as_json(facts: dict[str, Any]) -> bytes:
@@ -86,7 +85,7 @@ def check_exports(
     rows = smears.rows(validation["image_id"])
     check = ExportCheck(reader.predict_calibrated, smears.pixels, rows, truth, options.timed_images, options.batch_size)
     checked = [check.describe_keras()]
-    for name, (kind, precision) in _name_files(reader.backbone).items():
+    for name, (kind, precision) in _name_files(reader.model).items():
         content = exports[name]()
         most = getattr(options.max_difference, precision)
         facts = {"file": name, "format": kind.title, "precision": precision, "mib": len(content) / 2**20}
@@ -106,9 +105,9 @@ def _warn_of_loss(row: dict[str, Any]) -> None:
     )
 
 
-def _name_files(backbone: str) -> dict[str, tuple[Any, str]]:
+def _name_files(model: str) -> dict[str, tuple[Any, str]]:
     """Name a file for each format and precision."""
     from leukoscope.inference.exporting import FORMATS, PRECISIONS
 
     both = ((kind, precision) for kind in FORMATS.values() for precision in PRECISIONS)
-    return {f"{backbone}-{precision}{kind.suffix}": (kind, precision) for kind, precision in both}
+    return {f"{model}-{precision}{kind.suffix}": (kind, precision) for kind, precision in both}

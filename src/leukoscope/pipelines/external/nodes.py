@@ -132,7 +132,7 @@ def predict_external(
         features: What the last layer of each model sees, by its name.
 
     Returns:
-        Predictions and opinions, each with ``backbone``, one row a model and image.
+        Predictions and opinions, each with ``model``, one row a model and image.
 
     Raises:
         InputError: No model has been evaluated, one knows other classes, was trained again since, or was evaluated by
@@ -158,7 +158,7 @@ def predict_external(
         model = CalibratedClassifier.restore(classifier, learned, features[name], options.batch_size)
         predicted = model.predict(external_smears.pixels, external_smears.rows(facts["image_id"]))
         by_model = classes.translate_tables(predicted.probabilities, model.form_opinions(predicted))
-        table = facts.assign(backbone=name)
+        table = facts.assign(model=name)
         predictions.append(table.join(by_model[0]))
         opinions.append(table.join(by_model[1]))
     return pd.concat(predictions, ignore_index=True), pd.concat(opinions, ignore_index=True)
@@ -173,10 +173,10 @@ def score_external(
     seed: int,
     results: list[dict[str, Any]],
 ) -> pd.DataFrame:
-    """Score every backbone on the external images, by the figures of the test set.
+    """Score every model on the external images, by the figures of the test set.
 
     Args:
-        external_predictions: One row a backbone and image.
+        external_predictions: One row a model and image.
         external_opinions: The same.
         external_manifest: The groups of images, of which the intervals draw.
         mapping: The classes that are told apart.
@@ -185,7 +185,7 @@ def score_external(
         results: Of each model, for its calibration.
 
     Returns:
-        One row a backbone, ``external_<metric>``.
+        One row a model, ``external_<metric>``.
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
@@ -196,15 +196,15 @@ def score_external(
     groups = external_manifest.set_index("image_id")["group"]
     rows = []
     for result in results:
-        if result["backbone"] not in set(external_predictions["backbone"]):
+        if result["model"] not in set(external_predictions["model"]):
             continue
-        mine, said = (_select(table, result["backbone"]) for table in (external_predictions, external_opinions))
+        mine, said = (_select(table, result["model"]) for table in (external_predictions, external_opinions))
         learned = trust.Calibration.restore(result["calibration"])
         learned = learned._replace(nonconformity=classes.select_sets(learned.nonconformity))
         judge = Judge(how, learned, options.resamples, options.confidence, seed)
         figures = judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
         named = {f"{_SPLIT}_{name}": figure for name, figure in figures.items()}
-        rows.append({"backbone": result["backbone"]} | named)
+        rows.append({"model": result["model"]} | named)
         logger.info("%s: accuracy %.3f on %d external images", result["title"], figures["accuracy"], len(mine))
     return pd.DataFrame(rows)
 
@@ -261,10 +261,10 @@ def write_external_reports(
     from leukoscope.reporting import pages, sources
     from leukoscope.reporting import results as displays
 
-    metrics = {row["backbone"]: row for row in as_records(external_metrics)}
+    metrics = {row["model"]: row for row in as_records(external_metrics)}
     written = {}
     for result in results:
-        name = result["backbone"]
+        name = result["model"]
         if name not in metrics:
             continue
         predictions = _select(external_predictions, name)
@@ -273,14 +273,14 @@ def write_external_reports(
             predictions, opinions, _SPLIT, external_smears, mapping["class_names"], options.worst_errors
         )
         # The published study's figures are of the training data's test images, and have no place beside these.
-        kept = {part: result[part] for part in ("title", "backbone", "calibration", "outliers")}
+        kept = {part: result[part] for part in ("title", "model", "calibration", "outliers")}
         kept["training"] = sources.without_published(result["training"])
         kept["summary"] = result.get("summary", {})
         unknown: dict[str, Any] = {"history": [], "robustness": []}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[name]}
-        written[f"{name}/external"] = pages.render_backbone(page, *external_context.facts)
+        written[f"{name}/external"] = pages.render_model(page, *external_context.facts)
     return written
 
 
-def _select(table: pd.DataFrame, backbone: str) -> pd.DataFrame:
-    return table[table["backbone"] == backbone].reset_index(drop=True)
+def _select(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    return table[table["model"] == model].reset_index(drop=True)

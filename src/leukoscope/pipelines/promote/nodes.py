@@ -1,4 +1,4 @@
-"""Register the best backbone, if it beats the one at work."""
+"""Register the best model, if it beats the one at work."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def judge_candidate(
     champion = registry.find_champion()
     looks = evaluations.count_looks(known, evaluations.fingerprint_test(splits))
     facts: dict[str, Any] = {
-        "candidate": reader.backbone,
+        "candidate": reader.model,
         "candidate_fingerprint": reader.fingerprint,
         "metric": options.metric,
     }
@@ -60,7 +60,7 @@ def judge_candidate(
         test = _select_new(splits, smears, [reader], options.min_images)
         mine = _score(reader, smears, test, evaluation, options.metric)[0]
         return facts | _count(test) | {"candidate_figure": mine, "wins": True, "why": "there was no champion"}
-    facts |= {"champion": champion.reader.backbone, "champion_version": champion.version}
+    facts |= {"champion": champion.reader.model, "champion_version": champion.version}
     if champion.reader.fingerprint == reader.fingerprint:
         return facts | {"wins": False, "why": f"it is the champion already, as version {champion.version}"}
     if champion.experiment != registry.experiment and not options.over_other_experiments:
@@ -147,13 +147,13 @@ def register_reader(
     Args:
         reader: The candidate.
         judgement: Whether it wins, and why.
-        model_cards: What loads each backbone's card; a reader without one is registered without.
+        model_cards: What loads each model's card; a reader without one is registered without.
         serving: What requests must keep to.
 
     Returns:
         What the registry takes.
     """
-    card = model_cards.get(f"{reader.backbone}/model_card")
+    card = model_cards.get(f"{reader.model}/model_card")
     return {
         "reader": reader,
         "limits": serving.model_dump(),

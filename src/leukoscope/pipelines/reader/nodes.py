@@ -61,7 +61,7 @@ def assemble_reader(
     """Bring together a classifier and all that it needs to give opinions.
 
     Args:
-        options: Which one: of the registry, a backbone, or the best on its validation images.
+        options: Which one: of the registry, a model, or the best on its validation images.
         class_names: The classes that the parameters name.
         ingestion: What a file must keep to.
         evaluation: Names the benign classes.
@@ -85,13 +85,11 @@ def assemble_reader(
         reader.require_classes(class_names)
         feature_table.require_checks(reader.seen)
         return reader
-    name = options.backbone or _choose_best(
-        {there: parts["predictions"]() for there, parts in evaluated.items()}, models
-    )
+    name = options.model or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()}, models)
     if name not in evaluated:
         raise InputError(
             f"{_find_title(models, name)} has not been trained and evaluated. Run `{name_run(f'train_{name}')}`, or "
-            f"choose another by reader.backbone (there: {', '.join(evaluated) or 'none'})."
+            f"choose another by reader.model (there: {', '.join(evaluated) or 'none'})."
         )
     parts = evaluated[name]
     seen = parts["features"]()
@@ -123,7 +121,7 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, A
     if len({frozenset(rows.index) for rows in held.values()}) > 1:
         raise InputError(
             f"{', '.join(held)} were evaluated on different validation images, so that none of them can be called the "
-            f"best. Evaluate them again, or choose one by reader.backbone."
+            f"best. Evaluate them again, or choose one by reader.model."
         )
     accuracies = {name: (rows["label"] == rows["predicted"]).mean() for name, rows in held.items()}
     best = max(accuracies, key=accuracies.__getitem__)
@@ -144,4 +142,4 @@ def _require_one_evaluation(reader: Reader, predictions: pd.DataFrame) -> None:
     kept = reader.calibration.nonconformity
     same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]
     own = {*reader.seen["model"], reader.calibration.model} == {reader.classifier.fingerprint}
-    compatibility.require_evaluation(reader.backbone, own and len(kept) == len(learned) and all(same))
+    compatibility.require_evaluation(reader.model, own and len(kept) == len(learned) and all(same))

@@ -6,7 +6,7 @@ from leukoscope.pipelines.reader import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: evaluated backbones, or the registry, to a second reader."""
+    """Make the pipeline: evaluated models, or the registry, to a second reader."""
     return Pipeline(
         [
             Node(

@@ -71,7 +71,7 @@ def write_reports(page_context: PageContext, results: list[dict[str, Any]]) -> d
     current, others = page_context.select_current(results)
     for title in others:
         logger.warning("%s was evaluated on other splits: its report stays as it is", title)
-    return {f"{result['backbone']}/report": pages.render_backbone(result, *page_context.facts) for result in current}
+    return {f"{result['model']}/report": pages.render_model(result, *page_context.facts) for result in current}
 
 
 def write_model_cards(page_context: PageContext, results: list[dict[str, Any]]) -> dict[str, str]:
@@ -87,7 +87,7 @@ def write_model_cards(page_context: PageContext, results: list[dict[str, Any]]) 
     from leukoscope.reporting import pages
 
     current, _ = page_context.select_current(results)
-    return {f"{result['backbone']}/model_card": pages.render_card(result, *page_context.facts) for result in current}
+    return {f"{result['model']}/model_card": pages.render_card(result, *page_context.facts) for result in current}
 
 
 def write_comparison(
@@ -111,7 +111,7 @@ def write_comparison(
 
     current, others = page_context.select_current(results)
     rows = _select_compared(comparison, current)
-    current = [result for result in current if result["backbone"] in set(rows["backbone"])]
+    current = [result for result in current if result["model"] in set(rows["model"])]
     if not page_context.is_published:
         rows = rows.filter(regex="^(?!report_)")
     return pages.render_comparison(rows, differences, current, *page_context.facts, others)
@@ -144,7 +144,7 @@ def write_literature(
 
 
 def _select_compared(comparison: pd.DataFrame, current: list[dict[str, Any]]) -> pd.DataFrame:
-    rows = comparison[comparison["backbone"].isin([result["backbone"] for result in current])]
+    rows = comparison[comparison["model"].isin([result["model"] for result in current])]
     if rows.empty:
         raise InputError(
             f"No model that was compared has results on the present splits. Run `{name_run('comparison')}` "

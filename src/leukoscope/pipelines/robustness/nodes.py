@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.core.storage import as_records
-from leukoscope.evaluation.novelty import describe_missed
+from leukoscope.evaluation.out_of_distribution import describe_missed
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
@@ -99,10 +99,10 @@ def measure_outliers(
     test_groups = splits.set_index("image_id")["group"].loc[usual["image_id"]].to_numpy()
     model = CalibratedClassifier.restore(classifier, calibration, features, evaluation.batch_size)
     test_score = model.known.compare_table(features, "test").score
-    limit = model.calibration.novelty
+    limit = model.calibration.ood_limit
 
     def measure(kind: str, made: np.ndarray) -> dict[str, Any]:
-        score = model.predict(made).novelty.score
+        score = model.predict(made).ood.score
         groups = chosen["group"].to_numpy()
         figures = _judge_outliers(score, groups, test_score, test_groups, limit, evaluation, seed)
         return {"kind": kind, "images": len(made)} | figures

@@ -25,9 +25,9 @@ def group_images(
         manifest: One row a file.
         group_table: The user's table: a column ``group`` (a patient, a slide), and a column ``image_id`` or
             ``pattern`` (a shell pattern of image ids); none if there is no such file.
-        smears: The packed images, for their looks.
+        smears: The packed images, for their appearance clusters.
         options: Says what to group by.
-        seed: For the clustering of looks.
+        seed: For the clustering by appearance.
 
     Returns:
         ``image_id, label, group, sha256``, one row an accepted image.
@@ -44,8 +44,8 @@ def group_images(
         )
     images = grouping.select_accepted(manifest)
     match options.group_by:
-        case "look":
-            return images.assign(group=grouping.group_by_look(images, smears, options.looks, seed))
+        case "appearance":
+            return images.assign(group=grouping.group_by_appearance(images, smears, options.appearance_clusters, seed))
         case "table" if group_table is None:
             raise InputError(
                 "splitting.group_by is 'table', and there is no table of groups. Give its path with "

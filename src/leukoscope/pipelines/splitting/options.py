@@ -18,8 +18,8 @@ class SplittingOptions(Options):
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.15, gt=0, lt=1)
     fold: str | None = None
-    group_by: Literal["duplicate", "look", "table", "series"] = "duplicate"
-    looks: PositiveInt = 60
+    group_by: Literal["duplicate", "appearance", "table", "series"] = "duplicate"
+    appearance_clusters: PositiveInt = 60
     embargo: NonNegativeInt = _EMBARGO
 
     @field_validator("fold")

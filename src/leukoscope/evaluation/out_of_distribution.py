@@ -1,4 +1,4 @@
-"""How unlike the training images a field is, by what a classifier's last layer sees and by simple checks."""
+"""Out-of-distribution scores: how unlike the training images a field is, by a last layer's features and by checks."""
 
 import logging
 import sys
@@ -35,7 +35,7 @@ _KINDS = {
 }
 
 
-class Novelty(NamedTuple):
+class OutOfDistribution(NamedTuple):
     """How unlike the training images some fields are.
 
     Attributes:
@@ -99,7 +99,7 @@ class _KnownClass(NamedTuple):
         """Scale the checks of other images, and their distances, by what is usual: ``[m, checks + 1]``."""
         distances = _measure_distance(self.neighbours, features, _NEIGHBOUR)
         scaled = self.usual.scale(np.column_stack([checks, distances]))
-        scaled[:, -1] = scaled[:, -1].clip(min=0)  # to be nearer than usual is nothing new
+        scaled[:, -1] = scaled[:, -1].clip(min=0)  # to be nearer than usual is not out of distribution
         return scaled
 
 
@@ -126,7 +126,9 @@ class KnownImages:
         labels = table.loc[table["split"] == "train", "label"].to_numpy(str)
         return cls(feature_table.select(table, "train"), checks, labels)
 
-    def measure_novelty(self, pixels: np.ndarray, features: np.ndarray, rows: np.ndarray | None = None) -> Novelty:
+    def measure_ood(
+        self, pixels: np.ndarray, features: np.ndarray, rows: np.ndarray | None = None
+    ) -> OutOfDistribution:
         """Say how unlike the training images fields are.
 
         Args:
@@ -136,11 +138,11 @@ class KnownImages:
         """
         return self.compare(features, check_fields(pixels, rows))
 
-    def compare_table(self, table: pd.DataFrame, split: str | None = None) -> Novelty:
+    def compare_table(self, table: pd.DataFrame, split: str | None = None) -> OutOfDistribution:
         """Say the same of the images of a table of features, or of one split's."""
         return self.compare(feature_table.select(table, split), feature_table.select_checks(table, split))
 
-    def compare(self, features: np.ndarray, checks: np.ndarray) -> Novelty:
+    def compare(self, features: np.ndarray, checks: np.ndarray) -> OutOfDistribution:
         """Say the same of fields whose checks are known, ``[n, checks]``.
 
         What counts is the largest of the checks and of the distance of the features to the fifth nearest training image
@@ -153,7 +155,7 @@ class KnownImages:
         away = by_class[np.abs(by_class).max(axis=2).argmin(axis=0), rows]
         largest = np.abs(away).argmax(axis=1)
         beyond = away[rows, largest]
-        return Novelty(np.abs(beyond), np.where(beyond < 0, _BELOW[largest], _ABOVE[largest]))
+        return OutOfDistribution(np.abs(beyond), np.where(beyond < 0, _BELOW[largest], _ABOVE[largest]))
 
     def find_nearest(self, features: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Find the training images that images resemble most, the nearest first.
@@ -199,31 +201,31 @@ def _measure_distance(neighbours: Any, features: np.ndarray, neighbour: int) -> 
     return neighbours.kneighbors(features, min(neighbour, neighbours.n_samples_fit_))[0][:, -1]
 
 
-def choose_limit(novelty: np.ndarray, false_alarms: float) -> float:
-    """Choose the novelty beyond which a field counts as unlike the training images: a conformal quantile.
+def choose_limit(scores: np.ndarray, false_alarms: float) -> float:
+    """Choose the score beyond which a field counts as unlike the training images: a conformal quantile.
 
     Of fields like those it is learned from no more than the stated share is flagged, on average over such sets (Vovk
     et al. 2005, Algorithmic learning in a random world).
 
     Args:
-        novelty: Of images that are like the training images, but were not among them, ``[n]``.
+        scores: Of images that are like the training images, but were not among them, ``[n]``.
         false_alarms: The share of such images that may be beyond it.
 
     Returns:
         The ``ceil((n + 1) (1 - false_alarms))``-th smallest, or ``NO_LIMIT`` where there are fewer.
     """
     # Rounded, since (249 + 1) (1 - 0.172) is a little more than 207 in floating point.
-    rank = int(np.ceil(np.round((len(novelty) + 1) * (1 - false_alarms), 9)))
-    if rank > len(novelty):
+    rank = int(np.ceil(np.round((len(scores) + 1) * (1 - false_alarms), 9)))
+    if rank > len(scores):
         logger.warning(
             "%d validation images are too few for at most %g of false alarms: no field is flagged as unlike the "
             "training images. Give %d validation images or more, or raise evaluation.false_alarms",
-            len(novelty),
+            len(scores),
             false_alarms,
             int(np.ceil(1 / false_alarms)) - 1,
         )
         return NO_LIMIT
-    return float(np.sort(novelty)[rank - 1])
+    return float(np.sort(scores)[rank - 1])
 
 
 def describe_missed(outliers: Sequence[dict[str, Any]], limit: float) -> list[str]:
@@ -231,7 +233,7 @@ def describe_missed(outliers: Sequence[dict[str, Any]], limit: float) -> list[st
 
     Args:
         outliers: One a kind of made outlier: ``kind``, ``auc``.
-        limit: Of novelty.
+        limit: Of the out-of-distribution score.
     """
     if limit >= NO_LIMIT:
         return [

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from leukoscope.core.errors import InputError
-from leukoscope.evaluation import feature_table, novelty
-from leukoscope.evaluation.novelty import NO_LIMIT, KnownImages, choose_limit, describe_missed
+from leukoscope.evaluation import feature_table, out_of_distribution
+from leukoscope.evaluation.out_of_distribution import NO_LIMIT, KnownImages, choose_limit, describe_missed
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.field_checks import CHECKS, check_fields
 from leukoscope.images.perturbations import OUTLIERS, perturb
@@ -88,7 +88,7 @@ def test_features_count_by_the_distance_to_the_fifth_nearest_in_standard_deviati
     compared = known.compare(asked, np.zeros((3, len(CHECKS))))
     assert compared.score[2] == pytest.approx((found[2] - np.median(usual)) / (end - np.median(usual)))
     assert compared.why[2] == "unfamiliar features"
-    assert compared.score[0] == 0  # nearer than usual is not novel
+    assert compared.score[0] == 0  # nearer than usual is not out of distribution
 
 
 @pytest.mark.parametrize("images", [1, 2, 5])
@@ -104,7 +104,7 @@ def test_what_is_usual_is_learned_from_a_part_of_many_training_images(rng, monke
     known = know(none, np.repeat("Benign", 2500), features)
     asked = 3 * rng.normal(size=(50, 4))
     score = known.compare(asked, none[:50]).score
-    monkeypatch.setattr(novelty, "_MOST_COMPARED", 2500)
+    monkeypatch.setattr(out_of_distribution, "_MOST_COMPARED", 2500)
     exact = know(none, np.repeat("Benign", 2500), features).compare(asked, none[:50]).score
     assert score == pytest.approx(exact, rel=0.25)
     assert not np.array_equal(score, exact)
@@ -131,7 +131,7 @@ def test_outliers_are_recognised_even_where_features_tell_nothing(drawn, rng):
     assert (known.compare_table(table, "test").score > limit).mean() <= 0.15
     said = {}
     for kind, change in OUTLIERS.items():
-        found = known.measure_novelty(perturb(test, change, change.levels[0], seed=1), rng.normal(size=(50, 3)))
+        found = known.measure_ood(perturb(test, change, change.levels[0], seed=1), rng.normal(size=(50, 3)))
         assert (found.score > limit).mean() > 0.95, kind
         said[kind] = set(found.why)
     assert said["blurred"] == {"out of focus"}
@@ -158,14 +158,14 @@ def test_real_smears_of_each_class_are_taken_for_what_they_are_and_outliers_are_
     test = pixels[splits == "test"]
     for kind, change in OUTLIERS.items():
         made = perturb(test, change, change.levels[0], seed=1)
-        assert (known.measure_novelty(made, rng.normal(size=(len(test), 3))).score > limit).mean() > 0.95, kind
+        assert (known.measure_ood(made, rng.normal(size=(len(test), 3))).score > limit).mean() > 0.95, kind
 
 
 def test_pixels_and_a_table_of_them_are_judged_alike(drawn):
     pixels, table = drawn
     known = KnownImages.learn(table)
     rows = np.flatnonzero(table["split"] == "test")
-    by_pixels = known.measure_novelty(pixels, feature_table.select(table, "test"), rows)
+    by_pixels = known.measure_ood(pixels, feature_table.select(table, "test"), rows)
     by_table = known.compare_table(table, "test")
     assert by_pixels.score == pytest.approx(by_table.score)
     assert by_pixels.why.tolist() == by_table.why.tolist()
