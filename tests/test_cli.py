@@ -146,23 +146,18 @@ def test_nothing_is_said_when_tensorflow_is_loaded_but_its_errors(project):
     assert (done.stdout, done.stderr) == ("tensorflow\n", "still there")
 
 
-def test_one_pipeline_can_be_named_in_the_old_way_without_a_warning(project):
-    done = start("-m", "kedro", "run", "--env", "demo", "--pipeline", "ingestion", folder=project)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not re.search(QUIET, done.stdout + done.stderr)
-    assert not (project / "mlflow.db").exists()
-
-
-def test_the_same_ingestion_again_ends_at_once_unless_it_is_forced(project):
-    command = ["-m", "kedro", "run", "--env", "demo", "--pipelines", "ingestion", "--params", "ingestion.image_size=32"]
+def test_a_pipeline_may_be_named_in_the_old_way_and_ends_at_once_where_nothing_has_changed(project):
+    command = ["-m", "kedro", "run", "--env", "demo", "--pipeline", "ingestion", "--params", "ingestion.image_size=32"]
     first, again, forced = (start(*command, *more, folder=project) for more in ([], [], ["--force"]))
     for done in (first, again, forced):
         assert done.returncode == 0, done.stdout + done.stderr
+        assert not re.search(QUIET, done.stdout + done.stderr)
     assert "Nothing has changed since" in again.stdout
     assert "Completed" not in again.stdout
     for done in (first, forced):
         assert "Nothing has changed" not in done.stdout
         assert "Completed" in done.stdout
+    assert not (project / "mlflow.db").exists()
 
 
 def test_a_wheel_runs_where_there_is_no_project(project, project_path, tmp_path):

@@ -177,6 +177,7 @@ def test_new_smears_get_opinions(project, data, tmp_path):
     assert "1 of 1 parts were read before" in again
 
 
+@pytest.mark.slow  # tests/pipelines/test_promote.py and tests/serving have its parts
 def test_the_best_model_becomes_the_champion_once(project, data):
     promote = "promotion.min_images=5"
     assert "is promoted: there was no champion" in kedro(project, "--pipelines", "promote", "--params", promote)

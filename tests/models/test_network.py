@@ -11,6 +11,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.models import architecture, base
 from leukoscope.models.network import Classifier, build_classifier, in_float32, set_trainable
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+from networks import mark_slow
 from tiny_reader import make_reader, shade
 
 
@@ -24,6 +25,9 @@ def build(backbone: str, class_names, seed: int = 0, **values) -> Classifier:
     return build_classifier(backbone, recipe_for(backbone, **values), class_names, seed)
 
 
+BACKBONES = ["resnet50", "vgg16", "vgg19", "mobilenet_v2", "inception_v3"]
+
+
 @pytest.fixture(scope="module")
 def build_once(class_names):
     """Give one network of each backbone to all tests that leave its weights as they are."""
@@ -35,7 +39,7 @@ def images(rng) -> np.ndarray:
     return rng.integers(0, 256, (2, 40, 56, 3)).astype("uint8")
 
 
-@pytest.mark.parametrize("backbone", ["resnet50", "vgg16", "vgg19", "mobilenet_v2", "inception_v3"])
+@pytest.mark.parametrize("backbone", mark_slow(BACKBONES, but={"vgg16", "mobilenet_v2"}))
 class TestEveryBackbone:
     def test_gives_probabilities_for_raw_images_of_any_size(self, backbone, build_once, images):
         network = build_once(backbone).network

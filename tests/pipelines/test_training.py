@@ -160,6 +160,16 @@ def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, m
     assert told in [name for name in before if before[name] != after[name]]
 
 
+@pytest.mark.parametrize("recipe", [{"trainable": "head"}, {"head_epochs": 1}])
+def test_features_that_are_kept_cannot_be_mixed(smears, splits, class_names, recipe):
+    others = (class_names, smears, splits, splits, SplittingOptions(), 7)
+    mixed = AugmentationOptions(mixup=0.2)
+    with pytest.raises(InputError, match=r"augmentation has mixup.*Set training.feature_views to null"):
+        prepare_training(make_recipe(**recipe), mixed, *others)
+    assert prepare_training(make_recipe(**recipe, feature_views=None), mixed, *others)["augmentation"]["mixup"] == 0.2
+    assert "mixup" not in prepare_training(make_recipe(**recipe), AugmentationOptions(), *others)["augmentation"]
+
+
 def test_another_content_of_a_weights_file_is_another_training(smears, splits, class_names, tmp_path):
     file, keys = tmp_path / "base.weights.h5", []
     for content in (b"one", b"two"):

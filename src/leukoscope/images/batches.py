@@ -1,6 +1,7 @@
 """Batches from the packed array, for Keras."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -30,6 +31,9 @@ class TrainingBatches(keras.utils.PyDataset):
         seed: The order of epoch ``e`` depends on this and on ``e`` alone.
         whole: Leave out the images that do not fill a last batch: other ones each epoch.
 
+    Attributes:
+        mix: Changes a batch, by a generator of its own; none by default.
+
     A batch is ``(array's rows, float32 [batch, n_classes], float32 [batch])``.
     """
 
@@ -47,6 +51,7 @@ class TrainingBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__(workers=_choose_workers(array))
         self.whole = whole
+        self.mix: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
         self.array, self.rows, self.weights = array, rows, weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
         self.batch_size, self.seed = batch_size, seed
@@ -58,7 +63,8 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self._take(chosen), self.labels[chosen], self.weights[chosen]
+        batch = self._take(chosen), self.labels[chosen], self.weights[chosen]
+        return self.mix(np.random.default_rng([self.seed, self.epoch, 1 + index]), *batch) if self.mix else batch
 
     def go_to(self, epoch: int) -> None:
         """Draw the order of an epoch, of which the first is 0: before it begins, since workers run ahead."""

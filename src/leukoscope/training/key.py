@@ -45,7 +45,7 @@ def make_key(
     tables = [table.assign(sha256=table["image_id"].map(hashes)) for table in (training_plan, validation)]
     return {
         "architecture": architecture,
-        "recipe": recipe.model_dump(),
+        "recipe": recipe.determining,
         "weights": fingerprint_files([weights]) if weights.is_file() else None,
         "augmentation": augmentation,
         "class_names": class_names,
@@ -70,10 +70,11 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
     unset |= {"patience": "none: never stopped early"}
     facts = {name: recipe[name] for name in names}
     facts |= {name: words if recipe[name] is None else recipe[name] for name, words in unset.items()}
+    facts |= {name: recipe[name] for name in ("block_rates", "epoch_decay") if name in recipe}
     best = recipe["patience"] is not None
     return facts | {
         "weights": weights,
-        "optimizer": "AdamW" if recipe["weight_decay"] else "Adam",
+        "optimizer": _name_optimizer(recipe),
         "weight_decay": recipe["weight_decay"],
         "loss": "categorical cross-entropy",
         "epochs_at_most": recipe["epochs"],
@@ -82,6 +83,12 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
         "augmentation": key["augmentation"],
         "splits": key["splits"],
     }
+
+
+def _name_optimizer(recipe: dict[str, Any]) -> str:
+    if recipe.get("optimizer", "adam") == "sgd":
+        return f"SGD with momentum {recipe.get('momentum', 0.9)}"
+    return "AdamW" if recipe["weight_decay"] else "Adam"
 
 
 def describe_balance(training_plan: pd.DataFrame) -> dict[str, Any]:

@@ -1,40 +1,110 @@
 """The optimizer of a recipe."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 
-from leukoscope.training.recipe import Phase, ResolvedRecipe
+from leukoscope.models import architecture
+from leukoscope.models.parts import FEATURES
+from leukoscope.training.recipe import HEAD, STEM, Phase, ResolvedRecipe
 
 
-def build_optimizer(recipe: ResolvedRecipe, phase: Phase, steps: int, precision: str) -> keras.optimizers.Optimizer:
-    """Build Adam, or AdamW where weights decay: biases, and batch norm's scales and offsets, never do.
+class _BlockRates:
+    """Lets variables learn at shares of the learning rate; stands before one of Keras' optimizers.
+
+    The shares are of the rate, since those of a gradient would do nothing under Adam, which divides by its size.
+    """
+
+    shares: Mapping[str, float] = {}
+
+    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+        """Update the variables of each share by themselves. Each backend has an update of its own behind this one."""
+        members = defaultdict[float, list[tuple[Any, Any]]](list)
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            members[self.shares.get(variable.path, 1.0)].append((gradient, variable))
+        for share, pairs in members.items():
+            gradients, variables = zip(*pairs, strict=True)
+            super()._backend_update_step(list(gradients), list(variables), learning_rate * share)  # type: ignore[misc]
+
+
+class _Adam(_BlockRates, keras.optimizers.Adam):
+    pass
+
+
+class _SGD(_BlockRates, keras.optimizers.SGD):
+    pass
+
+
+def build_optimizer(
+    recipe: ResolvedRecipe, phase: Phase, steps: int, precision: str, shares: Mapping[str, float] | None = None
+) -> keras.optimizers.Optimizer:
+    """Build Adam or SGD with momentum; where weights decay, biases and batch norm's scales and offsets never do.
 
     Args:
-        recipe: Weight decay, clipping and averaging of weights.
+        recipe: The optimizer, weight decay, clipping and averaging of weights.
         phase: Its learning rate and schedule.
         steps: Of an epoch.
         precision: A Keras dtype policy; float16 needs its loss scaled.
+        shares: Of the learning rate, by the paths of variables; all others learn at the whole of it.
     """
-    options = {
-        "learning_rate": learning_rate(phase, steps),
+    options: dict[str, Any] = {
+        "learning_rate": learning_rate(phase, steps, recipe.epoch_decay),
         "global_clipnorm": recipe.clip_norm,
         "use_ema": recipe.ema_momentum is not None,
         "ema_momentum": recipe.ema_momentum or 0.0,
     }
-    if recipe.weight_decay:
+    if recipe.optimizer == "sgd":
+        optimizer = (_SGD if shares else keras.optimizers.SGD)(
+            momentum=recipe.momentum, weight_decay=recipe.weight_decay or None, **options
+        )
+    elif recipe.weight_decay:
         optimizer = keras.optimizers.AdamW(weight_decay=recipe.weight_decay, **options)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     else:
-        optimizer = keras.optimizers.Adam(**options)
+        optimizer = (_Adam if shares else keras.optimizers.Adam)(**options)
+    if recipe.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if shares:
+        optimizer.shares = dict(shares)
     return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 
 
-def learning_rate(phase: Phase, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+def share_rates(network: keras.Model, architecture_name: str, rates: Mapping[str, float]) -> dict[str, float]:
+    """Give each variable that trains its block's share of the learning rate.
+
+    Args:
+        network: Of a classifier.
+        architecture_name: Its architecture's.
+        rates: Shares by ``stem``, which is what comes before all blocks, the architecture's blocks, and ``head``.
+
+    Returns:
+        Shares by the variables' paths, of the blocks that ``rates`` names.
+    """
+    row = architecture.get(architecture_name)
+    names = [layer.name for layer in network.layers]
+    starts = {row.find_block(block, names): block for block in row.blocks} | {names.index(FEATURES): HEAD}
+    shares: dict[str, float] = {}
+    block = STEM
+    for number, layer in enumerate(network.layers):
+        block = starts.get(number, block)
+        if block in rates:
+            shares |= {variable.path: rates[block] for variable in layer.trainable_variables}
+    return shares
+
+
+def learning_rate(
+    phase: Phase, steps: int, epoch_decay: float = 1.0
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Give the learning rate: a number, or a schedule over the steps of the phase.
 
     Args:
         phase: A phase of a recipe.
         steps: Of an epoch.
+        epoch_decay: What the rate of an exponential schedule is multiplied by in an epoch, step by step.
     """
+    if phase.schedule == "exponential":
+        return _Exponential(phase.learning_rate, epoch_decay ** (1 / steps), phase.warmup_epochs * steps)
     if phase.schedule == "constant" and not phase.warmup_epochs:
         return phase.learning_rate
     decay = phase.stop - phase.start - phase.warmup_epochs
@@ -45,3 +115,21 @@ def learning_rate(phase: Phase, steps: int) -> float | keras.optimizers.schedule
         warmup_target=phase.learning_rate if phase.warmup_epochs else None,
         warmup_steps=phase.warmup_epochs * steps,
     )
+
+
+class _Exponential(keras.optimizers.schedules.LearningRateSchedule):
+    """Keras' exponential decay, after a linear warm-up, which that one lacks."""
+
+    def __init__(self, highest: float, step_decay: float, warmup_steps: int) -> None:
+        self.highest, self.step_decay, self.warmup_steps = highest, step_decay, warmup_steps
+
+    def __call__(self, step: Any) -> Any:
+        """Give the rate of a step."""
+        step = keras.ops.cast(step, "float32")
+        rising = step / max(self.warmup_steps, 1)
+        falling = keras.ops.power(self.step_decay, keras.ops.maximum(step - self.warmup_steps, 0.0))
+        return self.highest * keras.ops.where(step < self.warmup_steps, rising, falling)
+
+    def get_config(self) -> dict[str, float]:
+        """Give the arguments."""
+        return {"highest": self.highest, "step_decay": self.step_decay, "warmup_steps": self.warmup_steps}

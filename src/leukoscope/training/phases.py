@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import keras
@@ -16,8 +16,10 @@ from leukoscope.training.frozen_features import keep_features
 from leukoscope.training.held_images import HeldImages
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
+from leukoscope.training.mixing import Mixing
 from leukoscope.training.recipe import Phase, ResolvedRecipe
 
+MIXING = [option.name for option in fields(Mixing)]
 logger = logging.getLogger(__name__)
 
 PhaseParts = tuple[keras.Model, TrainingBatches, ImageBatches]
@@ -33,7 +35,7 @@ class PhaseBuilder:
         classes: How many there are.
         training: The images of an epoch.
         validation: The images that early stopping looks at.
-        augmentation: The arguments of ``build_augmentation``.
+        augmentation: The arguments of ``build_augmentation`` and of ``Mixing``.
         journal: Says where features are kept, and what they depend on.
         seed: For everything random.
 
@@ -66,7 +68,7 @@ class PhaseBuilder:
         """Put the network's own resizing and the augmentation before it; both models share all weights."""
         array = self.training.pixels
         validation_array = self.validation.pixels
-        if array is validation_array and memory.has_room_for(array.nbytes):
+        if array is validation_array and not self._mixing and memory.has_room_for(array.nbytes):
             logger.info("%s: the device holds all images", self.name)
             taken = keras.Input((), dtype="int32", name="row")
             images = HeldImages(array)(taken)
@@ -74,11 +76,12 @@ class PhaseBuilder:
         else:
             taken = images = keras.Input(array.shape[1:], name="image")  # known: none is resized to its own size
         resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images, training=False)
-        augmented = build_augmentation(self.seed, **self.augmentation)(resized)
+        augmented = build_augmentation(self.seed, **self._drawn)(resized)
         model = keras.Model(taken, network(augmented), name=f"{self.name}_training")
         batches = TrainingBatches(
             array, self.training.rows, self.training.classes, self.training.weights, **self._batch_options
         )
+        batches.mix = Mixing(**self._mixing) if self._mixing else None
         return model, batches, self._build_validation(validation_array, self.validation.rows)
 
     def _build_on_features(self, network: keras.Model, phase: Phase) -> PhaseParts:
@@ -93,7 +96,7 @@ class PhaseBuilder:
             network,
             self.training,
             self.validation,
-            build_augmentation(self.seed, **self.augmentation),
+            build_augmentation(self.seed, **self._drawn),
             views,
             self.recipe.batch_size,
         )
@@ -103,6 +106,14 @@ class PhaseBuilder:
         batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
         model = keras.Model(kept, head, name=f"{self.name}_head")
         return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))
+
+    @property
+    def _mixing(self) -> dict[str, float]:
+        return {name: value for name, value in self.augmentation.items() if name in MIXING}
+
+    @property
+    def _drawn(self) -> dict[str, Any]:
+        return {name: value for name, value in self.augmentation.items() if name not in MIXING}
 
     @property
     def _batch_options(self) -> dict[str, Any]:

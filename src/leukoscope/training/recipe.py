@@ -1,6 +1,6 @@
 """The training recipe: what can be set, and how a model's differences join it."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -9,6 +9,8 @@ from leukoscope.core.options import Options, differences
 from leukoscope.models import architecture
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+Schedule = Literal["constant", "cosine", "exponential"]
+STEM, HEAD = "stem", "head"
 
 
 class Recipe(Options):
@@ -22,8 +24,12 @@ class Recipe(Options):
     head_epochs: NonNegativeInt = 0
     head_learning_rate: PositiveFloat = 1e-3
     feature_views: PositiveInt | None = 5
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     learning_rate: PositiveFloat = 1e-4
-    schedule: Literal["constant", "cosine"] = "constant"
+    block_rates: dict[str, PositiveFloat] = Field(default={})
+    schedule: Schedule = "constant"
+    epoch_decay: float = Field(default=0.9, gt=0, lt=1)
     warmup_epochs: NonNegativeInt = 0
     weight_decay: NonNegativeFloat = 0.0
     clip_norm: PositiveFloat | None = None
@@ -37,6 +43,8 @@ class Recipe(Options):
 
 
 RecipeDifferences = differences(Recipe)
+# Trainings that were there before these fields are still the same training.
+_YOUNGER = ("optimizer", "momentum", "block_rates", "epoch_decay")
 
 
 class Phase(NamedTuple):
@@ -55,7 +63,7 @@ class Phase(NamedTuple):
     stop: int
     trainable: str
     learning_rate: float
-    schedule: Literal["constant", "cosine"]
+    schedule: Schedule
     warmup_epochs: int
 
 
@@ -72,8 +80,25 @@ class ResolvedRecipe(Recipe):
         last = Phase(
             self.head_epochs, self.epochs, self.trainable, self.learning_rate, self.schedule, self.warmup_epochs
         )
-        head = Phase(0, self.head_epochs, "head", self.head_learning_rate, "constant", 0)
+        head = Phase(0, self.head_epochs, HEAD, self.head_learning_rate, "constant", 0)
         return [head, last] if self.head_epochs else [last]
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the head trains, for some epochs at least, on features that were computed once."""
+        return self.feature_views is not None and any(phase.trainable == HEAD for phase in self.phases)
+
+    @property
+    def determining(self) -> dict[str, Any]:
+        """What determines a training: the recipe, but for younger fields that are as before there were any."""
+        defaults = {name: type(self).model_fields[name].default for name in _YOUNGER}
+        return self.model_dump(exclude={name for name, default in defaults.items() if getattr(self, name) == default})
+
+    @model_validator(mode="after")
+    def _check_rates(self) -> "ResolvedRecipe":
+        if self.block_rates and self.weight_decay:
+            raise ValueError("block_rates do not go with weight_decay, which would be the same for all blocks")
+        return self
 
     @model_validator(mode="after")
     def _check_epochs(self) -> "ResolvedRecipe":
@@ -110,6 +135,12 @@ def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: 
         raise InputError(
             f"{_say_whose(entry, own, 'trainable')}training.trainable is '{recipe.trainable}', which {row.title} "
             f"does not have. Use all, head, or one of its blocks: {', '.join(row.blocks)}."
+        )
+    unknown = set(recipe.block_rates) - {STEM, HEAD, *row.blocks}
+    if unknown:
+        raise InputError(
+            f"{_say_whose(entry, own, 'block_rates')}training.block_rates names '{min(unknown)}', which {row.title} "
+            f"does not have. Use {', '.join([STEM, *row.blocks, HEAD])}."
         )
     if recipe.input_size < row.smallest_input:
         raise InputError(

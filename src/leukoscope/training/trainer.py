@@ -18,7 +18,7 @@ from leukoscope.training import checkpoint
 from leukoscope.training.callbacks import DrawAnew, EpochLog, StopEarly, explain_full_disk, list_state, log_epoch
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
-from leukoscope.training.optimizers import build_optimizer
+from leukoscope.training.optimizers import build_optimizer, share_rates
 from leukoscope.training.phases import PhaseBuilder, PhaseParts
 from leukoscope.training.recipe import Phase, ResolvedRecipe
 
@@ -114,8 +114,9 @@ class Trainer:
                 f"There are {len(self.training.rows)} training images, fewer than a batch has, "
                 f"{self.recipe.batch_size}; with training.data_parallel it must be full. Choose a smaller batch_size."
             )
+        shares = share_rates(self.network, self.architecture, self.recipe.block_rates)
         model.compile(
-            optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision),
+            optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision, shares),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
             # Where the last validation batch is filled up, only weights tell which of its images count.
             **{"weighted_metrics" if self.recipe.data_parallel else "metrics": ["accuracy"]},

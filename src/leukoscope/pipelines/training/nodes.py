@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -55,11 +56,20 @@ def prepare_training(
 
     Returns:
         The key of the training, as ``make_key`` has it, and the name of the ``split``.
+
+    Raises:
+        InputError: Images are to be mixed, and the head is to train on features.
     """
     from leukoscope.training.key import make_key
 
     in_force = ResolvedRecipe.model_validate(recipe["recipe"])
-    drawn = augmentation.drawn
+    if augmentation.mixing and in_force.keeps_features:
+        raise InputError(
+            f"augmentation has {' and '.join(augmentation.mixing)}, which mix images, and the head is to train on "
+            f"features that were computed once. Set training.feature_views to null, or leave them out. Nothing was "
+            f"trained."
+        )
+    drawn = augmentation.drawn | augmentation.mixing
     key = make_key(recipe["architecture"], in_force, drawn, class_names, smears, training_plan, splits, seed)
     return key | {"split": splitting.split_name}
 

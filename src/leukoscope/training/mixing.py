@@ -1,0 +1,73 @@
+"""Images mixed with others of their batch, and their labels with them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Mixes each image of a batch with another one.
+
+    Mixup adds up the pixels of two images (Zhang et al. 2018, mixup: beyond empirical risk minimization). CutMix puts a
+    rectangle of one into the other (Yun et al. 2019, CutMix: regularization strategy to train strong classifiers).
+    Labels and weights are added up by the same shares. Where both are asked for, either is drawn for half of the
+    batches.
+
+    Args:
+        mixup: Of the beta distribution of an image's share; 0: none.
+        cutmix: The same of CutMix.
+    """
+
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __call__(
+        self, generator: np.random.Generator, images: np.ndarray, labels: np.ndarray, weights: np.ndarray
+    ) -> _Batch:
+        """Mix a batch.
+
+        Args:
+            generator: Of all draws.
+            images: ``uint8 [batch, height, width, 3]``.
+            labels: ``float32 [batch, classes]``.
+            weights: ``float32 [batch]``.
+
+        Returns:
+            The same three, mixed.
+        """
+        partners = generator.permutation(len(images))
+        pastes = generator.random() < 0.5 if self.mixup and self.cutmix else bool(self.cutmix)
+        alpha = self.cutmix if pastes else self.mixup
+        shares = generator.beta(alpha, alpha, len(images)).astype("float32")
+        if pastes:
+            mixed, shares = _paste(generator, images, partners, shares)
+        else:
+            mixed = np.rint(_add(images, partners, shares)).astype("uint8")
+        return mixed, _add(labels, partners, shares), _add(weights, partners, shares)
+
+
+def _add(values: np.ndarray, partners: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    shares = shares.reshape(-1, *[1] * (values.ndim - 1))
+    return shares * values + (1 - shares) * values[partners]
+
+
+def _paste(
+    generator: np.random.Generator, images: np.ndarray, partners: np.ndarray, shares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put a rectangle of each partner into its image, and give the shares that are left of the images.
+
+    A rectangle has the image's form, ``1 - share`` of its area, and its centre anywhere: what lies outside is cut off.
+    """
+    mixed, left = images.copy(), np.empty_like(shares)
+    size = np.array(images.shape[1:3])
+    for number, share in enumerate(shares):
+        half = size * np.sqrt(1 - share) / 2
+        centre = generator.uniform(0, size)
+        top, start = np.rint(np.clip(centre - half, 0, size)).astype(int)
+        bottom, stop = np.rint(np.clip(centre + half, 0, size)).astype(int)
+        mixed[number, top:bottom, start:stop] = images[partners[number], top:bottom, start:stop]
+        left[number] = 1 - (bottom - top) * (stop - start) / size.prod()
+    return mixed, left
