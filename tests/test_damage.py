@@ -124,6 +124,8 @@ OTHERS = {
     "reader": ("07_model_output/reader/reader.json", "reader"),
     "reader ": ("07_model_output/reader/seen.parquet", "reader"),
     "reader  ": ("07_model_output/reader/model.keras", "reader"),
+    "engine": ("07_model_output/engine/engine.json", "reader"),
+    "engine ": ("07_model_output/engine/model.onnx", "reader"),
     "opinions": ("07_model_output/opinions.parquet", "predict"),
     "mobilenet_v2_pictures/confusion_matrix": ("08_reporting/mobilenet_v2/confusion_matrix.png", TRAIN),
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,9 @@ from leukoscope.synthetic import write_smears
 SMALL = "training.input_size=32,models.mobilenet_v2.training.input_size=32,models.mobilenet_v2.training.epochs=2"
 
 
-def kedro(project: Path, *arguments: str) -> str:
+def kedro(project: Path, *arguments: str, **variables: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
+    environment |= variables
     command = [sys.executable, "-m", "kedro", "run", "--env", "demo", *arguments]
     answer = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -170,11 +172,14 @@ def test_new_smears_get_opinions(project, data, tmp_path):
     assert table.loc["notes", "reason"] == "unreadable: not an image of a known format"
     assert set(table["trained_on"]) == {"drawn images"}
     assert table["drawn"].sum() == 5
+    assert set(table["engine"]) == {"ONNX Runtime"}
     assert "Trained on drawn data: Leukoscope drew all" in said
     given = table.drop("notes").filter(regex="probability_(benign|early|pre|pro)$")
     assert given.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
-    again = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}")
+    again = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}", PYTHONPROFILEIMPORTTIME="1")
     assert "1 of 1 parts were read before" in again
+    assert "onnx" in again
+    assert not re.search(r"\| (keras|tensorflow|mlflow)\b", again)
 
 
 @pytest.mark.slow  # tests/pipelines/test_promote.py and tests/serving have its parts

@@ -72,10 +72,11 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["audit"] = stages["ingestion"] + stages["audit"]
     ways["cross_validation"] = cross_validation.create_pipeline(names)
     ways["external"] = external.create_pipeline(names)
-    ways["reader"] = reader.create_pipeline()
+    ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()
     ways["agreement"] = agreement.create_pipeline()
     ways["architectures"] = architectures.create_pipeline()
-    works = {"predict": prediction, "explain": explanation, "promote": promotion, "export": export}
+    ways["predict"] = ways["reader"] + prediction.create_pipeline()
+    works = {"explain": explanation, "promote": promotion, "export": export}
     ways |= {name: reader.create_pipeline() + work.create_pipeline() for name, work in works.items()}
     everything = _join(*stages.values())
     ways["systems"] = _join(everything, *trained.values(), *judged.values())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.partitions import PartitionedDataset as PartitionedDataset
     from leukoscope.datasets.raw_images_dataset import AnyImagesDataset as AnyImagesDataset
     from leukoscope.datasets.raw_images_dataset import RawImagesDataset as RawImagesDataset
+    from leukoscope.datasets.reader import EngineDataset as EngineDataset
     from leukoscope.datasets.reader import OpinionsDataset as OpinionsDataset
     from leukoscope.datasets.reader import ReaderRegistryDataset as ReaderRegistryDataset
     from leukoscope.datasets.reader import SecondReaderDataset as SecondReaderDataset
@@ -43,7 +44,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
         "partitions": ["PartitionedDataset"],
         "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
-        "reader": ["OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
+        "reader": ["EngineDataset", "OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
         "reviews": ["ReviewsDataset"],
         "software_dataset": ["SoftwareDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],

@@ -13,7 +13,9 @@ from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
 
 if TYPE_CHECKING:
+    from leukoscope.models.onnx_network import OnnxClassifier
     from leukoscope.reader.base import Registry
+    from leukoscope.reader.engine import EnginePlan
     from leukoscope.reader.reading import ReadingPlan
     from leukoscope.reader.second_reader import SecondReader
     from leukoscope.serving.registry import ReaderRegistry
@@ -41,7 +43,7 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
         self._own = data.fingerprint
 
     def load(self) -> "SecondReader":
-        """Read the reader.
+        """Read the reader; its network is loaded, and Keras with it, when it is first asked for.
 
         Raises:
             InputError: There is none, or it is damaged.
@@ -50,7 +52,7 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
 
         with self.loading_own():
             require_there(self._filepath)
-            return SecondReader.load(self._filepath)
+            return SecondReader.load(self._filepath, lazily=True)
 
     def _identify(self) -> str | None:
         try:
@@ -62,6 +64,51 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
 
     def _exists(self) -> bool:
         return (self._filepath / "reader.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class EngineDataset(OwnContent, AbstractDataset["EnginePlan", "OnnxClassifier | None"]):
+    """What answers for a reader in Keras' place; saving a plan makes it, unless it is there.
+
+    Args:
+        filepath: The folder.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def save(self, data: "EnginePlan") -> None:
+        """Make the engine, or keep the one that is there.
+
+        Raises:
+            InputError: It was asked for and cannot be had, or another run makes one there.
+        """
+        from leukoscope.reader.engine import prepare_engine
+
+        prepare_engine(data, self._filepath)
+        self._own = self._identify()
+
+    def load(self) -> "OnnxClassifier | None":
+        """Read the engine; ``None`` where there is none.
+
+        Raises:
+            InputError: It is damaged, or another run has replaced it.
+        """
+        from leukoscope.reader.engine import load_engine
+
+        with self.loading_own():
+            return load_engine(self._filepath)
+
+    def _identify(self) -> str | None:
+        file = self._filepath / "engine.json"
+        return file.read_text(errors="replace") if file.is_file() else None
+
+    def _exists(self) -> bool:
+        return (self._filepath / "engine.json").is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -39,7 +39,7 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
 
     def _list(self) -> dict[str, ClassifierDataset]:
         homes = sorted(path for path in Path(self._path).glob("*") if path.is_dir())
-        datasets = {home.name: ClassifierDataset(filepath=(home / NETWORK).as_posix()) for home in homes}
+        datasets = {home.name: ClassifierDataset(filepath=(home / NETWORK).as_posix(), lazily=True) for home in homes}
         return {name: dataset for name, dataset in datasets.items() if dataset.exists()}
 
     def _exists(self) -> bool:

@@ -101,14 +101,22 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
     Args:
         filepath: The file of a network.
         measurements: Where is kept what was measured of fields, for kinds that measure.
+        lazily: Whether to leave a network, and Keras, in its file until something is asked of it that the file does
+            not say.
         metadata: For other tools.
     """
 
     def __init__(
-        self, *, filepath: str, measurements: str | None = None, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        measurements: str | None = None,
+        lazily: bool = False,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = PurePosixPath(filepath)
         self._measurements = measurements
+        self._lazily = lazily
         self.metadata = metadata
 
     @property
@@ -142,7 +150,7 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
 
         with self.loading_own():
             store = MeasurementStore(Path(self._measurements)) if self._measurements else None
-            return load_classifier(self._home, store)
+            return load_classifier(self._home, store, self._lazily)
 
     def list_files(self) -> list[Path]:
         """List its files; there need not be any."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from scipy.ndimage import find_objects
+import scipy  # which imports ndimage when it is first used
 
 from leukoscope.features.colour import MOMENTS, measure_colours
 from leukoscope.features.morphology import BOUNDARY, RATIO, SHAPE, measure_boundary, measure_ratio, measure_shape
@@ -53,7 +53,7 @@ def measure_field(image: np.ndarray) -> np.ndarray:
     share = (cells.cells > 0).mean()
     if not cells.number:
         return np.array([np.nan] * (len(FEATURES) - 2) + [0, share], np.float32)
-    places = find_objects(cells.cells)
+    places = scipy.ndimage.find_objects(cells.cells)
     measured = np.stack([_measure_cell(image, cells, number, place, scale) for number, place in enumerate(places, 1)])
     facts = [cells.number, share]
     return np.concatenate([measured.mean(axis=0), measured.std(axis=0), facts]).astype(np.float32)

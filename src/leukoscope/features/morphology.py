@@ -1,7 +1,7 @@
 """The shape of a nucleus or a cell, by its mask."""
 
 import numpy as np
-from scipy import ndimage
+import scipy  # which imports ndimage when it is first used
 
 from leukoscope.features.segmentation import find_peaks, measure_convex_area, measure_depth
 
@@ -95,14 +95,14 @@ def measure_boundary(mask: np.ndarray) -> np.ndarray:
         centre, in squares of its mean.
     """
     mask = _crop(mask)
-    outline = mask & ~ndimage.binary_erosion(np.pad(mask, 1))[1:-1, 1:-1]
+    outline = mask & ~scipy.ndimage.binary_erosion(np.pad(mask, 1))[1:-1, 1:-1]
     centre = np.argwhere(mask).mean(axis=0)
     distances = np.linalg.norm(np.argwhere(outline) - centre, axis=1)
     return np.array([_count_dimension(outline), distances.var() / max(distances.mean(), 1.0) ** 2])
 
 
 def _crop(mask: np.ndarray) -> np.ndarray:
-    return mask[ndimage.find_objects(mask.astype(np.int8))[0]]
+    return mask[scipy.ndimage.find_objects(mask.astype(np.int8))[0]]
 
 
 def _measure_axes(mask: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import scipy  # which imports ndimage when it is first used
 
 # Lengths in pixels are those of a field of this side, and areas its.
 SIDE = 224
@@ -63,7 +63,7 @@ def find_cells(image: np.ndarray) -> Cells:
 
 def _threshold_nuclei(image: np.ndarray, scale: float) -> np.ndarray:
     """Tell which pixels are darker in green than Otsu's threshold, and redder than that of a*."""
-    green = ndimage.gaussian_filter(image[..., 1].astype(np.float32), _SMOOTHING * scale)
+    green = scipy.ndimage.gaussian_filter(image[..., 1].astype(np.float32), _SMOOTHING * scale)
     redness = _measure_redness(image)
     mask = (green < _threshold(green)) & (redness > _threshold(redness))
     if mask.all() or not mask.any():
@@ -98,7 +98,7 @@ def _threshold(values: np.ndarray) -> float:
 
 def _clean(mask: np.ndarray, scale: float) -> np.ndarray:
     """Open a mask by a cross, fill its holes, and leave out what is small."""
-    labels, _ = ndimage.label(_fill_holes(ndimage.binary_opening(mask)))
+    labels, _ = scipy.ndimage.label(_fill_holes(scipy.ndimage.binary_opening(mask)))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
     return (areas >= _LEAST_AREA * scale**2)[labels]
@@ -106,7 +106,7 @@ def _clean(mask: np.ndarray, scale: float) -> np.ndarray:
 
 def _fill_holes(mask: np.ndarray) -> np.ndarray:
     """Fill what no way leads to from the field's edge; SciPy's own function does the same in many passes."""
-    outside, count = ndimage.label(~mask)
+    outside, count = scipy.ndimage.label(~mask)
     open_parts = np.zeros(count + 1, bool)
     for edge in (outside[0], outside[-1], outside[:, 0], outside[:, -1]):
         open_parts[edge] = True
@@ -125,7 +125,7 @@ def separate(mask: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, set[int]
         The number of the nucleus from 1 on, or 0, ``int32 [height, width]``; and the numbers of those that are little
         round, or were cut from what was.
     """
-    labels, count = ndimage.label(mask)
+    labels, count = scipy.ndimage.label(mask)
     angular = set()
     for number, place, part in _list_parts(labels):
         if measure_roundness(part) >= _ROUND:
@@ -141,7 +141,7 @@ def separate(mask: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, set[int]
 
 def _list_parts(labels: np.ndarray) -> Iterator[tuple[int, tuple[slice, ...], np.ndarray]]:
     """Give for each number its box, and its mask in there."""
-    for number, place in enumerate(ndimage.find_objects(labels), start=1):
+    for number, place in enumerate(scipy.ndimage.find_objects(labels), start=1):
         if place is not None:
             yield number, place, labels[place] == number
 
@@ -165,7 +165,7 @@ def _divide(part: np.ndarray, scale: float) -> np.ndarray:
 
 def measure_depth(mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Give the distance of a mask's pixels to its outside, smoothed, ``float [height, width]``."""
-    return ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), _PEAK_SMOOTHING * scale)
+    return scipy.ndimage.gaussian_filter(scipy.ndimage.distance_transform_edt(mask), _PEAK_SMOOTHING * scale)
 
 
 def find_peaks(depth: np.ndarray, mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
@@ -180,8 +180,8 @@ def find_peaks(depth: np.ndarray, mask: np.ndarray, scale: float = 1.0) -> np.nd
         The number of the peak at its pixels, from 1 on, else 0, ``int32 [height, width]``.
     """
     reach = max(1, round(_PEAK_DISTANCE * scale))
-    highest = (depth == ndimage.maximum_filter(depth, 2 * reach + 1, mode="constant")) & mask
-    return ndimage.label(highest, np.ones((3, 3)))[0]  # a peak may be flat
+    highest = (depth == scipy.ndimage.maximum_filter(depth, 2 * reach + 1, mode="constant")) & mask
+    return scipy.ndimage.label(highest, np.ones((3, 3)))[0]  # a peak may be flat
 
 
 def _select(labels: np.ndarray, angular: set[int], scale: float) -> np.ndarray:
@@ -245,9 +245,9 @@ def _add_rims(image: np.ndarray, nuclei: np.ndarray, scale: float) -> np.ndarray
     saturation = (highest - image.min(axis=2)) / np.maximum(highest, 1)
     coloured = saturation > _threshold(saturation[nuclei == 0])
     nearest = np.full(nuclei.shape, _RIM * scale + _TINY)
-    for number, place in enumerate(ndimage.find_objects(nuclei), start=1):
+    for number, place in enumerate(scipy.ndimage.find_objects(nuclei), start=1):
         around = _widen(place, int(np.ceil(_RIM * scale)))
-        distance = ndimage.distance_transform_edt(nuclei[around] != number)
+        distance = scipy.ndimage.distance_transform_edt(nuclei[around] != number)
         free = (nuclei[around] == 0) & coloured[around] & (distance < nearest[around])
         cells[around][free] = number
         nearest[around][free] = distance[free]

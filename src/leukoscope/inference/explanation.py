@@ -9,9 +9,8 @@ from scipy.special import logsumexp
 
 from leukoscope.images.perturbations import OUTLIERS, perturb
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.base import Classifier
+from leukoscope.models.base import Classifier, NetworkClassifier
 from leukoscope.models.ensemble import EnsembleClassifier
-from leukoscope.models.network import Classifier as Network
 
 
 class ActivationMapper:
@@ -29,7 +28,7 @@ class ActivationMapper:
     """
 
     def __init__(self, classifier: Classifier) -> None:
-        if not isinstance(classifier, Network):
+        if not isinstance(classifier, NetworkClassifier):
             raise TypeError(f"{type(classifier).__name__} has no feature maps")
         self._model = classifier.parts.feature_maps
         self._weights = keras.ops.convert_to_numpy(classifier.parts.head.kernel)

@@ -17,8 +17,8 @@ from leukoscope.backend import litert
 from leukoscope.backend.tf2onnx_memory import sparing_memory
 from leukoscope.core.errors import InputError
 from leukoscope.core.stderr import leaving_out
+from leukoscope.models.base import NetworkClassifier
 from leukoscope.models.folding import fold_batch_norms
-from leukoscope.models.network import Classifier
 from leukoscope.models.parts import Parts
 
 _PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
@@ -44,7 +44,7 @@ class Exporter:
     """
 
     def __init__(
-        self, classifier: Classifier, temperature: float, facts: Mapping[str, Any], examples: np.ndarray
+        self, classifier: NetworkClassifier, temperature: float, facts: Mapping[str, Any], examples: np.ndarray
     ) -> None:
         if keras.backend.backend() != "tensorflow":
             raise InputError(
@@ -77,39 +77,51 @@ class Exporter:
         onnx.helper.set_model_props(model, {name: json.dumps(fact) for name, fact in self.describe().items()})
         return model.SerializeToString()
 
+    def write_for_reader(self) -> bytes:
+        """Write ONNX in ``float32`` that gives what a reader needs: probabilities, and with them the features."""
+        return self._export_onnx(self._rebuild(with_features=True))
+
     def write_litert(self, precision: str) -> bytes:
         """Write LiteRT in ``float32``, ``float16`` or ``int8``."""
         options = litert.choose_litert_options(precision, self._give_examples)
-        return self._export("litert", ".tflite", **options)
+        return self._export(self._model, "litert", ".tflite", **options)
 
     def describe(self) -> dict[str, Any]:
         """Say what the files take and give."""
         size = self._classifier.image_size
         return {"takes": f"uint8 RGB [n, {size}, {size}, 3]", "temperature": self._temperature, **self._facts}
 
-    def _export(self, kind: str, suffix: str, **options: Any) -> bytes:
+    def _export_onnx(self, model: keras.Model) -> bytes:
+        with sparing_memory():
+            return self._export(model, "onnx", ".onnx")
+
+    def _export(self, model: keras.Model, kind: str, suffix: str, **options: Any) -> bytes:
         size = self._classifier.image_size
         taken = keras.InputSpec(shape=(None, size, size, 3), dtype="uint8", name=_INPUT)
         with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), leaving_out(b"fully_quantize: "):
             warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)  # of Keras' own export
             path = Path(scratch, f"model{suffix}")
-            self._model.export(path, format=kind, verbose=False, input_signature=[taken], **options)
+            model.export(path, format=kind, verbose=False, input_signature=[taken], **options)
             return path.read_bytes()
 
     @cached_property
     def _onnx(self) -> bytes:
         """In float32, of which the other precisions are made."""
-        with sparing_memory():
-            return self._export("onnx", ".onnx")
+        return self._export_onnx(self._model)
 
     @cached_property
     def _model(self) -> keras.Model:
+        return self._rebuild()
+
+    def _rebuild(self, with_features: bool = False) -> keras.Model:
         """Rebuild the network for images of the reader's size, with the temperature in its last layer."""
         parts = Parts(_spell_out(fold_batch_norms(self._classifier.network)))
         size = self._classifier.image_size
         image = keras.Input((size, size, 3), dtype="uint8", name=_INPUT)
         head = layers.Dense(len(self._classifier.class_names), activation="softmax", name=_OUTPUT)
-        model = keras.Model(image, head(parts.trunk(keras.ops.cast(image, "float32"), training=False)))
+        features = parts.trunk(keras.ops.cast(image, "float32"), training=False)
+        probabilities = head(features)
+        model = keras.Model(image, [probabilities, features] if with_features else probabilities)
         head.set_weights([values / self._temperature for values in parts.head.get_weights()])
         return model
 

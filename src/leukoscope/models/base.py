@@ -1,9 +1,14 @@
 """What models are made of and asked for, without Keras."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+    from leukoscope.models.parts import Parts
 
 # What a classifier is called where it lies: a network's file, and the folder of any other kind.
 NETWORK, FOLDER = "model.keras", "model"
@@ -108,3 +113,18 @@ class Classifier(Protocol):
 def score_probabilities(probabilities: np.ndarray) -> np.ndarray:
     """Give the logarithms of probabilities, ``[n, classes]``; one that is 0 counts as the smallest that is not."""
     return np.log(np.maximum(probabilities, _LEAST))
+
+
+@runtime_checkable
+class NetworkClassifier(Classifier, Protocol):
+    """A classifier that is one network, of which more can be asked than what it predicts.
+
+    Attributes:
+        network: Raw RGB images, ``[batch, height, width, 3]`` in 0-255, to probabilities, ``[batch, classes]``.
+        parts: Its parts.
+    """
+
+    @property
+    def network(self) -> "keras.Model": ...  # noqa: D102
+    @property
+    def parts(self) -> "Parts": ...  # noqa: D102

@@ -20,14 +20,13 @@ from leukoscope.images.batches import ImageBatches
 from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
 from leukoscope.models.attention import add_attention
 from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
+from leukoscope.models.deferred import MEMBER, list_checksums, read_member
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
 from leukoscope.models.parts import DROPOUT, FEATURES, HEAD, RESIZE, Parts
 from leukoscope.models.weights import build_trunk
 
 logger = logging.getLogger(__name__)
-
-_OWN_MEMBER = "leukoscope.json"
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,13 @@ class Classifier:
         """Write a ``.keras`` file: plain Keras, with one member more that says what Keras does not."""
         self.network.save(path)
         with zipfile.ZipFile(path, "a") as archive:
-            facts = {"class_names": self.class_names, "trained_on": self.trained_on, "image_size": self.image_size}
-            archive.writestr(_OWN_MEMBER, json.dumps(facts))
+            facts: dict[str, Any] = {
+                "class_names": self.class_names,
+                "trained_on": self.trained_on,
+                "image_size": self.image_size,
+            }
+            facts |= {"fingerprint": self.fingerprint, "checksums": list_checksums(archive)}
+            archive.writestr(MEMBER, json.dumps(facts))
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":
@@ -123,8 +127,8 @@ class Classifier:
         """
         with telling_damage(path):
             with zipfile.ZipFile(path) as archive:
-                facts = json.loads(archive.read(_OWN_MEMBER))
-            names, trained_on, image_size = tuple(facts["class_names"]), facts["trained_on"], facts["image_size"]
+                facts = read_member(archive)
+            names = facts["class_names"]
             loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
         network = _infer_by_default(loaded, path)
         if (network.input_shape, network.output_shape) != ((None, None, None, 3), (None, len(names))):
@@ -132,7 +136,7 @@ class Classifier:
                 f"{path} takes {network.input_shape} and gives {network.output_shape}. Expected raw RGB images of any "
                 f"size, (None, None, None, 3), and a probability for each of {', '.join(names)}. Train it again."
             )
-        return cls(network, names, trained_on, image_size)
+        return cls(network, names, facts["trained_on"], facts["image_size"])
 
 
 def _infer_by_default(network: keras.Model, path: Path) -> keras.Model:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from leukoscope.core.errors import DamageError, telling_damage
 from leukoscope.models.base import FACTS, FOLDER, NETWORK, Classifier
+from leukoscope.models.deferred import open_network
 
 if TYPE_CHECKING:
     from leukoscope.features.measuring import MeasurementStore
@@ -35,18 +36,22 @@ def write_classifier(classifier: Classifier, home: Path) -> None:
     classifier.save(place)
 
 
-def load_classifier(home: Path, store: "MeasurementStore | None" = None) -> Classifier:
+def load_classifier(home: Path, store: "MeasurementStore | None" = None, lazily: bool = False) -> Classifier:
     """Read a classifier of any kind, without running code from its files.
 
     Args:
         home: The folder in which it lies.
         store: Knows what was measured before, for kinds that measure.
+        lazily: Whether to leave a network, and Keras, in its file until something is asked of it that nothing else
+            tells.
 
     Raises:
         FileNotFoundError: There is none.
         InputError: A file is damaged, or holds what it must not.
     """
     file = find_classifier(home)
+    if file.name != FACTS and lazily:
+        return open_network(file)
     if file.name != FACTS:
         from leukoscope.models.network import Classifier as Network
 

@@ -12,6 +12,7 @@ from leukoscope.models.base import Classifier
 if TYPE_CHECKING:
     from leukoscope.evaluation.trust import Calibration
     from leukoscope.inference.predictor import Predictor
+    from leukoscope.reader.calibrated import CalibratedClassifier
     from leukoscope.reader.second_reader import Reading
 
 
@@ -41,9 +42,18 @@ class Reader(Protocol):
     @property
     def classifier(self) -> Classifier: ...  # noqa: D102
     @property
+    def engine_title(self) -> str: ...  # noqa: D102
+    @property
     def calibration(self) -> "Calibration": ...  # noqa: D102
     @property
     def predictor(self) -> "Predictor": ...  # noqa: D102
+
+    @property
+    def calibrated(self) -> "CalibratedClassifier": ...  # noqa: D102
+
+    def answered_by(self, engine: Classifier | None) -> "Reader":
+        """Let something else predict in the classifier's place; ``None``: the classifier itself."""
+        ...
 
     def read(self, pixels: np.ndarray) -> "Reading":
         """Give an opinion on each image, or the reason why there is none."""

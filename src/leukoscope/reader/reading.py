@@ -53,7 +53,7 @@ class ReadingPlan:
     def key(self) -> dict[str, Any]:
         """What the opinions depend on."""
         facts = {"images": self.packing.fingerprint, "reader": self.reader.fingerprint}
-        facts |= {"trained_on": self.reader.trained_on}
+        facts |= {"trained_on": self.reader.trained_on, "engine": self.reader.engine_title}
         return facts | {"leukoscope": __version__, "format": _FORMAT}
 
     @cached_property
@@ -73,8 +73,8 @@ class ReadingPlan:
             ``opinion``, ``reason``, ``warning`` (what should be known of the file, or null), ``prediction_set``,
             ``probability_malignant``, one calibrated probability column a class, ``ood_score``, ``drawn`` (whether the
             image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
-            ``model``, ``model_fingerprint`` and ``data`` (a fingerprint). A file that cannot be read has a reason and
-            no probabilities.
+            ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted). A file that
+            cannot be read has a reason and no probabilities.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
@@ -100,6 +100,7 @@ class ReadingPlan:
                 table.loc[can_be_read, name] = opinions[name]
         table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
         origin = {"model_fingerprint": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
+        origin |= {"engine": self.reader.engine_title}
         return table.assign(trained_on=self.reader.trained_on, model=self.reader.model, **origin)
 
     @cached_property

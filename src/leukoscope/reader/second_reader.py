@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from leukoscope.evaluation.screening import score_malignant
 from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.inference.predictor import Predictor
-from leukoscope.models.base import Classifier
+from leukoscope.models.base import NETWORK, Classifier
 from leukoscope.models.stored import find_classifier, load_classifier, write_classifier
 from leukoscope.reader.calibrated import CalibratedClassifier
 
@@ -60,6 +60,7 @@ class SecondReader:
         benign_classes: Whatever else its classes are is malignant.
         limits: What a file must keep to.
         label: The model's name in pages and tables; by default that of its entry.
+        engine: What predicts in the classifier's place, from the same weights; ``None``: the classifier itself.
     """
 
     model: str
@@ -69,6 +70,7 @@ class SecondReader:
     benign_classes: tuple[str, ...]
     limits: Limits
     label: str = ""
+    engine: Classifier | None = None
 
     @property
     def title(self) -> str:
@@ -134,13 +136,23 @@ class SecondReader:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """Predicts by the classifier."""
-        return Predictor(self.classifier, _BATCH)
+        """Predicts by the engine, if there is one, or by the classifier."""
+        return Predictor(self.engine or self.classifier, _BATCH)
 
     @cached_property
     def calibrated(self) -> CalibratedClassifier:
         """The classifier with what was learned of it."""
         return CalibratedClassifier(self.class_names, self.predictor, self.known, self.calibration)
+
+    @property
+    def engine_title(self) -> str:
+        """What predicts, in words: ``itself`` for a model that is no network."""
+        by_itself = "Keras" if self.classifier.place == NETWORK else "itself"
+        return "ONNX Runtime" if self.engine else by_itself
+
+    def answered_by(self, engine: Classifier | None) -> Self:
+        """Let something else predict in the classifier's place; ``None``: the classifier itself."""
+        return replace(self, engine=engine)
 
     def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
         """Turn the content of a file into what the reader reads, as ingestion does: ``uint8 [size, size, 3]``.
@@ -217,20 +229,23 @@ class SecondReader:
         }
 
     @classmethod
-    def load(cls, folder: Path) -> "SecondReader":
+    def load(cls, folder: Path, lazily: bool = False) -> "SecondReader":
         """Read what ``save`` wrote; no code of its files is run.
+
+        Args:
+            folder: Where it is.
+            lazily: Whether to load the network, and Keras, when it is needed; the folder stays, and is a run's own.
 
         Raises:
             InputError: A file is missing or damaged, or they do not fit together.
         """
         needed = (find_classifier(folder), folder / _FACTS, folder / _SEEN)
-        missing = [file.name for file in needed if not file.exists()]
-        if missing:
+        if missing := [file.name for file in needed if not file.exists()]:
             raise DamageError(folder, f"it lacks {', '.join(missing)}")
         with telling_damage(folder / _SEEN):
             seen = pd.read_parquet(folder / _SEEN, page_checksum_verification=True)
             _require_columns(seen)
-        classifier = load_classifier(folder)
+        classifier = load_classifier(folder, lazily=lazily)
         with telling_damage(folder / _FACTS):
             facts = rename_entries(json.loads((folder / _FACTS).read_text()), folder / _FACTS)
             calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
@@ -281,6 +296,5 @@ class SecondReader:
 
 
 def _require_columns(seen: pd.DataFrame) -> None:
-    missing = [name for name in _SEEN_COLUMNS if name not in seen]
-    if missing:
+    if missing := [name for name in _SEEN_COLUMNS if name not in seen]:
         raise ValueError(f"it lacks {', '.join(missing)}")

@@ -4,17 +4,15 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import NetworkClassifier
 from leukoscope.pipelines.export.options import ExportOptions
 from leukoscope.reader.base import Reader
-
-if TYPE_CHECKING:
-    from leukoscope.models.network import Classifier as Network
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +46,9 @@ def export_reader(
     train = splits.loc[splits["split"] == "train", "image_id"]
     chosen = train.sample(min(options.examples, len(train)), random_state=seed)
     examples = smears.pixels[smears.rows(chosen)]
-    exporter = Exporter(cast("Network", reader.classifier), reader.calibration.temperature, reader.describe(), examples)
+    exporter = Exporter(
+        cast(NetworkClassifier, reader.classifier), reader.calibration.temperature, reader.describe(), examples
+    )
     files = {
         name: partial(kind.write, exporter, precision) for name, (kind, precision) in _name_files(reader.model).items()
     }

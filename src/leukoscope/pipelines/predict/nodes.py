@@ -5,18 +5,24 @@ from typing import Any
 
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import ImageSource
+from leukoscope.models.base import Classifier
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.pipelines.reader.options import ReaderOptions
 from leukoscope.reader.base import Reader
 
 logger = logging.getLogger(__name__)
 
 
-def read_images(images: ImageSource, reader: Reader, options: IngestionOptions) -> Any:
+def read_images(
+    images: ImageSource, reader: Reader, engine: Classifier | None, choice: ReaderOptions, options: IngestionOptions
+) -> Any:
     """Plan the reading of all images; the data set that the plan is saved to carries it out.
 
     Args:
         images: Where they are.
         reader: Who reads.
+        engine: What may answer for it in Keras' place.
+        choice: Whether it is to.
         options: How many threads decode.
 
     Returns:
@@ -26,4 +32,7 @@ def read_images(images: ImageSource, reader: Reader, options: IngestionOptions) 
 
     if reader.warning:
         logger.warning(reader.warning)
-    return ReadingPlan(reader, PackingPlan(images, None, reader.image_size, reader.limits, options.workers))
+    is_own = engine is not None and engine.fingerprint == reader.classifier.fingerprint
+    answering = reader.answered_by(engine if is_own and choice.engine != "keras" else None)
+    logger.info("%s answers by %s", reader.title, answering.engine_title)
+    return ReadingPlan(answering, PackingPlan(images, None, reader.image_size, reader.limits, options.workers))

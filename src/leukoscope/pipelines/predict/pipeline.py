@@ -6,5 +6,6 @@ from leukoscope.pipelines.predict.nodes import read_images
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: images and a second reader to opinions."""
-    return Pipeline([Node(read_images, ["images", "reader", "params:ingestion"], "opinions", name="read_images")])
+    """Make the pipeline: images, a second reader and what answers for it to opinions."""
+    inputs = ["images", "reader", "engine", "params:reader", "params:ingestion"]
+    return Pipeline([Node(read_images, inputs, "opinions", name="read_images")])

@@ -9,6 +9,7 @@ import pandas as pd
 from leukoscope.core.commands import name_run, name_training
 from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits
+from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
@@ -106,6 +107,22 @@ def assemble_reader(
     reader.require_classes(class_names)
     _require_one_evaluation(reader, parts["predictions"]())
     return reader
+
+
+def plan_engine(reader: Reader, packed_images: PackedImages | None, options: ReaderOptions) -> Any:
+    """Plan what answers for a reader; the data set that the plan is saved to makes it, where it is not there yet.
+
+    Args:
+        reader: For whom.
+        packed_images: Among which the images are on which it is held against Keras.
+        options: By what to answer.
+
+    Returns:
+        An ``EnginePlan``.
+    """
+    from leukoscope.reader.engine import EnginePlan
+
+    return EnginePlan(reader, options.engine, packed_images)
 
 
 def _find_title(models: Mapping[str, Any], name: str) -> str:

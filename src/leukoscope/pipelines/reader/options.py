@@ -1,15 +1,18 @@
 """Parameters of the second reader."""
 
+from typing import Literal
+
 from pydantic import model_validator
 
 from leukoscope.core.options import Options
 
 
 class ReaderOptions(Options):
-    """Which classifier reads."""
+    """Which classifier reads, and by what it answers."""
 
     model: str | None = None
     model_uri: str | None = None
+    engine: Literal["auto", "keras", "onnx"] = "auto"
 
     @model_validator(mode="after")
     def _check_one(self) -> "ReaderOptions":

@@ -1,0 +1,70 @@
+"""A network as an ONNX file, which ONNX Runtime computes without Keras or TensorFlow."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from leukoscope.models.base import NETWORK, Classifier, Prediction, score_probabilities
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+@dataclass(frozen=True)
+class OnnxClassifier:
+    """A classifier of which nothing but predictions can be had.
+
+    Attributes:
+        content: Of the file. It takes ``uint8 [n, size, size, 3]``, RGB, and gives probabilities, ``float32
+            [n, classes]``, and features, ``float32 [n, channels]``.
+        class_names: The classes in the order of the probabilities.
+        trained_on: The fingerprint of the splits that it was trained on.
+        image_size: Side in pixels of the squares that it takes.
+        fingerprint: Of the classifier that it was made of.
+    """
+
+    content: bytes
+    class_names: tuple[str, ...]
+    trained_on: str
+    image_size: int
+    fingerprint: str
+    capabilities: ClassVar[frozenset[str]] = frozenset({"features"})
+    place: ClassVar[str] = NETWORK
+
+    @classmethod
+    def stand_in(cls, content: bytes, classifier: Classifier) -> "OnnxClassifier":
+        """Make one of a file's content and the classifier that the file was made of."""
+        return cls(
+            content, classifier.class_names, classifier.trained_on, classifier.image_size, classifier.fingerprint
+        )
+
+    @cached_property
+    def _session(self) -> "onnxruntime.InferenceSession":
+        import onnxruntime
+
+        return onnxruntime.InferenceSession(self.content, providers=["CPUExecutionProvider"])
+
+    def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
+        """Predict some images; as ``base.Classifier`` has it."""
+        rows = np.arange(len(pixels)) if rows is None else rows
+        name = self._session.get_inputs()[0].name
+        starts = range(0, len(rows), batch_size)
+        batches = (pixels[rows[start : start + batch_size]] for start in starts)
+        parts = [self._session.run(None, {name: batch}) for batch in batches]
+        probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Prediction(probabilities, features)
+
+    def score(self, prediction: Prediction) -> np.ndarray:
+        """Give the logarithms of probabilities."""
+        return score_probabilities(prediction.probabilities)
+
+    def find_fault(self) -> str | None:
+        """Return nothing: whether it may answer was decided when it was made."""
+        return None
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        path.write_bytes(self.content)

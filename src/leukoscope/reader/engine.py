@@ -1,0 +1,262 @@
+"""What answers for a reader in Keras' place: its network in ONNX, where it was shown to agree.
+
+ONNX Runtime loads in a fraction of the seconds that Keras and TensorFlow take. The file lies in a folder with
+``engine.json``, which says of which model it was made, how far it is from Keras, and its hash.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple, Self, cast
+
+import numpy as np
+import psutil
+
+from leukoscope.core.errors import DamageError, InputError, telling_damage
+from leukoscope.core.storage import describe_fault, write_folder_whole, write_json
+from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import NETWORK, NetworkClassifier
+from leukoscope.models.onnx_network import OnnxClassifier
+from leukoscope.reader.base import Reader
+
+logger = logging.getLogger(__name__)
+
+MODEL, FACTS = "model.onnx", "engine.json"
+# Part of what an engine is known by: raise it whenever the same model would give another file, or be checked otherwise.
+_FORMAT = 1
+# How far a calibrated probability may be from Keras', and an out-of-distribution score, as a share of itself or of 1.
+_MOST_PROBABILITY = 1e-4
+_MOST_OOD = 1e-3
+_IMAGES = 64
+# How many times its own size an export needs (measured: 11 for ResNet50, 10 for NASNetLarge).
+_COPIES = 12
+_NEEDED = ("format", "model", "onnxruntime", "class_names", "trained_on", "image_size", "fault")
+
+
+class EnginePlan(NamedTuple):
+    """What is to answer for a reader.
+
+    Attributes:
+        reader: With its classifier.
+        choice: ``keras``; ``onnx``, or an error where that cannot be; ``auto``: ONNX where it can.
+        smears: Packed images, among which those that the reader was calibrated on may be.
+    """
+
+    reader: Reader
+    choice: str
+    smears: PackedImages | None
+
+
+class Agreement(NamedTuple):
+    """How far an engine is from Keras on the same images.
+
+    Attributes:
+        images: Which these are.
+        probability: The largest difference of a calibrated probability.
+        ood_score: The largest difference of an out-of-distribution score, as a share of the score or of 1.
+        opinions: How many opinions are others, of images of which so small differences do not decide.
+    """
+
+    images: str
+    probability: float
+    ood_score: float
+    opinions: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the engine may answer in Keras' place."""
+        return self.probability <= _MOST_PROBABILITY and self.ood_score <= _MOST_OOD and not self.opinions
+
+    @classmethod
+    def measure(cls, reader: Reader, engine: OnnxClassifier, images: str, pixels: np.ndarray) -> Self:
+        """Let both give opinions on images, ``uint8 [n, size, size, 3]``."""
+        by_keras, by_engine = reader.answered_by(None).calibrated, reader.answered_by(engine).calibrated
+        expected, predicted = by_keras.predict(pixels), by_engine.predict(pixels)
+        probabilities, scores = by_keras.calibrate(expected), expected.ood.score
+        apart = np.abs(predicted.ood.score - scores) / np.maximum(scores, 1)
+        columns = ["opinion", "reason"]
+        opinions, others = by_keras.form_opinions(expected), by_engine.form_opinions(predicted)
+        differ = (opinions[columns] != others[columns]).any(axis=1).to_numpy()
+        return cls(
+            images,
+            float(np.abs(by_engine.calibrate(predicted) - probabilities).max()),
+            float(apart.max()),
+            int((differ & _are_decided(reader, probabilities, scores)).sum()),
+        )
+
+
+def _are_decided(reader: Reader, probabilities: np.ndarray, ood_scores: np.ndarray) -> np.ndarray:
+    """Tell which opinions no difference that is allowed could change: limits are learned from such very images."""
+    likeliest = np.sort(probabilities, axis=1)[:, -2:]
+    calibration = reader.calibration
+    clear = likeliest[:, 1] - likeliest[:, 0] > 2 * _MOST_PROBABILITY
+    sure = np.abs(likeliest[:, 1] - calibration.threshold) > _MOST_PROBABILITY
+    return clear & sure & (np.abs(ood_scores - calibration.ood_limit) > _MOST_OOD * np.maximum(ood_scores, 1))
+
+
+def prepare_engine(plan: EnginePlan, folder: Path) -> None:
+    """Let a folder hold the engine of a reader, unless it does already or Keras is to answer.
+
+    Args:
+        plan: For whom.
+        folder: Appears whole or not at all.
+
+    Raises:
+        InputError: ONNX was asked for, and cannot be had here or does not agree with Keras.
+    """
+    is_network = plan.reader.classifier.place == NETWORK
+    if plan.choice == "keras" or (plan.choice == "auto" and not is_network):
+        return
+    try:
+        if not is_network:
+            raise InputError(f"{plan.reader.title} is no network, and only networks answer by ONNX: set reader.engine.")
+        identity = _identify(plan.reader)
+        if not _holds(folder, identity):
+            logger.info("%s is exported to ONNX, once: opinions need not wait for Keras then", plan.reader.title)
+            write_folder_whole(folder, partial(_write, plan, identity))
+        fault = _read_facts(folder)["fault"]
+        if fault:
+            raise InputError(f"{plan.reader.title} cannot answer by ONNX Runtime: {fault}.")
+    except InputError as error:
+        if plan.choice == "onnx":
+            raise
+        logger.info("%s Keras answers", error)
+
+
+def load_engine(folder: Path) -> OnnxClassifier | None:
+    """Read the engine of a folder.
+
+    Returns:
+        ``None`` where there is none, or one that did not agree with Keras, or did so under another ONNX Runtime.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    if not (folder / FACTS).exists():
+        return None
+    facts = _read_facts(folder)
+    if facts["fault"] or facts["onnxruntime"] != _find_runtime():
+        return None
+    with telling_damage(folder / MODEL):
+        content = (folder / MODEL).read_bytes()
+        if hashlib.sha256(content).hexdigest() != facts.get("sha256"):
+            raise ValueError("its content is not what was checked")
+    return OnnxClassifier(
+        content, tuple(facts["class_names"]), facts["trained_on"], facts["image_size"], facts["model"]
+    )
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    with telling_damage(folder / FACTS):
+        facts = json.loads((folder / FACTS).read_text())
+        if missing := set(_NEEDED) - set(facts):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        return facts
+
+
+def _identify(reader: Reader) -> dict[str, Any]:
+    """Say what an engine is known by.
+
+    Raises:
+        InputError: ONNX Runtime is not installed.
+    """
+    runtime = _find_runtime()
+    if runtime is None:
+        raise InputError(
+            "ONNX Runtime is not installed: pip install -c requirements.lock -e '.[export]' lets it answer."
+        )
+    return {"format": _FORMAT, "model": reader.classifier.fingerprint, "onnxruntime": runtime}
+
+
+def _find_runtime() -> str | None:
+    try:
+        return version("onnxruntime")
+    except PackageNotFoundError:
+        return None
+
+
+def _holds(folder: Path, identity: Mapping[str, Any]) -> bool:
+    """Tell whether a folder holds an engine whole; what is damaged is said, and made again."""
+    try:
+        load_engine(folder)
+        return (folder / FACTS).exists() and identity.items() <= _read_facts(folder).items()
+    except (DamageError, FileNotFoundError) as error:
+        logger.warning("The engine of the reader is made again: %s", error)
+        return False
+
+
+def _write(plan: EnginePlan, identity: Mapping[str, Any], folder: Path) -> None:
+    """Export the network, hold it against Keras, and write both what came of it and, if it agrees, the file."""
+    from leukoscope.inference.exporting import Exporter
+
+    classifier = cast(NetworkClassifier, plan.reader.classifier)
+    _require_memory(4 * classifier.network.count_params())
+    images, pixels = choose_images(plan.reader, plan.smears)
+    exporter = Exporter(classifier, 1.0, {}, pixels)
+    facts = {**identity, "class_names": classifier.class_names, "trained_on": classifier.trained_on}
+    facts |= {"image_size": classifier.image_size, "fault": None}
+    try:
+        engine = OnnxClassifier.stand_in(exporter.write_for_reader(), classifier)
+        agreement = Agreement.measure(plan.reader, engine, images, pixels)
+    except InputError:
+        raise
+    except Exception as error:  # converters raise anything of a layer that they do not know
+        if describe_fault(error):
+            raise
+        write_json(folder / FACTS, facts | {"fault": f"its export failed ({type(error).__name__}: {error})"})
+        return
+    facts |= agreement._asdict()
+    if agreement.holds:
+        engine.save(folder / MODEL)
+        facts["sha256"] = hashlib.sha256(engine.content).hexdigest()
+    else:
+        facts["fault"] = (
+            f"on {images} a probability differs by {agreement.probability:.2g}, an out-of-distribution score by "
+            f"{agreement.ood_score:.2g}, "
+            f"and {agreement.opinions} opinions are others"
+        )
+    write_json(folder / FACTS, facts)
+
+
+def _require_memory(weights: int) -> None:
+    """Make sure that exporting a network whose weights have so many bytes leaves the machine some memory.
+
+    Raises:
+        InputError: It has too little.
+    """
+    free = psutil.virtual_memory().available
+    if free < _COPIES * weights:
+        raise InputError(
+            f"To export a network of {weights / 2**20:.0f} MiB takes about {_COPIES * weights / 2**30:.1f} GiB of "
+            f"memory, and {free / 2**30:.1f} GiB are free."
+        )
+
+
+def choose_images(reader: Reader, smears: PackedImages | None) -> tuple[str, np.ndarray]:
+    """Choose the images on which an engine is held against Keras.
+
+    Args:
+        reader: Its validation images are the best: their opinions vary most.
+        smears: The packed images, if there are any; only those of the reader's size will do.
+
+    Returns:
+        Which they are, in words, and ``uint8 [n, size, size, 3]``: validation images where they are packed, else drawn
+        smears.
+    """
+    from leukoscope.synthetic import CLASSES, draw_smear
+
+    size = reader.image_size
+    if smears is not None and smears.pixels.shape[1] == size:
+        validation = reader.seen.loc[reader.seen["split"] == "validation", "sha256"]
+        held = smears.records["sha256"].isin(validation) & smears.records["row"].notna()
+        rows = smears.records.loc[held, "row"].to_numpy(np.int64)
+        if len(rows):
+            chosen = rows[np.linspace(0, len(rows) - 1, min(_IMAGES, len(rows))).astype(int)]
+            return f"{len(chosen)} validation images", smears.pixels[chosen]
+    labels = [CLASSES[number % len(CLASSES)] for number in range(_IMAGES)]
+    drawn = [draw_smear(label, np.random.default_rng(number), size) for number, label in enumerate(labels)]
+    return f"{len(drawn)} drawn smears", np.stack(drawn)
