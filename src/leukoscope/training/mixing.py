@@ -13,11 +13,11 @@ class Mixing:
 
     Mixup adds up the pixels of two images (Zhang et al. 2018, mixup: beyond empirical risk minimization). CutMix puts a
     rectangle of one into the other (Yun et al. 2019, CutMix: regularization strategy to train strong classifiers).
-    Labels and weights are added up by the same shares. Where both are asked for, either is drawn for half of the
-    batches.
+    The losses of both images are added up by the same shares, each with its weight. Where both are asked for, either is
+    drawn for half of the batches.
 
     Args:
-        mixup: Of the beta distribution of an image's share; 0: none.
+        mixup: Alpha of the beta distribution that an image's share is drawn from; 0: none.
         cutmix: The same of CutMix.
     """
 
@@ -33,7 +33,7 @@ class Mixing:
             generator: Of all draws.
             images: ``uint8 [batch, height, width, 3]``.
             labels: ``float32 [batch, classes]``.
-            weights: ``float32 [batch]``.
+            weights: ``float32 [batch]``, above 0.
 
         Returns:
             The same three, mixed.
@@ -46,7 +46,10 @@ class Mixing:
             mixed, shares = _paste(generator, images, partners, shares)
         else:
             mixed = np.rint(_add(images, partners, shares)).astype("uint8")
-        return mixed, _add(labels, partners, shares), _add(weights, partners, shares)
+        # The loss is a weight times the cross-entropy of a label: of each image its own weight by its own label.
+        weighted = _add(labels * weights[:, None], partners, shares)
+        mixed_weights = weighted.sum(axis=1)
+        return mixed, weighted / mixed_weights[:, None], mixed_weights
 
 
 def _add(values: np.ndarray, partners: np.ndarray, shares: np.ndarray) -> np.ndarray:

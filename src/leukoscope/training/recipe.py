@@ -43,8 +43,6 @@ class Recipe(Options):
 
 
 RecipeDifferences = differences(Recipe)
-# Trainings that were there before these fields are still the same training.
-_YOUNGER = ("optimizer", "momentum", "block_rates", "epoch_decay")
 
 
 class Phase(NamedTuple):
@@ -90,9 +88,14 @@ class ResolvedRecipe(Recipe):
 
     @property
     def determining(self) -> dict[str, Any]:
-        """What determines a training: the recipe, but for younger fields that are as before there were any."""
-        defaults = {name: type(self).model_fields[name].default for name in _YOUNGER}
-        return self.model_dump(exclude={name for name, default in defaults.items() if getattr(self, name) == default})
+        """What determines a training: the recipe, without what it does not use.
+
+        So trainings of before there were these fields are still the same trainings.
+        """
+        uses_sgd = self.optimizer == "sgd"
+        used = {"optimizer": uses_sgd, "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
+        used["epoch_decay"] = self.schedule == "exponential"
+        return self.model_dump(exclude={name for name in used if not used[name]})
 
     @model_validator(mode="after")
     def _check_rates(self) -> "ResolvedRecipe":

@@ -114,7 +114,8 @@ class Trainer:
                 f"There are {len(self.training.rows)} training images, fewer than a batch has, "
                 f"{self.recipe.batch_size}; with training.data_parallel it must be full. Choose a smaller batch_size."
             )
-        shares = share_rates(self.network, self.architecture, self.recipe.block_rates)
+        rates = self.recipe.block_rates if phase == self.recipe.phases[-1] else {}
+        shares = share_rates(self.network, self.architecture, rates)
         model.compile(
             optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision, shares),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
