@@ -23,6 +23,7 @@ def warnings_of(caplog) -> list[str]:
     ("parameters", "given", "value"),
     [
         ({"backbone": "vgg16", "model": None}, {}, "vgg16"),
+        ({"backbone": None, "model": "vgg16"}, {}, "vgg16"),
         ({"backbone": "vgg16", "model": None}, {"backbone": "vgg16"}, "vgg16"),
         ({"backbone": "vgg16", "model": "resnet50"}, {"model": "resnet50"}, "resnet50"),
         ({"backbone": "vgg16", "model": "resnet50"}, {"model": "resnet50", "backbone": "vgg16"}, "resnet50"),

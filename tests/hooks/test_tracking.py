@@ -113,14 +113,14 @@ def test_one_model_has_the_sessions_run(project_path, tracking_uri):
 
 def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
     session = Session(project_path)
-    session.run(scoring("inception_v3") + scoring("vgg16"), numbers(inception_v3=0.9, vgg16=0.8))
+    session.run(scoring("inception_v3") + scoring("resnet50"), numbers(inception_v3=0.9, resnet50=0.8))
     runs = session.runs()
     own = session.context.params["models"]["inception_v3"].training.input_size
     shared = session.context.params["training"].input_size
     assert runs.loc["inception_v3", "params.training.input_size"] == str(own)
-    assert runs.loc["vgg16", "params.training.input_size"] == str(shared)
+    assert runs.loc["resnet50", "params.training.input_size"] == str(shared)
     assert own != shared
-    assert runs.loc["vgg16", "params.augmentation.rotation"] == str(session.context.params["augmentation"].rotation)
+    assert runs.loc["resnet50", "params.augmentation.rotation"] == str(session.context.params["augmentation"].rotation)
 
 
 def test_a_model_that_had_finished_is_finished_when_another_fails(project_path, tracking_uri):

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from leukoscope.core.errors import InputError
 from leukoscope.images.source import open_any
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.predict import nodes
@@ -23,6 +24,12 @@ def folder(tmp_path):
 
 def plan(folder, engine, choice: str = "auto"):
     return nodes.read_images(folder, READER, engine, ReaderOptions(engine=choice), IngestionOptions())
+
+
+@pytest.mark.parametrize("engine", [None, SimpleNamespace(fingerprint="another")])
+def test_where_only_onnx_may_answer_keras_does_not(folder, engine):
+    with pytest.raises(InputError, match=r"reader.engine is onnx, and there is no file of mobilenet_v2"):
+        plan(folder, engine, "onnx")
 
 
 @pytest.mark.parametrize(

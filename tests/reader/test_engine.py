@@ -82,7 +82,7 @@ def test_both_give_the_same_opinions_of_drawn_smears(made, reader):
     expected, answer = reader.read(SMEARS), reader.answered_by(classifier).read(SMEARS)
     pd.testing.assert_frame_equal(answer.opinions, expected.opinions, atol=1e-5)
     assert answer.features == pytest.approx(expected.features, abs=1e-5)
-    assert expected.opinions["opinion"].nunique() > 2  # some withheld
+    assert expected.opinions["opinion"].nunique() > 2  # some abstained
 
 
 def test_it_is_a_classifier_of_the_same_fingerprint_and_batches(made, reader):
@@ -105,9 +105,10 @@ def test_keras_is_a_choice(exports, reader, tmp_path):
     assert load_engine(tmp_path / "engine") is None
 
 
-def test_that_of_another_model_is_replaced(made, exports, reader):
+@pytest.mark.parametrize("name", ["model", "reader"])  # the same model may be calibrated anew
+def test_that_of_another_model_or_reader_is_replaced(made, exports, reader, name):
     facts = json.loads((made / "engine.json").read_text())
-    (made / "engine.json").write_text(json.dumps(facts | {"model": "another"}))
+    (made / "engine.json").write_text(json.dumps(facts | {name: "another"}))
     prepare_engine(EnginePlan(reader, "auto", None), made)
     assert len(exports) == 1
     assert load_engine(made).fingerprint == reader.classifier.fingerprint

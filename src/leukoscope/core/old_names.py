@@ -64,9 +64,10 @@ def _warn_of_parameter(old: str, new: str) -> None:
 
 
 def _rename_parameter(values: Mapping[str, Any], given: Any, old: str, new: str) -> dict[str, Any]:
-    """Let an old name's value stand for that of the new one, unless the command line sets the new one."""
+    """Let an old name's value stand for that of the new one, unless it is null or the command line sets the new one."""
     renamed = dict(values)
-    value = renamed.pop(old)
+    old_value = renamed.pop(old)
+    value = renamed.get(new) if old_value is None else old_value
     given = given if isinstance(given, dict) else {}
     if old in given:
         given.setdefault(new, given.pop(old))

@@ -1,6 +1,6 @@
 """A network as an ONNX file, which ONNX Runtime computes without Keras or TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -26,7 +26,7 @@ class OnnxClassifier:
         fingerprint: Of the classifier that it was made of.
     """
 
-    content: bytes
+    content: bytes = field(repr=False, compare=False)
     class_names: tuple[str, ...]
     trained_on: str
     image_size: int

@@ -169,7 +169,9 @@ def _identify(reader: Reader) -> dict[str, Any]:
         raise InputError(
             "ONNX Runtime is not installed: pip install -c requirements.lock -e '.[export]' lets it answer."
         )
-    return {"format": _FORMAT, "model": reader.classifier.fingerprint, "onnxruntime": runtime}
+    # opinions were compared, too, so that another calibration is another engine
+    facts = {"model": reader.classifier.fingerprint, "reader": reader.fingerprint}
+    return facts | {"format": _FORMAT, "onnxruntime": runtime}
 
 
 def _find_runtime() -> str | None:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from leukoscope.core.errors import InputError
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.models.base import Classifier
@@ -27,12 +28,20 @@ def read_images(
 
     Returns:
         A ``ReadingPlan``.
+
+    Raises:
+        InputError: Only the engine is to answer, and there is none of this reader.
     """
     from leukoscope.reader.reading import ReadingPlan
 
     if reader.warning:
         logger.warning(reader.warning)
     is_own = engine is not None and engine.fingerprint == reader.classifier.fingerprint
+    if choice.engine == "onnx" and not is_own:
+        raise InputError(
+            f"reader.engine is onnx, and there is no file of {reader.title} that was held against Keras. Run the whole "
+            f"pipeline predict, which makes one, or set reader.engine to auto."
+        )
     answering = reader.answered_by(engine if is_own and choice.engine != "keras" else None)
     logger.info("%s answers by %s", reader.title, answering.engine_title)
     return ReadingPlan(answering, PackingPlan(images, None, reader.image_size, reader.limits, options.workers))
