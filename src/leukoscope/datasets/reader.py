@@ -3,7 +3,7 @@
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 from kedro.io import AbstractDataset
@@ -20,8 +20,32 @@ if TYPE_CHECKING:
     from leukoscope.reader.second_reader import SecondReader
     from leukoscope.serving.registry import ReaderRegistry
 
+Saved = TypeVar("Saved")
+Loaded = TypeVar("Loaded")
 
-class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondReader"]):
+
+class _FolderDataset(OwnContent, AbstractDataset[Saved, Loaded]):
+    """A folder of plain files, of which one tells what it holds.
+
+    Args:
+        filepath: The folder.
+        metadata: For other tools.
+    """
+
+    _facts: str
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def _exists(self) -> bool:
+        return (self._filepath / self._facts).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class SecondReaderDataset(_FolderDataset["SecondReader", "SecondReader"]):
     """A second reader as a folder of plain files, which appears whole or not at all, and loads as it was saved.
 
     Args:
@@ -29,9 +53,7 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
         metadata: For other tools.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
+    _facts = "reader.json"
 
     def save(self, data: "SecondReader") -> None:
         """Write the reader.
@@ -56,20 +78,14 @@ class SecondReaderDataset(OwnContent, AbstractDataset["SecondReader", "SecondRea
 
     def _identify(self) -> str | None:
         try:
-            return json.loads((self._filepath / "reader.json").read_text())["fingerprint"]
+            return json.loads((self._filepath / self._facts).read_text())["fingerprint"]
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError):
             return "damaged"
 
-    def _exists(self) -> bool:
-        return (self._filepath / "reader.json").is_file()
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
-
-
-class EngineDataset(OwnContent, AbstractDataset["EnginePlan", "OnnxClassifier | None"]):
+class EngineDataset(_FolderDataset["EnginePlan", "OnnxClassifier | None"]):
     """What answers for a reader in Keras' place; saving a plan makes it, unless it is there.
 
     Args:
@@ -77,9 +93,7 @@ class EngineDataset(OwnContent, AbstractDataset["EnginePlan", "OnnxClassifier | 
         metadata: For other tools.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
+    _facts = "engine.json"
 
     def save(self, data: "EnginePlan") -> None:
         """Make the engine, or keep the one that is there.
@@ -104,14 +118,8 @@ class EngineDataset(OwnContent, AbstractDataset["EnginePlan", "OnnxClassifier | 
             return load_engine(self._filepath)
 
     def _identify(self) -> str | None:
-        file = self._filepath / "engine.json"
+        file = self._filepath / self._facts
         return file.read_text(errors="replace") if file.is_file() else None
-
-    def _exists(self) -> bool:
-        return (self._filepath / "engine.json").is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
 
 
 class _LateRegistry:

@@ -60,7 +60,7 @@ class PhaseBuilder:
             network: Of the classifier; what trains of it is set.
             phase: Where only the head trains, the base's features are computed once, if the recipe says so.
         """
-        if phase.trainable == "head" and self.recipe.feature_views is not None:
+        if self.recipe.is_on_features(phase):
             return self._build_on_features(network, phase)
         return self._build_on_images(network)
 

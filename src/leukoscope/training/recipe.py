@@ -84,7 +84,11 @@ class ResolvedRecipe(Recipe):
     @property
     def keeps_features(self) -> bool:
         """Whether the head trains, for some epochs at least, on features that were computed once."""
-        return self.feature_views is not None and any(phase.trainable == HEAD for phase in self.phases)
+        return any(map(self.is_on_features, self.phases))
+
+    def is_on_features(self, phase: Phase) -> bool:
+        """Tell whether a phase trains the head on features that were computed once."""
+        return self.feature_views is not None and phase.trainable == HEAD
 
     @property
     def determining(self) -> dict[str, Any]:
@@ -110,7 +114,7 @@ class ResolvedRecipe(Recipe):
                 f"head_epochs and warmup_epochs are {self.head_epochs} and {self.warmup_epochs}, and together must be "
                 f"less than epochs, {self.epochs}"
             )
-        if self.head_epochs and self.trainable == "head":
+        if self.head_epochs and self.trainable == HEAD:
             raise ValueError("head_epochs come before the epochs in which more trains; trainable is head throughout")
         return self
 
