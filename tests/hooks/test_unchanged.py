@@ -184,6 +184,16 @@ def test_another_library_backend_or_file_of_keras_is_run(place, tmp_path, monkey
     assert not place.run()
 
 
+def test_the_order_of_names_in_a_command_makes_no_other_one(place):
+    """Kedro hands on pipelines in the order of a set, which is another in each process."""
+    place.params["pipeline_names"] = ["train_vgg16", "comparison"]
+    assert place.run()
+    place.params["pipeline_names"] = ["comparison", "train_vgg16"]
+    assert not place.run()
+    place.params["pipeline_names"] = ["comparison"]
+    assert place.run()
+
+
 def test_a_command_has_a_record_of_its_own(place):
     assert place.run()
     place.params["env"] = "report"

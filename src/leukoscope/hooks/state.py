@@ -63,7 +63,7 @@ def describe_causes(context: KedroContext, run_params: dict[str, Any], pipeline:
     Returns:
         A hash for each of ``command``, ``configuration``, ``weights``, ``code``, ``libraries`` and ``environment``.
     """
-    command = {name: value for name, value in run_params.items() if name not in _OF_NO_CONSEQUENCE}
+    command = {name: _order(value) for name, value in run_params.items() if name not in _OF_NO_CONSEQUENCE}
     command["runner"] = re.sub(" at 0x[0-9a-f]+", "", str(run_params.get("runner")))  # its place in memory
     settings = [context.config_loader[name] for name in _CONFIGURATION]
     return {
@@ -74,6 +74,11 @@ def describe_causes(context: KedroContext, run_params: dict[str, Any], pipeline:
         "libraries": fingerprint_facts(_list_libraries()),
         "environment": fingerprint_facts(_describe_machine()),
     }
+
+
+def _order(value: Any) -> Any:
+    """Put the names of pipelines, nodes or tags in order: Kedro hands them on as they come out of a set."""
+    return sorted(value) if isinstance(value, list | tuple) else value
 
 
 def can_be_told(dataset: Any) -> bool:
