@@ -87,13 +87,17 @@ def set_entries(entries: Mapping[str, Any]) -> None:
 def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
     entry = entries[name]
-    members = entry.get("members") if entry.get("kind") == "ensemble" else ()
-    known = [member for member in members if _may_be_member(entries, member)] if isinstance(members, list) else []
-    return Entry(str(entry.get("kind")), tuple(dict.fromkeys(known)), entry.get("default") is not False)
-
-
-def _may_be_member(entries: Mapping[str, Any], name: Any) -> bool:
-    return isinstance(name, str) and name in entries and entries[name].get("kind") != "ensemble"
+    kind, members = entry.get("kind"), []
+    if kind == "ensemble":
+        members, excluded = entry.get("members"), ("ensemble", "views")
+    elif kind == "views":
+        members, excluded = [entry.get("member")], ("views",)
+    known = [
+        member
+        for member in (members if isinstance(members, list) else [])
+        if isinstance(member, str) and member in entries and entries[member].get("kind") not in excluded
+    ]
+    return Entry(str(kind), tuple(dict.fromkeys(known)), entry.get("default") is not False)
 
 
 def complete_entries(

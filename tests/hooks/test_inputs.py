@@ -99,6 +99,9 @@ class TestParameters:
             ({"models": {"own": {"kind": "ensemble", "members": ["kappa_vote"]}}}, "no parameter 'kappa_vote'"),
             ({"models": {"own": {"kind": "ensemble", "members": ["vgg16", "vgg16"]}}}, "name each model once"),
             ({"models": {"own": {"kind": "ensemble", "members": "vgg16"}}}, "models.own.members is 'vgg16'"),
+            ({"models": {"own": {"kind": "views", "member": "vgg61"}}}, "'vgg61', of which models.own.member is one"),
+            ({"models": {"own": {"kind": "views", "member": "own"}}}, "no parameter 'own'"),
+            ({"models": {"own": {"kind": "views", "member": "vgg16", "views": "all"}}}, "'symmetries' or 'rotations'"),
             (
                 {"models": {"own": {"kind": "crafted", "classifier": "svn", "features": ["shape"]}}},
                 "models.own.classifier is 'svn': input should be 'knn', 'svm'",

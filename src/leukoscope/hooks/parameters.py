@@ -7,7 +7,7 @@ from typing import Any
 from leukoscope.core.class_names import require_benign, require_class_names
 from leukoscope.core.options import refuse_unknown_names
 from leukoscope.evaluation.class_mapping import ClassMapping
-from leukoscope.training.options import EnsembleOptions
+from leukoscope.training.options import EnsembleOptions, ViewsOptions
 
 _SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
 
@@ -46,15 +46,20 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
 
 
 def _require_members(entries: Mapping[str, Any]) -> None:
-    """Make sure that the members of ensembles are entries that can be such.
+    """Make sure that the members of other models are entries that can be such.
 
     Raises:
         ValueError: One is not.
     """
-    others = {name: entry for name, entry in entries.items() if not isinstance(entry, EnsembleOptions)}
+    made = {name for name, entry in entries.items() if isinstance(entry, EnsembleOptions)}
+    seen = {name for name, entry in entries.items() if isinstance(entry, ViewsOptions)}
     for name, entry in entries.items():
         if isinstance(entry, EnsembleOptions):
-            refuse_unknown_names(entry.members, others, f", of which models.{name}.members are some")
+            allowed = [other for other in entries if other not in made | seen]
+            refuse_unknown_names(entry.members, allowed, f", of which models.{name}.members are some")
+        elif isinstance(entry, ViewsOptions):
+            allowed = [other for other in entries if other not in seen]
+            refuse_unknown_names([entry.member], allowed, f", of which models.{name}.member is one")
 
 
 def _require_titles(entries: Mapping[str, Any]) -> None:

@@ -67,5 +67,6 @@ def load_classifier(home: Path, store: "MeasurementStore | None" = None, lazily:
 def _list_loaders() -> dict[str, Callable[[Path, "MeasurementStore | None"], Classifier]]:
     from leukoscope.models.crafted import CraftedClassifier
     from leukoscope.models.ensemble import EnsembleClassifier
+    from leukoscope.models.viewed import ViewedClassifier
 
-    return {"crafted": CraftedClassifier.load, "ensemble": EnsembleClassifier.load}
+    return {"crafted": CraftedClassifier.load, "ensemble": EnsembleClassifier.load, "views": ViewedClassifier.load}

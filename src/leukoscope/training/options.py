@@ -187,6 +187,7 @@ class FusionOptions(_TrainedNetwork):
 
 Method = Literal["knn", "svm", "random_forest", "gradient_boosting"]
 Group = Literal["shape", "texture", "colour"]
+Views = Literal["symmetries", "rotations"]
 Rule = Literal["kappa", "accuracy", "f1", "auc", "equal", "log_loss", "stacking"]
 
 
@@ -262,11 +263,42 @@ class EnsembleOptions(ModelOptions):
         return EnsembleRecipe(members=self.members, weights=self.weights)
 
 
+class ViewsRecipe(Options):
+    """How a model sees fields in several views.
+
+    Attributes:
+        members: The entry of the model that sees them.
+        views: Which.
+    """
+
+    members: tuple[str]
+    views: Views
+
+
+class ViewsOptions(ModelOptions):
+    """An entry of the kind ``views``: another model that answers by the mean over several views of each field.
+
+    Attributes:
+        kind: What sort of model it is.
+        member: The entry of the model, of any other kind.
+        views: The eight symmetries of the square, or eight rotations by 45 degrees each.
+    """
+
+    kind: Literal["views"]
+    member: str
+    views: Views = "symmetries"
+
+    def resolve(self, shared: Recipe) -> ViewsRecipe:
+        """Give the recipe in force, to which that of networks does not apply."""
+        return ViewsRecipe(members=(self.member,), views=self.views)
+
+
 KINDS: dict[str, type[ModelOptions]] = {
     "network": NetworkOptions,
     "fusion": FusionOptions,
     "crafted": CraftedOptions,
     "ensemble": EnsembleOptions,
+    "views": ViewsOptions,
 }
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.training import crafted, ensemble, nodes
+from leukoscope.pipelines.training import crafted, ensemble, nodes, views
 
 _RECIPE = Node(nodes.resolve_recipe, ["params:training", "params:model"], "recipe", name="resolve_recipe")
 _GIVEN = ["recipe", "params:augmentation", "params:class_names", "smears"]
 _BEHIND = ["splits", "params:splitting", "params:seed"]
-# What an ensemble takes of each member: what its template calls that, and the data set.
+# What a model takes of each that it is made of: what its template calls that, and the data set.
 _OF_MEMBERS = {
     "{}_model": "{}.model",
     "{}_predictions": "{}.predictions",
@@ -27,9 +27,15 @@ def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
         kind: Of the model.
         members: The models that it is made of.
     """
-    if kind == "ensemble":
-        return _create_ensemble(members)
-    return _create_crafted() if kind == "crafted" else _create_network()
+    match kind:
+        case "ensemble":
+            return _create_ensemble(members)
+        case "views":
+            return _create_views(members)
+        case "crafted":
+            return _create_crafted()
+        case _:
+            return _create_network()
 
 
 def _create_network() -> Pipeline:
@@ -67,16 +73,27 @@ def _create_crafted() -> Pipeline:
     )
 
 
+def _create_views(members: Sequence[str]) -> Pipeline:
+    prepared = ["recipe", "members", "member_summaries", "params:splitting", "params:seed"]
+    made_of = ["journal", "software", "members", "member_summaries", "params:model"]
+    return Pipeline(
+        [
+            _RECIPE,
+            *_collect_models(members),
+            Node(views.prepare_training, prepared, "journal", name="prepare_training"),
+            Node(views.train_classifier, made_of, _MADE, name="train_classifier"),
+        ]
+    )
+
+
 def _create_ensemble(members: Sequence[str]) -> Pipeline:
     prepared = ["recipe", "member_features", "member_summaries", "params:class_names", *_BEHIND]
     learned = ["journal", "software", "members", "member_predictions", "member_summaries", "splits", "params:model"]
-    collected = [
-        _collect(ensemble.collect_models, ["recipe"], "{}_model", members, "members"),
-        _collect(ensemble.collect_summaries, ["recipe", "splits"], "{}_training_summary", members, "member_summaries"),
+    learning = [
         Node(ensemble.prepare_training, prepared, "journal", name="prepare_training"),
         Node(ensemble.train_classifier, learned, _MADE, name="train_classifier"),
     ]
-    return Pipeline([_RECIPE, *collected]) + _collect_evaluations(members)
+    return Pipeline([_RECIPE, *_collect_models(members), *learning]) + _collect_evaluations(members)
 
 
 def create_vote_pipeline(members: Sequence[str]) -> Pipeline:
@@ -101,8 +118,16 @@ def create_vote_pipeline(members: Sequence[str]) -> Pipeline:
 
 
 def list_taken(members: Sequence[str]) -> dict[str, str]:
-    """List the data sets of its members that an ensemble takes, by what its template calls them."""
+    """List the data sets that a model takes of those that it is made of, by what its template calls them."""
     return {own.format(name): given.format(name) for name in members for own, given in _OF_MEMBERS.items()}
+
+
+def _collect_models(members: Sequence[str]) -> list[Node]:
+    given = ["recipe", "splits"]
+    return [
+        _collect(ensemble.collect_models, ["recipe"], "{}_model", members, "members"),
+        _collect(ensemble.collect_summaries, given, "{}_training_summary", members, "member_summaries"),
+    ]
 
 
 def _collect_evaluations(members: Sequence[str]) -> Pipeline:

@@ -1,0 +1,43 @@
+"""A field seen in several ways, none of which says anything of the cells in it: turned, and mirrored."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from PIL import Image
+
+View = Callable[[np.ndarray], np.ndarray]
+
+
+def turn(pixels: np.ndarray, degrees: float) -> np.ndarray:
+    """Turn images about their centre, counterclockwise.
+
+    Quarter turns keep every pixel; others interpolate linearly, and what comes from outside the field is its mirror image.
+
+    Args:
+        pixels: ``uint8 [n, side, side, 3]``.
+        degrees: The angle.
+    """
+    quarters, rest = divmod(degrees, 90)
+    turned = np.rot90(pixels, int(quarters), axes=(1, 2))
+    if not rest:
+        return turned
+    side = pixels.shape[1]
+    margin = -(-side // 4)  # of a square turned by 45 degrees, corners reach 0.21 of the side beyond it
+    padded = np.pad(turned, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="symmetric")
+    rotated = [Image.fromarray(image).rotate(rest, Image.Resampling.BILINEAR) for image in padded]
+    return np.stack([np.asarray(image) for image in rotated])[:, margin : margin + side, margin : margin + side]
+
+
+def _turn_mirrored(pixels: np.ndarray, degrees: float) -> np.ndarray:
+    return turn(pixels[:, :, ::-1], degrees)
+
+
+# The first of each is the field as it is.
+VIEWS: dict[str, tuple[View, ...]] = {
+    "symmetries": (
+        *(partial(turn, degrees=degrees) for degrees in range(0, 360, 90)),
+        *(partial(_turn_mirrored, degrees=degrees) for degrees in range(0, 360, 90)),
+    ),
+    "rotations": tuple(partial(turn, degrees=degrees) for degrees in range(0, 360, 45)),
+}

@@ -1,0 +1,39 @@
+"""What a model that sees fields in several views is known by: nothing of it is trained."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leukoscope.models.base import Classifier
+from leukoscope.training import without_epochs
+
+# Raised by hand when the same key would give another model.
+VIEWS_FORMAT = 1
+_WORDS = {
+    "symmetries": "the eight symmetries of the square",
+    "rotations": "eight rotations, each by 45 degrees more",
+}
+
+
+def describe_key(recipe: Mapping[str, Any], member: Classifier, seed: int) -> dict[str, Any]:
+    """Gather everything that determines the model; its name does not.
+
+    Args:
+        recipe: The kind, and the ``recipe`` in force.
+        member: The trained classifier.
+        seed: Of the run.
+    """
+    facts = {"models": [member.fingerprint], "class_names": list(member.class_names), "splits": member.trained_on}
+    return {**recipe, **facts, "seed": seed, "format": VIEWS_FORMAT, "engine": without_epochs.describe_engine()}
+
+
+def describe_training(key: Mapping[str, Any], member: str, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what the model is, for its summary.
+
+    Args:
+        key: Of the training.
+        member: The classifier's entry.
+        summary: Of its training.
+    """
+    same = {name: summary[name] for name in ("parameters", "model_mib", "input_size") if name in summary}
+    described = {"description": f"{member} under {_WORDS[key['recipe']['views']]}: the mean of its scores", **same}
+    return without_epochs.describe_training(key) | described
