@@ -87,17 +87,15 @@ def set_entries(entries: Mapping[str, Any]) -> None:
 def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
     entry = entries[name]
-    kind, members = entry.get("kind"), []
-    if kind == "ensemble":
-        members, excluded = entry.get("members"), ("ensemble", "views")
-    elif kind == "views":
-        members, excluded = [entry.get("member")], ("views",)
+    kind = str(entry.get("kind"))
+    members = {"ensemble": entry.get("members"), "views": [entry.get("member")]}.get(kind)
+    excluded = {"ensemble", "views"} if kind == "ensemble" else {"views"}
     known = [
         member
         for member in (members if isinstance(members, list) else [])
         if isinstance(member, str) and member in entries and entries[member].get("kind") not in excluded
     ]
-    return Entry(str(kind), tuple(dict.fromkeys(known)), entry.get("default") is not False)
+    return Entry(kind, tuple(dict.fromkeys(known)), entry.get("default") is not False)
 
 
 def complete_entries(

@@ -12,7 +12,7 @@ View = Callable[[np.ndarray], np.ndarray]
 def turn(pixels: np.ndarray, degrees: float) -> np.ndarray:
     """Turn images about their centre, counterclockwise.
 
-    Quarter turns keep every pixel; others interpolate linearly, and what comes from outside the field is its mirror image.
+    Quarter turns keep every pixel. Others interpolate linearly, and mirror the field at its edges.
 
     Args:
         pixels: ``uint8 [n, side, side, 3]``.

@@ -88,7 +88,7 @@ class ViewedClassifier:
         features = [prediction.features for prediction in seen if prediction.features is not None]
         return Prediction(
             softmax(logarithms, axis=1).astype(np.float32),
-            np.mean(features, axis=0, dtype=np.float32) if features else None,
+            np.stack(features).mean(axis=0) if features else None,
         )
 
     def score(self, prediction: Prediction) -> np.ndarray:
