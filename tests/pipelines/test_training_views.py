@@ -2,7 +2,6 @@ import pytest
 
 from crafted_models import make_classifier, make_fields
 from leukoscope.core.errors import InputError
-from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.pipelines.evaluation.nodes import predict_splits
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -15,13 +14,13 @@ from leukoscope.training.runs import TrainingRuns
 SUMMARY = {"parameters": 10, "model_mib": 0.5, "input_size": 64}
 
 
-def train(home, views: str = "symmetries", splits: str | None = None):
+def train(home, views: str = "symmetries", cut: int = 0):
     entry = ModelOptions.model_validate({"name": "own", "kind": "views", "member": "first", "views": views})
-    summary = SUMMARY | {"splits": splits or fingerprint_table(make_fields().splits)}
     members, recipe = {"first": make_classifier()}, resolve_recipe(Recipe(), entry)
-    key = nodes.prepare_training(recipe, members, {"first": summary}, SplittingOptions(), 7)
+    key = nodes.prepare_training(recipe, members, make_fields().splits[cut:], SplittingOptions(), 7)
     journal = TrainingRuns(home).start(key).journal
-    return *nodes.train_classifier(journal, {}, members, {"first": summary}, entry), journal
+    classifier, history = nodes.train_classifier(journal, {}, members, entry)
+    return classifier, history, nodes.describe_training(journal, {"first": SUMMARY}), journal
 
 
 def test_it_is_evaluated_as_any_model_is(tmp_path):
@@ -45,6 +44,6 @@ def test_the_same_views_are_the_same_training(tmp_path):
     assert train(tmp_path, "rotations")[-1].folder != first.folder
 
 
-def test_a_member_that_was_trained_again_is_refused(tmp_path):
-    with pytest.raises(InputError, match="first was trained again"):
-        train(tmp_path, splits="others")
+def test_a_member_of_other_splits_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"first was trained or evaluated on other splits.*train_first"):
+        train(tmp_path, cut=1)

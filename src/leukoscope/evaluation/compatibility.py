@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from leukoscope.core.commands import name_evaluation
+from leukoscope.core.commands import name_evaluation, name_run
 from leukoscope.core.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,23 @@ def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> No
         raise InputError(
             f"{who} knows the classes {', '.join(known)}, and the parameters say {', '.join(wanted)}. Set class_names "
             f"as the model has them, train again, or choose another model."
+        )
+
+
+def require_splits(model: str, fits: bool) -> None:
+    """Make sure that a model that another one is made of is of the present splits.
+
+    Args:
+        model: Its entry.
+        fits: Whether it is.
+
+    Raises:
+        InputError: It is of others.
+    """
+    if not fits:
+        raise InputError(
+            f"{model} was trained or evaluated on other splits than the present ones, and what is made of it must have "
+            f"the same. Run `{name_run(f'train_{model}')}`, or restore the splits (seed and splitting parameters)."
         )
 
 

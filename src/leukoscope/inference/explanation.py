@@ -32,6 +32,7 @@ class ActivationMapper:
             raise TypeError(f"{type(classifier).__name__} has no feature maps")
         self._model = classifier.parts.feature_maps
         self._weights = keras.ops.convert_to_numpy(classifier.parts.head.kernel)
+        self._seen = classifier.parts.centre_crop
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Map what speaks for a class of each image.
@@ -45,7 +46,7 @@ class ActivationMapper:
         """
         feature_maps = np.asarray(self._model.predict_on_batch(pixels))
         maps = np.maximum(np.einsum("nhwc,cn->nhw", feature_maps, self._weights[:, classes]), 0)
-        return np.stack([_enlarge(one, pixels.shape[1:3]) for one in maps])
+        return np.stack([_enlarge(one, pixels.shape[1:3], self._seen) for one in maps])
 
 
 class VoteMapper:
@@ -121,10 +122,14 @@ def _place_patches(shape: tuple[int, int], patch: float, stride: float) -> Itera
             yield slice(top, top + sides[0]), slice(left, left + sides[1])
 
 
-def _enlarge(small: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    height, width = shape
+def _enlarge(small: np.ndarray, shape: tuple[int, int], seen: float = 1.0) -> np.ndarray:
+    """Enlarge a map to the part of the image that was seen, from the middle; around it nothing speaks for a class."""
+    height, width = (round(side * seen) for side in shape)
     large = Image.fromarray(small.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-    return _scale(np.maximum(np.asarray(large), 0))
+    whole = np.zeros(shape, np.float32)
+    top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
+    whole[top : top + height, left : left + width] = np.asarray(large)
+    return _scale(np.maximum(whole, 0))
 
 
 def _scale(heat: np.ndarray) -> np.ndarray:

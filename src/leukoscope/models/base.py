@@ -22,7 +22,8 @@ class NetworkRecipe(Protocol):
 
     Attributes:
         weights: ``imagenet``, ``none``, or the path of a weights file.
-        input_size: Side in pixels to which images are resized.
+        input_size: Side in pixels of the images that its trunk sees.
+        centre_crop: The share of an image's side that it sees, from the middle.
         dropout: Share of features dropped before the classifier.
         trainable: ``all``, ``head``, or the name of a block.
         batch_norm_momentum: Of the moving statistics; ``None``: as the architecture has it.
@@ -32,6 +33,8 @@ class NetworkRecipe(Protocol):
     def weights(self) -> str: ...  # noqa: D102
     @property
     def input_size(self) -> int: ...  # noqa: D102
+    @property
+    def centre_crop(self) -> float: ...  # noqa: D102
     @property
     def dropout(self) -> float: ...  # noqa: D102
     @property

@@ -23,7 +23,7 @@ from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
 from leukoscope.models.deferred import MEMBER, list_checksums, read_member
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
-from leukoscope.models.parts import DROPOUT, FEATURES, HEAD, RESIZE, Parts
+from leukoscope.models.parts import CROP, DROPOUT, FEATURES, HEAD, RESIZE, Parts
 from leukoscope.models.weights import build_trunk
 
 logger = logging.getLogger(__name__)
@@ -188,9 +188,13 @@ def build_classifier(
     weights = weights or recipe.weights
     with _dtype_policy(precision):
         images = layers.Input((None, None, 3), name="image", dtype="float32")
-        resize = layers.Resizing(recipe.input_size, recipe.input_size, dtype="float32", name=RESIZE)
+        side = round(recipe.input_size / recipe.centre_crop)
+        resize = layers.Resizing(side, side, dtype="float32", name=RESIZE)
         # Keras' preprocessing layers default to training, and would put all later layers into that mode.
         resized = resize(images, training=False)
+        if side > recipe.input_size:
+            crop = layers.CenterCrop(recipe.input_size, recipe.input_size, dtype="float32", name=CROP)
+            resized = crop(resized, training=False)
         trunk = build_trunk(row, weights, row.preprocess(resized))
         if weights == "none":
             initialise(trunk, row, seed)

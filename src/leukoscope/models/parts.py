@@ -5,7 +5,7 @@ from keras import layers
 
 from leukoscope.core.errors import InputError
 
-RESIZE, FEATURES, DROPOUT, HEAD = "resize", "features", "dropout", "probabilities"
+RESIZE, CROP, FEATURES, DROPOUT, HEAD = "resize", "crop", "features", "dropout", "probabilities"
 
 
 class Parts:
@@ -24,9 +24,15 @@ class Parts:
         return [name for name in (FEATURES, HEAD) if name not in names]
 
     @property
-    def input_size(self) -> int:
-        """Side in pixels to which it resizes images."""
+    def resized_side(self) -> int:
+        """Side in pixels to which it resizes images, before it cuts out their centre."""
         return self.network.get_layer(RESIZE).height
+
+    @property
+    def centre_crop(self) -> float:
+        """The share of an image's side that it sees, from the middle."""
+        crops = [layer.height for layer in self.network.layers if layer.name == CROP]
+        return crops[0] / self.resized_side if crops else 1.0
 
     @property
     def trunk(self) -> keras.Model:

@@ -71,7 +71,7 @@ def keep_features(
     started = time.perf_counter()
     parts = Parts(network)
     extractor = fold_batch_norms(parts.trunk)
-    view = _View(parts.input_size, augment, extractor)
+    view = _View(parts.resized_side, augment, extractor)
     channels = extractor.output.shape[-1]
 
     def extract_views(images: np.ndarray) -> np.ndarray:

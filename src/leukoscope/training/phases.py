@@ -75,7 +75,8 @@ class PhaseBuilder:
             array = validation_array = np.arange(len(array), dtype="int32")
         else:
             taken = images = keras.Input(array.shape[1:], name="image")  # known: none is resized to its own size
-        resized = keras.layers.Resizing(self.recipe.input_size, self.recipe.input_size)(images, training=False)
+        side = Parts(network).resized_side
+        resized = keras.layers.Resizing(side, side)(images, training=False)
         augmented = build_augmentation(self.seed, **self._drawn)(resized)
         model = keras.Model(taken, network(augmented), name=f"{self.name}_training")
         batches = TrainingBatches(
@@ -88,7 +89,9 @@ class PhaseBuilder:
         """Leave out the frozen base: its features of several views of each image are computed once."""
         views = min(self.recipe.feature_views or 1, phase.stop - phase.start)
         # The augmentation is drawn batch by batch, and by the backend's own generator.
-        key = self.journal.key | {"recipe": self.recipe.model_dump(include={"weights", "input_size", "batch_size"})}
+        of_trunk = ("weights", "input_size", "centre_crop", "batch_size")
+        recipe = {name: value for name, value in self.recipe.determining.items() if name in of_trunk}
+        key = self.journal.key | {"recipe": recipe}
         started = time.perf_counter()
         features = keep_features(
             self.journal.features,

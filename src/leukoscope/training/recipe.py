@@ -17,6 +17,7 @@ class Recipe(Options):
     """How a classifier is trained; ``null`` in the first group means: as the architecture has it."""
 
     input_size: PositiveInt | None = None
+    centre_crop: float = Field(default=1.0, gt=0, le=1)
     batch_size: PositiveInt | None = None
     dropout: float | None = Field(default=None, ge=0, lt=1)
     weights: str = "imagenet"
@@ -98,7 +99,7 @@ class ResolvedRecipe(Recipe):
         """
         uses_sgd = self.optimizer == "sgd"
         used = {"optimizer": uses_sgd, "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
-        used["epoch_decay"] = self.schedule == "exponential"
+        used |= {"epoch_decay": self.schedule == "exponential", "centre_crop": self.centre_crop < 1}
         return self.model_dump(exclude={name for name in used if not used[name]})
 
     @model_validator(mode="after")

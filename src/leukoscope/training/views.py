@@ -26,7 +26,7 @@ def describe_key(recipe: Mapping[str, Any], member: Classifier, seed: int) -> di
     return {**recipe, **facts, "seed": seed, "format": VIEWS_FORMAT, "engine": without_epochs.describe_engine()}
 
 
-def describe_training(key: Mapping[str, Any], member: str, summary: Mapping[str, Any]) -> dict[str, Any]:
+def summarise(key: Mapping[str, Any], member: str, summary: Mapping[str, Any]) -> dict[str, Any]:
     """Say what the model is, for its summary.
 
     Args:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
+from leukoscope.evaluation.compatibility import require_splits
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -65,8 +65,7 @@ def _gather(recipe: dict[str, Any], splits: pd.DataFrame, tables: tuple[pd.DataF
     facts = ["image_id", "split", "label"]
     present = splits[facts].sort_values("image_id", ignore_index=True)
     for name, table in named.items():
-        if not table[facts].sort_values("image_id", ignore_index=True).equals(present):
-            raise _refuse_other_splits(name)
+        require_splits(name, table[facts].sort_values("image_id", ignore_index=True).equals(present))
     ids = splits["image_id"]
     return {name: table.set_index("image_id").loc[ids].reset_index() for name, table in named.items()}
 
@@ -87,16 +86,8 @@ def collect_summaries(
     named = dict(zip(recipe["recipe"]["members"], summaries, strict=True))
     present = fingerprint_table(splits)
     for name, summary in named.items():
-        if summary["splits"] != present:
-            raise _refuse_other_splits(name)
+        require_splits(name, summary["splits"] == present)
     return named
-
-
-def _refuse_other_splits(name: str) -> InputError:
-    return InputError(
-        f"{name} was trained or evaluated on other splits than the present ones, and members of an ensemble must have "
-        f"the same. Run `{name_run(f'train_{name}')}`, or restore the splits (seed and splitting parameters)."
-    )
 
 
 def prepare_training(

@@ -74,14 +74,16 @@ def _create_crafted() -> Pipeline:
 
 
 def _create_views(members: Sequence[str]) -> Pipeline:
-    prepared = ["recipe", "members", "member_summaries", "params:splitting", "params:seed"]
-    made_of = ["journal", "software", "members", "member_summaries", "params:model"]
+    made_of = ["journal", "software", "members", "params:model"]
     return Pipeline(
         [
             _RECIPE,
             *_collect_models(members),
-            Node(views.prepare_training, prepared, "journal", name="prepare_training"),
-            Node(views.train_classifier, made_of, _MADE, name="train_classifier"),
+            Node(views.prepare_training, ["recipe", "members", *_BEHIND], "journal", name="prepare_training"),
+            Node(views.train_classifier, made_of, ["model", "history"], name="train_classifier"),
+            Node(
+                views.describe_training, ["journal", "member_summaries"], "training_summary", name="describe_training"
+            ),
         ]
     )
 

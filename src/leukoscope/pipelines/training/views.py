@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
+from leukoscope.evaluation.compatibility import require_splits
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
@@ -17,7 +19,7 @@ logger = logging.getLogger(__name__)
 def prepare_training(
     recipe: dict[str, Any],
     members: dict[str, Classifier],
-    member_summaries: dict[str, dict[str, Any]],
+    splits: pd.DataFrame,
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def prepare_training(
     Args:
         recipe: The views.
         members: The classifier that sees them, by its model's name.
-        member_summaries: Of its training, on the present splits.
+        splits: The present ones.
         splitting: Names the split.
         seed: Of the run.
 
@@ -34,37 +36,30 @@ def prepare_training(
         The key of the training, and the name of the ``split``.
 
     Raises:
-        InputError: The classifier is not the one that the summary is of.
+        InputError: The classifier was trained on other splits.
     """
-    from leukoscope.evaluation.compatibility import require_evaluation
     from leukoscope.training.views import describe_key
 
     ((name, member),) = members.items()
-    require_evaluation(name, member.trained_on == member_summaries[name]["splits"])
+    require_splits(name, member.trained_on == fingerprint_table(splits))
     return describe_key(recipe, member, seed) | {"split": splitting.split_name}
 
 
 def train_classifier(
-    journal: TrainingJournal,
-    software: dict[str, Any],
-    members: dict[str, Classifier],
-    member_summaries: dict[str, dict[str, Any]],
-    options: ModelOptions,
-) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    journal: TrainingJournal, software: dict[str, Any], members: dict[str, Classifier], options: ModelOptions
+) -> tuple[Any, pd.DataFrame]:
     """Put the views before the classifier, which is not trained again.
 
     Args:
         journal: The started training.
         software: Versions, and the commit.
         members: The classifier, by its model's name.
-        member_summaries: Of its training.
         options: The model's entry, for its title.
 
     Returns:
-        The classifier, its history (without a row: there are no epochs) and the summary of its training.
+        The classifier, and its history (without a row: there are no epochs).
     """
     from leukoscope.models.viewed import ViewedClassifier
-    from leukoscope.training.views import describe_training
 
     ((name, member),) = members.items()
     with hold(journal.home):
@@ -74,5 +69,17 @@ def train_classifier(
         journal.finish_alone({})
         journal.record_model(classifier.fingerprint)
     logger.info("%s: %s sees every field in %s", options.title, name, key["recipe"]["views"])
-    summary = describe_training(key, name, member_summaries[name]) | {"provenance": journal.origin}
-    return classifier, pd.DataFrame(columns=NO_EPOCHS), summary
+    return classifier, pd.DataFrame(columns=NO_EPOCHS)
+
+
+def describe_training(journal: TrainingJournal, member_summaries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Say what the model is, and what it costs.
+
+    Args:
+        journal: Of the training.
+        member_summaries: Of the classifier's training, by its model's name.
+    """
+    from leukoscope.training.views import summarise
+
+    ((name, summary),) = member_summaries.items()
+    return summarise(journal.key, name, summary) | {"provenance": journal.origin}
