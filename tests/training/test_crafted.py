@@ -2,8 +2,15 @@ import numpy as np
 import pytest
 
 from crafted_models import make_classifier, make_fields, make_key, quickly
+from leukoscope.features.fields import list_features
 from leukoscope.training import crafted
-from leukoscope.training.crafted import METHODS, describe_training, fit_estimator
+from leukoscope.training.crafted import (
+    METHODS,
+    describe_training,
+    fit_classifier,
+    fit_estimator,
+    measure_importance,
+)
 
 
 @pytest.fixture
@@ -81,3 +88,22 @@ def test_a_training_is_told_in_words(method, words, balance):
     assert told["class_balance"].startswith(balance)
     assert told["training_images"] == dict.fromkeys(("Benign", "Early", "Pre", "Pro"), 6)
     assert (told["epochs"], told["seconds_per_epoch"]) == (None, None)
+
+
+def test_what_a_group_is_worth_is_what_is_lost_without_it(rng):
+    """The classes differ in colour alone."""
+    classes = np.repeat([0, 1], 60)
+    features = rng.normal(size=(120, len(list_features(("texture", "colour")))))
+    features[:, np.isin(list_features(("texture", "colour")), list_features(("colour",)))] += 2 * classes[:, None]
+    estimator = fit_estimator("svm", features, classes, np.arange(120), False, 1).estimator
+    lost = measure_importance(estimator, features, classes, ("texture", "colour"), seed=1)
+    assert lost["colour"] == pytest.approx(0.5, abs=0.15)
+    assert abs(lost["texture"]) < 0.05
+
+
+def test_a_summary_says_what_groups_are_worth_where_there_are_several():
+    fields = make_fields()
+    names = [("shape",), ("shape", "colour")]
+    facts = [fit_classifier(make_key(fields, "knn", groups), fields, fields.splits, None, "own")[1] for groups in names]
+    assert "validation_accuracy_lost_by_shuffling" not in facts[0]
+    assert set(facts[1]["validation_accuracy_lost_by_shuffling"]) == {"shape", "colour"}

@@ -71,9 +71,18 @@ class CraftedClassifier:
             rows: Which of them; all by default.
             batch_size: Of no consequence: images are measured one by one.
         """
-        features = select_features(measure_fields(pixels, rows, self.store), self.groups, self.usual)
+        features = self.measure(pixels, rows)
         probabilities = self.estimator.predict_proba(features).astype(np.float32)
         return Prediction(probabilities / probabilities.sum(axis=1, keepdims=True), features)
+
+    def measure(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Measure what the classifier sees of some images, ``float32 [rows, features]``.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            rows: Which of them; all by default.
+        """
+        return select_features(measure_fields(pixels, rows, self.store), self.groups, self.usual)
 
     def score(self, prediction: Prediction) -> np.ndarray:
         """Give the logarithms of probabilities."""

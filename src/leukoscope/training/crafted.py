@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_facts
-from leukoscope.features.fields import COUNT, FEATURES
+from leukoscope.features.fields import COUNT, FEATURES, list_features
 from leukoscope.features.measuring import MeasurementStore, measure_fields
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.crafted import CraftedClassifier, find_columns, select_features
@@ -23,6 +23,7 @@ CRAFTED_FORMAT = 1
 _FOLDS = 3
 _NEIGHBOURS = 5
 _TREES = 300
+_SHUFFLES = 5
 
 
 class Method(NamedTuple):
@@ -190,7 +191,7 @@ def _divide(classes: np.ndarray, groups: np.ndarray, seed: int) -> tuple[list[tu
 
 
 def fit_classifier(
-    key: Mapping[str, Any], smears: PackedImages, splits: pd.DataFrame, store: MeasurementStore, name: str
+    key: Mapping[str, Any], smears: PackedImages, splits: pd.DataFrame, store: MeasurementStore | None, name: str
 ) -> tuple[CraftedClassifier, dict[str, Any]]:
     """Measure the training images and fit a classifier.
 
@@ -231,7 +232,48 @@ def fit_classifier(
         fingerprint_facts(facts),
         store,
     )
-    return classifier, _summarise(classifier, fitted, seconds, int(empty.sum()))
+    facts = _summarise(classifier, fitted, seconds, int(empty.sum()))
+    return classifier, facts | _explain(classifier, smears, splits[splits["split"] == "validation"], key["seed"])
+
+
+def _explain(classifier: CraftedClassifier, smears: PackedImages, some: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Say what each group of measurements is worth to the classifier, if it sees several."""
+    if len(classifier.groups) < 2:
+        return {}
+    features = classifier.measure(smears.pixels, smears.rows(some["image_id"]))
+    classes = pd.Index(classifier.class_names).get_indexer(some["label"])
+    lost = measure_importance(classifier.estimator, features, classes, classifier.groups, seed)
+    return {"validation_accuracy_lost_by_shuffling": lost}
+
+
+def measure_importance(
+    estimator: Any, features: np.ndarray, classes: np.ndarray, groups: Sequence[str], seed: int
+) -> dict[str, float]:
+    """Measure how much accuracy is lost where a group of measurements is that of another image (Breiman 2001).
+
+    Args:
+        estimator: Fitted.
+        features: Of images that it was not fitted on, ``[n, features]``.
+        classes: The number of each image's class, ``[n]``.
+        groups: Of the features.
+        seed: For the shuffling.
+
+    Returns:
+        The accuracy less its mean over some shuffles of all columns of a group together, by group.
+    """
+    rng = np.random.default_rng(seed)
+    columns = list_features(tuple(groups))
+    whole = (estimator.predict(features) == classes).mean()
+    lost = {}
+    for group in groups:
+        own = np.isin(columns, list_features((group,)))
+        accuracies = []
+        for _ in range(_SHUFFLES):
+            shuffled = features.copy()
+            shuffled[:, own] = rng.permutation(features)[:, own]
+            accuracies.append((estimator.predict(shuffled) == classes).mean())
+        lost[group] = float(whole - np.mean(accuracies))
+    return lost
 
 
 def _summarise(classifier: CraftedClassifier, fitted: Fitted, seconds: float, empty: int) -> dict[str, Any]:
