@@ -3,7 +3,7 @@
 import numpy as np
 
 import tiny_backbone as tiny
-from leukoscope.models import outline
+from leukoscope.models import architecture, outline
 from leukoscope.models.network import build_classifier
 from leukoscope.models.outline import outline_network
 from leukoscope.models.own_layers import OWN_LAYERS
@@ -18,7 +18,7 @@ def build(name: str, size: int):
 def test_every_layer_is_in_one_block_and_every_parameter_counted_once(monkeypatch):
     tiny.add(monkeypatch.setattr)
     classifier = build(tiny.NAME, 32)
-    blocks = outline_network(classifier.network, tiny.NAME)
+    blocks = [block for (block,) in outline_network(classifier.network, tiny.NAME)]
     trainable = sum(int(np.prod(variable.shape)) for variable in classifier.network.trainable_variables)
     assert sum(block.parameters for block in blocks) == trainable
     assert blocks[0].name == "input"
@@ -29,7 +29,7 @@ def test_every_layer_is_in_one_block_and_every_parameter_counted_once(monkeypatc
 
 
 def test_vgg16_has_the_blocks_shapes_and_parameters_of_its_paper():
-    blocks = {block.name: block for block in outline_network(build("vgg16", 224).network, "vgg16")}
+    blocks = {block.name: block for (block,) in outline_network(build("vgg16", 224).network, "vgg16")}
     assert list(blocks) == ["input", "stem", "block2", "block3", "block4", "block5", "head"]
     assert blocks["stem"].shape == (112, 112, 64)
     assert blocks["stem"].parameters == 3 * 3 * 3 * 64 + 64 + 3 * 3 * 64 * 64 + 64
@@ -43,7 +43,24 @@ def test_vgg16_has_the_blocks_shapes_and_parameters_of_its_paper():
 def test_what_is_frozen_does_not_count():
     recipe = resolve_recipe("vgg16", Recipe(weights="none", input_size=32), RecipeDifferences(trainable="head"))
     network = build_classifier("vgg16", recipe, ["a", "b"], 0).network
-    assert [block.parameters for block in outline_network(network, "vgg16")] == [0, 0, 0, 0, 0, 0, 512 * 2 + 2]
+    assert [block.parameters for (block,) in outline_network(network, "vgg16")] == [0, 0, 0, 0, 0, 0, 512 * 2 + 2]
+
+
+def test_members_of_a_fusion_are_side_by_side():
+    network = build("vgg16.mobilenet", 32).network
+    levels = outline_network(network, "vgg16.mobilenet")
+    assert [[block.name for block in level] for level in levels] == [
+        ["input"],
+        ["vgg16", "mobilenet"],
+        ["fusion"],
+        ["head"],
+    ]
+    vgg16, mobilenet = levels[1]
+    assert (vgg16.parameters, mobilenet.parameters) == (14_714_688, architecture.get("mobilenet").parameters)
+    assert (vgg16.shape, mobilenet.shape) == ((1, 1, 512), (1, 1, 1024))
+    assert levels[2][0].shape == (3072,)
+    trainable = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+    assert sum(block.parameters for level in levels for block in level) == trainable
 
 
 def test_every_layer_of_our_own_is_told():

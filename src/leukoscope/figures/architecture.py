@@ -1,4 +1,4 @@
-"""A network as a stack of its blocks."""
+"""A network as a stack of its blocks, of which some may stand side by side."""
 
 import textwrap
 from collections.abc import Sequence
@@ -32,43 +32,52 @@ class Block(Protocol):
     def contents(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
-def draw_architecture(title: str, blocks: Sequence[Block]) -> Figure:
+def draw_architecture(title: str, levels: Sequence[Sequence[Block]]) -> Figure:
     """Draw the blocks of a network from input to output, with their shapes and parameters.
 
     Args:
         title: The network's name.
-        blocks: From input to output.
+        levels: From input to output what comes after each other; blocks of one level stand side by side.
     """
-    words = [_describe(block) for block in blocks]
-    heights = [_LINE * len(lines) + _PADDING for lines in words]
-    total = sum(block.parameters for block in blocks)
+    words = [[_describe(block, len(level)) for block in level] for level in levels]
+    heights = [_LINE * max(map(len, level)) + _PADDING for level in words]
+    total = sum(block.parameters for level in levels for block in level)
     height = sum(heights) + _GAP * (len(heights) - 1)
     figure = make_figure(height + 0.1, f"{title}: {total:,} parameters that train")
     axes = figure.add_subplot()
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     axes.set_axis_off()
     top = 0.0
-    for lines, block_height in zip(words, heights, strict=True):
+    for level, block_height in zip(words, heights, strict=True):
         if top:
             _point(axes, top - _GAP, top)
-        _draw_block(axes, lines, top, block_height)
+        for number, lines in enumerate(level):
+            _draw_block(axes, lines, top, block_height, number, len(level))
         top += block_height + _GAP
     return figure
 
 
-def _describe(block: Block) -> list[str]:
+def _describe(block: Block, beside: int) -> list[str]:
     shape = " x ".join("any" if side is None else str(side) for side in block.shape)
     parameters = f"{block.parameters:,} parameters" if block.parameters else "nothing trains"
-    contents = textwrap.wrap(", ".join(block.contents), _LETTERS)
-    return [f"{block.name}   {shape}   {parameters}", *contents]
+    contents = textwrap.wrap(", ".join(block.contents), _LETTERS // beside)
+    title = [f"{block.name}   {shape}   {parameters}"] if beside == 1 else [block.name, shape, parameters]
+    return [*title, *contents]
 
 
-def _draw_block(axes: Axes, lines: Sequence[str], top: float, height: float) -> None:
-    axes.add_patch(Rectangle((0.03, top), WIDTH - 0.06, height, facecolor="white", edgecolor=colours.BLUE, lw=1.2))
-    for number, line in enumerate(lines):
-        middle = top + _PADDING / 2 + _LINE * (number + 0.5)
-        weight = "normal" if number else "bold"
-        axes.text(WIDTH / 2, middle, line, ha="center", va="center", fontsize=SMALL, weight=weight, parse_math=False)
+def _draw_block(axes: Axes, lines: Sequence[str], top: float, height: float, number: int, beside: int) -> None:
+    """Draw one block of so many side by side."""
+    width = WIDTH / beside
+    left = number * width
+    axes.add_patch(
+        Rectangle((left + 0.03, top), width - 0.06, height, facecolor="white", edgecolor=colours.BLUE, lw=1.2)
+    )
+    for place, line in enumerate(lines):
+        middle = top + _PADDING / 2 + _LINE * (place + 0.5)
+        weight = "normal" if place else "bold"
+        axes.text(
+            left + width / 2, middle, line, ha="center", va="center", fontsize=SMALL, weight=weight, parse_math=False
+        )
 
 
 def _point(axes: Axes, start: float, end: float) -> None:

@@ -57,6 +57,12 @@ def list_own_layers(trunk: "keras.Model", member: str) -> list["keras.Layer"]:
     return [layer for layer in trunk.layers if layer.name.startswith(_name(member, ""))]
 
 
+def list_trunk(trunk: "keras.Model", member: str) -> list["keras.Layer"]:
+    """List the layers of one member, without those that make vectors of its maps."""
+    pooling = _name(member, "fused_")
+    return [layer for layer in list_own_layers(trunk, member) if not layer.name.startswith(pooling)]
+
+
 def _name(member: str, layer: str) -> str:
     return f"{member}__{layer}"
 

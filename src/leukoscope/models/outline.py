@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from leukoscope.models import architecture
+from leukoscope.models.fusion import list_trunk
 from leukoscope.models.parts import FEATURES, RESIZE
 
 # What does the work of a block, by the class of its layers, in the order in which it is told.
@@ -52,15 +53,36 @@ class BlockOutline(NamedTuple):
     contents: tuple[str, ...]
 
 
-def outline_network(network: keras.Model, architecture_name: str) -> list[BlockOutline]:
-    """Divide a classifier's network into its blocks, from input to output.
+def outline_network(network: keras.Model, architecture_name: str) -> list[tuple[BlockOutline, ...]]:
+    """Divide a classifier's network into its blocks.
 
     Args:
         network: As ``build_classifier`` builds it.
         architecture_name: The architecture that it was built from.
+
+    Returns:
+        From input to output what comes after each other: one block, or, in a fusion, all of its members.
     """
-    names = [layer.name for layer in network.layers]
     row = architecture.get(architecture_name)
+    return _outline_fusion(network, row.members) if row.members else _outline_blocks(network, row)
+
+
+def _outline_fusion(network: keras.Model, members: Sequence[str]) -> list[tuple[BlockOutline, ...]]:
+    names = [layer.name for layer in network.layers]
+    first, last = names.index(RESIZE) + 1, names.index(FEATURES)
+    trunks = {member: list_trunk(network, member) for member in members}
+    of_trunks = {layer.name for trunk in trunks.values() for layer in trunk}
+    joining = [layer for layer in network.layers[first:last] if layer.name not in of_trunks]
+    return [
+        (_outline("input", network.layers[:first]),),
+        tuple(_outline(member, trunk) for member, trunk in trunks.items()),
+        (_outline("fusion", joining),),
+        (_outline("head", network.layers[last:]),),
+    ]
+
+
+def _outline_blocks(network: keras.Model, row: architecture.Architecture) -> list[tuple[BlockOutline, ...]]:
+    names = [layer.name for layer in network.layers]
     starts = {
         "input": 0,
         "stem": names.index(RESIZE) + 1,
@@ -68,11 +90,11 @@ def outline_network(network: keras.Model, architecture_name: str) -> list[BlockO
         "head": names.index(FEATURES),
     }
     ends = [*list(starts.values())[1:], len(names)]
-    blocks = []
+    blocks: list[tuple[BlockOutline, ...]] = []
     for (name, start), end in zip(starts.items(), ends, strict=True):
         layers = network.layers[start:end]
         if layers:
-            blocks.append(_outline(name, layers))
+            blocks.append((_outline(name, layers),))
     return blocks
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from leukoscope.core.errors import InputError
 from leukoscope.figures import Figure
-from leukoscope.training.options import NetworkOptions
+from leukoscope.training.options import FusionOptions, ModelOptions, NetworkOptions
 from leukoscope.training.recipe import Recipe
+
+_DRAWN = {"network", "fusion"}
 
 
 def draw_architectures(models: dict[str, Any], training: Recipe, class_names: list[str]) -> dict[str, Figure]:
@@ -22,13 +24,14 @@ def draw_architectures(models: dict[str, Any], training: Recipe, class_names: li
     Raises:
         InputError: No entry is a network.
     """
-    networks = [NetworkOptions.model_validate(entry) for entry in models.values() if entry.get("kind") == "network"]
+    entries = [ModelOptions.model_validate(entry) for entry in models.values() if entry.get("kind") in _DRAWN]
+    networks = [entry for entry in entries if isinstance(entry, NetworkOptions | FusionOptions)]
     if not networks:
-        raise InputError("No entry of models is of the kind network, so that there is nothing to draw.")
+        raise InputError("No entry of models is of the kind network or fusion, so that there is nothing to draw.")
     return {entry.name: _draw(entry, training, class_names) for entry in networks}
 
 
-def _draw(entry: NetworkOptions, training: Recipe, class_names: list[str]) -> Figure:
+def _draw(entry: NetworkOptions | FusionOptions, training: Recipe, class_names: list[str]) -> Figure:
     import keras
 
     from leukoscope.figures import architecture
