@@ -70,6 +70,35 @@ def test_engine_and_fold_make_no_difference(three):
     assert len(folds.list_sets("tiny", [*three[:2], other])) == 1
 
 
+@pytest.mark.parametrize(("epochs", "missing"), [(2, [[]]), (3, [[3], [1, 2]])])
+def test_members_of_a_vote_differ_from_fold_to_fold_and_must_be_trained_alike(three, epochs, missing):
+    """A vote of a network and of its views, whose key names the network's model in turn."""
+    three[2].facts["key"]["recipe"] = {"epochs": epochs}
+    views = [
+        make_record(number, model=f"views {number}", key={"models": {"tiny": f"model {number}"}})
+        for number in (1, 2, 3)
+    ]
+    votes = [
+        make_record(
+            number, model=f"vote {number}", key={"models": {"tiny": f"model {number}", "seen": f"views {number}"}}
+        )
+        for number in (1, 2, 3)
+    ]
+    runs = folds.describe_members({"tiny": three, "seen": views, "vote": votes})
+    sets = folds.list_sets("vote", runs["vote"])
+    assert [same.missing for same in sets] == missing
+    if len(sets) > 1:
+        told = {"training.models.tiny.recipe.epochs", "training.models.seen.models.tiny.recipe.epochs"}
+        assert set(folds.explain_differences(sets[0], sets[1:])[3]) == told
+
+
+def test_a_member_that_is_gone_is_another_one(three):
+    votes = [
+        make_record(number, model=f"vote {number}", key={"models": {"tiny": f"model {number}"}}) for number in (1, 2, 3)
+    ]
+    assert len(folds.list_sets("vote", folds.describe_members({"vote": votes})["vote"])) == 3
+
+
 def test_of_a_fold_that_was_evaluated_twice_the_newest_counts_and_so_does_the_newest_set(three):
     again = make_record(2, wrong=4, written=9)
     (same,) = folds.list_sets("tiny", [again, *three])

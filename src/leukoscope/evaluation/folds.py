@@ -1,6 +1,6 @@
 """Folds of one cross-validation: which evaluations belong together, what they give together, how far they differ."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +103,41 @@ def list_sets(name: str, records: Iterable[EvaluationRecord]) -> list[FoldSet]:
 def describe_same(record: EvaluationRecord) -> dict[str, Any]:
     """Tell what must be the same in all folds of a cross-validation."""
     facts = record.facts
-    key = {name: value for name, value in facts["key"].items() if name not in _OF_A_FOLD}
-    if isinstance(key.get("data"), dict):
-        key["data"] = {name: value for name, value in key["data"].items() if name != "images"}
     splitting = {name: value for name, value in facts["splitting"].items() if name != "fold"}
     rest = {name: facts[name] for name in ("data", "accepted", "seed", "class_names")}
-    return {"training": key, "splitting": splitting, "folds": facts["fold"][1], "images": rest}
+    training = _describe_training(facts["key"])
+    return {"training": training, "splitting": splitting, "folds": facts["fold"][1], "images": rest}
+
+
+def _describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell of a training's key what must be the same in all folds."""
+    same = {name: value for name, value in key.items() if name not in _OF_A_FOLD}
+    if isinstance(same.get("data"), dict):
+        same["data"] = {name: value for name, value in same["data"].items() if name != "images"}
+    return same
+
+
+def describe_members(runs: Mapping[str, Sequence[EvaluationRecord]]) -> dict[str, list[EvaluationRecord]]:
+    """Say of models that are made of others how these were trained, in place of their fingerprints.
+
+    A member is another one in each fold, and yet it must have been trained in the same way.
+
+    Args:
+        runs: All evaluated trainings of each model. A member that is not among them keeps its fingerprint.
+    """
+    keys = {record.facts["model"]: record.facts["key"] for records in runs.values() for record in records}
+
+    def describe(key: Mapping[str, Any]) -> dict[str, Any]:
+        members = {
+            name: _describe_training(describe(keys[model])) if model in keys else model
+            for name, model in key.get("models", {}).items()
+        }
+        return {**key, "models": members} if members else dict(key)
+
+    return {
+        name: [replace(record, facts=record.facts | {"key": describe(record.facts["key"])}) for record in records]
+        for name, records in runs.items()
+    }
 
 
 def explain_differences(wanted: FoldSet, others: Sequence[FoldSet]) -> dict[int, list[str]]:

@@ -14,15 +14,16 @@ _WORDS = {
 }
 
 
-def describe_key(recipe: Mapping[str, Any], member: Classifier, seed: int) -> dict[str, Any]:
+def describe_key(recipe: Mapping[str, Any], name: str, member: Classifier, seed: int) -> dict[str, Any]:
     """Gather everything that determines the model; its name does not.
 
     Args:
         recipe: The kind, and the ``recipe`` in force.
-        member: The trained classifier.
+        name: The entry of the trained classifier.
+        member: The classifier.
         seed: Of the run.
     """
-    facts = {"models": [member.fingerprint], "class_names": list(member.class_names), "splits": member.trained_on}
+    facts = {"models": {name: member.fingerprint}, "class_names": list(member.class_names), "splits": member.trained_on}
     return {**recipe, **facts, "seed": seed, "format": VIEWS_FORMAT, "engine": without_epochs.describe_engine()}
 
 

@@ -40,6 +40,7 @@ def select_folds(
         InputError: A model has folds and no complete set, or none has any.
     """
     chosen, incomplete = {}, []
+    runs = folding.describe_members(runs)
     for name in options.models or runs:
         sets = folding.list_sets(name, runs[name])
         complete = next((same for same in sets if not same.missing), None)

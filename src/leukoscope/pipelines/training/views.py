@@ -42,7 +42,7 @@ def prepare_training(
 
     ((name, member),) = members.items()
     require_splits(name, member.trained_on == fingerprint_table(splits))
-    return describe_key(recipe, member, seed) | {"split": splitting.split_name}
+    return describe_key(recipe, name, member, seed) | {"split": splitting.split_name}
 
 
 def train_classifier(
