@@ -17,6 +17,7 @@ from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
+from leukoscope.pipelines.import_weights import pipeline as import_weights
 from leukoscope.pipelines.ingestion import pipeline as ingestion
 from leukoscope.pipelines.predict import pipeline as prediction
 from leukoscope.pipelines.promote import pipeline as promotion
@@ -75,6 +76,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()
     ways["agreement"] = agreement.create_pipeline()
     ways["architectures"] = architectures.create_pipeline()
+    ways["import_weights"] = import_weights.create_pipeline()
     ways["predict"] = ways["reader"] + prediction.create_pipeline()
     works = {"explain": explanation, "promote": promotion, "export": export}
     ways |= {name: reader.create_pipeline() + work.create_pipeline() for name, work in works.items()}

@@ -35,7 +35,7 @@ PUBLISHED |= {"densenet121": 8.1, "densenet201": 20.2, "nasnet_mobile": 5.3, "na
 PUBLISHED |= {"efficientnet_v2_b0": 7.2, "efficientnet_v2_s": 21.6, "convnext_tiny": 28.6}
 PUBLISHED |= {"two_channel": 2 * 20.242984}  # twice a DenseNet201
 # With the head for so many classes, without moving statistics: of torchvision's documentation, or worked out by hand.
-COUNTED = {"resnext50": (1000, 25_028_904), "se_resnext50": (1000, 27_559_896)}
+COUNTED = {"resnet50_v15": (1000, 25_557_032), "resnext50": (1000, 25_028_904), "se_resnext50": (1000, 27_559_896)}
 COUNTED |= {"alexnet": (1000, 60_965_224), "alexnet_owt": (1000, 61_100_840)}
 COUNTED |= {"googlenet": (1000, 6_998_552), "googlenet_bn": (1000, 6_624_904)}
 COUNTED |= {"sdct_cnn": (2, 95_371), "leukonet_style": (4, 2_322_372)}

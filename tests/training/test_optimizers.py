@@ -97,8 +97,8 @@ def test_what_no_block_is_called_is_refused():
 
 
 def test_a_training_of_before_these_fields_is_the_same_training():
-    younger = {"optimizer", "momentum", "block_rates", "epoch_decay"}
+    younger = {"optimizer", "momentum", "block_rates", "epoch_decay", "pixels"}
     plain = resolve_recipe("vgg16", Recipe(momentum=0.5, epoch_decay=0.5), RecipeDifferences())
     assert not younger & set(plain.determining)
-    other = Recipe(optimizer="sgd", block_rates={"stem": 0.1}, schedule="exponential")
+    other = Recipe(optimizer="sgd", block_rates={"stem": 0.1}, schedule="exponential", pixels="torch", weights="none")
     assert younger <= set(resolve_recipe("vgg16", other, RecipeDifferences()).determining)

@@ -26,6 +26,7 @@ class NetworkRecipe(Protocol):
         dropout: Share of features dropped before the classifier.
         trainable: ``all``, ``head``, or the name of a block.
         batch_norm_momentum: Of the moving statistics; ``None``: as the architecture has it.
+        pixels: How they are scaled, a mode of Keras' preprocessing; ``None``: as the architecture has it.
     """
 
     @property
@@ -38,6 +39,8 @@ class NetworkRecipe(Protocol):
     def trainable(self) -> str: ...  # noqa: D102
     @property
     def batch_norm_momentum(self) -> float | None: ...  # noqa: D102
+    @property
+    def pixels(self) -> str | None: ...  # noqa: D102
 
 
 class Prediction(NamedTuple):

@@ -174,8 +174,8 @@ def build_classifier(
 
     Args:
         backbone: The name of an architecture, as ``architecture.get`` takes it.
-        recipe: A resolved recipe: its input size, dropout, weights, trainable part and batch norm's momentum
-            are used.
+        recipe: A resolved recipe: its input size, dropout, weights, trainable part, batch norm's momentum and
+            scaling of pixels are used.
         class_names: The classes in the order of the probabilities.
         seed: For the initial weights and the dropout.
         precision: A Keras dtype policy; variables and probabilities are float32 in each.
@@ -184,7 +184,7 @@ def build_classifier(
     Raises:
         InputError: The weights cannot be had or are another architecture's.
     """
-    row = architecture.get(backbone)
+    row = architecture.scale_pixels(architecture.get(backbone), recipe.pixels)
     weights = weights or recipe.weights
     with _dtype_policy(precision):
         images = layers.Input((None, None, 3), name="image", dtype="float32")
