@@ -43,9 +43,7 @@ def test_images_too_small_for_a_backbone_are_refused():
 
 class TestPixels:
     def test_keras_own_weights_keep_their_own_scaling(self):
-        with pytest.raises(
-            InputError, match=r"models\.vgg16\.training\.pixels is torch, and .* as caffe"
-        ):
+        with pytest.raises(InputError, match=r"models\.vgg16\.training\.pixels is torch, and .* as caffe"):
             resolve_recipe("vgg16", Recipe(), RecipeDifferences(pixels="torch"))
         assert resolve_recipe("vgg16", Recipe(), RecipeDifferences(pixels="caffe")).pixels == "caffe"
 

@@ -22,6 +22,7 @@ class Recipe(Options):
     input_size: PositiveInt | None = None
     batch_size: PositiveInt | None = None
     dropout: float | None = Field(default=None, ge=0, lt=1)
+    head_norm: bool = False
     weights: str = "imagenet"
     pixels: Pixels | None = None
     trainable: str = "all"
@@ -103,6 +104,7 @@ class ResolvedRecipe(Recipe):
         uses_sgd = self.optimizer == "sgd"
         used = {"optimizer": uses_sgd, "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
         used |= {"epoch_decay": self.schedule == "exponential", "pixels": self.pixels is not None}
+        used["head_norm"] = self.head_norm
         return self.model_dump(exclude={name for name in used if not used[name]})
 
     @model_validator(mode="after")
