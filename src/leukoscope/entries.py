@@ -36,11 +36,13 @@ class Entry(NamedTuple):
         kind: Of the model.
         members: The entries that it is made of, in order.
         default: Whether `kedro run` without a pipeline trains it.
+        teacher: The entry that it learns from, if there is one.
     """
 
     kind: str
     members: tuple[str, ...]
     default: bool
+    teacher: str | None = None
 
 
 # The entries of the session at hand, by name.
@@ -90,7 +92,23 @@ def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     entry = entries[name]
     members = entry.get("members") if entry.get("kind") == "ensemble" else ()
     known = [member for member in members if _may_be_member(entries, member)] if isinstance(members, list) else []
-    return Entry(str(entry.get("kind")), tuple(dict.fromkeys(known)), entry.get("default") is not False)
+    members = tuple(dict.fromkeys(known))
+    return Entry(str(entry.get("kind")), members, entry.get("default") is not False, _find_teacher(entries, name))
+
+
+def _find_teacher(entries: Mapping[str, Any], name: str) -> str | None:
+    """Find what an entry learns from; what is no entry, or itself a student, is told when entries are validated."""
+    teacher = _name_teacher(entries[name])
+    if teacher is None or teacher not in entries or _name_teacher(entries[teacher]) is not None:
+        return None
+    return teacher
+
+
+def _name_teacher(entry: Mapping[str, Any]) -> str | None:
+    training = entry.get("training")
+    distillation = training.get("distillation") if isinstance(training, dict) else None
+    teacher = distillation.get("teacher") if isinstance(distillation, dict) else None
+    return teacher if isinstance(teacher, str) else None
 
 
 def _may_be_member(entries: Mapping[str, Any], name: Any) -> bool:

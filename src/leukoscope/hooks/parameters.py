@@ -8,6 +8,7 @@ from leukoscope.core.class_names import require_benign, require_class_names
 from leukoscope.core.options import refuse_unknown_names
 from leukoscope.evaluation.class_mapping import ClassMapping
 from leukoscope.training.options import EnsembleOptions
+from leukoscope.training.recipe import Recipe
 
 _SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
 
@@ -26,6 +27,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     entries = parameters["models"]
     _require_titles(entries)
     _require_members(entries)
+    _require_teachers(entries, parameters["training"])
     changed = {*given.get("models", {}), *given} & set(entries)
     for name in sorted(changed):  # what all share need only fit the models that are run
         entries[name].resolve(parameters["training"])
@@ -55,6 +57,21 @@ def _require_members(entries: Mapping[str, Any]) -> None:
     for name, entry in entries.items():
         if isinstance(entry, EnsembleOptions):
             refuse_unknown_names(entry.members, others, f", of which models.{name}.members are some")
+
+
+def _require_teachers(entries: Mapping[str, Any], shared: Recipe) -> None:
+    """Make sure that teachers are entries that do not learn from others themselves.
+
+    Raises:
+        ValueError: One is not.
+    """
+    if shared.distillation is not None:
+        raise ValueError("training.distillation is of a model's entry: set models.NAME.training.distillation")
+    taught = {name: entry.teacher for name, entry in entries.items() if entry.teacher is not None}
+    for name, teacher in taught.items():
+        others = [other for other in entries if other not in taught]
+        place = f", of which models.{name}.training.distillation.teacher is one: it must not have a teacher itself"
+        refuse_unknown_names([teacher], others, place)
 
 
 def _require_titles(entries: Mapping[str, Any]) -> None:

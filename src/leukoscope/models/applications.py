@@ -208,6 +208,19 @@ _add(
     origin="Howard et al. 2017, MobileNets: efficient convolutional neural networks for mobile vision applications",
 )
 _add(
+    "mobilenet_v3_small",
+    "MobileNetV3Small",
+    "mobilenet_v3",
+    input_size=224,
+    smallest_input=32,
+    pixel_spread=0.5,
+    gain=1.15,
+    blocks={f"block_{number}": f"expanded_conv_{number}_expand" for number in (1, 3, 6, 8)} | {"conv_1": "conv_1"},
+    parameters=927_008,
+    branch=1,
+    origin="Howard et al. 2019, Searching for MobileNetV3",
+)
+_add(
     "efficientnet_v2_b0",
     "EfficientNetV2B0",
     "efficientnet_v2",

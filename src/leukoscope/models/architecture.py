@@ -49,6 +49,8 @@ class Architecture:
         pixel_spread: Standard deviation, about, of the pixels that its preprocessing makes of an image.
         pixels: The mode of Keras' preprocessing that it has: ``caffe``, ``tf`` or ``torch``; empty if it has none of
             them, as where the network itself scales.
+        gain: How many times as strong kernels are drawn as for rectified units, where other units let a signal die
+            out.
         batch_size: Images in a training step, unless the recipe says otherwise.
         dropout: Share of features dropped before the classifier, unless the recipe says otherwise.
         branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
@@ -70,6 +72,7 @@ class Architecture:
     parameters: int
     pixel_spread: float = 64.0
     pixels: str = ""
+    gain: float = 1.0
     batch_size: int = 32
     dropout: float = 0.4
     branch: int | None = None

@@ -76,13 +76,24 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
         "weights": weights,
         "optimizer": _name_optimizer(recipe),
         "weight_decay": recipe["weight_decay"],
-        "loss": "categorical cross-entropy",
+        "loss": _describe_loss(recipe),
         "epochs_at_most": recipe["epochs"],
         "final_weights": "of the epoch with the lowest validation loss" if best else "of the last epoch",
         "seed": str(key["seed"]),
         "augmentation": key["augmentation"],
         "splits": key["splits"],
     }
+
+
+def _describe_loss(recipe: dict[str, Any]) -> str:
+    distillation = recipe.get("distillation")
+    if distillation is None:
+        return "categorical cross-entropy"
+    return (
+        f"{1 - distillation['share']:g} of categorical cross-entropy, and {distillation['share']:g} of the divergence "
+        f"of {distillation['teacher']}'s probabilities of the images as they are, at the temperature "
+        f"{distillation['temperature']:g}"
+    )
 
 
 def _name_optimizer(recipe: dict[str, Any]) -> str:

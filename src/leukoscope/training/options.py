@@ -57,6 +57,11 @@ class ModelOptions(Options):
         """Its name in figures and tables."""
         return self.label or self.name
 
+    @property
+    def teacher(self) -> str | None:
+        """The entry that it learns from, if there is one."""
+        return None
+
     def resolve(self, shared: Recipe) -> Options:
         """Give the recipe in force, in which nothing is left open.
 
@@ -107,6 +112,12 @@ class _TrainedNetwork(ModelOptions):
     def network(self) -> str:
         """What is built, as ``architecture.get`` takes it."""
         raise NotImplementedError
+
+    @property
+    def teacher(self) -> str | None:
+        """The entry that it learns from, if there is one."""
+        distillation = getattr(self.training, "distillation", None)
+        return distillation.teacher if distillation else None
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
         """Give the recipe in force.

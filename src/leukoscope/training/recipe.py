@@ -16,6 +16,20 @@ Pixels = Literal["caffe", "tf", "torch"]
 STEM, HEAD = "stem", "head"
 
 
+class Distillation(Options):
+    """What a student learns of a teacher (Hinton et al. 2015, Distilling the knowledge in a neural network).
+
+    Attributes:
+        teacher: The entry of a model of any kind, which was trained and evaluated on the same splits.
+        temperature: By which the logarithms of both models' probabilities are divided, so that small ones tell more.
+        share: Of the teacher's part in the loss; the rest is that of the true classes.
+    """
+
+    teacher: str
+    temperature: PositiveFloat = 4.0
+    share: float = Field(default=0.5, gt=0, le=1)
+
+
 class Recipe(Options):
     """How a classifier is trained; ``null`` in the first group means: as the architecture has it."""
 
@@ -40,6 +54,7 @@ class Recipe(Options):
     clip_norm: PositiveFloat | None = None
     ema_momentum: float | None = Field(default=None, gt=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    distillation: Distillation | None = None
     epochs: PositiveInt = 30
     patience: PositiveInt | None = 5
     batch_norm_momentum: float | None = Field(default=0.9, gt=0, lt=1)
@@ -104,7 +119,7 @@ class ResolvedRecipe(Recipe):
         uses_sgd = self.optimizer == "sgd"
         used = {"optimizer": uses_sgd, "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
         used |= {"epoch_decay": self.schedule == "exponential", "pixels": self.pixels is not None}
-        used["head_norm"] = self.head_norm
+        used |= {"head_norm": self.head_norm, "distillation": self.distillation is not None}
         return self.model_dump(exclude={name for name in used if not used[name]})
 
     @model_validator(mode="after")
