@@ -19,7 +19,7 @@ from leukoscope.models.ensemble import EnsembleClassifier
 from leukoscope.reader.second_reader import SecondReader
 from leukoscope.training import crafted
 from leukoscope.training.crafted import describe_key
-from leukoscope.training.options import ModelOptions
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
 
 

@@ -6,7 +6,7 @@ import pytest
 LIGHT = {"resnet50", "vgg16", "mobilenet", "mobilenet_v2", "sdct_cnn", "four_layer_cnn"}
 # Of the same layers, in the same order of parts, as another: looks that are costly leave them out.
 SIBLINGS = {"vgg19", "densenet201", "two_channel", "efficientnet_v2_s", "nasnet_large", "inception_resnet_v2"}
-SIBLINGS |= {"alexnet_owt", "googlenet_bn", "four_layer_cnn_unmasked", "resnext50"}
+SIBLINGS |= {"alexnet_owt", "googlenet_bn", "four_layer_cnn_unmasked", "resnext50", "resnet50_v15"}
 # They end in dense layers, or in what is of no place.
 VECTORS = {"alexnet", "alexnet_owt", "sdct_cnn", "leukonet_style"}
 

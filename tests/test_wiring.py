@@ -46,6 +46,7 @@ def test_every_model_has_a_pipeline_of_its_own(registered):
 
 def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(registered):
     later = ("external", "predict", "explain", "promote", "export", "agreement", "cross_validation", "architectures")
+    later += ("import_weights",)
     others = {node.name for name in later for node in registered[name].nodes} - {"collect_results", "collect_features"}
     parts = ("write_reports", "write_model_cards", "collect_result")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
@@ -135,7 +136,7 @@ def test_every_data_set_has_a_layer_and_every_node_a_name_of_its_function(contex
 
 
 def test_data_flows_from_layer_to_layer_and_never_back(context, registered):
-    """Kedro-Viz draws no layers at all where they form a circle, as an ensemble does, which learns from outputs."""
+    """Kedro-Viz draws no layers where they form a circle, as votes and students do, which learn from outputs."""
     order = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
     catalog = context.catalog
 
@@ -143,7 +144,8 @@ def test_data_flows_from_layer_to_layer_and_never_back(context, registered):
         known = (name for name in names if not name.startswith("params:"))
         return [order.index(catalog.get(name).metadata["kedro-viz"]["layer"]) for name in known]
 
-    votes = {name for name, entry in describe_entries().items() if entry.kind == "ensemble"}
+    entries = describe_entries().items()
+    votes = {name for name, entry in entries if entry.kind == "ensemble" or entry.teacher}
     assert votes.isdisjoint(node.namespace for node in registered["__default__"].nodes)
     for node in {node for pipeline in registered.values() for node in pipeline.nodes if node.namespace not in votes}:
         assert max(layers(node.inputs), default=0) <= min(layers(node.outputs)), node.name

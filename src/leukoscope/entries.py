@@ -26,6 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = frozenset({"blind", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
 FOLDERS = frozenset({"architectures", "cross_validation", "engine", "explanations", "exports", "opinions", "reader"})
+FOLDERS |= {"weights"}
 
 
 class Entry(NamedTuple):
@@ -35,11 +36,13 @@ class Entry(NamedTuple):
         kind: Of the model.
         members: The entries that it is made of, in order.
         default: Whether `kedro run` without a pipeline trains it.
+        teacher: The entry that it learns from, if there is one.
     """
 
     kind: str
     members: tuple[str, ...]
     default: bool
+    teacher: str | None = None
 
 
 # The entries of the session at hand, by name.
@@ -87,15 +90,44 @@ def set_entries(entries: Mapping[str, Any]) -> None:
 def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
     entry = entries[name]
-    kind = str(entry.get("kind"))
-    members = {"ensemble": entry.get("members"), "views": [entry.get("member")]}.get(kind)
-    excluded = {"ensemble", "views"} if kind == "ensemble" else {"views"}
+    members = _find_members(entries, name)
+    return Entry(str(entry.get("kind")), members, entry.get("default") is not False, _find_teacher(entries, name))
+
+
+def _find_members(entries: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Find the entries that one is made of, each once; those that cannot be members are told when it is validated."""
+    entry = entries[name]
+    members = {"ensemble": entry.get("members"), "views": [entry.get("member")]}.get(str(entry.get("kind")))
+    excluded = {"ensemble", "views"} if entry.get("kind") == "ensemble" else {"views"}
     known = [
         member
         for member in (members if isinstance(members, list) else [])
         if isinstance(member, str) and member in entries and entries[member].get("kind") not in excluded
     ]
-    return Entry(kind, tuple(dict.fromkeys(known)), entry.get("default") is not False)
+    return tuple(dict.fromkeys(known))
+
+
+def _find_teacher(entries: Mapping[str, Any], name: str) -> str | None:
+    """Find what an entry learns from; what is no entry, or learns itself, is told when entries are validated."""
+    teacher = _name_teacher(entries[name])
+    if teacher is None or teacher not in entries:
+        return None
+    if any(_name_teacher(entries[part]) for part in _list_parts(entries, teacher)):
+        return None
+    return teacher
+
+
+def _list_parts(entries: Mapping[str, Any], name: str) -> list[str]:
+    """List an entry and all that it is made of."""
+    members = _find_members(entries, name)
+    return [name, *(part for member in members for part in _list_parts(entries, member))]
+
+
+def _name_teacher(entry: Mapping[str, Any]) -> str | None:
+    training = entry.get("training")
+    distillation = training.get("distillation") if isinstance(training, dict) else None
+    teacher = distillation.get("teacher") if isinstance(distillation, dict) else None
+    return teacher if isinstance(teacher, str) else None
 
 
 def complete_entries(

@@ -17,6 +17,7 @@ from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
+from leukoscope.pipelines.import_weights import pipeline as import_weights
 from leukoscope.pipelines.ingestion import pipeline as ingestion
 from leukoscope.pipelines.predict import pipeline as prediction
 from leukoscope.pipelines.promote import pipeline as promotion
@@ -50,7 +51,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
     names = tuple(name for name, _ in entries)
     trained = {
-        name: _for_model(training.create_pipeline(entry.kind, entry.members), name, entry.members)
+        name: _for_model(training.create_pipeline(entry.kind, entry.members, entry.teacher), name, _list_sources(entry))
         for name, entry in entries
     }
     judged = {name: _for_model(_create_judging(entry), name, entry.members) for name, entry in entries}
@@ -75,6 +76,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()
     ways["agreement"] = agreement.create_pipeline()
     ways["architectures"] = architectures.create_pipeline()
+    ways["import_weights"] = import_weights.create_pipeline()
     ways["predict"] = ways["reader"] + prediction.create_pipeline()
     works = {"explain": explanation, "promote": promotion, "export": export}
     ways |= {name: reader.create_pipeline() + work.create_pipeline() for name, work in works.items()}
@@ -88,12 +90,23 @@ def _join(*parts: Pipeline) -> Pipeline:
     return Pipeline({node for part in parts for node in part.nodes})
 
 
+def _list_sources(entry: Entry) -> tuple[str, ...]:
+    """List the models of which an entry's training takes something."""
+    return entry.members if entry.teacher is None else (entry.teacher,)
+
+
 def _create_judging(entry: Entry) -> Pipeline:
     return evaluation.create_pipeline(entry.kind, entry.members) + robustness.create_pipeline()
 
 
 def _for_model(template: Pipeline, name: str, members: Sequence[str] = ()) -> Pipeline:
-    """Put a template into a model's namespace; its parameters `model` are the model's entry."""
+    """Put a template into a model's namespace; its parameters `model` are the model's entry.
+
+    Args:
+        template: Of a model's kind.
+        name: Of the model.
+        members: The models of which it takes something, by their names.
+    """
     parameters = {f"params:{shared}": f"params:{shared}" for shared in _SHARED_PARAMETERS}
     parameters["params:model"] = f"params:models.{name}"
     used = template.inputs()

@@ -30,12 +30,18 @@ CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
 QUICK = {"mobilenet"}
 # Millions with moving statistics and the top for 1,000 classes: https://keras.io/api/applications
 PUBLISHED = {"resnet50": 25.6, "resnet50_v2": 25.6, "vgg16": 138.4, "vgg19": 143.7, "mobilenet": 4.3}
-PUBLISHED |= {"mobilenet_v2": 3.5, "inception_v3": 23.9, "inception_resnet_v2": 55.9, "xception": 22.9}
+PUBLISHED |= {"mobilenet_v3_small": 0.939120 + 0.577}  # its top for 1,000 classes has a layer more
+PUBLISHED |= {
+    "mobilenet_v2": 3.5,
+    "inception_v3": 23.9,
+    "inception_resnet_v2": 55.9,
+    "xception": 22.9,
+}
 PUBLISHED |= {"densenet121": 8.1, "densenet201": 20.2, "nasnet_mobile": 5.3, "nasnet_large": 88.9}
 PUBLISHED |= {"efficientnet_v2_b0": 7.2, "efficientnet_v2_s": 21.6, "convnext_tiny": 28.6}
 PUBLISHED |= {"two_channel": 2 * 20.242984}  # twice a DenseNet201
 # With the head for so many classes, without moving statistics: of torchvision's documentation, or worked out by hand.
-COUNTED = {"resnext50": (1000, 25_028_904), "se_resnext50": (1000, 27_559_896)}
+COUNTED = {"resnet50_v15": (1000, 25_557_032), "resnext50": (1000, 25_028_904), "se_resnext50": (1000, 27_559_896)}
 COUNTED |= {"alexnet": (1000, 60_965_224), "alexnet_owt": (1000, 61_100_840)}
 COUNTED |= {"googlenet": (1000, 6_998_552), "googlenet_bn": (1000, 6_624_904)}
 COUNTED |= {"sdct_cnn": (2, 95_371), "leukonet_style": (4, 2_322_372)}

@@ -85,3 +85,49 @@ def test_a_kind_that_cannot_be_a_file_is_refused(held):
     fields = crafted_models.make_fields()
     with pytest.raises(InputError, match=r"own cannot be a file for small machines.*reader\.model"):
         nodes.export_reader(crafted_models.make_reader(), fields, fields.splits, ExportOptions(), 1)
+
+
+class TestBudget:
+    """Of three files, of 8, 4 and 2 MiB, the smaller the slower."""
+
+    @pytest.fixture
+    def table(self) -> pd.DataFrame:
+        files = ["model.keras", "m-float32.one", "m-float16.one", "m-int8.one"]
+        return pd.DataFrame({"file": files, "mib": [np.nan, 8.0, 4.0, 2.0], "ms": [np.nan, 1.0, 2.0, 3.0]})
+
+    def test_without_one_all_hold(self, table, caplog):
+        budget = nodes.apply_budget(table, ExportOptions())
+        assert budget["hold"] == ["m-float32.one", "m-float16.one", "m-int8.one"]
+        assert budget["refused"] == {}
+        assert caplog.text == ""
+
+    def test_what_is_too_large_or_too_slow_is_refused_with_its_figures(self, table, caplog):
+        with caplog.at_level(logging.WARNING, "leukoscope"):
+            budget = nodes.apply_budget(table, ExportOptions(max_mib=4, max_ms=2.5))
+        assert budget == {
+            "max_mib": 4,
+            "max_ms": 2.5,
+            "hold": ["m-float16.one"],
+            "refused": {
+                "m-float32.one": "has 8.00 MiB, and export.max_mib is 4",
+                "m-int8.one": "has 3.00 ms an image, and export.max_ms is 2.5",
+            },
+        }
+        assert "m-float32.one is refused: has 8.00 MiB" in caplog.text
+        assert "Within the budget: m-float16.one" in caplog.text
+
+    def test_where_none_holds_the_run_ends(self, table):
+        with pytest.raises(
+            InputError, match=r"No exported file keeps .*m-int8\.one has 2\.00 MiB, and export\.max_mib is 1"
+        ):
+            nodes.apply_budget(table, ExportOptions(max_mib=1))
+        with pytest.raises(
+            InputError, match=r"m-float32\.one has 8\.00 MiB.* and has 1\.00 ms an image, and export\.max_ms"
+        ):
+            nodes.apply_budget(table, ExportOptions(max_mib=1, max_ms=0.5))
+
+    def test_the_time_of_an_image_is_that_of_its_speed(self, held, formats):
+        table = nodes.check_exports(contents(), READER, *held, ExportOptions(timed_images=8, batch_size=4))
+        files = table.iloc[1:]
+        assert (files["ms"] * files["images_per_second"]).to_numpy() == pytest.approx([1000] * 3)
+        assert nodes.apply_budget(table, ExportOptions(max_ms=1e9))["hold"] == files["file"].tolist()

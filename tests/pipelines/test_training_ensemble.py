@@ -13,7 +13,7 @@ from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import ensemble as nodes
 from leukoscope.pipelines.training.nodes import resolve_recipe
 from leukoscope.training import ensemble
-from leukoscope.training.options import ModelOptions
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
 from leukoscope.training.runs import TrainingRuns
 

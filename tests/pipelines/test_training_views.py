@@ -7,7 +7,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import views as nodes
 from leukoscope.pipelines.training.nodes import resolve_recipe
-from leukoscope.training.options import ModelOptions
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
 from leukoscope.training.runs import TrainingRuns
 

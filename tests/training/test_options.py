@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from leukoscope.core.options import describe_faults
-from leukoscope.training.options import KINDS, ModelOptions, NetworkOptions
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.options import KINDS, NetworkOptions
 from leukoscope.training.recipe import Recipe
 
 NETWORK = {"name": "own", "kind": "network", "architecture": "vgg16"}

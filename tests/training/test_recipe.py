@@ -39,3 +39,14 @@ def test_images_too_small_for_a_backbone_are_refused():
         resolve_recipe("inception_v3", Recipe(input_size=64), RecipeDifferences())
     with pytest.raises(InputError, match=f"^models.inception_v3.training.input_size is 32 pixels; {mend}"):
         resolve_recipe("inception_v3", Recipe(input_size=99), RecipeDifferences(input_size=32))
+
+
+class TestPixels:
+    def test_keras_own_weights_keep_their_own_scaling(self):
+        with pytest.raises(InputError, match=r"models\.vgg16\.training\.pixels is torch, and .* as caffe"):
+            resolve_recipe("vgg16", Recipe(), RecipeDifferences(pixels="torch"))
+        assert resolve_recipe("vgg16", Recipe(), RecipeDifferences(pixels="caffe")).pixels == "caffe"
+
+    def test_a_network_that_scales_inside_has_no_other(self):
+        with pytest.raises(InputError, match=r"training\.pixels is torch, and ConvNeXtTiny has a scaling of its own"):
+            resolve_recipe("convnext_tiny", Recipe(weights="none", pixels="torch"), RecipeDifferences())

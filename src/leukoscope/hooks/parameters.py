@@ -8,6 +8,7 @@ from leukoscope.core.class_names import require_benign, require_class_names
 from leukoscope.core.options import refuse_unknown_names
 from leukoscope.evaluation.class_mapping import ClassMapping
 from leukoscope.training.options import EnsembleOptions, ViewsOptions
+from leukoscope.training.recipe import Recipe
 
 _SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
 
@@ -26,6 +27,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     entries = parameters["models"]
     _require_titles(entries)
     _require_members(entries)
+    _require_teachers(entries, parameters["training"])
     changed = {*given.get("models", {}), *given} & set(entries)
     for name in sorted(changed):  # what all share need only fit the models that are run
         entries[name].resolve(parameters["training"])
@@ -60,6 +62,26 @@ def _require_members(entries: Mapping[str, Any]) -> None:
         elif isinstance(entry, ViewsOptions):
             allowed = [other for other in entries if other not in seen]
             refuse_unknown_names([entry.member], allowed, f", of which models.{name}.member is one")
+
+
+def _require_teachers(entries: Mapping[str, Any], shared: Recipe) -> None:
+    """Make sure that teachers are entries of which no part learns from others itself.
+
+    Raises:
+        ValueError: One is not.
+    """
+    if shared.distillation is not None:
+        raise ValueError("training.distillation is of a model's entry: set models.NAME.training.distillation")
+    taught = {name: entry.teacher for name, entry in entries.items() if entry.teacher is not None}
+    others = [name for name in entries if taught.keys().isdisjoint(_list_parts(entries, name))]
+    for name, teacher in taught.items():
+        place = f", of which models.{name}.training.distillation.teacher is one: none of its parts may have a teacher"
+        refuse_unknown_names([teacher], others, place)
+
+
+def _list_parts(entries: Mapping[str, Any], name: str) -> list[str]:
+    """List an entry and all that it is made of; entries have been checked to be no circle."""
+    return [name, *(part for member in entries[name].parts for part in _list_parts(entries, member))]
 
 
 def _require_titles(entries: Mapping[str, Any]) -> None:

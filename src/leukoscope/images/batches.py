@@ -33,6 +33,7 @@ class TrainingBatches(keras.utils.PyDataset):
 
     Attributes:
         mix: Changes a batch, by a generator of its own; none by default.
+        labels: One-hot, of each row of an epoch; more columns may be put behind them.
 
     A batch is ``(array's rows, float32 [batch, n_classes], float32 [batch])``.
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 from PIL import Image
 from scipy.special import logsumexp
@@ -16,9 +15,10 @@ from leukoscope.models.ensemble import EnsembleClassifier
 class ActivationMapper:
     """Grad-CAM without gradients.
 
-    Under average pooling and one linear layer, the gradient of a class's score in the last feature map is that layer's
-    weight, the same everywhere: Grad-CAM (Selvaraju et al. 2017) is then the class activation map of Zhou et al. 2016,
-    a sum of feature maps. No gradient tape is needed, so that it works under each backend.
+    Under average pooling and one linear layer, of which a batch norm before it is a part at inference, the gradient of
+    a class's score in the last feature map is that layer's weight, the same everywhere: Grad-CAM (Selvaraju et al.
+    2017) is then the class activation map of Zhou et al. 2016, a sum of feature maps. No gradient tape is needed, so
+    that it works under each backend.
 
     Args:
         classifier: A classifier with the capability ``class_maps``.
@@ -31,7 +31,7 @@ class ActivationMapper:
         if not isinstance(classifier, NetworkClassifier):
             raise TypeError(f"{type(classifier).__name__} has no feature maps")
         self._model = classifier.parts.feature_maps
-        self._weights = keras.ops.convert_to_numpy(classifier.parts.head.kernel)
+        self._weights = classifier.parts.linear_head.kernel
         self._seen = classifier.parts.centre_crop
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -122,7 +122,7 @@ class Exporter:
         features = parts.trunk(keras.ops.cast(image, "float32"), training=False)
         probabilities = head(features)
         model = keras.Model(image, [probabilities, features] if with_features else probabilities)
-        head.set_weights([values / self._temperature for values in parts.head.get_weights()])
+        head.set_weights([values / self._temperature for values in parts.linear_head])
         return model
 
     def _give_examples(self) -> Iterator[list[np.ndarray]]:

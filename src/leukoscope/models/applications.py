@@ -39,8 +39,8 @@ def _add(name: str, builder: str, module: str, change: Callable[..., Any] | None
             trunk = getattr(keras.applications, builder)(include_top=False, weights=weights, input_tensor=images)
         return _replace(trunk, change) if change else trunk
 
-    saved_by = f"keras.applications.{builder}(include_top=False)"
-    register(name, Architecture(title=builder, preprocess=preprocess, build=build, saved_by=saved_by, **facts))
+    facts |= {"pixels": _PIXELS.get(module, ""), "saved_by": f"keras.applications.{builder}(include_top=False)"}
+    register(name, Architecture(title=builder, preprocess=preprocess, build=build, **facts))
 
 
 def _replace(trunk: "keras.Model", change: Callable[["keras.Layer"], "keras.Layer"]) -> "keras.Model":
@@ -71,6 +71,10 @@ def _as_depthwise(layer: "keras.Layer") -> "keras.Layer":
     )
 
 
+# The modes of preprocessing that modules have; all others scale inside their networks.
+_PIXELS = {"resnet50": "caffe", "vgg16": "caffe", "vgg19": "caffe", "densenet": "torch"}
+_PIXELS |= dict.fromkeys(("mobilenet", "mobilenet_v2", "inception_v3", "inception_resnet_v2"), "tf")
+_PIXELS |= dict.fromkeys(("xception", "nasnet", "resnet_v2"), "tf")
 _VGG_BLOCKS = {f"block{number}": f"block{number}_conv1" for number in range(2, 6)}
 _DENSENET_BLOCKS = {f"conv{number}": f"conv{number}_block1_0_bn" for number in range(2, 6)}
 _EFFICIENTNET_BLOCKS = {f"block{number}": f"block{number}a_expand_conv" for number in range(2, 7)} | {"top": "top_conv"}
@@ -202,6 +206,19 @@ _add(
     blocks={f"conv_{number}": f"conv_pad_{number}" for number in (2, 4, 6, 12)},
     parameters=3_206_976,
     origin="Howard et al. 2017, MobileNets: efficient convolutional neural networks for mobile vision applications",
+)
+_add(
+    "mobilenet_v3_small",
+    "MobileNetV3Small",
+    "mobilenet_v3",
+    input_size=224,
+    smallest_input=32,
+    pixel_spread=0.5,
+    gain=1.15,
+    blocks={f"block_{number}": f"expanded_conv_{number}_expand" for number in (1, 3, 6, 8)} | {"conv_1": "conv_1"},
+    parameters=927_008,
+    branch=1,
+    origin="Howard et al. 2019, Searching for MobileNetV3",
 )
 _add(
     "efficientnet_v2_b0",

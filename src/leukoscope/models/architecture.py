@@ -47,6 +47,10 @@ class Architecture:
         blocks: Where its blocks start, from input to output: the name of a block and that of its first layer.
         parameters: How many numbers of the trunk train; moving statistics do not, nor is added attention among them.
         pixel_spread: Standard deviation, about, of the pixels that its preprocessing makes of an image.
+        pixels: The mode of Keras' preprocessing that it has: ``caffe``, ``tf`` or ``torch``; empty if it has none of
+            them, as where the network itself scales.
+        gain: How many times as strong kernels are drawn as for rectified units, where other units let a signal die
+            out.
         batch_size: Images in a training step, unless the recipe says otherwise.
         dropout: Share of features dropped before the classifier, unless the recipe says otherwise.
         branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
@@ -67,6 +71,8 @@ class Architecture:
     blocks: Mapping[str, str | After]
     parameters: int
     pixel_spread: float = 64.0
+    pixels: str = ""
+    gain: float = 1.0
     batch_size: int = 32
     dropout: float = 0.4
     branch: int | None = None
@@ -147,6 +153,28 @@ def require_imagenet(architecture: Architecture, weights: str, parameter: str = 
             f"start from random weights, or to the path of a {architecture.title} weights file without its top "
             f"(.weights.h5)."
         )
+
+
+# How pixels spread, about, that a mode of Keras' preprocessing makes of an image.
+_SPREADS = {"caffe": 64.0, "tf": 0.5, "torch": 1.1}
+
+
+def scale_pixels(architecture: Architecture, mode: str | None) -> Architecture:
+    """Give an architecture other preprocessing than its own.
+
+    Args:
+        architecture: Whose own is a mode of Keras'.
+        mode: ``caffe``, ``tf`` or ``torch``; ``None``: its own.
+    """
+    if mode is None or mode == architecture.pixels:
+        return architecture
+
+    def preprocess(images: "keras.KerasTensor") -> "keras.KerasTensor":
+        from keras.applications.imagenet_utils import preprocess_input
+
+        return preprocess_input(images, data_format="channels_last", mode=mode)
+
+    return replace(architecture, preprocess=preprocess, pixels=mode, pixel_spread=_SPREADS[mode])
 
 
 def name_with_attention(name: str, attention: str | None) -> str:

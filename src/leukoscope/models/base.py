@@ -27,6 +27,8 @@ class NetworkRecipe(Protocol):
         dropout: Share of features dropped before the classifier.
         trainable: ``all``, ``head``, or the name of a block.
         batch_norm_momentum: Of the moving statistics; ``None``: as the architecture has it.
+        head_norm: Whether a batch norm stands between the features and the last layer.
+        pixels: How they are scaled, a mode of Keras' preprocessing; ``None``: as the architecture has it.
     """
 
     @property
@@ -41,6 +43,10 @@ class NetworkRecipe(Protocol):
     def trainable(self) -> str: ...  # noqa: D102
     @property
     def batch_norm_momentum(self) -> float | None: ...  # noqa: D102
+    @property
+    def head_norm(self) -> bool: ...  # noqa: D102
+    @property
+    def pixels(self) -> str | None: ...  # noqa: D102
 
 
 class Prediction(NamedTuple):

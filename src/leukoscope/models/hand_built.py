@@ -36,7 +36,8 @@ def _add(name: str, builder: str, pixels: str | None = None, **facts: Any) -> No
         return trunk
 
     saved_by = f"leukoscope.models.architecture.get('{name}').build(images, None)"
-    register(name, Architecture(preprocess=preprocess, build=build, imagenet=False, saved_by=saved_by, **facts))
+    facts |= {"imagenet": False, "pixels": pixels or "", "saved_by": saved_by}
+    register(name, Architecture(preprocess=preprocess, build=build, **facts))
 
 
 def _find(builder: str) -> Callable[..., Any]:
@@ -58,6 +59,20 @@ _FOUR_LAYERS = {f"conv{number}": f"conv{number}" for number in range(2, 5)}
 _PALLEGAMA = "Pallegama et al. 2020, whose paper we have not seen"
 _GOOGLENET = "Szegedy et al. 2015, Going deeper with convolutions"
 
+_add(
+    "resnet50_v15",
+    "resnext.build_resnet50_v15",
+    "torch",
+    title="ResNet50 v1.5",
+    input_size=224,
+    smallest_input=32,
+    pixel_spread=1.1,
+    blocks=_RESNEXT_BLOCKS,
+    parameters=23_508_032,
+    branch=1,
+    origin="He et al. 2016, Deep residual learning for image recognition: with the stride of a stage in its 3x3 "
+    "convolution, as in torchvision and timm",
+)
 _add(
     "resnext50",
     "resnext.build_resnext50",

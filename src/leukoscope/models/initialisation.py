@@ -46,7 +46,7 @@ def _initialise(own: list[keras.Layer], row: Architecture, seed: int) -> None:
     """Draw the kernels of a network by its row, whose layers are given from input to output."""
     drawn = [layer for layer in own if isinstance(layer, _DRAWN)]
     for number, layer in enumerate(drawn):
-        scale = 1.0 if number else 1.0 / row.pixel_spread
+        scale = row.gain if number else row.gain / row.pixel_spread
         if isinstance(layer, layers.SeparableConv2D):
             _draw_depthwise(layer.depthwise_kernel, seed + number, scale)
             # No unit rectifies between its two kernels, so that the second must not make up for one (LeCun 1998).

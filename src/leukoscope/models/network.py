@@ -23,7 +23,7 @@ from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
 from leukoscope.models.deferred import MEMBER, list_checksums, read_member
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
-from leukoscope.models.parts import CROP, DROPOUT, FEATURES, HEAD, RESIZE, Parts
+from leukoscope.models.parts import CROP, DROPOUT, FEATURES, HEAD, NORM, RESIZE, Parts
 from leukoscope.models.weights import build_trunk
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Classifier:
 
     def score(self, prediction: Prediction) -> np.ndarray:
         """Give the last layer's scores, before its softmax, which tell more than probabilities near 1."""
-        kernel, bias = (keras.ops.convert_to_numpy(weights) for weights in self.parts.head.weights)
+        kernel, bias = self.parts.linear_head
         return prediction.features @ kernel + bias
 
     @cached_property
@@ -170,12 +170,12 @@ def build_classifier(
     precision: str = "float32",
     weights: str | None = None,
 ) -> Classifier:
-    """Build a backbone with a new head: average pooling, dropout and one softmax layer.
+    """Build a backbone with a new head: average pooling, a batch norm if the recipe says so, dropout and softmax.
 
     Args:
         backbone: The name of an architecture, as ``architecture.get`` takes it.
-        recipe: A resolved recipe: its input size, dropout, weights, trainable part and batch norm's momentum
-            are used.
+        recipe: A resolved recipe: its input size, dropout, weights, trainable part, batch norm's momentum, norm
+            before the last layer and scaling of pixels are used.
         class_names: The classes in the order of the probabilities.
         seed: For the initial weights and the dropout.
         precision: A Keras dtype policy; variables and probabilities are float32 in each.
@@ -184,7 +184,7 @@ def build_classifier(
     Raises:
         InputError: The weights cannot be had or are another architecture's.
     """
-    row = architecture.get(backbone)
+    row = architecture.scale_pixels(architecture.get(backbone), recipe.pixels)
     weights = weights or recipe.weights
     with _dtype_policy(precision):
         images = layers.Input((None, None, 3), name="image", dtype="float32")
@@ -200,22 +200,24 @@ def build_classifier(
             initialise(trunk, row, seed)
         if row.attention:
             trunk = add_attention(trunk, row, seed)
-        features = _pool(trunk.output)
-        features = layers.Dropout(recipe.dropout, seed=seed, name=DROPOUT)(features)
-        probabilities = layers.Dense(
-            len(class_names),
-            activation="softmax",
-            kernel_initializer=keras.initializers.GlorotUniform(seed),
-            dtype="float32",
-            name=HEAD,
-        )(features)
+        probabilities = _add_head(trunk.output, recipe, len(class_names), seed)
     network = keras.Model(trunk.inputs[0], probabilities, name=backbone)
     set_trainable(network, backbone, recipe.trainable)
     if recipe.batch_norm_momentum is not None:
-        for layer in walk_layers(trunk):
+        for layer in walk_layers(network):
             if isinstance(layer, layers.BatchNormalization):
                 layer.momentum = recipe.batch_norm_momentum
     return Classifier(network, tuple(class_names))
+
+
+def _add_head(last: keras.KerasTensor, recipe: NetworkRecipe, classes: int, seed: int) -> keras.KerasTensor:
+    features = _pool(last)
+    if recipe.head_norm:
+        features = layers.BatchNormalization(dtype="float32", name=NORM)(features)
+    features = layers.Dropout(recipe.dropout, seed=seed, name=DROPOUT)(features)
+    kernel = keras.initializers.GlorotUniform(seed)
+    head = layers.Dense(classes, activation="softmax", kernel_initializer=kernel, dtype="float32", name=HEAD)
+    return head(features)
 
 
 def _pool(last: keras.KerasTensor) -> keras.KerasTensor:

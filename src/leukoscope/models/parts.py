@@ -1,11 +1,27 @@
 """The parts of a classifier's network. No other file may ask a network for a layer by its name."""
 
+from typing import NamedTuple
+
 import keras
+import numpy as np
 from keras import layers
 
 from leukoscope.core.errors import InputError
 
-RESIZE, CROP, FEATURES, DROPOUT, HEAD = "resize", "crop", "features", "dropout", "probabilities"
+RESIZE, CROP, FEATURES, NORM, DROPOUT = "resize", "crop", "features", "head_norm", "dropout"
+HEAD = "probabilities"
+
+
+class LinearHead(NamedTuple):
+    """What makes scores of features at inference, all that lies between them included.
+
+    Attributes:
+        kernel: ``[channels, classes]``.
+        bias: ``[classes]``.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
 
 
 class Parts:
@@ -65,9 +81,27 @@ class Parts:
 
     @property
     def head(self) -> layers.Dense:
-        """The last layer: features to probabilities."""
+        """The last layer, which gives probabilities."""
         return self.network.get_layer(HEAD)
 
+    @property
+    def norm(self) -> layers.BatchNormalization | None:
+        """The batch norm between features and the last layer, if there is one."""
+        return next((layer for layer in self.network.layers if layer.name == NORM), None)
+
+    @property
+    def linear_head(self) -> LinearHead:
+        """The map from features to scores: a batch norm with its moving statistics is a part of the last layer."""
+        kernel, bias = self.head.get_weights()
+        if self.norm is None:
+            return LinearHead(kernel, bias)
+        gamma, beta, mean, variance = (values.astype("float64") for values in self.norm.get_weights())
+        scale = gamma / np.sqrt(variance + self.norm.epsilon)
+        folded = scale[:, None] * kernel
+        return LinearHead(folded.astype("float32"), (bias + (beta - mean * scale) @ kernel).astype("float32"))
+
     def train_head(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """Apply what trains behind a frozen trunk, dropout and the last layer."""
+        """Apply what trains behind a frozen trunk: a batch norm if there is one, dropout and the last layer."""
+        if self.norm is not None:
+            features = self.norm(features)
         return self.head(self.network.get_layer(DROPOUT)(features))

@@ -1,4 +1,6 @@
-"""ResNeXt50 and SE-ResNeXt50, of 32 groups of 4 channels."""
+"""ResNet50 as torchvision has it, and ResNeXt50 and SE-ResNeXt50, of 32 groups of 4 channels."""
+
+from typing import NamedTuple
 
 import keras
 from keras import layers
@@ -8,7 +10,25 @@ from leukoscope.models.grouped import GroupedConv2D
 from leukoscope.models.pooling import pad_and_convolve, pool_to_the_end
 
 _BLOCKS = (3, 4, 6, 3)
-_GROUPS = 32
+
+
+class _Kind(NamedTuple):
+    """What tells the networks apart.
+
+    Attributes:
+        groups: Of the 3x3 convolutions.
+        width: Channels of those of the first stage.
+        squeeze: Whether blocks have squeeze and excitation.
+    """
+
+    groups: int
+    width: int
+    squeeze: bool = False
+
+
+def build_resnet50_v15(images: keras.KerasTensor) -> keras.KerasTensor:
+    """Build ResNet50's trunk with the stride of a stage in its 3x3 convolution: maps of 2,048 channels, a 32nd."""
+    return _build(images, _Kind(groups=1, width=64))
 
 
 def build_resnext50(images: keras.KerasTensor, squeeze: bool) -> keras.KerasTensor:
@@ -22,33 +42,40 @@ def build_resnext50(images: keras.KerasTensor, squeeze: bool) -> keras.KerasTens
     Returns:
         Maps of 2,048 channels, a 32nd of the side.
     """
+    return _build(images, _Kind(groups=32, width=128, squeeze=squeeze))
+
+
+def _build(images: keras.KerasTensor, kind: _Kind) -> keras.KerasTensor:
     stem = layers.Conv2D(64, 7, strides=2, use_bias=False, name="conv1")
     maps = _normalise(pad_and_convolve(images, stem, padding=3), "conv1")
     maps = layers.ReLU(name="conv1_relu")(maps)
-    if squeeze:
+    if kind.squeeze:
         maps = pool_to_the_end(maps, "pool1")
     else:
         maps = layers.MaxPooling2D(3, strides=2, name="pool1")(layers.ZeroPadding2D(1, name="pool1_pad")(maps))
     for stage, blocks in enumerate(_BLOCKS, start=1):
         for block in range(blocks):
             stride = 2 if stage > 1 and block == 0 else 1
-            maps = _add_block(maps, 2 ** (stage - 1) * 128, stride, squeeze, f"layer{stage}_{block}")
+            maps = _add_block(maps, stage, stride, kind, f"layer{stage}_{block}")
     return maps
 
 
-def _add_block(maps: keras.KerasTensor, width: int, stride: int, squeeze: bool, name: str) -> keras.KerasTensor:
-    """Add a residual block: 1x1 to ``width``, 3x3 in groups, with the stride, 1x1 to twice ``width``."""
+def _add_block(maps: keras.KerasTensor, stage: int, stride: int, kind: _Kind, name: str) -> keras.KerasTensor:
+    """Add a residual block: 1x1 to its width, 3x3 in groups, with the stride, and 1x1."""
+    width, channels = 2 ** (stage - 1) * kind.width, 2 ** (stage - 1) * 256
     branch = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_conv1")(maps)
     branch = layers.ReLU(name=f"{name}_relu1")(_normalise(branch, f"{name}_conv1"))
-    grouped = GroupedConv2D(width, 3, strides=stride, groups=_GROUPS, use_bias=False, name=f"{name}_conv2")
-    branch = _normalise(pad_and_convolve(branch, grouped, padding=1), f"{name}_conv2")
+    grouped = {"groups": kind.groups} if kind.groups > 1 else {}
+    convolution = GroupedConv2D if grouped else layers.Conv2D
+    middle = convolution(width, 3, strides=stride, use_bias=False, name=f"{name}_conv2", **grouped)
+    branch = _normalise(pad_and_convolve(branch, middle, padding=1), f"{name}_conv2")
     branch = layers.ReLU(name=f"{name}_relu2")(branch)
-    branch = layers.Conv2D(2 * width, 1, use_bias=False, name=f"{name}_conv3")(branch)
+    branch = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv3")(branch)
     branch = _normalise(branch, f"{name}_conv3")
-    if squeeze:
+    if kind.squeeze:
         branch = SqueezeExcitation(ratio=16, name=f"{name}_se")(branch)
-    if maps.shape[-1] != 2 * width:
-        shortcut = layers.Conv2D(2 * width, 1, strides=stride, use_bias=False, name=f"{name}_shortcut")(maps)
+    if maps.shape[-1] != channels:
+        shortcut = layers.Conv2D(channels, 1, strides=stride, use_bias=False, name=f"{name}_shortcut")(maps)
         maps = _normalise(shortcut, f"{name}_shortcut")
     return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([maps, branch]))
 

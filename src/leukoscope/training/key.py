@@ -70,19 +70,30 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
     unset |= {"patience": "none: never stopped early"}
     facts = {name: recipe[name] for name in names}
     facts |= {name: words if recipe[name] is None else recipe[name] for name, words in unset.items()}
-    facts |= {name: recipe[name] for name in ("block_rates", "epoch_decay") if name in recipe}
+    facts |= {name: recipe[name] for name in ("block_rates", "epoch_decay", "pixels", "head_norm") if name in recipe}
     best = recipe["patience"] is not None
     return facts | {
         "weights": weights,
         "optimizer": _name_optimizer(recipe),
         "weight_decay": recipe["weight_decay"],
-        "loss": "categorical cross-entropy",
+        "loss": _describe_loss(recipe),
         "epochs_at_most": recipe["epochs"],
         "final_weights": "of the epoch with the lowest validation loss" if best else "of the last epoch",
         "seed": str(key["seed"]),
         "augmentation": key["augmentation"],
         "splits": key["splits"],
     }
+
+
+def _describe_loss(recipe: dict[str, Any]) -> str:
+    distillation = recipe.get("distillation")
+    if distillation is None:
+        return "categorical cross-entropy"
+    return (
+        f"{1 - distillation['share']:g} of categorical cross-entropy, and {distillation['share']:g} of the divergence "
+        f"of {distillation['teacher']}'s probabilities of the images as they are, at the temperature "
+        f"{distillation['temperature']:g}"
+    )
 
 
 def _name_optimizer(recipe: dict[str, Any]) -> str:

@@ -19,12 +19,14 @@ class LabelledImages:
         rows: The rows that are meant.
         classes: The number of the class of each of them.
         weights: The weight of each of them in the loss.
+        taught: What a teacher makes of each of them, ``float32 [rows, classes]``; ``None`` where there is none.
     """
 
     pixels: np.ndarray
     rows: np.ndarray
     classes: np.ndarray
     weights: np.ndarray
+    taught: np.ndarray | None = None
 
     @classmethod
     def from_plan(cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]) -> Self:

@@ -1,97 +1,13 @@
-"""Model entries: what is said of a model that is to be trained."""
+"""Model entries of each kind."""
 
-from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, field_validator
 
 from leukoscope.core.options import Options
 from leukoscope.models import architecture
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe, RecipeDifferences, ResolvedRecipe, require_weights, resolve_recipe
-
-
-class Published(Options):
-    """Figures of the published study, to stand beside ours."""
-
-    train_accuracy: float | None = Field(default=None, ge=0, le=1)
-    test_accuracy: float | None = Field(default=None, ge=0, le=1)
-    seconds_per_epoch: float | None = Field(default=None, gt=0)
-
-    def as_report(self) -> dict[str, float | None]:
-        """Give each figure a name that marks it as the report's: ``report_test_accuracy`` and so on."""
-        return {f"report_{name}": value for name, value in self.model_dump().items()}
-
-
-class ModelOptions(Options):
-    """An entry of any kind: validating one as this gives the options of its kind.
-
-    Kedro validates a parameter by one class, so that the kinds are told apart here and not by a union of types.
-
-    Attributes:
-        name: Its own, that of its pipeline and namespace.
-        kind: What sort of model it is, one of ``KINDS``.
-        default: Whether `kedro run` without a pipeline trains it; the pipeline `systems` trains every entry.
-        label: Its name in figures and tables; by default its own.
-        published: What a study says that it reached.
-    """
-
-    name: str
-    kind: str
-    default: bool = True
-    label: str | None = None
-    published: Published = Published()
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _choose_kind(cls, values: Any, validate: Callable[[Any], Any]) -> Any:
-        if isinstance(values, cls):
-            return values
-        if cls is not ModelOptions or not isinstance(values, dict):
-            return validate(values)
-        return _find_kind(values).model_validate(values)
-
-    @property
-    def title(self) -> str:
-        """Its name in figures and tables."""
-        return self.label or self.name
-
-    def resolve(self, shared: Recipe) -> Options:
-        """Give the recipe in force, in which nothing is left open.
-
-        Args:
-            shared: The recipe of all networks.
-
-        Raises:
-            InputError: It does not fit the model.
-        """
-        raise NotImplementedError
-
-    def require_files(self, shared: Recipe) -> None:
-        """Make sure that the files can be read that training starts from, before anything takes long.
-
-        Args:
-            shared: The recipe of all networks.
-
-        Raises:
-            InputError: One cannot be.
-        """
-
-    def describe_kind(self) -> dict[str, Any]:
-        """Say what sort of model it is, in a few facts."""
-        return {"kind": self.kind}
-
-    def describe_recipe(self, shared: Recipe) -> dict[str, Any]:
-        """Say what it is and by what ``recipe`` it is trained.
-
-        Args:
-            shared: The recipe of all networks.
-
-        Raises:
-            InputError: The recipe does not fit the model.
-        """
-        return self.describe_kind() | {"recipe": self.resolve(shared).model_dump()}
 
 
 class _TrainedNetwork(ModelOptions):
@@ -107,6 +23,12 @@ class _TrainedNetwork(ModelOptions):
     def network(self) -> str:
         """What is built, as ``architecture.get`` takes it."""
         raise NotImplementedError
+
+    @property
+    def teacher(self) -> str | None:
+        """The entry that it learns from, if there is one."""
+        distillation = getattr(self.training, "distillation", None)
+        return distillation.teacher if distillation else None
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
         """Give the recipe in force.
@@ -258,6 +180,11 @@ class EnsembleOptions(ModelOptions):
         _require_once("members", members, "model")
         return members
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The entries that it is made of."""
+        return self.members
+
     def resolve(self, shared: Recipe) -> EnsembleRecipe:
         """Give the recipe in force, to which that of networks does not apply."""
         return EnsembleRecipe(members=self.members, weights=self.weights)
@@ -288,6 +215,11 @@ class ViewsOptions(ModelOptions):
     member: str
     views: Views = "symmetries"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The entries that it is made of."""
+        return (self.member,)
+
     def resolve(self, shared: Recipe) -> ViewsRecipe:
         """Give the recipe in force, to which that of networks does not apply."""
         return ViewsRecipe(members=(self.member,), views=self.views)
@@ -305,14 +237,3 @@ KINDS: dict[str, type[ModelOptions]] = {
 def _require_once(field: str, names: tuple[str, ...], what: str) -> None:
     if len(set(names)) < len(names):
         raise ValueError(f"{field} are {', '.join(names)}: name each {what} once")
-
-
-def _find_kind(entry: dict[str, Any]) -> type[ModelOptions]:
-    kind = entry.get("kind")
-    if isinstance(kind, str) and kind in KINDS:
-        return KINDS[kind]
-    near = get_close_matches(str(kind), KINDS, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    unknown = PydanticCustomError("kind", f"there is no such kind: {hint}known are {', '.join(KINDS)}")
-    fault = InitErrorDetails(type=unknown if "kind" in entry else "missing", loc=("kind",), input=kind)
-    raise ValidationError.from_exception_data("ModelOptions", [fault])

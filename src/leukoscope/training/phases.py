@@ -20,6 +20,8 @@ from leukoscope.training.mixing import Mixing
 from leukoscope.training.recipe import Phase, ResolvedRecipe
 
 MIXING = [option.name for option in fields(Mixing)]
+# What of a recipe features of a frozen base depend on; not every recipe has all of it.
+_BEFORE_FEATURES = ("input_size", "centre_crop", "batch_size", "weights", "pixels")
 logger = logging.getLogger(__name__)
 
 PhaseParts = tuple[keras.Model, TrainingBatches, ImageBatches]
@@ -83,15 +85,15 @@ class PhaseBuilder:
             array, self.training.rows, self.training.classes, self.training.weights, **self._batch_options
         )
         batches.mix = Mixing(**self._mixing) if self._mixing else None
+        self._teach(batches)
         return model, batches, self._build_validation(validation_array, self.validation.rows)
 
     def _build_on_features(self, network: keras.Model, phase: Phase) -> PhaseParts:
         """Leave out the frozen base: its features of several views of each image are computed once."""
         views = min(self.recipe.feature_views or 1, phase.stop - phase.start)
         # The augmentation is drawn batch by batch, and by the backend's own generator.
-        of_trunk = ("weights", "input_size", "centre_crop", "batch_size")
-        recipe = {name: value for name, value in self.recipe.determining.items() if name in of_trunk}
-        key = self.journal.key | {"recipe": recipe}
+        recipe = self.recipe.determining
+        key = self.journal.key | {"recipe": {name: recipe[name] for name in _BEFORE_FEATURES if name in recipe}}
         started = time.perf_counter()
         features = keep_features(
             self.journal.features,
@@ -107,8 +109,14 @@ class PhaseBuilder:
         kept = keras.Input(features.training.shape[-1:], name="features")
         head = Parts(network).train_head(kept)
         batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
+        self._teach(batches)
         model = keras.Model(kept, head, name=f"{self.name}_head")
         return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))
+
+    def _teach(self, batches: TrainingBatches) -> None:
+        """Put what a teacher says behind the labels."""
+        if self.training.taught is not None:
+            batches.labels = np.concatenate([batches.labels, self.training.taught], axis=1)
 
     @property
     def _mixing(self) -> dict[str, float]:

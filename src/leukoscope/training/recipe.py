@@ -1,5 +1,6 @@
 """The training recipe: what can be set, and how a model's differences join it."""
 
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -7,10 +8,26 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from leukoscope.core.errors import InputError
 from leukoscope.core.options import Options, differences
 from leukoscope.models import architecture
+from leukoscope.models.imported import find_pixels
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Schedule = Literal["constant", "cosine", "exponential"]
+Pixels = Literal["caffe", "tf", "torch"]
 STEM, HEAD = "stem", "head"
+
+
+class Distillation(Options):
+    """What a student learns of a teacher (Hinton et al. 2015, Distilling the knowledge in a neural network).
+
+    Attributes:
+        teacher: The entry of a model of any kind, which was trained and evaluated on the same splits.
+        temperature: By which the logarithms of both models' probabilities are divided, so that small ones tell more.
+        share: Of the teacher's part in the loss; the rest is that of the true classes.
+    """
+
+    teacher: str
+    temperature: PositiveFloat = 4.0
+    share: float = Field(default=0.5, gt=0, le=1)
 
 
 class Recipe(Options):
@@ -20,7 +37,9 @@ class Recipe(Options):
     centre_crop: float = Field(default=1.0, gt=0, le=1)
     batch_size: PositiveInt | None = None
     dropout: float | None = Field(default=None, ge=0, lt=1)
+    head_norm: bool = False
     weights: str = "imagenet"
+    pixels: Pixels | None = None
     trainable: str = "all"
     head_epochs: NonNegativeInt = 0
     head_learning_rate: PositiveFloat = 1e-3
@@ -36,6 +55,7 @@ class Recipe(Options):
     clip_norm: PositiveFloat | None = None
     ema_momentum: float | None = Field(default=None, gt=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    distillation: Distillation | None = None
     epochs: PositiveInt = 30
     patience: PositiveInt | None = 5
     batch_norm_momentum: float | None = Field(default=0.9, gt=0, lt=1)
@@ -99,7 +119,9 @@ class ResolvedRecipe(Recipe):
         """
         uses_sgd = self.optimizer == "sgd"
         used = {"optimizer": uses_sgd, "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
-        used |= {"epoch_decay": self.schedule == "exponential", "centre_crop": self.centre_crop < 1}
+        used |= {"epoch_decay": self.schedule == "exponential", "pixels": self.pixels is not None}
+        used |= {"head_norm": self.head_norm, "distillation": self.distillation is not None}
+        used["centre_crop"] = self.centre_crop < 1
         return self.model_dump(exclude={name for name in used if not used[name]})
 
     @model_validator(mode="after")
@@ -130,7 +152,8 @@ def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: 
         entry: The model's name, for messages; by default the architecture's.
 
     Raises:
-        InputError: The architecture has no such block to train from, or cannot take images so small.
+        InputError: The architecture has no such block to train from, cannot take images so small, or has another
+            scaling of pixels than it can have.
     """
     row = architecture.get(architecture_name)
     entry = entry or architecture_name
@@ -155,7 +178,24 @@ def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: 
             f"{_say_whose(entry, own, 'input_size')}training.input_size is {recipe.input_size} pixels; {row.title} "
             f"needs {row.smallest_input} or more. Set models.{entry}.training.input_size, or leave the model out."
         )
+    _require_pixels(row, recipe, f"{_say_whose(entry, own, 'pixels')}training.pixels")
     return recipe
+
+
+def _require_pixels(row: architecture.Architecture, recipe: Recipe, parameter: str) -> None:
+    """Make sure that pixels can be scaled as the recipe says, and fit the weights that Keras has."""
+    if recipe.pixels in (None, row.pixels):
+        return
+    if not row.pixels:
+        raise InputError(
+            f"{parameter} is {recipe.pixels}, and {row.title} has a scaling of its own, which cannot be replaced. "
+            f"Leave it null."
+        )
+    if recipe.weights == "imagenet":
+        raise InputError(
+            f"{parameter} is {recipe.pixels}, and Keras' ImageNet weights of {row.title} are for pixels scaled as "
+            f"{row.pixels}. Leave it null, or set weights to none or to a file."
+        )
 
 
 def _say_whose(entry: str, own: Options, name: str) -> str:
@@ -173,7 +213,7 @@ def require_weights(entry: str, row: architecture.Architecture, recipe: Recipe) 
 
     Raises:
         InputError: The weights are to come from a file that is not there, or cannot be read; or there are none of
-            ImageNet.
+            ImageNet, or the file says that its pixels were scaled otherwise.
     """
     architecture.require_imagenet(row, recipe.weights, f"models.{entry}.training.weights")
     if recipe.weights in ("imagenet", "none"):
@@ -187,3 +227,9 @@ def require_weights(entry: str, row: architecture.Architecture, recipe: Recipe) 
             f"models.{entry}.training.weights as imagenet, none, or the path of a {row.title} weights file "
             f"without its top (.h5 or .weights.h5). Nothing was trained, and what was trained before is untouched."
         ) from error
+    expected, actual = find_pixels(Path(recipe.weights)), recipe.pixels or row.pixels
+    if expected not in (None, actual):
+        raise InputError(
+            f"The weights file '{recipe.weights}' was imported for pixels scaled as {expected}, and {row.title} scales "
+            f"them as {actual}. Set models.{entry}.training.pixels={expected}. Nothing was trained."
+        )

@@ -16,6 +16,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.models.network import Classifier, build_classifier, build_empty, in_float32, set_trainable
 from leukoscope.training import checkpoint
 from leukoscope.training.callbacks import DrawAnew, EpochLog, StopEarly, explain_full_disk, list_state, log_epoch
+from leukoscope.training.distillation import build_loss, choose_metric
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.optimizers import build_optimizer, share_rates
@@ -118,9 +119,9 @@ class Trainer:
         shares = share_rates(self.network, self.architecture, rates)
         model.compile(
             optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision, shares),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing),
+            loss=build_loss(self.recipe),
             # Where the last validation batch is filled up, only weights tell which of its images count.
-            **{"weighted_metrics" if self.recipe.data_parallel else "metrics": ["accuracy"]},
+            **{"weighted_metrics" if self.recipe.data_parallel else "metrics": [choose_metric(self.recipe)]},
             steps_per_execution=kernels.choose_steps_per_call(len(batches)),
         )
         model.optimizer.build(model.trainable_variables)

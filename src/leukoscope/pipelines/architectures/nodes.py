@@ -4,7 +4,8 @@ from typing import Any
 
 from leukoscope.core.errors import InputError
 from leukoscope.figures import Figure
-from leukoscope.training.options import FusionOptions, ModelOptions, NetworkOptions
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.options import FusionOptions, NetworkOptions
 from leukoscope.training.recipe import Recipe
 
 _DRAWN = {"network", "fusion"}

@@ -15,7 +15,7 @@ from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.training.options import ModelOptions
+from leukoscope.training.entry import ModelOptions
 
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 

@@ -95,6 +95,46 @@ def check_exports(
     return pd.DataFrame(checked)
 
 
+def apply_budget(table: pd.DataFrame, options: ExportOptions) -> dict[str, Any]:
+    """Refuse the files that are larger or slower than the budget allows, and say which hold.
+
+    Args:
+        table: As ``check_exports`` gives it, Keras first.
+        options: The budget.
+
+    Returns:
+        ``max_mib`` and ``max_ms``, the names of the files that ``hold``, and of the others the figures, ``refused``.
+
+    Raises:
+        InputError: No file keeps to the budget.
+    """
+    files = table.iloc[1:].to_dict("records")
+    excesses = {row["file"]: _list_excesses(row, options) for row in files}
+    holding = [name for name, excess in excesses.items() if not excess]
+    refused = {name: " and ".join(excess) for name, excess in excesses.items() if excess}
+    for name, excess in refused.items():
+        logger.warning("%s is refused: %s", name, excess)
+    if refused and not holding:
+        figures = "; ".join(f"{name} {excess}" for name, excess in refused.items())
+        raise InputError(
+            f"No exported file keeps to the budget: {figures}. Choose a smaller model by reader.model, or raise "
+            f"export.max_mib or export.max_ms. The files and export.csv are there, to be looked at."
+        )
+    if refused:
+        logger.warning("Within the budget: %s", ", ".join(holding))
+    return {"max_mib": options.max_mib, "max_ms": options.max_ms, "hold": holding, "refused": refused}
+
+
+def _list_excesses(row: Mapping[str, Any], options: ExportOptions) -> list[str]:
+    """Say in which figures a file is beyond the budget."""
+    limits = (("mib", options.max_mib, "MiB"), ("ms", options.max_ms, "ms an image"))
+    return [
+        f"has {row[name]:.2f} {unit}, and export.max_{name} is {limit:g}"
+        for name, limit, unit in limits
+        if limit is not None and row[name] > limit
+    ]
+
+
 def _warn_of_loss(row: dict[str, Any]) -> None:
     logger.warning(
         "%s loses %.2f points of accuracy and differs by up to %.3f: more than export.max_points_lost or "

@@ -1,6 +1,6 @@
 """Parameters of export."""
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from leukoscope.core.options import Options
 
@@ -14,10 +14,22 @@ class PrecisionLimits(Options):
 
 
 class ExportOptions(Options):
-    """How exported files are made and checked."""
+    """How exported files are made and checked.
+
+    Attributes:
+        examples: Training images from which the ranges of int8 are learned.
+        batch_size: Images at a time.
+        timed_images: Speed is measured on so many.
+        max_points_lost: So many hundredths of accuracy may be lost.
+        max_difference: By how much a probability may differ.
+        max_mib: The largest that a file may be; ``None``: of any size.
+        max_ms: The longest that an image may take, in milliseconds, in such batches; ``None``: any time.
+    """
 
     examples: PositiveInt = 200
     batch_size: PositiveInt = 16
     timed_images: PositiveInt = 128
     max_points_lost: float = Field(default=0.5, ge=0)
     max_difference: PrecisionLimits = PrecisionLimits()
+    max_mib: PositiveFloat | None = None
+    max_ms: PositiveFloat | None = None

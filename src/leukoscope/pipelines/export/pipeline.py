@@ -21,5 +21,6 @@ def create_pipeline() -> Pipeline:
                 "export_table",
                 name="check_exports",
             ),
+            Node(nodes.apply_budget, ["export_table", "params:export"], "export_budget", name="apply_budget"),
         ]
     )

@@ -14,7 +14,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
 from leukoscope.reader.base import Reader, Registry
-from leukoscope.training.options import ModelOptions
+from leukoscope.training.entry import ModelOptions
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from leukoscope.features.measuring import MeasurementStore
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
-from leukoscope.training.options import ModelOptions
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from leukoscope.evaluation.compatibility import require_splits
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
-from leukoscope.training.options import ModelOptions
 
 logger = logging.getLogger(__name__)
 

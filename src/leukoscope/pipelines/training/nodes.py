@@ -10,8 +10,8 @@ from leukoscope.core.storage import hold
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import TrainingJournal
-from leukoscope.training.options import ModelOptions
 from leukoscope.training.recipe import Recipe, ResolvedRecipe
 
 
@@ -71,7 +71,8 @@ def prepare_training(
         )
     drawn = augmentation.drawn | augmentation.mixing
     key = make_key(recipe["architecture"], in_force, drawn, class_names, smears, training_plan, splits, seed)
-    return key | {"split": splitting.split_name}
+    taught_by = {"teacher": recipe["teacher"]} if "teacher" in recipe else {}
+    return key | taught_by | {"split": splitting.split_name}
 
 
 def train_classifier(
@@ -81,6 +82,7 @@ def train_classifier(
     training_plan: pd.DataFrame,
     splits: pd.DataFrame,
     options: ModelOptions,
+    teaching: pd.DataFrame | None = None,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the classifier that a journal's key describes.
 
@@ -91,6 +93,7 @@ def train_classifier(
         training_plan: Which images an epoch sees, how often and with what weight.
         splits: Which images validate.
         options: The model's entry, for its name.
+        teaching: What a teacher says of the images, if there is one.
 
     Returns:
         The classifier, its history (one row an epoch) and the summary of its training.
@@ -100,7 +103,7 @@ def train_classifier(
     with hold(journal.home):
         key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
-        trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name)
+        trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name, teaching)
         classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
         journal.record_model(classifier.fingerprint)
     facts = describe_key(key) | describe_balance(training_plan)
@@ -114,7 +117,9 @@ def _make_trainer(
     training_plan: pd.DataFrame,
     splits: pd.DataFrame,
     name: str,
+    teaching: pd.DataFrame | None,
 ) -> Any:
+    from leukoscope.training.distillation import teach
     from leukoscope.training.labelled import LabelledImages
     from leukoscope.training.trainer import Trainer
 
@@ -122,9 +127,12 @@ def _make_trainer(
     training, validation = (
         LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
     )
+    recipe = ResolvedRecipe.model_validate(key["recipe"])
+    if recipe.distillation is not None and teaching is not None:
+        training = teach(training, training_plan, teaching, key["class_names"], recipe.distillation.temperature)
     return Trainer(
         key["architecture"],
-        ResolvedRecipe.model_validate(key["recipe"]),
+        recipe,
         key["class_names"],
         training,
         validation,

@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.training import crafted, ensemble, nodes, views
+from leukoscope.pipelines.training import crafted, ensemble, nodes, student, views
 
 _RECIPE = Node(nodes.resolve_recipe, ["params:training", "params:model"], "recipe", name="resolve_recipe")
 _GIVEN = ["recipe", "params:augmentation", "params:class_names", "smears"]
@@ -20,12 +20,13 @@ _OF_MEMBERS = {
 _MADE = ["model", "history", "training_summary"]
 
 
-def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
+def create_pipeline(kind: str, members: Sequence[str] = (), teacher: str | None = None) -> Pipeline:
     """Make the template: packed images, plan and splits to a classifier and its history.
 
     Args:
         kind: Of the model.
         members: The models that it is made of.
+        teacher: The model that it learns from.
     """
     match kind:
         case "ensemble":
@@ -35,25 +36,27 @@ def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
         case "crafted":
             return _create_crafted()
         case _:
-            return _create_network()
+            return _create_network(teacher)
 
 
-def _create_network() -> Pipeline:
+def _create_network(teacher: str | None = None) -> Pipeline:
+    recipe, *given = _GIVEN
+    trained = ["journal", "software", "smears", "training_plan", "splits", "params:model"]
+    taught = []
+    if teacher is not None:
+        of_teacher = [own.format(teacher) for own in ("{}_predictions", "{}_features", "{}_training_summary")]
+        taught = [
+            Node(student.collect_teaching, [recipe, "splits", *of_teacher], "teaching", name="collect_teaching"),
+            Node(student.name_teacher, [recipe, "teaching"], "taught_recipe", name="name_teacher"),
+        ]
+        recipe, trained = "taught_recipe", [*trained, "teaching"]
+    prepared = [recipe, *given, "training_plan", *_BEHIND]
     return Pipeline(
         [
             _RECIPE,
-            Node(
-                nodes.prepare_training,
-                [*_GIVEN, "training_plan", *_BEHIND],
-                "journal",
-                name="prepare_training",
-            ),
-            Node(
-                nodes.train_classifier,
-                ["journal", "software", "smears", "training_plan", "splits", "params:model"],
-                _MADE,
-                name="train_classifier",
-            ),
+            *taught,
+            Node(nodes.prepare_training, prepared, "journal", name="prepare_training"),
+            Node(nodes.train_classifier, trained, _MADE, name="train_classifier"),
         ]
     )
 

@@ -10,8 +10,8 @@ from leukoscope.core.storage import hold
 from leukoscope.evaluation.compatibility import require_splits
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
-from leukoscope.training.options import ModelOptions
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,10 @@
+"""The pipeline of weights from PyTorch."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.import_weights.nodes import import_weights
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: a state_dict to a weights file of an architecture."""
+    return Pipeline([Node(import_weights, "params:import_weights", "imported_weights", name="import_weights")])

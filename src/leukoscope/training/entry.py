@@ -1,0 +1,116 @@
+"""Model entries: what is said of a model that is to be trained, whatever its kind."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from leukoscope.core.options import Options
+from leukoscope.training.recipe import Recipe
+
+
+class Published(Options):
+    """Figures of the published study, to stand beside ours."""
+
+    train_accuracy: float | None = Field(default=None, ge=0, le=1)
+    test_accuracy: float | None = Field(default=None, ge=0, le=1)
+    seconds_per_epoch: float | None = Field(default=None, gt=0)
+
+    def as_report(self) -> dict[str, float | None]:
+        """Give each figure a name that marks it as the report's: ``report_test_accuracy`` and so on."""
+        return {f"report_{name}": value for name, value in self.model_dump().items()}
+
+
+class ModelOptions(Options):
+    """An entry of any kind: validating one as this gives the options of its kind.
+
+    Kedro validates a parameter by one class, so that the kinds are told apart here and not by a union of types.
+
+    Attributes:
+        name: Its own, that of its pipeline and namespace.
+        kind: What sort of model it is, one of ``KINDS``.
+        default: Whether `kedro run` without a pipeline trains it; the pipeline `systems` trains every entry.
+        label: Its name in figures and tables; by default its own.
+        published: What a study says that it reached.
+    """
+
+    name: str
+    kind: str
+    default: bool = True
+    label: str | None = None
+    published: Published = Published()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _choose_kind(cls, values: Any, validate: Callable[[Any], Any]) -> Any:
+        if isinstance(values, cls):
+            return values
+        if cls is not ModelOptions or not isinstance(values, dict):
+            return validate(values)
+        return _find_kind(values).model_validate(values)
+
+    @property
+    def title(self) -> str:
+        """Its name in figures and tables."""
+        return self.label or self.name
+
+    @property
+    def teacher(self) -> str | None:
+        """The entry that it learns from, if there is one."""
+        return None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The entries that it is made of."""
+        return ()
+
+    def resolve(self, shared: Recipe) -> Options:
+        """Give the recipe in force, in which nothing is left open.
+
+        Args:
+            shared: The recipe of all networks.
+
+        Raises:
+            InputError: It does not fit the model.
+        """
+        raise NotImplementedError
+
+    def require_files(self, shared: Recipe) -> None:
+        """Make sure that the files can be read that training starts from, before anything takes long.
+
+        Args:
+            shared: The recipe of all networks.
+
+        Raises:
+            InputError: One cannot be.
+        """
+
+    def describe_kind(self) -> dict[str, Any]:
+        """Say what sort of model it is, in a few facts."""
+        return {"kind": self.kind}
+
+    def describe_recipe(self, shared: Recipe) -> dict[str, Any]:
+        """Say what it is and by what ``recipe`` it is trained.
+
+        Args:
+            shared: The recipe of all networks.
+
+        Raises:
+            InputError: The recipe does not fit the model.
+        """
+        return self.describe_kind() | {"recipe": self.resolve(shared).model_dump()}
+
+
+def _find_kind(entry: dict[str, Any]) -> type[ModelOptions]:
+    from leukoscope.training.options import KINDS
+
+    kind = entry.get("kind")
+    if isinstance(kind, str) and kind in KINDS:
+        return KINDS[kind]
+    near = get_close_matches(str(kind), KINDS, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    unknown = PydanticCustomError("kind", f"there is no such kind: {hint}known are {', '.join(KINDS)}")
+    fault = InitErrorDetails(type=unknown if "kind" in entry else "missing", loc=("kind",), input=kind)
+    raise ValidationError.from_exception_data("ModelOptions", [fault])
