@@ -25,7 +25,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # With `_features` or the like behind it, such a name would make that of another data set.
 TAKEN = frozenset({"blind", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
-FOLDERS = frozenset({"architectures", "cross_validation", "engine", "explanations", "exports", "opinions", "reader"})
+FOLDERS = frozenset(
+    {"architectures", "cross_validation", "engine", "explanations", "exports", "generator", "opinions", "reader"}
+)
 
 
 class Entry(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.images.packed import PackedImages
+from leukoscope.training.substitution import Substitution
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class LabelledImages:
         rows: The rows that are meant.
         classes: The number of the class of each of them.
         weights: The weight of each of them in the loss.
+        substitution: Puts generated images in the place of some of them; none by default.
     """
 
     pixels: np.ndarray
     rows: np.ndarray
     classes: np.ndarray
     weights: np.ndarray
+    substitution: Substitution | None = None
 
     @classmethod
     def from_plan(cls, images: PackedImages, plan: pd.DataFrame, class_names: Sequence[str]) -> Self:

@@ -9,6 +9,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from leukoscope.core.options import Options
 from leukoscope.models import architecture
+from leukoscope.training.augmentation_options import AugmentationDifferences, AugmentationRecipe
 from leukoscope.training.recipe import Recipe, RecipeDifferences, ResolvedRecipe, require_weights, resolve_recipe
 
 
@@ -78,6 +79,14 @@ class ModelOptions(Options):
             InputError: One cannot be.
         """
 
+    def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
+        """Give the augmentation in force.
+
+        Args:
+            shared: That of all models.
+        """
+        return shared
+
     def describe_kind(self) -> dict[str, Any]:
         """Say what sort of model it is, in a few facts."""
         return {"kind": self.kind}
@@ -99,9 +108,11 @@ class _TrainedNetwork(ModelOptions):
 
     Attributes:
         training: Differences from the shared recipe.
+        augmentation: Differences from the shared augmentation.
     """
 
     training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
+    augmentation: AugmentationDifferences = AugmentationDifferences()  # type: ignore[valid-type]
 
     @property
     def network(self) -> str:
@@ -122,6 +133,10 @@ class _TrainedNetwork(ModelOptions):
     def require_files(self, shared: Recipe) -> None:
         """Make sure that the weights file can be read, if there is one."""
         require_weights(self.name, architecture.get(self.network), self.resolve(shared))
+
+    def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
+        """Give the augmentation in force."""
+        return shared.join(self.augmentation)
 
     def describe_kind(self) -> dict[str, Any]:
         """Name the kind, and what is built."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from leukoscope.backend import memory
-from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
+from leukoscope.images.batches import Change, ImageBatches, TrainingBatches, ViewBatches
 from leukoscope.models.parts import Parts
 from leukoscope.training.augmentation import build_augmentation
 from leukoscope.training.frozen_features import keep_features
@@ -68,7 +68,7 @@ class PhaseBuilder:
         """Put the network's own resizing and the augmentation before it; both models share all weights."""
         array = self.training.pixels
         validation_array = self.validation.pixels
-        if array is validation_array and not self._mixing and memory.has_room_for(array.nbytes):
+        if array is validation_array and not self._changes and memory.has_room_for(array.nbytes):
             logger.info("%s: the device holds all images", self.name)
             taken = keras.Input((), dtype="int32", name="row")
             images = HeldImages(array)(taken)
@@ -81,7 +81,7 @@ class PhaseBuilder:
         batches = TrainingBatches(
             array, self.training.rows, self.training.classes, self.training.weights, **self._batch_options
         )
-        batches.mix = Mixing(**self._mixing) if self._mixing else None
+        batches.changes = self._changes
         return model, batches, self._build_validation(validation_array, self.validation.rows)
 
     def _build_on_features(self, network: keras.Model, phase: Phase) -> PhaseParts:
@@ -106,6 +106,12 @@ class PhaseBuilder:
         batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
         model = keras.Model(kept, head, name=f"{self.name}_head")
         return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))
+
+    @property
+    def _changes(self) -> list[Change]:
+        """What changes a batch before it comes to the device, in order."""
+        mixing = [Mixing(**self._mixing)] if self._mixing else []
+        return [*([self.training.substitution] if self.training.substitution else []), *mixing]
 
     @property
     def _mixing(self) -> dict[str, float]:

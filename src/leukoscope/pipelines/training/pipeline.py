@@ -37,14 +37,20 @@ def _create_network() -> Pipeline:
         [
             _RECIPE,
             Node(
+                nodes.resolve_augmentation,
+                ["params:augmentation", "params:model", "recipe", "params:class_names", "splits", "generated_images"],
+                "augmentation",
+                name="resolve_augmentation",
+            ),
+            Node(
                 nodes.prepare_training,
-                [*_GIVEN, "training_plan", *_BEHIND],
+                ["recipe", "augmentation", "params:class_names", "smears", "training_plan", *_BEHIND],
                 "journal",
                 name="prepare_training",
             ),
             Node(
                 nodes.train_classifier,
-                ["journal", "software", "smears", "training_plan", "splits", "params:model"],
+                ["journal", "software", "smears", "training_plan", "splits", "params:model", "generated_images"],
                 _MADE,
                 name="train_classifier",
             ),
