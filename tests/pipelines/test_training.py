@@ -11,6 +11,7 @@ from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training.nodes import prepare_training, resolve_recipe, train_classifier
 from leukoscope.training import key
+from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.recipe import Recipe
@@ -49,7 +50,7 @@ def train(tmp_path, monkeypatch, splits, smears, class_names):
 
     def train_with(software: dict, seed: int = 7) -> dict:
         recipe = resolve_recipe(Recipe(weights="none"), make_entry("vgg16"))
-        facts = (recipe, AugmentationOptions(), class_names, smears, plan, splits, SplittingOptions(), seed)
+        facts = (recipe, ResolvedAugmentation(), class_names, smears, plan, splits, SplittingOptions(), seed)
         journal = runs.start(prepare_training(*facts)).journal
         summary = train_classifier(journal, software, smears, plan, splits, make_entry("vgg16"))[2]
         assert journal.model == "of the weights"
@@ -131,7 +132,7 @@ def change_an_image(smears) -> None:
         (lambda facts, patch: facts.update(recipe=make_recipe("vgg19")), "architecture"),
         (lambda facts, patch: facts.update(recipe=make_recipe(epochs=7)), "recipe"),
         (lambda facts, patch: facts.update(recipe=make_recipe(precision="mixed_float16")), "engine"),
-        (lambda facts, patch: facts.update(augmentation=AugmentationOptions(rotation=90.0)), "augmentation"),
+        (lambda facts, patch: facts.update(augmentation=ResolvedAugmentation(rotation=90.0)), "augmentation"),
         (lambda facts, patch: facts.update(class_names=list("abcd")), "class_names"),
         (lambda facts, patch: change_an_image(facts["smears"]), "data"),
         (lambda facts, patch: facts.update(splits=facts["splits"].replace({"split": {"test": "train"}})), "splits"),
@@ -145,7 +146,7 @@ def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, m
     smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
     facts = {
         "recipe": make_recipe(),
-        "augmentation": AugmentationOptions(),
+        "augmentation": ResolvedAugmentation(),
         "class_names": class_names,
         "smears": smears,
         "training_plan": splits[splits["split"] == "train"],
@@ -160,21 +161,11 @@ def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, m
     assert told in [name for name in before if before[name] != after[name]]
 
 
-@pytest.mark.parametrize("recipe", [{"trainable": "head"}, {"head_epochs": 1}])
-def test_features_that_are_kept_cannot_be_mixed(smears, splits, class_names, recipe):
-    others = (class_names, smears, splits, splits, SplittingOptions(), 7)
-    mixed = AugmentationOptions(mixup=0.2)
-    with pytest.raises(InputError, match=r"augmentation has mixup.*Set training.feature_views to null"):
-        prepare_training(make_recipe(**recipe), mixed, *others)
-    assert prepare_training(make_recipe(**recipe, feature_views=None), mixed, *others)["augmentation"]["mixup"] == 0.2
-    assert "mixup" not in prepare_training(make_recipe(**recipe), AugmentationOptions(), *others)["augmentation"]
-
-
 def test_another_content_of_a_weights_file_is_another_training(smears, splits, class_names, tmp_path):
     file, keys = tmp_path / "base.weights.h5", []
     for content in (b"one", b"two"):
         file.write_bytes(content)
-        facts = (make_recipe(weights=str(file)), AugmentationOptions(), class_names, smears, splits, splits)
+        facts = (make_recipe(weights=str(file)), ResolvedAugmentation(), class_names, smears, splits, splits)
         keys.append(prepare_training(*facts, SplittingOptions(), 7))
     assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
 
