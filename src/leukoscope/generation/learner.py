@@ -74,7 +74,12 @@ def draw_weights(model: keras.Model, seed: int, deviation: float | None = None) 
 
 
 def predict_in_parts(model: keras.Model, *inputs: np.ndarray) -> np.ndarray:
-    """Predict without holding more than a few images' maps at once."""
-    starts = range(0, len(inputs[0]), _DRAWN_AT_A_TIME)
-    parts = [[values[start : start + _DRAWN_AT_A_TIME] for values in inputs] for start in starts]
-    return np.concatenate([np.asarray(model.predict_on_batch(part)) for part in parts])
+    """Predict without holding more than a few images' maps at once, in parts of one size: backends compile for each."""
+    number = len(inputs[0])
+    size = min(number, _DRAWN_AT_A_TIME)
+    predicted = []
+    for start in range(0, number, size):
+        rows = np.minimum(np.arange(start, start + size), number - 1)  # the last part is filled up
+        part = [values[rows] for values in inputs]
+        predicted.append(np.asarray(model.predict_on_batch(part if len(part) > 1 else part[0])))
+    return np.concatenate(predicted)[:number]

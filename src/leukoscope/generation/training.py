@@ -135,8 +135,9 @@ def _train_epoch(
     images, classes = parts["train"]
     order = generator.permutation(len(images))
     losses = []
-    for start in range(0, len(order), options.batch_size):
-        chosen = order[start : start + options.batch_size]
+    size = min(options.batch_size, len(order))
+    for start in range(0, len(order) - size + 1, size):  # what would not fill a batch waits for another epoch
+        chosen = order[start : start + size]
         losses.append(learner.learn(generator, to_unit(turn(images[chosen], generator)), classes[chosen]))
     means = pd.DataFrame(losses).mean()
     if not np.isfinite(means).all():
