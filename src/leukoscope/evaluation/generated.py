@@ -24,8 +24,8 @@ class Discrepancy(NamedTuple):
 def measure_kid(ours: np.ndarray, others: np.ndarray, blocks: int = _BLOCKS, seed: int = 0) -> Discrepancy:
     """Measure the kernel inception distance (Binkowski et al. 2018): the unbiased squared MMD of a cubic kernel.
 
-    The value is of all images at once. Its standard error is that of the mean of the values of disjoint subsets, which
-    is about as large or larger.
+    The value is of all images at once. Its standard error is that of the mean over disjoint subsets, which is never
+    much smaller, and up to the square root of their number larger where the distributions are the same.
 
     Args:
         ours: Features of some images, ``float [n, channels]``, two or more.
