@@ -32,6 +32,7 @@ _LEARNERS: dict[str, type[DiffusionLearner] | type[AdversarialLearner]] = {
 }
 # Of what is drawn at random: a number for each purpose, beside the seed.
 _STEPS, _JUDGING, _DRAWING = 0, 1, 2
+_DRAWN_AT_A_TIME = 256
 logger = logging.getLogger(__name__)
 
 
@@ -182,7 +183,10 @@ def draw_set(learner: Learner, key: dict[str, Any], options: GenerationOptions) 
     class_names = key["class_names"]
     classes = np.repeat(np.arange(len(class_names)), options.images_per_class)
     generator = np.random.default_rng([key["seed"], _DRAWING])
-    pixels = to_pixels(learner.draw(generator, classes))
+    starts = range(0, len(classes), _DRAWN_AT_A_TIME)
+    pixels = np.concatenate(
+        [to_pixels(learner.draw(generator, classes[start : start + _DRAWN_AT_A_TIME])) for start in starts]
+    )
     facts = {"generator": key["generator"], "seed": key["seed"], "engine": key["engine"]}
     return GeneratedImages(pixels, classes, tuple(class_names), key["splits"], facts)
 
