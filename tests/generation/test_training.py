@@ -157,6 +157,7 @@ def narrow(monkeypatch):
     monkeypatch.setattr(networks, "CHANNELS", (8, 8, 16))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("kind", [DiffusionLearner, AdversarialLearner])
 def test_a_learner_goes_on_from_its_state_and_draws(kind, tmp_path, rng):
@@ -169,19 +170,21 @@ def test_a_learner_goes_on_from_its_state_and_draws(kind, tmp_path, rng):
         return [np.array(keras.ops.convert_to_numpy(variable)) for variable in learner.list_state()]
 
     first, other = kind(4, options, 1), kind(4, options, 2)
-    before = step(first, 0)
+    for seed in range(3):  # what starts at zero lets nothing behind it learn in the first steps
+        before = step(first, seed)
     checkpoint.save_variables(tmp_path / "state.npz", first.list_state())
     checkpoint.load_variables(tmp_path / "state.npz", other.list_state())
-    after, repeated = step(first, 1), step(other, 1)
+    after, repeated = step(first, 9), step(other, 9)
     assert sum((one != two).any() for one, two in zip(before, after, strict=True)) > 0.8 * len(after)
     for one, two in zip(after, repeated, strict=True):
-        assert one == pytest.approx(two, abs=1e-5)
+        assert one == pytest.approx(two, abs=1e-4)
     drawn = first.draw(np.random.default_rng(3), classes)
     assert drawn.shape == (8, 64, 64, 3)
     assert (drawn == first.draw(np.random.default_rng(3), classes)).all()
     assert np.isfinite(first.judge(np.random.default_rng(3), images, classes))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("narrow")
 def test_a_diffusion_model_draws_by_the_average_of_its_weights(rng):
     learner = DiffusionLearner(4, GenerationOptions(ema_momentum=0.75, learning_rate=1e-2), 1)
@@ -195,6 +198,7 @@ def test_a_diffusion_model_draws_by_the_average_of_its_weights(rng):
     assert np.abs(seen[0] - seen[1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_only_the_turn_of_each_network_changes_it(rng):
     learner = AdversarialLearner(4, GenerationOptions(), 1)
     images, classes = rng.uniform(-1, 1, (4, 64, 64, 3)).astype("float32"), np.arange(4)
