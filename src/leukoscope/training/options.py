@@ -80,11 +80,7 @@ class ModelOptions(Options):
         """
 
     def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
-        """Give the augmentation in force.
-
-        Args:
-            shared: That of all models.
-        """
+        """Join the ``shared`` augmentation of all models and its own differences, if it can have any."""
         return shared
 
     def describe_kind(self) -> dict[str, Any]:
