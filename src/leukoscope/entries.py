@@ -26,7 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = frozenset({"blind", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
 FOLDERS = frozenset({"architectures", "cross_validation", "engine", "explanations", "exports", "opinions", "reader"})
-FOLDERS |= {"weights"}
+FOLDERS |= {"generator", "weights"}
 
 
 class Entry(NamedTuple):

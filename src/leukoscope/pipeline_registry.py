@@ -17,6 +17,7 @@ from leukoscope.pipelines.evaluation import pipeline as evaluation
 from leukoscope.pipelines.explain import pipeline as explanation
 from leukoscope.pipelines.export import pipeline as export
 from leukoscope.pipelines.external import pipeline as external
+from leukoscope.pipelines.generation import pipeline as generation
 from leukoscope.pipelines.import_weights import pipeline as import_weights
 from leukoscope.pipelines.ingestion import pipeline as ingestion
 from leukoscope.pipelines.predict import pipeline as prediction
@@ -27,7 +28,16 @@ from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.training import pipeline as training
 
-_SHARED_DATASETS = {"manifest", "smears", "training_plan", "splits", "software", "page_context", "measurements"}
+_SHARED_DATASETS = {
+    "manifest",
+    "smears",
+    "generated_images",
+    "training_plan",
+    "splits",
+    "software",
+    "page_context",
+    "measurements",
+}
 # What other pipelines take of every model, and what is there for people.
 _GATHERED = {"features", "result", "pictures", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
@@ -72,6 +82,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways = {f"train_{name}": _join(*around, trained[name], judged[name], _for_model(reports, name)) for name in names}
     ways["audit"] = stages["ingestion"] + stages["audit"]
     ways["cross_validation"] = cross_validation.create_pipeline(names)
+    ways["generate"] = _join(stages["ingestion"], stages["splitting"], generation.create_pipeline())
     ways["external"] = external.create_pipeline(names)
     ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()
     ways["agreement"] = agreement.create_pipeline()

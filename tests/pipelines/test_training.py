@@ -1,16 +1,27 @@
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from leukoscope.backend import precision
 from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
+from leukoscope.images.generated import GeneratedImages
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.training.nodes import prepare_training, resolve_recipe, train_classifier
+from leukoscope.pipelines.training.nodes import (
+    prepare_training,
+    resolve_augmentation,
+    resolve_recipe,
+    train_classifier,
+)
 from leukoscope.training import key
+from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.recipe import Recipe
@@ -49,7 +60,7 @@ def train(tmp_path, monkeypatch, splits, smears, class_names):
 
     def train_with(software: dict, seed: int = 7) -> dict:
         recipe = resolve_recipe(Recipe(weights="none"), make_entry("vgg16"))
-        facts = (recipe, AugmentationOptions(), class_names, smears, plan, splits, SplittingOptions(), seed)
+        facts = (recipe, ResolvedAugmentation(), class_names, smears, plan, splits, SplittingOptions(), seed)
         journal = runs.start(prepare_training(*facts)).journal
         summary = train_classifier(journal, software, smears, plan, splits, make_entry("vgg16"))[2]
         assert journal.model == "of the weights"
@@ -131,7 +142,7 @@ def change_an_image(smears) -> None:
         (lambda facts, patch: facts.update(recipe=make_recipe("vgg19")), "architecture"),
         (lambda facts, patch: facts.update(recipe=make_recipe(epochs=7)), "recipe"),
         (lambda facts, patch: facts.update(recipe=make_recipe(precision="mixed_float16")), "engine"),
-        (lambda facts, patch: facts.update(augmentation=AugmentationOptions(rotation=90.0)), "augmentation"),
+        (lambda facts, patch: facts.update(augmentation=ResolvedAugmentation(rotation=90.0)), "augmentation"),
         (lambda facts, patch: facts.update(class_names=list("abcd")), "class_names"),
         (lambda facts, patch: change_an_image(facts["smears"]), "data"),
         (lambda facts, patch: facts.update(splits=facts["splits"].replace({"split": {"test": "train"}})), "splits"),
@@ -145,7 +156,7 @@ def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, m
     smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
     facts = {
         "recipe": make_recipe(),
-        "augmentation": AugmentationOptions(),
+        "augmentation": ResolvedAugmentation(),
         "class_names": class_names,
         "smears": smears,
         "training_plan": splits[splits["split"] == "train"],
@@ -160,21 +171,95 @@ def test_what_determines_a_training_is_in_its_key(smears, splits, class_names, m
     assert told in [name for name in before if before[name] != after[name]]
 
 
+@pytest.fixture
+def generated(splits, class_names) -> GeneratedImages:
+    return GeneratedImages(
+        np.zeros((4, 8, 8, 3), np.uint8), np.arange(4), tuple(class_names), fingerprint_table(splits), {}
+    )
+
+
+def resolve(recipe: dict, generated, splits, class_names, own: dict | None = None, **shared) -> ResolvedAugmentation:
+    entry = make_entry("vgg16", **({"augmentation": own} if own else {}))
+    return resolve_augmentation(AugmentationOptions(**shared), entry, recipe, class_names, splits, generated)
+
+
 @pytest.mark.parametrize("recipe", [{"trainable": "head"}, {"head_epochs": 1}])
-def test_features_that_are_kept_cannot_be_mixed(smears, splits, class_names, recipe):
-    others = (class_names, smears, splits, splits, SplittingOptions(), 7)
-    mixed = AugmentationOptions(mixup=0.2)
-    with pytest.raises(InputError, match=r"augmentation has mixup.*Set training.feature_views to null"):
-        prepare_training(make_recipe(**recipe), mixed, *others)
-    assert prepare_training(make_recipe(**recipe, feature_views=None), mixed, *others)["augmentation"]["mixup"] == 0.2
-    assert "mixup" not in prepare_training(make_recipe(**recipe), AugmentationOptions(), *others)["augmentation"]
+@pytest.mark.parametrize(("name", "value"), [("mixup", 0.2), ("synthetic", 0.25)])
+def test_features_that_are_kept_cannot_be_mixed(generated, splits, class_names, recipe, name, value):
+    facts = (generated, splits, class_names)
+    with pytest.raises(InputError, match=rf"augmentation has {name}.*Set training.feature_views to null"):
+        resolve(make_recipe(**recipe), *facts, **{name: value})
+    assert getattr(resolve(make_recipe(**recipe, feature_views=None), *facts, **{name: value}), name) == value
+    assert getattr(resolve(make_recipe(**recipe), *facts), name) == 0
+
+
+def test_a_teacher_has_not_seen_generated_images(generated, splits, class_names):
+    taught = make_recipe(distillation={"teacher": "vgg19"})
+    with pytest.raises(InputError, match=r"vgg16 is to learn from another model.*augmentation.synthetic is 0.25"):
+        resolve(taught, generated, splits, class_names, synthetic=0.25)
+    assert resolve(taught, generated, splits, class_names).synthetic == 0
+
+
+def test_an_entry_has_its_own_augmentation(generated, splits, class_names):
+    resolved = resolve(make_recipe(), generated, splits, class_names, {"synthetic": 0.25, "rotation": 5.0}, zoom=0.3)
+    assert (resolved.synthetic, resolved.rotation, resolved.zoom) == (0.25, 5.0, 0.3)
+    assert resolved.generated == generated.fingerprint
+    assert resolve(make_recipe(), generated, splits, class_names, zoom=0.3).generated is None
+    with pytest.raises(ValidationError, match=r"known are .*synthetic"):
+        make_entry("vgg16", augmentation={"balance": "none"})
+
+
+def test_generated_images_must_be_there_and_of_these_classes_and_splits(generated, splits, class_names):
+    with pytest.raises(InputError, match=r"synthetic is 0.25 for vgg16.*Run the pipeline generate first"):
+        resolve(make_recipe(), None, splits, class_names, synthetic=0.25)
+    with pytest.raises(InputError, match="learned from other splits"):
+        resolve(make_recipe(), generated, splits.replace({"split": {"test": "train"}}), class_names, synthetic=0.25)
+    with pytest.raises(InputError, match="have the classes Benign, Early, Pre, Pro, and the training has"):
+        resolve(make_recipe(), generated, splits, class_names[::-1], synthetic=0.25)
+    assert resolve(make_recipe(), None, splits, class_names).synthetic == 0
+
+
+def test_generated_images_are_in_the_key_only_where_they_are_used(smears, splits, class_names):
+    smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
+    facts = (class_names, smears, splits[splits["split"] == "train"], splits, SplittingOptions(), 7)
+    without = prepare_training(make_recipe(), ResolvedAugmentation(), *facts)
+    keys = [
+        prepare_training(make_recipe(), ResolvedAugmentation(synthetic=share, generated=images), *facts)
+        for share, images in ((0.25, "one"), (0.5, "one"), (0.25, "other"))
+    ]
+    assert "synthetic" not in json.dumps(without)
+    for made in keys:
+        assert {name for name in made if made[name] != without.get(name)} == {"synthetic"}
+    assert len({json.dumps(made["synthetic"]) for made in keys}) == 3
+
+
+def test_a_training_sees_the_images_that_its_key_names(generated, smears, splits, class_names, tmp_path, monkeypatch):
+    smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
+    plan = plan_training(splits, AugmentationOptions(), 7)
+    augmentation = ResolvedAugmentation(synthetic=0.25, generated=generated.fingerprint)
+    made = prepare_training(make_recipe(), augmentation, class_names, smears, plan, splits, SplittingOptions(), 7)
+    journal = TrainingRuns(tmp_path / "vgg16").start(made).journal
+    seen = []
+
+    class Watching(Trainer):
+        def __init__(self, *facts) -> None:
+            super().__init__(*facts)
+            seen.append(facts[3].substitution)
+
+    monkeypatch.setattr("leukoscope.training.trainer.Trainer", Watching)
+    summary = train_classifier(journal, {}, smears, plan, splits, make_entry("vgg16"), generated)[2]
+    assert (seen[0].images, seen[0].share) == (generated, 0.25)
+    assert summary["synthetic"] == {"share": 0.25, "images": generated.fingerprint}
+    others = replace(generated, pixels=generated.pixels + np.uint8(1))
+    with pytest.raises(InputError, match="others are there now"):
+        train_classifier(journal, {}, smears, plan, splits, make_entry("vgg16"), others)
 
 
 def test_another_content_of_a_weights_file_is_another_training(smears, splits, class_names, tmp_path):
     file, keys = tmp_path / "base.weights.h5", []
     for content in (b"one", b"two"):
         file.write_bytes(content)
-        facts = (make_recipe(weights=str(file)), AugmentationOptions(), class_names, smears, splits, splits)
+        facts = (make_recipe(weights=str(file)), ResolvedAugmentation(), class_names, smears, splits, splits)
         keys.append(prepare_training(*facts, SplittingOptions(), 7))
     assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
 

@@ -64,7 +64,7 @@ def test_a_batch_is_mixed_alike_again_and_otherwise_in_another_epoch(batch):
     images, labels, weights = batch
     classes = labels.argmax(axis=1)
     batches = TrainingBatches(images, np.arange(COUNT), classes, weights, n_classes=2, batch_size=50, seed=3)
-    batches.mix = Mixing(mixup=1.0)
+    batches.changes = [Mixing(mixup=1.0)]
     first, again = batches[1], batches[1]
     assert all((one == other).all() for one, other in zip(first, again, strict=True))
     assert (batches[2][1] != first[1]).any()

@@ -11,6 +11,7 @@ import pytest
 
 import tiny_backbone as tiny
 from leukoscope.core.errors import InputError
+from leukoscope.images.generated import GeneratedImages
 from leukoscope.inference.predictor import Predictor
 from leukoscope.training import callbacks, checkpoint, trainer
 from leukoscope.training.journal import TrainingJournal
@@ -18,6 +19,7 @@ from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.optimizers import build_optimizer, learning_rate
 from leukoscope.training.recipe import Phase, Recipe, RecipeDifferences, resolve_recipe
 from leukoscope.training.runs import TrainingRuns
+from leukoscope.training.substitution import Substitution
 from leukoscope.training.trainer import Trainer
 
 GEOMETRY = {"rotation": 10.0, "zoom": 0.1, "shift": 0.1}
@@ -271,6 +273,22 @@ def test_validation_images_may_be_another_array(images, class_names, tmp_path, m
     _, batches, validation_batches = trainer.assemble(recipe.phases[0])
     assert batches.array is training.pixels
     assert validation_batches.array is validation.pixels
+
+
+def test_generated_images_stand_in_also_where_the_device_would_hold_all(images, class_names, tmp_path, monkeypatch):
+    tiny.add(partial(monkeypatch.setattr, raising=False))
+    monkeypatch.setattr("leukoscope.backend.memory.has_room_for", lambda size: True)
+    training, validation = images
+    drawn = np.full((4, 8, 8, 3), 255, np.uint8)
+    generated = GeneratedImages(drawn, np.arange(4), tuple(class_names), "splits", {})
+    training = replace(training, substitution=Substitution(generated, 0.5))
+    recipe = resolve_recipe(tiny.NAME, Recipe(weights="none", batch_size=8), RecipeDifferences())
+    trainer = Trainer(
+        tiny.NAME, recipe, class_names, training, validation, GEOMETRY, TrainingJournal(tmp_path / "journal"), 1
+    )
+    _, batches, validation_batches = trainer.assemble(recipe.phases[0])
+    assert (batches[0][0].min(axis=(1, 2, 3)) == 255).sum() == 4
+    assert validation_batches[0][0].max() < 255
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can distribute")

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation import feature_table
-from leukoscope.features.colour import LEAST_COLOUR, NUCLEUS_HUES, count_colours
+from leukoscope.features.colour import count_colours, measure_hue_band
 from leukoscope.images.files import ImageSource, ReadFile
 from leukoscope.images.packed import PackedImages
 
@@ -148,17 +148,7 @@ def _shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _view_hue_band(image: np.ndarray) -> np.ndarray:
-    """Measure the share of pixels with a hue of 242 to 264 degrees, and saturation and value of 50 of 255 or more.
-
-    So Ghaderzadeh et al. 2022 segmented these fields: OpenCV's hues 168 to 182 of images whose red and blue were
-    exchanged, which mirrors hue at 240 degrees. In that band blue is the largest channel and green the smallest, and
-    the hue is 240 + 60 (red - green) / (blue - green).
-    """
-    red, green, blue = np.moveaxis(image.astype(int), -1, 0)
-    chroma, beyond = blue - green, 60 * (red - green)
-    lowest, highest = NUCLEUS_HUES
-    hue = (blue >= red) & (beyond >= (lowest - 240) * chroma) & (beyond <= (highest - 240) * chroma)
-    return np.array([(hue & (255 * chroma >= LEAST_COLOUR * blue) & (blue >= LEAST_COLOUR)).mean()])
+    return np.array([measure_hue_band(image)])
 
 
 _VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.files import JSONDataset as JSONDataset
     from leukoscope.datasets.files import ParquetDataset as ParquetDataset
     from leukoscope.datasets.files import TextDataset as TextDataset
+    from leukoscope.datasets.generated_images import GeneratedImagesDataset as GeneratedImagesDataset
     from leukoscope.datasets.group_table_dataset import GroupTableDataset as GroupTableDataset
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluations": ["EvaluationsDataset"],
         "figure_dataset": ["FigureDataset"],
         "files": ["BinaryDataset", "CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "generated_images": ["GeneratedImagesDataset"],
         "group_table_dataset": ["GroupTableDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],

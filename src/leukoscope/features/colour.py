@@ -32,6 +32,23 @@ def _count(colours: np.ndarray) -> np.ndarray:
     return np.bincount(((colours >> _SHIFT) + channels).ravel(), minlength=3 * STEPS)
 
 
+def measure_hue_band(image: np.ndarray) -> float:
+    """Measure the share of pixels with a hue of 242 to 264 degrees, and saturation and value of 50 of 255 or more.
+
+    So Ghaderzadeh et al. 2022 segmented these fields: OpenCV's hues 168 to 182 of images whose red and blue were
+    exchanged, which mirrors hue at 240 degrees. In that band blue is the largest channel and green the smallest, and
+    the hue is 240 + 60 (red - green) / (blue - green).
+
+    Args:
+        image: ``uint8 [height, width, 3]``, RGB.
+    """
+    red, green, blue = np.moveaxis(image.astype(int), -1, 0)
+    chroma, beyond = blue - green, 60 * (red - green)
+    lowest, highest = NUCLEUS_HUES
+    hue = (blue >= red) & (beyond >= (lowest - 240) * chroma) & (beyond <= (highest - 240) * chroma)
+    return float((hue & (255 * chroma >= LEAST_COLOUR * blue) & (blue >= LEAST_COLOUR)).mean())
+
+
 def cluster_appearance(colours: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     """Cluster fields by appearance: k-means on the square roots of colour counts, in which distances are Hellinger's.
 

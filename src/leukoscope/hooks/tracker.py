@@ -196,6 +196,8 @@ class Tracker(MlflowHook):
                 self._send("leave_run_of_another_training", model, fingerprint_facts(data))
             case "metrics" | "robustness_summary":
                 self._send("log_metrics", model, data, _now())
+            case "generation_metrics" | "generation_summary":
+                self._send("log_metrics", model, data, _now())
             case "promotion":
                 self._send("log_metrics", model, data, _now())
                 self._send("log_tags", model, {name: data.get(name) for name in ("candidate", "champion", "why")})

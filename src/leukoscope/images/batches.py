@@ -7,6 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+# Changes a batch of images, labels and weights, by a generator that is given.
+Change = Callable[[np.random.Generator, np.ndarray, np.ndarray, np.ndarray], Batch]
+
 
 def _choose_workers(array: np.ndarray) -> int:
     """Choose how many threads make batches ahead.
@@ -32,7 +36,7 @@ class TrainingBatches(keras.utils.PyDataset):
         whole: Leave out the images that do not fill a last batch: other ones each epoch.
 
     Attributes:
-        mix: Changes a batch, by a generator of its own; none by default.
+        changes: What changes a batch, one after the other, by a generator of the batch's own; nothing by default.
         labels: One-hot, of each row of an epoch; more columns may be put behind them.
 
     A batch is ``(array's rows, float32 [batch, n_classes], float32 [batch])``.
@@ -52,7 +56,7 @@ class TrainingBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__(workers=_choose_workers(array))
         self.whole = whole
-        self.mix: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
+        self.changes: list[Change] = []
         self.array, self.rows, self.weights = array, rows, weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
         self.batch_size, self.seed = batch_size, seed
@@ -62,10 +66,13 @@ class TrainingBatches(keras.utils.PyDataset):
         batches = len(self.rows) / self.batch_size
         return math.floor(batches) if self.whole else math.ceil(batches)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> Batch:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        batch = self._take(chosen), self.labels[chosen], self.weights[chosen]
-        return self.mix(np.random.default_rng([self.seed, self.epoch, 1 + index]), *batch) if self.mix else batch
+        batch: Batch = self._take(chosen), self.labels[chosen], self.weights[chosen]
+        generator = np.random.default_rng([self.seed, self.epoch, 1 + index])
+        for change in self.changes:
+            batch = change(generator, *batch)
+        return batch
 
     def go_to(self, epoch: int) -> None:
         """Draw the order of an epoch, of which the first is 0: before it begins, since workers run ahead."""

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from leukoscope.core.options import Options
+from leukoscope.training.augmentation_options import AugmentationRecipe
 from leukoscope.training.recipe import Recipe
 
 
@@ -86,6 +87,10 @@ class ModelOptions(Options):
         Raises:
             InputError: One cannot be.
         """
+
+    def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
+        """Join the ``shared`` augmentation of all models and its own differences, if it can have any."""
+        return shared
 
     def describe_kind(self) -> dict[str, Any]:
         """Say what sort of model it is, in a few facts."""

@@ -169,6 +169,10 @@ class TrainingJournal:
         history = self.history()
         if history.empty or validation_loss < history["validation_loss"].min():
             write_whole(self.folder / _best(epoch), save_best)
+        self.keep_state(epoch, save_state)
+
+    def keep_state(self, epoch: int, save_state: Write) -> None:
+        """Keep what training goes on from after an epoch, where there is no best one."""
         write_whole(self.folder / _state(epoch), save_state)
 
     def append(self, row: dict[str, float]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.images.packed import PackedImages
+from leukoscope.training.substitution import Substitution
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class LabelledImages:
         rows: The rows that are meant.
         classes: The number of the class of each of them.
         weights: The weight of each of them in the loss.
+        substitution: Puts generated images in the place of some of them; none by default.
         taught: What a teacher makes of each of them, ``float32 [rows, classes]``; ``None`` where there is none.
     """
 
@@ -26,6 +28,7 @@ class LabelledImages:
     rows: np.ndarray
     classes: np.ndarray
     weights: np.ndarray
+    substitution: Substitution | None = None
     taught: np.ndarray | None = None
 
     @classmethod

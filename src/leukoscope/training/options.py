@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from leukoscope.core.options import Options
 from leukoscope.models import architecture
+from leukoscope.training.augmentation_options import AugmentationDifferences, AugmentationRecipe
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe, RecipeDifferences, ResolvedRecipe, require_weights, resolve_recipe
 
@@ -15,9 +16,11 @@ class _TrainedNetwork(ModelOptions):
 
     Attributes:
         training: Differences from the shared recipe.
+        augmentation: Differences from the shared augmentation.
     """
 
     training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
+    augmentation: AugmentationDifferences = AugmentationDifferences()  # type: ignore[valid-type]
 
     @property
     def network(self) -> str:
@@ -44,6 +47,10 @@ class _TrainedNetwork(ModelOptions):
     def require_files(self, shared: Recipe) -> None:
         """Make sure that the weights file can be read, if there is one."""
         require_weights(self.name, architecture.get(self.network), self.resolve(shared))
+
+    def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
+        """Give the augmentation in force."""
+        return shared.join(self.augmentation)
 
     def describe_kind(self) -> dict[str, Any]:
         """Name the kind, and what is built."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from leukoscope.backend import memory
-from leukoscope.images.batches import ImageBatches, TrainingBatches, ViewBatches
+from leukoscope.images.batches import Change, ImageBatches, TrainingBatches, ViewBatches
 from leukoscope.models.parts import Parts
 from leukoscope.training.augmentation import build_augmentation
 from leukoscope.training.frozen_features import keep_features
@@ -70,7 +70,7 @@ class PhaseBuilder:
         """Put the network's own resizing and the augmentation before it; both models share all weights."""
         array = self.training.pixels
         validation_array = self.validation.pixels
-        if array is validation_array and not self._mixing and memory.has_room_for(array.nbytes):
+        if array is validation_array and not self._changes and memory.has_room_for(array.nbytes):
             logger.info("%s: the device holds all images", self.name)
             taken = keras.Input((), dtype="int32", name="row")
             images = HeldImages(array)(taken)
@@ -84,7 +84,7 @@ class PhaseBuilder:
         batches = TrainingBatches(
             array, self.training.rows, self.training.classes, self.training.weights, **self._batch_options
         )
-        batches.mix = Mixing(**self._mixing) if self._mixing else None
+        batches.changes = self._changes
         self._teach(batches)
         return model, batches, self._build_validation(validation_array, self.validation.rows)
 
@@ -117,6 +117,12 @@ class PhaseBuilder:
         """Put what a teacher says behind the labels."""
         if self.training.taught is not None:
             batches.labels = np.concatenate([batches.labels, self.training.taught], axis=1)
+
+    @property
+    def _changes(self) -> list[Change]:
+        """What changes a batch before it comes to the device, in order."""
+        mixing = [Mixing(**self._mixing)] if self._mixing else []
+        return [*([self.training.substitution] if self.training.substitution else []), *mixing]
 
     @property
     def _mixing(self) -> dict[str, float]:

@@ -6,10 +6,13 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
+from leukoscope.images.generated import GeneratedImages
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.recipe import Recipe, ResolvedRecipe
@@ -32,9 +35,57 @@ def resolve_recipe(training: Recipe, options: ModelOptions) -> dict[str, Any]:
     return options.describe_recipe(training)
 
 
+def resolve_augmentation(
+    augmentation: AugmentationOptions,
+    options: ModelOptions,
+    recipe: dict[str, Any],
+    class_names: list[str],
+    splits: pd.DataFrame,
+    generated: GeneratedImages | None,
+) -> ResolvedAugmentation:
+    """Join the shared augmentation and a model's differences, and make sure that what they need is there.
+
+    Args:
+        augmentation: That of all models.
+        options: The model's entry.
+        recipe: With the recipe in force.
+        class_names: The classes in order.
+        splits: Which images train.
+        generated: The generated images, if there are any.
+
+    Raises:
+        InputError: Images are to be mixed or replaced, and the head is to train on features; or generated images are
+            to stand in for real ones, and there are none, or they are of other classes or splits.
+    """
+    joined = options.join_augmentation(augmentation)
+    in_force = ResolvedRecipe.model_validate(recipe["recipe"])
+    if joined.synthetic and in_force.distillation is not None:
+        raise InputError(
+            f"{options.name} is to learn from another model, which has not seen generated images, and "
+            f"augmentation.synthetic is {joined.synthetic:g}. Set one of them to nothing. Nothing was trained."
+        )
+    changing = [*joined.mixing, *(["synthetic"] if joined.synthetic else [])]
+    if changing and in_force.keeps_features:
+        raise InputError(
+            f"augmentation has {' and '.join(changing)}, which change batches of images, and the head is to train on "
+            f"features that were computed once. Set training.feature_views to null, or leave them out. Nothing was "
+            f"trained."
+        )
+    facts = joined.model_dump(exclude={"balance"})
+    if not joined.synthetic:
+        return ResolvedAugmentation(**facts)
+    if generated is None:
+        raise InputError(
+            f"augmentation.synthetic is {joined.synthetic:g} for {options.name}, and there are no generated images. "
+            f"Run the pipeline generate first, or set augmentation.synthetic to 0. Nothing was trained."
+        )
+    generated.require_fitting(class_names, fingerprint_table(splits))
+    return ResolvedAugmentation(**facts, generated=generated.fingerprint)
+
+
 def prepare_training(
     recipe: dict[str, Any],
-    augmentation: AugmentationOptions,
+    augmentation: ResolvedAugmentation,
     class_names: list[str],
     smears: PackedImages,
     training_plan: pd.DataFrame,
@@ -56,21 +107,14 @@ def prepare_training(
 
     Returns:
         The key of the training, as ``make_key`` has it, and the name of the ``split``.
-
-    Raises:
-        InputError: Images are to be mixed, and the head is to train on features.
     """
     from leukoscope.training.key import make_key
 
     in_force = ResolvedRecipe.model_validate(recipe["recipe"])
-    if augmentation.mixing and in_force.keeps_features:
-        raise InputError(
-            f"augmentation has {' and '.join(augmentation.mixing)}, which mix images, and the head is to train on "
-            f"features that were computed once. Set training.feature_views to null, or leave them out. Nothing was "
-            f"trained."
-        )
     drawn = augmentation.drawn | augmentation.mixing
     key = make_key(recipe["architecture"], in_force, drawn, class_names, smears, training_plan, splits, seed)
+    if augmentation.synthetic:
+        key["synthetic"] = {"share": augmentation.synthetic, "images": augmentation.generated}
     taught_by = {"teacher": recipe["teacher"]} if "teacher" in recipe else {}
     return key | taught_by | {"split": splitting.split_name}
 
@@ -82,6 +126,7 @@ def train_classifier(
     training_plan: pd.DataFrame,
     splits: pd.DataFrame,
     options: ModelOptions,
+    generated: GeneratedImages | None = None,
     teaching: pd.DataFrame | None = None,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the classifier that a journal's key describes.
@@ -93,6 +138,7 @@ def train_classifier(
         training_plan: Which images an epoch sees, how often and with what weight.
         splits: Which images validate.
         options: The model's entry, for its name.
+        generated: The images that stand in for some of the real ones, if the key says so.
         teaching: What a teacher says of the images, if there is one.
 
     Returns:
@@ -103,7 +149,7 @@ def train_classifier(
     with hold(journal.home):
         key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
-        trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name, teaching)
+        trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name, generated, teaching)
         classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
         journal.record_model(classifier.fingerprint)
     facts = describe_key(key) | describe_balance(training_plan)
@@ -117,6 +163,7 @@ def _make_trainer(
     training_plan: pd.DataFrame,
     splits: pd.DataFrame,
     name: str,
+    generated: GeneratedImages | None,
     teaching: pd.DataFrame | None,
 ) -> Any:
     from leukoscope.training.distillation import teach
@@ -127,6 +174,8 @@ def _make_trainer(
     training, validation = (
         LabelledImages.from_plan(smears, plan, key["class_names"]) for plan in (training_plan, validation)
     )
+    if "synthetic" in key:
+        training = replace(training, substitution=_substitute(key["synthetic"], generated))
     recipe = ResolvedRecipe.model_validate(key["recipe"])
     if recipe.distillation is not None and teaching is not None:
         training = teach(training, training_plan, teaching, key["class_names"], recipe.distillation.temperature)
@@ -141,3 +190,15 @@ def _make_trainer(
         key["seed"],
         name,
     )
+
+
+def _substitute(chosen: dict[str, Any], generated: GeneratedImages | None) -> Any:
+    """Let the generated images that a key names stand in for a share of the real ones."""
+    from leukoscope.training.substitution import Substitution
+
+    if generated is None or generated.fingerprint != chosen["images"]:
+        raise InputError(
+            f"The training was prepared with the generated images {chosen['images']}, and others are there now. Run "
+            f"the same command again."
+        )
+    return Substitution(generated, chosen["share"])

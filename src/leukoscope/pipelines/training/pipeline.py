@@ -40,8 +40,8 @@ def create_pipeline(kind: str, members: Sequence[str] = (), teacher: str | None 
 
 
 def _create_network(teacher: str | None = None) -> Pipeline:
-    recipe, *given = _GIVEN
-    trained = ["journal", "software", "smears", "training_plan", "splits", "params:model"]
+    recipe = "recipe"
+    trained = ["journal", "software", "smears", "training_plan", "splits", "params:model", "generated_images"]
     taught = []
     if teacher is not None:
         of_teacher = [own.format(teacher) for own in ("{}_predictions", "{}_features", "{}_training_summary")]
@@ -50,11 +50,17 @@ def _create_network(teacher: str | None = None) -> Pipeline:
             Node(student.name_teacher, [recipe, "teaching"], "taught_recipe", name="name_teacher"),
         ]
         recipe, trained = "taught_recipe", [*trained, "teaching"]
-    prepared = [recipe, *given, "training_plan", *_BEHIND]
+    prepared = [recipe, "augmentation", "params:class_names", "smears", "training_plan", *_BEHIND]
     return Pipeline(
         [
             _RECIPE,
             *taught,
+            Node(
+                nodes.resolve_augmentation,
+                ["params:augmentation", "params:model", recipe, "params:class_names", "splits", "generated_images"],
+                "augmentation",
+                name="resolve_augmentation",
+            ),
             Node(nodes.prepare_training, prepared, "journal", name="prepare_training"),
             Node(nodes.train_classifier, trained, _MADE, name="train_classifier"),
         ]

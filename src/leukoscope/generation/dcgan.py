@@ -1,0 +1,104 @@
+"""A class-conditional DCGAN that learns and draws."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from leukoscope.generation.learner import compile_options, draw_weights, predict_in_parts
+from leukoscope.generation.networks import NOISE, build_discriminator, build_generator
+from leukoscope.generation.options import GenerationOptions
+
+_BETA = 0.5  # of Adam's first moment, as Radford et al. 2016 have it
+_DEVIATION = 0.02  # of the weights at the start, as there
+
+
+class AdversarialLearner:
+    """Trains discriminator and generator by turns, as two compiled models, a step each for a batch.
+
+    The discriminator's loss is the hinge loss; the generator's is the mean score of what it draws, negated. Keras
+    compiles each model for itself, so that no backend needs a training step of its own; the price is that what is
+    drawn comes to NumPy and goes back in every step.
+
+    Args:
+        classes: How many there are.
+        options: Of the training.
+        seed: Of the weights that it starts from.
+    """
+
+    title = "DCGAN"
+
+    def __init__(self, classes: int, options: GenerationOptions, seed: int) -> None:
+        self.generator, self.discriminator = build_generator(classes), build_discriminator(classes)
+        draw_weights(self.generator, seed, _DEVIATION)
+        draw_weights(self.discriminator, seed + 1, _DEVIATION)
+        self.classes = classes
+        self.joint = self._join()
+        for model, loss in ((self.discriminator, "hinge"), (self.joint, _negated_score)):
+            optimizer = keras.optimizers.Adam(options.learning_rate, beta_1=_BETA)
+            self._train_only(model)
+            model.compile(optimizer, loss, **compile_options())
+            optimizer.build(model.trainable_variables)
+
+    def learn(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> dict[str, float]:
+        """Take a step of the discriminator, half of whose batch is drawn, and then one of the generator."""
+        drawn, drawn_classes = self._draw_anyhow(generator, len(images))
+        both, kinds = np.concatenate([images, drawn]), np.concatenate([classes, drawn_classes]).astype("int32")
+        targets = np.repeat([1.0, -1.0], len(images)).astype("float32")[:, None]
+        self._train_only(self.discriminator)
+        self.discriminator.reset_metrics()
+        seen = float(self.discriminator.train_on_batch([both, kinds], targets))
+        self._train_only(self.joint)
+        self.joint.reset_metrics()
+        inputs = self._draw_inputs(generator, 2 * len(images))
+        made = float(self.joint.train_on_batch(list(inputs), np.ones((2 * len(images), 1), "float32")))
+        return {"loss": seen, "generator_loss": made}
+
+    def judge(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> float:
+        """Give the discriminator's hinge loss on images that do not train, and as many that are drawn."""
+        real = predict_in_parts(self.discriminator, images.astype("float32"), classes.astype("int32"))
+        drawn = predict_in_parts(self.discriminator, *self._draw_anyhow(generator, len(images)))
+        return float(np.mean([np.maximum(1 - real, 0), np.maximum(1 + drawn, 0)]))
+
+    def finish(self) -> None:
+        """Do nothing: the last weights draw."""
+
+    def draw(self, generator: np.random.Generator, classes: np.ndarray) -> np.ndarray:
+        """Draw an image of each class."""
+        noise = generator.standard_normal((len(classes), NOISE)).astype("float32")
+        return predict_in_parts(self.generator, noise, classes.astype("int32"))
+
+    def list_state(self) -> list[keras.Variable]:
+        """List what training goes on from: both networks and both optimizers."""
+        networks = [*self.generator.weights, *self.discriminator.weights]
+        return [*networks, *self.discriminator.optimizer.variables, *self.joint.optimizer.variables]
+
+    def list_weights(self) -> list[keras.Variable]:
+        """List what drawing needs."""
+        return self.generator.weights
+
+    def _join(self) -> keras.Model:
+        """Build noise and class to the discriminator's score of what the generator draws of them.
+
+        The discriminator is called as in training, so that its weights are of norm 1 here under any backend: of what it
+        divides them by, JAX keeps nothing between the steps in which they train.
+        """
+        noise, kind = keras.Input((NOISE,)), keras.Input((), dtype="int32")
+        score = self.discriminator([self.generator([noise, kind]), kind], training=True)
+        return keras.Model([noise, kind], score, name="joint")
+
+    def _train_only(self, model: keras.Model) -> None:
+        """Let only what a model is to change be trainable: backends look at it at every step."""
+        self.discriminator.trainable = model is self.discriminator
+
+    def _draw_inputs(self, generator: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray]:
+        noise = generator.standard_normal((number, NOISE)).astype("float32")
+        return noise, generator.integers(self.classes, size=number).astype("int32")
+
+    def _draw_anyhow(self, generator: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw images of any class, with their classes."""
+        noise, kinds = self._draw_inputs(generator, number)
+        return predict_in_parts(self.generator, noise, kinds), kinds
+
+
+def _negated_score(targets: keras.KerasTensor, scores: keras.KerasTensor) -> keras.KerasTensor:
+    return -ops.mean(targets * scores, axis=-1)

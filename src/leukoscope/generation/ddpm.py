@@ -1,0 +1,75 @@
+"""A class-conditional denoising diffusion model that learns and draws."""
+
+import keras
+import numpy as np
+
+from leukoscope.generation import diffusion
+from leukoscope.generation.learner import compile_options, draw_weights, predict_in_parts
+from leukoscope.generation.networks import SIDE, build_unet
+from leukoscope.generation.options import GenerationOptions
+
+
+class DiffusionLearner:
+    """Learns to tell the noise in a noisy image, step and class given, by an ordinary mean squared error.
+
+    The noise is put in by NumPy, so that the model that trains is plain Keras with an ordinary loss under any backend.
+
+    Args:
+        classes: How many there are.
+        options: Of the training.
+        seed: Of the weights that it starts from.
+    """
+
+    title = "DDPM"
+
+    def __init__(self, classes: int, options: GenerationOptions, seed: int) -> None:
+        self.schedule = diffusion.make_schedule()
+        self.sampling_steps = options.sampling_steps
+        self.network = build_unet(classes)
+        draw_weights(self.network, seed)
+        optimizer = keras.optimizers.Adam(options.learning_rate, use_ema=True, ema_momentum=options.ema_momentum)
+        self.network.compile(optimizer, "mean_squared_error", **compile_options())
+        optimizer.build(self.network.trainable_variables)
+
+    def learn(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> dict[str, float]:
+        """Take a step."""
+        inputs, noise = self._make_noisy(generator, images, classes)
+        self.network.reset_metrics()
+        return {"loss": float(self.network.train_on_batch(inputs, noise))}
+
+    def judge(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> float:
+        """Give the mean squared error on images that do not train, by the weights of now."""
+        inputs, noise = self._make_noisy(generator, images, classes)
+        return float(np.mean((predict_in_parts(self.network, *inputs) - noise) ** 2))
+
+    def finish(self) -> None:
+        """Put the moving average in the weights' place."""
+        self.network.optimizer.finalize_variable_values(self.network.trainable_variables)
+
+    def draw(self, generator: np.random.Generator, classes: np.ndarray) -> np.ndarray:
+        """Draw an image of each class by DDIM."""
+        noise = generator.standard_normal((len(classes), SIDE, SIDE, 3))
+
+        def predict(images: np.ndarray, step: int) -> np.ndarray:
+            steps = diffusion.embed_steps(np.full(len(images), step))
+            return predict_in_parts(self.network, images.astype("float32"), steps, classes.astype("int32"))
+
+        return diffusion.sample(predict, noise, self.schedule, self.sampling_steps)
+
+    def list_state(self) -> list[keras.Variable]:
+        """List what training goes on from: weights, their averages, Adam's moments."""
+        return [*self.network.weights, *self.network.optimizer.variables]
+
+    def list_weights(self) -> list[keras.Variable]:
+        """List what drawing needs."""
+        return self.network.weights
+
+    def _make_noisy(
+        self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Draw a step of each image, from 1 on, and noise: what the network takes, and what it is to say."""
+        steps = generator.integers(1, len(self.schedule), len(images))
+        noise = generator.standard_normal(images.shape)
+        noisy = diffusion.add_noise(images, noise, steps, self.schedule)
+        inputs = [noisy.astype("float32"), diffusion.embed_steps(steps), classes.astype("int32")]
+        return inputs, noise.astype("float32")

@@ -1,0 +1,102 @@
+"""Images that a generator has drawn, with their classes and what they were learned from."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+from PIL import Image
+
+from leukoscope.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class GeneratedImages:
+    """A set of generated images.
+
+    Attributes:
+        pixels: ``uint8 [n, side, side, 3]``, RGB.
+        classes: The number of the class that each was drawn for, ``int64 [n]``.
+        class_names: The classes in the order of these numbers.
+        splits: The fingerprint of the splits whose training images the generator saw.
+        facts: What else is known of the generator, as JSON can say it.
+    """
+
+    pixels: np.ndarray
+    classes: np.ndarray
+    class_names: tuple[str, ...]
+    splits: str
+    facts: dict[str, Any]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of images and classes: the first 16 hexadecimal digits of a SHA-256."""
+        digest = hashlib.sha256(json.dumps([self.class_names, self.splits, self.pixels.shape]).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        digest.update(np.ascontiguousarray(self.classes, dtype=np.int64).data)
+        return digest.hexdigest()[:16]
+
+    def require_fitting(self, class_names: Sequence[str], splits: str) -> None:
+        """Make sure that a training on some splits may see these images.
+
+        Args:
+            class_names: The classes of the training, in order.
+            splits: The fingerprint of its splits.
+
+        Raises:
+            InputError: They are of other classes, or of a generator that may have seen images which now test.
+        """
+        if tuple(class_names) != self.class_names:
+            raise InputError(
+                f"The generated images have the classes {', '.join(self.class_names)}, and the training has "
+                f"{', '.join(class_names)}. Run the pipeline generate again, or set augmentation.synthetic to 0. "
+                f"Nothing was trained."
+            )
+        if splits != self.splits:
+            raise InputError(
+                f"The generated images were learned from other splits ({self.splits}) than those of now ({splits}): "
+                f"their generator may have seen images that now validate or test. Run the pipeline generate again, or "
+                f"set augmentation.synthetic to 0. Nothing was trained."
+            )
+
+    def save(self, path: Path) -> None:
+        """Write one file of plain arrays, uncompressed."""
+        described = {"class_names": self.class_names, "splits": self.splits, "facts": self.facts}
+        with path.open("wb") as file:
+            np.savez(file, pixels=self.pixels, classes=self.classes, description=np.array(json.dumps(described)))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: It is no such file, or is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                pixels, classes = file["pixels"], file["classes"]
+                described = json.loads(str(file["description"]))
+            names, splits, facts = (described[name] for name in ("class_names", "splits", "facts"))
+        except (BadZipFile, KeyError, TypeError, EOFError) as error:
+            raise ValueError(f"it is no whole file of generated images: {error}") from error
+        if pixels.ndim != 4 or pixels.dtype != np.uint8 or len(pixels) != len(classes):
+            raise ValueError(f"it holds {pixels.dtype} {pixels.shape} with {len(classes)} classes, not images")
+        return cls(pixels, classes, tuple(names), splits, facts)
+
+
+def resize_square(image: np.ndarray, side: int) -> np.ndarray:
+    """Resize an image, with antialiasing where it becomes smaller.
+
+    Args:
+        image: ``uint8 [height, width, 3]``.
+        side: Of the square wanted, in pixels.
+    """
+    if image.shape[:2] == (side, side):
+        return image
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
