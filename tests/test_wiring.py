@@ -45,8 +45,19 @@ def test_every_model_has_a_pipeline_of_its_own(registered):
 
 
 def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(registered):
-    later = ("external", "predict", "explain", "promote", "export", "agreement", "cross_validation", "architectures")
+    later = (
+        "external",
+        "predict",
+        "explain",
+        "promote",
+        "export",
+        "agreement",
+        "cross_validation",
+        "architectures",
+        "cells",
+    )
     others = {node.name for name in later for node in registered[name].nodes} - {"collect_results", "collect_features"}
+    others -= {node.name for node in registered["ingestion"].nodes}  # which `cells` begins with
     parts = ("write_reports", "write_model_cards", "collect_result")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes} - others - of_one
