@@ -75,6 +75,12 @@ def test_red_cells_are_no_leukocytes(colour):
     assert find_leukocytes(image, DIAMETER).max() == 1
 
 
+def test_pale_nuclei_are_found_where_they_are_purple_enough():
+    image = draw_field([(60 + 20 * row, 150, 8) for row in range(4)], colour=(205, 200, 215))  # red cells
+    image[draw_field([(60, 60, 12), (150, 60, 12)]).min(axis=2) < 100] = (228, 190, 232)
+    assert find_leukocytes(image, DIAMETER).max() == 2
+
+
 def test_platelets_are_no_leukocytes():
     assert find_leukocytes(draw_field([(60, 60, 3), (150, 40, 4), (120, 160, 12)]), DIAMETER).max() == 1
 

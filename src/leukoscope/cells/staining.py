@@ -16,6 +16,8 @@ from leukoscope.features.segmentation import find_threshold, measure_redness
 _RED, _BLUE = 0.35, 1.0
 # A nucleus is so much more purple than the rest of the field: less is noise. In optical densities.
 _LEAST_THRESHOLD, _LEAST_CONTRAST = 0.035, 0.08
+# Pale nuclei are less so, but then purple is so large a part of all their density, as it is of no red cell's.
+_PALE_CONTRAST, _PURE = 0.05, 0.38
 _PART_OF_REDNESS = 0.8
 _TILES, _BRIGHT, _PASSES, _DARKER = 7, 90, 3, 0.04
 _FEWEST_TILES = 15
@@ -45,10 +47,21 @@ def measure_staining(image: np.ndarray, smoothing: float) -> Staining:
     densities = -np.log10(np.maximum(smooth, _DARKEST) / _fit_background(smooth)).astype(np.float32)
     purple = densities[..., 1] - _RED * densities[..., 0] - _BLUE * densities[..., 2]
     redness = scipy.ndimage.gaussian_filter(measure_redness(image), smoothing)
-    nuclear = purple > max(find_threshold(purple), _LEAST_THRESHOLD)
-    nuclear &= redness > _PART_OF_REDNESS * find_threshold(redness)
-    contrast = purple[nuclear].mean() - purple[~nuclear].mean() if nuclear.any() and not nuclear.all() else 0.0
-    return Staining(nuclear if contrast >= _LEAST_CONTRAST else np.zeros_like(nuclear), densities)
+    red_enough = redness > _PART_OF_REDNESS * find_threshold(redness)
+    nuclear = red_enough & (purple > max(find_threshold(purple), _LEAST_THRESHOLD))
+    if nuclear.any() and not _has_nuclei(nuclear, purple, densities):
+        # Few pale nuclei among many red cells: the threshold parted these from the background.
+        nuclear &= purple > find_threshold(purple[nuclear])
+    return Staining(nuclear if _has_nuclei(nuclear, purple, densities) else np.zeros_like(nuclear), densities)
+
+
+def _has_nuclei(nuclear: np.ndarray, purple: np.ndarray, densities: np.ndarray) -> bool:
+    """Tell whether what is most purple is so enough to be of nuclei."""
+    if nuclear.all() or not nuclear.any():
+        return False
+    contrast = purple[nuclear].mean() - purple[~nuclear].mean()
+    purity = purple[nuclear].mean() / densities.sum(axis=-1)[nuclear].mean()
+    return bool(contrast >= _LEAST_CONTRAST or (contrast >= _PALE_CONTRAST and purity >= _PURE))
 
 
 def _fit_background(image: np.ndarray) -> np.ndarray:
