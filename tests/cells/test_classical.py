@@ -77,7 +77,7 @@ def test_red_cells_are_no_leukocytes(colour):
 
 def test_pale_nuclei_are_found_where_they_are_purple_enough():
     image = draw_field([(60 + 20 * row, 150, 8) for row in range(4)], colour=(205, 200, 215))  # red cells
-    image[draw_field([(60, 60, 12), (150, 60, 12)]).min(axis=2) < 100] = (228, 190, 232)
+    image[draw_field([(60, 60, 12), (150, 60, 12)]).min(axis=2) < 100] = (236, 206, 236)
     assert find_leukocytes(image, DIAMETER).max() == 2
 
 
@@ -94,8 +94,9 @@ def test_an_empty_field_has_no_cells_however_noisy(seed):
 
 def test_light_that_falls_off_makes_no_cells():
     rows, columns = np.mgrid[-1:1:224j, -1:1:224j]
-    light = np.stack([1 - 0.1 * (rows**2 + columns**2), np.ones((224, 224)), 1 - 0.3 * (rows**2 + columns**2)], axis=-1)
-    image = (draw_field([(60, 60, 12), (170, 150, 12)]) * light.clip(0.4)).astype(np.uint8)
+    falloff = 1 - 0.2 * (rows**2 + columns**2)  # of green alone, so that the corners look purple
+    light = np.stack([np.ones((224, 224)), falloff, np.ones((224, 224))], axis=-1)
+    image = (draw_field([(60, 60, 12), (170, 150, 12)]) * light).astype(np.uint8)
     assert find_leukocytes(image, DIAMETER).max() == 2
 
 
