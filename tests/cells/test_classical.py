@@ -94,7 +94,7 @@ def test_an_empty_field_has_no_cells_however_noisy(seed):
 
 def test_light_that_falls_off_makes_no_cells():
     rows, columns = np.mgrid[-1:1:224j, -1:1:224j]
-    falloff = 1 - 0.2 * (rows**2 + columns**2)  # of green alone, so that the corners look purple
+    falloff = 1 - 0.3 * (rows**2 + columns**2)  # of green alone, so that the corners look purple
     light = np.stack([np.ones((224, 224)), falloff, np.ones((224, 224))], axis=-1)
     image = (draw_field([(60, 60, 12), (170, 150, 12)]) * light).astype(np.uint8)
     assert find_leukocytes(image, DIAMETER).max() == 2

@@ -71,8 +71,8 @@ def find_cells(
     keys = [_identify(pixels[row], way) for row in rows]
     known = cache.find(keys) if cache else {}
     missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
-    if missing and len(missing) < len(rows):
-        logger.info("Cells of %d of %d fields are known", len(rows) - len(missing), len(rows))
+    if known and missing:
+        logger.info("Cells of %d of %d fields are known", sum(key in known for key in keys), len(rows))
     done = 0
     for part in spread(partial(_describe, detector=detector, diameter=diameter), pixels, missing):
         known |= part
