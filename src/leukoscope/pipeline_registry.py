@@ -11,6 +11,7 @@ from leukoscope.pipelines.agreement import pipeline as agreement
 from leukoscope.pipelines.architectures import pipeline as architectures
 from leukoscope.pipelines.audit import pipeline as audit
 from leukoscope.pipelines.augmentation import pipeline as augmentation
+from leukoscope.pipelines.cells import pipeline as cells
 from leukoscope.pipelines.comparison import pipeline as comparison
 from leukoscope.pipelines.cross_validation import pipeline as cross_validation
 from leukoscope.pipelines.evaluation import pipeline as evaluation
@@ -80,6 +81,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     around += [comparison.create_baseline_pipeline(), reporting.create_data_pipeline()]
     reports = reporting.create_model_pipeline()
     ways = {f"train_{name}": _join(*around, trained[name], judged[name], _for_model(reports, name)) for name in names}
+    ways["cells"] = stages["ingestion"] + cells.create_pipeline()
     ways["audit"] = stages["ingestion"] + stages["audit"]
     ways["cross_validation"] = cross_validation.create_pipeline(names)
     ways["generate"] = _join(stages["ingestion"], stages["splitting"], generation.create_pipeline())

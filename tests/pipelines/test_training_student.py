@@ -48,7 +48,7 @@ def test_the_student_learns_what_the_teacher_says_of_each_image_of_an_epoch(
     assert key["teacher"] == "of the teacher"
     assert key["recipe"]["distillation"] == LESSON
     journal = TrainingRuns(tmp_path / "vgg16").start(key).journal
-    trainer = _make_trainer(journal, journal.key, smears, plan, splits, "vgg16", teaching)
+    trainer = _make_trainer(journal, journal.key, smears, plan, splits, "vgg16", None, teaching)
     assert len(trainer.training.taught) == plan["repeats"].sum() == len(trainer.training.rows)
     assert (trainer.training.taught.argmax(axis=1) == trainer.training.classes).all()
     softened = soften(np.array([[0.775, 0.075, 0.075, 0.075]]), 2.0)[0, 0]

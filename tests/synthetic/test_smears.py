@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from leukoscope.core.errors import InputError
-from leukoscope.synthetic import CLASSES, Stain, draw_smear, write_smears
+from leukoscope.synthetic import CLASSES, Stain, draw_smear, draw_smear_with_cells, write_smears
 from leukoscope.synthetic.cells import FIELD, POPULATIONS, arrange_field
 
 PLAIN = Stain(hues=(0.5, 0.5, 0.5), strengths=(0.5, 0.5, 0.5), tint=0.5)
@@ -151,3 +151,47 @@ def test_importing_is_cheap():
     code = "import sys, leukoscope.synthetic; print([m for m in ('keras', 'sklearn', 'pandas') if m in sys.modules])"
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("label", CLASSES)
+def test_a_smear_with_its_cells_is_the_same_smear(label):
+    drawn = draw_smear_with_cells(label, rng(5), 96, magnification=3.0)
+
+    assert (drawn.image == draw_smear(label, rng(5), 96, magnification=3.0)).all()
+    assert drawn.cells.shape == drawn.nuclei.shape == (96, 96)
+
+
+def test_cells_are_where_they_were_drawn():
+    drawn, field = draw_smear_with_cells("Pro", rng(4), 224, PLAIN), arrange_field("Pro", rng(4))
+    numbers = np.unique(drawn.cells[drawn.cells > 0])
+
+    assert len(numbers) >= 3
+    for number in numbers:
+        disc = field.cytoplasm[number - 1]
+        places = np.argwhere(drawn.cells == number)
+        inside = (places.min() > 0) & (places.max() < 223)
+        assert (drawn.cells[drawn.nuclei == number] == number).all()
+        if inside:
+            assert places.mean(axis=0) == pytest.approx([disc["centre"].imag, disc["centre"].real], abs=3)
+            assert len(places) == pytest.approx(np.pi * disc["radius"] ** 2, rel=0.2)
+    assert drawn.image[drawn.nuclei > 0].mean() < drawn.image[drawn.cells == 0].mean() - 40
+
+
+def test_lobes_belong_to_their_cell():
+    field = arrange_field("Benign", rng(1))
+
+    assert len(field.owners) == len(field.nuclei) > len(field.cytoplasm)
+    for disc, owner in zip(field.nuclei, field.owners, strict=True):
+        assert abs(disc["centre"] - field.cytoplasm["centre"][owner]) < field.cytoplasm["radius"][owner]
+
+
+def test_cells_can_be_drawn_to_touch():
+    fields = [arrange_field("Early", rng(i), touching=0.6) for i in range(10)]
+    pairs = 0
+    for field in fields:
+        centres, radii = field.cytoplasm["centre"], field.cytoplasm["radius"]
+        gaps = np.abs(centres[:, None] - centres) - radii[:, None] - radii
+        pairs += (np.triu(gaps < 0, 1)).sum()
+
+    assert pairs > 3 * len(fields)
+    assert all(len(field.cytoplasm) == len(arrange_field("Early", rng(i)).cytoplasm) for i, field in enumerate(fields))

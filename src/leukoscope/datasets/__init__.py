@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from leukoscope.datasets.cells import CellImagesDataset as CellImagesDataset
+    from leukoscope.datasets.cells import KnownCellsDataset as KnownCellsDataset
     from leukoscope.datasets.evaluation_records import EvaluationRecordsDataset as EvaluationRecordsDataset
     from leukoscope.datasets.evaluations import EvaluationsDataset as EvaluationsDataset
     from leukoscope.datasets.figure_dataset import FigureDataset as FigureDataset
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "cells": ["CellImagesDataset", "KnownCellsDataset"],
         "evaluation_records": ["EvaluationRecordsDataset"],
         "evaluations": ["EvaluationsDataset"],
         "figure_dataset": ["FigureDataset"],

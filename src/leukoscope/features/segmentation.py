@@ -64,8 +64,8 @@ def find_cells(image: np.ndarray) -> Cells:
 def _threshold_nuclei(image: np.ndarray, scale: float) -> np.ndarray:
     """Tell which pixels are darker in green than Otsu's threshold, and redder than that of a*."""
     green = scipy.ndimage.gaussian_filter(image[..., 1].astype(np.float32), _SMOOTHING * scale)
-    redness = _measure_redness(image)
-    mask = (green < _threshold(green)) & (redness > _threshold(redness))
+    redness = measure_redness(image)
+    mask = (green < find_threshold(green)) & (redness > find_threshold(redness))
     if mask.all() or not mask.any():
         return np.zeros_like(mask)
     darker = green[~mask].mean() - green[mask].mean()
@@ -73,7 +73,7 @@ def _threshold_nuclei(image: np.ndarray, scale: float) -> np.ndarray:
     return mask if darker >= _LEAST_DARKER and redder >= _LEAST_REDDER else np.zeros_like(mask)
 
 
-def _measure_redness(image: np.ndarray) -> np.ndarray:
+def measure_redness(image: np.ndarray) -> np.ndarray:
     """Give a* of CIE Lab, ``float32 [height, width]``."""
     linear = _LINEAR.astype(np.float32)[image]
     return 500 * (_compress(linear @ _TO_X.astype(np.float32)) - _compress(linear @ _TO_Y.astype(np.float32)))
@@ -83,7 +83,7 @@ def _compress(share: np.ndarray) -> np.ndarray:
     return np.where(share > 0.008856, np.cbrt(share), 7.787 * share + 16 / 116)
 
 
-def _threshold(values: np.ndarray) -> float:
+def find_threshold(values: np.ndarray) -> float:
     """Give Otsu's threshold of 256 steps; of one value alone, that value."""
     from skimage.filters import threshold_otsu
 
@@ -98,13 +98,13 @@ def _threshold(values: np.ndarray) -> float:
 
 def _clean(mask: np.ndarray, scale: float) -> np.ndarray:
     """Open a mask by a cross, fill its holes, and leave out what is small."""
-    labels, _ = scipy.ndimage.label(_fill_holes(scipy.ndimage.binary_opening(mask)))
+    labels, _ = scipy.ndimage.label(fill_holes(scipy.ndimage.binary_opening(mask)))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
     return (areas >= _LEAST_AREA * scale**2)[labels]
 
 
-def _fill_holes(mask: np.ndarray) -> np.ndarray:
+def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Fill what no way leads to from the field's edge; SciPy's own function does the same in many passes."""
     outside, count = scipy.ndimage.label(~mask)
     open_parts = np.zeros(count + 1, bool)
@@ -243,7 +243,7 @@ def _add_rims(image: np.ndarray, nuclei: np.ndarray, scale: float) -> np.ndarray
         return cells
     highest = image.max(axis=2).astype(np.float32)
     saturation = (highest - image.min(axis=2)) / np.maximum(highest, 1)
-    coloured = saturation > _threshold(saturation[nuclei == 0])
+    coloured = saturation > find_threshold(saturation[nuclei == 0])
     nearest = np.full(nuclei.shape, _RIM * scale + _TINY)
     for number, place in enumerate(scipy.ndimage.find_objects(nuclei), start=1):
         around = _widen(place, int(np.ceil(_RIM * scale)))

@@ -1,7 +1,7 @@
 """Blood smears drawn from a seed: what the demo and the tests use in place of photographs."""
 
 from leukoscope.synthetic.cells import CLASSES
-from leukoscope.synthetic.smears import draw_smear, write_smears
+from leukoscope.synthetic.smears import DrawnSmear, draw_smear, draw_smear_with_cells, write_smears
 from leukoscope.synthetic.stains import Stain
 
-__all__ = ["CLASSES", "Stain", "draw_smear", "write_smears"]
+__all__ = ["CLASSES", "DrawnSmear", "Stain", "draw_smear", "draw_smear_with_cells", "write_smears"]

@@ -11,6 +11,7 @@ import numpy as np
 FIELD = 224.0
 _MOST_LEUKOCYTES = 60
 _HARMONICS = np.arange(2, 6)
+_TOUCH = 0.95  # between the centres of discs that touch, in sums of their radii
 
 # A round thing with a wavy outline; what is zero is absent.
 DISC = np.dtype(
@@ -87,7 +88,11 @@ CLASSES = tuple(POPULATIONS)
 
 @dataclass(frozen=True)
 class Field:
-    """All that lies in one field of view: arrays of :data:`DISC`, from the lowest layer to the highest."""
+    """All that lies in one field of view: arrays of :data:`DISC`, from the lowest layer to the highest.
+
+    A disc of ``cytoplasm`` is a leukocyte, and ``owners`` has the number of the leukocyte, from 0 on, that each disc of
+    ``nuclei`` is of.
+    """
 
     erythrocytes: np.ndarray
     smudges: np.ndarray
@@ -95,14 +100,16 @@ class Field:
     cytoplasm: np.ndarray
     nuclei: np.ndarray
     nucleoli: np.ndarray
+    owners: np.ndarray
 
 
-def arrange_field(label: str, rng: np.random.Generator) -> Field:
+def arrange_field(label: str, rng: np.random.Generator, touching: float = 0.0) -> Field:
     """Choose the cells of a field of view and their places.
 
     Args:
         label: One of :data:`CLASSES`.
         rng: Source of randomness.
+        touching: Which part of the leukocytes, but for the first, is laid against another, from 0 to 1.
 
     Returns:
         The field, which does not depend on the size of the image that it is drawn to.
@@ -110,16 +117,24 @@ def arrange_field(label: str, rng: np.random.Generator) -> Field:
     kinds, radii = _choose_leukocytes(POPULATIONS[label], rng)
     cell_radii = radii / np.sqrt([kind.share for kind in kinds])
     centres = _spread_out(cell_radii, rng)
+    if touching:
+        _push_together(centres, cell_radii, touching, rng)
     cells = zip(kinds, centres, radii, cell_radii, strict=True)
     smudges = _litter(rng.poisson(1.2), (11, 22), (0.12, 0.3), 0.2, rng)
     smudges["clumping"] = 0.6
+    # In this order: each takes its own from the one source of randomness.
+    erythrocytes = _arrange_erythrocytes(centres, cell_radii, rng)
+    platelets = _litter(rng.poisson(rng.uniform(0, 12)), (1, 3), (0.2, 0.6), 0.15, rng)
+    cytoplasm = _discs(centres, cell_radii, rng.uniform(0.35, 0.9, len(centres)), 0.06, rng)
+    nuclei = [_nucleus(*cell, rng) for cell in cells]
     return Field(
-        erythrocytes=_arrange_erythrocytes(centres, cell_radii, rng),
+        erythrocytes=erythrocytes,
         smudges=smudges,
-        platelets=_litter(rng.poisson(rng.uniform(0, 12)), (1, 3), (0.2, 0.6), 0.15, rng),
-        cytoplasm=_discs(centres, cell_radii, rng.uniform(0.35, 0.9, len(centres)), 0.06, rng),
-        nuclei=np.concatenate([_nucleus(*cell, rng) for cell in cells]),
+        platelets=platelets,
+        cytoplasm=cytoplasm,
+        nuclei=np.concatenate(nuclei),
         nucleoli=_nucleoli(kinds, centres, radii, rng),
+        owners=np.repeat(np.arange(len(nuclei)), [len(lobes) for lobes in nuclei]),
     )
 
 
@@ -142,6 +157,22 @@ def _spread_out(radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         gaps = np.abs(candidates[:, None] - centres[:i]) - radii[:i] - radius
         centres[i] = candidates[gaps.min(axis=1, initial=3).argmax()]
     return centres
+
+
+def _push_together(centres: np.ndarray, radii: np.ndarray, part: float, rng: np.random.Generator) -> None:
+    """Move some discs, each to where it just overlaps one that was placed before and no other, if there is room."""
+    for i in range(1, len(radii)):
+        if rng.random() >= part:
+            continue
+        neighbour = rng.integers(i)
+        strides = _TOUCH * (radii[i] + radii[neighbour]) * np.exp(2j * np.pi * rng.random(20))
+        candidates = centres[neighbour] + strides
+        gaps = np.abs(candidates[:, None] - centres) - radii - radii[i]
+        gaps[:, [i, neighbour]] = 0
+        places = np.stack([candidates.real, candidates.imag], axis=1)
+        inside = ((places > radii[i]) & (places < FIELD - radii[i])).all(axis=1)
+        free = candidates[(gaps.min(axis=1) >= 0) & inside]
+        centres[i] = free[0] if len(free) else centres[i]
 
 
 def _arrange_erythrocytes(taken: np.ndarray, radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,167 @@
+"""Finding leukocytes without training: staining, distance to the outside, h-maxima, watershed.
+
+Lengths are in diameters of the typical leukocyte of the images, areas in areas of a disc of that diameter.
+"""
+
+import numpy as np
+import scipy  # which imports ndimage when it is first used
+
+from leukoscope.cells.staining import Staining, measure_staining
+from leukoscope.features.segmentation import SIDE, fill_holes
+
+# Raised by hand when the same field would give other cells; then what was found before no longer counts.
+FORMAT = 1
+_NOISE, _LEAST_NOISE = 0.03, 0.7  # the second in pixels
+_SPECK, _HOLE = 0.02, 0.12
+_LEAST_NUCLEUS, _LEAST_CUT_NUCLEUS = 0.12, 0.07
+# Cytoplasm is coloured, lies near a nucleus, and is less blue-absorbing than the red cells farther off.
+_COLOURED, _REACH, _FAR = 0.09, 0.4, 0.5
+_HUE, _LIKE_RED_CELLS, _FEWEST_RED = 1.5, 0.12, 200
+_FAINTEST = 0.02
+_USUAL_HUE = -0.1  # of red cells, where there are hardly any
+_OPENING, _ROUNDING = 0.04, 0.1
+# The distance to the outside of the cell, and so many times that to the outside of the nucleus, make one landscape.
+_NUCLEAR, _SMOOTHING, _NECK, _FLAT = 1.0, 0.06, 0.86, 0.1
+_CELL_TO_NUCLEUS = 1.4  # diameters, before anything is known of the cells
+
+
+def find_leukocytes(image: np.ndarray, diameter: float) -> np.ndarray:
+    """Find the leukocytes of a field, one by one.
+
+    Args:
+        image: ``uint8 [height, width, 3]``, RGB.
+        diameter: Of a typical leukocyte, in pixels.
+
+    Returns:
+        The number of the leukocyte that each pixel is of, from 1 on, or 0, ``int32 [height, width]``.
+    """
+    staining = measure_staining(image, max(_LEAST_NOISE, _NOISE * diameter))
+    nuclei = clean_nuclei(staining.nuclear, diameter)
+    if not nuclei.any():
+        return np.zeros(nuclei.shape, np.int32)
+    parts = _separate(_add_cytoplasm(staining, nuclei, diameter), nuclei, diameter)
+    return _round_off(_select(parts, nuclei, diameter), nuclei, diameter)
+
+
+def find_nuclei(image: np.ndarray, diameter: float) -> np.ndarray:
+    """Find what is stained as nuclei are, boolean ``[height, width]``; arguments as of ``find_leukocytes``."""
+    staining = measure_staining(image, max(_LEAST_NOISE, _NOISE * diameter))
+    return clean_nuclei(staining.nuclear, diameter)
+
+
+def measure_diameter(image: np.ndarray) -> float | None:
+    """Estimate the diameter of a field's typical leukocyte: half of the area is of cells that are thicker.
+
+    Args:
+        image: ``uint8 [height, width, 3]``, RGB.
+
+    Returns:
+        In pixels; ``None`` where nothing is stained as nuclei are.
+    """
+    staining = measure_staining(image, _LEAST_NOISE * max(1.0, min(image.shape[:2]) / SIDE))
+    thickness = _measure_thickness(scipy.ndimage.binary_opening(staining.nuclear))
+    if not thickness:
+        return None
+    guess = _CELL_TO_NUCLEUS * thickness
+    nuclei = clean_nuclei(staining.nuclear, guess)
+    return _measure_thickness(_add_cytoplasm(staining, nuclei, guess)) if nuclei.any() else None
+
+
+def clean_nuclei(mask: np.ndarray, diameter: float) -> np.ndarray:
+    """Open a mask of nuclei, and leave out specks."""
+    opened = scipy.ndimage.binary_opening(mask, iterations=max(1, round(_NOISE * diameter)))
+    labels, _ = scipy.ndimage.label(opened)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    return (areas >= _SPECK * measure_area(diameter))[labels]
+
+
+def measure_area(diameter: float) -> float:
+    """Give the area of a disc."""
+    return float(np.pi / 4 * diameter**2)
+
+
+def _measure_thickness(mask: np.ndarray) -> float | None:
+    """Give twice the greatest distance to the outside, of the parts that hold half of a mask's area or more."""
+    labels, count = scipy.ndimage.label(mask)
+    if not count:
+        return None
+    depths = scipy.ndimage.maximum(_measure_depth(mask), labels, np.arange(1, count + 1))
+    order = np.argsort(depths)
+    shares = np.bincount(labels.ravel())[1:][order].cumsum()
+    return float(2 * depths[order][np.searchsorted(shares, shares[-1] / 2)])
+
+
+def _measure_depth(mask: np.ndarray) -> np.ndarray:
+    """Give the distance to the outside; beyond the field's edge a mask goes on."""
+    return scipy.ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
+
+
+def _add_cytoplasm(staining: Staining, nuclei: np.ndarray, diameter: float) -> np.ndarray:
+    """Give nuclei with what is around them and has not the hue of red cells, boolean ``[height, width]``."""
+    red, green, blue = np.moveaxis(staining.densities, -1, 0)
+    total = red + green + blue
+    hue = (green - _HUE * blue) / np.maximum(total, _FAINTEST)
+    distance = scipy.ndimage.distance_transform_edt(~nuclei)
+    coloured = total > _COLOURED
+    red_cells = hue[coloured & (distance > _FAR * diameter)]
+    usual = np.median(red_cells) if len(red_cells) > _FEWEST_RED else _USUAL_HUE
+    around = coloured & (hue > usual + _LIKE_RED_CELLS) & (distance <= _REACH * diameter)
+    steps = max(1, round(_OPENING * diameter))
+    cells = nuclei | scipy.ndimage.binary_opening(around | nuclei, iterations=steps)
+    labels, _ = scipy.ndimage.label(cells)
+    with_nucleus = np.zeros(labels.max() + 1, bool)
+    with_nucleus[labels[nuclei]] = True
+    return _fill_small_holes(with_nucleus[labels], diameter)
+
+
+def _fill_small_holes(mask: np.ndarray, diameter: float) -> np.ndarray:
+    """Fill holes, but for those that cells leave between them."""
+    labels, _ = scipy.ndimage.label(fill_holes(mask) & ~mask)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    return mask | ((areas > 0) & (areas <= _HOLE * measure_area(diameter)))[labels]
+
+
+def _separate(cells: np.ndarray, nuclei: np.ndarray, diameter: float) -> np.ndarray:
+    """Number the parts of a mask, cut where it has a neck: less deep by a seventh than the shallower of two peaks."""
+    from skimage.morphology import h_maxima
+    from skimage.segmentation import watershed
+
+    depth = _measure_depth(cells) + _NUCLEAR * _measure_depth(_fill_small_holes(nuclei, diameter))
+    depth = scipy.ndimage.gaussian_filter(depth, _SMOOTHING * diameter)
+    # Of logarithms the height of a peak over its saddle is a ratio: small cells touch by less.
+    peaks = h_maxima(np.log(depth + _FLAT * diameter), -np.log(_NECK))
+    markers, _ = scipy.ndimage.label(peaks, np.ones((3, 3)))
+    return watershed(-depth, markers, mask=cells)
+
+
+def _select(parts: np.ndarray, nuclei: np.ndarray, diameter: float) -> np.ndarray:
+    """Leave out what has too little of a nucleus, platelets above all, and number the rest anew."""
+    sizes = np.bincount(parts[nuclei], minlength=parts.max() + 1)
+    least = np.full(len(sizes), _LEAST_NUCLEUS)
+    least[list_cut(parts)] = _LEAST_CUT_NUCLEUS
+    kept = sizes >= least * measure_area(diameter)
+    kept[0] = False
+    return np.where(kept, kept.cumsum(), 0)[parts].astype(np.int32)
+
+
+def list_cut(parts: np.ndarray) -> list[int]:
+    """List the numbers of those that reach the field's edge."""
+    edge = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
+    return [int(number) for number in np.unique(edge) if number]
+
+
+def _round_off(parts: np.ndarray, nuclei: np.ndarray, diameter: float) -> np.ndarray:
+    """Take from each cell what is thin, such as the rim of a red cell that it touches, and keep its largest piece."""
+    reach = max(1, round(_ROUNDING * diameter))
+    rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disc = rows**2 + columns**2 <= reach**2
+    rounded = np.zeros_like(parts)
+    for number, place in enumerate(scipy.ndimage.find_objects(parts), start=1):
+        cell = np.pad(parts[place] == number, reach, mode="edge")
+        core = np.pad((parts[place] == number) & nuclei[place], reach)
+        labels, _ = scipy.ndimage.label(scipy.ndimage.binary_opening(cell, disc) | core)
+        largest = 1 + np.bincount(labels.ravel())[1:].argmax()
+        rounded[place][(labels == largest)[reach:-reach, reach:-reach]] = number
+    return rounded

@@ -1,0 +1,104 @@
+"""What is known of each cell: where it is, its masks, its form, its neighbours and how sharp it is."""
+
+from typing import Any
+
+import numpy as np
+import scipy  # which imports ndimage when it is first used
+
+from leukoscope.cells.classical import find_nuclei, list_cut
+from leukoscope.cells.masks import encode_mask
+from leukoscope.features.morphology import BOUNDARY, RATIO, SHAPE, measure_boundary, measure_ratio, measure_shape
+from leukoscope.features.segmentation import SIDE
+
+FORM = (*(f"nucleus_{name}" for name in SHAPE), *(f"cell_{name}" for name in SHAPE), *RATIO, *BOUNDARY)
+PLACE = ("cell", "left", "top", "right", "bottom", "column", "row", "touching", "cut", "focus", "mask", "nucleus_mask")
+COLUMNS = (*PLACE, *FORM)
+_MARGIN = 2  # pixels around a cell that its edge is looked for in
+_STEEPEST = 95  # percentile of the slopes
+_TINY = 1e-6
+
+
+def describe_cells(image: np.ndarray, cells: np.ndarray, diameter: float) -> list[dict[str, Any]]:
+    """Describe the cells of a field.
+
+    Args:
+        image: ``uint8 [height, width, 3]``, RGB.
+        cells: The number of the cell that each pixel is of, from 1 on, or 0, ``int32 [height, width]``.
+        diameter: Of a typical cell, in pixels.
+
+    Returns:
+        An entry a cell, by the names of ``COLUMNS``; lengths in pixels, areas in square pixels. Form is NaN where the
+        nucleus cannot be told.
+    """
+    nuclei = find_nuclei(image, diameter)
+    touching, cut = _list_touching(cells), set(list_cut(cells))
+    entries = []
+    for number, place in enumerate(scipy.ndimage.find_objects(cells), start=1):
+        if place is None:
+            continue
+        cell = cells == number
+        nucleus = cell & nuclei
+        row, column = np.argwhere(cell[place]).mean(axis=0)
+        entry = {
+            "cell": number,
+            "left": place[1].start,
+            "top": place[0].start,
+            "right": place[1].stop,
+            "bottom": place[0].stop,
+            "column": float(column) + place[1].start,
+            "row": float(row) + place[0].start,
+            "touching": number in touching,
+            "cut": number in cut,
+            "focus": measure_focus(image[..., 1], cell, place),
+            "mask": encode_mask(cell),
+            "nucleus_mask": encode_mask(nucleus),
+        }
+        entries.append(entry | dict(zip(FORM, _measure_form(nucleus[place], cell[place]), strict=True)))
+    return entries
+
+
+def _measure_form(nucleus: np.ndarray, cell: np.ndarray) -> list[float]:
+    """Measure form in the order of ``FORM``; of a nucleus in several lobes it is that of the largest."""
+    lobes, count = scipy.ndimage.label(nucleus)
+    if not count:
+        return [float("nan")] * len(FORM)
+    largest = lobes == 1 + np.bincount(lobes.ravel())[1:].argmax()
+    side = float(np.sqrt(cell.size)) / SIDE
+    shapes = [measure_shape(mask, side) for mask in (largest, _keep_largest(cell))]
+    # All lobes are the nucleus where it is held against its cell.
+    whole = shapes[0].copy()
+    whole[SHAPE.index("area")] = nucleus.sum()
+    return [*np.concatenate([*shapes, measure_ratio(whole, shapes[1]), measure_boundary(largest)]).astype(float)]
+
+
+def _keep_largest(mask: np.ndarray) -> np.ndarray:
+    labels, _ = scipy.ndimage.label(mask)
+    return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
+
+
+def _list_touching(cells: np.ndarray) -> set[int]:
+    """List the numbers of cells of which a pixel is next to one of another cell, corners included."""
+    touching: set[int] = set()
+    padded = np.pad(cells, 1)
+    height, width = cells.shape
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        other = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
+        meets = (cells != other) & (cells > 0) & (other > 0)
+        touching |= {*cells[meets].tolist(), *other[meets].tolist()}
+    return touching
+
+
+def measure_focus(green: np.ndarray, cell: np.ndarray, place: tuple[slice, ...]) -> float:
+    """Measure how sharp a cell's edges are: the steepest slopes in and around it, in parts of its contrast a pixel.
+
+    Args:
+        green: The channel in which cells are darkest, ``uint8 [height, width]``.
+        cell: Boolean, of the same shape.
+        place: The box of the cell.
+    """
+    around = tuple(slice(max(0, part.start - _MARGIN), part.stop + _MARGIN) for part in place)
+    values = green[around].astype(float)
+    slopes = np.hypot(*np.gradient(values)) if min(values.shape) > 1 else np.zeros(values.shape)
+    near = scipy.ndimage.binary_dilation(cell[around], iterations=_MARGIN)
+    contrast = np.ptp(np.percentile(values[near], [5, 95]))
+    return float(np.percentile(slopes[near], _STEEPEST) / max(contrast, _TINY))

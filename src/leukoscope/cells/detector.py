@@ -1,0 +1,75 @@
+"""What finds cells: the classical way, or a function of the user's, by the same contract."""
+
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+
+from leukoscope.cells import classical
+from leukoscope.core.errors import InputError
+
+CLASSICAL = "classical"
+
+
+class Detector(Protocol):
+    """Finds the leukocytes of a field.
+
+    It must depend on nothing but its arguments, and be importable: it is called in several processes, and what it found
+    is kept by the pixels of the field.
+    """
+
+    def __call__(self, image: np.ndarray, diameter: float) -> np.ndarray:
+        """Find the leukocytes of a field.
+
+        Args:
+            image: ``uint8 [height, width, 3]``, RGB.
+            diameter: Of a typical leukocyte of these images, in pixels.
+
+        Returns:
+            The number of the leukocyte that each pixel is of, from 1 on, or 0: integers ``[height, width]``.
+        """
+
+
+def load_detector(name: str) -> Detector:
+    """Give a detector by its name.
+
+    Args:
+        name: ``classical``, or like ``module:function``.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name == CLASSICAL:
+        return classical.find_leukocytes
+    module, _, function = name.partition(":")
+    expected = f"expected {CLASSICAL}, or module:function of something that Python can import here"
+    try:
+        detector = getattr(import_module(module), function) if module and function else None
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"cells.detector is {name!r}, which cannot be loaded ({error}): {expected}.") from error
+    if not callable(detector):
+        raise InputError(f"cells.detector is {name!r}: {expected}.")
+    return detector
+
+
+def detect(name: str, image: np.ndarray, diameter: float) -> np.ndarray:
+    """Find the leukocytes of a field, and hold what was found to the contract.
+
+    Args:
+        name: As of ``load_detector``.
+        image: ``uint8 [height, width, 3]``, RGB.
+        diameter: Of a typical leukocyte, in pixels.
+
+    Returns:
+        ``int32 [height, width]``, numbered from 1 on without gaps.
+
+    Raises:
+        InputError: A user's detector gave something else.
+    """
+    cells = np.asarray(load_detector(name)(image, diameter))
+    if cells.shape != image.shape[:2] or cells.dtype.kind not in "iu" or cells.min(initial=0) < 0:
+        raise InputError(
+            f"cells.detector {name} gave {cells.dtype} {cells.shape} for a field of {image.shape[:2]}. Expected whole "
+            f"numbers of that shape: the number of the leukocyte that each pixel is of, from 1 on, or 0."
+        )
+    return np.unique(np.append(cells.ravel(), 0), return_inverse=True)[1][:-1].reshape(cells.shape).astype(np.int32)

@@ -1,0 +1,96 @@
+"""Finding the cells of many fields on all cores, and keeping what was found by the fields' content."""
+
+import hashlib
+import json
+import logging
+import zlib
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from leukoscope.cells import classical
+from leukoscope.cells.description import COLUMNS, describe_cells
+from leukoscope.cells.detector import detect, load_detector
+from leukoscope.core.cache import ContentCache
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.spreading import FEW, spread
+
+logger = logging.getLogger(__name__)
+
+_SAMPLE = 100  # fields that the diameter is estimated from
+
+
+def estimate_diameter(pixels: np.ndarray, rows: np.ndarray) -> float:
+    """Estimate the diameter of a typical leukocyte: the median over fields taken evenly.
+
+    Args:
+        pixels: ``uint8 [n, height, width, 3]``, RGB.
+        rows: Which of them are looked at, ``[fields]``.
+
+    Returns:
+        In whole pixels, so that a field more seldom changes what is found in all others.
+
+    Raises:
+        InputError: There is nothing stained as nuclei are, in none of them.
+    """
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int))]
+    by_key = {b"%d" % row: row for row in chosen}
+    diameters = [diameter for part in spread(classical.measure_diameter, pixels, by_key) for diameter in part.values()]
+    known = [diameter for diameter in diameters if diameter is not None]
+    if not known:
+        raise InputError(
+            f"Of {len(chosen)} fields none has anything that is stained as nuclei are, so that the size of a leukocyte "
+            f"cannot be estimated. Expected smears in a Romanowsky stain, such as Wright's or Giemsa's; of others give "
+            f"cells.diameter in pixels, and a cells.detector of your own."
+        )
+    return float(max(2, round(float(np.median(known)))))
+
+
+def find_cells(
+    pixels: np.ndarray, rows: np.ndarray, detector: str, diameter: float, cache: ContentCache | None = None
+) -> list[list[dict[str, Any]]]:
+    """Find the cells of fields in which they were not found before, on all cores if they are many.
+
+    Args:
+        pixels: ``uint8 [n, height, width, 3]``, RGB.
+        rows: Which of them, ``[fields]``.
+        detector: As of ``load_detector``.
+        diameter: Of a typical leukocyte, in pixels.
+        cache: Knows what was found before.
+
+    Returns:
+        For each field its cells, as ``describe_cells`` gives them.
+
+    Raises:
+        InputError: There is no such detector, or it does not keep to its contract.
+    """
+    load_detector(detector)
+    way = fingerprint_facts([classical.FORMAT, COLUMNS, detector, diameter])
+    keys = [_identify(pixels[row], way) for row in rows]
+    known = cache.find(keys) if cache else {}
+    missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
+    if known and missing:
+        logger.info("Cells of %d of %d fields are known", sum(key in known for key in keys), len(rows))
+    done = 0
+    for part in spread(partial(_describe, detector=detector, diameter=diameter), pixels, missing):
+        known |= part
+        done += len(part)
+        if cache:
+            cache.keep(part)
+        if len(missing) > FEW:
+            logger.info("Found the cells of %d of %d fields", done, len(missing))
+    return [json.loads(zlib.decompress(known[key])) for key in keys]
+
+
+def _describe(image: np.ndarray, detector: str, diameter: float) -> bytes:
+    entries = describe_cells(image, detect(detector, image, diameter), diameter)
+    return zlib.compress(json.dumps(entries).encode())
+
+
+def _identify(image: np.ndarray, way: str) -> bytes:
+    """Hash a field's content, and how cells are found."""
+    digest = hashlib.blake2b(f"{way} {image.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()

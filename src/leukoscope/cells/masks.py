@@ -1,0 +1,69 @@
+"""Masks as strings: the compressed run lengths of COCO, which ``pycocotools`` reads and writes.
+
+Runs go down the columns, the leftmost first, and begin with those outside of the mask (Lin et al. 2014, Microsoft COCO:
+common objects in context; the format is that of ``maskApi.c``). Each run but the first three is kept as the difference
+from the one two before it, five bits a character, the lowest first, from the character ``0`` on.
+"""
+
+import numpy as np
+
+_BITS, _MORE, _SIGN, _FIRST = 5, 0x20, 0x10, 48
+
+
+def encode_mask(mask: np.ndarray) -> str:
+    """Write a mask as a string.
+
+    Args:
+        mask: Boolean ``[height, width]``.
+    """
+    flat = np.concatenate([[False], mask.ravel(order="F"), [not mask[-1, -1]]])
+    ends = np.flatnonzero(flat[1:] != flat[:-1])
+    runs = np.diff(ends, prepend=0).tolist()
+    steps = runs[:3] + [run - before for run, before in zip(runs[3:], runs[1:], strict=False)]
+    return "".join(_encode_number(step) for step in steps)
+
+
+def decode_mask(text: str, height: int, width: int) -> np.ndarray:
+    """Read a mask from a string.
+
+    Args:
+        text: As ``encode_mask`` gives it.
+        height: Of the mask in pixels.
+        width: The same.
+
+    Returns:
+        Boolean ``[height, width]``.
+
+    Raises:
+        ValueError: The string is of no mask of that size.
+    """
+    runs: list[int] = []
+    for step in _decode_numbers(text):
+        runs.append(step + runs[-2] if len(runs) > 2 else step)
+    if min(runs, default=-1) < 0 or sum(runs) != height * width:
+        raise ValueError(f"{text[:20]!r} is no mask of {height} x {width} pixels")
+    inside = np.arange(len(runs)) % 2 == 1
+    return np.repeat(inside, runs).reshape(height, width, order="F")
+
+
+def _encode_number(number: int) -> str:
+    letters = []
+    while True:
+        bits = number & 0x1F
+        number >>= _BITS
+        ends = number == (-1 if bits & _SIGN else 0)
+        letters.append(chr((bits if ends else bits | _MORE) + _FIRST))
+        if ends:
+            return "".join(letters)
+
+
+def _decode_numbers(text: str) -> list[int]:
+    numbers, number, shift = [], 0, 0
+    for letter in text:
+        bits = ord(letter) - _FIRST
+        number |= (bits & 0x1F) << shift
+        shift += _BITS
+        if not bits & _MORE:
+            numbers.append(number - (1 << shift) if bits & _SIGN else number)
+            number, shift = 0, 0
+    return numbers

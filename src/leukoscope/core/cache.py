@@ -1,0 +1,63 @@
+"""What was computed from contents and need not be computed again, in one file."""
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_KEYS_AT_ONCE = 500
+_WAIT = 60  # seconds for another run to let go of the file
+
+
+class ContentCache:
+    """Keeps bytes by the hash of what they were computed from.
+
+    It holds nothing that could not be computed again: where the file cannot be read or written, it is done without.
+
+    Args:
+        file: A database, which need not be there.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = Path(file)
+
+    def find(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Find what is kept.
+
+        Args:
+            keys: Hashes of contents.
+        """
+        if not self.file.is_file():
+            return {}
+        kept: dict[bytes, bytes] = {}
+        wanted = sorted(set(keys))
+        try:
+            with closing(sqlite3.connect(self.file, timeout=_WAIT)) as database:
+                for start in range(0, len(wanted), _KEYS_AT_ONCE):
+                    part = wanted[start : start + _KEYS_AT_ONCE]
+                    marks = ",".join("?" * len(part))
+                    kept |= database.execute(f"SELECT field, measurements FROM fields WHERE field IN ({marks})", part)
+        except (sqlite3.Error, ValueError) as error:
+            self._do_without(error)
+            return {}
+        return kept
+
+    def keep(self, computed: Mapping[bytes, bytes]) -> None:
+        """Keep what was computed, all of it or nothing.
+
+        Args:
+            computed: As ``find`` gives it.
+        """
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=_WAIT)) as database, database:
+                database.execute("CREATE TABLE IF NOT EXISTS fields (field BLOB PRIMARY KEY, measurements BLOB)")
+                database.executemany("INSERT OR REPLACE INTO fields VALUES (?, ?)", list(computed.items()))
+        except (sqlite3.Error, OSError) as error:
+            self._do_without(error)
+
+    def _do_without(self, error: Exception) -> None:
+        logger.warning("What is measured of fields is not kept: %s, %s. Remove it if that goes on", self.file, error)

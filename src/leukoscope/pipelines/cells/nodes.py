@@ -1,0 +1,93 @@
+"""Nodes of the cells."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.cells.crops import CellCrops, choose_side
+from leukoscope.core.cache import ContentCache
+from leukoscope.figures import Figure
+from leukoscope.images.packed import PackedImages
+from leukoscope.pipelines.cells.options import CellOptions
+
+logger = logging.getLogger(__name__)
+
+
+def measure_cell_size(smears: PackedImages, manifest: pd.DataFrame, options: CellOptions) -> dict[str, Any]:
+    """Choose the scale that cells are looked for at.
+
+    Returns:
+        ``diameter`` of a typical leukocyte and ``crop``, the side of the crops, in pixels of the packed images, whose
+        side is ``field``; ``estimated``: whether the diameter was.
+
+    Raises:
+        InputError: The diameter cannot be estimated.
+    """
+    from leukoscope.cells.finding import estimate_diameter
+    from leukoscope.images.grouping import select_accepted
+
+    diameter = options.diameter
+    if diameter is None:
+        diameter = estimate_diameter(smears.pixels, smears.rows(select_accepted(manifest)["image_id"]))
+        logger.info("A typical leukocyte is %g pixels wide (cells.diameter sets another width)", diameter)
+    return {
+        "diameter": diameter,
+        "estimated": options.diameter is None,
+        "crop": options.crop or choose_side(diameter),
+        "field": int(smears.pixels.shape[1]),
+    }
+
+
+def find_cells(
+    smears: PackedImages,
+    manifest: pd.DataFrame,
+    cell_size: dict[str, Any],
+    options: CellOptions,
+    known_cells: ContentCache,
+) -> pd.DataFrame:
+    """Find the leukocytes of every accepted field.
+
+    Returns:
+        A row a leukocyte: ``image_id``, ``path`` and ``label`` of its field, and the columns of ``describe_cells``.
+
+    Raises:
+        InputError: There is no such detector, or it does not keep to its contract.
+    """
+    from leukoscope.cells.finding import find_cells as find
+    from leukoscope.cells.table import tabulate_cells
+    from leukoscope.images.manifest import ACCEPTED
+
+    fields = manifest.loc[manifest["status"] == ACCEPTED, ["image_id", "path", "label"]]
+    rows = smears.rows(fields["image_id"])
+    found = find(smears.pixels, rows, options.detector, cell_size["diameter"], known_cells)
+    cells = tabulate_cells(fields, found)
+    logger.info("Found %d leukocytes in %d fields", len(cells), len(fields))
+    return cells
+
+
+def cut_out_cells(
+    smears: PackedImages, cells: pd.DataFrame, cell_size: dict[str, Any], options: CellOptions
+) -> CellCrops:
+    """Plan the cutting out of all cells; the data set that the plan is saved to carries it out."""
+    rows = smears.rows(cells["image_id"])
+    return CellCrops(smears.pixels, rows, cells, cell_size["crop"], options.background == "neutral")
+
+
+def report_cells(cells: pd.DataFrame, manifest: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
+    """Count the cells of each class."""
+    from leukoscope.cells.table import count_cells
+    from leukoscope.images.grouping import select_accepted
+
+    report = count_cells(cells, select_accepted(manifest), class_names)
+    for row in report[report["fields_without_cells"] > 0].itertuples():
+        logger.warning("%s: no leukocyte was found in %d of %d fields", row.label, row.fields_without_cells, row.fields)
+    return report
+
+
+def plot_cells(smears: PackedImages, cells: pd.DataFrame, manifest: pd.DataFrame, class_names: Sequence[str]) -> Figure:
+    """Draw the outlines of the cells on some fields of each class."""
+    from leukoscope.figures.cells import draw_outlines
+
+    return draw_outlines(smears, cells, manifest, class_names)

@@ -1,0 +1,24 @@
+"""The cells: find the leukocytes of each field, cut them out, count them, show them."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.cells.nodes import cut_out_cells, find_cells, measure_cell_size, plot_cells, report_cells
+
+
+def create_pipeline() -> Pipeline:
+    """Create the pipeline from ``smears`` and ``manifest`` to ``cells``, ``cell_images`` and the report on them."""
+    options, names = "params:cells", "params:class_names"
+    return Pipeline(
+        [
+            Node(measure_cell_size, ["smears", "manifest", options], "cell_size", name="measure_cell_size"),
+            Node(
+                find_cells,
+                ["smears", "manifest", "cell_size", options, "known_cells"],
+                "cells",
+                name="find_cells",
+            ),
+            Node(cut_out_cells, ["smears", "cells", "cell_size", options], "cell_images", name="cut_out_cells"),
+            Node(report_cells, ["cells", "manifest", names], "cell_report", name="report_cells"),
+            Node(plot_cells, ["smears", "cells", "manifest", names], "cell_figure", name="plot_cells"),
+        ]
+    )
