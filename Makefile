@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two workers, a core each: OpenBLAS and TensorFlow would take all cores in every one of them.
 WORKERS ?= 2
-TEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+TEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 export MLFLOW_DISABLE_TELEMETRY := true
 
@@ -38,10 +38,10 @@ demo: $(READY) ## Make smears, train and compare five networks on them, in minut
 	@echo "The DAG:         make viz KEDRO_ENV=demo      then http://127.0.0.1:4141"
 
 test: $(READY) ## Run the tests but for the slow ones (on real smears only if LEUKOSCOPE_DATA names their folder)
-	$(TEST)
+	$(TEST) --dist loadfile
 
 test-slow: $(READY) ## Run what make test leaves out: further looks at what it covers
-	$(TEST) -m "slow and not faults"
+	$(TEST) --dist loadscope -m "slow and not faults"
 
 test-all: test test-slow ## Run all tests but for those of make test-faults
 
