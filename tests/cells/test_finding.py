@@ -1,3 +1,7 @@
+import sqlite3
+import zlib
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -38,6 +42,17 @@ def test_a_field_is_looked_at_once(fields, described, tmp_path):
     again = find_cells(fields, ROWS[::-1], "classical", 18.0, ContentCache(cache.file))
     assert len(described) == 3
     assert again == first[::-1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zlib", zlib.compress(b"no JSON"), None])
+def test_a_damaged_entry_is_found_anew(fields, described, tmp_path, caplog, damage):
+    cache = ContentCache(tmp_path / "cells.db")
+    first = find_cells(fields, ROWS, "classical", 18.0, cache)
+    with closing(sqlite3.connect(cache.file)) as database, database:
+        database.execute("UPDATE fields SET measurements = ? WHERE rowid = 1", [damage])
+    assert find_cells(fields, ROWS, "classical", 18.0, cache) == first
+    assert len(described) == 4
+    assert "damaged" in caplog.text
 
 
 def test_another_size_or_detector_or_format_is_another_look(fields, described, tmp_path, monkeypatch):

@@ -92,6 +92,21 @@ def test_members_of_a_vote_differ_from_fold_to_fold_and_must_be_trained_alike(th
         assert set(folds.explain_differences(sets[0], sets[1:])[3]) == told
 
 
+@pytest.mark.parametrize(("epochs", "sets"), [(2, 1), (3, 2)])
+def test_teachers_and_generated_images_differ_from_fold_to_fold(three, epochs, sets):
+    three[2].facts["key"]["recipe"] = {"epochs": epochs}
+    students = [
+        make_record(
+            number,
+            model=f"student {number}",
+            key=KEY | {"teacher": f"model {number}", "synthetic": {"share": 0.25, "images": f"of fold {number}"}},
+        )
+        for number in (1, 2, 3)
+    ]
+    runs = folds.describe_members({"tiny": three, "student": students})
+    assert len(folds.list_sets("student", runs["student"])) == sets
+
+
 def test_a_member_that_is_gone_is_another_one(three):
     votes = [
         make_record(number, model=f"vote {number}", key={"models": {"tiny": f"model {number}"}}) for number in (1, 2, 3)

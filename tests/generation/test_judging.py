@@ -83,3 +83,8 @@ def test_a_judge_without_weights_is_refused(tmp_path):
         build_judge(JudgeOptions(weights=str(tmp_path / "none.h5")), 64, 1)
     with pytest.raises(ValueError, match="no architecture 'inception'"):
         JudgeOptions(architecture="inception")
+
+
+def test_a_judge_of_too_small_images_is_refused():
+    with pytest.raises(InputError, match=r"judge\.input_size is 16 pixels; VGG16 needs 32"):
+        build_judge(JudgeOptions(architecture="vgg16", weights="none", input_size=16), 64, 1)

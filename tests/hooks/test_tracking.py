@@ -23,7 +23,10 @@ from leukoscope import hooks
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import OptionalDataset, PartitionedDataset, TrainingJournalDataset
 from leukoscope.hooks import TrackingHook
-from leukoscope.hooks.runs import Runs
+from leukoscope.hooks.runs import Runs, parameters_in_force
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.training.recipe import Recipe
+from made_entries import make_entry
 
 
 @pytest.fixture
@@ -121,6 +124,14 @@ def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):
     assert runs.loc["resnet50", "params.training.input_size"] == str(shared)
     assert own != shared
     assert runs.loc["resnet50", "params.augmentation.rotation"] == str(session.context.params["augmentation"].rotation)
+
+
+def test_an_augmentation_of_an_entrys_own_is_in_force_for_it():
+    shared = {"training": Recipe(), "augmentation": AugmentationOptions(zoom=0.3)}
+    entries = {"own": make_entry("vgg16", augmentation={"rotation": 90.0}), "plain": make_entry("vgg16")}
+    logged = {name: parameters_in_force(shared | {"models": entries}, name) for name in entries}
+    assert (logged["own"]["augmentation.rotation"], logged["own"]["augmentation.zoom"]) == (90.0, 0.3)
+    assert (logged["plain"]["augmentation.rotation"], logged["plain"]["augmentation.zoom"]) == (20.0, 0.3)
 
 
 def test_a_model_that_had_finished_is_finished_when_another_fails(project_path, tracking_uri):

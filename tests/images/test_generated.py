@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,23 @@ def test_an_array_of_something_else_is_refused(tmp_path):
         np.savez(file, other=np.ones(3))
     with pytest.raises(InputError, match="no whole file of generated images"):
         GeneratedImagesDataset(filepath=str(path)).load()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pixels": np.zeros((4, 8, 8, 1), np.uint8)},
+        {"pixels": np.zeros((0, 8, 8, 3), np.uint8), "classes": np.zeros(0, int)},
+        {"classes": np.zeros(4, int)},
+        {"classes": np.array([0, 0, 1, 2])},
+        {"classes": np.zeros((4, 1), int)},
+        {"classes": np.array(list("0011"))},
+    ],
+)
+def test_arrays_that_do_not_go_together_are_refused(tmp_path, change):
+    replace(make(), **change).save(tmp_path / "images.npz")
+    with pytest.raises(InputError, match=r"images\.npz"):
+        GeneratedImagesDataset(filepath=str(tmp_path / "images.npz")).load()
 
 
 def test_other_classes_and_other_splits_are_refused():

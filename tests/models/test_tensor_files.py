@@ -31,6 +31,8 @@ def test_half_of_a_float_is_one(tmp_path):
     ("facts", "why"),
     [
         ({"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 24]}, "needs 4835703278458516698824704 bytes"),
+        ({"dtype": "F32", "shape": [0, 10**30], "data_offsets": [0, 0]}, r"shape and place of 'a.weight' are"),
+        ({"dtype": "F32", "shape": [1] * 100, "data_offsets": [0, 4]}, r"shape and place of 'a.weight' are"),
         ({"dtype": "F32", "shape": [2, 3], "data_offsets": [8, 32]}, "bytes 8 to 32 of 28"),
         ({"dtype": "F32", "shape": [2, 3], "data_offsets": [24, 0]}, "has bytes 24 to 0"),
         ({"dtype": "F32", "shape": [2, -3], "data_offsets": [0, 24]}, r"are \[2, -3\]"),

@@ -93,7 +93,8 @@ class TestBudget:
     @pytest.fixture
     def table(self) -> pd.DataFrame:
         files = ["model.keras", "m-float32.one", "m-float16.one", "m-int8.one"]
-        return pd.DataFrame({"file": files, "mib": [np.nan, 8.0, 4.0, 2.0], "ms": [np.nan, 1.0, 2.0, 3.0]})
+        sizes = {"mib": [np.nan, 8.0, 4.0, 2.0], "ms": [np.nan, 1.0, 2.0, 3.0]}
+        return pd.DataFrame({"file": files, **sizes, "within": [None, True, True, True]})
 
     def test_without_one_all_hold(self, table, caplog):
         budget = nodes.apply_budget(table, ExportOptions())
@@ -115,6 +116,13 @@ class TestBudget:
         }
         assert "m-float32.one is refused: has 8.00 MiB" in caplog.text
         assert "Within the budget: m-float16.one" in caplog.text
+
+    def test_a_small_file_that_loses_too_much_does_not_hold(self, table):
+        lossy = table.assign(within=[None, True, True, False])
+        budget = nodes.apply_budget(lossy, ExportOptions(max_mib=4))
+        assert budget["hold"] == ["m-float16.one"]
+        assert "loses more than export.max_points_lost" in budget["refused"]["m-int8.one"]
+        assert nodes.apply_budget(lossy, ExportOptions())["refused"] == {}
 
     def test_where_none_holds_the_run_ends(self, table):
         with pytest.raises(

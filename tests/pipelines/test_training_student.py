@@ -1,5 +1,7 @@
 """A student takes what its teacher's evaluation kept."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,13 +26,18 @@ from made_entries import make_entry
 LESSON = {"teacher": "vgg19", "temperature": 2.0, "share": 0.5}
 
 
+class Teacher(NamedTuple):
+    fingerprint: str
+
+
 @pytest.fixture
-def evaluated(splits, class_names) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+def evaluated(splits, class_names) -> tuple[Teacher, pd.DataFrame, pd.DataFrame, dict]:
     """What the evaluation of a teacher leaves behind."""
     probabilities = pd.get_dummies(splits["label"])[class_names].to_numpy() * 0.7 + 0.075
     predictions = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = predictions.join(tabulate_probabilities(probabilities, class_names))
-    return predictions, predictions.assign(model="of the teacher"), {"splits": fingerprint_table(splits)}
+    summary = {"splits": fingerprint_table(splits)}
+    return Teacher("of the teacher"), predictions, predictions.assign(model="of the teacher"), summary
 
 
 @pytest.fixture
@@ -59,10 +66,10 @@ def test_the_student_learns_what_the_teacher_says_of_each_image_of_an_epoch(
 def test_another_model_that_teaches_is_another_training(recipe, evaluated, splits, smears, class_names):
     plan = plan_training(splits, AugmentationOptions(), 7)
     facts = (AugmentationOptions(), class_names, smears, plan, splits, SplittingOptions(), 7)
-    predictions, features, summary = evaluated
+    _, predictions, features, summary = evaluated
     keys = []
     for model in ("one", "other"):
-        teaching = collect_teaching(recipe, splits, predictions, features.assign(model=model), summary)
+        teaching = collect_teaching(recipe, splits, Teacher(model), predictions, features.assign(model=model), summary)
         keys.append(prepare_training(name_teacher(recipe, teaching), *facts))
     assert keys[0] != keys[1]
     assert "teacher" not in prepare_training(recipe, *facts)
@@ -70,7 +77,7 @@ def test_another_model_that_teaches_is_another_training(recipe, evaluated, split
 
 @pytest.mark.parametrize("fault", ["summary", "images", "split"])
 def test_a_teacher_of_other_splits_is_refused_with_the_command(recipe, evaluated, splits, fault):
-    predictions, features, summary = evaluated
+    teacher, predictions, features, summary = evaluated
     if fault == "summary":
         summary = {"splits": "others"}
     elif fault == "images":
@@ -78,7 +85,12 @@ def test_a_teacher_of_other_splits_is_refused_with_the_command(recipe, evaluated
     else:
         predictions = predictions.replace({"split": {"test": "train"}})
     with pytest.raises(InputError, match=r"vgg19, the teacher, was trained or .*other splits.*--pipelines train_vgg19"):
-        collect_teaching(recipe, splits, predictions, features, summary)
+        collect_teaching(recipe, splits, teacher, predictions, features, summary)
+
+
+def test_a_teacher_that_was_trained_again_since_its_evaluation_is_refused(recipe, evaluated, splits):
+    with pytest.raises(InputError, match="vgg19 was trained again after it had been evaluated"):
+        collect_teaching(recipe, splits, Teacher("another"), *evaluated[1:])
 
 
 def test_a_student_takes_its_teachers_evaluation_and_nobody_elses(project_path):
@@ -88,7 +100,7 @@ def test_a_student_takes_its_teachers_evaluation_and_nobody_elses(project_path):
         set_entries({"vgg19": network, "small": network | {"training": {"distillation": LESSON}}})
         assert describe_entries()["small"] == Entry("network", (), True, "vgg19")
         taken = pipelines["train_small"].inputs()
-        assert {"vgg19.predictions", "vgg19_features", "vgg19.training_summary"} <= taken
+        assert {"vgg19.model", "vgg19.predictions", "vgg19_features", "vgg19.training_summary"} <= taken
         assert not [name for name in pipelines["train_vgg19"].inputs() if name.startswith("small")]
         assert pipelines["train_small"] + pipelines["train_vgg19"]
     finally:

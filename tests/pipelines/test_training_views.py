@@ -29,6 +29,7 @@ def test_it_is_evaluated_as_any_model_is(tmp_path):
     assert journal.model == classifier.fingerprint
     assert len(history) == 0
     assert summary["description"] == "first under the eight symmetries of the square: the mean of its scores"
+    assert (summary["weights"], summary["backend"]) == ("those of first", "Pillow")
     assert (summary["parameters"], summary["splits"]) == (10, classifier.trained_on)
     fields = make_fields()
     predictions, features = predict_splits(

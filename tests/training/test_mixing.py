@@ -34,6 +34,17 @@ def test_both_losses_have_the_shares_of_the_pixels_and_their_own_weights(batch, 
     assert ((labels > 0.05) & (labels < 0.95)).any()
 
 
+def test_what_a_teacher_says_is_mixed_as_labels_are(batch, rng):
+    """Its columns stand behind the labels, and both add up to 1."""
+    images, labels, weights = batch
+    mixed = Mixing(mixup=0.4)(rng, images, np.concatenate([labels, labels[:, ::-1]], axis=1), weights)
+    share = mixed[0].mean(axis=(1, 2, 3)) / 200
+    truth, taught = mixed[1][:, :2], mixed[1][:, 2:]
+    assert truth.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert taught == pytest.approx(truth[:, ::-1], abs=1e-6)
+    assert mixed[2] == pytest.approx(1 + 2 * share, abs=0.02)
+
+
 def test_mixup_adds_up_and_cutmix_pastes_one_rectangle(batch, rng):
     added, _, _ = Mixing(mixup=1.0)(rng, *batch)
     assert (np.ptp(added, axis=(1, 2)) == 0).all()

@@ -88,9 +88,13 @@ def judge_detector(fields: Sequence[BoxedField], detector: str, diameter: float)
 @click.argument("images", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("boxes", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--label", default="WBC", show_default=True, help="What leukocytes are called in the boxes' files.")
-@click.option("--image-size", default=224, show_default=True, help="As of ingestion.image_size.")
+@click.option(
+    "--image-size", type=click.IntRange(min=16), default=224, show_default=True, help="As of ingestion.image_size."
+)
 @click.option("--detector", default=CLASSICAL, show_default=True, help="As of cells.detector.")
-@click.option("--diameter", type=float, help="As of cells.diameter; estimated from the images by default.")
+@click.option(
+    "--diameter", type=click.FloatRange(min=2), help="As of cells.diameter; estimated from the images by default."
+)
 def main(images: Path, boxes: Path, label: str, image_size: int, detector: str, diameter: float | None) -> None:
     """Tell how many of the leukocytes in BOXES (Pascal VOC) are found in IMAGES, in each half of them and in all."""
     fields = read_fields(images, boxes, image_size, label)

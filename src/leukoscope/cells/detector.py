@@ -45,8 +45,9 @@ def load_detector(name: str) -> Detector:
     expected = f"expected {CLASSICAL}, or module:function of something that Python can import here"
     try:
         detector = getattr(import_module(module), function) if module and function else None
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"cells.detector is {name!r}, which cannot be loaded ({error}): {expected}.") from error
+    except Exception as error:  # a module of the user's may raise anything
+        why = f"{type(error).__name__}: {error}"
+        raise InputError(f"cells.detector is {name!r}, which cannot be loaded ({why}): {expected}.") from error
     if not callable(detector):
         raise InputError(f"cells.detector is {name!r}: {expected}.")
     return detector

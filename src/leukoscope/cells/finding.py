@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import zlib
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -69,19 +70,30 @@ def find_cells(
     load_detector(detector)
     way = fingerprint_facts([classical.FORMAT, COLUMNS, detector, diameter])
     keys = [_identify(pixels[row], way) for row in rows]
-    known = cache.find(keys) if cache else {}
+    known = _read(cache.find(keys)) if cache else {}
     missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
     if known and missing:
         logger.info("Cells of %d of %d fields are known", sum(key in known for key in keys), len(rows))
     done = 0
     for part in spread(partial(_describe, detector=detector, diameter=diameter), pixels, missing):
-        known |= part
+        known |= _read(part)
         done += len(part)
         if cache:
             cache.keep(part)
         if len(missing) > FEW:
             logger.info("Found the cells of %d of %d fields", done, len(missing))
-    return [json.loads(zlib.decompress(known[key])) for key in keys]
+    return [known[key] for key in keys]
+
+
+def _read(kept: Mapping[bytes, bytes]) -> dict[bytes, list[dict[str, Any]]]:
+    """Read the cells of fields; those of a damaged entry are found anew."""
+    known = {}
+    for key, content in kept.items():
+        try:
+            known[key] = json.loads(zlib.decompress(content))
+        except (zlib.error, ValueError, TypeError):
+            logger.warning("What was kept of a field's cells is damaged; they are found anew")
+    return known
 
 
 def _describe(image: np.ndarray, detector: str, diameter: float) -> bytes:

@@ -60,4 +60,6 @@ class ContentCache:
             self._do_without(error)
 
     def _do_without(self, error: Exception) -> None:
-        logger.warning("What is measured of fields is not kept: %s, %s. Remove it if that goes on", self.file, error)
+        logger.warning(
+            "What was computed before is not kept: %s, %s. Remove the file if that goes on", self.file, error
+        )

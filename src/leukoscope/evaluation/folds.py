@@ -112,27 +112,32 @@ def describe_same(record: EvaluationRecord) -> dict[str, Any]:
 def _describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
     """Tell of a training's key what must be the same in all folds."""
     same = {name: value for name, value in key.items() if name not in _OF_A_FOLD}
-    if isinstance(same.get("data"), dict):
-        same["data"] = {name: value for name, value in same["data"].items() if name != "images"}
+    for name in ("data", "synthetic"):
+        if isinstance(same.get(name), dict):
+            same[name] = {fact: value for fact, value in same[name].items() if fact != "images"}
     return same
 
 
 def describe_members(runs: Mapping[str, Sequence[EvaluationRecord]]) -> dict[str, list[EvaluationRecord]]:
-    """Say of models that are made of others how these were trained, in place of their fingerprints.
+    """Say of models that are made of others, or learned from one, how these were trained, not their fingerprints.
 
-    A member is another one in each fold, and yet it must have been trained in the same way.
+    A member or teacher is another one in each fold, and yet it must have been trained in the same way.
 
     Args:
         runs: All evaluated trainings of each model. A member that is not among them keeps its fingerprint.
     """
     keys = {record.facts["model"]: record.facts["key"] for records in runs.values() for record in records}
 
+    def find(model: str) -> dict[str, Any] | str:
+        return _describe_training(describe(keys[model])) if model in keys else model
+
     def describe(key: Mapping[str, Any]) -> dict[str, Any]:
-        members = {
-            name: _describe_training(describe(keys[model])) if model in keys else model
-            for name, model in key.get("models", {}).items()
-        }
-        return {**key, "models": members} if members else dict(key)
+        described = dict(key)
+        if "models" in key:
+            described["models"] = {name: find(model) for name, model in key["models"].items()}
+        if "teacher" in key:
+            described["teacher"] = find(key["teacher"])
+        return described
 
     return {
         name: [replace(record, facts=record.facts | {"key": describe(record.facts["key"])}) for record in records]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from leukoscope.core.errors import InputError
 from leukoscope.core.options import plain_name
 from leukoscope.evaluation.generated import (
     Discrepancy,
@@ -21,6 +22,7 @@ from leukoscope.generation.learner import predict_in_parts
 from leukoscope.generation.options import JudgeOptions
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.models import architecture
+from leukoscope.models.imported import find_pixels
 from leukoscope.models.initialisation import initialise
 from leukoscope.models.weights import build_trunk
 
@@ -48,10 +50,16 @@ def build_judge(options: JudgeOptions, side: int, seed: int) -> keras.Model:
         seed: Of random weights.
 
     Raises:
-        InputError: The weights cannot be had.
+        InputError: The weights cannot be had, or the architecture needs larger images.
     """
     row = architecture.get(options.architecture)
     size = options.input_size or row.input_size
+    if size < row.smallest_input:
+        raise InputError(
+            f"generation.judge.input_size is {size} pixels; {row.title} needs {row.smallest_input} or more. Nothing "
+            f"was judged."
+        )
+    row = architecture.scale_pixels(row, find_pixels(Path(options.weights)))
     images = keras.Input((side, side, 3), name="image")
     resized = layers.Resizing(size, size)(images, training=False)
     trunk = build_trunk(row, options.weights, row.preprocess(resized))

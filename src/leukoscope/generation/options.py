@@ -48,7 +48,7 @@ class GenerationOptions(Options):
     learning_rate: PositiveFloat = 2e-4
     ema_momentum: float = Field(default=0.999, ge=0, lt=1)
     sampling_steps: int = Field(default=50, ge=1, le=1000)
-    images_per_class: PositiveInt = 500
+    images_per_class: int = Field(default=500, ge=2)
     judge: JudgeOptions = JudgeOptions()
 
     @property

@@ -257,6 +257,7 @@ def parameters_in_force(parameters: dict[str, Any], model: str | None) -> dict[s
     if model:
         entry = parameters["models"][model]
         shared["training"] = entry.resolve(parameters["training"])
+        shared["augmentation"] = entry.join_augmentation(parameters["augmentation"])
         shared["model"] = entry.describe_kind()
     return _flatten(shared)
 

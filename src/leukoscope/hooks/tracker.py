@@ -194,9 +194,7 @@ class Tracker(MlflowHook):
         match kind:
             case "journal":
                 self._send("leave_run_of_another_training", model, fingerprint_facts(data))
-            case "metrics" | "robustness_summary":
-                self._send("log_metrics", model, data, _now())
-            case "generation_metrics" | "generation_summary":
+            case "metrics" | "robustness_summary" | "generation_metrics" | "generation_summary":
                 self._send("log_metrics", model, data, _now())
             case "promotion":
                 self._send("log_metrics", model, data, _now())

@@ -85,8 +85,12 @@ class GeneratedImages:
             names, splits, facts = (described[name] for name in ("class_names", "splits", "facts"))
         except (BadZipFile, KeyError, TypeError, EOFError) as error:
             raise ValueError(f"it is no whole file of generated images: {error}") from error
-        if pixels.ndim != 4 or pixels.dtype != np.uint8 or len(pixels) != len(classes):
-            raise ValueError(f"it holds {pixels.dtype} {pixels.shape} with {len(classes)} classes, not images")
+        if pixels.ndim != 4 or pixels.shape[-1] != 3 or pixels.dtype != np.uint8:
+            raise ValueError(f"it holds {pixels.dtype} {pixels.shape}, not images")
+        if classes.shape != (len(pixels),) or classes.dtype.kind not in "iu":
+            raise ValueError(f"it has classes {classes.dtype} {classes.shape} for {len(pixels)} images")
+        if set(classes.tolist()) != set(range(len(names))):
+            raise ValueError(f"it has images of the classes {sorted(set(classes.tolist()))}, and {len(names)} names")
         return cls(pixels, classes, tuple(names), splits, facts)
 
 

@@ -14,6 +14,8 @@ from leukoscope.core.errors import InputError
 _LENGTH, _LONGEST_HEADER = 8, 100_000_000
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2"}
 _TYPES |= {"I8": "i1", "U8": "u1", "BOOL": "?"}
+# More axes and longer ones NumPy does not have.
+_MOST_AXES, _MOST = 32, 2**62
 _SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
@@ -83,7 +85,7 @@ def _find_place(path: Path, key: str, facts: Any, size: int) -> tuple[str, tuple
     kind, shape, offsets = (facts.get(name) for name in ("dtype", "shape", "data_offsets"))
     if not isinstance(kind, str) or kind not in _TYPES:
         raise _refuse(path, f"the type of '{key}' is {kind!r}, and known are {', '.join(_TYPES)}")
-    if not _is_counts(shape) or not _is_counts(offsets) or len(offsets) != 2:
+    if not _is_counts(shape) or len(shape) > _MOST_AXES or not _is_counts(offsets) or len(offsets) != 2:
         raise _refuse(path, f"shape and place of '{key}' are {shape!r} and {offsets!r}")
     begin, end = offsets
     needed = np.dtype(_TYPES[kind]).itemsize
@@ -95,7 +97,7 @@ def _find_place(path: Path, key: str, facts: Any, size: int) -> tuple[str, tuple
 
 
 def _is_counts(value: Any) -> bool:
-    return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
+    return isinstance(value, list) and all(type(number) is int and 0 <= number < _MOST for number in value)
 
 
 def _take(content: np.ndarray, kind: str, shape: tuple[int, ...], begin: int, end: int) -> np.ndarray:

@@ -70,7 +70,11 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
     unset |= {"patience": "none: never stopped early"}
     facts = {name: recipe[name] for name in names}
     facts |= {name: words if recipe[name] is None else recipe[name] for name, words in unset.items()}
-    facts |= {name: recipe[name] for name in ("block_rates", "epoch_decay", "pixels", "head_norm") if name in recipe}
+    facts |= {
+        name: recipe[name]
+        for name in ("block_rates", "epoch_decay", "pixels", "head_norm", "centre_crop")
+        if name in recipe
+    }
     facts |= {"synthetic": key["synthetic"]} if "synthetic" in key else {}
     best = recipe["patience"] is not None
     return facts | {

@@ -32,7 +32,7 @@ class Mixing:
         Args:
             generator: Of all draws.
             images: ``uint8 [batch, height, width, 3]``.
-            labels: ``float32 [batch, classes]``.
+            labels: ``float32 [batch, classes]``, or more columns: what a teacher says stands behind them.
             weights: ``float32 [batch]``, above 0.
 
         Returns:
@@ -48,7 +48,7 @@ class Mixing:
             mixed = np.rint(_add(images, partners, shares)).astype("uint8")
         # The loss is a weight times the cross-entropy of a label: of each image its own weight by its own label.
         weighted = _add(labels * weights[:, None], partners, shares)
-        mixed_weights = weighted.sum(axis=1)
+        mixed_weights = _add(weights, partners, shares)
         return mixed, weighted / mixed_weights[:, None], mixed_weights
 
 

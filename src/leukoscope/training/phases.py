@@ -93,7 +93,8 @@ class PhaseBuilder:
         views = min(self.recipe.feature_views or 1, phase.stop - phase.start)
         # The augmentation is drawn batch by batch, and by the backend's own generator.
         recipe = self.recipe.determining
-        key = self.journal.key | {"recipe": {name: recipe[name] for name in _BEFORE_FEATURES if name in recipe}}
+        key = {name: value for name, value in self.journal.key.items() if name != "teacher"}
+        key |= {"recipe": {name: recipe[name] for name in _BEFORE_FEATURES if name in recipe}}
         started = time.perf_counter()
         features = keep_features(
             self.journal.features,

@@ -34,7 +34,7 @@ class Recipe(Options):
     """How a classifier is trained; ``null`` in the first group means: as the architecture has it."""
 
     input_size: PositiveInt | None = None
-    centre_crop: float = Field(default=1.0, gt=0, le=1)
+    centre_crop: float = Field(default=1.0, ge=0.1, le=1)
     batch_size: PositiveInt | None = None
     dropout: float | None = Field(default=None, ge=0, lt=1)
     head_norm: bool = False

@@ -1,6 +1,7 @@
 """What a model that sees fields in several views is known by: nothing of it is trained."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from leukoscope.models.base import Classifier
@@ -24,7 +25,8 @@ def describe_key(recipe: Mapping[str, Any], name: str, member: Classifier, seed:
         seed: Of the run.
     """
     facts = {"models": {name: member.fingerprint}, "class_names": list(member.class_names), "splits": member.trained_on}
-    return {**recipe, **facts, "seed": seed, "format": VIEWS_FORMAT, "engine": without_epochs.describe_engine()}
+    engine = {"backend": "Pillow", "precision": "uint8", "pillow": version("pillow")}  # which turns fields
+    return {**recipe, **facts, "seed": seed, "format": VIEWS_FORMAT, "engine": engine}
 
 
 def summarise(key: Mapping[str, Any], member: str, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,5 +38,5 @@ def summarise(key: Mapping[str, Any], member: str, summary: Mapping[str, Any]) -
         summary: Of its training.
     """
     same = {name: summary[name] for name in ("parameters", "model_mib", "input_size") if name in summary}
-    described = {"description": f"{member} under {_WORDS[key['recipe']['views']]}: the mean of its scores", **same}
-    return without_epochs.describe_training(key) | described
+    described = {"description": f"{member} under {_WORDS[key['recipe']['views']]}: the mean of its scores"}
+    return without_epochs.describe_training(key) | described | same | {"weights": f"those of {member}"}

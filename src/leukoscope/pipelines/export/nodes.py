@@ -104,6 +104,7 @@ def apply_budget(table: pd.DataFrame, options: ExportOptions) -> dict[str, Any]:
 
     Returns:
         ``max_mib`` and ``max_ms``, the names of the files that ``hold``, and of the others the figures, ``refused``.
+        With a budget, a file that loses too much is refused too.
 
     Raises:
         InputError: No file keeps to the budget.
@@ -128,7 +129,9 @@ def apply_budget(table: pd.DataFrame, options: ExportOptions) -> dict[str, Any]:
 def _list_excesses(row: Mapping[str, Any], options: ExportOptions) -> list[str]:
     """Say in which figures a file is beyond the budget."""
     limits = (("mib", options.max_mib, "MiB"), ("ms", options.max_ms, "ms an image"))
-    return [
+    limited = any(limit is not None for _, limit, _ in limits)
+    lossy = ["loses more than export.max_points_lost or export.max_difference allow"] * (not row["within"])
+    return lossy * limited + [
         f"has {row[name]:.2f} {unit}, and export.max_{name} is {limit:g}"
         for name, limit, unit in limits
         if limit is not None and row[name] > limit

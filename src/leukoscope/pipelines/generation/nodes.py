@@ -97,7 +97,7 @@ def judge_generated(
         The figures, as docs/generation.md explains them.
 
     Raises:
-        InputError: The set was learned from other splits, or there are too few validation images.
+        InputError: The set was learned from other splits, or the judge cannot be had.
     """
     from leukoscope.core.fingerprint import fingerprint_table
     from leukoscope.generation import judging, training

@@ -1,5 +1,6 @@
 """Make a weights file of an architecture from one of torchvision or timm."""
 
+import hashlib
 import json
 import logging
 import tempfile
@@ -8,7 +9,6 @@ from typing import Any
 
 from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
-from leukoscope.core.fingerprint import fingerprint_files
 from leukoscope.models import architecture
 from leukoscope.pipelines.import_weights.options import ImportOptions
 
@@ -43,7 +43,7 @@ def import_weights(options: ImportOptions) -> dict[str, bytes]:
     report = {
         "architecture": name,
         "file": path.name,
-        "sha256": fingerprint_files([path]),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "pixels": network.pixels,
         "set": {"weights": f"{name}.weights.h5"} | ({} if row.pixels == network.pixels else {"pixels": network.pixels}),
         "turned": network.turned,

@@ -44,7 +44,9 @@ def _create_network(teacher: str | None = None) -> Pipeline:
     trained = ["journal", "software", "smears", "training_plan", "splits", "params:model", "generated_images"]
     taught = []
     if teacher is not None:
-        of_teacher = [own.format(teacher) for own in ("{}_predictions", "{}_features", "{}_training_summary")]
+        of_teacher = [
+            own.format(teacher) for own in ("{}_model", "{}_predictions", "{}_features", "{}_training_summary")
+        ]
         taught = [
             Node(student.collect_teaching, [recipe, "splits", *of_teacher], "teaching", name="collect_teaching"),
             Node(student.name_teacher, [recipe, "teaching"], "taught_recipe", name="name_teacher"),

@@ -7,11 +7,14 @@ import pandas as pd
 from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.evaluation.compatibility import require_evaluation
+from leukoscope.models.base import Classifier
 
 
 def collect_teaching(
     recipe: dict[str, Any],
     splits: pd.DataFrame,
+    model: Classifier,
     predictions: pd.DataFrame,
     features: pd.DataFrame,
     training_summary: dict[str, Any],
@@ -23,6 +26,7 @@ def collect_teaching(
     Args:
         recipe: Names the teacher.
         splits: The present ones.
+        model: The teacher.
         predictions: Of the teacher.
         features: By which model they are.
         training_summary: Of its training.
@@ -31,20 +35,21 @@ def collect_teaching(
         ``image_id``, the teacher's probabilities as it gives them, and ``model``, its fingerprint.
 
     Raises:
-        InputError: It was trained or evaluated on other splits.
+        InputError: It was trained or evaluated on other splits, or trained again since it was evaluated.
     """
     facts = ["image_id", "split", "label"]
     present = splits[facts].sort_values("image_id", ignore_index=True)
     evaluated = predictions[facts].sort_values("image_id", ignore_index=True)
+    name = recipe["recipe"]["distillation"]["teacher"]
+    require_evaluation(name, model.fingerprint == features["model"].iloc[0])
     if training_summary["splits"] != fingerprint_table(splits) or not evaluated.equals(present):
-        name = recipe["recipe"]["distillation"]["teacher"]
         raise InputError(
             f"{name}, the teacher, was trained or evaluated on other splits than the present ones: its student must "
             f"not see what it learned of test images. Run `{name_run(f'train_{name}')}`, or restore the splits (seed "
             f"and splitting parameters)."
         )
     probabilities = predictions.filter(regex="^(image_id$|probability_)")
-    return probabilities.assign(model=str(features["model"].iloc[0]))
+    return probabilities.assign(model=model.fingerprint)
 
 
 def name_teacher(recipe: dict[str, Any], teaching: pd.DataFrame) -> dict[str, Any]:
