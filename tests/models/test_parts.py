@@ -27,7 +27,8 @@ def test_the_parts_one_after_the_other_are_the_network(parts, fields):
 
 
 def test_it_resizes_to_its_input_size(parts):
-    assert parts.input_size == SIZE // 2
+    assert parts.resized_side == SIZE // 2
+    assert parts.centre_crop == 1
 
 
 def test_says_what_a_network_lacks(parts):

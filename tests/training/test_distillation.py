@@ -81,7 +81,7 @@ ON_FEATURES = {"trainable": "head", "feature_views": 1, "epochs": 100, "learning
 def test_a_students_loss_falls_to_the_teachers(tmp_path, monkeypatch, trained):
     """On images and on kept features: in the end it says of new images what the teacher would."""
     taught = soften(TEACHER, 4.0)[CLASSES[:48]]
-    training = LabelledImages(PIXELS, np.arange(48), CLASSES[:48], np.ones(48), taught)
+    training = LabelledImages(PIXELS, np.arange(48), CLASSES[:48], np.ones(48), taught=taught)
     student, history = fit(
         tmp_path, monkeypatch, training, distillation={"teacher": "t", "temperature": 4.0, "share": 1.0}, **trained
     )
