@@ -8,7 +8,6 @@ from kedro.pipeline import Node, Pipeline
 from leukoscope.pipelines.training import crafted, ensemble, nodes, student, views
 
 _RECIPE = Node(nodes.resolve_recipe, ["params:training", "params:model"], "recipe", name="resolve_recipe")
-_GIVEN = ["recipe", "params:augmentation", "params:class_names", "smears"]
 _BEHIND = ["splits", "params:splitting", "params:seed"]
 # What a model takes of each that it is made of: what its template calls that, and the data set.
 _OF_MEMBERS = {
@@ -70,10 +69,11 @@ def _create_network(teacher: str | None = None) -> Pipeline:
 
 
 def _create_crafted() -> Pipeline:
+    prepared = ["recipe", "params:augmentation", "params:class_names", "smears", *_BEHIND]
     return Pipeline(
         [
             _RECIPE,
-            Node(crafted.prepare_training, [*_GIVEN, *_BEHIND], "journal", name="prepare_training"),
+            Node(crafted.prepare_training, prepared, "journal", name="prepare_training"),
             Node(
                 crafted.train_classifier,
                 ["journal", "software", "smears", "splits", "measurements", "params:model"],
