@@ -42,6 +42,15 @@ def test_a_name_that_would_make_no_pipeline_is_refused(name):
         entries.set_entries({name: {}})
 
 
+@pytest.mark.parametrize("kind", [[], {}, None, 3, ["network"]])
+def test_what_is_no_kind_is_told_only_when_entries_are_validated(kind):
+    """Pipelines are registered before: whoever is made of such an entry has no members."""
+    made = {"own": {"kind": kind}, "vote": {"kind": "ensemble", "members": ["own"]}, "seen": {"kind": "views"}}
+    made["seen"]["member"] = "own"
+    assert entries._describe(made, "own").kind == str(kind)
+    assert entries._find_members(made, "vote") == entries._find_members(made, "seen") == ("own",)
+
+
 def test_there_must_be_an_entry():
     with pytest.raises(InputError, match="no entry"):
         entries.set_entries({})

@@ -98,7 +98,7 @@ def _find_members(entries: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Find the entries that one is made of, each once; those that cannot be members are told when it is validated."""
     entry = entries[name]
     members = {"ensemble": entry.get("members"), "views": [entry.get("member")]}.get(str(entry.get("kind")))
-    excluded = {"ensemble", "views"} if entry.get("kind") == "ensemble" else {"views"}
+    excluded = ("ensemble", "views") if entry.get("kind") == "ensemble" else ("views",)
     known = [
         member
         for member in (members if isinstance(members, list) else [])

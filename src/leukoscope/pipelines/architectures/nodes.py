@@ -8,7 +8,7 @@ from leukoscope.training.entry import ModelOptions
 from leukoscope.training.options import FusionOptions, NetworkOptions
 from leukoscope.training.recipe import Recipe
 
-_DRAWN = {"network", "fusion"}
+_DRAWN = ("network", "fusion")
 
 
 def draw_architectures(models: dict[str, Any], training: Recipe, class_names: list[str]) -> dict[str, Figure]:
