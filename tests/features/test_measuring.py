@@ -50,7 +50,7 @@ def test_another_format_of_measurements_is_another_field(fields, monkeypatch):
     assert identify_field(fields[0]) != before
 
 
-@pytest.mark.parametrize("damage", ["text", "other table", "cut short"])
+@pytest.mark.parametrize("damage", ["text", "other table", "cut short", "nothing"])
 def test_a_damaged_store_is_done_without(fields, measured, tmp_path, caplog, damage):
     store = MeasurementStore(tmp_path / "measurements.db")
     expected = measure_fields(fields, None, store)
@@ -61,10 +61,11 @@ def test_a_damaged_store_is_done_without(fields, measured, tmp_path, caplog, dam
             if damage == "other table":
                 database.execute("DROP TABLE fields")
             else:
-                database.execute("UPDATE fields SET measurements = X'00000000'")
+                value = {"cut short": "X'00000000'", "nothing": "NULL"}[damage]
+                database.execute(f"UPDATE fields SET measurements = {value}")
     assert np.array_equal(measure_fields(fields, None, store), expected, equal_nan=True)
     assert len(measured) == 6
-    assert ("is not kept" in caplog.text) is (damage != "cut short")
+    assert ("is not kept" in caplog.text) is (damage not in ("cut short", "nothing"))
 
 
 def test_no_field_gives_no_row(fields):

@@ -1,6 +1,5 @@
 """Finding the cells of many fields on all cores, and keeping what was found by the fields' content."""
 
-import hashlib
 import json
 import logging
 import zlib
@@ -13,7 +12,7 @@ import numpy as np
 from leukoscope.cells import classical
 from leukoscope.cells.description import COLUMNS, describe_cells
 from leukoscope.cells.detector import detect, load_detector
-from leukoscope.core.cache import ContentCache
+from leukoscope.core.cache import ContentCache, identify_content
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.spreading import FEW, spread
@@ -69,7 +68,7 @@ def find_cells(
     """
     load_detector(detector)
     way = fingerprint_facts([classical.FORMAT, COLUMNS, detector, diameter])
-    keys = [_identify(pixels[row], way) for row in rows]
+    keys = [identify_content(pixels[row], way) for row in rows]
     known = _read(cache.find(keys)) if cache else {}
     missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
     if known and missing:
@@ -99,10 +98,3 @@ def _read(kept: Mapping[bytes, bytes]) -> dict[bytes, list[dict[str, Any]]]:
 def _describe(image: np.ndarray, detector: str, diameter: float) -> bytes:
     entries = describe_cells(image, detect(detector, image, diameter), diameter)
     return zlib.compress(json.dumps(entries).encode())
-
-
-def _identify(image: np.ndarray, way: str) -> bytes:
-    """Hash a field's content, and how cells are found."""
-    digest = hashlib.blake2b(f"{way} {image.shape}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.digest()

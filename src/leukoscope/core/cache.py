@@ -1,15 +1,30 @@
 """What was computed from contents and need not be computed again, in one file."""
 
+import hashlib
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
 logger = logging.getLogger(__name__)
 
 _KEYS_AT_ONCE = 500
 _WAIT = 60  # seconds for another run to let go of the file
+
+
+def identify_content(image: np.ndarray, how: str) -> bytes:
+    """Hash an image's content, and how something is computed from it.
+
+    Args:
+        image: ``uint8 [height, width, 3]``.
+        how: Whatever else decides on what comes of it.
+    """
+    digest = hashlib.blake2b(f"{how} {image.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
 
 
 class ContentCache:

@@ -1,13 +1,12 @@
 """Measuring many fields on all cores, and keeping what was measured by the fields' content."""
 
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from leukoscope.core.cache import ContentCache
+from leukoscope.core.cache import ContentCache, identify_content
 from leukoscope.core.spreading import FEW, spread
 from leukoscope.features.fields import FEATURES, FORMAT, measure_field
 
@@ -42,7 +41,8 @@ class MeasurementStore:
         """
         size = len(FEATURES) * np.dtype(np.float32).itemsize
         kept = self._cache.find(keys)
-        return {key: np.frombuffer(values, np.float32) for key, values in kept.items() if len(values) == size}
+        whole = {key: values for key, values in kept.items() if isinstance(values, bytes) and len(values) == size}
+        return {key: np.frombuffer(values, np.float32) for key, values in whole.items()}
 
     def keep(self, measured: Mapping[bytes, np.ndarray]) -> None:
         """Keep what was measured, all of it or nothing.
@@ -55,9 +55,7 @@ class MeasurementStore:
 
 def identify_field(image: np.ndarray) -> bytes:
     """Hash the content of a field, ``uint8 [height, width, 3]``, and the format of what is measured of it."""
-    digest = hashlib.blake2b(f"{FORMAT} {image.shape}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.digest()
+    return identify_content(image, str(FORMAT))
 
 
 def measure_fields(
