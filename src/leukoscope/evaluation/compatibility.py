@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from leukoscope.core.commands import name_evaluation, name_run
 from leukoscope.core.errors import InputError
 
@@ -42,6 +44,18 @@ def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> No
             f"{who} knows the classes {', '.join(known)}, and the parameters say {', '.join(wanted)}. Set class_names "
             f"as the model has them, train again, or choose another model."
         )
+
+
+def covers_splits(table: pd.DataFrame, splits: pd.DataFrame) -> bool:
+    """Tell whether an evaluation is of the images of these splits, in any order.
+
+    Args:
+        table: ``image_id, split, label`` and more, a row an image.
+        splits: The same of the present ones.
+    """
+    facts = ["image_id", "split", "label"]
+    evaluated, present = (one[facts].sort_values("image_id", ignore_index=True) for one in (table, splits))
+    return evaluated.equals(present)
 
 
 def require_splits(model: str, fits: bool) -> None:

@@ -64,8 +64,7 @@ def draw_weights(model: keras.Model, seed: int, deviation: float | None = None) 
     generator = np.random.default_rng(seed)
     for variable in model.weights:
         shape = tuple(variable.shape)
-        is_constant = math.prod(shape) > 1 and not keras.ops.convert_to_numpy(variable).std()
-        if len(shape) < 2 or is_constant:
+        if len(shape) < 2 or (math.prod(shape) > 1 and not keras.ops.convert_to_numpy(variable).std()):
             continue
         if deviation is None:
             limit = math.sqrt(6 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1])))

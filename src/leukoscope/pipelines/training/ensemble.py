@@ -10,7 +10,7 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
-from leukoscope.evaluation.compatibility import require_splits
+from leukoscope.evaluation.compatibility import covers_splits, require_splits
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -62,10 +62,8 @@ def collect_features(recipe: dict[str, Any], splits: pd.DataFrame, *features: pd
 
 def _gather(recipe: dict[str, Any], splits: pd.DataFrame, tables: tuple[pd.DataFrame, ...]) -> Tables:
     named = dict(zip(recipe["recipe"]["members"], tables, strict=True))
-    facts = ["image_id", "split", "label"]
-    present = splits[facts].sort_values("image_id", ignore_index=True)
     for name, table in named.items():
-        require_splits(name, table[facts].sort_values("image_id", ignore_index=True).equals(present))
+        require_splits(name, covers_splits(table, splits))
     ids = splits["image_id"]
     return {name: table.set_index("image_id").loc[ids].reset_index() for name, table in named.items()}
 

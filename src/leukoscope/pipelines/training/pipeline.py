@@ -13,8 +13,8 @@ _BEHIND = ["splits", "params:splitting", "params:seed"]
 _OF_MEMBERS = {
     "{}_model": "{}.model",
     "{}_predictions": "{}.predictions",
-    "{}_training_summary": "{}.training_summary",
     "{}_features": "{}_features",
+    "{}_training_summary": "{}.training_summary",
 }
 _MADE = ["model", "history", "training_summary"]
 
@@ -43,9 +43,7 @@ def _create_network(teacher: str | None = None) -> Pipeline:
     trained = ["journal", "software", "smears", "training_plan", "splits", "params:model", "generated_images"]
     taught = []
     if teacher is not None:
-        of_teacher = [
-            own.format(teacher) for own in ("{}_model", "{}_predictions", "{}_features", "{}_training_summary")
-        ]
+        of_teacher = list_taken([teacher])
         taught = [
             Node(student.collect_teaching, [recipe, "splits", *of_teacher], "teaching", name="collect_teaching"),
             Node(student.name_teacher, [recipe, "teaching"], "taught_recipe", name="name_teacher"),

@@ -7,7 +7,7 @@ import pandas as pd
 from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.evaluation.compatibility import require_evaluation
+from leukoscope.evaluation.compatibility import covers_splits, require_evaluation
 from leukoscope.models.base import Classifier
 
 
@@ -37,12 +37,9 @@ def collect_teaching(
     Raises:
         InputError: It was trained or evaluated on other splits, or trained again since it was evaluated.
     """
-    facts = ["image_id", "split", "label"]
-    present = splits[facts].sort_values("image_id", ignore_index=True)
-    evaluated = predictions[facts].sort_values("image_id", ignore_index=True)
     name = recipe["recipe"]["distillation"]["teacher"]
     require_evaluation(name, model.fingerprint == features["model"].iloc[0])
-    if training_summary["splits"] != fingerprint_table(splits) or not evaluated.equals(present):
+    if training_summary["splits"] != fingerprint_table(splits) or not covers_splits(predictions, splits):
         raise InputError(
             f"{name}, the teacher, was trained or evaluated on other splits than the present ones: its student must "
             f"not see what it learned of test images. Run `{name_run(f'train_{name}')}`, or restore the splits (seed "
