@@ -146,6 +146,7 @@ def test_nothing_is_said_when_tensorflow_is_loaded_but_its_errors(project):
     assert (done.stdout, done.stderr) == ("tensorflow\n", "still there")
 
 
+@pytest.mark.slow
 def test_a_pipeline_may_be_named_in_the_old_way_and_ends_at_once_where_nothing_has_changed(project):
     command = ["-m", "kedro", "run", "--env", "demo", "--pipeline", "ingestion", "--params", "ingestion.image_size=32"]
     first, again, forced = (start(*command, *more, folder=project) for more in ([], [], ["--force"]))
@@ -160,6 +161,7 @@ def test_a_pipeline_may_be_named_in_the_old_way_and_ends_at_once_where_nothing_h
     assert not (project / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_a_wheel_runs_where_there_is_no_project(project, project_path, tmp_path):
     source, empty = tmp_path / "source", tmp_path / "empty"
     for folder in (source, empty, source / "wheel"):

@@ -19,6 +19,9 @@ from leukoscope.core.errors import InputError
 from leukoscope.evaluation.compatibility import select_results
 from leukoscope.synthetic import write_smears
 
+# Every one of these needs what most pipelines leave behind.
+pytestmark = pytest.mark.slow
+
 # A head alone learns in seconds, since nothing is computed backwards through the backbone.
 SMALL = "training.input_size=32" + "".join(
     f",models.mobilenet_v2.training.{choice}" for choice in ("input_size=32", "epochs=2", "trainable=head")

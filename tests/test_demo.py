@@ -116,6 +116,7 @@ def test_the_same_command_again_says_that_nothing_has_changed_and_makes_no_run(p
     assert count_runs(project) == before + 1
 
 
+@pytest.mark.slow
 def test_again_nothing_is_decoded_or_trained_twice(project, first_run):
     again = kedro(project, "--force", "--pipelines", "train_mobilenet_v2", "--params", SMALL)
     assert "not decoded again" not in first_run
@@ -123,6 +124,7 @@ def test_again_nothing_is_decoded_or_trained_twice(project, first_run):
     assert "not trained again" in again
 
 
+@pytest.mark.slow
 def test_what_has_results_is_compared(project, data):
     kedro(project, "--pipelines", "comparison")
     table = pd.read_csv(data / "08_reporting/comparison.csv")
@@ -143,6 +145,7 @@ def test_pages_and_cards_of_drawn_smears_say_so(data):
     assert "Reference standard: the class that each smear was drawn for." in card
 
 
+@pytest.mark.slow  # tests/pipelines/test_external.py has its parts
 def test_images_of_another_source_are_scored(project, data, tmp_path):
     write_smears(tmp_path, {"Benign": 4, "Pro": 4}, 96, seed=5, magnification=3.0)
     first = next((data / "01_raw/leukemia/Original/Benign").glob("*"))
@@ -161,6 +164,7 @@ def test_images_of_another_source_are_scored(project, data, tmp_path):
     assert "Trained on drawn data: Leukoscope drew all 96 images of the data that the classifier learned from" in header
 
 
+@pytest.mark.slow  # tests/reader has its parts
 def test_new_smears_get_opinions(project, data, tmp_path):
     write_smears(tmp_path, {"Benign": 2, "Pro": 3}, 96, seed=6, magnification=3.0)
     (tmp_path / "notes.txt").write_text("no smear")
@@ -196,6 +200,7 @@ def test_the_best_model_becomes_the_champion_once(project, data):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_model_is_not_evaluated_on_splits_that_it_was_not_trained_on(project, data):
     command = [sys.executable, "-m", "kedro", "run", "--env", "demo", "--params", "seed=7"]
     for pipelines in (["--pipelines", "splitting"], ["--pipelines", "evaluation", "--namespaces", "mobilenet_v2"]):

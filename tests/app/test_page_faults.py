@@ -13,6 +13,7 @@ from tiny_reader import encode, shade
 pytestmark = needs_browser
 
 
+@pytest.mark.slow
 def test_a_slow_machine_loses_no_image(page, office, monkeypatch):
     """It answers nothing for some seconds, so that the browser gives its socket up, and is slow to open another."""
     from nicegui import core

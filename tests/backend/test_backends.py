@@ -90,7 +90,7 @@ def train(backend: str, folder, values: dict, *how: str, status: int = 0, **envi
     return np.genfromtxt(folder / "journal/history.csv", delimiter=",", names=True)
 
 
-@pytest.mark.parametrize("backend", on_backends())
+@pytest.mark.parametrize("backend", on_backends("tensorflow"))
 def test_a_model_gives_the_same_probabilities_under_another_backend(backend, class_names, tmp_path, rng):
     recipe = resolve_recipe("mobilenet_v2", Recipe(weights="none", input_size=48), RecipeDifferences())
     classifier = build_classifier("mobilenet_v2", recipe, class_names, seed=3)
@@ -114,7 +114,8 @@ def test_a_model_gives_the_same_probabilities_under_another_backend(backend, cla
     assert again == pytest.approx(ours, abs=1e-4)
 
 
-@pytest.mark.parametrize("backend", on_backends("tensorflow"))  # which test_trainer.py looks at closely
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", on_backends())
 def test_a_backend_trains_with_averaged_weights(backend, tmp_path):
     history = train(backend, tmp_path / "run", {"epochs": 4, "patience": 3, "ema_momentum": 0.5})
     assert history["train_loss"][-1] < history["train_loss"][0]

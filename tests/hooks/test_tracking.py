@@ -216,7 +216,10 @@ def epochs_of(run_id: str) -> list[int]:
     return [one.step for one in mlflow.MlflowClient().get_metric_history(run_id, "epoch/train_loss")]
 
 
-@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+TRAINED = [["resnet50"], pytest.param(["resnet50", "vgg16"], marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("names", TRAINED)
 def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_uri, tmp_path, names):
     training = interrupt(project_path, tmp_path, names)
     session = Session(project_path)
@@ -268,7 +271,7 @@ def test_a_run_that_another_training_has_left_is_not_gone_on_with(project_path, 
     assert epochs_of(runs.loc["KILLED", "run_id"]) == [1, 2]
 
 
-@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+@pytest.mark.parametrize("names", TRAINED)
 def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, tracking_uri, tmp_path, names):
     training = interrupt(project_path, tmp_path, names)
     session = Session(project_path)
@@ -280,7 +283,7 @@ def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, 
     assert runs.loc["FINISHED", "tags.model"] == "resnet50"
 
 
-@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+@pytest.mark.parametrize("names", TRAINED)
 def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path, names):
     training = interrupt(project_path, tmp_path, names)
     session = Session(project_path, models={"resnet50": {"training": {"epochs": 3}}})
@@ -288,7 +291,7 @@ def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path,
     assert sorted(session.runs().loc[["resnet50"], "status"]) == ["FAILED", "FINISHED"]
 
 
-@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
+@pytest.mark.parametrize("names", TRAINED)
 def test_a_session_that_dies_as_its_run_begins_goes_on_in_it(project_path, tracking_uri, tmp_path, names, monkeypatch):
     training = Training(tmp_path)
     session = Session(project_path)

@@ -26,7 +26,7 @@ def smears() -> np.ndarray:
     return np.stack([draw_smear(name, np.random.default_rng(3), 96) for name in ("Benign", "Early", "Pro")])
 
 
-QUICK = {"vgg16", "mobilenet_v2"}
+QUICK = {"mobilenet_v2"}
 NAMES = mark_slow([name for name in architecture.list_names() if name not in VECTORS | SIBLINGS], but=QUICK)
 
 

@@ -34,6 +34,7 @@ class TestResNeXt:
         assert sides(trunk, "conv1", "pool1", *ends) == [112, 56, 56, 28, 14, 7]
         assert trunk.output_shape == (None, 7, 7, 2048)
 
+    @pytest.mark.slow
     def test_a_crop_of_300_pixels_ends_in_10x10(self):
         assert build_trunk("se_resnext50", 300).output_shape[1:3] == (10, 10)
 
@@ -86,6 +87,7 @@ class TestGoogLeNet:
         assert trunk.output_shape == (None, 7, 7, 1024)
         assert count_trainable(trunk) == architecture.get(name).parameters
 
+    @pytest.mark.slow
     def test_torchvision_has_moving_statistics_and_small_kernels(self):
         trunk = build_trunk("googlenet_bn", 64)
         assert trunk.count_params() + 1024 * 1000 + 1000 == 6_639_464

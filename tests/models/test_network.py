@@ -39,7 +39,7 @@ def images(rng) -> np.ndarray:
     return rng.integers(0, 256, (2, 40, 56, 3)).astype("uint8")
 
 
-@pytest.mark.parametrize("backbone", mark_slow(BACKBONES, but={"vgg16", "mobilenet_v2"}))
+@pytest.mark.parametrize("backbone", mark_slow(BACKBONES, but={"mobilenet_v2"}))
 class TestEveryBackbone:
     def test_gives_probabilities_for_raw_images_of_any_size(self, backbone, build_once, images):
         network = build_once(backbone).network
@@ -113,6 +113,7 @@ def test_predicts_rows_of_an_array_as_images_at_hand():
     assert (held.probabilities.dtype, held.features.shape) == (np.float32, (10, 2))
 
 
+@pytest.mark.slow
 def test_a_model_that_was_saved_to_train_when_called_is_mended(class_names, images, tmp_path, caplog):
     network = build("mobilenet_v2", class_names).network
     layers = keras.models.clone_model(network, call_function=_call_as_before)

@@ -27,7 +27,12 @@ SERIES = AuditOptions(trees=10, repeats=2, embargoes=(0, 3))
 SPLITTING = SplittingOptions(appearance_clusters=24)
 
 
-every_seed = pytest.mark.parametrize("audited", list(product((1, 2, 3), (False, True))), indirect=True)
+SEEDS = [
+    (1, False),
+    (1, True),
+    *(pytest.param(case, marks=pytest.mark.slow) for case in product((2, 3), (False, True))),
+]
+every_seed = pytest.mark.parametrize("audited", SEEDS, indirect=True)
 one_seed = pytest.mark.parametrize("audited", [(1, False)], indirect=True)
 
 

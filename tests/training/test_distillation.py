@@ -77,7 +77,7 @@ ALL = {"trainable": "all", "epochs": 14, "schedule": "cosine"}
 ON_FEATURES = {"trainable": "head", "feature_views": 1, "epochs": 100, "learning_rate": 0.03}
 
 
-@pytest.mark.parametrize("trained", [ALL, ON_FEATURES])
+@pytest.mark.parametrize("trained", [ALL, pytest.param(ON_FEATURES, marks=pytest.mark.slow)])
 def test_a_students_loss_falls_to_the_teachers(tmp_path, monkeypatch, trained):
     """On images and on kept features: in the end it says of new images what the teacher would."""
     taught = soften(TEACHER, 4.0)[CLASSES[:48]]

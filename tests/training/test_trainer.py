@@ -170,7 +170,9 @@ class PowerCutError(Exception):
             {"head_epochs": 2, "trainable": "block2", "ema_momentum": 0.9, "patience": None},
             marks=pytest.mark.slow,
         ),
-        (3, "in a step", {"head_epochs": 1, "trainable": "block2", "feature_views": None}),
+        pytest.param(
+            3, "in a step", {"head_epochs": 1, "trainable": "block2", "feature_views": None}, marks=pytest.mark.slow
+        ),
         pytest.param(
             2, "before it is kept", {"trainable": "head", "precision": "mixed_bfloat16"}, marks=pytest.mark.slow
         ),
@@ -297,6 +299,7 @@ def test_a_backend_that_cannot_distribute_says_which_can(fit):
         fit(data_parallel=True)
 
 
+@pytest.mark.slow
 def test_only_the_head_trains_when_asked(fit):
     classifier, _ = fit("head", trainable="head", patience=None)
     untouched, _ = fit("none", trainable="head", patience=None, epochs=1, learning_rate=1e-12, dropout=0.5)
@@ -325,6 +328,7 @@ def test_features_are_computed_once_for_all_heads(fit, monkeypatch):
         fit(trainable="head", feature_views=1)
 
 
+@pytest.mark.slow
 def test_another_content_of_the_weights_file_makes_other_features(fit, tmp_path):
     file = tmp_path / "base.weights.h5"
     kept = []
@@ -346,7 +350,7 @@ def test_damaged_features_are_computed_anew(fit):
     assert np.load(journal.features / "training.npy") == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("file", ["final_weights", "best_weights"])
+@pytest.mark.parametrize("file", ["final_weights", pytest.param("best_weights", marks=pytest.mark.slow)])
 def test_weights_that_cannot_be_read_are_named(fit, monkeypatch, file):
     if file == "best_weights":
         finish = trainer.Trainer._finish
