@@ -21,6 +21,7 @@ from leukoscope.pipelines.external import pipeline as external
 from leukoscope.pipelines.generation import pipeline as generation
 from leukoscope.pipelines.import_weights import pipeline as import_weights
 from leukoscope.pipelines.ingestion import pipeline as ingestion
+from leukoscope.pipelines.mirror import pipeline as mirror
 from leukoscope.pipelines.predict import pipeline as prediction
 from leukoscope.pipelines.promote import pipeline as promotion
 from leukoscope.pipelines.reader import pipeline as reader
@@ -82,6 +83,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     reports = reporting.create_model_pipeline()
     ways = {f"train_{name}": _join(*around, trained[name], judged[name], _for_model(reports, name)) for name in names}
     ways["cells"] = stages["ingestion"] + cells.create_pipeline()
+    ways["mirror"] = _join(ways["cells"], mirror.create_pipeline(names))
     ways["audit"] = stages["ingestion"] + stages["audit"]
     ways["cross_validation"] = cross_validation.create_pipeline(names)
     ways["generate"] = _join(stages["ingestion"], stages["splitting"], generation.create_pipeline())

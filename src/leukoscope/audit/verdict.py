@@ -98,7 +98,7 @@ def judge(
     for rows, names in ((blind, _BLIND), (formless, _FORMLESS)):
         lines += [_report(row, names, limits, ladder) for row in rows.itertuples()]
     lines += [*_judge_networks(ladder), *notes]
-    lines.append(f"Always naming the largest class is right for {_count(limits.chance)} ({limits.chance:.3f}).")
+    lines.append(f"Always naming the largest class is right for {count_fields(limits.chance)} ({limits.chance:.3f}).")
     lines.append(
         f"The warning begins at {limits.warning:.3f} and the alarm at {limits.alarm:.3f}, {warning:.0%} and "
         f"{alarm:.0%} of the way from there to no error; the lower end of an interval counts."
@@ -142,8 +142,10 @@ def _report(row: Any, names: dict[str, str], limits: Limits, ladder: pd.DataFram
     if row.low > limits.alarm:
         what = "cells" if names is _BLIND else "their shape"
         tail = f"; a network that does no better need not have looked at {what}"
-    program = f"a program that looks only at {names[row.predictor]} names the right class of {_count(row.accuracy)}"
-    return f"{_begin(row)}: {program} ({_figure(row)}){tail}.{_compare(row, ladder)}"
+    program = (
+        f"a program that looks only at {names[row.predictor]} names the right class of {count_fields(row.accuracy)}"
+    )
+    return f"{tell_test(row)}: {program} ({tell_figure(row)}){tail}.{_compare(row, ladder)}"
 
 
 def _compare(row: Any, ladder: pd.DataFrame) -> str:
@@ -153,7 +155,7 @@ def _compare(row: Any, ladder: pd.DataFrame) -> str:
     if row.protocol != SERIES or control.empty:
         return ""
     reached = float(control["accuracy"].iloc[0])
-    return f" With as many training images, but some from nearer by, it names {_count(reached)} ({reached:.3f})."
+    return f" With as many training images, but some from nearer by, it names {count_fields(reached)} ({reached:.3f})."
 
 
 def _judge_networks(ladder: pd.DataFrame) -> list[str]:
@@ -165,14 +167,15 @@ def _judge_networks(ladder: pd.DataFrame) -> list[str]:
     for name, rows in networks.groupby("predictor", sort=False):
         row: Any = next(rows.tail(1).itertuples())
         lines.append(
-            f"{_begin(row)}: a program that looks only at the {name.replace('_', ' ')} of a trained network names the "
-            f"right class of {_count(row.accuracy)} ({_figure(row)}), on {row.images:,} images of groups that the "
-            "network had not learned from."
+            f"{tell_test(row)}: a program that looks only at the {name.replace('_', ' ')} of a trained network names "
+            f"the right class of {count_fields(row.accuracy)} ({tell_figure(row)}), on {row.images:,} images of groups "
+            "that the network had not learned from."
         )
     return [*lines, "Among these images are those of validation, which chose the networks' epochs."]
 
 
-def _begin(row: Any) -> str:
+def tell_test(row: Any) -> str:
+    """Say on what a row of a ladder was tested."""
     if row.protocol != SERIES:
         return _TESTED[row.protocol]
     if not row.embargo:
@@ -180,7 +183,7 @@ def _begin(row: Any) -> str:
     return f"Tested on fields more than {row.embargo:.0f} file numbers away from all of their class that it has seen"
 
 
-def _count(share: float) -> str:
+def count_fields(share: float) -> str:
     """Put a share into words; only what is never wrong is right for all, and only what is never right for none."""
     counted = round(100 * share)
     if counted == 100 * round(share) and 0 < share < 1:
@@ -188,5 +191,6 @@ def _count(share: float) -> str:
     return f"{counted} of 100 fields"
 
 
-def _figure(row: Any) -> str:
+def tell_figure(row: Any) -> str:
+    """Give a row's accuracy with its interval."""
     return f"{row.accuracy:.3f}; {row.low:.3f} to {row.high:.3f} by {row.groups:,} groups"

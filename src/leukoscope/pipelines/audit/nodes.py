@@ -14,9 +14,6 @@ from leukoscope.pipelines.splitting.options import SplittingOptions
 
 logger = logging.getLogger(__name__)
 
-# With fewer images a cluster than these, clusters hold little more together than duplicates.
-_FEW_IMAGES = 5
-
 
 def describe_images(raw_images: ImageSource, smears: PackedImages, manifest: pd.DataFrame) -> pd.DataFrame:
     """Describe the accepted images by what has nothing to do with cells.
@@ -65,26 +62,11 @@ def climb_ladder(
     """
     from leukoscope.audit import blind
     from leukoscope.audit.ladder import Ladder
+    from leukoscope.audit.protocols import list_protocols
     from leukoscope.images import grouping
 
     images = grouping.select_accepted(manifest)
-    protocols = {"image": images["image_id"], "duplicate": images["group"]}
-    clusters = splitting.appearance_clusters
-    if clusters < len(images):
-        protocols["appearance"] = grouping.group_by_appearance(images, smears, clusters, seed)
-        if len(images) < _FEW_IMAGES * clusters:
-            logger.warning(
-                "splitting.appearance_clusters is %d, for %d images: clusters so small hold little more together than "
-                "duplicates",
-                clusters,
-                len(images),
-            )
-    else:
-        logger.warning(
-            "splitting.appearance_clusters is %d, as many as there are images or more: none are judged", clusters
-        )
-    if group_table is not None:
-        protocols["table"] = grouping.group_by_table(images, manifest, group_table)
+    protocols = list_protocols(images, manifest, smears, group_table, splitting.appearance_clusters, seed)
     classes = tuple(dict.fromkeys(images["label"]))
     ladder = Ladder(classes, audit.folds, audit.trees, audit.confidence, seed, audit.repeats)
     views = blind.split_by_predictor(blind_features)

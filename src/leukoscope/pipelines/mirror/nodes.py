@@ -1,0 +1,156 @@
+"""Nodes of the audit's mirror."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.figures import Figure
+from leukoscope.images.manifest import fingerprint_manifest
+from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import Classifier
+from leukoscope.pipelines.audit.options import AuditOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.training.entry import ModelOptions
+
+logger = logging.getLogger(__name__)
+
+
+def describe_by_cells(
+    smears: PackedImages, cells: pd.DataFrame, cell_size: dict[str, Any], manifest: pd.DataFrame
+) -> pd.DataFrame:
+    """Describe the accepted images by their cells alone, and by what is left without them.
+
+    Args:
+        smears: The packed images.
+        cells: A row a cell.
+        cell_size: Of a typical leukocyte and of the crops.
+        manifest: Which images are accepted.
+
+    Returns:
+        ``image_id``, and the features of each predictor, one column each.
+    """
+    from leukoscope.audit import blind, mirror
+    from leukoscope.images.grouping import select_accepted
+
+    image_ids = select_accepted(manifest)["image_id"]
+    described = mirror.describe_by_cells(smears, cells, image_ids, cell_size["diameter"], cell_size["crop"])
+    return blind.tabulate(image_ids, described)
+
+
+def climb_mirror(
+    cell_features: pd.DataFrame,
+    manifest: pd.DataFrame,
+    smears: PackedImages,
+    group_table: pd.DataFrame | None,
+    audit: AuditOptions,
+    splitting: SplittingOptions,
+    seed: int,
+) -> pd.DataFrame:
+    """Judge what sees cells alone, and what sees all but them, under the protocols of the audit.
+
+    Args:
+        cell_features: As ``describe_by_cells`` gives them.
+        manifest: Labels and duplicates.
+        smears: The packed images, for their appearance clusters.
+        group_table: The user's table of groups, if there is one.
+        audit: How to judge.
+        splitting: The number of appearance clusters.
+        seed: For everything random.
+
+    Returns:
+        As the audit's ladder.
+    """
+    from leukoscope.audit import blind
+    from leukoscope.audit.ladder import Ladder
+    from leukoscope.audit.protocols import list_protocols
+    from leukoscope.images.grouping import select_accepted
+
+    images = select_accepted(manifest)
+    protocols = list_protocols(images, manifest, smears, group_table, splitting.appearance_clusters, seed)
+    classes = tuple(dict.fromkeys(images["label"]))
+    ladder = Ladder(classes, audit.folds, audit.trees, audit.confidence, seed, audit.repeats)
+    views = blind.split_by_predictor(cell_features)
+    tables = [ladder.climb(images, views, protocols), ladder.climb_series(images, views, audit.embargoes)]
+    return pd.concat(tables, ignore_index=True).assign(data=fingerprint_manifest(manifest))
+
+
+def blank_cells(
+    smears: PackedImages,
+    cells: pd.DataFrame,
+    cell_size: dict[str, Any],
+    manifest: pd.DataFrame,
+    trained_models: dict[str, Callable[[], Classifier]],
+    models: dict[str, Any],
+    audit: AuditOptions,
+    features: dict[str, pd.DataFrame],
+) -> pd.DataFrame:
+    """Ask each evaluated model for its test images once more, with their cells painted over.
+
+    Args:
+        smears: The packed images.
+        cells: A row a cell.
+        cell_size: Of a typical leukocyte.
+        manifest: The groups of images.
+        trained_models: What loads each model's classifier.
+        models: The entries, for their titles.
+        audit: The confidence of the intervals.
+        features: What the last layer of each model sees: its test images, and of which model it was.
+
+    Returns:
+        A row a model: ``model``, ``title``, ``accuracy`` (of the fields as they are), ``blanked`` (without their
+        cells) with its interval ``low`` to ``high``, ``images`` and ``groups``.
+    """
+    from leukoscope.audit.blanking import judge_blanked
+
+    rows = []
+    for name, seen in features.items():
+        if name not in trained_models:
+            continue
+        classifier = trained_models[name]()
+        if set(seen["model"]) != {classifier.fingerprint}:
+            logger.warning("%s was trained again since it was evaluated: it is not shown fields without cells", name)
+            continue
+        test = seen[(seen["split"] == "test") & seen["image_id"].isin(smears.records["image_id"])]
+        facts = test[["image_id", "label"]].merge(manifest[["image_id", "group"]], on="image_id")
+        figures = judge_blanked(classifier, smears, cells, facts, cell_size["diameter"], audit.confidence)
+        rows.append({"model": name, "title": ModelOptions.model_validate(models[name]).title, **figures})
+    columns = ["model", "title", "accuracy", "blanked", "low", "high", "images", "groups"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def describe_mirror(
+    mirror_table: pd.DataFrame, blanked_table: pd.DataFrame, manifest: pd.DataFrame, audit: AuditOptions
+) -> str:
+    """Say in words what is known from cells alone, and what networks know without them.
+
+    Args:
+        mirror_table: The ladder.
+        blanked_table: A row a model.
+        manifest: The true classes.
+        audit: When a network is said to know the class without cells.
+    """
+    from leukoscope.audit.mirror_verdict import describe_mirror as describe
+    from leukoscope.audit.verdict import Limits
+    from leukoscope.images.grouping import select_accepted
+
+    limits = Limits.place(select_accepted(manifest)["label"], audit.warning, audit.alarm)
+    text = describe(mirror_table, blanked_table, limits, audit.confidence, fingerprint_manifest(manifest))
+    for line in text.splitlines():
+        logger.info(line)
+    return text
+
+
+def draw_mirror(mirror_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
+    """Draw the ladder: the accuracy of each predictor under each protocol, with its interval.
+
+    Args:
+        mirror_table: The ladder.
+        manifest: The true classes, for the share of the largest.
+    """
+    from leukoscope.figures.ladder import draw_ladder
+    from leukoscope.images.grouping import select_accepted
+
+    largest = select_accepted(manifest)["label"].value_counts(normalize=True).iloc[0]
+    return draw_ladder(mirror_table, float(largest), "What can be told apart by cells alone, and without them")
