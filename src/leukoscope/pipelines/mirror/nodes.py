@@ -81,7 +81,7 @@ def blank_cells(
     cells: pd.DataFrame,
     cell_size: dict[str, Any],
     manifest: pd.DataFrame,
-    trained_models: dict[str, Callable[[], Classifier]],
+    trained_models: dict[str, Callable[[], Classifier]] | None,
     models: dict[str, Any],
     audit: AuditOptions,
     features: dict[str, pd.DataFrame],
@@ -93,7 +93,7 @@ def blank_cells(
         cells: A row a cell.
         cell_size: Of a typical leukocyte.
         manifest: The groups of images.
-        trained_models: What loads each model's classifier.
+        trained_models: What loads each model's classifier, if there is any.
         models: The entries, for their titles.
         audit: The confidence of the intervals.
         features: What the last layer of each model sees: its test images, and of which model it was.
@@ -106,7 +106,7 @@ def blank_cells(
 
     rows = []
     for name, seen in features.items():
-        if name not in trained_models:
+        if trained_models is None or name not in trained_models:
             continue
         classifier = trained_models[name]()
         if set(seen["model"]) != {classifier.fingerprint}:

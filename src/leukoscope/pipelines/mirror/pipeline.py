@@ -16,7 +16,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     """
     found = ["smears", "cells", "cell_size", "manifest"]
     judged = ["cell_features", "manifest", "smears", "group_table", "params:audit", "params:splitting", "params:seed"]
-    asked = ["trained_models", "params:models", "params:audit", "features"]
+    asked = ["trained_models_if_any", "params:models", "params:audit", "features"]
     said = ["mirror_table", "blanked_table", "manifest", "params:audit"]
     return create_features_pipeline(models) + Pipeline(
         [
