@@ -82,7 +82,9 @@ def measure_accuracy(classifier) -> float:
 
 
 def test_it_learns_from_strips_and_reads_fields(train, tmp_path):
-    classifier, history, summary, journal = train(shared=SHARED.model_copy(update={"epochs": 25, "patience": None, "learning_rate": 1e-2}))
+    classifier, history, summary, journal = train(
+        shared=SHARED.model_copy(update={"epochs": 25, "patience": None, "learning_rate": 1e-2})
+    )
     assert measure_accuracy(classifier) > 0.6
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
     assert (classifier.image_size, classifier.cutting.side) == (96, CROP)

@@ -76,7 +76,7 @@ class CellStrips:
         records: ``image_id`` and ``sha256`` of each of them, and what else is known.
         cells: ``image_id``, ``row``, ``column`` and ``mask`` of all cells.
         cutting: How they were found, and are cut out.
-        bag: Slots of a strip.
+        bag: Slots of a strip at most: no strip has more than the field with the most cells needs.
         seed: For drawing.
     """
 
@@ -91,7 +91,13 @@ class CellStrips:
     @property
     def shape(self) -> tuple[int, ...]:
         """That of the array."""
-        return len(self.rows), self.bag * self.cutting.side, self.cutting.side, 3
+        return len(self.rows), self.slots * self.cutting.side, self.cutting.side, 3
+
+    @property
+    def slots(self) -> int:
+        """Of each strip."""
+        of_these = self.cells.loc[self.cells["image_id"].isin(self.records["image_id"]), "image_id"]
+        return min(self.bag, int(of_these.value_counts().max()) if len(of_these) else 1)
 
     def describe(self) -> dict[str, Any]:
         """Say how the strips come about."""
@@ -99,12 +105,12 @@ class CellStrips:
 
     def strips(self) -> Iterator[np.ndarray]:
         """Make one strip after the other, ``uint8 [bag * side, side, 3]``."""
-        by_field = dict(list(self.cells.groupby("image_id", sort=False)))
+        slots, by_field = self.slots, dict(list(self.cells.groupby("image_id", sort=False)))
         none = self.cells.iloc[:0]
         for row, name, sha256 in zip(self.rows, self.records["image_id"], self.records["sha256"], strict=True):
             cells = list_places(by_field.get(name, none))
-            chosen = choose_cells(len(cells), self.bag, self.seed, sha256)
-            yield self.cutting.stack(self.pixels[row], [cells[number] for number in chosen], self.bag)
+            chosen = choose_cells(len(cells), slots, self.seed, sha256)
+            yield self.cutting.stack(self.pixels[row], [cells[number] for number in chosen], slots)
 
 
 def choose_cells(cells: int, bag: int, seed: int, field: str) -> np.ndarray:
