@@ -87,9 +87,8 @@ def test_attention_is_as_ilse_2018_have_it(pooling, rng):
     scores = (np.tanh(vectors[0] @ content) / (1 + np.exp(-vectors[0] @ gate))) @ scale[:, 0]
     weights = np.exp(scores) / np.exp(scores).sum()
     assert np.ptp(weights) > 0.1
-    assert as_array(pooling.weigh(keras.ops.convert_to_tensor(vectors), np.ones((1, 4), "float32")))[
-        0
-    ] == pytest.approx(weights, abs=1e-5)
+    weighed = pooling.weigh(*(keras.ops.convert_to_tensor(one) for one in (vectors, np.ones((1, 4), "float32"))))
+    assert as_array(weighed)[0] == pytest.approx(weights, abs=1e-5)
     assert pool(pooling, vectors, np.ones((1, 4)))[0] == pytest.approx(weights @ vectors[0], abs=1e-5)
 
 
