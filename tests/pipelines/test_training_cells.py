@@ -10,12 +10,14 @@ from leukoscope.cells.finding import find_cells
 from leukoscope.cells.table import tabulate_cells
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import CellStripsDataset
+from leukoscope.evaluation.predictions import tabulate_probabilities
 from leukoscope.models.stored import load_classifier, write_classifier
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import cells as nodes
 from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe
+from leukoscope.pipelines.training.pipeline import create_pipeline
 from leukoscope.training import trainer
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
@@ -65,10 +67,10 @@ def gather(tmp_path, table):
 def train(tmp_path, gather):
     runs = TrainingRuns(tmp_path / "own")
 
-    def train_with(**changed):
+    def train_with(teaching=None, **changed):
         facts = gather(**changed)
         journal = runs.start(nodes.prepare_training(**facts)).journal
-        taken = (facts["strips"], facts["training_plan"], facts["splits"], make_entry())
+        taken = (facts["strips"], facts["training_plan"], facts["splits"], make_entry(), None, teaching)
         return *nodes.train_classifier(journal, {"kedro": "1"}, *taken), journal
 
     return train_with
@@ -182,3 +184,25 @@ def test_whole_fields_cannot_be_mixed_or_replaced(gather):
             gather(drawn=AugmentationOptions(**{name: value}))
         assert "\n" not in str(caught.value)
     gather(drawn=AugmentationOptions(mixup=0.2), augmentation={"mixup": 0})
+
+
+def test_a_student_of_cells_learns_from_a_teacher_of_fields(train):
+    splits = make_fields().splits
+    probabilities = np.full((len(splits), 4), 0.05)
+    probabilities[:, 2] = 0.85  # whatever the field is
+    teaching = splits[["image_id"]].join(tabulate_probabilities(probabilities, CLASS_NAMES)).assign(model="teacher")
+    lesson = {"distillation": {"teacher": "vgg16", "temperature": 2.0, "share": 1.0}}
+    shared = SHARED.model_copy(update={"epochs": 12, "learning_rate": 1e-2, "patience": None})
+    classifier, *_ = train(teaching, shared=shared, training=lesson)
+    assert (classifier.predict(make_fields().pixels).probabilities.argmax(axis=1) == 2).mean() > 0.9
+
+
+def test_the_pipeline_puts_strips_in_the_place_of_images():
+    alone, taught = (create_pipeline("cells", teacher=teacher) for teacher in (None, "vgg16"))
+    for pipeline in (alone, taught):
+        by_name = {node.name: node for node in pipeline.nodes}
+        assert "smears" in by_name["cut_out_strips"].inputs
+        for name in ("prepare_training", "train_classifier"):
+            assert "strips" in by_name[name].inputs
+            assert "smears" not in by_name[name].inputs
+    assert "teaching" in {node.name: node for node in taught.nodes}["train_classifier"].inputs
