@@ -10,11 +10,15 @@ from conftest import CLASS_NAMES
 from leukoscope.cells import detector, finding
 from leukoscope.cells.detector import trust_detector
 from leukoscope.cells.masks import decode_mask
+from leukoscope.core.cache import ContentCache
 from leukoscope.core.errors import DamageError, InputError
+from leukoscope.evaluation.voting import Vote, weigh
 from leukoscope.models import cell_classifier
 from leukoscope.models.base import Classifier
 from leukoscope.models.cell_classifier import CellClassifier, plan_batches
-from leukoscope.models.stored import load_classifier, write_classifier
+from leukoscope.models.ensemble import EnsembleClassifier
+from leukoscope.models.stored import Known, load_classifier, write_classifier
+from leukoscope.models.viewed import ViewedClassifier
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +108,31 @@ def test_what_was_saved_predicts_as_before(classifier, pixels, tmp_path):
     again.mkdir()
     write_classifier(loaded, again)
     assert load_classifier(again).fingerprint == classifier.fingerprint
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+def test_a_network_stays_in_its_file_if_it_may(classifier, pixels, tmp_path, lazily):
+    write_classifier(classifier, tmp_path)
+    loaded = load_classifier(tmp_path, lazily=lazily)
+    assert loaded.fingerprint == classifier.fingerprint
+    (tmp_path / "model/model.keras").unlink()
+    if lazily:
+        with pytest.raises(FileNotFoundError):
+            loaded.predict(pixels, np.arange(1))
+    else:
+        assert len(loaded.predict(pixels, np.arange(1)).features) == 1
+
+
+def test_it_is_a_member_of_votes_and_sees_views(classifier, pixels, tmp_path):
+    vote = EnsembleClassifier({"one": classifier, "other": make_classifier("mean")}, Vote(weigh([1, 1])))
+    for name, whole in (("vote", vote), ("views", ViewedClassifier(classifier, "symmetries"))):
+        (tmp_path / name).mkdir()
+        write_classifier(whole, tmp_path / name)
+        loaded = load_classifier(tmp_path / name, Known(cells=ContentCache(tmp_path / "cells.db")))
+        assert loaded.fingerprint == whole.fingerprint
+        seen = loaded.predict(pixels, np.arange(2))
+        assert seen.probabilities == pytest.approx(whole.predict(pixels, np.arange(2)).probabilities, abs=1e-5)
+    assert (tmp_path / "cells.db").is_file()  # members know what was found
 
 
 def change_facts(home, **changed) -> None:

@@ -185,12 +185,13 @@ class CellClassifier:
         write_json(path / FACTS, facts | {"fingerprint": self.fingerprint})
 
     @classmethod
-    def load(cls, path: Path, cache: ContentCache | None = None) -> "CellClassifier":
-        """Read what ``save`` wrote; the network, and Keras, stay in their file until they are needed.
+    def load(cls, path: Path, cache: ContentCache | None = None, lazily: bool = False) -> "CellClassifier":
+        """Read what ``save`` wrote.
 
         Args:
             path: The folder.
             cache: Knows where cells were found before.
+            lazily: Whether to leave the network, and Keras, in its file until it is needed.
 
         Raises:
             FileNotFoundError: There is none.
@@ -206,10 +207,18 @@ class CellClassifier:
                 f"The model in {path} was trained on cells that another version of Leukoscope found, and this one "
                 f"finds others. Train it again, or use that version."
             )
-        classifier = cls(open_network(path / NETWORK), cutting, architecture, cache)
+        classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache)
         if classifier.fingerprint != fingerprint:
             raise DamageError(path, "its network is not the one that it was made of")
         return classifier
+
+
+def _load_network(file: Path, lazily: bool) -> NetworkClassifier:
+    if lazily:
+        return open_network(file)
+    from leukoscope.models.network import Classifier
+
+    return Classifier.load(file)
 
 
 def plan_batches(cells: Sequence[int], most: int) -> Iterator[Batch]:

@@ -74,20 +74,20 @@ def load_classifier(home: Path, known: Known = NOTHING, lazily: bool = False) ->
         return Network.load(file)
     with telling_damage(file):
         kind = json.loads(file.read_text())["kind"]
-    load = _list_loaders().get(kind)
+    load = _list_loaders(lazily).get(kind)
     if load is None:
         raise DamageError(file, f"there is no kind of classifier '{kind}'")
     return load(file.parent, known)
 
 
-def _list_loaders() -> dict[str, Callable[[Path, Known], Classifier]]:
+def _list_loaders(lazily: bool) -> dict[str, Callable[[Path, Known], Classifier]]:
     from leukoscope.models.cell_classifier import CellClassifier
     from leukoscope.models.crafted import CraftedClassifier
     from leukoscope.models.ensemble import EnsembleClassifier
     from leukoscope.models.viewed import ViewedClassifier
 
     return {
-        "cells": lambda path, known: CellClassifier.load(path, known.cells),
+        "cells": lambda path, known: CellClassifier.load(path, known.cells, lazily),
         "crafted": lambda path, known: CraftedClassifier.load(path, known.measurements),
         "ensemble": EnsembleClassifier.load,
         "views": ViewedClassifier.load,
