@@ -49,14 +49,21 @@ def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(reg
     later += ("generate", "import_weights", "cells", "mirror")
     before = {node.name for name in ("ingestion", "splitting") for node in registered[name].nodes}
     others = {node.name for name in later for node in registered[name].nodes}
-    others -= before | {"collect_results", "collect_features"}
+    of_cells = {"measure_cell_size", "find_cells"}  # needed by models that read cells, of which none is run by default
+    others -= before | of_cells | {"collect_results", "collect_features"}
     parts = ("write_reports", "write_model_cards", "collect_result")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes} - others - of_one
     optional = {name for name, entry in describe_entries().items() if not entry.default}
     assert {node.name for node in registered["systems"].nodes} == everything
-    left_out = {node.name for node in registered["systems"].nodes if node.namespace in optional}
+    left_out = of_cells | {node.name for node in registered["systems"].nodes if node.namespace in optional}
     assert {node.name for node in registered["__default__"].nodes} == everything - left_out
+
+
+def test_what_reads_cells_finds_them_by_itself(registered):
+    kinds = {name: entry.kind for name, entry in describe_entries().items()}
+    finding = {name for name in kinds if "find_cells" in {node.name for node in registered[f"train_{name}"].nodes}}
+    assert finding == {name for name, kind in kinds.items() if kind == "cells"}
 
 
 def test_any_two_pipelines_can_be_run_together(registered):

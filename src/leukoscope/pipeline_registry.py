@@ -39,11 +39,14 @@ _SHARED_DATASETS = {
     "software",
     "page_context",
     "measurements",
+    "cells",
+    "cell_size",
 }
 # What other pipelines take of every model, and what is there for people.
 _GATHERED = {"features", "result", "pictures", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
     "training",
+    "cells",
     "augmentation",
     "splitting",
     "evaluation",
@@ -62,10 +65,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 @cache
 def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
     names = tuple(name for name, _ in entries)
-    trained = {
-        name: _for_model(training.create_pipeline(entry.kind, entry.members, entry.teacher), name, _list_sources(entry))
-        for name, entry in entries
-    }
+    trained = {name: _create_training(name, entry) for name, entry in entries}
     judged = {name: _for_model(_create_judging(entry), name, entry.members) for name, entry in entries}
     by_default = [name for name, entry in entries if entry.default]
     stages = {
@@ -103,6 +103,12 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
 def _join(*parts: Pipeline) -> Pipeline:
     """Add pipelines up at once: each ``+`` would sort and check all nodes again, for dozens of models."""
     return Pipeline({node for part in parts for node in part.nodes})
+
+
+def _create_training(name: str, entry: Entry) -> Pipeline:
+    template = training.create_pipeline(entry.kind, entry.members, entry.teacher)
+    own = _for_model(template, name, _list_sources(entry))
+    return own + cells.create_finding_pipeline() if "cells" in own.inputs() else own
 
 
 def _list_sources(entry: Entry) -> tuple[str, ...]:

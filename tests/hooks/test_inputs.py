@@ -10,6 +10,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 
 from leukoscope import cli
+from leukoscope.cells import detector
 from leukoscope.core.commands import name_evaluation
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
@@ -165,6 +166,29 @@ def test_what_all_share_need_only_fit_the_models_that_are_run(project_path, trac
     for name in ("train_inception_v3", "__default__"):
         with pytest.raises(InputError, match=f"(?s){message}"):
             hook.before_pipeline_run(pipelines[name], DataCatalog())
+
+
+@pytest.mark.parametrize(
+    "shared", [{"mixup": 0.2}, {"cutmix": 1.0}, {"synthetic": 0.3}], ids=lambda value: next(iter(value))
+)
+def test_what_cannot_be_done_with_single_cells_is_told_before_anything_runs(project_path, tracking_uri, shared):
+    (name,) = shared
+    hook = prepare(project_path, "demo", augmentation=shared)
+    for other in ("train_vgg16", "cells"):
+        hook.before_pipeline_run(pipelines[other], DataCatalog())
+    with pytest.raises(InputError, match=rf"Set models\.cell_reader\.augmentation\.{name}=0\. Nothing"):
+        hook.before_pipeline_run(pipelines["train_cell_reader"], DataCatalog())
+    off = {"cell_reader": {"augmentation": {name: 0}}}
+    hook = prepare(project_path, "demo", augmentation=shared, models=off)
+    hook.before_pipeline_run(pipelines["train_cell_reader"], DataCatalog())
+
+
+def test_saved_models_may_use_the_detector_of_the_configuration(project_path, tracking_uri, monkeypatch):
+    monkeypatch.setattr(detector, "_trusted", {"classical"})
+    prepare(project_path, "demo", cells={"detector": "own:detector"})
+    detector.require_trusted("own:detector", "It")
+    with pytest.raises(InputError, match="not the one of the configuration"):
+        detector.require_trusted("others:detector", "It")
 
 
 def test_names_that_the_command_line_gives_in_one_string_reach_the_nodes(project_path, tracking_uri):

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from leukoscope.core.errors import InputError
 from leukoscope.core.options import describe_faults
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.options import KINDS, NetworkOptions
@@ -33,6 +34,43 @@ def test_what_is_wrong_with_an_entry_is_told_by_its_place(change, message):
     with pytest.raises(ValidationError) as caught:
         ModelOptions.model_validate(NETWORK | change)
     assert message in describe_faults(caught.value, "models.own")
+
+
+CELLS = {"name": "own", "kind": "cells", "architecture": "mobilenet_v2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"architecture": "mobilnet_v2"},
+            "models.own.architecture: there is no architecture 'mobilnet_v2': did you mean",
+        ),
+        ({"bag": 0}, "models.own.bag is 0"),
+        ({"bag": 10_000}, "models.own.bag is 10000"),
+        ({"pooling": "atention"}, "models.own.pooling is 'atention': input should be 'attention' or 'mean'"),
+        ({"background": "white"}, "models.own.background is 'white': input should be 'neutral' or 'kept'"),
+        ({"grey": "very"}, "models.own.grey is 'very'"),
+        ({"attention": "eca"}, "models.own: there is no parameter 'attention'"),
+        ({"augmentation": {"cutmix": 1.0}}, "models.own.augmentation: cutmix would mix whole fields"),
+        ({"augmentation": {"synthetic": 0.5}}, "models.own.augmentation: synthetic would replace whole fields"),
+    ],
+)
+def test_what_is_wrong_with_a_reader_of_cells_is_told(change, message):
+    with pytest.raises(ValidationError) as caught:
+        ModelOptions.model_validate(CELLS | change)
+    told = describe_faults(caught.value, "models.own")
+    assert message in told
+    assert "\n" not in told
+
+
+def test_a_reader_of_cells_is_a_network_of_what_it_sees():
+    entry = ModelOptions.model_validate(CELLS | {"grey": True, "augmentation": {"mixup": 0}})
+    described = entry.describe_recipe(Recipe(input_size=64))
+    assert described["architecture"] == "mobilenet_v2-cells-attention-grey"
+    assert (described["kind"], described["background"], described["bag"]) == ("cells", "neutral", 16)
+    with pytest.raises(InputError, match="input_size is 24 pixels; MobileNetV2 needs 32 or more"):
+        entry.resolve(Recipe(input_size=24))
 
 
 def test_every_kind_names_itself():

@@ -1,7 +1,8 @@
 """Pictures of single cells, all at the scale of their fields."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,25 +45,38 @@ class CellCrops:
 
     def chunks(self) -> Iterator[np.ndarray]:
         """Cut some cells out at a time, in order, ``uint8 [some, side, side, 3]``."""
-        facts = zip(self.rows, self.cells["row"], self.cells["column"], self.cells["mask"], strict=True)
         crops = []
-        for row, down, right, mask in facts:
-            crops.append(self._cut_out(self.pixels[row], down, right, mask))
+        for row, cell in zip(self.rows, list_places(self.cells), strict=True):
+            crops.append(cut_out(self.pixels[row], cell, self.side, self.neutral))
             if len(crops) == _CHUNK:
                 yield np.stack(crops)
                 crops = []
         if crops:
             yield np.stack(crops)
 
-    def _cut_out(self, field: np.ndarray, row: float, column: float, mask: str) -> np.ndarray:
-        height, width = field.shape[:2]
-        top, left = round(row - self.side / 2), round(column - self.side / 2)
-        down = slice(max(0, top), min(height, top + self.side))
-        right = slice(max(0, left), min(width, left + self.side))
-        seen = field[down, right]
-        if self.neutral:
-            inside = decode_mask(mask, height, width)[down, right]
-            seen = np.where(inside[..., None], seen, NEUTRAL)
-        crop = np.full((self.side, self.side, 3), NEUTRAL, np.uint8)
-        crop[down.start - top : down.stop - top, right.start - left : right.stop - left] = seen
-        return crop
+
+def list_places(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """List what ``cut_out`` needs of each cell of a table."""
+    return cells[["row", "column", "mask"]].to_dict("records")
+
+
+def cut_out(field: np.ndarray, cell: Mapping[str, Any], side: int, neutral: bool) -> np.ndarray:
+    """Cut a cell out of its field, ``uint8 [side, side, 3]``.
+
+    Args:
+        field: ``uint8 [height, width, 3]``, RGB.
+        cell: Its ``row``, ``column`` and ``mask``.
+        side: Of the crop, in pixels.
+        neutral: Whether what is not of the cell is painted grey. What lies beyond the field always is.
+    """
+    height, width = field.shape[:2]
+    top, left = round(cell["row"] - side / 2), round(cell["column"] - side / 2)
+    down = slice(max(0, top), min(height, top + side))
+    right = slice(max(0, left), min(width, left + side))
+    seen = field[down, right]
+    if neutral:
+        inside = decode_mask(cell["mask"], height, width)[down, right]
+        seen = np.where(inside[..., None], seen, NEUTRAL)
+    crop = np.full((side, side, 3), NEUTRAL, np.uint8)
+    crop[down.start - top : down.stop - top, right.start - left : right.stop - left] = seen
+    return crop

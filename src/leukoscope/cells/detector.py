@@ -9,6 +9,8 @@ from leukoscope.cells import classical
 from leukoscope.core.errors import InputError
 
 CLASSICAL = "classical"
+# Those that this process may import because its own configuration names them.
+_trusted = {CLASSICAL}
 
 
 class Detector(Protocol):
@@ -28,6 +30,32 @@ class Detector(Protocol):
         Returns:
             The number of the leukocyte that each pixel is of, from 1 on, or 0: integers ``[height, width]``.
         """
+
+
+def trust_detector(name: str) -> None:
+    """Let classifiers that are read from files use a detector.
+
+    Args:
+        name: As of ``load_detector``, from the configuration at hand and never from such a file.
+    """
+    _trusted.add(name)
+
+
+def require_trusted(name: str, what: str) -> None:
+    """Refuse a detector that a file names and nobody here has: to import it would run code that the file chooses.
+
+    Args:
+        name: As of ``load_detector``.
+        what: Names it.
+
+    Raises:
+        InputError: It is none of ours, and not that of the configuration.
+    """
+    if name not in _trusted:
+        raise InputError(
+            f"{what} finds cells by the detector {name}, which is not the one of the configuration at hand, so that it "
+            f"is not imported. If you know it, set cells.detector={name}; else take another model."
+        )
 
 
 def load_detector(name: str) -> Detector:

@@ -6,6 +6,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from leukoscope.datasets.cells import CellImagesDataset as CellImagesDataset
+    from leukoscope.datasets.cells import CellStripsDataset as CellStripsDataset
     from leukoscope.datasets.cells import KnownCellsDataset as KnownCellsDataset
     from leukoscope.datasets.evaluation_records import EvaluationRecordsDataset as EvaluationRecordsDataset
     from leukoscope.datasets.evaluations import EvaluationsDataset as EvaluationsDataset
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "cells": ["CellImagesDataset", "KnownCellsDataset"],
+        "cells": ["CellImagesDataset", "CellStripsDataset", "KnownCellsDataset"],
         "evaluation_records": ["EvaluationRecordsDataset"],
         "evaluations": ["EvaluationsDataset"],
         "figure_dataset": ["FigureDataset"],

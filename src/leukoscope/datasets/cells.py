@@ -1,5 +1,6 @@
 """Data sets of cells: their pictures in one array, and what was found before."""
 
+import hashlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +8,12 @@ import numpy as np
 from kedro.io import AbstractDataset
 
 from leukoscope.cells.crops import CellCrops
-from leukoscope.core.storage import write_array_header
+from leukoscope.cells.strips import CellStrips
+from leukoscope.core.storage import write_array_header, write_folder_whole, write_json
 from leukoscope.datasets.own import OwnFile, require_there
+from leukoscope.datasets.packed_images_dataset import PackedImagesDataset
 from leukoscope.datasets.trained_models import MeasurementsDataset
+from leukoscope.images.packed import PIXELS, RECORDS, SCHEMA, STORE
 
 if TYPE_CHECKING:
     from leukoscope.core.cache import ContentCache
@@ -56,6 +60,34 @@ class CellImagesDataset(OwnFile, AbstractDataset[CellCrops, np.ndarray]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
+
+
+class CellStripsDataset(PackedImagesDataset):
+    """The strips of cells that a model is trained on, in the place of packed images and laid down like these.
+
+    Args:
+        filepath: The folder.
+        metadata: For other tools.
+    """
+
+    def save(self, data: CellStrips) -> None:  # type: ignore[override]
+        """Cut the cells out, a field at a time; the folder appears whole or not at all."""
+        write_folder_whole(self._filepath, lambda folder: self._write(folder, data))
+
+    def _write(self, folder: Path, plan: CellStrips) -> None:
+        digest = hashlib.sha256()
+        with (folder / PIXELS).open("wb") as file:
+            write_array_header(file, "uint8", plan.shape)
+            for strip in plan.strips():
+                content = np.ascontiguousarray(strip).tobytes()
+                digest.update(content)
+                file.write(content)
+        number = len(plan.records)
+        records = plan.records.assign(row=range(number)).reindex(columns=SCHEMA.names)
+        records.to_parquet(folder / RECORDS, index=False)
+        facts = {"fingerprint": digest.hexdigest()[:16], "files": number, "images": number, "cells": plan.describe()}
+        write_json(folder / STORE, facts)
+        self._own = (folder / STORE).read_text()
 
 
 class KnownCellsDataset(MeasurementsDataset):

@@ -101,6 +101,7 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
     Args:
         filepath: The file of a network.
         measurements: Where is kept what was measured of fields, for kinds that measure.
+        cells: Where is kept which cells were found in fields, for kinds that read these.
         lazily: Whether to leave a network, and Keras, in its file until something is asked of it that the file does
             not say.
         metadata: For other tools.
@@ -111,11 +112,13 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
         *,
         filepath: str,
         measurements: str | None = None,
+        cells: str | None = None,
         lazily: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = PurePosixPath(filepath)
         self._measurements = measurements
+        self._cells = cells
         self._lazily = lazily
         self.metadata = metadata
 
@@ -145,12 +148,14 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
         Raises:
             InputError: Nothing was trained yet, or a file is damaged.
         """
+        from leukoscope.core.cache import ContentCache
         from leukoscope.features.measuring import MeasurementStore
-        from leukoscope.models.stored import load_classifier
+        from leukoscope.models.stored import Known, load_classifier
 
         with self.loading_own():
-            store = MeasurementStore(Path(self._measurements)) if self._measurements else None
-            return load_classifier(self._home, store, self._lazily)
+            measurements = MeasurementStore(Path(self._measurements)) if self._measurements else None
+            cells = ContentCache(Path(self._cells)) if self._cells else None
+            return load_classifier(self._home, Known(measurements, cells), self._lazily)
 
     def list_files(self) -> list[Path]:
         """List its files; there need not be any."""

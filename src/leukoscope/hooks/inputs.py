@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 from yaml import YAMLError
 
+from leukoscope.cells.detector import trust_detector
 from leukoscope.core.class_names import split_names
 from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
@@ -73,6 +74,7 @@ class InputHook:
             self._parameters = context.params
             require_paths(self._parameters)
             check_parameters(self._parameters, runtime_parameters)
+            trust_detector(self._parameters["cells"].detector)
         except ParameterValidationError as error:
             faults = "; ".join(_find_faults(context)) or str(error)
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
@@ -95,7 +97,9 @@ class InputHook:
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             self._resolve_recipe(name)
             if f"{name}.journal" in pipeline.all_outputs():  # which starts the training
-                self._parameters["models"][name].require_files(self._parameters["training"])
+                entry = self._parameters["models"][name]
+                entry.require_files(self._parameters["training"])
+                entry.join_augmentation(self._parameters["augmentation"])
         self.has_begun = True
 
     @hook_impl(trylast=True)

@@ -18,6 +18,9 @@ _MODULES = ("applications", "hand_built")
 ATTENTIONS = ("eca", "se")
 # What the layers of an attention that was added are called, with a number behind it.
 ATTENTION_NAME = "attention_"
+# How a network that reads single cells pools them, and what stands in its name before that.
+POOLINGS = ("attention", "mean")
+_CELLS, _GREY = "cells", "grey"
 # Between the names of architectures that one network has side by side: a sign that TensorFlow takes in names.
 JOINT = "."
 
@@ -30,6 +33,18 @@ class After(NamedTuple):
     """
 
     layer: str
+
+
+class CellReading(NamedTuple):
+    """How a network reads the cells of a field one by one.
+
+    Attributes:
+        pooling: What it does with their vectors, one of ``POOLINGS``.
+        grey: Whether it sees them without colour.
+    """
+
+    pooling: str
+    grey: bool
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,7 @@ class Architecture:
         branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
             weights are random and it ends in a batch norm; ``None``: no sum has one branch only.
         attention: What is added after each of its blocks, one of ``ATTENTIONS``; none if empty.
+        cells: How it reads single cells; ``None``: it reads whole fields.
         imagenet: Whether Keras has its weights of ImageNet.
         backends: Where it can be built.
         members: The architectures that it has side by side, where it is a fusion of several.
@@ -77,6 +93,7 @@ class Architecture:
     dropout: float = 0.4
     branch: int | None = None
     attention: str = ""
+    cells: CellReading | None = None
     imagenet: bool = True
     backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
     members: tuple[str, ...] = ()
@@ -182,10 +199,16 @@ def name_with_attention(name: str, attention: str | None) -> str:
     return f"{name}-{attention}" if attention else name
 
 
+def name_of_cells(name: str, cells: CellReading) -> str:
+    """Name an architecture that reads single cells: ``mobilenet_v2-cells-attention`` or ``vgg16-cells-mean-grey``."""
+    return "-".join([name, _CELLS, cells.pooling, *([_GREY] if cells.grey else [])])
+
+
 def get(name: str) -> Architecture:
     """Get an architecture by its name, like ``resnet50``.
 
-    ``resnet50-eca`` is one with attention added to it, and ``vgg16.mobilenet`` a fusion of two.
+    ``resnet50-eca`` is one with attention added to it, ``vgg16.mobilenet`` a fusion of two, and
+    ``resnet50-cells-attention`` one that reads single cells.
 
     Raises:
         InputError: There is none; the message has the nearest ones and all that exist.
@@ -196,10 +219,19 @@ def get(name: str) -> Architecture:
     except ValueError as error:
         message = str(error)
         raise InputError(f"{message[0].upper()}{message[1:]}.") from error
-    if attention and attention not in ATTENTIONS:
+    cells = _READINGS.get(attention)
+    if attention and not cells and attention not in ATTENTIONS:
         raise InputError(f"There is no attention '{attention}': known are {', '.join(ATTENTIONS)}.")
     row = _fuse(name) if JOINT in name else _registry[name]
+    if cells:
+        return replace(row, cells=cells)
     return replace(row, attention=attention) if attention else row
+
+
+_READINGS = {
+    name_of_cells("", reading).removeprefix("-"): reading
+    for reading in (CellReading(pooling, grey) for pooling in POOLINGS for grey in (False, True))
+}
 
 
 @cache

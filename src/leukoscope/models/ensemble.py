@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,7 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import write_json
 from leukoscope.evaluation.voting import Vote
 from leukoscope.models.base import FACTS, FOLDER, Classifier, Prediction, score_probabilities
-
-if TYPE_CHECKING:
-    from leukoscope.features.measuring import MeasurementStore
+from leukoscope.models.stored import NOTHING, Known
 
 _MEMBERS = "members"
 # What an ensemble has where all of its members have it.
@@ -114,12 +111,12 @@ class EnsembleClassifier:
             write_classifier(member, home)
 
     @classmethod
-    def load(cls, path: Path, store: "MeasurementStore | None" = None) -> "EnsembleClassifier":
+    def load(cls, path: Path, known: Known = NOTHING) -> "EnsembleClassifier":
         """Read what ``save`` wrote.
 
         Args:
             path: The folder.
-            store: Knows what was measured before, for members that measure.
+            known: What was computed of fields before, for members that measure them or look for cells.
 
         Raises:
             FileNotFoundError: There is none.
@@ -132,7 +129,7 @@ class EnsembleClassifier:
             names, vote, fingerprint = list(facts["members"]), Vote.restore(facts["vote"]), facts["fingerprint"]
             if len(vote.weights) != len(names) or not names:
                 raise ValueError(f"there are {len(vote.weights)} weights of {len(names)} members")
-        members = {name: load_classifier(path / _MEMBERS / Path(name).name, store) for name in names}
+        members = {name: load_classifier(path / _MEMBERS / Path(name).name, known) for name in names}
         classifier = cls(members, vote)
         if classifier.fingerprint != fingerprint:
             raise DamageError(path, "its members are not those that it was made of")

@@ -20,10 +20,11 @@ from leukoscope.images.batches import ImageBatches
 from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
 from leukoscope.models.attention import add_attention
 from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
+from leukoscope.models.cell_layers import CellPooling, CutStrip, FilledSlots, Luminance
 from leukoscope.models.deferred import MEMBER, list_checksums, read_member
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
-from leukoscope.models.parts import CROP, DROPOUT, FEATURES, HEAD, NORM, RESIZE, Parts
+from leukoscope.models.parts import CROP, CUT, DROPOUT, FEATURES, FILLED, HEAD, NORM, RESIZE, VECTORS, Parts
 from leukoscope.models.weights import build_trunk
 
 logger = logging.getLogger(__name__)
@@ -188,19 +189,14 @@ def build_classifier(
     weights = weights or recipe.weights
     with _dtype_policy(precision):
         images = layers.Input((None, None, 3), name="image", dtype="float32")
-        side = round(recipe.input_size / recipe.centre_crop)
-        resize = layers.Resizing(side, side, dtype="float32", name=RESIZE)
-        # Keras' preprocessing layers default to training, and would put all later layers into that mode.
-        resized = resize(images, training=False)
-        if side > recipe.input_size:
-            crop = layers.CenterCrop(recipe.input_size, recipe.input_size, dtype="float32", name=CROP)
-            resized = crop(resized, training=False)
+        resized = _resize(_cut(images, row.cells) if row.cells else images, recipe)
         trunk = build_trunk(row, weights, row.preprocess(resized))
         if weights == "none":
             initialise(trunk, row, seed)
         if row.attention:
             trunk = add_attention(trunk, row, seed)
-        probabilities = _add_head(trunk.output, recipe, len(class_names), seed)
+        features = _pool_cells(trunk, row.cells, seed) if row.cells else _pool(trunk.output, FEATURES)
+        probabilities = _add_head(features, recipe, len(class_names), seed)
     network = keras.Model(trunk.inputs[0], probabilities, name=backbone)
     set_trainable(network, backbone, recipe.trainable)
     if recipe.batch_norm_momentum is not None:
@@ -210,8 +206,24 @@ def build_classifier(
     return Classifier(network, tuple(class_names))
 
 
-def _add_head(last: keras.KerasTensor, recipe: NetworkRecipe, classes: int, seed: int) -> keras.KerasTensor:
-    features = _pool(last)
+def _cut(strips: keras.KerasTensor, cells: architecture.CellReading) -> keras.KerasTensor:
+    """Take strips of cells apart; who sees no colour sees none of these."""
+    crops = CutStrip(dtype="float32", name=CUT)(strips)
+    return Luminance(dtype="float32", name="luminance")(crops) if cells.grey else crops
+
+
+def _resize(images: keras.KerasTensor, recipe: NetworkRecipe) -> keras.KerasTensor:
+    side = round(recipe.input_size / recipe.centre_crop)
+    resize = layers.Resizing(side, side, dtype="float32", name=RESIZE)
+    # Keras' preprocessing layers default to training, and would put all later layers into that mode.
+    resized = resize(images, training=False)
+    if side == recipe.input_size:
+        return resized
+    crop = layers.CenterCrop(recipe.input_size, recipe.input_size, dtype="float32", name=CROP)
+    return crop(resized, training=False)
+
+
+def _add_head(features: keras.KerasTensor, recipe: NetworkRecipe, classes: int, seed: int) -> keras.KerasTensor:
     if recipe.head_norm:
         features = layers.BatchNormalization(dtype="float32", name=NORM)(features)
     features = layers.Dropout(recipe.dropout, seed=seed, name=DROPOUT)(features)
@@ -220,9 +232,16 @@ def _add_head(last: keras.KerasTensor, recipe: NetworkRecipe, classes: int, seed
     return head(features)
 
 
-def _pool(last: keras.KerasTensor) -> keras.KerasTensor:
+def _pool(last: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Make features of what a trunk gives: the mean of its maps, or its vector as it is."""
-    return (layers.GlobalAveragePooling2D if len(last.shape) == 4 else layers.Identity)(name=FEATURES)(last)
+    return (layers.GlobalAveragePooling2D if len(last.shape) == 4 else layers.Identity)(name=name)(last)
+
+
+def _pool_cells(trunk: keras.Model, cells: architecture.CellReading, seed: int) -> keras.KerasTensor:
+    """Make features of a field of what a trunk gives of each of its cells."""
+    filled = FilledSlots(dtype="float32", name=FILLED)(trunk.inputs[0])
+    pool = CellPooling(cells.pooling, seed=seed, dtype="float32", name=FEATURES)
+    return pool(_pool(trunk.output, VECTORS), filled)
 
 
 def build_empty(backbone: str, recipe: NetworkRecipe, class_names: Sequence[str]) -> Classifier:

@@ -13,6 +13,9 @@ from leukoscope.models.parts import FEATURES, RESIZE
 
 # What does the work of a block, by the class of its layers, in the order in which it is told.
 _TOLD = {
+    "CutStrip": "strip of cells",
+    "FilledSlots": "mask of free slots",
+    "Luminance": "luminance",
     "NucleusMask": "mask of nuclei",
     "OpticalDensity": "optical density",
     "StainDeconvolution": "stain deconvolution",
@@ -27,6 +30,7 @@ _TOLD = {
     "GlobalAveragePooling2D": "global average pooling",
     "GlobalMaxPooling2D": "global max pooling",
     "BilinearPooling": "bilinear pooling",
+    "CellPooling": "pooling of cells",
     "LocalResponseNormalization": "response normalisation",
     "EfficientChannelAttention": "channel attention gate",
     "SqueezeExcitation": "squeeze-and-excitation gate",

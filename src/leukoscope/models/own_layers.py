@@ -2,6 +2,7 @@
 
 from leukoscope.models.attention import EfficientChannelAttention, SqueezeExcitation
 from leukoscope.models.bilinear import BilinearPooling
+from leukoscope.models.cell_layers import CellPooling, CutStrip, FilledSlots, Luminance
 from leukoscope.models.grouped import GroupedConv2D
 from leukoscope.models.masking import NucleusMask
 from leukoscope.models.optical import Dct2D, OpticalDensity, StainDeconvolution
@@ -11,10 +12,14 @@ from leukoscope.models.responses import LocalResponseNormalization
 OWN_LAYERS = (
     AdaptiveAverage,
     BilinearPooling,
+    CellPooling,
+    CutStrip,
     Dct2D,
     EfficientChannelAttention,
+    FilledSlots,
     GroupedConv2D,
     LocalResponseNormalization,
+    Luminance,
     NucleusMask,
     OpticalDensity,
     SqueezeExcitation,

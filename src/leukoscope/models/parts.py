@@ -1,13 +1,16 @@
 """The parts of a classifier's network. No other file may ask a network for a layer by its name."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
 
 from leukoscope.core.errors import InputError
+from leukoscope.models.cell_layers import CellPooling, SlotVectors, cut_strip, join_strip
 
+# Of networks that read single cells: what takes strips apart, what tells which slots are filled, each cell's vector.
+CUT, FILLED, VECTORS = "cut", "filled", "vectors"
 RESIZE, CROP, FEATURES, NORM, DROPOUT = "resize", "crop", "features", "head_norm", "dropout"
 HEAD = "probabilities"
 
@@ -40,6 +43,28 @@ class Parts:
         return [name for name in (FEATURES, HEAD) if name not in names]
 
     @property
+    def reads_cells(self) -> bool:
+        """Whether it takes strips of cells, and no whole fields."""
+        return any(layer.name == CUT for layer in self.network.layers)
+
+    def cut(self, images: Any) -> Any:
+        """Give what is resized and changed by itself: the crops of strips, ``[batch * cells, side, side, 3]``.
+
+        Args:
+            images: What the network takes; of whole fields it is these.
+        """
+        return cut_strip(images) if self.reads_cells else images
+
+    def join(self, crops: Any, images: Any) -> Any:
+        """Give what the network takes of crops that were changed.
+
+        Args:
+            crops: As ``cut`` gives them, at any side.
+            images: What they were cut from, of a known shape.
+        """
+        return join_strip(crops, images.shape[1] // images.shape[2]) if self.reads_cells else crops
+
+    @property
     def resized_side(self) -> int:
         """Side in pixels to which it resizes images, before it cuts out their centre."""
         return self.network.get_layer(RESIZE).height
@@ -54,6 +79,34 @@ class Parts:
     def trunk(self) -> keras.Model:
         """Images to features, ``[batch, channels]``."""
         return keras.Model(self.network.inputs, self.network.get_layer(FEATURES).output)
+
+    @property
+    def frozen(self) -> keras.Model:
+        """Images to what is left as it is while only the head trains: features.
+
+        Of a network that weighs cells, which is a part of its head: the vectors of the slots, and whether each is
+        filled, ``[batch, cells, channels + 1]``.
+        """
+        if not self._weighs_cells:
+            return self.trunk
+        kept = SlotVectors(dtype="float32")(*(self.network.get_layer(name).output for name in (VECTORS, FILLED)))
+        return keras.Model(self.network.inputs, kept)
+
+    @property
+    def _weighs_cells(self) -> bool:
+        return bool(self.pooling and self.pooling.weights)
+
+    @property
+    def pooling(self) -> CellPooling | None:
+        """What pools the vectors of cells; ``None`` where it reads whole fields."""
+        layer = self.network.get_layer(FEATURES)
+        return layer if isinstance(layer, CellPooling) else None
+
+    @property
+    def cell_vectors(self) -> keras.Model:
+        """Strips to the vector of each cell, ``[batch * cells, channels]``, and which slots are filled."""
+        outputs = [self.network.get_layer(name).output for name in (VECTORS, FILLED)]
+        return keras.Model(self.network.inputs, outputs)
 
     @property
     def has_feature_maps(self) -> bool:
@@ -101,7 +154,13 @@ class Parts:
         return LinearHead(folded.astype("float32"), (bias + (beta - mean * scale) @ kernel).astype("float32"))
 
     def train_head(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """Apply what trains behind a frozen trunk: a batch norm if there is one, dropout and the last layer."""
+        """Apply what trains behind a frozen trunk: a batch norm if there is one, dropout and the last layer.
+
+        Args:
+            features: As ``frozen`` gives them; cells are weighed first.
+        """
+        if self.pooling and self._weighs_cells:
+            features = self.pooling(features[..., :-1], features[..., -1])
         if self.norm is not None:
             features = self.norm(features)
         return self.head(self.network.get_layer(DROPOUT)(features))

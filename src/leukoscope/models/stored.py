@@ -3,14 +3,30 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from leukoscope.core.errors import DamageError, telling_damage
 from leukoscope.models.base import FACTS, FOLDER, NETWORK, Classifier
 from leukoscope.models.deferred import open_network
 
 if TYPE_CHECKING:
+    from leukoscope.core.cache import ContentCache
     from leukoscope.features.measuring import MeasurementStore
+
+
+class Known(NamedTuple):
+    """What was computed of fields before, for classifiers that would compute it again.
+
+    Attributes:
+        measurements: Of their nuclei.
+        cells: Where their cells are.
+    """
+
+    measurements: "MeasurementStore | None" = None
+    cells: "ContentCache | None" = None
+
+
+NOTHING = Known()
 
 
 def find_classifier(home: Path) -> Path:
@@ -36,12 +52,12 @@ def write_classifier(classifier: Classifier, home: Path) -> None:
     classifier.save(place)
 
 
-def load_classifier(home: Path, store: "MeasurementStore | None" = None, lazily: bool = False) -> Classifier:
+def load_classifier(home: Path, known: Known = NOTHING, lazily: bool = False) -> Classifier:
     """Read a classifier of any kind, without running code from its files.
 
     Args:
         home: The folder in which it lies.
-        store: Knows what was measured before, for kinds that measure.
+        known: What was computed of fields before, for kinds that measure them or look for cells.
         lazily: Whether to leave a network, and Keras, in its file until something is asked of it that nothing else
             tells.
 
@@ -58,15 +74,21 @@ def load_classifier(home: Path, store: "MeasurementStore | None" = None, lazily:
         return Network.load(file)
     with telling_damage(file):
         kind = json.loads(file.read_text())["kind"]
-    load = _list_loaders().get(kind)
+    load = _list_loaders(lazily).get(kind)
     if load is None:
         raise DamageError(file, f"there is no kind of classifier '{kind}'")
-    return load(file.parent, store)
+    return load(file.parent, known)
 
 
-def _list_loaders() -> dict[str, Callable[[Path, "MeasurementStore | None"], Classifier]]:
+def _list_loaders(lazily: bool) -> dict[str, Callable[[Path, Known], Classifier]]:
+    from leukoscope.models.cell_classifier import CellClassifier
     from leukoscope.models.crafted import CraftedClassifier
     from leukoscope.models.ensemble import EnsembleClassifier
     from leukoscope.models.viewed import ViewedClassifier
 
-    return {"crafted": CraftedClassifier.load, "ensemble": EnsembleClassifier.load, "views": ViewedClassifier.load}
+    return {
+        "cells": lambda path, known: CellClassifier.load(path, known.cells, lazily),
+        "crafted": lambda path, known: CraftedClassifier.load(path, known.measurements),
+        "ensemble": EnsembleClassifier.load,
+        "views": ViewedClassifier.load,
+    }

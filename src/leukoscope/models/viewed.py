@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import softmax
@@ -14,9 +13,7 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import write_json
 from leukoscope.images.views import VIEWS
 from leukoscope.models.base import FACTS, FOLDER, Classifier, Prediction, score_probabilities
-
-if TYPE_CHECKING:
-    from leukoscope.features.measuring import MeasurementStore
+from leukoscope.models.stored import NOTHING, Known
 
 _MEMBER = "member"
 
@@ -114,12 +111,12 @@ class ViewedClassifier:
         write_classifier(self.member, home)
 
     @classmethod
-    def load(cls, path: Path, store: "MeasurementStore | None" = None) -> "ViewedClassifier":
+    def load(cls, path: Path, known: Known = NOTHING) -> "ViewedClassifier":
         """Read what ``save`` wrote.
 
         Args:
             path: The folder.
-            store: Knows what was measured before, for classifiers that measure.
+            known: What was computed of fields before, for classifiers that measure them or look for cells.
 
         Raises:
             FileNotFoundError: There is none.
@@ -132,7 +129,7 @@ class ViewedClassifier:
             views, fingerprint = facts["views"], facts["fingerprint"]
             if views not in VIEWS:
                 raise ValueError(f"there are no views '{views}'")
-        classifier = cls(load_classifier(path / _MEMBER, store), views)
+        classifier = cls(load_classifier(path / _MEMBER, known), views)
         if classifier.fingerprint != fingerprint:
             raise DamageError(path, "its classifier is not the one that it was made of")
         return classifier

@@ -29,8 +29,9 @@ class Features:
     """The features of a training's images.
 
     Attributes:
-        training: Of several augmented views of each image: ``float32 [images, views, channels]``.
-        validation: Of the images as they are: ``float32 [images, channels]``.
+        training: Of several augmented views of each image: ``float32 [images, views, channels]``, or, of cells that
+            are still to be weighed, ``[images, views, cells, channels + 1]``, as ``Parts.frozen`` gives them.
+        validation: Of the images as they are: the same without views.
     """
 
     training: np.ndarray
@@ -70,9 +71,10 @@ def keep_features(
         return kept
     started = time.perf_counter()
     parts = Parts(network)
-    extractor = fold_batch_norms(parts.trunk)
-    view = _View(parts.resized_side, augment, extractor)
-    channels = extractor.output.shape[-1]
+    extractor = fold_batch_norms(parts.frozen)
+    view = _View(parts, augment, extractor)
+    height, width = training.pixels.shape[1:3]
+    shape = tuple(height // width if size is None else size for size in extractor.output.shape[1:])  # a strip's slots
 
     def extract_views(images: np.ndarray) -> np.ndarray:
         return np.stack([view.predict_on_batch(images) for _ in range(views)], axis=1)
@@ -80,8 +82,8 @@ def keep_features(
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _write(folder / _TRAINING, training, extract_views, (views, channels), batch_size)
-        _write(folder / _VALIDATION, validation, extractor.predict_on_batch, (channels,), batch_size)
+        _write(folder / _TRAINING, training, extract_views, (views, *shape), batch_size)
+        _write(folder / _VALIDATION, validation, extractor.predict_on_batch, shape, batch_size)
         write_json(folder / _KEY, key)  # last: without a key the folder counts for nothing
     except OSError as error:
         raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
@@ -99,14 +101,16 @@ def _open(folder: Path, key: dict[str, Any]) -> Features | None:
 class _View(keras.Model):
     """Gives the features of another view of each image at each call."""
 
-    def __init__(self, size: int, augment: keras.layers.Layer, extractor: keras.Model) -> None:
+    def __init__(self, parts: Parts, augment: keras.layers.Layer, extractor: keras.Model) -> None:
         super().__init__(name="view")
-        self.resize = keras.layers.Resizing(size, size, dtype="float32")
+        self.parts = parts
+        self.resize = keras.layers.Resizing(parts.resized_side, parts.resized_side, dtype="float32")
         self.augment, self.extractor = augment, extractor
 
     def call(self, images: Any) -> Any:
         # Keras keeps the `training` flag for nested calls, so set it explicitly.
-        return self.extractor(self.augment(self.resize(images), training=True), training=False)
+        changed = self.augment(self.resize(self.parts.cut(images)), training=True)
+        return self.extractor(self.parts.join(changed, images), training=False)
 
 
 def _write(

@@ -1,118 +1,13 @@
 """Model entries of each kind."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
 from leukoscope.core.options import Options
-from leukoscope.models import architecture
-from leukoscope.training.augmentation_options import AugmentationDifferences, AugmentationRecipe
 from leukoscope.training.entry import ModelOptions
-from leukoscope.training.recipe import Recipe, RecipeDifferences, ResolvedRecipe, require_weights, resolve_recipe
-
-
-class _TrainedNetwork(ModelOptions):
-    """What kinds have in common whose models are one network, trained by the shared recipe.
-
-    Attributes:
-        training: Differences from the shared recipe.
-        augmentation: Differences from the shared augmentation.
-    """
-
-    training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
-    augmentation: AugmentationDifferences = AugmentationDifferences()  # type: ignore[valid-type]
-
-    @property
-    def network(self) -> str:
-        """What is built, as ``architecture.get`` takes it."""
-        raise NotImplementedError
-
-    @property
-    def teacher(self) -> str | None:
-        """The entry that it learns from, if there is one."""
-        distillation = getattr(self.training, "distillation", None)
-        return distillation.teacher if distillation else None
-
-    def resolve(self, shared: Recipe) -> ResolvedRecipe:
-        """Give the recipe in force.
-
-        Args:
-            shared: The recipe of all models.
-
-        Raises:
-            InputError: It does not fit what is built.
-        """
-        return resolve_recipe(self.network, shared, self.training, self.name)
-
-    def require_files(self, shared: Recipe) -> None:
-        """Make sure that the weights file can be read, if there is one."""
-        require_weights(self.name, architecture.get(self.network), self.resolve(shared))
-
-    def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
-        """Give the augmentation in force."""
-        return shared.join(self.augmentation)
-
-    def describe_kind(self) -> dict[str, Any]:
-        """Name the kind, and what is built."""
-        return {"kind": self.kind, "architecture": self.network}
-
-
-class NetworkOptions(_TrainedNetwork):
-    """An entry of the kind ``network``: one architecture, trained by the shared recipe with these differences.
-
-    Attributes:
-        kind: What sort of model it is.
-        architecture: A registered one.
-        attention: What is added after each of its blocks: ``eca`` or ``se``.
-    """
-
-    kind: Literal["network"]
-    architecture: str
-    attention: Literal["eca", "se"] | None = None
-
-    @field_validator("architecture")
-    @classmethod
-    def _require_architecture(cls, name: str) -> str:
-        architecture.require(name)
-        return name
-
-    @property
-    def network(self) -> str:
-        """What is built: the architecture, with the attention that is added to it, like ``vgg16-eca``."""
-        return architecture.name_with_attention(self.architecture, self.attention)
-
-    @property
-    def title(self) -> str:
-        """Its label, or the architecture's title, or its own name where the two are called differently."""
-        if self.label:
-            return self.label
-        return architecture.get(self.architecture).title if self.name == self.network else self.name
-
-
-class FusionOptions(_TrainedNetwork):
-    """An entry of the kind ``fusion``: one network with several architectures side by side.
-
-    Attributes:
-        kind: What sort of model it is.
-        members: Registered architectures, two or more, each once.
-    """
-
-    kind: Literal["fusion"]
-    members: tuple[str, ...] = Field(min_length=2)
-
-    @field_validator("members")
-    @classmethod
-    def _require_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
-        _require_once("members", members, "architecture")
-        for name in members:
-            architecture.require(name)
-        return members
-
-    @property
-    def network(self) -> str:
-        """What is built: all of them together, like ``vgg16.mobilenet``."""
-        return architecture.JOINT.join(self.members)
-
+from leukoscope.training.network_options import CellsOptions, FusionOptions, NetworkOptions, require_once
+from leukoscope.training.recipe import Recipe
 
 Method = Literal["knn", "svm", "random_forest", "gradient_boosting"]
 Group = Literal["shape", "texture", "colour"]
@@ -148,7 +43,7 @@ class CraftedOptions(ModelOptions):
     @field_validator("features")
     @classmethod
     def _require_features(cls, features: tuple[str, ...]) -> tuple[str, ...]:
-        _require_once("features", features, "group")
+        require_once("features", features, "group")
         return tuple(name for name in get_args(Group) if name in features)
 
     def resolve(self, shared: Recipe) -> CraftedRecipe:
@@ -184,7 +79,7 @@ class EnsembleOptions(ModelOptions):
     @field_validator("members")
     @classmethod
     def _require_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
-        _require_once("members", members, "model")
+        require_once("members", members, "model")
         return members
 
     @property
@@ -235,12 +130,8 @@ class ViewsOptions(ModelOptions):
 KINDS: dict[str, type[ModelOptions]] = {
     "network": NetworkOptions,
     "fusion": FusionOptions,
+    "cells": CellsOptions,
     "crafted": CraftedOptions,
     "ensemble": EnsembleOptions,
     "views": ViewsOptions,
 }
-
-
-def _require_once(field: str, names: tuple[str, ...], what: str) -> None:
-    if len(set(names)) < len(names):
-        raise ValueError(f"{field} are {', '.join(names)}: name each {what} once")

@@ -77,10 +77,10 @@ class PhaseBuilder:
             array = validation_array = np.arange(len(array), dtype="int32")
         else:
             taken = images = keras.Input(array.shape[1:], name="image")  # known: none is resized to its own size
-        side = Parts(network).resized_side
-        resized = keras.layers.Resizing(side, side)(images, training=False)
+        parts = Parts(network)
+        resized = keras.layers.Resizing(parts.resized_side, parts.resized_side)(parts.cut(images), training=False)
         augmented = build_augmentation(self.seed, **self._drawn)(resized)
-        model = keras.Model(taken, network(augmented), name=f"{self.name}_training")
+        model = keras.Model(taken, network(parts.join(augmented, images)), name=f"{self.name}_training")
         batches = TrainingBatches(
             array, self.training.rows, self.training.classes, self.training.weights, **self._batch_options
         )
@@ -107,7 +107,7 @@ class PhaseBuilder:
             self.recipe.batch_size,
         )
         self.feature_seconds += time.perf_counter() - started
-        kept = keras.Input(features.training.shape[-1:], name="features")
+        kept = keras.Input(features.training.shape[2:], name="kept")
         head = Parts(network).train_head(kept)
         batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
         self._teach(batches)

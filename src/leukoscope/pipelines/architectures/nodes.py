@@ -5,10 +5,10 @@ from typing import Any
 from leukoscope.core.errors import InputError
 from leukoscope.figures import Figure
 from leukoscope.training.entry import ModelOptions
-from leukoscope.training.options import FusionOptions, NetworkOptions
+from leukoscope.training.options import CellsOptions, FusionOptions, NetworkOptions
 from leukoscope.training.recipe import Recipe
 
-_DRAWN = ("network", "fusion")
+_DRAWN = ("network", "fusion", "cells")
 
 
 def draw_architectures(models: dict[str, Any], training: Recipe, class_names: list[str]) -> dict[str, Figure]:
@@ -26,13 +26,13 @@ def draw_architectures(models: dict[str, Any], training: Recipe, class_names: li
         InputError: No entry is a network.
     """
     entries = [ModelOptions.model_validate(entry) for entry in models.values() if entry.get("kind") in _DRAWN]
-    networks = [entry for entry in entries if isinstance(entry, NetworkOptions | FusionOptions)]
+    networks = [entry for entry in entries if isinstance(entry, NetworkOptions | FusionOptions | CellsOptions)]
     if not networks:
-        raise InputError("No entry of models is of the kind network or fusion, so that there is nothing to draw.")
+        raise InputError("No entry of models is a network, a fusion or one of cells, so that there is nothing to draw.")
     return {entry.name: _draw(entry, training, class_names) for entry in networks}
 
 
-def _draw(entry: NetworkOptions | FusionOptions, training: Recipe, class_names: list[str]) -> Figure:
+def _draw(entry: NetworkOptions | FusionOptions | CellsOptions, training: Recipe, class_names: list[str]) -> Figure:
     import keras
 
     from leukoscope.figures import architecture

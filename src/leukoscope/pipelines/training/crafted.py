@@ -91,12 +91,12 @@ def train_classifier(
 
 def _recall(journal: TrainingJournal, measurements: MeasurementStore, name: str) -> Any:
     """Take the classifier of a finished training; ``None`` where there is none, or it cannot be read."""
-    from leukoscope.models.stored import find_classifier, load_classifier
+    from leukoscope.models.stored import Known, find_classifier, load_classifier
 
     if not (journal.finished and find_classifier(journal.folder).is_file()):
         return None
     try:
-        classifier = load_classifier(journal.folder, measurements)
+        classifier = load_classifier(journal.folder, Known(measurements))
     except DamageError as error:
         logger.warning("%s is fitted anew: %s", name, error)
         return None

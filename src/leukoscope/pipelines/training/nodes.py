@@ -150,10 +150,19 @@ def train_classifier(
         key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name, generated, teaching)
-        classifier = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
+        network = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
+        classifier = _add_cells(network, key) if "cells" in key["data"] else network
         journal.record_model(classifier.fingerprint)
     facts = describe_key(key) | describe_balance(training_plan)
     return classifier, journal.history(), journal.summary() | facts | {"provenance": journal.origin}
+
+
+def _add_cells(network: Any, key: dict[str, Any]) -> Any:
+    """Give a network that reads single cells what finds them."""
+    from leukoscope.cells.strips import Cutting
+    from leukoscope.models.cell_classifier import CellClassifier
+
+    return CellClassifier(network, Cutting.restore(key["data"]["cells"]), key["architecture"])
 
 
 def _make_trainer(

@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.training import crafted, ensemble, nodes, student, views
+from leukoscope.pipelines.training import cells, crafted, ensemble, nodes, student, views
 
 _RECIPE = Node(nodes.resolve_recipe, ["params:training", "params:model"], "recipe", name="resolve_recipe")
 _BEHIND = ["splits", "params:splitting", "params:seed"]
@@ -34,13 +34,27 @@ def create_pipeline(kind: str, members: Sequence[str] = (), teacher: str | None 
             return _create_views(members)
         case "crafted":
             return _create_crafted()
+        case "cells":
+            return _create_cells(teacher)
         case _:
             return _create_network(teacher)
 
 
-def _create_network(teacher: str | None = None) -> Pipeline:
+def _create_cells(teacher: str | None = None) -> Pipeline:
+    """Make the template of a network, with strips of cells in the place of packed images."""
+    taken = ["smears", "cells", "cell_size", "splits", "params:cells", "params:model", "params:seed"]
+    cutting = Node(cells.cut_out_strips, taken, "strips", name="cut_out_strips")
+    return Pipeline([cutting]) + _create_network(teacher, "strips", cells.prepare_training, cells.train_classifier)
+
+
+def _create_network(
+    teacher: str | None = None,
+    images: str = "smears",
+    prepare: Callable[..., Any] = nodes.prepare_training,
+    train: Callable[..., Any] = nodes.train_classifier,
+) -> Pipeline:
     recipe = "recipe"
-    trained = ["journal", "software", "smears", "training_plan", "splits", "params:model", "generated_images"]
+    trained = ["journal", "software", images, "training_plan", "splits", "params:model", "generated_images"]
     taught = []
     if teacher is not None:
         of_teacher = list_taken([teacher])
@@ -49,7 +63,7 @@ def _create_network(teacher: str | None = None) -> Pipeline:
             Node(student.name_teacher, [recipe, "teaching"], "taught_recipe", name="name_teacher"),
         ]
         recipe, trained = "taught_recipe", [*trained, "teaching"]
-    prepared = [recipe, "augmentation", "params:class_names", "smears", "training_plan", *_BEHIND]
+    prepared = [recipe, "augmentation", "params:class_names", images, "training_plan", *_BEHIND]
     return Pipeline(
         [
             _RECIPE,
@@ -60,8 +74,8 @@ def _create_network(teacher: str | None = None) -> Pipeline:
                 "augmentation",
                 name="resolve_augmentation",
             ),
-            Node(nodes.prepare_training, prepared, "journal", name="prepare_training"),
-            Node(nodes.train_classifier, trained, _MADE, name="train_classifier"),
+            Node(prepare, prepared, "journal", name="prepare_training"),
+            Node(train, trained, _MADE, name="train_classifier"),
         ]
     )
 

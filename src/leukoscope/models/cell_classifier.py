@@ -1,0 +1,242 @@
+"""A classifier that finds the cells of a field, reads each by itself, and pools what it saw."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.cells import classical
+from leukoscope.cells.detector import CLASSICAL, require_trusted
+from leukoscope.cells.finding import find_cells
+from leukoscope.cells.strips import Cutting
+from leukoscope.core.cache import ContentCache
+from leukoscope.core.errors import DamageError, InputError, telling_damage
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.storage import write_json
+from leukoscope.images.decoding import resize
+from leukoscope.models.base import FACTS, FOLDER, NETWORK, NetworkClassifier, Prediction
+from leukoscope.models.deferred import open_network
+
+CONTRIBUTION = "contribution_"
+_FIELDS = 256  # whose cells are in memory at a time
+_CELLS_AN_IMAGE = 4  # as many as a batch may have for each image that it would have
+_SHOWN = ["cell", "left", "top", "right", "bottom", "row", "column", "touching", "cut", "mask"]
+Cells = Sequence[Mapping[str, Any]]
+
+
+class Batch(NamedTuple):
+    """Fields that are read together.
+
+    Attributes:
+        fields: Which, ``[fields]``.
+        slots: Of each of their strips.
+        rows: Strips in the batch, of which the last may be empty.
+    """
+
+    fields: np.ndarray
+    slots: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class CellClassifier:
+    """A network that reads strips of cells, with what finds these and cuts them out.
+
+    Attributes:
+        network: Takes strips, ``[batch, cells * side, side, 3]`` of any side and number of cells.
+        cutting: How cells are found and cut out of squares of ``image_size``.
+        architecture: What the network was built as.
+        cache: Knows where cells were found before, if anything does.
+    """
+
+    network: NetworkClassifier
+    cutting: Cutting
+    architecture: str
+    cache: ContentCache | None = field(default=None, compare=False)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes in the order of the probabilities."""
+        return self.network.class_names
+
+    @property
+    def trained_on(self) -> str:
+        """The fingerprint of the splits that it was trained on."""
+        return self.network.trained_on
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the packed squares whose cells it was trained on."""
+        return self.network.image_size
+
+    @property
+    def place(self) -> str:
+        """What it is called where it lies."""
+        return FOLDER
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it has beyond probabilities, as ``base.Classifier`` says."""
+        return frozenset({"features", "cells", "epochs"})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the network, and of how cells are found and cut out."""
+        return fingerprint_facts([self.network.fingerprint, self.architecture, self.cutting.describe()])
+
+    def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
+        """Predict some images by all of their cells.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            rows: Which of them; all by default.
+            batch_size: Of the images; so many times as many cells are read at a time.
+        """
+        rows = np.arange(len(pixels)) if rows is None else np.asarray(rows)
+        starts = range(0, len(rows), _FIELDS)
+        parts = [self._predict_some(pixels, rows[start : start + _FIELDS], batch_size) for start in starts]
+        probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Prediction(probabilities, features)
+
+    def _predict_some(self, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        pixels, rows = self._fit(pixels, rows)
+        found = self._find(pixels, rows)
+        probabilities, features = [], []
+        order = []
+        for batch in plan_batches([len(cells) for cells in found], _CELLS_AN_IMAGE * batch_size):
+            strips = [self.cutting.stack(pixels[rows[n]], found[n], batch.slots) for n in batch.fields]
+            strips += [self.cutting.stack(pixels[rows[0]], [], batch.slots)] * (batch.rows - len(batch.fields))
+            seen = self.network.predict(np.stack(strips), None, batch.rows)
+            assert seen.features is not None  # which a network has
+            probabilities.append(seen.probabilities[: len(batch.fields)])
+            features.append(seen.features[: len(batch.fields)])
+            order.append(batch.fields)
+        back = np.argsort(np.concatenate(order))
+        return np.concatenate(probabilities)[back], np.concatenate(features)[back]
+
+    def _fit(self, pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bring fields to the scale at which cells are looked for."""
+        if pixels.shape[1:3] == (self.image_size, self.image_size):
+            return pixels, rows
+        return np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
+
+    def _find(self, pixels: np.ndarray, rows: np.ndarray) -> Sequence[Cells]:
+        return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache)
+
+    def read_cells(self, image: np.ndarray) -> pd.DataFrame:
+        """Say of each cell of a field what it adds to the scores.
+
+        Args:
+            image: ``uint8 [height, width, 3]``, RGB.
+
+        Returns:
+            A row a cell: its number, box, centre, whether it touches another or is cut, and mask, as the table of cells
+            has them, in pixels of squares of ``image_size``; ``weight``, which adds up to 1; and a column a class,
+            ``contribution_`` with its name, of which the sum and the last layer's bias are the score.
+        """
+        pixels, rows = self._fit(image[None], np.arange(1))
+        (cells,) = self._find(pixels, rows)
+        table = pd.DataFrame(cells, columns=_SHOWN)
+        vectors, weights = self._read(self.cutting.stack(pixels[0], cells, round_up(len(cells))), len(cells))
+        shares = weights[:, None] * (vectors @ self.network.parts.linear_head.kernel)
+        columns = [f"{CONTRIBUTION}{name}" for name in self.class_names]
+        return table.assign(weight=weights).join(pd.DataFrame(shares, columns=columns))
+
+    @cached_property
+    def _vectors(self) -> Any:
+        return self.network.parts.cell_vectors
+
+    def _read(self, strip: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give the vector and the weight of each cell of a strip."""
+        import keras
+
+        pooling = self.network.parts.pooling
+        assert pooling is not None  # as of every network that reads cells
+        vectors, filled = self._vectors.predict_on_batch(strip[None])
+        weights = pooling.weigh(keras.ops.convert_to_tensor(vectors), keras.ops.convert_to_tensor(filled))
+        return vectors[:cells], keras.ops.convert_to_numpy(weights)[0, :cells]
+
+    def score(self, prediction: Prediction) -> np.ndarray:
+        """Give the last layer's scores, before its softmax."""
+        return self.network.score(prediction)
+
+    def find_fault(self) -> str | None:
+        """Return why it cannot be used, if so."""
+        return self.network.find_fault()
+
+    def save_own(self, path: Path) -> None:
+        """Write all that it has, which has no members."""
+        self.save(path)
+
+    def save(self, path: Path) -> None:
+        """Write a folder: the network's file, and how cells are found and cut out.
+
+        Args:
+            path: The folder, which is there.
+        """
+        self.network.save(path / NETWORK)
+        facts: dict[str, Any] = {"kind": "cells", "architecture": self.architecture, "cutting": self.cutting.describe()}
+        facts |= {"class_names": self.class_names, "trained_on": self.trained_on, "image_size": self.image_size}
+        write_json(path / FACTS, facts | {"fingerprint": self.fingerprint})
+
+    @classmethod
+    def load(cls, path: Path, cache: ContentCache | None = None, lazily: bool = False) -> "CellClassifier":
+        """Read what ``save`` wrote.
+
+        Args:
+            path: The folder.
+            cache: Knows where cells were found before.
+            lazily: Whether to leave the network, and Keras, in its file until it is needed.
+
+        Raises:
+            FileNotFoundError: There is none.
+            InputError: A file is damaged or of an earlier version, or its cells are found by what is not known here.
+        """
+        with telling_damage(path / FACTS):
+            facts = json.loads((path / FACTS).read_text())
+            cutting, architecture = Cutting.restore(facts["cutting"]), str(facts["architecture"])
+            fingerprint = facts["fingerprint"]
+        require_trusted(cutting.detector, f"The model in {path}")
+        if cutting.detector == CLASSICAL and cutting.format != classical.FORMAT:
+            raise InputError(
+                f"The model in {path} was trained on cells that another version of Leukoscope found, and this one "
+                f"finds others. Train it again, or use that version."
+            )
+        classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache)
+        if classifier.fingerprint != fingerprint:
+            raise DamageError(path, "its network is not the one that it was made of")
+        return classifier
+
+
+def _load_network(file: Path, lazily: bool) -> NetworkClassifier:
+    if lazily:
+        return open_network(file)
+    from leukoscope.models.network import Classifier
+
+    return Classifier.load(file)
+
+
+def plan_batches(cells: Sequence[int], most: int) -> Iterator[Batch]:
+    """Group fields of about as many cells, so that a network is compiled for few shapes.
+
+    Args:
+        cells: How many each field has.
+        most: Slots that a batch may have; a field of more cells is a batch by itself.
+    """
+    slots = np.array([round_up(count) for count in cells])
+    for number in np.unique(slots).tolist():
+        fields = np.flatnonzero(slots == number)
+        size = max(1, most // number)
+        for start in range(0, len(fields), size):
+            part = fields[start : start + size]
+            yield Batch(part, number, size if len(fields) > size else min(size, round_up(len(part))))
+
+
+def round_up(number: int) -> int:
+    """Give the next power of two, 1 at least."""
+    return 1 << max(0, number - 1).bit_length()

@@ -1,0 +1,169 @@
+"""Layers of networks that read single cells, which come as strips: the crops of a field's cells, stacked downwards."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_LEAST_CONTRAST = 1.0  # of 255, in any channel: a slot that has less is free
+
+
+def cut_strip(strips: Any) -> Any:
+    """Take strips apart.
+
+    Args:
+        strips: ``[batch, cells * side, side, 3]``.
+
+    Returns:
+        The crops, field by field, ``[batch * cells, side, side, 3]``.
+    """
+    side = strips.shape[2] or ops.shape(strips)[2]
+    return ops.reshape(strips, (-1, side, side, 3))
+
+
+def join_strip(crops: Any, cells: int) -> Any:
+    """Put crops together to strips again.
+
+    Args:
+        crops: ``[batch * cells, side, side, 3]``, of a known side.
+        cells: Slots of a strip.
+    """
+    side = crops.shape[1]
+    return ops.reshape(crops, (-1, cells * side, side, 3))
+
+
+def count_slots(height: int | None, width: int | None) -> int | None:
+    """Count the crops of a strip; ``None`` where its sides are not known."""
+    return height // width if height and width else None
+
+
+@keras.saving.register_keras_serializable("leukoscope")
+class CutStrip(layers.Layer):
+    """Take strips apart: ``[batch, cells * side, side, 3]`` to ``[batch * cells, side, side, 3]``."""
+
+    def call(self, strips: Any) -> Any:
+        """Cut."""
+        return cut_strip(strips)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give the shape of the output."""
+        return (None, input_shape[2], input_shape[2], 3)
+
+
+@keras.saving.register_keras_serializable("leukoscope")
+class FilledSlots(layers.Layer):
+    """Tell which slots of strips have a cell: ``[batch, cells * side, side, 3]`` to ``[batch, cells]`` of 1 and 0.
+
+    A slot is free if its crop is of one colour: what fills it up is, and stays so however it is turned and stained.
+    """
+
+    def call(self, strips: Any) -> Any:
+        """Look for contrast."""
+        batch, height, width, _ = (known or given for known, given in zip(strips.shape, ops.shape(strips), strict=True))
+        crops = ops.reshape(strips, (batch, height // width, width * width, 3))
+        contrast = ops.max(crops, axis=2) - ops.min(crops, axis=2)
+        return ops.cast(ops.max(contrast, axis=-1) >= _LEAST_CONTRAST, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give the shape of the output."""
+        return (input_shape[0], count_slots(input_shape[1], input_shape[2]))
+
+
+@keras.saving.register_keras_serializable("leukoscope")
+class Luminance(layers.Layer):
+    """Take the colour out of images, ``[batch, height, width, 3]``, which keep three channels."""
+
+    def call(self, images: Any) -> Any:
+        """Give each pixel the weighted sum of its channels in all of them."""
+        weights = np.tile(np.array(_LUMINANCE, "float32")[:, None], 3)
+        return ops.matmul(images, ops.convert_to_tensor(weights, images.dtype))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give the shape of the output, which is that of the input."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("leukoscope")
+class CellPooling(layers.Layer):
+    """Pool the vectors of a field's cells: their mean, or their sum by the weights of a gated attention.
+
+    Ilse et al. 2018, Attention-based deep multiple instance learning, equation 9: the weight of a cell is the softmax
+    over the cells of ``w . (tanh(V h) * sigmoid(U h))``. Neither the order of the cells nor the number of free slots
+    matters. ``w`` starts at zero, so that training sets out from the mean. A field without a cell pools to zeros.
+
+    Args:
+        pooling: ``attention`` or ``mean``.
+        units: Of the attention's hidden layer.
+        seed: Of its kernels.
+        options: Those of every layer.
+
+    Input: vectors, ``[batch * cells, channels]`` or ``[batch, cells, channels]``, and which slots are filled,
+    ``[batch, cells]`` of 1 and 0. Output: ``[batch, channels]``.
+    """
+
+    def __init__(self, pooling: str = "attention", units: int = 128, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.pooling, self.units, self.seed = pooling, units, seed
+
+    def build(self, vectors_shape: tuple[Any, ...], filled_shape: tuple[Any, ...]) -> None:
+        """Make the kernels of the attention."""
+        if self.pooling == "mean":
+            return
+        shape = (vectors_shape[-1], self.units)
+        draws = [keras.initializers.GlorotUniform(None if self.seed is None else self.seed + n) for n in (1, 2)]
+        self.content = self.add_weight(shape=shape, initializer=draws[0], name="content")
+        self.gate = self.add_weight(shape=shape, initializer=draws[1], name="gate")
+        self.scale = self.add_weight(shape=(self.units, 1), initializer="zeros", name="scale")
+
+    def call(self, vectors: Any, filled: Any) -> Any:
+        """Pool the vectors."""
+        by_field = _group(vectors, filled)
+        return ops.sum(self.weigh(by_field, filled)[..., None] * by_field, axis=1)
+
+    def weigh(self, vectors: Any, filled: Any) -> Any:
+        """Weigh the cells of each field: ``[batch, cells]``, adding up to 1, or to 0 where there is none."""
+        if self.pooling == "mean":
+            shares = filled
+        else:
+            by_field = _group(vectors, filled)
+            hidden = ops.tanh(ops.matmul(by_field, self.content)) * ops.sigmoid(ops.matmul(by_field, self.gate))
+            scores = ops.matmul(hidden, self.scale)[..., 0]
+            # The highest of a field is taken off, and free slots are none of it.
+            highest = ops.max(ops.where(filled > 0, scores, -1e9), axis=1, keepdims=True)
+            shares = filled * ops.exp(ops.where(filled > 0, scores - highest, 0.0))
+        return shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), 1e-9)
+
+    def compute_output_shape(
+        self, vectors_shape: tuple[int | None, ...], filled_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Give the shape of the output."""
+        return (filled_shape[0], vectors_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Give what makes such a layer again."""
+        return super().get_config() | {"pooling": self.pooling, "units": self.units, "seed": self.seed}
+
+
+class SlotVectors(layers.Layer):
+    """Put the vectors of each field's slots together, and behind each whether its slot is filled.
+
+    Input: as of ``CellPooling``. Output: ``[batch, cells, channels + 1]``.
+    """
+
+    def call(self, vectors: Any, filled: Any) -> Any:
+        """Join them."""
+        return ops.concatenate([_group(vectors, filled), filled[..., None]], axis=-1)
+
+    def compute_output_shape(
+        self, vectors_shape: tuple[Any, ...], filled_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Give the shape of the output."""
+        return (*filled_shape, vectors_shape[-1] + 1)
+
+
+def _group(vectors: Any, filled: Any) -> Any:
+    """Give vectors field by field, ``[batch, cells, channels]``."""
+    batch, cells = ops.shape(filled)
+    return ops.reshape(vectors, (batch, cells, vectors.shape[-1]))

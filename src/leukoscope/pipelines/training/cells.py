@@ -1,0 +1,103 @@
+"""Train a network that reads single cells: what differs from networks of whole fields."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.cells.strips import CellStrips, Cutting
+from leukoscope.images.generated import GeneratedImages
+from leukoscope.images.packed import PackedImages
+from leukoscope.pipelines.cells.options import CellOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.pipelines.training import nodes
+from leukoscope.training.augmentation_options import ResolvedAugmentation
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.journal import TrainingJournal
+
+_SPLITS = ("train", "validation")
+
+
+def cut_out_strips(
+    smears: PackedImages,
+    cells: pd.DataFrame,
+    cell_size: dict[str, Any],
+    splits: pd.DataFrame,
+    finding: CellOptions,
+    options: ModelOptions,
+    seed: int,
+) -> CellStrips:
+    """Plan a strip of cells for every field that trains or validates; the data set makes them when it is saved.
+
+    Args:
+        smears: The packed images.
+        cells: The table of all cells.
+        cell_size: At what scale they were found, and the side of their crops.
+        splits: Which fields train and validate.
+        finding: What found the cells.
+        options: The model's entry: what is around a cell, and how many cells a strip has.
+        seed: For drawing cells of a field that has more.
+    """
+    names = splits.loc[splits["split"].isin(_SPLITS), "image_id"]
+    records = smears.records.set_index("image_id", drop=False).loc[names].reset_index(drop=True)
+    cutting = Cutting(finding.detector, cell_size["diameter"], cell_size["crop"], options.background)  # type: ignore[attr-defined]
+    return CellStrips(smears.pixels, smears.rows(names), records, cells, cutting, options.bag, seed)  # type: ignore[attr-defined]
+
+
+def prepare_training(
+    recipe: dict[str, Any],
+    augmentation: ResolvedAugmentation,
+    class_names: list[str],
+    strips: PackedImages,
+    training_plan: pd.DataFrame,
+    splits: pd.DataFrame,
+    splitting: SplittingOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """Gather everything that determines a training, so that it is started, or found to be finished.
+
+    Args:
+        recipe: The architecture and the recipe in force.
+        augmentation: What is drawn for each cell.
+        class_names: The classes in order.
+        strips: The cells of each field.
+        training_plan: Which fields an epoch sees.
+        splits: Which fields validate.
+        splitting: Names the split.
+        seed: For everything random in training.
+
+    Returns:
+        The key of the training: that of a network, with how the cells came about and the hash of their strips.
+    """
+    key = nodes.prepare_training(recipe, augmentation, class_names, strips, training_plan, splits, splitting, seed)
+    facts = json.loads(strips.identity)["cells"]
+    key["data"] |= {"size": facts.pop("field"), "cells": facts | {"strips": strips.fingerprint}}
+    return key
+
+
+def train_classifier(
+    journal: TrainingJournal,
+    software: dict[str, Any],
+    strips: PackedImages,
+    training_plan: pd.DataFrame,
+    splits: pd.DataFrame,
+    options: ModelOptions,
+    generated: GeneratedImages | None = None,
+    teaching: pd.DataFrame | None = None,
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Train the classifier that a journal's key describes.
+
+    Args:
+        journal: The started training.
+        software: Versions, and the commit, for a training that has not begun.
+        strips: The cells of each field.
+        training_plan: Which fields an epoch sees, how often and with what weight.
+        splits: Which fields validate.
+        options: The model's entry, for its name.
+        generated: Not used: fields cannot be replaced here.
+        teaching: What a teacher says of the fields, if there is one.
+
+    Returns:
+        The classifier, its history (one row an epoch) and the summary of its training.
+    """
+    return nodes.train_classifier(journal, software, strips, training_plan, splits, options, None, teaching)

@@ -1,0 +1,196 @@
+"""Model entries of the kinds whose models are one network."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from leukoscope.core.errors import InputError
+from leukoscope.models import architecture
+from leukoscope.training.augmentation_options import AugmentationDifferences, AugmentationRecipe
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.recipe import Recipe, RecipeDifferences, ResolvedRecipe, require_weights, resolve_recipe
+
+
+class TrainedNetworkOptions(ModelOptions):
+    """What kinds have in common whose models are one network, trained by the shared recipe.
+
+    Attributes:
+        training: Differences from the shared recipe.
+        augmentation: Differences from the shared augmentation.
+    """
+
+    training: RecipeDifferences = RecipeDifferences()  # type: ignore[valid-type]
+    augmentation: AugmentationDifferences = AugmentationDifferences()  # type: ignore[valid-type]
+
+    @property
+    def network(self) -> str:
+        """What is built, as ``architecture.get`` takes it."""
+        raise NotImplementedError
+
+    @property
+    def teacher(self) -> str | None:
+        """The entry that it learns from, if there is one."""
+        distillation = getattr(self.training, "distillation", None)
+        return distillation.teacher if distillation else None
+
+    def resolve(self, shared: Recipe) -> ResolvedRecipe:
+        """Give the recipe in force.
+
+        Args:
+            shared: The recipe of all models.
+
+        Raises:
+            InputError: It does not fit what is built.
+        """
+        return resolve_recipe(self.network, shared, self.training, self.name)
+
+    def require_files(self, shared: Recipe) -> None:
+        """Make sure that the weights file can be read, if there is one."""
+        require_weights(self.name, architecture.get(self.network), self.resolve(shared))
+
+    def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
+        """Give the augmentation in force."""
+        return shared.join(self.augmentation)
+
+    def describe_kind(self) -> dict[str, Any]:
+        """Name the kind, and what is built."""
+        return {"kind": self.kind, "architecture": self.network}
+
+
+class NetworkOptions(TrainedNetworkOptions):
+    """An entry of the kind ``network``: one architecture, trained by the shared recipe with these differences.
+
+    Attributes:
+        kind: What sort of model it is.
+        architecture: A registered one.
+        attention: What is added after each of its blocks: ``eca`` or ``se``.
+    """
+
+    kind: Literal["network"]
+    architecture: str
+    attention: Literal["eca", "se"] | None = None
+
+    @field_validator("architecture")
+    @classmethod
+    def _require_architecture(cls, name: str) -> str:
+        architecture.require(name)
+        return name
+
+    @property
+    def network(self) -> str:
+        """What is built: the architecture, with the attention that is added to it, like ``vgg16-eca``."""
+        return architecture.name_with_attention(self.architecture, self.attention)
+
+    @property
+    def title(self) -> str:
+        """Its label, or the architecture's title, or its own name where the two are called differently."""
+        if self.label:
+            return self.label
+        return architecture.get(self.architecture).title if self.name == self.network else self.name
+
+
+class FusionOptions(TrainedNetworkOptions):
+    """An entry of the kind ``fusion``: one network with several architectures side by side.
+
+    Attributes:
+        kind: What sort of model it is.
+        members: Registered architectures, two or more, each once.
+    """
+
+    kind: Literal["fusion"]
+    members: tuple[str, ...] = Field(min_length=2)
+
+    @field_validator("members")
+    @classmethod
+    def _require_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        require_once("members", members, "architecture")
+        for name in members:
+            architecture.require(name)
+        return members
+
+    @property
+    def network(self) -> str:
+        """What is built: all of them together, like ``vgg16.mobilenet``."""
+        return architecture.JOINT.join(self.members)
+
+
+class CellsOptions(TrainedNetworkOptions):
+    """An entry of the kind ``cells``: one network that reads the cells of a field one by one, and pools what it saw.
+
+    Attributes:
+        kind: What sort of model it is.
+        architecture: A registered one, which sees one cell at a time.
+        pooling: How the cells of a field are brought together: by attention, or by their mean.
+        background: What is around a cell in its crop.
+        grey: Whether cells are seen without colour.
+        bag: Cells of a field that a training step sees at most; prediction reads all.
+    """
+
+    kind: Literal["cells"]
+    architecture: str
+    pooling: Literal["attention", "mean"] = "attention"
+    background: Literal["neutral", "kept"] = "neutral"
+    grey: bool = False
+    bag: int = Field(default=16, ge=1, le=256)
+
+    @field_validator("architecture")
+    @classmethod
+    def _require_architecture(cls, name: str) -> str:
+        architecture.require(name)
+        return name
+
+    @field_validator("augmentation")
+    @classmethod
+    def _require_whole_cells(cls, augmentation: Any) -> Any:
+        if changing := _list_changing(augmentation):
+            raise ValueError(_explain_changing(changing))
+        return augmentation
+
+    @property
+    def network(self) -> str:
+        """What is built, like ``mobilenet_v2-cells-attention``."""
+        return architecture.name_of_cells(self.architecture, architecture.CellReading(self.pooling, self.grey))
+
+    def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
+        """Give the augmentation in force, of single cells.
+
+        Raises:
+            InputError: Images are to be mixed or replaced, and here they are strips of cells.
+        """
+        joined = super().join_augmentation(shared)
+        if changing := _list_changing(joined):
+            ways = ", ".join(f"models.{self.name}.augmentation.{name}=0" for name in changing)
+            raise InputError(
+                f"augmentation has {' and '.join(changing)}, and {self.name} reads single cells: "
+                f"{_explain_changing(changing)}. Set {ways}. Nothing was trained."
+            )
+        return joined
+
+    def describe_kind(self) -> dict[str, Any]:
+        """Name the kind, what is built, and what it sees of a field."""
+        return super().describe_kind() | {"background": self.background, "bag": self.bag}
+
+
+def _list_changing(augmentation: Any) -> list[str]:
+    """List what of an augmentation changes a batch of whole fields."""
+    return [name for name in ("mixup", "cutmix", "synthetic") if getattr(augmentation, name)]
+
+
+def _explain_changing(names: list[str]) -> str:
+    verb = "mix" if "synthetic" not in names else "replace"
+    return f"{' and '.join(names)} would {verb} whole fields, of which the cells were found before"
+
+
+def require_once(field: str, names: tuple[str, ...], what: str) -> None:
+    """Make sure that a list names nothing twice.
+
+    Args:
+        field: Of the entry.
+        names: What it has.
+        what: Each of them is.
+
+    Raises:
+        ValueError: It does.
+    """
+    if len(set(names)) < len(names):
+        raise ValueError(f"{field} are {', '.join(names)}: name each {what} once")

@@ -1,0 +1,208 @@
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tiny_backbone as tiny
+from cell_models import CROP, DIAMETER, make_fields
+from conftest import CLASS_NAMES
+from leukoscope.cells.finding import find_cells
+from leukoscope.cells.table import tabulate_cells
+from leukoscope.core.errors import InputError
+from leukoscope.datasets import CellStripsDataset
+from leukoscope.evaluation.predictions import tabulate_probabilities
+from leukoscope.models.stored import load_classifier, write_classifier
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.cells.options import CellOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.pipelines.training import cells as nodes
+from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe
+from leukoscope.pipelines.training.pipeline import create_pipeline
+from leukoscope.training import trainer
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.recipe import Recipe
+from leukoscope.training.runs import TrainingRuns
+
+SHARED = Recipe(
+    weights="none", input_size=24, batch_size=8, epochs=2, learning_rate=3e-3, dropout=0.1, precision="float32"
+)
+SIZE = {"diameter": DIAMETER, "crop": CROP, "field": 96}
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    tiny.add(partial(monkeypatch.setattr, raising=False))
+
+
+@pytest.fixture(scope="module")
+def table():
+    fields = make_fields()
+    return tabulate_cells(fields.records, find_cells(fields.pixels, np.arange(48), "classical", DIAMETER))
+
+
+def make_entry(**values) -> ModelOptions:
+    return ModelOptions.model_validate({"name": "own", "kind": "cells", "architecture": tiny.NAME, "bag": 4} | values)
+
+
+@pytest.fixture
+def gather(tmp_path, table):
+    """Gathers what the preparation takes; the strips are made."""
+
+    def gather_for(shared=SHARED, size=SIZE, finding=None, splits=None, seed=7, drawn=None, **entry) -> dict:
+        fields, options = make_fields(), make_entry(**entry)
+        splits = fields.splits if splits is None else splits
+        finding = finding or CellOptions()
+        dataset = CellStripsDataset(filepath=(tmp_path / "strips").as_posix())
+        dataset.save(nodes.cut_out_strips(fields, table, size, splits, finding, options, seed))
+        recipe = resolve_recipe(shared, options)
+        augmentation = resolve_augmentation(drawn or AugmentationOptions(), options, recipe, CLASS_NAMES, splits, None)
+        plan = splits[splits["split"] == "train"].assign(repeats=1, weight=1.0)
+        facts = {"recipe": recipe, "augmentation": augmentation, "class_names": CLASS_NAMES, "strips": dataset.load()}
+        return facts | {"training_plan": plan, "splits": splits, "splitting": SplittingOptions(), "seed": seed}
+
+    return gather_for
+
+
+@pytest.fixture
+def train(tmp_path, gather):
+    runs = TrainingRuns(tmp_path / "own")
+
+    def train_with(teaching=None, **changed):
+        facts = gather(**changed)
+        journal = runs.start(nodes.prepare_training(**facts)).journal
+        taken = (facts["strips"], facts["training_plan"], facts["splits"], make_entry(), None, teaching)
+        return *nodes.train_classifier(journal, {"kedro": "1"}, *taken), journal
+
+    return train_with
+
+
+def measure_accuracy(classifier) -> float:
+    fields = make_fields()
+    with_cells = np.flatnonzero(fields.counts)
+    predicted = classifier.predict(fields.pixels, with_cells).probabilities.argmax(axis=1)
+    return (np.array(CLASS_NAMES)[predicted] == fields.splits["label"].to_numpy()[with_cells]).mean()
+
+
+def test_it_learns_from_strips_and_reads_fields(train, tmp_path):
+    classifier, history, summary, journal = train(
+        shared=SHARED.model_copy(update={"epochs": 25, "patience": None, "learning_rate": 1e-2})
+    )
+    assert measure_accuracy(classifier) > 0.6
+    assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
+    assert (classifier.image_size, classifier.cutting.side) == (96, CROP)
+    assert journal.model == classifier.fingerprint
+    needed = ("device", "parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "precision", "splits")
+    assert set(needed) <= set(summary)
+    write_classifier(classifier, tmp_path)
+    assert load_classifier(tmp_path).fingerprint == classifier.fingerprint
+
+
+@pytest.mark.parametrize("values", [{}, {"pooling": "mean"}, {"grey": True, "background": "kept"}])
+def test_a_finished_training_is_taken_up_again(train, values, monkeypatch):
+    first = train(**values)[0]
+    monkeypatch.setattr(trainer.Trainer, "run", None)
+    again, _, summary, _ = train(**values)
+    assert again.fingerprint == first.fingerprint
+    assert summary["provenance"]["kedro"] == "1"
+
+
+def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(train, tmp_path, monkeypatch):
+    whole = train(seed=8)[0]
+    original = trainer.EpochLog.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        original(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer.EpochLog, "on_epoch_end", stop)
+    for file in list((tmp_path / "own").rglob("summary.json")):
+        file.parent.rename(tmp_path / "elsewhere")
+    with pytest.raises(KeyboardInterrupt):
+        train(seed=8)
+    monkeypatch.setattr(trainer.EpochLog, "on_epoch_end", original)
+    classifier, history, _, _ = train(seed=8)
+    assert len(history) == 2
+    assert classifier.fingerprint == whole.fingerprint
+
+
+@pytest.mark.parametrize("pooling", ["attention", "mean"])
+@pytest.mark.parametrize("views", [2, None])
+def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
+    shared = SHARED.model_copy(
+        update={"trainable": "head", "feature_views": views, "epochs": 12, "patience": None, "learning_rate": 0.03}
+    )
+    classifier, history, _, _ = train(shared=shared, pooling=pooling)
+    assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
+    kept = tmp_path / "own/features/training.npy"
+    assert kept.is_file() == (views is not None)
+    if kept.is_file():
+        shape = (4, tiny.CHANNELS + 1) if pooling == "attention" else (tiny.CHANNELS,)
+        assert np.load(kept).shape == (24, 2, *shape)
+    if pooling == "attention":
+        assert np.abs(classifier.network.parts.pooling.get_weights()[2]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"seed": 8}, {"seed"}),
+        ({"bag": 3}, {"data"}),
+        ({"pooling": "mean"}, {"architecture"}),
+        ({"grey": True}, {"architecture"}),
+        ({"background": "kept"}, {"data"}),
+        ({"finding": CellOptions(detector="own:detector")}, {"data"}),
+        ({"size": SIZE | {"diameter": 17.0}}, {"data"}),
+        ({"size": SIZE | {"crop": 40}}, {"data"}),
+        ({"drawn": AugmentationOptions(rotation=90.0)}, {"augmentation"}),
+        ({"shared": SHARED.model_copy(update={"learning_rate": 1e-5})}, {"recipe"}),
+        ({"splits": make_fields().splits.replace({"split": {"test": "train"}})}, {"splits", "data"}),
+    ],
+)
+def test_what_determines_a_training_is_in_its_key(gather, changed, told):
+    before, after = (nodes.prepare_training(**gather(**one)) for one in ({}, changed))
+    differ = {name for name in before if before[name] != after[name]}
+    assert told <= differ
+    assert differ <= told | {"data"}
+
+
+def test_other_pixels_of_a_cell_are_another_training(gather, monkeypatch):
+    before = nodes.prepare_training(**gather())
+    changed = make_fields().pixels.copy()
+    changed[0, 20, 20] += 1
+    monkeypatch.setattr(make_fields(), "pixels", changed)
+    after = nodes.prepare_training(**gather())
+    assert before["data"]["cells"]["strips"] != after["data"]["cells"]["strips"]
+
+
+def test_the_test_images_have_no_strips(gather):
+    assert len(gather()["strips"].pixels) == (make_fields().splits["split"] != "test").sum()
+
+
+def test_whole_fields_cannot_be_mixed_or_replaced(gather):
+    for name, value in (("mixup", 0.2), ("cutmix", 1.0), ("synthetic", 0.5)):
+        with pytest.raises(InputError, match=rf"augmentation has {name}, and own reads single cells") as caught:
+            gather(drawn=AugmentationOptions(**{name: value}))
+        assert "\n" not in str(caught.value)
+    gather(drawn=AugmentationOptions(mixup=0.2), augmentation={"mixup": 0})
+
+
+def test_a_student_of_cells_learns_from_a_teacher_of_fields(train):
+    splits = make_fields().splits
+    probabilities = np.full((len(splits), 4), 0.05)
+    probabilities[:, 2] = 0.85  # whatever the field is
+    teaching = splits[["image_id"]].join(tabulate_probabilities(probabilities, CLASS_NAMES)).assign(model="teacher")
+    lesson = {"distillation": {"teacher": "vgg16", "temperature": 2.0, "share": 1.0}}
+    shared = SHARED.model_copy(update={"epochs": 12, "learning_rate": 1e-2, "patience": None})
+    classifier, *_ = train(teaching, shared=shared, training=lesson)
+    assert (classifier.predict(make_fields().pixels).probabilities.argmax(axis=1) == 2).mean() > 0.9
+
+
+def test_the_pipeline_puts_strips_in_the_place_of_images():
+    alone, taught = (create_pipeline("cells", teacher=teacher) for teacher in (None, "vgg16"))
+    for pipeline in (alone, taught):
+        by_name = {node.name: node for node in pipeline.nodes}
+        assert "smears" in by_name["cut_out_strips"].inputs
+        for name in ("prepare_training", "train_classifier"):
+            assert "strips" in by_name[name].inputs
+            assert "smears" not in by_name[name].inputs
+    assert "teaching" in {node.name: node for node in taught.nodes}["train_classifier"].inputs
