@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 import crafted_models
-from leukoscope.app.reading import GRAD_CAM, OCCLUSION, Desk
+from leukoscope.app.reading import OCCLUSION, Desk
 from leukoscope.app.rendering import blend
 from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE
 from leukoscope.images.decoding import UnusableImageError
-from leukoscope.inference.explanation import map_occlusion, overlay
+from leukoscope.inference.explanation import GRAD_CAM, map_occlusion, overlay
 from leukoscope.pipelines.explain.options import ExplanationOptions
 from leukoscope.synthetic import write_smears
 from tiny_reader import encode, shade, vary

@@ -55,3 +55,12 @@ def test_a_warning_stands_below_wrapped():
     lines = figure.get_supxlabel().splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("Trained on drawn data.")
+
+
+def test_cells_stand_below_all_else():
+    cells = [(f"weight 0.{number}", make_picture(20 + number)) for number in range(5)]
+    figure = draw_explanation(PICTURES, NEAREST, CHANCES, "title", "warning", cells)
+    below = [read(axes) for axes in figure.subfigs[1].axes]
+    assert below == [(f"weight 0.{number}", [20 + number]) for number in range(5)]
+    assert [axes.get_title() for axes in figure.subfigs[0].axes][:2] == ["field", "Grad-CAM for Pro"]
+    assert figure.get_supxlabel() == "warning"

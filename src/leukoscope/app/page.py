@@ -14,7 +14,7 @@ from nicegui import Client, ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from leukoscope.app.reading import GRAD_CAM, OCCLUSION, ReadImage
+from leukoscope.app.reading import OCCLUSION, ReadImage
 from leukoscope.app.rendering import render_control, render_part, render_style
 from leukoscope.app.reviews import MAX_NAME, MAX_NOTE, UnusableReviewError, form_review, tabulate_review
 from leukoscope.app.server import NAME_HEADER, Office
@@ -29,7 +29,6 @@ _ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><circle cx='16' cy='16' r='15' fill='#e8c5d0'/>"
     "<circle cx='17' cy='16' r='9' fill='#5b3a86'/></svg>"
 )
-_MAPS = {GRAD_CAM: "Grad-CAM", OCCLUSION: "occlusion (takes some seconds)"}
 # In the browser alone: the server need not know how opaque an overlay is.
 _SET_OPACITY = """(event) => {
   event.target.closest("article").style.setProperty("--opacity", event.target.value / 100);
@@ -214,7 +213,8 @@ class _Page:
 
 def _list_maps(image: ReadImage) -> dict[str, str]:
     """Give the maps that there are of an image, or can be, in words."""
-    return {method: words for method, words in _MAPS.items() if method in image.maps or method == OCCLUSION}
+    at_once = {method: method for method in image.maps if method != OCCLUSION}
+    return at_once | {OCCLUSION: "occlusion (takes some seconds)"}
 
 
 def _describe_map(image: ReadImage, method: str) -> str:

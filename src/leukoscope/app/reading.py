@@ -15,10 +15,10 @@ from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
 
 if TYPE_CHECKING:
-    from leukoscope.inference.explanation import ActivationMapper, VoteMapper
+    from leukoscope.inference.explanation import Mapper
     from leukoscope.reader.second_reader import SecondReader
 
-GRAD_CAM, OCCLUSION = "Grad-CAM", "occlusion"
+OCCLUSION = "occlusion"
 _QUALITY = 92
 
 
@@ -146,7 +146,7 @@ class Desk:
     def _map_activation(self, pixels: np.ndarray, number: int) -> dict[str, bytes]:
         if self._mapper is None:
             return {}
-        return {GRAD_CAM: _encode_map(self._mapper.map_classes(pixels[None], np.array([number]))[0])}
+        return {self._mapper.method: _encode_map(self._mapper.map_classes(pixels[None], np.array([number]))[0])}
 
     def add_occlusion(self, image: ReadImage) -> None:
         """Map what hiding each part of an image costs its likeliest class; takes some seconds."""
@@ -165,7 +165,7 @@ class Desk:
             self._mapper.map_classes(field, np.array([0]))
 
     @cached_property
-    def _mapper(self) -> "ActivationMapper | VoteMapper | None":
+    def _mapper(self) -> "Mapper | None":
         from leukoscope.inference.explanation import make_mapper
 
         return make_mapper(self.reader.classifier)

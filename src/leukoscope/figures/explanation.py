@@ -2,10 +2,11 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from leukoscope.figures import colours
 from leukoscope.figures.words import as_it_is
@@ -17,8 +18,9 @@ def draw_explanation(
     probabilities: dict[str, float],
     title: str,
     warning: str | None = None,
+    cells: Sequence[tuple[str, np.ndarray]] = (),
 ) -> Figure:
-    """Draw a field and its maps in one row; its probabilities and nearest training images below.
+    """Draw a field and its maps in one row; its probabilities and nearest training images below, then its cells.
 
     Args:
         pictures: Title and ``uint8 [height, width, 3]`` of the field and its overlays.
@@ -26,14 +28,20 @@ def draw_explanation(
         probabilities: Calibrated, of all classes in order.
         title: Of the figure.
         warning: Below it, if there is one.
+        cells: Caption and ``uint8 [side, side, 3]`` of cells that the opinion rests on, the weightiest first.
     """
     columns = max(len(pictures), 1 + len(nearest))
-    figure = Figure(figsize=(2.6 * columns, 5.9), layout="constrained")
+    figure = Figure(figsize=(2.6 * columns, 5.9 + (1.9 if cells else 0)), layout="constrained")
     figure.suptitle(title, fontsize=11, parse_math=False)
     if warning:
         words = textwrap.fill(warning, 30 * columns)
         figure.supxlabel(words, fontsize=10, fontweight="bold", color=colours.VERMILION)
-    grid = figure.subplots(2, columns, squeeze=False)
+    upper: FigureBase = figure
+    if cells:
+        parts: Any = figure.subfigures(2, 1, height_ratios=[5.9, 1.9])
+        upper = parts[0]
+        _draw_gallery(parts[1], cells)
+    grid = upper.subplots(2, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (caption, picture) in zip(grid[0], pictures, strict=False):
@@ -42,6 +50,14 @@ def draw_explanation(
     for axes, (caption, picture) in zip(grid[1, 1:], nearest, strict=False):
         _show(axes, picture, caption)
     return figure
+
+
+def _draw_gallery(figure: FigureBase, cells: Sequence[tuple[str, np.ndarray]]) -> None:
+    figure.suptitle("the cells that weigh most, and how far each speaks for the class", fontsize=9)
+    grid = figure.subplots(1, len(cells), squeeze=False)
+    for axes, (caption, picture) in zip(grid.flat, cells, strict=True):
+        axes.set_axis_off()
+        _show(axes, picture, caption)
 
 
 def _show(axes: Axes, picture: np.ndarray, caption: str) -> None:

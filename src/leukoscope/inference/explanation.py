@@ -1,15 +1,44 @@
 """Where in a field a classifier finds what speaks for a class."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 from scipy.special import logsumexp
 
 from leukoscope.images.perturbations import OUTLIERS, perturb
+from leukoscope.inference.cell_evidence import CellMapper
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import Classifier, NetworkClassifier
+from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.models.ensemble import EnsembleClassifier
+
+GRAD_CAM = "Grad-CAM"
+
+
+class Mapper(Protocol):
+    """Maps what speaks for a class in a field, or what a decision rests on.
+
+    Attributes:
+        method: What its maps are called.
+    """
+
+    @property
+    def method(self) -> str: ...  # noqa: D102
+
+    def describe(self, class_name: str) -> str:
+        """Say what a map shows."""
+        ...
+
+    def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Map a class of each image, ``float32 [n, height, width]`` from 0 to 1.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            classes: The number of a class for each, ``[n]``.
+        """
+        ...
 
 
 class ActivationMapper:
@@ -27,12 +56,18 @@ class ActivationMapper:
         InputError: It has no feature maps.
     """
 
+    method = GRAD_CAM
+
     def __init__(self, classifier: Classifier) -> None:
         if not isinstance(classifier, NetworkClassifier):
             raise TypeError(f"{type(classifier).__name__} has no feature maps")
         self._model = classifier.parts.feature_maps
         self._weights = classifier.parts.linear_head.kernel
         self._seen = classifier.parts.centre_crop
+
+    def describe(self, class_name: str) -> str:
+        """Say what its maps show."""
+        return f"{self.method} for {class_name}"
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Map what speaks for a class of each image.
@@ -56,9 +91,15 @@ class VoteMapper:
         ensemble: With the capability ``class_maps``.
     """
 
+    method = GRAD_CAM
+
     def __init__(self, ensemble: EnsembleClassifier) -> None:
         self._mappers = [ActivationMapper(member) for member in ensemble.members.values()]
         self._weights = ensemble.vote.weights
+
+    def describe(self, class_name: str) -> str:
+        """Say what its maps show."""
+        return f"{self.method} for {class_name}"
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Map what speaks for a class of each image, as ``ActivationMapper`` does; each map counts by its highest."""
@@ -66,12 +107,14 @@ class VoteMapper:
         return np.stack([_scale(heat) for heat in np.tensordot(self._weights, np.stack(maps), axes=1)])
 
 
-def make_mapper(classifier: Classifier) -> ActivationMapper | VoteMapper | None:
-    """Make what maps classes in closed form; ``None`` for a classifier that allows none.
+def make_mapper(classifier: Classifier) -> Mapper | None:
+    """Make what maps classes in closed form, or cells; ``None`` for a classifier that allows neither.
 
     Args:
         classifier: Of any kind.
     """
+    if isinstance(classifier, CellClassifier):
+        return CellMapper(classifier)
     if "class_maps" not in classifier.capabilities:
         return None
     return VoteMapper(classifier) if isinstance(classifier, EnsembleClassifier) else ActivationMapper(classifier)

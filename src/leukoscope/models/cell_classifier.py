@@ -1,7 +1,7 @@
 """A classifier that finds the cells of a field, reads each by itself, and pools what it saw."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -146,6 +146,30 @@ class CellClassifier:
         shares = weights[:, None] * (vectors @ self.network.parts.linear_head.kernel)
         columns = [f"{CONTRIBUTION}{name}" for name in self.class_names]
         return table.assign(weight=weights).join(pd.DataFrame(shares, columns=columns))
+
+    def predict_without(self, image: np.ndarray, struck: Collection[int]) -> Prediction:
+        """Predict a field as if some of its cells were not there.
+
+        Args:
+            image: ``uint8 [height, width, 3]``, RGB.
+            struck: The numbers of the cells that are struck, as ``read_cells`` gives them.
+
+        Returns:
+            Of the one field.
+
+        Raises:
+            InputError: The field has no cell of a number.
+        """
+        pixels, rows = self._fit(image[None], np.arange(1))
+        (cells,) = self._find(pixels, rows)
+        left_out = set(struck)
+        if unknown := sorted(left_out - {cell["cell"] for cell in cells}):
+            raise InputError(
+                f"The field has no cell {', '.join(map(str, unknown))}: expected numbers of its {len(cells)} cells, "
+                f"from 1 on, as the table of its cells gives them."
+            )
+        kept = [cell for cell in cells if cell["cell"] not in left_out]
+        return self.network.predict(self.cutting.stack(pixels[0], kept, round_up(len(kept)))[None], None, 1)
 
     @cached_property
     def _vectors(self) -> Any:

@@ -84,6 +84,7 @@ class _Explainer:
             dict(zip(names, chances, strict=True)),
             f"{record['path']}: {words}",
             self.reader.warning,
+            self._picture_cells(pixels, likeliest),
         )
 
     def _map_activation(self, pixels: np.ndarray, number: int) -> list[tuple[str, np.ndarray]]:
@@ -93,7 +94,15 @@ class _Explainer:
         if self.mapper is None:
             return []
         heat = self.mapper.map_classes(pixels[None], np.array([number]))[0]
-        return [(f"Grad-CAM for {self.reader.class_names[number]}", overlay(pixels, heat))]
+        return [(self.mapper.describe(self.reader.class_names[number]), overlay(pixels, heat))]
+
+    def _picture_cells(self, pixels: np.ndarray, number: int) -> list[tuple[str, np.ndarray]]:
+        """Picture the cells that the opinion rests on most, where the classifier reads them one by one."""
+        from leukoscope.inference.cell_evidence import CellMapper
+
+        if not isinstance(self.mapper, CellMapper):
+            return []
+        return self.mapper.picture_cells(pixels, self.reader.class_names[number], self.options.cells)
 
     def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
         nearest = self.reader.find_nearest(features, self.options.neighbours)[0]

@@ -12,6 +12,7 @@ class ExplanationOptions(Options):
     patch: float = Field(default=0.2, gt=0, le=1)
     stride: float = Field(default=0.1, gt=0, le=1)
     neighbours: PositiveInt = 3
+    cells: PositiveInt = 8
 
     @model_validator(mode="after")
     def _check_stride(self) -> "ExplanationOptions":

@@ -1,0 +1,83 @@
+"""Which cells a decision rests on, for classifiers that read them one by one."""
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from leukoscope.cells.crops import cut_out
+from leukoscope.cells.masks import decode_mask
+from leukoscope.images.decoding import resize
+from leukoscope.models.cell_classifier import CONTRIBUTION, CellClassifier
+
+
+class CellMapper:
+    """Shows the cells of a field by their weight in the decision.
+
+    Args:
+        classifier: With the capability ``cells``.
+    """
+
+    method = "cells by their weight"
+
+    def __init__(self, classifier: CellClassifier) -> None:
+        self._classifier = classifier
+
+    def describe(self, class_name: str) -> str:
+        """Say what its maps show; the weights are the same for each class."""
+        return self.method
+
+    def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Map the weight of each cell, in parts of the largest of its field.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            classes: Of no consequence.
+
+        Returns:
+            ``float32 [n, height, width]`` from 0 to 1; 0 where no cell is.
+        """
+        return np.stack([self._map_field(image) for image in pixels])
+
+    def _map_field(self, image: np.ndarray) -> np.ndarray:
+        cells, side = self._classifier.read_cells(image), self._classifier.image_size
+        heat = np.zeros((side, side), np.float32)
+        for cell in cells.to_dict("records"):
+            heat[decode_mask(cell["mask"], side, side)] = cell["weight"] / cells["weight"].max()
+        height, width = image.shape[:2]
+        if (height, width) == heat.shape:
+            return heat
+        return np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.NEAREST))
+
+    def picture_cells(self, image: np.ndarray, class_name: str, most: int) -> list[tuple[str, np.ndarray]]:
+        """Picture the cells of a field, that with the largest weight first.
+
+        Args:
+            image: ``uint8 [height, width, 3]``.
+            class_name: Whose score is told.
+            most: How many cells at most.
+
+        Returns:
+            Of each its weight and what it adds to the class's score, beyond the mean of all classes, in words; and the
+            field around it, ``uint8 [side, side, 3]``.
+        """
+        cells = weigh_for(self._classifier.read_cells(image), class_name)
+        field, side = resize(image, self._classifier.image_size), self._classifier.cutting.side
+        heaviest = cells.sort_values("weight", ascending=False, kind="stable").head(most)
+        return [
+            (f"weight {cell['weight']:.2f}\n{cell['speaks_for']:+.2f}", cut_out(field, cell, side, neutral=False))
+            for cell in heaviest.to_dict("records")
+        ]
+
+
+def weigh_for(cells: pd.DataFrame, class_name: str) -> pd.DataFrame:
+    """Add how far each cell speaks for a class: what it adds to its score, less the mean over all classes.
+
+    Args:
+        cells: As ``CellClassifier.read_cells`` gives them.
+        class_name: Of the class.
+
+    Returns:
+        The same with ``speaks_for``.
+    """
+    shares = cells.filter(regex=f"^{CONTRIBUTION}")
+    return cells.assign(speaks_for=shares[f"{CONTRIBUTION}{class_name}"] - shares.mean(axis=1))
