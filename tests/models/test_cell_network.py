@@ -131,7 +131,9 @@ def test_a_name_says_how_cells_are_read():
         architecture.get("tiny-cells-median")
 
 
-def test_its_outline_begins_with_the_strip():
-    blocks = outline_network(build().network, "tiny-cells-attention")
-    assert blocks[0][0].contents == ("strip of cells",)
-    assert "pooling of cells" in blocks[-1][0].contents
+def test_its_outline_is_from_the_strip_to_the_pooling_of_cells():
+    blocks = [block for (block,) in outline_network(build().network, "tiny-cells-attention")]
+    assert [block.name for block in blocks] == ["input", "stem", "block2", "head"]
+    assert blocks[0].contents == ("strip of cells",)
+    assert blocks[2].shape == (5, 5, tiny.CHANNELS)
+    assert {"mask of free slots", "global average pooling", "pooling of cells"} <= set(blocks[3].contents)

@@ -25,6 +25,13 @@ def test_each_network_is_drawn_with_its_own_input_size_whatever_of_it_trains(mon
     assert sums["large"] == sums["frozen"]
 
 
+def test_a_reader_of_cells_is_drawn_as_the_network_that_it_is(monkeypatch):
+    tiny.add(monkeypatch.setattr)
+    models = {"own": {"name": "own", "kind": "cells", "architecture": tiny.NAME}}
+    (axes,) = draw_architectures(models, Recipe(input_size=32), ["a", "b", "c"])["own"].axes
+    assert any("pooling of cells" in text.get_text() for text in axes.texts)
+
+
 def test_without_a_network_there_is_nothing_to_draw():
     with pytest.raises(InputError, match="nothing to draw"):
         draw_architectures({"forest": {"name": "forest", "kind": "crafted"}}, Recipe(), ["a", "b"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from leukoscope.models import architecture
 from leukoscope.models.fusion import list_trunk
-from leukoscope.models.parts import FEATURES, RESIZE
+from leukoscope.models.parts import FEATURES, RESIZE, VECTORS
 
 # What does the work of a block, by the class of its layers, in the order in which it is told.
 _TOLD = {
@@ -91,7 +91,7 @@ def _outline_blocks(network: keras.Model, row: architecture.Architecture) -> lis
         "input": 0,
         "stem": names.index(RESIZE) + 1,
         **{block: row.find_block(block, names) for block in row.blocks},
-        "head": names.index(FEATURES),
+        "head": names.index(VECTORS if VECTORS in names else FEATURES),  # what pools maps is told with what pools cells
     }
     ends = [*list(starts.values())[1:], len(names)]
     blocks: list[tuple[BlockOutline, ...]] = []
