@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from leukoscope.features.stains import DENSITIES, GIEMSA
 from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, perturb
 from leukoscope.synthetic import CLASSES, draw_smear
 
@@ -72,3 +73,11 @@ def test_zoom_shows_the_middle(images):
     picture[:, 20:40, 20:40] = 255
     zoomed = perturb(picture, PERTURBATIONS["zoom"], 1.5, seed=1)
     assert (zoomed > 127).mean() == pytest.approx((30 / 60) ** 2, abs=0.02)
+
+
+def test_what_judges_takes_other_dyes_apart_than_training_does(images):
+    assert np.abs(GIEMSA / np.linalg.norm(GIEMSA, axis=1, keepdims=True) - DENSITIES).max() > 0.1
+    restained = [perturb(images, PERTURBATIONS["restain"], 0.4, seed=number) for number in range(6)]
+    assert len({one.tobytes() for one in restained}) == 6
+    shift = np.array([one[:, 0, 0].astype(float) - images[:, 0, 0] for one in restained])
+    assert (np.ptp(shift, axis=0) > 5).all()  # an empty slide's colour is shifted too

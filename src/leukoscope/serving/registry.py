@@ -217,6 +217,9 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
     """Say what a served reader takes and gives."""
     figures = dict.fromkeys(["ood_score", MALIGNANT_COLUMN, *probability_columns(reader.class_names)])
     words = [ColSpec(DataType.string, name) for name in ("opinion", "reason")]
+    if reader.certificate is not None:
+        words.append(ColSpec(DataType.string, "rests_on"))
+        figures["sensitivity"] = None
     return ModelSignature(
         inputs=Schema([ColSpec(AnyType(), COLUMN)]),
         outputs=Schema(
