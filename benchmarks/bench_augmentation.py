@@ -2,8 +2,8 @@
 
     python benchmarks/bench_augmentation.py [SIDE] [BATCH]
 
-Prints, for drawn batches of 96 pixels a side by default, the best of twenty runs in milliseconds, and that as a share of
-the affine map's. Takes seconds.
+Prints, for drawn batches of 96 pixels a side by default, the best of twenty runs in milliseconds, and in parts of the
+affine map alone. Takes seconds.
 """
 
 import sys

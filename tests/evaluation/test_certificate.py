@@ -16,13 +16,16 @@ WEIGHED = Certificates.weigh(ASKED, AGAIN)
 
 
 def test_an_opinion_rests_on_what_turns_it():
-    assert WEIGHED.rests_on.tolist() == ["", "stain,light,camera", "", "stain"]
+    assert WEIGHED.tabulate()["rests_on"].tolist() == ["", "stain,light,camera", "", "stain"]
+    assert WEIGHED.certified.tolist() == [True, False, True, False]
     assert WEIGHED.give_reasons().tolist() == ["", "rests on stain, light and camera", "", "rests on stain"]
 
 
 def test_sensitivity_is_the_most_that_the_likeliest_class_loses():
-    assert WEIGHED.sensitivity == pytest.approx([0.1, 0.7, 0.1, 0.5])
-    assert Certificates.weigh(ASKED, {"stain": [ASKED]}).sensitivity.tolist() == [0] * 4
+    table = WEIGHED.tabulate()
+    assert table["sensitivity"] == pytest.approx([0.1, 0.7, 0.1, 0.5])
+    assert table["sensitivity_light"] == pytest.approx([0, 0.6, 0, 0])
+    assert Certificates.weigh(ASKED, {"stain": [ASKED]}).tabulate()["sensitivity"].tolist() == [0] * 4
 
 
 def test_what_rests_on_a_circumstance_gets_no_opinion_and_other_reasons_come_first():
@@ -32,10 +35,9 @@ def test_what_rests_on_a_circumstance_gets_no_opinion_and_other_reasons_come_fir
     assert table["opinion"].tolist() == ["Benign", ABSTAINED, ABSTAINED, ABSTAINED]
     reasons = ["", "rests on stain, light and camera", f"{UNLIKE}: other colours", UNSURE]
     assert table["reason"].tolist() == reasons
-    assert table["rests_on"].tolist() == WEIGHED.rests_on.tolist()
     without = form_opinions(ASKED, ood, calibration, ["Benign", "Pro"])
     assert without["opinion"].tolist() == ["Benign", "Benign", ABSTAINED, ABSTAINED]
-    assert set(table) - set(without) == {"rests_on", "sensitivity"}
+    assert set(table) - set(without) == set(WEIGHED.tabulate())
 
 
 def test_what_certificates_are_worth_has_intervals_by_groups():
@@ -45,6 +47,6 @@ def test_what_certificates_are_worth_has_intervals_by_groups():
     assert figures["test_accuracy_certified"] == 1
     assert figures["test_accuracy_not_certified"] == 0.5
     assert figures["test_accuracy_not_certified_low"] < 0.5 < figures["test_accuracy_not_certified_high"]
-    nothing = scorer.certify(ASKED, Certificates(np.full(4, ""), np.zeros(4)))
+    nothing = scorer.certify(ASKED, Certificates.weigh(ASKED, {"stain": [ASKED]}))
     assert nothing["test_certified"] == 1
     assert nothing["test_accuracy_not_certified"] is None

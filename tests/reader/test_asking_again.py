@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from leukoscope.core.errors import InputError
+from leukoscope.evaluation.certificate import SENSITIVITIES
 from leukoscope.images.circumstances import VERSION
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_any
@@ -13,7 +14,7 @@ from leukoscope.reader.second_reader import SecondReader
 from leukoscope.serving.registry import describe_signature
 from tiny_reader import CLASS_NAMES, encode, make_reader, shade
 
-COLUMNS = {"rests_on", "sensitivity"}
+COLUMNS = {"rests_on", *SENSITIVITIES}
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +24,15 @@ def reader() -> SecondReader:
 
 def test_what_goes_by_brightness_rests_on_light(reader):
     asking = reader.asking_again()
-    opinions = asking.read(np.stack([shade(160), shade(40)])).opinions
+    opinions = asking.read(np.stack([shade(160), shade(10)])).opinions
     assert opinions["opinion"].tolist() == ["abstained", "Pro"]
-    assert opinions["reason"].tolist() == ["rests on light", ""]
-    assert opinions["rests_on"].tolist() == ["light", ""]
+    assert opinions["reason"].tolist() == ["rests on stain and light", ""]
+    assert opinions["rests_on"].tolist() == ["stain,light", ""]
     assert opinions.loc[0, "sensitivity"] > 0.4 > opinions.loc[1, "sensitivity"]
 
 
 def test_who_does_not_ask_again_reads_as_before(reader):
-    pixels = np.stack([shade(160), shade(40)])
+    pixels = np.stack([shade(160), shade(10)])
     without, asking = reader.read(pixels).opinions, reader.asking_again().read(pixels).opinions
     assert set(asking) - set(without) == COLUMNS
     assert without["opinion"].tolist() == ["Early", "Pro"]
@@ -68,18 +69,18 @@ def test_changes_of_another_version_are_refused(reader, tmp_path):
 
 
 def test_the_table_of_opinions_says_what_they_rest_on(reader, tmp_path):
-    for brightness in (160, 40):
+    for brightness in (160, 10):
         (tmp_path / f"{brightness}.png").write_bytes(encode(shade(brightness)))
     (tmp_path / "notes.txt").write_text("no image")
     packing = PackingPlan(open_any(tmp_path), None, reader.image_size, reader.limits)
     table = next(ReadingPlan(reader.asking_again(), packing).read()).set_index("image_id")
     assert table.loc["160", ["opinion", "reason", "rests_on"]].tolist() == [
         "abstained",
-        "rests on light",
-        "light",
+        "rests on stain and light",
+        "stain,light",
     ]
-    assert table.loc["40", ["opinion", "rests_on"]].tolist() == ["Pro", ""]
-    assert table.loc["notes", ["rests_on", "sensitivity"]].isna().all()
+    assert table.loc["10", ["opinion", "rests_on"]].tolist() == ["Pro", ""]
+    assert table.loc["notes", sorted(COLUMNS)].isna().all()
     assert not COLUMNS & set(next(ReadingPlan(reader, packing).read()))
 
 

@@ -90,7 +90,7 @@ class ChangeScorer:
             ``test_accuracy_not_certified``, each with its interval; ``None`` where there are no such images.
         """
         hits = probabilities.argmax(axis=1) == self._truth
-        certified = certificates.rests_on == ""
+        certified = certificates.certified
         groups = np.asarray(self._groups)
         shares = {
             "test_certified": (certified, groups),

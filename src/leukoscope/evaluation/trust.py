@@ -195,8 +195,8 @@ def form_opinions(
     Returns:
         One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty; that of an
         image that is unlike the training images says in what), ``prediction_set`` (as ``name_sets`` words it),
-        ``ood_score``, with certificates also ``rests_on`` and ``sensitivity`` (see there), and one calibrated
-        probability column a class.
+        ``ood_score``, with certificates also what ``Certificates.tabulate`` gives, and one calibrated probability
+        column a class.
     """
     calibrated = apply_temperature(probabilities, calibration.temperature)
     unsure = ~(calibrated.max(axis=1) >= calibration.threshold)
@@ -208,5 +208,5 @@ def form_opinions(
     facts = {"opinion": np.where(reason == "", likeliest, ABSTAINED), "reason": reason}
     sets = form_prediction_sets(probabilities, calibration.nonconformity, calibration.set_confidence)
     facts |= {"prediction_set": name_sets(sets, class_names), "ood_score": ood.score}
-    facts |= {} if certificates is None else certificates._asdict()
+    facts |= {} if certificates is None else certificates.tabulate()
     return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))

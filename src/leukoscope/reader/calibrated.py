@@ -77,7 +77,7 @@ class CalibratedClassifier:
         return Predicted(probabilities, features, self.known.measure_ood(pixels, features, rows))
 
     def certify(self, pixels: np.ndarray, predicted: Predicted) -> Certificates:
-        """Ask again of each image as another laboratory would have sent it: some sixteen predictions an image.
+        """Ask again of each image as another laboratory would have sent it: eighteen predictions an image.
 
         Args:
             pixels: ``uint8 [n, size, size, 3]``, RGB.

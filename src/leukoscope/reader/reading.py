@@ -19,6 +19,7 @@ from leukoscope import __version__
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
+from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.images.packing_plan import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
@@ -74,8 +75,8 @@ class ReadingPlan:
             ``probability_malignant``, one calibrated probability column a class, ``ood_score``, ``drawn`` (whether the
             image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
             ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted); with a
-            reader that asks again also ``rests_on`` and ``sensitivity``. A file that cannot be read has a reason and
-            no probabilities.
+            reader that asks again also what ``Certificates.tabulate`` gives. A file that cannot be read has a reason
+            and no probabilities.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
@@ -107,12 +108,12 @@ class ReadingPlan:
 
     @property
     def _words(self) -> list[str]:
-        return ["prediction_set"] if self.reader.certificate is None else ["prediction_set", "rests_on"]
+        return ["prediction_set"] if self.reader.certificate is None else ["prediction_set", WORDS]
 
     @cached_property
     def _figures(self) -> list[str]:
         columns = [MALIGNANT_COLUMN, *probability_columns(self.reader.class_names), "ood_score"]
-        columns += [] if self.reader.certificate is None else ["sensitivity"]
+        columns += [] if self.reader.certificate is None else SENSITIVITIES
         return list(dict.fromkeys(columns))  # a class may itself be called malignant
 
 

@@ -40,8 +40,8 @@ class Reading(NamedTuple):
 
     Attributes:
         opinions: One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty),
-            ``prediction_set``, ``ood_score``, ``rests_on`` and ``sensitivity`` of a reader that asks again (see
-            ``Certificates``), one calibrated probability column a class, and ``probability_malignant``.
+            ``prediction_set``, ``ood_score``, of a reader that asks again what ``Certificates.tabulate``
+            gives, one calibrated probability column a class, and ``probability_malignant``.
         features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
     """
 
