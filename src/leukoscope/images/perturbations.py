@@ -155,7 +155,7 @@ def _to_uint8(image: np.ndarray) -> np.ndarray:
 
 PERTURBATIONS = {
     "stain": Perturbation(_shift_stain, (0.1, 0.2, 0.4), "share of haematoxylin and eosin"),
-    "restain": Perturbation(_restain, (0.1, 0.2, 0.4), "share of methylene blue, eosin and the rest"),
+    "restain": Perturbation(_restain, (0.1, 0.2, 0.4), "share of each dye"),
     "hue": Perturbation(_rotate_hue, (10, 30, 90), "degrees"),
     "grey": Perturbation(_make_grey, (0.5, 1.0), "share of colour taken out"),
     "brightness": Perturbation(_change_brightness, (0.1, 0.2, 0.3), "share"),
