@@ -26,4 +26,17 @@ def test_a_change_is_the_same_each_time_and_leaves_a_field(name, fields):
 def test_there_are_changes_of_each_group():
     assert list(CIRCUMSTANCES) == ["stain", "light", "focus", "camera"]
     assert len(NAMED) == 18
+
+
+def test_the_changes_of_this_version_are_these():
+    """What is changed in them needs another version, since readers are kept with it."""
+    field = np.random.default_rng(3).integers(60, 250, (48, 48, 3)).astype(np.uint8)
+    changed = {group: [one(field).astype(float) for one in changes] for group, changes in CIRCUMSTANCES.items()}
+    left = {group: [one[:, :24].mean() for one in fields] for group, fields in changed.items()}
+    spread = {group: [one[..., 2].std() for one in fields] for group, fields in changed.items()}
     assert VERSION == 1
+    assert left["stain"] == pytest.approx([179, 183, 127, 130, 170, 175, 115, 120], abs=1)
+    assert left["light"] == pytest.approx([123, 180, 144, 146, 165], abs=1)
+    assert spread["light"] == pytest.approx([44, 60, 47, 55, 56], abs=1)
+    assert spread["focus"] == pytest.approx([54, 25], abs=1)
+    assert spread["camera"] == pytest.approx([56, 40, 15], abs=1.5)
