@@ -14,7 +14,7 @@ from kedro.io import MemoryDataset
 
 from leukoscope.entries import describe_entries, list_entries
 
-ENVIRONMENTS = ("base", "demo", "report")
+ENVIRONMENTS = ("base", "demo", "report", "robust")
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)

@@ -8,7 +8,7 @@ from PIL import Image
 
 import crafted_models
 from leukoscope.app.reading import OCCLUSION, Desk
-from leukoscope.app.rendering import blend
+from leukoscope.app.rendering import blend, render_part
 from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE
 from leukoscope.images.decoding import UnusableImageError
 from leukoscope.inference.explanation import GRAD_CAM, map_occlusion, overlay
@@ -147,3 +147,13 @@ def test_a_reader_without_maps_in_closed_form_shows_occlusion_at_once(desk):
     image = own.read(encode(crafted_models.make_fields().pixels[5]))
     assert list(image.maps) == [OCCLUSION]
     assert blend(image, OCCLUSION, 0.5)
+
+
+def test_what_an_opinion_rests_on_is_said_in_words(desk, about):
+    asking = Desk(desk.reader.asking_again(), desk.options, ExplanationOptions(patch=0.5, stride=0.5), 1)
+    image = asking.read(encode(shade(160)))
+    assert (image.opinion, image.reason, image.likeliest) == (ABSTAINED, "rests on stain and light", "Early")
+    words = " ".join(str(render_part("opinion", image, about)).split())
+    assert "Abstained: rests on stain and light" in words
+    assert "An opinion that its stain and light can turn is not given." in words
+    assert "out-of-distribution" not in words

@@ -10,7 +10,8 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 LAYERS = ("attention", "cell_layers", "grouped", "masking", "optical", "pooling", "responses")
-FILES = [f"models/test_{name}.py" for name in LAYERS] + ["backend/test_device.py", "training/test_augmentation.py"]
+FILES = [f"models/test_{name}.py" for name in LAYERS] + ["backend/test_device.py"]
+FILES += ["training/test_augmentation.py", "training/test_camera.py"]
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, perturb
+from leukoscope.features.stains import DENSITIES, GIEMSA
+from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, perturb, scale_dyes
 from leukoscope.synthetic import CLASSES, draw_smear
 
 
@@ -72,3 +73,22 @@ def test_zoom_shows_the_middle(images):
     picture[:, 20:40, 20:40] = 255
     zoomed = perturb(picture, PERTURBATIONS["zoom"], 1.5, seed=1)
     assert (zoomed > 127).mean() == pytest.approx((30 / 60) ** 2, abs=0.02)
+
+
+def test_what_judges_takes_other_dyes_apart_than_training_does(images):
+    assert np.abs(GIEMSA / np.linalg.norm(GIEMSA, axis=1, keepdims=True) - DENSITIES).max() > 0.1
+    restained = [perturb(images, PERTURBATIONS["restain"], 0.4, seed=number) for number in range(6)]
+    assert len({one.tobytes() for one in restained}) == 6
+    shift = np.array([one[:, 0, 0].astype(float) - images[:, 0, 0] for one in restained])
+    assert (np.ptp(shift, axis=0) > 5).all()  # an empty slide's colour is shifted too
+
+
+def test_dyes_are_scaled_one_by_one_and_nothing_else():
+    blue = np.rint(256 * np.exp(-GIEMSA[0] * np.linspace(0.2, 1.2, 8)[:, None]) - 1).astype(np.uint8)[None]
+    assert np.abs(scale_dyes(blue, (1, 0.5, 1)).astype(int) - blue).max() <= 4
+    expected = 256 * np.exp(-GIEMSA[0] * np.linspace(0.1, 0.6, 8)[:, None]) - 1
+    assert scale_dyes(blue, (0.5, 1, 1))[0] == pytest.approx(expected, abs=3)
+
+
+def test_dyes_that_are_not_changed_stay(images):
+    assert np.abs(scale_dyes(images[0], (1, 1, 1)).astype(int) - images[0]).max() <= 1

@@ -6,6 +6,7 @@ import pytest
 
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.images.circumstances import VERSION
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reader import nodes
@@ -49,8 +50,9 @@ def evaluated():
     ]
 
 
-def assemble(evaluated, class_names=CLASS_NAMES, **options):
-    given = ReaderOptions(**options), list(class_names), IngestionOptions(min_side=9), EvaluationOptions()
+def assemble(evaluated, class_names=CLASS_NAMES, certificate=False, **options):
+    evaluation = EvaluationOptions(certificate=certificate)
+    given = ReaderOptions(**options), list(class_names), IngestionOptions(min_side=9), evaluation
     names = ("resnet50", "mobilenet_v2", "vgg16")
     # As Kedro hands them over: it validates the parameters of the pipelines at hand only.
     models = {name: make_entry(name).model_dump(exclude_unset=True) for name in names}
@@ -64,6 +66,18 @@ def test_the_best_on_validation_images_reads(evaluated):
     assert reader.limits.min_side == 9
     assert reader.benign_class == "Benign"
     assert set(reader.seen["split"]) == {"train", "validation"}
+
+
+@pytest.mark.parametrize("choice", [{}, {"model_uri": "models:/leukoscope@champion"}])
+def test_a_reader_asks_again_if_that_is_asked_for(evaluated, choice):
+    assert assemble(evaluated, **choice).certificate is None
+    assert assemble(evaluated, certificate=True, **choice).certificate == VERSION
+
+
+def test_a_registered_reader_goes_on_asking_again(monkeypatch):
+    asking = READER.asking_again()
+    monkeypatch.setattr(Registry, "fetch", lambda self, uri: asking)
+    assert assemble([{}, {}, {}, {}], model_uri="models:/leukoscope@champion") is asking
 
 
 def test_a_model_can_be_named(evaluated):

@@ -10,6 +10,7 @@ from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.field_checks import check_fields
 from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, Perturbation
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.evaluation.results import _CERTIFIED
 from leukoscope.pipelines.robustness import nodes
 from leukoscope.pipelines.robustness.options import RobustnessOptions
 
@@ -95,6 +96,21 @@ def test_the_number_is_the_mean_over_changes(arguments):
     assert summary["test_accuracy_brightness"] == table.query("perturbation == 'brightness'")["accuracy"].iloc[-1]
     assert summary["outliers_unlike_blurred"] == 0.75
     assert len(summary) == 4 + len(PERTURBATIONS)
+
+
+def test_what_certificates_are_worth_is_measured_if_opinions_have_any(arguments, monkeypatch):
+    darker = {"light": [lambda field: np.minimum(field, 120)]}  # turns squares of the brightest class
+    monkeypatch.setattr("leukoscope.reader.calibrated.CIRCUMSTANCES", darker)
+    given = arguments()
+    _, without = nodes.measure_robustness(*given)
+    given[6] = EvaluationOptions(certificate=True)
+    table, figures = nodes.measure_robustness(*given)
+    added = {f"{name}{end}" for name in _CERTIFIED for end in ("", "_low", "_high")}
+    assert set(figures) - set(without) == added
+    assert figures["test_certified"] == 0.75
+    assert figures["test_accuracy_certified"] == figures["test_accuracy_not_certified"] == 1
+    summary = nodes.summarise_robustness(table, figures, pd.DataFrame({"kind": ["blurred"], "unlike": [0.75]}))
+    assert summary["test_certified"] == figures["test_certified"]
 
 
 def test_outliers_are_held_against_the_test_images(arguments):

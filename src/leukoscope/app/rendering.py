@@ -32,6 +32,7 @@ class About(NamedTuple):
         ood_limit: It abstains on fields with an out-of-distribution score above this, too.
         unsure: The words for the former of these reasons to abstain.
         unpromised: The words for none being given, since no error rate can be promised.
+        rests_on: The words that begin the reason where another stain, light or camera turns an opinion.
         target_error: The share of wrong opinions that is promised, or was to be.
         error_bound: What the validation images show it to be at most; ``None`` where they do not show the target.
         origin: ``model``, ``model_fingerprint`` and ``data``: its name, its fingerprint and that of its images.
@@ -47,6 +48,7 @@ class About(NamedTuple):
     ood_limit: float
     unsure: str
     unpromised: str
+    rests_on: str
     target_error: float
     error_bound: float | None
     origin: dict[str, str]
@@ -57,6 +59,7 @@ class About(NamedTuple):
 
 def describe_reader(reader: "SecondReader", card: str | None) -> About:
     """Describe a reader; ``card`` is in Markdown."""
+    from leukoscope.evaluation.certificate import RESTS_ON
     from leukoscope.evaluation.trust import UNPROMISED, UNSURE
 
     return About(
@@ -67,6 +70,7 @@ def describe_reader(reader: "SecondReader", card: str | None) -> About:
         ood_limit=reader.calibration.ood_limit,
         unsure=UNSURE,
         unpromised=UNPROMISED,
+        rests_on=RESTS_ON,
         target_error=reader.calibration.target_error,
         error_bound=reader.calibration.error_bound,
         origin={

@@ -7,6 +7,7 @@ import pandas as pd
 
 from leukoscope.evaluation import intervals
 from leukoscope.evaluation.calibration import measure_calibration_error
+from leukoscope.evaluation.certificate import Certificates
 
 UNCHANGED = "none"
 
@@ -76,3 +77,28 @@ class ChangeScorer:
         robust = intervals.estimate_share(np.mean(by_change, axis=0), self._groups, self._confidence)
         figures = robust.tabulate("test_robust_accuracy")
         return {name: None if np.isnan(value) else value for name, value in figures.items()}
+
+    def certify(self, probabilities: np.ndarray, certificates: Certificates) -> dict[str, float | None]:
+        """Give how many images have a certificate, and how often predictions with and without one are right.
+
+        Args:
+            probabilities: Of the images as they are, ``[n, classes]``.
+            certificates: What each prediction rests on.
+
+        Returns:
+            ``test_certified`` (share of images whose class no change turns), ``test_accuracy_certified`` and
+            ``test_accuracy_not_certified``, each with its interval; ``None`` where there are no such images.
+        """
+        hits = probabilities.argmax(axis=1) == self._truth
+        certified = certificates.certified
+        groups = np.asarray(self._groups)
+        shares = {
+            "test_certified": (certified, groups),
+            "test_accuracy_certified": (hits[certified], groups[certified]),
+            "test_accuracy_not_certified": (hits[~certified], groups[~certified]),
+        }
+        figures: dict[str, float | None] = {}
+        for name, (held, by) in shares.items():
+            estimate = intervals.estimate_share(held, by, self._confidence)
+            figures |= {key: None if np.isnan(value) else value for key, value in estimate.tabulate(name).items()}
+        return figures

@@ -14,6 +14,7 @@ from leukoscope.evaluation.calibration import (
     apply_temperature,
     fit_temperature,
 )
+from leukoscope.evaluation.certificate import Certificates
 from leukoscope.evaluation.conformal import form_prediction_sets, measure_nonconformity, name_sets
 from leukoscope.evaluation.out_of_distribution import OutOfDistribution, choose_limit
 from leukoscope.evaluation.predictions import probability_columns
@@ -176,7 +177,11 @@ def _warn_of_no_promise(targets: Targets, needed: int, groups: int) -> None:
 
 
 def form_opinions(
-    probabilities: np.ndarray, ood: OutOfDistribution, calibration: Calibration, class_names: Sequence[str]
+    probabilities: np.ndarray,
+    ood: OutOfDistribution,
+    calibration: Calibration,
+    class_names: Sequence[str],
+    certificates: Certificates | None = None,
 ) -> pd.DataFrame:
     """Give what a classifier says of each image in the end, or why it says nothing.
 
@@ -185,19 +190,23 @@ def form_opinions(
         ood: Of the same images, as ``KnownImages`` measures it.
         calibration: Learned from validation images.
         class_names: The classes in the order of the probabilities.
+        certificates: What each opinion rests on, if that was asked: an opinion that rests on anything is not given.
 
     Returns:
         One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty; that of an
         image that is unlike the training images says in what), ``prediction_set`` (as ``name_sets`` words it),
-        ``ood_score``, and one calibrated probability column a class.
+        ``ood_score``, with certificates also what ``Certificates.tabulate`` gives, and one calibrated probability
+        column a class.
     """
     calibrated = apply_temperature(probabilities, calibration.temperature)
     unsure = ~(calibrated.max(axis=1) >= calibration.threshold)
     why = UNPROMISED if calibration.threshold >= NEVER else UNSURE
     unlike = np.array([f"{UNLIKE}: {words}" for words in ood.why], dtype=object)
-    reason = np.select([ood.score > calibration.ood_limit, unsure], [unlike, why], "").astype(str)
+    resting = "" if certificates is None else certificates.give_reasons()
+    reason = np.select([ood.score > calibration.ood_limit, unsure], [unlike, why], resting).astype(str)
     likeliest = np.array(class_names)[calibrated.argmax(axis=1)]
     facts = {"opinion": np.where(reason == "", likeliest, ABSTAINED), "reason": reason}
     sets = form_prediction_sets(probabilities, calibration.nonconformity, calibration.set_confidence)
     facts |= {"prediction_set": name_sets(sets, class_names), "ood_score": ood.score}
+    facts |= {} if certificates is None else certificates.tabulate()
     return pd.DataFrame(facts | dict(zip(probability_columns(class_names), calibrated.T, strict=True)))

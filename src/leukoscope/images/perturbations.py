@@ -6,7 +6,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
+
+from leukoscope.features.stains import GIEMSA
 
 
 class Perturbation(NamedTuple):
@@ -44,6 +47,28 @@ def _shift_stain(image: np.ndarray, level: float, rng: np.random.Generator) -> n
     stains = rgb2hed(image)
     # As a ratio, since scikit-image clips what no mixture of the dyes gives, and that is to stay as it is.
     return _to_uint8(image * (hed2rgb(stains * [1 + sign * level, 1 - sign * level, 1]) / hed2rgb(stains)))
+
+
+def _restain(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Scale methylene blue, eosin and the rest each by its own factor, and shift each by a tenth of that in density.
+
+    Not by the dyes that training's own change of stain takes apart, so that it judges what did not train.
+    """
+    signs = rng.choice([-1, 1], 6)
+    return scale_dyes(image, 1 + level * signs[:3], level / 10 * signs[3:])
+
+
+def scale_dyes(image: np.ndarray, factors: npt.ArrayLike, shifts: npt.ArrayLike = 0.0) -> np.ndarray:
+    """Change the optical densities of Giemsa's dyes: what another staining of the same cells would look like.
+
+    Args:
+        image: ``uint8 [height, width, 3]``.
+        factors: Of methylene blue, eosin and what is neither.
+        shifts: Added to each afterwards, in natural logarithms of light.
+    """
+    density = -np.log((image.astype(np.float32) + 1) / 256)
+    dyes = density @ np.linalg.inv(GIEMSA) * np.asarray(factors) + np.asarray(shifts)
+    return _to_uint8(256 * np.exp(-dyes @ GIEMSA) - 1)
 
 
 def _rotate_hue(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
@@ -100,7 +125,7 @@ def _remove_cells(image: np.ndarray, level: float, rng: np.random.Generator) -> 
     return _to_uint8(smooth + rng.normal(0, 1, image.shape) * noise)
 
 
-def _restain(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+def _exchange_dyes(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Show as DAB what was stained by haematoxylin, and as haematoxylin what was by eosin."""
     from skimage.color import hed2rgb, rgb2hed
 
@@ -130,6 +155,7 @@ def _to_uint8(image: np.ndarray) -> np.ndarray:
 
 PERTURBATIONS = {
     "stain": Perturbation(_shift_stain, (0.1, 0.2, 0.4), "share of haematoxylin and eosin"),
+    "restain": Perturbation(_restain, (0.1, 0.2, 0.4), "share of each dye"),
     "hue": Perturbation(_rotate_hue, (10, 30, 90), "degrees"),
     "grey": Perturbation(_make_grey, (0.5, 1.0), "share of colour taken out"),
     "brightness": Perturbation(_change_brightness, (0.1, 0.2, 0.3), "share"),
@@ -143,6 +169,6 @@ PERTURBATIONS = {
 OUTLIERS = {
     "blurred": Perturbation(_blur, (16,), "standard deviation in pixels of 224"),
     "no_cells": Perturbation(_remove_cells, (24,), "standard deviation in pixels of 224"),
-    "other_stain": Perturbation(_restain, (1,), "share of the dyes exchanged"),
+    "other_stain": Perturbation(_exchange_dyes, (1,), "share of the dyes exchanged"),
     "photograph": Perturbation(_show_photograph, (224,), "pixels of the photograph"),
 }

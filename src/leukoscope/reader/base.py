@@ -44,6 +44,8 @@ class Reader(Protocol):
     @property
     def engine_title(self) -> str: ...  # noqa: D102
     @property
+    def certificate(self) -> int | None: ...  # noqa: D102
+    @property
     def calibration(self) -> "Calibration": ...  # noqa: D102
     @property
     def predictor(self) -> "Predictor": ...  # noqa: D102
@@ -53,6 +55,10 @@ class Reader(Protocol):
 
     def answered_by(self, engine: Classifier | None) -> "Reader":
         """Let something else predict in the classifier's place; ``None``: the classifier itself."""
+        ...
+
+    def asking_again(self) -> "Reader":
+        """Let each opinion be asked again under other stains, lights, lenses and cameras."""
         ...
 
     def read(self, pixels: np.ndarray) -> "Reading":

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.evaluation.certificate import Certificates
 from leukoscope.evaluation.out_of_distribution import KnownImages, OutOfDistribution
 from leukoscope.evaluation.trust import Calibration, form_opinions
+from leukoscope.images.circumstances import CIRCUMSTANCES, change_fields
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import Classifier
 
@@ -74,9 +76,26 @@ class CalibratedClassifier:
         probabilities, features = self.predictor.predict(pixels, rows)
         return Predicted(probabilities, features, self.known.measure_ood(pixels, features, rows))
 
-    def form_opinions(self, predicted: Predicted) -> pd.DataFrame:
+    def certify(self, pixels: np.ndarray, predicted: Predicted) -> Certificates:
+        """Ask again of each image as another laboratory would have sent it: eighteen predictions an image.
+
+        Args:
+            pixels: ``uint8 [n, size, size, 3]``, RGB.
+            predicted: What was seen in these.
+        """
+        again = {
+            group: (self._ask(change_fields(pixels, change)) for change in changes)
+            for group, changes in CIRCUMSTANCES.items()
+        }
+        return Certificates.weigh(self.calibrate(predicted), again)
+
+    def _ask(self, pixels: np.ndarray) -> np.ndarray:
+        return apply_temperature(self.predictor.predict(pixels)[0], self.calibration.temperature)
+
+    def form_opinions(self, predicted: Predicted, certificates: Certificates | None = None) -> pd.DataFrame:
         """Give an opinion on each image, or the reason why there is none; as ``trust.form_opinions`` has it."""
-        return form_opinions(predicted.probabilities, predicted.ood, self.calibration, self.class_names)
+        probabilities, ood = predicted.probabilities, predicted.ood
+        return form_opinions(probabilities, ood, self.calibration, self.class_names, certificates)
 
     def calibrate(self, predicted: Predicted) -> np.ndarray:
         """Give the calibrated probabilities, ``[n, classes]``."""

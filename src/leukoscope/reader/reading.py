@@ -19,6 +19,7 @@ from leukoscope import __version__
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
+from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.images.packing_plan import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
@@ -73,8 +74,9 @@ class ReadingPlan:
             ``opinion``, ``reason``, ``warning`` (what should be known of the file, or null), ``prediction_set``,
             ``probability_malignant``, one calibrated probability column a class, ``ood_score``, ``drawn`` (whether the
             image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
-            ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted). A file that
-            cannot be read has a reason and no probabilities.
+            ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted); with a
+            reader that asks again also what ``Certificates.tabulate`` gives. A file that cannot be read has a reason
+            and no probabilities.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
@@ -90,22 +92,28 @@ class ReadingPlan:
         facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning"]).astype("str")
         can_be_read = facts["reason"].isna()
         table = facts.assign(opinion=ABSTAINED)[[*_FACTS, "opinion", "reason", "warning"]]
-        table["prediction_set"] = pd.Series(None, index=table.index, dtype="str")
+        for name in self._words:
+            table[name] = pd.Series(None, index=table.index, dtype="str")
         table["reason"] = table["reason"].map(_say_why, na_action="ignore").astype("str")
         for name in self._figures:
             table[name] = np.nan
         if len(pixels):
             opinions = self.reader.read(pixels).opinions.set_index(facts.index[can_be_read])
-            for name in ("opinion", "reason", "prediction_set", *self._figures):
+            for name in ("opinion", "reason", *self._words, *self._figures):
                 table.loc[can_be_read, name] = opinions[name]
         table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
         origin = {"model_fingerprint": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
         origin |= {"engine": self.reader.engine_title}
         return table.assign(trained_on=self.reader.trained_on, model=self.reader.model, **origin)
 
+    @property
+    def _words(self) -> list[str]:
+        return ["prediction_set"] if self.reader.certificate is None else ["prediction_set", WORDS]
+
     @cached_property
     def _figures(self) -> list[str]:
         columns = [MALIGNANT_COLUMN, *probability_columns(self.reader.class_names), "ood_score"]
+        columns += [] if self.reader.certificate is None else SENSITIVITIES
         return list(dict.fromkeys(columns))  # a class may itself be called malignant
 
 

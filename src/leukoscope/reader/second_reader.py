@@ -22,6 +22,7 @@ from leukoscope.evaluation.out_of_distribution import KnownImages
 from leukoscope.evaluation.predictions import PREFIX, probability_columns
 from leukoscope.evaluation.screening import score_malignant
 from leukoscope.evaluation.trust import Calibration
+from leukoscope.images.circumstances import VERSION
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import NETWORK, Classifier
@@ -39,7 +40,8 @@ class Reading(NamedTuple):
 
     Attributes:
         opinions: One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty),
-            ``prediction_set``, ``ood_score``, one calibrated probability column a class, and ``probability_malignant``.
+            ``prediction_set``, ``ood_score``, of a reader that asks again what ``Certificates.tabulate``
+            gives, one calibrated probability column a class, and ``probability_malignant``.
         features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
     """
 
@@ -61,6 +63,7 @@ class SecondReader:
         limits: What a file must keep to.
         label: The model's name in pages and tables; by default that of its entry.
         engine: What predicts in the classifier's place, from the same weights; ``None``: the classifier itself.
+        certificate: The version of the changes under which each opinion is asked again; ``None``: it is not.
     """
 
     model: str
@@ -71,6 +74,7 @@ class SecondReader:
     limits: Limits
     label: str = ""
     engine: Classifier | None = None
+    certificate: int | None = None
 
     @property
     def title(self) -> str:
@@ -91,7 +95,8 @@ class SecondReader:
     def fingerprint(self) -> str:
         """Of everything that opinions depend on."""
         own = [self.classifier.fingerprint, self.calibration, self.data_fingerprint, self._kept_benign, self.limits]
-        return fingerprint_facts(own)
+        # A reader that does not ask again has the fingerprint that it had before any could.
+        return fingerprint_facts(own if self.certificate is None else [*own, {"certificate": self.certificate}])
 
     @property
     def benign_class(self) -> str:
@@ -154,6 +159,10 @@ class SecondReader:
         """Let something else predict in the classifier's place; ``None``: the classifier itself."""
         return replace(self, engine=engine)
 
+    def asking_again(self) -> Self:
+        """Let each opinion be asked again under other stains, lights, lenses and cameras."""
+        return replace(self, certificate=VERSION)
+
     def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
         """Turn the content of a file into what the reader reads, as ingestion does: ``uint8 [size, size, 3]``.
 
@@ -177,7 +186,8 @@ class SecondReader:
             InputError: The reader is an earlier version's.
         """
         predicted = self.calibrated.predict(pixels)
-        opinions = self.calibrated.form_opinions(predicted)
+        certificates = None if self.certificate is None else self.calibrated.certify(pixels, predicted)
+        opinions = self.calibrated.form_opinions(predicted, certificates)
         calibrated = opinions[probability_columns(self.class_names)].to_numpy()
         benign = [self.class_names.index(name) for name in self.benign_classes]
         opinions[MALIGNANT_COLUMN] = score_malignant(calibrated, benign)
@@ -226,7 +236,7 @@ class SecondReader:
             "model_fingerprint": self.classifier.fingerprint,
             "data_fingerprint": self.data_fingerprint,
             "fingerprint": self.fingerprint,
-        }
+        } | ({} if self.certificate is None else {"certificate": self.certificate})
 
     @classmethod
     def load(cls, folder: Path, lazily: bool = False) -> "SecondReader":
@@ -250,7 +260,8 @@ class SecondReader:
             facts = rename_entries(json.loads((folder / _FACTS).read_text()), folder / _FACTS)
             calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
             benign = tuple(split_names(facts["benign_class"]))
-            reader = cls(facts["model"], classifier, calibration, seen, benign, limits, facts.get("title", ""))
+            title, certificate = facts.get("title", ""), facts.get("certificate")
+            reader = cls(facts["model"], classifier, calibration, seen, benign, limits, title, None, certificate)
             names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
         reader.require_classes(names)
         fault = reader._find_fault()
@@ -270,6 +281,8 @@ class SecondReader:
             return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"
         if fault := self.classifier.find_fault():
             return fault
+        if self.certificate not in (None, VERSION):
+            return f"it asks again under changes of version {self.certificate}, and those here are of {VERSION}"
         if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
             return f"its temperature, threshold and limit of the out-of-distribution score are {numbers}"
         return None

@@ -20,6 +20,7 @@ from PIL import Image
 
 import leukoscope
 from leukoscope.core.errors import InputError
+from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
 from leukoscope.serving.model import ARTIFACT
@@ -217,6 +218,9 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
     """Say what a served reader takes and gives."""
     figures = dict.fromkeys(["ood_score", MALIGNANT_COLUMN, *probability_columns(reader.class_names)])
     words = [ColSpec(DataType.string, name) for name in ("opinion", "reason")]
+    if reader.certificate is not None:
+        words.append(ColSpec(DataType.string, WORDS))
+        figures |= dict.fromkeys(SENSITIVITIES)
     return ModelSignature(
         inputs=Schema([ColSpec(AnyType(), COLUMN)]),
         outputs=Schema(

@@ -1,4 +1,4 @@
-"""Augmentation as layers of the training model: one affine map and one resampling an image, one change of its stain."""
+"""Augmentation as layers of the training model: one affine map an image, one change of its stain, and its camera."""
 
 import math
 from typing import Any
@@ -9,25 +9,42 @@ from keras import ops
 
 from leukoscope.backend import kernels
 from leukoscope.features.stains import DENSITIES
+from leukoscope.training.camera import RandomBlur, RandomCompression, RandomNoise
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def build_augmentation(
-    seed: int, stain: float = 0.0, brightness: float = 0.0, grey: float = 0.0, **geometry: Any
+    seed: int,
+    stain: float = 0.0,
+    brightness: float = 0.0,
+    grey: float = 0.0,
+    blur: float = 0.0,
+    noise: float = 0.0,
+    compression: float | None = None,
+    **geometry: Any,
 ) -> keras.Sequential:
-    """Build what training puts before the network: the affine map, and changes of colour if there are any.
+    """Build what training puts before the network: the affine map, and what else is asked for, as light takes its way.
 
     Args:
         seed: For all draws.
         stain: As in ``RandomStain``.
         brightness: As in ``RandomStain``.
         grey: As in ``RandomStain``.
+        blur: As in ``RandomBlur``.
+        noise: As in ``RandomNoise``.
+        compression: As in ``RandomCompression``; ``None``: not.
         geometry: The arguments of ``RandomAffine``.
     """
     layers: list[keras.layers.Layer] = [RandomAffine(**geometry, seed=seed, dtype="float32")]
     if stain or brightness or grey:
         layers.append(RandomStain(stain=stain, brightness=brightness, grey=grey, seed=seed + 1, dtype="float32"))
+    if blur:
+        layers.append(RandomBlur(blur=blur, seed=seed + 2, dtype="float32"))
+    if noise:
+        layers.append(RandomNoise(noise=noise, seed=seed + 3, dtype="float32"))
+    if compression:
+        layers.append(RandomCompression(compression=compression, seed=seed + 4, dtype="float32"))
     return keras.Sequential(layers, name="augmentation")
 
 

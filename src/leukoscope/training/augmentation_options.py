@@ -6,6 +6,8 @@ from pydantic import Field
 
 from leukoscope.core.options import Options, differences
 
+_CAMERA = {"blur", "noise", "compression"}
+
 
 class AugmentationRecipe(Options):
     """What is drawn for each image and epoch; an entry may differ from it.
@@ -19,6 +21,9 @@ class AugmentationRecipe(Options):
         stain: As in ``RandomStain``, and so are the next two.
         brightness: See there.
         grey: See there.
+        blur: As in ``RandomBlur``.
+        noise: As in ``RandomNoise``.
+        compression: As in ``RandomCompression``; ``None``: not.
         mixup: As in ``Mixing``.
         cutmix: As in ``Mixing``.
         synthetic: Share of the images of a batch that generated ones of their classes stand in for.
@@ -32,14 +37,21 @@ class AugmentationRecipe(Options):
     stain: float = Field(default=0.0, ge=0, lt=1)
     brightness: float = Field(default=0.0, ge=0, lt=1)
     grey: float = Field(default=0.0, ge=0, le=1)
+    blur: float = Field(default=0.0, ge=0, le=20)
+    noise: float = Field(default=0.0, ge=0, le=255)
+    compression: float | None = Field(default=None, ge=1, le=100)
     mixup: float = Field(default=0.0, ge=0)
     cutmix: float = Field(default=0.0, ge=0)
     synthetic: float = Field(default=0.0, ge=0, lt=1)
 
     @property
     def drawn(self) -> dict[str, Any]:
-        """What is drawn for each image by itself: the arguments of ``build_augmentation``."""
-        return self.model_dump(include=set(AugmentationRecipe.model_fields) - {"mixup", "cutmix", "synthetic"})
+        """What is drawn for each image by itself: the arguments of ``build_augmentation``.
+
+        What the camera does is among them only if it does anything: trainings without it keep the keys that they had.
+        """
+        drawn = self.model_dump(include=set(AugmentationRecipe.model_fields) - {"mixup", "cutmix", "synthetic"})
+        return {name: value for name, value in drawn.items() if value or name not in _CAMERA}
 
     @property
     def mixing(self) -> dict[str, float]:

@@ -25,6 +25,7 @@ class EvaluationOptions(Options):
     set_confidence: float = Field(default=0.95, gt=0, lt=1)
     resamples: PositiveInt = 2000
     confidence: float = Field(default=0.95, gt=0, lt=1)
+    certificate: bool = False
 
     def targets(self) -> "Targets":
         """Give what opinions are to keep to."""

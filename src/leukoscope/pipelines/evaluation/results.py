@@ -18,8 +18,8 @@ from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.entry import ModelOptions
 
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
-
-
+# Of models whose opinions are asked again.
+_CERTIFIED = ("test_certified", "test_accuracy_certified", "test_accuracy_not_certified")
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
 
 
@@ -83,6 +83,7 @@ def summarise_evaluation(
         "title": options.title,
         **{name: metrics[name] for name in ("train_accuracy", *scores, "test_images", "test_groups")},
         **{name: robustness_summary.get(name) for name in _ROBUST},
+        **{name: figure for name, figure in robustness_summary.items() if name.startswith(_CERTIFIED)},
         **{name: training_summary[name] for name in _COSTS},
         **{"accepted_images": origin.images, "drawn_images": origin.drawn},
         **(options.published.as_report() if known.is_published(origin) else {}),

@@ -65,7 +65,7 @@ def assemble_reader(
         options: Which one: of the registry, a model, or the best on its validation images.
         class_names: The classes that the parameters name.
         ingestion: What a file must keep to.
-        evaluation: Names the benign classes.
+        evaluation: Names the benign classes, and says whether each opinion is asked again.
         registry: Fetches registered readers.
         models: All entries, for their titles.
         evaluated: As ``collect_evaluated`` gives it.
@@ -85,7 +85,7 @@ def assemble_reader(
         reader = registry.fetch(options.model_uri)
         reader.require_classes(class_names)
         feature_table.require_checks(reader.seen)
-        return reader
+        return reader.asking_again() if evaluation.certificate else reader
     name = options.model or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()}, models)
     if name not in evaluated:
         raise InputError(
@@ -106,7 +106,7 @@ def assemble_reader(
     )
     reader.require_classes(class_names)
     _require_one_evaluation(reader, parts["predictions"]())
-    return reader
+    return reader.asking_again() if evaluation.certificate else reader
 
 
 def plan_engine(reader: Reader, packed_images: PackedImages | None, options: ReaderOptions) -> Any:

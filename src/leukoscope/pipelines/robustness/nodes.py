@@ -35,13 +35,14 @@ def measure_robustness(
         smears: The packed images.
         splits: Which images test, and their groups.
         options: How many of them, drawn from each class in proportion.
-        evaluation: The batch size, and the confidence of the intervals.
+        evaluation: The batch size, the confidence of the intervals, and whether opinions are asked again.
         seed: For the drawing, and what is random in a change.
 
     Returns:
         ``perturbation, level, unit, images, accuracy, low, high`` (its interval), ``calibrated_ece, unlike`` (share
         flagged as unlike the training images), the unchanged images first; and ``test_robust_accuracy``, the mean over
-        the changes of the mean over their strengths, with its interval.
+        the changes of the mean over their strengths, with its interval, and what certificates are worth, if
+        opinions are to have any.
     """
     from leukoscope.evaluation import robustness
     from leukoscope.images.perturbations import PERTURBATIONS, perturb
@@ -61,7 +62,11 @@ def measure_robustness(
     for name, change in PERTURBATIONS.items():
         for level in change.levels:
             score(name, level, change.unit, perturb(images, change, level, seed))
-    return scorer.tabulate(), scorer.summarise()
+    figures = scorer.summarise()
+    if evaluation.certificate:
+        asked = model.predict(images)
+        figures |= scorer.certify(asked.probabilities, model.certify(images, asked))
+    return scorer.tabulate(), figures
 
 
 def measure_outliers(
@@ -146,12 +151,12 @@ def summarise_robustness(
 
     Args:
         robustness: One row a change and strength.
-        robust_accuracy: The one number, with its interval.
+        robust_accuracy: The one number, with its interval, and what certificates are worth.
         outliers: One row a kind.
 
     Returns:
-        ``test_robust_accuracy`` and its interval; ``test_accuracy_<change>`` at its strongest;
-        ``outliers_unlike_<kind>``.
+        ``test_robust_accuracy`` and its interval, and what certificates are worth, if that was measured;
+        ``test_accuracy_<change>`` at its strongest; ``outliers_unlike_<kind>``.
     """
     changed = robustness[robustness["perturbation"] != "none"]
     by_change = changed.groupby("perturbation", sort=False)["accuracy"]

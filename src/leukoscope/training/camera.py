@@ -1,0 +1,187 @@
+"""What a camera does to a field, as layers of the training model: blur, noise and compression, drawn for each image."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+_BLOCK = 8
+# ITU-T T.871, which is ITU-R BT.601 over all of 0-255: columns are Y, Cb and Cr.
+_TO_YCC = np.array([[0.299, -0.168736, 0.5], [0.587, -0.331264, -0.418688], [0.114, 0.5, -0.081312]])
+# ITU-T T.81, tables K.1 and K.2.
+_LUMINANCE_STEPS = [
+    [16, 11, 10, 16, 24, 40, 51, 61],
+    [12, 12, 14, 19, 26, 58, 60, 55],
+    [14, 13, 16, 24, 40, 57, 69, 56],
+    [14, 17, 22, 29, 51, 87, 80, 62],
+    [18, 22, 37, 56, 68, 109, 103, 77],
+    [24, 35, 55, 64, 81, 104, 113, 92],
+    [49, 64, 78, 87, 103, 121, 120, 101],
+    [72, 92, 95, 98, 112, 100, 103, 99],
+]
+_CHROMINANCE_STEPS = [
+    [17, 18, 24, 47, 99, 99, 99, 99],
+    [18, 21, 26, 66, 99, 99, 99, 99],
+    [24, 26, 56, 99, 99, 99, 99, 99],
+    [47, 66, 99, 99, 99, 99, 99, 99],
+    *[[99] * 8] * 4,
+]
+_STEPS = np.array([_LUMINANCE_STEPS, _CHROMINANCE_STEPS, _CHROMINANCE_STEPS], float)
+
+
+class _RandomCamera(keras.layers.Layer, ABC):
+    """Changes each image at random in training, and nothing outside of it.
+
+    Args:
+        seed: For the sequence of all draws.
+
+    Input and output: ``[batch, height, width, 3]``, RGB, 0-255, float.
+    """
+
+    def __init__(self, *, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Any, training: bool | None = None) -> Any:
+        """Change a batch, in training only."""
+        return ops.clip(self._change(images), 0.0, 255.0) if training else images
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give the shape of the output, which is that of the input."""
+        return input_shape
+
+    @abstractmethod
+    def _change(self, images: Any) -> Any:
+        """Change a batch; values beyond 0-255 are cut off afterwards."""
+
+    def _draw(self, images: Any, least: float, most: float) -> Any:
+        """Draw a number for each image: ``[batch, 1, 1, 1]``."""
+        return keras.random.uniform((ops.shape(images)[0], 1, 1, 1), least, most, seed=self.generator)
+
+
+class RandomBlur(_RandomCamera):
+    """Blur each image by a Gaussian of its own; what lies beyond the border is reflected.
+
+    Args:
+        blur: Largest standard deviation in pixels of the images that the layer is given: each is drawn up to it.
+        kwargs: As of ``Layer``, and the seed.
+    """
+
+    def __init__(self, *, blur: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.blur = blur
+
+    def _change(self, images: Any) -> Any:
+        """Blur along the columns, then along the rows: products of matrices, which every device is fast at."""
+        batch, height, width, channels = ops.shape(images)
+        deviation = ops.maximum(self._draw(images, 0.0, self.blur)[..., 0], 1e-3)
+        rows = ops.reshape(images, (batch, height, width * channels))
+        rows = ops.matmul(_spread(height, deviation), rows)
+        columns = ops.transpose(ops.reshape(rows, (batch, height, width, channels)), (0, 2, 1, 3))
+        columns = ops.reshape(columns, (batch, width, height * channels))
+        columns = ops.matmul(_spread(width, deviation), columns)
+        return ops.transpose(ops.reshape(columns, (batch, width, height, channels)), (0, 2, 1, 3))
+
+
+def _spread(size: int, deviation: Any) -> Any:
+    """Give how much each pixel of a line gets of each other: ``[batch, size, size]``, rows add up to 1.
+
+    Args:
+        size: Pixels of the line, which is reflected at its ends once, its last pixels with it.
+        deviation: ``[batch, 1, 1]``, in pixels.
+    """
+    place = np.arange(size, dtype="float32")
+    beside = place[:, None] - place
+    before = place[:, None] + place + 1
+    images = (beside, before, before - 2 * size)
+    weights = sum(ops.exp(-0.5 * (ops.convert_to_tensor(apart[None]) / deviation) ** 2) for apart in images)
+    return weights / ops.sum(weights, axis=-1, keepdims=True)
+
+
+class RandomNoise(_RandomCamera):
+    """Add noise to each image that is normal, and of its own in every pixel and channel.
+
+    Args:
+        noise: Largest standard deviation, of 255: that of each image is drawn up to it.
+        kwargs: As of ``Layer``, and the seed.
+    """
+
+    def __init__(self, *, noise: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.noise = noise
+
+    def _change(self, images: Any) -> Any:
+        drawn = keras.random.normal(ops.shape(images), dtype=images.dtype, seed=self.generator)
+        return images + self._draw(images, 0.0, self.noise) * drawn
+
+
+class RandomCompression(_RandomCamera):
+    """Lose what JPEG loses: each block of 8 by 8 pixels is quantised in the frequencies of its Y, Cb and Cr.
+
+    Steps are those of the standard's tables (ITU-T T.81, annex K) at a quality of the image's own, as libjpeg scales
+    them. Colour keeps its resolution (4:4:4). Rounding has no gradient: nothing that learns stands before this layer.
+
+    Args:
+        compression: The lowest quality, 1 to 100: that of each image is drawn from there up to 100.
+        kwargs: As of ``Layer``, and the seed.
+    """
+
+    def __init__(self, *, compression: float = 100.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.compression = compression
+
+    def _change(self, images: Any) -> Any:
+        height, width = images.shape[1:3]
+        planes = ops.transpose(ops.matmul(_fill(images) - 128.0, _constant(_TO_YCC, images)), (0, 3, 1, 2))
+        waves = _turn(planes, _make_cosines())
+        shape = ops.shape(waves)
+        down, across = shape[2] // _BLOCK, shape[3] // _BLOCK
+        blocks = ops.reshape(waves, (shape[0], 3, down, _BLOCK, across, _BLOCK))
+        steps = ops.reshape(self._draw_steps(images), (shape[0], 3, 1, _BLOCK, 1, _BLOCK))
+        kept = ops.reshape(ops.round(blocks / steps) * steps, shape)
+        planes = ops.transpose(_turn(kept, _make_cosines().T), (0, 2, 3, 1))
+        changed = ops.matmul(planes, _constant(np.linalg.inv(_TO_YCC), images)) + 128.0
+        return changed[:, :height, :width]
+
+    def _draw_steps(self, images: Any) -> Any:
+        """Draw the steps of each image: ``[batch, 3, 8, 8]``, whole numbers from 1 to 255."""
+        quality = self._draw(images, self.compression, 100.0)
+        scale = ops.where(quality < 50.0, 5000.0 / quality, 200.0 - 2.0 * quality)
+        return ops.clip(ops.floor((_constant(_STEPS[None], images) * scale + 50.0) / 100.0), 1.0, 255.0)
+
+
+def _constant(values: np.ndarray, images: Any) -> Any:
+    return ops.convert_to_tensor(values, images.dtype)
+
+
+def _fill(images: Any) -> Any:
+    """Repeat the last row and column until blocks are whole, as encoders do."""
+    for axis in (1, 2):
+        size = images.shape[axis]
+        if size % _BLOCK:
+            places = np.minimum(np.arange(-(-size // _BLOCK) * _BLOCK), size - 1)
+            images = ops.take(images, places, axis=axis)
+    return images
+
+
+def _make_cosines() -> np.ndarray:
+    """Make the orthonormal DCT-II of eight values, a frequency a row: ``[8, 8]``."""
+    frequency, place = np.arange(_BLOCK)[:, None], np.arange(_BLOCK)
+    waves = np.cos(np.pi * frequency * (2 * place + 1) / (2 * _BLOCK)) * np.sqrt(2 / _BLOCK)
+    waves[0] /= np.sqrt(2)
+    return waves
+
+
+def _turn(planes: Any, matrix: np.ndarray) -> Any:
+    """Multiply each line of eight pixels of each block by a matrix, down and across.
+
+    Args:
+        planes: ``[batch, 3, height, width]``, whose sides are multiples of 8.
+        matrix: ``[8, 8]``.
+    """
+    shape = ops.shape(planes)
+    across = ops.matmul(ops.reshape(planes, (-1, _BLOCK)), _constant(matrix.T, planes))
+    down = ops.matmul(_constant(matrix, planes), ops.reshape(across, (-1, _BLOCK, shape[3])))
+    return ops.reshape(down, shape)
