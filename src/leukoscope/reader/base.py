@@ -1,7 +1,7 @@
 """What pipelines ask of a second reader and of their registry, without Keras or MLflow."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,20 @@ if TYPE_CHECKING:
     from leukoscope.evaluation.trust import Calibration
     from leukoscope.inference.predictor import Predictor
     from leukoscope.reader.calibrated import CalibratedClassifier
-    from leukoscope.reader.second_reader import Reading
+
+
+class Reading(NamedTuple):
+    """What a reader makes of some images.
+
+    Attributes:
+        opinions: One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty),
+            ``prediction_set``, ``ood_score``, of a reader that asks again what ``Certificates.tabulate``
+            gives, one calibrated probability column a class, and ``probability_malignant``.
+        features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
+    """
+
+    opinions: pd.DataFrame
+    features: np.ndarray
 
 
 class Reader(Protocol):
@@ -61,7 +74,7 @@ class Reader(Protocol):
         """Let each opinion be asked again under other stains, lights, lenses and cameras."""
         ...
 
-    def read(self, pixels: np.ndarray) -> "Reading":
+    def read(self, pixels: np.ndarray) -> Reading:
         """Give an opinion on each image, or the reason why there is none."""
         ...
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -27,26 +27,13 @@ from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import NETWORK, Classifier
 from leukoscope.models.stored import find_classifier, load_classifier, write_classifier
+from leukoscope.reader.base import Reading
 from leukoscope.reader.calibrated import CalibratedClassifier
 
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
 _FACTS, _SEEN = "reader.json", "seen.parquet"
 _SEEN_COLUMNS = ("image_id", "split", "sha256", "model")
 _BATCH = 64
-
-
-class Reading(NamedTuple):
-    """What a reader makes of some images.
-
-    Attributes:
-        opinions: One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty),
-            ``prediction_set``, ``ood_score``, of a reader that asks again what ``Certificates.tabulate``
-            gives, one calibrated probability column a class, and ``probability_malignant``.
-        features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
-    """
-
-    opinions: pd.DataFrame
-    features: np.ndarray
 
 
 @dataclass(frozen=True)
