@@ -12,8 +12,13 @@ from conftest import CLASS_NAMES
 from drawn_fields import draw_field
 from leukoscope.cells.strips import Cutting
 from leukoscope.core.cache import ContentCache
+from leukoscope.evaluation import feature_table
+from leukoscope.evaluation.trust import Calibration
+from leukoscope.images.decoding import Limits
+from leukoscope.images.field_checks import check_fields
 from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.models.network import build_classifier
+from leukoscope.reader.second_reader import SecondReader
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 SIDE, DIAMETER, CROP = 96, 18.0, 42
@@ -63,3 +68,15 @@ def make_classifier(
     network = type(network)(network.network, network.class_names, "splits", SIDE)
     cutting = Cutting("classical", DIAMETER, CROP, background)
     return CellClassifier(network, cutting, name, ContentCache(cache) if cache else None)
+
+
+@cache
+def make_reader() -> SecondReader:
+    """Make a reader of the fields that were drawn."""
+    fields, classifier = make_fields(), make_classifier()
+    facts = fields.splits.drop(columns="group").assign(model=classifier.fingerprint)
+    facts = facts.merge(fields.records[["image_id", "sha256", "drawn"]], on="image_id")
+    seen = feature_table.tabulate(facts, classifier.predict(fields.pixels).features, check_fields(fields.pixels))
+    learned = {"temperature": 2.0, "threshold": 0.3, "ood_limit": 99.0, "nonconformity": [[0.1]] * 4}
+    learned |= {"target_error": 0.1, "error_bound": 0.08, "groups": 60.0, "needed": 29, "model": classifier.fingerprint}
+    return SecondReader("cells", classifier, Calibration(**learned), seen, ("Benign",), Limits(16, 10**6, 10**6))

@@ -15,7 +15,7 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from leukoscope.app.reading import OCCLUSION, ReadImage
-from leukoscope.app.rendering import render_control, render_part, render_style
+from leukoscope.app.rendering import describe_without, get_part, render_control, render_part, render_style
 from leukoscope.app.reviews import MAX_NAME, MAX_NOTE, UnusableReviewError, form_review, tabulate_review
 from leukoscope.app.server import NAME_HEADER, Office
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
@@ -133,7 +133,34 @@ class _Page:
                 with ui.element("div"):
                     _html(render_part("chances", image, self._office.about))
                     _html(render_part("nearest", image, 4, lambda near, _: self._place(image, f"nearest-{near}.png")))
+            if image.cells:
+                self._show_cells(number, image)
             self._show_review(number, image)
+
+    def _show_cells(self, number: int, image: ReadImage) -> None:
+        weight = get_part("weight")
+        gallery = render_control(
+            "strike", number, image, lambda cell: self._place(image, f"cell-{cell.number}.png"), weight
+        )
+        form = _html(gallery, "form")
+        status = _html("", "p").props("role=status")
+
+        async def read_again(event: GenericEventArguments) -> None:
+            status.set_content(escape(await self._read_without(image, event.args)))
+
+        form.on("submit", read_again, js_handler=_SEND_FORM)
+
+    async def _read_without(self, image: ReadImage, entered: Any) -> str:
+        fields = entered if isinstance(entered, dict) else {}
+        struck = [cell.number for cell in image.cells if f"cell-{cell.number}" in fields]
+        if not struck:
+            return "No cell is struck."
+        try:
+            chances = await self._office.work(self._office.desk.read_without, image, struck)
+        except Exception as error:
+            logger.exception("An image could not be read without some of its cells")
+            return f"It could not be read again, and the server's log says more: {error}"
+        return describe_without(image, struck, chances)
 
     def _show_field(self, number: int, image: ReadImage) -> None:
         start = round(100 * self._office.desk.options.opacity)
@@ -218,7 +245,7 @@ def _list_maps(image: ReadImage) -> dict[str, str]:
 
 
 def _describe_map(image: ReadImage, method: str) -> str:
-    return f"Warm colours: what speaks for {escape(image.likeliest)} ({method})."
+    return f"Warm colours: {render_part('map', image, method)}."
 
 
 def _html(content: str, tag: str = "div") -> ui.html:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from leukoscope.app.options import AppOptions
 from leukoscope.core.drawn import is_drawn
+from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
@@ -38,6 +40,22 @@ class Neighbour(NamedTuple):
     picture: bytes | None
 
 
+class ShownCell(NamedTuple):
+    """A cell that an opinion rests on.
+
+    Attributes:
+        number: Of the cell in its field.
+        weight: Of all its field's cells together, which have 1.
+        speaks_for: What it adds to the score of the likeliest class, less the mean over all classes.
+        picture: A PNG file.
+    """
+
+    number: int
+    weight: float
+    speaks_for: float
+    picture: bytes
+
+
 class ReadImage(NamedTuple):
     """An image that was read. Its file is not kept, and neither is anything that the file says beside its pixels.
 
@@ -56,6 +74,7 @@ class ReadImage(NamedTuple):
         maps: What speaks for the likeliest class, by method: PNG files whose opacity is the strength; grows on request.
         nearest: Training images, the nearest first.
         drawn: Whether the file bears the mark of a drawn smear.
+        cells: The weightiest cells, for a classifier that reads them one by one.
     """
 
     sha256: str
@@ -72,6 +91,7 @@ class ReadImage(NamedTuple):
     maps: dict[str, bytes]
     nearest: list[Neighbour]
     drawn: bool = False
+    cells: tuple[ShownCell, ...] = ()
 
 
 class Desk:
@@ -138,6 +158,7 @@ class Desk:
             maps=self._map_activation(pixels, likeliest),
             nearest=self._find_nearest(features),
             drawn=is_drawn(data),
+            cells=self._picture_cells(pixels, names[likeliest]),
         )
         if not image.maps:  # a kind that has none in closed form
             self.add_occlusion(image)
@@ -147,6 +168,38 @@ class Desk:
         if self._mapper is None:
             return {}
         return {self._mapper.method: _encode_map(self._mapper.map_classes(pixels[None], np.array([number]))[0])}
+
+    def _picture_cells(self, pixels: np.ndarray, class_name: str) -> tuple[ShownCell, ...]:
+        from leukoscope.inference.cell_evidence import CellMapper
+
+        if not isinstance(self._mapper, CellMapper):
+            return ()
+        weightiest = self._mapper.picture_cells(pixels, class_name, self._explanation.cells)
+        pictures = [_encode(Image.fromarray(cell.picture), "PNG") for cell in weightiest]
+        return tuple(ShownCell(*cell[:-1], picture) for cell, picture in zip(weightiest, pictures, strict=True))
+
+    def read_without(self, image: ReadImage, struck: Collection[int]) -> dict[str, float]:
+        """Read an image anew as if some of its cells were not there.
+
+        Args:
+            image: That was read.
+            struck: The numbers of the cells.
+
+        Returns:
+            Calibrated probabilities, by class.
+
+        Raises:
+            InputError: The classifier does not read cells one by one, or the image has no cell of a number.
+        """
+        from leukoscope.evaluation.calibration import apply_temperature
+        from leukoscope.models.cell_classifier import CellClassifier
+
+        classifier = self.reader.classifier
+        if not isinstance(classifier, CellClassifier):
+            raise InputError(f"{self.reader.title} does not read cells one by one, so that none can be struck.")
+        seen = classifier.predict_without(image.pixels, struck)
+        chances = apply_temperature(seen.probabilities, self.reader.calibration.temperature)[0]
+        return dict(zip(self.reader.class_names, chances.tolist(), strict=True))
 
     def add_occlusion(self, image: ReadImage) -> None:
         """Map what hiding each part of an image costs its likeliest class; takes some seconds."""

@@ -1,6 +1,7 @@
 """HTML of what the review page shows and exports."""
 
 import io
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -86,7 +87,12 @@ def describe_reader(reader: "SecondReader", card: str | None) -> About:
 
 def render_part(name: str, *arguments: Any) -> str:
     """Render one of the parts that the page and its exports have in common."""
-    return getattr(_environment().get_template("parts.html").module, name)(*arguments)
+    return get_part(name)(*arguments)
+
+
+def get_part(name: str) -> Callable[..., Markup]:
+    """Give what renders one of these parts."""
+    return getattr(_environment().get_template("parts.html").module, name)
 
 
 def render_control(name: str, *arguments: Any) -> str:
@@ -116,6 +122,7 @@ def render_export(session: Session, about: About, opacity: float) -> str:
             about=about,
             blend=lambda image, method: blend(image, method, opacity),
             neighbour_uri=lambda number, one: to_data_uri(one.picture, "png"),
+            cell_uri=lambda cell: to_data_uri(cell.picture, "png"),
             exported_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             version=leukoscope.__version__,
         )
@@ -145,6 +152,25 @@ def format_percent(share: float) -> str:
     if share > 0.999:
         return "above 99.9 %"
     return "below 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
+
+
+def describe_without(image: ReadImage, struck: Sequence[int], chances: Mapping[str, float]) -> str:
+    """Say what becomes of an opinion without some of the cells.
+
+    Args:
+        image: As it was read with all.
+        struck: The numbers of the cells that were left out.
+        chances: The calibrated probabilities without them.
+    """
+    cells = f"cell{'s' if len(struck) > 1 else ''} {', '.join(map(str, struck))}"
+    likeliest = max(chances, key=lambda name: chances[name])
+    if likeliest == image.likeliest:
+        before = format_percent(image.probabilities[likeliest])
+        return f"Without {cells} it stays {likeliest}, with {format_percent(chances[likeliest])} for {before}."
+    return (
+        f"Without {cells} the likeliest class is {likeliest}, with {format_percent(chances[likeliest])}, and no longer "
+        f"{image.likeliest}, which has {format_percent(chances[image.likeliest])}."
+    )
 
 
 def _render_markdown(text: str) -> Markup:

@@ -178,6 +178,7 @@ def list_pictures(image: ReadImage) -> dict[str, bytes]:
     """List the pictures of an image by the names that they have on the server."""
     pictures = {"field.jpg": image.picture} | {f"{method}.png": heat for method, heat in image.maps.items()}
     near = {f"nearest-{number}.png": neighbour.picture for number, neighbour in enumerate(image.nearest, start=1)}
+    pictures |= {f"cell-{cell.number}.png": cell.picture for cell in image.cells}
     return pictures | {name: picture for name, picture in near.items() if picture is not None}
 
 

@@ -1,5 +1,7 @@
 """Which cells a decision rests on, for classifiers that read them one by one."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -9,6 +11,25 @@ from leukoscope.cells.masks import decode_mask
 from leukoscope.images.decoding import resize
 from leukoscope.models.cell_classifier import CONTRIBUTION, CellClassifier
 
+# What maps of cells are called.
+CELLS = "cells"
+
+
+class WeighedCell(NamedTuple):
+    """A cell, and what it has to do with an opinion.
+
+    Attributes:
+        number: Of the cell in its field, from 1 on.
+        weight: Of all its field's cells together, which have 1.
+        speaks_for: What it adds to the score of a class, less the mean over all classes.
+        picture: The field around it, ``uint8 [side, side, 3]``.
+    """
+
+    number: int
+    weight: float
+    speaks_for: float
+    picture: np.ndarray
+
 
 class CellMapper:
     """Shows the cells of a field by their weight in the decision.
@@ -17,14 +38,14 @@ class CellMapper:
         classifier: With the capability ``cells``.
     """
 
-    method = "cells by their weight"
+    method = CELLS
 
     def __init__(self, classifier: CellClassifier) -> None:
         self._classifier = classifier
 
     def describe(self, class_name: str) -> str:
         """Say what its maps show; the weights are the same for each class."""
-        return self.method
+        return "cells by their weight"
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Map the weight of each cell, in parts of the largest of its field.
@@ -48,23 +69,19 @@ class CellMapper:
             return heat
         return np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.NEAREST))
 
-    def picture_cells(self, image: np.ndarray, class_name: str, most: int) -> list[tuple[str, np.ndarray]]:
+    def picture_cells(self, image: np.ndarray, class_name: str, most: int) -> list[WeighedCell]:
         """Picture the cells of a field, that with the largest weight first.
 
         Args:
             image: ``uint8 [height, width, 3]``.
             class_name: Whose score is told.
             most: How many cells at most.
-
-        Returns:
-            Of each its weight and what it adds to the class's score, beyond the mean of all classes, in words; and the
-            field around it, ``uint8 [side, side, 3]``.
         """
         cells = weigh_for(self._classifier.read_cells(image), class_name)
         field, side = resize(image, self._classifier.image_size), self._classifier.cutting.side
         heaviest = cells.sort_values("weight", ascending=False, kind="stable").head(most)
         return [
-            (f"weight {cell['weight']:.2f}\n{cell['speaks_for']:+.2f}", cut_out(field, cell, side, neutral=False))
+            WeighedCell(cell["cell"], cell["weight"], cell["speaks_for"], cut_out(field, cell, side, neutral=False))
             for cell in heaviest.to_dict("records")
         ]
 

@@ -102,7 +102,8 @@ class _Explainer:
 
         if not isinstance(self.mapper, CellMapper):
             return []
-        return self.mapper.picture_cells(pixels, self.reader.class_names[number], self.options.cells)
+        weightiest = self.mapper.picture_cells(pixels, self.reader.class_names[number], self.options.cells)
+        return [(f"weight {cell.weight:.2f}\n{cell.speaks_for:+.2f}", cell.picture) for cell in weightiest]
 
     def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
         nearest = self.reader.find_nearest(features, self.options.neighbours)[0]
