@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import cell_models
-from leukoscope.app.rendering import describe_without, render_part
 from leukoscope.app.reading import OCCLUSION, Desk
+from leukoscope.app.rendering import describe_without, render_part
 from leukoscope.app.server import list_pictures
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.calibration import apply_temperature
@@ -32,7 +32,7 @@ def test_the_weightiest_cells_are_shown_with_an_overlay_of_all(cells_desk, image
     assert list(image.maps) == ["cells"]
     assert {"cells.png", *(f"cell-{cell.number}.png" for cell in image.cells)} <= set(list_pictures(image))
     assert render_part("map", image, "cells") == "the cells, by their weight in the opinion"
-    assert render_part("map", image, OCCLUSION) == f"what speaks for {image.likeliest}: occlusion"
+    assert render_part("map", image, OCCLUSION) == f"what speaks for {image.likeliest} (occlusion)"
 
 
 def test_an_export_has_them_too(image):
@@ -63,5 +63,6 @@ def test_what_becomes_of_an_opinion_is_said_in_words(image):
     turned = dict.fromkeys(image.probabilities, 0.1) | {other: 0.7}
     assert describe_without(image, [2], kept).startswith(f"Without cell 2 it stays {image.likeliest}, with 70.0 % for ")
     assert describe_without(image, [1, 3], turned) == (
-        f"Without cells 1, 3 the likeliest class is {other}, with 70.0 %, and no longer {image.likeliest}, which has 10.0 %."
+        f"Without cells 1, 3 the likeliest class is {other}, with 70.0 %, and no longer {image.likeliest}, which has "
+        "10.0 %."
     )

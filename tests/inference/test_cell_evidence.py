@@ -45,14 +45,15 @@ def test_a_map_has_the_size_of_its_field(classifier, pixels):
 def test_the_weightiest_cells_are_pictured_first(classifier, pixels):
     pictures = CellMapper(classifier).picture_cells(pixels[FIELD], "Pro", 2)
     cells = weigh_for(classifier.read_cells(pixels[FIELD]), "Pro").sort_values("weight", ascending=False)
-    assert [words.splitlines()[0] for words, _ in pictures] == [f"weight {value:.2f}" for value in cells["weight"][:2]]
-    assert [words.splitlines()[1] for words, _ in pictures] == [f"{value:+.2f}" for value in cells["speaks_for"][:2]]
+    assert [cell.number for cell in pictures] == cells["cell"].tolist()[:2]
+    assert [cell.weight for cell in pictures] == pytest.approx(cells["weight"].tolist()[:2])
+    assert [cell.speaks_for for cell in pictures] == pytest.approx(cells["speaks_for"].tolist()[:2])
     side = classifier.cutting.side
-    for (_, picture), cell in zip(pictures, cells.to_dict("records"), strict=False):
+    for shown, cell in zip(pictures, cells.to_dict("records"), strict=False):
         top, left = round(cell["row"] - side / 2), round(cell["column"] - side / 2)
         down, right = max(0, -top), max(0, -left)
         assert (
-            picture[down : side - 1, right : side - 1]
+            shown.picture[down : side - 1, right : side - 1]
             == pixels[FIELD][max(0, top) : top + side - 1, max(0, left) : left + side - 1]
         ).all()
     assert CellMapper(classifier).picture_cells(pixels[EMPTY], "Pro", 2) == []
