@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 
 from drawn_fields import draw_field
-from leukoscope.audit.blanking import judge_blanked
-from leukoscope.audit.mirror import blank_cells, describe_by_cells
+from leukoscope.audit.blanking import judge_blanked, select_test_fields
+from leukoscope.audit.mirror import blank_cells, describe_by_cells, measure_reach
 from leukoscope.audit.mirror_verdict import describe_mirror
 from leukoscope.audit.verdict import Limits
 from leukoscope.cells.description import describe_cells
 from leukoscope.cells.table import tabulate_cells
+from leukoscope.core.errors import InputError
 from leukoscope.models.base import Prediction
 
 SIDE, DIAMETER = 64, 16.0
@@ -90,15 +91,17 @@ def test_a_field_without_cells_is_as_usual(smears, cells):
     assert form[2] == pytest.approx(np.median(form[[0, 1, 3, 4]], axis=0))
 
 
-def test_brightness_that_all_pixels_of_a_cell_have_plays_no_part_in_grey(smears, cells):
-    smears.pixels[:] = np.minimum(smears.pixels, 200)
-    before = describe(smears, cells)["grey_cells"]
+def test_brightness_that_all_pixels_of_a_cell_have_plays_no_part_in_grey(smears, cells, rng):
+    smears.pixels[:] = np.minimum(smears.pixels, 200) - rng.integers(0, 30, (SIDE, SIDE, 1), np.uint8)
+    before = describe(smears, cells)
     smears.pixels += 20
-    assert describe(smears, cells)["grey_cells"] == pytest.approx(before)
+    after = describe(smears, cells)
+    for name in ("grey_cells", "cell_texture"):
+        assert after[name] == pytest.approx(before[name]), name
 
 
 def test_cells_are_painted_over_and_nothing_else(smears, cells):
-    blank = blank_cells(smears.pixels, np.arange(len(DISCS)), cells, IDS, DIAMETER)
+    blank = blank_cells(smears.pixels, np.arange(len(DISCS)), cells, IDS, DIAMETER, 12)
     assert blank.dtype == np.uint8
     for field, painted, discs in zip(smears.pixels, blank, DISCS, strict=True):
         inside = label_discs(discs) > 0
@@ -116,14 +119,14 @@ def test_what_was_painted_over_does_not_tell_its_form(rng):
         field[label_discs(some) > 0] = (90, 40, 120)
     found = [describe_cells(field, label_discs(some), DIAMETER) for field, some in zip(flat, discs, strict=True)]
     table = tabulate_cells(FIELDS.iloc[:2], found)
-    blank = blank_cells(flat, np.arange(2), table, IDS.iloc[:2], DIAMETER)
+    blank = blank_cells(flat, np.arange(2), table, IDS.iloc[:2], DIAMETER, measure_reach(table, DIAMETER))
     assert (blank[0] == blank[1]).all()
 
 
 def test_a_field_that_is_all_cell_is_painted_too():
     whole = np.full((1, SIDE, SIDE, 3), 90, np.uint8)
     found = [describe_cells(whole[0], np.ones((SIDE, SIDE), np.int32), DIAMETER)]
-    blank = blank_cells(whole, np.arange(1), tabulate_cells(FIELDS.iloc[:1], found), IDS.iloc[:1], DIAMETER)
+    blank = blank_cells(whole, np.arange(1), tabulate_cells(FIELDS.iloc[:1], found), IDS.iloc[:1], DIAMETER, 12)
     assert (blank == 230).all()
 
 
@@ -174,8 +177,8 @@ def test_each_network_is_told_in_a_sentence_what_it_knows_without_cells(low, wor
     )
     (line,) = [line for line in text.splitlines() if line.startswith("VGG16")]
     assert line == (
-        "VGG16 names the right class of 98 of 100 fields, and with their cells painted over of 75 of 100 fields "
-        f"(0.750; {low:.3f} to 0.800 by 30 groups of test images): {words}."
+        "VGG16 names the right class of 98 of 100 fields, and with the cells painted over of 75 of 100 fields "
+        f"(0.750; {low:.3f} to 0.800 by 30 groups of its 40 test images in which cells were found): {words}."
     )
 
 
@@ -184,3 +187,35 @@ def test_of_each_predictor_the_strictest_protocol_is_told():
     assert "more than 37 file numbers away" in text
     assert "the form of the cells names the right class of 80 of 100 fields (0.800; 0.700 to 0.950" in text
     assert "No trained model was there" in text
+
+
+def test_one_group_of_test_images_allows_no_interval():
+    row = {"model": "vgg16", "title": "VGG16", "accuracy": 1.0, "blanked": 1.0, "low": np.nan, "high": np.nan}
+    text = describe_mirror(
+        LADDER, pd.DataFrame([row | {"images": 3, "groups": 1}]), Limits(0.25, 0.4, 0.625), 0.95, "abc"
+    )
+    assert "VGG16: its test images are of 1 group, of which no interval can be given." in text
+
+
+def test_what_could_not_be_judged_is_said():
+    text = describe_mirror(LADDER.iloc[:0], pd.DataFrame(), Limits(1.0, 1.0, 1.0), 0.95, "abc")
+    assert text.startswith("Not judged: there is one class alone, or too few groups to divide.")
+
+
+def test_without_any_cell_there_is_nothing_to_hold_a_mirror_to(smears, cells):
+    with pytest.raises(InputError, match="No leukocyte was found in any field"):
+        describe(smears, cells.iloc[:0])
+
+
+def test_a_disc_hides_the_size_of_nearly_all_cells(smears, cells):
+    reach = measure_reach(cells, DIAMETER)
+    assert 9 + 1.6 < reach <= 9 + 1.6 + 2
+
+
+def test_test_images_are_those_that_are_still_the_same_have_cells_and_never_trained(cells):
+    images = FIELDS.assign(group=IDS, sha256=[f"sha-{number}" for number in range(6)])
+    seen = images[["image_id", "sha256"]].assign(split=["test", "test", "test", "test", "train", "test"])
+    assert select_test_fields(images, cells, seen)["image_id"].tolist() == ["field-0", "field-1", "field-3"]
+    seen.loc[0, "sha256"] = "another"
+    seen.loc[4, "sha256"] = "sha-1"
+    assert select_test_fields(images, cells, seen)["image_id"].tolist() == ["field-3"]

@@ -23,6 +23,7 @@ class BySize:
 
     class_names = tuple(CLASS_NAMES)
     fingerprint = "as evaluated"
+    image_size = 64
 
     def predict(self, pixels, rows=None, batch_size=64) -> Prediction:
         chosen = pixels if rows is None else pixels[rows]
@@ -54,8 +55,9 @@ def table(fields, cells, manifest) -> pd.DataFrame:
     return climb_mirror(described, manifest, fields, None, OPTIONS, SPLITTING, 1)
 
 
-def blank(fields, cells, manifest, models, model="as evaluated"):
-    seen = fields.splits[["image_id", "label", "split"]].assign(model=model)
+def blank(fields, cells, manifest, models, model="as evaluated", **changed):
+    seen = fields.splits[["image_id", "label", "split"]].merge(fields.records[["image_id", "sha256"]])
+    seen = seen.assign(model=model, **changed)
     return blank_cells(fields, cells, SIZE, manifest, models, {"vgg16": ENTRY}, OPTIONS, {"vgg16": seen})
 
 
@@ -72,12 +74,24 @@ def test_a_model_is_asked_for_its_test_images_with_cells_and_without(fields, cel
     assert (row["model"], row["title"], row["images"]) == ("vgg16", "A network", 12)
     assert (row["accuracy"], row["blanked"]) == (1.0, 0.25)
     text = describe_mirror(table, blanked, manifest, OPTIONS)
-    assert "A network names the right class of 100 of 100 fields, and with their cells painted over of 25" in text
+    assert "A network names the right class of 100 of 100 fields, and with the cells painted over of 25" in text
 
 
-def test_a_model_that_was_trained_again_is_not_asked(fields, cells, manifest, caplog):
-    assert blank(fields, cells, manifest, {"vgg16": BySize}, model="another").empty
-    assert "vgg16 was trained again since it was evaluated" in caplog.text
+class OfAnotherSize(BySize):
+    image_size = 96
+
+
+@pytest.mark.parametrize(
+    ("model", "changed", "reason"),
+    [
+        (BySize, {"model": "another"}, "it was trained again since it was evaluated"),
+        (BySize, {"sha256": "another"}, "none of its test images is here with cells"),
+        (OfAnotherSize, {}, "it was trained on squares of 96 pixels, and those packed have another side"),
+    ],
+)
+def test_a_model_that_cannot_be_judged_is_not_asked(fields, cells, manifest, caplog, model, changed, reason):
+    assert blank(fields, cells, manifest, {"vgg16": model}, **changed).empty
+    assert f"A network is not shown fields without their cells: {reason}" in caplog.text
 
 
 def test_without_any_model_the_cells_are_told_of_alone(fields, cells, manifest, table):

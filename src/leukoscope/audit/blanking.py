@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from leukoscope.audit.mirror import blank_cells
+from leukoscope.audit.mirror import blank_cells, measure_reach
 from leukoscope.evaluation.intervals import estimate_share
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.base import Classifier
@@ -11,11 +11,29 @@ from leukoscope.models.base import Classifier
 _FIELDS_AT_ONCE = 256
 
 
+def select_test_fields(images: pd.DataFrame, cells: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Select a model's test images that are still what they were, in which cells were found.
+
+    Args:
+        images: ``image_id``, ``label``, ``group`` and ``sha256`` of all.
+        cells: A row a cell.
+        features: Of the images that the model was evaluated on: ``image_id``, ``split`` and ``sha256``.
+
+    Returns:
+        Rows of ``images``; none that trains, under whatever name.
+    """
+    known = features.set_index("image_id")
+    same = images["sha256"].eq(images["image_id"].map(known["sha256"]))
+    tested = same & images["image_id"].map(known["split"]).eq("test")
+    learned = images["sha256"].isin(set(known.loc[known["split"] == "train", "sha256"]))
+    return images[tested & ~learned & images["image_id"].isin(cells["image_id"])]
+
+
 def judge_blanked(
     classifier: Classifier,
     smears: PackedImages,
     cells: pd.DataFrame,
-    facts: pd.DataFrame,
+    fields: pd.DataFrame,
     diameter: float,
     confidence: float,
 ) -> dict[str, float]:
@@ -24,28 +42,28 @@ def judge_blanked(
     Args:
         classifier: Of any kind.
         smears: The packed images.
-        cells: A row a cell.
-        facts: ``image_id``, ``label`` and ``group`` of each field.
+        cells: A row a cell, of all fields.
+        fields: ``image_id``, ``label`` and ``group`` of each of these, one or more.
         diameter: Of a typical leukocyte, in pixels.
         confidence: Of the interval.
 
     Returns:
         ``accuracy``, ``blanked`` with its interval by groups, ``low`` to ``high``, ``images`` and ``groups``.
     """
-    rows = smears.rows(facts["image_id"])
-    classes = pd.Index(classifier.class_names).get_indexer(facts["label"])
+    rows = smears.rows(fields["image_id"])
+    classes = pd.Index(classifier.class_names).get_indexer(fields["label"])
     as_they_are = classifier.predict(smears.pixels, rows).probabilities.argmax(axis=1)
-    blind = []
+    reach, blind = measure_reach(cells, diameter), []
     for start in range(0, len(rows), _FIELDS_AT_ONCE):
         part = slice(start, start + _FIELDS_AT_ONCE)
-        painted = blank_cells(smears.pixels, rows[part], cells, facts["image_id"].iloc[part], diameter)
+        painted = blank_cells(smears.pixels, rows[part], cells, fields["image_id"].iloc[part], diameter, reach)
         blind.append(classifier.predict(painted).probabilities.argmax(axis=1))
-    share = estimate_share(np.concatenate(blind) == classes, facts["group"], confidence)
+    share = estimate_share(np.concatenate(blind) == classes, fields["group"], confidence)
     return {
         "accuracy": float((as_they_are == classes).mean()),
         "blanked": share.value,
         "low": share.low,
         "high": share.high,
         "images": len(rows),
-        "groups": int(facts["group"].nunique()),
+        "groups": int(fields["group"].nunique()),
     }

@@ -9,13 +9,14 @@ import scipy  # which imports ndimage when it is first used
 from leukoscope.cells.crops import NEUTRAL, CellCrops
 from leukoscope.cells.description import FORM
 from leukoscope.cells.masks import decode_mask
+from leukoscope.core.errors import InputError
 from leukoscope.core.spreading import spread
 from leukoscope.features.colour import count_colours
 from leukoscope.features.texture import measure_texture
 from leukoscope.images.packed import PackedImages
 
-# Of a typical leukocyte's diameter: what around a mask is still of its cell, and the disc that hides a cell's form.
-_RIM, _DISC = 0.1, 0.7
+_RIM = 0.1  # of a typical leukocyte's diameter: what around a mask is still of its cell
+_HIDDEN = 0.99  # the share of all cells whose form and size one disc hides
 _NEIGHBOURS, _PATTERNS = 8, 10  # of local binary patterns, and how many of them there are
 _STEPS = 8  # of brightness
 _GREY = _PATTERNS + _STEPS
@@ -38,9 +39,18 @@ def describe_by_cells(
     Returns:
         By the predictor's name ``float [images, features]``: ``cell_number`` (how many cells there are, and their mean
         area), ``cell_form`` (mean and deviation over the cells of all that is measured of their form), ``cell_texture``
-        (the same of Haralick's features in grey), ``grey_cells`` (the same of local binary patterns and brightness in
-        grey, brightness less the cell's mean) and ``without_cells`` (colours of the pixels outside of all cells).
+        (the same of Haralick's features), ``grey_cells`` (the same of local binary patterns and of brightness) and
+        ``without_cells`` (colours of the pixels outside of all cells). Texture and patterns are of the cells in grey,
+        less each one's mean brightness.
+
+    Raises:
+        InputError: There is no cell.
     """
+    if cells.empty:
+        raise InputError(
+            "No leukocyte was found in any field, so that there is nothing to hold a mirror to. Expected smears in a "
+            "Romanowsky stain; cells.png and cell_report.csv of the pipeline cells show what was found."
+        )
     rows = smears.rows(image_ids)
     measured = _measure_crops(smears, cells, side)
     texture, grey = measured[:, :-_GREY], measured[:, -_GREY:]
@@ -59,13 +69,25 @@ def describe_by_cells(
     }
 
 
+def measure_reach(cells: pd.DataFrame, diameter: float) -> float:
+    """Measure how far cells reach from their centres, nearly all of them, with their rims; in pixels.
+
+    Args:
+        cells: A row a cell.
+        diameter: Of a typical leukocyte, in pixels.
+    """
+    down = np.maximum(cells["row"] - cells["top"], cells["bottom"] - cells["row"])
+    right = np.maximum(cells["column"] - cells["left"], cells["right"] - cells["column"])
+    return float(np.maximum(down, right).quantile(_HIDDEN)) + _RIM * diameter + 1
+
+
 def blank_cells(
-    pixels: np.ndarray, rows: np.ndarray, cells: pd.DataFrame, image_ids: pd.Series, diameter: float
+    pixels: np.ndarray, rows: np.ndarray, cells: pd.DataFrame, image_ids: pd.Series, diameter: float, reach: float
 ) -> np.ndarray:
     """Paint over the cells of fields with the middle colour of the rest.
 
-    Each cell goes with a disc around it, so that its form cannot be told by what was painted over; how many there are
-    and where still can.
+    Each cell goes with a disc around it, the same for all, so that its form and size cannot be told by what was painted
+    over; how many there are and where still can.
 
     Args:
         pixels: ``uint8 [n, height, width, 3]``, RGB.
@@ -73,6 +95,7 @@ def blank_cells(
         cells: A row a cell.
         image_ids: Of the fields.
         diameter: Of a typical leukocyte, in pixels.
+        reach: The radius of the disc, in pixels.
 
     Returns:
         ``uint8 [rows, height, width, 3]``.
@@ -85,7 +108,7 @@ def blank_cells(
         down, right = np.ogrid[: field.shape[0], : field.shape[1]]
         hidden = inside.copy()
         for row, column in own[["row", "column"]].to_numpy():
-            hidden |= (down - row) ** 2 + (right - column) ** 2 <= (_DISC * diameter) ** 2
+            hidden |= (down - row) ** 2 + (right - column) ** 2 <= reach**2
         painted.append(np.where(hidden[..., None], np.median(outside, axis=0), field).astype(np.uint8))
     return np.stack(painted)
 
@@ -125,10 +148,11 @@ def _measure_crop(crop: np.ndarray) -> np.ndarray:
     inside = (crop != NEUTRAL).any(axis=2)
     if not inside.any():
         inside[:] = True
-    grey = np.rint(crop @ _LUMINANCE)
+    grey = crop @ _LUMINANCE
+    # How dark a cell is as a whole is how strongly it was stained.
+    grey = np.rint(np.clip(grey - grey[inside].mean() + 128, 0, 255))
     patterns = local_binary_pattern(grey.astype(np.uint8), _NEIGHBOURS, 1, "uniform")[inside].astype(int)
-    shades = grey[inside] - grey[inside].mean()
-    counts = np.histogram(np.clip(shades, -63, 63), bins=_STEPS, range=(-64, 64))[0]
+    counts = np.histogram(np.clip(grey[inside] - 128, -63, 63), bins=_STEPS, range=(-64, 64))[0]
     shares = np.concatenate([np.bincount(patterns, minlength=_PATTERNS), counts]) / inside.sum()
     return np.concatenate([measure_texture(grey.astype(np.uint8), inside), shares])
 

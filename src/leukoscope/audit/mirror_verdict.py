@@ -7,10 +7,11 @@ import pandas as pd
 from leukoscope.audit.ladder import CONTROL
 from leukoscope.audit.verdict import Limits, count_fields, tell_figure, tell_test
 
+_FEWEST_GROUPS = 2
 _SEEN = {
     "cell_number": "how many cells there are and how large they are on average",
     "cell_form": "the form of the cells",
-    "cell_texture": "the texture of the cells in grey",
+    "cell_texture": "the texture of the cells, in grey",
     "grey_cells": "patterns and brightness within the cells, in grey",
     "without_cells": "the colours of what is no cell",
 }
@@ -26,7 +27,7 @@ def describe_mirror(ladder: pd.DataFrame, blanked: pd.DataFrame, limits: Limits,
         confidence: Of the intervals.
         data: The fingerprint of the images.
     """
-    lines = []
+    lines = [] if len(ladder) else ["Not judged: there is one class alone, or too few groups to divide."]
     for name, rows in ladder[ladder["protocol"] != CONTROL].groupby("predictor", sort=False):
         row: Any = next(rows.tail(1).itertuples())
         lines.append(
@@ -43,13 +44,15 @@ def describe_mirror(ladder: pd.DataFrame, blanked: pd.DataFrame, limits: Limits,
 
 
 def _judge_network(row: Any, limits: Limits) -> str:
+    if row.groups < _FEWEST_GROUPS:
+        return f"{row.title}: its test images are of {row.groups} group, of which no interval can be given."
     meaning = "it was not shown to know much of the class without them"
     if row.low > limits.alarm:
         meaning = "it knows the class without seeing a cell"
     elif row.low > limits.warning:
         meaning = "it knows much of the class without seeing a cell"
     return (
-        f"{row.title} names the right class of {count_fields(row.accuracy)}, and with their cells painted over of "
-        f"{count_fields(row.blanked)} ({row.blanked:.3f}; {row.low:.3f} to {row.high:.3f} by {row.groups:,} groups of "
-        f"test images): {meaning}."
+        f"{row.title} names the right class of {count_fields(row.accuracy)}, and with the cells painted over of "
+        f"{count_fields(row.blanked)} ({row.blanked:.3f}; {row.low:.3f} to {row.high:.3f} by {row.groups:,} groups "
+        f"of its {row.images:,} test images in which cells were found): {meaning}."
     )

@@ -52,7 +52,7 @@ class CellMapper:
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            classes: Of no consequence.
+            classes: Not used.
 
         Returns:
             ``float32 [n, height, width]`` from 0 to 1; 0 where no cell is.
@@ -62,15 +62,16 @@ class CellMapper:
     def _map_field(self, image: np.ndarray) -> np.ndarray:
         cells, side = self._classifier.read_cells(image), self._classifier.image_size
         heat = np.zeros((side, side), np.float32)
+        largest = cells["weight"].max() or 1.0  # crops of one colour are free slots, and weigh nothing
         for cell in cells.to_dict("records"):
-            heat[decode_mask(cell["mask"], side, side)] = cell["weight"] / cells["weight"].max()
+            heat[decode_mask(cell["mask"], side, side)] = cell["weight"] / largest
         height, width = image.shape[:2]
         if (height, width) == heat.shape:
             return heat
         return np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.NEAREST))
 
     def picture_cells(self, image: np.ndarray, class_name: str, most: int) -> list[WeighedCell]:
-        """Picture the cells of a field, that with the largest weight first.
+        """Picture the cells of a field, the heaviest first.
 
         Args:
             image: ``uint8 [height, width, 3]``.

@@ -102,22 +102,31 @@ def blank_cells(
         A row a model: ``model``, ``title``, ``accuracy`` (of the fields as they are), ``blanked`` (without their
         cells) with its interval ``low`` to ``high``, ``images`` and ``groups``.
     """
-    from leukoscope.audit.blanking import judge_blanked
+    from leukoscope.audit.blanking import judge_blanked, select_test_fields
+    from leukoscope.images.grouping import select_accepted
 
-    rows = []
+    images, rows = select_accepted(manifest), []
     for name, seen in features.items():
         if trained_models is None or name not in trained_models:
             continue
-        classifier = trained_models[name]()
-        if set(seen["model"]) != {classifier.fingerprint}:
-            logger.warning("%s was trained again since it was evaluated: it is not shown fields without cells", name)
+        classifier, title = trained_models[name](), ModelOptions.model_validate(models[name]).title
+        fields = select_test_fields(images, cells, seen)
+        if fault := _find_fault(classifier, seen, fields, smears):
+            logger.warning("%s is not shown fields without their cells: %s", title, fault)
             continue
-        test = seen[(seen["split"] == "test") & seen["image_id"].isin(smears.records["image_id"])]
-        facts = test[["image_id", "label"]].merge(manifest[["image_id", "group"]], on="image_id")
-        figures = judge_blanked(classifier, smears, cells, facts, cell_size["diameter"], audit.confidence)
-        rows.append({"model": name, "title": ModelOptions.model_validate(models[name]).title, **figures})
+        figures = judge_blanked(classifier, smears, cells, fields, cell_size["diameter"], audit.confidence)
+        rows.append({"model": name, "title": title, **figures})
     columns = ["model", "title", "accuracy", "blanked", "low", "high", "images", "groups"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _find_fault(classifier: Classifier, seen: pd.DataFrame, fields: pd.DataFrame, smears: PackedImages) -> str | None:
+    """Say why a model cannot be judged, if so."""
+    if set(seen["model"]) != {classifier.fingerprint}:
+        return "it was trained again since it was evaluated"
+    if classifier.image_size != smears.pixels.shape[1]:
+        return f"it was trained on squares of {classifier.image_size} pixels, and those packed have another side"
+    return "none of its test images is here with cells" if fields.empty else None
 
 
 def describe_mirror(
