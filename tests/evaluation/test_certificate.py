@@ -5,6 +5,7 @@ from leukoscope.evaluation.certificate import Certificates
 from leukoscope.evaluation.out_of_distribution import OutOfDistribution
 from leukoscope.evaluation.robustness import ChangeScorer
 from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE, Calibration, form_opinions
+from leukoscope.images.circumstances import VERSION
 
 ASKED = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
 AGAIN = {
@@ -44,6 +45,8 @@ def test_what_certificates_are_worth_has_intervals_by_groups():
     scorer = ChangeScorer(np.array([0, 1, 1, 1]), np.arange(4), 0.95)
     figures = scorer.certify(ASKED, WEIGHED)
     assert figures["test_certified"] == 0.5
+    assert [figures[f"test_certified_{name}"] for name in WEIGHED.flips] == [0.5, 0.75, 0.75]
+    assert figures["certificate_version"] == VERSION
     assert figures["test_accuracy_certified"] == 1
     assert figures["test_accuracy_not_certified"] == 0.5
     assert figures["test_accuracy_not_certified_low"] < 0.5 < figures["test_accuracy_not_certified_high"]

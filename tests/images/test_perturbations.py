@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.features.stains import DENSITIES, GIEMSA
 from leukoscope.images.perturbations import OUTLIERS, PERTURBATIONS, perturb, scale_dyes
 from leukoscope.synthetic import CLASSES, draw_smear
@@ -92,3 +94,9 @@ def test_dyes_are_scaled_one_by_one_and_nothing_else():
 
 def test_dyes_that_are_not_changed_stay(images):
     assert np.abs(scale_dyes(images[0], (1, 1, 1)).astype(int) - images[0]).max() <= 1
+
+
+def test_other_changes_need_another_format_of_results():
+    """`test_robust_accuracy` is a mean over these: another list or strength raises RESULT_FORMAT, then this."""
+    levels = {name: change.levels for name, change in PERTURBATIONS.items()}
+    assert (RESULT_FORMAT, fingerprint_facts(levels)) == (3, "3bfa2e178ef431c4")

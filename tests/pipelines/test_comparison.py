@@ -8,6 +8,7 @@ from figure_parts import list_intervals
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
+from leukoscope.images.circumstances import VERSION
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.collect.nodes import collect_results
 from leukoscope.pipelines.comparison import nodes
@@ -193,8 +194,26 @@ def test_results_of_an_earlier_version_are_left_out(caplog):
     old = {name: value for name, value in result("vgg16", 0.8).items() if name != "format"}
     table = compare_models(result("resnet50", 0.9), old)
     assert table["model"].tolist() == ["resnet50"]
-    assert "an earlier version evaluated them: vgg16. Run `kedro run --pipelines evaluation --namespaces vgg16`" in (
+    assert "another version evaluated them: vgg16. Run `kedro run --pipelines evaluation --namespaces vgg16`" in (
         caplog.text
     )
-    with pytest.raises(InputError, match="are of an earlier version"):
+    with pytest.raises(InputError, match="are of another version"):
         compare_models(None, old)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"format": 2}, {"summary": result("vgg16", 0.8, certificate_version=VERSION - 1)["summary"]}],
+    ids=["before restain", "other certificates"],
+)
+def test_figures_under_other_changes_do_not_stand_in_one_comparison(other, caplog):
+    table = compare_models(result("resnet50", 0.9, certificate_version=VERSION), result("vgg16", 0.8) | other)
+    assert table["model"].tolist() == ["resnet50"]
+    assert "another version evaluated them: vgg16. Run `kedro run --pipelines evaluation --namespaces vgg16`" in (
+        caplog.text
+    )
+
+
+def test_a_result_without_certificates_stands_beside_one_with_them():
+    table = compare_models(result("resnet50", 0.9, certificate_version=VERSION), result("vgg16", 0.8))
+    assert table["model"].tolist() == ["resnet50", "vgg16"]

@@ -123,6 +123,28 @@ def test_the_champion_itself_is_not_promoted_again(test_set):
     assert decided["why"] == "it is the champion already, as version 3"
 
 
+@pytest.mark.parametrize(
+    ("candidate", "champion", "words"),
+    [
+        (GOOD.asking_again(), GOOD, "asks again under other stains, lights and cameras"),
+        (GOOD, GOOD.asking_again(), "does not ask again"),
+    ],
+    ids=["on", "off"],
+)
+def test_a_certificate_can_be_switched(candidate, champion, words, test_set):
+    decided = judge(candidate, Registry(champion), test_set)
+    assert decided["wins"]
+    assert decided["why"] == f"it is the champion, version 3, but {words} (evaluation.certificate)"
+    assert decided["champion_version"] == "3"
+    assert not judge(candidate, Registry(champion, "leukoscope-demo"), test_set)["wins"]
+
+
+def test_a_certificate_replaces_no_champion_that_differs_otherwise(test_set):
+    other = make_reader(temperature=2.0).asking_again()
+    assert not judge(other, Registry(GOOD), test_set)["wins"]
+    assert not judge(BAD.asking_again(), Registry(GOOD), test_set)["wins"]
+
+
 def test_a_difference_that_may_be_chance_is_not_enough_unless_asked(test_set):
     smears, splits = test_set
     one_group = splits.assign(group="all")

@@ -105,12 +105,14 @@ def test_what_certificates_are_worth_is_measured_if_opinions_have_any(arguments,
     _, without = nodes.measure_robustness(*given)
     given[6] = EvaluationOptions(certificate=True)
     table, figures = nodes.measure_robustness(*given)
-    added = {f"{name}{end}" for name in _CERTIFIED for end in ("", "_low", "_high")}
+    shares = ("test_certified", "test_certified_light", "test_accuracy_certified", "test_accuracy_not_certified")
+    added = {f"{name}{end}" for name in shares for end in ("", "_low", "_high")} | {"certificate_version"}
     assert set(figures) - set(without) == added
+    assert all(name.startswith(_CERTIFIED) for name in added)
     assert figures["test_certified"] == 0.75
     assert figures["test_accuracy_certified"] == figures["test_accuracy_not_certified"] == 1
     summary = nodes.summarise_robustness(table, figures, pd.DataFrame({"kind": ["blurred"], "unlike": [0.75]}))
-    assert summary["test_certified"] == figures["test_certified"]
+    assert {name: summary[name] for name in added} == {name: figures[name] for name in added}
 
 
 def test_outliers_are_held_against_the_test_images(arguments):

@@ -229,11 +229,14 @@ def list_rows(text: str, label: str) -> list[list[str]]:
 def test_what_certificates_are_worth_is_said_where_opinions_have_any(result, data):
     assert "keep their class under every fixed change" not in render(result, data)
     shares = (("test_certified", 0.5), ("test_accuracy_certified", 0.9), ("test_accuracy_not_certified", 0.4))
+    shares += (("test_certified_stain", 0.6), ("test_certified_light", 0.8))
     measured = {f"{name}{end}": value for name, value in shares for end in ("", "_low", "_high")}
     text = render(result | {"summary": result["summary"] | measured}, data)
-    words = re.sub(r"\s+", " ", Page(text).words).replace(" ;", ";").replace(" .", ".")
+    words = re.sub(r"\s+", " ", Page(text).words).replace(" ;", ";").replace(" .", ".").replace(" ,", ",")
     assert "0.500 (0.500 to 0.500) of them keep their class under every fixed change" in words
     assert "Accuracy of these: 0.900 (0.900 to 0.900); of the others: 0.400 (0.400 to 0.400)." in words
+    assert "Under those of one group: stain 0.600 (0.600 to 0.600), light 0.800 (0.800 to 0.800)." in words
+    assert "stability under eighteen samples, and no proven guarantee" in words
 
 
 def test_the_numbers_of_every_plot_stand_beside_it(result, data):

@@ -8,11 +8,13 @@ import pandas as pd
 
 from leukoscope.core.commands import name_evaluation, name_run
 from leukoscope.core.errors import InputError
+from leukoscope.images.circumstances import VERSION
 
 logger = logging.getLogger(__name__)
 
-# What an evaluation hands over: raise the format whenever pages need more of it.
-RESULT_FORMAT = 2
+# What an evaluation hands over: raise the format whenever pages need more of it, or a figure is measured otherwise, as
+# `test_robust_accuracy` is under other changes.
+RESULT_FORMAT = 3
 RESULT_PARTS = {
     "class_names",
     "split",
@@ -93,21 +95,29 @@ def require_evaluation(model: str, is_of_the_model: bool) -> None:
 
 
 def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str, Any]]:
-    """Select the results that have what pages and comparisons need; those of an earlier version are warned of.
+    """Select the results that have what pages and comparisons need; those of another version are warned of.
+
+    A version may keep other things, measure other changes (``RESULT_FORMAT``), or ask again under others (``VERSION``).
 
     Args:
         results: One for each model, or ``None`` where it has none yet.
 
     Raises:
-        InputError: There are results, and all are of an earlier version.
+        InputError: There are results, and all are of another version.
     """
     there = [dict(result) for result in results if result is not None]
-    current = [result for result in there if result.get("format") == RESULT_FORMAT and result.keys() >= RESULT_PARTS]
+    current = [result for result in there if _is_current(result)]
     old = [result for result in there if result not in current]
     names = ", ".join(result["title"] for result in old)
     mend = f"Run `{name_evaluation(*(result['model'] for result in old))}`"
     if old and not current:
-        raise InputError(f"All results ({names}) are of an earlier version, which kept less. {mend}.")
+        raise InputError(f"All results ({names}) are of another version, which kept or measured other things. {mend}.")
     if old:
-        logger.warning("Left out, since an earlier version evaluated them: %s. %s", names, mend)
+        logger.warning("Left out, since another version evaluated them: %s. %s", names, mend)
     return current
+
+
+def _is_current(result: Mapping[str, Any]) -> bool:
+    if result.get("format") != RESULT_FORMAT or not result.keys() >= RESULT_PARTS:
+        return False
+    return result["summary"].get("certificate_version") in (None, VERSION)

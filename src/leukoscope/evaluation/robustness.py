@@ -8,6 +8,7 @@ import pandas as pd
 from leukoscope.evaluation import intervals
 from leukoscope.evaluation.calibration import measure_calibration_error
 from leukoscope.evaluation.certificate import Certificates
+from leukoscope.images.circumstances import VERSION
 
 UNCHANGED = "none"
 
@@ -86,18 +87,20 @@ class ChangeScorer:
             certificates: What each prediction rests on.
 
         Returns:
-            ``test_certified`` (share of images whose class no change turns), ``test_accuracy_certified`` and
-            ``test_accuracy_not_certified``, each with its interval; ``None`` where there are no such images.
+            ``test_certified`` (share of images whose class no change turns), ``test_certified_stain`` and so on (no
+            change of that group), ``test_accuracy_certified`` and ``test_accuracy_not_certified``, each with its
+            interval; ``None`` where there are no such images. And ``certificate_version``, that of the changes.
         """
         hits = probabilities.argmax(axis=1) == self._truth
         certified = certificates.certified
         groups = np.asarray(self._groups)
         shares = {
             "test_certified": (certified, groups),
+            **{f"test_certified_{name}": (~flips, groups) for name, flips in certificates.flips.items()},
             "test_accuracy_certified": (hits[certified], groups[certified]),
             "test_accuracy_not_certified": (hits[~certified], groups[~certified]),
         }
-        figures: dict[str, float | None] = {}
+        figures: dict[str, float | None] = {"certificate_version": VERSION}
         for name, (held, by) in shares.items():
             estimate = intervals.estimate_share(held, by, self._confidence)
             figures |= {key: None if np.isnan(value) else value for key, value in estimate.tabulate(name).items()}

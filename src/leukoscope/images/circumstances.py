@@ -1,7 +1,7 @@
 """Other stains, lamps, lenses and cameras that the same field might have come by: fixed changes, without chance.
 
-An opinion that one of them turns rests on what it changes (docs/second_opinion.md). They are learned from no images,
-and weaker than what a pathologist would lose the cells by.
+An opinion that one of them turns rests on what it changes (docs/second_opinion.md). They are learned from no images.
+The robust recipe (conf/robust) trains on some of them, and on others of the same kind.
 """
 
 import io

@@ -15,7 +15,7 @@ def collect_results(*results: dict[str, Any] | None) -> list[dict[str, Any]]:
         results: One for each model, or ``None`` where it has none yet.
 
     Raises:
-        InputError: There are results, and all are of an earlier version.
+        InputError: There are results, and all are of another version.
     """
     return select_results(results)
 

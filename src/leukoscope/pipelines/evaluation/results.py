@@ -19,7 +19,7 @@ from leukoscope.training.entry import ModelOptions
 
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
 # Of models whose opinions are asked again.
-_CERTIFIED = ("test_certified", "test_accuracy_certified", "test_accuracy_not_certified")
+_CERTIFIED = ("test_certified", "test_accuracy_certified", "test_accuracy_not_certified", "certificate_version")
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
 
 

@@ -39,9 +39,9 @@ def judge_candidate(
         seed: For the intervals.
 
     Returns:
-        ``wins`` (whether it is to be promoted), ``why`` in words, the figures of both, and what they were measured on:
-        ``looks`` is the number of trained models that were evaluated on these test images, of which the best is a
-        little lucky.
+        ``wins`` (whether it is to be promoted), ``why`` in words, the figures of both, and what they were measured on,
+        unless only the certificate differs, which no figure tells. ``looks`` is the number of trained models that were
+        evaluated on these test images, of which the best is a little lucky.
 
     Raises:
         InputError: Too few test images are new to both, or the figure is undefined on them.
@@ -67,6 +67,12 @@ def judge_candidate(
         why = f"the champion is of the experiment {champion.experiment} (see promotion.over_other_experiments)"
         return facts | {"wins": False, "why": why}
     champion.reader.require_classes(reader.class_names)
+    if champion.reader.asking_again().fingerprint == reader.asking_again().fingerprint:
+        asks = (
+            "does not ask again" if reader.certificate is None else "asks again under other stains, lights and cameras"
+        )
+        why = f"it is the champion, version {champion.version}, but {asks} (evaluation.certificate)"
+        return facts | {"wins": True, "why": why}
     test = _select_new(splits, smears, [reader, champion.reader], options.min_images)
     mine, hits = _score(reader, smears, test, evaluation, options.metric)
     theirs, their_hits = _score(champion.reader, smears, test, evaluation, options.metric)
