@@ -142,6 +142,15 @@ def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
         assert np.abs(classifier.network.parts.pooling.get_weights()[2]).max() > 0
 
 
+def test_no_augmentation_makes_a_cell_of_a_free_slot(train, tmp_path):
+    drawn = AugmentationOptions(stain=0.3, brightness=0.2, grey=0.1, blur=2.0, noise=10.0, compression=30.0)
+    shared = SHARED.model_copy(update={"trainable": "head", "feature_views": 2})
+    train(shared=shared, drawn=drawn)
+    filled = np.load(tmp_path / "own/features/training.npy")[..., -1].sum(axis=2)
+    cells = make_fields().counts[make_fields().splits["split"] == "train"]
+    assert np.array_equal(filled, np.minimum(cells, 4)[:, None].repeat(2, axis=1))
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
