@@ -183,6 +183,21 @@ def test_other_pixels_of_a_cell_are_another_training(gather, monkeypatch):
     assert before["data"]["cells"]["strips"] != after["data"]["cells"]["strips"]
 
 
+def test_cells_and_splits_of_other_images_train_nothing(table):
+    fields, options = make_fields(), (CellOptions(), make_entry(), 7)
+    splits = fields.splits
+    test = table[table["image_id"].isin(splits.loc[splits["split"] != "train", "image_id"])]
+    for cells, size, wanted, message in (
+        (table.iloc[:0], SIZE, splits, "None of the 24 fields"),
+        (test, SIZE, splits, "None of the 24 fields"),
+        (table.assign(image_id="x/" + table["image_id"]), SIZE, splits, "cells are of other images"),
+        (table, SIZE | {"field": 192}, splits, "fields of 192 pixels a side"),
+        (table, SIZE, splits.assign(image_id="x/" + splits["image_id"]), "36 of 36 fields .* are not packed"),
+    ):
+        with pytest.raises(InputError, match=message):
+            nodes.cut_out_strips(fields, cells, size, wanted, *options)
+
+
 def test_the_test_images_have_no_strips(gather):
     assert len(gather()["strips"].pixels) == (make_fields().splits["split"] != "test").sum()
 
