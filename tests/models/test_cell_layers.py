@@ -37,7 +37,21 @@ def pool(layer, vectors, filled) -> np.ndarray:
 def test_strips_are_taken_apart_and_put_together(strips):
     crops = as_array(CutStrip()(strips))
     assert np.array_equal(crops, strips.reshape(8, 6, 6, 3))
-    assert np.array_equal(as_array(join_strip(keras.ops.convert_to_tensor(crops), 4)), strips)
+    assert np.array_equal(
+        as_array(join_strip(keras.ops.convert_to_tensor(crops), keras.ops.convert_to_tensor(strips))), strips
+    )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_free_slot_is_grey_again_whatever_was_done_to_it(strips, dtype, rng):
+    before = keras.Input((24, 6, 3), dtype=dtype)
+    changed = keras.Input((9, 9, 3))
+    joined = keras.Model([before, changed], join_strip(changed, before))
+    noisy = rng.integers(0, 256, (8, 9, 9, 3)).astype("float32")
+    crops = as_array(joined([strips.astype(dtype), noisy])).reshape(2, 4, 9, 9, 3)
+    assert np.array_equal(crops[0, :3], noisy[:3])
+    assert np.array_equal(crops[1, :2], noisy[4:6])
+    assert np.unique(crops[[0, 1, 1], [3, 2, 3]]).tolist() == [GREY]
 
 
 def test_a_slot_of_one_colour_is_free(strips):

@@ -12,6 +12,8 @@ from conftest import CLASS_NAMES
 from drawn_fields import draw_field
 from leukoscope.cells.crops import NEUTRAL
 from leukoscope.cells.masks import decode_mask
+from leukoscope.core.errors import InputError
+from leukoscope.pipelines.cells.nodes import cut_out_cells
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.cells.pipeline import create_pipeline
 
@@ -33,6 +35,7 @@ class Smears:
     def __init__(self) -> None:
         self.pixels = np.stack([draw_field(discs, side=96) for discs in DISCS])
         self.ids = [f"{name}/{number}" for name in CLASS_NAMES for number in (1, 2)]
+        self.records = pd.DataFrame({"image_id": self.ids})
 
     def rows(self, image_ids) -> np.ndarray:
         return np.array([self.ids.index(name) for name in image_ids], int)
@@ -110,6 +113,12 @@ def test_fields_without_any_cell_leave_empty_tables(tmp_path, manifest):
     made = run(tmp_path, manifest[manifest["image_id"] == "Benign/2"], diameter=18.0)
     assert len(made["cells"]) == len(made["cell_images"]) == 0
     assert made["cell_report"]["cells"].tolist() == [0] * 5
+
+
+def test_cells_of_another_run_are_not_cut_out(made):
+    taken = (Smears(), made["cells"], made["cell_size"] | {"field": 192}, CellOptions())
+    with pytest.raises(InputError, match="found in fields of 192 pixels a side, and the packed images have 96"):
+        cut_out_cells(*taken)
 
 
 def test_a_second_run_looks_at_no_field_again(tmp_path, manifest, monkeypatch):

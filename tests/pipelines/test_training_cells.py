@@ -142,6 +142,15 @@ def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
         assert np.abs(classifier.network.parts.pooling.get_weights()[2]).max() > 0
 
 
+def test_no_augmentation_makes_a_cell_of_a_free_slot(train, tmp_path):
+    drawn = AugmentationOptions(stain=0.3, brightness=0.2, grey=0.1, blur=2.0, noise=10.0, compression=30.0)
+    shared = SHARED.model_copy(update={"trainable": "head", "feature_views": 2})
+    train(shared=shared, drawn=drawn)
+    filled = np.load(tmp_path / "own/features/training.npy")[..., -1].sum(axis=2)
+    cells = make_fields().counts[make_fields().splits["split"] == "train"]
+    assert np.array_equal(filled, np.minimum(cells, 4)[:, None].repeat(2, axis=1))
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -172,6 +181,21 @@ def test_other_pixels_of_a_cell_are_another_training(gather, monkeypatch):
     monkeypatch.setattr(make_fields(), "pixels", changed)
     after = nodes.prepare_training(**gather())
     assert before["data"]["cells"]["strips"] != after["data"]["cells"]["strips"]
+
+
+def test_cells_and_splits_of_other_images_train_nothing(table):
+    fields, options = make_fields(), (CellOptions(), make_entry(), 7)
+    splits = fields.splits
+    test = table[table["image_id"].isin(splits.loc[splits["split"] != "train", "image_id"])]
+    for cells, size, wanted, message in (
+        (table.iloc[:0], SIZE, splits, "None of the 24 fields"),
+        (test, SIZE, splits, "None of the 24 fields"),
+        (table.assign(image_id="x/" + table["image_id"]), SIZE, splits, "cells are of other images"),
+        (table, SIZE | {"field": 192}, splits, "fields of 192 pixels a side"),
+        (table, SIZE, splits.assign(image_id="x/" + splits["image_id"]), "36 of 36 fields .* are not packed"),
+    ):
+        with pytest.raises(InputError, match=message):
+            nodes.cut_out_strips(fields, cells, size, wanted, *options)
 
 
 def test_the_test_images_have_no_strips(gather):

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from leukoscope.cells.crops import NEUTRAL
+
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _LEAST_CONTRAST = 1.0  # of 255, in any channel: a slot that has less is free
 
@@ -23,15 +25,28 @@ def cut_strip(strips: Any) -> Any:
     return ops.reshape(strips, (-1, side, side, 3))
 
 
-def join_strip(crops: Any, cells: int) -> Any:
-    """Put crops together to strips again.
+def join_strip(crops: Any, strips: Any) -> Any:
+    """Put crops that were changed together to strips again; slots that were free are painted grey again.
 
     Args:
-        crops: ``[batch * cells, side, side, 3]``, of a known side.
-        cells: Slots of a strip.
+        crops: ``[batch * cells, side, side, 3]``, of a known side, 0-255, float.
+        strips: What they were cut from, at any side, of a known number of slots.
     """
-    side = crops.shape[1]
-    return ops.reshape(crops, (-1, cells * side, side, 3))
+    side, cells = crops.shape[1], strips.shape[1] // strips.shape[2]
+    free = ops.reshape(find_filled(strips), (-1, 1, 1, 1)) < 0.5
+    return ops.reshape(ops.where(free, float(NEUTRAL), crops), (-1, cells * side, side, 3))
+
+
+def find_filled(strips: Any) -> Any:
+    """Tell which slots have a cell, ``[batch, cells]`` of 1 and 0 in float32: those that are not of one colour.
+
+    Args:
+        strips: ``[batch, cells * side, side, 3]`` as they were cut out: noise would make a cell of a free slot.
+    """
+    height, width = (known or given for known, given in zip(strips.shape[1:3], ops.shape(strips)[1:3], strict=True))
+    crops = ops.reshape(ops.cast(strips, "float32"), (-1, height // width, width * width, 3))
+    contrast = ops.max(crops, axis=2) - ops.min(crops, axis=2)
+    return ops.cast(ops.max(contrast, axis=-1) >= _LEAST_CONTRAST, "float32")
 
 
 def count_slots(height: int | None, width: int | None) -> int | None:
@@ -56,15 +71,12 @@ class CutStrip(layers.Layer):
 class FilledSlots(layers.Layer):
     """Tell which slots of strips have a cell: ``[batch, cells * side, side, 3]`` to ``[batch, cells]`` of 1 and 0.
 
-    A slot is free if its crop is of one colour: what fills it up is, and stays so however it is turned and stained.
+    A slot is free if its crop is of one colour. ``join_strip`` sees to it that it still is after augmentation.
     """
 
     def call(self, strips: Any) -> Any:
         """Look for contrast."""
-        batch, height, width, _ = (known or given for known, given in zip(strips.shape, ops.shape(strips), strict=True))
-        crops = ops.reshape(strips, (batch, height // width, width * width, 3))
-        contrast = ops.max(crops, axis=2) - ops.min(crops, axis=2)
-        return ops.cast(ops.max(contrast, axis=-1) >= _LEAST_CONTRAST, self.compute_dtype)
+        return ops.cast(find_filled(strips), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Give the shape of the output."""

@@ -56,13 +56,13 @@ class Parts:
         return cut_strip(images) if self.reads_cells else images
 
     def join(self, crops: Any, images: Any) -> Any:
-        """Give what the network takes of crops that were changed.
+        """Give what the network takes of crops that were changed; of strips, free slots are grey as before.
 
         Args:
             crops: As ``cut`` gives them, at any side.
             images: What they were cut from, of a known shape.
         """
-        return join_strip(crops, images.shape[1] // images.shape[2]) if self.reads_cells else crops
+        return join_strip(crops, images) if self.reads_cells else crops
 
     @property
     def resized_side(self) -> int:

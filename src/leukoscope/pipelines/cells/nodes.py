@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.cells.crops import CellCrops, choose_side
+from leukoscope.cells.fitting import require_fitting
 from leukoscope.core.cache import ContentCache
 from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
@@ -70,7 +71,12 @@ def find_cells(
 def cut_out_cells(
     smears: PackedImages, cells: pd.DataFrame, cell_size: dict[str, Any], options: CellOptions
 ) -> CellCrops:
-    """Plan the cutting out of all cells; the data set that the plan is saved to carries it out."""
+    """Plan the cutting out of all cells; the data set that the plan is saved to carries it out.
+
+    Raises:
+        InputError: The cells are of other images or of another size.
+    """
+    require_fitting(cells, cell_size, smears, cells["image_id"])
     rows = smears.rows(cells["image_id"])
     return CellCrops(smears.pixels, rows, cells, cell_size["crop"], options.background == "neutral")
 

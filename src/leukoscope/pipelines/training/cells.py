@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.cells.fitting import require_fitting, require_packed
 from leukoscope.cells.strips import CellStrips, Cutting
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.images.packed import PackedImages
@@ -37,8 +38,13 @@ def cut_out_strips(
         finding: What found the cells.
         options: The model's entry: what is around a cell, and how many cells a strip has.
         seed: For drawing cells of a field that has more.
+
+    Raises:
+        InputError: The cells or the splits are of other images, or no field that trains has a cell.
     """
     names = splits.loc[splits["split"].isin(_SPLITS), "image_id"]
+    require_packed(smears, names)
+    require_fitting(cells, cell_size, smears, splits.loc[splits["split"] == "train", "image_id"])
     records = smears.records.set_index("image_id", drop=False).loc[names].reset_index(drop=True)
     cutting = Cutting(finding.detector, cell_size["diameter"], cell_size["crop"], options.background)  # type: ignore[attr-defined]
     return CellStrips(smears.pixels, smears.rows(names), records, cells, cutting, options.bag, seed)  # type: ignore[attr-defined]

@@ -1,0 +1,76 @@
+"""Whether a table of cells is of the packed images at hand."""
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.cells.masks import decode_mask
+from leukoscope.core.errors import InputError
+from leukoscope.images.packed import PackedImages
+
+logger = logging.getLogger(__name__)
+
+_MEND = "Run the pipeline cells on the packed images at hand."
+
+
+def require_fitting(
+    cells: pd.DataFrame, cell_size: Mapping[str, Any], smears: PackedImages, image_ids: Collection[str]
+) -> None:
+    """Make sure that cells were found in the packed images at hand, and that some are of the fields that are needed.
+
+    Args:
+        cells: ``image_id`` and ``mask`` of each cell.
+        cell_size: ``field``, the side in pixels of the packed images in which they were found.
+        smears: The packed images.
+        image_ids: The fields whose cells are needed; if some have none, a warning says how many.
+
+    Raises:
+        InputError: They were found at another size or in other images, the fields are not packed, or none has a cell.
+    """
+    side = int(smears.pixels.shape[1])
+    if cell_size["field"] != side:
+        raise InputError(
+            f"The cells were found in fields of {cell_size['field']} pixels a side, and the packed images have {side}. "
+            f"{_MEND}"
+        )
+    if strange := sorted(set(cells["image_id"]) - set(smears.records["image_id"])):
+        count, first = len(strange), strange[0]
+        raise InputError(
+            f"The cells are of other images: {count} of their fields are not packed, such as {first}. {_MEND}"
+        )
+    for mask in cells["mask"].iloc[:1]:
+        _require_side(mask, side)
+    wanted = set(image_ids)
+    require_packed(smears, wanted)
+    without = len(wanted - set(cells["image_id"]))
+    if wanted and without == len(wanted):
+        raise InputError(
+            f"None of the {len(wanted)} fields whose cells are needed has a cell. {_MEND} If it finds none, see "
+            f"08_reporting/cells.png, and set cells.diameter or cells.detector."
+        )
+    if without:
+        logger.warning("%d of %d fields (%.1f %%) have no cell", without, len(wanted), 100 * without / len(wanted))
+
+
+def require_packed(smears: PackedImages, image_ids: Collection[str]) -> None:
+    """Make sure that fields whose cells are needed are packed.
+
+    Raises:
+        InputError: Some are not.
+    """
+    if missing := sorted(set(image_ids) - set(smears.records["image_id"])):
+        raise InputError(
+            f"{len(missing)} of {len(image_ids)} fields whose cells are needed are not packed, such as {missing[0]}. "
+            f"Run the pipelines ingestion, cells and splitting on the same images."
+        )
+
+
+def _require_side(mask: str, side: int) -> None:
+    try:
+        decode_mask(mask, side, side)
+    except ValueError as error:
+        raise InputError(
+            f"The masks of the cells are not of the {side} pixels a side that the packed images have. {_MEND}"
+        ) from error
