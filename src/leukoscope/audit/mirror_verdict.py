@@ -11,8 +11,8 @@ _FEWEST_GROUPS = 2
 _SEEN = {
     "cell_number": "how many cells there are and how large they are on average",
     "cell_form": "the form of the cells",
-    "cell_texture": "the texture of the cells, in grey",
-    "grey_cells": "patterns and brightness within the cells, in grey",
+    "cell_texture": "the texture of the cells (in grey)",
+    "grey_cells": "patterns and brightness within the cells (in grey)",
     "without_cells": "the colours of what is no cell",
 }
 
