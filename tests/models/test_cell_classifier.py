@@ -90,9 +90,14 @@ def test_fields_of_another_size_are_brought_to_that_of_training(classifier, pixe
 
 
 def test_cells_that_were_found_are_not_looked_for_again(pixels, tmp_path, monkeypatch):
+    np.save(tmp_path / "packed.npy", pixels)
+    pixels = np.load(tmp_path / "packed.npy", mmap_mode="r")
     classifier = make_classifier(cache=tmp_path / "cells.db")
-    expected = classifier.predict(pixels, np.arange(3)).probabilities
+    expected = classifier.predict(np.array(pixels), np.arange(3)).probabilities
+    assert not (tmp_path / "cells.db").exists()  # a changed field, in memory, does not come again
+    assert np.array_equal(classifier.predict(pixels, np.arange(3)).probabilities, expected)
     monkeypatch.setattr(finding, "detect", None)
+    assert np.array_equal(classifier.predict(np.array(pixels), np.arange(3)).probabilities, expected)
     assert np.array_equal(classifier.predict(pixels, np.arange(3)).probabilities, expected)
 
 
@@ -125,6 +130,8 @@ def test_a_network_stays_in_its_file_if_it_may(classifier, pixels, tmp_path, laz
 
 def test_it_is_a_member_of_votes_and_sees_views(classifier, pixels, tmp_path):
     vote = EnsembleClassifier({"one": classifier, "other": make_classifier("mean")}, Vote(weigh([1, 1])))
+    np.save(tmp_path / "packed.npy", pixels)
+    pixels = np.load(tmp_path / "packed.npy", mmap_mode="r")
     for name, whole in (("vote", vote), ("views", ViewedClassifier(classifier, "symmetries"))):
         (tmp_path / name).mkdir()
         write_classifier(whole, tmp_path / name)

@@ -14,7 +14,7 @@ from leukoscope.cells import classical
 from leukoscope.cells.detector import CLASSICAL, require_trusted
 from leukoscope.cells.finding import find_cells
 from leukoscope.cells.strips import Cutting
-from leukoscope.core.cache import ContentCache
+from leukoscope.core.cache import ContentCache, is_packed
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import write_json
@@ -126,7 +126,8 @@ class CellClassifier:
         return np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
 
     def _find(self, pixels: np.ndarray, rows: np.ndarray) -> Sequence[Cells]:
-        return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache)
+        keep = is_packed(pixels)
+        return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache, keep)
 
     def read_cells(self, image: np.ndarray) -> pd.DataFrame:
         """Say of each cell of a field what it adds to the scores.
