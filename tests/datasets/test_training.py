@@ -65,7 +65,8 @@ def test_a_classifier_that_another_run_has_replaced_is_not_loaded(tmp_path):
 
 
 def test_all_trained_models_are_there_each_of_its_kind(classifier, tmp_path):
-    models = TrainedModelsDataset(path=str(tmp_path))
+    known = {name: str(tmp_path / f"{name}.db") for name in ("measurements", "cells")}
+    models = TrainedModelsDataset(path=str(tmp_path), **known)
     assert models.load() == {}
     assert describe_content(models) == ABSENT
     for name, trained in {"own": make_classifier(), "vgg16": classifier}.items():
@@ -73,6 +74,7 @@ def test_all_trained_models_are_there_each_of_its_kind(classifier, tmp_path):
     (tmp_path / "unfinished").mkdir()
     loaded = {name: load().fingerprint for name, load in models.load().items()}
     assert loaded == {"own": make_classifier().fingerprint, "vgg16": classifier.fingerprint}
+    assert models.load()["own"]().store.file == tmp_path / "measurements.db"
     before = describe_content(models)
     (tmp_path / "own/model/classifier.json").write_text("{}")
     assert describe_content(models) != before

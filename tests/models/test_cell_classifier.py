@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -15,7 +16,8 @@ from leukoscope.core.errors import DamageError, InputError
 from leukoscope.evaluation.voting import Vote, weigh
 from leukoscope.models import cell_classifier
 from leukoscope.models.base import Classifier
-from leukoscope.models.cell_classifier import CellClassifier, plan_batches
+from leukoscope.models.cell_batches import plan_batches
+from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.models.ensemble import EnsembleClassifier
 from leukoscope.models.stored import Known, load_classifier, write_classifier
 from leukoscope.models.viewed import ViewedClassifier
@@ -90,9 +92,14 @@ def test_fields_of_another_size_are_brought_to_that_of_training(classifier, pixe
 
 
 def test_cells_that_were_found_are_not_looked_for_again(pixels, tmp_path, monkeypatch):
+    np.save(tmp_path / "packed.npy", pixels)
+    pixels = np.load(tmp_path / "packed.npy", mmap_mode="r")
     classifier = make_classifier(cache=tmp_path / "cells.db")
-    expected = classifier.predict(pixels, np.arange(3)).probabilities
+    expected = classifier.predict(np.array(pixels), np.arange(3)).probabilities
+    assert not (tmp_path / "cells.db").exists()  # a changed field, in memory, does not come again
+    assert np.array_equal(classifier.predict(pixels, np.arange(3)).probabilities, expected)
     monkeypatch.setattr(finding, "detect", None)
+    assert np.array_equal(classifier.predict(np.array(pixels), np.arange(3)).probabilities, expected)
     assert np.array_equal(classifier.predict(pixels, np.arange(3)).probabilities, expected)
 
 
@@ -125,6 +132,8 @@ def test_a_network_stays_in_its_file_if_it_may(classifier, pixels, tmp_path, laz
 
 def test_it_is_a_member_of_votes_and_sees_views(classifier, pixels, tmp_path):
     vote = EnsembleClassifier({"one": classifier, "other": make_classifier("mean")}, Vote(weigh([1, 1])))
+    np.save(tmp_path / "packed.npy", pixels)
+    pixels = np.load(tmp_path / "packed.npy", mmap_mode="r")
     for name, whole in (("vote", vote), ("views", ViewedClassifier(classifier, "symmetries"))):
         (tmp_path / name).mkdir()
         write_classifier(whole, tmp_path / name)
@@ -133,6 +142,30 @@ def test_it_is_a_member_of_votes_and_sees_views(classifier, pixels, tmp_path):
         seen = loaded.predict(pixels, np.arange(2))
         assert seen.probabilities == pytest.approx(whole.predict(pixels, np.arange(2)).probabilities, abs=1e-5)
     assert (tmp_path / "cells.db").is_file()  # members know what was found
+
+
+@pytest.mark.parametrize("pooling", ["attention", "mean"])
+def test_memory_is_bounded_whatever_a_field_holds(pixels, pooling, monkeypatch):
+    classifier = make_classifier(pooling, head_norm=True)
+    rows = np.arange(6)
+    whole, table = classifier.predict(pixels, rows), classifier.read_cells(pixels[2])
+    without = classifier.predict_without(pixels[2], [1])
+    slots = []
+    stack = cell_classifier.Cutting.stack
+
+    def count(self, field, cells, number):
+        slots.append(number)
+        return stack(self, field, cells, number)
+
+    monkeypatch.setattr(cell_classifier.Cutting, "stack", count)
+    monkeypatch.setattr(cell_classifier, "_CELLS_AN_IMAGE", 2)
+    monkeypatch.setattr(cell_classifier, "_CELLS_AT_ONCE", 2)
+    parts = classifier.predict(pixels, rows, batch_size=1)
+    assert parts.features == pytest.approx(whole.features, abs=1e-4)
+    assert parts.probabilities == pytest.approx(whole.probabilities, abs=1e-5)
+    pd.testing.assert_frame_equal(classifier.read_cells(pixels[2]), table, atol=1e-4)
+    assert classifier.predict_without(pixels[2], [1]).probabilities == pytest.approx(without.probabilities, abs=1e-5)
+    assert max(slots) == 2 < make_fields().counts[rows].max()
 
 
 def change_facts(home, **changed) -> None:

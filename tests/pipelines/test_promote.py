@@ -9,10 +9,14 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
+from cell_models import make_reader as make_cell_reader
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, PartitionedDataset, ReaderRegistryDataset
 from leukoscope.evaluation.metric import Metric, Number
 from leukoscope.evaluation.metrics import METRICS, list_promoting
+from leukoscope.evaluation.voting import Vote, weigh
+from leukoscope.models.ensemble import EnsembleClassifier
+from leukoscope.models.viewed import ViewedClassifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.promote import nodes
 from leukoscope.pipelines.promote.options import PromotionOptions, ServingOptions
@@ -84,6 +88,15 @@ def test_any_other_metric_is_refused_with_those_that_can():
     for name in sorted({*METRICS, "f2"} - {*list_promoting()}):
         with pytest.raises(ValidationError, match=f"'{re.escape(name)}' cannot decide .* expected one of accuracy, "):
             PromotionOptions(metric=name)
+
+
+def test_a_reader_whose_detector_is_the_users_own_is_not_promoted(test_set):
+    own = make_cell_reader()
+    own = replace(own.classifier, cutting=replace(own.classifier.cutting, detector="my_module:find"))
+    for classifier in (own, ViewedClassifier(own, "symmetries"), EnsembleClassifier({"one": own}, Vote(weigh([1])))):
+        with pytest.raises(InputError, match="finds cells by my_module:find, which is code of yours") as caught:
+            judge(replace(GOOD, classifier=classifier), Registry(), test_set)
+        assert "\n" not in str(caught.value)
 
 
 def test_without_a_champion_the_candidate_is_promoted(test_set):

@@ -49,7 +49,12 @@ def estimate_diameter(pixels: np.ndarray, rows: np.ndarray) -> float:
 
 
 def find_cells(
-    pixels: np.ndarray, rows: np.ndarray, detector: str, diameter: float, cache: ContentCache | None = None
+    pixels: np.ndarray,
+    rows: np.ndarray,
+    detector: str,
+    diameter: float,
+    cache: ContentCache | None = None,
+    keep: bool = True,
 ) -> list[list[dict[str, Any]]]:
     """Find the cells of fields in which they were not found before, on all cores if they are many.
 
@@ -59,6 +64,7 @@ def find_cells(
         detector: As of ``load_detector``.
         diameter: Of a typical leukocyte, in pixels.
         cache: Knows what was found before.
+        keep: Whether to keep there what was not.
 
     Returns:
         For each field its cells, as ``describe_cells`` gives them.
@@ -77,7 +83,7 @@ def find_cells(
     for part in spread(partial(_describe, detector=detector, diameter=diameter), pixels, missing):
         known |= _read(part)
         done += len(part)
-        if cache:
+        if cache and keep:
             cache.keep(part)
         if len(missing) > FEW:
             logger.info("Found the cells of %d of %d fields", done, len(missing))

@@ -104,7 +104,7 @@ class CellStrips:
         return self.cutting.describe() | {"bag": self.bag, "field": int(self.pixels.shape[1])}
 
     def strips(self) -> Iterator[np.ndarray]:
-        """Make one strip after the other, ``uint8 [bag * side, side, 3]``."""
+        """Make one strip after the other, ``uint8 [slots * side, side, 3]``."""
         slots, by_field = self.slots, dict(list(self.cells.groupby("image_id", sort=False)))
         none = self.cells.iloc[:0]
         for row, name, sha256 in zip(self.rows, self.records["image_id"], self.records["sha256"], strict=True):

@@ -27,6 +27,14 @@ def identify_content(image: np.ndarray, how: str) -> bytes:
     return digest.digest()
 
 
+def is_packed(pixels: np.ndarray) -> bool:
+    """Tell whether images are of a packed array, in a file, and will be seen again.
+
+    Others were changed, or decoded just now: what is computed of them is not worth to be kept.
+    """
+    return isinstance(pixels, np.memmap)
+
+
 class ContentCache:
     """Keeps bytes by the hash of what they were computed from.
 

@@ -11,6 +11,7 @@ from kedro.io import AbstractDataset
 from leukoscope.core.old_names import rename_columns
 from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
+from leukoscope.datasets.training import open_known
 
 if TYPE_CHECKING:
     from leukoscope.models.onnx_network import OnnxClassifier
@@ -50,10 +51,23 @@ class SecondReaderDataset(_FolderDataset["SecondReader", "SecondReader"]):
 
     Args:
         filepath: The folder.
+        measurements: Where is kept what was measured of fields, for kinds that measure.
+        cells: Where is kept which cells were found in fields, for kinds that read these.
         metadata: For other tools.
     """
 
     _facts = "reader.json"
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        measurements: str | None = None,
+        cells: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._known = (measurements, cells)
 
     def save(self, data: "SecondReader") -> None:
         """Write the reader.
@@ -74,7 +88,7 @@ class SecondReaderDataset(_FolderDataset["SecondReader", "SecondReader"]):
 
         with self.loading_own():
             require_there(self._filepath)
-            return SecondReader.load(self._filepath, lazily=True)
+            return SecondReader.load(self._filepath, lazily=True, known=open_known(*self._known))
 
     def _identify(self) -> str | None:
         try:

@@ -18,11 +18,21 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
 
     Args:
         path: The folder that has a folder for each model.
+        measurements: Where is kept what was measured of fields, for kinds that measure.
+        cells: Where is kept which cells were found in fields, for kinds that read these.
         metadata: For other tools.
     """
 
-    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        path: str,
+        measurements: str | None = None,
+        cells: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         self._path = path
+        self._known = {"measurements": measurements, "cells": cells}
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Classifier]]:
@@ -39,7 +49,8 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
 
     def _list(self) -> dict[str, ClassifierDataset]:
         homes = sorted(path for path in Path(self._path).glob("*") if path.is_dir())
-        datasets = {home.name: ClassifierDataset(filepath=(home / NETWORK).as_posix(), lazily=True) for home in homes}
+        files = {home.name: (home / NETWORK).as_posix() for home in homes}
+        datasets = {name: ClassifierDataset(filepath=file, lazily=True, **self._known) for name, file in files.items()}
         return {name: dataset for name, dataset in datasets.items() if dataset.exists()}
 
     def _exists(self) -> bool:

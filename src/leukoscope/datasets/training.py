@@ -3,7 +3,7 @@
 import logging
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
@@ -16,7 +16,25 @@ from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import POINTER, read_pointer
 from leukoscope.training.runs import Started, TrainingRuns
 
+if TYPE_CHECKING:
+    from leukoscope.models.stored import Known
+
 logger = logging.getLogger(__name__)
+
+
+def open_known(measurements: str | None, cells: str | None) -> "Known":
+    """Open what was computed of fields before, for classifiers that are loaded.
+
+    Args:
+        measurements: The file of measurements, if there may be one.
+        cells: The file of cells, the same.
+    """
+    from leukoscope.core.cache import ContentCache
+    from leukoscope.features.measuring import MeasurementStore
+    from leukoscope.models.stored import Known
+
+    store = MeasurementStore(Path(measurements)) if measurements else None
+    return Known(store, ContentCache(Path(cells)) if cells else None)
 
 
 class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
@@ -148,14 +166,10 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
         Raises:
             InputError: Nothing was trained yet, or a file is damaged.
         """
-        from leukoscope.core.cache import ContentCache
-        from leukoscope.features.measuring import MeasurementStore
-        from leukoscope.models.stored import Known, load_classifier
+        from leukoscope.models.stored import load_classifier
 
         with self.loading_own():
-            measurements = MeasurementStore(Path(self._measurements)) if self._measurements else None
-            cells = ContentCache(Path(self._cells)) if self._cells else None
-            return load_classifier(self._home, Known(measurements, cells), self._lazily)
+            return load_classifier(self._home, open_known(self._measurements, self._cells), self._lazily)
 
     def list_files(self) -> list[Path]:
         """List its files; there need not be any."""

@@ -59,7 +59,7 @@ def identify_field(image: np.ndarray) -> bytes:
 
 
 def measure_fields(
-    pixels: np.ndarray, rows: np.ndarray | None = None, store: MeasurementStore | None = None
+    pixels: np.ndarray, rows: np.ndarray | None = None, store: MeasurementStore | None = None, keep: bool = True
 ) -> np.ndarray:
     """Measure fields that were not measured before, on all cores if they are many.
 
@@ -67,6 +67,7 @@ def measure_fields(
         pixels: ``uint8 [n, height, width, 3]``, RGB.
         rows: Which of them; all by default.
         store: Knows what was measured before.
+        keep: Whether to keep there what was not.
 
     Returns:
         ``float32 [rows, features]`` as ``measure_field`` gives them.
@@ -79,7 +80,7 @@ def measure_fields(
     for measured in spread(measure_field, pixels, missing):
         known |= measured
         done += len(measured)
-        if store:
+        if store and keep:
             store.keep(measured)
         if len(missing) > FEW:
             logger.info("Measured %d of %d fields", done, len(missing))

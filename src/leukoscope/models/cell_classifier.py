@@ -1,11 +1,11 @@
 """A classifier that finds the cells of a field, reads each by itself, and pools what it saw."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,33 +14,21 @@ from leukoscope.cells import classical
 from leukoscope.cells.detector import CLASSICAL, require_trusted
 from leukoscope.cells.finding import find_cells
 from leukoscope.cells.strips import Cutting
-from leukoscope.core.cache import ContentCache
+from leukoscope.core.cache import ContentCache, is_packed
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import write_json
 from leukoscope.images.decoding import resize
 from leukoscope.models.base import FACTS, FOLDER, NETWORK, NetworkClassifier, Prediction
+from leukoscope.models.cell_batches import plan_batches, round_up
 from leukoscope.models.deferred import open_network
 
 CONTRIBUTION = "contribution_"
 _FIELDS = 256  # whose cells are in memory at a time
+_CELLS_AT_ONCE = 256  # of a single field
 _CELLS_AN_IMAGE = 4  # as many as a batch may have for each image that it would have
 _SHOWN = ["cell", "left", "top", "right", "bottom", "row", "column", "touching", "cut", "mask"]
 Cells = Sequence[Mapping[str, Any]]
-
-
-class Batch(NamedTuple):
-    """Fields that are read together.
-
-    Attributes:
-        fields: Which, ``[fields]``.
-        slots: Of each of their strips.
-        rows: Strips in the batch, of which the last may be empty.
-    """
-
-    fields: np.ndarray
-    slots: int
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -108,14 +96,21 @@ class CellClassifier:
         found = self._find(pixels, rows)
         probabilities, features = [], []
         order = []
-        for batch in plan_batches([len(cells) for cells in found], _CELLS_AN_IMAGE * batch_size):
+        most = _CELLS_AN_IMAGE * batch_size
+        for batch in plan_batches([len(cells) for cells in found], most):
+            order.append(batch.fields)
+            if batch.slots > most:
+                (number,) = batch.fields
+                seen = self._predict_field(pixels[rows[number]], found[number], most)
+                probabilities.append(seen.probabilities)
+                features.append(seen.features)
+                continue
             strips = [self.cutting.stack(pixels[rows[n]], found[n], batch.slots) for n in batch.fields]
             strips += [self.cutting.stack(pixels[rows[0]], [], batch.slots)] * (batch.rows - len(batch.fields))
             seen = self.network.predict(np.stack(strips), None, batch.rows)
             assert seen.features is not None  # which a network has
             probabilities.append(seen.probabilities[: len(batch.fields)])
             features.append(seen.features[: len(batch.fields)])
-            order.append(batch.fields)
         back = np.argsort(np.concatenate(order))
         return np.concatenate(probabilities)[back], np.concatenate(features)[back]
 
@@ -126,7 +121,8 @@ class CellClassifier:
         return np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
 
     def _find(self, pixels: np.ndarray, rows: np.ndarray) -> Sequence[Cells]:
-        return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache)
+        keep = is_packed(pixels)
+        return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache, keep)
 
     def read_cells(self, image: np.ndarray) -> pd.DataFrame:
         """Say of each cell of a field what it adds to the scores.
@@ -142,7 +138,7 @@ class CellClassifier:
         pixels, rows = self._fit(image[None], np.arange(1))
         (cells,) = self._find(pixels, rows)
         table = pd.DataFrame(cells, columns=_SHOWN)
-        vectors, weights = self._read(self.cutting.stack(pixels[0], cells, round_up(len(cells))), len(cells))
+        vectors, weights = self._read(pixels[0], cells)
         shares = weights[:, None] * (vectors @ self.network.parts.linear_head.kernel)
         columns = [f"{CONTRIBUTION}{name}" for name in self.class_names]
         return table.assign(weight=weights).join(pd.DataFrame(shares, columns=columns))
@@ -169,21 +165,50 @@ class CellClassifier:
                 f"from 1 on, as the table of its cells gives them."
             )
         kept = [cell for cell in cells if cell["cell"] not in left_out]
-        return self.network.predict(self.cutting.stack(pixels[0], kept, round_up(len(kept)))[None], None, 1)
+        return self._predict_field(pixels[0], kept, _CELLS_AT_ONCE)
 
     @cached_property
     def _vectors(self) -> Any:
         return self.network.parts.cell_vectors
 
-    def _read(self, strip: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give the vector and the weight of each cell of a strip."""
+    def _encode(self, field: np.ndarray, cells: Cells, most: int) -> tuple[Any, Any]:
+        """Give the vectors of a field's cells, ``[1, slots, channels]``, and which slots are filled, ``[1, slots]``.
+
+        So many cells are encoded at a time, so that memory is bounded whatever a field holds.
+        """
         import keras
 
+        slots = min(1 << (most.bit_length() - 1), round_up(len(cells)))
+        parts = []
+        for start in range(0, max(1, len(cells)), slots):
+            strip = self.cutting.stack(field, cells[start : start + slots], slots)
+            parts.append(self._vectors.predict_on_batch(strip[None]))
+        vectors = np.concatenate([vectors for vectors, _ in parts])[None]
+        filled = np.concatenate([filled for _, filled in parts], axis=1)
+        return keras.ops.convert_to_tensor(vectors), keras.ops.convert_to_tensor(filled)
+
+    def _predict_field(self, field: np.ndarray, cells: Cells, most: int) -> Prediction:
+        """Predict one field of any number of cells."""
+        import keras
+
+        features = keras.ops.convert_to_numpy(self._pooling(*self._encode(field, cells, most)))
+        scores = self.network.score(Prediction(features, features))
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return Prediction((shares / shares.sum(axis=1, keepdims=True)).astype(np.float32), features)
+
+    def _read(self, field: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+        """Give the vector and the weight of each cell of a field."""
+        import keras
+
+        vectors, filled = self._encode(field, cells, _CELLS_AT_ONCE)
+        weights = keras.ops.convert_to_numpy(self._pooling.weigh(vectors, filled))
+        return keras.ops.convert_to_numpy(vectors)[0, : len(cells)], weights[0, : len(cells)]
+
+    @property
+    def _pooling(self) -> Any:
         pooling = self.network.parts.pooling
         assert pooling is not None  # as of every network that reads cells
-        vectors, filled = self._vectors.predict_on_batch(strip[None])
-        weights = pooling.weigh(keras.ops.convert_to_tensor(vectors), keras.ops.convert_to_tensor(filled))
-        return vectors[:cells], keras.ops.convert_to_numpy(weights)[0, :cells]
+        return pooling
 
     def score(self, prediction: Prediction) -> np.ndarray:
         """Give the last layer's scores, before its softmax."""
@@ -243,24 +268,3 @@ def _load_network(file: Path, lazily: bool) -> NetworkClassifier:
     from leukoscope.models.network import Classifier
 
     return Classifier.load(file)
-
-
-def plan_batches(cells: Sequence[int], most: int) -> Iterator[Batch]:
-    """Group fields of about as many cells, so that a network is compiled for few shapes.
-
-    Args:
-        cells: How many each field has.
-        most: Slots that a batch may have; a field of more cells is a batch by itself.
-    """
-    slots = np.array([round_up(count) for count in cells])
-    for number in np.unique(slots).tolist():
-        fields = np.flatnonzero(slots == number)
-        size = max(1, most // number)
-        for start in range(0, len(fields), size):
-            part = fields[start : start + size]
-            yield Batch(part, number, size if len(fields) > size else min(size, round_up(len(part))))
-
-
-def round_up(number: int) -> int:
-    """Give the next power of two, 1 at least."""
-    return 1 << max(0, number - 1).bit_length()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from leukoscope.core.cache import is_packed
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.storage import write_json
 from leukoscope.features.fields import FEATURES, list_features
@@ -82,7 +83,7 @@ class CraftedClassifier:
             pixels: ``uint8 [n, height, width, 3]``.
             rows: Which of them; all by default.
         """
-        return select_features(measure_fields(pixels, rows, self.store), self.groups, self.usual)
+        return select_features(measure_fields(pixels, rows, self.store, is_packed(pixels)), self.groups, self.usual)
 
     def score(self, prediction: Prediction) -> np.ndarray:
         """Give the logarithms of probabilities."""

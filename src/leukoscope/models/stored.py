@@ -80,6 +80,14 @@ def load_classifier(home: Path, known: Known = NOTHING, lazily: bool = False) ->
     return load(file.parent, known)
 
 
+def list_detectors(classifier: Classifier) -> set[str]:
+    """List what finds the cells that a classifier and its members read, by the names of ``cells.detector``."""
+    member = getattr(classifier, "member", None)
+    members = [*getattr(classifier, "members", {}).values(), *([member] if member else [])]
+    cutting = getattr(classifier, "cutting", None)
+    return ({cutting.detector} if cutting else set()).union(*map(list_detectors, members))
+
+
 def _list_loaders(lazily: bool) -> dict[str, Callable[[Path, Known], Classifier]]:
     from leukoscope.models.cell_classifier import CellClassifier
     from leukoscope.models.crafted import CraftedClassifier

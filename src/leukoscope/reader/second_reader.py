@@ -26,7 +26,7 @@ from leukoscope.images.circumstances import VERSION
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import NETWORK, Classifier
-from leukoscope.models.stored import find_classifier, load_classifier, write_classifier
+from leukoscope.models.stored import NOTHING, Known, find_classifier, load_classifier, write_classifier
 from leukoscope.reader.base import Reading
 from leukoscope.reader.calibrated import CalibratedClassifier
 
@@ -226,12 +226,13 @@ class SecondReader:
         } | ({} if self.certificate is None else {"certificate": self.certificate})
 
     @classmethod
-    def load(cls, folder: Path, lazily: bool = False) -> "SecondReader":
+    def load(cls, folder: Path, lazily: bool = False, known: Known = NOTHING) -> "SecondReader":
         """Read what ``save`` wrote; no code of its files is run.
 
         Args:
             folder: Where it is.
             lazily: Whether to load the network, and Keras, when it is needed; the folder stays, and is a run's own.
+            known: What was computed of fields before; a reader that is served has nothing of it.
 
         Raises:
             InputError: A file is missing or damaged, or they do not fit together.
@@ -242,7 +243,7 @@ class SecondReader:
         with telling_damage(folder / _SEEN):
             seen = pd.read_parquet(folder / _SEEN, page_checksum_verification=True)
             _require_columns(seen)
-        classifier = load_classifier(folder, lazily=lazily)
+        classifier = load_classifier(folder, known, lazily)
         with telling_damage(folder / _FACTS):
             facts = rename_entries(json.loads((folder / _FACTS).read_text()), folder / _FACTS)
             calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
@@ -251,10 +252,8 @@ class SecondReader:
             reader = cls(facts["model"], classifier, calibration, seen, benign, limits, title, None, certificate)
             names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
         reader.require_classes(names)
-        fault = reader._find_fault()
-        if not fault and fingerprint != reader.fingerprint:
-            fault = "its parts are of different readers"
-        if fault:
+        another = "its parts are of different readers" if fingerprint != reader.fingerprint else None
+        if fault := reader._find_fault() or another:
             raise InputError(f"The second reader in {folder} cannot be used: {fault}. Make it anew, or take another.")
         return reader
 

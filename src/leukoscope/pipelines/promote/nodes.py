@@ -44,10 +44,12 @@ def judge_candidate(
         evaluated on these test images, of which the best is a little lucky.
 
     Raises:
-        InputError: Too few test images are new to both, or the figure is undefined on them.
+        InputError: Too few test images are new to both, or the figure is undefined on them, or the candidate could not
+            be served.
     """
     from leukoscope.evaluation import evaluations
 
+    _require_servable(reader)
     champion = registry.find_champion()
     looks = evaluations.count_looks(known, evaluations.fingerprint_test(splits))
     facts: dict[str, Any] = {
@@ -80,6 +82,18 @@ def judge_candidate(
     wins, why = _apply(options, mine, theirs, pair)
     figures = {"candidate_figure": mine, "champion_figure": theirs} | pair
     return facts | _count(test) | figures | {"wins": wins, "why": why}
+
+
+def _require_servable(reader: Reader) -> None:
+    """Make sure that whoever loads a reader from the registry may load all that it needs."""
+    from leukoscope.cells.detector import CLASSICAL
+    from leukoscope.models.stored import list_detectors
+
+    if own := sorted(list_detectors(reader.classifier) - {CLASSICAL}):
+        raise InputError(
+            f"The model {reader.model} finds cells by {', '.join(own)}, which is code of yours and no part of the "
+            f"model: what serves it would not import that. Promote one with cells.detector={CLASSICAL}."
+        )
 
 
 def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], least: int) -> pd.DataFrame:
