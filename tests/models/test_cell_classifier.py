@@ -16,7 +16,6 @@ from leukoscope.core.errors import DamageError, InputError
 from leukoscope.evaluation.voting import Vote, weigh
 from leukoscope.models import cell_classifier
 from leukoscope.models.base import Classifier
-from leukoscope.models.cell_batches import plan_batches
 from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.models.ensemble import EnsembleClassifier
 from leukoscope.models.stored import Known, load_classifier, write_classifier
@@ -221,15 +220,3 @@ def test_whatever_predictions_depend_on_is_in_the_fingerprint(classifier):
         others.append(replace(classifier, cutting=replace(classifier.cutting, **{name: value})))
     others.append(make_classifier("mean"))
     assert len({one.fingerprint for one in [classifier, *others]}) == len(others) + 1
-
-
-def test_fields_are_read_in_batches_of_few_shapes():
-    cells = [0, 1, 3, 5, 40, 3, 4, 300, 2, 2, 2]
-    batches = list(plan_batches(cells, 16))
-    assert sorted(np.concatenate([batch.fields for batch in batches]).tolist()) == list(range(len(cells)))
-    for batch in batches:
-        assert all(cells[field] <= batch.slots for field in batch.fields)
-        assert len(batch.fields) <= batch.rows
-        assert batch.slots * batch.rows <= max(16, batch.slots)
-    shapes = {(batch.slots, batch.rows) for batch in batches}
-    assert shapes == {(1, 2), (2, 4), (4, 4), (8, 1), (64, 1), (512, 1)}

@@ -32,7 +32,7 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = path
-        self._known = {"measurements": measurements, "cells": cells}
+        self._measurements, self._cells = measurements, cells
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Classifier]]:
@@ -49,9 +49,12 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
 
     def _list(self) -> dict[str, ClassifierDataset]:
         homes = sorted(path for path in Path(self._path).glob("*") if path.is_dir())
-        files = {home.name: (home / NETWORK).as_posix() for home in homes}
-        datasets = {name: ClassifierDataset(filepath=file, lazily=True, **self._known) for name, file in files.items()}
+        datasets = {home.name: self._open(home) for home in homes}
         return {name: dataset for name, dataset in datasets.items() if dataset.exists()}
+
+    def _open(self, home: Path) -> ClassifierDataset:
+        file = (home / NETWORK).as_posix()
+        return ClassifierDataset(filepath=file, measurements=self._measurements, cells=self._cells, lazily=True)
 
     def _exists(self) -> bool:
         return bool(self._list())

@@ -102,6 +102,7 @@ class CellClassifier:
             if batch.slots > most:
                 (number,) = batch.fields
                 seen = self._predict_field(pixels[rows[number]], found[number], most)
+                assert seen.features is not None  # as below
                 probabilities.append(seen.probabilities)
                 features.append(seen.features)
                 continue
