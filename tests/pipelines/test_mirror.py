@@ -6,6 +6,7 @@ from conftest import CLASS_NAMES
 from drawn_fields import Fields
 from leukoscope.cells.finding import find_cells
 from leukoscope.cells.table import tabulate_cells
+from leukoscope.core.errors import InputError
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.models.base import Prediction
 from leukoscope.pipelines.audit.options import AuditOptions
@@ -99,3 +100,12 @@ def test_without_any_model_the_cells_are_told_of_alone(fields, cells, manifest, 
     assert blanked.empty
     assert "No trained model was there" in describe_mirror(table, blanked, manifest, OPTIONS)
     assert draw_mirror(table, manifest).axes[0].get_yticklabels()[1].get_text() == "cell form"
+
+
+def test_cells_of_other_images_or_none_are_refused(fields, cells, manifest):
+    with pytest.raises(InputError, match="None of the 48 fields whose cells are needed has a cell"):
+        describe_by_cells(fields, cells.iloc[:0], SIZE, manifest)
+    with pytest.raises(InputError, match="found in fields of 224 pixels a side, and the packed images have 64"):
+        describe_by_cells(fields, cells, SIZE | {"field": 224}, manifest)
+    with pytest.raises(InputError, match="The cells are of other images"):
+        blank_cells(fields, cells.assign(image_id="x"), SIZE, manifest, None, {}, OPTIONS, {})

@@ -9,7 +9,6 @@ import scipy  # which imports ndimage when it is first used
 from leukoscope.cells.crops import NEUTRAL, CellCrops
 from leukoscope.cells.description import FORM
 from leukoscope.cells.masks import decode_mask
-from leukoscope.core.errors import InputError
 from leukoscope.core.spreading import spread
 from leukoscope.features.colour import count_colours
 from leukoscope.features.texture import measure_texture
@@ -31,7 +30,7 @@ def describe_by_cells(
 
     Args:
         smears: The packed images.
-        cells: A row a cell.
+        cells: A row a cell, one or more.
         image_ids: Of the fields.
         diameter: Of a typical leukocyte, in pixels.
         side: Of the crops, in pixels.
@@ -42,15 +41,7 @@ def describe_by_cells(
         (the same of Haralick's features), ``grey_cells`` (the same of local binary patterns and of brightness) and
         ``without_cells`` (colours of the pixels outside of all cells). Texture and patterns are of the cells in grey,
         less each one's mean brightness.
-
-    Raises:
-        InputError: There is no cell.
     """
-    if cells.empty:
-        raise InputError(
-            "No leukocyte was found in any field, so that there is nothing to hold a mirror to. Expected smears in a "
-            "Romanowsky stain; cells.png and cell_report.csv of the pipeline cells show what was found."
-        )
     rows = smears.rows(image_ids)
     measured = _measure_crops(smears, cells, side)
     texture, grey = measured[:, :-_GREY], measured[:, -_GREY:]

@@ -30,11 +30,16 @@ def describe_by_cells(
 
     Returns:
         ``image_id``, and the features of each predictor, one column each.
+
+    Raises:
+        InputError: The cells are of other images, or there is none.
     """
     from leukoscope.audit import blind, mirror
+    from leukoscope.cells.fitting import require_fitting
     from leukoscope.images.grouping import select_accepted
 
     image_ids = select_accepted(manifest)["image_id"]
+    require_fitting(cells, cell_size, smears, image_ids)
     described = mirror.describe_by_cells(smears, cells, image_ids, cell_size["diameter"], cell_size["crop"])
     return blind.tabulate(image_ids, described)
 
@@ -103,9 +108,11 @@ def blank_cells(
         cells) with its interval ``low`` to ``high``, ``images`` and ``groups``.
     """
     from leukoscope.audit.blanking import judge_blanked, select_test_fields
+    from leukoscope.cells.fitting import require_fitting
     from leukoscope.images.grouping import select_accepted
 
     images, rows = select_accepted(manifest), []
+    require_fitting(cells, cell_size, smears, images["image_id"])
     for name, seen in features.items():
         if trained_models is None or name not in trained_models:
             continue
