@@ -23,7 +23,7 @@ DEFAULT_ENV = "local"
 MERGE_STRATEGY = {"parameters": "soft", "globals": "soft", "mlflow": "soft"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # With `_features` or the like behind it, such a name would make that of another data set.
-TAKEN = frozenset({"blind", "evaluated", "external"})
+TAKEN = frozenset({"blind", "cell", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
 FOLDERS = frozenset({"architectures", "cross_validation", "engine", "explanations", "exports", "opinions", "reader"})
 FOLDERS |= {"generator", "weights"}
