@@ -16,7 +16,7 @@ from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import cells as nodes
-from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe
+from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe, train_classifier
 from leukoscope.pipelines.training.pipeline import create_pipeline
 from leukoscope.training import trainer
 from leukoscope.training.entry import ModelOptions
@@ -71,7 +71,7 @@ def train(tmp_path, gather):
         facts = gather(**changed)
         journal = runs.start(nodes.prepare_training(**facts)).journal
         taken = (facts["strips"], facts["training_plan"], facts["splits"], make_entry(), None, teaching)
-        return *nodes.train_classifier(journal, {"kedro": "1"}, *taken), journal
+        return *train_classifier(journal, {"kedro": "1"}, *taken), journal
 
     return train_with
 

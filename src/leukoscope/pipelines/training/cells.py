@@ -7,14 +7,12 @@ import pandas as pd
 
 from leukoscope.cells.fitting import require_fitting, require_packed
 from leukoscope.cells.strips import CellStrips, Cutting
-from leukoscope.images.generated import GeneratedImages
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import nodes
 from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.entry import ModelOptions
-from leukoscope.training.journal import TrainingJournal
 
 _SPLITS = ("train", "validation")
 
@@ -79,31 +77,3 @@ def prepare_training(
     facts = json.loads(strips.identity)["cells"]
     key["data"] |= {"size": facts.pop("field"), "cells": facts | {"strips": strips.fingerprint}}
     return key
-
-
-def train_classifier(
-    journal: TrainingJournal,
-    software: dict[str, Any],
-    strips: PackedImages,
-    training_plan: pd.DataFrame,
-    splits: pd.DataFrame,
-    options: ModelOptions,
-    generated: GeneratedImages | None = None,
-    teaching: pd.DataFrame | None = None,
-) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """Train the classifier that a journal's key describes.
-
-    Args:
-        journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
-        strips: The cells of each field.
-        training_plan: Which fields an epoch sees, how often and with what weight.
-        splits: Which fields validate.
-        options: The model's entry, for its name.
-        generated: Not used: fields cannot be replaced here.
-        teaching: What a teacher says of the fields, if there is one.
-
-    Returns:
-        The classifier, its history (one row an epoch) and the summary of its training.
-    """
-    return nodes.train_classifier(journal, software, strips, training_plan, splits, options, None, teaching)

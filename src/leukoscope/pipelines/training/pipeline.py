@@ -44,14 +44,13 @@ def _create_cells(teacher: str | None = None) -> Pipeline:
     """Make the template of a network, with strips of cells in the place of packed images."""
     taken = ["smears", "cells", "cell_size", "splits", "params:cells", "params:model", "params:seed"]
     cutting = Node(cells.cut_out_strips, taken, "strips", name="cut_out_strips")
-    return Pipeline([cutting]) + _create_network(teacher, "strips", cells.prepare_training, cells.train_classifier)
+    return Pipeline([cutting]) + _create_network(teacher, "strips", cells.prepare_training)
 
 
 def _create_network(
     teacher: str | None = None,
     images: str = "smears",
     prepare: Callable[..., Any] = nodes.prepare_training,
-    train: Callable[..., Any] = nodes.train_classifier,
 ) -> Pipeline:
     recipe = "recipe"
     trained = ["journal", "software", images, "training_plan", "splits", "params:model", "generated_images"]
@@ -75,7 +74,7 @@ def _create_network(
                 name="resolve_augmentation",
             ),
             Node(prepare, prepared, "journal", name="prepare_training"),
-            Node(train, trained, _MADE, name="train_classifier"),
+            Node(nodes.train_classifier, trained, _MADE, name="train_classifier"),
         ]
     )
 
