@@ -54,7 +54,7 @@ def describe_by_cells(
         "without_cells": np.concatenate(
             [
                 count_colours(field[~inside][None, :, None, :], np.array([0]))
-                for field, inside in _pair(smears.pixels, rows, cells, image_ids, diameter)
+                for field, inside, _ in _mark(smears.pixels, rows, cells, image_ids, diameter)
             ]
         ),
     }
@@ -92,9 +92,7 @@ def blank_cells(
         ``uint8 [rows, height, width, 3]``.
     """
     painted = []
-    for (field, inside), (_, own) in zip(
-        _pair(pixels, rows, cells, image_ids, diameter), _select(cells, image_ids), strict=True
-    ):
+    for field, inside, own in _mark(pixels, rows, cells, image_ids, diameter):
         outside = field[~inside] if (~inside).sum() >= _FEWEST else np.full((1, 3), NEUTRAL)
         down, right = np.ogrid[: field.shape[0], : field.shape[1]]
         hidden = inside.copy()
@@ -104,22 +102,17 @@ def blank_cells(
     return np.stack(painted)
 
 
-def _select(cells: pd.DataFrame, image_ids: pd.Series) -> Iterator[tuple[str, pd.DataFrame]]:
-    by_image = {str(name): own for name, own in cells.groupby("image_id")}
-    none = cells.iloc[:0]
-    return ((name, by_image.get(name, none)) for name in image_ids)
-
-
-def _pair(
+def _mark(
     pixels: np.ndarray, rows: np.ndarray, cells: pd.DataFrame, image_ids: pd.Series, diameter: float
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give each field with where its cells and their rims are."""
-    for row, (_, own) in zip(rows, _select(cells, image_ids), strict=True):
-        field = np.asarray(pixels[row])
+) -> Iterator[tuple[np.ndarray, np.ndarray, pd.DataFrame]]:
+    """Give each field with where its cells and their rims are, and the rows of its cells."""
+    by_image, none = dict(list(cells.groupby("image_id"))), cells.iloc[:0]
+    for row, name in zip(rows, image_ids, strict=True):
+        field, own = np.asarray(pixels[row]), by_image.get(name, none)
         inside = np.zeros(field.shape[:2], bool)
         for mask in own["mask"]:
             inside |= decode_mask(mask, *field.shape[:2])
-        yield field, scipy.ndimage.binary_dilation(inside, iterations=max(1, round(_RIM * diameter)))
+        yield field, scipy.ndimage.binary_dilation(inside, iterations=max(1, round(_RIM * diameter))), own
 
 
 def _measure_crops(smears: PackedImages, cells: pd.DataFrame, side: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from leukoscope.figures import Figure
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.base import Classifier
+from leukoscope.pipelines.audit.nodes import climb_ladder
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.entry import ModelOptions
@@ -67,18 +68,7 @@ def climb_mirror(
     Returns:
         As the audit's ladder.
     """
-    from leukoscope.audit import blind
-    from leukoscope.audit.ladder import Ladder
-    from leukoscope.audit.protocols import list_protocols
-    from leukoscope.images.grouping import select_accepted
-
-    images = select_accepted(manifest)
-    protocols = list_protocols(images, manifest, smears, group_table, splitting.appearance_clusters, seed)
-    classes = tuple(dict.fromkeys(images["label"]))
-    ladder = Ladder(classes, audit.folds, audit.trees, audit.confidence, seed, audit.repeats)
-    views = blind.split_by_predictor(cell_features)
-    tables = [ladder.climb(images, views, protocols), ladder.climb_series(images, views, audit.embargoes)]
-    return pd.concat(tables, ignore_index=True).assign(data=fingerprint_manifest(manifest))
+    return climb_ladder(cell_features, manifest, smears, group_table, audit, splitting, seed, features={})
 
 
 def blank_cells(
