@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -142,13 +143,7 @@ class _Page:
         gallery = render_control(
             "strike", number, image, lambda cell: self._place(image, f"cell-{cell.number}.png"), weight
         )
-        form = _html(gallery, "form")
-        status = _html("", "p").props("role=status")
-
-        async def read_again(event: GenericEventArguments) -> None:
-            status.set_content(escape(await self._read_without(image, event.args)))
-
-        form.on("submit", read_again, js_handler=_SEND_FORM)
+        _add_form(gallery, partial(self._read_without, image))
 
     async def _read_without(self, image: ReadImage, entered: Any) -> str:
         fields = entered if isinstance(entered, dict) else {}
@@ -202,13 +197,8 @@ class _Page:
         return method in image.maps
 
     def _show_review(self, number: int, image: ReadImage) -> None:
-        form = _html(render_control("review", number, image, NOT_ASSESSABLE, MAX_NOTE), "form")
-        status = _html("", "p").props("role=status")
-
-        async def save(event: GenericEventArguments) -> None:
-            status.set_content(escape(await self._save_review(image, event.args)))
-
-        form.on("submit", save, js_handler=_SEND_FORM)
+        review = render_control("review", number, image, NOT_ASSESSABLE, MAX_NOTE)
+        _add_form(review, partial(self._save_review, image))
 
     async def _save_review(self, image: ReadImage, entered: Any) -> str:
         fields = entered if isinstance(entered, dict) else {}
@@ -246,6 +236,17 @@ def _list_maps(image: ReadImage) -> dict[str, str]:
 
 def _describe_map(image: ReadImage, method: str) -> str:
     return f"Warm colours: {render_part('map', image, method)}."
+
+
+def _add_form(content: str, answer: Callable[[Any], Awaitable[str]]) -> None:
+    """Add a form with a line below it that says what became of what was entered."""
+    form = _html(content, "form")
+    status = _html("", "p").props("role=status")
+
+    async def submit(event: GenericEventArguments) -> None:
+        status.set_content(escape(await answer(event.args)))
+
+    form.on("submit", submit, js_handler=_SEND_FORM)
 
 
 def _html(content: str, tag: str = "div") -> ui.html:

@@ -42,6 +42,7 @@ class CellMapper:
 
     def __init__(self, classifier: CellClassifier) -> None:
         self._classifier = classifier
+        self._last: tuple[np.ndarray, pd.DataFrame] | None = None
 
     def describe(self, class_name: str) -> str:
         """Say what its maps show; the weights are the same for each class."""
@@ -60,7 +61,7 @@ class CellMapper:
         return np.stack([self._map_field(image) for image in pixels])
 
     def _map_field(self, image: np.ndarray) -> np.ndarray:
-        cells, side = self._classifier.read_cells(image), self._classifier.image_size
+        cells, side = self._read(image), self._classifier.image_size
         heat = np.zeros((side, side), np.float32)
         largest = cells["weight"].max() or 1.0  # crops of one colour are free slots, and weigh nothing
         for cell in cells.to_dict("records"):
@@ -70,6 +71,12 @@ class CellMapper:
             return heat
         return np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.NEAREST))
 
+    def _read(self, image: np.ndarray) -> pd.DataFrame:
+        """Read a field's cells, or give what was read last: a map and the pictures are of the same field."""
+        if self._last is None or not np.array_equal(self._last[0], image):
+            self._last = image.copy(), self._classifier.read_cells(image)
+        return self._last[1]
+
     def picture_cells(self, image: np.ndarray, class_name: str, most: int) -> list[WeighedCell]:
         """Picture the cells of a field, the heaviest first.
 
@@ -78,7 +85,7 @@ class CellMapper:
             class_name: Whose score is told.
             most: How many cells at most.
         """
-        cells = weigh_for(self._classifier.read_cells(image), class_name)
+        cells = weigh_for(self._read(image), class_name)
         field, side = resize(image, self._classifier.image_size), self._classifier.cutting.side
         heaviest = cells.sort_values("weight", ascending=False, kind="stable").head(most)
         return [
