@@ -97,9 +97,9 @@ def test_numbers_of_another_folder_or_class_are_not_near():
     assert near.tolist() == [False, True, False, False, False, False]
 
 
-def divide(images, embargo=3, test=0.15, validation=0.15 / 0.85, seed=1):
+def divide(images, embargo=3, test=0.15, validation=0.15 / 0.85, seed=1, validation_embargo=None):
     files = series.number_files(images)
-    return files, series.divide_by_series(images, files, test, validation, embargo, seed)
+    return files, series.divide_by_series(images, files, test, validation, embargo, validation_embargo, seed)
 
 
 @pytest.fixture
@@ -140,12 +140,27 @@ def test_what_is_left_validates_in_its_share(images):
     assert split.value_counts().to_dict() == {"train": 90, "validation": 60, "test": 50}
 
 
+def test_validation_may_be_nearer_to_training_than_the_test_images_are(images):
+    with pytest.raises(
+        InputError, match="no image left for train.*or validation_embargo"
+    ):
+        divide(images, embargo=40, test=(2, 5))
+    files, split = divide(images, embargo=40, test=(2, 5), validation_embargo=0)
+    number = files["number"].to_numpy()
+    for label in "ab":
+        train, validation, test = (
+            number[(split == name) & (files["label"] == label)] for name in ("train", "validation", "test")
+        )
+        assert np.abs(train[:, None] - validation).min() == 1
+        assert np.abs(np.concatenate([train, validation])[:, None] - test).min() == 41
+
+
 def test_a_copy_of_a_test_or_validation_image_does_not_train(images):
     files, split = divide(images, embargo=0, test=(1, 4))
     trains, tests, validates = (images.index[split == name] for name in ("train", "test", "validation"))
     copies = {trains[-1]: tests[0], trains[-2]: validates[0], validates[1]: tests[1]}
     images.loc[list(copies), "group"] = images.loc[list(copies.values()), "group"].to_numpy()
-    again = series.divide_by_series(images, files, (1, 4), 0.15 / 0.85, 0, 1)
+    again = series.divide_by_series(images, files, (1, 4), 0.15 / 0.85, 0, None, 1)
     assert again[[trains[-1], validates[1]]].isna().all()
     assert (again[tests] == "test").all()
     assert (again.groupby(images["group"]).nunique() <= 1).all()

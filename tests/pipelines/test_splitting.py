@@ -151,6 +151,7 @@ def test_the_report_counts_what_straddles(manifest, class_names):
         ({"fold": "1/5"}, "i of k"),
         ({"folds": 5}, "did you mean 'fold'"),
         ({"embargo": 10}, "group_by 'duplicate', so that the embargo would not be used"),
+        ({"validation_embargo": 0}, "group_by 'duplicate', so that it would not be used"),
         ({"embargo": -1, "group_by": "series"}, "greater than or equal to 0"),
     ],
 )

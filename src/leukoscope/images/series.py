@@ -138,6 +138,7 @@ def divide_by_series(
     test: float | tuple[int, int],
     validation: float,
     embargo: int,
+    validation_embargo: int | None,
     seed: int,
 ) -> pd.Series:
     """Put one contiguous block of each class into test, another into validation, and what is far from both into train.
@@ -147,7 +148,8 @@ def divide_by_series(
         files: The same images, as ``number_files`` gives them.
         test: The share of each class that tests, a block whose place is drawn; or which block of how many, from 1.
         validation: The share of what is left of each class that validates.
-        embargo: Of how many file numbers between any two of the three.
+        embargo: Of how many file numbers between test images and all others.
+        validation_embargo: Of how many between training and validation images; None for as many.
         seed: For the place of the test blocks.
 
     Returns:
@@ -161,14 +163,15 @@ def divide_by_series(
     tests = cut_blocks(files, test[1]) == test[0] - 1 if isinstance(test, tuple) else _draw_blocks(files, test, seed)
     left = is_numbered(files) & ~tests & ~find_barred(images, files, tests, embargo)
     validates = _choose_beside(files, left, tests, validation)
-    trains = left & ~validates & ~find_barred(images, files, validates, embargo)
+    between = embargo if validation_embargo is None else validation_embargo
+    trains = left & ~validates & ~find_barred(images, files, validates, between)
     split = pd.Series(None, index=images.index, dtype="str")
     for name, members in (("train", trains), ("validation", validates), ("test", tests)):
         split[members] = name
         if lacking := set(images["label"]) - set(images.loc[members, "label"]):
             raise InputError(
                 f"With splitting.embargo at {embargo} class {min(lacking)} has no image left for {name}. Expected one "
-                "or more: give a smaller embargo, or other shares or folds."
+                "or more: give a smaller embargo or validation_embargo, or other shares or folds."
             )
     return split
 

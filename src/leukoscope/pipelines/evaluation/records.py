@@ -39,7 +39,7 @@ def keep_evaluation(
     facts = {
         "model": str(features["model"].iloc[0]),
         "fold": list(splitting.fold_number) if splitting.fold_number else None,
-        "splitting": splitting.model_dump(),
+        "splitting": splitting.facts,
         "splits": fingerprint_table(splits),
         "data": fingerprint_manifest(manifest),
         "accepted": len(accepted),

@@ -102,7 +102,8 @@ def _assign_by_series(images: pd.DataFrame, options: SplittingOptions, seed: int
     files = series.number_files(images)
     validation = options.validation / (options.train + options.validation)
     test = options.fold_number or options.test
-    split = series.divide_by_series(images, files, test, validation, options.embargo, seed)
+    embargoes = (options.embargo, options.validation_embargo)
+    split = series.divide_by_series(images, files, test, validation, *embargoes, seed)
     inside = split.notna()
     left_out = "%d of %d images are in no split: within the embargo, copies across it, or without a file number"
     logger.info(left_out, (~inside).sum(), len(images))

@@ -1,7 +1,7 @@
 """Parameters of splitting."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
@@ -12,7 +12,11 @@ _EMBARGO = 37
 
 
 class SplittingOptions(Options):
-    """The shares of the splits, or a fold of several, and what never straddles two of them."""
+    """The shares of the splits, or a fold of several, and what never straddles two of them.
+
+    Attributes:
+        validation_embargo: How many file numbers lie between training and validation images; None for ``embargo``.
+    """
 
     train: float = Field(default=0.70, gt=0, lt=1)
     validation: float = Field(default=0.15, gt=0, lt=1)
@@ -21,6 +25,7 @@ class SplittingOptions(Options):
     group_by: Literal["duplicate", "appearance", "table", "series"] = "duplicate"
     appearance_clusters: PositiveInt = 60
     embargo: NonNegativeInt = _EMBARGO
+    validation_embargo: NonNegativeInt | None = None
 
     @field_validator("fold")
     @classmethod
@@ -46,6 +51,11 @@ class SplittingOptions(Options):
                 f"embargo is {self.embargo} and group_by '{self.group_by}', so that the embargo would not be used; "
                 "give group_by=series, or leave the embargo out"
             )
+        if self.validation_embargo is not None and self.group_by != "series":
+            raise ValueError(
+                f"validation_embargo is {self.validation_embargo} and group_by '{self.group_by}', so that it would not "
+                "be used; give group_by=series, or leave it out"
+            )
         return self
 
     @property
@@ -55,6 +65,11 @@ class SplittingOptions(Options):
             return None
         chosen, folds = self.fold.split(" of ")
         return int(chosen), int(folds)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a split was made by; without what is not set, so that records of before that option stay comparable."""
+        return self.model_dump(exclude={"validation_embargo"} if self.validation_embargo is None else None)
 
     @property
     def split_name(self) -> str:
