@@ -515,9 +515,16 @@ def test_a_run_waits_while_another_makes_the_database(project_path, tracking_uri
 
 def test_a_server_that_does_not_answer_stops_what_is_tracked_only(project_path, tracking_uri, monkeypatch):
     session = Session(project_path)
-    session.hook.configured.mlflow_config.server.mlflow_tracking_uri = "http://127.0.0.1:9"
+    session.hook.require_tracker().mlflow_config.server.mlflow_tracking_uri = "http://127.0.0.1:9"
     untracked = {"runner": "SequentialRunner", "pipeline_names": ["ingestion", "splitting"]}
     session.hook.before_pipeline_run(untracked, Pipeline([]), DataCatalog())
     session.hook.after_pipeline_run()
     with pytest.raises(InputError, match=r"MLflow server http://127.0.0.1:9 does not answer: .*refused"):
         session.run(scoring("vgg16"), numbers(vgg16=1.0))
+
+
+def test_its_attributes_can_be_read_before_there_is_a_session():
+    """As pluggy before 1.7 reads all of them, properties too, when it registers a hook."""
+    hook = TrackingHook()
+    for name in dir(hook):
+        getattr(hook, name)

@@ -2,7 +2,7 @@
 
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,15 @@ def describe_software(project: Path) -> dict[str, Any]:
     source = sorted(Path(__file__).parents[1].rglob("*.py"))
     facts = {"leukoscope": __version__, "source": fingerprint_files(source), "commit": find_git_commit(project)}
     facts["python"] = platform.python_version()
-    return facts | {package: version(package) for package in _PACKAGES}
+    return facts | {package: found for package in _PACKAGES if (found := _find_version(package))}
+
+
+def _find_version(package: str) -> str | None:
+    """Give a package's version; None where it is missing, as TensorFlow may be where another backend computes."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def find_git_commit(project: Path | str) -> str | None:

@@ -64,11 +64,12 @@ class TrackingHook:
         if _is_plain(settings):
             self._untracked = set(settings.get("tracking", {}).get("disable_tracking", {}).get("pipelines", []))
         else:
-            self._untracked = set(self.configured.mlflow_config.tracking.disable_tracking.pipelines)
+            self._untracked = set(self.require_tracker().mlflow_config.tracking.disable_tracking.pipelines)
 
-    @property
-    def configured(self) -> "Tracker":
-        """A tracker of the session's configuration; MLflow is loaded for it.
+    def require_tracker(self) -> "Tracker":
+        """Give a tracker of the session's configuration; MLflow is loaded for it.
+
+        No property, since pluggy before 1.7 reads those of a plugin that it registers.
 
         Raises:
             InputError: The configuration is wrong.
@@ -88,7 +89,7 @@ class TrackingHook:
         """Let kedro-mlflow name its own data sets of metrics, if there are any."""
         types = [entry.get("type") for entry in conf_catalog.values() if isinstance(entry, dict)]
         if any("kedro_mlflow.io.metrics" in str(name) for name in types):
-            self.configured.after_catalog_created(catalog, conf_catalog, {}, {}, "", {})
+            self.require_tracker().after_catalog_created(catalog, conf_catalog, {}, {}, "", {})
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -106,7 +107,7 @@ class TrackingHook:
             )
         self._catalog, self.tracker = catalog, None
         if self._is_tracked(run_params):
-            tracker = self.configured
+            tracker = self.require_tracker()
             tracker.start(run_params, pipeline, catalog, models)
             self.tracker = tracker
         # After MLflow's own, which would call the runs finished: what is registered last is done first.
@@ -160,7 +161,7 @@ class TrackingHook:
 
     def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
         """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
-        return self.configured.describe_finished(run_ids) if run_ids else {}
+        return self.require_tracker().describe_finished(run_ids) if run_ids else {}
 
     def _is_tracked(self, run_params: dict[str, Any]) -> bool:
         names = run_params.get("pipeline_name") or run_params.get("pipeline_names") or ["__default__"]
