@@ -141,7 +141,7 @@ def test_what_is_left_validates_in_its_share(images):
 
 
 def test_validation_may_be_nearer_to_training_than_the_test_images_are(images):
-    with pytest.raises(InputError, match="no image left for train.*or validation_embargo"):
+    with pytest.raises(InputError, match=r"no image left for train.*or validation_embargo"):
         divide(images, embargo=40, test=(2, 5))
     files, split = divide(images, embargo=40, test=(2, 5), validation_embargo=0)
     number = files["number"].to_numpy()
