@@ -132,6 +132,7 @@ def test_a_wrong_command_is_told_before_anything_large_is_loaded(project, option
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["mlflow", "--help"], ["mlflow", "ui", "--help"]])
 def test_the_commands_of_kedro_mlflow_are_there_when_asked_for(project, command):
     done = start("-m", "kedro", *command, folder=project)
@@ -140,6 +141,7 @@ def test_the_commands_of_kedro_mlflow_are_there_when_asked_for(project, command)
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_nothing_is_said_when_tensorflow_is_loaded_but_its_errors(project):
     script = "import leukoscope, keras, os; os.write(2, b'still there'); print(keras.backend.backend())"
     done = start("-c", script, folder=project, KERAS_BACKEND="tensorflow", PYTHONPATH=str(project / "src"))

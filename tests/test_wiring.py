@@ -15,9 +15,11 @@ from kedro.io import MemoryDataset
 from leukoscope.entries import describe_entries, list_entries
 
 ENVIRONMENTS = ("base", "demo", "report", "robust")
+# The others differ from it in parameters, not in pipelines.
+WITH_SLOW = ["base", *(pytest.param(name, marks=pytest.mark.slow) for name in ENVIRONMENTS[1:])]
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+@pytest.fixture(scope="module", params=WITH_SLOW)
 def context(request, project_path, tmp_path_factory):
     environment = pytest.MonkeyPatch()
     environment.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db")

@@ -92,6 +92,7 @@ def test_markup_in_a_name_stays_text(page):
     assert f"{name}: empty file" in page.get_by_role("alert").inner_text()
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_are_refused_but_for_those_that_fit(page):
     page.evaluate(
         """content => {

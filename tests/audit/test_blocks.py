@@ -74,6 +74,7 @@ def test_an_embargo_that_takes_a_class_out_of_training_is_not_judged(images, cap
     assert "series, embargo 150: not judged, a class would not be in every fold" in caplog.text
 
 
+@pytest.mark.slow
 def test_what_drifts_along_the_numbers_falls_with_the_embargo_and_not_with_fewer_images(images, rng):
     numbers = number_files(images)["number"].to_numpy()
     walks = {label: np.cumsum(rng.normal(0, 1, (241, 6)), axis=0) for label in "ab"}

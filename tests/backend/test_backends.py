@@ -90,6 +90,7 @@ def train(backend: str, folder, values: dict, *how: str, status: int = 0, **envi
     return np.genfromtxt(folder / "journal/history.csv", delimiter=",", names=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", on_backends("tensorflow"))
 def test_a_model_gives_the_same_probabilities_under_another_backend(backend, class_names, tmp_path, rng):
     recipe = resolve_recipe("mobilenet_v2", Recipe(weights="none", input_size=48), RecipeDifferences())

@@ -175,6 +175,7 @@ class TestAGivenPlace:
         assert len(smears(default={"filepath": str(folder)}).load().files) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["given", "default"])
 def test_the_demo_draws_at_its_own_place_only(project, place, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")

@@ -146,6 +146,7 @@ def cover(rng, groups: int, by_group: bool) -> float:
     return float(np.mean(held))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [11, 60])
 def test_intervals_by_groups_hold_the_true_share_where_those_by_images_do_not(rng, groups):
     assert cover(rng, groups, by_group=True) > 0.92

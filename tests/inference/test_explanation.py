@@ -102,6 +102,7 @@ def excess(heat: np.ndarray, image: np.ndarray) -> float:
     return float(heat[is_cell(image)].sum() / heat.sum() / is_cell(image).mean())
 
 
+@pytest.mark.slow
 def test_on_made_smears_the_map_lies_on_cells(trained):
     classifier, fields = trained
     heats = ActivationMapper(classifier).map_classes(fields, np.ones(len(fields), int))

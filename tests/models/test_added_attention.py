@@ -122,6 +122,7 @@ def test_the_seed_decides_its_first_weights(class_names):
     assert (first != other).any()
 
 
+@pytest.mark.slow
 def test_an_entry_is_trained_with_its_attention_and_recalled(class_names, tmp_path):
     values = {"epochs": 1, "learning_rate": 1e-3, "precision": "mixed_bfloat16"}
     recipe = resolve_recipe(tiny.NAME, Recipe(weights="none", input_size=32), RecipeDifferences(**values))

@@ -132,6 +132,7 @@ def _call_as_before(layer, *args, **options):
     return layer(*args) if layer.name == "resize" else layer(*args, **options)
 
 
+@pytest.mark.slow
 def test_the_file_loads_without_this_package(class_names, images, tmp_path):
     build("mobilenet_v2", class_names).save(tmp_path / "model.keras")
     code = (
@@ -144,6 +145,7 @@ def test_the_file_loads_without_this_package(class_names, images, tmp_path):
     assert "(1, 4)" in answer.stdout, answer.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["vgg16", "mobilenet_v2"])
 def test_the_seed_decides_the_first_weights(backbone, class_names):
     first, same, other = (build(backbone, class_names, seed).network.get_weights() for seed in (1, 1, 2))
@@ -165,6 +167,7 @@ def test_batch_norm_has_the_momentum_of_the_recipe(class_names, given, expected)
     assert {layer.momentum for layer in norms} == {expected}
 
 
+@pytest.mark.slow
 def test_what_trains_can_be_chosen_anew(class_names):
     network = build("mobilenet_v2", class_names, trainable="head").network
     assert len(network.trainable_variables) == 2

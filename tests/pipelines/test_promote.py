@@ -90,6 +90,7 @@ def test_any_other_metric_is_refused_with_those_that_can():
             PromotionOptions(metric=name)
 
 
+@pytest.mark.slow
 def test_a_reader_whose_detector_is_the_users_own_is_not_promoted(test_set):
     own = make_cell_reader()
     own = replace(own.classifier, cutting=replace(own.classifier.cutting, detector="my_module:find"))
@@ -123,6 +124,7 @@ def test_a_champion_of_an_earlier_version_can_be_replaced(test_set):
     assert judge(GOOD, Registry(old), test_set)["wins"]
 
 
+@pytest.mark.slow
 def test_an_equal_one_does_not_nor_one_that_gains_too_little(test_set):
     other = make_reader(temperature=2.0)  # decides alike
     assert not judge(other, Registry(GOOD), test_set)["wins"]
@@ -158,6 +160,7 @@ def test_a_certificate_replaces_no_champion_that_differs_otherwise(test_set):
     assert not judge(BAD.asking_again(), Registry(GOOD), test_set)["wins"]
 
 
+@pytest.mark.slow
 def test_a_difference_that_may_be_chance_is_not_enough_unless_asked(test_set):
     smears, splits = test_set
     one_group = splits.assign(group="all")

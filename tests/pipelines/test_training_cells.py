@@ -106,6 +106,7 @@ def test_a_finished_training_is_taken_up_again(train, values, monkeypatch):
     assert summary["provenance"]["kedro"] == "1"
 
 
+@pytest.mark.slow
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(train, tmp_path, monkeypatch):
     whole = train(seed=8)[0]
     original = trainer.EpochLog.on_epoch_end
@@ -125,6 +126,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(train, tmp_path,
     assert classifier.fingerprint == whole.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["attention", "mean"])
 @pytest.mark.parametrize("views", [2, None])
 def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
@@ -142,6 +144,7 @@ def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
         assert np.abs(classifier.network.parts.pooling.get_weights()[2]).max() > 0
 
 
+@pytest.mark.slow
 def test_no_augmentation_makes_a_cell_of_a_free_slot(train, tmp_path):
     drawn = AugmentationOptions(stain=0.3, brightness=0.2, grey=0.1, blur=2.0, noise=10.0, compression=30.0)
     shared = SHARED.model_copy(update={"trainable": "head", "feature_views": 2})
@@ -210,6 +213,7 @@ def test_whole_fields_cannot_be_mixed_or_replaced(gather):
     gather(drawn=AugmentationOptions(mixup=0.2), augmentation={"mixup": 0})
 
 
+@pytest.mark.slow
 def test_a_student_of_cells_learns_from_a_teacher_of_fields(train):
     splits = make_fields().splits
     probabilities = np.full((len(splits), 4), 0.05)

@@ -115,6 +115,7 @@ def test_every_field_shows_its_class():
             assert -5 <= first["centre"].real <= FIELD + 5
 
 
+@pytest.mark.slow
 def test_colour_gives_the_class_away_only_when_confounded(tmp_path):
     counts = dict.fromkeys(CLASSES, 50)
     write_smears(tmp_path / "fair", counts, 64, seed=0)

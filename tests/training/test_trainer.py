@@ -89,12 +89,14 @@ def test_training_learns_and_says_what_it_did(fit, smears, splits, class_names):
     assert (history["training_seconds"] < history["seconds"]).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(fit):
     first, same, other = (fit(str(n), seed)[0] for n, seed in enumerate((1, 1, 2)))
     assert weigh_alike(first, same)
     assert not weigh_alike(first, other)
 
 
+@pytest.mark.slow
 def test_early_stopping_returns_the_best_weights(fit, monkeypatch):
     losses = iter([0.5, 0.4, 0.6, 0.7, 0.8])
     kept = []
@@ -319,6 +321,7 @@ def test_a_head_learns_from_kept_features_what_it_learns_from_images(fit):
     assert ours[-1] == pytest.approx(theirs[-1], rel=0.15)
 
 
+@pytest.mark.slow
 def test_features_are_computed_once_for_all_heads(fit, monkeypatch):
     _, journal = fit(trainable="head")
     monkeypatch.setattr(keras.Model, "predict_on_batch", lambda *arguments: pytest.fail("computed again"))
@@ -342,6 +345,7 @@ def test_another_content_of_the_weights_file_makes_other_features(fit, tmp_path)
     assert (kept[0] != kept[1]).any()
 
 
+@pytest.mark.slow
 def test_damaged_features_are_computed_anew(fit):
     _, journal = fit(trainable="head")
     expected = np.load(journal.features / "training.npy")
@@ -364,6 +368,7 @@ def test_weights_that_cannot_be_read_are_named(fit, monkeypatch, file):
         fit()
 
 
+@pytest.mark.slow
 def test_a_state_that_cannot_be_read_is_named(fit, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         _cut_power(patch, 1, "after it is kept")
@@ -374,6 +379,7 @@ def test_a_state_that_cannot_be_read_is_named(fit, monkeypatch, tmp_path):
         fit()
 
 
+@pytest.mark.slow
 def test_the_head_trains_first_at_its_own_rate(fit):
     _, journal = fit(
         head_epochs=2, head_learning_rate=0.02, trainable="block2", learning_rate=1e-5, schedule="constant", epochs=3
@@ -406,6 +412,7 @@ def test_epochs_that_do_not_add_up_are_refused(values, message):
         resolve_recipe("vgg16", Recipe(**values), RecipeDifferences())
 
 
+@pytest.mark.slow
 def test_mixed_precision_ends_in_float32(fit):
     classifier, journal = fit(precision="mixed_bfloat16", epochs=1)
     assert {layer.compute_dtype for layer in classifier.network.layers} == {"float32"}
@@ -450,6 +457,7 @@ def test_gradients_are_clipped_by_their_common_norm():
     assert np.concatenate(means).tolist() == pytest.approx([0.3, 0.0, 0.4])
 
 
+@pytest.mark.slow
 def test_kept_weights_are_the_average_over_the_steps(fit, monkeypatch):
     momentum, steps = 0.6, []
     original = callbacks.EpochLog.on_train_batch_end
