@@ -41,6 +41,7 @@ _SHARED_DATASETS = {
     "measurements",
     "cells",
     "cell_size",
+    "colour_baseline",
 }
 # What other pipelines take of every model, and what is there for people.
 _GATHERED = {"features", "result", "pictures", "reports", "model_cards", "runs"}

@@ -10,6 +10,7 @@ import pytest
 
 from leukoscope.core.commands import set_environment
 from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.datasets import EvaluationRecordsDataset
 from leukoscope.evaluation.predictions import tabulate_probabilities
 from leukoscope.evaluation.records import EvaluationRecord
@@ -44,7 +45,9 @@ def home(tmp_path):
 def train(manifest, home, class_names):
     """Train and evaluate a fold, as far as cross-validation sees it; gives the record that was kept."""
 
-    def run(fold: str | None, seed: int = 1, wrong: int = 0, epochs: int = 2) -> EvaluationRecord:
+    def run(
+        fold: str | None, seed: int = 1, wrong: int = 0, epochs: int = 2, wrong_by_colour: int | None = 4
+    ) -> EvaluationRecord:
         splitting = SplittingOptions(fold=fold)
         images = manifest[manifest["status"] == "accepted"]
         made = assign_splits(images, splitting, seed)
@@ -61,7 +64,11 @@ def train(manifest, home, class_names):
             ("test_accuracy", "test_balanced_accuracy", "test_macro_f1", "test_auc"), 1 - wrong / len(tests)
         )
         features = pd.DataFrame({"model": [journal.model]})
-        record = keep_evaluation(predictions, metrics, features, made, manifest, class_names, splitting, seed)
+        errors = table["image_id"].iloc[tests[::-1][: wrong_by_colour or 0]].tolist()
+        colour = {"splits": fingerprint_table(made), "errors": errors}
+        if wrong_by_colour is None:
+            colour["splits"] = "those of another fold"
+        record = keep_evaluation(predictions, metrics, features, made, manifest, class_names, splitting, colour, seed)
         EvaluationRecordsDataset(filepath=str(home / "current")).save(record)
         return record
 
@@ -100,7 +107,27 @@ def test_three_folds_leave_three_trainings_that_are_pooled(home, train, caplog):
     assert row["accuracy_fold_mean"] == pytest.approx(figures["accuracy"].mean())
     assert len(row["trainings"].split()) == 3
     assert "vgg16, 3 folds pooled: accuracy 0.981 (" in caplog.text
+    assert row["colour_accuracy"] == pytest.approx(148 / 160)
+    right = pooled.assign(right=pooled["right_by_colour"].astype(float)).groupby("label")["right"].mean()
+    assert row["colour_balanced_accuracy"] == pytest.approx(right.mean())
+    assert row["gain_over_colour"] == pytest.approx(9 / 160)
+    assert 0 < row["gain_over_colour_low"] < 9 / 160 < row["gain_over_colour_high"]
+    assert row["gain_over_colour_p"] < 0.05
+    assert "Stain colour alone, on the same images: 0.925; the difference is 0.056 (" in caplog.text
     assert nodes.draw_folds(table, figures).axes[0].get_yticklabels()[0].get_text() == "vgg16"
+
+
+def test_where_a_fold_does_not_know_what_colour_says_nothing_is_held_against_it(home, train, caplog):
+    for number in (1, 2, 3):
+        train(f"{number} of 3", wrong_by_colour=None if number == 2 else 0)
+    folds = select(home)
+    assert "right_by_colour" not in nodes.pool_folds(folds)["vgg16"]
+    figures = nodes.tabulate_folds(folds)
+    with caplog.at_level(logging.INFO):
+        table = nodes.judge_folds(folds, figures, EvaluationOptions(resamples=20), 1)
+    assert table.filter(like="colour").iloc[0].isna().all()
+    assert "is not known of every fold: run each fold again" in caplog.text
+    nodes.draw_folds(table, figures)
 
 
 def test_a_record_has_test_images_only_with_groups_copies_and_the_key(home, train, manifest):

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.evaluation.predictions import probability_columns
-from leukoscope.evaluation.records import EvaluationRecord
+from leukoscope.evaluation.records import RIGHT_BY_COLOUR, EvaluationRecord
 
 if TYPE_CHECKING:
     from leukoscope.evaluation.scoring import Scoring
@@ -57,7 +58,8 @@ class FoldSet:
         Groups of any fold stay together, and so do duplicates.
 
         Returns:
-            ``image_id, label, group, fold, predicted`` and one probability column a class.
+            ``image_id, label, group, fold, predicted`` and one probability column a class; ``right_by_colour`` where
+            all folds have it.
 
         Raises:
             InputError: An image is in two test sets, or in none although the folds divide all images.
@@ -69,7 +71,8 @@ class FoldSet:
         self._require_each_once(pooled["image_id"])
         pooled["group"] = merge_groups(pooled["group"], pooled["copies"])
         columns = ["image_id", "label", "group", "fold", "predicted"]
-        return pooled[[*columns, *probability_columns(self.facts["class_names"])]]
+        known = [RIGHT_BY_COLOUR] if all(RIGHT_BY_COLOUR in table for table in tables) else []
+        return pooled[[*columns, *probability_columns(self.facts["class_names"]), *known]]
 
     def _require_each_once(self, image_ids: pd.Series) -> None:
         twice = image_ids[image_ids.duplicated()]
@@ -184,6 +187,33 @@ def describe_spread(table: pd.DataFrame) -> dict[str, float]:
         measures = (values.mean(), values.std(ddof=1), values.min(), values.max())
         spread |= {f"{figure}_fold_{name}": float(value) for name, value in zip(SPREAD, measures, strict=True)}
     return spread
+
+
+def judge_against_colour(pooled: pd.DataFrame, confidence: float, seed: int) -> dict[str, float]:
+    """Hold pooled predictions against what stain colour alone, learned in each fold, says of the same images.
+
+    Args:
+        pooled: As ``FoldSet.pool`` has it.
+        confidence: Of the interval.
+        seed: For the swaps by which its ends are found.
+
+    Returns:
+        ``colour_accuracy``, ``colour_balanced_accuracy``, and the difference in accuracy to the former,
+        ``gain_over_colour``, with its ends, ``_low`` and ``_high``, and ``_p``; all NaN where some fold does not know.
+    """
+    from leukoscope.evaluation.intervals import Estimate
+    from leukoscope.evaluation.significance import estimate_difference
+
+    gain = "gain_over_colour"
+    if RIGHT_BY_COLOUR not in pooled:
+        accuracies = {"colour_accuracy": np.nan, "colour_balanced_accuracy": np.nan}
+        return accuracies | Estimate.undefined().tabulate(gain) | {f"{gain}_p": np.nan}
+    by_colour = pooled[RIGHT_BY_COLOUR].to_numpy(bool)
+    of_each_class = pd.Series(by_colour).groupby(pooled["label"].to_numpy()).mean()
+    accuracies = {"colour_accuracy": by_colour.mean(), "colour_balanced_accuracy": of_each_class.mean()}
+    hits = (pooled["predicted"] == pooled["label"]).to_numpy()
+    difference, p = estimate_difference(hits, by_colour, pooled["group"], confidence, seed)
+    return accuracies | difference.tabulate(gain) | {f"{gain}_p": p}
 
 
 def judge_pooled(

@@ -14,6 +14,8 @@ from leukoscope.evaluation.predictions import probability_columns
 _COLUMNS = ("image_id", "label", "group", "copies", "predicted")
 _FACTS = ("model", "key", "fold", "splitting", "data", "accepted", "seed", "class_names")
 FACTS = "facts.json"
+# Whether stain colour alone, learned from the same training images, names the class of a test image.
+RIGHT_BY_COLOUR = "right_by_colour"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class EvaluationRecord:
             in all; ``seed``; ``class_names``.
         metrics: Figures of all splits, ``<split>_<metric>``.
         predictions: ``image_id, label, group, copies`` (the group of duplicates) and ``predicted``, and one probability
-            column a class, one row a test image.
+            column a class, one row a test image; ``right_by_colour`` where that was judged on the same splits.
         place: The training's folder within the model's, where it was read from there.
         written: When, in seconds, where it was read.
     """

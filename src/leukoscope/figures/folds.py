@@ -25,7 +25,7 @@ def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
     counts = "/".join(map(str, sorted(table["folds"].unique())))
     figure.suptitle(f"Cross-validation with {counts} folds: every image is tested once", fontsize=12)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
@@ -36,6 +36,9 @@ def _draw_figure(axes: Axes, table: pd.DataFrame, folds: pd.DataFrame, name: str
     axes.plot(
         table[name].astype(float), heights, "s", color=colours.BLUE, ms=6, label="all folds pooled, with interval"
     )
+    if f"colour_{name}" in table:
+        colour = table[f"colour_{name}"].astype(float)
+        axes.plot(colour, heights, "|", color=colours.BLACK, ms=18, mew=1.5, label="stain colour alone")
     # Below the pooled figure, so that neither hides the other.
     axes.plot(folds[name].astype(float), rows + 0.22, "o", color=colours.ORANGE, ms=4, label="one fold")
     axes.set_title(title, fontsize=10)

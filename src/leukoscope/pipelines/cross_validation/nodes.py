@@ -139,7 +139,8 @@ def judge_folds(
         seed: For the draws.
 
     Returns:
-        One row a model: ``model, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, its
+        One row a model: ``model, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, what
+        ``judge_against_colour`` gives, the figures'
         spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, and ``seed, group_by, data, trainings``.
     """
     from leukoscope.evaluation.scoring import Scoring
@@ -147,7 +148,9 @@ def judge_folds(
     rows = []
     for name, same in folds.items():
         scoring = Scoring(same.facts["class_names"], evaluation.benign_class, evaluation.prevalence)
-        figures = folding.judge_pooled(same.pool(), scoring, evaluation.resamples, evaluation.confidence, seed)
+        pooled = same.pool()
+        figures = folding.judge_pooled(pooled, scoring, evaluation.resamples, evaluation.confidence, seed)
+        figures |= folding.judge_against_colour(pooled, evaluation.confidence, seed)
         spread = folding.describe_spread(fold_figures[fold_figures["model"] == name])
         provenance = {"seed": same.facts["seed"], "group_by": same.facts["splitting"]["group_by"]}
         places = " ".join(record.place for _, record in sorted(same.records.items()))
@@ -162,8 +165,18 @@ def _say(row: Mapping[str, Any]) -> str:
     return (
         f"{row['model']}, {row['folds']} folds pooled: accuracy {row['accuracy']:.3f}{ends} on {row['images']} "
         f"images of {row['groups']} groups; single folds {row['accuracy_fold_min']:.3f} to "
-        f"{row['accuracy_fold_max']:.3f}, standard deviation {row['accuracy_fold_sd']:.3f}"
+        f"{row['accuracy_fold_max']:.3f}, standard deviation {row['accuracy_fold_sd']:.3f}. {_say_gain(row)}"
     )
+
+
+def _say_gain(row: Mapping[str, Any]) -> str:
+    if pd.isna(row["colour_accuracy"]):
+        return "What stain colour alone reaches on these images is not known of every fold: run each fold again"
+    said = f"Stain colour alone, on the same images: {row['colour_accuracy']:.3f}"
+    if pd.isna(row["gain_over_colour_low"]):
+        return said
+    ends = f"{row['gain_over_colour_low']:.3f} to {row['gain_over_colour_high']:.3f}"
+    return f"{said}; the difference is {row['gain_over_colour']:.3f} ({ends})"
 
 
 def draw_folds(cross_validation: pd.DataFrame, fold_figures: pd.DataFrame) -> Figure:

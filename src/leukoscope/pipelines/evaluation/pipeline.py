@@ -72,6 +72,7 @@ def _create_keeping() -> Pipeline:
                     "manifest",
                     "params:class_names",
                     "params:splitting",
+                    "colour_baseline",
                     "params:seed",
                 ],
                 "runs",

@@ -1,9 +1,11 @@
 """Keep what cross-validation needs of an evaluation."""
 
+from typing import Any
+
 import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.evaluation.records import EvaluationRecord
+from leukoscope.evaluation.records import RIGHT_BY_COLOUR, EvaluationRecord
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
@@ -16,6 +18,7 @@ def keep_evaluation(
     manifest: pd.DataFrame,
     class_names: list[str],
     splitting: SplittingOptions,
+    colour_baseline: dict[str, Any] | None,
     seed: int,
 ) -> EvaluationRecord:
     """Put together what is kept of an evaluation beside its training, for cross-validation.
@@ -28,11 +31,13 @@ def keep_evaluation(
         manifest: All images, and which are copies of each other.
         class_names: The classes in order.
         splitting: Which fold tests, and what was held together.
+        colour_baseline: Which test images stain colour alone gets wrong; not kept if it is of other splits.
         seed: Of the splits and the training.
     """
     from leukoscope.images.grouping import select_accepted
 
     accepted = select_accepted(manifest)
+    fingerprint = fingerprint_table(splits)
     test = predictions[predictions["split"] == "test"].drop(columns="split")
     groups = splits.set_index("image_id")["group"].loc[test["image_id"]].to_numpy()
     copies = accepted.set_index("image_id")["group"].loc[test["image_id"]].to_numpy()
@@ -40,10 +45,13 @@ def keep_evaluation(
         "model": str(features["model"].iloc[0]),
         "fold": list(splitting.fold_number) if splitting.fold_number else None,
         "splitting": splitting.facts,
-        "splits": fingerprint_table(splits),
+        "splits": fingerprint,
         "data": fingerprint_manifest(manifest),
         "accepted": len(accepted),
         "seed": seed,
         "class_names": list(class_names),
     }
-    return EvaluationRecord(facts, metrics, test.assign(group=groups, copies=copies).reset_index(drop=True))
+    test = test.assign(group=groups, copies=copies)
+    if colour_baseline is not None and colour_baseline["splits"] == fingerprint:
+        test[RIGHT_BY_COLOUR] = ~test["image_id"].isin(colour_baseline["errors"])
+    return EvaluationRecord(facts, metrics, test.reset_index(drop=True))
