@@ -68,7 +68,17 @@ def train(manifest, home, class_names):
         colour = {"splits": fingerprint_table(made), "errors": errors}
         if wrong_by_colour is None:
             colour["splits"] = "those of another fold"
-        record = keep_evaluation(predictions, metrics, features, made, manifest, class_names, splitting, colour, seed)
+        record = keep_evaluation(
+            predictions,
+            metrics,
+            features,
+            made,
+            manifest,
+            class_names=class_names,
+            splitting=splitting,
+            colour_baseline=colour,
+            seed=seed,
+        )
         EvaluationRecordsDataset(filepath=str(home / "current")).save(record)
         return record
 

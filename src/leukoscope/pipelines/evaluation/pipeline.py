@@ -64,17 +64,9 @@ def _create_keeping() -> Pipeline:
             ),
             Node(
                 keep_evaluation,
-                [
-                    "predictions",
-                    "metrics",
-                    "features",
-                    "splits",
-                    "manifest",
-                    "params:class_names",
-                    "params:splitting",
-                    "colour_baseline",
-                    "params:seed",
-                ],
+                {name: name for name in ("predictions", "metrics", "features", "splits", "manifest")}
+                | {name: f"params:{name}" for name in ("class_names", "splitting", "seed")}
+                | {"colour_baseline": "colour_baseline"},
                 "runs",
                 name="keep_evaluation",
             ),

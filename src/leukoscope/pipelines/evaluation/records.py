@@ -10,12 +10,13 @@ from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.splitting.options import SplittingOptions
 
 
-def keep_evaluation(
+def keep_evaluation(  # noqa: PLR0913 (a data set each)
     predictions: pd.DataFrame,
     metrics: dict[str, float | None],
     features: pd.DataFrame,
     splits: pd.DataFrame,
     manifest: pd.DataFrame,
+    *,
     class_names: list[str],
     splitting: SplittingOptions,
     colour_baseline: dict[str, Any] | None,
