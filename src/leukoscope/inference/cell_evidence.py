@@ -1,6 +1,6 @@
 """Which cells a decision rests on, for classifiers that read them one by one."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from PIL import Image
 from leukoscope.cells.crops import cut_out
 from leukoscope.cells.masks import decode_mask
 from leukoscope.images.decoding import resize
+from leukoscope.models.base import Classifier
 from leukoscope.models.cell_classifier import CONTRIBUTION, CellClassifier
 
 # What maps of cells are called.
@@ -92,6 +93,28 @@ class CellMapper:
             WeighedCell(cell["cell"], cell["weight"], cell["speaks_for"], cut_out(field, cell, side, neutral=False))
             for cell in heaviest.to_dict("records")
         ]
+
+
+def tells_cells(classifier: Classifier) -> TypeGuard[CellClassifier]:
+    """Tell whether a classifier reads cells one by one, and can say what each adds."""
+    return CELLS in classifier.capabilities
+
+
+def list_cells(classifier: CellClassifier, image: np.ndarray) -> list[dict[str, Any]]:
+    """Say of each cell of a field what it adds to the scores, in plain numbers, as JSON has them.
+
+    Args:
+        classifier: With the capability ``cells``.
+        image: ``uint8 [height, width, 3]``, RGB.
+
+    Returns:
+        Of each cell what ``CellClassifier.read_cells`` has, but for its mask; ``contributions`` by class.
+    """
+    table = classifier.read_cells(image).drop(columns="mask")
+    columns = {f"{CONTRIBUTION}{name}": name for name in classifier.class_names}
+    contributions = table[list(columns)].rename(columns=columns).to_dict("records")
+    cells = table.drop(columns=list(columns)).to_dict("records")
+    return [cell | {"contributions": shares} for cell, shares in zip(cells, contributions, strict=True)]
 
 
 def weigh_for(cells: pd.DataFrame, class_name: str) -> pd.DataFrame:
