@@ -70,7 +70,7 @@ class CellClassifier:
     @property
     def capabilities(self) -> frozenset[str]:
         """What it has beyond probabilities, as ``base.Classifier`` says."""
-        return frozenset({"features", "cells", "epochs"})
+        return frozenset({"features", "cells", "export", "epochs"})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -124,6 +124,24 @@ class CellClassifier:
     def _find(self, pixels: np.ndarray, rows: np.ndarray) -> Sequence[Cells]:
         keep = is_packed(pixels)
         return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache, keep)
+
+    def cut_bags(self, pixels: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
+        """Cut out the cells of fields, as exported files take them.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            rows: Which of them.
+            most: Slots of a field at most; further cells are left out.
+
+        Returns:
+            ``uint8 [rows, slots, side, side, 3]``, with as many slots as the field with the most cells needs; free ones
+            are grey.
+        """
+        pixels, rows = self._fit(pixels, rows)
+        found = [cells[:most] for cells in self._find(pixels, rows)]
+        slots = max(1, *map(len, found))
+        strips = [self.cutting.stack(pixels[row], cells, slots) for row, cells in zip(rows, found, strict=True)]
+        return np.stack(strips).reshape(len(rows), slots, self.cutting.side, self.cutting.side, 3)
 
     def read_cells(self, image: np.ndarray) -> pd.DataFrame:
         """Say of each cell of a field what it adds to the scores.

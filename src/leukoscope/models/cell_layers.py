@@ -132,7 +132,8 @@ class CellPooling(layers.Layer):
     def call(self, vectors: Any, filled: Any) -> Any:
         """Pool the vectors."""
         by_field = _group(vectors, filled)
-        return ops.sum(self.weigh(by_field, filled)[..., None] * by_field, axis=1)
+        weights = ops.expand_dims(self.weigh(by_field, filled), -1)  # LiteRT has no indexing that adds an axis
+        return ops.sum(weights * by_field, axis=1)
 
     def weigh(self, vectors: Any, filled: Any) -> Any:
         """Weigh the cells of each field: ``[batch, cells]``, adding up to 1, or to 0 where there is none."""
@@ -142,10 +143,13 @@ class CellPooling(layers.Layer):
             by_field = _group(vectors, filled)
             hidden = ops.tanh(ops.matmul(by_field, self.content)) * ops.sigmoid(ops.matmul(by_field, self.gate))
             scores = ops.matmul(hidden, self.scale)[..., 0]
-            # The highest of a field is taken off, and free slots are none of it.
-            highest = ops.max(ops.where(filled > 0, scores, -1e9), axis=1, keepdims=True)
+            # The highest of a field is taken off, and free slots are none of it. They stand at the lowest: a number far
+            # below would leave eight bits, which an exported file may have, nothing for the scores.
+            lowest = ops.min(scores, axis=1, keepdims=True)
+            highest = ops.max(ops.where(filled > 0, scores, lowest), axis=1, keepdims=True)
             shares = filled * ops.exp(ops.where(filled > 0, scores - highest, 0.0))
-        return shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), 1e-9)
+        # Where there is a cell the sum is 1 or more: the highest has a share of 1.
+        return shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), 1.0)
 
     def compute_output_shape(
         self, vectors_shape: tuple[int | None, ...], filled_shape: tuple[int | None, ...]
