@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.cells import classical
-from leukoscope.cells.detector import CLASSICAL, require_trusted
 from leukoscope.cells.finding import find_cells
 from leukoscope.cells.strips import Cutting
 from leukoscope.core.cache import ContentCache, is_packed
@@ -269,12 +267,7 @@ class CellClassifier:
             facts = json.loads((path / FACTS).read_text())
             cutting, architecture = Cutting.restore(facts["cutting"]), str(facts["architecture"])
             fingerprint = facts["fingerprint"]
-        require_trusted(cutting.detector, f"The model in {path}")
-        if cutting.detector == CLASSICAL and cutting.format != classical.FORMAT:
-            raise InputError(
-                f"The model in {path} was trained on cells that another version of Leukoscope found, and this one "
-                f"finds others. Train it again, or use that version."
-            )
+        cutting.require_known(path)
         classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache)
         if classifier.fingerprint != fingerprint:
             raise DamageError(path, "its network is not the one that it was made of")
