@@ -118,11 +118,30 @@ def test_the_command_says_what_it_measured(known, monkeypatch):
     truth.add_field(Reader(known.drawn), known)
     monkeypatch.setattr(cell_truth, "train_reader", lambda *taken: reader)
     monkeypatch.setattr(cell_truth, "judge_evidence", lambda classifier, fields: truth)
-    result = CliRunner().invoke(cell_truth.main, ["--fields", "5", "--judged", "1"])
+    result = CliRunner().invoke(cell_truth.main, ["--fields", "5"])
     assert result.exit_code == 0, result.output
     assert "malignant fields: 1, of which 1.000 get their class" in result.output
     assert "1.000 by weight, 1.000 by contribution" in result.output
     assert f"{OTHERS} struck" in result.output
+
+
+def test_another_encoder_and_other_shares_of_normal_cells_can_be_asked_for(known, monkeypatch):
+    taken = []
+    monkeypatch.setattr(cell_truth, "draw_fields", lambda *facts: taken.append(facts) or [known] * 3)
+    monkeypatch.setattr(
+        cell_truth, "train_reader", lambda *facts: taken.append(facts) or SimpleNamespace(image_size=64)
+    )
+    monkeypatch.setattr(cell_truth, "judge_evidence", lambda classifier, fields: Truth([True]))
+    asked = ["--architecture", "mobilenet_v2", "--trained-others", "0.1", "--epochs", "3", "--seed", "4"]
+    result = CliRunner().invoke(cell_truth.main, asked)
+    assert result.exit_code == 0, result.output
+    training, validation, trained, judged = taken
+    assert [facts[1:5] for facts in (training, validation, judged)] == [
+        (224, 0.1, 4, 0),
+        (224, 0.1, 4, 1),
+        (64, 0.5, 4, 2),
+    ]
+    assert (trained[2], trained[3]["epochs"], trained[4]) == ("mobilenet_v2-cells-attention", 3, 4)
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def measure_accuracy(classifier) -> float:
 
 
 def test_it_learns_from_the_table_and_finds_cells_where_it_predicts(train, table, tmp_path, monkeypatch):
-    classifier, _, summary, journal = train()
+    classifier, _, summary, _ = train()
     assert measure_accuracy(classifier) > 0.8
     assert "cells that the pipeline cells finds" in summary["description"]
     assert (

@@ -23,13 +23,14 @@ from leukoscope.cells.table import tabulate_cells
 from leukoscope.core.cache import ContentCache
 from leukoscope.core.errors import InputError
 from leukoscope.inference.cell_evidence import tells_cells, weigh_for
+from leukoscope.models.architecture import CellReading, name_of_cells
 from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.synthetic import CLASSES, DrawnSmear, draw_smear_with_cells
 
 ORDERS = ("weight", "speaks_for")
 BLASTS, OTHERS = "all blasts", "as many others"
 # Of what is trained here: a small encoder learns from random weights in minutes.
-SIDE, ENCODER = 224, "sdct_cnn-cells-attention"
+SIDE, ENCODER = 224, "sdct_cnn"
 RECIPE: dict[str, Any] = {
     "input_size": 48,
     "batch_size": 16,
@@ -167,7 +168,7 @@ def train_reader(
     Args:
         training: Fields that it learns from.
         validation: Fields that end the training.
-        architecture: As ``architecture.get`` takes it.
+        architecture: As ``architecture.get`` takes it, with how cells are read.
         recipe: Differences from the shared recipe.
         seed: For everything random.
     """
@@ -220,10 +221,15 @@ def _describe(truth: Truth) -> Iterator[str]:
 @click.option(
     "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a reader of cells."
 )
-@click.option("--fields", type=click.IntRange(min=5), default=48, show_default=True, help="Of each class that train.")
-@click.option("--judged", type=click.IntRange(min=1), default=24, show_default=True, help="Of each class that judge.")
+@click.option("--architecture", default=ENCODER, show_default=True, help="What sees one cell at a time, else.")
+@click.option(
+    "--fields", type=click.IntRange(min=5), default=48, show_default=True, help="Of each class that train; half judge."
+)
 @click.option(
     "--others", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of normal leukocytes."
+)
+@click.option(
+    "--trained-others", type=click.FloatRange(0, 1), help="The same of fields that train; as many by default."
 )
 @click.option("--epochs", type=click.IntRange(min=2), default=20, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -235,19 +241,28 @@ def _describe(truth: Truth) -> Iterator[str]:
     help="Of the cells; the demo has 3.",
 )
 def main(
-    model: Path | None, fields: int, judged: int, others: float, epochs: int, seed: int, magnification: float
+    model: Path | None,
+    architecture: str,
+    fields: int,
+    others: float,
+    trained_others: float | None,
+    epochs: int,
+    seed: int,
+    magnification: float,
 ) -> None:
     """Tell whether the cells that a reader goes by are the blasts, on drawn smears that it has not seen.
 
     Without --model a small one is trained on others like them, in some minutes.
     """
     if model is None:
-        training = draw_fields(fields, SIDE, others, seed, _TRAIN, magnification)
-        validation = draw_fields(fields // 5, SIDE, others, seed, _VALIDATE, magnification)
-        classifier = train_reader(list(training), list(validation), ENCODER, RECIPE | {"epochs": epochs}, seed)
+        own = others if trained_others is None else trained_others
+        training = draw_fields(fields, SIDE, own, seed, _TRAIN, magnification)
+        validation = draw_fields(fields // 5, SIDE, own, seed, _VALIDATE, magnification)
+        name = name_of_cells(architecture, CellReading("attention", False))
+        classifier = train_reader(list(training), list(validation), name, RECIPE | {"epochs": epochs}, seed)
     else:
         classifier = _load(model)
-    drawn = draw_fields(judged, classifier.image_size, others, seed, _JUDGE, magnification)
+    drawn = draw_fields(fields // 2, classifier.image_size, others, seed, _JUDGE, magnification)
     truth = judge_evidence(classifier, [known for known in drawn if known.label != "Benign"])
     click.echo("\n".join(_describe(truth)))
 
