@@ -221,7 +221,7 @@ def _describe(truth: Truth) -> Iterator[str]:
 @click.option(
     "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a reader of cells."
 )
-@click.option("--architecture", default=ENCODER, show_default=True, help="What sees one cell at a time, else.")
+@click.option("--architecture", default=ENCODER, show_default=True, help="What sees one cell at a time.")
 @click.option(
     "--fields", type=click.IntRange(min=5), default=48, show_default=True, help="Of each class that train; half judge."
 )
