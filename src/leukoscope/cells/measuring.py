@@ -10,7 +10,7 @@ from leukoscope.cells.description import FORM
 from leukoscope.cells.masks import decode_mask
 from leukoscope.cells.strips import Cutting
 from leukoscope.features.colour import MOMENTS, measure_colours
-from leukoscope.features.fields import GROUPS, summarise, to_grey
+from leukoscope.features.fields import FEATURES, GROUPS, summarise, to_grey
 from leukoscope.features.texture import TEXTURE, measure_texture
 
 # Raised by hand when the same cells would give other numbers.
@@ -42,7 +42,8 @@ class FoundCells(NamedTuple):
         wanted = self.table[self.table["image_id"].isin(names)]
         by_field = {name: part.to_dict("records") for name, part in wanted.groupby("image_id", sort=False)}
         found = [by_field.get(name, []) for name in names]
-        return np.stack([measure_found(pixels[row], cells, groups) for row, cells in zip(rows, found, strict=True)])
+        measured = [measure_found(pixels[row], cells, groups) for row, cells in zip(rows, found, strict=True)]
+        return np.array(measured, np.float32).reshape(len(rows), len(FEATURES))
 
 
 def measure_found(

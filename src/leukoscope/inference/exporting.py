@@ -18,6 +18,7 @@ from leukoscope.backend.tf2onnx_memory import sparing_memory
 from leukoscope.core.errors import InputError
 from leukoscope.core.stderr import leaving_out
 from leukoscope.models.base import NetworkClassifier
+from leukoscope.models.cell_layers import BoundedCellPooling, CellPooling
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.parts import Parts
 
@@ -152,6 +153,8 @@ def _spell_out_layer(layer: keras.Layer) -> keras.Layer:
         return layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist(), name=layer.name)
     if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:  # by Erfc
         return layers.Activation(_gelu, name=layer.name)
+    if isinstance(layer, CellPooling):
+        return BoundedCellPooling.from_config(layer.get_config())
     return type(layer).from_config(layer.get_config())
 
 

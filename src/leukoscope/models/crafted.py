@@ -104,7 +104,7 @@ class CraftedClassifier:
             pixels, rows = np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
         found = find_cells(pixels, rows, cutting.detector, cutting.diameter, self.cache, is_packed(pixels))
         measured = [measure_found(pixels[row], cells, self.groups) for row, cells in zip(rows, found, strict=True)]
-        return np.stack(measured)
+        return np.array(measured, np.float32).reshape(len(rows), len(FEATURES))
 
     def score(self, prediction: Prediction) -> np.ndarray:
         """Give the logarithms of probabilities."""
