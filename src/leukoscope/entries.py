@@ -37,12 +37,14 @@ class Entry(NamedTuple):
         members: The entries that it is made of, in order.
         default: Whether `kedro run` without a pipeline trains it.
         teacher: The entry that it learns from, if there is one.
+        found: Whether it measures the cells that the pipeline `cells` finds.
     """
 
     kind: str
     members: tuple[str, ...]
     default: bool
     teacher: str | None = None
+    found: bool = False
 
 
 # The entries of the session at hand, by name.
@@ -91,7 +93,8 @@ def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
     entry = entries[name]
     members = _find_members(entries, name)
-    return Entry(str(entry.get("kind")), members, entry.get("default") is not False, _find_teacher(entries, name))
+    by_default, found = entry.get("default") is not False, entry.get("cells") == "found"
+    return Entry(str(entry.get("kind")), members, by_default, _find_teacher(entries, name), found)
 
 
 def _find_members(entries: Mapping[str, Any], name: str) -> tuple[str, ...]:

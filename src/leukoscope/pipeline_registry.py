@@ -107,7 +107,7 @@ def _join(*parts: Pipeline) -> Pipeline:
 
 
 def _create_training(name: str, entry: Entry) -> Pipeline:
-    template = training.create_pipeline(entry.kind, entry.members, entry.teacher)
+    template = training.create_pipeline(entry.kind, entry.members, entry.teacher, entry.found)
     own = _for_model(template, name, _list_sources(entry))
     return own + cells.create_finding_pipeline() if "cells" in own.inputs() else own
 

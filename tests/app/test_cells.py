@@ -9,6 +9,7 @@ from leukoscope.app.rendering import describe_without, render_part
 from leukoscope.app.server import list_pictures
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.inference.cell_evidence import weigh_for
 from leukoscope.pipelines.explain.options import ExplanationOptions
 from tiny_reader import encode
 
@@ -25,13 +26,14 @@ def image(cells_desk):
     return cells_desk.read(encode(cell_models.make_fields().pixels[FIELD]))
 
 
-def test_the_weightiest_cells_are_shown_with_an_overlay_of_all(cells_desk, image):
-    table = cells_desk.reader.classifier.read_cells(image.pixels).sort_values("weight", ascending=False)
+def test_the_cells_that_speak_most_for_the_class_are_shown_with_an_overlay_of_all(cells_desk, image):
+    table = weigh_for(cells_desk.reader.classifier.read_cells(image.pixels), image.likeliest)
+    table = table.sort_values("speaks_for", ascending=False)
     assert [cell.number for cell in image.cells] == table["cell"].tolist()[:2]
     assert [cell.weight for cell in image.cells] == pytest.approx(table["weight"].tolist()[:2])
     assert list(image.maps) == ["cells"]
     assert {"cells.png", *(f"cell-{cell.number}.png" for cell in image.cells)} <= set(list_pictures(image))
-    assert render_part("map", image, "cells") == "the cells, by their weight in the opinion"
+    assert render_part("map", image, "cells") == f"the cells, by how far each speaks for {image.likeliest}"
     assert render_part("map", image, OCCLUSION) == f"what speaks for {image.likeliest} (occlusion)"
 
 
@@ -39,7 +41,7 @@ def test_an_export_has_them_too(image):
     shown = render_part("cells", image, 4, lambda cell: f"picture-{cell.number}")
     for cell in image.cells:
         assert f'src="picture-{cell.number}"' in shown
-        assert f"{100 * cell.weight:.1f} %</strong> of the weight" in shown
+        assert f"{cell.speaks_for:+.2f}</strong> for {image.likeliest}, with {100 * cell.weight:.1f} %" in shown
 
 
 def test_without_struck_cells_the_field_is_read_anew(cells_desk, image):

@@ -21,20 +21,27 @@ def pixels() -> np.ndarray:
     return make_fields().pixels
 
 
-def test_a_map_shows_each_cell_by_its_weight(classifier, pixels):
+def test_a_map_shows_how_far_each_cell_speaks_for_the_class(classifier, pixels):
     mapper = make_mapper(classifier)
     assert isinstance(mapper, CellMapper)
-    assert mapper.describe("Pro") == "cells by their weight"
-    heat = mapper.map_classes(pixels[[FIELD, EMPTY]], np.array([0, 0]))
-    cells = classifier.read_cells(pixels[FIELD])
+    assert mapper.describe("Pro") == "cells that speak for Pro"
+    table = classifier.read_cells(pixels[FIELD])
+    spoken = [weigh_for(table, name)["speaks_for"].sum() for name in CLASS_NAMES]
+    for_class, against = int(np.argmax(spoken)), int(np.argmin(spoken))
+    cells = weigh_for(table, CLASS_NAMES[for_class])
+    assert (cells["speaks_for"] > 0).any()
+    heat = mapper.map_classes(pixels[[FIELD, EMPTY]], np.array([for_class, 0]))
     assert heat[0].max() == pytest.approx(1)
     assert not heat[1].any()
     outside = np.ones((SIDE, SIDE), bool)
     for cell in cells.to_dict("records"):
         inside = decode_mask(cell["mask"], SIDE, SIDE)
-        assert heat[0][inside] == pytest.approx(cell["weight"] / cells["weight"].max())
+        expected = max(0.0, cell["speaks_for"]) / cells["speaks_for"].max()
+        assert heat[0][inside] == pytest.approx(expected, abs=1e-5)
         outside &= ~inside
     assert not heat[0][outside].any()
+    assert (weigh_for(table, CLASS_NAMES[against])["speaks_for"] < 0).all()
+    assert not mapper.map_classes(pixels[[FIELD]], np.array([against])).any()
 
 
 def test_a_map_has_the_size_of_its_field(classifier, pixels):
@@ -42,9 +49,10 @@ def test_a_map_has_the_size_of_its_field(classifier, pixels):
     assert CellMapper(classifier).map_classes(large[None], np.array([0])).shape == (1, 2 * SIDE, 2 * SIDE)
 
 
-def test_the_weightiest_cells_are_pictured_first(classifier, pixels):
-    pictures = CellMapper(classifier).picture_cells(pixels[FIELD], "Pro", 2)
-    cells = weigh_for(classifier.read_cells(pixels[FIELD]), "Pro").sort_values("weight", ascending=False)
+@pytest.mark.parametrize("name", CLASS_NAMES)
+def test_the_cells_that_speak_most_for_a_class_are_pictured_first(classifier, pixels, name):
+    pictures = CellMapper(classifier).picture_cells(pixels[FIELD], name, 2)
+    cells = weigh_for(classifier.read_cells(pixels[FIELD]), name).sort_values("speaks_for", ascending=False)
     assert [cell.number for cell in pictures] == cells["cell"].tolist()[:2]
     assert [cell.weight for cell in pictures] == pytest.approx(cells["weight"].tolist()[:2])
     assert [cell.speaks_for for cell in pictures] == pytest.approx(cells["speaks_for"].tolist()[:2])
@@ -57,6 +65,14 @@ def test_the_weightiest_cells_are_pictured_first(classifier, pixels):
             == pixels[FIELD][max(0, top) : top + side - 1, max(0, left) : left + side - 1]
         ).all()
     assert CellMapper(classifier).picture_cells(pixels[EMPTY], "Pro", 2) == []
+
+
+def test_a_cell_that_weighs_much_and_speaks_against_the_class_comes_last(classifier, pixels, monkeypatch):
+    shares = {f"contribution_{name}": 0.0 for name in CLASS_NAMES} | {"contribution_Pro": [0.3, -0.5, 0.4]}
+    table = classifier.read_cells(pixels[FIELD]).assign(weight=[0.2, 0.7, 0.1], **shares)
+    monkeypatch.setattr(type(classifier), "read_cells", lambda self, image: table)
+    pictures = CellMapper(classifier).picture_cells(pixels[FIELD], "Pro", 3)
+    assert [cell.number for cell in pictures] == [3, 1, 2]
 
 
 def test_how_far_cells_speak_for_the_classes_adds_up_to_nothing(classifier, pixels):

@@ -34,7 +34,7 @@ def pixels() -> np.ndarray:
 
 def test_it_is_a_classifier_that_reads_cells(classifier):
     assert isinstance(classifier, Classifier)
-    assert classifier.capabilities == {"features", "cells", "epochs"}
+    assert classifier.capabilities == {"features", "cells", "export", "epochs"}
     assert (classifier.class_names, classifier.image_size, classifier.trained_on) == (
         tuple(CLASS_NAMES), SIDE, "splits"
     )  # fmt: skip

@@ -4,7 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from leukoscope.models.cell_layers import CellPooling, CutStrip, FilledSlots, Luminance, SlotVectors, join_strip
+from leukoscope.models.cell_layers import (
+    BoundedCellPooling,
+    CellPooling,
+    CutStrip,
+    FilledSlots,
+    Luminance,
+    SlotVectors,
+    join_strip,
+)
 
 GREY = 230
 
@@ -133,3 +141,15 @@ def test_vectors_of_a_list_are_pooled_as_those_of_a_table(pooling, rng):
 def test_it_is_made_again_from_what_it_says_of_itself():
     layer = CellPooling("attention", units=16, seed=3)
     assert CellPooling.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("kind", ["attention", "mean"])
+def test_what_is_exported_pools_alike(pooling, rng, kind):
+    layer = pooling if kind == "attention" else CellPooling("mean")
+    exported = BoundedCellPooling.from_config(layer.get_config())
+    exported.build((None, 5), (None, 4))
+    exported.set_weights(layer.get_weights())
+    vectors = rng.normal(0, 3, (4, 4, 5))
+    filled = [[1, 1, 1, 1], [0, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert pool(exported, vectors, filled) == pytest.approx(pool(layer, vectors, filled), abs=1e-6)
+    assert not pool(exported, vectors, filled)[3].any()

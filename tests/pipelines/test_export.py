@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import cell_models
 import crafted_models
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.inference import exporting
+from leukoscope.inference.cell_exporting import predict_bags
 from leukoscope.pipelines.export import nodes
 from leukoscope.pipelines.export.options import ExportOptions
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, make_reader, shade
@@ -85,6 +87,33 @@ def test_a_kind_that_cannot_be_a_file_is_refused(held):
     fields = crafted_models.make_fields()
     with pytest.raises(InputError, match=r"own cannot be a file for small machines.*reader\.model"):
         nodes.export_reader(crafted_models.make_reader(), fields, fields.splits, ExportOptions(), 1)
+
+
+def test_a_reader_of_cells_is_held_against_keras_on_the_cells_of_the_fields(monkeypatch):
+    reader, fields = cell_models.make_reader(), cell_models.make_fields()
+    taken = []
+
+    def load(content: bytes):
+        def predict(bags: np.ndarray) -> np.ndarray:
+            taken.append(bags.shape)
+            return predict_bags(reader.classifier, reader.calibration.temperature, bags)
+
+        return predict
+
+    table = {"one": exporting.Format("One", ".one", lambda exporter, precision: b"0", load)}
+    monkeypatch.setattr(exporting, "FORMATS", table)
+    options = ExportOptions(timed_images=8, batch_size=4)
+    files = nodes.export_reader(reader, fields, fields.splits, options, seed=0)
+    facts = json.loads(files["cells.json"]())
+    assert facts["takes"] == f"uint8 RGB [n, cells, {cell_models.CROP}, {cell_models.CROP}, 3]"
+    contents = dict.fromkeys(files, lambda: b"0")
+    table = nodes.check_exports(contents, reader, fields, fields.splits, options)
+    assert set(taken) == {(4, 5, cell_models.CROP, cell_models.CROP, 3)}
+    assert table["within"].tolist()[1:] == [True] * 3
+    validation = np.flatnonzero(fields.splits["split"] == "validation")
+    truth = fields.splits["label"].to_numpy()[validation]
+    predicted = reader.classifier.predict(fields.pixels, validation).probabilities.argmax(axis=1)
+    assert table["accuracy"].iloc[0] == pytest.approx((np.array(CLASS_NAMES)[predicted] == truth).mean())
 
 
 class TestBudget:

@@ -196,3 +196,39 @@ def test_cells_can_be_drawn_to_touch():
 
     assert pairs > 3 * len(fields)
     assert all(len(field.cytoplasm) == len(arrange_field("Early", rng(i)).cytoplasm) for i, field in enumerate(fields))
+
+
+@pytest.mark.parametrize("label", CLASSES)
+def test_a_smear_says_what_each_of_its_cells_is(label):
+    drawn = draw_smear_with_cells(label, rng(2), 224, PLAIN)
+    names = [kind.name for kind in drawn.kinds]
+
+    assert drawn.cells.max() <= len(names)
+    assert names[0] == POPULATIONS[label].kinds[0].name
+    assert any(kind.is_blast for kind in drawn.kinds) == (label != "Benign")
+
+
+@pytest.mark.parametrize("label", ["Early", "Pre", "Pro"])
+def test_normal_cells_can_be_mixed_in_among_the_blasts(label):
+    fields = [arrange_field(label, rng(i), others=0.5) for i in range(40)]
+    share = np.mean([not kind.is_blast for field in fields for kind in field.kinds])
+    names = {kind.name for field in fields for kind in field.kinds if not kind.is_blast}
+
+    assert 0.35 < share < 0.65
+    assert names == {kind.name for kind in POPULATIONS["Benign"].kinds}
+    assert all(field.kinds[0].is_blast for field in fields)
+    few = np.mean([not kind.is_blast for i in range(40) for kind in arrange_field(label, rng(i)).kinds])
+    assert few < 0.2
+
+
+def test_a_benign_smear_has_nothing_mixed_in():
+    mixed, plain = (draw_smear_with_cells("Benign", rng(3), 64, others=others) for others in (0.5, None))
+
+    assert (mixed.image == plain.image).all()
+
+
+def test_a_seed_draws_the_smears_that_it_always_drew():
+    """Sums of their pixels, as the version before normal cells could be mixed in had them; rounding may differ."""
+    sums = {label: int(draw_smear(label, rng(7), 64, PLAIN).sum()) for label in CLASSES}
+
+    assert sums == pytest.approx({"Benign": 2667735, "Early": 2429861, "Pre": 2443580, "Pro": 2599687}, abs=100)

@@ -74,7 +74,7 @@ class ReadImage(NamedTuple):
         maps: What speaks for the likeliest class, by method: PNG files whose opacity is the strength; grows on request.
         nearest: Training images, the nearest first.
         drawn: Whether the file bears the mark of a drawn smear.
-        cells: The weightiest cells, for a classifier that reads them one by one.
+        cells: Those that speak most for the likeliest class, for a classifier that reads cells one by one.
     """
 
     sha256: str
@@ -174,9 +174,9 @@ class Desk:
 
         if not isinstance(self._mapper, CellMapper):
             return ()
-        weightiest = self._mapper.picture_cells(pixels, class_name, self._explanation.cells)
-        pictures = [_encode(Image.fromarray(cell.picture), "PNG") for cell in weightiest]
-        return tuple(ShownCell(*cell[:-1], picture) for cell, picture in zip(weightiest, pictures, strict=True))
+        first = self._mapper.picture_cells(pixels, class_name, self._explanation.cells)
+        pictures = [_encode(Image.fromarray(cell.picture), "PNG") for cell in first]
+        return tuple(ShownCell(*cell[:-1], picture) for cell, picture in zip(first, pictures, strict=True))
 
     def read_without(self, image: ReadImage, struck: Collection[int]) -> dict[str, float]:
         """Read an image anew as if some of its cells were not there.

@@ -54,10 +54,9 @@ class Tally:
             nuclei: The same of their nuclei.
             detected: The same of what was found.
         """
-        table = np.zeros((cells.max(initial=0) + 1, detected.max(initial=0) + 1))
-        np.add.at(table, (cells.ravel(), detected.ravel()), 1)
+        table = count_common(cells, detected)
         counted = _list_counted(cells, nuclei)
-        overlaps = _measure_overlaps(table)
+        overlaps = measure_overlaps(table)
         pairs = match(overlaps)
         self.found += len(counted & set(pairs))
         self.missed += len(counted - set(pairs))
@@ -93,6 +92,13 @@ class Tally:
         self.overlaps += [float(overlaps[pair]) for pair in pairs.items()]
 
 
+def count_common(cells: np.ndarray, detected: np.ndarray) -> np.ndarray:
+    """Count the pixels that each cell has in common with each that was found; both numbered from 1 on, 0 is neither."""
+    table = np.zeros((cells.max(initial=0) + 1, detected.max(initial=0) + 1))
+    np.add.at(table, (cells.ravel(), detected.ravel()), 1)
+    return table
+
+
 def match(overlaps: np.ndarray) -> dict[int, int]:
     """Match each cell with what was found of it, the largest overlap first.
 
@@ -121,7 +127,7 @@ def measure_box_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return common / (areas[0] + areas[1] - common)
 
 
-def _measure_overlaps(table: np.ndarray) -> np.ndarray:
+def measure_overlaps(table: np.ndarray) -> np.ndarray:
     """Give the intersection over the union for a table of how many pixels each two have in common."""
     union = table.sum(axis=1, keepdims=True) + table.sum(axis=0) - table
     overlaps = table / np.maximum(union, 1)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,8 @@ import pandas as pd
 
 from leukoscope.cells import classical
 from leukoscope.cells.crops import NEUTRAL, cut_out, list_places
+from leukoscope.cells.detector import CLASSICAL, require_trusted
+from leukoscope.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,19 @@ class Cutting:
         if cutting.side < 1 or not cutting.diameter > 0 or cutting.background not in ("neutral", "kept"):
             raise ValueError(f"cells cannot be cut out by {cutting.describe()}")
         return cutting
+
+    def require_known(self, path: Path) -> None:
+        """Make sure that the cells of a model that lies somewhere can be found here as they were in its training.
+
+        Raises:
+            InputError: Its detector is not the one of the configuration, or another version's.
+        """
+        require_trusted(self.detector, f"The model in {path}")
+        if self.detector == CLASSICAL and self.format != classical.FORMAT:
+            raise InputError(
+                f"The model in {path} was trained on cells that another version of Leukoscope found, and this one "
+                f"finds others. Train it again, or use that version."
+            )
 
     def stack(self, field: np.ndarray, cells: Sequence[Mapping[str, Any]], slots: int) -> np.ndarray:
         """Cut the cells of a field out, and stack them: ``uint8 [slots * side, side, 3]``; free slots are grey.

@@ -50,25 +50,39 @@ def measure_field(image: np.ndarray) -> np.ndarray:
     """
     cells = find_cells(image)
     scale = float(np.sqrt(image.shape[0] * image.shape[1]) / SIDE)
-    share = (cells.cells > 0).mean()
-    if not cells.number:
-        return np.array([np.nan] * (len(FEATURES) - 2) + [0, share], np.float32)
-    places = scipy.ndimage.find_objects(cells.cells)
-    measured = np.stack([_measure_cell(image, cells, number, place, scale) for number, place in enumerate(places, 1)])
-    facts = [cells.number, share]
-    return np.concatenate([measured.mean(axis=0), measured.std(axis=0), facts]).astype(np.float32)
+    places = scipy.ndimage.find_objects(cells.cells) if cells.number else []
+    measured = [_measure_cell(image, cells, number, place, scale) for number, place in enumerate(places, 1)]
+    return summarise(measured, cells.number, float((cells.cells > 0).mean()))
+
+
+def summarise(measured: Sequence[np.ndarray], number: int, share: float) -> np.ndarray:
+    """Bring what was measured of a field's cells together, in the order of ``FEATURES``.
+
+    Args:
+        measured: Of each cell that could be measured.
+        number: How many cells there are.
+        share: Of the field that they cover.
+    """
+    if not len(measured):
+        return np.array([np.nan] * (len(FEATURES) - 2) + [number, share], np.float32)
+    together = np.stack(measured)
+    return np.concatenate([together.mean(axis=0), together.std(axis=0), [number, share]]).astype(np.float32)
+
+
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """Give the luminance of pixels, ``uint8 [height, width, 3]`` to ``uint8 [height, width]``."""
+    return np.rint(pixels @ _GREY).astype(np.uint8)
 
 
 def _measure_cell(image: np.ndarray, cells: Cells, number: int, place: tuple[slice, slice], scale: float) -> np.ndarray:
     nucleus, cell, pixels = cells.nuclei[place] == number, cells.cells[place] == number, image[place]
     shapes = [measure_shape(mask, scale) for mask in (nucleus, cell)]
-    grey = np.rint(pixels @ _GREY).astype(np.uint8)
     return np.concatenate(
         [
             *shapes,
             measure_ratio(*shapes),
             measure_boundary(nucleus),
-            measure_texture(grey, nucleus),
+            measure_texture(to_grey(pixels), nucleus),
             measure_colours(pixels[cell]),
         ]
     )

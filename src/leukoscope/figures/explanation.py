@@ -28,7 +28,7 @@ def draw_explanation(
         probabilities: Calibrated, of all classes in order.
         title: Of the figure.
         warning: Below it, if there is one.
-        cells: Caption and ``uint8 [side, side, 3]`` of cells that the opinion rests on, the weightiest first.
+        cells: Caption and ``uint8 [side, side, 3]`` of cells that the opinion rests on, in order.
     """
     columns = max(len(pictures), 1 + len(nearest))
     figure = Figure(figsize=(2.6 * columns, 5.9 + (1.9 if cells else 0)), layout="constrained")
@@ -53,7 +53,7 @@ def draw_explanation(
 
 
 def _draw_gallery(figure: FigureBase, cells: Sequence[tuple[str, np.ndarray]]) -> None:
-    figure.suptitle("the cells that weigh most, and how far each speaks for the class", fontsize=9)
+    figure.suptitle("the cells that speak most for the likeliest class", fontsize=9)
     grid = figure.subplots(1, len(cells), squeeze=False)
     for axes, (caption, picture) in zip(grid.flat, cells, strict=True):
         axes.set_axis_off()

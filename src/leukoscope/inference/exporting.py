@@ -18,13 +18,14 @@ from leukoscope.backend.tf2onnx_memory import sparing_memory
 from leukoscope.core.errors import InputError
 from leukoscope.core.stderr import leaving_out
 from leukoscope.models.base import NetworkClassifier
+from leukoscope.models.cell_layers import BoundedCellPooling, CellPooling
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.parts import Parts
 
 _PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
 # What costs time, and no more: eight bits for the last layer and its softmax would cost accuracy.
 _QUANTIZED = ("Add", "AveragePool", "Concat", "Conv", "GlobalAveragePool", "MaxPool")
-_INPUT, _OUTPUT = "image", "probabilities"
+_OUTPUT = "probabilities"
 
 
 class Exporter:
@@ -42,6 +43,8 @@ class Exporter:
     Raises:
         InputError: Keras runs on another backend than TensorFlow, or a package of the extra `export` is missing.
     """
+
+    input_name = "image"
 
     def __init__(
         self, classifier: NetworkClassifier, temperature: float, facts: Mapping[str, Any], examples: np.ndarray
@@ -68,7 +71,7 @@ class Exporter:
 
         content = self._onnx
         if precision == "int8":
-            content = _quantize_onnx(content, self._examples)
+            content = _quantize_onnx(content, self._examples, self.input_name)
         model = onnx.load_from_string(content)
         if precision == "float16":
             from onnxruntime.transformers import float16
@@ -91,13 +94,21 @@ class Exporter:
         size = self._classifier.image_size
         return {"takes": f"uint8 RGB [n, {size}, {size}, 3]", "temperature": self._temperature, **self._facts}
 
+    @property
+    def _taken(self) -> tuple[int | None, ...]:
+        """The shape of one of what the files take."""
+        return (self._classifier.image_size, self._classifier.image_size, 3)
+
+    def _enter(self, taken: keras.KerasTensor) -> keras.KerasTensor:
+        """Make of what the files take what the network takes, before any of its layers."""
+        return taken
+
     def _export_onnx(self, model: keras.Model) -> bytes:
         with sparing_memory():
             return self._export(model, "onnx", ".onnx")
 
     def _export(self, model: keras.Model, kind: str, suffix: str, **options: Any) -> bytes:
-        size = self._classifier.image_size
-        taken = keras.InputSpec(shape=(None, size, size, 3), dtype="uint8", name=_INPUT)
+        taken = keras.InputSpec(shape=(None, *self._taken), dtype="uint8", name=self.input_name)
         with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), leaving_out(b"fully_quantize: "):
             warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)  # of Keras' own export
             path = Path(scratch, f"model{suffix}")
@@ -116,10 +127,9 @@ class Exporter:
     def _rebuild(self, with_features: bool = False) -> keras.Model:
         """Rebuild the network for images of the reader's size, with the temperature in its last layer."""
         parts = Parts(_spell_out(fold_batch_norms(self._classifier.network)))
-        size = self._classifier.image_size
-        image = keras.Input((size, size, 3), dtype="uint8", name=_INPUT)
+        image = keras.Input(self._taken, dtype="uint8", name=self.input_name)
         head = layers.Dense(len(self._classifier.class_names), activation="softmax", name=_OUTPUT)
-        features = parts.trunk(keras.ops.cast(image, "float32"), training=False)
+        features = parts.trunk(self._enter(keras.ops.cast(image, "float32")), training=False)
         probabilities = head(features)
         model = keras.Model(image, [probabilities, features] if with_features else probabilities)
         head.set_weights([values / self._temperature for values in parts.linear_head])
@@ -143,6 +153,8 @@ def _spell_out_layer(layer: keras.Layer) -> keras.Layer:
         return layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist(), name=layer.name)
     if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:  # by Erfc
         return layers.Activation(_gelu, name=layer.name)
+    if isinstance(layer, CellPooling):
+        return BoundedCellPooling.from_config(layer.get_config())
     return type(layer).from_config(layer.get_config())
 
 
@@ -162,7 +174,7 @@ def _gelu(signal: keras.KerasTensor) -> keras.KerasTensor:
     return signal * 0.5 * (1.0 + keras.ops.erf(signal / 2**0.5))
 
 
-def _quantize_onnx(content: bytes, examples: np.ndarray) -> bytes:
+def _quantize_onnx(content: bytes, examples: np.ndarray, input_name: str) -> bytes:
     """Quantise statically: eight bits for weights, by channel, and for activations."""
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -173,7 +185,7 @@ def _quantize_onnx(content: bytes, examples: np.ndarray) -> bytes:
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             image = next(self._images, None)
-            return None if image is None else {_INPUT: image[None]}
+            return None if image is None else {input_name: image[None]}
 
     with tempfile.TemporaryDirectory() as scratch:
         given, prepared, quantized = (Path(scratch, f"{name}.onnx") for name in ("given", "prepared", "quantized"))
@@ -231,7 +243,7 @@ def load_litert(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def predict(images: np.ndarray) -> np.ndarray:
-        if interpreter.get_input_details()[0]["shape"][0] != len(images):
+        if tuple(interpreter.get_input_details()[0]["shape"]) != images.shape:
             interpreter.resize_tensor_input(taken, images.shape)
             interpreter.allocate_tensors()
         interpreter.set_tensor(taken, images)

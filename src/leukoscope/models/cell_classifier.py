@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.cells import classical
-from leukoscope.cells.detector import CLASSICAL, require_trusted
 from leukoscope.cells.finding import find_cells
 from leukoscope.cells.strips import Cutting
 from leukoscope.core.cache import ContentCache, is_packed
@@ -70,7 +68,7 @@ class CellClassifier:
     @property
     def capabilities(self) -> frozenset[str]:
         """What it has beyond probabilities, as ``base.Classifier`` says."""
-        return frozenset({"features", "cells", "epochs"})
+        return frozenset({"features", "cells", "export", "epochs"})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -124,6 +122,24 @@ class CellClassifier:
     def _find(self, pixels: np.ndarray, rows: np.ndarray) -> Sequence[Cells]:
         keep = is_packed(pixels)
         return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache, keep)
+
+    def cut_bags(self, pixels: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
+        """Cut out the cells of fields, as exported files take them.
+
+        Args:
+            pixels: ``uint8 [n, height, width, 3]``.
+            rows: Which of them.
+            most: Slots of a field at most; further cells are left out.
+
+        Returns:
+            ``uint8 [rows, slots, side, side, 3]``, with as many slots as the field with the most cells needs; free ones
+            are grey.
+        """
+        pixels, rows = self._fit(pixels, rows)
+        found = [cells[:most] for cells in self._find(pixels, rows)]
+        slots = max(1, *map(len, found))
+        strips = [self.cutting.stack(pixels[row], cells, slots) for row, cells in zip(rows, found, strict=True)]
+        return np.stack(strips).reshape(len(rows), slots, self.cutting.side, self.cutting.side, 3)
 
     def read_cells(self, image: np.ndarray) -> pd.DataFrame:
         """Say of each cell of a field what it adds to the scores.
@@ -251,12 +267,7 @@ class CellClassifier:
             facts = json.loads((path / FACTS).read_text())
             cutting, architecture = Cutting.restore(facts["cutting"]), str(facts["architecture"])
             fingerprint = facts["fingerprint"]
-        require_trusted(cutting.detector, f"The model in {path}")
-        if cutting.detector == CLASSICAL and cutting.format != classical.FORMAT:
-            raise InputError(
-                f"The model in {path} was trained on cells that another version of Leukoscope found, and this one "
-                f"finds others. Train it again, or use that version."
-            )
+        cutting.require_known(path)
         classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache)
         if classifier.fingerprint != fingerprint:
             raise DamageError(path, "its network is not the one that it was made of")

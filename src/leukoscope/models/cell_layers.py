@@ -115,6 +115,8 @@ class CellPooling(layers.Layer):
     ``[batch, cells]`` of 1 and 0. Output: ``[batch, channels]``.
     """
 
+    _least = 1e-9  # that a sum of shares counts as; where there is a cell, it is 1 or more
+
     def __init__(self, pooling: str = "attention", units: int = 128, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.pooling, self.units, self.seed = pooling, units, seed
@@ -132,7 +134,8 @@ class CellPooling(layers.Layer):
     def call(self, vectors: Any, filled: Any) -> Any:
         """Pool the vectors."""
         by_field = _group(vectors, filled)
-        return ops.sum(self.weigh(by_field, filled)[..., None] * by_field, axis=1)
+        weights = ops.expand_dims(self.weigh(by_field, filled), -1)  # LiteRT has no indexing that adds an axis
+        return ops.sum(weights * by_field, axis=1)
 
     def weigh(self, vectors: Any, filled: Any) -> Any:
         """Weigh the cells of each field: ``[batch, cells]``, adding up to 1, or to 0 where there is none."""
@@ -143,9 +146,13 @@ class CellPooling(layers.Layer):
             hidden = ops.tanh(ops.matmul(by_field, self.content)) * ops.sigmoid(ops.matmul(by_field, self.gate))
             scores = ops.matmul(hidden, self.scale)[..., 0]
             # The highest of a field is taken off, and free slots are none of it.
-            highest = ops.max(ops.where(filled > 0, scores, -1e9), axis=1, keepdims=True)
+            highest = ops.max(ops.where(filled > 0, scores, self._score_free(scores)), axis=1, keepdims=True)
             shares = filled * ops.exp(ops.where(filled > 0, scores - highest, 0.0))
-        return shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), 1e-9)
+        return shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), self._least)
+
+    def _score_free(self, scores: Any) -> Any:
+        """Give what free slots have for a score, no more than any cell."""
+        return -1e9
 
     def compute_output_shape(
         self, vectors_shape: tuple[int | None, ...], filled_shape: tuple[int | None, ...]
@@ -156,6 +163,19 @@ class CellPooling(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Give what makes such a layer again."""
         return super().get_config() | {"pooling": self.pooling, "units": self.units, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("leukoscope")
+class BoundedCellPooling(CellPooling):
+    """The same, without numbers that half precision or eight bits cannot hold beside the scores: for exported files.
+
+    Training keeps to the other, since gradients that are rounded otherwise would make other weights of the same key.
+    """
+
+    _least = 1.0
+
+    def _score_free(self, scores: Any) -> Any:
+        return ops.min(scores, axis=1, keepdims=True)
 
 
 class SlotVectors(layers.Layer):

@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from leukoscope.core.cache import is_packed
+from leukoscope.cells.finding import find_cells
+from leukoscope.cells.measuring import measure_found
+from leukoscope.cells.strips import Cutting
+from leukoscope.core.cache import ContentCache, is_packed
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.storage import write_json
 from leukoscope.features.fields import FEATURES, list_features
 from leukoscope.features.measuring import MeasurementStore, measure_fields
+from leukoscope.images.decoding import resize
 from leukoscope.models.base import FACTS, FOLDER, Prediction, score_probabilities
 
 _ESTIMATOR = "classifier.skops"
@@ -43,6 +47,8 @@ class CraftedClassifier:
         image_size: Side in pixels of the squares in which it measures.
         fingerprint: Of all that its predictions depend on.
         store: Knows what was measured before, if anything does.
+        cutting: How the cells are found that it measures; ``None``: by its own segmentation.
+        cache: Knows where such cells were found before, if anything does.
     """
 
     estimator: Any
@@ -53,6 +59,8 @@ class CraftedClassifier:
     image_size: int
     fingerprint: str
     store: MeasurementStore | None = field(default=None, compare=False)
+    cutting: Cutting | None = None
+    cache: ContentCache | None = field(default=None, compare=False)
 
     @property
     def place(self) -> str:
@@ -83,7 +91,20 @@ class CraftedClassifier:
             pixels: ``uint8 [n, height, width, 3]``.
             rows: Which of them; all by default.
         """
-        return select_features(measure_fields(pixels, rows, self.store, is_packed(pixels)), self.groups, self.usual)
+        rows = np.arange(len(pixels)) if rows is None else np.asarray(rows)
+        if self.cutting is None:
+            measured = measure_fields(pixels, rows, self.store, is_packed(pixels))
+        else:
+            measured = self._measure_found(pixels, rows, self.cutting)
+        return select_features(measured, self.groups, self.usual)
+
+    def _measure_found(self, pixels: np.ndarray, rows: np.ndarray, cutting: Cutting) -> np.ndarray:
+        """Measure the cells that are found in fields, which are brought to the scale at which they are looked for."""
+        if pixels.shape[1:3] != (self.image_size, self.image_size):
+            pixels, rows = np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
+        found = find_cells(pixels, rows, cutting.detector, cutting.diameter, self.cache, is_packed(pixels))
+        measured = [measure_found(pixels[row], cells, self.groups) for row, cells in zip(rows, found, strict=True)]
+        return np.array(measured, np.float32).reshape(len(rows), len(FEATURES))
 
     def score(self, prediction: Prediction) -> np.ndarray:
         """Give the logarithms of probabilities."""
@@ -116,15 +137,18 @@ class CraftedClassifier:
             "fingerprint": self.fingerprint,
             "sha256": _hash_file(path / _ESTIMATOR),
         }
-        write_json(path / FACTS, facts)
+        write_json(path / FACTS, facts | ({} if self.cutting is None else {"cutting": self.cutting.describe()}))
 
     @classmethod
-    def load(cls, path: Path, store: MeasurementStore | None = None) -> "CraftedClassifier":
+    def load(
+        cls, path: Path, store: MeasurementStore | None = None, cache: ContentCache | None = None
+    ) -> "CraftedClassifier":
         """Read what ``save`` wrote, if it holds nothing but numbers and scikit-learn's own classifiers.
 
         Args:
             path: The folder.
             store: Knows what was measured before.
+            cache: Knows where cells were found before.
 
         Raises:
             FileNotFoundError: There is none.
@@ -136,12 +160,15 @@ class CraftedClassifier:
             usual = np.array([facts["usual"][name] for name in list_features(groups)], np.float32)
             names, trained_on, size = tuple(facts["class_names"]), facts["trained_on"], facts["image_size"]
             fingerprint, sha256 = facts["fingerprint"], facts["sha256"]
+            cutting = Cutting.restore(facts["cutting"]) if "cutting" in facts else None
+        if cutting is not None:
+            cutting.require_known(path)
         if sha256 != _hash_file(path / _ESTIMATOR):
             raise DamageError(path / _ESTIMATOR, f"it is not the file that {FACTS} is of")
         estimator = _load_estimator(path / _ESTIMATOR)
         if list(estimator.classes_) != list(range(len(names))) or estimator.n_features_in_ != len(usual):
             raise DamageError(path / _ESTIMATOR, f"it does not take {len(usual)} measurements to {', '.join(names)}")
-        return cls(estimator, groups, usual, names, trained_on, size, fingerprint, store)
+        return cls(estimator, groups, usual, names, trained_on, size, fingerprint, store, cutting, cache)
 
     def measure_size(self) -> dict[str, float]:
         """Count the numbers that the fitted classifier keeps, ``parameters``, and its file's ``model_mib``."""

@@ -96,7 +96,7 @@ def _list_loaders(lazily: bool) -> dict[str, Callable[[Path, Known], Classifier]
 
     return {
         "cells": lambda path, known: CellClassifier.load(path, known.cells, lazily),
-        "crafted": lambda path, known: CraftedClassifier.load(path, known.measurements),
+        "crafted": lambda path, known: CraftedClassifier.load(path, known.measurements, known.cells),
         "ensemble": EnsembleClassifier.load,
         "views": ViewedClassifier.load,
     }

@@ -1,7 +1,7 @@
 """The body of a request in JSON, and the images that it asks about."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -11,17 +11,31 @@ from leukoscope.serving.requests import COLUMN
 EXPECTED_BODY = f'Expected {{"inputs": [{{"{COLUMN}": "<a file in base64>"}}, ...]}}.'
 
 
-def list_images(body: bytes) -> list[Any]:
-    """List the images of a request, in the forms of MLflow's scoring protocol.
+# What a request may ask for beside opinions.
+CELLS = "cells"
+
+
+class Asked(NamedTuple):
+    """What a request asks for.
+
+    Attributes:
+        images: What stands in the column ``image``, still to be checked.
+        cells: Whether the cells of each image are to be told, too.
+    """
+
+    images: list[Any]
+    cells: bool
+
+
+def read_request(body: bytes) -> Asked:
+    """Read a request, in the forms of MLflow's scoring protocol.
 
     MLflow's own parser is not used: it fails on deep nesting and on long numbers, builds a table of every column, and
     repeats the whole request in its messages.
 
     Args:
-        body: JSON: a dictionary with ``inputs``, ``instances``, ``dataframe_records`` or ``dataframe_split``.
-
-    Returns:
-        What stands in the column ``image``, still to be checked.
+        body: JSON: a dictionary with ``inputs``, ``instances``, ``dataframe_records`` or ``dataframe_split``, and
+            perhaps ``params``.
 
     Raises:
         InputError: The body is not valid JSON, or of another form.
@@ -37,7 +51,21 @@ def list_images(body: bytes) -> list[Any]:
             f"{EXPECTED_BODY}"
         )
     form = forms.pop()
-    return _FORMS[form](request[form], form)
+    return Asked(_FORMS[form](request[form], form), read_cells_wanted(request.get("params")))
+
+
+def read_cells_wanted(params: Any) -> bool:
+    """Tell whether the parameters of a request ask for cells; others are not read.
+
+    Raises:
+        InputError: They are no dictionary, or say neither true nor false.
+    """
+    if params is None:
+        return False
+    wanted = params.get(CELLS, False) if isinstance(params, dict) else None
+    if not isinstance(wanted, bool):
+        raise InputError(f"`params` must be a dictionary, in which `{CELLS}`, if it is there, is true or false.")
+    return wanted
 
 
 def _from_rows(rows: Any, form: str) -> list[Any]:

@@ -6,14 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from leukoscope.core.errors import InputError
+from leukoscope.inference.cell_evidence import list_cells, tells_cells
 from leukoscope.reader.second_reader import SecondReader
-from leukoscope.serving.bodies import list_images
+from leukoscope.serving.bodies import CELLS, Asked, read_cells_wanted, read_request
 from leukoscope.serving.requests import OpenedImage, RequestLimits, decode_images, list_column, open_images
 from leukoscope.serving.turns import LateError, Turns
 
@@ -67,22 +69,22 @@ class SecondReaderModel(PythonModel):
         Args:
             context: Not used.
             model_input: A table as ``decode_request`` takes it.
-            params: Not used.
+            params: With ``cells``, true: the cells of each image are told, too.
 
         Returns:
             One row an image, as ``SecondReader.read`` has it, with ``trained_on``: whether the reader learned from
-            drawn images.
+            drawn images; and ``cells``, if they are asked for, as ``list_cells`` gives them.
 
         Raises:
             RefusedRequestError: The request cannot be used.
         """
-        return self._answer(partial(list_column, model_input), None)
+        return self._answer(lambda: Asked(list_column(model_input), read_cells_wanted(params)), None)
 
     def answer(self, body: bytes) -> pd.DataFrame:
         """Read the images of a request to a server.
 
         Args:
-            body: As ``list_images`` takes it.
+            body: As ``read_request`` takes it.
 
         Returns:
             As of ``predict``.
@@ -90,13 +92,15 @@ class SecondReaderModel(PythonModel):
         Raises:
             RefusedRequestError: The request cannot be used, or took too long.
         """
-        return self._answer(partial(list_images, body), time.monotonic() + self.limits.max_seconds)
+        return self._answer(partial(read_request, body), time.monotonic() + self.limits.max_seconds)
 
-    def _answer(self, list_items: Callable[[], list[Any]], deadline: float | None) -> pd.DataFrame:
+    def _answer(self, ask: Callable[[], Asked], deadline: float | None) -> pd.DataFrame:
         try:
-            opened = self._opening.run(deadline, self._open, list_items)
+            opened, with_cells = self._opening.run(deadline, self._open, ask)
             pixels = decode_images(opened, self.reader, self.limits, partial(self._reading.run, deadline))
             opinions = self._reading.run(deadline, self.reader.read, pixels).opinions
+            if with_cells:
+                opinions[CELLS] = [self._reading.run(deadline, self._list_cells, image) for image in pixels]
         except InputError as error:
             raise RefusedRequestError(str(error)) from error
         except LateError as error:
@@ -107,5 +111,16 @@ class SecondReaderModel(PythonModel):
             ) from error
         return opinions.assign(trained_on=self.reader.trained_on)
 
-    def _open(self, list_items: Callable[[], list[Any]]) -> list[OpenedImage]:
-        return open_images(list_items(), self.reader, self.limits)
+    def _list_cells(self, image: np.ndarray) -> list[dict[str, Any]]:
+        classifier = self.reader.classifier
+        assert tells_cells(classifier)  # or the request would have been refused
+        return list_cells(classifier, image)
+
+    def _open(self, ask: Callable[[], Asked]) -> tuple[list[OpenedImage], bool]:
+        asked = ask()
+        if asked.cells and not tells_cells(self.reader.classifier):
+            raise InputError(
+                f"{self.reader.title} does not read cells one by one, so that it cannot tell of them: ask without "
+                f"`{CELLS}`."
+            )
+        return open_images(asked.images, self.reader, self.limits), asked.cells

@@ -14,15 +14,17 @@ import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import AnyType
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType, Array, Object, Property
 from PIL import Image
 
 import leukoscope
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
 from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.inference.cell_evidence import tells_cells
 from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
+from leukoscope.serving.bodies import CELLS
 from leukoscope.serving.model import ARTIFACT
 from leukoscope.serving.requests import COLUMN, RequestLimits
 
@@ -221,12 +223,23 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
     if reader.certificate is not None:
         words.append(ColSpec(DataType.string, WORDS))
         figures |= dict.fromkeys(SENSITIVITIES)
-    return ModelSignature(
-        inputs=Schema([ColSpec(AnyType(), COLUMN)]),
-        outputs=Schema(
-            [*words, *(ColSpec(DataType.double, name) for name in figures), ColSpec(DataType.string, "trained_on")]
-        ),
-    )
+    numbers = (ColSpec(DataType.double, name) for name in figures)
+    told = [*words, *numbers, ColSpec(DataType.string, "trained_on")]
+    inputs = Schema([ColSpec(AnyType(), COLUMN)])
+    if not tells_cells(reader.classifier):
+        return ModelSignature(inputs, Schema([*told]))
+    cells = ColSpec(_describe_cells(reader), CELLS, required=False)
+    return ModelSignature(inputs, Schema([*told, cells]), ParamSchema([ParamSpec(CELLS, DataType.boolean, False)]))
+
+
+def _describe_cells(reader: SecondReader) -> Array:
+    """Say what is told of the cells of an image, as ``list_cells`` gives it."""
+    whole = dict.fromkeys(("cell", "left", "top", "right", "bottom"), DataType.long)
+    types = whole | dict.fromkeys(("row", "column"), DataType.double)
+    types |= dict.fromkeys(("touching", "cut"), DataType.boolean) | {"weight": DataType.double}
+    facts = [Property(name, kind) for name, kind in types.items()]
+    contributions = Object([Property(name, DataType.double) for name in reader.class_names])
+    return Array(Object([*facts, Property("contributions", contributions)]))
 
 
 def make_example(reader: SecondReader) -> str:

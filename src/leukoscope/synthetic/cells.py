@@ -34,6 +34,7 @@ class Leukocyte:
     """A kind of white cell.
 
     Attributes:
+        name: What it is called.
         radius: Mean radius of the nucleus.
         share: The nucleus's part of the cell's area (nucleus-to-cytoplasm ratio), from 0 to 1.
         clumping: Contrast of the coarse chromatin.
@@ -44,6 +45,7 @@ class Leukocyte:
         roughness: How far the outline of the nucleus departs from a circle.
     """
 
+    name: str
     radius: float
     share: float
     clumping: float = 0.1
@@ -52,6 +54,11 @@ class Leukocyte:
     dent: float = 0.0
     nucleoli: int = 0
     roughness: float = 0.05
+
+    @property
+    def is_blast(self) -> bool:
+        """Whether it is malignant."""
+        return self.name.endswith(" blast")
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,19 @@ class Population:
     frequencies: tuple[float, ...]
     burden: float
 
+    def mix_in(self, others: "Population", share: float) -> "Population":
+        """Let a share of the cells be others; all but those of its first kind give way."""
+        frequencies = (1 - share, *(share * frequency for frequency in others.frequencies))
+        return Population((self.kinds[0], *others.kinds), frequencies, self.burden)
 
-_HEMATOGONE = Leukocyte(radius=6.2, share=0.85, roughness=0.03)
-_LYMPHOCYTE = Leukocyte(radius=7.2, share=0.6, clumping=0.2)
-_NEUTROPHIL = Leukocyte(radius=8.0, share=0.38, clumping=0.15, lobes=(2, 4))
-_MONOCYTE = Leukocyte(radius=9.5, share=0.5, dent=0.75)
-_EARLY_BLAST = Leukocyte(radius=9.4, share=0.9, clumping=0.04, grain=0.08)
-_PRE_BLAST = Leukocyte(radius=12.6, share=0.82, clumping=0.42, grain=0.1, roughness=0.08)
-_PRO_BLAST = Leukocyte(radius=12.0, share=0.48, clumping=0.08, dent=0.75, nucleoli=2, roughness=0.07)
+
+_HEMATOGONE = Leukocyte("hematogone", radius=6.2, share=0.85, roughness=0.03)
+_LYMPHOCYTE = Leukocyte("lymphocyte", radius=7.2, share=0.6, clumping=0.2)
+_NEUTROPHIL = Leukocyte("neutrophil", radius=8.0, share=0.38, clumping=0.15, lobes=(2, 4))
+_MONOCYTE = Leukocyte("monocyte", radius=9.5, share=0.5, dent=0.75)
+_EARLY_BLAST = Leukocyte("early blast", radius=9.4, share=0.9, clumping=0.04, grain=0.08)
+_PRE_BLAST = Leukocyte("pre blast", radius=12.6, share=0.82, clumping=0.42, grain=0.1, roughness=0.08)
+_PRO_BLAST = Leukocyte("pro blast", radius=12.0, share=0.48, clumping=0.08, dent=0.75, nucleoli=2, roughness=0.07)
 
 POPULATIONS = {
     "Benign": Population((_HEMATOGONE, _LYMPHOCYTE, _NEUTROPHIL, _MONOCYTE), (0.5, 0.15, 0.25, 0.1), 0.05),
@@ -91,7 +103,7 @@ class Field:
     """All that lies in one field of view: arrays of :data:`DISC`, from the lowest layer to the highest.
 
     A disc of ``cytoplasm`` is a leukocyte, and ``owners`` has the number of the leukocyte, from 0 on, that each disc of
-    ``nuclei`` is of.
+    ``nuclei`` is of, and ``kinds`` what each leukocyte is.
     """
 
     erythrocytes: np.ndarray
@@ -101,20 +113,26 @@ class Field:
     nuclei: np.ndarray
     nucleoli: np.ndarray
     owners: np.ndarray
+    kinds: tuple[Leukocyte, ...]
 
 
-def arrange_field(label: str, rng: np.random.Generator, touching: float = 0.0) -> Field:
+def arrange_field(label: str, rng: np.random.Generator, touching: float = 0.0, others: float | None = None) -> Field:
     """Choose the cells of a field of view and their places.
 
     Args:
         label: One of :data:`CLASSES`.
         rng: Source of randomness.
         touching: Which part of the leukocytes, but for the first, is laid against another, from 0 to 1.
+        others: Which share of a malignant field's leukocytes, but for the first, is of the kinds of Benign fields and
+            as frequent there, from 0 to 1; by default few, as ``POPULATIONS`` has them.
 
     Returns:
         The field, which does not depend on the size of the image that it is drawn to.
     """
-    kinds, radii = _choose_leukocytes(POPULATIONS[label], rng)
+    population = POPULATIONS[label]
+    if others is not None and population.kinds[0].is_blast:
+        population = population.mix_in(POPULATIONS["Benign"], others)
+    kinds, radii = _choose_leukocytes(population, rng)
     cell_radii = radii / np.sqrt([kind.share for kind in kinds])
     centres = _spread_out(cell_radii, rng)
     if touching:
@@ -135,6 +153,7 @@ def arrange_field(label: str, rng: np.random.Generator, touching: float = 0.0) -
         nuclei=np.concatenate(nuclei),
         nucleoli=_nucleoli(kinds, centres, radii, rng),
         owners=np.repeat(np.arange(len(nuclei)), [len(lobes) for lobes in nuclei]),
+        kinds=tuple(kinds),
     )
 
 

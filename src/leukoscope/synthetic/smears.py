@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from leukoscope.core.drawn import MARK
 from leukoscope.core.errors import InputError
-from leukoscope.synthetic.cells import CLASSES, FIELD, Field, arrange_field
+from leukoscope.synthetic.cells import CLASSES, FIELD, Field, Leukocyte, arrange_field
 from leukoscope.synthetic.stains import Stain, photograph
 
 _COARSE, _FINE = 2.2, 0.7
@@ -30,11 +30,13 @@ class DrawnSmear(NamedTuple):
         cells: The number of the leukocyte that each pixel is of, from 1 on, or 0 [size, size], int32. Where two
             overlap, a pixel is of the one that it lies deeper in. Of those that lie outside, the numbers are missing.
         nuclei: The same of their nuclei.
+        kinds: What each leukocyte is, in the order of their numbers, those outside among them.
     """
 
     image: np.ndarray
     cells: np.ndarray
     nuclei: np.ndarray
+    kinds: tuple[Leukocyte, ...]
 
 
 def draw_smear(
@@ -74,6 +76,7 @@ def draw_smear_with_cells(
     stain: Stain | None = None,
     magnification: float = 1.0,
     touching: float = 0.0,
+    others: float | None = None,
 ) -> DrawnSmear:
     """Draw the same as ``draw_smear``, and tell which leukocyte each pixel is of.
 
@@ -85,15 +88,18 @@ def draw_smear_with_cells(
         magnification: How many times as large the cells are.
         touching: Which part of the leukocytes is laid against another, from 0 to 1; with 0 they lie as in
             ``draw_smear``.
+        others: Which share of a malignant field's leukocytes is normal, as ``arrange_field`` has it; with None they are
+            those of ``draw_smear``.
 
     Raises:
         InputError: As of ``draw_smear``.
     """
-    image, field, whole = _draw(label, rng, size, stain, magnification, touching)
+    image, field, whole = _draw(label, rng, size, stain, magnification, touching, others)
     nuclei = _number_discs(field.nuclei, field.owners, whole)
     cells = _number_discs(field.cytoplasm, np.arange(len(field.cytoplasm)), whole)
     cells = np.where(nuclei > 0, nuclei, cells)
-    return DrawnSmear(*(_cut_out(layer, size, field, whole) for layer in (image, cells, nuclei)))
+    image, cells, nuclei = (_cut_out(layer, size, field, whole) for layer in (image, cells, nuclei))
+    return DrawnSmear(image, cells, nuclei, field.kinds)
 
 
 def _draw(
@@ -103,11 +109,12 @@ def _draw(
     stain: Stain | None,
     magnification: float,
     touching: float = 0.0,
+    others: float | None = None,
 ) -> tuple[np.ndarray, Field, int]:
     """Draw a whole field of view: its image, what lies in it, and its side in pixels."""
     _check([label], size)
     stain = stain or Stain.draw(rng)
-    field = arrange_field(label, rng, touching)
+    field = arrange_field(label, rng, touching, others)
     whole = max(size, round(size * magnification))
     return photograph(_spread_dyes(field, whole, rng), stain, rng), field, whole
 

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from leukoscope.cells.measuring import FoundCells
 from leukoscope.core.fingerprint import fingerprint_facts
-from leukoscope.features.fields import COUNT, FEATURES, list_features
+from leukoscope.features.fields import COUNT, FEATURES
 from leukoscope.features.measuring import MeasurementStore, measure_fields
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.crafted import CraftedClassifier, find_columns, select_features
 from leukoscope.training import without_epochs
+from leukoscope.training.importance import measure_importance
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +25,6 @@ CRAFTED_FORMAT = 1
 _FOLDS = 3
 _NEIGHBOURS = 5
 _TREES = 300
-_SHUFFLES = 5
 
 
 class Method(NamedTuple):
@@ -109,10 +110,11 @@ def describe_training(key: Mapping[str, Any], splits: pd.DataFrame) -> dict[str,
     """
     recipe, method = key["recipe"], METHODS[key["recipe"]["classifier"]]
     number = len(find_columns(recipe["features"]))
+    of_found = " of the cells that the pipeline cells finds" if "cells" in key["data"] else ""
     train = splits.loc[splits["split"] == "train", "label"].value_counts(sort=False)
     weighs = key["balanced"] and recipe["classifier"] != "knn"
     return without_epochs.describe_training(key) | {
-        "description": f"{method.title}, on {number} measurements of {_enumerate(recipe['features'])}",
+        "description": f"{method.title}, on {number} measurements of {_enumerate(recipe['features'])}{of_found}",
         "input_size": key["data"]["size"],
         "class_balance": "class weights in the fit" if weighs else "none: every training image with equal weight",
         "training_images": {name: int(train[name]) for name in key["class_names"] if name in train},
@@ -191,7 +193,12 @@ def _divide(classes: np.ndarray, groups: np.ndarray, seed: int) -> tuple[list[tu
 
 
 def fit_classifier(
-    key: Mapping[str, Any], smears: PackedImages, splits: pd.DataFrame, store: MeasurementStore | None, name: str
+    key: Mapping[str, Any],
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    store: MeasurementStore | None,
+    name: str,
+    found: FoundCells | None = None,
 ) -> tuple[CraftedClassifier, dict[str, Any]]:
     """Measure the training images and fit a classifier.
 
@@ -201,13 +208,14 @@ def fit_classifier(
         splits: Which images train, and their groups.
         store: Knows what was measured before.
         name: What the model is called in the log.
+        found: The cells that are measured; ``None``: those of its own segmentation.
 
     Returns:
         The classifier, and what is to be known of its training.
     """
     recipe = key["recipe"]
     train = splits[splits["split"] == "train"]
-    measured = measure_fields(smears.pixels, smears.rows(train["image_id"]), store)
+    measured = _measure(recipe["features"], smears, train["image_id"], store, found)
     columns, empty = find_columns(recipe["features"]), measured[:, FEATURES.index(COUNT)] == 0
     seen = measured[~empty][:, columns]
     usual = np.median(seen, axis=0) if len(seen) else np.zeros(len(columns), np.float32)
@@ -231,49 +239,36 @@ def fit_classifier(
         key["data"]["size"],
         fingerprint_facts(facts),
         store,
+        None if found is None else found.cutting,
     )
     facts = _summarise(classifier, fitted, seconds, int(empty.sum()))
-    return classifier, facts | _explain(classifier, smears, splits[splits["split"] == "validation"], key["seed"])
-
-
-def _explain(classifier: CraftedClassifier, smears: PackedImages, some: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Say what each group of measurements is worth to the classifier, if it sees several."""
     if len(classifier.groups) < 2:
-        return {}
-    features = classifier.measure(smears.pixels, smears.rows(some["image_id"]))
+        return classifier, facts
+    validation = splits[splits["split"] == "validation"]
+    held = _measure(classifier.groups, smears, validation["image_id"], store, found)
+    return classifier, facts | _explain(classifier, held, validation, key["seed"])
+
+
+def _measure(
+    groups: Sequence[str],
+    smears: PackedImages,
+    names: pd.Series,
+    store: MeasurementStore | None,
+    found: FoundCells | None,
+) -> np.ndarray:
+    """Measure fields, ``float32 [fields, FEATURES]``."""
+    rows = smears.rows(names)
+    if found is None:
+        return measure_fields(smears.pixels, rows, store)
+    return found.measure(smears.pixels, rows, names.tolist(), groups)
+
+
+def _explain(classifier: CraftedClassifier, held: np.ndarray, some: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Say what each group of measurements is worth to the classifier."""
+    features = select_features(held, classifier.groups, classifier.usual)
     classes = pd.Index(classifier.class_names).get_indexer(some["label"])
     lost = measure_importance(classifier.estimator, features, classes, classifier.groups, seed)
     return {"validation_accuracy_lost_by_shuffling": lost}
-
-
-def measure_importance(
-    estimator: Any, features: np.ndarray, classes: np.ndarray, groups: Sequence[str], seed: int
-) -> dict[str, float]:
-    """Measure how much accuracy is lost where a group of measurements is that of another image (Breiman 2001).
-
-    Args:
-        estimator: Fitted.
-        features: Of images that it was not fitted on, ``[n, features]``.
-        classes: The number of each image's class, ``[n]``.
-        groups: Of the features.
-        seed: For the shuffling.
-
-    Returns:
-        The accuracy less its mean over some shuffles of all columns of a group together, by group.
-    """
-    rng = np.random.default_rng(seed)
-    columns = list_features(tuple(groups))
-    whole = (estimator.predict(features) == classes).mean()
-    lost = {}
-    for group in groups:
-        own = np.isin(columns, list_features((group,)))
-        accuracies = []
-        for _ in range(_SHUFFLES):
-            shuffled = features.copy()
-            shuffled[:, own] = rng.permutation(features)[:, own]
-            accuracies.append((estimator.predict(shuffled) == classes).mean())
-        lost[group] = float(whole - np.mean(accuracies))
-    return lost
 
 
 def _summarise(classifier: CraftedClassifier, fitted: Fitted, seconds: float, empty: int) -> dict[str, Any]:

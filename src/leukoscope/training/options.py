@@ -1,6 +1,6 @@
 """Model entries of each kind."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -34,11 +34,13 @@ class CraftedOptions(ModelOptions):
         kind: What sort of model it is.
         classifier: A method of scikit-learn.
         features: The groups of measurements that it sees, each once.
+        cells: Whose measurements: those of its own segmentation, or those that the pipeline `cells` finds.
     """
 
     kind: Literal["crafted"]
     classifier: Method
     features: tuple[Group, ...] = Field(min_length=1)
+    cells: Literal["own", "found"] = "own"
 
     @field_validator("features")
     @classmethod
@@ -49,6 +51,10 @@ class CraftedOptions(ModelOptions):
     def resolve(self, shared: Recipe) -> CraftedRecipe:
         """Give the recipe in force, to which that of networks does not apply."""
         return CraftedRecipe(classifier=self.classifier, features=self.features)
+
+    def describe_kind(self) -> dict[str, Any]:
+        """Name the kind; only of found cells whose, so that trainings of before are still the same."""
+        return super().describe_kind() | ({"cells": self.cells} if self.cells == "found" else {})
 
 
 class EnsembleRecipe(Options):

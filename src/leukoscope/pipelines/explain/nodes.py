@@ -97,13 +97,13 @@ class _Explainer:
         return [(self.mapper.describe(self.reader.class_names[number]), overlay(pixels, heat))]
 
     def _picture_cells(self, pixels: np.ndarray, number: int) -> list[tuple[str, np.ndarray]]:
-        """Picture the cells that the opinion rests on most, where the classifier reads them one by one."""
+        """Picture the cells that speak most for the likeliest class, where the classifier reads them one by one."""
         from leukoscope.inference.cell_evidence import CellMapper
 
         if not isinstance(self.mapper, CellMapper):
             return []
-        weightiest = self.mapper.picture_cells(pixels, self.reader.class_names[number], self.options.cells)
-        return [(f"weight {cell.weight:.2f}\n{cell.speaks_for:+.2f}", cell.picture) for cell in weightiest]
+        first = self.mapper.picture_cells(pixels, self.reader.class_names[number], self.options.cells)
+        return [(f"{cell.speaks_for:+.2f}\nweight {cell.weight:.2f}", cell.picture) for cell in first]
 
     def _picture_nearest(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
         nearest = self.reader.find_nearest(features, self.options.neighbours)[0]

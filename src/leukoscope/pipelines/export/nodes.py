@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from leukoscope.core.errors import InputError
@@ -37,22 +38,32 @@ def export_reader(
     """
     if "export" not in reader.classifier.capabilities:
         raise InputError(
-            f"{reader.title} cannot be a file for small machines: only networks can. Choose one by reader.model. "
+            f"{reader.title} cannot be a file for small machines: only networks can, and readers of cells. Choose one "
+            f"by reader.model. "
             f"Nothing was exported."
         )
-    from leukoscope.inference.exporting import Exporter
-
     reader.require_size(smears.pixels.shape[1])
     train = splits.loc[splits["split"] == "train", "image_id"]
     chosen = train.sample(min(options.examples, len(train)), random_state=seed)
-    examples = smears.pixels[smears.rows(chosen)]
-    exporter = Exporter(
-        cast(NetworkClassifier, reader.classifier), reader.calibration.temperature, reader.describe(), examples
-    )
+    exporter = _make_exporter(reader, smears.pixels, smears.rows(chosen))
     files = {
         name: partial(kind.write, exporter, precision) for name, (kind, precision) in _name_files(reader.model).items()
     }
     return files | {f"{reader.model}.json": partial(_as_json, exporter.describe())}
+
+
+def _make_exporter(reader: Reader, pixels: np.ndarray, rows: np.ndarray) -> Any:
+    """Make what writes files, with examples to learn the ranges of int8 from."""
+    from leukoscope.inference.cell_evidence import tells_cells
+
+    classifier, temperature, facts = reader.classifier, reader.calibration.temperature, reader.describe()
+    if tells_cells(classifier):
+        from leukoscope.inference.cell_exporting import MOST_SLOTS, CellExporter
+
+        return CellExporter(classifier, temperature, facts, classifier.cut_bags(pixels, rows, MOST_SLOTS))
+    from leukoscope.inference.exporting import Exporter
+
+    return Exporter(cast(NetworkClassifier, classifier), temperature, facts, pixels[rows])
 
 
 def _as_json(facts: dict[str, Any]) -> bytes:
@@ -82,8 +93,8 @@ def check_exports(
 
     validation = splits[splits["split"] == "validation"]
     truth = pd.Index(reader.class_names).get_indexer(validation["label"])
-    rows = smears.rows(validation["image_id"])
-    check = ExportCheck(reader.predict_calibrated, smears.pixels, rows, truth, options.timed_images, options.batch_size)
+    taken, rows, predict = _prepare_check(reader, smears.pixels, smears.rows(validation["image_id"]))
+    check = ExportCheck(predict, taken, rows, truth, options.timed_images, options.batch_size)
     checked = [check.describe_keras()]
     for name, (kind, precision) in _name_files(reader.model).items():
         content = exports[name]()
@@ -93,6 +104,21 @@ def check_exports(
         if not checked[-1]["within"]:
             _warn_of_loss(checked[-1])
     return pd.DataFrame(checked)
+
+
+def _prepare_check(
+    reader: Reader, pixels: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Give what files take of some fields, which of it is meant, and what predicts it by Keras."""
+    from leukoscope.inference.cell_evidence import tells_cells
+
+    classifier = reader.classifier
+    if not tells_cells(classifier):
+        return pixels, rows, reader.predict_calibrated
+    from leukoscope.inference.cell_exporting import MOST_SLOTS, predict_bags
+
+    bags = classifier.cut_bags(pixels, rows, MOST_SLOTS)
+    return bags, np.arange(len(bags)), partial(predict_bags, classifier, reader.calibration.temperature)
 
 
 def apply_budget(table: pd.DataFrame, options: ExportOptions) -> dict[str, Any]:

@@ -5,6 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.cells.fitting import require_fitting
+from leukoscope.cells.measuring import FORMAT as FORMAT_OF_FOUND
+from leukoscope.cells.measuring import FoundCells
+from leukoscope.cells.strips import Cutting
 from leukoscope.core.errors import DamageError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
@@ -12,11 +16,33 @@ from leukoscope.features.fields import FORMAT
 from leukoscope.features.measuring import MeasurementStore
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import NO_EPOCHS, TrainingJournal
 
 logger = logging.getLogger(__name__)
+
+
+def take_found_cells(
+    smears: PackedImages, cells: pd.DataFrame, cell_size: dict[str, Any], splits: pd.DataFrame, finding: CellOptions
+) -> FoundCells:
+    """Take the cells that the pipeline `cells` found in the images that train and validate.
+
+    Args:
+        smears: The packed images.
+        cells: The table of all cells.
+        cell_size: At what scale they were found.
+        splits: Which fields train and validate.
+        finding: What found the cells.
+
+    Raises:
+        InputError: The cells are of other images, or no field that trains has a cell.
+    """
+    require_fitting(cells, cell_size, smears, splits.loc[splits["split"] == "train", "image_id"])
+    names = splits.loc[splits["split"].isin(["train", "validation"]), "image_id"]
+    cutting = Cutting(finding.detector, cell_size["diameter"], cell_size["crop"], "neutral")
+    return FoundCells(cells[cells["image_id"].isin(names)].reset_index(drop=True), cutting)
 
 
 def prepare_training(
@@ -27,6 +53,7 @@ def prepare_training(
     splits: pd.DataFrame,
     splitting: SplittingOptions,
     seed: int,
+    found: FoundCells | None = None,
 ) -> dict[str, Any]:
     """Gather everything that determines a training, so that it is started, or found to be finished.
 
@@ -38,6 +65,7 @@ def prepare_training(
         splits: Which images train, and their groups.
         splitting: Names the split.
         seed: For everything random in training.
+        found: The cells that are measured; none: those of its own segmentation.
 
     Returns:
         The key of the training, and the name of the ``split``.
@@ -48,9 +76,20 @@ def prepare_training(
     train = splits.loc[splits["split"] == "train", ["image_id", "label", "group"]]
     images = fingerprint_table(train.assign(sha256=train["image_id"].map(hashes)))
     data = {"images": images, "size": smears.pixels.shape[1], "format": PACKED_FORMAT, "measurements": FORMAT}
+    if found is not None:
+        data |= {
+            "measurements": FORMAT_OF_FOUND,
+            "cells": found.cutting.describe() | {"table": _hash_cells(found, train)},
+        }
     balanced = augmentation.balance != "none"
     key = describe_key(recipe, balanced, class_names, fingerprint_table(splits), data, seed)
     return key | {"split": splitting.split_name}
+
+
+def _hash_cells(found: FoundCells, train: pd.DataFrame) -> str:
+    """Hash what is measured of the cells of the training images, by their masks."""
+    own = found.table[found.table["image_id"].isin(train["image_id"])]
+    return fingerprint_table(own[["image_id", "cell", "mask", "nucleus_mask"]])
 
 
 def train_classifier(
@@ -60,6 +99,7 @@ def train_classifier(
     splits: pd.DataFrame,
     measurements: MeasurementStore,
     options: ModelOptions,
+    found: FoundCells | None = None,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Fit the classifier that a journal's key describes, or take it from there if that was done.
 
@@ -70,6 +110,7 @@ def train_classifier(
         splits: Which images train, and their groups.
         measurements: Knows what was measured of fields before.
         options: The model's entry, for its name.
+        found: The cells that are measured, if not those of its own segmentation.
 
     Returns:
         The classifier, its history (without a row: there are no epochs) and the summary of its training.
@@ -82,7 +123,7 @@ def train_classifier(
         classifier = _recall(journal, measurements, name)
         if classifier is None:
             journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
-            classifier, facts = fit_classifier(key, smears, splits, measurements, name)
+            classifier, facts = fit_classifier(key, smears, splits, measurements, name, found)
             journal.finish_with_folder(facts, classifier.save)
         journal.record_model(classifier.fingerprint)
     summary = journal.summary() | describe_training(key, splits) | {"provenance": journal.origin}

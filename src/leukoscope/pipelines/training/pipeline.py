@@ -19,13 +19,16 @@ _OF_MEMBERS = {
 _MADE = ["model", "history", "training_summary"]
 
 
-def create_pipeline(kind: str, members: Sequence[str] = (), teacher: str | None = None) -> Pipeline:
+def create_pipeline(
+    kind: str, members: Sequence[str] = (), teacher: str | None = None, found: bool = False
+) -> Pipeline:
     """Make the template: packed images, plan and splits to a classifier and its history.
 
     Args:
         kind: Of the model.
         members: The models that it is made of.
         teacher: The model that it learns from.
+        found: Whether a crafted one measures the cells that the pipeline `cells` finds.
     """
     match kind:
         case "ensemble":
@@ -33,7 +36,7 @@ def create_pipeline(kind: str, members: Sequence[str] = (), teacher: str | None 
         case "views":
             return _create_views(members)
         case "crafted":
-            return _create_crafted()
+            return _create_crafted(found)
         case "cells":
             return _create_cells(teacher)
         case _:
@@ -79,18 +82,18 @@ def _create_network(
     )
 
 
-def _create_crafted() -> Pipeline:
+def _create_crafted(found: bool) -> Pipeline:
     prepared = ["recipe", "params:augmentation", "params:class_names", "smears", *_BEHIND]
+    trained = ["journal", "software", "smears", "splits", "measurements", "params:model"]
+    taken = ["smears", "cells", "cell_size", "splits", "params:cells"]
+    own = [Node(crafted.take_found_cells, taken, "found_cells", name="take_found_cells")] if found else []
+    given = ["found_cells"] if found else []
     return Pipeline(
         [
             _RECIPE,
-            Node(crafted.prepare_training, prepared, "journal", name="prepare_training"),
-            Node(
-                crafted.train_classifier,
-                ["journal", "software", "smears", "splits", "measurements", "params:model"],
-                _MADE,
-                name="train_classifier",
-            ),
+            *own,
+            Node(crafted.prepare_training, [*prepared, *given], "journal", name="prepare_training"),
+            Node(crafted.train_classifier, [*trained, *given], _MADE, name="train_classifier"),
         ]
     )
 

@@ -1,0 +1,283 @@
+"""Whether the cells that a reader of cells goes by are the blasts: ``python -m leukoscope.inference.cell_truth``.
+
+Only drawn smears know it of each cell. They are drawn with many normal leukocytes among the blasts.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+import pandas as pd
+
+from leukoscope.cells.crops import choose_side
+from leukoscope.cells.detector import CLASSICAL
+from leukoscope.cells.finding import estimate_diameter, find_cells
+from leukoscope.cells.judging import count_common, match, measure_overlaps
+from leukoscope.cells.masks import decode_mask
+from leukoscope.cells.strips import CellStrips, Cutting
+from leukoscope.cells.table import tabulate_cells
+from leukoscope.core.cache import ContentCache
+from leukoscope.core.errors import InputError
+from leukoscope.inference.cell_evidence import tells_cells, weigh_for
+from leukoscope.models.architecture import CellReading, name_of_cells
+from leukoscope.models.cell_classifier import CellClassifier
+from leukoscope.synthetic import CLASSES, DrawnSmear, draw_smear_with_cells
+
+ORDERS = ("weight", "speaks_for")
+BLASTS, OTHERS = "all blasts", "as many others"
+# Of what is trained here: a small encoder learns from random weights in minutes.
+SIDE, ENCODER = 224, "sdct_cnn"
+RECIPE: dict[str, Any] = {
+    "input_size": 48,
+    "batch_size": 16,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "warmup_epochs": 1,
+}
+RECIPE |= {"dropout": 0.1, "patience": None}
+# What tells the fields that train from those that judge.
+_TRAIN, _VALIDATE, _JUDGE = range(3)
+
+
+class KnownField(NamedTuple):
+    """A drawn field.
+
+    Attributes:
+        label: Its class.
+        drawn: Its image, and its cells.
+    """
+
+    label: str
+    drawn: DrawnSmear
+
+
+@dataclass
+class Truth:
+    """How a reader of cells fared on malignant fields of which each cell is known.
+
+    Attributes:
+        right: Of each field whether its class was found; the rest is told of those of which it was.
+        pairs: By what cells are ordered, of each pair of a blast and another cell of the same field: 1 where the blast
+            comes first, 0 where it comes last, and 0.5 where neither does.
+        turned: By what was struck, of each field with both whether it got another class.
+        struck: The same of how many cells were struck.
+    """
+
+    right: list[bool] = field(default_factory=list)
+    pairs: dict[str, list[float]] = field(default_factory=lambda: {order: [] for order in ORDERS})
+    turned: dict[str, list[bool]] = field(default_factory=lambda: {BLASTS: [], OTHERS: []})
+    struck: dict[str, list[int]] = field(default_factory=lambda: {BLASTS: [], OTHERS: []})
+
+    def measure_auroc(self, order: str) -> float:
+        """Give the share of pairs in which the blast comes first: the area under the curve within fields."""
+        return float(np.mean(self.pairs[order]))
+
+    def measure_turned(self, what: str) -> float:
+        """Give the share of fields that got another class when something was struck."""
+        return float(np.mean(self.turned[what]))
+
+    def add_field(self, classifier: CellClassifier, known: KnownField) -> None:
+        """Hold what a classifier makes of a field against what is known.
+
+        Args:
+            classifier: Reads squares of the field's size.
+            known: A malignant field.
+        """
+        image, names = known.drawn.image, classifier.class_names
+        predicted = names[classifier.predict(image[None]).probabilities[0].argmax()]
+        self.right.append(predicted == known.label)
+        if predicted != known.label:
+            return
+        cells = name_cells(classifier.read_cells(image), known.drawn)
+        cells = weigh_for(cells[cells["blast"].notna()], predicted)
+        is_blast = cells["blast"].to_numpy(bool)
+        for order in ORDERS:
+            values = cells[order].to_numpy()
+            apart = np.sign(values[is_blast][:, None] - values[~is_blast])
+            self.pairs[order] += ((1 + apart.ravel()) / 2).tolist()
+        blasts, others = (cells.loc[chosen, "cell"].tolist() for chosen in (is_blast, ~is_blast))
+        if blasts and others:
+            for what, struck in ((BLASTS, blasts), (OTHERS, others[: len(blasts)])):
+                left = names[classifier.predict_without(image, struck).probabilities[0].argmax()]
+                self.turned[what].append(left != predicted)
+                self.struck[what].append(len(struck))
+
+
+def name_cells(cells: pd.DataFrame, drawn: DrawnSmear) -> pd.DataFrame:
+    """Add of each cell that was found whether it is a blast; missing where it is not one of those that were drawn.
+
+    Args:
+        cells: As ``CellClassifier.read_cells`` gives them, of a field of the same size.
+        drawn: The field.
+    """
+    height, width = drawn.cells.shape
+    found = np.zeros((height, width), np.int32)
+    for cell in cells[["cell", "mask"]].to_dict("records"):
+        found[decode_mask(cell["mask"], height, width)] = cell["cell"]
+    pairs = match(measure_overlaps(count_common(drawn.cells, found)))
+    blasts = {number: drawn.kinds[own - 1].is_blast for own, number in pairs.items()}
+    return cells.assign(blast=cells["cell"].map(blasts).astype("boolean"))
+
+
+def judge_evidence(classifier: CellClassifier, fields: Sequence[KnownField]) -> Truth:
+    """Hold what a reader of cells goes by against what is known of the cells of malignant fields."""
+    truth = Truth()
+    with tempfile.TemporaryDirectory() as folder:
+        reader = replace(classifier, cache=ContentCache(Path(folder, "cells.db")))
+        pixels = np.stack([known.drawn.image for known in fields])
+        cutting = classifier.cutting
+        find_cells(pixels, np.arange(len(pixels)), cutting.detector, cutting.diameter, reader.cache)
+        for known in fields:
+            truth.add_field(reader, known)
+    return truth
+
+
+def draw_fields(
+    count: int, size: int, others: float, seed: int, purpose: int = _JUDGE, magnification: float = 1.0
+) -> Iterator[KnownField]:
+    """Draw fields of each class in turn.
+
+    Args:
+        count: Of each class.
+        size: In pixels.
+        others: Share of the leukocytes of malignant fields that is normal.
+        seed: For all of them; each depends on it, its class and its number alone.
+        purpose: Other fields for each.
+        magnification: How many times as large the cells are as in the published smears.
+    """
+    for number in range(count):
+        for rank, label in enumerate(CLASSES):
+            rng = np.random.default_rng([seed, purpose, rank, number])
+            drawn = draw_smear_with_cells(label, rng, size, magnification=magnification, others=others)
+            yield KnownField(label, drawn)
+
+
+def train_reader(
+    training: Sequence[KnownField],
+    validation: Sequence[KnownField],
+    architecture: str,
+    recipe: dict[str, Any],
+    seed: int,
+) -> CellClassifier:
+    """Train a small reader of cells on drawn fields, from random weights.
+
+    Args:
+        training: Fields that it learns from.
+        validation: Fields that end the training.
+        architecture: As ``architecture.get`` takes it, with how cells are read.
+        recipe: Differences from the shared recipe.
+        seed: For everything random.
+    """
+    from leukoscope.training.journal import TrainingJournal
+    from leukoscope.training.labelled import LabelledImages
+    from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+    from leukoscope.training.trainer import Trainer
+
+    fields = [*training, *validation]
+    pixels = np.stack([known.drawn.image for known in fields])
+    cutting, strips = _cut_out(pixels, seed)
+    classes = np.array([CLASSES.index(known.label) for known in fields])
+    rows = np.arange(len(fields))
+    parts = (rows[: len(training)], rows[len(training) :])
+    learned, held = (LabelledImages(strips, part, classes[part], np.ones(len(part))) for part in parts)
+    resolved = resolve_recipe(architecture, Recipe(weights="none", precision="float32"), RecipeDifferences(**recipe))
+    drawn = {"horizontal_flip": True, "vertical_flip": True}
+    with tempfile.TemporaryDirectory() as folder:
+        journal = TrainingJournal(Path(folder))
+        journal.start({})
+        network = Trainer(architecture, resolved, CLASSES, learned, held, drawn, journal, seed).fit()
+    network = replace(network, trained_on="drawn smears", image_size=pixels.shape[1])
+    return CellClassifier(network, cutting, architecture)
+
+
+def _cut_out(pixels: np.ndarray, seed: int) -> tuple[Cutting, np.ndarray]:
+    """Find the cells of fields, and cut them out: ``uint8 [fields, slots * side, side, 3]``."""
+    rows = np.arange(len(pixels))
+    diameter = estimate_diameter(pixels, rows)
+    records = pd.DataFrame({"image_id": rows.astype(str), "path": "", "label": "", "sha256": rows.astype(str)})
+    cells = tabulate_cells(records, find_cells(pixels, rows, CLASSICAL, diameter))
+    cutting = Cutting(CLASSICAL, diameter, choose_side(diameter), "neutral")
+    return cutting, np.stack(list(CellStrips(pixels, rows, records, cells, cutting, 16, seed).strips()))
+
+
+def _describe(truth: Truth) -> Iterator[str]:
+    """Say in lines how a reader fared."""
+    yield f"malignant fields: {len(truth.right)}, of which {np.mean(truth.right):.3f} get their class; of these:"
+    fields, pairs = len(truth.turned[BLASTS]), len(truth.pairs[ORDERS[0]])
+    yield f"fields with blasts and others: {fields}, with {pairs} pairs of a blast and another"
+    if fields:
+        by_weight, by_share = (truth.measure_auroc(order) for order in ORDERS)
+        yield f"AUROC of being a blast, within fields: {by_weight:.3f} by weight, {by_share:.3f} by contribution"
+        for what in (BLASTS, OTHERS):
+            cells = np.mean(truth.struck[what])
+            yield f"{what} struck, {cells:.1f} a field: {truth.measure_turned(what):.3f} get another class"
+
+
+@click.command()
+@click.option(
+    "--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a reader of cells."
+)
+@click.option("--architecture", default=ENCODER, show_default=True, help="What sees one cell at a time.")
+@click.option(
+    "--fields", type=click.IntRange(min=5), default=48, show_default=True, help="Of each class that train; half judge."
+)
+@click.option(
+    "--others", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of normal leukocytes."
+)
+@click.option(
+    "--trained-others", type=click.FloatRange(0, 1), help="The same of fields that train; as many by default."
+)
+@click.option("--epochs", type=click.IntRange(min=2), default=20, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--magnification",
+    type=click.FloatRange(min=1),
+    default=1.0,
+    show_default=True,
+    help="Of the cells; the demo has 3.",
+)
+def main(
+    model: Path | None,
+    architecture: str,
+    fields: int,
+    others: float,
+    trained_others: float | None,
+    epochs: int,
+    seed: int,
+    magnification: float,
+) -> None:
+    """Tell whether the cells that a reader goes by are the blasts, on drawn smears that it has not seen.
+
+    Without --model a small one is trained on others like them, in some minutes.
+    """
+    if model is None:
+        own = others if trained_others is None else trained_others
+        training = draw_fields(fields, SIDE, own, seed, _TRAIN, magnification)
+        validation = draw_fields(fields // 5, SIDE, own, seed, _VALIDATE, magnification)
+        name = name_of_cells(architecture, CellReading("attention", False))
+        classifier = train_reader(list(training), list(validation), name, RECIPE | {"epochs": epochs}, seed)
+    else:
+        classifier = _load(model)
+    drawn = draw_fields(fields // 2, classifier.image_size, others, seed, _JUDGE, magnification)
+    truth = judge_evidence(classifier, [known for known in drawn if known.label != "Benign"])
+    click.echo("\n".join(_describe(truth)))
+
+
+def _load(folder: Path) -> CellClassifier:
+    from leukoscope.models.stored import load_classifier
+
+    classifier = load_classifier(folder)
+    if not tells_cells(classifier) or classifier.class_names != CLASSES:
+        raise InputError(
+            f"{folder} does not hold a reader of cells of the classes {', '.join(CLASSES)}: expected the folder of a "
+            f"model of the kind cells, such as data/06_models/cell_reader."
+        )
+    return classifier
+
+
+if __name__ == "__main__":
+    main()

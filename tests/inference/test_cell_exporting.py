@@ -1,0 +1,79 @@
+"""What is exported of a reader of cells predicts as Keras does, of any number of cells."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import cell_models
+from leukoscope.cells.crops import NEUTRAL
+from leukoscope.evaluation.calibration import apply_temperature
+from leukoscope.inference.cell_exporting import CellExporter, predict_bags
+from leukoscope.inference.exporting import FORMATS, PRECISIONS
+from leukoscope.pipelines.export.options import ExportOptions
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="models are exported under TensorFlow")
+MOST = {"float32": 1e-4, "float16": 0.02, "int8": ExportOptions().max_difference.int8}
+SIDE = cell_models.CROP
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return cell_models.make_classifier()
+
+
+@pytest.fixture(scope="module")
+def bags(classifier) -> np.ndarray:
+    return classifier.cut_bags(cell_models.make_fields().pixels, np.arange(48), 32)
+
+
+@pytest.fixture(scope="module")
+def exporter(classifier, bags) -> CellExporter:
+    return CellExporter(classifier, 2.0, cell_models.make_reader().describe(), bags[::3])
+
+
+@pytest.fixture(scope="module")
+def exported(exporter) -> dict[tuple[str, str], bytes]:
+    return {(name, one): FORMATS[name].write(exporter, one) for name in FORMATS for one in PRECISIONS}
+
+
+def test_bags_hold_the_cells_of_each_field_and_grey_slots(classifier, bags):
+    fields = cell_models.make_fields()
+    assert bags.shape == (48, 5, SIDE, SIDE, 3)
+    filled = (np.ptp(bags.reshape(48, 5, -1), axis=-1) > 0).sum(axis=1)
+    assert filled.tolist() == fields.counts.tolist()
+    assert (bags[fields.counts == 0] == NEUTRAL).all()
+    few = classifier.cut_bags(fields.pixels, np.arange(48), 2)
+    assert (few == bags[:, :2]).all()
+    assert classifier.cut_bags(fields.pixels, np.flatnonzero(fields.counts == 0), 32).shape[1] == 1
+
+
+def test_keras_predicts_bags_as_it_predicts_their_fields(classifier, bags):
+    expected = apply_temperature(classifier.predict(cell_models.make_fields().pixels).probabilities, 2.0)
+    assert predict_bags(classifier, 2.0, bags) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_gives_the_calibrated_probabilities_of_keras(exported, classifier, bags, name, precision):
+    expected = predict_bags(classifier, 2.0, bags)
+    assert np.ptp(expected, axis=0).max() > 0.01
+    predict = FORMATS[name].load(exported[name, precision])
+    assert predict(bags) == pytest.approx(expected, abs=MOST[precision])
+    assert predict(bags[:1]) == pytest.approx(expected[:1], abs=MOST[precision])
+    more = np.full((2, 9, SIDE, SIDE, 3), NEUTRAL, np.uint8)
+    more[:, 3:8] = bags[:2]
+    assert predict(more) == pytest.approx(expected[:2], abs=MOST[precision])
+
+
+def test_a_file_says_how_cells_are_to_be_cut_out(exporter, exported, classifier):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported["onnx", "float32"])
+    facts = {name: json.loads(fact) for name, fact in session.get_modelmeta().custom_metadata_map.items()}
+    assert facts == json.loads(json.dumps(exporter.describe()))
+    assert facts["cutting"] == classifier.cutting.describe()
+    assert (facts["grey"], facts["temperature"]) == (NEUTRAL, 2.0)
+    taken = session.get_inputs()[0]
+    assert (taken.name, taken.type, taken.shape[2:]) == ("crops", "tensor(uint8)", [SIDE, SIDE, 3])
