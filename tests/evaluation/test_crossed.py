@@ -41,7 +41,15 @@ def share_rejected(count: int, *settings: float, **more: float) -> float:
 
 @pytest.mark.parametrize(
     "settings",
-    [(2, 60, 2, 0.4), (3, 40, 1, 0.0), (3, 40, 1, 0.4), (3, 100, 1, 1.2), (3, 12, 4, 0.4), (5, 60, 2, 0.4)],
+    [
+        (2, 60, 2, 0.4),
+        (2, 40, 5, 1.2),
+        (3, 40, 1, 0.0),
+        (3, 40, 1, 0.4),
+        (3, 100, 1, 1.2),
+        (3, 12, 4, 0.4),
+        (5, 60, 2, 0.4),
+    ],
     ids=str,
 )
 def test_models_that_differ_by_their_seed_only_are_told_apart_no_more_often_than_the_level(settings):

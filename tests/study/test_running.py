@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from leukoscope.core.session import Session
+from leukoscope.study import running
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import make_plan
 from leukoscope.study.running import Processes, run_units
@@ -144,7 +145,7 @@ def fake_command(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(FAKE)
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setattr(running, "_SOURCE", str(package.parent))
     return lambda code: monkeypatch.setenv("FAKE", code)
 
 

@@ -26,6 +26,7 @@ FINISHED, FAILED = "finished", "failed"
 _SECONDS_TO_END = 30
 _NAME = "leukoscope"  # of the command, and of its part of a file of options
 _PARENT = "mlflow.parentRunId"  # MLflow's tag
+_SOURCE = str(Path(__file__).parents[2])  # the package's own, which `kedro run` finds where it is not installed too
 _LONGEST = 300
 
 
@@ -125,11 +126,13 @@ class Processes:
 
     def _make_environment(self, unit: Unit) -> dict[str, str]:
         """Let MLflow's run of a unit be a child of the study's, and be called as the unit."""
+        places = [_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
         if self._parent is None:
-            return dict(os.environ)
+            return environment
         tags = json.loads(os.environ.get("MLFLOW_RUN_CONTEXT") or "{}")
         tags |= {_PARENT: self._parent, "unit": str(unit)}
-        return os.environ | {"MLFLOW_RUN_CONTEXT": json.dumps(tags)}
+        return environment | {"MLFLOW_RUN_CONTEXT": json.dumps(tags)}
 
 
 def run_units(plan: Plan, ledger: Ledger, place: Place) -> list[Outcome]:
