@@ -117,20 +117,3 @@ def test_a_unit_that_fails_is_told_after_all_others_ran(project, finished):
     # A damaged training is left where it is, and its unit trained anew beside it.
     assert units["state"].tolist().count("failed") == 1
     assert "1 of 8 units failed" in output
-
-
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ("study.entries=resnet5", "did you mean 'resnet50'?"),
-        ("study.entries=putzu_svm,study.folds=1", "study.folds is 1"),
-        ("study.entries=putzu_svm,study.seeds=0", "study.seeds is 0"),
-        ("study.entries=kappa_vote", "kappa_vote, which is made of or taught by"),
-        ("study.entries=putzu_svm,splitting.fold=1 of 5", "give study.folds"),
-    ],
-)
-def test_what_cannot_be_is_refused_before_anything_runs(project, parameters, words):
-    output = run(project, parameters, code=1)
-    assert words in output
-    assert "othing was run" in output
-    assert "Running node" not in output

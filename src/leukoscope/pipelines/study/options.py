@@ -18,5 +18,5 @@ class StudyOptions(Options):
     """
 
     entries: Annotated[tuple[str, ...], BeforeValidator(split_names)] = ()
-    folds: int = Field(default=5, ge=2)
-    seeds: int = Field(default=3, ge=1)
+    folds: int = Field(default=5, ge=2, le=1000)
+    seeds: int = Field(default=3, ge=1, le=1000)
