@@ -105,15 +105,14 @@ def test_a_finished_study_trains_nothing_again(project, finished):
 
 
 def test_a_unit_that_fails_is_told_after_all_others_ran(project, finished):
-    """A fold has too few validation images of a class for what a model must learn: here its own file is damaged."""
+    """Its training's key is damaged, which its own command says."""
     mark = next(mark for mark in list_marks(project) if "putzu_svm" in str(mark))
     mark.unlink()
-    evaluation = mark.parent / "evaluation"
     (mark.parent / "key.json").write_text("{")
     output = run(project, code=1)
     assert "of which 7 are finished" in output
-    assert evaluation.is_dir()
     units = pd.read_csv(project / "data/demo/08_reporting/study_units.csv")
-    # A damaged training is left where it is, and its unit trained anew beside it.
-    assert units["state"].tolist().count("failed") == 1
-    assert "1 of 8 units failed" in output
+    (failed,) = units[units["state"] == "failed"].itertuples()
+    assert "key.json, which the training needs, cannot be read" in failed.reason
+    assert f"1 of 8 units failed, and all others ran: putzu_svm, fold {failed.fold} of 2" in output
+    assert "cannot be read" in (project / "data/demo/08_reporting/study.html").read_text()
