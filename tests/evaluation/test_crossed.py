@@ -137,6 +137,14 @@ def test_models_that_are_right_about_the_same_images_do_not_differ():
     assert np.isnan(row["low"])
 
 
+def test_a_model_that_is_right_wherever_the_other_is_wrong_is_told_apart_though_nothing_varies():
+    hits = {"a": np.ones((3, 20), bool), "b": np.zeros((3, 20), bool)}
+    row = compare_over_seeds(hits, np.arange(20), 0.95, 0).iloc[0]
+    assert (row["difference"], row["p"]) == (1, pytest.approx(2 / 2**20))
+    few = compare_over_seeds({name: one[:, :4] for name, one in hits.items()}, np.arange(4), 0.95, 0).iloc[0]
+    assert few["p"] == pytest.approx(2 / 2**4)
+
+
 def test_figures_over_seeds_have_intervals_between_0_and_1_that_hold_the_seeds():
     rng = np.random.default_rng(4)
     hits = rng.random((3, 200)) < 0.95

@@ -12,7 +12,7 @@ from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.study import nodes
+from leukoscope.pipelines.study import nodes, planning
 from leukoscope.pipelines.study.options import StudyOptions
 from leukoscope.training.recipe import Recipe
 from made_study import MadeUnits, make_manifest, plan_made, run_made
@@ -172,8 +172,8 @@ def test_images_of_which_one_seed_lacks_some_are_compared_on_those_that_all_have
 
 def plan(study, models=MODELS, splitting=None, evaluation=OPTIONS, manifest=None, group_table=None):
     options, splitting = StudyOptions(**study), splitting or SplittingOptions()
-    entries = nodes.describe_entries(options, models, Recipe(), AugmentationOptions(), CellOptions(), evaluation)
-    return nodes.plan_study(options, entries, splitting, ["a", "b"], 1, manifest, group_table, None)
+    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), CellOptions(), evaluation)
+    return planning.plan_study(options, entries, splitting, ["a", "b"], 1, manifest, group_table, None)
 
 
 def test_what_determines_a_unit_is_in_its_identity(manifest):
@@ -198,9 +198,9 @@ def test_what_determines_a_unit_is_in_its_identity(manifest):
 
 def test_more_folds_than_a_class_has_groups_are_refused_before_any_unit_runs(manifest, smears):
     with pytest.raises(InputError):
-        nodes.require_folds(plan_made(folds=50), manifest, None, smears, SplittingOptions())
+        planning.require_folds(plan_made(folds=50), manifest, None, smears, SplittingOptions())
     good = plan_made(folds=3)
-    assert nodes.require_folds(good, manifest, None, smears, SplittingOptions()) is good
+    assert planning.require_folds(good, manifest, None, smears, SplittingOptions()) is good
 
 
 @pytest.mark.parametrize("values", [{"folds": 1}, {"seeds": 0}, {"fold": 5}])

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from leukoscope.evaluation.intervals import Estimate, number_groups
-from leukoscope.evaluation.significance import estimate_difference
+from leukoscope.evaluation.significance import estimate_difference, permute_groups
 
 # From how many seeds on a difference is said to be of the models, and not of the trainings at hand.
 SEEDS_FOR_REAL = 3
@@ -140,18 +140,18 @@ def estimate_mean(values: np.ndarray, groups: ArrayLike, confidence: float) -> t
     """Estimate a mean over seeds and images, and test whether it is zero.
 
     Args:
-        values: Of each seed and image, ``[seeds, n]``; two seeds or more.
+        values: Of each seed and image, whole numbers ``[seeds, n]``; two seeds or more.
         groups: The group of each image.
         confidence: Of the interval.
 
     Returns:
-        The mean with its interval, NaN where nothing varies, and p, then 1.
+        The mean with its interval, and p. Where nothing varies there is no interval, and p is that of swapping groups.
     """
     from scipy.stats import t
 
     mean, variance = float(values.mean()), divide_variance(values, groups)
     if not variance.error > 0:
-        return Estimate(mean, np.nan, np.nan), 1.0
+        return Estimate(mean, np.nan, np.nan), permute_groups(np.bincount(number_groups(groups), values.sum(axis=0)))
     reach = t.ppf((1 + confidence) / 2, variance.degrees) * variance.error
     p = float(2 * t.sf(abs(mean) / variance.error, variance.degrees))
     return Estimate(mean, mean - reach, mean + reach), p

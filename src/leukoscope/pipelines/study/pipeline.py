@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.study import nodes
+from leukoscope.pipelines.study import nodes, planning
 
 
 def create_pipeline() -> Pipeline:
@@ -16,15 +16,15 @@ def create_pipeline() -> Pipeline:
     judged = ["study_pooled", "study_units", confidence, classes, seed]
     return Pipeline(
         [
-            Node(nodes.describe_entries, described, "study_entries", name="describe_entries"),
+            Node(planning.describe_entries, described, "study_entries", name="describe_entries"),
             Node(
-                nodes.plan_study,
+                planning.plan_study,
                 [*planned, "manifest", "group_table", "generated_images"],
                 "study_plan",
                 name="plan_study",
             ),
             Node(
-                nodes.require_folds,
+                planning.require_folds,
                 ["study_plan", "manifest", "group_table", "smears", "params:splitting"],
                 "study_checked",
                 name="require_folds",
