@@ -17,6 +17,7 @@ from leukoscope.study import running
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import make_plan
 from leukoscope.study.running import Processes, run_units
+from leukoscope.training.runs import TrainingRuns
 from made_study import MadeUnits, make_manifest, plan_made, run_made
 
 
@@ -80,6 +81,17 @@ def test_a_failed_unit_is_told_with_its_reason_and_runs_again(home, make_units, 
     again = make_units()
     run_made(home, again, plan)
     assert again.ran == [plan.units[1]]
+
+
+def test_a_model_that_a_study_puts_aside_is_told_with_what_brings_it_back(home, make_units, caplog):
+    TrainingRuns(home / "vgg16").start({"architecture": "tiny", "split": "holdout", "engine": {}})
+    run_made(home, make_units(), plan_made(seeds=1))
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith("vgg16 was trained on a split of its own. That training stays")
+    assert "until `kedro run --pipelines train_vgg16` brings it back" in told
+    caplog.clear()
+    run_made(home, make_units(), plan_made(seeds=2))
+    assert "brings it back" not in caplog.text
 
 
 def test_a_unit_that_leaves_another_training_than_its_own_has_failed(home, make_units):

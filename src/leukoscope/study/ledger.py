@@ -1,6 +1,7 @@
 """Which units are finished: a mark beside each training, so that none is trained twice."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from leukoscope.evaluation.records import FACTS, EvaluationRecord
 from leukoscope.study.plan import Unit
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import read_pointer
+from leukoscope.training.runs import HOLDOUT
 
 _MARK = "unit.json"
 _EVALUATION = "evaluation"
@@ -86,6 +88,13 @@ class Ledger:
     def load_history(self, unit: Unit, place: str) -> pd.DataFrame:
         """Read the epochs of a finished unit; no row where its kind has none."""
         return TrainingJournal(self.home / unit.entry / place).history()
+
+    def is_elsewhere(self, entry: str) -> bool:
+        """Tell whether the training of a model that is at work is of no fold, so that a study takes its place."""
+        with suppress(InputError):  # whoever trains the model is told
+            folder = read_pointer(self.home / entry)
+            return folder is not None and folder.parts[-3] == HOLDOUT
+        return False
 
     def name_log(self, unit: Unit) -> Path:
         """Name the file of what a unit prints."""

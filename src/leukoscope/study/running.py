@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from leukoscope.core.commands import name_run
 from leukoscope.core.errors import shorten
 from leukoscope.core.session import Session
 from leukoscope.core.storage import write_json
@@ -149,12 +150,25 @@ def run_units(plan: Plan, ledger: Ledger, place: Place) -> list[Outcome]:
     marks = {unit: ledger.find(unit) for unit in plan.units}
     outcomes = {unit: Outcome(unit, mark, "", mark.seconds) for unit, mark in marks.items() if mark}
     logger.info("The study has %s, of which %d are finished", plan, len(outcomes))
-    for ran in place.run([unit for unit in plan.units if unit not in outcomes]):
+    left_to_run = [unit for unit in plan.units if unit not in outcomes]
+    _warn_of_others({unit.entry for unit in left_to_run}, ledger)
+    for ran in place.run(left_to_run):
         outcomes[ran.unit] = _take(ran, ledger)
         left = len(plan.units) - len(outcomes)
         words = f"failed: {outcomes[ran.unit].reason}" if outcomes[ran.unit].reason else "finished"
         logger.info("%s %s after %.0f s; %d units are left", ran.unit, words, ran.seconds, left)
     return [outcomes[unit] for unit in plan.units]
+
+
+def _warn_of_others(entries: Iterable[str], ledger: Ledger) -> None:
+    for name in sorted(entries):
+        if ledger.is_elsewhere(name):
+            logger.warning(
+                "%s was trained on a split of its own. That training stays; model and predictions that other commands "
+                "find are the last unit's after the study, until `%s` brings it back without training it again",
+                name,
+                name_run(f"train_{name}"),
+            )
 
 
 def _take(ran: Ran, ledger: Ledger) -> Outcome:
