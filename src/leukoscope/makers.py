@@ -1,6 +1,7 @@
 """Which command makes a data set: what to tell people whose file is missing, damaged or of an earlier version."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from leukoscope.core.commands import name_run_in, set_environment
+from leukoscope.core.session import Session, remember_session
 from leukoscope.datasets.optional import unwrap
 from leukoscope.entries import list_entries
 
@@ -75,9 +77,12 @@ class MakersHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember the environment, which belongs to every command."""
+        """Remember the environment, which belongs to every command, and what commands of this one are given too."""
         self._env = context.env
         set_environment(context.env)
+        loader = context.config_loader
+        given = deepcopy(dict(loader.runtime_params or {}))
+        remember_session(Session(Path(context.project_path), context.env, str(loader.conf_source), given))
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:

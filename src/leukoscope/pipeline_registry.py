@@ -28,6 +28,7 @@ from leukoscope.pipelines.reader import pipeline as reader
 from leukoscope.pipelines.reporting import pipeline as reporting
 from leukoscope.pipelines.robustness import pipeline as robustness
 from leukoscope.pipelines.splitting import pipeline as splitting
+from leukoscope.pipelines.study import pipeline as study
 from leukoscope.pipelines.training import pipeline as training
 
 _SHARED_DATASETS = {
@@ -87,6 +88,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["mirror"] = _join(ways["cells"], mirror.create_pipeline(names))
     ways["audit"] = stages["ingestion"] + stages["audit"]
     ways["cross_validation"] = cross_validation.create_pipeline(names)
+    ways["study"] = _join(stages["ingestion"], study.create_pipeline())
     ways["generate"] = _join(stages["ingestion"], stages["splitting"], generation.create_pipeline())
     ways["external"] = external.create_pipeline(names)
     ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()

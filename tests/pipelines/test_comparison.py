@@ -9,6 +9,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.images.circumstances import VERSION
+from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.audit.options import AuditOptions
 from leukoscope.pipelines.collect.nodes import collect_results
 from leukoscope.pipelines.comparison import nodes
@@ -124,6 +125,38 @@ def test_pairs_of_models_are_tested_on_the_same_test_images(splits):
     words = draw(table, pairs, splits=fingerprint_table(splits)).get_supxlabel().replace("\n", " ")
     assert "resnet50 over vgg16 (+0.833), resnet50 over stain colour alone (+0.833)" in words
     assert "mobilenet_v2 over vgg16 (+0.792)" in words
+
+
+@pytest.mark.parametrize(
+    ("study", "real"),
+    [
+        ({}, True),
+        ({"real": False}, False),
+        ({"difference": -0.4}, False),
+        ({"data": "other"}, False),
+        ({"first": "vgg16", "second": "resnet50", "difference": -0.4}, True),
+    ],
+    ids=["real", "not real there", "the other way", "other images", "named the other way"],
+)
+def test_real_is_only_what_a_study_of_the_same_images_has_shown_too(splits, study, real):
+    manifest = pd.DataFrame({"image_id": splits["image_id"], "label": splits["label"], "sha256": splits["image_id"]})
+    manifest = manifest.assign(status="accepted", group=splits["image_id"])
+    row = {"first": "resnet50", "second": "vgg16", "difference": 0.4, "real": True}
+    found = pd.DataFrame([row | {"data": fingerprint_manifest(manifest)} | study])
+    results = [wrong("resnet50", splits, 0), wrong("vgg16", splits, 20)]
+    baseline = judge_colour_in(wrong("colour", splits, 20)["errors"], splits)
+    pairs = compare_errors(splits, baseline, EvaluationOptions(), 1, results, manifest, found)
+    assert pairs["real"].tolist() == [real, False, False]
+    table = compare_models(*results, splits=splits)
+    words = draw(table, pairs, splits=fingerprint_table(splits)).get_supxlabel().replace("\n", " ")
+    assert ("resnet50 over vgg16 (+0.833, real over the seeds of a study)" in words) is real
+
+
+def test_without_a_study_no_difference_is_real(splits):
+    results = [wrong("resnet50", splits, 0), wrong("vgg16", splits, 20)]
+    pairs = compare_errors(splits, judge_colour_in([], splits), EvaluationOptions(), 1, results)
+    assert pairs["shown"].any()
+    assert not pairs["real"].any()
 
 
 def judge_colour_in(errors, splits) -> dict:

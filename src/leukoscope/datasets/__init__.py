@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.reader import SecondReaderDataset as SecondReaderDataset
     from leukoscope.datasets.reviews import ReviewsDataset as ReviewsDataset
     from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
+    from leukoscope.datasets.study import LedgerDataset as LedgerDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
     from leukoscope.datasets.trained_models import MeasurementsDataset as MeasurementsDataset
     from leukoscope.datasets.trained_models import TrainedModelsDataset as TrainedModelsDataset
@@ -53,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reader": ["EngineDataset", "OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
         "reviews": ["ReviewsDataset"],
         "software_dataset": ["SoftwareDataset"],
+        "study": ["LedgerDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],
         "trained_models": ["MeasurementsDataset", "TrainedModelsDataset"],
         "training": ["ClassifierDataset", "TrainingJournalDataset"],

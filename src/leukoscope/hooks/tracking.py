@@ -12,6 +12,7 @@ from kedro.pipeline.node import Node
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.imports import when_imported
+from leukoscope.core.session import remember_run
 from leukoscope.datasets.optional import unwrap
 from leukoscope.hooks import interruptions
 
@@ -110,6 +111,7 @@ class TrackingHook:
             tracker = self.require_tracker()
             tracker.start(run_params, pipeline, catalog, models)
             self.tracker = tracker
+            remember_run(tracker.run_id)
         # After MLflow's own, which would call the runs finished: what is registered last is done first.
         atexit.register(self._end_killed)
         interruptions.heed()
@@ -186,6 +188,7 @@ class TrackingHook:
         atexit.unregister(self._end_killed)
         interruptions.disregard()
         tracker, self.tracker = self.tracker, None
+        remember_run(None)
         if tracker:
             tracker.end(status)
             self.last_runs = tracker.run_ids

@@ -85,6 +85,8 @@ def compare_errors(
     options: EvaluationOptions,
     seed: int,
     results: list[dict[str, Any]],
+    manifest: pd.DataFrame | None = None,
+    study_differences: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Test which differences in accuracy are shown on the same test images, between models and to stain colour.
 
@@ -94,13 +96,16 @@ def compare_errors(
         options: The confidence of the intervals.
         seed: For the swaps from which the intervals' ends are found.
         results: One for each model that has been evaluated; of other splits, it is left out.
+        manifest: All images.
+        study_differences: What the last study found, if there was one.
 
     Returns:
         One row a pair, as ``compare_pairs`` has it: of models, then of each with stain colour; Holm's correction is
-        for the number of pairs of either kind.
+        for the number of pairs of either kind. ``real`` is one that a study of the same images has shown, too.
     """
     from leukoscope.audit.baseline import COLOUR_BASELINE
-    from leukoscope.evaluation import significance
+    from leukoscope.evaluation import crossed, significance
+    from leukoscope.images.manifest import fingerprint_manifest
 
     test = splits[splits["split"] == "test"]
     present = fingerprint_table(splits)
@@ -115,7 +120,8 @@ def compare_errors(
         significance.compare_pairs(hits, *how),
         significance.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
     ]
-    return pd.concat([table for table in pairs if len(table)] or pairs[:1], ignore_index=True)
+    table = pd.concat([table for table in pairs if len(table)] or pairs[:1], ignore_index=True)
+    return crossed.mark_real(table, study_differences, None if manifest is None else fingerprint_manifest(manifest))
 
 
 def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_baseline: dict[str, Any]) -> Figure:
@@ -167,7 +173,8 @@ def _say_what_is_shown(comparison: pd.DataFrame, differences: pd.DataFrame) -> s
     words = []
     for pair in pairs.itertuples():
         better_title, worse_title = (titles.get(name, name) for name in (pair.first, pair.second))
-        words.append(f"{better_title} over {worse_title} (+{abs(pair.difference):.3f})")
+        real = ", real over the seeds of a study" if getattr(pair, "real", False) else ""
+        words.append(f"{better_title} over {worse_title} (+{abs(pair.difference):.3f}{real})")
     tests = "permutation of groups, Holm's correction, one training each: another seed may differ"
     if not words:
         return (

@@ -22,7 +22,10 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
                 Node(nodes.compare_models, ["splits", "results"], "comparison", name="compare_models"),
                 Node(
                     nodes.compare_errors,
-                    ["splits", "colour_baseline", "params:evaluation", "params:seed", "results"],
+                    [
+                        *("splits", "colour_baseline", "params:evaluation", "params:seed", "results"),
+                        *("manifest", "study_differences"),
+                    ],
                     "differences",
                     name="compare_errors",
                 ),

@@ -1,0 +1,48 @@
+"""How the command at work was given: nodes that start other commands give these the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one command is run with.
+
+    Attributes:
+        project: The project's folder.
+        env: The environment; ``None`` for the default.
+        source: Where the configuration is.
+        given: What ``--params`` set.
+    """
+
+    project: Path = field(default_factory=Path.cwd)
+    env: str | None = None
+    source: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+_at_work: list[Session] = []
+# MLflow's run of the command, under which those of the commands that it starts belong.
+_run: list[str | None] = [None]
+
+
+def remember_session(session: Session) -> None:
+    """Remember the session at work."""
+    _at_work[:] = [session]
+
+
+def get_session() -> Session:
+    """Give the session at work, or, where there is none, that of a command without options."""
+    return _at_work[-1] if _at_work else Session()
+
+
+def remember_run(run_id: str | None) -> None:
+    """Remember MLflow's run of the session; ``None`` when it has ended."""
+    _run[:] = [run_id]
+
+
+def get_run() -> str | None:
+    """Give MLflow's run of the session at work, if there is one."""
+    return _run[0]

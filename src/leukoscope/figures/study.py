@@ -1,0 +1,115 @@
+"""A study: its models over all folds and seeds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, make_figure, measure_row, open_frame, wrap_names, write_values
+from leukoscope.figures.words import as_it_is
+
+_OF_MODELS = (
+    colours.BLUE,
+    colours.VERMILION,
+    colours.GREEN,
+    colours.PURPLE,
+    colours.ORANGE,
+    colours.SKY,
+    colours.BLACK,
+)
+_LINES = ("-", "--", ":", "-.")
+
+
+def draw_estimates(study: pd.DataFrame, units: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Draw the accuracy of each model over all its seeds with its interval, and that of every unit.
+
+    Args:
+        study: One row a model.
+        units: One row a unit.
+        titles: Of the models.
+    """
+    names = wrap_names([titles[name] for name in study["model"]])
+    figure = make_figure(measure_row(names, 0.45) * len(study) + 0.9)
+    axes: Axes = figure.subplots()
+    heights = np.arange(len(study))
+    rows = units["model"].map({name: row for row, name in enumerate(study["model"])})
+    axes.hlines(heights, study["accuracy_low"], study["accuracy_high"], colours.BLUE, lw=2)
+    axes.plot(study["accuracy"], heights, "s", color=colours.BLUE, ms=6, label="all seeds, with interval")
+    axes.plot(units["accuracy"], rows + 0.25, "o", color=colours.ORANGE, ms=3.5, label="one unit")
+    write_values(axes, heights, study["accuracy"], ".3f")
+    axes.set_yticks(heights, names, fontsize=SMALL, parse_math=False)
+    axes.set_ylim(len(study) - 0.4, -0.6)
+    axes.set_xlabel("accuracy on test images")
+    axes.grid(axis="x", alpha=0.3)
+    open_frame(axes)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL)
+    return figure
+
+
+def draw_differences(differences: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Draw the difference in accuracy of each pair with its interval; those that count as real are filled.
+
+    Args:
+        differences: One row a pair.
+        titles: Of the models.
+    """
+    pairs = [f"{titles[row.first]} less {titles[row.second]}" for row in differences.itertuples()]
+    names = wrap_names(pairs)
+    figure = make_figure(measure_row(names, 0.4) * len(pairs) + 0.7)
+    axes: Axes = figure.subplots()
+    heights = np.arange(len(pairs))
+    axes.axvline(0, color="grey", lw=1, ls=":")
+    axes.hlines(heights, differences["low"], differences["high"], colours.BLUE, lw=2)
+    for height, value, real in zip(heights, differences["difference"], differences["real"], strict=True):
+        axes.plot(value, height, "s", color=colours.BLUE, ms=6, mfc=colours.BLUE if real else "white")
+    write_values(axes, heights, differences["difference"], "+.3f")
+    axes.set_yticks(heights, names, fontsize=SMALL, parse_math=False)
+    axes.set_ylim(len(pairs) - 0.5, -0.5)
+    axes.set_xlabel("difference in accuracy; filled: real")
+    axes.grid(axis="x", alpha=0.3)
+    open_frame(axes)
+    return figure
+
+
+def draw_histories(histories: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Draw the validation accuracy and loss of all units over one another, and the median of each model.
+
+    Args:
+        histories: ``model, fold, seed, epoch, validation_accuracy, validation_loss``, one row an epoch of a unit.
+        titles: Of the models.
+    """
+    figure = make_figure(4.8)
+    above, below = figure.subplots(2, 1, sharex=True)
+    for axes, metric in ((above, "accuracy"), (below, "loss")):
+        for number, name in enumerate(titles):
+            own = histories[histories["model"] == name]
+            _draw_model(axes, own, f"validation_{metric}", titles[name], number)
+        axes.set_ylabel(f"validation {metric}")
+        axes.grid(alpha=0.3)
+        open_frame(axes)
+    above.set_ylim(0, 1.02)
+    if (histories["validation_loss"] > 0).any():
+        below.set_yscale("log")
+        below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        below.yaxis.set_major_formatter("{x:g}")
+        below.yaxis.set_minor_locator(NullLocator())
+    below.set_xlabel("epoch")
+    below.xaxis.get_major_locator().set_params(integer=True)
+    handles, labels = above.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL)
+    return figure
+
+
+def _draw_model(axes: Axes, histories: pd.DataFrame, column: str, title: str, number: int) -> None:
+    if histories.empty:
+        return
+    colour, line = _OF_MODELS[number % len(_OF_MODELS)], _LINES[number // len(_OF_MODELS) % len(_LINES)]
+    for _, unit in histories.groupby(["fold", "seed"]):
+        axes.plot(unit["epoch"], unit[column], lw=0.7, alpha=0.4, color=colour, ls=line)
+    median = histories.groupby("epoch")[column].median()
+    axes.plot(median.index, median, lw=2.2, label=as_it_is(title), color=colour, ls=line)

@@ -1,0 +1,229 @@
+"""Run what is not finished of many trainings, and read them as one."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.errors import InputError
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.study.ledger import Ledger
+from leukoscope.study.plan import Plan
+from leukoscope.study.running import FAILED, Outcome
+from leukoscope.training.entry import ModelOptions
+
+logger = logging.getLogger(__name__)
+
+# What ends a unit.
+_KEPT = ("keep_evaluation", "record_evaluation")
+
+
+def run_units(study_checked: Plan, study_ledger: Ledger) -> list[Outcome]:
+    """Train and evaluate every unit that is not finished, each in a process of its own.
+
+    Args:
+        study_checked: All units.
+        study_ledger: Which of them are finished.
+
+    Returns:
+        What came of each, in the order of the plan.
+    """
+    from leukoscope.core.session import get_run, get_session
+    from leukoscope.study import running
+
+    nodes = {entry: _list_nodes(entry) for entry in study_checked.entries}
+    place = running.Processes(nodes, get_session(), study_ledger, get_run())
+    return running.run_units(study_checked, study_ledger, place)
+
+
+def _list_nodes(entry: str) -> list[str]:
+    """Name the nodes of a unit: from the packed images to what is kept of the evaluation."""
+    from kedro.framework.project import pipelines
+
+    ingested = {node.name for node in pipelines["ingestion"].nodes}
+    wanted = [f"{entry}.{name}" for name in _KEPT]
+    return [node.name for node in pipelines[f"train_{entry}"].to_nodes(*wanted).nodes if node.name not in ingested]
+
+
+def tabulate_units(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.DataFrame:
+    """Tabulate what came of each unit.
+
+    Args:
+        study_outcomes: Of all units.
+        study_ledger: Where their trainings are.
+
+    Returns:
+        One row a unit, as ``leukoscope.study.results`` has it.
+    """
+    from leukoscope.study import results
+
+    return results.tabulate_units(study_outcomes, study_ledger)
+
+
+def pool_units(
+    study_outcomes: list[Outcome], study_ledger: Ledger
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Pool the predictions of all test images of each model, for each seed of which all folds finished.
+
+    Args:
+        study_outcomes: Of all units.
+        study_ledger: Where their trainings are.
+
+    Returns:
+        The tables twice, for this study and for their files, among which those of earlier studies stay.
+    """
+    from leukoscope.study import results
+
+    pooled = results.pool_units(study_outcomes, study_ledger)
+    return pooled, pooled
+
+
+def gather_histories(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.DataFrame:
+    """Gather the epochs of all units.
+
+    Args:
+        study_outcomes: Of all units.
+        study_ledger: Where their trainings are.
+    """
+    from leukoscope.study import results
+
+    return results.gather_histories(study_outcomes, study_ledger)
+
+
+def judge_study(
+    study_pooled: dict[str, Any],
+    study_units: pd.DataFrame,
+    evaluation: EvaluationOptions,
+    class_names: list[str],
+    seed: int,
+) -> pd.DataFrame:
+    """Score each model over all its seeds, with intervals that hold images and seeds.
+
+    Args:
+        study_pooled: Pooled, of each model.
+        study_units: One row a unit.
+        evaluation: How the intervals are drawn.
+        class_names: The classes in order.
+        seed: For the draws.
+
+    Returns:
+        One row a model.
+    """
+    from leukoscope.evaluation.scoring import Scoring
+    from leukoscope.study import results
+
+    scoring = Scoring(class_names, evaluation.benign_class, evaluation.prevalence)
+    table = results.judge(study_pooled, study_units, scoring, evaluation.resamples, evaluation.confidence, seed)
+    for row in table.itertuples():
+        logger.info("%s", _say(row))
+    return table
+
+
+def _say(row: Any) -> str:
+    if not row.seeds:
+        return f"{row.model}: no seed of which all {row.folds} folds finished"
+    ends = f" ({row.accuracy_low:.3f} to {row.accuracy_high:.3f})" if pd.notna(row.accuracy_low) else ""
+    spread = f", standard deviation between seeds {row.accuracy_seed_sd:.3f}" if row.seeds > 1 else ""
+    return f"{row.model}, {row.seeds} x {row.folds} units: accuracy {row.accuracy:.3f}{ends}{spread}"
+
+
+def compare_study(
+    study_pooled: dict[str, Any], evaluation: EvaluationOptions, manifest: pd.DataFrame, seed: int
+) -> pd.DataFrame:
+    """Compare the models pair by pair, images and seeds both random.
+
+    Args:
+        study_pooled: Pooled, of each model.
+        evaluation: The confidence.
+        manifest: Says of which images the comparison is.
+        seed: For the interval where there is one seed.
+
+    Returns:
+        One row a pair, as ``compare_over_seeds`` has it, and ``data``, the fingerprint of the images.
+    """
+    from leukoscope.images.manifest import fingerprint_manifest
+    from leukoscope.study import results
+
+    table = results.compare(study_pooled, evaluation.confidence, seed)
+    if study_pooled and table["seeds"].eq(1).any():
+        logger.warning("With one seed nothing can be said of other seeds: see which differences remain with three")
+    return table.assign(data=fingerprint_manifest(manifest))
+
+
+def gather_study(
+    study: pd.DataFrame,
+    study_units: pd.DataFrame,
+    study_differences: pd.DataFrame,
+    study_pooled: dict[str, pd.DataFrame],
+    study_histories: pd.DataFrame,
+) -> Any:
+    """Gather all that a study gives.
+
+    Args:
+        study: One row a model.
+        study_units: One row a unit.
+        study_differences: One row a pair.
+        study_pooled: Pooled, of each model.
+        study_histories: The epochs of all units.
+    """
+    from leukoscope.reporting.study import Tables
+
+    return Tables(study, study_units, study_differences, study_pooled, study_histories)
+
+
+def write_study(
+    study_tables: Any,
+    evaluations: list[dict[str, Any]],
+    manifest: pd.DataFrame,
+    software: dict[str, Any],
+    models: dict[str, Any],
+    evaluation: EvaluationOptions,
+    class_names: list[str],
+    seed: int,
+) -> str:
+    """Write the page of the study.
+
+    Args:
+        study_tables: All that it gives.
+        evaluations: All that were ever made, for the count of looks.
+        manifest: All images.
+        software: Versions, and the commit.
+        models: All entries, for their titles.
+        evaluation: The confidence.
+        class_names: The classes in order.
+        seed: The first one.
+    """
+    from leukoscope.reporting import study as page
+
+    titles = {name: ModelOptions.model_validate(models[name]).title for name in study_tables.models["model"]}
+    provenance = software | {"seed": str(seed)}
+    return page.render_study(
+        study_tables, titles, evaluations, manifest, provenance, class_names, evaluation.confidence
+    )
+
+
+def require_finished(study_units: pd.DataFrame, study_page: str) -> str:
+    """End the study with an error if a unit failed, once all others ran and the page is written.
+
+    Args:
+        study_units: One row a unit.
+        study_page: The page, which is written first.
+
+    Returns:
+        That all units finished.
+
+    Raises:
+        InputError: One did not.
+    """
+    failed = study_units[study_units["state"] == FAILED]
+    if len(failed):
+        named = "; ".join(
+            f"{row.model}, fold {row.fold} of {row.folds}, seed {row.seed}: {str(row.reason).rstrip('.')}"
+            for row in failed.head(3).itertuples()
+        )
+        more = f"; and {len(failed) - 3} more, which study_units.csv has" if len(failed) > 3 else ""
+        raise InputError(
+            f"{len(failed)} of {len(study_units)} units failed, and all others ran: {named}{more}. Mend the cause; the "
+            f"same command runs these alone."
+        )
+    return f"All {len(study_units)} units of the study are finished."

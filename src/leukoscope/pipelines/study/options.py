@@ -1,0 +1,22 @@
+"""Parameters of a study."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from leukoscope.core.class_names import split_names
+from leukoscope.core.options import Options
+
+
+class StudyOptions(Options):
+    """Which trainings a study has: every entry with every seed on every fold.
+
+    Attributes:
+        entries: The models' names.
+        folds: How many folds the images are divided into.
+        seeds: How many seeds; the first is the parameter ``seed``, and the others follow it.
+    """
+
+    entries: Annotated[tuple[str, ...], BeforeValidator(split_names)] = ()
+    folds: int = Field(default=5, ge=2, le=1000)
+    seeds: int = Field(default=3, ge=1, le=1000)

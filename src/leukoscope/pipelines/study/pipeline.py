@@ -1,0 +1,47 @@
+"""The pipeline of a study."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.study import nodes, planning
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: packed images to many trainings, their tables and their page."""
+    described = [f"params:{name}" for name in ("study", "models", "training", "augmentation", "cells", "evaluation")]
+    planned = ["params:study", "study_entries", "params:splitting", "params:class_names", "params:seed"]
+    kept = ["study_outcomes", "study_ledger"]
+    confidence, classes, seed = "params:evaluation", "params:class_names", "params:seed"
+    tables = ["study", "study_units", "study_differences", "study_pooled", "study_histories"]
+    about = ["evaluations", "manifest", "software", "params:models", confidence, classes, seed]
+    judged = ["study_pooled", "study_units", confidence, classes, seed]
+    return Pipeline(
+        [
+            Node(planning.describe_entries, described, "study_entries", name="describe_entries"),
+            Node(
+                planning.plan_study,
+                [*planned, "manifest", "group_table", "generated_images"],
+                "study_plan",
+                name="plan_study",
+            ),
+            Node(
+                planning.require_folds,
+                ["study_plan", "manifest", "group_table", "smears", "params:splitting"],
+                "study_checked",
+                name="require_folds",
+            ),
+            Node(nodes.run_units, ["study_checked", "study_ledger"], "study_outcomes", name="run_units"),
+            Node(nodes.tabulate_units, kept, "study_units", name="tabulate_units"),
+            Node(nodes.pool_units, kept, ["study_pooled", "study_predictions"], name="pool_units"),
+            Node(nodes.gather_histories, kept, "study_histories", name="gather_histories"),
+            Node(nodes.judge_study, judged, "study", name="judge_study"),
+            Node(
+                nodes.compare_study,
+                ["study_pooled", confidence, "manifest", seed],
+                "study_differences",
+                name="compare_study",
+            ),
+            Node(nodes.gather_study, tables, "study_tables", name="gather_study"),
+            Node(nodes.write_study, ["study_tables", *about], "study_page", name="write_study"),
+            Node(nodes.require_finished, ["study_units", "study_page"], "study_end", name="require_finished"),
+        ]
+    )

@@ -1,0 +1,124 @@
+"""Plan the trainings of a study, and make sure that they can be made."""
+
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.images.generated import GeneratedImages
+from leukoscope.images.packed import PackedImages
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.cells.options import CellOptions
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.pipelines.study.options import StudyOptions
+from leukoscope.study.plan import Plan, make_plan
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.recipe import Recipe
+
+
+def describe_entries(
+    study: StudyOptions,
+    models: dict[str, Any],
+    training: Recipe,
+    augmentation: AugmentationOptions,
+    cells: CellOptions,
+    evaluation: EvaluationOptions,
+) -> dict[str, dict[str, Any]]:
+    """Say of each entry how it is trained and evaluated.
+
+    Args:
+        study: Which entries.
+        models: All of them.
+        training: The shared recipe.
+        augmentation: The shared one.
+        cells: How cells are found, for models that read these.
+        evaluation: How units are evaluated.
+
+    Raises:
+        InputError: A recipe does not fit its model, or a file that training starts from cannot be read.
+    """
+    facts = {}
+    for name in study.entries:
+        model = ModelOptions.model_validate(models[name])
+        model.require_files(training)
+        of_cells = {"cells": cells.model_dump()} if model.kind == "cells" else {}
+        described = _describe_entry(model, training, augmentation)
+        facts[name] = described | of_cells | {"evaluation": evaluation.model_dump()}
+    return facts
+
+
+def plan_study(
+    study: StudyOptions,
+    study_entries: dict[str, dict[str, Any]],
+    splitting: SplittingOptions,
+    class_names: list[str],
+    seed: int,
+    manifest: pd.DataFrame,
+    group_table: pd.DataFrame | None,
+    generated_images: GeneratedImages | None,
+) -> Plan:
+    """Plan every unit.
+
+    Args:
+        study: Folds and seeds.
+        study_entries: How each entry is trained and evaluated.
+        splitting: What is held together.
+        class_names: The classes in order.
+        seed: The first one.
+        manifest: All images.
+        group_table: Their groups, if there is a table of these.
+        generated_images: That may stand in for real ones.
+    """
+    from leukoscope.images.manifest import fingerprint_manifest
+
+    shared = {
+        "splitting": splitting.model_dump(exclude={"fold"}),
+        "class_names": class_names,
+        "data": fingerprint_manifest(manifest),
+        "groups": None if group_table is None else fingerprint_table(group_table),
+        "generated": getattr(generated_images, "fingerprint", None),
+    }
+    facts = {name: shared | entry for name, entry in study_entries.items()}
+    return make_plan(facts, study.folds, study.seeds, seed)
+
+
+def require_folds(
+    study_plan: Plan,
+    manifest: pd.DataFrame,
+    group_table: pd.DataFrame | None,
+    smears: PackedImages,
+    splitting: SplittingOptions,
+) -> Plan:
+    """Make sure that the images can be divided into so many folds, with every seed.
+
+    Args:
+        study_plan: Of the study.
+        manifest: All images.
+        group_table: Their groups, if there is a table of these.
+        smears: The packed images, for clusters of appearance.
+        splitting: What is held together.
+
+    Returns:
+        The plan, as it is.
+
+    Raises:
+        InputError: They cannot be.
+    """
+    from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
+
+    first = splitting.model_copy(update={"fold": f"1 of {study_plan.folds}"})
+    for seed in study_plan.seeds:
+        assign_splits(group_images(manifest, group_table, smears, splitting, seed), first, seed)
+    return study_plan
+
+
+def _describe_entry(model: ModelOptions, training: Recipe, augmentation: AugmentationOptions) -> dict[str, Any]:
+    from pathlib import Path
+
+    from leukoscope.core.fingerprint import fingerprint_files
+
+    described = model.describe_recipe(training)
+    weights = Path(str(described["recipe"].get("weights")))
+    file = fingerprint_files([weights]) if weights.is_file() else None
+    return described | {"weights": file, "augmentation": model.join_augmentation(augmentation).model_dump()}

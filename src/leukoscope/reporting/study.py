@@ -1,0 +1,108 @@
+"""The page of a study."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from leukoscope.core.drawn import warn_of_images
+from leukoscope.core.storage import as_records
+from leukoscope.evaluation.crossed import SEEDS_FOR_REAL
+from leukoscope.evaluation.folds import FIGURES
+from leukoscope.evaluation.metrics import METRICS
+from leukoscope.figures import study as figures
+from leukoscope.figures.confusion import draw_confusion
+from leukoscope.figures.svg import to_svg
+from leukoscope.images.manifest import ACCEPTED, fingerprint_manifest
+from leukoscope.reporting.pages import page_environment
+from leukoscope.study.results import count_confusion
+from leukoscope.study.running import FAILED
+
+
+class Tables(NamedTuple):
+    """All that a study gives.
+
+    Attributes:
+        models: One row a model.
+        units: One row a unit.
+        differences: One row a pair.
+        predictions: Pooled, of each model that has a whole seed.
+        histories: One row an epoch of a unit.
+    """
+
+    models: pd.DataFrame
+    units: pd.DataFrame
+    differences: pd.DataFrame
+    predictions: Mapping[str, pd.DataFrame]
+    histories: pd.DataFrame
+
+
+def render_study(
+    tables: Tables,
+    titles: Mapping[str, str],
+    evaluations: Sequence[Mapping[str, Any]],
+    manifest: pd.DataFrame,
+    provenance: Mapping[str, Any],
+    class_names: Sequence[str],
+    confidence: float,
+) -> str:
+    """Render the page of a study.
+
+    Args:
+        tables: All that it gives.
+        titles: Of its models.
+        evaluations: All that were ever made, for the count of looks at test images.
+        manifest: All images.
+        provenance: Software, commit and seed.
+        class_names: The classes in order.
+        confidence: Of the intervals.
+    """
+    pairs = tables.differences.assign(
+        **{name: tables.differences[name].map(dict(titles)) for name in ("first", "second")}
+    )
+    units = tables.units.assign(title=tables.units["model"].map(dict(titles)))
+    accepted = manifest[manifest["status"] == ACCEPTED]
+    drawn = int(accepted["drawn"].sum()) if "drawn" in accepted else 0
+    warning = warn_of_images(drawn, len(accepted))
+    plots = {name: to_svg(figure, name) for name, figure in _draw(tables, titles, class_names).items()}
+    return (
+        page_environment()
+        .get_template("study.html")
+        .render(
+            plots=plots,
+            confusions={name: titles[name] for name in tables.predictions},
+            models=as_records(tables.models.assign(title=tables.models["model"].map(dict(titles)))),
+            figures={name: METRICS[name].title for name in FIGURES},
+            units=as_records(units),
+            failed=as_records(units[units["state"] == FAILED]),
+            pairs=as_records(pairs),
+            seeds=sorted(tables.units["seed"].unique().tolist()),
+            looks=_count_looks(evaluations, fingerprint_manifest(manifest)),
+            seeds_for_real=SEEDS_FOR_REAL,
+            confidence=confidence,
+            provenance=provenance,
+            warnings=[warning] if warning else [],
+        )
+    )
+
+
+def _draw(tables: Tables, titles: Mapping[str, str], class_names: Sequence[str]) -> dict[str, Figure]:
+    drawn = {"estimates": figures.draw_estimates(tables.models, tables.units, titles)}
+    if len(tables.differences):
+        drawn["differences"] = figures.draw_differences(tables.differences, titles)
+    if len(tables.histories):
+        drawn["histories"] = figures.draw_histories(tables.histories, titles)
+    for name, table in tables.predictions.items():
+        drawn[f"confusion-{name}"] = draw_confusion(count_confusion(table, class_names).tolist(), class_names)
+    return drawn
+
+
+def _count_looks(evaluations: Sequence[Mapping[str, Any]], data: str) -> dict[str, int]:
+    """Count the trained models that were evaluated on any of the images, and on the test set that had most of them."""
+    own = [row for row in evaluations if row.get("data") == data]
+    by_test: dict[str, set[str]] = {}
+    for row in own:
+        by_test.setdefault(row["test"], set()).add(row["model_fingerprint"])
+    models = {row["model_fingerprint"] for row in own}
+    return {"models": len(models), "sets": len(by_test), "most": max(map(len, by_test.values()), default=0)}

@@ -1,0 +1,121 @@
+"""Which units are finished: a mark beside each training, so that none is trained twice."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.storage import read_json, write_json
+from leukoscope.evaluation.records import FACTS, EvaluationRecord
+from leukoscope.study.plan import Unit
+from leukoscope.training.journal import TrainingJournal
+from leukoscope.training.pointer import read_pointer
+from leukoscope.training.runs import HOLDOUT
+
+_MARK = "unit.json"
+_EVALUATION = "evaluation"
+
+
+class Mark(NamedTuple):
+    """What is known of a finished unit.
+
+    Attributes:
+        place: The training's folder, within the model's.
+        seconds: How long training and evaluation took.
+    """
+
+    place: str
+    seconds: float
+
+
+class Ledger:
+    """Finds what is finished among the trainings of all models, and marks what has just been.
+
+    Args:
+        home: The folder that has a folder for each model.
+        logs: Where what the units print is kept.
+    """
+
+    def __init__(self, home: Path, logs: Path) -> None:
+        self.home, self.logs = Path(home), Path(logs)
+
+    def find(self, unit: Unit) -> Mark | None:
+        """Find the training that a unit is, if it is finished and was evaluated."""
+        for file in sorted((self.home / unit.entry / unit.split / "runs").glob(f"*/{_MARK}")):
+            mark = _read_mark(file)
+            if mark.get("unit") == unit.identity and self._is_whole(file.parent):
+                return Mark(self._place(unit, file.parent), float(mark.get("seconds", 0.0)))
+        return None
+
+    def mark(self, unit: Unit, seconds: float) -> Mark:
+        """Mark the training that is at work as a unit which has just been trained and evaluated.
+
+        Args:
+            unit: Which.
+            seconds: How long it took.
+
+        Raises:
+            InputError: What is at work is another training, or was not evaluated.
+        """
+        folder = read_pointer(self.home / unit.entry)
+        if folder is None or not self._is_whole(folder) or not _fits(TrainingJournal(folder).key, unit):
+            raise InputError(
+                f"Nothing whole was left of {unit}: another run may have trained {unit.entry} meanwhile. Let it end; "
+                f"then the same command goes on."
+            )
+        write_json(folder / _MARK, {"unit": unit.identity, "seconds": seconds, "finished": time.time()})
+        return Mark(self._place(unit, folder), seconds)
+
+    def load_record(self, unit: Unit, place: str) -> EvaluationRecord:
+        """Read the evaluation of a finished unit.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        folder = self.home / unit.entry / place / _EVALUATION
+        try:
+            return EvaluationRecord.load(folder, place)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            what = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(
+                f"The evaluation in {folder} is not whole: {what}. Remove that folder; the same command evaluates the "
+                f"training again, and trains nothing twice."
+            ) from error
+
+    def load_history(self, unit: Unit, place: str) -> pd.DataFrame:
+        """Read the epochs of a finished unit; no row where its kind has none."""
+        return TrainingJournal(self.home / unit.entry / place).history()
+
+    def is_elsewhere(self, entry: str) -> bool:
+        """Tell whether the training of a model that is at work is of no fold, so that a study takes its place."""
+        with suppress(InputError):  # whoever trains the model is told
+            folder = read_pointer(self.home / entry)
+            return folder is not None and folder.parts[-3] == HOLDOUT
+        return False
+
+    def name_log(self, unit: Unit) -> Path:
+        """Name the file of what a unit prints."""
+        return self.logs / f"{unit.entry}-{unit.split}-seed-{unit.seed}.log"
+
+    def _place(self, unit: Unit, folder: Path) -> str:
+        return folder.relative_to(self.home / unit.entry).as_posix()
+
+    @staticmethod
+    def _is_whole(folder: Path) -> bool:
+        return TrainingJournal(folder).finished and (folder / _EVALUATION / FACTS).is_file()
+
+
+def _fits(key: dict[str, Any], unit: Unit) -> bool:
+    return key.get("split") == unit.split and key.get("seed", unit.seed) == unit.seed
+
+
+def _read_mark(file: Path) -> dict[str, Any]:
+    """Read a mark; none where it is damaged, so that the unit is evaluated anew."""
+    try:
+        mark = read_json(file)
+    except (OSError, ValueError):
+        return {}
+    return mark if isinstance(mark, dict) else {}

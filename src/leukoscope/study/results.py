@@ -1,0 +1,247 @@
+"""What the units of a study give together: pooled figures, the spread of folds and seeds, and which model is better."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.evaluation.crossed import compare_over_seeds, estimate_over_seeds
+from leukoscope.evaluation.folds import FIGURES, FoldSet
+from leukoscope.evaluation.metric import Number
+from leukoscope.evaluation.metrics import METRICS
+from leukoscope.evaluation.outcome import Draw, Outcome
+from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.scoring import ENDS, Scoring
+from leukoscope.images.grouping import merge_groups
+from leukoscope.study.ledger import Ledger
+from leukoscope.study.running import FAILED, FINISHED
+from leukoscope.study.running import Outcome as UnitOutcome
+
+# For a standard error, as opposed to the ends of an interval, more draws change little.
+_DRAWS = 400
+
+
+def tabulate_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFrame:
+    """Tabulate what came of each unit.
+
+    Args:
+        outcomes: Of all units.
+        ledger: Finds their evaluations.
+
+    Returns:
+        ``model, fold, folds, seed, state, reason, images, groups``, a column each of ``FIGURES``, ``seconds``,
+        ``epochs`` and ``run``, the training's folder.
+    """
+    rows = []
+    for outcome in outcomes:
+        unit = outcome.unit
+        row: dict[str, Any] = {"model": unit.entry, "fold": unit.fold, "folds": unit.folds, "seed": unit.seed}
+        row |= {"state": FINISHED if outcome.mark else FAILED, "reason": outcome.reason}
+        row |= dict.fromkeys(("images", "groups", *FIGURES), np.nan)
+        epochs: float = np.nan
+        if outcome.mark:
+            record = ledger.load_record(unit, outcome.mark.place)
+            row |= {"images": len(record.predictions), "groups": record.predictions["group"].nunique()}
+            row |= {figure: record.metrics[f"test_{figure}"] for figure in FIGURES}
+            epochs = len(ledger.load_history(unit, outcome.mark.place))
+        place = outcome.mark.place if outcome.mark else ""
+        rows.append(row | {"seconds": outcome.seconds, "epochs": epochs, "run": place})
+    return pd.DataFrame(rows)
+
+
+def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.DataFrame]:
+    """Put the predictions of all test images of each model into one table, for each seed of which all folds finished.
+
+    Args:
+        outcomes: Of all units.
+        ledger: Finds their evaluations.
+
+    Returns:
+        For each model that has a whole seed ``image_id, label, group, fold, predicted``, one probability column a
+        class, and ``seed``. An image has the same group whatever the seed.
+    """
+    pooled = {}
+    for entry in dict.fromkeys(outcome.unit.entry for outcome in outcomes):
+        own = [outcome for outcome in outcomes if outcome.unit.entry == entry]
+        tables = [_pool_seed(own, seed, ledger) for seed in dict.fromkeys(outcome.unit.seed for outcome in own)]
+        whole = [table for table in tables if table is not None]
+        if whole:
+            pooled[entry] = _share_groups(pd.concat(whole, ignore_index=True))
+    return pooled
+
+
+def _pool_seed(outcomes: Sequence[UnitOutcome], seed: int, ledger: Ledger) -> pd.DataFrame | None:
+    own = [outcome for outcome in outcomes if outcome.unit.seed == seed]
+    if not all(outcome.mark for outcome in own):
+        return None
+    records = {
+        outcome.unit.fold: ledger.load_record(outcome.unit, outcome.mark.place) for outcome in own if outcome.mark
+    }
+    return FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool().assign(seed=seed)
+
+
+def _share_groups(table: pd.DataFrame) -> pd.DataFrame:
+    """Give each image the group that it has with the first seed, so that images and seeds are crossed.
+
+    Where groups depend on the seed, as clusters and file-number runs do, those of the first stand for all.
+    """
+    first = table.drop_duplicates("image_id").set_index("image_id")["group"]
+    return table.assign(group=table["image_id"].map(first))
+
+
+def judge(
+    pooled: Mapping[str, pd.DataFrame],
+    units: pd.DataFrame,
+    scoring: Scoring,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Score each model over its whole seeds, with intervals that hold images and seeds.
+
+    Args:
+        pooled: As ``pool_units`` has it.
+        units: As ``tabulate_units`` has it.
+        scoring: The classes.
+        resamples: Draws of groups, of which no more than some hundreds are needed here.
+        confidence: Of the intervals.
+        seed: For the draws.
+
+    Returns:
+        One row a model: ``model, units, failed, folds, seeds`` (whole ones)``, images, groups``; each of ``FIGURES`` as
+        the mean over seeds with ``_low`` and ``_high``, ``_fold_sd``, the standard deviation between folds of one
+        seed, and ``_seed_sd``, that between seeds; ``seconds`` of all units, and ``seconds_per_unit``.
+    """
+    rows = []
+    for entry, own in units.groupby("model", sort=False):
+        row: dict[str, Any] = {"model": entry, "units": len(own), "failed": int((own["state"] == FAILED).sum())}
+        row |= {"folds": int(own["folds"].iloc[0]), "seeds": 0, "images": 0, "groups": 0}
+        row |= {f"{name}{end}": np.nan for name in FIGURES for end in ("", *ENDS, "_fold_sd", "_seed_sd")}
+        if entry in pooled:
+            row |= _judge_entry(pooled[str(entry)], scoring, min(resamples, _DRAWS), confidence, seed)
+        row |= {f"{name}_fold_sd": _spread_of_folds(own, name) for name in FIGURES}
+        finished = own.loc[own["state"] == FINISHED, "seconds"]
+        rows.append(row | {"seconds": own["seconds"].sum(), "seconds_per_unit": finished.mean()})
+    return pd.DataFrame(rows)
+
+
+def _judge_entry(table: pd.DataFrame, scoring: Scoring, resamples: int, confidence: float, seed: int) -> dict[str, Any]:
+    shared, _ = align([table])
+    outcomes = [_prepare(of_seed, scoring) for _, of_seed in shared[0].groupby("seed", sort=False)]
+    groups = shared[0].drop_duplicates("image_id")["group"].to_numpy()
+    scores = [_Scores(outcome) for outcome in outcomes]
+    row: dict[str, Any] = {"seeds": len(outcomes), "images": len(groups), "groups": len(set(groups))}
+    for name, estimate in estimate_over_seeds(scores, groups, resamples, confidence, seed).items():
+        row |= estimate.tabulate(name)
+    whole = pd.DataFrame([score(np.ones(len(groups))) for score in scores])
+    spread = whole.std(ddof=1) if len(whole) > 1 else whole.iloc[0] * np.nan
+    return row | {f"{name}_seed_sd": float(spread[name]) for name in FIGURES}
+
+
+class _Scores:
+    """Computes the figures of one seed from the weights of its images."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def __call__(self, weights: np.ndarray) -> dict[str, float]:
+        draw = Draw(self._outcome, weights)
+        figures = {"accuracy": float(np.average(self._outcome.hits, weights=weights))}
+        for name in FIGURES:
+            number = METRICS[name].measure
+            if isinstance(number, Number):
+                figures[name] = float(np.asarray(number.measure(draw)))
+        return figures
+
+
+def _prepare(table: pd.DataFrame, scoring: Scoring) -> Outcome:
+    probabilities = table[probability_columns(scoring.class_names)].to_numpy()
+    predicted = pd.Index(scoring.class_names).get_indexer(table["predicted"])
+    outcome = scoring.prepare(table["label"].to_numpy(), probabilities, predicted)
+    return replace(outcome, groups=table["group"].to_numpy())
+
+
+def _spread_of_folds(units: pd.DataFrame, name: str) -> float:
+    """Give the standard deviation between folds of the same seed, over all seeds (pooled)."""
+    variances = units.groupby("seed")[name].var(ddof=1).dropna()
+    return float(np.sqrt(variances.mean())) if len(variances) else np.nan
+
+
+def align(tables: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[int]]:
+    """Select the seeds and images that several pooled tables share, in the same order.
+
+    Args:
+        tables: As ``pool_units`` has them.
+
+    Returns:
+        The tables, by seed and image, with the groups of the first joined where those of others join them; and the
+        seeds.
+    """
+    counts = [table.groupby("image_id")["seed"].nunique() for table in tables]
+    seeds = [seed for seed in tables[0]["seed"].unique() if all(seed in set(table["seed"]) for table in tables)]
+    shared = set.intersection(
+        *(set(count.index[count == table["seed"].nunique()]) for count, table in zip(counts, tables, strict=True))
+    )
+    aligned = []
+    for table in tables:
+        kept = table[table["image_id"].isin(shared) & table["seed"].isin(seeds)]
+        order = kept["seed"].map({seed: number for number, seed in enumerate(seeds)})
+        aligned.append(
+            kept.assign(order=order).sort_values(["order", "image_id"], ignore_index=True).drop(columns="order")
+        )
+    groups = aligned[0]["group"]
+    for table in aligned[1:]:
+        groups = pd.Series(merge_groups(groups, table["group"]), index=groups.index)
+    return [table.assign(group=groups) for table in aligned], [int(seed) for seed in seeds]
+
+
+def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) -> pd.DataFrame:
+    """Compare the accuracies of all models, pair by pair, over the seeds and images that all share.
+
+    Args:
+        pooled: As ``pool_units`` has it.
+        confidence: Of the intervals, and one minus the level of the tests.
+        seed: For the interval where there is one seed.
+
+    Returns:
+        As ``compare_over_seeds`` has it; no row where no seed is whole for all.
+    """
+    shared, seeds = align(list(pooled.values())) if len(pooled) > 1 else ([], [])
+    if not seeds:
+        return compare_over_seeds({}, [], confidence, seed)
+    hits = {
+        entry: (table["label"] == table["predicted"]).to_numpy().reshape(len(seeds), -1)
+        for entry, table in zip(pooled, shared, strict=True)
+    }
+    groups = shared[0]["group"].to_numpy()[: hits[next(iter(hits))].shape[1]]
+    return compare_over_seeds(hits, groups, confidence, seed)
+
+
+def count_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> np.ndarray:
+    """Count a model's predictions over all its whole seeds, a row a true class, a column a predicted one."""
+    counts = pd.crosstab(table["label"], table["predicted"])
+    return counts.reindex(index=class_names, columns=class_names, fill_value=0).to_numpy()
+
+
+def gather_histories(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFrame:
+    """Gather the epochs of all finished units: ``model, fold, seed`` and the columns of a history."""
+    tables = []
+    for outcome in outcomes:
+        if outcome.mark:
+            history = ledger.load_history(outcome.unit, outcome.mark.place)
+            if len(history):
+                unit = outcome.unit
+                tables.append(history.assign(model=unit.entry, fold=unit.fold, seed=unit.seed))
+    columns = [
+        "model",
+        "fold",
+        "seed",
+        "epoch",
+        "train_accuracy",
+        "train_loss",
+        "validation_accuracy",
+        "validation_loss",
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

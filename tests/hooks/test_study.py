@@ -1,0 +1,45 @@
+"""A study that cannot be made is refused before anything runs."""
+
+import pytest
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
+
+from leukoscope import cli
+from leukoscope.core.session import get_session
+
+
+@pytest.fixture
+def run(project_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.chdir(project_path)
+    bootstrap_project(project_path)
+    return lambda *given: CliRunner().invoke(cli.run, ["--env", "demo", "--pipelines", "study", "--params", *given])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ("study.entries=resnet5", "did you mean 'resnet50'?"),
+        ("study.entries=putzu_svm|putzu_svm", "putzu_svm more than once"),
+        ("study.folds=1", "study.folds is 1"),
+        ("study.seeds=0", "study.seeds is 0"),
+        ("study.entries=kappa_vote", "kappa_vote, which is made of or taught by"),
+        ("study.entries=mobilenet_v3_student", "mobilenet_v3_student, which is made of or taught by"),
+        ("splitting.fold=1 of 5", "give study.folds"),
+    ],
+)
+def test_it_is_told_in_one_line(run, parameters, words):
+    done = run(parameters)
+    assert done.exit_code == 1
+    assert words in done.output
+    assert "othing was run" in done.output
+    assert done.output.splitlines()[-1].startswith("Error: ")
+    assert "Running node" not in done.output
+
+
+def test_what_the_command_was_given_is_known_to_what_it_starts(run):
+    run("study.entries=kappa_vote,training.epochs=7")
+    session = get_session()
+    assert session.env == "demo"
+    assert session.given == {"study": {"entries": "kappa_vote"}, "training": {"epochs": 7}}
+    assert session.source.endswith("conf")

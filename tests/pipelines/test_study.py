@@ -1,0 +1,213 @@
+"""From the units of a study to its tables and its page."""
+
+import re
+
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from leukoscope.core.errors import InputError
+from leukoscope.images.manifest import fingerprint_manifest
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.cells.options import CellOptions
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.pipelines.study import nodes, planning
+from leukoscope.pipelines.study.options import StudyOptions
+from leukoscope.training.recipe import Recipe
+from made_study import MadeUnits, make_manifest, plan_made, run_made
+
+OPTIONS = EvaluationOptions(resamples=30)
+MODELS = {
+    name: {"kind": "network", "architecture": name, "name": name, "label": f"Model {name}"}
+    for name in ("vgg16", "resnet50")
+}
+SOFTWARE = {"leukoscope": "0", "python": "3"}
+
+
+@pytest.fixture
+def manifest(splits):
+    return make_manifest(splits)
+
+
+@pytest.fixture
+def study(tmp_path, manifest, class_names):
+    """Run a made study, and make all tables of it."""
+
+    def run(plan=None, **options):
+        accuracy = {"vgg16": 0.95, "resnet50": 0.6, "mobilenet_v2": 0.6}
+        units = MadeUnits(tmp_path / "06_models", manifest, class_names, accuracy, **options)
+        outcomes, ledger = run_made(tmp_path / "06_models", units, plan or plan_made())
+        table = nodes.tabulate_units(outcomes, ledger)
+        pooled, kept = nodes.pool_units(outcomes, ledger)
+        assert pooled is kept
+        judged = nodes.judge_study(pooled, table, OPTIONS, class_names, 1)
+        differences = nodes.compare_study(pooled, OPTIONS, manifest, 1)
+        histories = nodes.gather_histories(outcomes, ledger)
+        return nodes.gather_study(judged, table, differences, pooled, histories)
+
+    return run
+
+
+def test_every_image_is_tested_once_with_each_seed(study, splits):
+    tables = study()
+    for pooled in tables.predictions.values():
+        assert pooled.groupby("seed")["image_id"].nunique().tolist() == [160] * 3
+        assert len(pooled) == 480
+    assert set(tables.predictions) == {"vgg16", "resnet50"}
+
+
+def test_figures_are_means_over_seeds_with_intervals_and_spreads(study):
+    tables = study()
+    row = tables.models.set_index("model").loc["vgg16"]
+    pooled = tables.predictions["vgg16"]
+    by_seed = (pooled["label"] == pooled["predicted"]).groupby(pooled["seed"]).mean()
+    assert row["accuracy"] == pytest.approx(by_seed.mean())
+    assert row["accuracy_seed_sd"] == pytest.approx(by_seed.std(ddof=1))
+    by_fold = tables.units[tables.units["model"] == "vgg16"].groupby("seed")["accuracy"].var(ddof=1)
+    assert row["accuracy_fold_sd"] == pytest.approx(by_fold.mean() ** 0.5)
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "auc"):
+        assert 0 < row[f"{name}_low"] < row[name] < row[f"{name}_high"] < 1
+    assert (row["units"], row["failed"], row["folds"], row["seeds"], row["images"]) == (6, 0, 2, 3, 160)
+    assert (row["seconds"], row["seconds_per_unit"]) == (12, 2)
+
+
+def test_the_table_of_units_names_each_with_its_run(study):
+    units = study().units
+    assert len(units) == 12
+    assert (units["state"] == "finished").all()
+    assert units["run"].str.fullmatch(r"fold-[12]-of-2/runs/[0-9a-f]{12}").all()
+    assert (units["epochs"] == 2).all()
+
+
+def test_a_difference_over_three_seeds_is_real(study, manifest):
+    (row,) = study().differences.itertuples()
+    assert (row.first, row.second, row.seeds, row.images) == ("vgg16", "resnet50", 3, 160)
+    assert row.low > 0.2
+    assert row.shown
+    assert row.real
+    assert row.data == fingerprint_manifest(manifest)
+
+
+def test_with_one_seed_it_is_said_that_other_seeds_are_not_known(study, caplog):
+    tables = study(plan_made(seeds=1))
+    (row,) = tables.differences.itertuples()
+    assert row.shown
+    assert not row.real
+    assert "With one seed nothing can be said of other seeds" in caplog.text
+    assert tables.models["accuracy_low"].isna().all()
+    assert tables.models["accuracy_seed_sd"].isna().all()
+
+
+def test_a_seed_with_a_failed_fold_is_left_out(study):
+    plan = plan_made()
+    failing = {plan.units[0]: "no memory"}
+    tables = study(plan, failing=failing.get)
+    row = tables.models.set_index("model").loc["vgg16"]
+    assert (row["seeds"], row["failed"]) == (2, 1)
+    assert tables.differences["seeds"].item() == 2
+    assert not tables.differences["real"].item()
+    failed = tables.units[tables.units["state"] == "failed"]
+    assert failed["reason"].tolist() == ["no memory"]
+    with pytest.raises(InputError, match=r"1 of 12 units failed, and all others ran: vgg16, fold 1 of 2, seed 1: no"):
+        nodes.require_finished(tables.units, "page")
+
+
+def test_a_study_of_which_all_units_failed_still_has_tables_and_a_page(study, manifest, class_names):
+    tables = study(failing=lambda unit: "a fault.")
+    assert tables.differences.empty
+    assert tables.models["accuracy"].isna().all()
+    page = render(tables, manifest, class_names)
+    assert "12 of 12 units failed" in page
+    with pytest.raises(InputError, match="; and 9 more, which"):
+        nodes.require_finished(tables.units, page)
+
+
+def test_a_finished_study_ends_well(study):
+    assert nodes.require_finished(study().units, "page") == "All 12 units of the study are finished."
+
+
+def render(tables, manifest, class_names, evaluations=()) -> str:
+    return nodes.write_study(tables, list(evaluations), manifest, SOFTWARE, MODELS, OPTIONS, class_names, 1)
+
+
+def test_the_page_has_curves_matrices_differences_costs_and_failures(study, manifest, class_names):
+    plan = plan_made(seeds=4)
+    tables = study(plan, failing={plan.units[0]: "no <memory>"}.get)
+    data = fingerprint_manifest(manifest)
+    looks = [
+        {"data": data, "test": "one", "model_fingerprint": "a"},
+        {"data": data, "test": "one", "model_fingerprint": "b"},
+        {"data": data, "test": "two", "model_fingerprint": "a"},
+        {"data": "other", "test": "three", "model_fingerprint": "c"},
+    ]
+    page = render(tables, manifest, class_names, looks)
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert page.count("<svg") == 5  # estimates, differences, curves, two matrices
+    assert "1 of 16 units failed." in words
+    assert "Model vgg16, fold 1 of 2, seed 1: no &lt;memory&gt;" in words
+    assert "Model vgg16 less Model resnet50" in words
+    assert re.search(r"\breal\b", words)
+    assert (
+        "2 trained models have been evaluated on test images of this data set so far, on 2 test sets, at most 2"
+        in words
+    )
+    assert "Drawn data" in words
+    assert "src=" not in page
+    assert "<link" not in page
+
+
+def test_images_of_which_one_seed_lacks_some_are_compared_on_those_that_all_have(study, class_names):
+    """By series, images near a test block are in no split, and other ones with another seed."""
+    from leukoscope.study.results import align
+
+    pooled = study().predictions
+    first = pooled["vgg16"]
+    lacking = first[~((first["seed"] == 2) & (first["image_id"] == first["image_id"].iloc[0]))]
+    (one, other), seeds = align([lacking, pooled["resnet50"]])
+    assert seeds == [1, 2, 3]
+    assert one["image_id"].tolist() == other["image_id"].tolist()
+    assert len(one) == 3 * 159
+
+
+def plan(study, models=MODELS, splitting=None, evaluation=OPTIONS, manifest=None, group_table=None):
+    options, splitting = StudyOptions(**study), splitting or SplittingOptions()
+    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), CellOptions(), evaluation)
+    return planning.plan_study(options, entries, splitting, ["a", "b"], 1, manifest, group_table, None)
+
+
+def test_what_determines_a_unit_is_in_its_identity(manifest):
+    def identify(**more):
+        return plan({"entries": "vgg16", "folds": 2, "seeds": 1}, manifest=manifest, **more).units[0].identity
+
+    usual = identify()
+    assert usual == identify()
+    longer = {"vgg16": MODELS["vgg16"] | {"training": {"epochs": 7}}}
+    table = pd.DataFrame({"image_id": manifest["image_id"], "group": "g"})
+    others = [
+        identify(models=longer),
+        identify(splitting=SplittingOptions(group_by="appearance")),
+        identify(evaluation=EvaluationOptions(prevalence=0.3)),
+        identify(group_table=table),
+        plan({"entries": "vgg16", "folds": 2, "seeds": 1}, manifest=manifest.iloc[1:]).units[0].identity,
+    ]
+    assert len({usual, *others}) == 6
+    # A label is of no consequence.
+    assert usual == identify(models={"vgg16": MODELS["vgg16"] | {"label": "other"}})
+
+
+def test_more_folds_than_a_class_has_groups_are_refused_before_any_unit_runs(manifest, smears):
+    with pytest.raises(InputError):
+        planning.require_folds(plan_made(folds=50), manifest, None, smears, SplittingOptions())
+    good = plan_made(folds=3)
+    assert planning.require_folds(good, manifest, None, smears, SplittingOptions()) is good
+
+
+@pytest.mark.parametrize("values", [{"folds": 1}, {"seeds": 0}, {"fold": 5}])
+def test_wrong_options_are_refused(values):
+    with pytest.raises(ValidationError):
+        StudyOptions(**values)
+
+
+def test_entries_stand_in_one_string_on_the_command_line():
+    assert StudyOptions(entries="resnet50|vgg16").entries == ("resnet50", "vgg16")

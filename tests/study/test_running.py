@@ -1,0 +1,215 @@
+"""Units run once, a failed one stops no other, and a study that was cut off goes on."""
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from leukoscope.core.session import Session
+from leukoscope.study import running
+from leukoscope.study.ledger import Ledger
+from leukoscope.study.plan import make_plan
+from leukoscope.study.running import Processes, run_units
+from leukoscope.training.runs import TrainingRuns
+from made_study import MadeUnits, make_manifest, plan_made, run_made
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "06_models"
+
+
+@pytest.fixture
+def make_units(home, splits, class_names):
+    def make(**options) -> MadeUnits:
+        return MadeUnits(home, make_manifest(splits), class_names, {"vgg16": 0.9, "resnet50": 0.6}, **options)
+
+    return make
+
+
+def test_a_finished_study_trains_nothing_again(home, make_units, caplog):
+    plan = plan_made(seeds=2)
+    first, again = make_units(), make_units()
+    with caplog.at_level(logging.INFO):
+        outcomes, ledger = run_made(home, first, plan)
+        assert "8 units (2 models x 2 folds x 2 seeds), of which 0 are finished" in caplog.text
+        repeated, _ = run_made(home, again, plan)
+    assert "of which 8 are finished" in caplog.text
+    assert (len(first.ran), again.ran) == (8, [])
+    assert [outcome.unit for outcome in outcomes] == list(plan.units)
+    assert [outcome.mark for outcome in repeated] == [outcome.mark for outcome in outcomes]
+    assert all(outcome.seconds == 2 for outcome in repeated)
+    places = [outcome.mark.place for outcome in outcomes]
+    assert len(list(home.glob("*/fold-*-of-2/runs/*/unit.json"))) == 8
+    assert places[0].startswith("fold-1-of-2/runs/")
+    assert len(ledger.load_history(plan.units[0], places[0])) == 2
+
+
+def test_a_study_that_was_cut_off_goes_on_where_it_was(home, make_units):
+    plan = plan_made(seeds=2)
+    cut, rest = make_units(stop_after=3), make_units()
+    with pytest.raises(KeyboardInterrupt):
+        run_made(home, cut, plan)
+    run_made(home, rest, plan)
+    assert cut.ran + rest.ran == list(plan.units)
+
+
+def test_more_seeds_add_units_and_another_recipe_is_trained_anew(home, make_units):
+    run_made(home, make_units(), plan_made(seeds=1))
+    more, other = make_units(), make_units()
+    run_made(home, more, plan_made(seeds=2))
+    assert {unit.seed for unit in more.ran} == {2}
+    run_made(home, other, make_plan({"vgg16": {"recipe": "another"}}, 2, 1, 1))
+    assert len(other.ran) == 2
+
+
+def test_a_failed_unit_is_told_with_its_reason_and_runs_again(home, make_units, caplog):
+    plan = plan_made(seeds=1)
+    failing = make_units(failing=lambda unit: "no memory" if unit == plan.units[1] else None)
+    with caplog.at_level(logging.INFO):
+        outcomes, _ = run_made(home, failing, plan)
+    assert [outcome.reason for outcome in outcomes] == ["", "no memory", "", ""]
+    assert outcomes[1].mark is None
+    assert "vgg16, fold 2 of 2, seed 1 failed: no memory after 2 s; 2 units are left" in caplog.text
+    again = make_units()
+    run_made(home, again, plan)
+    assert again.ran == [plan.units[1]]
+
+
+def test_a_model_that_a_study_puts_aside_is_told_with_what_brings_it_back(home, make_units, caplog):
+    TrainingRuns(home / "vgg16").start({"architecture": "tiny", "split": "holdout", "engine": {}})
+    run_made(home, make_units(), plan_made(seeds=1))
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith("vgg16 was trained on a split of its own. That training stays")
+    assert "until `kedro run --pipelines train_vgg16` brings it back" in told
+    caplog.clear()
+    run_made(home, make_units(), plan_made(seeds=2))
+    assert "brings it back" not in caplog.text
+
+
+def test_a_unit_that_leaves_another_training_than_its_own_has_failed(home, make_units):
+    plan = plan_made(seeds=1, entries=("vgg16",))
+    units = make_units()
+    make = units.make
+    units.make = lambda unit: make(replace(unit, seed=9) if unit.fold == 1 else unit)
+    outcomes, _ = run_made(home, units, plan)
+    assert outcomes[0].reason.startswith("Nothing whole was left of vgg16, fold 1 of 2, seed 1: another run")
+    assert outcomes[1].reason == ""
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"unit": "another"}'])
+def test_a_mark_that_is_damaged_or_of_another_unit_does_not_count(home, make_units, damage):
+    plan = plan_made(seeds=1, entries=("vgg16",))
+    outcomes, _ = run_made(home, make_units(), plan)
+    (home / "vgg16" / outcomes[0].mark.place / "unit.json").write_text(damage)
+    again = make_units()
+    run_made(home, again, plan)
+    assert again.ran == [plan.units[0]]
+
+
+@pytest.mark.parametrize("file", ["summary.json", "evaluation/facts.json"])
+def test_a_unit_whose_training_or_evaluation_is_gone_is_not_finished(home, make_units, file):
+    plan = plan_made(seeds=1, entries=("vgg16",))
+    outcomes, ledger = run_made(home, make_units(), plan)
+    (home / "vgg16" / outcomes[0].mark.place / file).unlink()
+    assert ledger.find(plan.units[0]) is None
+    assert ledger.find(plan.units[1]) is not None
+
+
+def processes(tmp_path, given=None, parent=None) -> Processes:
+    session = Session(tmp_path, "demo", "conf", given or {})
+    return Processes({"vgg16": ["vgg16.a", "vgg16.b"]}, session, Ledger(tmp_path, tmp_path / "logs"), parent)
+
+
+def test_a_command_is_given_what_the_study_was_but_for_fold_and_seed(tmp_path):
+    given = {"seed": 5, "study": {"folds": 2}, "splitting": {"group_by": "table"}, "training": {"epochs": 1}}
+    (unit, _) = plan_made(seeds=1, entries=("vgg16",)).units
+    options = processes(tmp_path, given).describe(unit)
+    splitting = {"group_by": "table", "fold": "1 of 2"}
+    assert options == {
+        "env": "demo",
+        "conf_source": "conf",
+        "pipelines": "train_vgg16",
+        "node_names": "vgg16.a,vgg16.b",
+        "params": {"seed": 1, "splitting": splitting, "training": {"epochs": 1}},
+    }
+
+
+FAKE = """
+import json, os, pathlib, sys, time
+options = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())["leukoscope"]
+pathlib.Path("ran.jsonl").open("a").write(json.dumps([options, os.environ.get("MLFLOW_RUN_CONTEXT")]) + "\\n")
+exec(os.environ["FAKE"])
+"""
+
+
+@pytest.fixture
+def fake_command(tmp_path, monkeypatch):
+    """Put a command of a line in the place of the real one."""
+    package = tmp_path / "fake/leukoscope"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(FAKE)
+    monkeypatch.setattr(running, "_SOURCE", str(package.parent))
+    return lambda code: monkeypatch.setenv("FAKE", code)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("print('Error: a line\\n  and more'); sys.exit(1)", "a line and more"),
+        ("print('x'); print('the last'); sys.exit(3)", "the last"),
+        ("sys.exit(3)", "it ended with 3 and said nothing"),
+        ("os.kill(os.getpid(), 9)", "it was ended by signal 9, which for 9 is often a lack of memory"),
+        ("pass", None),
+    ],
+)
+def test_why_a_process_failed_is_one_line(tmp_path, fake_command, code, reason):
+    fake_command(code)
+    (ran, other) = processes(tmp_path, parent="f00").run(plan_made(seeds=1, entries=("vgg16",)).units)
+    assert (ran.reason, other.reason) == (reason, reason)
+    logs = list((tmp_path / "logs").iterdir())
+    assert len(logs) == (0 if reason is None else 2)
+    first, second = map(json.loads, (tmp_path / "ran.jsonl").read_text().splitlines())
+    assert (first[0]["params"]["splitting"]["fold"], second[0]["params"]["splitting"]["fold"]) == ("1 of 2", "2 of 2")
+    assert json.loads(first[1]) == {"mlflow.parentRunId": "f00", "unit": "vgg16, fold 1 of 2, seed 1"}
+
+
+def test_a_process_ends_with_the_study(tmp_path, fake_command):
+    """Whatever ends the study while a unit runs, Ctrl-C or a batch system, the unit is told to end too."""
+    fake_command("pathlib.Path('number').write_text(str(os.getpid())); time.sleep(60)")
+    timer = threading.Timer(0.2, _interrupt_once, [tmp_path / "number"])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(processes(tmp_path).run(plan_made(seeds=1, entries=("vgg16",)).units))
+    timer.join()
+    assert not psutil.pid_exists(int((tmp_path / "number").read_text()))
+    assert not list((tmp_path / "logs").glob("*.json"))
+
+
+def _interrupt_once(file: Path) -> None:
+    """Send Ctrl-C once the unit has begun."""
+    while not (file.is_file() and file.read_text()):
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_run_units_takes_any_place(home, make_units):
+    """A cluster gives units back in the order in which they end."""
+    plan = plan_made(seeds=1)
+    units = make_units()
+
+    class Backwards:
+        def run(self, given):
+            yield from units.run(reversed(list(given)))
+
+    outcomes = run_units(plan, Ledger(home, home), Backwards())
+    assert [outcome.unit for outcome in outcomes] == list(plan.units)
+    assert all(outcome.mark for outcome in outcomes)
