@@ -21,6 +21,7 @@ from leukoscope.pipelines.external import pipeline as external
 from leukoscope.pipelines.generation import pipeline as generation
 from leukoscope.pipelines.import_weights import pipeline as import_weights
 from leukoscope.pipelines.ingestion import pipeline as ingestion
+from leukoscope.pipelines.label_issues import pipeline as label_issues
 from leukoscope.pipelines.mirror import pipeline as mirror
 from leukoscope.pipelines.predict import pipeline as prediction
 from leukoscope.pipelines.promote import pipeline as promotion
@@ -89,6 +90,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["audit"] = stages["ingestion"] + stages["audit"]
     ways["cross_validation"] = cross_validation.create_pipeline(names)
     ways["study"] = _join(stages["ingestion"], study.create_pipeline())
+    ways["label_issues"] = ways["cross_validation"] + label_issues.create_pipeline()
     ways["generate"] = _join(stages["ingestion"], stages["splitting"], generation.create_pipeline())
     ways["external"] = external.create_pipeline(names)
     ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()

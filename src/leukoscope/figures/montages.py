@@ -28,6 +28,27 @@ def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -
     return figure
 
 
+def draw_titled(images: Sequence[np.ndarray], titles: Sequence[str], columns: int) -> Figure:
+    """Draw images one after another in rows, each under a title of its own.
+
+    Args:
+        images: Each ``[height, width, 3]`` in 0-255; none draws a figure that says so.
+        titles: One for each.
+        columns: How many stand in a row.
+    """
+    rows = max(1, -(-len(images) // columns))
+    figure = Figure(figsize=(1.6 * columns, 1.8 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(images) :]:
+        axes.set_axis_off()
+    for axes, image, title in zip(grid.flat, images, titles, strict=False):
+        _show(axes, image)
+        axes.set_title(as_it_is(title), fontsize=8)
+    if not images:
+        figure.suptitle("There is none")
+    return figure
+
+
 def _show(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(np.clip(image, 0, 255).astype("uint8"))
     axes.set(xticks=[], yticks=[])
