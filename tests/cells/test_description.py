@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, label
 
 from drawn_fields import draw_field
 from leukoscope.cells.classical import find_leukocytes
 from leukoscope.cells.description import COLUMNS, describe_cells
 from leukoscope.cells.masks import decode_mask
+from leukoscope.features.morphology import SHAPE, measure_shape
+from leukoscope.features.segmentation import SIDE
+from leukoscope.synthetic import draw_smear
 
 DISCS = [(60, 60, 12), (60, 83, 12), (150, 100, 12), (3, 160, 12)]
 
@@ -59,3 +62,15 @@ def test_a_cell_whose_nucleus_is_not_seen_has_no_form(image):
     (cell,) = describe_cells(image, cells, 24)
     assert np.isnan(cell["nucleus_area"])
     assert (cell["left"], cell["bottom"]) == (10, 210)
+
+
+def test_form_is_of_the_scale_of_the_field():
+    """Which notch parts two lobes is a question of the field's resolution, not of the size of the cell's box."""
+    for seed in range(3):
+        image = draw_smear("Pre", np.random.default_rng(seed))
+        for cell in describe_cells(image, find_leukocytes(image, 24), 24):
+            lobes, count = label(decode_mask(cell["nucleus_mask"], 224, 224))
+            if count:
+                largest = lobes == 1 + np.bincount(lobes.ravel())[1:].argmax()
+                expected = dict(zip(SHAPE, measure_shape(largest, 224 / SIDE), strict=True))
+                assert cell["nucleus_lobes"] == expected["lobes"]

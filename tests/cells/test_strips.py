@@ -67,7 +67,7 @@ def test_strips_lie_where_packed_images_would(tmp_path):
     assert (strips.pixels == np.stack(list(plan().strips()))).all()
     assert strips.rows(["c", "a"]).tolist() == [2, 0]
     assert strips.records["sha256"].tolist() == ["0", "1", "2"]
-    expected = {"detector": "classical", "diameter": DIAMETER, "side": 42, "background": "neutral", "format": 1}
+    expected = {"detector": "classical", "diameter": DIAMETER, "side": 42, "background": "neutral", "format": 2}
     assert json.loads(strips.identity)["cells"] == expected | {"bag": 2, "field": SIDE}
     dataset.save(plan(bag=1))
     assert dataset.load().pixels.shape == (3, 42, 42, 3)

@@ -12,6 +12,7 @@ from leukoscope.core.commands import set_environment
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.datasets import EvaluationRecordsDataset
+from leukoscope.evaluation.folds import list_sets
 from leukoscope.evaluation.predictions import tabulate_probabilities
 from leukoscope.evaluation.records import EvaluationRecord
 from leukoscope.hooks.state import ABSENT, describe_content
@@ -138,6 +139,15 @@ def test_where_a_fold_does_not_know_what_colour_says_nothing_is_held_against_it(
     assert table.filter(like="colour").iloc[0].isna().all()
     assert "is not known of every fold: run each fold again" in caplog.text
     nodes.draw_folds(table, figures)
+
+
+def test_a_command_takes_back_what_the_other_folds_did_not_have(home, train):
+    train("1 of 3")
+    present = SplittingOptions(group_by="series", validation_embargo=0)
+    (same,) = list_sets("vgg16", EvaluationRecordsDataset(filepath=str(home / "current")).load())
+    command = nodes._name_command(same, 3, present, 1)
+    assert "splitting.validation_embargo=null" in command
+    assert "splitting.group_by=duplicate" in command
 
 
 def test_a_record_has_test_images_only_with_groups_copies_and_the_key(home, train, manifest):

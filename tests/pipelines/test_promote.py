@@ -90,7 +90,6 @@ def test_any_other_metric_is_refused_with_those_that_can():
             PromotionOptions(metric=name)
 
 
-@pytest.mark.slow
 def test_a_reader_whose_detector_is_the_users_own_is_not_promoted(test_set):
     own = make_cell_reader()
     own = replace(own.classifier, cutting=replace(own.classifier.cutting, detector="my_module:find"))
@@ -160,7 +159,6 @@ def test_a_certificate_replaces_no_champion_that_differs_otherwise(test_set):
     assert not judge(BAD.asking_again(), Registry(GOOD), test_set)["wins"]
 
 
-@pytest.mark.slow
 def test_a_difference_that_may_be_chance_is_not_enough_unless_asked(test_set):
     smears, splits = test_set
     one_group = splits.assign(group="all")

@@ -158,3 +158,16 @@ def test_the_report_counts_what_straddles(manifest, class_names):
 def test_options_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValidationError, match=message):
         SplittingOptions(**options)
+
+
+def test_a_validation_nearer_to_training_than_the_tests_is_told(manifest, caplog):
+    split(manifest, group_by="series", embargo=2, fold="2 of 3")
+    assert "too sure" not in caplog.text
+    split(manifest, group_by="series", embargo=2, fold="2 of 3", validation_embargo=0)
+    assert "may be 1 file numbers away from training images, and test images are more than 2" in caplog.text
+
+
+def test_a_validation_embargo_that_is_the_embargo_is_no_other_splitting():
+    facts = SplittingOptions(group_by="series", embargo=5).facts
+    assert SplittingOptions(group_by="series", embargo=5, validation_embargo=5).facts == facts
+    assert SplittingOptions(group_by="series", embargo=5, validation_embargo=0).facts != facts

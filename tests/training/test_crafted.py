@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from crafted_models import make_classifier, make_fields, make_key, quickly
-from leukoscope.features.fields import list_features
+from leukoscope.features.fields import COUNT, FEATURES, SHARE, list_features
 from leukoscope.training import crafted
 from leukoscope.training.crafted import (
     METHODS,
@@ -72,6 +72,25 @@ def test_what_is_usual_is_the_median_of_the_training_images():
     classifier, fields = make_classifier(), make_fields()
     train = np.flatnonzero(fields.splits["split"] == "train")
     assert classifier.usual == pytest.approx(np.median(classifier.predict(fields.pixels, train).features, axis=0))
+
+
+def test_a_field_whose_cells_have_no_nucleus_leaves_what_is_usual_alone(monkeypatch):
+    """Such cells of a user's detector are counted, and nothing of them is measured."""
+    fields = make_fields()
+    measure = crafted._measure
+
+    def measure_but_one(*arguments):
+        measured = measure(*arguments).copy()
+        measured[0, [name not in {COUNT, SHARE} for name in FEATURES]] = np.nan
+        measured[0, FEATURES.index(COUNT)] = 4
+        return measured
+
+    with quickly():
+        monkeypatch.setattr(crafted, "_measure", measure_but_one)
+        classifier, _ = fit_classifier(make_key(fields), fields, fields.splits, None, "some")
+    train = np.flatnonzero(fields.splits["split"] == "train")
+    others = make_classifier().predict(fields.pixels, train[1:]).features
+    assert classifier.usual == pytest.approx(np.median(others, axis=0))
 
 
 @pytest.mark.parametrize(

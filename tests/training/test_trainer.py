@@ -89,14 +89,12 @@ def test_training_learns_and_says_what_it_did(fit, smears, splits, class_names):
     assert (history["training_seconds"] < history["seconds"]).all()
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(fit):
     first, same, other = (fit(str(n), seed)[0] for n, seed in enumerate((1, 1, 2)))
     assert weigh_alike(first, same)
     assert not weigh_alike(first, other)
 
 
-@pytest.mark.slow
 def test_early_stopping_returns_the_best_weights(fit, monkeypatch):
     losses = iter([0.5, 0.4, 0.6, 0.7, 0.8])
     kept = []

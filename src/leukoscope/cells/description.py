@@ -32,6 +32,7 @@ def describe_cells(image: np.ndarray, cells: np.ndarray, diameter: float) -> lis
     """
     nuclei = find_nuclei(image, diameter)
     touching, cut = _list_touching(cells), set(list_cut(cells))
+    scale = float(np.sqrt(cells.size)) / SIDE
     entries = []
     for number, place in enumerate(scipy.ndimage.find_objects(cells), start=1):
         if place is None:
@@ -53,18 +54,17 @@ def describe_cells(image: np.ndarray, cells: np.ndarray, diameter: float) -> lis
             "mask": encode_mask(cell),
             "nucleus_mask": encode_mask(nucleus),
         }
-        entries.append(entry | dict(zip(FORM, _measure_form(nucleus[place], cell[place]), strict=True)))
+        entries.append(entry | dict(zip(FORM, _measure_form(nucleus[place], cell[place], scale), strict=True)))
     return entries
 
 
-def _measure_form(nucleus: np.ndarray, cell: np.ndarray) -> list[float]:
+def _measure_form(nucleus: np.ndarray, cell: np.ndarray, scale: float) -> list[float]:
     """Measure form in the order of ``FORM``; of a nucleus in several lobes it is that of the largest."""
     lobes, count = scipy.ndimage.label(nucleus)
     if not count:
         return [float("nan")] * len(FORM)
     largest = lobes == 1 + np.bincount(lobes.ravel())[1:].argmax()
-    side = float(np.sqrt(cell.size)) / SIDE
-    shapes = [measure_shape(mask, side) for mask in (largest, _keep_largest(cell))]
+    shapes = [measure_shape(mask, scale) for mask in (largest, _keep_largest(cell))]
     # All lobes are the nucleus where it is held against its cell.
     whole = shapes[0].copy()
     whole[SHAPE.index("area")] = nucleus.sum()

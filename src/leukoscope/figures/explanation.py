@@ -53,7 +53,7 @@ def draw_explanation(
 
 
 def _draw_gallery(figure: FigureBase, cells: Sequence[tuple[str, np.ndarray]]) -> None:
-    figure.suptitle("the cells that speak most for the likeliest class", fontsize=9)
+    figure.suptitle("the cells, by how far each speaks for the likeliest class", fontsize=9)
     grid = figure.subplots(1, len(cells), squeeze=False)
     for axes, (caption, picture) in zip(grid.flat, cells, strict=True):
         axes.set_axis_off()

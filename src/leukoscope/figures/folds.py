@@ -36,8 +36,8 @@ def _draw_figure(axes: Axes, table: pd.DataFrame, folds: pd.DataFrame, name: str
     axes.plot(
         table[name].astype(float), heights, "s", color=colours.BLUE, ms=6, label="all folds pooled, with interval"
     )
-    if f"colour_{name}" in table:
-        colour = table[f"colour_{name}"].astype(float)
+    colour = table[f"colour_{name}"].astype(float) if f"colour_{name}" in table else None
+    if colour is not None and colour.notna().any():
         axes.plot(colour, heights, "|", color=colours.BLACK, ms=18, mew=1.5, label="stain colour alone")
     # Below the pooled figure, so that neither hides the other.
     axes.plot(folds[name].astype(float), rows + 0.22, "o", color=colours.ORANGE, ms=4, label="one fold")

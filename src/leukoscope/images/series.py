@@ -169,9 +169,11 @@ def divide_by_series(
     for name, members in (("train", trains), ("validation", validates), ("test", tests)):
         split[members] = name
         if lacking := set(images["label"]) - set(images.loc[members, "label"]):
+            apart = "" if between == embargo else f" and validation_embargo at {between}"
+            smaller = "embargo or validation_embargo" if name == "train" and between else "embargo"
             raise InputError(
-                f"With splitting.embargo at {embargo} class {min(lacking)} has no image left for {name}. Expected one "
-                "or more: give a smaller embargo or validation_embargo, or other shares or folds."
+                f"With splitting.embargo at {embargo}{apart} class {min(lacking)} has no image left for {name}. "
+                f"Expected one or more: give a smaller {smaller}, or other shares or folds."
             )
     return split
 

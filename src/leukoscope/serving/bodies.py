@@ -55,16 +55,16 @@ def read_request(body: bytes) -> Asked:
 
 
 def read_cells_wanted(params: Any) -> bool:
-    """Tell whether the parameters of a request ask for cells; others are not read.
+    """Tell whether the parameters of a request ask for cells.
 
     Raises:
-        InputError: They are no dictionary, or say neither true nor false.
+        InputError: They are no dictionary, say neither true nor false, or have a name that is not known.
     """
     if params is None:
         return False
     wanted = params.get(CELLS, False) if isinstance(params, dict) else None
-    if not isinstance(wanted, bool):
-        raise InputError(f"`params` must be a dictionary, in which `{CELLS}`, if it is there, is true or false.")
+    if not isinstance(wanted, bool) or params.keys() - {CELLS}:
+        raise InputError(f"`params` must be a dictionary with nothing but `{CELLS}` in it, which is true or false.")
     return wanted
 
 

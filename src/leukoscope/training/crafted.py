@@ -11,7 +11,7 @@ import pandas as pd
 
 from leukoscope.cells.measuring import FoundCells
 from leukoscope.core.fingerprint import fingerprint_facts
-from leukoscope.features.fields import COUNT, FEATURES
+from leukoscope.features.fields import COUNT, FEATURES, SHARE
 from leukoscope.features.measuring import MeasurementStore, measure_fields
 from leukoscope.images.packed import PackedImages
 from leukoscope.models.crafted import CraftedClassifier, find_columns, select_features
@@ -216,9 +216,11 @@ def fit_classifier(
     recipe = key["recipe"]
     train = splits[splits["split"] == "train"]
     measured = _measure(recipe["features"], smears, train["image_id"], store, found)
-    columns, empty = find_columns(recipe["features"]), measured[:, FEATURES.index(COUNT)] == 0
+    columns = find_columns(recipe["features"])
+    of_cells = [column for column in columns if FEATURES[column] not in {COUNT, SHARE}]
+    empty = np.isnan(measured[:, of_cells]).all(axis=1)  # no cell of them could be measured
     seen = measured[~empty][:, columns]
-    usual = np.median(seen, axis=0) if len(seen) else np.zeros(len(columns), np.float32)
+    usual = np.nanmedian(seen, axis=0) if len(seen) else np.zeros(len(columns), np.float32)
     features = select_features(measured, recipe["features"], usual)
     classes = pd.Index(key["class_names"]).get_indexer(train["label"])
     started = time.perf_counter()

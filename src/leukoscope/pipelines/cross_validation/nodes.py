@@ -83,10 +83,9 @@ def _explain(name: str, sets: list[FoldSet], splitting: SplittingOptions, seed: 
 
 def _name_command(same: FoldSet, number: int, splitting: SplittingOptions, seed: int) -> str:
     """Name the command that trains a fold, with what the others had and the present parameters have not."""
-    present = splitting.model_dump()
-    others = {
-        f"splitting.{name}": value for name, value in same.facts["splitting"].items() if value != present.get(name)
-    }
+    present, theirs = splitting.facts, same.facts["splitting"]
+    differing = [name for name in present | theirs if theirs.get(name) != present.get(name)]
+    others = {f"splitting.{name}": "null" if theirs.get(name) is None else theirs[name] for name in differing}
     parameters = others | {"splitting.fold": f"{number} of {same.count}"}
     parameters |= {"seed": same.facts["seed"]} if same.facts["seed"] != seed else {}
     return name_run(f"train_{same.name}", parameters)
@@ -139,9 +138,9 @@ def judge_folds(
         seed: For the draws.
 
     Returns:
-        One row a model: ``model, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, what
-        ``judge_against_colour`` gives, the figures'
-        spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, and ``seed, group_by, data, trainings``.
+        One row a model: ``model, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, its
+        spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, what ``judge_against_colour`` gives, and
+        ``seed, group_by, data, trainings``.
     """
     from leukoscope.evaluation.scoring import Scoring
 

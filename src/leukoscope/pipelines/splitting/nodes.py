@@ -104,6 +104,13 @@ def _assign_by_series(images: pd.DataFrame, options: SplittingOptions, seed: int
     test = options.fold_number or options.test
     embargoes = (options.embargo, options.validation_embargo)
     split = series.divide_by_series(images, files, test, validation, *embargoes, seed)
+    if options.validation_embargo is not None and options.validation_embargo < options.embargo:
+        logger.warning(
+            "Validation images may be %d file numbers away from training images, and test images are more than %d: "
+            "what is calibrated on the former may be too sure of the latter",
+            options.validation_embargo + 1,
+            options.embargo,
+        )
     inside = split.notna()
     left_out = "%d of %d images are in no split: within the embargo, copies across it, or without a file number"
     logger.info(left_out, (~inside).sum(), len(images))

@@ -68,8 +68,9 @@ class SplittingOptions(Options):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a split was made by; without what is not set, so that records of before that option stay comparable."""
-        return self.model_dump(exclude={"validation_embargo"} if self.validation_embargo is None else None)
+        """What a split was made by, in words that older records have: a validation embargo only if it differs."""
+        same = self.validation_embargo in {None, self.embargo}
+        return self.model_dump(exclude={"validation_embargo"} if same else None)
 
     @property
     def split_name(self) -> str:
