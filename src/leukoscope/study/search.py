@@ -230,7 +230,8 @@ class Search:
             if int(row.epoch) in known:
                 continue
             drawn.report(sign * float(row.validation_loss), int(row.epoch))
-            if drawn.should_prune():
+            # After the last epoch there is nothing left to spare.
+            if row.epoch < self.plan.epochs and drawn.should_prune():
                 return True
         return False
 
