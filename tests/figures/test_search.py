@@ -26,10 +26,10 @@ def list_words(figure) -> str:
 
 
 def test_the_history_has_each_trial_and_the_importance_each_parameter():
-    study, style = make_study(), dict(mpl.rcParams)
+    study, style = make_study(40), dict(mpl.rcParams)
     history, importance = draw_history(study, ["validation_loss"]), draw_importance(study, "validation_loss")
     assert "Cross-entropy of validation images" in list_words(history)
-    assert len(history.axes[0].collections[0].get_offsets()) == 12
+    assert len(history.axes[0].collections[0].get_offsets()) == 40
     words = list_words(importance)
     assert "training.dropout" in words
     assert "augmentation.stain" in words

@@ -30,9 +30,7 @@ def draw_history(study: "optuna.Study", objectives: Sequence[str]) -> "Figure":
         return _draw(lambda: plots.plot_pareto_front(study, target_names=titles))
     if not study.best_trials:
         return _say_nothing("No trial has finished")
-    return _draw(
-        lambda: plots.plot_optimization_history(study, target=lambda trial: trial.values[0], target_name=titles[0])
-    )
+    return _draw(lambda: _count_from_one(plots.plot_optimization_history(study, target_name=titles[0])))
 
 
 def draw_importance(study: "optuna.Study", objective: str) -> "Figure":
@@ -58,6 +56,16 @@ def draw_importance(study: "optuna.Study", objective: str) -> "Figure":
             target_name=OBJECTIVES[objective].title,
         )
     )
+
+
+def _count_from_one(axes: "Axes") -> "Axes":
+    """Number trials as tables and messages do, and put the legend where it takes no room."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number + 1:.0f}"))
+    axes.legend(loc="best")
+    return axes
 
 
 def _draw(plot: "Callable[[], Axes]") -> "Figure":

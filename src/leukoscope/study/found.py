@@ -17,6 +17,7 @@ FINISHED, PRUNED, FAILED, RUNNING = "finished", "pruned", "failed", "running"
 _STATES = {"COMPLETE": FINISHED, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": RUNNING}
 # Of an entry: what names it, which another entry cannot have too.
 _NAMES = ("name", "label", "published", "default")
+_PARTS = ("training", "augmentation")
 
 
 def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
@@ -68,10 +69,11 @@ def write_best(study: "optuna.Study", plan: SearchPlan, entry: Mapping[str, Any]
     named = name_best(study, plan)
     if not named:
         return f"# No trial of the search of {plan.entry} has finished.\n"
-    base = {name: value for name, value in entry.items() if name not in _NAMES}
+    base = {name: value for name, value in entry.items() if name not in (*_NAMES, *_PARTS)}
     models = {}
     for name, values in named.items():
-        parts = {part: (base.get(part) or {}) | own for part, own in nest(values).items()}
+        drawn = nest(values)
+        parts = {part: entry.get(part, {}) | drawn.get(part, {}) for part in _PARTS if part in {*entry, *drawn}}
         models[name] = base | {"default": False} | parts
     numbers = ", ".join(str(trial.number + 1) for trial in study.best_trials[: len(named)])
     which = f"trial {numbers}" if len(named) == 1 else f"the trials {numbers}"

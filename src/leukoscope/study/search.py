@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 _FILE = "trials.log"
 # With fewer trials TPE draws at random.
 _STARTUP = 8
+# So many epochs each trial has; Hyperband gives it a ninth of all, if that is more.
+_LEAST_EPOCHS = 2
 _WORKER = "worker"
 
 
@@ -147,9 +149,10 @@ def _make_pruner(plan: SearchPlan) -> "optuna.pruners.BasePruner":
     from optuna import pruners
 
     if plan.pruner == "hyperband" and len(plan.objectives) == 1:
-        return pruners.HyperbandPruner(min_resource=1, max_resource=plan.epochs, reduction_factor=3)
+        least = min(max(_LEAST_EPOCHS, -(-plan.epochs // 9)), plan.epochs)
+        return pruners.HyperbandPruner(min_resource=least, max_resource=plan.epochs, reduction_factor=3)
     if plan.pruner == "median" and len(plan.objectives) == 1:
-        return pruners.MedianPruner(n_warmup_steps=1)
+        return pruners.MedianPruner(n_warmup_steps=_LEAST_EPOCHS - 1)
     return pruners.NopPruner()
 
 

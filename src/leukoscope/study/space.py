@@ -1,7 +1,7 @@
 """The ranges that a search draws a training's parameters from."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, product
 from typing import Any, Protocol
 
@@ -104,16 +104,26 @@ def flatten(space: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def require_fitting(space: Space) -> None:
-    """Make sure that each parameter is one of the recipe or the augmentation, and can have the values of its range.
+def require_names(names: Iterable[str]) -> None:
+    """Make sure that parameters are of the recipe or the augmentation.
 
     Raises:
-        ValueError: It is not, or cannot.
+        ValueError: One is not.
+    """
+    for name in names:
+        part, _, field = str(name).partition(".")
+        refuse_unknown_names([part], _FIELDS, f": '{name}' is neither of training nor of augmentation")
+        refuse_unknown_names([field], _FIELDS[part], f" of {part}")
+
+
+def require_fitting(space: Space) -> None:
+    """Make sure that parameters can have the values of their ranges.
+
+    Raises:
+        ValueError: One cannot.
     """
     for name, values in space.items():
         part, _, field = name.partition(".")
-        refuse_unknown_names([part], _FIELDS, f": '{name}' is neither of training nor of augmentation")
-        refuse_unknown_names([field], _FIELDS[part], f" of {part}")
         for value in values.corners:
             try:
                 _DIFFERENCES[part].model_validate({field: value})

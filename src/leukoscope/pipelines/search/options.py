@@ -9,11 +9,15 @@ from pydantic import BeforeValidator, Field, field_validator
 from leukoscope.core.class_names import split_names
 from leukoscope.core.options import Options
 from leukoscope.study.objectives import require_objectives
-from leukoscope.study.space import DEFAULT_SPACE, Range, flatten, require_fitting
+from leukoscope.study.space import DEFAULT_SPACE, Range, flatten, require_fitting, require_names
 
 
 def _read_space(space: Any) -> Any:
-    return flatten(space) if isinstance(space, Mapping) else DEFAULT_SPACE if space is None else space
+    if not isinstance(space, Mapping):
+        return DEFAULT_SPACE if space is None else space
+    flat = flatten(space)
+    require_names(flat)
+    return flat
 
 
 class SearchOptions(Options):
