@@ -187,6 +187,7 @@ def test_the_most_epochs_are_those_of_the_recipe_or_of_the_space(plan):
     ("space", "words"),
     [
         ({"training.input_size": {"choice": [64, 8]}}, "training.input_size=8, which the recipe of vgg16 refuses"),
+        ({"training.weights": {"choice": ["none", "nowhere.h5"]}}, "There is no weights file 'nowhere.h5'"),
         ({"training.trainable": {"choice": ["all", "block99"]}}, "training.trainable=block99"),
         ({"training.warmup_epochs": {"int": [0, 9]}}, "must be less than epochs, 9"),
         (

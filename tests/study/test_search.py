@@ -41,7 +41,7 @@ def find_least_at_random(seed: int) -> float:
 def test_it_finds_more_than_chance_does():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     searched, at_random = ([find(seed) for seed in range(10)] for find in (find_least, find_least_at_random))
-    assert np.median(searched) < np.median(at_random)
+    assert np.median(searched) < np.median(at_random) / 2
 
 
 def test_a_search_that_was_cut_off_goes_on_as_it_would_have(ledger, tmp_path):

@@ -5,11 +5,13 @@ import os
 import sys
 import time
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.session import Session
+from leukoscope.core.storage import hold
 from leukoscope.study import running, trials
 from leukoscope.study.trials import Trial, TrialProcesses
 from leukoscope.training.runs import TrainingRuns
@@ -91,6 +93,23 @@ def test_a_trial_that_fails_is_told_by_its_last_line_and_its_log_stays(ledger, t
     (ran,) = make_place(ledger, project=project).run([trial])
     assert (ran.scored, ran.reason) == (None, "no memory")
     assert [file.name for file in ledger.folder.iterdir()] == ["vgg16-trial-3.log"]
+
+
+def test_a_trial_waits_for_what_a_killed_search_left_at_work(ledger, trial, stand_in, caplog):
+    MadeTrials(ledger).make(trial)
+    begun = Event()
+
+    def train() -> None:
+        with hold(ledger.home / "vgg16"):
+            begun.set()
+            time.sleep(1)
+
+    Thread(target=train).start()
+    begun.wait()
+    (ran,) = make_place(ledger, project=stand_in("")).run([trial])
+    assert ran.reason is None
+    assert ran.seconds >= 0.9
+    assert "Another run is training vgg16" in caplog.text
 
 
 def test_the_scores_of_another_model_are_not_taken_for_the_trials(ledger, trial, stand_in):

@@ -1,5 +1,6 @@
 """The trainings of a search: what determines each, where it runs, and what is kept of it."""
 
+import logging
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,11 +13,13 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.session import Session
-from leukoscope.core.storage import read_json, write_json
+from leukoscope.core.storage import hold, read_json, write_json
 from leukoscope.study.running import explain_end, make_environment, run_command
 from leukoscope.study.space import nest
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import POINTER, read_pointer
+
+logger = logging.getLogger(__name__)
 
 _MARK = "trial.json"
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -205,6 +208,7 @@ class TrialProcesses:
 
     def _run(self, trial: Trial, log: Path) -> str | None:
         """Run a trial's command; say why it did not come to its end, if so."""
+        self._wait_for_others(trial)
         before, pruned = self._ledger.stamp(trial), []
 
         def wait(process: subprocess.Popen[bytes]) -> int:
@@ -223,6 +227,17 @@ class TrialProcesses:
         if pruned:
             return _PRUNED
         return None if code == 0 else explain_end(code, log)
+
+    def _wait_for_others(self, trial: Trial) -> None:
+        """Wait until nobody else trains the model: a search that was killed may have left its trial at work."""
+        home = self._ledger.home / trial.entry
+        try:
+            with hold(home):
+                return
+        except InputError:
+            logger.warning("Another run is training %s in %s: the search waits for its end", trial.entry, home)
+        with hold(home, wait=True):
+            return
 
     def describe(self, trial: Trial) -> dict[str, Any]:
         """Give the options of a trial's command, as ``kedro run --config`` takes them."""

@@ -79,7 +79,7 @@ def require_search(
     for values in list_corners(search.space):
         try:
             varied = setting.vary(values)
-            varied.resolve(training)
+            varied.require_files(training)
             varied.join_augmentation(augmentation)
         except (ValidationError, InputError) as error:
             words = describe_faults(error) if isinstance(error, ValidationError) else error.message
