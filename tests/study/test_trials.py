@@ -123,6 +123,17 @@ def test_the_scores_of_another_model_are_not_taken_for_the_trials(ledger, trial,
         ledger.mark(Trial(4, "vgg16", "fold-1-of-5", VALUES, "identity"), 1)
 
 
+def test_a_training_by_another_recipe_is_not_taken_for_the_trial(ledger, trial):
+    MadeTrials(ledger).make(trial)
+    key = ledger.home / "vgg16" / ledger.mark(trial, 1).place / "key.json"
+    for part, recipe in (("recipe", {"dropout": 0.3}), ("augmentation", {"stain": 0.2})):
+        key.write_text(json.dumps({part: recipe, "split": "holdout"}))
+        with pytest.raises(InputError, match="another run may have trained vgg16"):
+            ledger.mark(trial, 1)
+    key.write_text(json.dumps({"recipe": {"dropout": 0.25, "epochs": 3}, "augmentation": {"stain": 0.1}}))
+    assert ledger.mark(trial, 1) == ledger.find(trial)
+
+
 def test_a_hopeless_trial_is_ended_with_its_process(ledger, stand_in, tmp_path):
     seen = []
 

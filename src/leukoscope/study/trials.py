@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _MARK = "trial.json"
 _SECONDS_BETWEEN_LOOKS = 1.0
 _PRUNED = "pruned"
+_PARTS_OF_KEY = (("recipe", "training"), ("augmentation", "augmentation"))
 
 
 def _is_never_hopeless(history: pd.DataFrame) -> bool:
@@ -157,7 +158,17 @@ class TrialLedger:
     @staticmethod
     def _is_of(trial: Trial, folder: Path) -> bool:
         journal = TrainingJournal(folder)
-        return journal.finished and folder.parts[-3] == trial.split
+        if not journal.finished or folder.parts[-3] != trial.split:
+            return False
+        drawn = nest(trial.values)
+        recipes = [(journal.key.get(name, {}), drawn.get(part, {})) for name, part in _PARTS_OF_KEY]
+        # Of null the key has what the architecture or nothing stands for.
+        return all(
+            own[field] == value
+            for own, values in recipes
+            for field, value in values.items()
+            if field in own and value is not None
+        )
 
     def _tell(self, trial: Trial, folder: Path, facts: dict[str, Any]) -> Scored:
         place = folder.relative_to(self.home / trial.entry).as_posix()
