@@ -134,6 +134,15 @@ def test_a_training_by_another_recipe_is_not_taken_for_the_trial(ledger, trial):
     assert ledger.mark(trial, 1) == ledger.find(trial)
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"trial": "identity"}', '{"trial": "identity", "scores": {"grey": 1}}'])
+def test_a_damaged_mark_is_none(ledger, trial, content):
+    MadeTrials(ledger).make(trial)
+    mark = ledger.home / "vgg16" / ledger.mark(trial, 1).place / "trial.json"
+    assert ledger.find(trial)
+    mark.write_text(content)
+    assert ledger.find(trial) is None
+
+
 def test_a_hopeless_trial_is_ended_with_its_process(ledger, stand_in, tmp_path):
     seen = []
 

@@ -14,6 +14,7 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.session import Session
 from leukoscope.core.storage import hold, read_json, write_json
+from leukoscope.study.objectives import OBJECTIVES
 from leukoscope.study.running import explain_end, make_environment, run_command
 from leukoscope.study.space import nest
 from leukoscope.training.journal import TrainingJournal
@@ -110,7 +111,8 @@ class TrialLedger:
         """Find the training that a trial is, if it is finished and was evaluated."""
         for file in sorted((self.home / trial.entry / trial.split / "runs").glob(f"*/{_MARK}")):
             facts = _read(file)
-            if facts.get("trial") == trial.identity and TrainingJournal(file.parent).finished:
+            is_own = facts.get("trial") == trial.identity and _has_scores(facts)
+            if is_own and TrainingJournal(file.parent).finished:
                 return self._tell(trial, file.parent, facts)
         return None
 
@@ -122,7 +124,8 @@ class TrialLedger:
         """
         folder = read_pointer(self.home / trial.entry)
         facts = _read(self.outputs / trial.entry / "validation_scores.json")
-        if folder is None or not self._is_of(trial, folder) or facts.get("model") != TrainingJournal(folder).model:
+        is_scored = folder is not None and _has_scores(facts) and facts.get("model") == TrainingJournal(folder).model
+        if folder is None or not is_scored or not self._is_of(trial, folder):
             raise InputError(
                 f"Nothing whole was left of {trial}: another run may have trained {trial.entry} meanwhile. Let it end; "
                 f"then the same command goes on."
@@ -172,7 +175,7 @@ class TrialLedger:
 
     def _tell(self, trial: Trial, folder: Path, facts: dict[str, Any]) -> Scored:
         place = folder.relative_to(self.home / trial.entry).as_posix()
-        return Scored(place, dict(facts["scores"]), float(facts["seconds"]))
+        return Scored(place, dict(facts["scores"]), float(facts.get("seconds", 0.0)))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -182,6 +185,12 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _has_scores(facts: Mapping[str, Any]) -> bool:
+    """Tell whether all figures are there: of another version some may not be."""
+    scores = facts.get("scores")
+    return isinstance(scores, dict) and scores.keys() >= OBJECTIVES.keys()
 
 
 class TrialProcesses:
