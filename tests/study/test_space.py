@@ -52,6 +52,7 @@ def test_each_range_draws_what_it_says():
         ({"training.learning_rate": {"log": [0, 1]}}, "begins above 0"),
         ({"training.dropout": {"uniform": [0, 1]}}, "there is no parameter 'uniform'"),
         ({"training.dropout": 0.5}, "training.dropout"),
+        ({"training.batch_size": {"choice": ["16", 32]}}, "write it without quotes"),
         ({}, "no parameter to search"),
     ],
 )

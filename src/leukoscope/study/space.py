@@ -126,9 +126,11 @@ def require_fitting(space: Space) -> None:
         part, _, field = name.partition(".")
         for value in values.corners:
             try:
-                _DIFFERENCES[part].model_validate({field: value})
+                fitting = getattr(_DIFFERENCES[part].model_validate({field: value}), field)
             except ValidationError as error:
                 raise ValueError(f"of search.space, {describe_faults(error, part)}") from None
+            if isinstance(value, str) and not isinstance(fitting, str):
+                raise ValueError(f"search.space.{name} has the text '{value}': write it without quotes")
 
 
 def nest(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
