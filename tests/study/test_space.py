@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from leukoscope.pipelines.search.options import SearchOptions
+from leukoscope.study.objectives import OBJECTIVES
 from leukoscope.study.space import DEFAULT_SPACE, list_corners
 
 
@@ -66,8 +67,9 @@ def test_a_wrong_space_is_refused(space, words):
     ("values", "words"),
     [
         ({"objective": "test_accuracy"}, "there is no parameter 'test_accuracy'"),
-        ({"objective": "grey|grey"}, "each figure once"),
-        ({"objective": []}, "at least one"),
+        ({"objective": "grey|grey"}, "each once"),
+        ({"objective": []}, "one to three figures"),
+        ({"objective": list(OBJECTIVES)}, "one to three figures"),
         ({"trials": 0}, "trials"),
         ({"pruner": "best"}, "pruner"),
         ({"storage": "postgresql://me:secret@host/name"}, "has a password"),

@@ -9,6 +9,7 @@ from leukoscope.core.options import refuse_unknown_names
 
 # The fewest images of an appearance cluster whose accuracy counts.
 _FEWEST = 5
+_MOST = 3
 _LEAST = 1e-7  # a probability, so that one certain error leaves the loss a number, as Keras has it
 
 
@@ -38,11 +39,11 @@ def require_objectives(names: tuple[str, ...]) -> None:
     """Make sure that a search can look for these.
 
     Raises:
-        ValueError: There is none, one is unknown, or is named twice.
+        ValueError: There is none, or more than a front is drawn of, one is unknown, or is named twice.
     """
     refuse_unknown_names(names, OBJECTIVES, ", of which search.objective is one or several")
-    if not names or len(set(names)) < len(names):
-        raise ValueError("search.objective names each figure once, and at least one, as in validation_loss|grey")
+    if not 1 <= len(names) <= _MOST or len(set(names)) < len(names):
+        raise ValueError("search.objective names one to three figures, each once, as in validation_loss|grey")
 
 
 def choose_clusters(images: int) -> int:
