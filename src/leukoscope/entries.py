@@ -26,7 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = frozenset({"blind", "cell", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
 FOLDERS = frozenset({"architectures", "cross_validation", "engine", "explanations", "exports", "opinions", "reader"})
-FOLDERS |= {"generator", "study", "weights"}
+FOLDERS |= {"generator", "search", "study", "weights"}
 
 
 class Entry(NamedTuple):

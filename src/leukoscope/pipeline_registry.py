@@ -28,6 +28,7 @@ from leukoscope.pipelines.promote import pipeline as promotion
 from leukoscope.pipelines.reader import pipeline as reader
 from leukoscope.pipelines.reporting import pipeline as reporting
 from leukoscope.pipelines.robustness import pipeline as robustness
+from leukoscope.pipelines.search import pipeline as search
 from leukoscope.pipelines.splitting import pipeline as splitting
 from leukoscope.pipelines.study import pipeline as study
 from leukoscope.pipelines.training import pipeline as training
@@ -91,6 +92,8 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["cross_validation"] = cross_validation.create_pipeline(names)
     ways["study"] = _join(stages["ingestion"], study.create_pipeline())
     ways["label_issues"] = ways["cross_validation"] + label_issues.create_pipeline()
+    ways["search"] = _join(stages["ingestion"], search.create_pipeline())
+    ways["validation"] = _join(*(_for_model(search.create_validation_pipeline(), name) for name in names))
     ways["generate"] = _join(stages["ingestion"], stages["splitting"], generation.create_pipeline())
     ways["external"] = external.create_pipeline(names)
     ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()

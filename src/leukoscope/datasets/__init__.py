@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.reader import ReaderRegistryDataset as ReaderRegistryDataset
     from leukoscope.datasets.reader import SecondReaderDataset as SecondReaderDataset
     from leukoscope.datasets.reviews import ReviewsDataset as ReviewsDataset
+    from leukoscope.datasets.search import TrialLedgerDataset as TrialLedgerDataset
     from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
     from leukoscope.datasets.study import LedgerDataset as LedgerDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
@@ -53,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
         "reader": ["EngineDataset", "OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
         "reviews": ["ReviewsDataset"],
+        "search": ["TrialLedgerDataset"],
         "software_dataset": ["SoftwareDataset"],
         "study": ["LedgerDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],

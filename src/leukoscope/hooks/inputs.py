@@ -35,6 +35,7 @@ from leukoscope.entries import complete_entries, set_entries
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
 from leukoscope.pipelines.reader.nodes import assemble_reader, collect_evaluated
+from leukoscope.pipelines.search.planning import require_search
 from leukoscope.study.plan import require_entries
 
 _BACKENDS = ("tensorflow", "jax", "torch")
@@ -91,12 +92,15 @@ class InputHook:
         Raises:
             InputError: A file is missing that no node of the pipeline makes, Keras is to use a backend that is not
                 there, a recipe does not fit its model, or the weights file of one that is to be trained cannot be
-                read; or a study cannot be made of its entries.
+                read; or a study cannot be made of its entries, or a search of its space.
         """
         require_backend()
         if "study_plan" in pipeline.all_outputs():
             splitting, models = self._parameters["splitting"], self._parameters["models"]
             require_entries(self._parameters["study"].entries, models, splitting.fold)
+        if "search_plan" in pipeline.all_outputs():
+            shared = (self._parameters[name] for name in ("search", "models", "training", "augmentation"))
+            require_search(*shared)
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             self._resolve_recipe(name)

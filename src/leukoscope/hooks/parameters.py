@@ -36,6 +36,8 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
         refuse_unknown_names([reader], entries, ", of which reader.model is one")
     chosen = parameters["cross_validation"].models or ()
     refuse_unknown_names(chosen, entries, ", of which cross_validation.models are some")
+    if parameters["search"].entry is not None:
+        refuse_unknown_names([parameters["search"].entry], entries, ", of which search.entry is one")
     refuse_unknown_names(parameters["study"].entries, entries, ", of which study.entries are some")
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < _SEEDS:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -88,29 +88,13 @@ class Processes:
         """Run units, and tell of each when it has ended."""
         for unit in units:
             log, began = self._ledger.name_log(unit), time.monotonic()
-            code = self._run(unit, log)
+            environment = make_environment(self._parent, str(unit))
+            code = run_command(self.describe(unit), log, self._session.project, environment)
             seconds = time.monotonic() - began
-            reason = None if code == 0 else _explain(code, log)
+            reason = None if code == 0 else explain_end(code, log)
             if reason is None:
                 log.unlink(missing_ok=True)
             yield Ran(unit, reason, seconds)
-
-    def _run(self, unit: Unit, log: Path) -> int:
-        """Run a unit's command; when this process is ended, it is too, as gently."""
-        options = log.with_suffix(".json")
-        write_json(options, {_NAME: self.describe(unit)})
-        command = [sys.executable, "-m", _NAME, "--force", "--config", str(options.absolute())]
-        try:
-            with log.open("wb") as output:
-                process = subprocess.Popen(
-                    command, cwd=self._session.project, env=self._make_environment(unit), stdout=output, stderr=output
-                )
-                try:
-                    return process.wait()
-                finally:
-                    _end(process)
-        finally:
-            options.unlink(missing_ok=True)
 
     def describe(self, unit: Unit) -> dict[str, Any]:
         """Give the options of a unit's command, as ``kedro run --config`` takes them."""
@@ -125,15 +109,54 @@ class Processes:
         }
         return {name: value for name, value in options.items() if value is not None}
 
-    def _make_environment(self, unit: Unit) -> dict[str, str]:
-        """Let MLflow's run of a unit be a child of the study's, and be called as the unit."""
-        places = [_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
-        if self._parent is None:
-            return environment
-        tags = json.loads(os.environ.get("MLFLOW_RUN_CONTEXT") or "{}")
-        tags |= {_PARENT: self._parent, "unit": str(unit)}
-        return environment | {"MLFLOW_RUN_CONTEXT": json.dumps(tags)}
+
+def run_command(
+    options: Mapping[str, Any],
+    log: Path,
+    project: Path,
+    environment: Mapping[str, str],
+    wait: Callable[[subprocess.Popen[bytes]], int] = subprocess.Popen.wait,
+) -> int:
+    """Run a command like ``kedro run``; when this process is ended, it is too, as gently.
+
+    Args:
+        options: As ``kedro run --config`` takes them.
+        log: Takes what it prints.
+        project: Where it runs.
+        environment: As ``make_environment`` has it.
+        wait: Waits for its end, or decides that it has run long enough; gives its code.
+
+    Returns:
+        What ``wait`` gave.
+    """
+    file = log.with_suffix(".json")
+    write_json(file, {_NAME: dict(options)})
+    command = [sys.executable, "-m", _NAME, "--force", "--config", str(file.absolute())]
+    try:
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, cwd=project, env=environment, stdout=output, stderr=output)
+            try:
+                return wait(process)
+            finally:
+                _end(process)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def make_environment(parent: str | None, name: str) -> dict[str, str]:
+    """Make the environment of a command whose run in MLflow is a child of this one's, and is called by a name.
+
+    Args:
+        parent: MLflow's run of the command at work.
+        name: Of what the other command does.
+    """
+    places = [_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
+    if parent is None:
+        return environment
+    tags = json.loads(os.environ.get("MLFLOW_RUN_CONTEXT") or "{}")
+    tags |= {_PARENT: parent, "unit": name}
+    return environment | {"MLFLOW_RUN_CONTEXT": json.dumps(tags)}
 
 
 def run_units(plan: Plan, ledger: Ledger, place: Place) -> list[Outcome]:
@@ -199,7 +222,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _explain(code: int, log: Path) -> str:
+def explain_end(code: int, log: Path) -> str:
     """Say in one line why a command failed, by what it printed."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]

@@ -43,7 +43,7 @@ def describe_entries(
         model = ModelOptions.model_validate(models[name])
         model.require_files(training)
         of_cells = {"cells": cells.model_dump()} if model.kind == "cells" else {}
-        described = _describe_entry(model, training, augmentation)
+        described = describe_entry(model, training, augmentation)
         facts[name] = described | of_cells | {"evaluation": evaluation.model_dump()}
     return facts
 
@@ -113,7 +113,14 @@ def require_folds(
     return study_plan
 
 
-def _describe_entry(model: ModelOptions, training: Recipe, augmentation: AugmentationOptions) -> dict[str, Any]:
+def describe_entry(model: ModelOptions, training: Recipe, augmentation: AugmentationOptions) -> dict[str, Any]:
+    """Say how an entry is trained: what it is, its recipe, its weights file and its augmentation.
+
+    Args:
+        model: The entry.
+        training: The shared recipe.
+        augmentation: The shared one.
+    """
     from pathlib import Path
 
     from leukoscope.core.fingerprint import fingerprint_files

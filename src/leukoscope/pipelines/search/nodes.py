@@ -1,0 +1,167 @@
+"""Search the hyperparameters of a model, on validation images."""
+
+import time
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.errors import InputError
+from leukoscope.figures import Figure
+from leukoscope.images.packed import PackedImages
+from leukoscope.models.base import Classifier
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.search.options import SearchOptions
+from leukoscope.pipelines.search.planning import Setting
+from leukoscope.study.search import SearchPlan, Study
+from leukoscope.study.trials import TrialLedger
+
+
+def score_validation(
+    classifier: Classifier,
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    class_names: list[str],
+    options: EvaluationOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """Predict the validation images, and no others, and score them by all objectives.
+
+    Args:
+        classifier: A trained classifier.
+        smears: The packed images.
+        splits: Which images validate, and their true classes.
+        class_names: The classes in order.
+        options: The batch size.
+        seed: For the clusters of appearance.
+
+    Returns:
+        The ``scores``, and the fingerprint of the ``model`` whose they are.
+
+    Raises:
+        InputError: The classifier was trained on other splits.
+    """
+    from leukoscope.core.fingerprint import fingerprint_table
+    from leukoscope.features.colour import cluster_appearance, count_colours
+    from leukoscope.images.perturbations import PERTURBATIONS, perturb
+    from leukoscope.study import objectives
+
+    if classifier.trained_on != fingerprint_table(splits):
+        raise InputError(
+            "The trained model saw other splits than the present ones, so that validation images may be among those "
+            "that it learned from. Train it again, or restore the splits (seed and splitting parameters)."
+        )
+    validation = splits[splits["split"] == "validation"]
+    rows = smears.rows(validation["image_id"])
+    pixels = smears.pixels[rows]
+    classifier.predict(pixels[: options.batch_size], None, options.batch_size)  # compiles, which is not timed
+    began = time.perf_counter()
+    probabilities = classifier.predict(pixels, None, options.batch_size).probabilities
+    seconds = time.perf_counter() - began
+    grey = classifier.predict(perturb(pixels, PERTURBATIONS["grey"], 1.0, seed), None, options.batch_size).probabilities
+    number = objectives.choose_clusters(len(rows))
+    clusters = cluster_appearance(count_colours(smears.pixels, rows), number, seed)
+    truth = pd.Index(class_names).get_indexer(validation["label"])
+    return {
+        "model": classifier.fingerprint,
+        "scores": objectives.score(truth, probabilities, grey, clusters, seconds),
+    }
+
+
+def run_trials(
+    search_plan: SearchPlan, search_ledger: TrialLedger, search: SearchOptions, smears: PackedImages
+) -> Study:
+    """Train and score what is missing of the trials, each in a process of its own.
+
+    Args:
+        search_plan: Of the search.
+        search_ledger: Of the trainings.
+        search: Where trials are kept.
+        smears: The packed images, which all trials take.
+    """
+    from leukoscope.core.session import get_run, get_session
+    from leukoscope.study.search import run_search
+    from leukoscope.study.trials import TrialProcesses
+
+    entry = search_plan.entry
+    pipelines = f"train_{entry},validation"
+    place = TrialProcesses(list_trial_nodes(entry), pipelines, get_session(), search_ledger, get_run())
+    return run_search(search_plan, search_ledger, place, search.storage)
+
+
+def list_trial_nodes(entry: str) -> list[str]:
+    """Name the nodes of a trial: from the packed images to the scores of validation.
+
+    Args:
+        entry: The model's name.
+    """
+    from kedro.framework.project import pipelines
+
+    ingested = {node.name for node in pipelines["ingestion"].nodes}
+    training = pipelines[f"train_{entry}"].to_nodes(f"{entry}.train_classifier")
+    return [node.name for node in training.nodes if node.name not in ingested] + [f"{entry}.score_validation"]
+
+
+def tabulate_trials(search_trials: Study, search_plan: SearchPlan) -> pd.DataFrame:
+    """Tabulate the trials.
+
+    Args:
+        search_trials: All of them.
+        search_plan: Of the search.
+
+    Returns:
+        One row a trial, as ``leukoscope.study.found`` has it.
+    """
+    from leukoscope.study import found
+
+    return found.tabulate(search_trials, search_plan)
+
+
+def choose_best(search_trials: Study, search_plan: SearchPlan, search_setting: Setting) -> str:
+    """Write the best trial as an entry of the configuration; of several objectives, those of the Pareto front.
+
+    Args:
+        search_trials: All of them.
+        search_plan: Of the search.
+        search_setting: With the entry.
+    """
+    from leukoscope.study import found
+
+    entry = search_setting.model.model_dump(mode="json", exclude_unset=True, exclude_none=False)
+    return found.write_best(search_trials, search_plan, entry)
+
+
+def draw_search(search_trials: Study, search_plan: SearchPlan) -> tuple[Figure, Figure]:
+    """Draw the values of all trials, one after another, or the Pareto front; and which parameters mattered.
+
+    Args:
+        search_trials: All of them.
+        search_plan: Of the search.
+    """
+    from leukoscope.figures import search as figures
+
+    return figures.draw_history(search_trials, search_plan.objectives), figures.draw_importance(
+        search_trials, search_plan.objectives[0]
+    )
+
+
+def require_ended(search_trials: pd.DataFrame, search_best: str) -> str:
+    """End the search with an error if no trial finished, once the tables are written.
+
+    Args:
+        search_trials: One row a trial.
+        search_best: The best entry, which is written first.
+
+    Raises:
+        InputError: None did.
+    """
+    from leukoscope.study.found import FAILED, FINISHED
+
+    states = search_trials["state"]
+    if not (states == FINISHED).any():
+        reasons = search_trials.loc[states == FAILED, "reason"]
+        why = f": {str(reasons.iloc[-1]).rstrip('.')}" if len(reasons) else ", and all were pruned"
+        raise InputError(
+            f"No trial of {len(search_trials)} finished{why}. Mend the cause, or change search.space or search.pruner; "
+            f"with more search.trials the search goes on."
+        )
+    return f"{(states == FINISHED).sum()} of {len(search_trials)} trials finished."

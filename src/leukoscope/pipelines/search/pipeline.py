@@ -1,0 +1,39 @@
+"""The pipelines of a search: of the search itself, and of what each of its trials asks of its model."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.search import nodes, planning
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: packed images to many trials, their table, and the best of them."""
+    described = [f"params:{name}" for name in ("search", "models", "training", "augmentation", "cells")]
+    planned = ["params:search", "search_setting", "params:splitting", "params:class_names", "params:seed"]
+    ended = ["search_study", "search_plan"]
+    return Pipeline(
+        [
+            Node(planning.describe_search, described, "search_setting", name="describe_search"),
+            Node(
+                planning.plan_search,
+                [*planned, "manifest", "group_table", "generated_images"],
+                "search_plan",
+                name="plan_search",
+            ),
+            Node(
+                nodes.run_trials,
+                ["search_plan", "search_ledger", "params:search", "smears"],
+                "search_study",
+                name="run_trials",
+            ),
+            Node(nodes.tabulate_trials, ended, "search_trials", name="tabulate_trials"),
+            Node(nodes.choose_best, [*ended, "search_setting"], "search_best", name="choose_best"),
+            Node(nodes.draw_search, ended, ["search_history", "search_importance"], name="draw_search"),
+            Node(nodes.require_ended, ["search_trials", "search_best"], "search_end", name="require_ended"),
+        ]
+    )
+
+
+def create_validation_pipeline() -> Pipeline:
+    """Make the template that scores a model on validation images, and predicts no others."""
+    taken = ["model", "smears", "splits", "params:class_names", "params:evaluation", "params:seed"]
+    return Pipeline([Node(nodes.score_validation, taken, "validation_scores", name="score_validation")])

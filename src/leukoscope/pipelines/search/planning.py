@@ -1,0 +1,190 @@
+"""Plan a search, and make sure that its trials can be made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_table
+from leukoscope.core.options import describe_faults
+from leukoscope.images.generated import GeneratedImages
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.cells.options import CellOptions
+from leukoscope.pipelines.search.options import SearchOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.pipelines.study.planning import describe_entry
+from leukoscope.study.search import SearchPlan, require_optuna
+from leukoscope.study.space import list_corners, nest
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.journal import TRAINING_FORMAT
+from leukoscope.training.network_options import TrainedNetworkOptions
+from leukoscope.training.recipe import Recipe
+
+# Raised by hand when the same model would be scored otherwise.
+SCORES_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What trials of a search have in common.
+
+    Attributes:
+        model: The entry.
+        training: The shared recipe.
+        augmentation: The shared one.
+        cells: How cells are found; ``None`` for models that do not read these.
+    """
+
+    model: TrainedNetworkOptions
+    training: Recipe
+    augmentation: AugmentationOptions
+    cells: CellOptions | None
+
+    def vary(self, values: Mapping[str, Any]) -> TrainedNetworkOptions:
+        """Give the entry with other parameters."""
+        entry = self.model.model_dump(exclude_unset=True)
+        entry |= {part: entry.get(part, {}) | own for part, own in nest(values).items()}
+        return type(self.model).model_validate(entry)
+
+    def describe(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Say how the entry is trained with other parameters.
+
+        Raises:
+            InputError: Its recipe refuses them.
+        """
+        told = describe_entry(self.vary(values), self.training, self.augmentation)
+        return told | ({"cells": self.cells.model_dump()} if self.cells else {})
+
+
+def require_search(
+    search: SearchOptions, models: Mapping[str, Any], training: Recipe, augmentation: AugmentationOptions
+) -> None:
+    """Make sure that an entry can be trained with all values of the space.
+
+    Args:
+        search: The parameters.
+        models: All entries.
+        training: The shared recipe.
+        augmentation: The shared one.
+
+    Raises:
+        InputError: There is no entry, or none whose training can be searched, its recipe refuses a value, or Optuna is
+            not installed.
+    """
+    model = _require_entry(search.entry, models)
+    setting = Setting(model, training, augmentation, None)
+    for values in list_corners(search.space):
+        try:
+            varied = setting.vary(values)
+            varied.require_files(training)
+            varied.join_augmentation(augmentation)
+        except (ValidationError, InputError) as error:
+            words = describe_faults(error) if isinstance(error, ValidationError) else error.message
+            named = ", ".join(f"{name}={value}" for name, value in values.items())
+            raise InputError(
+                f"search.space has {named}, which the recipe of {model.name} refuses: {words.rstrip('.')}. Change the "
+                f"space. Nothing was run."
+            ) from None
+    require_optuna()
+
+
+def _require_entry(name: str | None, models: Mapping[str, Any]) -> TrainedNetworkOptions:
+    if name is None:
+        raise InputError(
+            'search.entry names no model. Give one, as in --params "search.entry=resnet50,search.trials=30". Nothing '
+            "was run."
+        )
+    model = ModelOptions.model_validate(models[name])
+    if not isinstance(model, TrainedNetworkOptions):
+        raise InputError(
+            f"search.entry is {name}, of the kind {model.kind}, which has no recipe to search. Name a network. Nothing "
+            f"was run."
+        )
+    if model.teacher is not None:
+        raise InputError(
+            f"search.entry is {name}, which learns from {model.teacher}: a search trains one model by itself. Name one "
+            f"without a teacher. Nothing was run."
+        )
+    return model
+
+
+def describe_search(
+    search: SearchOptions,
+    models: dict[str, Any],
+    training: Recipe,
+    augmentation: AugmentationOptions,
+    cells: CellOptions,
+) -> Setting:
+    """Gather what trials have in common.
+
+    Args:
+        search: Which entry.
+        models: All of them.
+        training: The shared recipe.
+        augmentation: The shared one.
+        cells: How cells are found, for models that read these.
+
+    Raises:
+        InputError: The entry will not do, or a file that training starts from cannot be read.
+    """
+    model = _require_entry(search.entry, models)
+    model.require_files(training)
+    return Setting(model, training, augmentation, cells if model.kind == "cells" else None)
+
+
+def plan_search(
+    search: SearchOptions,
+    search_setting: Setting,
+    splitting: SplittingOptions,
+    class_names: list[str],
+    seed: int,
+    manifest: pd.DataFrame,
+    group_table: pd.DataFrame | None,
+    generated_images: GeneratedImages | None,
+) -> SearchPlan:
+    """Plan the search.
+
+    Args:
+        search: Space, objectives, and how many trials.
+        search_setting: What trials have in common.
+        splitting: Which images validate.
+        class_names: The classes in order.
+        seed: For what is drawn, the trainings too.
+        manifest: All images.
+        group_table: Their groups, if there is a table of these.
+        generated_images: That may stand in for real ones.
+    """
+    from leukoscope.images.manifest import fingerprint_manifest
+
+    shared = {
+        "splitting": splitting.model_dump(),
+        "class_names": class_names,
+        "data": fingerprint_manifest(manifest),
+        "groups": None if group_table is None else fingerprint_table(group_table),
+        "generated": getattr(generated_images, "fingerprint", None),
+        "seed": seed,
+        "formats": [TRAINING_FORMAT, SCORES_FORMAT],
+    }
+    sought = search.model_dump(include={"space", "objective", "pruner"})
+    own = fingerprint_facts([shared, sought, search_setting.describe({})])
+    return SearchPlan(
+        entry=search_setting.model.name,
+        split=splitting.split_name,
+        name=f"{search_setting.model.name}-{own}",
+        space=search.space,
+        objectives=search.objective,
+        trials=search.trials,
+        pruner=search.pruner,
+        epochs=max(search_setting.vary(values).resolve(search_setting.training).epochs for values in _ends(search)),
+        seed=seed,
+        identify=lambda values: fingerprint_facts([shared, search_setting.describe(values)]),
+    )
+
+
+def _ends(search: SearchOptions) -> list[dict[str, Any]]:
+    """Give the numbers of epochs that trials can have, as parameters; nothing where all have the same."""
+    name = "training.epochs"
+    return [{name: value} for value in search.space[name].corners] if name in search.space else [{}]

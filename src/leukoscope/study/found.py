@@ -1,0 +1,85 @@
+"""What a search found: its trials as a table, and the best as an entry of the configuration."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.study.objectives import OBJECTIVES
+from leukoscope.study.search import SearchPlan
+from leukoscope.study.space import nest
+
+if TYPE_CHECKING:
+    import optuna
+
+FINISHED, PRUNED, FAILED, RUNNING = "finished", "pruned", "failed", "running"
+_STATES = {"COMPLETE": FINISHED, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": RUNNING}
+# Of an entry: what names it, which another entry cannot have too.
+_NAMES = ("name", "label", "published", "default")
+_PARTS = ("training", "augmentation")
+
+
+def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
+    """Tabulate the trials of a search.
+
+    Args:
+        study: Of Optuna's.
+        plan: Of the search.
+
+    Returns:
+        ``trial, state, reason``, whether it is one of the ``best``, a column each of ``OBJECTIVES``, of which those
+        looked for stand first, a column each parameter, ``epochs``, ``seconds`` and ``run``, the training's folder.
+    """
+    best = {trial.number for trial in study.best_trials}
+    figures = [*plan.objectives, *(name for name in OBJECTIVES if name not in plan.objectives)]
+    rows = []
+    for trial in study.get_trials(deepcopy=False):
+        facts, scores = trial.user_attrs, trial.user_attrs.get("scores", {})
+        row: dict[str, Any] = {"trial": trial.number + 1, "state": _STATES[trial.state.name]}
+        row |= {"reason": facts.get("reason", ""), "best": trial.number in best}
+        row |= {name: scores.get(name, np.nan) for name in figures}
+        row |= {name: trial.params.get(name) for name in plan.space}
+        epochs = facts.get("epochs", len(trial.intermediate_values) or np.nan)
+        rows.append(row | {"epochs": epochs, "seconds": facts.get("seconds", np.nan), "run": facts.get("run", "")})
+    return pd.DataFrame(rows)
+
+
+def name_best(study: "optuna.Study", plan: SearchPlan) -> dict[str, dict[str, Any]]:
+    """Name the best trials as entries, ``<entry>_tuned`` or several with their numbers, and give their parameters."""
+    ended = study.best_trials
+    if len(ended) == 1 or len(plan.objectives) == 1:
+        return {f"{plan.entry}_tuned": trial.params for trial in ended[:1]}
+    return {f"{plan.entry}_tuned_{trial.number + 1}": trial.params for trial in ended}
+
+
+def write_best(study: "optuna.Study", plan: SearchPlan, entry: Mapping[str, Any]) -> str:
+    """Write the best trials as entries of the configuration.
+
+    Args:
+        study: Of Optuna's.
+        plan: Of the search.
+        entry: The model's, as the configuration has it.
+
+    Returns:
+        YAML, as ``conf/local`` takes it; without an entry where no trial finished.
+    """
+    import yaml
+
+    named = name_best(study, plan)
+    if not named:
+        return f"# No trial of the search of {plan.entry} has finished.\n"
+    base = {name: value for name, value in entry.items() if name not in (*_NAMES, *_PARTS)}
+    models = {}
+    for name, values in named.items():
+        drawn = nest(values)
+        parts = {part: entry.get(part, {}) | drawn.get(part, {}) for part in _PARTS if part in {*entry, *drawn}}
+        models[name] = base | {"default": False} | parts
+    numbers = ", ".join(str(trial.number + 1) for trial in study.best_trials[: len(named)])
+    which = f"trial {numbers}" if len(named) == 1 else f"the trials {numbers}"
+    head = (
+        f"# Found by the search of {plan.entry}: {which} of {len(study.get_trials(deepcopy=False))}, by "
+        f"{' and '.join(plan.objectives)}.\n# As conf/local/parameters_search_best.yml it is trained by "
+        f"`kedro run --pipelines train_{next(iter(named))}`.\n"
+    )
+    return head + yaml.safe_dump({"models": models}, sort_keys=False, allow_unicode=True)

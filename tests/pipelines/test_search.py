@@ -1,0 +1,204 @@
+"""From the trials of a search to its table and the entry that it found; never by a test image."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.models.base import Prediction
+from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.pipelines.cells.options import CellOptions
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.search import nodes, planning
+from leukoscope.pipelines.search.options import SearchOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.study.search import run_search
+from leukoscope.training.entry import ModelOptions
+from leukoscope.training.recipe import Recipe
+from made_search import MadeTrials, make_ledger
+from made_study import make_manifest
+
+ENTRY = {"kind": "network", "architecture": "vgg16", "name": "vgg16", "label": "VGG", "training": {"epochs": 9}}
+MODELS = {"vgg16": ENTRY | {"published": {"test_accuracy": 0.9}}}
+SPACE = {
+    "training.learning_rate": {"log": [1e-4, 1e-2]},
+    "training.dropout": {"float": [0, 0.5]},
+    "training.batch_size": {"choice": [16, 32]},
+    "training.warmup_epochs": {"int": [0, 3]},
+    "augmentation.stain": {"float": [0.1, 0.3]},
+}
+
+
+@pytest.fixture
+def manifest(splits):
+    return make_manifest(splits)
+
+
+@pytest.fixture
+def plan(manifest):
+    def make(models=MODELS, splitting=None, recipe=None, augmentation=None, data=None, **facts):
+        search = SearchOptions(**({"entry": "vgg16", "trials": 6, "pruner": "none", "space": SPACE} | facts))
+        augmentation = augmentation or AugmentationOptions()
+        setting = planning.describe_search(
+            search, models, recipe or Recipe(weights="none"), augmentation, CellOptions()
+        )
+        data = manifest if data is None else data
+        splitting = splitting or SplittingOptions()
+        return planning.plan_search(search, setting, splitting, ["a", "b"], 1, data, None, None), setting
+
+    return make
+
+
+def run_made(made, root, **options):
+    ledger = make_ledger(root)
+    return run_search(made, ledger, MadeTrials(ledger, **options))
+
+
+class Watched:
+    """A classifier that remembers which images it was shown: each is told by its first pixel."""
+
+    fingerprint = "model"
+
+    def __init__(self, splits: pd.DataFrame) -> None:
+        self.trained_on, self.seen = fingerprint_table(splits), set()
+
+    def predict(self, pixels, rows=None, batch_size=64) -> Prediction:
+        assert rows is None
+        self.seen |= {image.tobytes() for image in pixels}
+        return Prediction(np.tile([0.25] * 4, (len(pixels), 1)), None)
+
+
+def test_scores_are_of_validation_images_and_of_no_others(splits, smears, class_names):
+    splits = splits.assign(split=np.resize(["train", "validation", "test", "train"], len(splits)))
+    rng = np.random.default_rng(1)
+    smears.pixels = rng.integers(0, 256, smears.pixels.shape, dtype=np.uint8)
+    classifier = Watched(splits)
+    scored = nodes.score_validation(classifier, smears, splits, class_names, EvaluationOptions(), 1)
+    of = {name: smears.rows(table["image_id"]) for name, table in splits.groupby("split")}
+    assert {smears.pixels[row].tobytes() for row in of["validation"]} <= classifier.seen
+    assert len(classifier.seen) == 2 * len(of["validation"])  # as they are, and in grey
+    assert not classifier.seen & {smears.pixels[row].tobytes() for row in of["test"]}
+    assert scored["model"] == "model"
+    assert scored["scores"]["validation_loss"] == pytest.approx(np.log(4))
+    with pytest.raises(InputError, match="saw other splits"):
+        nodes.score_validation(classifier, smears, splits.iloc[1:], class_names, EvaluationOptions(), 1)
+
+
+def test_neither_the_search_nor_its_trials_take_what_is_known_of_test_images(project_path):
+    bootstrap_project(project_path)
+    trial = nodes.list_trial_nodes("resnet50")
+    made = (pipelines["train_resnet50"] + pipelines["validation"]).filter(node_names=trial)
+    judged = {name for node in pipelines["evaluation"].nodes for name in node.outputs}
+    judged |= {name for node in pipelines["train_resnet50"].nodes for name in node.outputs if "features" in name}
+    assert "resnet50.predictions" in judged
+    assert not judged & (made.datasets() | pipelines["search"].datasets())
+    assert "resnet50.validation_scores" in made.outputs()
+    assert "manifest" not in made.all_outputs()  # ingested once, by the search
+
+
+def test_the_table_has_a_row_a_trial(plan, tmp_path):
+    made, _ = plan()
+    study = run_made(made, tmp_path, failing=lambda trial: "no memory" if trial.number == 2 else None)
+    table = nodes.tabulate_trials(study, made)
+    assert table["trial"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert table["state"].tolist() == ["finished", "failed", *["finished"] * 4]
+    assert table["reason"][1] == "no memory"
+    assert table.loc[table["best"], "validation_loss"].item() == table["validation_loss"].min()
+    assert table["training.batch_size"].isin([16, 32]).all()
+    finished = table[table["state"] == "finished"]
+    assert (finished["epochs"] == 2).all()
+    assert (finished["seconds"] == 2).all()
+    assert finished["run"].str.fullmatch("holdout/runs/[0-9a-f]{12}").all()
+    assert list(table.columns[4:6]) == ["validation_loss", "validation_accuracy"]
+    assert nodes.require_ended(table, "best") == "5 of 6 trials finished."
+
+
+def test_the_best_is_an_entry_with_the_differences_of_before(plan, tmp_path):
+    made, setting = plan()
+    study = run_made(made, tmp_path)
+    written = nodes.choose_best(study, made, setting)
+    assert "kedro run --pipelines train_vgg16_tuned" in written
+    models = yaml.safe_load(written)["models"]
+    entry = models["vgg16_tuned"]
+    assert set(models) == {"vgg16_tuned"}
+    assert set(entry) == {"kind", "architecture", "default", "training", "augmentation"}
+    assert entry["training"]["epochs"] == 9
+    best = {name.split(".")[1]: value for name, value in study.best_params.items()}
+    assert {**entry["training"], **entry["augmentation"]} == best | {"epochs": 9}
+    tuned = ModelOptions.model_validate(entry | {"name": "vgg16_tuned"})
+    assert tuned.resolve(Recipe()).learning_rate == study.best_params["training.learning_rate"]
+
+
+def test_a_front_is_several_entries(plan, tmp_path):
+    made, setting = plan(objective="validation_loss|grey")
+    ledger = make_ledger(tmp_path)
+
+    class Trading(MadeTrials):
+        def make(self, trial):
+            self._scores = {"validation_loss": trial.number, "grey": trial.number / 10}
+            return super().make(trial)
+
+    study = run_search(made, ledger, Trading(ledger))
+    models = yaml.safe_load(nodes.choose_best(study, made, setting))["models"]
+    assert set(models) == {f"vgg16_tuned_{number}" for number in range(1, 7)}
+    assert nodes.tabulate_trials(study, made)["best"].all()
+
+
+def test_where_no_trial_finished_there_is_a_table_and_an_error_with_the_reason(plan, tmp_path):
+    made, setting = plan()
+    study = run_made(made, tmp_path, failing=lambda trial: "no memory.")
+    assert yaml.safe_load(nodes.choose_best(study, made, setting)) is None
+    assert len(nodes.draw_search(study, made)) == 2
+    with pytest.raises(InputError, match=r"No trial of 6 finished: no memory\. Mend"):
+        nodes.require_ended(nodes.tabulate_trials(study, made), "best")
+
+
+def test_what_determines_a_trial_is_in_its_identity(plan, manifest):
+    usual, _ = plan()
+    assert usual.name == plan()[0].name
+    assert usual.identify({"training.dropout": 0.1}) == plan()[0].identify({"training.dropout": 0.1})
+    assert usual.identify({"training.dropout": 0.1}) != usual.identify({"training.dropout": 0.2})
+    assert usual.identify({"training.dropout": 0.1}) == plan(objective="grey")[0].identify({"training.dropout": 0.1})
+    others = [
+        plan(models={"vgg16": ENTRY | {"training": {"epochs": 5}}})[0],
+        plan(recipe=Recipe(weights="none", clip_norm=1.0))[0],
+        plan(augmentation=AugmentationOptions(grey=0.1))[0],
+        plan(splitting=SplittingOptions(fold="1 of 5"))[0],
+        plan(data=manifest.iloc[1:])[0],
+    ]
+    assert len({made.identify({}) for made in [usual, *others]}) == 6
+    searches = [plan(objective="grey")[0], plan(space={"training.dropout": {"float": [0, 0.2]}})[0]]
+    assert len({made.name for made in [usual, *others, *searches]}) == 8
+    assert plan(trials=50)[0].name == usual.name
+    # A label is of no consequence.
+    assert plan(models={"vgg16": ENTRY | {"label": "other"}})[0].name == usual.name
+
+
+def test_the_most_epochs_are_those_of_the_recipe_or_of_the_space(plan):
+    assert plan()[0].epochs == 9
+    assert plan(space={"training.epochs": {"int": [3, 20]}})[0].epochs == 20
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({"training.input_size": {"choice": [64, 8]}}, "training.input_size=8, which the recipe of vgg16 refuses"),
+        ({"training.weights": {"choice": ["none", "nowhere.h5"]}}, "There is no weights file 'nowhere.h5'"),
+        ({"training.trainable": {"choice": ["all", "block99"]}}, "training.trainable=block99"),
+        ({"training.warmup_epochs": {"int": [0, 9]}}, "must be less than epochs, 9"),
+        (
+            {"training.warmup_epochs": {"int": [0, 4]}, "training.epochs": {"int": [3, 10]}},
+            "training.warmup_epochs=4, training.epochs=3",
+        ),
+    ],
+)
+def test_values_that_the_recipe_would_refuse_are_told_at_once(space, words):
+    search = SearchOptions(entry="vgg16", space=space)
+    with pytest.raises(InputError) as told:
+        planning.require_search(search, MODELS, Recipe(weights="none"), AugmentationOptions())
+    assert words in told.value.message
+    assert "Nothing was run" in told.value.message
