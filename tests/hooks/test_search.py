@@ -41,4 +41,4 @@ def test_it_is_told_in_one_line(run, parameters, words):
 
 def test_without_optuna_nothing_runs(run, monkeypatch):
     monkeypatch.setattr(search, "find_spec", lambda name: None)
-    assert "pip install 'leukoscope[search]'" in run("search.trials=1").output
+    assert "pip install -c requirements.lock -e '.[search]'" in run("search.trials=1").output

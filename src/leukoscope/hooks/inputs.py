@@ -167,7 +167,7 @@ def require_backend() -> None:
     if name and find_spec(name) is None:
         raise InputError(
             f"{place} tells Keras to use {name}, which is not installed. Install it, as with "
-            f"`pip install 'leukoscope[{name}]'`, or use tensorflow."
+            f"`pip install -c requirements.lock -e '.[{name}]'`, or use tensorflow."
         )
 
 

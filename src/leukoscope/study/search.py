@@ -74,7 +74,7 @@ def require_optuna() -> None:
     if find_spec("optuna") is None:
         raise InputError(
             "The pipeline search needs Optuna, which is not installed. Install it, as with "
-            "`pip install 'leukoscope[search]'`. Nothing was run."
+            "`pip install -c requirements.lock -e '.[search]'`. Nothing was run."
         )
 
 
