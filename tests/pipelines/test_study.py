@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
@@ -170,10 +171,26 @@ def test_images_of_which_one_seed_lacks_some_are_compared_on_those_that_all_have
     assert len(one) == 3 * 159
 
 
-def plan(study, models=MODELS, splitting=None, evaluation=OPTIONS, manifest=None, group_table=None):
+class Packed:
+    """Packed images as far as a plan sees them."""
+
+    def __init__(self, size: int) -> None:
+        self.pixels = np.zeros((1, size, size, 3), np.uint8)
+
+
+def plan(
+    study,
+    models=MODELS,
+    splitting=None,
+    evaluation=OPTIONS,
+    manifest=None,
+    group_table=None,
+    size=32,
+    cells=CellOptions(),  # noqa: B008
+):
     options, splitting = StudyOptions(**study), splitting or SplittingOptions()
-    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), CellOptions(), evaluation)
-    return planning.plan_study(options, entries, splitting, ["a", "b"], 1, manifest, group_table, None)
+    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), cells, evaluation)
+    return planning.plan_study(options, entries, splitting, ["a", "b"], 1, manifest, group_table, Packed(size), None)
 
 
 def test_what_determines_a_unit_is_in_its_identity(manifest):
@@ -194,6 +211,67 @@ def test_what_determines_a_unit_is_in_its_identity(manifest):
     assert len({usual, *others}) == 6
     # A label is of no consequence.
     assert usual == identify(models={"vgg16": MODELS["vgg16"] | {"label": "other"}})
+
+
+def test_so_are_the_size_of_images_and_which_of_them_are_duplicates(manifest):
+    def identify(manifest, size=32):
+        chosen = {"entries": "vgg16", "folds": 2, "seeds": 1}
+        return plan(chosen, manifest=manifest, size=size).units[0].identity
+
+    twins = manifest.assign(group=manifest["group"].where(manifest.index != 1, manifest["group"][0]))
+    assert len({identify(manifest), identify(manifest, size=64), identify(twins)}) == 3
+
+
+CRAFTED = {"kind": "crafted", "name": "vgg16", "classifier": "knn", "features": ["shape"]}
+
+
+@pytest.mark.parametrize(
+    ("model", "formats"),
+    [
+        (MODELS["vgg16"], ["images.packed.PACKED_FORMAT"]),
+        (CRAFTED, ["images.packed.PACKED_FORMAT", "training.crafted.CRAFTED_FORMAT", "features.fields.FORMAT"]),
+        (
+            CRAFTED | {"cells": "found"},
+            [
+                "images.packed.PACKED_FORMAT",
+                "training.crafted.CRAFTED_FORMAT",
+                "cells.measuring.FORMAT",
+                "cells.classical.FORMAT",
+            ],
+        ),
+    ],
+)
+def test_so_are_the_formats_that_the_keys_of_trainings_have(manifest, monkeypatch, model, formats):
+    def identify():
+        return plan({"entries": "vgg16", "folds": 2, "seeds": 1}, {"vgg16": model}, manifest=manifest).units[0].identity
+
+    usual = identify()
+    for place in formats:
+        with monkeypatch.context() as changed:
+            changed.setattr(f"leukoscope.{place}", 99)
+            assert identify() != usual, place
+
+
+@pytest.mark.parametrize("model", [CRAFTED | {"cells": "found"}, {"kind": "cells", "architecture": "vgg16"}])
+def test_how_cells_are_found_is_in_the_identity_of_whatever_reads_them(manifest, model):
+    def identify(model, cells):
+        models = {"vgg16": model | {"name": "vgg16"}}
+        return plan({"entries": "vgg16", "folds": 2, "seeds": 1}, models, manifest=manifest, cells=cells).units[0]
+
+    ways = [CellOptions(), CellOptions(diameter=20.0)]
+    assert len({identify(model, way) for way in ways}) == 2
+    assert len({identify(CRAFTED, way) for way in ways}) == 1
+
+
+def test_folds_that_were_not_made_alike_are_told_with_what_they_differ_in(study, tmp_path):
+    plan = plan_made(seeds=1, entries=("vgg16",))
+    study(plan)
+    (facts,) = (tmp_path / "06_models").glob("vgg16/fold-2-of-2/runs/*/evaluation/facts.json")
+    facts.write_text(facts.read_text().replace('"accepted": 160', '"accepted": 161'))
+    with pytest.raises(
+        InputError, match=r"vgg16 with seed 1 .*fold 2 differs from fold 1 in images\.accepted\. Remove"
+    ):
+        study(plan)
 
 
 def test_more_folds_than_a_class_has_groups_are_refused_before_any_unit_runs(manifest, smears):

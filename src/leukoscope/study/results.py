@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.differences import find_differences
+from leukoscope.core.errors import InputError
 from leukoscope.evaluation.crossed import compare_over_seeds, estimate_over_seeds
-from leukoscope.evaluation.folds import FIGURES, FoldSet
+from leukoscope.evaluation.folds import FIGURES, FoldSet, describe_same
 from leukoscope.evaluation.metric import Number
 from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.outcome import Draw, Outcome
 from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.records import EvaluationRecord
 from leukoscope.evaluation.scoring import ENDS, Scoring
 from leukoscope.images.grouping import merge_groups
 from leukoscope.study.ledger import Ledger
@@ -61,6 +64,9 @@ def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.
     Returns:
         For each model that has a whole seed ``image_id, label, group, fold, predicted``, one probability column a
         class, and ``seed``. An image has the same group whatever the seed.
+
+    Raises:
+        InputError: Folds of a seed differ in more than their number.
     """
     pooled = {}
     for entry in dict.fromkeys(outcome.unit.entry for outcome in outcomes):
@@ -79,7 +85,26 @@ def _pool_seed(outcomes: Sequence[UnitOutcome], seed: int, ledger: Ledger) -> pd
     records = {
         outcome.unit.fold: ledger.load_record(outcome.unit, outcome.mark.place) for outcome in own if outcome.mark
     }
+    _require_alike(own[0].unit.entry, seed, records)
     return FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool().assign(seed=seed)
+
+
+def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord]) -> None:
+    """Make sure that folds differ in their number only.
+
+    Raises:
+        InputError: They do not.
+    """
+    first = min(records)
+    expected = describe_same(records[first])
+    for number, record in records.items():
+        differences = find_differences(expected, describe_same(record))
+        if differences:
+            raise InputError(
+                f"The folds of {entry} with seed {seed} were not made alike: fold {number} differs from fold {first} "
+                f"in {', '.join(differences)}. Remove the folders {records[first].place} and {record.place} of the "
+                f"model; the same command trains them again."
+            )
 
 
 def _share_groups(table: pd.DataFrame) -> pd.DataFrame:

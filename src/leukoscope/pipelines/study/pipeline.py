@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
             Node(planning.describe_entries, described, "study_entries", name="describe_entries"),
             Node(
                 planning.plan_study,
-                [*planned, "manifest", "group_table", "generated_images"],
+                [*planned, "manifest", "group_table", "smears", "generated_images"],
                 "study_plan",
                 name="plan_study",
             ),

@@ -42,9 +42,11 @@ def describe_entries(
     for name in study.entries:
         model = ModelOptions.model_validate(models[name])
         model.require_files(training)
-        of_cells = {"cells": cells.model_dump()} if model.kind == "cells" else {}
         described = _describe_entry(model, training, augmentation)
-        facts[name] = described | of_cells | {"evaluation": evaluation.model_dump()}
+        found = model.kind == "cells" or described.get("cells") == "found"
+        of_cells = {"finding": cells.model_dump()} if found else {}
+        formats = {"formats": _list_formats(model.kind, found)}
+        facts[name] = described | of_cells | formats | {"evaluation": evaluation.model_dump()}
     return facts
 
 
@@ -56,6 +58,7 @@ def plan_study(
     seed: int,
     manifest: pd.DataFrame,
     group_table: pd.DataFrame | None,
+    smears: PackedImages,
     generated_images: GeneratedImages | None,
 ) -> Plan:
     """Plan every unit.
@@ -68,6 +71,7 @@ def plan_study(
         seed: The first one.
         manifest: All images.
         group_table: Their groups, if there is a table of these.
+        smears: The packed images, for their size.
         generated_images: That may stand in for real ones.
     """
     from leukoscope.images.manifest import fingerprint_manifest
@@ -76,6 +80,8 @@ def plan_study(
         "splitting": splitting.model_dump(exclude={"fold"}),
         "class_names": class_names,
         "data": fingerprint_manifest(manifest),
+        "duplicates": fingerprint_table(manifest[["image_id", "group"]]),
+        "size": smears.pixels.shape[1],
         "groups": None if group_table is None else fingerprint_table(group_table),
         "generated": getattr(generated_images, "fingerprint", None),
     }
@@ -122,3 +128,22 @@ def _describe_entry(model: ModelOptions, training: Recipe, augmentation: Augment
     weights = Path(str(described["recipe"].get("weights")))
     file = fingerprint_files([weights]) if weights.is_file() else None
     return described | {"weights": file, "augmentation": model.join_augmentation(augmentation).model_dump()}
+
+
+def _list_formats(kind: str, found: bool) -> dict[str, int]:
+    """List the formats by which the keys of trainings tell what an older version made.
+
+    Args:
+        kind: Of the model.
+        found: Whether it reads the cells that the pipeline `cells` finds.
+    """
+    from leukoscope.cells import classical
+    from leukoscope.cells.measuring import FORMAT as FORMAT_OF_FOUND
+    from leukoscope.features.fields import FORMAT
+    from leukoscope.images.packed import PACKED_FORMAT
+    from leukoscope.training.crafted import CRAFTED_FORMAT
+
+    formats = {"packed": PACKED_FORMAT} | ({"finding": classical.FORMAT} if found else {})
+    if kind == "crafted":
+        formats |= {"crafted": CRAFTED_FORMAT, "measurements": FORMAT_OF_FOUND if found else FORMAT}
+    return formats
