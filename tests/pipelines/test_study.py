@@ -114,6 +114,19 @@ def test_a_seed_with_a_failed_fold_is_left_out(study):
         nodes.require_finished(tables.units, "page")
 
 
+def test_a_model_with_one_whole_seed_takes_no_verdict_from_other_pairs(study, manifest, class_names):
+    plan = plan_made(entries=("vgg16", "resnet50", "mobilenet_v2"))
+    tables = study(plan, failing=lambda unit: "why" if unit.entry == "mobilenet_v2" and unit.seed != 2 else None)
+    pairs = tables.differences.set_index(["first", "second"])
+    assert pairs["which_seeds"].tolist() == ["1, 2, 3", "2", "2"]
+    assert pairs["seeds"].tolist() == [3, 1, 1]
+    assert pairs.loc[("vgg16", "resnet50"), "real"]
+    models = MODELS | {"mobilenet_v2": MODELS["vgg16"] | {"name": "mobilenet_v2", "label": "Small"}}
+    page = nodes.write_study(tables, [], manifest, SOFTWARE, models, OPTIONS, class_names, 1)
+    assert "<td>1, 2, 3</td>" in page
+    assert "Where there is one seed" in page
+
+
 def test_a_study_of_which_all_units_failed_still_has_tables_and_a_page(study, manifest, class_names):
     tables = study(failing=lambda unit: "a fault.")
     assert tables.differences.empty
@@ -160,7 +173,7 @@ def test_the_page_has_curves_matrices_differences_costs_and_failures(study, mani
 
 def test_images_of_which_one_seed_lacks_some_are_compared_on_those_that_all_have(study, class_names):
     """By series, images near a test block are in no split, and other ones with another seed."""
-    from leukoscope.study.results import align
+    from leukoscope.study.pairs import align
 
     pooled = study().predictions
     first = pooled["vgg16"]
@@ -190,7 +203,8 @@ def plan(
 ):
     options, splitting = StudyOptions(**study), splitting or SplittingOptions()
     entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), cells, evaluation)
-    return planning.plan_study(options, entries, splitting, ["a", "b"], 1, manifest, group_table, Packed(size), None)
+    images = planning.describe_images(manifest, group_table, Packed(size), None)
+    return planning.plan_study(options, entries, images, splitting, ["a", "b"], 1)
 
 
 def test_what_determines_a_unit_is_in_its_identity(manifest):

@@ -1,4 +1,4 @@
-"""What the units of a study give together: pooled figures, the spread of folds and seeds, and which model is better."""
+"""What the units of a study give together: pooled figures, the spread of folds and seeds, of each model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pandas as pd
 
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
-from leukoscope.evaluation.crossed import compare_over_seeds, estimate_over_seeds
+from leukoscope.evaluation.crossed import estimate_over_seeds
 from leukoscope.evaluation.folds import FIGURES, FoldSet, describe_same
 from leukoscope.evaluation.metric import Number
 from leukoscope.evaluation.metrics import METRICS
@@ -17,8 +17,8 @@ from leukoscope.evaluation.outcome import Draw, Outcome
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.records import EvaluationRecord
 from leukoscope.evaluation.scoring import ENDS, Scoring
-from leukoscope.images.grouping import merge_groups
 from leukoscope.study.ledger import Ledger
+from leukoscope.study.pairs import align
 from leukoscope.study.running import FAILED, FINISHED
 from leukoscope.study.running import Outcome as UnitOutcome
 
@@ -192,56 +192,6 @@ def _spread_of_folds(units: pd.DataFrame, name: str) -> float:
     """Give the standard deviation between folds of the same seed, over all seeds (pooled)."""
     variances = units.groupby("seed")[name].var(ddof=1).dropna()
     return float(np.sqrt(variances.mean())) if len(variances) else np.nan
-
-
-def align(tables: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[int]]:
-    """Select the seeds and images that several pooled tables share, in the same order.
-
-    Args:
-        tables: As ``pool_units`` has them.
-
-    Returns:
-        The tables, by seed and image, with the groups of the first joined where those of others join them; and the
-        seeds.
-    """
-    counts = [table.groupby("image_id")["seed"].nunique() for table in tables]
-    seeds = [seed for seed in tables[0]["seed"].unique() if all(seed in set(table["seed"]) for table in tables)]
-    shared = set.intersection(
-        *(set(count.index[count == table["seed"].nunique()]) for count, table in zip(counts, tables, strict=True))
-    )
-    aligned = []
-    for table in tables:
-        kept = table[table["image_id"].isin(shared) & table["seed"].isin(seeds)]
-        order = kept["seed"].map({seed: number for number, seed in enumerate(seeds)})
-        aligned.append(
-            kept.assign(order=order).sort_values(["order", "image_id"], ignore_index=True).drop(columns="order")
-        )
-    groups = aligned[0]["group"]
-    for table in aligned[1:]:
-        groups = pd.Series(merge_groups(groups, table["group"]), index=groups.index)
-    return [table.assign(group=groups) for table in aligned], [int(seed) for seed in seeds]
-
-
-def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) -> pd.DataFrame:
-    """Compare the accuracies of all models, pair by pair, over the seeds and images that all share.
-
-    Args:
-        pooled: As ``pool_units`` has it.
-        confidence: Of the intervals, and one minus the level of the tests.
-        seed: For the interval where there is one seed.
-
-    Returns:
-        As ``compare_over_seeds`` has it; no row where no seed is whole for all.
-    """
-    shared, seeds = align(list(pooled.values())) if len(pooled) > 1 else ([], [])
-    if not seeds:
-        return compare_over_seeds({}, [], confidence, seed)
-    hits = {
-        entry: (table["label"] == table["predicted"]).to_numpy().reshape(len(seeds), -1)
-        for entry, table in zip(pooled, shared, strict=True)
-    }
-    groups = shared[0]["group"].to_numpy()[: hits[next(iter(hits))].shape[1]]
-    return compare_over_seeds(hits, groups, confidence, seed)
 
 
 def count_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> np.ndarray:

@@ -139,12 +139,12 @@ def compare_study(
         seed: For the interval where there is one seed.
 
     Returns:
-        One row a pair, as ``compare_over_seeds`` has it, and ``data``, the fingerprint of the images.
+        One row a pair, as ``leukoscope.study.pairs`` has it, and ``data``, the fingerprint of the images.
     """
     from leukoscope.images.manifest import fingerprint_manifest
-    from leukoscope.study import results
+    from leukoscope.study import pairs
 
-    table = results.compare(study_pooled, evaluation.confidence, seed)
+    table = pairs.compare(study_pooled, evaluation.confidence, seed)
     if study_pooled and table["seeds"].eq(1).any():
         logger.warning("With one seed nothing can be said of other seeds: see which differences remain with three")
     return table.assign(data=fingerprint_manifest(manifest))

@@ -50,25 +50,15 @@ def describe_entries(
     return facts
 
 
-def plan_study(
-    study: StudyOptions,
-    study_entries: dict[str, dict[str, Any]],
-    splitting: SplittingOptions,
-    class_names: list[str],
-    seed: int,
+def describe_images(
     manifest: pd.DataFrame,
     group_table: pd.DataFrame | None,
     smears: PackedImages,
     generated_images: GeneratedImages | None,
-) -> Plan:
-    """Plan every unit.
+) -> dict[str, Any]:
+    """Say of which images the trainings are.
 
     Args:
-        study: Folds and seeds.
-        study_entries: How each entry is trained and evaluated.
-        splitting: What is held together.
-        class_names: The classes in order.
-        seed: The first one.
         manifest: All images.
         group_table: Their groups, if there is a table of these.
         smears: The packed images, for their size.
@@ -76,15 +66,34 @@ def plan_study(
     """
     from leukoscope.images.manifest import fingerprint_manifest
 
-    shared = {
-        "splitting": splitting.model_dump(exclude={"fold"}),
-        "class_names": class_names,
+    return {
         "data": fingerprint_manifest(manifest),
         "duplicates": fingerprint_table(manifest[["image_id", "group"]]),
         "size": smears.pixels.shape[1],
         "groups": None if group_table is None else fingerprint_table(group_table),
         "generated": getattr(generated_images, "fingerprint", None),
     }
+
+
+def plan_study(
+    study: StudyOptions,
+    study_entries: dict[str, dict[str, Any]],
+    study_images: dict[str, Any],
+    splitting: SplittingOptions,
+    class_names: list[str],
+    seed: int,
+) -> Plan:
+    """Plan every unit.
+
+    Args:
+        study: Folds and seeds.
+        study_entries: How each entry is trained and evaluated.
+        study_images: Of which images.
+        splitting: What is held together.
+        class_names: The classes in order.
+        seed: The first one.
+    """
+    shared = study_images | {"splitting": splitting.model_dump(exclude={"fold"}), "class_names": class_names}
     facts = {name: shared | entry for name, entry in study_entries.items()}
     return make_plan(facts, study.folds, study.seeds, seed)
 
