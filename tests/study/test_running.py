@@ -114,6 +114,16 @@ def test_a_mark_that_is_damaged_or_of_another_unit_does_not_count(home, make_uni
     assert again.ran == [plan.units[0]]
 
 
+def test_a_unit_whose_evaluation_was_replaced_by_one_of_other_parameters_is_evaluated_anew(home, make_units):
+    plan = plan_made(seeds=1, entries=("vgg16",))
+    outcomes, _ = run_made(home, make_units(), plan)
+    file = home / "vgg16" / outcomes[1].mark.place / "evaluation/metrics.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"test_auc": 0.123}))
+    again = make_units()
+    run_made(home, again, plan)
+    assert again.ran == [plan.units[1]]
+
+
 @pytest.mark.parametrize("file", ["summary.json", "evaluation/facts.json"])
 def test_a_unit_whose_training_or_evaluation_is_gone_is_not_finished(home, make_units, file):
     plan = plan_made(seeds=1, entries=("vgg16",))

@@ -55,7 +55,7 @@ def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) ->
         if seeds:
             hits = [_tell_hits(table, len(seeds)) for table in shared]
             groups = shared[0]["group"].to_numpy()[: hits[0].shape[1]]
-            row = compare_two(*hits, groups, confidence, seed)
+            row = compare_two(hits[0], hits[1], groups, confidence, seed)
             rows.append({"first": first, "second": second} | row | {"which_seeds": ", ".join(map(str, seeds))})
     return correct_pairs(rows, confidence)
 
