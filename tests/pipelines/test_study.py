@@ -12,6 +12,7 @@ from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study import nodes, planning
 from leukoscope.pipelines.study.options import StudyOptions
@@ -293,6 +294,18 @@ def test_more_folds_than_a_class_has_groups_are_refused_before_any_unit_runs(man
         planning.require_folds(plan_made(folds=50), manifest, None, smears, SplittingOptions())
     good = plan_made(folds=3)
     assert planning.require_folds(good, manifest, None, smears, SplittingOptions()) is good
+
+
+def test_a_middle_fold_that_leaves_no_image_to_train_is_refused_too(smears):
+    """By series an embargo lies on both sides of a test block in the middle, and on one side of the first."""
+    names = [(f"{label} ({number}).png", label) for label in ("Benign", "Malignant") for number in range(1, 101)]
+    table = pd.DataFrame(names, columns=["name", "label"])
+    manifest = make_manifest(table.assign(image_id=table["label"] + "/" + table["name"]))
+    splitting = SplittingOptions(group_by="series", embargo=37, validation_embargo=0)
+    first = splitting.model_copy(update={"fold": "1 of 3"})
+    assign_splits(group_images(manifest, None, smears, first, 1), first, 1)
+    with pytest.raises(InputError, match="no image left for train"):
+        planning.require_folds(plan_made(folds=3), manifest, None, smears, splitting)
 
 
 @pytest.mark.parametrize("values", [{"folds": 1}, {"seeds": 0}, {"fold": 5}])

@@ -122,9 +122,10 @@ def require_folds(
     """
     from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
 
-    first = splitting.model_copy(update={"fold": f"1 of {study_plan.folds}"})
     for seed in study_plan.seeds:
-        assign_splits(group_images(manifest, group_table, smears, splitting, seed), first, seed)
+        images = group_images(manifest, group_table, smears, splitting, seed)
+        for fold in range(1, study_plan.folds + 1):  # by series one in the middle may have fewer images than the first
+            assign_splits(images, splitting.model_copy(update={"fold": f"{fold} of {study_plan.folds}"}), seed)
     return study_plan
 
 
