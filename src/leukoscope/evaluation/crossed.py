@@ -197,6 +197,7 @@ def estimate_over_seeds(
     """Give the means over seeds of several figures in 0-1, with intervals that hold groups and seeds.
 
     What groups add is measured by drawing them, the same for all seeds (the covariances of Obuchowski and Rockette).
+    Their variance is that of a sample of groups, with as many degrees of freedom as there are groups, less one.
     The interval is Student's of the log odds, so that it stays between 0 and 1.
 
     Args:
@@ -221,11 +222,11 @@ def estimate_over_seeds(
     figures = {}
     for name in whole:
         draws = np.array([[figure[name] for figure in row] for row in drawn], float)
-        figures[str(name)] = _estimate_drawn(whole[name].to_numpy(float), draws, confidence)
+        figures[str(name)] = _estimate_drawn(whole[name].to_numpy(float), draws, int(count), confidence)
     return figures
 
 
-def _estimate_drawn(values: np.ndarray, draws: np.ndarray, confidence: float) -> Estimate:
+def _estimate_drawn(values: np.ndarray, draws: np.ndarray, groups: int, confidence: float) -> Estimate:
     from scipy.special import expit, logit
     from scipy.stats import t
 
@@ -234,15 +235,16 @@ def _estimate_drawn(values: np.ndarray, draws: np.ndarray, confidence: float) ->
     if seeds < 2 or len(draws) < 2 or not 0 < value < 1:
         return Estimate(value, np.nan, np.nan)
     of_seeds = float(values.var(ddof=1) / seeds)
-    of_cases = draws.mean(axis=1).var(ddof=1)
-    of_both = max(draws.var(axis=0, ddof=1).mean() - of_cases, 0.0) / (seeds - 1)
+    scale = groups / (groups - 1)  # draws with replacement vary less by this than groups do
+    of_cases = scale * draws.mean(axis=1).var(ddof=1)
+    of_both = max(scale * draws.var(axis=0, ddof=1).mean() - of_cases, 0.0) / (seeds - 1)
     cases = float(max(of_cases - of_both, 0.0))
     total = max(of_seeds, of_both) + cases
     error = np.sqrt(total) / (value * (1 - value))  # of the log odds
     if not error > 0:
         return Estimate(value, np.nan, np.nan)
     told = of_seeds if seeds > 2 else total - cases
-    degrees = _find_degrees(total, (told, seeds - 1), (cases, np.inf))
+    degrees = _find_degrees(total, (told, seeds - 1), (cases, groups - 1))
     reach = t.ppf((1 + confidence) / 2, degrees) * error
     return Estimate(value, *(float(expit(logit(value) + sign * reach)) for sign in (-1, 1)))
 
