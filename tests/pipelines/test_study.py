@@ -128,6 +128,27 @@ def test_a_model_with_one_whole_seed_takes_no_verdict_from_other_pairs(study, ma
     assert "Where there is one seed" in page
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_models_are_held_against_stain_colour_over_all_seeds(study, manifest, class_names, seeds):
+    tables = study(plan_made(seeds=seeds), colour=0.6)
+    by_name = tables.models.set_index("model")
+    row, pooled = by_name.loc["vgg16"], tables.predictions["vgg16"]
+    assert row["colour_accuracy"] == pytest.approx(pooled["right_by_colour"].mean())
+    assert row["gain_over_colour"] == pytest.approx(row["accuracy"] - row["colour_accuracy"])
+    assert 0.1 < row["gain_over_colour_low"] < row["gain_over_colour"] < row["gain_over_colour_high"]
+    assert by_name.loc["resnet50", "gain_over_colour_low"] < 0 < by_name.loc["resnet50", "gain_over_colour_high"]
+    words = " ".join(render(tables, manifest, class_names).split())
+    assert words.count("less stain colour alone, which is learned") == 2
+
+
+def test_a_study_of_which_some_seed_was_not_judged_by_colour_has_no_gain(study, manifest, class_names):
+    study(plan_made(seeds=1))
+    tables = study(plan_made(seeds=2), colour=0.6)
+    assert tables.models["gain_over_colour"].isna().all()
+    assert "right_by_colour" not in tables.predictions["vgg16"]
+    assert "less stain colour alone" not in render(tables, manifest, class_names)
+
+
 def test_a_study_of_which_all_units_failed_still_has_tables_and_a_page(study, manifest, class_names):
     tables = study(failing=lambda unit: "a fault.")
     assert tables.differences.empty
@@ -278,15 +299,14 @@ def test_how_cells_are_found_is_in_the_identity_of_whatever_reads_them(manifest,
     assert len({identify(CRAFTED, way) for way in ways}) == 1
 
 
-def test_folds_that_were_not_made_alike_are_told_with_what_they_differ_in(study, tmp_path):
-    plan = plan_made(seeds=1, entries=("vgg16",))
-    study(plan)
-    (facts,) = (tmp_path / "06_models").glob("vgg16/fold-2-of-2/runs/*/evaluation/facts.json")
+def test_folds_that_were_not_made_alike_are_told_with_what_they_differ_in(tmp_path, manifest, class_names):
+    home = tmp_path / "06_models"
+    units = MadeUnits(home, manifest, class_names, {"vgg16": 0.9})
+    outcomes, ledger = run_made(home, units, plan_made(seeds=1, entries=("vgg16",)))
+    (facts,) = home.glob("vgg16/fold-2-of-2/runs/*/evaluation/facts.json")
     facts.write_text(facts.read_text().replace('"accepted": 160', '"accepted": 161'))
-    with pytest.raises(
-        InputError, match=r"vgg16 with seed 1 .*fold 2 differs from fold 1 in images\.accepted\. Remove"
-    ):
-        study(plan)
+    with pytest.raises(InputError, match=r"vgg16 with seed 1 .*fold 2 differs from fold 1 in images\.accepted\."):
+        nodes.pool_units(outcomes, ledger)
 
 
 def test_more_folds_than_a_class_has_groups_are_refused_before_any_unit_runs(manifest, smears):

@@ -53,12 +53,13 @@ def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) ->
     for first, second in combinations(pooled, 2):
         shared, seeds = align([pooled[first], pooled[second]])
         if seeds:
-            hits = [_tell_hits(table, len(seeds)) for table in shared]
+            hits = [tell_hits(table, len(seeds)) for table in shared]
             groups = shared[0]["group"].to_numpy()[: hits[0].shape[1]]
             row = compare_two(hits[0], hits[1], groups, confidence, seed)
             rows.append({"first": first, "second": second} | row | {"which_seeds": ", ".join(map(str, seeds))})
     return correct_pairs(rows, confidence)
 
 
-def _tell_hits(table: pd.DataFrame, seeds: int) -> np.ndarray:
+def tell_hits(table: pd.DataFrame, seeds: int) -> np.ndarray:
+    """Tell which images a model is right about, boolean ``[seeds, n]``, from its table as ``align`` has it."""
     return (table["label"] == table["predicted"]).to_numpy().reshape(seeds, -1)

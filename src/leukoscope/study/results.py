@@ -9,16 +9,16 @@ import pandas as pd
 
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
-from leukoscope.evaluation.crossed import estimate_over_seeds
+from leukoscope.evaluation.crossed import compare_two, estimate_over_seeds
 from leukoscope.evaluation.folds import FIGURES, FoldSet, describe_same
 from leukoscope.evaluation.metric import Number
 from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.outcome import Draw, Outcome
 from leukoscope.evaluation.predictions import probability_columns
-from leukoscope.evaluation.records import EvaluationRecord
+from leukoscope.evaluation.records import RIGHT_BY_COLOUR, EvaluationRecord
 from leukoscope.evaluation.scoring import ENDS, Scoring
 from leukoscope.study.ledger import Ledger
-from leukoscope.study.pairs import align
+from leukoscope.study.pairs import align, tell_hits
 from leukoscope.study.running import FAILED, FINISHED
 from leukoscope.study.running import Outcome as UnitOutcome
 
@@ -63,7 +63,8 @@ def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.
 
     Returns:
         For each model that has a whole seed ``image_id, label, group, fold, predicted``, one probability column a
-        class, and ``seed``. An image has the same group whatever the seed.
+        class, ``right_by_colour`` where all folds and seeds have it, and ``seed``. An image has the same group
+        whatever the seed.
 
     Raises:
         InputError: Folds of a seed differ in more than their number.
@@ -74,7 +75,11 @@ def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.
         tables = [_pool_seed(own, seed, ledger) for seed in dict.fromkeys(outcome.unit.seed for outcome in own)]
         whole = [table for table in tables if table is not None]
         if whole:
-            pooled[entry] = _share_groups(pd.concat(whole, ignore_index=True))
+            together = pd.concat(whole, ignore_index=True)
+            known = all(RIGHT_BY_COLOUR in table for table in whole)
+            pooled[entry] = _share_groups(
+                together if known else together.drop(columns=RIGHT_BY_COLOUR, errors="ignore")
+            )
     return pooled
 
 
@@ -137,13 +142,17 @@ def judge(
     Returns:
         One row a model: ``model, units, failed, folds, seeds`` (whole ones)``, images, groups``; each of ``FIGURES`` as
         the mean over seeds with ``_low`` and ``_high``, ``_fold_sd``, the standard deviation between folds of one
-        seed, and ``_seed_sd``, that between seeds; ``seconds`` of all units, and ``seconds_per_unit``.
+        seed, and ``_seed_sd``, that between seeds; ``colour_accuracy`` and ``gain_over_colour`` with its ends, NaN
+        where some fold was not judged against stain colour; ``seconds`` of all units, and ``seconds_per_unit``.
     """
     rows = []
     for entry, own in units.groupby("model", sort=False):
         row: dict[str, Any] = {"model": entry, "units": len(own), "failed": int((own["state"] == FAILED).sum())}
         row |= {"folds": int(own["folds"].iloc[0]), "seeds": 0, "images": 0, "groups": 0}
         row |= {f"{name}{end}": np.nan for name in FIGURES for end in ("", *ENDS, "_fold_sd", "_seed_sd")}
+        row |= dict.fromkeys(
+            ("colour_accuracy", "gain_over_colour", "gain_over_colour_low", "gain_over_colour_high"), np.nan
+        )
         if entry in pooled:
             row |= _judge_entry(pooled[str(entry)], scoring, min(resamples, _DRAWS), confidence, seed)
         row |= {f"{name}_fold_sd": _spread_of_folds(own, name) for name in FIGURES}
@@ -162,7 +171,20 @@ def _judge_entry(table: pd.DataFrame, scoring: Scoring, resamples: int, confiden
         row |= estimate.tabulate(name)
     whole = pd.DataFrame([score(np.ones(len(groups))) for score in scores])
     spread = whole.std(ddof=1) if len(whole) > 1 else whole.iloc[0] * np.nan
-    return row | {f"{name}_seed_sd": float(spread[name]) for name in FIGURES}
+    row |= {f"{name}_seed_sd": float(spread[name]) for name in FIGURES}
+    return row | (_judge_colour(shared[0], len(outcomes), groups, confidence, seed) if RIGHT_BY_COLOUR in table else {})
+
+
+def _judge_colour(
+    table: pd.DataFrame, seeds: int, groups: np.ndarray, confidence: float, seed: int
+) -> dict[str, float]:
+    """Hold a model against stain colour alone as against another model: what this learns differs by seeds, too."""
+    by_colour = table[RIGHT_BY_COLOUR].to_numpy(bool).reshape(seeds, -1)
+    gain = compare_two(tell_hits(table, seeds), by_colour, groups, confidence, seed)
+    ends = {
+        f"gain_over_colour{end}": gain[name] for name, end in (("difference", ""), ("low", "_low"), ("high", "_high"))
+    }
+    return {"colour_accuracy": float(by_colour.mean())} | ends
 
 
 class _Scores:
