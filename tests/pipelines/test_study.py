@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from leukoscope.core.errors import InputError
+from leukoscope.datasets import PartitionedDataset
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
@@ -42,7 +43,8 @@ def study(tmp_path, manifest, class_names):
         outcomes, ledger = run_made(tmp_path / "06_models", units, plan or plan_made())
         table = nodes.tabulate_units(outcomes, ledger)
         pooled, kept = nodes.pool_units(outcomes, ledger)
-        assert pooled is kept
+        assert all(kept[name] is pooled.get(name) for name in kept)
+        assert set(kept) == set(table["model"])
         judged = nodes.judge_study(pooled, table, OPTIONS, class_names, 1)
         differences = nodes.compare_study(pooled, OPTIONS, manifest, 1)
         histories = nodes.gather_histories(outcomes, ledger)
@@ -56,7 +58,23 @@ def test_every_image_is_tested_once_with_each_seed(study, splits):
     for pooled in tables.predictions.values():
         assert pooled.groupby("seed")["image_id"].nunique().tolist() == [160] * 3
         assert len(pooled) == 480
+        runs = tables.units.set_index(["seed", "fold", "run"]).index
+        assert set(pooled[["seed", "fold", "run"]].itertuples(index=False, name=None)) <= set(runs)
     assert set(tables.predictions) == {"vgg16", "resnet50"}
+
+
+def test_a_model_without_a_whole_seed_keeps_no_predictions_of_an_earlier_study(tmp_path, manifest, class_names):
+    units = MadeUnits(tmp_path, manifest, class_names, {"vgg16": 0.9}, failing=lambda unit: "why")
+    outcomes, ledger = run_made(tmp_path / "06_models", units, plan_made(seeds=1, entries=("vgg16",)))
+    files = PartitionedDataset(
+        path=str(tmp_path / "out"),
+        filename_suffix="/study_out_of_fold.parquet",
+        dataset={"type": "pandas.ParquetDataset"},
+    )
+    files.save({name: pd.DataFrame({"image_id": ["a"]}) for name in ("vgg16", "resnet50")})
+    _, kept = nodes.pool_units(outcomes, ledger)
+    files.save(kept)
+    assert set(files.load()) == {"resnet50"}
 
 
 def test_figures_are_means_over_seeds_with_intervals_and_spreads(study):

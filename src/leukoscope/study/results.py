@@ -63,8 +63,8 @@ def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.
 
     Returns:
         For each model that has a whole seed ``image_id, label, group, fold, predicted``, one probability column a
-        class, ``right_by_colour`` where all folds and seeds have it, and ``seed``. An image has the same group
-        whatever the seed.
+        class, ``right_by_colour`` where all folds and seeds have it, ``seed``, and ``run``, the training's folder.
+        An image has the same group whatever the seed.
 
     Raises:
         InputError: Folds of a seed differ in more than their number.
@@ -91,7 +91,8 @@ def _pool_seed(outcomes: Sequence[UnitOutcome], seed: int, ledger: Ledger) -> pd
         outcome.unit.fold: ledger.load_record(outcome.unit, outcome.mark.place) for outcome in own if outcome.mark
     }
     _require_alike(own[0].unit.entry, seed, records)
-    return FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool().assign(seed=seed)
+    pooled = FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool()
+    return pooled.assign(seed=seed, run=pooled["fold"].map({fold: record.place for fold, record in records.items()}))
 
 
 def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord]) -> None:

@@ -62,7 +62,7 @@ def tabulate_units(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.Da
 
 def pool_units(
     study_outcomes: list[Outcome], study_ledger: Ledger
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame | None]]:
     """Pool the predictions of all test images of each model, for each seed of which all folds finished.
 
     Args:
@@ -70,12 +70,13 @@ def pool_units(
         study_ledger: Where their trainings are.
 
     Returns:
-        The tables twice, for this study and for their files, among which those of earlier studies stay.
+        The tables twice, for this study and for their files, among which those of earlier studies stay; ``None`` among
+        the latter for a model without such a seed, whose file of an earlier study would be taken for this one's.
     """
     from leukoscope.study import results
 
     pooled = results.pool_units(study_outcomes, study_ledger)
-    return pooled, pooled
+    return pooled, {outcome.unit.entry: pooled.get(outcome.unit.entry) for outcome in study_outcomes}
 
 
 def gather_histories(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.DataFrame:
