@@ -7,10 +7,13 @@ backend has taken is given back when it ends.
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -102,13 +105,17 @@ class Processes:
         command = [sys.executable, "-m", _NAME, "--force", "--config", str(options.absolute())]
         try:
             with log.open("wb") as output:
+                # In a session of its own the terminal sends it no Ctrl-C, which would come beside the one from here.
                 process = subprocess.Popen(
-                    command, cwd=self._session.project, env=self._make_environment(unit), stdout=output, stderr=output
+                    command,
+                    cwd=self._session.project,
+                    env=self._make_environment(unit),
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
                 )
-                try:
+                with _passing_on(process):
                     return process.wait()
-                finally:
-                    _end(process)
         finally:
             options.unlink(missing_ok=True)
 
@@ -187,11 +194,30 @@ def _take(ran: Ran, ledger: Ledger) -> Outcome:
         return Outcome(ran.unit, None, told.message, ran.seconds)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that still runs, first in a way that lets it keep what it has."""
+@contextmanager
+def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Pass on what ends this process while another runs: Ctrl-C, SIGTERM, and a terminal that is closed."""
+    hangup = getattr(signal, "SIGHUP", None)
+    in_main = threading.current_thread() is threading.main_thread()
+    caught = hangup is not None and in_main and signal.getsignal(hangup) is signal.SIG_DFL
+    if caught:
+        signal.signal(hangup, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    except KeyboardInterrupt:
+        _end(process, signal.SIGINT)
+        raise
+    finally:
+        _end(process, signal.SIGTERM)
+        if caught:
+            signal.signal(hangup, signal.SIG_DFL)
+
+
+def _end(process: subprocess.Popen[bytes], number: int) -> None:
+    """End a process that still runs, first by a signal that lets it keep what it has."""
     if process.poll() is not None:
         return
-    process.terminate()
+    process.send_signal(number)
     try:
         process.wait(_SECONDS_TO_END)
     except subprocess.TimeoutExpired:
