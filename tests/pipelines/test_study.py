@@ -243,7 +243,7 @@ def plan(
 ):
     options, splitting = StudyOptions(**study), splitting or SplittingOptions()
     entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), cells, evaluation)
-    images = planning.describe_images(manifest, group_table, Packed(size), None)
+    images = planning.describe_material(manifest, group_table, Packed(size), None)
     return planning.plan_study(options, entries, images, splitting, ["a", "b"], 1)
 
 

@@ -197,11 +197,11 @@ def _take(ran: Ran, ledger: Ledger) -> Outcome:
 @contextmanager
 def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Pass on what ends this process while another runs: Ctrl-C, SIGTERM, and a terminal that is closed."""
-    hangup = getattr(signal, "SIGHUP", None)
+    number = getattr(signal, "SIGHUP", signal.SIGTERM)
     in_main = threading.current_thread() is threading.main_thread()
-    caught = hangup is not None and in_main and signal.getsignal(hangup) is signal.SIG_DFL
+    caught = in_main and signal.getsignal(number) is signal.SIG_DFL
     if caught:
-        signal.signal(hangup, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         yield
     except KeyboardInterrupt:
@@ -210,7 +210,7 @@ def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
     finally:
         _end(process, signal.SIGTERM)
         if caught:
-            signal.signal(hangup, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end(process: subprocess.Popen[bytes], number: int) -> None:

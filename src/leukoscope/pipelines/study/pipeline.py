@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(planning.describe_entries, described, "study_entries", name="describe_entries"),
-            Node(planning.describe_images, images, "study_images", name="describe_images"),
+            Node(planning.describe_material, images, "study_images", name="describe_material"),
             Node(planning.plan_study, planned, "study_plan", name="plan_study"),
             Node(
                 planning.require_folds,

@@ -50,7 +50,7 @@ def describe_entries(
     return facts
 
 
-def describe_images(
+def describe_material(
     manifest: pd.DataFrame,
     group_table: pd.DataFrame | None,
     smears: PackedImages,
