@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.datasets import EvaluationRecordsDataset
 from leukoscope.evaluation.predictions import tabulate_probabilities
 from leukoscope.pipelines.evaluation.records import keep_evaluation
@@ -29,6 +31,7 @@ class MadeUnits:
         class_names: The classes in order.
         accuracy: Of each model.
         failing: Says why a unit fails; ``None`` where it does not.
+        colour: The accuracy of stain colour alone; ``None`` where it was not judged.
         stop_after: After how many units the study is cut off; ``None``: not at all.
     """
 
@@ -40,9 +43,11 @@ class MadeUnits:
         accuracy: dict[str, float],
         failing: Callable[[Unit], str | None] = lambda unit: None,
         stop_after: int | None = None,
+        colour: float | None = None,
     ) -> None:
         self._home, self._manifest, self._class_names = home, manifest, list(class_names)
         self._accuracy, self._failing, self._stop_after = accuracy, failing, stop_after
+        self._colour = colour
         self.ran: list[Unit] = []
 
     def run(self, units: Iterable[Unit]) -> Iterator[Ran]:
@@ -85,10 +90,16 @@ class MadeUnits:
             self._manifest,
             class_names=self._class_names,
             splitting=splitting,
-            colour_baseline=None,
+            colour_baseline=self._judge_colour(made, rng),
             seed=unit.seed,
         )
         EvaluationRecordsDataset(filepath=str(self._home / unit.entry / "current")).save(record)
+
+    def _judge_colour(self, made: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any] | None:
+        if self._colour is None:
+            return None
+        wrong = made.loc[rng.random(len(made)) > self._colour, "image_id"]
+        return {"splits": fingerprint_table(made), "errors": wrong.tolist()}
 
 
 def make_manifest(splits: pd.DataFrame) -> pd.DataFrame:

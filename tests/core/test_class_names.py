@@ -112,6 +112,8 @@ def test_malignant_is_a_class_only_if_it_is_all_that_is_not_benign():
         ("Benign|Malignant", ["Benign", "Malignant"]),
         ("Benign | [Malignant] Pre-B", ["Benign", "[Malignant] Pre-B"]),
         ("Benign", ["Benign"]),
+        ("|Benign| ", ["Benign"]),
+        ("", []),
         (["a|b", "c"], ["a|b", "c"]),
         (None, None),
     ],

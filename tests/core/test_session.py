@@ -1,12 +1,16 @@
 from pathlib import Path
 
+import pytest
+
 from leukoscope.core import session
+from leukoscope.core.errors import InputError
 from leukoscope.core.session import Session, get_run, get_session, remember_run, remember_session
 
 
 def test_the_last_session_is_the_one_at_work(monkeypatch):
     monkeypatch.setattr(session, "_at_work", [])
-    assert get_session() == Session(Path.cwd())
+    with pytest.raises(InputError, match="No command is at work"):
+        get_session()
     for env in ("base", "demo"):
         remember_session(Session(Path("project"), env, "conf", {"seed": 1}))
     assert get_session() == Session(Path("project"), "demo", "conf", {"seed": 1})

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.stats import ttest_1samp
 
 from leukoscope.evaluation.crossed import compare_over_seeds, divide_variance, estimate_mean, estimate_over_seeds
 from leukoscope.evaluation.significance import compare_pairs
@@ -16,18 +17,32 @@ def simulate(
     between_seeds: float,
     better: float = 0.0,
     base: float = 1.5,
+    *,
+    lasting: float = 0.0,
+    uneven: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the difference in hits of two models ``[seeds, n]``, and the groups of the images.
 
-    The log odds of a hit are those of the group, of the training, and of the training on the group; ``better`` is added
-    for the first model.
+    The log odds of a hit are those of the group, of the model on the group whatever its seed, which is what makes
+    images random, of the training, and of the training on the group; ``better`` is added for the first model.
+
+    Args:
+        rng: For all of this.
+        seeds: How many.
+        groups: How many.
+        size: Images of each group; on average where they are ``uneven``.
+        between_seeds: Standard deviation of trainings.
+        better: By how much the first model is.
+        base: Of an average image.
+        lasting: Standard deviation of the model on the group.
+        uneven: Whether sizes of groups are drawn.
     """
-    codes = np.repeat(np.arange(groups), size)
+    codes = np.repeat(np.arange(groups), rng.geometric(1 / size, groups) if uneven else size)
     difficulty = rng.normal(0, 1, groups)[codes]
 
     def draw(shift: float) -> np.ndarray:
         training = rng.normal(0, between_seeds, (seeds, 1))
-        on_group = rng.normal(0, 0.8, (seeds, groups))[:, codes]
+        on_group = (rng.normal(0, lasting, groups) + rng.normal(0, 0.8, (seeds, groups)))[:, codes]
         return rng.random((seeds, len(codes))) < expit(base + shift + difficulty + training + on_group)
 
     return draw(better).astype(float) - draw(0.0), codes
@@ -57,6 +72,19 @@ def test_models_that_differ_by_their_seed_only_are_told_apart_no_more_often_than
     assert share_rejected(count, *settings) <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / count)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [(2, 60, 2, 0.4), (3, 100, 1, 0.1), (3, 40, 4, 0.1), (3, 12, 4, 0.4), (5, 60, 2, 0.4), (10, 40, 3, 0.1)],
+    ids=str,
+)
+@pytest.mark.parametrize("uneven", [False, True], ids=["even", "uneven"])
+def test_so_are_models_that_have_other_images_that_are_hard(settings, uneven):
+    """Each model lastingly errs on images of its own: with images taken for fixed it would differ from the other."""
+    count = 2000
+    rejected = share_rejected(count, *settings, lasting=1.0, uneven=uneven)
+    assert rejected <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / count)
+
+
 def test_so_are_models_of_which_few_images_are_wrong():
     assert share_rejected(400, 3, 40, 1, 0.3, base=4.5) <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 400)
 
@@ -68,6 +96,12 @@ def test_a_test_that_leaves_seeds_out_tells_equal_models_apart_far_too_often():
         ours, theirs = values[0] > 0, values[0] < 0
         rejected += compare_pairs({"a": ours, "b": theirs}, groups, 0.95, 0)["group_p"].item() < 0.05
     assert rejected / 60 > 0.2
+
+
+def test_a_test_that_leaves_images_out_does_too_where_models_err_lastingly_on_other_images():
+    rng = np.random.default_rng(3)
+    drawn = (simulate(rng, 10, 40, 3, 0.1, lasting=1.0)[0].mean(axis=1) for _ in range(200))
+    assert np.mean([ttest_1samp(values, 0).pvalue < 0.05 for values in drawn]) > 0.2
 
 
 @pytest.mark.parametrize(("seeds", "least"), [(3, 0.6), (5, 0.9)])
@@ -159,3 +193,16 @@ def test_figures_over_seeds_have_intervals_between_0_and_1_that_hold_the_seeds()
     assert apart.high - apart.low > 2 * (alike.high - alike.low)
     single = estimate_over_seeds(make((1,)), np.arange(200), 100, 0.95, 0)["accuracy"]
     assert np.isnan(single.low)
+
+
+@pytest.mark.parametrize("groups", [5, 8, 20])
+def test_intervals_of_figures_cover_the_truth_where_groups_are_few(groups):
+    """Seeds hardly differ here, so that the width is that of groups."""
+    rng, codes, count, covered = np.random.default_rng(5), np.repeat(np.arange(groups), 20), 400, 0
+    shares = rng.normal(0.7, 0.1, (count, groups))
+    for drawn in shares:
+        hits = rng.random((3, len(codes))) < drawn[codes]
+        score = [lambda weights, own=own: {"accuracy": float(np.average(own, weights=weights))} for own in hits]
+        estimate = estimate_over_seeds(score, codes, 150, 0.95, 0)["accuracy"]
+        covered += estimate.low <= 0.7 <= estimate.high
+    assert covered / count >= 0.95 - 2.5 * np.sqrt(0.05 * 0.95 / count)

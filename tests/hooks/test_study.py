@@ -19,7 +19,12 @@ def run(project_path, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ("study.entries=resnet5", "did you mean 'resnet50'?"),
+        (
+            "study.entries=resnet5",
+            "no model 'resnet5', of which study.entries are some: did you mean 'resnet50'?",
+        ),
+        ("study.entries=", "study.entries names no model"),
+        ("study.entries=|", "study.entries names no model"),
         ("study.entries=putzu_svm|putzu_svm", "putzu_svm more than once"),
         ("study.folds=1", "study.folds is 1"),
         ("study.seeds=0", "study.seeds is 0"),

@@ -2,15 +2,18 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from leukoscope.core.errors import InputError
+from leukoscope.datasets import PartitionedDataset
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study import nodes, planning
 from leukoscope.pipelines.study.options import StudyOptions
@@ -40,7 +43,8 @@ def study(tmp_path, manifest, class_names):
         outcomes, ledger = run_made(tmp_path / "06_models", units, plan or plan_made())
         table = nodes.tabulate_units(outcomes, ledger)
         pooled, kept = nodes.pool_units(outcomes, ledger)
-        assert pooled is kept
+        assert all(kept[name] is pooled.get(name) for name in kept)
+        assert set(kept) == set(table["model"])
         judged = nodes.judge_study(pooled, table, OPTIONS, class_names, 1)
         differences = nodes.compare_study(pooled, OPTIONS, manifest, 1)
         histories = nodes.gather_histories(outcomes, ledger)
@@ -54,7 +58,23 @@ def test_every_image_is_tested_once_with_each_seed(study, splits):
     for pooled in tables.predictions.values():
         assert pooled.groupby("seed")["image_id"].nunique().tolist() == [160] * 3
         assert len(pooled) == 480
+        runs = tables.units.set_index(["seed", "fold", "run"]).index
+        assert set(pooled[["seed", "fold", "run"]].itertuples(index=False, name=None)) <= set(runs)
     assert set(tables.predictions) == {"vgg16", "resnet50"}
+
+
+def test_a_model_without_a_whole_seed_keeps_no_predictions_of_an_earlier_study(tmp_path, manifest, class_names):
+    units = MadeUnits(tmp_path, manifest, class_names, {"vgg16": 0.9}, failing=lambda unit: "why")
+    outcomes, ledger = run_made(tmp_path / "06_models", units, plan_made(seeds=1, entries=("vgg16",)))
+    files = PartitionedDataset(
+        path=str(tmp_path / "out"),
+        filename_suffix="/study_out_of_fold.parquet",
+        dataset={"type": "pandas.ParquetDataset"},
+    )
+    files.save({name: pd.DataFrame({"image_id": ["a"]}) for name in ("vgg16", "resnet50")})
+    _, kept = nodes.pool_units(outcomes, ledger)
+    files.save(kept)
+    assert set(files.load()) == {"resnet50"}
 
 
 def test_figures_are_means_over_seeds_with_intervals_and_spreads(study):
@@ -113,6 +133,40 @@ def test_a_seed_with_a_failed_fold_is_left_out(study):
         nodes.require_finished(tables.units, "page")
 
 
+def test_a_model_with_one_whole_seed_takes_no_verdict_from_other_pairs(study, manifest, class_names):
+    plan = plan_made(entries=("vgg16", "resnet50", "mobilenet_v2"))
+    tables = study(plan, failing=lambda unit: "why" if unit.entry == "mobilenet_v2" and unit.seed != 2 else None)
+    pairs = tables.differences.set_index(["first", "second"])
+    assert pairs["which_seeds"].tolist() == ["1, 2, 3", "2", "2"]
+    assert pairs["seeds"].tolist() == [3, 1, 1]
+    assert pairs.loc[("vgg16", "resnet50"), "real"]
+    models = MODELS | {"mobilenet_v2": MODELS["vgg16"] | {"name": "mobilenet_v2", "label": "Small"}}
+    page = nodes.write_study(tables, [], manifest, SOFTWARE, models, OPTIONS, class_names, 1)
+    assert "<td>1, 2, 3</td>" in page
+    assert "Where there is one seed" in page
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_models_are_held_against_stain_colour_over_all_seeds(study, manifest, class_names, seeds):
+    tables = study(plan_made(seeds=seeds), colour=0.6)
+    by_name = tables.models.set_index("model")
+    row, pooled = by_name.loc["vgg16"], tables.predictions["vgg16"]
+    assert row["colour_accuracy"] == pytest.approx(pooled["right_by_colour"].mean())
+    assert row["gain_over_colour"] == pytest.approx(row["accuracy"] - row["colour_accuracy"])
+    assert 0.1 < row["gain_over_colour_low"] < row["gain_over_colour"] < row["gain_over_colour_high"]
+    assert by_name.loc["resnet50", "gain_over_colour_low"] < 0 < by_name.loc["resnet50", "gain_over_colour_high"]
+    words = " ".join(render(tables, manifest, class_names).split())
+    assert words.count("less stain colour alone, which is learned") == 2
+
+
+def test_a_study_of_which_some_seed_was_not_judged_by_colour_has_no_gain(study, manifest, class_names):
+    study(plan_made(seeds=1))
+    tables = study(plan_made(seeds=2), colour=0.6)
+    assert tables.models["gain_over_colour"].isna().all()
+    assert "right_by_colour" not in tables.predictions["vgg16"]
+    assert "less stain colour alone" not in render(tables, manifest, class_names)
+
+
 def test_a_study_of_which_all_units_failed_still_has_tables_and_a_page(study, manifest, class_names):
     tables = study(failing=lambda unit: "a fault.")
     assert tables.differences.empty
@@ -159,7 +213,7 @@ def test_the_page_has_curves_matrices_differences_costs_and_failures(study, mani
 
 def test_images_of_which_one_seed_lacks_some_are_compared_on_those_that_all_have(study, class_names):
     """By series, images near a test block are in no split, and other ones with another seed."""
-    from leukoscope.study.results import align
+    from leukoscope.study.pairs import align
 
     pooled = study().predictions
     first = pooled["vgg16"]
@@ -170,10 +224,27 @@ def test_images_of_which_one_seed_lacks_some_are_compared_on_those_that_all_have
     assert len(one) == 3 * 159
 
 
-def plan(study, models=MODELS, splitting=None, evaluation=OPTIONS, manifest=None, group_table=None):
+class Packed:
+    """Packed images as far as a plan sees them."""
+
+    def __init__(self, size: int) -> None:
+        self.pixels = np.zeros((1, size, size, 3), np.uint8)
+
+
+def plan(
+    study,
+    models=MODELS,
+    splitting=None,
+    evaluation=OPTIONS,
+    manifest=None,
+    group_table=None,
+    size=32,
+    cells=CellOptions(),  # noqa: B008
+):
     options, splitting = StudyOptions(**study), splitting or SplittingOptions()
-    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), CellOptions(), evaluation)
-    return planning.plan_study(options, entries, splitting, ["a", "b"], 1, manifest, group_table, None)
+    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), cells, evaluation)
+    images = planning.describe_material(manifest, group_table, Packed(size), None)
+    return planning.plan_study(options, entries, images, splitting, ["a", "b"], 1)
 
 
 def test_what_determines_a_unit_is_in_its_identity(manifest):
@@ -196,11 +267,83 @@ def test_what_determines_a_unit_is_in_its_identity(manifest):
     assert usual == identify(models={"vgg16": MODELS["vgg16"] | {"label": "other"}})
 
 
+def test_so_are_the_size_of_images_and_which_of_them_are_duplicates(manifest):
+    def identify(manifest, size=32):
+        chosen = {"entries": "vgg16", "folds": 2, "seeds": 1}
+        return plan(chosen, manifest=manifest, size=size).units[0].identity
+
+    twins = manifest.assign(group=manifest["group"].where(manifest.index != 1, manifest["group"][0]))
+    assert len({identify(manifest), identify(manifest, size=64), identify(twins)}) == 3
+
+
+CRAFTED = {"kind": "crafted", "name": "vgg16", "classifier": "knn", "features": ["shape"]}
+
+
+@pytest.mark.parametrize(
+    ("model", "formats"),
+    [
+        (MODELS["vgg16"], ["images.packed.PACKED_FORMAT"]),
+        (CRAFTED, ["images.packed.PACKED_FORMAT", "training.crafted.CRAFTED_FORMAT", "features.fields.FORMAT"]),
+        (
+            CRAFTED | {"cells": "found"},
+            [
+                "images.packed.PACKED_FORMAT",
+                "training.crafted.CRAFTED_FORMAT",
+                "cells.measuring.FORMAT",
+                "cells.classical.FORMAT",
+            ],
+        ),
+    ],
+)
+def test_so_are_the_formats_that_the_keys_of_trainings_have(manifest, monkeypatch, model, formats):
+    def identify():
+        return plan({"entries": "vgg16", "folds": 2, "seeds": 1}, {"vgg16": model}, manifest=manifest).units[0].identity
+
+    usual = identify()
+    for place in formats:
+        with monkeypatch.context() as changed:
+            changed.setattr(f"leukoscope.{place}", 99)
+            assert identify() != usual, place
+
+
+@pytest.mark.parametrize("model", [CRAFTED | {"cells": "found"}, {"kind": "cells", "architecture": "vgg16"}])
+def test_how_cells_are_found_is_in_the_identity_of_whatever_reads_them(manifest, model):
+    def identify(model, cells):
+        models = {"vgg16": model | {"name": "vgg16"}}
+        return plan({"entries": "vgg16", "folds": 2, "seeds": 1}, models, manifest=manifest, cells=cells).units[0]
+
+    ways = [CellOptions(), CellOptions(diameter=20.0)]
+    assert len({identify(model, way) for way in ways}) == 2
+    assert len({identify(CRAFTED, way) for way in ways}) == 1
+
+
+def test_folds_that_were_not_made_alike_are_told_with_what_they_differ_in(tmp_path, manifest, class_names):
+    home = tmp_path / "06_models"
+    units = MadeUnits(home, manifest, class_names, {"vgg16": 0.9})
+    outcomes, ledger = run_made(home, units, plan_made(seeds=1, entries=("vgg16",)))
+    (facts,) = home.glob("vgg16/fold-2-of-2/runs/*/evaluation/facts.json")
+    facts.write_text(facts.read_text().replace('"accepted": 160', '"accepted": 161'))
+    with pytest.raises(InputError, match=r"vgg16 with seed 1 .*fold 2 differs from fold 1 in images\.accepted\."):
+        nodes.pool_units(outcomes, ledger)
+
+
 def test_more_folds_than_a_class_has_groups_are_refused_before_any_unit_runs(manifest, smears):
     with pytest.raises(InputError):
         planning.require_folds(plan_made(folds=50), manifest, None, smears, SplittingOptions())
     good = plan_made(folds=3)
     assert planning.require_folds(good, manifest, None, smears, SplittingOptions()) is good
+
+
+def test_a_middle_fold_that_leaves_no_image_to_train_is_refused_too(smears):
+    """By series an embargo lies on both sides of a test block in the middle, and on one side of the first."""
+    names = [(f"{label} ({number}).png", label) for label in ("Benign", "Malignant") for number in range(1, 101)]
+    table = pd.DataFrame(names, columns=["name", "label"])
+    manifest = make_manifest(table.assign(image_id=table["label"] + "/" + table["name"]))
+    splitting = SplittingOptions(group_by="series", embargo=37, validation_embargo=0)
+    first = splitting.model_copy(update={"fold": "1 of 3"})
+    assign_splits(group_images(manifest, None, smears, first, 1), first, 1)
+    with pytest.raises(InputError, match="no image left for train"):
+        planning.require_folds(plan_made(folds=3), manifest, None, smears, splitting)
 
 
 @pytest.mark.parametrize("values", [{"folds": 1}, {"seeds": 0}, {"fold": 5}])

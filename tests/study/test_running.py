@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -114,6 +116,16 @@ def test_a_mark_that_is_damaged_or_of_another_unit_does_not_count(home, make_uni
     assert again.ran == [plan.units[0]]
 
 
+def test_a_unit_whose_evaluation_was_replaced_by_one_of_other_parameters_is_evaluated_anew(home, make_units):
+    plan = plan_made(seeds=1, entries=("vgg16",))
+    outcomes, _ = run_made(home, make_units(), plan)
+    file = home / "vgg16" / outcomes[1].mark.place / "evaluation/metrics.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"test_auc": 0.123}))
+    again = make_units()
+    run_made(home, again, plan)
+    assert again.ran == [plan.units[1]]
+
+
 @pytest.mark.parametrize("file", ["summary.json", "evaluation/facts.json"])
 def test_a_unit_whose_training_or_evaluation_is_gone_is_not_finished(home, make_units, file):
     plan = plan_made(seeds=1, entries=("vgg16",))
@@ -192,6 +204,47 @@ def test_a_process_ends_with_the_study(tmp_path, fake_command):
     timer.join()
     assert not psutil.pid_exists(int((tmp_path / "number").read_text()))
     assert not list((tmp_path / "logs").glob("*.json"))
+
+
+RECORDING = """
+import signal
+ended = []
+def record(number, _):
+    pathlib.Path('signals').open('a').write(signal.Signals(number).name + ' ')
+    ended.append(number)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(number, record)
+pathlib.Path('number').write_text(str(os.getpid()))
+while not ended: time.sleep(0.02)
+time.sleep(0.5)
+"""
+STUDY = """
+import pathlib, signal, sys
+from leukoscope.core.session import Session
+from leukoscope.study import running
+from leukoscope.study.ledger import Ledger
+from leukoscope.study.plan import make_plan
+here = pathlib.Path.cwd()
+running._SOURCE = str(here / "fake")
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(143))
+place = running.Processes({"vgg16": ["vgg16.a"]}, Session(here), Ledger(here, here / "logs"))
+list(place.run(make_plan({"vgg16": {}}, 2, 1, 1).units))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "signals"), [("SIGINT", ["SIGINT"]), ("SIGTERM", ["SIGTERM"]), ("SIGHUP", ["SIGTERM"])]
+)
+def test_a_unit_is_sent_one_signal_however_the_study_is_ended(tmp_path, fake_command, number, signals):
+    """A terminal sends Ctrl-C to the study and to all processes of its group."""
+    fake_command(RECORDING)
+    command = [sys.executable, "-c", STUDY]
+    study = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE)
+    while study.poll() is None and not (tmp_path / "number").is_file():
+        time.sleep(0.05)
+    os.killpg(study.pid, getattr(signal, number))
+    study.communicate()
+    assert (tmp_path / "signals").read_text().split() == signals
+    assert not psutil.pid_exists(int((tmp_path / "number").read_text()))
 
 
 def _interrupt_once(file: Path) -> None:

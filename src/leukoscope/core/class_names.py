@@ -25,9 +25,9 @@ _ENDS = ("_low", "_high")
 def split_names(value: Any) -> Any:
     """Split names that stand in one string, as ``Benign|Malignant``: Kedro splits ``--params`` at commas.
 
-    Anything but a string is given back as it is.
+    Nothing between two bars is no name. Anything but a string is given back as it is.
     """
-    return [name.strip() for name in value.split(SEPARATOR)] if isinstance(value, str) else value
+    return [name.strip() for name in value.split(SEPARATOR) if name.strip()] if isinstance(value, str) else value
 
 
 def join_benign(names: Sequence[str]) -> str:

@@ -23,13 +23,14 @@ class Options(BaseModel):
         return values
 
 
-def refuse_unknown_names(names: Any, known: Any, where: str = "") -> None:
+def refuse_unknown_names(names: Any, known: Any, where: str = "", what: str = "parameter") -> None:
     """Raise an error for the first of ``names`` that is not one of ``known``.
 
     Args:
         names: The names that were given.
         known: The names that exist.
         where: What the names belong to, for the message.
+        what: What they are names of.
 
     Raises:
         ValueError: A name is unknown; the message has the nearest one and all that exist.
@@ -38,7 +39,7 @@ def refuse_unknown_names(names: Any, known: Any, where: str = "") -> None:
         if name not in known:
             near = get_close_matches(str(name), [str(candidate) for candidate in known], n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
-            raise ValueError(f"there is no parameter '{name}'{where}: {hint}known are {', '.join(sorted(known))}.")
+            raise ValueError(f"there is no {what} '{name}'{where}: {hint}known are {', '.join(sorted(known))}.")
 
 
 def describe_faults(error: ValidationError, *parameter: str) -> str:

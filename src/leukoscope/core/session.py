@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from leukoscope.core.errors import InputError
+
 
 @dataclass(frozen=True)
 class Session:
@@ -34,8 +36,17 @@ def remember_session(session: Session) -> None:
 
 
 def get_session() -> Session:
-    """Give the session at work, or, where there is none, that of a command without options."""
-    return _at_work[-1] if _at_work else Session()
+    """Give the session at work.
+
+    Raises:
+        InputError: There is none: commands that are started would have other parameters than the one at work.
+    """
+    if not _at_work:
+        raise InputError(
+            "No command is at work, so that others cannot be started as it was. Run the pipeline by `kedro run`, or "
+            "in a session of Kedro with the project's hooks."
+        )
+    return _at_work[-1]
 
 
 def remember_run(run_id: str | None) -> None:

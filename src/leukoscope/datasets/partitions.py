@@ -24,7 +24,7 @@ class PartitionedDataset(partitions.PartitionedDataset):
         self._saved: dict[str, Any] = {}
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write the partitions, each loaded lazily.
+        """Write the partitions, each loaded lazily; one that is ``None`` is removed.
 
         Raises:
             InputError: All earlier ones are to be replaced, and another run does that.
@@ -37,6 +37,10 @@ class PartitionedDataset(partitions.PartitionedDataset):
                 dataset = self._dataset_type(
                     **self._dataset_config | {self._filepath_arg: self._partition_to_path(name)}
                 )
+                if content is None:
+                    Path(self._partition_to_path(name)).unlink(missing_ok=True)
+                    self._saved.pop(name, None)
+                    continue
                 dataset.save(content() if callable(content) and self._save_lazily else content)
                 self._saved[name] = dataset
         self._invalidate_caches()

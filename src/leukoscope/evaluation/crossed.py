@@ -10,7 +10,7 @@ Hillis 2007 (A comparison of denominator degrees of freedom methods for multiple
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -96,22 +96,52 @@ def compare_over_seeds(hits: Mapping[str, np.ndarray], groups: ArrayLike, confid
         ``p_holm``; ``shown`` where the latter is below the level, and ``real`` where it is so over at least
         ``SEEDS_FOR_REAL`` seeds.
     """
-    from statsmodels.stats.multitest import multipletests
-
     rows = []
     for first, second in combinations(hits, 2):
-        difference = hits[first].astype(float) - hits[second]
-        if len(difference) == 1:
-            estimate, p = estimate_difference(hits[first][0], hits[second][0], groups, confidence, seed)
-        else:
-            estimate, p = estimate_mean(difference, groups, confidence)
-        size = {"seeds": len(difference), "images": difference.shape[1], "groups": number_groups(groups).max() + 1}
-        spread = difference.mean(axis=1).std(ddof=1) if len(difference) > 1 else np.nan
-        rows.append(
-            {"first": first, "second": second} | size | estimate.tabulate("difference") | {"seed_sd": spread, "p": p}
-        )
-    table = pd.DataFrame(rows).rename(columns={"difference_low": "low", "difference_high": "high"})
-    table = table.reindex(columns=COLUMNS)
+        row = compare_two(hits[first], hits[second], groups, confidence, seed)
+        rows.append({"first": first, "second": second} | row)
+    return correct_pairs(rows, confidence)
+
+
+def compare_two(
+    first: np.ndarray, second: np.ndarray, groups: ArrayLike, confidence: float, seed: int
+) -> dict[str, float]:
+    """Compare the accuracies of two models as ``compare_over_seeds`` does.
+
+    Args:
+        first: Whether the one is right about each image, boolean ``[seeds, n]``.
+        second: The same of the other.
+        groups: The group of each image.
+        confidence: Of the interval.
+        seed: For the interval where there is one seed.
+
+    Returns:
+        ``seeds, images, groups, difference, low, high, seed_sd, p``.
+    """
+    difference = first.astype(float) - second
+    if len(difference) == 1:
+        estimate, p = estimate_difference(first[0], second[0], groups, confidence, seed)
+    else:
+        estimate, p = estimate_mean(difference, groups, confidence)
+    size = {"seeds": len(difference), "images": difference.shape[1], "groups": int(number_groups(groups).max()) + 1}
+    spread = float(difference.mean(axis=1).std(ddof=1)) if len(difference) > 1 else np.nan
+    ends = {"difference": estimate.value, "low": estimate.low, "high": estimate.high}
+    return size | ends | {"seed_sd": spread, "p": p}
+
+
+def correct_pairs(rows: Sequence[Mapping[str, Any]], confidence: float) -> pd.DataFrame:
+    """Correct the p of all pairs for their number, and say which differences are shown and which are real.
+
+    Args:
+        rows: ``first, second`` and what ``compare_two`` gives, of each pair.
+        confidence: One minus the level of the tests.
+
+    Returns:
+        As ``compare_over_seeds`` has it, and what else the rows have.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    table = pd.DataFrame(rows, columns=None if rows else COLUMNS)
     table["p_holm"] = multipletests(table["p"], method="holm")[1] if rows else []
     shown = table["p_holm"] < 1 - confidence
     return table.assign(shown=shown, real=shown & (table["seeds"] >= SEEDS_FOR_REAL))
@@ -167,6 +197,7 @@ def estimate_over_seeds(
     """Give the means over seeds of several figures in 0-1, with intervals that hold groups and seeds.
 
     What groups add is measured by drawing them, the same for all seeds (the covariances of Obuchowski and Rockette).
+    Their variance is that of a sample of groups, with as many degrees of freedom as there are groups, less one.
     The interval is Student's of the log odds, so that it stays between 0 and 1.
 
     Args:
@@ -191,11 +222,11 @@ def estimate_over_seeds(
     figures = {}
     for name in whole:
         draws = np.array([[figure[name] for figure in row] for row in drawn], float)
-        figures[str(name)] = _estimate_drawn(whole[name].to_numpy(float), draws, confidence)
+        figures[str(name)] = _estimate_drawn(whole[name].to_numpy(float), draws, int(count), confidence)
     return figures
 
 
-def _estimate_drawn(values: np.ndarray, draws: np.ndarray, confidence: float) -> Estimate:
+def _estimate_drawn(values: np.ndarray, draws: np.ndarray, groups: int, confidence: float) -> Estimate:
     from scipy.special import expit, logit
     from scipy.stats import t
 
@@ -204,15 +235,16 @@ def _estimate_drawn(values: np.ndarray, draws: np.ndarray, confidence: float) ->
     if seeds < 2 or len(draws) < 2 or not 0 < value < 1:
         return Estimate(value, np.nan, np.nan)
     of_seeds = float(values.var(ddof=1) / seeds)
-    of_cases = draws.mean(axis=1).var(ddof=1)
-    of_both = max(draws.var(axis=0, ddof=1).mean() - of_cases, 0.0) / (seeds - 1)
+    scale = groups / (groups - 1)  # draws with replacement vary less by this than groups do
+    of_cases = scale * draws.mean(axis=1).var(ddof=1)
+    of_both = max(scale * draws.var(axis=0, ddof=1).mean() - of_cases, 0.0) / (seeds - 1)
     cases = float(max(of_cases - of_both, 0.0))
     total = max(of_seeds, of_both) + cases
     error = np.sqrt(total) / (value * (1 - value))  # of the log odds
     if not error > 0:
         return Estimate(value, np.nan, np.nan)
     told = of_seeds if seeds > 2 else total - cases
-    degrees = _find_degrees(total, (told, seeds - 1), (cases, np.inf))
+    degrees = _find_degrees(total, (told, seeds - 1), (cases, groups - 1))
     reach = t.ppf((1 + confidence) / 2, degrees) * error
     return Estimate(value, *(float(expit(logit(value) + sign * reach)) for sign in (-1, 1)))
 

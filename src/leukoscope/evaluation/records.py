@@ -13,7 +13,8 @@ from leukoscope.evaluation.predictions import probability_columns
 
 _COLUMNS = ("image_id", "label", "group", "copies", "predicted")
 _FACTS = ("model", "key", "fold", "splitting", "data", "accepted", "seed", "class_names")
-FACTS = "facts.json"
+FACTS, _METRICS, _PREDICTIONS = "facts.json", "metrics.json", "predictions.parquet"
+FILES = (FACTS, _METRICS, _PREDICTIONS)
 # Whether stain colour alone, learned from the same training images, names the class of a test image.
 RIGHT_BY_COLOUR = "right_by_colour"
 
@@ -46,8 +47,8 @@ class EvaluationRecord:
 
     def save(self, folder: Path) -> None:
         """Write the record into a folder that is there."""
-        self.predictions.to_parquet(folder / "predictions.parquet", index=False, write_page_checksum=True)
-        (folder / "metrics.json").write_text(json.dumps(self.metrics, indent=2))
+        self.predictions.to_parquet(folder / _PREDICTIONS, index=False, write_page_checksum=True)
+        (folder / _METRICS).write_text(json.dumps(self.metrics, indent=2))
         content = fingerprint_table(self.predictions[["image_id", "label", "group", "predicted"]])
         (folder / FACTS).write_text(json.dumps(self.facts | {"predictions": content}, indent=2))
 
@@ -65,8 +66,8 @@ class EvaluationRecord:
         """
         facts = _read_object(folder / FACTS, _FACTS)
         facts["splitting"] = rename_entries(facts["splitting"], folder / FACTS)
-        metrics = _read_object(folder / "metrics.json", ("test_accuracy",))
-        file = folder / "predictions.parquet"
+        metrics = _read_object(folder / _METRICS, ("test_accuracy",))
+        file = folder / _PREDICTIONS
         with file.open("rb") as content:
             predictions = pd.read_parquet(content, page_checksum_verification=True)
         lacking = {*_COLUMNS, *probability_columns(facts["class_names"])} - set(predictions)

@@ -33,12 +33,12 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
         entries[name].resolve(parameters["training"])
     reader = parameters["reader"].model
     if reader is not None:
-        refuse_unknown_names([reader], entries, ", of which reader.model is one")
+        refuse_unknown_names([reader], entries, ", of which reader.model is one", "model")
     chosen = parameters["cross_validation"].models or ()
-    refuse_unknown_names(chosen, entries, ", of which cross_validation.models are some")
+    refuse_unknown_names(chosen, entries, ", of which cross_validation.models are some", "model")
     if parameters["search"].entry is not None:
-        refuse_unknown_names([parameters["search"].entry], entries, ", of which search.entry is one")
-    refuse_unknown_names(parameters["study"].entries, entries, ", of which study.entries are some")
+        refuse_unknown_names([parameters["search"].entry], entries, ", of which search.entry is one", "model")
+    refuse_unknown_names(parameters["study"].entries, entries, ", of which study.entries are some", "model")
     seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < _SEEDS:
         raise ValueError(f"seed is {reprlib.repr(seed)}; it must be a whole number, 0 or more and below {_SEEDS}")

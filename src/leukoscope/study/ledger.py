@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_files
 from leukoscope.core.storage import read_json, write_json
-from leukoscope.evaluation.records import FACTS, EvaluationRecord
+from leukoscope.evaluation.records import FACTS, FILES, EvaluationRecord
 from leukoscope.study.plan import Unit
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import read_pointer
@@ -46,7 +47,8 @@ class Ledger:
         """Find the training that a unit is, if it is finished and was evaluated."""
         for file in sorted((self.home / unit.entry / unit.split / "runs").glob(f"*/{_MARK}")):
             mark = _read_mark(file)
-            if mark.get("unit") == unit.identity and self._is_whole(file.parent):
+            same = mark.get("unit") == unit.identity and self._is_whole(file.parent)
+            if same and mark.get("evaluation") == _hash_evaluation(file.parent):
                 return Mark(self._place(unit, file.parent), float(mark.get("seconds", 0.0)))
         return None
 
@@ -66,7 +68,8 @@ class Ledger:
                 f"Nothing whole was left of {unit}: another run may have trained {unit.entry} meanwhile. Let it end; "
                 f"then the same command goes on."
             )
-        write_json(folder / _MARK, {"unit": unit.identity, "seconds": seconds, "finished": time.time()})
+        known = {"unit": unit.identity, "evaluation": _hash_evaluation(folder)}
+        write_json(folder / _MARK, known | {"seconds": seconds, "finished": time.time()})
         return Mark(self._place(unit, folder), seconds)
 
     def load_record(self, unit: Unit, place: str) -> EvaluationRecord:
@@ -110,6 +113,14 @@ class Ledger:
 
 def _fits(key: dict[str, Any], unit: Unit) -> bool:
     return key.get("split") == unit.split and key.get("seed", unit.seed) == unit.seed
+
+
+def _hash_evaluation(training: Path) -> str | None:
+    """Hash what is kept of a training's evaluation, which another command may replace; ``None`` if it is not whole."""
+    try:
+        return fingerprint_files([training / _EVALUATION / name for name in FILES])
+    except OSError:
+        return None
 
 
 def _read_mark(file: Path) -> dict[str, Any]:

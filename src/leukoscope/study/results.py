@@ -1,4 +1,4 @@
-"""What the units of a study give together: pooled figures, the spread of folds and seeds, and which model is better."""
+"""What the units of a study give together: pooled figures, the spread of folds and seeds, of each model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukoscope.evaluation.crossed import compare_over_seeds, estimate_over_seeds
-from leukoscope.evaluation.folds import FIGURES, FoldSet
+from leukoscope.core.differences import find_differences
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.crossed import compare_two, estimate_over_seeds
+from leukoscope.evaluation.folds import FIGURES, FoldSet, describe_same
 from leukoscope.evaluation.metric import Number
 from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.outcome import Draw, Outcome
 from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.records import RIGHT_BY_COLOUR, EvaluationRecord
 from leukoscope.evaluation.scoring import ENDS, Scoring
-from leukoscope.images.grouping import merge_groups
 from leukoscope.study.ledger import Ledger
+from leukoscope.study.pairs import align, tell_hits
 from leukoscope.study.running import FAILED, FINISHED
 from leukoscope.study.running import Outcome as UnitOutcome
 
@@ -60,7 +63,11 @@ def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.
 
     Returns:
         For each model that has a whole seed ``image_id, label, group, fold, predicted``, one probability column a
-        class, and ``seed``. An image has the same group whatever the seed.
+        class, ``right_by_colour`` where all folds and seeds have it, ``seed``, and ``run``, the training's folder.
+        An image has the same group whatever the seed.
+
+    Raises:
+        InputError: Folds of a seed differ in more than their number.
     """
     pooled = {}
     for entry in dict.fromkeys(outcome.unit.entry for outcome in outcomes):
@@ -68,7 +75,11 @@ def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.
         tables = [_pool_seed(own, seed, ledger) for seed in dict.fromkeys(outcome.unit.seed for outcome in own)]
         whole = [table for table in tables if table is not None]
         if whole:
-            pooled[entry] = _share_groups(pd.concat(whole, ignore_index=True))
+            together = pd.concat(whole, ignore_index=True)
+            known = all(RIGHT_BY_COLOUR in table for table in whole)
+            pooled[entry] = _share_groups(
+                together if known else together.drop(columns=RIGHT_BY_COLOUR, errors="ignore")
+            )
     return pooled
 
 
@@ -79,7 +90,27 @@ def _pool_seed(outcomes: Sequence[UnitOutcome], seed: int, ledger: Ledger) -> pd
     records = {
         outcome.unit.fold: ledger.load_record(outcome.unit, outcome.mark.place) for outcome in own if outcome.mark
     }
-    return FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool().assign(seed=seed)
+    _require_alike(own[0].unit.entry, seed, records)
+    pooled = FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool()
+    return pooled.assign(seed=seed, run=pooled["fold"].map({fold: record.place for fold, record in records.items()}))
+
+
+def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord]) -> None:
+    """Make sure that folds differ in their number only.
+
+    Raises:
+        InputError: They do not.
+    """
+    first = min(records)
+    expected = describe_same(records[first])
+    for number, record in records.items():
+        differences = find_differences(expected, describe_same(record))
+        if differences:
+            raise InputError(
+                f"The folds of {entry} with seed {seed} were not made alike: fold {number} differs from fold {first} "
+                f"in {', '.join(differences)}. Remove the folders {records[first].place} and {record.place} of the "
+                f"model; the same command trains them again."
+            )
 
 
 def _share_groups(table: pd.DataFrame) -> pd.DataFrame:
@@ -112,13 +143,17 @@ def judge(
     Returns:
         One row a model: ``model, units, failed, folds, seeds`` (whole ones)``, images, groups``; each of ``FIGURES`` as
         the mean over seeds with ``_low`` and ``_high``, ``_fold_sd``, the standard deviation between folds of one
-        seed, and ``_seed_sd``, that between seeds; ``seconds`` of all units, and ``seconds_per_unit``.
+        seed, and ``_seed_sd``, that between seeds; ``colour_accuracy`` and ``gain_over_colour`` with its ends, NaN
+        where some fold was not judged against stain colour; ``seconds`` of all units, and ``seconds_per_unit``.
     """
     rows = []
     for entry, own in units.groupby("model", sort=False):
         row: dict[str, Any] = {"model": entry, "units": len(own), "failed": int((own["state"] == FAILED).sum())}
         row |= {"folds": int(own["folds"].iloc[0]), "seeds": 0, "images": 0, "groups": 0}
         row |= {f"{name}{end}": np.nan for name in FIGURES for end in ("", *ENDS, "_fold_sd", "_seed_sd")}
+        row |= dict.fromkeys(
+            ("colour_accuracy", "gain_over_colour", "gain_over_colour_low", "gain_over_colour_high"), np.nan
+        )
         if entry in pooled:
             row |= _judge_entry(pooled[str(entry)], scoring, min(resamples, _DRAWS), confidence, seed)
         row |= {f"{name}_fold_sd": _spread_of_folds(own, name) for name in FIGURES}
@@ -137,7 +172,20 @@ def _judge_entry(table: pd.DataFrame, scoring: Scoring, resamples: int, confiden
         row |= estimate.tabulate(name)
     whole = pd.DataFrame([score(np.ones(len(groups))) for score in scores])
     spread = whole.std(ddof=1) if len(whole) > 1 else whole.iloc[0] * np.nan
-    return row | {f"{name}_seed_sd": float(spread[name]) for name in FIGURES}
+    row |= {f"{name}_seed_sd": float(spread[name]) for name in FIGURES}
+    return row | (_judge_colour(shared[0], len(outcomes), groups, confidence, seed) if RIGHT_BY_COLOUR in table else {})
+
+
+def _judge_colour(
+    table: pd.DataFrame, seeds: int, groups: np.ndarray, confidence: float, seed: int
+) -> dict[str, float]:
+    """Hold a model against stain colour alone as against another model: what this learns differs by seeds, too."""
+    by_colour = table[RIGHT_BY_COLOUR].to_numpy(bool).reshape(seeds, -1)
+    gain = compare_two(tell_hits(table, seeds), by_colour, groups, confidence, seed)
+    ends = {
+        f"gain_over_colour{end}": gain[name] for name, end in (("difference", ""), ("low", "_low"), ("high", "_high"))
+    }
+    return {"colour_accuracy": float(by_colour.mean())} | ends
 
 
 class _Scores:
@@ -167,56 +215,6 @@ def _spread_of_folds(units: pd.DataFrame, name: str) -> float:
     """Give the standard deviation between folds of the same seed, over all seeds (pooled)."""
     variances = units.groupby("seed")[name].var(ddof=1).dropna()
     return float(np.sqrt(variances.mean())) if len(variances) else np.nan
-
-
-def align(tables: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[int]]:
-    """Select the seeds and images that several pooled tables share, in the same order.
-
-    Args:
-        tables: As ``pool_units`` has them.
-
-    Returns:
-        The tables, by seed and image, with the groups of the first joined where those of others join them; and the
-        seeds.
-    """
-    counts = [table.groupby("image_id")["seed"].nunique() for table in tables]
-    seeds = [seed for seed in tables[0]["seed"].unique() if all(seed in set(table["seed"]) for table in tables)]
-    shared = set.intersection(
-        *(set(count.index[count == table["seed"].nunique()]) for count, table in zip(counts, tables, strict=True))
-    )
-    aligned = []
-    for table in tables:
-        kept = table[table["image_id"].isin(shared) & table["seed"].isin(seeds)]
-        order = kept["seed"].map({seed: number for number, seed in enumerate(seeds)})
-        aligned.append(
-            kept.assign(order=order).sort_values(["order", "image_id"], ignore_index=True).drop(columns="order")
-        )
-    groups = aligned[0]["group"]
-    for table in aligned[1:]:
-        groups = pd.Series(merge_groups(groups, table["group"]), index=groups.index)
-    return [table.assign(group=groups) for table in aligned], [int(seed) for seed in seeds]
-
-
-def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) -> pd.DataFrame:
-    """Compare the accuracies of all models, pair by pair, over the seeds and images that all share.
-
-    Args:
-        pooled: As ``pool_units`` has it.
-        confidence: Of the intervals, and one minus the level of the tests.
-        seed: For the interval where there is one seed.
-
-    Returns:
-        As ``compare_over_seeds`` has it; no row where no seed is whole for all.
-    """
-    shared, seeds = align(list(pooled.values())) if len(pooled) > 1 else ([], [])
-    if not seeds:
-        return compare_over_seeds({}, [], confidence, seed)
-    hits = {
-        entry: (table["label"] == table["predicted"]).to_numpy().reshape(len(seeds), -1)
-        for entry, table in zip(pooled, shared, strict=True)
-    }
-    groups = shared[0]["group"].to_numpy()[: hits[next(iter(hits))].shape[1]]
-    return compare_over_seeds(hits, groups, confidence, seed)
 
 
 def count_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> np.ndarray:

@@ -7,10 +7,13 @@ backend has taken is given back when it ends.
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -134,11 +137,12 @@ def run_command(
     command = [sys.executable, "-m", _NAME, "--force", "--config", str(file.absolute())]
     try:
         with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=project, env=environment, stdout=output, stderr=output)
-            try:
+            # In a session of its own the terminal sends it no Ctrl-C, which would come beside the one from here.
+            process = subprocess.Popen(
+                command, cwd=project, env=environment, stdout=output, stderr=output, start_new_session=True
+            )
+            with _passing_on(process):
                 return wait(process)
-            finally:
-                _end(process)
     finally:
         file.unlink(missing_ok=True)
 
@@ -210,11 +214,30 @@ def _take(ran: Ran, ledger: Ledger) -> Outcome:
         return Outcome(ran.unit, None, told.message, ran.seconds)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that still runs, first in a way that lets it keep what it has."""
+@contextmanager
+def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Pass on what ends this process while another runs: Ctrl-C, SIGTERM, and a terminal that is closed."""
+    number = getattr(signal, "SIGHUP", signal.SIGTERM)
+    in_main = threading.current_thread() is threading.main_thread()
+    caught = in_main and signal.getsignal(number) is signal.SIG_DFL
+    if caught:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    except KeyboardInterrupt:
+        _end(process, signal.SIGINT)
+        raise
+    finally:
+        _end(process, signal.SIGTERM)
+        if caught:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(process: subprocess.Popen[bytes], number: int) -> None:
+    """End a process that still runs, first by a signal that lets it keep what it has."""
     if process.poll() is not None:
         return
-    process.terminate()
+    process.send_signal(number)
     try:
         process.wait(_SECONDS_TO_END)
     except subprocess.TimeoutExpired:

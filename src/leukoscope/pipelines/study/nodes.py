@@ -62,7 +62,7 @@ def tabulate_units(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.Da
 
 def pool_units(
     study_outcomes: list[Outcome], study_ledger: Ledger
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame | None]]:
     """Pool the predictions of all test images of each model, for each seed of which all folds finished.
 
     Args:
@@ -70,12 +70,13 @@ def pool_units(
         study_ledger: Where their trainings are.
 
     Returns:
-        The tables twice, for this study and for their files, among which those of earlier studies stay.
+        The tables twice, for this study and for their files, among which those of earlier studies stay; ``None`` among
+        the latter for a model without such a seed, whose file of an earlier study would be taken for this one's.
     """
     from leukoscope.study import results
 
     pooled = results.pool_units(study_outcomes, study_ledger)
-    return pooled, pooled
+    return pooled, {outcome.unit.entry: pooled.get(outcome.unit.entry) for outcome in study_outcomes}
 
 
 def gather_histories(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.DataFrame:
@@ -139,12 +140,12 @@ def compare_study(
         seed: For the interval where there is one seed.
 
     Returns:
-        One row a pair, as ``compare_over_seeds`` has it, and ``data``, the fingerprint of the images.
+        One row a pair, as ``leukoscope.study.pairs`` has it, and ``data``, the fingerprint of the images.
     """
     from leukoscope.images.manifest import fingerprint_manifest
-    from leukoscope.study import results
+    from leukoscope.study import pairs
 
-    table = results.compare(study_pooled, evaluation.confidence, seed)
+    table = pairs.compare(study_pooled, evaluation.confidence, seed)
     if study_pooled and table["seeds"].eq(1).any():
         logger.warning("With one seed nothing can be said of other seeds: see which differences remain with three")
     return table.assign(data=fingerprint_manifest(manifest))

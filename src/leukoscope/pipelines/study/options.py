@@ -1,11 +1,15 @@
 """Parameters of a study."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from leukoscope.core.class_names import split_names
 from leukoscope.core.options import Options
+
+
+def _split_entries(value: Any) -> Any:
+    return () if value is None else split_names(value)  # as `study.entries=` is read
 
 
 class StudyOptions(Options):
@@ -17,6 +21,6 @@ class StudyOptions(Options):
         seeds: How many seeds; the first is the parameter ``seed``, and the others follow it.
     """
 
-    entries: Annotated[tuple[str, ...], BeforeValidator(split_names)] = ()
+    entries: Annotated[tuple[str, ...], BeforeValidator(_split_entries)] = ()
     folds: int = Field(default=5, ge=2, le=1000)
     seeds: int = Field(default=3, ge=1, le=1000)

@@ -8,7 +8,8 @@ from leukoscope.pipelines.study import nodes, planning
 def create_pipeline() -> Pipeline:
     """Make the pipeline: packed images to many trainings, their tables and their page."""
     described = [f"params:{name}" for name in ("study", "models", "training", "augmentation", "cells", "evaluation")]
-    planned = ["params:study", "study_entries", "params:splitting", "params:class_names", "params:seed"]
+    planned = ["params:study", "study_entries", "study_images", "params:splitting", "params:class_names", "params:seed"]
+    images = ["manifest", "group_table", "smears", "generated_images"]
     kept = ["study_outcomes", "study_ledger"]
     confidence, classes, seed = "params:evaluation", "params:class_names", "params:seed"
     tables = ["study", "study_units", "study_differences", "study_pooled", "study_histories"]
@@ -17,12 +18,8 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(planning.describe_entries, described, "study_entries", name="describe_entries"),
-            Node(
-                planning.plan_study,
-                [*planned, "manifest", "group_table", "generated_images"],
-                "study_plan",
-                name="plan_study",
-            ),
+            Node(planning.describe_material, images, "study_images", name="describe_material"),
+            Node(planning.plan_study, planned, "study_plan", name="plan_study"),
             Node(
                 planning.require_folds,
                 ["study_plan", "manifest", "group_table", "smears", "params:splitting"],

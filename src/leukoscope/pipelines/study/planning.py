@@ -42,43 +42,58 @@ def describe_entries(
     for name in study.entries:
         model = ModelOptions.model_validate(models[name])
         model.require_files(training)
-        of_cells = {"cells": cells.model_dump()} if model.kind == "cells" else {}
         described = describe_entry(model, training, augmentation)
-        facts[name] = described | of_cells | {"evaluation": evaluation.model_dump()}
+        found = model.kind == "cells" or described.get("cells") == "found"
+        of_cells = {"finding": cells.model_dump()} if found else {}
+        formats = {"formats": _list_formats(model.kind, found)}
+        facts[name] = described | of_cells | formats | {"evaluation": evaluation.model_dump()}
     return facts
+
+
+def describe_material(
+    manifest: pd.DataFrame,
+    group_table: pd.DataFrame | None,
+    smears: PackedImages,
+    generated_images: GeneratedImages | None,
+) -> dict[str, Any]:
+    """Say of which images the trainings are.
+
+    Args:
+        manifest: All images.
+        group_table: Their groups, if there is a table of these.
+        smears: The packed images, for their size.
+        generated_images: That may stand in for real ones.
+    """
+    from leukoscope.images.manifest import fingerprint_manifest
+
+    return {
+        "data": fingerprint_manifest(manifest),
+        "duplicates": fingerprint_table(manifest[["image_id", "group"]]),
+        "size": smears.pixels.shape[1],
+        "groups": None if group_table is None else fingerprint_table(group_table),
+        "generated": getattr(generated_images, "fingerprint", None),
+    }
 
 
 def plan_study(
     study: StudyOptions,
     study_entries: dict[str, dict[str, Any]],
+    study_images: dict[str, Any],
     splitting: SplittingOptions,
     class_names: list[str],
     seed: int,
-    manifest: pd.DataFrame,
-    group_table: pd.DataFrame | None,
-    generated_images: GeneratedImages | None,
 ) -> Plan:
     """Plan every unit.
 
     Args:
         study: Folds and seeds.
         study_entries: How each entry is trained and evaluated.
+        study_images: Of which images.
         splitting: What is held together.
         class_names: The classes in order.
         seed: The first one.
-        manifest: All images.
-        group_table: Their groups, if there is a table of these.
-        generated_images: That may stand in for real ones.
     """
-    from leukoscope.images.manifest import fingerprint_manifest
-
-    shared = {
-        "splitting": splitting.model_dump(exclude={"fold"}),
-        "class_names": class_names,
-        "data": fingerprint_manifest(manifest),
-        "groups": None if group_table is None else fingerprint_table(group_table),
-        "generated": getattr(generated_images, "fingerprint", None),
-    }
+    shared = study_images | {"splitting": splitting.model_dump(exclude={"fold"}), "class_names": class_names}
     facts = {name: shared | entry for name, entry in study_entries.items()}
     return make_plan(facts, study.folds, study.seeds, seed)
 
@@ -107,9 +122,10 @@ def require_folds(
     """
     from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
 
-    first = splitting.model_copy(update={"fold": f"1 of {study_plan.folds}"})
     for seed in study_plan.seeds:
-        assign_splits(group_images(manifest, group_table, smears, splitting, seed), first, seed)
+        images = group_images(manifest, group_table, smears, splitting, seed)
+        for fold in range(1, study_plan.folds + 1):  # by series one in the middle may have fewer images than the first
+            assign_splits(images, splitting.model_copy(update={"fold": f"{fold} of {study_plan.folds}"}), seed)
     return study_plan
 
 
@@ -129,3 +145,22 @@ def describe_entry(model: ModelOptions, training: Recipe, augmentation: Augmenta
     weights = Path(str(described["recipe"].get("weights")))
     file = fingerprint_files([weights]) if weights.is_file() else None
     return described | {"weights": file, "augmentation": model.join_augmentation(augmentation).model_dump()}
+
+
+def _list_formats(kind: str, found: bool) -> dict[str, int]:
+    """List the formats by which the keys of trainings tell what an older version made.
+
+    Args:
+        kind: Of the model.
+        found: Whether it reads the cells that the pipeline `cells` finds.
+    """
+    from leukoscope.cells import classical
+    from leukoscope.cells.measuring import FORMAT as FORMAT_OF_FOUND
+    from leukoscope.features.fields import FORMAT
+    from leukoscope.images.packed import PACKED_FORMAT
+    from leukoscope.training.crafted import CRAFTED_FORMAT
+
+    formats = {"packed": PACKED_FORMAT} | ({"finding": classical.FORMAT} if found else {})
+    if kind == "crafted":
+        formats |= {"crafted": CRAFTED_FORMAT, "measurements": FORMAT_OF_FOUND if found else FORMAT}
+    return formats

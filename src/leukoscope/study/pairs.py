@@ -1,0 +1,65 @@
+"""Which of the models of a study is better, pair by pair."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.evaluation.crossed import compare_two, correct_pairs
+from leukoscope.images.grouping import merge_groups
+
+
+def align(tables: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[int]]:
+    """Select the seeds and images that several pooled tables share, in the same order.
+
+    Args:
+        tables: As ``pool_units`` has them.
+
+    Returns:
+        The tables, by seed and image, with the groups of the first joined where those of others join them; and the
+        seeds.
+    """
+    counts = [table.groupby("image_id")["seed"].nunique() for table in tables]
+    seeds = [seed for seed in tables[0]["seed"].unique() if all(seed in set(table["seed"]) for table in tables)]
+    shared = set.intersection(
+        *(set(count.index[count == table["seed"].nunique()]) for count, table in zip(counts, tables, strict=True))
+    )
+    aligned = []
+    for table in tables:
+        kept = table[table["image_id"].isin(shared) & table["seed"].isin(seeds)]
+        order = kept["seed"].map({seed: number for number, seed in enumerate(seeds)})
+        aligned.append(
+            kept.assign(order=order).sort_values(["order", "image_id"], ignore_index=True).drop(columns="order")
+        )
+    groups = aligned[0]["group"]
+    for table in aligned[1:]:
+        groups = pd.Series(merge_groups(groups, table["group"]), index=groups.index)
+    return [table.assign(group=groups) for table in aligned], [int(seed) for seed in seeds]
+
+
+def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) -> pd.DataFrame:
+    """Compare the accuracies of all models, pair by pair, each over the seeds and images that the two share.
+
+    Args:
+        pooled: As ``pool_units`` has it.
+        confidence: Of the intervals, and one minus the level of the tests.
+        seed: For the interval where there is one seed.
+
+    Returns:
+        As ``compare_over_seeds`` has it, and ``which_seeds``, like ``1, 2``; no row for two that share no whole seed.
+    """
+    rows = []
+    for first, second in combinations(pooled, 2):
+        shared, seeds = align([pooled[first], pooled[second]])
+        if seeds:
+            hits = [tell_hits(table, len(seeds)) for table in shared]
+            groups = shared[0]["group"].to_numpy()[: hits[0].shape[1]]
+            row = compare_two(hits[0], hits[1], groups, confidence, seed)
+            rows.append({"first": first, "second": second} | row | {"which_seeds": ", ".join(map(str, seeds))})
+    return correct_pairs(rows, confidence)
+
+
+def tell_hits(table: pd.DataFrame, seeds: int) -> np.ndarray:
+    """Tell which images a model is right about, boolean ``[seeds, n]``, from its table as ``align`` has it."""
+    return (table["label"] == table["predicted"]).to_numpy().reshape(seeds, -1)
