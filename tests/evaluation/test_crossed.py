@@ -89,6 +89,7 @@ def test_so_are_models_of_which_few_images_are_wrong():
     assert share_rejected(400, 3, 40, 1, 0.3, base=4.5) <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 400)
 
 
+@pytest.mark.slow
 def test_a_test_that_leaves_seeds_out_tells_equal_models_apart_far_too_often():
     rng, rejected, groups = np.random.default_rng(3), 0, np.arange(150)
     for _ in range(60):
@@ -195,6 +196,7 @@ def test_figures_over_seeds_have_intervals_between_0_and_1_that_hold_the_seeds()
     assert np.isnan(single.low)
 
 
+@pytest.mark.parametrize("groups", [5, *(pytest.param(groups, marks=pytest.mark.slow) for groups in (8, 20))])
 @pytest.mark.parametrize("groups", [5, 8, 20])
 def test_intervals_of_figures_cover_the_truth_where_groups_are_few(groups):
     """Seeds hardly differ here, so that the width is that of groups."""

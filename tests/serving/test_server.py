@@ -49,7 +49,7 @@ def test_a_form_of_another_shape_is_refused(client, form, content):
     [
         {"inputs": [{"image": PICTURE}, {"image": PICTURE, "id": 7}]},
         {"inputs": {"image": [PICTURE, PICTURE], "id": [1]}},
-        {"instances": [{"image": PICTURE}] * 2, "params": {"a": 1}},
+        {"instances": [{"image": PICTURE}] * 2, "params": {"cells": False}},
         {"dataframe_records": [{"image": PICTURE}] * 2},
         {"dataframe_split": {"columns": ["id", "image"], "index": [5, 6], "data": [[1, PICTURE], [None, PICTURE]]}},
     ],
