@@ -352,5 +352,5 @@ class TestBackend:
     def test_one_that_is_not_installed_is_named_with_how_to_install_it(self, monkeypatch):
         monkeypatch.setenv("KERAS_BACKEND", "torch")
         monkeypatch.setattr(inputs, "find_spec", lambda name: None)
-        with pytest.raises(InputError, match=r"KERAS_BACKEND tells Keras to use torch.*leukoscope\[torch\]"):
+        with pytest.raises(InputError, match=r"KERAS_BACKEND tells Keras to use torch.*pip install .*\[torch\]"):
             inputs.require_backend()
