@@ -3,9 +3,14 @@
 import asyncio
 import base64
 import json
+from pathlib import Path
 
 import httpx
+import mlflow
 
+import leukoscope
+from leukoscope.serving.model import ARTIFACT
+from leukoscope.serving.registry import describe_signature
 from leukoscope.serving.requests import RequestLimits
 from tiny_reader import encode, shade
 
@@ -13,6 +18,21 @@ LIMITS = RequestLimits(3, 20_000, 10_000, max_request_pixels=20_000, max_request
 PICTURE = base64.b64encode(encode(shade(100))).decode()
 GOOD = json.dumps({"inputs": [{"image": PICTURE}]}).encode()
 JSON = "application/json"
+
+
+def pack(root: Path, reader) -> mlflow.pyfunc.PyFuncModel:
+    """Pack a reader into an empty folder as promotion does, and load what MLflow serves."""
+    (root / "reader").mkdir()
+    reader.save(root / "reader")
+    mlflow.pyfunc.save_model(
+        root / "model",
+        python_model=str(Path(leukoscope.__file__).parent / "serving/entry.py"),
+        artifacts={ARTIFACT: str(root / "reader")},
+        model_config=LIMITS._asdict(),
+        signature=describe_signature(reader),
+        pip_requirements=["mlflow"],
+    )
+    return mlflow.pyfunc.load_model(str(root / "model"))
 
 
 class Client:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -11,12 +10,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 
-import leukoscope
 from cell_models import make_fields, make_reader
 from leukoscope.inference.cell_evidence import list_cells
-from leukoscope.serving.model import ARTIFACT
-from leukoscope.serving.registry import describe_signature
-from served_reader import GOOD, LIMITS, PICTURE, Client, read_message
+from served_reader import GOOD, PICTURE, Client, pack, read_message
 from tiny_reader import encode
 
 FIELD, EMPTY = 0, int(np.flatnonzero(make_fields().counts == 0)[0])
@@ -24,18 +20,7 @@ FIELD, EMPTY = 0, int(np.flatnonzero(make_fields().counts == 0)[0])
 
 @pytest.fixture(scope="module")
 def cell_model(tmp_path_factory) -> mlflow.pyfunc.PyFuncModel:
-    root, reader = tmp_path_factory.mktemp("cells"), make_reader()
-    (root / "reader").mkdir()
-    reader.save(root / "reader")
-    mlflow.pyfunc.save_model(
-        root / "model",
-        python_model=str(Path(leukoscope.__file__).parent / "serving/entry.py"),
-        artifacts={ARTIFACT: str(root / "reader")},
-        model_config=LIMITS._asdict(),
-        signature=describe_signature(reader),
-        pip_requirements=["mlflow"],
-    )
-    return mlflow.pyfunc.load_model(str(root / "model"))
+    return pack(tmp_path_factory.mktemp("cells"), make_reader())
 
 
 @pytest.fixture(scope="module")

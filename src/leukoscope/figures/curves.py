@@ -25,15 +25,20 @@ def draw_learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
     for axes, metric in ((above, "accuracy"), (below, "loss")):
         _draw_learning(axes, history, metric)
     above.set_ylim(0, 1.02)
-    below.set_yscale("log")
-    below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    below.yaxis.set_major_formatter("{x:g}")
-    below.yaxis.set_minor_locator(NullLocator())
+    scale_losses(below)
     below.set_xlabel("epoch")
     below.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = above.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL)
     return figure
+
+
+def scale_losses(axes: Axes) -> None:
+    """Let losses stand on a logarithmic axis with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw_learning(axes: Axes, history: pd.DataFrame, metric: str) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, make_figure, measure_row, open_frame, wrap_names, write_values
+from leukoscope.figures.curves import scale_losses
 from leukoscope.figures.words import as_it_is
 
 _OF_MODELS = (
@@ -94,10 +94,7 @@ def draw_histories(histories: pd.DataFrame, titles: Mapping[str, str]) -> Figure
         open_frame(axes)
     above.set_ylim(0, 1.02)
     if (histories["validation_loss"] > 0).any():
-        below.set_yscale("log")
-        below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        below.yaxis.set_major_formatter("{x:g}")
-        below.yaxis.set_minor_locator(NullLocator())
+        scale_losses(below)
     below.set_xlabel("epoch")
     below.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = above.get_legend_handles_labels()

@@ -12,6 +12,7 @@ from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.search.planning import Setting
+from leukoscope.pipelines.study.nodes import list_nodes
 from leukoscope.study.search import SearchPlan, Study
 from leukoscope.study.trials import TrialLedger
 
@@ -94,11 +95,7 @@ def list_trial_nodes(entry: str) -> list[str]:
     Args:
         entry: The model's name.
     """
-    from kedro.framework.project import pipelines
-
-    ingested = {node.name for node in pipelines["ingestion"].nodes}
-    training = pipelines[f"train_{entry}"].to_nodes(f"{entry}.train_classifier")
-    return [node.name for node in training.nodes if node.name not in ingested] + [f"{entry}.score_validation"]
+    return [*list_nodes(entry, "train_classifier"), f"{entry}.score_validation"]
 
 
 def tabulate_trials(search_trials: Study, search_plan: SearchPlan) -> pd.DataFrame:

@@ -31,17 +31,22 @@ def run_units(study_checked: Plan, study_ledger: Ledger) -> list[Outcome]:
     from leukoscope.core.session import get_run, get_session
     from leukoscope.study import running
 
-    nodes = {entry: _list_nodes(entry) for entry in study_checked.entries}
+    nodes = {entry: list_nodes(entry, *_KEPT) for entry in study_checked.entries}
     place = running.Processes(nodes, get_session(), study_ledger, get_run())
     return running.run_units(study_checked, study_ledger, place)
 
 
-def _list_nodes(entry: str) -> list[str]:
-    """Name the nodes of a unit: from the packed images to what is kept of the evaluation."""
+def list_nodes(entry: str, *ends: str) -> list[str]:
+    """Name the nodes of a model from the packed images to some of its own, these included.
+
+    Args:
+        entry: The model's name.
+        ends: Names of nodes in its namespace.
+    """
     from kedro.framework.project import pipelines
 
     ingested = {node.name for node in pipelines["ingestion"].nodes}
-    wanted = [f"{entry}.{name}" for name in _KEPT]
+    wanted = [f"{entry}.{name}" for name in ends]
     return [node.name for node in pipelines[f"train_{entry}"].to_nodes(*wanted).nodes if node.name not in ingested]
 
 
