@@ -194,6 +194,15 @@ def test_why_a_process_failed_is_one_line(tmp_path, fake_command, code, reason):
     assert json.loads(first[1]) == {"mlflow.parentRunId": "f00", "unit": "vgg16, fold 1 of 2, seed 1"}
 
 
+@pytest.fixture
+def heeding_ctrl_c():
+    """What a shell starts in the background ignores Ctrl-C, and so do the tests there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 def test_a_process_ends_with_the_study(tmp_path, fake_command):
     """Whatever ends the study while a unit runs, Ctrl-C or a batch system, the unit is told to end too."""
     fake_command("pathlib.Path('number').write_text(str(os.getpid())); time.sleep(60)")
@@ -225,6 +234,7 @@ from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import make_plan
 here = pathlib.Path.cwd()
 running._SOURCE = str(here / "fake")
+signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(143))
 place = running.Processes({"vgg16": ["vgg16.a"]}, Session(here), Ledger(here, here / "logs"))
 list(place.run(make_plan({"vgg16": {}}, 2, 1, 1).units))
