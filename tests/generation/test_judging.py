@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -72,7 +73,7 @@ def test_the_stain_of_each_class_is_measured(rng):
 def test_a_judge_has_an_input_of_its_own_size_and_weights_by_a_seed(rng):
     images = rng.integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
     options = JudgeOptions(architecture="mobilenet_v2", weights="none", input_size=32)
-    one, same, other = (np.asarray(build_judge(options, 64, seed)(images)) for seed in (1, 1, 2))
+    one, same, other = (keras.ops.convert_to_numpy(build_judge(options, 64, seed)(images)) for seed in (1, 1, 2))
     assert one.shape == (2, 1280)
     assert one == pytest.approx(same, rel=1e-4)
     assert np.abs(one - other).max() > 1e-2
