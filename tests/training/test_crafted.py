@@ -1,5 +1,9 @@
+from typing import ClassVar
+
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from crafted_models import make_classifier, make_fields, make_key, quickly
 from leukoscope.features.fields import COUNT, FEATURES, SHARE, list_features
@@ -66,6 +70,42 @@ def test_the_same_seed_gives_the_same_classifier(points):
     chances = [one.estimator.predict_proba(features) for one in fitted]
     assert np.array_equal(chances[0], chances[1])
     assert not np.array_equal(chances[0], chances[2])
+
+
+class Counting(DummyClassifier):
+    """Notes how many threads OpenMP may use when it is fitted and asked."""
+
+    noted: ClassVar[list[int]] = []
+
+    def fit(self, *arguments, **options):
+        self.note()
+        return super().fit(*arguments, **options)
+
+    def predict_proba(self, features):
+        self.note()
+        return super().predict_proba(features)
+
+    def note(self):
+        self.noted.extend(library["num_threads"] for library in find_openmp())
+
+
+def find_openmp() -> list:
+    return ThreadpoolController().select(user_api="openmp").info()
+
+
+def test_boosting_has_one_thread_of_openmp(monkeypatch):
+    """On busy cores several wait for each other most of the time."""
+    method = crafted.Method("counting", lambda seed, weights: Counting(), {"strategy": ("prior", "stratified")})
+    monkeypatch.setitem(crafted.METHODS, "svm", method)
+    monkeypatch.setattr(Counting, "noted", [])
+    fields = make_fields()
+    with threadpool_limits(2, user_api="openmp"):
+        classifier, _ = fit_classifier(make_key(fields, "svm", ("shape", "colour")), fields, fields.splits, None, "own")
+        fitted = len(Counting.noted)
+        classifier.predict(fields.pixels[:2])
+        assert all(library["num_threads"] == 2 for library in find_openmp())
+    assert set(Counting.noted) == {1}
+    assert 0 < fitted < len(Counting.noted)
 
 
 def test_what_is_usual_is_the_median_of_the_training_images():

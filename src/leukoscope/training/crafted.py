@@ -14,7 +14,7 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.features.fields import COUNT, FEATURES, SHARE
 from leukoscope.features.measuring import MeasurementStore, measure_fields
 from leukoscope.images.packed import PackedImages
-from leukoscope.models.crafted import CraftedClassifier, find_columns, select_features
+from leukoscope.models.crafted import CraftedClassifier, find_columns, in_one_thread, select_features
 from leukoscope.training import without_epochs
 from leukoscope.training.importance import measure_importance
 
@@ -139,6 +139,7 @@ class Fitted(NamedTuple):
     by_group: bool
 
 
+@in_one_thread()
 def fit_estimator(
     method: str, features: np.ndarray, classes: np.ndarray, groups: np.ndarray, balanced: bool, seed: int
 ) -> Fitted:

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from leukoscope.features.fields import list_features
+from leukoscope.models.crafted import in_one_thread
 
 _SHUFFLES = 5
 
 
+@in_one_thread()
 def measure_importance(
     estimator: Any, features: np.ndarray, classes: np.ndarray, groups: Sequence[str], seed: int
 ) -> dict[str, float]:
