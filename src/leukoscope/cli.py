@@ -31,6 +31,7 @@ _WRONG_COMMAND = (
     OmegaConfBaseException,
     YAMLError,
 )
+_RUNNER = "leukoscope.runners.ModelByModelRunner"
 
 
 @click.group()
@@ -61,6 +62,7 @@ def _run(force: bool, **options: Any) -> Any:
         raise click.ClickException("--pipelines names none. Leave it out to run everything.")
     with errors_in_a_line(), ending_if_unchanged(may_end=not force):
         options["conf_source"] = options["conf_source"] or _find_configuration()
+        options["runner"] = options["runner"] or _RUNNER
         _require_pipelines(options)
         return kedro_run.callback(**options)  # type: ignore[misc]
 

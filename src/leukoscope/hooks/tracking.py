@@ -30,6 +30,8 @@ _PLAIN = {
     "tracking.experiment.create_experiment_kwargs.artifact_location": str | None,
     "tracking.run.nested": bool,
 }
+# Those that run one node at a time.
+_RUNNERS = ("ModelByModelRunner", "SequentialRunner")
 
 
 class TrackingHook:
@@ -101,10 +103,10 @@ class TrackingHook:
                 artefacts elsewhere.
         """
         models = {node.namespace for node in pipeline.nodes if node.namespace}
-        if models and "SequentialRunner" not in str(run_params["runner"]):
+        if models and not any(name in str(run_params["runner"]) for name in _RUNNERS):
             raise InputError(
-                "Only SequentialRunner trains and evaluates models: Keras' seed and precision, and the MLflow run, "
-                "are one for the whole process, and each model uses all cores anyhow. Leave out --runner."
+                "Models are trained and evaluated one node after another: Keras' seed and precision, and the MLflow "
+                "run, are one for the whole process, and each model uses all cores anyhow. Leave out --runner."
             )
         self._catalog, self.tracker = catalog, None
         if self._is_tracked(run_params):

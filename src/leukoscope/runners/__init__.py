@@ -1,0 +1,5 @@
+"""Runners of pipelines, for ``kedro run --runner``."""
+
+from leukoscope.runners.model_by_model import ModelByModelRunner
+
+__all__ = ["ModelByModelRunner"]
