@@ -1,11 +1,13 @@
 """MLflow has one run a model, and is asked for nothing where nothing is tracked."""
 
+import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import time
+from copy import copy
 from pathlib import Path
 
 import mlflow
@@ -16,15 +18,18 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from kedro.runner import SequentialRunner
 
+from compared import make_comparison
 from crafted_models import make_classifier, make_vote
 from leukoscope import hooks
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import OptionalDataset, PartitionedDataset, TrainingJournalDataset
 from leukoscope.hooks import TrackingHook
-from leukoscope.hooks.runs import Runs, parameters_in_force
+from leukoscope.hooks.in_force import parameters_in_force
+from leukoscope.hooks.runs import Runs
+from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
+from leukoscope.runners import ModelByModelRunner
 from leukoscope.training.recipe import Recipe
 from made_entries import make_entry
 
@@ -65,7 +70,7 @@ class Session:
 
         manager = _create_hook_manager()
         manager.register(self.hook)
-        runner = SequentialRunner()
+        runner = ModelByModelRunner()
         facts = dict.fromkeys(("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "load_versions"))
         facts |= {"project_path": str(self.context.project_path), "runner": type(runner).__name__}
         self.hook.before_pipeline_run(facts, pipeline, catalog)
@@ -103,6 +108,60 @@ def test_several_models_have_a_child_run_each_with_plain_names(project_path, tra
     assert (runs.loc[["resnet50", "vgg16"], "tags.mlflow.parentRunId"] == parent["run_id"]).all()
     assert pd.isna(parent["metrics.test_accuracy"])
     assert set(runs["status"]) == {"FINISHED"}
+
+
+def test_the_run_of_a_model_ends_with_the_model(project_path, tracking_uri):
+    """Not with the session, whose minutes all would have otherwise."""
+    status = []
+
+    def look(metrics):
+        status.append(session.runs()["status"].to_dict())
+        return metrics
+
+    session = Session(project_path)
+    both = scoring("resnet50") + scoring("vgg16", look)
+    late = Node(look, "vgg16.result", "comparison", name="compare")
+    session.run(both + Pipeline([late]), numbers(resnet50=0.9, vgg16=0.8))
+    assert status[0] == {"__default__": "RUNNING", "resnet50": "FINISHED", "vgg16": "RUNNING"}
+    assert status[1] == {"__default__": "RUNNING", "resnet50": "FINISHED", "vgg16": "FINISHED"}
+
+
+def test_runs_tell_of_which_images_they_are(project_path, tracking_uri):
+    """The list of runs shows it, and it can be searched for."""
+    manifest = pd.DataFrame(
+        {"image_id": ["a", "b"], "label": ["Pro", "Pre"], "sha256": ["1", "2"], "status": "accepted"}
+    )
+    session = Session(project_path)
+    session.run(
+        scoring("resnet50") + scoring("vgg16"),
+        DataCatalog({"manifest": MemoryDataset(manifest)} | dict(numbers(resnet50=0.9, vgg16=0.8).items())),
+    )
+    runs = mlflow.MlflowClient().search_runs(["1", "2"])
+    assert len(runs) == 3
+    for run in runs:
+        (data,) = run.inputs.dataset_inputs
+        assert data.dataset.digest == fingerprint_manifest(manifest) == run.data.tags["data_fingerprint"]
+        assert json.loads(data.dataset.profile) == {"num_rows": 2}
+
+
+def test_a_session_that_compares_models_says_so(project_path, tracking_uri):
+    tables = make_comparison()
+    nodes = [Node(copy, "number", "summary", name="summarise")]
+    models = [Pipeline(nodes, namespace=name, prefix_datasets_with_namespace=True) for name in ("resnet50", "vgg16")]
+    last = Node(lambda *_: "drawn", ["resnet50.summary", "vgg16.summary"], "comparison_figure", name="draw_comparison")
+    rows = {f"{row['model']}.number": MemoryDataset(row) for row in tables["comparison"].to_dict("records")}
+    session = Session(project_path)
+    session.run(
+        sum(models, Pipeline([last])), DataCatalog(rows | {name: MemoryDataset(tables[name]) for name in tables})
+    )
+    runs = session.runs()
+    note = runs.loc["__default__", "tags.mlflow.note.content"]
+    experiment, vgg16 = runs.loc["vgg16", ["experiment_id", "run_id"]]
+    assert f"[VGG16](#/experiments/{experiment}/runs/{vgg16}) | 0.900 (0.850 to 0.950)" in note
+    assert runs.loc["__default__", "metrics.best_test_accuracy"] == 0.9
+    assert runs.loc["__default__", "metrics.best_gain_over_colour"] == pytest.approx(0.4)
+    assert "**ResNet50**: test accuracy 0.800" in runs.loc["resnet50", "tags.mlflow.note.content"]
+    assert "Leukoscope" in mlflow.get_experiment(experiment).tags["mlflow.note.content"]
 
 
 def test_one_model_has_the_sessions_run(project_path, tracking_uri):
@@ -162,7 +221,7 @@ def test_epochs_arrive_while_the_run_goes_on(project_path, tracking_uri):
 @pytest.mark.parametrize("runner", ["ParallelRunner", "ThreadRunner"])
 def test_runners_that_would_train_at_once_are_refused(project_path, tracking_uri, runner):
     session = Session(project_path)
-    with pytest.raises(InputError, match="Only SequentialRunner"):
+    with pytest.raises(InputError, match="one node after another"):
         session.hook.before_pipeline_run({"runner": runner}, scoring("resnet50"), DataCatalog())
 
 
@@ -328,6 +387,7 @@ def test_a_process_that_ends_midway_leaves_its_runs_killed(project_path, trackin
     script = f"""
 import sys
 import time
+from copy import copy
 sys.path[:0] = {sys.path!r}
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -451,13 +511,13 @@ class Place:
 
         nodes = [
             Node(lose, "number", "metrics", name="lose"),
-            Node(lambda metrics: metrics, "metrics", "summary", name="sum"),
-            Node(finish, "summary", "robustness_summary", name="finish"),
+            Node(lambda metrics: metrics, "metrics", "figures", name="sum"),
+            Node(finish, "figures", "robustness_summary", name="finish"),
         ]
         catalog = numbers(vgg16=0.75)
-        artifact = {"type": "leukoscope.datasets.JSONDataset", "filepath": str(tmp_path / "summary.json")}
+        artifact = {"type": "leukoscope.datasets.JSONDataset", "filepath": str(tmp_path / "figures.json")}
         wrapped = {"type": "kedro_mlflow.io.artifacts.MlflowArtifactDataset", "dataset": artifact}
-        catalog["vgg16.summary"] = OptionalDataset(dataset=wrapped)
+        catalog["vgg16.figures"] = OptionalDataset(dataset=wrapped)
         catalog["vgg16.robustness_summary"] = MemoryDataset()
         return Pipeline(nodes, namespace="vgg16", prefix_datasets_with_namespace=True), catalog
 
@@ -472,7 +532,7 @@ def test_a_server_that_is_lost_and_comes_back_has_everything(project_path, track
     session.run(*place.scoring(tmp_path, back=True))
     run = session.runs().loc["vgg16"]
     assert (run["metrics.test_accuracy"], run["metrics.clean_accuracy"], run["status"]) == (0.75, 0.75, "FINISHED")
-    assert mlflow.artifacts.load_dict(f"{run['artifact_uri']}/summary.json") == {"test_accuracy": 0.75}
+    assert mlflow.artifacts.load_dict(f"{run['artifact_uri']}/figures.json") == {"test_accuracy": 0.75}
     assert mlflow.active_run() is None
 
 
@@ -480,7 +540,7 @@ def test_a_server_that_is_lost_for_good_costs_nothing(project_path, tracking_uri
     session = Session(project_path)
     session.run(*place.scoring(tmp_path, back=False))
     assert "could not be logged" in caplog.text
-    assert (tmp_path / "summary.json").is_file()
+    assert (tmp_path / "figures.json").is_file()
     place.up = True
     assert session.runs().loc["vgg16", "status"] == "RUNNING"
     session.run(*place.scoring(tmp_path, back=True))

@@ -21,4 +21,5 @@ def show_results(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         return
     from leukoscope.reporting.terminal import tabulate_results
 
-    click.echo(f"\n{tabulate_results(catalog.load('comparison'), catalog.load('colour_baseline'))}")
+    tables = [catalog.load(name) if catalog.exists(name) else None for name in ("colour_baseline", "differences")]
+    click.echo(f"\n{tabulate_results(catalog.load('comparison'), *tables)}")

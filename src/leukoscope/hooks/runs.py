@@ -2,28 +2,25 @@
 
 import json
 import logging
-import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import mlflow
-from kedro.pipeline import Pipeline
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import Dataset, DatasetInput, LoggedModelStatus, Metric, Param, Run, RunStatus, RunTag
 from mlflow.entities.lifecycle_stage import LifecycleStage
 from mlflow.environment_variables import MLFLOW_RUN_CONTEXT
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from mlflow.utils.uri import is_local_uri
-from pydantic import BaseModel
 
-from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.old_names import read_tag
 from leukoscope.hooks.classifiers import log_files, log_network
+from leukoscope.hooks.in_force import parameters_in_force
 from leukoscope.models.base import NETWORK
 
 logger = logging.getLogger(__name__)
@@ -53,6 +50,8 @@ class Runs:
         self._client, self.session, self._only = client, session, only
         self._parameters, self._tags = parameters, tags
         self._runs: dict[str | None, str] = {None: session, only: session}
+        self._ended: set[str] = set()
+        self._data: DatasetInput | None = None
         self._epochs = self._find_epochs(session) if goes_on else {}
         self._children = self._find_children() if goes_on else {}
         self._describe(session, only)
@@ -105,13 +104,19 @@ class Runs:
         else:
             self._client.set_terminated(run_id, status)
 
+    def end_model(self, model: str, status: int = RunStatus.FINISHED) -> None:
+        """End the run of a model, unless it is the session's, too, or was ended before."""
+        run_id = self._runs.get(model)
+        if run_id and run_id != self.session and model not in self._ended:
+            self.activate(None)  # what leaves the stack later would be running again
+            self._client.set_terminated(run_id, RunStatus.to_string(status))
+            self._ended.add(model)
+
     def end_children(self, unfinished: Mapping[str, int], status: int) -> None:
         """End the models' runs: as finished, or with a status where something is left to do."""
-        self.activate(None)  # what leaves the stack would be running again
-        for model, run_id in self._runs.items():
-            if model and run_id != self.session:
-                ending = status if unfinished[model] else RunStatus.FINISHED
-                self._client.set_terminated(run_id, RunStatus.to_string(ending))
+        for model in list(self._runs):
+            if model:
+                self.end_model(model, status if unfinished[model] else RunStatus.FINISHED)
 
     def end_session(self, status: int) -> None:
         """End the session's run, and leave none active."""
@@ -136,6 +141,48 @@ class Runs:
     def log_tags(self, model: str | None, values: dict[str, Any]) -> None:
         """Tag a run with what is not empty."""
         self._tag(self.of(model), values)
+
+    def log_data(self, fingerprint: str, images: int) -> None:
+        """Tell of which images the session's run is, and those of models that begin from now on.
+
+        Args:
+            fingerprint: Of the manifest.
+            images: How many files it has.
+        """
+        self._data = DatasetInput(
+            Dataset(
+                "smears",
+                fingerprint,
+                "local",
+                json.dumps({"uri": "manifest"}),
+                profile=json.dumps({"num_rows": images}),
+            )
+        )
+        self._tags = self._tags | {"data_fingerprint": fingerprint}
+        self._tell_data(self.session)
+
+    def describe(self, model: str | None, text: str | Callable[[Callable[[str], str | None]], str]) -> None:
+        """Set the description of a run, in Markdown.
+
+        Args:
+            model: Whose run it is; ``None`` for the session's.
+            text: The description, or what makes it of a function that links to the run of a model.
+        """
+        words = text if isinstance(text, str) else text(self._link)
+        self._tag(self.of(model), {MLFLOW_RUN_NOTE: words})
+
+    def _link(self, model: str) -> str | None:
+        """Give the address of a model's run within the UI; ``None`` where there is none."""
+        if model not in self._runs:
+            return None
+        run = self._client.get_run(self._runs[model])
+        return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+    def _tell_data(self, run_id: str) -> None:
+        inputs = self._client.get_run(run_id).inputs
+        if self._data and not (inputs and inputs.dataset_inputs):
+            self._client.log_inputs(run_id, [self._data])
+        self._tag(run_id, {"data_fingerprint": self._tags.get("data_fingerprint")})
 
     def log_page(self, model: str | None, page: str, name: str) -> None:
         """Log a text as a file."""
@@ -168,6 +215,7 @@ class Runs:
         values = parameters_in_force(self._parameters, model)
         self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
         self._tag(run_id, self._tags | {"model": model})
+        self._tell_data(run_id)
 
     def _tag(self, run_id: str, values: dict[str, Any]) -> None:
         self._client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in values.items() if value])
@@ -234,40 +282,6 @@ def _list_kept(place: str) -> list[tuple[str, int]]:
 def search_runs(client: MlflowClient, experiment: str, filter_string: str) -> list[Run]:
     """Search an experiment; the last run to start comes last."""
     return client.search_runs([experiment], filter_string, order_by=["attributes.start_time ASC"])
-
-
-def fingerprint_session(
-    run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], models: set[str]
-) -> str:
-    """Hash what a command runs and where: the same command in the same project on the same machine has the same."""
-    place = [platform.node(), run_params["project_path"], run_params.get("env")]
-    names = sorted(node.name for node in pipeline.nodes)
-    in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(models)]]
-    return fingerprint_facts([place, names, in_force])
-
-
-def parameters_in_force(parameters: dict[str, Any], model: str | None) -> dict[str, Any]:
-    """Flatten the parameters of a run: all shared ones, and the model's resolved recipe as ``training``.
-
-    Args:
-        parameters: All parameters, validated.
-        model: The model; ``None`` for the shared recipe.
-    """
-    shared = {name: value for name, value in parameters.items() if name != "models"}
-    if model:
-        entry = parameters["models"][model]
-        shared["training"] = entry.resolve(parameters["training"])
-        shared["augmentation"] = entry.join_augmentation(parameters["augmentation"])
-        shared["model"] = entry.describe_kind()
-    return _flatten(shared)
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        inner = value.model_dump() if isinstance(value, BaseModel) else value
-        flat |= _flatten(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {f"{prefix}{name}": inner}
-    return flat
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig, _validate
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.entities import RunStatus
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from pydantic import ValidationError
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,12 +27,17 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.options import describe_faults
 from leukoscope.core.software import find_git_commit
 from leukoscope.hooks import runs, server
+from leukoscope.hooks.in_force import fingerprint_session
 from leukoscope.hooks.outbox import Outbox, first_line
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.relocation import DATABASE, require_place
+from leukoscope.reporting import tracked
 from leukoscope.training.journal import EPOCHS
 
 logger = logging.getLogger(__name__)
+
+# What becomes a tag of what is otherwise metrics.
+_TAGS = {"promotion": ("candidate", "champion", "why"), "training_summary": ("device", "backend", "precision")}
 
 
 class Tracker(MlflowHook):
@@ -83,7 +88,11 @@ class Tracker(MlflowHook):
         logging.getLogger(_EpochHandler.source).addHandler(self._listener)
 
     def activate(self, model: str | None) -> bool:
-        """Make a run the active one, if MLflow answers."""
+        """Make a run the active one, if MLflow answers, and end those of models that have nothing left to do."""
+        finished = {name for name, nodes in self._unfinished.items() if not nodes and name != model}
+        for name in finished - self._ended:
+            self._send("end_model", name)
+        self._ended |= finished
         return self._outbox.deliver() and self._send("activate", model)
 
     def activate_where_open(self, model: str | None) -> None:
@@ -163,6 +172,9 @@ class Tracker(MlflowHook):
             with server.hold_database(config.server.mlflow_tracking_uri):
                 config.setup(self._context)
         self._client = config.server._mlflow_client
+        experiment = config.tracking.experiment._experiment
+        if MLFLOW_RUN_NOTE not in experiment.tags:
+            self._client.set_experiment_tag(experiment.experiment_id, MLFLOW_RUN_NOTE, tracked.EXPERIMENT)
         if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/{DATABASE}":
             experiment = config.tracking.experiment
             configured = experiment.create_experiment_kwargs.artifact_location
@@ -173,7 +185,7 @@ class Tracker(MlflowHook):
     ) -> None:
         tracking = self.mlflow_config.tracking
         only = next(iter(models)) if len(models) == 1 else None
-        session = runs.fingerprint_session(run_params, pipeline, self._parameters, models)
+        session = fingerprint_session(run_params, pipeline, self._parameters, models)
         self._alone = server.hold_session(session)
         experiment = tracking.experiment._experiment.experiment_id
         interrupted = self._configured_run or runs.find_interrupted(self._client, experiment, session)
@@ -182,12 +194,16 @@ class Tracker(MlflowHook):
         with runs.creating_with({"session": session}):
             super().before_pipeline_run(run_params, pipeline, catalog)
         tags = {MLFLOW_GIT_COMMIT: find_git_commit(run_params["project_path"])}
+        self._catalog, manifest = catalog, None
         if catalog.exists("manifest"):
             with suppress(DatasetError):  # a damaged one may be made anew by this very run
-                tags["data_fingerprint"] = fingerprint_manifest(catalog.load("manifest"))
+                manifest = catalog.load("manifest")
         self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
+        if manifest is not None:
+            self._runs.log_data(fingerprint_manifest(manifest), len(manifest))
         uri = self.mlflow_config.server.mlflow_tracking_uri
         self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
+        self._ended: set[str] = set()
         self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in models}
 
     def _log(self, kind: str, data: Any, model: str | None) -> None:
@@ -196,12 +212,9 @@ class Tracker(MlflowHook):
                 self._send("leave_run_of_another_training", model, fingerprint_facts(data))
             case "metrics" | "robustness_summary" | "generation_metrics" | "generation_summary":
                 self._send("log_metrics", model, data, _now())
-            case "promotion":
+            case "promotion" | "training_summary":
                 self._send("log_metrics", model, data, _now())
-                self._send("log_tags", model, {name: data.get(name) for name in ("candidate", "champion", "why")})
-            case "training_summary":
-                self._send("log_metrics", model, data, _now())
-                self._send("log_tags", model, {name: data[name] for name in ("device", "backend", "precision")})
+                self._send("log_tags", model, {name: data.get(name) for name in _TAGS[kind]})
             case "model":
                 self._send("log_model", model, data)
             case "external_reports":
@@ -214,7 +227,19 @@ class Tracker(MlflowHook):
                     named = {f"{row['model']}/{name}": value for name, value in row.items()}
                     self._send("log_metrics", model, named, _now())
             case "manifest":
-                self._send("log_tags", model, {"data_fingerprint": fingerprint_manifest(data)})
+                self._send("log_data", fingerprint_manifest(data), len(data))
+            case "summary":
+                self._send("describe", model, tracked.describe_model(data))
+            case "comparison_figure":
+                self._describe_session()
+
+    def _describe_session(self) -> None:
+        """Say what a session came to that compared models, once all tables of the comparison are there."""
+        comparison, colour, differences = (
+            self._catalog.load(name) for name in ("comparison", "colour_baseline", "differences")
+        )
+        self._send("log_metrics", None, tracked.pick_figures(comparison, colour), _now())
+        self._send("describe", None, partial(tracked.describe_session, comparison, colour, differences))
 
     def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
         """Log what is written about each model into its run, if this session has one of it."""

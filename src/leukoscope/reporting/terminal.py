@@ -1,29 +1,32 @@
 """The results of a run, for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.drawn import warn_of_images
 
-_HEADER = ("model", "test accuracy", "macro F1", "AUC", "input", "epochs", "s/epoch")
+_HEADER = ("model", "test accuracy", "macro F1", "AUC", "than stain colour", "training")
 
 
-def tabulate_results(comparison: pd.DataFrame, colour_baseline: dict[str, Any] | None) -> str:
+def tabulate_results(
+    comparison: pd.DataFrame, colour_baseline: Mapping[str, Any] | None, differences: pd.DataFrame | None = None
+) -> str:
     """Make a table of the models that were judged on the present test images, and say what these are worth.
 
     Args:
         comparison: One row a model.
         colour_baseline: What stain colour alone reaches on the present test images; ``None`` where it was not judged:
             then all rows are shown.
+        differences: One row a pair, of models and of each with stain colour.
 
     Returns:
         Lines of text: a header, a row a model, one of stain colour, and a warning where images were drawn.
     """
-    if colour_baseline is not None:
-        comparison = comparison[comparison["splits"] == colour_baseline["splits"]]
-    rows: list[Sequence[str]] = [_describe(row) for row in comparison.to_dict("records")]
+    comparison = keep_present(comparison, colour_baseline)
+    rows: list[Sequence[str]] = [_describe(row, differences) for row in comparison.to_dict("records")]
     if colour_baseline is not None:
         accuracy = _say_share(*(colour_baseline[name] for name in ("accuracy", "low", "high")))
         rows.append(("stain colour alone", accuracy, *[""] * (len(_HEADER) - 2)))
@@ -32,15 +35,30 @@ def tabulate_results(comparison: pd.DataFrame, colour_baseline: dict[str, Any] |
     return "\n".join([*_align([_HEADER, *rows]), *filter(None, warnings)])
 
 
-def _describe(row: dict[str, Any]) -> tuple[str, ...]:
+def keep_present(comparison: pd.DataFrame, colour_baseline: Mapping[str, Any] | None) -> pd.DataFrame:
+    """Keep the models that were judged on the test images on which stain colour was; all where it was on none."""
+    return comparison if colour_baseline is None else comparison[comparison["splits"] == colour_baseline["splits"]]
+
+
+def judge_gain(model: str, differences: pd.DataFrame | None) -> str:
+    """Say whether a model is shown to be better than stain colour alone; a dash where that was not tested."""
+    if differences is None:
+        return "-"
+    pairs = differences[(differences["first"] == model) & (differences["second"] == COLOUR_BASELINE)]
+    if pairs.empty:
+        return "-"
+    pair = pairs.iloc[0]
+    return ("better" if pair["difference"] > 0 else "worse") if pair["shown"] else "not shown"
+
+
+def _describe(row: dict[str, Any], differences: pd.DataFrame | None) -> tuple[str, ...]:
     return (
         row["title"],
         _say_share(*(row.get(f"test_accuracy{end}") for end in ("", "_low", "_high"))),
         _say(row["test_macro_f1"], ".2f"),
         _say(row["test_auc"], ".2f"),
-        _say(row.get("input_size"), ".0f"),
-        _say(row.get("epochs"), ".0f"),
-        _say(row.get("seconds_per_epoch"), ".1f"),
+        judge_gain(row.get("model", ""), differences),
+        _say_time(row.get("epochs"), row.get("seconds_per_epoch")),
     )
 
 
@@ -50,6 +68,13 @@ def _say_share(value: float | None, low: float | None, high: float | None) -> st
 
 def _say(value: float | None, how: str) -> str:
     return "-" if pd.isna(value) else format(value, how)
+
+
+def _say_time(epochs: float | None, seconds: float | None) -> str:
+    if pd.isna(epochs) or pd.isna(seconds):
+        return "-"
+    total = round(epochs * seconds)  # type: ignore[operator]
+    return f"{total} s" if total < 100 else f"{total / 60:.0f} min"
 
 
 def _count(value: float | None) -> int | None:

@@ -1,0 +1,87 @@
+"""What MLflow's runs say of themselves: a description in Markdown, and a session's primary figures."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.drawn import warn_of_images
+from leukoscope.reporting.terminal import judge_gain, keep_present
+
+EXPERIMENT = (
+    "Detection of acute lymphoblastic leukemia in blood smears, by Leukoscope. A run is the training of one model with "
+    "its evaluation; where one command trained several, their runs are below its own, whose description compares them. "
+    "Figures have the same names in each: mark runs and press *Compare*. What an accuracy is worth, stain colour alone "
+    "shows, which the descriptions name."
+)
+
+
+def pick_figures(comparison: pd.DataFrame, colour_baseline: Mapping[str, Any] | None) -> dict[str, float]:
+    """Pick what stands for a session: its best model, and what stain colour alone reaches.
+
+    Args:
+        comparison: One row a model.
+        colour_baseline: What stain colour alone reaches on the present test images; ``None`` where it was not judged.
+    """
+    best = keep_present(comparison, colour_baseline)["test_accuracy"].max()
+    if colour_baseline is None:
+        return {"best_test_accuracy": best}
+    colour = colour_baseline["accuracy"]
+    return {"best_test_accuracy": best, "colour_accuracy": colour, "best_gain_over_colour": best - colour}
+
+
+def describe_session(
+    comparison: pd.DataFrame,
+    colour_baseline: Mapping[str, Any] | None,
+    differences: pd.DataFrame | None,
+    link: Callable[[str], str | None],
+) -> str:
+    """Describe the run of a session that compared models.
+
+    Args:
+        comparison: One row a model.
+        colour_baseline: What stain colour alone reaches on the present test images; ``None`` where it was not judged.
+        differences: One row a pair, as the comparison has them.
+        link: Gives the address of a model's run; ``None`` where this session has none.
+    """
+    rows = keep_present(comparison, colour_baseline).to_dict("records")
+    lines = ["| model | test accuracy | macro F1 | AUC | than stain colour |", "|---|---|---|---|---|"]
+    for row in rows:
+        address = link(row["model"])
+        name = f"[{row['title']}]({address})" if address else row["title"]
+        figures = f"{_say_accuracy(row)} | {_say(row.get('test_macro_f1'))} | {_say(row.get('test_auc'))}"
+        lines.append(f"| {name} | {figures} | {judge_gain(row['model'], differences)} |")
+    if colour_baseline is not None:
+        accuracy = _say_share(*(colour_baseline[name] for name in ("accuracy", "low", "high")))
+        lines.append(f"| stain colour alone | {accuracy} | | | |")
+    return "\n".join([*lines, "", *_list_words(rows), "The page is `comparison.html` among the artifacts."])
+
+
+def describe_model(summary: Mapping[str, Any]) -> str:
+    """Describe the run of a model that was evaluated.
+
+    Args:
+        summary: Its row of the comparison.
+    """
+    figures = f"test accuracy {_say_accuracy(summary)}, macro F1 {_say(summary.get('test_macro_f1'))}"
+    images = f"{int(summary['test_images'])} test images"
+    words = f"**{summary['title']}**: {figures}, AUC {_say(summary.get('test_auc'))}, on {images}."
+    return "\n\n".join([words, *_list_words([summary])])
+
+
+def _list_words(rows: list[Any]) -> list[str]:
+    known = {(row.get("drawn_images"), row.get("accepted_images")) for row in rows}
+    counts = [(None if pd.isna(drawn) else int(drawn), int(images)) for drawn, images in known if pd.notna(images)]
+    return [f"**{words}**\n" for words in (warn_of_images(*count) for count in counts) if words]
+
+
+def _say_accuracy(row: Mapping[str, Any]) -> str:
+    return _say_share(*(row.get(f"test_accuracy{end}") for end in ("", "_low", "_high")))
+
+
+def _say_share(value: float | None, low: float | None, high: float | None) -> str:
+    return _say(value) + ("" if low is None or pd.isna(low) else f" ({low:.3f} to {high:.3f})")
+
+
+def _say(value: float | None) -> str:
+    return "-" if value is None or pd.isna(value) else f"{value:.3f}"
