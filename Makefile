@@ -31,12 +31,9 @@ $(READY): pyproject.toml requirements.lock
 
 demo: $(READY) ## Make smears, train and compare five networks on them, in minutes
 	$(BIN)/kedro run --env demo --pipelines __default__,cells
-	@echo
-	@echo "The report:      data/demo/08_reporting/comparison.html, with a link to that of each model"
-	@echo "As pictures:     data/demo/08_reporting/comparison.png and audit.png"
-	@echo "The leukocytes:  data/demo/08_reporting/cells.png, found and outlined"
-	@echo "The MLflow UI:   make mlflow KEDRO_ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
-	@echo "The DAG:         make viz KEDRO_ENV=demo      then http://127.0.0.1:4141"
+	@echo "As pictures: data/demo/08_reporting/comparison.png and audit.png"
+	@echo "The cells:   data/demo/08_reporting/cells.png, leukocytes found and outlined"
+	@echo "Without kedro on the path: make mlflow KEDRO_ENV=demo and make viz KEDRO_ENV=demo"
 
 test: $(READY) ## Run the tests but for the slow ones (on real smears only if LEUKOSCOPE_DATA names their folder)
 	$(TEST) --dist loadfile

@@ -14,7 +14,7 @@ from leukoscope.relocation import ARTIFACTS, DATABASE
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 _TRACKING = TrackingHook()
 # Kedro asks the last one first, but for those that want to be first or last.
-HOOKS = (UnchangedHook(_TRACKING), ResultsHook(), InputHook(), _TRACKING, OtherRunsHook(), MakersHook())
+HOOKS = (UnchangedHook(_TRACKING), ResultsHook(_TRACKING), InputHook(), _TRACKING, OtherRunsHook(), MakersHook())
 
 
 def _project_root() -> str:

@@ -5,6 +5,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.datasets import TextDataset
 from leukoscope.hooks import ResultsHook
 
 
@@ -19,8 +20,29 @@ def making(name: str) -> Pipeline:
     return Pipeline([Node(lambda splits: splits, "splits", name, name="make")])
 
 
+class Tracking:
+    """Stands in for the hook of MLflow."""
+
+    def __init__(self, page: str | None) -> None:
+        self.last_page = page
+
+
+def show(pipeline: Pipeline, catalog: DataCatalog, capsys, page: str | None = None) -> list[str]:
+    ResultsHook(Tracking(page)).after_pipeline_run(pipeline, catalog)
+    return capsys.readouterr().out.splitlines()
+
+
 def test_the_table_is_shown_by_what_makes_it_only(catalog, capsys):
-    ResultsHook().after_pipeline_run(making("differences"), catalog)
-    assert capsys.readouterr().out == ""
-    ResultsHook().after_pipeline_run(making("comparison"), catalog)
-    assert "VGG16  0.70" in capsys.readouterr().out
+    assert show(making("differences"), catalog, capsys) == []
+    lines = show(making("comparison"), catalog, capsys)
+    assert lines[2].startswith("VGG16  0.70")
+    assert lines[-1] == "The DAG:     `kedro viz run`, then http://127.0.0.1:4141/"
+
+
+def test_a_run_ends_with_where_to_look_on(catalog, capsys, tmp_path):
+    catalog["comparison_page"] = TextDataset(filepath=str(tmp_path / "comparison.html"))
+    both = making("comparison") + Pipeline([Node(lambda splits: splits, "splits", "comparison_page", name="write")])
+    lines = show(both, catalog, capsys, "#/compare-runs?runs=x")
+    assert lines[-3] == f"The report:  {tmp_path}/comparison.html"
+    assert lines[-2] == "The runs:    `kedro mlflow ui`, then http://127.0.0.1:5000/#/compare-runs?runs=x"
+    assert show(both, catalog, capsys, "https://server/#/x")[-2] == "The runs:    https://server/#/x"

@@ -162,6 +162,9 @@ def test_a_session_that_compares_models_says_so(project_path, tracking_uri):
     assert runs.loc["__default__", "metrics.best_gain_over_colour"] == pytest.approx(0.4)
     assert "**ResNet50**: test accuracy 0.800" in runs.loc["resnet50", "tags.mlflow.note.content"]
     assert "Leukoscope" in mlflow.get_experiment(experiment).tags["mlflow.note.content"]
+    models = "%2C".join(sorted(f"%22{run}%22" for run in runs.loc[["resnet50", "vgg16"], "run_id"]))
+    experiments = f"%5B%22{experiment}%22%5D"
+    assert session.hook.last_page == f"#/compare-runs?runs=%5B{models}%5D&experiments={experiments}"
 
 
 def test_one_model_has_the_sessions_run(project_path, tracking_uri):
@@ -171,6 +174,8 @@ def test_one_model_has_the_sessions_run(project_path, tracking_uri):
     assert list(runs.index) == ["resnet50"]
     assert runs.loc["resnet50", "metrics.test_accuracy"] == 0.9
     assert runs.loc["resnet50", "tags.model"] == "resnet50"
+    experiment, run_id = runs.loc["resnet50", ["experiment_id", "run_id"]]
+    assert session.hook.last_page == f"#/experiments/{experiment}/runs/{run_id}"
 
 
 def test_the_parameters_in_force_are_logged_flat(project_path, tracking_uri):

@@ -29,7 +29,7 @@ class Place:
 
     def __init__(self, root: Path) -> None:
         self.root, self.runs = root, {"run-1": {"artifacts": [("table.csv", 7)]}}
-        self.last_runs = list(self.runs)
+        self.last_runs, self.last_page = list(self.runs), "#/here"
         for name in ("raw/Benign/a.jpg", "package/code.py", "package/page.html", "given.json", "weights.h5"):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text("{}")

@@ -71,4 +71,17 @@ def name_run_in(env: str | None, pipeline: str) -> str:
         env: The environment; ``None`` for the default.
         pipeline: One or more, with commas between them.
     """
-    return f"kedro run --pipelines {pipeline}" + ("" if env in _DEFAULT else f" --env {env}")
+    return _add_environment(f"kedro run --pipelines {pipeline}", env)
+
+
+def name_command(command: str) -> str:
+    """Name a command of Kedro in the environment of the session at work.
+
+    Args:
+        command: Without ``kedro``, as ``mlflow ui``.
+    """
+    return _add_environment(f"kedro {command}", _environment[0])
+
+
+def _add_environment(command: str, env: str | None) -> str:
+    return command + ("" if env in _DEFAULT else f" --env {env}")

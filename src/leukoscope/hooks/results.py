@@ -5,21 +5,46 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from leukoscope.core.commands import name_command
+from leukoscope.datasets.optional import unwrap
+from leukoscope.hooks.tracking import TrackingHook
+
 
 class ResultsHook:
-    """Ends a run that compares models with their table."""
+    """Ends a run that compares models with their table, and with where to look on.
+
+    Args:
+        tracking: Knows the page of the run in MLflow.
+    """
+
+    def __init__(self, tracking: TrackingHook) -> None:
+        self._tracking = tracking
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Show the table, if the run made one."""
-        show_results(pipeline, catalog)
+        show_results(pipeline, catalog, self._tracking.last_page)
 
 
-def show_results(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Show the table of results that a pipeline makes; nothing for one that makes none."""
-    if "comparison" not in pipeline.all_outputs():
+def show_results(pipeline: Pipeline, catalog: CatalogProtocol, page: str | None) -> None:
+    """Show the table of results that a pipeline makes; nothing for one that makes none.
+
+    Args:
+        pipeline: That was run.
+        catalog: Of its data sets.
+        page: The address of the runs in MLflow; ``None`` where they were not tracked.
+    """
+    made = pipeline.all_outputs()
+    if "comparison" not in made:
         return
     from leukoscope.reporting.terminal import tabulate_results
 
     tables = [catalog.load(name) if catalog.exists(name) else None for name in ("colour_baseline", "differences")]
-    click.echo(f"\n{tabulate_results(catalog.load('comparison'), *tables)}")
+    lines = [tabulate_results(catalog.load("comparison"), *tables), ""]
+    if "comparison_page" in made:
+        lines.append(f"The report:  {getattr(unwrap(catalog.get('comparison_page')), '_filepath', '')}")
+    if page:
+        server = "" if page.startswith("http") else f"`{name_command('mlflow ui')}`, then http://127.0.0.1:5000/"
+        lines.append(f"The runs:    {server}{page}")
+    lines.append(f"The DAG:     `{name_command('viz run')}`, then http://127.0.0.1:4141/")
+    click.echo("\n" + "\n".join(lines))

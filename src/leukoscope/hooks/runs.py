@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, LoggedModelStatus, Metric, Param, Run, RunStatus, RunTag
-from mlflow.entities.lifecycle_stage import LifecycleStage
 from mlflow.environment_variables import MLFLOW_RUN_CONTEXT
-from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
-from mlflow.utils.uri import is_local_uri
 
 from leukoscope.core.old_names import read_tag
 from leukoscope.hooks.classifiers import log_files, log_network
@@ -74,6 +71,16 @@ class Runs:
     def ids(self) -> set[str]:
         """Give the runs that this session has found or made."""
         return set(self._runs.values())
+
+    @property
+    def page(self) -> str:
+        """The address within the UI that compares the models' runs; that of the session's run if there is one only."""
+        models = sorted(self.ids() - {self.session})
+        experiment = self._client.get_run(self.session).info.experiment_id
+        if len(models) < 2:
+            return f"#/experiments/{experiment}/runs/{self.session}"
+        chosen = (quote(json.dumps(names, separators=(",", ":"))) for names in (models, [experiment]))
+        return "#/compare-runs?runs={}&experiments={}".format(*chosen)
 
     def activate(self, model: str | None) -> None:
         """Put a run on the stack of this thread, alone; what leaves the stack goes on running."""
@@ -249,34 +256,6 @@ def find_interrupted(client: MlflowClient, experiment: str, session: str) -> str
         return None
     logger.info("Going on with the run %s, which was interrupted", interrupted[-1].info.run_id)
     return interrupted[-1].info.run_id
-
-
-def describe_finished(client: MlflowClient, run_ids: list[str]) -> dict[str, Any] | None:
-    """Say what files MLflow keeps of runs, on this machine; ``None`` where a run is gone or did not end well.
-
-    Returns:
-        For each run the places of its artefacts and models, with names and sizes of the files.
-    """
-    kept: dict[str, Any] = {}
-    for run_id in run_ids:
-        try:
-            info = client.get_run(run_id).info
-            models = client.search_logged_models([info.experiment_id], f"source_run_id = '{run_id}'")
-        except MlflowException:
-            return None
-        if info.status != RunStatus.to_string(RunStatus.FINISHED) or info.lifecycle_stage != LifecycleStage.ACTIVE:
-            return None
-        places = sorted({info.artifact_uri, *(model.artifact_location for model in models)})
-        kept[run_id] = {place: _list_kept(place) for place in places}
-    return kept
-
-
-def _list_kept(place: str) -> list[tuple[str, int]]:
-    """List the files of a local place with their sizes; none of a server's."""
-    if not is_local_uri(place):
-        return []
-    folder = Path(local_file_uri_to_path(place))
-    return sorted((str(path.relative_to(folder)), path.stat().st_size) for path in folder.rglob("*") if path.is_file())
 
 
 def search_runs(client: MlflowClient, experiment: str, filter_string: str) -> list[Run]:

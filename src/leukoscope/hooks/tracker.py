@@ -26,7 +26,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.options import describe_faults
 from leukoscope.core.software import find_git_commit
-from leukoscope.hooks import runs, server
+from leukoscope.hooks import kept, runs, server
 from leukoscope.hooks.in_force import fingerprint_session
 from leukoscope.hooks.outbox import Outbox, first_line
 from leukoscope.images.manifest import fingerprint_manifest
@@ -128,11 +128,17 @@ class Tracker(MlflowHook):
         """The session's run, and its children."""
         return sorted(self._runs.ids())
 
+    @property
+    def page(self) -> str:
+        """Where the UI shows the session's models beside each other, or its one run; on a server with its address."""
+        uri = server.without_password(self.mlflow_config.server.mlflow_tracking_uri)
+        return (f"{uri.rstrip('/')}/" if uri.startswith("http") else "") + self._runs.page
+
     def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
         """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
         uri = self.mlflow_config.server.mlflow_tracking_uri
         there = server.find_file(uri).is_file() if uri.startswith("sqlite:") else server.answers(uri)
-        return runs.describe_finished(mlflow.MlflowClient(uri), run_ids) if there else None
+        return kept.describe_finished(mlflow.MlflowClient(uri), run_ids) if there else None
 
     def count_node(self, model: str) -> None:
         """Count a node of a model that has run, to tell later whether the model had finished."""

@@ -43,6 +43,7 @@ class TrackingHook:
     Attributes:
         tracker: What tracks the run that is going on; ``None`` where nothing does.
         last_runs: The ids of MLflow's runs of the last one that ended.
+        last_page: Where the UI of MLflow shows these; ``None`` where nothing was tracked.
     """
 
     # The name of kedro-mlflow's own hook: what is registered by a name already is not loaded, and with it MLflow.
@@ -52,6 +53,7 @@ class TrackingHook:
         self.tracker: Tracker | None = None
         self._configured: Tracker | None = None
         self.last_runs: list[str] = []
+        self.last_page: str | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -61,7 +63,8 @@ class TrackingHook:
             InputError: MLflow's configuration is wrong.
         """
         self._context, self._parameters = context, context.params
-        self.tracker, self._configured, self.last_runs = None, None, []
+        self.tracker, self._configured = None, None
+        self.last_runs, self.last_page = [], None
         settings = context.config_loader["mlflow"]
         when_imported("mlflow", self._configure)
         if _is_plain(settings):
@@ -193,7 +196,7 @@ class TrackingHook:
         remember_run(None)
         if tracker:
             tracker.end(status)
-            self.last_runs = tracker.run_ids
+            self.last_runs, self.last_page = tracker.run_ids, tracker.page
 
 
 def _is_plain(settings: Any, prefix: str = "") -> bool:

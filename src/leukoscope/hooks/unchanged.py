@@ -113,7 +113,8 @@ class UnchangedHook:
             for name in made:
                 self._require_own(name)
             finished = datetime.now().strftime("%d %B %Y, %H:%M")
-            record = {"finished": finished, "causes": self._causes, "taken": self._taken, "made": made, "runs": runs}
+            record: dict[str, Any] = {"finished": finished, "causes": self._causes, "taken": self._taken}
+            record |= {"made": made, "runs": runs, "page": self._tracking.last_page}
             write_json(self._file, record)
         except (InputError, OSError) as error:
             logger.debug("Not remembered: %s", error)
@@ -126,7 +127,7 @@ class UnchangedHook:
             f"Nothing has changed since {record['finished']}: files, parameters, code and libraries are as they were. "
             f"Nothing was run; with --force it is run all the same."
         )
-        show_results(pipeline, self._catalog)
+        show_results(pipeline, self._catalog, record.get("page"))
         raise NothingChanged(0)
 
     def _is_current(self, record: dict[str, Any], pipeline: Pipeline) -> bool:
