@@ -1,5 +1,6 @@
 """The project's own commands, and Kedro's ``run`` with errors of one line."""
 
+import logging
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ _WRONG_COMMAND = (
     OmegaConfBaseException,
     YAMLError,
 )
+# The loggers of a line for every node, which conf/logging.yml keeps silent.
+_TOLD_OF_NODES = ("kedro.pipeline", "kedro.runner", "leukoscope.runners")
 _RUNNER = "leukoscope.runners.ModelByModelRunner"
 
 
@@ -49,7 +52,7 @@ def relocate(metadata: Any) -> None:
     click.echo(f"{changed} records of MLflow name the project's own mlartifacts now.")
 
 
-def _run(force: bool, **options: Any) -> Any:
+def _run(force: bool, verbose: bool, **options: Any) -> Any:
     """Run as Kedro does, but that ``--pipeline`` is no longer deprecated, and not where nothing has changed."""
     if options["pipeline"] and options["pipelines"]:
         raise click.ClickException(
@@ -60,6 +63,9 @@ def _run(force: bool, **options: Any) -> Any:
     source = click.get_current_context().get_parameter_source("pipelines")
     if source is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
         raise click.ClickException("--pipelines names none. Leave it out to run everything.")
+    if verbose:
+        for name in _TOLD_OF_NODES:
+            logging.getLogger(name).setLevel(logging.INFO)
     with errors_in_a_line(), ending_if_unchanged(may_end=not force):
         options["conf_source"] = options["conf_source"] or _find_configuration()
         options["runner"] = options["runner"] or _RUNNER
@@ -90,7 +96,10 @@ run = _Run(
         option if option.name != "pipeline" else click.Option(["--pipeline", "-p"], help="The same, of one pipeline.")
         for option in kedro_run.params
     ]
-    + [click.Option(["--force"], is_flag=True, help="Run also where nothing has changed since the last time.")],
+    + [
+        click.Option(["--force"], is_flag=True, help="Run also where nothing has changed since the last time."),
+        click.Option(["--verbose"], is_flag=True, help="Say of every node that it begins and ends."),
+    ],
     callback=_run,
     help=kedro_run.help,
 )

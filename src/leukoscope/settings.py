@@ -6,7 +6,7 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from leukoscope.entries import BASE_ENV, DEFAULT_ENV, MERGE_STRATEGY
-from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook, UnchangedHook
+from leukoscope.hooks import InputHook, OtherRunsHook, ProgressHook, ResultsHook, TrackingHook, UnchangedHook
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
 
@@ -14,7 +14,15 @@ from leukoscope.relocation import ARTIFACTS, DATABASE
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 _TRACKING = TrackingHook()
 # Kedro asks the last one first, but for those that want to be first or last.
-HOOKS = (UnchangedHook(_TRACKING), ResultsHook(_TRACKING), InputHook(), _TRACKING, OtherRunsHook(), MakersHook())
+HOOKS = (
+    UnchangedHook(_TRACKING),
+    ResultsHook(_TRACKING),
+    ProgressHook(),
+    InputHook(),
+    _TRACKING,
+    OtherRunsHook(),
+    MakersHook(),
+)
 
 
 def _project_root() -> str:

@@ -2,8 +2,9 @@
 
 from leukoscope.hooks.inputs import InputHook
 from leukoscope.hooks.other_runs import OtherRunsHook
+from leukoscope.hooks.progress import ProgressHook
 from leukoscope.hooks.results import ResultsHook
 from leukoscope.hooks.tracking import TrackingHook
 from leukoscope.hooks.unchanged import UnchangedHook
 
-__all__ = ["InputHook", "OtherRunsHook", "ResultsHook", "TrackingHook", "UnchangedHook"]
+__all__ = ["InputHook", "OtherRunsHook", "ProgressHook", "ResultsHook", "TrackingHook", "UnchangedHook"]

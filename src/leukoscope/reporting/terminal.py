@@ -7,6 +7,7 @@ import pandas as pd
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.drawn import warn_of_images
+from leukoscope.core.durations import say_duration
 
 _HEADER = ("model", "test accuracy", "macro F1", "AUC", "than stain colour", "training")
 
@@ -73,8 +74,7 @@ def _say(value: float | None, how: str) -> str:
 def _say_time(epochs: float | None, seconds: float | None) -> str:
     if pd.isna(epochs) or pd.isna(seconds):
         return "-"
-    total = round(epochs * seconds)  # type: ignore[operator]
-    return f"{total} s" if total < 100 else f"{total / 60:.0f} min"
+    return say_duration(epochs * seconds)  # type: ignore[operator]
 
 
 def _count(value: float | None) -> int | None:

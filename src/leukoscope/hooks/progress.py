@@ -1,0 +1,116 @@
+"""How far a run has come: a line that changes in a terminal, plain lines in a log."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from rich import get_console
+from rich.status import Status
+
+from leukoscope.core.durations import say_duration
+from leukoscope.training.journal import EPOCHS
+
+logger = logging.getLogger(__name__)
+
+
+class ProgressHook:
+    """Says which model is at work, of how many, and how long its training will take.
+
+    In a terminal it does so in one line below the log, while nodes of models run; others have bars of their own.
+    """
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+        self._models: Mapping[str, Any] = {}
+        self._forget()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the models' titles."""
+        self._models = context.params.get("models", {})
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Count the models."""
+        self._forget()
+        self._count = len({node.namespace for node in pipeline.nodes if node.namespace})
+        logging.getLogger(EPOCHS).addHandler(self._listener)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Say which model begins, and in a terminal which node."""
+        if not node.namespace:
+            self._hide()
+            return
+        if node.namespace not in self._begun:
+            self._begun.append(node.namespace)
+            logger.info("%s", self._name(node.namespace))
+        self._show(f"{self._name(node.namespace)}, {node.name.rpartition('.')[2].replace('_', ' ')}")
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Take the line away."""
+        self._end()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Take the line away."""
+        self._end()
+
+    def follow(self, model: str, epoch: int, epochs: int, seconds: float) -> None:
+        """Say how far a training has come.
+
+        Args:
+            model: Its name.
+            epoch: How many epochs are finished.
+            epochs: How many there are at the most.
+            seconds: How long the last one took.
+        """
+        if self._status and epoch < epochs:
+            left = say_duration((epochs - epoch) * seconds)
+            self._show(f"{self._name(model)}, epoch {epoch + 1} of {epochs}, about {left} left")
+
+    def _name(self, model: str) -> str:
+        title = getattr(self._models.get(model), "title", model)
+        place = self._begun.index(model) + 1 if model in self._begun else len(self._begun)
+        return f"{place} of {self._count}: {title}" if self._count > 1 else str(title)
+
+    def _show(self, words: str) -> None:
+        if self._status:
+            self._status.update(words)
+        elif get_console().is_terminal:
+            self._status = get_console().status(words)
+            self._status.start()
+
+    def _hide(self) -> None:
+        status, self._status = self._status, None
+        if status:
+            status.stop()
+
+    def _end(self) -> None:
+        self._hide()
+        logging.getLogger(EPOCHS).removeHandler(self._listener)
+
+    def _forget(self) -> None:
+        self._begun: list[str] = []
+        self._count = 0
+        self._listener = _Listener(self)
+
+
+class _Listener(logging.Handler):
+    """Hands the epochs in log records to the hook."""
+
+    def __init__(self, progress: ProgressHook) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell of the record's epoch, if it has one."""
+        if hasattr(record, "epoch"):
+            row: Mapping[str, Any] = record.epoch
+            epochs = getattr(record, "epochs", 0)
+            self._progress.follow(getattr(record, "model", ""), row["epoch"], epochs, row["seconds"])

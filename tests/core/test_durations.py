@@ -1,0 +1,11 @@
+import pytest
+
+from leukoscope.core.durations import say_duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (38.6, "39 s"), (99, "99 s"), (100, "2 min"), (5940, "99 min"), (6000, "1.7 h"), (86400, "24.0 h")],
+)
+def test_a_duration_is_said_roughly(seconds, words):
+    assert say_duration(seconds) == words
