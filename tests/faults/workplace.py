@@ -128,7 +128,7 @@ class Workplace:
         log = self._logs / f"{self._started}.txt"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "kedro", "run", "--env", "demo", "--force", *options],
+                [sys.executable, "-m", "kedro", "run", "--env", "demo", "--force", "--verbose", *options],
                 cwd=self.root,
                 env=own,
                 stdout=output,
