@@ -679,7 +679,7 @@ def test_the_card_has_the_sections_of_a_model_card(result, data):
     assert "Our <smears>" in card
 
 
-def compare(result, data, select=lambda table: table) -> str:
+def compare(result, data, select=lambda table: table, **pairs) -> str:
     """Render the comparison of two models."""
     row = {"model": "vgg16", "title": "VGG16", "test_accuracy": 0.75, "test_images": 24, "parameters": 2e6}
     columns = ["train_accuracy", "test_macro_f1", "test_auc", "test_robust_accuracy", "model_mib", "seconds_per_epoch"]
@@ -692,6 +692,7 @@ def compare(result, data, select=lambda table: table) -> str:
     tests = dict.fromkeys(("low", "high", "group_p", "group_p_holm", "mcnemar_p", "mcnemar_p_holm"), 0.01)
     pair = {"first": "vgg16", "second": "resnet50", "difference": 0.1, "shown": True} | tests
     alike = pair | {"second": "colour_histogram", "difference": 0.0, "low": np.nan, "high": np.nan, "shown": False}
+    pair, alike = (row | pairs for row in (pair, alike))
     both = [result, result | {"title": "ResNet50"}]
     facts = data, KNOWN, SOFTWARE | {"keras": "4"}, WORTH, ["VGG19"]
     return pages.render_comparison(select(comparison), pd.DataFrame([pair, alike]), both, *facts)
@@ -713,6 +714,13 @@ def test_the_comparison_has_every_model_and_which_differences_are_shown(result, 
     assert "27b interaction and expertise of users Intended use" in page.words
     assert "25 training not on this page; see the report of each model" in page.words
     assert 'href="vgg16/report.html"' in text
+
+
+def test_the_comparison_says_once_that_the_last_study_no_longer_fits(result, data):
+    assert "The last study" not in Page(compare(result, data)).words
+    changed = Page(compare(result, data, changed="the recipe of vgg16")).words
+    assert changed.count("The last study does not say which differences are real here") == 1
+    assert "no longer the same: the recipe of vgg16" in changed
 
 
 def test_the_data_sheet_counts_what_was_left_out(data):

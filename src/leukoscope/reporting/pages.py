@@ -13,6 +13,7 @@ from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.drawn import warn_of_images, warn_of_reader
 from leukoscope.core.options import plain_name
 from leukoscope.core.storage import as_records
+from leukoscope.evaluation.confirmation import explain_changes
 from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.out_of_distribution import LEAST_AUC, NO_LIMIT, describe_missed
@@ -97,6 +98,7 @@ def render_comparison(
         models=as_records(comparison),
         compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
+        changed=explain_changes(differences.get("changed", ())),
         votes={one["title"]: one["vote"] for one in results if one.get("vote")},
         origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
