@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.files import TextDataset as TextDataset
     from leukoscope.datasets.generated_images import GeneratedImagesDataset as GeneratedImagesDataset
     from leukoscope.datasets.group_table_dataset import GroupTableDataset as GroupTableDataset
+    from leukoscope.datasets.label_reviews import LabelReviewsDataset as LabelReviewsDataset
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
@@ -48,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["BinaryDataset", "CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "generated_images": ["GeneratedImagesDataset"],
         "group_table_dataset": ["GroupTableDataset"],
+        "label_reviews": ["LabelReviewsDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
         "partitions": ["PartitionedDataset"],

@@ -60,7 +60,7 @@ def render_model(
     return _render("model.html", drawn, known, **facts)
 
 
-def render_comparison(
+def render_comparison(  # noqa: PLR0913 (a data set each)
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
     results: Sequence[Mapping[str, Any]],
@@ -69,6 +69,8 @@ def render_comparison(
     provenance: Mapping[str, Any],
     worth: Worth = UNKNOWN,
     left_out: Sequence[str] = (),
+    *,
+    doubts: Mapping[str, Any] | None = None,
 ) -> str:
     """Render the comparison of models on the same test images.
 
@@ -81,6 +83,7 @@ def render_comparison(
         provenance: Software, commit and seed of this report.
         worth: What accuracies on these images are worth.
         left_out: The titles of models whose results are of other splits.
+        doubts: What was found of doubtful labels in these images; ``None`` where nobody looked.
     """
     drawn = {
         "flow": flow.draw_flow(data),
@@ -106,6 +109,7 @@ def render_comparison(
         worth=worth,
         numbers={"ladder": _list_ladder(worth), "strongest": numbers.list_strongest(results)},
         left_out=left_out,
+        doubts=doubts,
         confidence=results[0]["confidence"],
         error_groups=min((result["metrics"]["test_error_groups"] for result in results), default=None),
         warnings=warn_of_drawn(data),
