@@ -26,6 +26,7 @@ def run(project_path, tmp_path, monkeypatch):
         ("search.entry=null", "search.entry names no model"),
         ("search.trials=0", "search.trials is 0"),
         ("search.objective=test_accuracy", "'test_accuracy'"),
+        ("search.objective=worst_series", "splitting.group_by is 'duplicate', so that no series are known"),
         ("search.space.training.nonsense.log=1", "there is no parameter 'nonsense' of training"),
         ("training.weight_decay=0.1,models.four_layer_cnn.training.block_rates.stem=0.1", "block_rates"),
     ],

@@ -93,15 +93,30 @@ def test_scores_are_of_validation_images_and_of_no_others(splits, smears, class_
     rng = np.random.default_rng(1)
     smears.pixels = rng.integers(0, 256, smears.pixels.shape, dtype=np.uint8)
     classifier = Watched(splits)
-    scored = nodes.score_validation(classifier, smears, splits, class_names, EvaluationOptions(), 1)
+    scored = nodes.score_validation(classifier, smears, splits, class_names, EvaluationOptions(), SplittingOptions(), 1)
     of = {name: smears.rows(table["image_id"]) for name, table in splits.groupby("split")}
     assert {smears.pixels[row].tobytes() for row in of["validation"]} <= classifier.seen
     assert len(classifier.seen) == 2 * len(of["validation"])  # as they are, and in grey
     assert not classifier.seen & {smears.pixels[row].tobytes() for row in of["test"]}
     assert scored["model"] == "model"
     assert scored["scores"]["validation_loss"] == pytest.approx(np.log(4))
+    assert scored["scores"]["worst_series"] is None
     with pytest.raises(InputError, match="saw other splits"):
-        nodes.score_validation(classifier, smears, splits.iloc[1:], class_names, EvaluationOptions(), 1)
+        nodes.score_validation(
+            classifier, smears, splits.iloc[1:], class_names, EvaluationOptions(), SplittingOptions(), 1
+        )
+
+
+def test_where_groups_are_series_the_worst_of_them_is_scored(splits, smears, class_names):
+    """A classifier that always says the first class, of which all images of one series are."""
+    validation = splits["split"] == "validation"
+    right = splits["label"] == class_names[0]
+    splits = splits.assign(group=np.where(validation & right, "run 1", "run 2"))
+    classifier = Watched(splits)
+    given = classifier, smears, splits, class_names, EvaluationOptions()
+    scores = nodes.score_validation(*given, SplittingOptions(group_by="series"), 1)["scores"]
+    assert scores["worst_series"] == 0
+    assert scores["validation_accuracy"] == right[validation].mean() > 0
 
 
 def test_neither_the_search_nor_its_trials_take_what_is_known_of_test_images(project_path):
@@ -209,7 +224,7 @@ def test_the_most_epochs_are_those_of_the_recipe_or_of_the_space(plan):
 def test_values_that_the_recipe_would_refuse_are_told_at_once(space, words):
     search = SearchOptions(entry="vgg16", space=space)
     with pytest.raises(InputError) as told:
-        planning.require_search(search, MODELS, Recipe(weights="none"), AugmentationOptions())
+        planning.require_search(search, MODELS, Recipe(weights="none"), AugmentationOptions(), SplittingOptions())
     assert words in told.value.message
     assert "Nothing was run" in told.value.message
 

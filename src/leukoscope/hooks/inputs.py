@@ -100,7 +100,7 @@ class InputHook:
             splitting, models = self._parameters["splitting"], self._parameters["models"]
             require_entries(self._parameters["study"].entries, models, splitting.fold)
         if "search_plan" in pipeline.all_outputs():
-            shared = (self._parameters[name] for name in ("search", "models", "training", "augmentation"))
+            shared = (self._parameters[name] for name in ("search", "models", "training", "augmentation", "splitting"))
             require_search(*shared)
         if "label_issues" in pipeline.all_outputs():
             require_cleanlab()

@@ -13,6 +13,7 @@ from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.search.planning import Setting
+from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.nodes import list_nodes
 from leukoscope.study.search import SearchPlan, Study
 from leukoscope.study.trials import TrialLedger
@@ -24,6 +25,7 @@ def score_validation(
     splits: pd.DataFrame,
     class_names: list[str],
     options: EvaluationOptions,
+    splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
     """Predict the validation images, and no others, and score them by all objectives.
@@ -34,6 +36,7 @@ def score_validation(
         splits: Which images validate, and their true classes.
         class_names: The classes in order.
         options: The batch size.
+        splitting: Whether the groups of images are series.
         seed: For the clusters of appearance.
 
     Returns:
@@ -62,10 +65,11 @@ def score_validation(
     grey = classifier.predict(perturb(pixels, PERTURBATIONS["grey"], 1.0, seed), None, options.batch_size).probabilities
     number = objectives.choose_clusters(len(rows))
     clusters = cluster_appearance(count_colours(smears.pixels, rows), number, seed)
+    series = pd.factorize(validation["group"])[0] if splitting.group_by == "series" else None
     truth = pd.Index(class_names).get_indexer(validation["label"])
     return {
         "model": classifier.fingerprint,
-        "scores": objectives.score(truth, probabilities, grey, clusters, seconds),
+        "scores": objectives.score(truth, probabilities, grey, clusters, series, seconds),
     }
 
 

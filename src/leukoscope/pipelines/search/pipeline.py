@@ -40,5 +40,5 @@ def create_pipeline() -> Pipeline:
 
 def create_validation_pipeline() -> Pipeline:
     """Make the template that scores a model on validation images, and predicts no others."""
-    taken = ["model", "smears", "splits", "params:class_names", "params:evaluation", "params:seed"]
+    taken = ["model", "smears", "splits", "params:class_names", "params:evaluation", "params:splitting", "params:seed"]
     return Pipeline([Node(nodes.score_validation, taken, "validation_scores", name="score_validation")])
