@@ -51,7 +51,7 @@ def test_a_parameter_is_named_whole_beside_its_share():
     names = [word.get_text().replace("\n", "") for word in figure.axes[0].get_yticklabels()]
     assert names == ["training.learning_rate", "augmentation.stain"]
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.9, 0.1]
-    assert "Cross-entropy of validation images" in list_words(figure)
+    assert "share of the variance of cross-entropy of validation images" in list_words(figure)
 
 
 def test_two_objectives_have_a_front_with_numbers():

@@ -100,7 +100,8 @@ def draw_importance(shares: Mapping[str, float], objective: str) -> Figure:
     axes.set_yticks(heights, [name.replace(". ", ".").replace("_ ", "_") for name in names], fontsize=SMALL)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, 1)
-    axes.set_xlabel(f"share of the variance of\n{_title(objective)}", fontsize=SMALL)
+    title = _title(objective)
+    axes.set_xlabel(f"share of the variance of\n{title[0].lower()}{title[1:]}", fontsize=SMALL)
     open_frame(axes)
     return figure
 
