@@ -65,4 +65,5 @@ def draw_label_issues(table: pd.DataFrame, smears: PackedImages) -> Figure:
     shown = table.head(_SHOWN)
     images = [np.asarray(smears.pixels[row]) for row in smears.rows(shown["image_id"])]
     titles = [f"{row.label}: {row.suggested}?" for row in shown.itertuples()]
-    return montages.draw_titled(images, titles, _COLUMNS)
+    heading = f"{len(shown)} of {len(table)} doubtful labels: label, and what models suggest"
+    return montages.draw_titled(images, titles, _COLUMNS, heading)
