@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import write_json
+from leukoscope.study import search
 from leukoscope.study.objectives import OBJECTIVES
 from leukoscope.study.search import SearchPlan
 from leukoscope.study.space import Range
 from leukoscope.study.trials import RanTrial, Trial, TrialLedger
 from leukoscope.training.runs import TrainingRuns
+
+if TYPE_CHECKING:
+    import optuna
 
 SPACE = {
     "training.learning_rate": Range(log=(1e-5, 1e-1)),
@@ -90,6 +95,12 @@ class MadeTrials:
         facts = {"model": trial.identity, "scores": scores}
         write_json(self._ledger.outputs / trial.entry / "validation_scores.json", facts)
         return True
+
+
+def run_search(*given: Any) -> "optuna.Study":
+    """Run a search to its end."""
+    *_, study = search.run_search(*given)
+    return study
 
 
 def make_ledger(root: Path) -> TrialLedger:

@@ -3,6 +3,7 @@
 import shutil
 from contextlib import contextmanager
 
+import pandas as pd
 import pytest
 
 from tiny_reader import encode, shade
@@ -65,3 +66,10 @@ def review(page, number: int, answer: str, note: str = "") -> None:
     card(page, number).get_by_label("Note").fill(note)
     card(page, number).get_by_role("button", name="Keep this review").click()
     card(page, number).get_by_text("Kept at").wait_for()
+
+
+def make_issues(seen: pd.DataFrame, number: int = 2) -> pd.DataFrame:
+    """Make a list of doubtful labels of the first images that the reader learned from."""
+    table = seen[["image_id", "sha256"]].head(number).reset_index(drop=True)
+    facts = {"path": "raw", "label": "Early", "group": table["image_id"], "suggested": "Pro", "data": "f00d"}
+    return table.assign(**facts, probability_label=0.1, probability_suggested=0.8, models=2, of_models=3)

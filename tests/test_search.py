@@ -46,6 +46,9 @@ def finished(project) -> str:
     output = process.communicate()[0]
     assert process.returncode == 143, output
     assert len(list_marks(project)) == 1
+    page = (project / "data/demo/08_reporting/search.html").read_text()
+    assert "1 of 3 trials have ended" in page
+    assert "The search has not come to its end" in page
     return run(project, "--pipelines", "search", "--params", SEARCH)
 
 
@@ -59,6 +62,7 @@ def test_a_search_goes_on_where_it_was_cut_off(project, finished):
     assert (table["epochs"] == 2).all()
     assert table["best"].any()
     assert table["validation_loss"].between(0, 5).all()
+    assert "3 of 3 trials have ended" in (project / "data/demo/08_reporting/search.html").read_text()
 
 
 def test_no_test_image_was_predicted(project, finished):

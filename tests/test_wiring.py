@@ -13,6 +13,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
 from leukoscope.entries import describe_entries, list_entries
+from leukoscope.hooks.state import can_be_told
 
 ENVIRONMENTS = ("base", "demo", "report", "robust")
 # The others differ from it in parameters, not in pipelines.
@@ -89,6 +90,12 @@ def test_no_data_set_is_in_memory_by_accident(context, registered):
     assert {
         name for name in in_memory if not {name, catalog.config_resolver.match_dataset_pattern(name)} & named
     } == set()
+
+
+@pytest.mark.parametrize("pipeline", ["__default__", "comparison", "reporting"])
+def test_whether_anything_has_changed_can_be_told_of_all_that_a_run_takes(context, registered, pipeline):
+    taken = [name for name in registered[pipeline].inputs() if not name.startswith("params:")]
+    assert [name for name in taken if not can_be_told(context.catalog.get(name))] == []
 
 
 def test_every_catalog_entry_is_used(context, registered):

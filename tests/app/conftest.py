@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukoscope.app.doubts import Doubts
 from leukoscope.app.options import AppOptions
 from leukoscope.app.reading import Desk
 from leukoscope.app.rendering import About, describe_reader
 from leukoscope.app.server import Office, create_server
-from leukoscope.datasets import ReviewsDataset
+from leukoscope.datasets import LabelReviewsDataset, ReviewsDataset
 from leukoscope.pipelines.explain.options import ExplanationOptions
-from review_page import open_browser
+from review_page import make_issues, open_browser
 from tiny_reader import make_reader, shade
 
 CARD = "# Model card: Tiny\n\n## Metrics\n\n| | test |\n|---|---|\n| accuracy | 0.5 |\n\n<script>alert(1)</script>\n"
@@ -94,8 +95,19 @@ def reviews(tmp_path_factory) -> ReviewsDataset:
 
 
 @pytest.fixture(scope="session")
-def office(desk, about) -> Office:
-    return Office(desk, about._replace(warning="Trained on <drawn> data"))
+def label_reviews(reviews) -> LabelReviewsDataset:
+    return LabelReviewsDataset(filepath=str(reviews._filepath))
+
+
+@pytest.fixture(scope="session")
+def doubts(desk, label_reviews) -> Doubts:
+    issues = make_issues(desk.reader.seen)
+    return Doubts(issues, desk._smears, None, ["Benign", "Early", "Pre", "Pro"], label_reviews.save)
+
+
+@pytest.fixture(scope="session")
+def office(desk, about, doubts) -> Office:
+    return Office(desk, about._replace(warning="Trained on <drawn> data"), doubts)
 
 
 @pytest.fixture(scope="session")

@@ -280,3 +280,32 @@ def test_the_warning_of_drawn_data_is_the_first_thing_on_the_page(page):
     assert first.inner_text() == "Trained on <drawn> data"
     assert first.get_attribute("class") == "drawn"
     assert first.bounding_box()["y"] < page.get_by_role("heading", name="Review of smears").bounding_box()["y"]
+
+
+def test_doubtful_labels_are_shown_with_pictures_and_what_is_said_of_them_is_kept(page, label_reviews):
+    page.get_by_label("Your name or initials").fill("AB")
+    page.get_by_label("Your name or initials").press("Tab")
+    section = page.locator("details#labels")
+    section.get_by_role("heading", name="Doubtful labels").click()
+    assert "the first 2 of 2" in " ".join(section.inner_text().split())
+    first = section.get_by_role("listitem").first
+    assert "1. Labelled Early (10.0 %), suggested Pro (80.0 %) by 2 of 3 models" in " ".join(first.inner_text().split())
+    picture = first.locator("img")
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('#labels img').naturalWidth > 0")
+    first.get_by_label("The label is wrong: Pro").check()
+    first.get_by_label("Note").fill("smudge")
+    first.get_by_role("button", name="Keep").click()
+    first.get_by_text("Kept: label wrong: Pro (AB).").wait_for()
+    row = label_reviews.load().iloc[-1]
+    assert (row["verdict"], row["reviewer_class"], row["note"], row["reviewer"]) == (
+        "label wrong",
+        "Pro",
+        "smudge",
+        "AB",
+    )
+    page.reload()
+    page.locator("details#labels summary").click()
+    page.locator("details#labels").get_by_text("label wrong: Pro (AB)").wait_for()
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

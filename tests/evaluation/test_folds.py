@@ -65,6 +65,14 @@ def test_what_differs_is_another_set_and_is_told(three, change, told):
     assert folds.explain_differences(sets[0], sets[1:]) == {3: told}
 
 
+@pytest.mark.parametrize(("fact", "sets"), [("strips", 1), ("table", 1), ("diameter", 2)])
+def test_the_cells_of_other_images_make_no_difference_and_how_they_were_found_does(three, fact, sets):
+    for record in three:
+        record.facts["key"]["data"]["cells"] = {"diameter": 20.0} | {fact: f"of {record.place}"}
+    assert len({len(same.records) for same in folds.list_sets("tiny", three)}) == 1
+    assert len(folds.list_sets("tiny", three)) == (1 if sets == 1 else 3)
+
+
 def test_engine_and_fold_make_no_difference(three):
     other = make_record(3, key=KEY | {"engine": {"backend": "jax"}})
     assert len(folds.list_sets("tiny", [*three[:2], other])) == 1

@@ -1,12 +1,11 @@
 """Doubtful labels among made predictions."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from leukoscope.core.errors import InputError
+from leukoscope.evaluation import label_issues
 from leukoscope.evaluation.label_issues import find_label_issues
 from leukoscope.evaluation.predictions import tabulate_probabilities
 
@@ -52,6 +51,6 @@ def test_models_of_other_images_are_refused(truth, class_names):
 
 
 def test_a_missing_cleanlab_is_asked_for(truth, class_names, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
+    monkeypatch.setattr(label_issues, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"needs cleanlab, which is not installed: pip install .*\[labels\]"):
         find_label_issues({"one": make_pooled(truth, truth, class_names, 3)}, class_names)

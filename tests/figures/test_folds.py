@@ -30,7 +30,7 @@ def test_each_metric_has_the_pooled_figure_of_each_model_with_its_interval_and_i
     assert list_intervals(axes) == [(0.7, 0.9, 0), (0.7, 0.9, 1)]
     values, rows = read_line(axes, FOLD)
     assert values == pytest.approx([0.75, 0.85, np.nan], nan_ok=True)
-    assert rows == pytest.approx([0.22, 0.22, 1.22])
+    assert rows == pytest.approx([0.25, 0.25, 1.25])
     assert list_words(axes.get_yticklabels()) == ["a", "b"]
     assert axes.get_ylim() == (1.5, -0.5)
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from leukoscope.figures.montages import draw_grid
+from leukoscope.figures.montages import draw_grid, draw_titled
 
 
 def test_images_stand_in_rows_and_columns_below_their_titles():
@@ -22,3 +22,18 @@ def test_a_single_image_is_a_grid():
     (axes,) = draw_grid(np.zeros((1, 1, 4, 4, 3)), ["row"], ["column"]).axes
     assert (axes.get_title(), axes.get_ylabel()) == ("column", "row")
     assert not axes.get_xticks().size
+
+
+def test_titled_images_stand_in_as_few_columns_as_there_are_images_below_titles_in_lines():
+    long = "[Malignant] Pre-B cell: [Malignant] early Pre-B?"
+    figure = draw_titled([np.zeros((4, 4, 3))] * 3, ["a: b?", long, "$x"], 8, "Three of 9")
+    assert figure.get_suptitle() == "Three of 9"
+    titles = [axes.get_title() for axes in figure.axes]
+    assert len(titles) == 3
+    assert (titles[0], titles[2]) == ("a: b?", "\\$x")
+    assert titles[1].replace("\n", " ") == long
+    assert max(map(len, titles[1].split("\n"))) <= 22
+
+
+def test_where_there_is_no_image_it_is_said():
+    assert draw_titled([], [], 8).get_suptitle() == "There is none"

@@ -127,29 +127,87 @@ def test_pairs_of_models_are_tested_on_the_same_test_images(splits):
     assert "mobilenet_v2 over vgg16 (+0.792)" in words
 
 
+STUDY = {"first": "resnet50", "second": "vgg16", "difference": 0.4, "real": True, "confidence": 0.95}
+STUDY |= {"splitting": "held", "first_recipe": "of resnet50", "second_recipe": "of vgg16"}
+
+
+def compare_after_study(splits, caplog, study=STUDY, **results) -> pd.DataFrame:
+    """Compare two models after a study whose file has one pair."""
+    manifest = pd.DataFrame({"image_id": splits["image_id"], "label": splits["label"], "sha256": splits["image_id"]})
+    manifest = manifest.assign(status="accepted", group=splits["image_id"])
+    found = pd.DataFrame([{"data": fingerprint_manifest(manifest)} | study])
+    judged = [wrong("resnet50", splits, 0), wrong("vgg16", splits, 20)]
+    for result in judged:
+        own = {"recipe": f"of {result['model']}", "splitting": "held"}
+        result["summary"] |= own | results.get(result["model"], {})
+    baseline = judge_colour_in(wrong("colour", splits, 20)["errors"], splits)
+    with caplog.at_level(logging.WARNING, "leukoscope"):
+        pairs = compare_errors(splits, baseline, EvaluationOptions(), 1, judged, manifest, found)
+    table = compare_models(*judged, splits=splits)
+    words = draw(table, pairs, splits=fingerprint_table(splits)).get_supxlabel().replace("\n", " ")
+    assert ("resnet50 over vgg16 (+0.833, real over the seeds of a study)" in words) is bool(pairs["real"][0])
+    assert not pairs["real"][1:].any()
+    return pairs
+
+
 @pytest.mark.parametrize(
     ("study", "real"),
     [
         ({}, True),
         ({"real": False}, False),
         ({"difference": -0.4}, False),
-        ({"data": "other"}, False),
-        ({"first": "vgg16", "second": "resnet50", "difference": -0.4}, True),
+        (
+            {"first": "vgg16", "second": "resnet50", "difference": -0.4}
+            | {"first_recipe": "of vgg16", "second_recipe": "of resnet50"},
+            True,
+        ),
     ],
-    ids=["real", "not real there", "the other way", "other images", "named the other way"],
+    ids=["real", "not real there", "the other way", "named the other way"],
 )
-def test_real_is_only_what_a_study_of_the_same_images_has_shown_too(splits, study, real):
-    manifest = pd.DataFrame({"image_id": splits["image_id"], "label": splits["label"], "sha256": splits["image_id"]})
-    manifest = manifest.assign(status="accepted", group=splits["image_id"])
-    row = {"first": "resnet50", "second": "vgg16", "difference": 0.4, "real": True}
-    found = pd.DataFrame([row | {"data": fingerprint_manifest(manifest)} | study])
-    results = [wrong("resnet50", splits, 0), wrong("vgg16", splits, 20)]
-    baseline = judge_colour_in(wrong("colour", splits, 20)["errors"], splits)
-    pairs = compare_errors(splits, baseline, EvaluationOptions(), 1, results, manifest, found)
-    assert pairs["real"].tolist() == [real, False, False]
-    table = compare_models(*results, splits=splits)
-    words = draw(table, pairs, splits=fingerprint_table(splits)).get_supxlabel().replace("\n", " ")
-    assert ("resnet50 over vgg16 (+0.833, real over the seeds of a study)" in words) is real
+def test_real_is_only_what_a_study_has_shown_too(splits, caplog, study, real):
+    pairs = compare_after_study(splits, caplog, STUDY | study)
+    assert bool(pairs["real"][0]) is real
+    assert pairs["changed"].tolist() == ["", "", ""]
+    assert "The last study" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("study", "name"),
+    [
+        ({"data": "other"}, "the images"),
+        ({"splitting": "other"}, "splitting"),
+        ({"confidence": 0.9}, "evaluation.confidence"),
+        ({"first_recipe": "other"}, "the recipe of resnet50"),
+        ({"second_recipe": "other"}, "the recipe of vgg16"),
+    ],
+)
+def test_what_has_changed_since_the_study_is_told_and_nothing_is_real(splits, caplog, study, name):
+    pairs = compare_after_study(splits, caplog, STUDY | study)
+    assert not pairs["real"].any()
+    assert pairs["changed"].tolist() == [name, "", ""]
+    assert f"does not say which differences are real here (no longer the same: {name})" in caplog.text
+
+
+def test_a_model_that_was_trained_otherwise_than_in_the_study_is_told(splits, caplog):
+    pairs = compare_after_study(splits, caplog, vgg16={"recipe": "other"}, resnet50={"splitting": "other"})
+    assert pairs["changed"][0] == "splitting (not recorded), the recipe of vgg16"
+    assert not pairs["real"].any()
+
+
+def test_a_study_of_an_earlier_version_makes_nothing_real(splits, caplog):
+    old = {name: STUDY[name] for name in ("first", "second", "difference", "real")}
+    assert not compare_after_study(splits, caplog, old)["real"].any()
+    assert (
+        "(not recorded: evaluation.confidence, splitting, the recipe of resnet50, the recipe of vgg16): run "
+        "`kedro run --pipelines study` again" in caplog.text
+    )
+
+
+def test_a_result_of_an_earlier_version_makes_nothing_real(splits, caplog):
+    pairs = compare_after_study(splits, caplog, vgg16={"recipe": None})
+    assert not pairs["real"].any()
+    assert "(not recorded: the recipe of vgg16)" in caplog.text
+    assert "or first `kedro run --pipelines train_vgg16`" in caplog.text
 
 
 def test_without_a_study_no_difference_is_real(splits):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cell_models import make_reader as make_cell_reader
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import JSONDataset, PartitionedDataset, ReaderRegistryDataset
+from leukoscope.evaluation.evaluations import fingerprint_test
 from leukoscope.evaluation.metric import Metric, Number
 from leukoscope.evaluation.metrics import METRICS, list_promoting
 from leukoscope.evaluation.voting import Vote, weigh
@@ -68,6 +69,24 @@ def test_set():
 def judge(reader, registry, test_set, looks=(), **options):
     given = PromotionOptions(**options), EvaluationOptions(resamples=40)
     return nodes.judge_candidate(reader, registry, *test_set, looks, *given, 1)
+
+
+@pytest.mark.parametrize(("candidate", "champion"), [(GOOD, BAD), (BAD, GOOD), (GOOD, None)])
+def test_looks_at_test_images_are_counted_and_said_whoever_wins(test_set, caplog, candidate, champion):
+    """Two models on these test images, one of them and a third on a fold of the same data, one on other data."""
+    present = fingerprint_test(test_set[1])
+    rows = [
+        ("a", present, "own"),
+        ("b", present, "own"),
+        ("b", "fold", "own"),
+        ("c", "fold", "own"),
+        ("d", "x", "other"),
+    ]
+    looks = [dict(zip(("model_fingerprint", "test", "data"), row, strict=True)) for row in rows]
+    with caplog.at_level("INFO"):
+        judged = judge(candidate, Registry(champion), test_set, looks)
+    assert (judged["looks"], judged["looks_at_data"]) == (2, 3)
+    assert "2 trained models were evaluated on these test images, and 3 on any of the same data set" in caplog.text
 
 
 @pytest.mark.parametrize("metric", list_promoting())

@@ -62,7 +62,7 @@ def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, ca
 
 
 def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
-    monkeypatch.setattr(pages, "render_comparison", lambda *facts: facts)
+    monkeypatch.setattr(pages, "render_comparison", lambda *facts, doubts: facts)
     table = pd.DataFrame({"model": ["vgg16", "resnet50"]})
     both = [result("vgg16", "now"), result("resnet50", "before")]
     context = nodes.gather_context(DATA, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE)
@@ -86,7 +86,7 @@ def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
     ],
 )
 def test_what_was_published_stands_beside_the_published_images_only(monkeypatch, origin, stated, shown):
-    monkeypatch.setattr(pages, "render_comparison", lambda *facts: facts)
+    monkeypatch.setattr(pages, "render_comparison", lambda *facts, doubts: facts)
     monkeypatch.setattr(pages, "render_model", lambda *facts: facts)
     data = DATA | {"origin": ORIGIN | origin}
     own = result("vgg16", "now")

@@ -1,5 +1,8 @@
 """From the trials of a search to its table and the entry that it found; never by a test image."""
 
+import re
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,10 +19,10 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search import nodes, planning
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.study.search import run_search
+from leukoscope.study import search
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
-from made_search import MadeTrials, make_ledger
+from made_search import MadeTrials, make_ledger, run_search
 from made_study import make_manifest
 
 ENTRY = {"kind": "network", "architecture": "vgg16", "name": "vgg16", "label": "VGG", "training": {"epochs": 9}}
@@ -58,6 +61,19 @@ def run_made(made, root, **options):
     return run_search(made, ledger, MadeTrials(ledger, **options))
 
 
+class Trading(MadeTrials):
+    """Trials of which none is better than another in two figures."""
+
+    def make(self, trial):
+        self._scores = {"validation_loss": trial.number, "grey": trial.number / 10}
+        return super().make(trial)
+
+
+def run_trading(made, root):
+    ledger = make_ledger(root)
+    return run_search(made, ledger, Trading(ledger))
+
+
 class Watched:
     """A classifier that remembers which images it was shown: each is told by its first pixel."""
 
@@ -77,15 +93,30 @@ def test_scores_are_of_validation_images_and_of_no_others(splits, smears, class_
     rng = np.random.default_rng(1)
     smears.pixels = rng.integers(0, 256, smears.pixels.shape, dtype=np.uint8)
     classifier = Watched(splits)
-    scored = nodes.score_validation(classifier, smears, splits, class_names, EvaluationOptions(), 1)
+    scored = nodes.score_validation(classifier, smears, splits, class_names, EvaluationOptions(), SplittingOptions(), 1)
     of = {name: smears.rows(table["image_id"]) for name, table in splits.groupby("split")}
     assert {smears.pixels[row].tobytes() for row in of["validation"]} <= classifier.seen
     assert len(classifier.seen) == 2 * len(of["validation"])  # as they are, and in grey
     assert not classifier.seen & {smears.pixels[row].tobytes() for row in of["test"]}
     assert scored["model"] == "model"
     assert scored["scores"]["validation_loss"] == pytest.approx(np.log(4))
+    assert scored["scores"]["worst_series"] is None
     with pytest.raises(InputError, match="saw other splits"):
-        nodes.score_validation(classifier, smears, splits.iloc[1:], class_names, EvaluationOptions(), 1)
+        nodes.score_validation(
+            classifier, smears, splits.iloc[1:], class_names, EvaluationOptions(), SplittingOptions(), 1
+        )
+
+
+def test_where_groups_are_series_the_worst_of_them_is_scored(splits, smears, class_names):
+    """A classifier that always says the first class, of which all images of one series are."""
+    validation = splits["split"] == "validation"
+    right = splits["label"] == class_names[0]
+    splits = splits.assign(group=np.where(validation & right, "run 1", "run 2"))
+    classifier = Watched(splits)
+    given = classifier, smears, splits, class_names, EvaluationOptions()
+    scores = nodes.score_validation(*given, SplittingOptions(group_by="series"), 1)["scores"]
+    assert scores["worst_series"] == 0
+    assert scores["validation_accuracy"] == right[validation].mean() > 0
 
 
 def test_neither_the_search_nor_its_trials_take_what_is_known_of_test_images(project_path):
@@ -135,14 +166,7 @@ def test_the_best_is_an_entry_with_the_differences_of_before(plan, tmp_path):
 
 def test_a_front_is_several_entries(plan, tmp_path):
     made, setting = plan(objective="validation_loss|grey")
-    ledger = make_ledger(tmp_path)
-
-    class Trading(MadeTrials):
-        def make(self, trial):
-            self._scores = {"validation_loss": trial.number, "grey": trial.number / 10}
-            return super().make(trial)
-
-    study = run_search(made, ledger, Trading(ledger))
+    study = run_trading(made, tmp_path)
     models = yaml.safe_load(nodes.choose_best(study, made, setting))["models"]
     assert set(models) == {f"vgg16_tuned_{number}" for number in range(1, 7)}
     assert nodes.tabulate_trials(study, made)["best"].all()
@@ -152,9 +176,10 @@ def test_where_no_trial_finished_there_is_a_table_and_an_error_with_the_reason(p
     made, setting = plan()
     study = run_made(made, tmp_path, failing=lambda trial: "no memory.")
     assert yaml.safe_load(nodes.choose_best(study, made, setting)) is None
-    assert len(nodes.draw_search(study, made)) == 2
+    table = nodes.tabulate_trials(study, made)
+    assert len(nodes.draw_search(table, study, made)) == 2
     with pytest.raises(InputError, match=r"No trial of 6 finished: no memory\. Mend"):
-        nodes.require_ended(nodes.tabulate_trials(study, made), "best")
+        nodes.require_ended(table, "best")
 
 
 def test_what_determines_a_trial_is_in_its_identity(plan, manifest):
@@ -199,6 +224,78 @@ def test_the_most_epochs_are_those_of_the_recipe_or_of_the_space(plan):
 def test_values_that_the_recipe_would_refuse_are_told_at_once(space, words):
     search = SearchOptions(entry="vgg16", space=space)
     with pytest.raises(InputError) as told:
-        planning.require_search(search, MODELS, Recipe(weights="none"), AugmentationOptions())
+        planning.require_search(search, MODELS, Recipe(weights="none"), AugmentationOptions(), SplittingOptions())
     assert words in told.value.message
     assert "Nothing was run" in told.value.message
+
+
+@pytest.fixture
+def page(plan, tmp_path, manifest):
+    """Write the page of a made search, in plain words."""
+
+    def write(run=run_made, **options):
+        facts = {name: options.pop(name) for name in ("objective", "trials", "space") if name in options}
+        made, setting = plan(**facts)
+        study = run(made, tmp_path, **options)
+        text = nodes.write_search(study, made, setting, manifest, {"leukoscope": "0"})
+        assert "src=" not in text
+        assert "<link" not in text
+        return " ".join(re.sub(r"<(style|svg)[\s\S]*?</\1>|<[^>]+>", " ", text).split()), study
+
+    return write
+
+
+def test_the_page_has_the_best_the_space_each_trial_and_what_its_figure_is_worth(page):
+    words, study = page()
+    best = study.best_trial.number + 1
+    assert "A search for VGG" in words
+    assert "6 of 6 trials have ended: 6 finished, 0 pruned, 0 failed." in words
+    assert f"the best of 6 {study.best_value:.3f} trial {best}" in words
+    assert "training.learning_rate 0.0001 to 0.01, on a logarithmic scale" in words
+    assert "training.batch_size one of 16, 32" in words
+    assert "training.warmup_epochs 0 to 3, whole numbers" in words
+    assert "It is the best of 6 trainings by the same validation images" in words
+    assert "conf/local/parameters_search_best.yml" in words
+    assert "kedro run --pipelines train_vgg16_tuned" in words
+    assert f"{best} finished , best" in words or f"{best} finished, best" in words
+    assert "epochs of a trial at most 9 pruner none" in words
+    assert "Drawn data" in words
+    assert "has not come to its end" not in words
+
+
+def test_the_page_of_a_search_that_failed_has_the_reasons(page):
+    words, _ = page(failing=lambda trial: "no <memory>")
+    assert "6 of 6 trials failed." in words
+    assert "trial 3: no &lt;memory&gt;" in words
+    assert "No trial has finished" in words
+    assert "with more search.trials kedro run --pipelines search goes on" in words
+
+
+def test_there_is_a_page_after_each_trial_so_that_one_that_is_cut_off_has_one(plan, tmp_path, manifest):
+    made, setting = plan()
+    ledger, pages = make_ledger(tmp_path), []
+    cut = search.run_search(made, ledger, MadeTrials(ledger, stop_in=3))
+    with suppress(KeyboardInterrupt):
+        for study in cut:
+            pages.append(nodes.write_search(study, made, setting, manifest, {"leukoscope": "0"}))
+    assert [f"{number} of 6 trials have ended" in text for number, text in enumerate(pages)] == [True] * 3
+    assert all("The search has not come to its end" in text for text in pages)
+
+
+def test_the_node_gives_the_page_with_each_trial(plan, tmp_path, manifest, monkeypatch):
+    made, setting = plan(trials=2)
+    ledger = make_ledger(tmp_path)
+    monkeypatch.setattr("leukoscope.study.trials.TrialProcesses", lambda *given: MadeTrials(ledger))
+    monkeypatch.setattr("leukoscope.core.session.get_session", lambda: None)
+    monkeypatch.setattr(nodes, "list_trial_nodes", lambda entry: [])
+    given = made, ledger, SearchOptions(entry="vgg16"), setting, manifest, {"leukoscope": "0"}, None
+    shown = [page for _, page in nodes.run_trials(*given)]
+    assert [f"{number} of 2 trials have ended" in page for number, page in enumerate(shown)] == [True] * 3
+
+
+def test_a_front_is_a_table_of_settings_and_a_command_each(page):
+    words, _ = page(run=run_trading, objective="validation_loss|grey")
+    assert "No other trial is as good as one of these in every objective" in words
+    assert all(f"kedro run --pipelines train_vgg16_tuned_{number}" in words for number in range(1, 7))
+    assert "Each is one of the best of 6 trainings" in words
+    assert "pruner none, since there are several objectives" in words

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import PartitionedDataset
+from leukoscope.evaluation.confirmation import fingerprint_recipe, fingerprint_splitting
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
@@ -46,7 +47,7 @@ def study(tmp_path, manifest, class_names):
         assert all(kept[name] is pooled.get(name) for name in kept)
         assert set(kept) == set(table["model"])
         judged = nodes.judge_study(pooled, table, OPTIONS, class_names, 1)
-        differences = nodes.compare_study(pooled, OPTIONS, manifest, 1)
+        differences = nodes.compare_study(pooled, OPTIONS, SplittingOptions(), manifest, 1)
         histories = nodes.gather_histories(outcomes, ledger)
         return nodes.gather_study(judged, table, differences, pooled, histories)
 
@@ -175,6 +176,25 @@ def test_a_study_of_which_all_units_failed_still_has_tables_and_a_page(study, ma
     assert "12 of 12 units failed" in page
     with pytest.raises(InputError, match="; and 9 more, which"):
         nodes.require_finished(tables.units, page)
+
+
+def test_pairs_have_by_what_recipe_and_splitting_they_were_trained(study, manifest):
+    pair = study().differences.iloc[0]
+    key = {"architecture": "tiny", "recipe": {}, "seed": 2, "split": "holdout", "engine": {"backend": "jax"}}
+    assert pair["first_recipe"] == pair["second_recipe"] == fingerprint_recipe(key)
+    other = SplittingOptions(group_by="appearance", fold="1 of 2")
+    pooled = study().predictions
+    again = nodes.compare_study(pooled, OPTIONS, other, manifest, 1).iloc[0]
+    assert again["splitting"] == fingerprint_splitting(other.model_copy(update={"fold": None}).facts)
+    assert again["splitting"] != pair["splitting"]
+    assert (pair["confidence"], pair["data"]) == (0.95, fingerprint_manifest(manifest))
+
+
+def test_a_model_whose_seeds_were_trained_by_two_recipes_has_none(study, manifest):
+    pooled = study().predictions
+    mixed = pooled["vgg16"].assign(recipe=pooled["vgg16"]["seed"].map(str))
+    pair = nodes.compare_study(pooled | {"vgg16": mixed}, OPTIONS, SplittingOptions(), manifest, 1).iloc[0]
+    assert (pair["first_recipe"], len(pair["second_recipe"])) == ("", 16)
 
 
 def test_a_finished_study_ends_well(study):

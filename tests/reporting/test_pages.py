@@ -15,6 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.compatibility import RESULT_FORMAT
 from leukoscope.evaluation.judge import Judge
+from leukoscope.evaluation.label_issues import summarise
 from leukoscope.evaluation.metric import Hits, Metric, Number, Section, Share, list_names
 from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.out_of_distribution import choose_limit
@@ -679,7 +680,7 @@ def test_the_card_has_the_sections_of_a_model_card(result, data):
     assert "Our <smears>" in card
 
 
-def compare(result, data, select=lambda table: table) -> str:
+def compare(result, data, select=lambda table: table, doubts=None, **pairs) -> str:
     """Render the comparison of two models."""
     row = {"model": "vgg16", "title": "VGG16", "test_accuracy": 0.75, "test_images": 24, "parameters": 2e6}
     columns = ["train_accuracy", "test_macro_f1", "test_auc", "test_robust_accuracy", "model_mib", "seconds_per_epoch"]
@@ -692,9 +693,10 @@ def compare(result, data, select=lambda table: table) -> str:
     tests = dict.fromkeys(("low", "high", "group_p", "group_p_holm", "mcnemar_p", "mcnemar_p_holm"), 0.01)
     pair = {"first": "vgg16", "second": "resnet50", "difference": 0.1, "shown": True} | tests
     alike = pair | {"second": "colour_histogram", "difference": 0.0, "low": np.nan, "high": np.nan, "shown": False}
+    pair, alike = (row | pairs for row in (pair, alike))
     both = [result, result | {"title": "ResNet50"}]
     facts = data, KNOWN, SOFTWARE | {"keras": "4"}, WORTH, ["VGG19"]
-    return pages.render_comparison(select(comparison), pd.DataFrame([pair, alike]), both, *facts)
+    return pages.render_comparison(select(comparison), pd.DataFrame([pair, alike]), both, *facts, doubts=doubts)
 
 
 def test_the_comparison_has_every_model_and_which_differences_are_shown(result, data):
@@ -713,6 +715,38 @@ def test_the_comparison_has_every_model_and_which_differences_are_shown(result, 
     assert "27b interaction and expertise of users Intended use" in page.words
     assert "25 training not on this page; see the report of each model" in page.words
     assert 'href="vgg16/report.html"' in text
+
+
+def test_the_comparison_says_once_that_the_last_study_no_longer_fits(result, data):
+    assert "The last study" not in Page(compare(result, data)).words
+    changed = Page(compare(result, data, changed="the recipe of vgg16")).words
+    assert changed.count("The last study does not say which differences are real here") == 1
+    assert "no longer the same: the recipe of vgg16" in changed
+
+
+def test_the_comparison_summarises_doubtful_labels_and_what_reviewers_said(result, data):
+    assert "Nobody has looked for wrong labels in these images" in Page(compare(result, data)).words
+    facts = {"path": "p", "group": "g", "probability_label": 0.1, "probability_suggested": 0.8, "data": "f00d"}
+    rows = [("a", "Early", "Pro"), ("b", "Early", "Pro"), ("c", "Pro", "<Pre>")]
+    issues = pd.DataFrame([{"image_id": a, "sha256": a, "label": b, "suggested": c} | facts for a, b, c in rows])
+    reviews = pd.DataFrame(
+        {"sha256": ["a", "c", "a", "old"], "verdict": ["label wrong", "label wrong", "label right", "?"]}
+    )
+    text = compare(result, data, doubts=summarise(issues, reviews, "f00d"))
+    words = Page(text).words
+    assert "3 labels are contradicted by models that have not seen the image" in words
+    assert "Reviewers have looked at 2 of them: label right 1, label wrong 1." in words
+    assert "Early Pro 2" in words
+    assert "a Early Pro 0.100 label right" in words
+    assert 'href="label_issues.csv"' in text
+    assert "&lt;Pre&gt;" in text
+    assert "No reviewer has looked at them" in Page(compare(result, data, doubts=summarise(issues, None, "f00d"))).words
+    assert "No label is contradicted" in Page(compare(result, data, doubts=summarise(issues[:0], None, "f00d"))).words
+
+
+@pytest.mark.parametrize("issues", [None, pd.DataFrame({"label": ["a"]}), pd.DataFrame({"data": ["other"]})])
+def test_doubtful_labels_of_other_images_or_an_earlier_version_are_not_summarised(issues):
+    assert summarise(issues, None, "f00d") is None
 
 
 def test_the_data_sheet_counts_what_was_left_out(data):

@@ -9,8 +9,8 @@ import pytest
 
 from leukoscope.core.errors import InputError
 from leukoscope.study import search as searching
-from leukoscope.study.search import Search, open_study, require_optuna, run_search
-from made_search import MadeTrials, lose, make_ledger, plan_made
+from leukoscope.study.search import Search, open_study, require_optuna
+from made_search import MadeTrials, lose, make_ledger, plan_made, run_search
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
@@ -21,6 +21,9 @@ from leukoscope.app.options import AppOptions
 from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
 from leukoscope.core.options import describe_faults
+
+if TYPE_CHECKING:
+    from leukoscope.app.doubts import Doubts
 
 
 @click.command()
@@ -65,7 +68,8 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     # A registered model is not the one that the card here is about.
     card = None if parameters["reader"].model_uri else find_card(catalog, reader.model)
     desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears)
-    office = Office(desk, describe_reader(reader, card))
+    doubts = find_doubts(catalog, reader.class_names, smears)
+    office = Office(desk, describe_reader(reader, card), doubts)
     office.warm_up()
     server = create_server(office)
     add_page(server, office, keep)
@@ -118,6 +122,16 @@ def find_card(catalog: CatalogProtocol, model: str) -> str | None:
     cards = catalog.load("model_cards") if catalog.exists("model_cards") else {}
     card = cards.get(f"{model}/model_card")
     return card() if card else None
+
+
+def find_doubts(catalog: CatalogProtocol, class_names: Sequence[str], smears: Any) -> "Doubts | None":
+    """Find the doubtful labels to ask reviewers about; ``None`` where nobody looked for any."""
+    from leukoscope.app.doubts import Doubts
+
+    if not (catalog.exists("label_issues") and "label_reviews" in catalog):
+        return None
+    known = load(catalog, "label_issues"), smears, load(catalog, "label_reviews"), class_names
+    return Doubts(*known, partial(save, catalog, "label_reviews"))
 
 
 def _require_free(port: int) -> None:

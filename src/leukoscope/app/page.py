@@ -15,6 +15,7 @@ from nicegui import Client, ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
+from leukoscope.app.doubts import Doubt, Doubts, form_label_review
 from leukoscope.app.reading import OCCLUSION, ReadImage
 from leukoscope.app.rendering import describe_without, get_part, render_control, render_part, render_style
 from leukoscope.app.reviews import MAX_NAME, MAX_NOTE, UnusableReviewError, form_review, tabulate_review
@@ -84,6 +85,8 @@ class _Page:
         self._add_intake()
         self._add_session()
         self._results = ui.element("div")
+        if office.doubts is not None and office.doubts.shown:
+            self._add_doubts(office.doubts)
         self._add_card()
 
     def _add_frame(self, client: Client) -> None:
@@ -118,6 +121,30 @@ class _Page:
         with ui.element("details"):
             _html("<h2>Model card</h2>", "summary")
             _html(render_part("card", self._office.about))
+
+    def _add_doubts(self, doubts: Doubts) -> None:
+        with ui.element("details").props('id="labels"'):
+            _html("<h2>Doubtful labels</h2>", "summary")
+            _html(render_part("doubts", len(doubts.shown), doubts.total))
+            with ui.element("ul").classes("pictures large"):
+                for doubt in doubts.shown:
+                    place = f"/sessions/{self._key}/labels/{doubt.number}.png"
+                    with ui.element("li"):
+                        _html(render_part("doubt", doubt, place))
+                        form = render_control("doubt", doubt, doubts.class_names, NOT_ASSESSABLE, MAX_NOTE)
+                        _add_form(form, partial(self._save_label, doubts, doubt), doubts.verdict(doubt))
+
+    async def _save_label(self, doubts: Doubts, doubt: Doubt, entered: Any) -> str:
+        fields = entered if isinstance(entered, dict) else {}
+        try:
+            given = fields.get("answer"), fields.get("note"), self._session.reviewer
+            await asyncio.to_thread(doubts.keep, form_label_review(*given, doubt, doubts.class_names))
+        except UnusableReviewError as error:
+            return str(error)
+        except DatasetError as error:
+            logger.error("A review of a label was not kept: %s", error)
+            return f"Nothing was kept: {error}"
+        return f"Kept: {doubts.verdict(doubt)}."
 
     def show(self, number: int, image: ReadImage) -> None:
         """Show an image that was read."""
@@ -238,10 +265,10 @@ def _describe_map(image: ReadImage, method: str) -> str:
     return f"Warm colours: {render_part('map', image, method)}."
 
 
-def _add_form(content: str, answer: Callable[[Any], Awaitable[str]]) -> None:
-    """Add a form with a line below it that says what became of what was entered."""
+def _add_form(content: str, answer: Callable[[Any], Awaitable[str]], before: str = "") -> None:
+    """Add a form with a line below it that says what became of what was entered, or was ``before``."""
     form = _html(content, "form")
-    status = _html("", "p").props("role=status")
+    status = _html(escape(before), "p").props("role=status")
 
     async def submit(event: GenericEventArguments) -> None:
         status.set_content(escape(await answer(event.args)))

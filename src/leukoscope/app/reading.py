@@ -175,7 +175,7 @@ class Desk:
         if not isinstance(self._mapper, CellMapper):
             return ()
         first = self._mapper.picture_cells(pixels, class_name, self._explanation.cells)
-        pictures = [_encode(Image.fromarray(cell.picture), "PNG") for cell in first]
+        pictures = [encode(Image.fromarray(cell.picture), "PNG") for cell in first]
         return tuple(ShownCell(*cell[:-1], picture) for cell, picture in zip(first, pictures, strict=True))
 
     def read_without(self, image: ReadImage, struck: Collection[int]) -> dict[str, float]:
@@ -237,13 +237,13 @@ class Desk:
         if packed is None:
             return Neighbour(image_id, None, float(distance), None)
         record, pixels = packed
-        return Neighbour(image_id, str(record["label"]), float(distance), _encode(Image.fromarray(pixels), "PNG"))
+        return Neighbour(image_id, str(record["label"]), float(distance), encode(Image.fromarray(pixels), "PNG"))
 
 
 def _encode_picture(pixels: np.ndarray, side: int) -> bytes:
     picture = Image.fromarray(pixels)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _encode(picture, "JPEG", quality=_QUALITY)
+    return encode(picture, "JPEG", quality=_QUALITY)
 
 
 def _encode_map(heat: np.ndarray) -> bytes:
@@ -251,10 +251,11 @@ def _encode_map(heat: np.ndarray) -> bytes:
     from leukoscope.inference.explanation import colour
 
     layers = np.concatenate([colour(heat), 255 * heat[..., None]], axis=2)
-    return _encode(Image.fromarray(np.rint(layers).astype(np.uint8), "RGBA"), "PNG")
+    return encode(Image.fromarray(np.rint(layers).astype(np.uint8), "RGBA"), "PNG")
 
 
-def _encode(picture: Image.Image, kind: str, **options: int) -> bytes:
+def encode(picture: Image.Image, kind: str, **options: int) -> bytes:
+    """Write a picture as the content of a file of some kind, such as ``PNG``."""
     content = io.BytesIO()
     picture.save(content, kind, **options)
     return content.getvalue()

@@ -51,15 +51,20 @@ def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Revi
 
     if answer != NOT_ASSESSABLE and answer not in image.probabilities:
         raise UnusableReviewError("Nothing was kept: choose one of the answers first.")
-    note = _check_text(note, "note", MAX_NOTE)
-    reviewer = _check_text(reviewer, "reviewer's name", MAX_NAME)
+    note = check_text(note, "note", MAX_NOTE)
+    reviewer = check_text(reviewer, "reviewer's name", MAX_NAME)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if answer == NOT_ASSESSABLE:
         return Review(now, NOT_ASSESSABLE, None, note, reviewer)
     return Review(now, AGREE if answer == image.likeliest else DISAGREE, answer, note, reviewer)
 
 
-def _check_text(text: Any, name: str, longest: int) -> str:
+def check_text(text: Any, name: str, longest: int) -> str:
+    """Strip a text, and make sure that it is not too long.
+
+    Raises:
+        UnusableReviewError: It is.
+    """
     cleaned = str(text or "").strip()
     if len(cleaned) > longest:
         raise UnusableReviewError(

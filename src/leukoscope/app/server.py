@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from leukoscope.app.doubts import Doubts
 from leukoscope.app.origins import SameOrigin
 from leukoscope.app.reading import Desk, ReadImage
 from leukoscope.app.rendering import About, render_export
@@ -65,10 +66,11 @@ class Office:
     Args:
         desk: Reads images.
         about: What people are told of who reads.
+        doubts: The doubtful labels that reviewers are asked about, if there are any.
     """
 
-    def __init__(self, desk: Desk, about: About) -> None:
-        self.desk, self.about = desk, about
+    def __init__(self, desk: Desk, about: About, doubts: Doubts | None = None) -> None:
+        self.desk, self.about, self.doubts = desk, about, doubts
         self.tabs: dict[str, Tab] = {}
         self._worker = ThreadPoolExecutor(1, "desk")
 
@@ -160,6 +162,14 @@ def create_server(office: Office) -> FastAPI:
         if content is None:
             raise HTTPException(404, "There is no such picture in this session.")
         return _answer(content, "image/jpeg" if name.endswith(".jpg") else "image/png")
+
+    @server.get("/sessions/{key}/labels/{number}.png")
+    async def show_doubtful(key: str, number: int) -> Response:
+        office.find(key)
+        doubt = office.doubts.find(number) if office.doubts else None
+        if doubt is None:
+            raise HTTPException(404, "There is no such picture on this page.")
+        return _answer(doubt.picture, "image/png")
 
     @server.get("/sessions/{key}/session.csv")
     async def export_csv(key: str) -> Response:

@@ -64,6 +64,15 @@ def name_run(pipeline: str, parameters: Mapping[str, Any] | None = None) -> str:
     return name_run_in(_environment[0], pipeline) + (f' --params "{settings}"' if settings else "")
 
 
+def name_configuration(name: str) -> str:
+    """Name the file of the environment at work that holds some parameters, like ``conf/local/parameters_models.yml``.
+
+    Args:
+        name: Of the parameters.
+    """
+    return f"conf/{_environment[0] or 'local'}/parameters_{name}.yml"
+
+
 def name_run_in(env: str | None, pipeline: str) -> str:
     """Name the command that runs a pipeline in an environment.
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from leukoscope.datasets.files import TextDataset as TextDataset
     from leukoscope.datasets.generated_images import GeneratedImagesDataset as GeneratedImagesDataset
     from leukoscope.datasets.group_table_dataset import GroupTableDataset as GroupTableDataset
+    from leukoscope.datasets.label_reviews import LabelReviewsDataset as LabelReviewsDataset
+    from leukoscope.datasets.ledgers import LedgerDataset as LedgerDataset
+    from leukoscope.datasets.ledgers import TrialLedgerDataset as TrialLedgerDataset
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
@@ -29,9 +32,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.reader import ReaderRegistryDataset as ReaderRegistryDataset
     from leukoscope.datasets.reader import SecondReaderDataset as SecondReaderDataset
     from leukoscope.datasets.reviews import ReviewsDataset as ReviewsDataset
-    from leukoscope.datasets.search import TrialLedgerDataset as TrialLedgerDataset
     from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
-    from leukoscope.datasets.study import LedgerDataset as LedgerDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
     from leukoscope.datasets.trained_models import MeasurementsDataset as MeasurementsDataset
     from leukoscope.datasets.trained_models import TrainedModelsDataset as TrainedModelsDataset
@@ -48,15 +49,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["BinaryDataset", "CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "generated_images": ["GeneratedImagesDataset"],
         "group_table_dataset": ["GroupTableDataset"],
+        "label_reviews": ["LabelReviewsDataset"],
+        "ledgers": ["LedgerDataset", "TrialLedgerDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
         "partitions": ["PartitionedDataset"],
         "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
         "reader": ["EngineDataset", "OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
         "reviews": ["ReviewsDataset"],
-        "search": ["TrialLedgerDataset"],
         "software_dataset": ["SoftwareDataset"],
-        "study": ["LedgerDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],
         "trained_models": ["MeasurementsDataset", "TrainedModelsDataset"],
         "training": ["ClassifierDataset", "TrainingJournalDataset"],

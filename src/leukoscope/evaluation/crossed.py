@@ -147,25 +147,6 @@ def correct_pairs(rows: Sequence[Mapping[str, Any]], confidence: float) -> pd.Da
     return table.assign(shown=shown, real=shown & (table["seeds"] >= SEEDS_FOR_REAL))
 
 
-def mark_real(differences: pd.DataFrame, study: pd.DataFrame | None, data: str | None) -> pd.DataFrame:
-    """Mark which differences between single trainings a study of the same images has shown to be real.
-
-    Args:
-        differences: One row a pair, ``first, second, difference, shown``.
-        study: One row a pair, as ``compare_over_seeds`` has it, and ``data``; ``None`` where there was none.
-        data: The fingerprint of the images.
-
-    Returns:
-        ``differences`` with ``real``: shown here, and real in the study in the same direction.
-    """
-    known: dict[tuple[str, str], float] = {}
-    if study is not None:
-        for pair in study[study["real"].astype(bool) & (study["data"] == data)].itertuples():
-            known |= {(pair.first, pair.second): pair.difference, (pair.second, pair.first): -pair.difference}
-    agreeing = [known.get((row.first, row.second), 0.0) * row.difference > 0 for row in differences.itertuples()]
-    return differences.assign(real=np.array(agreeing, bool) & differences["shown"].to_numpy(bool))
-
-
 def estimate_mean(values: np.ndarray, groups: ArrayLike, confidence: float) -> tuple[Estimate, float]:
     """Estimate a mean over seeds and images, and test whether it is zero.
 

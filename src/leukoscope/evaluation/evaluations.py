@@ -50,6 +50,17 @@ def count_looks(evaluations: Sequence[Mapping[str, Any]], test: str) -> int:
     return len({row["model_fingerprint"] for row in evaluations if row["test"] == test})
 
 
+def count_looks_at_data(evaluations: Sequence[Mapping[str, Any]], test: str) -> int:
+    """Count the trained models that were evaluated on test images of the same data set: of folds and other splits, too.
+
+    Args:
+        evaluations: All that are kept.
+        test: The fingerprint of the present test images.
+    """
+    data = {row.get("data") for row in evaluations if row["test"] == test} - {None}
+    return len({row["model_fingerprint"] for row in evaluations if row["test"] == test or row.get("data") in data})
+
+
 def find_strictest(evaluations: Sequence[Mapping[str, Any]], model: str, test: str) -> dict[str, Any] | None:
     """Find the newest evaluation of a model, on the same images, under the strictest split that there was.
 

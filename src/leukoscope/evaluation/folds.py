@@ -21,6 +21,7 @@ FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")
 SPREAD = ("mean", "sd", "min", "max")
 # Of a training's key: what differs from fold to fold, and what computes.
 _OF_A_FOLD = ("splits", "split", "engine")
+_OF_CELLS = ("strips", "table")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,17 +109,25 @@ def describe_same(record: EvaluationRecord) -> dict[str, Any]:
     facts = record.facts
     splitting = {name: value for name, value in facts["splitting"].items() if name != "fold"}
     rest = {name: facts[name] for name in ("data", "accepted", "seed", "class_names")}
-    training = _describe_training(facts["key"])
+    training = describe_training(facts["key"])
     return {"training": training, "splitting": splitting, "folds": facts["fold"][1], "images": rest}
 
 
-def _describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
+def describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
     """Tell of a training's key what must be the same in all folds."""
     same = {name: value for name, value in key.items() if name not in _OF_A_FOLD}
     for name in ("data", "synthetic"):
         if isinstance(same.get(name), dict):
-            same[name] = {fact: value for fact, value in same[name].items() if fact != "images"}
+            same[name] = _leave_out_images(same[name])
     return same
+
+
+def _leave_out_images(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the hashes of the images of a fold, and of the cells in these."""
+    rest = {name: value for name, value in facts.items() if name != "images"}
+    if isinstance(rest.get("cells"), dict):
+        rest["cells"] = {name: value for name, value in rest["cells"].items() if name not in _OF_CELLS}
+    return rest
 
 
 def describe_members(runs: Mapping[str, Sequence[EvaluationRecord]]) -> dict[str, list[EvaluationRecord]]:
@@ -132,7 +141,7 @@ def describe_members(runs: Mapping[str, Sequence[EvaluationRecord]]) -> dict[str
     keys = {record.facts["model"]: record.facts["key"] for records in runs.values() for record in records}
 
     def find(model: str) -> dict[str, Any] | str:
-        return _describe_training(describe(keys[model])) if model in keys else model
+        return describe_training(describe(keys[model])) if model in keys else model
 
     def describe(key: Mapping[str, Any]) -> dict[str, Any]:
         described = dict(key)

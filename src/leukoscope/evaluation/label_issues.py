@@ -1,11 +1,31 @@
 """Which labels may be wrong: confident learning on predictions of models that have not seen the images."""
 
+import warnings
 from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
 
 import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.predictions import probability_columns
+
+# What a reviewer says of a label.
+LABEL_RIGHT, LABEL_WRONG = "label right", "label wrong"
+_FIRST = 10  # of a list on a page
+
+
+def require_cleanlab() -> None:
+    """Make sure that cleanlab is there; loads nothing.
+
+    Raises:
+        InputError: It is not.
+    """
+    if find_spec("cleanlab") is None:
+        raise InputError(
+            "Looking for wrong labels needs cleanlab, which is not installed: "
+            "pip install -c requirements.lock -e '.[labels]'"
+        )
 
 
 def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]) -> pd.DataFrame:
@@ -24,15 +44,11 @@ def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]
         ``probability_suggested``, and how many ``models`` predict the suggested class, of ``of_models``.
 
     Raises:
-        InputError: Cleanlab is not installed, or the models' images have none in common.
+        InputError: Cleanlab is not installed, the models' images have none in common, or all have the same label.
     """
-    try:
-        from cleanlab.filter import find_label_issues as find
-    except ImportError as error:
-        raise InputError(
-            "Looking for wrong labels needs cleanlab, which is not installed: "
-            "pip install -c requirements.lock -e '.[labels]'"
-        ) from error
+    require_cleanlab()
+    from cleanlab.filter import find_label_issues as find
+
     columns = probability_columns(class_names)
     tables = [table.set_index("image_id") for table in pooled.values()]
     common = sorted(set.intersection(*(set(table.index) for table in tables)))
@@ -45,7 +61,14 @@ def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]
     first = aligned[0]
     means = sum(table[columns].to_numpy(float) for table in aligned) / len(aligned)
     labels = pd.Index(class_names).get_indexer(first["label"])
-    found = find(labels, means, return_indices_ranked_by="self_confidence", n_jobs=1)
+    if len(set(labels)) < 2:
+        raise InputError(
+            f"All {len(labels)} pooled images are labelled {first['label'].iloc[0]}, so that no label can be held "
+            f"against another. Train the folds on images of two classes or more."
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "May not flag all label issues")  # of classes without an image
+        found = find(labels, means, return_indices_ranked_by="self_confidence", n_jobs=1)
     suggested = means[found].argmax(axis=1)
     names = pd.Series(class_names).iloc[suggested].to_numpy()
     agreeing = sum((table["predicted"].to_numpy()[found] == names).astype(int) for table in aligned)
@@ -57,3 +80,30 @@ def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]
         models=agreeing,
         of_models=len(aligned),
     )
+
+
+def summarise(issues: pd.DataFrame | None, reviews: pd.DataFrame | None, data: str) -> dict[str, Any] | None:
+    """Summarise the doubtful labels of some images, and what reviewers said of them.
+
+    Args:
+        issues: As the pipeline lists them; ``None`` where nobody looked for any.
+        reviews: Of labels, the oldest first; ``None`` where there are none.
+        data: The fingerprint of the images.
+
+    Returns:
+        The number of doubtful ``labels``, of those ``reviewed``, and of each of the ``verdicts``;
+        ``pairs`` of label and suggested class with their ``count``, the most frequent first; and ``first``, the most
+        doubtful rows with the newest ``verdict``. ``None`` where nobody looked for any in these images.
+    """
+    if issues is None or "data" not in issues or (len(issues) and set(issues["data"]) != {data}):
+        return None
+    verdicts = {} if reviews is None else dict(zip(reviews["sha256"], reviews["verdict"], strict=True))
+    own = issues.assign(verdict=issues["sha256"].map(verdicts).fillna("").astype(str))
+    pairs = own.groupby(["label", "suggested"], sort=False).size().sort_values(ascending=False, kind="stable")
+    return {
+        "labels": len(own),
+        "reviewed": int((own["verdict"] != "").sum()),
+        "verdicts": own.loc[own["verdict"] != "", "verdict"].value_counts().to_dict(),
+        "pairs": [{"label": label, "suggested": other, "count": int(count)} for (label, other), count in pairs.items()],
+        "first": own.head(_FIRST).to_dict("records"),
+    }

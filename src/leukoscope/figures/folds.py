@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from leukoscope.evaluation.folds import FIGURES
 from leukoscope.evaluation.metrics import METRICS
 from leukoscope.figures import colours
+from leukoscope.figures.dots import draw_dots
 
 
 def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
@@ -30,18 +31,9 @@ def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
 
 
 def _draw_figure(axes: Axes, table: pd.DataFrame, folds: pd.DataFrame, name: str, title: str) -> None:
-    heights = np.arange(len(table))
-    rows = folds["model"].map({model: row for row, model in enumerate(table["model"])})
-    axes.hlines(heights, table[f"{name}_low"].astype(float), table[f"{name}_high"].astype(float), colours.BLUE, lw=2)
-    axes.plot(
-        table[name].astype(float), heights, "s", color=colours.BLUE, ms=6, label="all folds pooled, with interval"
-    )
+    draw_dots(axes, table, folds, name, ("all folds pooled, with interval", "one fold"))
     colour = table[f"colour_{name}"].astype(float) if f"colour_{name}" in table else None
     if colour is not None and colour.notna().any():
+        heights = np.arange(len(table))
         axes.plot(colour, heights, "|", color=colours.BLACK, ms=18, mew=1.5, label="stain colour alone")
-    # Below the pooled figure, so that neither hides the other.
-    axes.plot(folds[name].astype(float), rows + 0.22, "o", color=colours.ORANGE, ms=4, label="one fold")
     axes.set_title(title, fontsize=10)
-    axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.grid(axis="x", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -1,5 +1,6 @@
 """Pictures of smears in rows and columns."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures.words import as_it_is
+
+_LETTERS, _LINE = 22, 0.15  # of a line of a title, and its height in inches
 
 
 def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> Figure:
@@ -28,24 +31,33 @@ def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -
     return figure
 
 
-def draw_titled(images: Sequence[np.ndarray], titles: Sequence[str], columns: int) -> Figure:
+def draw_titled(images: Sequence[np.ndarray], titles: Sequence[str], columns: int, heading: str = "") -> Figure:
     """Draw images one after another in rows, each under a title of its own.
 
     Args:
         images: Each ``[height, width, 3]`` in 0-255; none draws a figure that says so.
-        titles: One for each.
-        columns: How many stand in a row.
+        titles: One for each; long ones are broken into lines.
+        columns: How many stand in a row at most.
+        heading: Above all.
     """
-    rows = max(1, -(-len(images) // columns))
-    figure = Figure(figsize=(1.6 * columns, 1.8 * rows), layout="constrained")
+    if not images:
+        figure = Figure(figsize=(4.8, 1.0), layout="constrained")
+        figure.suptitle("There is none")
+        return figure
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    lines = ["\n".join(textwrap.wrap(title, _LETTERS)) for title in titles]
+    most = max(title.count("\n") + 1 for title in lines)
+    width = max(1.6 * columns, 4.8 if heading else 0.0)
+    figure = Figure(figsize=(width, (1.65 + _LINE * most) * rows + (0.4 if heading else 0)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(images) :]:
         axes.set_axis_off()
-    for axes, image, title in zip(grid.flat, images, titles, strict=False):
+    for axes, image, title in zip(grid.flat, images, lines, strict=False):
         _show(axes, image)
         axes.set_title(as_it_is(title), fontsize=8)
-    if not images:
-        figure.suptitle("There is none")
+    if heading:
+        figure.suptitle(heading, fontsize=10)
     return figure
 
 

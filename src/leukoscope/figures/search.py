@@ -1,96 +1,116 @@
-"""Figures of a search of hyperparameters, by Optuna's own plots."""
+"""Figures of a search of hyperparameters: its trials one after another, or their Pareto front, and what mattered."""
 
-import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, make_figure, measure_row, open_frame, wrap_names, write_values
+from leukoscope.figures.curves import scale_losses
+from leukoscope.study.found import FAILED, FINISHED, PRUNED
 from leukoscope.study.objectives import OBJECTIVES
 
-if TYPE_CHECKING:
-    import optuna
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_SIZE = (7.0, 4.2)
-# So many trials can tell what mattered.
-_FEWEST = 3
+_LETTERS = 30  # of a line of an axis title
+_LOSS = "validation_loss"
+# Of trials that have no figure: they stand at the lower edge.
+_WITHOUT = {PRUNED: ("|", colours.GREY), FAILED: ("x", colours.VERMILION)}
 
 
-def draw_history(study: "optuna.Study", objectives: Sequence[str]) -> "Figure":
-    """Draw the value of each trial, or, with two or three objectives, the Pareto front.
+def draw_history(trials: pd.DataFrame, objectives: Sequence[str]) -> Figure:
+    """Draw the figure of each trial and the best so far, or, with several objectives, the Pareto front.
 
     Args:
-        study: Of Optuna's.
+        trials: One row a trial.
         objectives: What was looked for.
     """
-    from optuna.visualization import matplotlib as plots
-
-    titles = [OBJECTIVES[name].title for name in objectives]
-    if len(objectives) in (2, 3) and study.best_trials:
-        return _draw(lambda: plots.plot_pareto_front(study, target_names=titles))
-    if not study.best_trials:
+    finished = trials[trials["state"] == FINISHED]
+    if finished.empty:
         return _say_nothing("No trial has finished")
-    return _draw(lambda: _count_from_one(plots.plot_optimization_history(study, target_name=titles[0])))
-
-
-def draw_importance(study: "optuna.Study", objective: str) -> "Figure":
-    """Draw how much of an objective's variance each parameter explains, by functional ANOVA.
-
-    Args:
-        study: Of Optuna's.
-        objective: The first of those that were looked for.
-    """
-    from optuna.importance import FanovaImportanceEvaluator
-    from optuna.trial import TrialState
-    from optuna.visualization import matplotlib as plots
-
-    ended = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    values = {trial.values[0] for trial in ended}
-    if len(ended) < _FEWEST or len(values) < 2:
-        return _say_nothing("Too few trials have finished to tell which parameters matter")
-    return _draw(
-        lambda: plots.plot_param_importances(
-            study,
-            evaluator=FanovaImportanceEvaluator(seed=0),
-            target=lambda trial: trial.values[0],
-            target_name=OBJECTIVES[objective].title,
-        )
-    )
-
-
-def _count_from_one(axes: "Axes") -> "Axes":
-    """Number trials as tables and messages do, and put the legend where it takes no room."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
+    if len(objectives) > 1:
+        return _draw_front(finished, objectives)
+    (name,) = objectives
+    figure = make_figure(3.2)
+    axes: Axes = figure.subplots()
+    axes.plot(finished["trial"], finished[name], "o", color=colours.ORANGE, ms=4.5, label="a trial")
+    so_far = finished[name].cummin() if OBJECTIVES[name].direction == "minimize" else finished[name].cummax()
+    axes.step(finished["trial"], so_far, where="post", color=colours.BLUE, lw=2, label="best so far")
+    for state, (mark, colour) in _WITHOUT.items():
+        own = trials.loc[trials["state"] == state, "trial"]
+        if len(own):
+            edge = axes.get_xaxis_transform()
+            axes.plot(own, np.full(len(own), 0.02), mark, color=colour, ms=7, transform=edge, label=state)
+    axes.set_xlabel("trial")
+    axes.set_ylabel(_title(name))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number + 1:.0f}"))
-    axes.legend(loc="best")
-    return axes
-
-
-def _draw(plot: "Callable[[], Axes]") -> "Figure":
-    """Let Optuna draw, which would leave its style to whatever is drawn later, and its figure to pyplot."""
-    from matplotlib import pyplot as plt
-    from optuna.exceptions import ExperimentalWarning
-
-    backend = plt.get_backend()
-    plt.switch_backend("agg")
-    try:
-        with plt.rc_context(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            figure = plot().get_figure(root=True)
-            assert figure is not None
-            figure.set_size_inches(_SIZE)
-            figure.tight_layout()
-            plt.close(figure)
-    finally:
-        plt.switch_backend(backend)
+    if name == _LOSS and (finished[name] > 0).all():
+        scale_losses(axes)
+    _finish(figure, axes)
     return figure
 
 
-def _say_nothing(words: str) -> "Figure":
-    from matplotlib.figure import Figure
+def _draw_front(finished: pd.DataFrame, objectives: Sequence[str]) -> Figure:
+    """Draw trials by each two of their figures; those of the front are filled, and have their numbers."""
+    pairs = list(combinations(objectives, 2))
+    figure = make_figure(3.2 * len(pairs))
+    panels = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
+    front = finished[finished["best"].astype(bool)]
+    for axes, (across, up) in zip(panels, pairs, strict=True):
+        axes.plot(finished[across], finished[up], "o", color=colours.BLUE, mfc="white", ms=5, label="a trial")
+        axes.plot(front[across], front[up], "o", color=colours.VERMILION, ms=6, label="of the front, with its number")
+        for row in front.to_dict("records"):
+            place = (row[across], row[up])
+            axes.annotate(str(row["trial"]), place, (4, 4), textcoords="offset points", fontsize=SMALL)
+        axes.set_xlabel(_title(across))
+        axes.set_ylabel(_title(up))
+        axes.margins(0.12)
+    _finish(figure, *panels)
+    return figure
 
-    figure = Figure(figsize=_SIZE)
+
+def _finish(figure: Figure, *panels: Axes) -> None:
+    for axes in panels:
+        axes.grid(alpha=0.3)
+        open_frame(axes)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL)
+
+
+def draw_importance(shares: Mapping[str, float], objective: str) -> Figure:
+    """Draw how much of an objective's variance each parameter explains.
+
+    Args:
+        shares: Of each parameter, by functional ANOVA; none where too few trials tell.
+        objective: The first of those that were looked for.
+    """
+    if not shares:
+        return _say_nothing("Too few trials have finished to tell\nwhich parameters matter")
+    ordered = dict(sorted(shares.items(), key=lambda item: -item[1]))
+    names = wrap_names(name.replace(".", ". ").replace("_", "_ ") for name in ordered)
+    figure = make_figure(measure_row(names, 0.42) * len(names) + 0.7)
+    axes: Axes = figure.subplots()
+    heights = np.arange(len(names))
+    axes.barh(heights, list(ordered.values()), 0.6, color=colours.BLUE)
+    write_values(axes, heights, ordered.values(), ".2f")
+    axes.set_yticks(heights, [name.replace(". ", ".").replace("_ ", "_") for name in names], fontsize=SMALL)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    title = _title(objective)
+    axes.set_xlabel(f"share of the variance of\n{title[0].lower()}{title[1:]}", fontsize=SMALL)
+    open_frame(axes)
+    return figure
+
+
+def _title(objective: str) -> str:
+    return "\n".join(textwrap.wrap(OBJECTIVES[objective].title, _LETTERS))
+
+
+def _say_nothing(words: str) -> Figure:
+    figure = make_figure(2.0)
     figure.text(0.5, 0.5, words, ha="center", va="center")
     return figure

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, make_figure, measure_row, open_frame, wrap_names, write_values
 from leukoscope.figures.curves import scale_losses
+from leukoscope.figures.dots import draw_dots
 from leukoscope.figures.words import as_it_is
 
 _OF_MODELS = (
@@ -36,16 +37,10 @@ def draw_estimates(study: pd.DataFrame, units: pd.DataFrame, titles: Mapping[str
     figure = make_figure(measure_row(names, 0.45) * len(study) + 0.9)
     axes: Axes = figure.subplots()
     heights = np.arange(len(study))
-    rows = units["model"].map({name: row for row, name in enumerate(study["model"])})
-    axes.hlines(heights, study["accuracy_low"], study["accuracy_high"], colours.BLUE, lw=2)
-    axes.plot(study["accuracy"], heights, "s", color=colours.BLUE, ms=6, label="all seeds, with interval")
-    axes.plot(units["accuracy"], rows + 0.25, "o", color=colours.ORANGE, ms=3.5, label="one unit")
+    draw_dots(axes, study, units, "accuracy", ("all seeds, with interval", "one unit"))
     write_values(axes, heights, study["accuracy"], ".3f")
     axes.set_yticks(heights, names, fontsize=SMALL, parse_math=False)
-    axes.set_ylim(len(study) - 0.4, -0.6)
     axes.set_xlabel("accuracy on test images")
-    axes.grid(axis="x", alpha=0.3)
-    open_frame(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL)
     return figure

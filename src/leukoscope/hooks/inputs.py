@@ -32,6 +32,7 @@ from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.core.paths import require_paths
 from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
 from leukoscope.entries import complete_entries, set_entries
+from leukoscope.evaluation.label_issues import require_cleanlab
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
 from leukoscope.pipelines.reader.nodes import assemble_reader, collect_evaluated
@@ -99,8 +100,10 @@ class InputHook:
             splitting, models = self._parameters["splitting"], self._parameters["models"]
             require_entries(self._parameters["study"].entries, models, splitting.fold)
         if "search_plan" in pipeline.all_outputs():
-            shared = (self._parameters[name] for name in ("search", "models", "training", "augmentation"))
+            shared = (self._parameters[name] for name in ("search", "models", "training", "augmentation", "splitting"))
             require_search(*shared)
+        if "label_issues" in pipeline.all_outputs():
+            require_cleanlab()
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             self._resolve_recipe(name)

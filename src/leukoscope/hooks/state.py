@@ -18,6 +18,7 @@ from leukoscope.datasets import (
     EvaluationRecordsDataset,
     EvaluationsDataset,
     GroupTableDataset,
+    LabelReviewsDataset,
     MeasurementsDataset,
     PackedImagesDataset,
     PartitionedDataset,
@@ -49,6 +50,7 @@ _IN_FILES = (
     GroupTableDataset,
     EvaluationsDataset,
     EvaluationRecordsDataset,
+    LabelReviewsDataset,
 )
 
 

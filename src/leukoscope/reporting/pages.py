@@ -13,6 +13,7 @@ from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.drawn import warn_of_images, warn_of_reader
 from leukoscope.core.options import plain_name
 from leukoscope.core.storage import as_records
+from leukoscope.evaluation.confirmation import explain_changes
 from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.out_of_distribution import LEAST_AUC, NO_LIMIT, describe_missed
@@ -59,7 +60,7 @@ def render_model(
     return _render("model.html", drawn, known, **facts)
 
 
-def render_comparison(
+def render_comparison(  # noqa: PLR0913 (a data set each)
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
     results: Sequence[Mapping[str, Any]],
@@ -68,6 +69,8 @@ def render_comparison(
     provenance: Mapping[str, Any],
     worth: Worth = UNKNOWN,
     left_out: Sequence[str] = (),
+    *,
+    doubts: Mapping[str, Any] | None = None,
 ) -> str:
     """Render the comparison of models on the same test images.
 
@@ -80,6 +83,7 @@ def render_comparison(
         provenance: Software, commit and seed of this report.
         worth: What accuracies on these images are worth.
         left_out: The titles of models whose results are of other splits.
+        doubts: What was found of doubtful labels in these images; ``None`` where nobody looked.
     """
     drawn = {
         "flow": flow.draw_flow(data),
@@ -97,6 +101,7 @@ def render_comparison(
         models=as_records(comparison),
         compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
+        changed=explain_changes(differences.get("changed", ())),
         votes={one["title"]: one["vote"] for one in results if one.get("vote")},
         origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
@@ -104,6 +109,7 @@ def render_comparison(
         worth=worth,
         numbers={"ladder": _list_ladder(worth), "strongest": numbers.list_strongest(results)},
         left_out=left_out,
+        doubts=doubts,
         confidence=results[0]["confidence"],
         error_groups=min((result["metrics"]["test_error_groups"] for result in results), default=None),
         warnings=warn_of_drawn(data),

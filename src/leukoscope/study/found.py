@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.commands import name_configuration, name_run
 from leukoscope.study.objectives import OBJECTIVES
 from leukoscope.study.search import SearchPlan
 from leukoscope.study.space import nest
@@ -18,6 +19,8 @@ _STATES = {"COMPLETE": FINISHED, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RU
 # Of an entry: what names it, which another entry cannot have too.
 _NAMES = ("name", "label", "published", "default")
 _PARTS = ("training", "augmentation")
+# So many finished trials can tell what mattered.
+_FEWEST = 3
 
 
 def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
@@ -34,6 +37,7 @@ def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
     best = {trial.number for trial in study.best_trials}
     figures = [*plan.objectives, *(name for name in OBJECTIVES if name not in plan.objectives)]
     rows = []
+    columns = ["trial", "state", "reason", "best", *figures, *plan.space, "epochs", "seconds", "run"]
     for trial in study.get_trials(deepcopy=False):
         facts, scores = trial.user_attrs, trial.user_attrs.get("scores", {})
         row: dict[str, Any] = {"trial": trial.number + 1, "state": _STATES[trial.state.name]}
@@ -42,7 +46,31 @@ def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
         row |= {name: trial.params.get(name) for name in plan.space}
         epochs = facts.get("epochs", len(trial.intermediate_values) or np.nan)
         rows.append(row | {"epochs": epochs, "seconds": facts.get("seconds", np.nan), "run": facts.get("run", "")})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def weigh_parameters(study: "optuna.Study") -> dict[str, float]:
+    """Say how much of the first objective's variance each parameter explains, by functional ANOVA.
+
+    Args:
+        study: Of Optuna's.
+
+    Returns:
+        Shares of each parameter, which add up to 1; none where fewer than three trials finished, or all gave the same.
+    """
+    import warnings
+
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+    from optuna.trial import TrialState
+
+    ended = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    if len(ended) < _FEWEST or len({trial.values[0] for trial in ended}) < 2:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        evaluator = FanovaImportanceEvaluator(seed=0)
+        return dict(get_param_importances(study, evaluator=evaluator, target=lambda trial: trial.values[0]))
 
 
 def name_best(study: "optuna.Study", plan: SearchPlan) -> dict[str, dict[str, Any]]:
@@ -79,7 +107,7 @@ def write_best(study: "optuna.Study", plan: SearchPlan, entry: Mapping[str, Any]
     which = f"trial {numbers}" if len(named) == 1 else f"the trials {numbers}"
     head = (
         f"# Found by the search of {plan.entry}: {which} of {len(study.get_trials(deepcopy=False))}, by "
-        f"{' and '.join(plan.objectives)}.\n# As conf/local/parameters_search_best.yml it is trained by "
-        f"`kedro run --pipelines train_{next(iter(named))}`.\n"
+        f"{' and '.join(plan.objectives)}.\n# As {name_configuration('search_best')} it is trained by "
+        f"`{name_run(f'train_{next(iter(named))}')}`.\n"
     )
     return head + yaml.safe_dump({"models": models}, sort_keys=False, allow_unicode=True)

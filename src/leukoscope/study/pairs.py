@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,17 +48,26 @@ def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) ->
         seed: For the interval where there is one seed.
 
     Returns:
-        As ``compare_over_seeds`` has it, and ``which_seeds``, like ``1, 2``; no row for two that share no whole seed.
+        As ``compare_over_seeds`` has it, ``which_seeds``, like ``1, 2``, and ``first_recipe`` and ``second_recipe``,
+        the fingerprints of how the two were trained; no row for two that share no whole seed.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for first, second in combinations(pooled, 2):
         shared, seeds = align([pooled[first], pooled[second]])
         if seeds:
             hits = [tell_hits(table, len(seeds)) for table in shared]
             groups = shared[0]["group"].to_numpy()[: hits[0].shape[1]]
-            row = compare_two(hits[0], hits[1], groups, confidence, seed)
-            rows.append({"first": first, "second": second} | row | {"which_seeds": ", ".join(map(str, seeds))})
+            row: dict[str, Any] = compare_two(hits[0], hits[1], groups, confidence, seed)
+            row |= {"which_seeds": ", ".join(map(str, seeds))}
+            row |= {f"{end}_recipe": _name_recipe(pooled[name]) for end, name in (("first", first), ("second", second))}
+            rows.append({"first": first, "second": second} | row)
     return correct_pairs(rows, confidence)
+
+
+def _name_recipe(table: pd.DataFrame) -> str:
+    """Give the fingerprint of how all trainings of a model were made; empty where they differ."""
+    recipes = table["recipe"].unique()
+    return str(recipes[0]) if len(recipes) == 1 else ""
 
 
 def tell_hits(table: pd.DataFrame, seeds: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
+from leukoscope.evaluation.confirmation import fingerprint_recipe
 from leukoscope.evaluation.crossed import compare_two, estimate_over_seeds
 from leukoscope.evaluation.folds import FIGURES, FoldSet, describe_same
 from leukoscope.evaluation.metric import Number
@@ -63,7 +64,8 @@ def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.
 
     Returns:
         For each model that has a whole seed ``image_id, label, group, fold, predicted``, one probability column a
-        class, ``right_by_colour`` where all folds and seeds have it, ``seed``, and ``run``, the training's folder.
+        class, ``right_by_colour`` where all folds and seeds have it, ``seed``, ``run``, the training's folder, and
+        ``recipe``, the fingerprint of how it was trained.
         An image has the same group whatever the seed.
 
     Raises:
@@ -92,7 +94,9 @@ def _pool_seed(outcomes: Sequence[UnitOutcome], seed: int, ledger: Ledger) -> pd
     }
     _require_alike(own[0].unit.entry, seed, records)
     pooled = FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool()
-    return pooled.assign(seed=seed, run=pooled["fold"].map({fold: record.place for fold, record in records.items()}))
+    places = pooled["fold"].map({fold: record.place for fold, record in records.items()})
+    recipe = fingerprint_recipe(next(iter(records.values())).facts["key"])  # all folds have the same
+    return pooled.assign(seed=seed, run=places, recipe=recipe)
 
 
 def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord]) -> None:

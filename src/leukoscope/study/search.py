@@ -78,8 +78,10 @@ def require_optuna() -> None:
         )
 
 
-def run_search(plan: SearchPlan, ledger: TrialLedger, place: TrialPlace, storage: str | None = None) -> "optuna.Study":
-    """Run what is missing of a search.
+def run_search(
+    plan: SearchPlan, ledger: TrialLedger, place: TrialPlace, storage: str | None = None
+) -> Iterator["optuna.Study"]:
+    """Run what is missing of a search, and show it at its beginning and after each trial.
 
     Args:
         plan: Of the search.
@@ -88,7 +90,7 @@ def run_search(plan: SearchPlan, ledger: TrialLedger, place: TrialPlace, storage
         storage: The URL of a database in the place of the file.
 
     Returns:
-        The study of Optuna's, with all its trials.
+        The study of Optuna's, with all its trials so far, again and again the same.
 
     Raises:
         InputError: Another run searches here, or the storage cannot be used.
@@ -97,9 +99,10 @@ def run_search(plan: SearchPlan, ledger: TrialLedger, place: TrialPlace, storage
         study = open_study(plan, ledger.folder, storage)
         search = Search(plan, study, str(ledger.home.absolute()), is_shared=storage is not None)
         logger.info("The search has %d trials, of which %d have ended", plan.trials, search.ended)
+        yield study
         for ran in place.run(search.draw()):
             search.tell(ran, ledger)
-    return search.study
+            yield study
 
 
 def open_study(plan: SearchPlan, folder: Path, storage: str | None = None) -> "optuna.Study":

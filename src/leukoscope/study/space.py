@@ -72,6 +72,15 @@ class Range(Options):
         """Its ends, or all choices."""
         return self.choice or self.log or self.float or self.int or ()
 
+    @property
+    def words(self) -> str:
+        """Say which values it has."""
+        if self.choice is not None:
+            return "one of " + ", ".join("null" if value is None else str(value) for value in self.choice)
+        low, high = self.corners
+        kind = ", on a logarithmic scale" if self.log else ", whole numbers" if self.int else ""
+        return f"{low:g} to {high:g}{kind}"
+
     def draw(self, name: str, trial: Drawing) -> Choice:
         """Let a trial draw a value."""
         if self.choice is not None:

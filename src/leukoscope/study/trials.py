@@ -67,7 +67,7 @@ class Scored(NamedTuple):
     """
 
     place: str
-    scores: dict[str, float]
+    scores: dict[str, float | None]
     seconds: float
 
 

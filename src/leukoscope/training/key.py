@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_files, fingerprint_table
+from leukoscope.evaluation.confirmation import fingerprint_recipe
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.training.journal import TRAINING_FORMAT
 from leukoscope.training.recipe import ResolvedRecipe
@@ -87,6 +88,7 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
         "seed": str(key["seed"]),
         "augmentation": key["augmentation"],
         "splits": key["splits"],
+        "recipe_fingerprint": fingerprint_recipe(key),
     }
 
 

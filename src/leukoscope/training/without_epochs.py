@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from leukoscope.evaluation.confirmation import fingerprint_recipe
+
 
 def describe_engine() -> dict[str, str]:
     """Tell what the numbers of such a training depend on beside what it is told to do."""
@@ -26,4 +28,5 @@ def describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
         "weights": "none",
         "seed": str(key["seed"]),
         "splits": key["splits"],
+        "recipe_fingerprint": fingerprint_recipe(key),
     }

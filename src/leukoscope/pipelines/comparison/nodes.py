@@ -101,19 +101,16 @@ def compare_errors(
 
     Returns:
         One row a pair, as ``compare_pairs`` has it: of models, then of each with stain colour; Holm's correction is
-        for the number of pairs of either kind. ``real`` is one that a study of the same images has shown, too.
+        for the number of pairs of either kind. ``real`` is one that a study of the same images, recipes and splitting
+        has shown, too; ``changed`` says what is another one now.
     """
     from leukoscope.audit.baseline import COLOUR_BASELINE
-    from leukoscope.evaluation import crossed, significance
-    from leukoscope.images.manifest import fingerprint_manifest
+    from leukoscope.evaluation import confirmation, significance
 
     test = splits[splits["split"] == "test"]
     present = fingerprint_table(splits)
-    hits = {
-        result["model"]: ~test["image_id"].isin(result["errors"]).to_numpy()
-        for result in results
-        if result["training"]["splits"] == present
-    }
+    own = [result for result in results if result["training"]["splits"] == present]
+    hits = {result["model"]: ~test["image_id"].isin(result["errors"]).to_numpy() for result in own}
     how = (test["group"], options.confidence, seed)
     by_colour = ~test["image_id"].isin(colour_baseline["errors"]).to_numpy()
     pairs = [
@@ -121,7 +118,22 @@ def compare_errors(
         significance.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
     ]
     table = pd.concat([table for table in pairs if len(table)] or pairs[:1], ignore_index=True)
-    return crossed.mark_real(table, study_differences, None if manifest is None else fingerprint_manifest(manifest))
+    setting = _describe_setting(own, manifest, options.confidence)
+    marked = confirmation.confirm(table, study_differences, setting)
+    if words := confirmation.explain_changes(marked["changed"]):
+        logger.warning("%s", words)
+    return marked
+
+
+def _describe_setting(results: list[dict[str, Any]], manifest: pd.DataFrame | None, confidence: float) -> Any:
+    """Say under what models are compared: all were evaluated on the same splits."""
+    from leukoscope.evaluation.confirmation import Setting
+    from leukoscope.images.manifest import fingerprint_manifest
+
+    recipes = {result["model"]: result["summary"].get("recipe") for result in results}
+    divided = {result["summary"].get("splitting") for result in results}
+    data = None if manifest is None else fingerprint_manifest(manifest)
+    return Setting(data, divided.pop() if len(divided) == 1 else None, confidence, recipes)
 
 
 def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_baseline: dict[str, Any]) -> Figure:

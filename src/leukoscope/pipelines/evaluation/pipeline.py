@@ -76,7 +76,7 @@ def _create_keeping() -> Pipeline:
 
 def _create_gathering(vote: Sequence[str]) -> Pipeline:
     """Gather what comparison and reports need."""
-    about = ["params:model", "manifest", "params:data_sheet"]
+    about = ["params:model", "manifest", "params:data_sheet", "params:splitting"]
     judged = ["predictions", "opinions", "smears", "params:class_names", "params:evaluation", "splits", "evaluations"]
     found = ["summary", "display", "metrics", "calibration", "training_summary", "history", "robustness", "outliers"]
     return Pipeline(

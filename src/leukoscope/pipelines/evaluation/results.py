@@ -6,6 +6,7 @@ import pandas as pd
 
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.compatibility import RESULT_FORMAT
+from leukoscope.evaluation.confirmation import fingerprint_splitting
 from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.scoring import ENDS
 from leukoscope.figures import Figure
@@ -65,6 +66,7 @@ def summarise_evaluation(
     options: ModelOptions,
     manifest: pd.DataFrame,
     known: DataSheetOptions,
+    splitting: SplittingOptions,
 ) -> dict[str, Any]:
     """Make a model's row of the comparison: our figures, its costs and the report's own figures.
 
@@ -75,6 +77,7 @@ def summarise_evaluation(
         options: Names the model and has what was published about it, which is of the published images only.
         manifest: Every file found.
         known: Whether the user says that these are the published images.
+        splitting: By what they were divided.
     """
     origin = Origin.trace(manifest)
     scores = [f"test_{name}{end}" for name in list_compared() for end in ("", *ENDS)]
@@ -85,6 +88,7 @@ def summarise_evaluation(
         **{name: robustness_summary.get(name) for name in _ROBUST},
         **{name: figure for name, figure in robustness_summary.items() if name.startswith(_CERTIFIED)},
         **{name: training_summary[name] for name in _COSTS},
+        **{"splitting": fingerprint_splitting(splitting.facts), "recipe": training_summary.get("recipe_fingerprint")},
         **{"accepted_images": origin.images, "drawn_images": origin.drawn},
         **(options.published.as_report() if known.is_published(origin) else {}),
     }

@@ -1,11 +1,13 @@
 """List images whose labels may be wrong, for someone to look at."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.errors import InputError
 from leukoscope.evaluation import label_issues
 from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
@@ -14,22 +16,41 @@ _SHOWN, _COLUMNS = 40, 8
 logger = logging.getLogger(__name__)
 
 
-def find_label_issues(out_of_fold: dict[str, Any], manifest: pd.DataFrame, class_names: list[str]) -> pd.DataFrame:
+def find_label_issues(
+    out_of_fold: dict[str, Any], folds: Mapping[str, Any], manifest: pd.DataFrame, class_names: list[str]
+) -> pd.DataFrame:
     """Find images whose labels the folds' predictions contradict.
 
     Args:
-        out_of_fold: Pooled predictions of each model.
+        out_of_fold: Pooled predictions of each model, those of earlier runs among them.
+        folds: Of the models that this run gathered, which alone count.
         manifest: Where each image is.
         class_names: The classes in order.
 
     Returns:
-        As ``leukoscope.evaluation.label_issues`` has it, with the ``path`` of each image.
+        As ``leukoscope.evaluation.label_issues`` has it, with ``path`` and ``sha256`` of each image, and ``data``, the
+        fingerprint of all.
+
+    Raises:
+        InputError: Predicted images are not among the present ones.
     """
-    pooled = {name: table() if callable(table) else table for name, table in out_of_fold.items()}
+    from leukoscope.images.manifest import fingerprint_manifest
+
+    tables = {name: out_of_fold[name] for name in folds}
+    pooled = {name: table() if callable(table) else table for name, table in tables.items()}
+    known = manifest.set_index("image_id")
+    for name, table in pooled.items():
+        gone = table.loc[~table["image_id"].isin(known.index), "image_id"]
+        if len(gone):
+            raise InputError(
+                f"{len(gone)} of {len(table)} images that the folds of {name} were tested on are not among the present "
+                f"ones, {gone.iloc[0]!r} for one. Put them back and run the pipeline ingestion, or train the folds "
+                f"again."
+            )
     table = label_issues.find_label_issues(pooled, class_names)
     logger.info("%d of %d labels are doubtful", len(table), len(next(iter(pooled.values()))))
-    table.insert(1, "path", table["image_id"].map(manifest.set_index("image_id")["path"]))
-    return table
+    table.insert(1, "path", table["image_id"].map(known["path"]))
+    return table.assign(sha256=table["image_id"].map(known["sha256"]), data=fingerprint_manifest(manifest))
 
 
 def draw_label_issues(table: pd.DataFrame, smears: PackedImages) -> Figure:
@@ -44,4 +65,5 @@ def draw_label_issues(table: pd.DataFrame, smears: PackedImages) -> Figure:
     shown = table.head(_SHOWN)
     images = [np.asarray(smears.pixels[row]) for row in smears.rows(shown["image_id"])]
     titles = [f"{row.label}: {row.suggested}?" for row in shown.itertuples()]
-    return montages.draw_titled(images, titles, _COLUMNS)
+    heading = f"{len(shown)} of {len(table)} doubtful labels: label, and what models suggest"
+    return montages.draw_titled(images, titles, _COLUMNS, heading)

@@ -7,7 +7,7 @@ from leukoscope.pipelines.label_issues import nodes
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: pooled predictions of folds to a list of doubtful labels, and a picture of them."""
-    found = ["out_of_fold", "manifest", "params:class_names"]
+    found = ["out_of_fold", "folds", "manifest", "params:class_names"]
     return Pipeline(
         [
             Node(nodes.find_label_issues, found, "label_issues", name="find_label_issues"),

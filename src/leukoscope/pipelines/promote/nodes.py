@@ -15,6 +15,11 @@ from leukoscope.reader.base import Reader, Registry
 
 logger = logging.getLogger(__name__)
 
+_LOOKS = (
+    "%d trained models were evaluated on these test images, and %d on any of the same data set, as in folds: the best "
+    "of many is a little lucky"
+)
+
 
 def judge_candidate(
     reader: Reader,
@@ -41,7 +46,8 @@ def judge_candidate(
     Returns:
         ``wins`` (whether it is to be promoted), ``why`` in words, the figures of both, and what they were measured on,
         unless only the certificate differs, which no figure tells. ``looks`` is the number of trained models that were
-        evaluated on these test images, of which the best is a little lucky.
+        evaluated on these test images, and ``looks_at_data`` on any of the same data set, of which the best is a little
+        lucky.
 
     Raises:
         InputError: Too few test images are new to both, or the figure is undefined on them, or the candidate could not
@@ -51,13 +57,15 @@ def judge_candidate(
 
     _require_servable(reader)
     champion = registry.find_champion()
-    looks = evaluations.count_looks(known, evaluations.fingerprint_test(splits))
+    present = evaluations.fingerprint_test(splits)
     facts: dict[str, Any] = {
         "candidate": reader.model,
         "candidate_fingerprint": reader.fingerprint,
         "metric": options.metric,
     }
-    facts["looks"] = looks
+    facts["looks"] = evaluations.count_looks(known, present)
+    facts["looks_at_data"] = evaluations.count_looks_at_data(known, present)
+    logger.info(_LOOKS, facts["looks"], facts["looks_at_data"])
     if champion is None:
         test = _select_new(splits, smears, [reader], options.min_images)
         mine = _score(reader, smears, test, evaluation, options.metric)[0]
@@ -196,7 +204,6 @@ def record_promotion(judgement: dict[str, Any], registration: Registry) -> dict[
     version = registration.promoted
     if version is not None:
         logger.info("%s is promoted: %s", name, judgement["why"])
-        logger.info("%d trained models were evaluated on these test images", judgement["looks"])
     else:
         logger.warning("%s is not promoted: %s", name, judgement["why"])
     return judgement | {"promoted": version is not None, "version": version}

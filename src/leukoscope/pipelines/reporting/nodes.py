@@ -95,6 +95,8 @@ def write_comparison(
     differences: pd.DataFrame,
     page_context: PageContext,
     results: list[dict[str, Any]],
+    issues: pd.DataFrame | None = None,
+    label_reviews: pd.DataFrame | None = None,
 ) -> str:
     """Write the page that compares the models that were evaluated on these images.
 
@@ -103,10 +105,13 @@ def write_comparison(
         differences: One row a pair of models, or of a model and stain colour.
         page_context: What every page says of the images.
         results: One for each model that has been evaluated.
+        issues: The doubtful labels, if somebody looked for any.
+        label_reviews: What reviewers said of them.
 
     Raises:
         InputError: None of the compared models has results on the present splits.
     """
+    from leukoscope.evaluation import label_issues
     from leukoscope.reporting import pages
 
     current, others = page_context.select_current(results)
@@ -114,7 +119,8 @@ def write_comparison(
     current = [result for result in current if result["model"] in set(rows["model"])]
     if not page_context.is_published:
         rows = rows.filter(regex="^(?!report_)")
-    return pages.render_comparison(rows, differences, current, *page_context.facts, others)
+    doubts = label_issues.summarise(issues, label_reviews, page_context.data_sheet["fingerprint"])
+    return pages.render_comparison(rows, differences, current, *page_context.facts, others, doubts=doubts)
 
 
 def write_literature(

@@ -17,7 +17,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     """
     comparison = Node(
         nodes.write_comparison,
-        ["comparison", "differences", "page_context", "results"],
+        ["comparison", "differences", "page_context", "results", "label_issues", "label_reviews"],
         "comparison_page",
         name="write_comparison",
     )

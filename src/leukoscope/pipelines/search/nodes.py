@@ -1,6 +1,7 @@
 """Search the hyperparameters of a model, on validation images."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.search.planning import Setting
+from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.nodes import list_nodes
 from leukoscope.study.search import SearchPlan, Study
 from leukoscope.study.trials import TrialLedger
@@ -23,6 +25,7 @@ def score_validation(
     splits: pd.DataFrame,
     class_names: list[str],
     options: EvaluationOptions,
+    splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
     """Predict the validation images, and no others, and score them by all objectives.
@@ -33,6 +36,7 @@ def score_validation(
         splits: Which images validate, and their true classes.
         class_names: The classes in order.
         options: The batch size.
+        splitting: Whether the groups of images are series.
         seed: For the clusters of appearance.
 
     Returns:
@@ -61,23 +65,37 @@ def score_validation(
     grey = classifier.predict(perturb(pixels, PERTURBATIONS["grey"], 1.0, seed), None, options.batch_size).probabilities
     number = objectives.choose_clusters(len(rows))
     clusters = cluster_appearance(count_colours(smears.pixels, rows), number, seed)
+    series = pd.factorize(validation["group"])[0] if splitting.group_by == "series" else None
     truth = pd.Index(class_names).get_indexer(validation["label"])
     return {
         "model": classifier.fingerprint,
-        "scores": objectives.score(truth, probabilities, grey, clusters, seconds),
+        "scores": objectives.score(truth, probabilities, grey, clusters, series, seconds),
     }
 
 
 def run_trials(
-    search_plan: SearchPlan, search_ledger: TrialLedger, search: SearchOptions, smears: PackedImages
-) -> Study:
-    """Train and score what is missing of the trials, each in a process of its own.
+    search_plan: SearchPlan,
+    search_ledger: TrialLedger,
+    search: SearchOptions,
+    search_setting: Setting,
+    manifest: pd.DataFrame,
+    software: dict[str, Any],
+    smears: PackedImages,
+) -> Iterator[tuple[Study, str]]:
+    """Train and score trials until as many have ended as are wanted, each in a process of its own.
 
     Args:
         search_plan: Of the search.
         search_ledger: Of the trainings.
         search: Where trials are kept.
+        search_setting: With the entry.
+        manifest: All images.
+        software: Versions, and the commit.
         smears: The packed images, which all trials take.
+
+    Returns:
+        The study of Optuna's, and the page of the search: before the first trial and after each, so that there is a
+        page of a search that is cut off, too.
     """
     from leukoscope.core.session import get_run, get_session
     from leukoscope.study.search import run_search
@@ -86,7 +104,28 @@ def run_trials(
     entry = search_plan.entry
     pipelines = f"train_{entry},validation"
     place = TrialProcesses(list_trial_nodes(entry), pipelines, get_session(), search_ledger, get_run())
-    return run_search(search_plan, search_ledger, place, search.storage)
+    for study in run_search(search_plan, search_ledger, place, search.storage):
+        yield study, write_search(study, search_plan, search_setting, manifest, software)
+
+
+def write_search(
+    study: Study, plan: SearchPlan, setting: Setting, manifest: pd.DataFrame, software: dict[str, Any]
+) -> str:
+    """Write the page of a search.
+
+    Args:
+        study: All trials so far.
+        plan: Of the search.
+        setting: With the entry.
+        manifest: All images.
+        software: Versions, and the commit.
+    """
+    from leukoscope.reporting import search as page
+    from leukoscope.study import found
+
+    shares = found.weigh_parameters(study)
+    so_far = page.Found(found.tabulate(study, plan), found.name_best(study, plan), shares)
+    return page.render_search(plan, so_far, setting.model.title, manifest, software | {"seed": str(plan.seed)})
 
 
 def list_trial_nodes(entry: str) -> list[str]:
@@ -127,18 +166,19 @@ def choose_best(search_trials: Study, search_plan: SearchPlan, search_setting: S
     return found.write_best(search_trials, search_plan, entry)
 
 
-def draw_search(search_trials: Study, search_plan: SearchPlan) -> tuple[Figure, Figure]:
+def draw_search(search_trials: pd.DataFrame, search_study: Study, search_plan: SearchPlan) -> tuple[Figure, Figure]:
     """Draw the values of all trials, one after another, or the Pareto front; and which parameters mattered.
 
     Args:
-        search_trials: All of them.
+        search_trials: One row a trial.
+        search_study: All of them, as Optuna has them.
         search_plan: Of the search.
     """
     from leukoscope.figures import search as figures
+    from leukoscope.study import found
 
-    return figures.draw_history(search_trials, search_plan.objectives), figures.draw_importance(
-        search_trials, search_plan.objectives[0]
-    )
+    history = figures.draw_history(search_trials, search_plan.objectives)
+    return history, figures.draw_importance(found.weigh_parameters(search_study), search_plan.objectives[0])
 
 
 def require_ended(search_trials: pd.DataFrame, search_best: str) -> str:

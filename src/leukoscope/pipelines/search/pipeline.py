@@ -21,13 +21,18 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.run_trials,
-                ["search_plan", "search_ledger", "params:search", "smears"],
-                "search_study",
+                ["search_plan", "search_ledger", "params:search", "search_setting", "manifest", "software", "smears"],
+                ["search_study", "search_page"],
                 name="run_trials",
             ),
             Node(nodes.tabulate_trials, ended, "search_trials", name="tabulate_trials"),
             Node(nodes.choose_best, [*ended, "search_setting"], "search_best", name="choose_best"),
-            Node(nodes.draw_search, ended, ["search_history", "search_importance"], name="draw_search"),
+            Node(
+                nodes.draw_search,
+                ["search_trials", *ended],
+                ["search_history", "search_importance"],
+                name="draw_search",
+            ),
             Node(nodes.require_ended, ["search_trials", "search_best"], "search_end", name="require_ended"),
         ]
     )
@@ -35,5 +40,5 @@ def create_pipeline() -> Pipeline:
 
 def create_validation_pipeline() -> Pipeline:
     """Make the template that scores a model on validation images, and predicts no others."""
-    taken = ["model", "smears", "splits", "params:class_names", "params:evaluation", "params:seed"]
+    taken = ["model", "smears", "splits", "params:class_names", "params:evaluation", "params:splitting", "params:seed"]
     return Pipeline([Node(nodes.score_validation, taken, "validation_scores", name="score_validation")])

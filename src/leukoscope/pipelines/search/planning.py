@@ -16,6 +16,7 @@ from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.planning import describe_entry
+from leukoscope.study.objectives import require_series
 from leukoscope.study.search import SearchPlan, require_optuna
 from leukoscope.study.space import list_corners, nest
 from leukoscope.training.entry import ModelOptions
@@ -60,7 +61,11 @@ class Setting:
 
 
 def require_search(
-    search: SearchOptions, models: Mapping[str, Any], training: Recipe, augmentation: AugmentationOptions
+    search: SearchOptions,
+    models: Mapping[str, Any],
+    training: Recipe,
+    augmentation: AugmentationOptions,
+    splitting: SplittingOptions,
 ) -> None:
     """Make sure that an entry can be trained with all values of the space.
 
@@ -69,11 +74,13 @@ def require_search(
         models: All entries.
         training: The shared recipe.
         augmentation: The shared one.
+        splitting: Says whether series are known.
 
     Raises:
-        InputError: There is no entry, or none whose training can be searched, its recipe refuses a value, or Optuna is
-            not installed.
+        InputError: There is no entry, or none whose training can be searched, its recipe refuses a value, the worst
+            series is looked for where none are known, or Optuna is not installed.
     """
+    require_series(search.objective, splitting.group_by)
     model = _require_entry(search.entry, models)
     setting = Setting(model, training, augmentation, None)
     for values in list_corners(search.space):

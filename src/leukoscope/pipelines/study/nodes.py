@@ -7,6 +7,7 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import Plan
 from leukoscope.study.running import FAILED, Outcome
@@ -134,26 +135,34 @@ def _say(row: Any) -> str:
 
 
 def compare_study(
-    study_pooled: dict[str, Any], evaluation: EvaluationOptions, manifest: pd.DataFrame, seed: int
+    study_pooled: dict[str, Any],
+    evaluation: EvaluationOptions,
+    splitting: SplittingOptions,
+    manifest: pd.DataFrame,
+    seed: int,
 ) -> pd.DataFrame:
     """Compare the models pair by pair, images and seeds both random.
 
     Args:
         study_pooled: Pooled, of each model.
         evaluation: The confidence.
+        splitting: What is held together.
         manifest: Says of which images the comparison is.
         seed: For the interval where there is one seed.
 
     Returns:
-        One row a pair, as ``leukoscope.study.pairs`` has it, and ``data``, the fingerprint of the images.
+        One row a pair, as ``leukoscope.study.pairs`` has it, the fingerprints of the images, ``data``, and of how
+        they are divided, ``splitting``, and the ``confidence``.
     """
+    from leukoscope.evaluation.confirmation import fingerprint_splitting
     from leukoscope.images.manifest import fingerprint_manifest
     from leukoscope.study import pairs
 
     table = pairs.compare(study_pooled, evaluation.confidence, seed)
     if study_pooled and table["seeds"].eq(1).any():
         logger.warning("With one seed nothing can be said of other seeds: see which differences remain with three")
-    return table.assign(data=fingerprint_manifest(manifest))
+    held = fingerprint_splitting(splitting.facts)
+    return table.assign(data=fingerprint_manifest(manifest), splitting=held, confidence=evaluation.confidence)
 
 
 def gather_study(

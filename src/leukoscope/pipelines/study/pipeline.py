@@ -33,7 +33,7 @@ def create_pipeline() -> Pipeline:
             Node(nodes.judge_study, judged, "study", name="judge_study"),
             Node(
                 nodes.compare_study,
-                ["study_pooled", confidence, "manifest", seed],
+                ["study_pooled", confidence, "params:splitting", "manifest", seed],
                 "study_differences",
                 name="compare_study",
             ),

@@ -1,0 +1,76 @@
+"""The page of a search of hyperparameters."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from leukoscope.core.commands import name_configuration, name_run
+from leukoscope.core.drawn import warn_of_images
+from leukoscope.core.storage import as_records
+from leukoscope.figures import search as figures
+from leukoscope.figures.svg import to_svg
+from leukoscope.images.manifest import ACCEPTED
+from leukoscope.reporting.pages import page_environment
+from leukoscope.study.found import FAILED, FINISHED, PRUNED, RUNNING
+from leukoscope.study.objectives import OBJECTIVES
+from leukoscope.study.search import SearchPlan
+
+_STATES = (FINISHED, PRUNED, FAILED, RUNNING)
+
+
+class Found(NamedTuple):
+    """What a search has found so far.
+
+    Attributes:
+        trials: One row a trial.
+        best: The settings of the best trial, or of those of the front, by the names of the entries that they give.
+        shares: How much of the first objective's variance each parameter explains; none where that cannot be told.
+    """
+
+    trials: pd.DataFrame
+    best: Mapping[str, Mapping[str, Any]]
+    shares: Mapping[str, float]
+
+
+def render_search(
+    plan: SearchPlan, found: Found, title: str, manifest: pd.DataFrame, provenance: Mapping[str, Any]
+) -> str:
+    """Render the page of a search, whether it came to its end or not.
+
+    Args:
+        plan: What is searched, how, and for what.
+        found: So far.
+        title: Of the model.
+        manifest: All images.
+        provenance: Software, commit and seed.
+    """
+    trials = found.trials
+    drawn = {
+        "history": figures.draw_history(trials, plan.objectives),
+        "importance": figures.draw_importance(found.shares, plan.objectives[0]),
+    }
+    accepted = manifest[manifest["status"] == ACCEPTED]
+    warning = warn_of_images(int(accepted["drawn"].sum()) if "drawn" in accepted else 0, len(accepted))
+    return (
+        page_environment()
+        .get_template("search.html")
+        .render(
+            plots={name: to_svg(figure, name) for name, figure in drawn.items()},
+            title=title,
+            plan=plan,
+            space={name: values.words for name, values in plan.space.items()},
+            objectives={name: OBJECTIVES[name] for name in plan.objectives},
+            figures={name: OBJECTIVES[name].title for name in OBJECTIVES if name not in plan.objectives},
+            trials=as_records(trials),
+            counts={state: int((trials["state"] == state).sum()) for state in _STATES},
+            best=found.best,
+            chosen=as_records(trials[trials["best"].astype(bool)]),
+            shares=dict(sorted(found.shares.items(), key=lambda item: -item[1])),
+            seconds=float(trials["seconds"].sum()),
+            commands={"search": name_run("search"), "train": [name_run(f"train_{name}") for name in found.best]},
+            configuration=name_configuration("search_best"),
+            provenance=provenance,
+            warnings=[warning] if warning else [],
+        )
+    )
