@@ -1,5 +1,6 @@
 """Every command ends with a line that says what happened, and says nothing that nobody asked for."""
 
+import logging
 import os
 import re
 import subprocess
@@ -182,3 +183,20 @@ def test_a_wheel_runs_where_there_is_no_project(project, project_path, tmp_path)
     done = start("-m", "leukoscope", "--env", "demo", "--pipelines", "ingestion", folder=empty, **path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (empty / "data/demo/02_intermediate/manifest.parquet").is_file()
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_kedro_tells_of_nodes_on_request_only(run, monkeypatch, verbose):
+    levels = []
+
+    def look(**options):
+        levels.extend(
+            logging.getLogger(name).getEffectiveLevel() for name in ("kedro.pipeline.node", options["runner"])
+        )
+
+    monkeypatch.setattr(cli.kedro_run, "callback", look)
+    logging.getLogger("kedro.pipeline").setLevel(logging.WARNING)
+    logging.getLogger("leukoscope.runners").setLevel(logging.WARNING)
+    run("--pipelines", "ingestion", *(["--verbose"] if verbose else []))
+    assert levels == 2 * [logging.INFO if verbose else logging.WARNING]
+    assert logging.getLogger("kedro.pipeline").level == logging.WARNING

@@ -63,14 +63,24 @@ def _run(force: bool, verbose: bool, **options: Any) -> Any:
     source = click.get_current_context().get_parameter_source("pipelines")
     if source is click.core.ParameterSource.COMMANDLINE and not options["pipelines"]:
         raise click.ClickException("--pipelines names none. Leave it out to run everything.")
-    if verbose:
-        for name in _TOLD_OF_NODES:
-            logging.getLogger(name).setLevel(logging.INFO)
-    with errors_in_a_line(), ending_if_unchanged(may_end=not force):
+    with errors_in_a_line(), ending_if_unchanged(may_end=not force), _telling_of_nodes(verbose):
         options["conf_source"] = options["conf_source"] or _find_configuration()
         options["runner"] = options["runner"] or _RUNNER
         _require_pipelines(options)
         return kedro_run.callback(**options)  # type: ignore[misc]
+
+
+@contextmanager
+def _telling_of_nodes(verbose: bool) -> Iterator[None]:
+    """Let Kedro's loggers say of every node that it begins and ends, if they are to."""
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in _TOLD_OF_NODES}
+    for told in levels if verbose else ():
+        told.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for told, level in levels.items():
+            told.setLevel(level)
 
 
 class _Run(click.Command):

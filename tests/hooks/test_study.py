@@ -14,7 +14,8 @@ def run(project_path, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.chdir(project_path)
     bootstrap_project(project_path)
-    return lambda *given: CliRunner().invoke(cli.run, ["--env", "demo", "--pipelines", "study", "--params", *given])
+    options = ["--env", "demo", "--verbose", "--pipelines", "study", "--params"]
+    return lambda *given: CliRunner().invoke(cli.run, [*options, *given])
 
 
 @pytest.mark.parametrize(
