@@ -81,7 +81,7 @@ def _opening(options: ClusterOptions) -> "Iterator[Client]":
     from distributed import Client, LocalCluster
 
     if options.scheduler is None:
-        local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
         with LocalCluster(**local) as cluster, Client(cluster) as client:
             yield client
         return
