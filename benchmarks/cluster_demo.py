@@ -1,7 +1,7 @@
 """A small study on a cluster of this machine, of which a worker is killed in the middle: `make cluster-demo`.
 
-Starts a scheduler and two workers, trains two small models on drawn smears with them, and names the page of the study. A
-second time it finds everything finished, and kills nobody.
+Starts a scheduler and two workers, trains two small models on drawn smears with them, and names the page of the study.
+A second time it finds everything finished, and kills nobody.
 """
 
 import argparse

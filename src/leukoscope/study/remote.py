@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from leukoscope.core.errors import InputError, shorten
+from leukoscope.study.commands import StoppedError
 from leukoscope.study.plan import Unit
 from leukoscope.study.unit import Job, Outcome, make_unit
 from leukoscope.study.workspace import Workspace
@@ -95,6 +96,8 @@ class Dask:
         error = future.exception()
         if isinstance(error, KilledWorker):
             return self._count_deaths(unit)
+        if isinstance(error, StoppedError):  # of a worker that was closed, or for a client that is gone
+            return None
         return Outcome(unit, None, shorten(" ".join(f"{type(error).__name__}: {error}".split()), _LONGEST), 0.0)
 
     def _count_deaths(self, unit: Unit) -> Outcome | None:
