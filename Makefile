@@ -35,6 +35,9 @@ demo: $(READY) ## Make smears, train and compare five networks on them, in minut
 	@echo "The cells:   data/demo/08_reporting/cells.png, leukocytes found and outlined"
 	@echo "Without kedro on the path: make mlflow KEDRO_ENV=demo and make viz KEDRO_ENV=demo"
 
+cluster-demo: $(READY) ## Make a small study on a Dask cluster of this machine, and kill a worker in the middle
+	$(BIN)/python benchmarks/cluster_demo.py
+
 test: $(READY) ## Run the tests but for the slow ones (on real smears only if LEUKOSCOPE_DATA names their folder)
 	$(TEST) --dist loadfile
 
@@ -89,4 +92,4 @@ clean: ## Remove the environment and the caches; data, models and runs stay
 	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow test-all test-faults bench bench-quick lint app viz mlflow lock clean
+.PHONY: help setup demo cluster-demo test test-slow test-all test-faults bench bench-quick lint app viz mlflow lock clean
