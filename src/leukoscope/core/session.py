@@ -49,6 +49,11 @@ def get_session() -> Session:
     return _at_work[-1]
 
 
+def find_project() -> Path:
+    """Give the project's folder: that of the session at work, or the folder at hand."""
+    return _at_work[-1].project if _at_work else Path.cwd()
+
+
 def remember_run(run_id: str | None) -> None:
     """Remember MLflow's run of the session; ``None`` when it has ended."""
     _run[:] = [run_id]
