@@ -1,0 +1,68 @@
+"""What a process of a cluster says of itself, and why it cannot do the project's work."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from leukoscope import __version__
+
+
+class Expected(NamedTuple):
+    """What must be the same wherever the work of a command is done.
+
+    Attributes:
+        project: The project's folder.
+        probe: A file of a name of its own, which the command has just written into the shared data.
+        node: The name of the machine on which the command runs.
+        is_tracked_here: Whether MLflow's records are in a file, which only this machine may write.
+        version: Of Leukoscope.
+        python: Of Python, without its last number.
+    """
+
+    project: str
+    probe: str
+    node: str
+    is_tracked_here: bool
+    version: str = __version__
+    python: tuple[int, int] = sys.version_info[:2]
+
+
+def tell_version() -> str:
+    """Give the version of Leukoscope that this process has."""
+    return __version__
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def find_fault(expected: Expected, threads: int) -> str | None:
+    """Find why this process cannot do the project's work; ``None`` if it can.
+
+    Args:
+        expected: What must be the same.
+        threads: Of the worker.
+    """
+    if threads != 1:
+        return f"it has {threads} threads, and seed, precision and MLflow's run are one a process: use --nthreads 1"
+    if sys.version_info[:2] != tuple(expected.python) or __version__ != expected.version:
+        here, there = (".".join(map(str, python)) for python in (sys.version_info[:2], expected.python))
+        return (
+            f"it has Leukoscope {__version__} under Python {here}, and the command has {expected.version} under "
+            f"{there}: install the same"
+        )
+    if not Path(expected.project).is_dir():
+        return f"it has no folder {expected.project}, in which the project is: share it, at the same path"
+    if not Path(expected.probe).is_file():
+        return f"it does not see what is written to {Path(expected.probe).parent}: share that folder, at the same path"
+    if expected.is_tracked_here and platform.node() != expected.node:
+        return (
+            "it is another machine, and MLflow's records are in a file, which only one machine may write: start a "
+            "server (`mlflow server`), and set MLFLOW_TRACKING_URI to its address"
+        )
+    return None

@@ -1,0 +1,112 @@
+"""A cluster is looked at before anything runs, and what is wrong with it is told in one line."""
+
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+from pydantic import ValidationError
+
+from leukoscope.cluster import client as connection
+from leukoscope.cluster import work
+from leukoscope.cluster.client import connect, is_in_file
+from leukoscope.cluster.host import Expected, find_fault
+from leukoscope.cluster.options import ClusterOptions
+from leukoscope.core.errors import InputError
+
+
+@pytest.fixture
+def free_port() -> int:
+    with closing(socket.socket()) as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+def expect(tmp_path, **changes) -> Expected:
+    (tmp_path / "probe").touch()
+    return Expected(str(tmp_path), str(tmp_path / "probe"), platform.node(), False)._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "threads", "words"),
+    [
+        ({}, 1, None),
+        ({}, 2, "has 2 threads"),
+        ({"version": "9.9"}, 1, "install the same"),
+        ({"python": (3, 1)}, 1, "under 3.1: install the same"),
+        ({"project": "/nowhere"}, 1, "no folder /nowhere"),
+        ({"probe": "/nowhere/probe"}, 1, "does not see what is written to /nowhere"),
+        ({"node": "another", "is_tracked_here": True}, 1, "set MLFLOW_TRACKING_URI"),
+        ({"node": "another"}, 1, None),
+        ({"is_tracked_here": True}, 1, None),
+    ],
+)
+def test_what_a_worker_lacks_is_told(tmp_path, changes, threads, words):
+    fault = find_fault(expect(tmp_path, **changes), threads)
+    assert fault is None if words is None else words in fault
+
+
+@pytest.mark.parametrize(
+    ("uri", "in_file"),
+    [(None, False), ("sqlite:////a/mlflow.db", True), ("/a/mlruns", True), ("file:///a", True), ("http://a:5", False)],
+)
+def test_records_in_a_file_are_told_from_those_of_a_server(uri, in_file):
+    assert is_in_file(uri) == in_file
+
+
+@pytest.mark.parametrize("address", ["", "login1:8786", "tcp://", "http://a:1", "tcp:// "])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(ValidationError, match="scheduler's address"):
+        ClusterOptions(scheduler=address)
+
+
+def test_without_a_scheduler_there_is_one_line_within_seconds(tmp_path, free_port):
+    began = time.monotonic()
+    options = ClusterOptions(scheduler=f"tcp://127.0.0.1:{free_port}", timeout=1)
+    with pytest.raises(InputError, match=r"No scheduler of Dask answers at tcp://.* within 1 s"):
+        with connect(options, tmp_path, tmp_path):
+            pass
+    assert time.monotonic() - began < 30
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_dask_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'pip install "leukoscope\[cluster\]"'):
+        with connect(ClusterOptions(workers=1), tmp_path, tmp_path):
+            pass
+
+
+def test_a_cluster_of_this_machine_divides_its_cores(tmp_path):
+    with connect(ClusterOptions(workers=1), tmp_path, tmp_path / "data") as client:
+        (cores,) = client.run(work.count_own_cores).values()
+        assert cores == len(os.sched_getaffinity(0))
+        assert client.submit(os.getpid).result() != os.getpid()
+        assert len(list((tmp_path / "data").glob(".probe-*"))) == 1
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def start(*command: str) -> subprocess.Popen[bytes]:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-m", "distributed.cli." + command[0], *command[1:]], **quiet)
+
+
+def test_a_worker_that_does_two_things_at_once_is_refused(tmp_path, free_port):
+    address = f"tcp://127.0.0.1:{free_port}"
+    scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard")
+    worker = start("dask_worker", address, "--nthreads", "2", "--no-nanny", "--no-dashboard")
+    try:
+        with pytest.raises(InputError, match=r"The worker tcp://.* cannot work for this project: it has 2 threads"):
+            with connect(ClusterOptions(scheduler=address, workers=1, timeout=30), tmp_path, tmp_path):
+                pass
+        with pytest.raises(InputError, match=r"1 of 2 workers were at .* within 1 s"):
+            with connect(ClusterOptions(scheduler=address, workers=2, timeout=1), tmp_path, tmp_path):
+                pass
+    finally:
+        for process in (worker, scheduler):
+            process.terminate()
+            process.wait()
