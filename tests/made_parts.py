@@ -27,6 +27,7 @@ from leukoscope.reader.reading import ReadingPlan, carry_out, gather_parts
 
 CLASS_NAMES = ("Benign", "Pro")
 SIZE = 32
+LIMITS = Limits(16, 10**6, 10**6)
 DEADLY = 7  # how bright a field is that ends whoever reads it, where that is wanted
 
 
@@ -43,7 +44,7 @@ class BrightReader:
     certificate: int | None = None
     class_names: tuple[str, ...] = CLASS_NAMES
     image_size: int = SIZE
-    limits: Limits = Limits(16, 10**6, 10**6)
+    limits: Limits = LIMITS
 
     @cached_property
     def classifier(self) -> SimpleNamespace:
@@ -61,7 +62,7 @@ class BrightReader:
     def _note(self, pixels: np.ndarray) -> None:
         with (self.folder / f"read-by-{os.getpid()}").open("a") as file:
             file.write(f"{len(pixels)}\n")
-        while (self.folder / "wait").exists():
+        while sum(count_read(self.folder).values()) > _read_number(self.folder / "wait"):
             time.sleep(0.02)
         if (np.abs(pixels.mean(axis=(1, 2, 3)) - DEADLY) < 2).any() and (self.folder / "deadly").exists():
             os.kill(os.getpid(), signal.SIGKILL)
@@ -82,9 +83,16 @@ class BrightAddress:
 
 def count_read(folder: Path) -> dict[int, int]:
     """Count how many fields each process has read."""
-    return {
-        int(path.name.rpartition("-")[2]): sum(map(int, path.read_text().split())) for path in folder.glob("read-by-*")
-    }
+    notes = {int(path.name.rpartition("-")[2]): path.read_text() for path in folder.glob("read-by-*")}
+    return {process: sum(map(int, text.split())) for process, text in notes.items()}
+
+
+def _read_number(file: Path) -> int:
+    """Read how many fields may be read before workers wait; where there is no file, all."""
+    try:
+        return int(file.read_text())
+    except FileNotFoundError:
+        return 10**9
 
 
 def make_fields(folder: Path, count: int) -> Path:
@@ -104,22 +112,22 @@ def plan_reading(raw: Path, reader: BrightReader | None = None) -> ReadingPlan:
     return ReadingPlan(reader, PackingPlan(open_any(raw), None, SIZE, reader.limits))
 
 
-def read_by(place: Place | None, raw: Path, out: Path, address: BrightAddress = BrightAddress()) -> tuple[bytes, bytes]:
+def read_by(place: Place | None, raw: Path, out: Path, address: BrightAddress | None = None) -> tuple[bytes, bytes]:
     """Read fields by a place, or in this process; gives both files."""
     plan = plan_reading(raw)
-    spread = None if place is None else partial(spread_reading, lambda: nullcontext(place), address)
+    spread = None if place is None else partial(spread_reading, lambda: nullcontext(place), address or BrightAddress())
     unread = carry_out(plan, out / "opinions", spread)
     gather_parts(plan, unread, out / "opinions", out / "opinions.parquet", out / "opinions.csv")
     return (out / "opinions.parquet").read_bytes(), (out / "opinions.csv").read_bytes()
 
 
-def read_as_client(scheduler: str, part: int, raw: Path, out: Path, notes: Path) -> None:
+def read_as_client(scheduler: str, raw: str, out: str, notes: str) -> None:
     """Be a client of a scheduler, in a process of its own."""
     from distributed import Client
 
-    reading._PART = part
+    reading._PART = 4
     with Client(scheduler) as client:
-        read_by(Workers(client), raw, out, BrightAddress(notes))
+        read_by(Workers(client), Path(raw), Path(out), BrightAddress(Path(notes)))
 
 
 def double(number: int) -> int:

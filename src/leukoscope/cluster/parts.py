@@ -164,7 +164,12 @@ class Workers:
 
     def _finish(self, future: "Future", pending: "dict[Future, _Sent]") -> Iterator[Outcome]:
         sent = pending.pop(future)
-        answer = self._read(future, sent)
+        try:
+            answer = self._read(future, sent)
+        except TimeoutError:  # its worker has ended before anybody fetched the result, and another does it again
+            pending[future] = sent
+            self._require_workers()
+            return
         future.release()
         if answer is None:
             pending |= self._send(sent)
@@ -174,19 +179,25 @@ class Workers:
             yield Outcome(sent.part, answer.result, _LOST if answer.lost else None)
 
     def _read(self, future: "Future", sent: "_Sent") -> Attempt | None:
-        """Read what came of a part; ``None`` where it must be sent again."""
-        from distributed import KilledWorker
+        """Read what came of a part; ``None`` where it must be sent again.
 
-        if future.status == "finished":
-            return future.result()
-        if future.status != "error":
-            raise InputError(_GONE)
-        error = future.exception()
-        if not isinstance(error, KilledWorker):
+        Raises:
+            TimeoutError: The result is not there any more.
+        """
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            return future.result(timeout=_SECONDS_TO_LOOK)
+        except TimeoutError:
+            raise
+        except CancelledError as error:
+            raise InputError(_GONE) from error
+        except KilledWorker:
+            if count_tries(sent.part.tries) >= MOST_TRIES or sent.times >= _MOST_SENT:
+                return Attempt(lost=True)
+            return None  # another part has ended the worker at which this one waited
+        except Exception as error:
             return Attempt(fault=_describe(error))
-        if count_tries(sent.part.tries) >= MOST_TRIES or sent.times >= _MOST_SENT:
-            return Attempt(lost=True)
-        return None  # another part has ended the worker at which this one waited
 
 
 class _Sent(NamedTuple):
