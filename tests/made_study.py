@@ -15,7 +15,8 @@ from leukoscope.pipelines.splitting.nodes import assign_splits
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import Plan, Unit, make_plan
-from leukoscope.study.running import Outcome, Ran, run_units
+from leukoscope.study.running import run_units
+from leukoscope.study.unit import Outcome, _explain
 from leukoscope.training.runs import TrainingRuns
 
 
@@ -50,15 +51,20 @@ class MadeUnits:
         self._colour = colour
         self.ran: list[Unit] = []
 
-    def run(self, units: Iterable[Unit]) -> Iterator[Ran]:
+    def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
         for unit in units:
             if self._stop_after is not None and len(self.ran) >= self._stop_after:
                 raise KeyboardInterrupt
             self.ran.append(unit)
             reason = self._failing(unit)
-            if reason is None:
-                self.make(unit)
-            yield Ran(unit, reason, 2.0)
+            yield self._conclude(unit) if reason is None else Outcome(unit, None, reason, 2.0)
+
+    def _conclude(self, unit: Unit) -> Outcome:
+        self.make(unit)
+        try:
+            return Outcome(unit, Ledger(self._home, self._home).mark(unit, 2.0), "", 2.0)
+        except Exception as error:
+            return Outcome(unit, None, _explain(error), 2.0)
 
     def make(self, unit: Unit) -> None:
         """Leave what a unit's own command would."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
+from leukoscope.configuration import WorkspaceConfigLoader
 from leukoscope.entries import BASE_ENV, DEFAULT_ENV, MERGE_STRATEGY
 from leukoscope.hooks import InputHook, OtherRunsHook, ResultsHook, TrackingHook, UnchangedHook
 from leukoscope.makers import MakersHook
@@ -46,6 +47,7 @@ def _artifact_location() -> str | None:
     return str(find_file(uri).absolute().with_name(ARTIFACTS))
 
 
+CONFIG_LOADER_CLASS = WorkspaceConfigLoader
 CONFIG_LOADER_ARGS = {
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
     "base_env": BASE_ENV,

@@ -67,18 +67,22 @@ def test_what_is_no_address_is_refused(address):
 def test_without_a_scheduler_there_is_one_line_within_seconds(tmp_path, free_port):
     began = time.monotonic()
     options = ClusterOptions(scheduler=f"tcp://127.0.0.1:{free_port}", timeout=1)
-    with pytest.raises(InputError, match=r"No scheduler of Dask answers at tcp://.* within 1 s"):
-        with connect(options, tmp_path, tmp_path):
-            pass
+    with (
+        pytest.raises(InputError, match=r"No scheduler of Dask answers at tcp://.* within 1 s"),
+        connect(options, tmp_path, tmp_path),
+    ):
+        pass
     assert time.monotonic() - began < 30
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_dask_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r'pip install "leukoscope\[cluster\]"'):
-        with connect(ClusterOptions(workers=1), tmp_path, tmp_path):
-            pass
+    with (
+        pytest.raises(InputError, match=r'pip install "leukoscope\[cluster\]"'),
+        connect(ClusterOptions(workers=1), tmp_path, tmp_path),
+    ):
+        pass
 
 
 def test_a_cluster_of_this_machine_divides_its_cores(tmp_path):
@@ -100,12 +104,16 @@ def test_a_worker_that_does_two_things_at_once_is_refused(tmp_path, free_port):
     scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard")
     worker = start("dask_worker", address, "--nthreads", "2", "--no-nanny", "--no-dashboard")
     try:
-        with pytest.raises(InputError, match=r"The worker tcp://.* cannot work for this project: it has 2 threads"):
-            with connect(ClusterOptions(scheduler=address, workers=1, timeout=30), tmp_path, tmp_path):
-                pass
-        with pytest.raises(InputError, match=r"1 of 2 workers were at .* within 1 s"):
-            with connect(ClusterOptions(scheduler=address, workers=2, timeout=1), tmp_path, tmp_path):
-                pass
+        with (
+            pytest.raises(InputError, match=r"The worker tcp://.* cannot work for this project: it has 2 threads"),
+            connect(ClusterOptions(scheduler=address, workers=1, timeout=30), tmp_path, tmp_path),
+        ):
+            pass
+        with (
+            pytest.raises(InputError, match=r"1 of 2 workers were at .* within 1 s"),
+            connect(ClusterOptions(scheduler=address, workers=2, timeout=1), tmp_path, tmp_path),
+        ):
+            pass
     finally:
         for process in (worker, scheduler):
             process.terminate()

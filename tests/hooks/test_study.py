@@ -31,6 +31,9 @@ def run(project_path, tmp_path, monkeypatch):
         ("study.entries=kappa_vote", "kappa_vote, which is made of or taught by"),
         ("study.entries=mobilenet_v3_student", "mobilenet_v3_student, which is made of or taught by"),
         ("splitting.fold=1 of 5", "give study.folds"),
+        ("study.workers=0", "study.workers is 0"),
+        ("cluster.workers=0", "cluster.workers is 0"),
+        ("cluster.scheduler=login1", "'login1' is no scheduler's address: expected one like tcp://login1:8786"),
     ],
 )
 def test_it_is_told_in_one_line(run, parameters, words):

@@ -14,12 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from leukoscope.core.session import Session
-from leukoscope.study import running
+from fake_units import make_job, put_fake, read_ran
+from leukoscope.study import commands
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import make_plan
 from leukoscope.study.running import Processes, run_units
-from leukoscope.training.runs import TrainingRuns
 from made_study import MadeUnits, make_manifest, plan_made, run_made
 
 
@@ -85,17 +84,6 @@ def test_a_failed_unit_is_told_with_its_reason_and_runs_again(home, make_units, 
     assert again.ran == [plan.units[1]]
 
 
-def test_a_model_that_a_study_puts_aside_is_told_with_what_brings_it_back(home, make_units, caplog):
-    TrainingRuns(home / "vgg16").start({"architecture": "tiny", "split": "holdout", "engine": {}})
-    run_made(home, make_units(), plan_made(seeds=1))
-    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert told.startswith("vgg16 was trained on a split of its own. That training stays")
-    assert "until `kedro run --pipelines train_vgg16` brings it back" in told
-    caplog.clear()
-    run_made(home, make_units(), plan_made(seeds=2))
-    assert "brings it back" not in caplog.text
-
-
 def test_a_unit_that_leaves_another_training_than_its_own_has_failed(home, make_units):
     plan = plan_made(seeds=1, entries=("vgg16",))
     units = make_units()
@@ -135,15 +123,20 @@ def test_a_unit_whose_training_or_evaluation_is_gone_is_not_finished(home, make_
     assert ledger.find(plan.units[1]) is not None
 
 
-def processes(tmp_path, given=None, parent=None) -> Processes:
-    session = Session(tmp_path, "demo", "conf", given or {})
-    return Processes({"vgg16": ["vgg16.a", "vgg16.b"]}, session, Ledger(tmp_path, tmp_path / "logs"), parent)
+def processes(tmp_path, parent=None, workers=1) -> Processes:
+    return Processes(make_job(tmp_path, None, parent), workers)
 
 
 def test_a_command_is_given_what_the_study_was_but_for_fold_and_seed(tmp_path):
-    given = {"seed": 5, "study": {"folds": 2}, "splitting": {"group_by": "table"}, "training": {"epochs": 1}}
+    given = {
+        "seed": 5,
+        "study": {"folds": 2},
+        "cluster": {"workers": 2},
+        "splitting": {"group_by": "table"},
+        "training": {"epochs": 1},
+    }
     (unit, _) = plan_made(seeds=1, entries=("vgg16",)).units
-    options = processes(tmp_path, given).describe(unit)
+    options = make_job(tmp_path, given).describe(unit)
     splitting = {"group_by": "table", "fold": "1 of 2"}
     assert options == {
         "env": "demo",
@@ -154,23 +147,10 @@ def test_a_command_is_given_what_the_study_was_but_for_fold_and_seed(tmp_path):
     }
 
 
-FAKE = """
-import json, os, pathlib, sys, time
-options = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())["leukoscope"]
-pathlib.Path("ran.jsonl").open("a").write(json.dumps([options, os.environ.get("MLFLOW_RUN_CONTEXT")]) + "\\n")
-exec(os.environ["FAKE"])
-"""
-
-
 @pytest.fixture
 def fake_command(tmp_path, monkeypatch):
     """Put a command of a line in the place of the real one."""
-    package = tmp_path / "fake/leukoscope"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "__main__.py").write_text(FAKE)
-    monkeypatch.setattr(running, "_SOURCE", str(package.parent))
-    return lambda code: monkeypatch.setenv("FAKE", code)
+    return lambda code: monkeypatch.setattr(commands, "_SOURCE", put_fake(tmp_path, code))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +160,7 @@ def fake_command(tmp_path, monkeypatch):
         ("print('x'); print('the last'); sys.exit(3)", "the last"),
         ("sys.exit(3)", "it ended with 3 and said nothing"),
         ("os.kill(os.getpid(), 9)", "it was ended by signal 9, which for 9 is often a lack of memory"),
-        ("pass", None),
+        ("leave()", ""),
     ],
 )
 def test_why_a_process_failed_is_one_line(tmp_path, fake_command, code, reason):
@@ -188,8 +168,8 @@ def test_why_a_process_failed_is_one_line(tmp_path, fake_command, code, reason):
     (ran, other) = processes(tmp_path, parent="f00").run(plan_made(seeds=1, entries=("vgg16",)).units)
     assert (ran.reason, other.reason) == (reason, reason)
     logs = list((tmp_path / "logs").iterdir())
-    assert len(logs) == (0 if reason is None else 2)
-    first, second = map(json.loads, (tmp_path / "ran.jsonl").read_text().splitlines())
+    assert len(logs) == (2 if reason else 0)
+    first, second = read_ran(tmp_path)
     assert (first[0]["params"]["splitting"]["fold"], second[0]["params"]["splitting"]["fold"]) == ("1 of 2", "2 of 2")
     assert json.loads(first[1]) == {"mlflow.parentRunId": "f00", "unit": "vgg16, fold 1 of 2, seed 1"}
 
@@ -219,14 +199,15 @@ time.sleep(0.5)
 """
 STUDY = """
 import pathlib, signal, sys
-from leukoscope.core.session import Session
-from leukoscope.study import running
+from leukoscope.study import commands, running, unit
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import make_plan
 here = pathlib.Path.cwd()
-running._SOURCE = str(here / "fake")
+commands._SOURCE = str(here / "fake")
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(143))
-place = running.Processes({"vgg16": ["vgg16.a"]}, Session(here), Ledger(here, here / "logs"))
+from leukoscope.core.session import Session
+job = unit.Job({"vgg16": ["vgg16.a"]}, Session(here), Ledger(here / "06_models", here / "logs"))
+place = running.Processes(job)
 list(place.run(make_plan({"vgg16": {}}, 2, 1, 1).units))
 """
 
@@ -266,3 +247,49 @@ def test_run_units_takes_any_place(home, make_units):
     outcomes = run_units(plan, Ledger(home, home), Backwards())
     assert [outcome.unit for outcome in outcomes] == list(plan.units)
     assert all(outcome.mark for outcome in outcomes)
+
+
+def test_several_units_run_at_once_each_with_its_share_of_the_cores(tmp_path, fake_command):
+    """Each waits for the other, so that one after the other they would never end."""
+    fake_command(
+        "pathlib.Path(f'{name}.here').touch()\n"
+        "while len(list(pathlib.Path().glob('*.here'))) < 2: time.sleep(0.02)\n"
+        "pathlib.Path(f'{name}.cores').write_text(os.environ['OMP_NUM_THREADS'])\n"
+        "leave()"
+    )
+    outcomes = list(processes(tmp_path, workers=2).run(plan_made(seeds=1, entries=("vgg16",)).units))
+    assert [outcome.reason for outcome in outcomes] == ["", ""]
+    cores = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert [file.read_text() for file in tmp_path.glob("*.cores")] == [str(cores)] * 2
+
+
+def test_all_units_at_work_end_with_the_study_and_no_other_begins(tmp_path, fake_command):
+    fake_command("pathlib.Path(f'{name}.number').write_text(str(os.getpid())); time.sleep(60)")
+    place = processes(tmp_path, workers=2)
+
+    def interrupt() -> None:
+        while len([file for file in tmp_path.glob("*.number") if file.read_text()]) < 2:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Thread(target=interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(place.run(plan_made(seeds=3, entries=("vgg16",)).units))
+    timer.join()
+    numbers = [int(file.read_text()) for file in tmp_path.glob("*.number")]
+    assert len(numbers) == 2
+    assert not any(map(psutil.pid_exists, numbers))
+    assert list((tmp_path / "data/.units").glob("*/")) == []
+
+
+def test_a_study_that_is_killed_takes_its_units_with_it(tmp_path, fake_command):
+    fake_command("pathlib.Path('number').write_text(str(os.getpid())); time.sleep(60)")
+    study = subprocess.Popen([sys.executable, "-c", STUDY], cwd=tmp_path)
+    while study.poll() is None and not ((tmp_path / "number").is_file() and (tmp_path / "number").read_text()):
+        time.sleep(0.05)
+    study.kill()
+    study.wait()
+    number = int((tmp_path / "number").read_text())
+    psutil.wait_procs([psutil.Process(number)] if psutil.pid_exists(number) else [], timeout=10)
+    assert not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE

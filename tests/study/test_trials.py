@@ -12,7 +12,7 @@ import pytest
 from leukoscope.core.errors import InputError
 from leukoscope.core.session import Session
 from leukoscope.core.storage import hold
-from leukoscope.study import running, trials
+from leukoscope.study import commands, trials
 from leukoscope.study.trials import Trial, TrialProcesses
 from leukoscope.training.runs import TrainingRuns
 from made_search import MadeTrials, make_ledger
@@ -67,8 +67,8 @@ def stand_in(tmp_path, monkeypatch):
     def put(code: str) -> Path:
         package = tmp_path / "stand_in.py"
         package.write_text(code)
-        monkeypatch.setattr(running, "_SOURCE", str(tmp_path))
-        monkeypatch.setattr(running, "_NAME", "stand_in")
+        monkeypatch.setattr(commands, "_SOURCE", str(tmp_path))
+        monkeypatch.setattr(commands, "_NAME", "stand_in")
         monkeypatch.setattr(trials, "_SECONDS_BETWEEN_LOOKS", 0.05)
         return tmp_path
 

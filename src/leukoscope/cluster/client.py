@@ -71,6 +71,25 @@ def connect(options: ClusterOptions, project: Path, data: Path, tracking: str | 
         yield client
 
 
+def require_cluster(options: ClusterOptions, project: Path, data: Path, tracking: str | None = None) -> None:
+    """Make sure that a cluster can do the work; one that is yet to be started on this machine needs Dask alone.
+
+    Args:
+        options: Which cluster.
+        project: The project's folder.
+        data: The shared folder of its data.
+        tracking: The address of MLflow's records; ``None`` where nothing is tracked.
+
+    Raises:
+        InputError: As of ``connect``.
+    """
+    if options.scheduler is None:
+        require_dask()
+        return
+    with connect(options, project, data, tracking):
+        logger.info("The scheduler %s answers", options.scheduler)
+
+
 def is_in_file(tracking: str | None) -> bool:
     """Tell whether MLflow's records are in a file or folder, and not at a server or in a database of one."""
     return tracking is not None and urlparse(tracking).scheme in ("", "file", "sqlite")
@@ -81,7 +100,7 @@ def _opening(options: ClusterOptions) -> "Iterator[Client]":
     from distributed import Client, LocalCluster
 
     if options.scheduler is None:
-        local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
         with LocalCluster(**local) as cluster, Client(cluster) as client:
             yield client
         return

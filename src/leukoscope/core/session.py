@@ -25,9 +25,11 @@ class Session:
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
+# The variable that names the folder which takes the place of `data` in a command that another one has started.
+WORKSPACE = "LEUKOSCOPE_WORKSPACE"
 _at_work: list[Session] = []
-# MLflow's run of the command, under which those of the commands that it starts belong.
-_run: list[str | None] = [None]
+# MLflow's run of the command, under which those of the commands that it starts belong, and where its records are.
+_run: list[str | None] = [None, None]
 
 
 def remember_session(session: Session) -> None:
@@ -49,16 +51,21 @@ def get_session() -> Session:
     return _at_work[-1]
 
 
-def find_project() -> Path:
-    """Give the project's folder: that of the session at work, or the folder at hand."""
-    return _at_work[-1].project if _at_work else Path.cwd()
-
-
-def remember_run(run_id: str | None) -> None:
-    """Remember MLflow's run of the session; ``None`` when it has ended."""
-    _run[:] = [run_id]
+def remember_run(run_id: str | None, tracking: str | None = None) -> None:
+    """Remember MLflow's run of the session, and the address of its records; ``None`` when it has ended."""
+    _run[:] = [run_id, tracking]
 
 
 def get_run() -> str | None:
     """Give MLflow's run of the session at work, if there is one."""
     return _run[0]
+
+
+def get_tracking() -> str | None:
+    """Give the address of MLflow's records, if the session at work is tracked."""
+    return _run[1]
+
+
+def find_project() -> Path:
+    """Give the project's folder: that of the session at work, or the folder at hand."""
+    return _at_work[-1].project if _at_work else Path.cwd()

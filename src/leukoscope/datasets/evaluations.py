@@ -27,7 +27,7 @@ class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
+        self._filepath = Path(filepath).resolve()  # all that have a link to the file share its lock
         self.metadata = metadata
 
     def load(self) -> list[Evaluation]:

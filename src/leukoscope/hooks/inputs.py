@@ -61,7 +61,7 @@ class InputHook:
             InputError: There is no such environment, a file of the configuration cannot be read, a name is unknown, a
                 path is none, or a value does not fit.
         """
-        self._env, self.has_begun = context.env, False
+        self._env, self.has_begun, self._context = context.env, False, context
         _require_environment(context)
         runtime_parameters = context.config_loader.runtime_params
         if "class_names" in runtime_parameters:
@@ -92,7 +92,7 @@ class InputHook:
         Raises:
             InputError: A file is missing that no node of the pipeline makes, Keras is to use a backend that is not
                 there, a recipe does not fit its model, or the weights file of one that is to be trained cannot be
-                read; or a study cannot be made of its entries, or a search of its space.
+                read; a study cannot be made of its entries, or a search of its space; or a cluster cannot do the work.
         """
         require_backend()
         if "study_plan" in pipeline.all_outputs():
@@ -102,6 +102,8 @@ class InputHook:
             shared = (self._parameters[name] for name in ("search", "models", "training", "augmentation"))
             require_search(*shared)
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
+        if "params:cluster" in pipeline.inputs():
+            self._require_cluster()
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             self._resolve_recipe(name)
             if f"{name}.journal" in pipeline.all_outputs():  # which starts the training
@@ -120,6 +122,17 @@ class InputHook:
         mendable = explain(error) or _explain_tracking(error)
         if mendable is not None:
             raise mendable from None
+
+    def _require_cluster(self) -> None:
+        """Make sure that the cluster can do the work, if one is given."""
+        options, loader = self._parameters["cluster"], self._context.config_loader
+        if not options.is_used:
+            return
+        from leukoscope.cluster.client import require_cluster
+
+        tracking = loader["mlflow"].get("server", {}).get("mlflow_tracking_uri")
+        project = Path(self._context.project_path)
+        require_cluster(options, project, project / loader["globals"]["data"], tracking)
 
     def _resolve_recipe(self, name: str) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from pydantic import BaseModel
 
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.old_names import read_tag
+from leukoscope.core.session import WORKSPACE
 from leukoscope.hooks.classifiers import log_files, log_network
 from leukoscope.models.base import NETWORK
 
@@ -239,10 +241,17 @@ def search_runs(client: MlflowClient, experiment: str, filter_string: str) -> li
 def fingerprint_session(
     run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], models: set[str]
 ) -> str:
-    """Hash what a command runs and where: the same command in the same project on the same machine has the same."""
-    place = [platform.node(), run_params["project_path"], run_params.get("env")]
+    """Hash what a command runs and where: the same command in the same project on the same machine has the same.
+
+    One that has a workspace of its own is the same on any machine that sees it.
+    """
+    where = os.environ.get(WORKSPACE) or platform.node()
+    place = [where, run_params["project_path"], run_params.get("env")]
     names = sorted(node.name for node in pipeline.nodes)
     in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(models)]]
+    for values in in_force:  # where something runs is of no consequence for what comes of it
+        for name in [name for name in values if name.startswith("cluster.") or name == "study.workers"]:
+            del values[name]
     return fingerprint_facts([place, names, in_force])
 
 

@@ -115,6 +115,11 @@ class Tracker(MlflowHook):
             self._send("log_file", model, path, None)
 
     @property
+    def uri(self) -> str:
+        """The address of MLflow's records."""
+        return self.mlflow_config.server.mlflow_tracking_uri
+
+    @property
     def run_ids(self) -> list[str]:
         """The session's run, and its children."""
         return sorted(self._runs.ids())

@@ -111,7 +111,7 @@ class TrackingHook:
             tracker = self.require_tracker()
             tracker.start(run_params, pipeline, catalog, models)
             self.tracker = tracker
-            remember_run(tracker.run_id)
+            remember_run(tracker.run_id, tracker.uri)
         # After MLflow's own, which would call the runs finished: what is registered last is done first.
         atexit.register(self._end_killed)
         interruptions.heed()

@@ -1,6 +1,6 @@
 """Sources of images that several processes read: what is sent to each, and kept open there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class _Open(ImageSource):
         super().__init__(root)
         self._source, self._read = source, read
 
-    def _list(self) -> list[FoundFile]:
+    def _list(self) -> Sequence[FoundFile]:
         return self._source.files
 
     @contextmanager

@@ -1,7 +1,6 @@
 """Which units are finished: a mark beside each training, so that none is trained twice."""
 
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,6 @@ from leukoscope.evaluation.records import FACTS, FILES, EvaluationRecord
 from leukoscope.study.plan import Unit
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import read_pointer
-from leukoscope.training.runs import HOLDOUT
 
 _MARK = "unit.json"
 _EVALUATION = "evaluation"
@@ -52,17 +50,25 @@ class Ledger:
                 return Mark(self._place(unit, file.parent), float(mark.get("seconds", 0.0)))
         return None
 
-    def mark(self, unit: Unit, seconds: float) -> Mark:
+    @property
+    def data(self) -> Path:
+        """The folder of all data."""
+        return self.home.parent
+
+    def mark(self, unit: Unit, seconds: float, home: Path | None = None) -> Mark:
         """Mark the training that is at work as a unit which has just been trained and evaluated.
 
         Args:
             unit: Which.
             seconds: How long it took.
+            home: The folder of all models in which the unit was at work, as that of its workspace; by default its own.
 
         Raises:
             InputError: What is at work is another training, or was not evaluated.
         """
-        folder = read_pointer(self.home / unit.entry)
+        place = Path(home or self.home) / unit.entry
+        current = read_pointer(place)
+        folder = None if current is None else self.home / unit.entry / current.relative_to(place)
         if folder is None or not self._is_whole(folder) or not _fits(TrainingJournal(folder).key, unit):
             raise InputError(
                 f"Nothing whole was left of {unit}: another run may have trained {unit.entry} meanwhile. Let it end; "
@@ -91,13 +97,6 @@ class Ledger:
     def load_history(self, unit: Unit, place: str) -> pd.DataFrame:
         """Read the epochs of a finished unit; no row where its kind has none."""
         return TrainingJournal(self.home / unit.entry / place).history()
-
-    def is_elsewhere(self, entry: str) -> bool:
-        """Tell whether the training of a model that is at work is of no fold, so that a study takes its place."""
-        with suppress(InputError):  # whoever trains the model is told
-            folder = read_pointer(self.home / entry)
-            return folder is not None and folder.parts[-3] == HOLDOUT
-        return False
 
     def name_log(self, unit: Unit) -> Path:
         """Name the file of what a unit prints."""

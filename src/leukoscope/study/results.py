@@ -20,7 +20,7 @@ from leukoscope.evaluation.scoring import ENDS, Scoring
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.pairs import align, tell_hits
 from leukoscope.study.running import FAILED, FINISHED
-from leukoscope.study.running import Outcome as UnitOutcome
+from leukoscope.study.unit import Outcome as UnitOutcome
 
 # For a standard error, as opposed to the ends of an interval, more draws change little.
 _DRAWS = 400

@@ -14,8 +14,8 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.session import Session
 from leukoscope.core.storage import hold, read_json, write_json
+from leukoscope.study.commands import explain_end, make_environment, run_command
 from leukoscope.study.objectives import OBJECTIVES
-from leukoscope.study.running import explain_end, make_environment, run_command
 from leukoscope.study.space import nest
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import POINTER, read_pointer

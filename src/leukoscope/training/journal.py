@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import pandas as pd
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.storage import as_read_from_json, read_json, write_folder_whole, write_json, write_whole
+from leukoscope.core.storage import as_read_from_json, hold, read_json, write_folder_whole, write_json, write_whole
 from leukoscope.models.base import FOLDER
 from leukoscope.training.pointer import read_pointer
 
@@ -66,6 +66,16 @@ class TrainingJournal:
 
     def _is_at_work(self) -> bool:
         return read_pointer(self.home) in (None, self.folder)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Let no other run train meanwhile, neither the model here nor the same training for a study.
+
+        Raises:
+            InputError: Another run does.
+        """
+        with hold(self.home), hold(self.folder / "training"):
+            yield
 
     def record_origin(self, origin: dict[str, Any]) -> None:
         """Keep with what software a training begins; one that has begun keeps what it began with."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
-from leukoscope.core.storage import UNFINISHED, as_read_from_json
+from leukoscope.core.storage import UNFINISHED, as_read_from_json, hold
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import read_pointer, write_pointer
 
@@ -69,14 +69,15 @@ class TrainingRuns:
         """
         key = as_read_from_json(key)
         before = self._find_before()
-        folder = self._find(key)
-        changes = [] if before is None or before == folder else self._list_changes(before, key)
-        adopted = folder if folder in self._list_earlier() else None
-        is_new = folder is None
-        if folder is None:
-            folder = self._make(key)
-        elif adopted:
-            folder = self._adopt(adopted, key)
+        with hold(self._place(key), wait=True):  # the folder, to which workspaces of a study's units lead too
+            folder = self._find(key)
+            adopted = folder if folder in self._list_earlier() else None
+            is_new = folder is None
+            changes = [] if before is None or before == folder else self._list_changes(before, key)
+            if folder is None:
+                folder = self._make(key)
+            elif adopted:
+                folder = self._adopt(adopted, key)
         write_pointer(self.home, folder)  # last of all: what dies before leaves a whole training that is found again
         return Started(
             TrainingJournal(folder, home=self.home),

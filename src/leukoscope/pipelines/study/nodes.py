@@ -5,11 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.study.options import StudyOptions
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import Plan
-from leukoscope.study.running import FAILED, Outcome
+from leukoscope.study.running import FAILED
+from leukoscope.study.unit import Outcome
 from leukoscope.training.entry import ModelOptions
 
 logger = logging.getLogger(__name__)
@@ -18,22 +21,30 @@ logger = logging.getLogger(__name__)
 _KEPT = ("keep_evaluation", "record_evaluation")
 
 
-def run_units(study_checked: Plan, study_ledger: Ledger) -> list[Outcome]:
+def run_units(study_checked: Plan, study_ledger: Ledger, study: StudyOptions, cluster: ClusterOptions) -> list[Outcome]:
     """Train and evaluate every unit that is not finished, each in a process of its own.
 
     Args:
         study_checked: All units.
         study_ledger: Which of them are finished.
+        study: How many run at a time on this machine.
+        cluster: Where they run, if not here.
 
     Returns:
         What came of each, in the order of the plan.
     """
-    from leukoscope.core.session import get_run, get_session
-    from leukoscope.study import running
+    from leukoscope.core.session import get_run, get_session, get_tracking
+    from leukoscope.study import running, unit
 
     nodes = {entry: list_nodes(entry, *_KEPT) for entry in study_checked.entries}
-    place = running.Processes(nodes, get_session(), study_ledger, get_run())
-    return running.run_units(study_checked, study_ledger, place)
+    job = unit.Job(nodes, get_session(), study_ledger, get_run(), get_tracking())
+    if not cluster.is_used:
+        return running.run_units(study_checked, study_ledger, running.Processes(job, study.workers))
+    from leukoscope.cluster.client import connect
+    from leukoscope.study.remote import Dask
+
+    with connect(cluster, job.session.project, study_ledger.data, job.tracking) as client:
+        return running.run_units(study_checked, study_ledger, Dask(client, job))
 
 
 def list_nodes(entry: str, *ends: str) -> list[str]:

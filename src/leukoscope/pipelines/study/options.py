@@ -19,8 +19,10 @@ class StudyOptions(Options):
         entries: The models' names.
         folds: How many folds the images are divided into.
         seeds: How many seeds; the first is the parameter ``seed``, and the others follow it.
+        workers: How many trainings run at a time on this machine, where there is no cluster.
     """
 
     entries: Annotated[tuple[str, ...], BeforeValidator(_split_entries)] = ()
     folds: int = Field(default=5, ge=2, le=1000)
     seeds: int = Field(default=3, ge=1, le=1000)
+    workers: int = Field(default=1, ge=1, le=1000)

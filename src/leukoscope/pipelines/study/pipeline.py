@@ -26,7 +26,12 @@ def create_pipeline() -> Pipeline:
                 "study_checked",
                 name="require_folds",
             ),
-            Node(nodes.run_units, ["study_checked", "study_ledger"], "study_outcomes", name="run_units"),
+            Node(
+                nodes.run_units,
+                ["study_checked", "study_ledger", "params:study", "params:cluster"],
+                "study_outcomes",
+                name="run_units",
+            ),
             Node(nodes.tabulate_units, kept, "study_units", name="tabulate_units"),
             Node(nodes.pool_units, kept, ["study_pooled", "study_predictions"], name="pool_units"),
             Node(nodes.gather_histories, kept, "study_histories", name="gather_histories"),

@@ -11,7 +11,6 @@ from leukoscope.cells.measuring import FoundCells
 from leukoscope.cells.strips import Cutting
 from leukoscope.core.errors import DamageError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.core.storage import hold
 from leukoscope.features.fields import FORMAT
 from leukoscope.features.measuring import MeasurementStore
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
@@ -118,7 +117,7 @@ def train_classifier(
     from leukoscope.training.crafted import describe_training, fit_classifier
 
     name = options.name
-    with hold(journal.home):
+    with journal.hold():
         key = journal.key  # refused if another run has started another training since
         classifier = _recall(journal, measurements, name)
         if classifier is None:

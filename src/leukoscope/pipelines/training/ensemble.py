@@ -9,7 +9,6 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.core.storage import hold
 from leukoscope.evaluation.compatibility import covers_splits, require_splits
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
@@ -146,7 +145,7 @@ def train_classifier(
     """
     from leukoscope.training.ensemble import describe_training, learn, require_members
 
-    with hold(journal.home):
+    with journal.hold():
         key = journal.key  # refused if another run has started another training since
         require_members(key, members)
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})

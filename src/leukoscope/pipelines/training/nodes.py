@@ -7,7 +7,6 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.core.storage import hold
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -146,7 +145,7 @@ def train_classifier(
     """
     from leukoscope.training.key import describe_balance, describe_key
 
-    with hold(journal.home):
+    with journal.hold():
         key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name, generated, teaching)

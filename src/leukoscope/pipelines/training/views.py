@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.core.storage import hold
 from leukoscope.evaluation.compatibility import require_splits
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.splitting.options import SplittingOptions
@@ -62,7 +61,7 @@ def train_classifier(
     from leukoscope.models.viewed import ViewedClassifier
 
     ((name, member),) = members.items()
-    with hold(journal.home):
+    with journal.hold():
         key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         classifier = ViewedClassifier(member, key["recipe"]["views"])

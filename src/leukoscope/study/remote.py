@@ -1,0 +1,127 @@
+"""Units as tasks of a Dask cluster, whose workers see the same files."""
+
+import logging
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from leukoscope.core.errors import InputError, shorten
+from leukoscope.study.plan import Unit
+from leukoscope.study.unit import Job, Outcome, make_unit
+from leukoscope.study.workspace import Workspace
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+logger = logging.getLogger(__name__)
+
+# So many workers a unit may take with it before it is given up.
+ALLOWED_DEATHS = 3
+_RESOURCE = "GPU"
+_LONGEST = 300
+
+
+class Dask:
+    """Runs units on the workers of a cluster, each as a child process of the worker.
+
+    The scheduler has one task a unit, whoever asks for it; beside it a unit's workspace is locked. A worker that dies
+    takes its unit with it, which then begins on another one, after its last whole epoch.
+
+    Args:
+        client: Dask's, as ``leukoscope.cluster.client.connect`` gives it.
+        job: What the units have in common.
+    """
+
+    def __init__(self, client: "Client", job: Job) -> None:
+        self._client, self._job = client, job
+        self._study = uuid.uuid4().hex
+
+    def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
+        """Run units, and tell of each when it has ended.
+
+        Raises:
+            InputError: The scheduler is lost.
+        """
+        from distributed import as_completed
+
+        of_keys = {f"unit-{unit.identity}": unit for unit in units}
+        waiting = as_completed(self._submit(of_keys))
+        for future in waiting:
+            unit = of_keys[future.key]
+            outcome = self._take(future, unit)
+            if outcome is None:
+                future.release()
+                waiting.update(self._submit({future.key: unit}))
+            else:
+                yield outcome
+
+    def _submit(self, units: dict[str, Unit]) -> "list[Future]":
+        """Hand units to the scheduler; on GPUs where any worker has said that it has one."""
+        from leukoscope.cluster.client import list_workers
+
+        workers = list_workers(self._client).values()
+        needed = {_RESOURCE: 1} if any(worker.get("resources", {}).get(_RESOURCE) for worker in workers) else None
+        return self._client.map(
+            run_task,
+            list(units.values()),
+            key=list(units),
+            job=self._job,
+            study=self._study,
+            resources=needed,
+            pure=False,
+        )
+
+    def _take(self, future: "Future", unit: Unit) -> Outcome | None:
+        """Take what came of a task; ``None`` where it is to be handed in again.
+
+        Raises:
+            InputError: The scheduler is lost.
+        """
+        from distributed import KilledWorker
+
+        if future.status == "finished":
+            return future.result()
+        if future.cancelled() or self._client.status != "running":
+            raise InputError(
+                "The scheduler of Dask is lost. What units have done is kept: start it and its workers again, and the "
+                "same command goes on."
+            )
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            return self._count_deaths(unit)
+        return Outcome(unit, None, shorten(" ".join(f"{type(error).__name__}: {error}".split()), _LONGEST), 0.0)
+
+    def _count_deaths(self, unit: Unit) -> Outcome | None:
+        """Tell a unit that takes workers with it from one that was on them when they died."""
+        workspace = Workspace(self._job.ledger.data, unit)
+        if workspace.count_starts(self._study) < ALLOWED_DEATHS:
+            return None
+        workspace.forget_starts()
+        return give_up(unit)
+
+
+def give_up(unit: Unit) -> Outcome:
+    """Make of a unit that has killed its workers a failed one."""
+    reason = f"{ALLOWED_DEATHS} workers died while they made it, which is often a lack of memory"
+    return Outcome(unit, None, reason, 0.0)
+
+
+def run_task(unit: Unit, job: Job, study: str) -> Outcome:
+    """Make a unit in a worker's process; ends its command where nobody waits for it any more.
+
+    Args:
+        unit: Which.
+        job: What it has in common with others.
+        study: Which command has asked for it.
+
+    Raises:
+        StoppedError: It was ended before its time.
+    """
+    from leukoscope.cluster import work
+
+    workspace = Workspace(job.ledger.data, unit)
+    if workspace.count_starts(study) >= ALLOWED_DEATHS:
+        workspace.forget_starts()
+        return give_up(unit)
+    variables: dict[str, Any] = work.limit_threads(work.count_own_cores() or 1)
+    return make_unit(job, unit, work.is_to_stop, variables, study)

@@ -1,0 +1,139 @@
+"""How one unit is made, wherever that is: by a command of its own, in a workspace of its own."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from leukoscope.core.session import WORKSPACE, Session
+from leukoscope.study.commands import StoppedError, explain_end, make_environment, run_command, wait_unless
+from leukoscope.study.ledger import Ledger, Mark
+from leukoscope.study.plan import Unit
+from leukoscope.study.workspace import Workspace
+
+# Of the study alone, and of no consequence for what its units are.
+_NOT_OF_UNITS = ("study", "cluster")
+
+
+class Outcome(NamedTuple):
+    """What came of a unit.
+
+    Attributes:
+        unit: Which.
+        mark: Where its training is; ``None`` where it failed.
+        reason: Why, then, in one line.
+        seconds: How long it took.
+    """
+
+    unit: Unit
+    mark: Mark | None
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all units of a study have in common; it goes with each to wherever that is made.
+
+    Attributes:
+        nodes: Of each entry the nodes that train and evaluate it.
+        session: Of the study: its units are given the same, but for fold and seed.
+        ledger: Marks what is finished, and says where what units print is kept.
+        parent: MLflow's run of the study.
+        tracking: The address of MLflow's records.
+    """
+
+    nodes: Mapping[str, Sequence[str]]
+    session: Session
+    ledger: Ledger
+    parent: str | None = None
+    tracking: str | None = None
+
+    def describe(self, unit: Unit) -> dict[str, Any]:
+        """Give the options of a unit's command, as ``kedro run --config`` takes them."""
+        given = {name: value for name, value in self.session.given.items() if name not in _NOT_OF_UNITS}
+        splitting = dict(given.get("splitting") or {}) | unit.parameters["splitting"]
+        options = {
+            "env": self.session.env,
+            "conf_source": self.session.source,
+            "pipelines": f"train_{unit.entry}",
+            "node_names": ",".join(self.nodes[unit.entry]),
+            "params": given | unit.parameters | {"splitting": splitting},
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+
+def make_unit(
+    job: Job,
+    unit: Unit,
+    is_to_stop: Callable[[], int | bool],
+    variables: Mapping[str, str] | None = None,
+    study: str | None = None,
+) -> Outcome:
+    """Make a unit, unless somebody else has finished it meanwhile.
+
+    Args:
+        job: What it has in common with others.
+        unit: Which.
+        is_to_stop: Tells by which signal, or only that, it is to be ended.
+        variables: Of the environment of its command.
+        study: Under which name its beginning is kept, to be counted if this process does not live to its end.
+
+    Raises:
+        StoppedError: It was ended before its time.
+    """
+    began = time.monotonic()
+    try:
+        workspace = Workspace(job.ledger.data, unit)
+        with workspace.open(is_to_stop) as lock:
+            found = job.ledger.find(unit)
+            if found is None and study is not None:
+                workspace.note_start(study)
+            outcome = (
+                Outcome(unit, found, "", found.seconds)
+                if found
+                else _make(job, unit, workspace, lock, is_to_stop, variables)
+            )
+            workspace.forget_starts()
+        return outcome
+    except StoppedError:
+        raise
+    except Exception as error:
+        return Outcome(unit, None, _explain(error), time.monotonic() - began)
+
+
+def _make(
+    job: Job,
+    unit: Unit,
+    workspace: Workspace,
+    lock: int,
+    is_to_stop: Callable[[], int | bool],
+    variables: Mapping[str, str] | None,
+) -> Outcome:
+    log, began = job.ledger.name_log(unit), time.monotonic()
+    own = {WORKSPACE: str(workspace.folder)} | dict(variables or {})
+    if job.tracking:
+        own["MLFLOW_TRACKING_URI"] = job.tracking
+    environment = make_environment(job.parent, str(unit), own)
+    files = (lock,) if os.name != "nt" else ()
+    code = run_command(job.describe(unit), log, job.session.project, environment, wait_unless(is_to_stop), files)
+    seconds = time.monotonic() - began
+    if code:
+        return Outcome(unit, None, explain_end(code, log), seconds)
+    log.unlink(missing_ok=True)
+    return Outcome(unit, job.ledger.mark(unit, seconds, workspace.home), "", seconds)
+
+
+def _explain(error: Exception) -> str:
+    """Say in one line why a unit's place or mark could not be made.
+
+    Raises:
+        Exception: The error itself, where that is a fault of the software.
+    """
+    from leukoscope.core.faults import explain
+
+    told = explain(error)
+    if told is None:
+        raise error
+    return told.message

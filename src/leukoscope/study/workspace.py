@@ -1,0 +1,126 @@
+"""A unit's own place among the data: what it only reads is linked, what lasts is linked, and all else is its own."""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from leukoscope.core.errors import InputError
+from leukoscope.study.commands import StoppedError
+from leukoscope.study.plan import Unit
+
+logger = logging.getLogger(__name__)
+
+_FOLDER = ".units"
+_SECONDS_BETWEEN_TRIES = 0.5
+MODELS = "06_models"
+# Folders that units read, and caches that all may add to.
+LINKED = ("02_intermediate", "04_feature")
+# A file that units read, and one to which each adds its line.
+LINKED_FILES = ("05_model_input/generated_images.npz", "08_reporting/evaluations.jsonl")
+
+
+class Workspace:
+    """A folder that takes the place of the data while a unit is made; nobody else makes the same unit meanwhile.
+
+    Args:
+        data: The folder of the data.
+        unit: Which.
+    """
+
+    def __init__(self, data: Path, unit: Unit) -> None:
+        self._data, self._unit = Path(data).absolute(), unit
+        name = f"{unit.entry}-{unit.split}-seed-{unit.seed}-{unit.identity[:8]}"
+        self.folder = self._data / _FOLDER / name
+        self._lock, self._starts = (self.folder.with_name(f"{name}.{what}") for what in ("lock", "starts"))
+
+    @property
+    def home(self) -> Path:
+        """The folder that has a folder for each model: here for the unit's alone."""
+        return self.folder / MODELS
+
+    @contextmanager
+    def open(self, is_to_stop: Callable[[], int | bool]) -> Iterator[int]:
+        """Make the folder, once nobody else makes the unit, and remove it afterwards.
+
+        Args:
+            is_to_stop: Tells whether nobody waits for the unit any more.
+
+        Yields:
+            The open file of the lock: whoever inherits it keeps the lock.
+
+        Raises:
+            StoppedError: Nobody does.
+            InputError: The folder cannot be made.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("w") as lock:
+            self._acquire(lock, is_to_stop)
+            try:
+                self._make()
+                yield lock.fileno()
+            finally:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def note_start(self, study: str) -> int:
+        """Keep that the unit begins, in case its machine dies of it; give how often it has begun in this study."""
+        with self._starts.open("a") as file:
+            file.write(f"{study}\n")
+        return self.count_starts(study)
+
+    def count_starts(self, study: str) -> int:
+        """Count how often the unit has begun in this study, and has not come to any end."""
+        return self._starts.read_text().split().count(study) if self._starts.is_file() else 0
+
+    def forget_starts(self) -> None:
+        """Forget all beginnings: the unit came to an end."""
+        self._starts.unlink(missing_ok=True)
+
+    def _acquire(self, lock: IO[str], is_to_stop: Callable[[], int | bool]) -> None:
+        told = False
+        while not _try_lock(lock):
+            if is_to_stop():
+                raise StoppedError
+            if not told:
+                logger.warning("%s is being made by another run: this one waits for its end", self._unit)
+                told = True
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+
+    def _make(self) -> None:
+        """Make the folder with its links.
+
+        Raises:
+            InputError: The file system has no links.
+        """
+        shutil.rmtree(self.folder, ignore_errors=True)  # what a killed process left
+        split = f"{MODELS}/{self._unit.entry}/{self._unit.split}"
+        for name in (*LINKED, split):
+            (self._data / name).mkdir(parents=True, exist_ok=True)
+        files = [name for name in LINKED_FILES if name.endswith(".jsonl") or (self._data / name).is_file()]
+        try:
+            for name in (*LINKED, split, *files):
+                link = self.folder / name
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(self._data / name)
+        except (OSError, NotImplementedError) as error:
+            raise InputError(
+                f"{self.folder} cannot have links to {self._data}: {error}. A study needs a file system with symbolic "
+                f"links, and leave to make them there."
+            ) from error
+
+
+def _try_lock(lock: IO[str]) -> bool:
+    """Take a lock that processes inherit with its file, and that ends with the last of them."""
+    if os.name == "nt":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
