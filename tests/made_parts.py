@@ -62,6 +62,8 @@ class BrightReader:
     def _note(self, pixels: np.ndarray) -> None:
         with (self.folder / f"read-by-{os.getpid()}").open("a") as file:
             file.write(f"{len(pixels)}\n")
+        if (self.folder / "slow").exists():
+            time.sleep(0.2)
         while sum(count_read(self.folder).values()) > _read_number(self.folder / "wait"):
             time.sleep(0.02)
         if (np.abs(pixels.mean(axis=(1, 2, 3)) - DEADLY) < 2).any() and (self.folder / "deadly").exists():
