@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -34,9 +34,11 @@ from standing_in import LIMITS, IdleReader, NamesOnly, do_nothing
 from leukoscope.cluster.parts import Workers
 from leukoscope.core.parting import Part
 from leukoscope.images import shards
+from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.packing import save_packed
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.shards import pack_by_parts
+from leukoscope.images.shared import list_files
 from leukoscope.images.source import open_any
 from leukoscope.reader import reading
 from leukoscope.reader.parts import ReaderFiles, spread_reading
@@ -194,13 +196,19 @@ def be_client(what: str, address: str, folder: Path, out: Path) -> None:
             out.mkdir()
             files = PackingPlan(NamesOnly(folder), None, 224, LIMITS).files
             facts["listing"] = time.perf_counter() - began
-            parts = (
-                Part(f"plan-{number}", files[number * FILES : (number + 1) * FILES], FILES, out / f"{number}.tries")
-                for number in range(PARTS)
-            )
-            assert sum(outcome.result for outcome in workers.carry_out(do_nothing, parts)) == PARTS * FILES
+            parts = (describe(number, files, out) for number in range(PARTS))
+            for outcome in workers.carry_out(do_nothing, parts):
+                facts["files"] = facts.get("files", 0) + outcome.result
+                outcome.part.task.unlink()
+            assert facts["files"] == PARTS * FILES
         facts["seconds"] = time.perf_counter() - began
     print(json.dumps(facts | {"client": find_peak(os.getpid())}))
+
+
+def describe(number: int, files: Sequence[NamedFile], out: Path) -> Part:
+    """Describe a part that is nothing but its files, listed as for any other work."""
+    listed = list_files(out / f"{number}.parquet", files[number * FILES : (number + 1) * FILES])
+    return Part(f"plan-{number}", listed, FILES, out / f"{number}.tries")
 
 
 def find_peak(process: int) -> float:

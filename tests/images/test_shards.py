@@ -89,7 +89,7 @@ def test_a_shard_that_is_damaged_is_made_again(raw, tmp_path, harm):
     alone = pack(raw, tmp_path / "alone")
     here = Here(3)
     pack(raw, tmp_path / "spread", here)
-    path = here.sent[1].task.path
+    path = here.sent[1].task.shard.path
     pixels = path.with_name(pq.read_schema(path).metadata[b"pixels"].decode())
     if harm == "no pixels":
         pixels.unlink()

@@ -17,7 +17,7 @@ from leukoscope.core.storage import hold, write_whole
 from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.packed import SCHEMA
 from leukoscope.images.packing_plan import BATCH, PackedBatch, PackingPlan, Record, is_unread, refuse_all
-from leukoscope.images.shared import open_once, share_plan
+from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
 
 # Files in a shard: what a killed worker decodes again at the most.
 _PART = 512
@@ -25,18 +25,32 @@ _PART = 512
 _PIXELS = b"pixels"
 
 
-class _Task(NamedTuple):
-    """The files of a shard.
+class _Shard(NamedTuple):
+    """Where a part of the files becomes a shard.
 
     Attributes:
-        packing: How they become images, without its list of files.
-        files: Which.
+        first: The position of its first file.
+        size: How many files it has.
         path: Where their records are kept.
     """
 
-    packing: PackingPlan
-    files: Sequence[NamedFile]
+    first: int
+    size: int
     path: Path
+
+
+class _Task(NamedTuple):
+    """What a worker is told of a shard.
+
+    Attributes:
+        packing: How files become images, without its list of files.
+        files: The file that lists them.
+        shard: Where it is kept.
+    """
+
+    packing: PackingPlan
+    files: Path
+    shard: _Shard
 
 
 def pack_by_parts(
@@ -57,21 +71,28 @@ def pack_by_parts(
         InputError: A worker cannot decode at all, or there is none.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("*.tries"):  # this run tries all again
-        left.unlink(missing_ok=True)
+    remove_lists(folder)
+    every = list(_divide(plan, files, folder.absolute()))
+    missing = [shard for shard in every if not _is_there(shard)]
+    done = len(files) - sum(shard.size for shard in missing)
     packing = share_plan(plan)
-    settings = fingerprint_facts(plan.settings)
-    tasks = [
-        _Task(packing, part, folder.absolute() / f"{fingerprint_facts([settings, part])}.parquet")
-        for part in (files[start : start + _PART] for start in range(0, len(files), _PART))
-    ]
-    missing = [task for task in tasks if not _is_there(task)]
-    count = sum(len(task.files) for task in missing)
+    parts = (_describe_part(packing, files, shard) for shard in missing)
     with opening() as place:
-        say_parts("decoded", len(tasks), len(missing), place)
-        parts = (Part(f"shard-{_name(task)}", task, len(task.files), _tries(task)) for task in missing)
-        outcomes = follow(place.carry_out(write_shard, parts), place, "Decoding", len(files), len(files) - count)
-        yield from _join(tasks, {task.path for task in missing}, outcomes)
+        say_parts("decoded", len(every), len(missing), place)
+        outcomes = follow(place.carry_out(write_shard, parts), place, "Decoding", len(files), done)
+        yield from _join(plan, files, every, missing, outcomes)
+
+
+def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Path) -> Iterator[_Shard]:
+    for first in range(0, len(files), _PART):
+        part = files[first : first + _PART]
+        yield _Shard(first, len(part), folder / f"{fingerprint_facts([plan.settings, part])}.parquet")
+
+
+def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Shard) -> Part:
+    listed = list_files(shard.path, files[shard.first : shard.first + shard.size])
+    name = f"shard-{fingerprint_facts(str(shard.path))}"
+    return Part(name, _Task(packing, listed, shard), shard.size, shard.path.with_suffix(TRIES))
 
 
 def remove_shards(folder: Path, store: Path) -> None:
@@ -82,37 +103,51 @@ def remove_shards(folder: Path, store: Path) -> None:
 
 def write_shard(task: _Task) -> None:
     """Decode files on a worker, and keep what came of them, whole or not at all."""
-    if task.path.is_file() and _is_there(task):  # a worker that was taken for dead was none
+    path = task.shard.path
+    if _is_there(task.shard):  # a worker that was taken for dead was none
         return
-    plan, records, decoded = open_once(task.packing), list[Record](), 0
-    pixels = np.empty((len(task.files), plan.image_size, plan.image_size, 3), np.uint8)
-    for batch in plan.pack(task.files):
+    files, plan = read_list(task.files), open_once(task.packing)
+    records, decoded = list[Record](), 0
+    pixels = np.empty((len(files), plan.image_size, plan.image_size, 3), np.uint8)
+    for batch in plan.pack(files):
         pixels[decoded : decoded + len(batch.pixels)] = batch.pixels
         decoded += len(batch.pixels)
         records += batch.records
     # Records name their pixels: those of another try, which failed to read other files, are other ones.
-    name = f"{fingerprint_facts([task.path.stem, records])}.npy"
-    write_whole(task.path.with_name(name), lambda path: np.save(path, pixels[:decoded]))
+    name = f"{fingerprint_facts([path.stem, records])}.npy"
+    write_whole(path.with_name(name), lambda new: np.save(new, pixels[:decoded]))
     table = pa.Table.from_pylist(records, schema=SCHEMA.with_metadata({_PIXELS: name}))
-    write_whole(task.path, lambda path: pq.write_table(table, path, write_page_checksum=True))
+    write_whole(path, lambda new: pq.write_table(table, new, write_page_checksum=True))
 
 
-def _join(tasks: Iterable[_Task], missing: set[Path], outcomes: Iterator[Outcome]) -> Iterator[PackedBatch]:
+def _join(
+    plan: PackingPlan,
+    files: Sequence[NamedFile],
+    every: Iterable[_Shard],
+    missing: Iterable[_Shard],
+    outcomes: Iterator[Outcome],
+) -> Iterator[PackedBatch]:
     """Give what is in shards, in order, while later ones are still made."""
-    lost: dict[Path, str] = {}
-    for task in tasks:
-        while task.path in missing:
+    awaited, lost = set(missing), dict[_Shard, str]()
+    for shard in every:
+        while shard in awaited:
             outcome = next(outcomes)
-            missing.remove(outcome.part.task.path)
+            task: _Task = outcome.part.task
+            task.files.unlink(missing_ok=True)
+            awaited.remove(task.shard)
             if outcome.lost is not None:
-                lost[outcome.part.task.path] = outcome.lost
-        yield from _give_up(task, lost[task.path]) if task.path in lost else _read_shard(task)
+                lost[task.shard] = outcome.lost
+        if shard in lost:
+            chosen = files[shard.first : shard.first + shard.size]
+            yield from _give_up(chosen, lost[shard], plan.image_size)
+        else:
+            yield from _read_shard(shard)
     for _ in outcomes:  # lets the progress come to its end
         pass
 
 
-def _read_shard(task: _Task) -> Iterator[PackedBatch]:
-    table, pixels = _open(task)
+def _read_shard(shard: _Shard) -> Iterator[PackedBatch]:
+    table, pixels = _open(shard)
     row = 0
     for start in range(0, len(table), BATCH):
         batch = table.slice(start, BATCH).to_pylist()
@@ -122,45 +157,36 @@ def _read_shard(task: _Task) -> Iterator[PackedBatch]:
         row += decoded
 
 
-def _open(task: _Task) -> tuple[pa.Table, np.ndarray]:
+def _open(shard: _Shard) -> tuple[pa.Table, np.ndarray]:
     """Open a shard.
 
     Raises:
         InputError: It is not as it was written.
     """
     try:
-        table = pq.read_table(task.path, page_checksum_verification=True)
-        pixels = np.load(task.path.with_name(table.schema.metadata[_PIXELS].decode()), mmap_mode="r")
-        expected = (len(task.files), table["reason"].null_count)
-        if (len(table), len(pixels)) != expected:
-            raise ValueError(f"it has {len(table)} records and {len(pixels)} images, and {expected} are expected")
+        table = pq.read_table(shard.path, page_checksum_verification=True)
+        pixels = np.load(shard.path.with_name(table.schema.metadata[_PIXELS].decode()), mmap_mode="r")
+        if len(table) != shard.size or len(pixels) != table["reason"].null_count:
+            raise ValueError(f"it has {len(table)} records of {shard.size} files, and {len(pixels)} images")
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise InputError(
-            f"The shard {task.path} cannot be read: {error}. Run the same command again, which makes it anew."
+            f"The shard {shard.path} cannot be read: {error}. Run the same command again, which makes it anew."
         ) from error
     return table, pixels
 
 
-def _give_up(task: _Task, reason: str) -> Iterator[PackedBatch]:
-    records = refuse_all(task.files, reason)
+def _give_up(files: Sequence[NamedFile], reason: str, size: int) -> Iterator[PackedBatch]:
+    records = refuse_all(files, reason)
     for start in range(0, len(records), BATCH):
-        yield PackedBatch(records[start : start + BATCH], np.empty((0, *[task.packing.image_size] * 2, 3), np.uint8))
+        yield PackedBatch(records[start : start + BATCH], np.empty((0, size, size, 3), np.uint8))
 
 
-def _is_there(task: _Task) -> bool:
+def _is_there(shard: _Shard) -> bool:
     """Tell whether a shard is there with all that can be read."""
-    if not task.path.is_file():
+    if not shard.path.is_file():
         return False
     try:
-        table, _ = _open(task)
+        table, _ = _open(shard)
     except InputError:
         return False
     return not any(map(is_unread, table["reason"].to_pylist()))
-
-
-def _name(task: _Task) -> str:
-    return fingerprint_facts(str(task.path))
-
-
-def _tries(task: _Task) -> Path:
-    return task.path.with_suffix(".tries")

@@ -1,5 +1,6 @@
 """Sources of images that several processes read: what is sent to each, and kept open there."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
@@ -7,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leukoscope.core.errors import InputError
+from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
 from leukoscope.images.packing_plan import PackingPlan
+
+_LIST, TRIES = ".files", ".tries"
 
 
 def share_plan(plan: PackingPlan) -> PackingPlan:
@@ -25,6 +29,25 @@ def open_once(plan: PackingPlan) -> PackingPlan:
     if not root.exists():
         raise InputError(f"There is no {root} here: the images must be at the same path for all workers.")
     return replace(plan, source=_Open(root, plan.source, _keep_open(plan.source)))
+
+
+def list_files(part: Path, files: Sequence[NamedFile]) -> Path:
+    """Write the files of a part beside it: through the scheduler, which keeps what it was sent, they would fill it."""
+    path = part.with_suffix(_LIST)
+    path.write_text(json.dumps(files))
+    return path
+
+
+def read_list(path: Path) -> list[NamedFile]:
+    """Read the files of a part."""
+    return [NamedFile(name, label, FoundFile(*file)) for name, label, file in json.loads(path.read_text())]
+
+
+def remove_lists(folder: Path) -> None:
+    """Remove what an earlier run has left of lists and tries: this one begins with all parts anew."""
+    for suffix in (_LIST, TRIES):
+        for left in folder.glob(f"*{suffix}"):
+            left.unlink(missing_ok=True)
 
 
 class _Open(ImageSource):

@@ -14,9 +14,8 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.parting import Outcome, Part, Place, follow, say_parts
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.packing_plan import PackingPlan, each_file, refuse_all
-from leukoscope.images.shared import open_once, share_plan
+from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
 from leukoscope.reader.base import Reader
 from leukoscope.reader.reading import ReadingPlan, find_done, keep_rows, name_part
 
@@ -98,13 +97,13 @@ class _Task(NamedTuple):
     Attributes:
         reader: Who reads.
         packing: How files become images, without its list of files.
-        files: Which.
+        files: The file that lists them.
         path: Where their rows are kept.
     """
 
     reader: ReaderAddress
     packing: PackingPlan
-    files: Sequence[NamedFile]
+    files: Path
     path: Path
 
 
@@ -133,8 +132,7 @@ def spread_reading(
     """
     if not missing:
         return
-    for left in folder.glob("*.tries"):  # this run tries all again
-        left.unlink(missing_ok=True)
+    remove_lists(folder)
     count = sum(map(len, missing))
     every = plan.packing.files
     packing = share_plan(plan.packing)
@@ -144,6 +142,7 @@ def spread_reading(
         outcomes = place.carry_out(read_files, parts)
         for outcome in follow(outcomes, place, "Reading", len(every), len(every) - count):
             yield outcome.result if outcome.lost is None else _give_up(plan, outcome)
+            outcome.part.task.files.unlink(missing_ok=True)
 
 
 def _describe_part(
@@ -154,12 +153,13 @@ def _describe_part(
     files = [every[position] for position in positions]
     # Another run may read other files of the same part at the same time into another folder.
     name = f"{path.stem}-{fingerprint_facts([str(path), len(files), positions[-1]])}"
-    return Part(name, _Task(reader, packing, files, path), len(files), path.with_suffix(".tries"))
+    task = _Task(reader, packing, list_files(path, files), path)
+    return Part(name, task, len(files), path.with_suffix(TRIES))
 
 
 def read_files(task: _Task) -> pd.DataFrame:
     """Read a part's files on a worker, and keep their rows; gives those of files that could not be read for now."""
-    files, path = task.files, task.path
+    files, path = read_list(task.files), task.path
     with suppress(OSError, ValueError, KeyError):
         # A worker that was taken for dead may have kept the whole part.
         done = find_done(path, [named.image_id for named in files]) if path.is_file() else ()
@@ -179,5 +179,5 @@ def _load_once(reader: ReaderAddress) -> Reader:
 
 def _give_up(plan: ReadingPlan, outcome: Outcome) -> pd.DataFrame:
     task: _Task = outcome.part.task
-    records = refuse_all(task.files, str(outcome.lost))
+    records = refuse_all(read_list(task.files), str(outcome.lost))
     return keep_rows(task.path, plan.read_part(records, np.empty(0, np.uint8)))
