@@ -38,6 +38,9 @@ demo: $(READY) ## Make smears, train and compare five networks on them, in minut
 	@echo "The MLflow UI:   make mlflow KEDRO_ENV=demo   then http://127.0.0.1:5000, experiment leukoscope-demo"
 	@echo "The DAG:         make viz KEDRO_ENV=demo      then http://127.0.0.1:4141"
 
+cluster-demo: $(READY) ## Make a small study on a Dask cluster of this machine, and kill a worker in the middle
+	$(BIN)/python benchmarks/cluster_demo.py
+
 test: $(READY) ## Run the tests but for the slow ones (on real smears only if LEUKOSCOPE_DATA names their folder)
 	$(TEST) --dist loadfile
 
@@ -92,4 +95,4 @@ clean: ## Remove the environment and the caches; data, models and runs stay
 	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow test-all test-faults bench bench-quick lint app viz mlflow lock clean
+.PHONY: help setup demo cluster-demo test test-slow test-all test-faults bench bench-quick lint app viz mlflow lock clean

@@ -113,7 +113,8 @@ sys.argv = ["kedro", *sys.argv[1:]]
 try:
     main()
 finally:
-    print(sorted({"keras", "tensorflow", "mlflow", "sqlalchemy", "matplotlib", "sklearn"} & set(sys.modules)))
+    heavy = {"keras", "tensorflow", "mlflow", "sqlalchemy", "matplotlib", "sklearn", "dask", "distributed"}
+    print(sorted(heavy & set(sys.modules)))
 """
 
 

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
 from leukoscope.cluster import client as connection
-from leukoscope.cluster import work
+from leukoscope.cluster import plugin, work
 from leukoscope.cluster.client import connect, is_in_file
 from leukoscope.cluster.host import Expected, find_fault
 from leukoscope.cluster.options import ClusterOptions
@@ -118,3 +119,25 @@ def test_a_worker_that_does_two_things_at_once_is_refused(tmp_path, free_port):
         for process in (worker, scheduler):
             process.terminate()
             process.wait()
+
+
+def test_a_worker_that_comes_later_and_cannot_work_is_closed(tmp_path):
+    with connect(ClusterOptions(workers=1), tmp_path, tmp_path) as client:
+        late = start("dask_worker", client.scheduler.address, "--nthreads", "2", "--no-nanny", "--no-dashboard")
+        try:
+            assert late.wait(60) is not None
+            assert len(connection.list_workers(client)) == 1
+        finally:
+            late.kill()
+
+
+def test_workers_with_the_same_cores_divide_them_and_others_do_not(monkeypatch):
+    shares = []
+    monkeypatch.setattr(work, "begin", shares.append)
+    monkeypatch.setattr(plugin, "find_fault", lambda *_: None)
+    monkeypatch.setattr(plugin, "count_cores", lambda: 8)
+    worker = SimpleNamespace(state=SimpleNamespace(nthreads=1))
+    for cores in (("one", (0, 1)), ("two", (0, 1)), ("late", (0, 1))):
+        monkeypatch.setattr(plugin, "tell_cores", lambda cores=cores: cores)
+        plugin.ProjectPlugin(None, {("one", (0, 1)): 4, ("two", (0, 1)): 1}).setup(worker)
+    assert shares == [2, 8, 2]

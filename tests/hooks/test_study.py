@@ -1,11 +1,13 @@
 """A study that cannot be made is refused before anything runs."""
 
+import platform
+
 import pytest
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
 from leukoscope import cli
-from leukoscope.core.session import get_session
+from leukoscope.core.session import WORKSPACE, get_session
 
 
 @pytest.fixture
@@ -51,3 +53,22 @@ def test_what_the_command_was_given_is_known_to_what_it_starts(run):
     assert session.env == "demo"
     assert session.given == {"study": {"entries": "kappa_vote"}, "training": {"epochs": 7}}
     assert session.source.endswith("conf")
+
+
+def test_a_unit_is_the_same_session_on_any_machine_and_wherever_it_is_run(monkeypatch):
+    """Else its run in MLflow would be left at work when it goes on elsewhere."""
+    from kedro.pipeline import Pipeline
+
+    from leukoscope.hooks.runs import fingerprint_session
+
+    def identify(node, **parameters):
+        monkeypatch.setattr(platform, "node", lambda: node)
+        return fingerprint_session({"project_path": "/p", "env": None}, Pipeline([]), parameters, set())
+
+    usual = {"seed": 1, "study": {"folds": 2, "workers": 1}, "cluster": {"scheduler": None}}
+    assert identify("one", **usual) != identify("two", **usual)
+    spread = usual | {"study": {"folds": 2, "workers": 4}, "cluster": {"scheduler": "tcp://a:1"}}
+    assert identify("one", **usual) == identify("one", **spread)
+    monkeypatch.setenv(WORKSPACE, "/data/.units/one")
+    assert identify("one", **usual) == identify("two", **usual)
+    assert identify("one", **usual) != identify("one", **usual | {"seed": 2})

@@ -3,15 +3,21 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
+from distributed import KilledWorker
 
 from fake_units import fake_workers, make_job, put_fake, read_ran
 from leukoscope.cluster.client import connect
 from leukoscope.cluster.options import ClusterOptions
+from leukoscope.core.errors import InputError
 from leukoscope.study import commands
+from leukoscope.study.commands import StoppedError
+from leukoscope.study.plan import make_plan
 from leukoscope.study.remote import Dask
 from leukoscope.study.running import Processes, run_units
+from leukoscope.study.workspace import Workspace
 from made_study import plan_made
 
 
@@ -56,6 +62,59 @@ def test_rows_are_those_of_this_machine(cluster, project, tmp_path_factory, monk
     assert not (project / "twice").exists()
     assert '"mlflow.parentRunId": "f00"' in told[0][1]
     assert list((project / "data/.units").glob("*/")) == []
+
+
+def test_two_entries_that_are_alike_are_two_units(cluster, project):
+    outcomes = run(cluster, project, "leave()", make_plan({"vgg16": {}, "resnet50": {}}, 2, 1, 1))
+    assert [outcome.unit.entry for outcome in outcomes if outcome.mark] == ["vgg16"] * 2 + ["resnet50"] * 2
+
+
+class Recording:
+    """Stands in for a client whose workers declare some resources."""
+
+    def __init__(self, *resources: dict[str, float]) -> None:
+        self.workers = {str(number): {"resources": given} for number, given in enumerate(resources)}
+        self.asked: list[dict] = []
+        self.status = "running"
+
+    def scheduler_info(self, n_workers: int) -> dict:
+        return {"workers": self.workers}
+
+    def map(self, *_, **options) -> list:
+        self.asked.append(options)
+        return []
+
+
+@pytest.mark.parametrize(("resources", "needed"), [([{}, {}], None), ([{}, {"GPU": 1.0}], {"GPU": 1})])
+def test_units_run_on_workers_with_a_gpu_where_there_are_some(tmp_path, resources, needed):
+    client = Recording(*resources)
+    Dask(client, make_job(tmp_path))._submit({})
+    assert client.asked[0]["resources"] == needed
+
+
+@pytest.mark.parametrize(("begun", "given_up"), [(0, False), (2, False), (3, True)])
+def test_a_unit_is_given_up_by_its_own_beginnings_alone(tmp_path, begun, given_up):
+    """Dask counts each death of a worker against all tasks that it had, also one that had not begun."""
+    place = Dask(Recording(), make_job(tmp_path))
+    (unit, _) = plan_made(seeds=1, entries=("vgg16",)).units
+    workspace = Workspace(tmp_path / "data", unit)
+    with workspace.open(lambda: False):
+        for _ in range(begun):
+            workspace.note_start(place._study)
+        workspace.note_start("another study")
+    killed = SimpleNamespace(cancelled=lambda: False, exception=lambda: KilledWorker("key", None, 3))
+    outcome = place._explain(killed, unit)
+    assert outcome is None if not given_up else outcome.reason.startswith("3 workers died")
+
+
+def test_a_task_that_was_stopped_is_handed_in_again_and_a_lost_scheduler_is_told(tmp_path):
+    place = Dask(client := Recording(), make_job(tmp_path))
+    (unit, _) = plan_made(seeds=1, entries=("vgg16",)).units
+    stopped = SimpleNamespace(cancelled=lambda: False, exception=StoppedError)
+    assert place._explain(stopped, unit) is None
+    client.status = "closed"
+    with pytest.raises(InputError, match="The scheduler of Dask is lost"):
+        place._explain(stopped, unit)
 
 
 def test_a_finished_unit_is_not_run_again(cluster, project):

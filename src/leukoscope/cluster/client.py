@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from leukoscope.cluster.host import Expected
+from leukoscope.cluster.host import Expected, tell_cores
 from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 
@@ -168,18 +168,20 @@ def list_workers(client: "Client") -> dict[str, dict[str, Any]]:
 
 
 def _register(client: "Client", expected: Expected) -> None:
-    from leukoscope.cluster.plugin import ProjectPlugin, find_machine
+    from leukoscope.cluster.plugin import ProjectPlugin, tell_fault
 
-    sharing = Counter(find_machine(address) for address in list_workers(client))
     try:
-        client.register_plugin(ProjectPlugin(expected, sharing))
-    except InputError:
-        raise
+        faults = client.run(tell_fault, expected)
+        sharing = Counter(client.run(tell_cores).values())
     except Exception as error:
         raise InputError(
             f"A worker cannot use Leukoscope: {_shorten(error)}. Start workers in an environment in which Leukoscope "
             f"is installed. {_NOTHING}"
         ) from error
+    for address, fault in faults.items():
+        if fault is not None:
+            raise InputError(f"The worker {address} cannot work for this project: {fault}. {_NOTHING}")
+    client.register_plugin(ProjectPlugin(expected, sharing))
 
 
 def _shorten(error: Exception) -> str:

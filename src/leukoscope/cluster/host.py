@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from leukoscope import __version__
 
+Cores = tuple[str, tuple[int, ...]]
+
 
 class Expected(NamedTuple):
     """What must be the same wherever the work of a command is done.
@@ -34,11 +36,21 @@ def tell_version() -> str:
     return __version__
 
 
+def list_cores() -> tuple[int, ...]:
+    """List the cores that this process may use, which a batch system may have bound it to."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
 def count_cores() -> int:
     """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(list_cores())
+
+
+def tell_cores() -> Cores:
+    """Name the machine and the cores of this process: others that name the same divide them with it."""
+    return platform.node(), list_cores()
 
 
 def find_fault(expected: Expected, threads: int) -> str | None:

@@ -6,42 +6,44 @@ from typing import Any
 from distributed import WorkerPlugin
 
 from leukoscope.cluster import work
-from leukoscope.cluster.host import Expected, count_cores, find_fault
-from leukoscope.core.errors import InputError
+from leukoscope.cluster.host import Cores, Expected, count_cores, find_fault, tell_cores
 
 
 class ProjectPlugin(WorkerPlugin):
-    """Refuses a worker that cannot do the project's work, and ends what its tasks have started when it is closed.
+    """Gives a worker its share of the machine, and ends what its tasks have started when it is closed.
 
-    A worker that joins later is looked at too, and does not start where it cannot do the work.
+    One that joins later, which nobody has looked at, is closed where it cannot do the project's work.
 
     Args:
         expected: What must be the same as where the command runs.
-        sharing: How many workers there are at each address of a machine.
+        sharing: How many workers there are that have the same cores of the same machine.
     """
 
     name = "leukoscope"
 
-    def __init__(self, expected: Expected, sharing: Mapping[str, int]) -> None:
+    def __init__(self, expected: Expected, sharing: Mapping[Cores, int]) -> None:
         self._expected, self._sharing = expected, dict(sharing)
 
     def setup(self, worker: Any) -> None:
-        """Look at the machine.
-
-        Raises:
-            InputError: The worker cannot do the work.
-        """
+        """Look at the machine; a worker that cannot do the work is closed, and its tasks go to others."""
         fault = find_fault(self._expected, worker.state.nthreads)
         if fault is not None:
-            raise InputError(f"The worker {worker.address} cannot work for this project: {fault}. Nothing was run.")
+            work.stop()
+            worker.loop.add_callback(worker.close, reason=fault)
+            return
         others = max(self._sharing.values(), default=1)
-        work.begin(max(1, count_cores() // self._sharing.get(find_machine(worker.address), others)))
+        work.begin(max(1, count_cores() // self._sharing.get(tell_cores(), others)))
 
     def teardown(self, worker: Any) -> None:
         """End what tasks have started."""
         work.stop()
 
 
-def find_machine(address: str) -> str:
-    """Give the machine's part of a worker's address, like ``10.0.0.7`` of ``tcp://10.0.0.7:41235``."""
-    return address.rpartition("://")[2].rpartition(":")[0]
+def tell_fault(expected: Expected, dask_worker: Any) -> str | None:
+    """Tell why the worker that runs this cannot do the project's work; ``None`` if it can.
+
+    Args:
+        expected: What must be the same.
+        dask_worker: The worker, which Dask itself gives.
+    """
+    return find_fault(expected, dask_worker.state.nthreads)

@@ -2,10 +2,11 @@
 
 import logging
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from leukoscope.core.errors import InputError, shorten
+from leukoscope.study.commands import StoppedError
 from leukoscope.study.plan import Unit
 from leukoscope.study.unit import Job, Outcome, make_unit
 from leukoscope.study.workspace import Workspace
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 # So many workers a unit may take with it before it is given up.
 ALLOWED_DEATHS = 3
 _RESOURCE = "GPU"
+Task = Callable[[Unit, Job, str], Outcome]
 _LONGEST = 300
 
 
@@ -30,10 +32,11 @@ class Dask:
     Args:
         client: Dask's, as ``leukoscope.cluster.client.connect`` gives it.
         job: What the units have in common.
+        task: What a worker does with a unit.
     """
 
-    def __init__(self, client: "Client", job: Job) -> None:
-        self._client, self._job = client, job
+    def __init__(self, client: "Client", job: Job, task: Task | None = None) -> None:
+        self._client, self._job, self._task = client, job, task or run_task
         self._study = uuid.uuid4().hex
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
@@ -44,16 +47,22 @@ class Dask:
         """
         from distributed import as_completed
 
-        of_keys = {f"unit-{unit.identity}": unit for unit in units}
+        # By their entries too: those of two that are alike are two units.
+        of_keys = {f"unit-{unit.entry}-{unit.identity}": unit for unit in units}
         waiting = as_completed(self._submit(of_keys))
-        for future in waiting:
-            unit = of_keys[future.key]
-            outcome = self._take(future, unit)
-            if outcome is None:
-                future.release()
-                waiting.update(self._submit({future.key: unit}))
-            else:
-                yield outcome
+        for ended in waiting.batches():  # a question to the scheduler each: thousands of single ones take minutes
+            lost = {future.key: of_keys[future.key] for future in ended if future.status != "finished"}
+            yield from self._client.gather([future for future in ended if future.key not in lost])
+            again = {}
+            for future in (future for future in ended if future.key in lost):
+                outcome = self._explain(future, lost[future.key])
+                if outcome is None:
+                    again[future.key] = lost[future.key]
+                    future.release()
+                else:
+                    yield outcome
+            if again:
+                waiting.update(self._submit(again))
 
     def _submit(self, units: dict[str, Unit]) -> "list[Future]":
         """Hand units to the scheduler; on GPUs where any worker has said that it has one."""
@@ -62,7 +71,7 @@ class Dask:
         workers = list_workers(self._client).values()
         needed = {_RESOURCE: 1} if any(worker.get("resources", {}).get(_RESOURCE) for worker in workers) else None
         return self._client.map(
-            run_task,
+            self._task,
             list(units.values()),
             key=list(units),
             job=self._job,
@@ -71,16 +80,14 @@ class Dask:
             pure=False,
         )
 
-    def _take(self, future: "Future", unit: Unit) -> Outcome | None:
-        """Take what came of a task; ``None`` where it is to be handed in again.
+    def _explain(self, future: "Future", unit: Unit) -> Outcome | None:
+        """Say why a task did not come to its end; ``None`` where it is to be handed in again.
 
         Raises:
             InputError: The scheduler is lost.
         """
         from distributed import KilledWorker
 
-        if future.status == "finished":
-            return future.result()
         if future.cancelled() or self._client.status != "running":
             raise InputError(
                 "The scheduler of Dask is lost. What units have done is kept: start it and its workers again, and the "
@@ -89,6 +96,8 @@ class Dask:
         error = future.exception()
         if isinstance(error, KilledWorker):
             return self._count_deaths(unit)
+        if isinstance(error, StoppedError):  # of a worker that was closed, or for a client that is gone
+            return None
         return Outcome(unit, None, shorten(" ".join(f"{type(error).__name__}: {error}".split()), _LONGEST), 0.0)
 
     def _count_deaths(self, unit: Unit) -> Outcome | None:
