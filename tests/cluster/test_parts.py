@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
+from leukoscope.cluster import parts as cluster_parts
 from leukoscope.cluster.parts import Workers
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import MOST_TRIES, Part
@@ -32,7 +33,7 @@ FIELDS = 24
 
 @pytest.fixture(scope="module")
 def cluster():
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         yield cluster
 
 
@@ -179,17 +180,19 @@ def test_two_clients_read_side_by_side(cluster, raw, notes, alone, tmp_path):
     assert sum(count_read(notes).values()) == 2 * FIELDS
 
 
-def test_a_cluster_without_workers_is_given_up(tmp_path):
-    with (
-        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-        pytest.raises(InputError, match=r"The cluster has had no worker for 0 s, and work is left\. Start workers"),
-    ):
-        list(Workers(client, timeout=0.1).carry_out(double, parts(tmp_path, range(3))))
+def test_work_waits_for_a_worker_and_says_so(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(cluster_parts, "_SECONDS_TO_WARN", 0)
+    with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+        coming = threading.Timer(3, cluster.scale, [1])
+        coming.start()
+        outcomes = Workers(client).carry_out(double, parts(tmp_path, range(3)))
+        assert sorted(outcome.result for outcome in outcomes) == [0, 2, 4]
+        coming.join()
+    assert "The cluster has no worker now, and work is left: it goes on when one has come" in caplog.text
 
 
 def test_a_scheduler_that_is_gone_is_told_in_a_line(tmp_path):
-    with LocalCluster(n_workers=0, dashboard_address=None) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=0, dashboard_address=":0") as cluster, Client(cluster) as client:
         outcomes = Workers(client).carry_out(double, parts(tmp_path, range(3)))
         closing = threading.Timer(1, cluster.close)
         closing.start()

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Parts that wait at each worker while it is busy with another.
 _WAITING = 1
 _SECONDS_TO_LOOK = 2.0
+_SECONDS_TO_WARN = 60
 # A part of which Dask says that it has ended workers, though it had not begun, is sent so many times.
 _MOST_SENT = 10
 _LOST = f"a worker process ended each of the {MOST_TRIES} times that their part was begun"
@@ -90,7 +91,7 @@ def open_place(options: ClusterOptions, data: Path) -> Iterator[Place]:
     from leukoscope.cluster.client import connect
 
     with connect(options, find_project(), data) as client:
-        yield Workers(client, options.timeout)
+        yield Workers(client)
 
 
 class Workers:
@@ -98,11 +99,10 @@ class Workers:
 
     Args:
         client: Dask's client.
-        timeout: Seconds that a cluster may be without any worker before the run ends.
     """
 
-    def __init__(self, client: "Client", timeout: float = 60.0) -> None:
-        self._client, self._timeout = client, timeout
+    def __init__(self, client: "Client") -> None:
+        self._client = client
         self._count, self._counted, self._seen = 0, -_SECONDS_TO_LOOK, time.monotonic()
 
     def __len__(self) -> int:
@@ -153,14 +153,13 @@ class Workers:
             except CancelledError as error:
                 raise InputError(_GONE) from error
             except TimeoutError:
-                self._require_workers()
+                self._warn_of_none()
 
-    def _require_workers(self) -> None:
-        if not len(self) and time.monotonic() - self._seen > self._timeout:
-            raise InputError(
-                f"The cluster has had no worker for {self._timeout:.0f} s, and work is left. Start workers, and look "
-                f"into their logs for what has ended them. {_AGAIN}"
-            )
+    def _warn_of_none(self) -> None:
+        """Say now and then that nobody works: jobs may wait in a queue for hours, and are waited for."""
+        if not len(self) and time.monotonic() - self._seen > _SECONDS_TO_WARN:
+            self._seen = time.monotonic()
+            logger.warning("The cluster has no worker now, and work is left: it goes on when one has come")
 
     def _finish(self, future: "Future", pending: "dict[Future, _Sent]") -> Iterator[Outcome]:
         sent = pending.pop(future)
@@ -168,7 +167,7 @@ class Workers:
             answer = self._read(future, sent)
         except TimeoutError:  # its worker has ended before anybody fetched the result, and another does it again
             pending[future] = sent
-            self._require_workers()
+            self._warn_of_none()
             return
         future.release()
         if answer is None:
