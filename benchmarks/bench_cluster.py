@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ os.environ["TF_NUM_INTRAOP_THREADS"] = "2"
 
 import harness
 import numpy as np
+import pandas as pd
 import psutil
 from harness import Result, alternate
 from PIL import Image
@@ -43,6 +45,7 @@ from leukoscope.images.source import open_any
 from leukoscope.reader import reading
 from leukoscope.reader.parts import ReaderFiles, spread_reading
 from leukoscope.reader.reading import ReadingPlan, carry_out, gather_parts
+from leukoscope.reader.second_reader import SecondReader
 from leukoscope.synthetic import draw_smear
 
 SMEARS, SIDE, LINKS, PART, REPEATS = 40, 512, 10, 40, 3
@@ -76,7 +79,6 @@ def link_many(folder: Path, count: int) -> None:
 
 def bench_speed(scratch: Path) -> Iterator[Result]:
     """Compare ingestion and prediction by two workers with one process of two threads."""
-    from bench_second_opinion import make_reader
     from distributed import Client, LocalCluster
 
     draw(scratch / "smears")
@@ -110,6 +112,27 @@ def bench_speed(scratch: Path) -> Iterator[Result]:
             rates = {name: SMEARS * LINKS / seconds for name, seconds in times.items()}
             note = f"{rates['two']:.1f} against {rates['one']:.1f} images/s, {describe_load()}"
             yield Result(f"{what} by 2 workers / by 2 threads", rates["two"] / rates["one"], 0.9, note=note)
+
+
+def make_reader(images: np.ndarray) -> SecondReader:
+    """Make a reader of MobileNetV2 with random weights, that knows the images."""
+    from leukoscope.evaluation import feature_table
+    from leukoscope.evaluation.trust import Calibration
+    from leukoscope.images.field_checks import check_fields
+    from leukoscope.inference.predictor import Predictor
+    from leukoscope.models.network import build_classifier
+    from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+
+    recipe = resolve_recipe("mobilenet_v2", Recipe(weights="none", input_size=224), RecipeDifferences())
+    classifier = replace(build_classifier("mobilenet_v2", recipe, harness.CLASSES, seed=0), image_size=224)
+    features = Predictor(classifier, 16).predict(images)[1]
+    ids = [f"{number:064x}" for number in range(len(images))]
+    labels = [harness.CLASSES[number % 4] for number in range(len(images))]
+    facts = pd.DataFrame({"image_id": ids, "split": "train", "label": labels, "sha256": ids})
+    facts["model"] = classifier.fingerprint
+    calibration = Calibration(1.0, 0.5, 10.0, [[0.1]] * len(harness.CLASSES), model=classifier.fingerprint)
+    seen = feature_table.tabulate(facts, features, check_fields(images))
+    return SecondReader("mobilenet_v2", classifier, calibration, seen, harness.CLASSES[:1], LIMITS)
 
 
 def read(plan: ReadingPlan, folder: Path, spread: object) -> None:

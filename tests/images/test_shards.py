@@ -1,6 +1,7 @@
+import errno
 import shutil
 import zipfile
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from leukoscope.core.errors import InputError
-from leukoscope.images import shards
+from leukoscope.images import shards, shared
 from leukoscope.images.decoding import Limits
+from leukoscope.images.folders import FolderSource
 from leukoscope.images.packed import PackedImages
 from leukoscope.images.packing import save_packed
 from leukoscope.images.packing_plan import PackingPlan
@@ -138,3 +140,26 @@ def test_images_that_workers_do_not_see_are_told(raw, tmp_path):
 
     with pytest.raises(InputError, match=r"There is no .*raw here: the images must be at the same path for all work"):
         pack(raw, tmp_path / "spread", Elsewhere())
+
+
+def test_what_could_not_be_read_before_a_kill_is_read_again_after_it(raw, tmp_path, monkeypatch):
+    here, read = Here(), FolderSource.reading
+
+    @contextmanager
+    def failing(self):
+        def read_or_fail(path):
+            if path == "Benign/003.png":
+                raise OSError(errno.EIO, "Input/output error")
+            return reader(path)
+
+        with read(self) as reader:
+            yield read_or_fail
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderSource, "reading", failing)
+        pack(raw, tmp_path / "spread", here)
+    shutil.rmtree(tmp_path / "spread")
+    shared._kept.clear()
+    here = Here()
+    assert pack(raw, tmp_path / "spread", here) == pack(raw, tmp_path / "alone")
+    assert len(here.sent) == 1
