@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.images.source import open_any
 from leukoscope.pipelines.ingestion.options import IngestionOptions
@@ -23,7 +24,7 @@ def folder(tmp_path):
 
 
 def plan(folder, engine, choice: str = "auto"):
-    return nodes.read_images(folder, READER, engine, ReaderOptions(engine=choice), IngestionOptions())
+    return nodes.read_images(folder, READER, engine, ReaderOptions(engine=choice), IngestionOptions(), ClusterOptions())
 
 
 @pytest.mark.parametrize("engine", [None, SimpleNamespace(fingerprint="another")])

@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(folder, reader, datas
     monkeypatch.setattr("leukoscope.images.packing_plan.BATCH", 4)
     plan = plan_for(folder, reader)
     whole = pd.concat(plan.read(), ignore_index=True)
-    read, counted = ReadingPlan._read_part, []
+    read, counted = ReadingPlan.read_part, []
 
     def die_at_the_second(self, records, pixels):
         counted.append(len(records))
@@ -132,7 +132,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(folder, reader, datas
             raise Killed
         return read(self, records, pixels)
 
-    monkeypatch.setattr(ReadingPlan, "_read_part", die_at_the_second)
+    monkeypatch.setattr(ReadingPlan, "read_part", die_at_the_second)
     with pytest.raises(Killed):
         dataset.save(plan)
     assert not (tmp_path / "out/opinions.parquet").exists()
@@ -148,13 +148,13 @@ def in_parts(folder, reader, dataset, tmp_path, monkeypatch):
     """Opinions read in parts of four files; counts the files that are read."""
     monkeypatch.setattr(reading, "_PART", 4)
     monkeypatch.setattr("leukoscope.images.packing_plan.BATCH", 4)
-    read, counted = ReadingPlan._read_part, []
+    read, counted = ReadingPlan.read_part, []
 
     def count(self, records, pixels):
         counted.append(len(records))
         return read(self, records, pixels)
 
-    monkeypatch.setattr(ReadingPlan, "_read_part", count)
+    monkeypatch.setattr(ReadingPlan, "read_part", count)
     dataset.save(plan_for(folder, reader))
     assert counted == [4, 4, 4]
     counted.clear()

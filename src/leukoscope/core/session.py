@@ -64,3 +64,8 @@ def get_run() -> str | None:
 def get_tracking() -> str | None:
     """Give the address of MLflow's records, if the session at work is tracked."""
     return _run[1]
+
+
+def find_project() -> Path:
+    """Give the project's folder: that of the session at work, or the folder at hand."""
+    return _at_work[-1].project if _at_work else Path.cwd()

@@ -1,5 +1,6 @@
 """A packed array of images as a Kedro data set."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,18 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
         """Carry out the plan, unless the store in the folder came of the same.
 
         Raises:
-            InputError: The plan's source cannot be used.
+            InputError: The plan's source, or its cluster, cannot be used.
         """
-        self._own = save_packed(data, self._filepath)
+        if data.cluster is None or not data.cluster.is_used:
+            self._own = save_packed(data, self._filepath)
+            return
+        from leukoscope.cluster.parts import open_place
+        from leukoscope.images.shards import pack_by_parts, remove_shards
+
+        shards = self._filepath.with_name(f".{self._filepath.name}.shards")
+        opening = partial(open_place, data.cluster, self._filepath.parent.absolute())
+        self._own = save_packed(data, self._filepath, partial(pack_by_parts, opening, shards))
+        remove_shards(shards, self._filepath)
 
     def _identify(self) -> str | None:
         file = self._filepath / "store.json"

@@ -1,7 +1,7 @@
 """The data sets of a second reader: itself, the registry that holds others, and its opinions."""
 
 import json
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leukoscope.models.onnx_network import OnnxClassifier
     from leukoscope.reader.base import Registry
     from leukoscope.reader.engine import EnginePlan
-    from leukoscope.reader.reading import ReadingPlan
+    from leukoscope.reader.reading import ReadingPlan, Spread
     from leukoscope.reader.second_reader import SecondReader
     from leukoscope.serving.registry import ReaderRegistry
 
@@ -201,26 +201,47 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
 
     Args:
         filepath: The Parquet file.
+        reader: The folder of the reader, from which the workers of a cluster load it.
+        engine: The folder of what answers for it.
         metadata: For other tools.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        reader: str | None = None,
+        engine: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         self._filepath = Path(filepath)
+        self._reader, self._engine = reader, engine
         self.metadata = metadata
 
     def save(self, data: "ReadingPlan") -> None:
         """Read the images.
 
         Raises:
-            InputError: There is no file to read, or another run reads into the same folder.
+            InputError: There is no file to read, another run reads into the same folder, or the cluster cannot be used.
         """
         from leukoscope.reader.reading import carry_out, gather_parts
 
         parts = self._filepath.with_suffix("")
         with hold(parts):
-            unread = carry_out(data, parts)
+            unread = carry_out(data, parts, self._find_spread(data))
             gather_parts(data, unread, parts, self._filepath, self._filepath.with_suffix(".csv"))
             self.remember(FileState.of(self._filepath))
+
+    def _find_spread(self, plan: "ReadingPlan") -> "Spread | None":
+        """Find who reads: the workers of a cluster, or nobody but this process."""
+        cluster = plan.packing.cluster
+        if cluster is None or not cluster.is_used or self._reader is None or self._engine is None:
+            return None
+        from leukoscope.cluster.parts import open_place
+        from leukoscope.reader.parts import ReaderFiles, spread_reading
+
+        files = ReaderFiles.find(plan.reader, Path(self._reader), Path(self._engine))
+        return partial(spread_reading, partial(open_place, cluster, self._filepath.parent.absolute()), files)
 
     def load(self) -> pd.DataFrame:
         """Read the opinions, one row an image."""

@@ -1,6 +1,7 @@
 """What determines what a run makes, and what its data sets hold, as hashes."""
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -29,6 +30,7 @@ from leukoscope.datasets import (
 )
 from leukoscope.datasets.optional import unwrap
 from leukoscope.datasets.own import OwnFile
+from leukoscope.images.files import ImageSource
 
 _PACKAGE = Path(__file__).parents[1]
 _CONFIGURATION = ("parameters", "globals", "catalog", "mlflow")
@@ -104,8 +106,7 @@ def describe_content(dataset: Any) -> str:
     """
     dataset = unwrap(dataset)
     if isinstance(dataset, RawImagesDataset):
-        source = dataset.load()
-        return fingerprint_facts([str(source.root), source.files])
+        return _hash_listing(dataset.load())
     if isinstance(dataset, SoftwareDataset):
         return fingerprint_facts(dataset.load())
     if isinstance(dataset, MeasurementsDataset):
@@ -116,6 +117,15 @@ def describe_content(dataset: Any) -> str:
         return _hash_files(dataset.list_files())
     place = Path(str(dataset._filepath))
     return _hash_files(place.rglob("*") if place.is_dir() else [place])
+
+
+def _hash_listing(source: ImageSource) -> str:
+    """Hash what ``fingerprint_facts`` would of the root and all files, without having them in memory at once."""
+    digest = hashlib.sha256(f"[{json.dumps(str(source.root))}, [".encode())
+    for number, file in enumerate(source.files):
+        digest.update(f"{', ' if number else ''}{json.dumps(file)}".encode())
+    digest.update(b"]]")
+    return digest.hexdigest()[:16]
 
 
 def _hash_files(paths: Iterable[Path]) -> str:

@@ -1,13 +1,15 @@
 """Which class and which id each file of a source has."""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from leukoscope.core.errors import InputError
 from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, ImageSource, compose, show_name
+from leukoscope.images.listing import View, find_odd_names
 
 _PREFERRED_PARENT = "Original"
 _IGNORED_PARENT = "Segmented"  # masks are no smears
@@ -29,7 +31,7 @@ class NamedFile(NamedTuple):
     file: FoundFile
 
 
-def label_files(source: ImageSource, class_names: Sequence[str]) -> list[NamedFile]:
+def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[NamedFile]:
     """Find the class folders and give every file below their parent its id and its label.
 
     Names are compared in Unicode's composed form. Entries that point outside the source have no place below any folder,
@@ -44,21 +46,26 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> list[NamedFi
     parent = _find_parent(source, class_names)
     # One string a class, not one a file.
     names = {compose(name): name for name in class_names}
-    taken: set[str] = set()
-    labelled = []
-    for file in source.files:
-        if not (file.leaves_root or parent == "." or file.path.startswith(f"{parent}/")):
-            continue
-        below = compose(file.path if file.leaves_root or parent == "." else file.path[len(parent) + 1 :])
+    places = array("q")
+    for place, file in enumerate(source.files):
+        if file.leaves_root or parent == "." or file.path.startswith(f"{parent}/"):
+            places.append(place)
+
+    def find_below(file: FoundFile) -> str:
+        return compose(file.path if file.leaves_root or parent == "." else file.path[len(parent) + 1 :])
+
+    def label(image_id: str, below: str, file: FoundFile) -> NamedFile:
         first, _, rest = below.partition("/")
         label = names.get(first) if rest else None
         refused = file.refused or (None if label else "not inside a class folder")
-        labelled.append(NamedFile(_unique_id(below, taken), label, file._replace(refused=refused)))
+        return NamedFile(image_id, label, file._replace(refused=refused))
+
+    labelled = _give_ids(source, places, find_below, label)
     _require_every_class(source, {item.label for item in labelled}, class_names, parent)
     return labelled
 
 
-def name_files(source: ImageSource) -> list[NamedFile]:
+def name_files(source: ImageSource) -> Sequence[NamedFile]:
     """Give every file below the root its id, and none a label, whatever folder it lies in.
 
     Returns:
@@ -67,11 +74,11 @@ def name_files(source: ImageSource) -> list[NamedFile]:
     Raises:
         InputError: There is no file at all.
     """
-    taken: set[str] = set()
-    named = [NamedFile(_unique_id(compose(file.path), taken), None, file) for file in source.files]
-    if not named:
+    if not source.files:
         raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
-    return named
+    return _give_ids(
+        source, None, lambda file: compose(file.path), lambda image_id, _, file: NamedFile(image_id, None, file)
+    )
 
 
 def list_folder_names(source: ImageSource) -> set[str]:
@@ -79,12 +86,34 @@ def list_folder_names(source: ImageSource) -> set[str]:
     return {compose(folder.name) for folder in _list_folders(source.files)}
 
 
-def _unique_id(path: str, taken: set[str]) -> str:
-    image_id = os.path.splitext(path)[0]
-    while image_id in taken:
-        image_id = path if path not in taken else f"{image_id}+"
-    taken.add(image_id)
-    return image_id
+def _give_ids(
+    source: ImageSource,
+    places: "array[int] | None",
+    find_below: Callable[[FoundFile], str],
+    name: Callable[[str, str, FoundFile], NamedFile],
+) -> Sequence[NamedFile]:
+    """Give files their ids.
+
+    Args:
+        source: Has the files.
+        places: Which of them, in order; ``None``: all.
+        find_below: Gives a file's path below the class folders' parent.
+        name: Makes a named file of its id, that path and the file.
+    """
+    odd = find_odd_names(lambda: View(source.files, places, lambda _, file: find_below(file)), _cut_suffix)
+
+    def make(place: int, file: FoundFile) -> NamedFile:
+        below = find_below(file)
+        return name(odd.get(place, _cut_suffix(below)), below, file)
+
+    return View(source.files, places, make)
+
+
+def _cut_suffix(path: str) -> str:
+    stem, dot, suffix = path.rpartition(".")
+    if dot and "/" not in suffix and stem[-1:] not in ("", "/", "."):
+        return stem  # as of `splitext`, in a third of the time: this runs for millions of files
+    return os.path.splitext(path)[0]
 
 
 def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:

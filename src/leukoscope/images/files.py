@@ -1,12 +1,14 @@
 """Files of a source of images, listed and read within bounds."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import category, normalize
+
+from leukoscope.images.listing import Rows
 
 ReadFile = Callable[[str], bytes]
 
@@ -57,9 +59,9 @@ class ImageSource(ABC):
         return f"{type(self).__name__}({str(self.root)!r})"
 
     @cached_property
-    def files(self) -> list[FoundFile]:
+    def files(self) -> Sequence[FoundFile]:
         """All files but hidden ones, sorted by path, those that must not be read among them."""
-        return sorted(self._list(), key=lambda file: file.path)
+        return Rows(self._list(), FoundFile)
 
     @abstractmethod
     def _list(self) -> Iterable[FoundFile]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -37,10 +37,19 @@ logger = logging.getLogger(__name__)
 _ROW_GROUP = 512
 
 
-def save_packed(plan: PackingPlan, folder: Path) -> str:
+# Decodes some of a plan's files, and gives batches in their order, as ``PackingPlan.pack`` does.
+Pack = Callable[[PackingPlan, Sequence[NamedFile]], Iterable[PackedBatch]]
+
+
+def save_packed(plan: PackingPlan, folder: Path, pack: Pack | None = None) -> str:
     """Make a store as planned, unless the one in the folder was made from the same: whole or not at all.
 
     What could not be read when the store was made is read again, and nothing else of it.
+
+    Args:
+        plan: What to pack.
+        folder: Of the store.
+        pack: Lets others decode; ``None``: this process does.
 
     Returns:
         The store's ``identity``.
@@ -57,7 +66,8 @@ def save_packed(plan: PackingPlan, folder: Path) -> str:
         _warn_of_records(current.records)
         return current.identity
     written: list[str] = []
-    write_folder_whole(folder, lambda new: written.append(_write(plan, new, current, again)))
+    by = pack or PackingPlan.pack
+    write_folder_whole(folder, lambda new: written.append(_write(plan, new, by, current, again)))
     return written[0]
 
 
@@ -74,12 +84,14 @@ def _find_unread(plan: PackingPlan, records: pd.DataFrame) -> list[NamedFile]:
     return [named for named, is_missing in unread if is_missing and not named.file.refused]
 
 
-def _write(plan: PackingPlan, folder: Path, current: PackedImages | None, again: list[NamedFile]) -> str:
+def _write(plan: PackingPlan, folder: Path, pack: Pack, current: PackedImages | None, again: list[NamedFile]) -> str:
     """Write a store, with all that another of the same plan holds already; gives its identity."""
     started = time.perf_counter()
     files = again if current else plan.files
     logger.info("Decoding %d files", len(files))
-    batches = show_progress(plan.pack(files), len(files), "Decoding")
+    batches = pack(plan, files)
+    if pack is PackingPlan.pack:
+        batches = show_progress(batches, len(files), "Decoding")
     images = _write_arrays(plan, folder, _join(current, batches, again) if current else batches)
     records = pd.read_parquet(folder / RECORDS)
     if not images:

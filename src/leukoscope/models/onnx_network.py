@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from leukoscope.core.cores import get_share
 from leukoscope.models.base import NETWORK, Classifier, Prediction, score_probabilities
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class OnnxClassifier:
     def _session(self) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
-        return onnxruntime.InferenceSession(self.content, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = get_share() or 0  # 0: as many as it likes
+        return onnxruntime.InferenceSession(self.content, options, providers=["CPUExecutionProvider"])
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
         """Predict some images; as ``base.Classifier`` has it."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -22,7 +22,7 @@ from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json
 from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
-from leukoscope.images.packing_plan import PackingPlan, each_file, is_unread, show_progress, warn_of_unread
+from leukoscope.images.packing_plan import PackingPlan, Record, each_file, is_unread, show_progress, warn_of_unread
 from leukoscope.reader.base import Reader
 from leukoscope.reader.second_reader import MALIGNANT_COLUMN
 
@@ -58,6 +58,11 @@ class ReadingPlan:
         return facts | {"leukoscope": __version__, "format": _FORMAT}
 
     @cached_property
+    def key_hash(self) -> str:
+        """Hash of the key: files of parts have it in their names, so that none is taken for one of another plan."""
+        return fingerprint_facts(self.key)
+
+    @cached_property
     def parts(self) -> list[range]:
         """The positions of each part's files."""
         count = len(self.packing.files)
@@ -86,9 +91,15 @@ class ReadingPlan:
         for _, part in groupby(files, key=lambda file: file[0] // _PART):
             records, images = zip(*(file for _, file in part), strict=True)
             pixels = [image for image in images if image is not None]
-            yield self._read_part(list(records), np.stack(pixels) if pixels else np.empty(0, np.uint8))
+            yield self.read_part(list(records), np.stack(pixels) if pixels else np.empty(0, np.uint8))
 
-    def _read_part(self, records: list, pixels: np.ndarray) -> pd.DataFrame:
+    def read_part(self, records: Sequence[Record], pixels: np.ndarray) -> pd.DataFrame:
+        """Read what is decoded; gives a row a record, as ``read`` does.
+
+        Args:
+            records: Of the files, in order.
+            pixels: ``uint8 [n, size, size, 3]``, of those without a reason.
+        """
         facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning"]).astype("str")
         can_be_read = facts["reason"].isna()
         table = facts.assign(opinion=ABSTAINED)[[*_FACTS, "opinion", "reason", "warning"]]
@@ -121,15 +132,20 @@ def _say_why(reason: str) -> str:
     return f"{_NOT_READ}: {reason.partition(': ')[2]}" if is_unread(reason) else f"unreadable: {reason}"
 
 
-def carry_out(plan: ReadingPlan, folder: Path) -> pd.DataFrame:
+# Reads files of a plan, of each part those at some positions, into a folder; gives the rows that are not kept.
+Spread = Callable[[ReadingPlan, Path, Sequence[Sequence[int]]], Iterable[pd.DataFrame]]
+
+
+def carry_out(plan: ReadingPlan, folder: Path, spread: Spread | None = None) -> pd.DataFrame:
     """Read what has not been read yet, into a folder of parts; each appears whole or not at all.
 
-    A part is named by its files, and holds a row for each that could be read or never will be. What is missing of it is
-    read, and so is the whole of one that is damaged.
+    A part holds a row for each of its files that could be read or never will be. What is missing of it is read, and so
+    is the whole of one that is damaged.
 
     Args:
         plan: What to read.
         folder: Where an earlier run of the same plan may have left parts; those of other plans are removed.
+        spread: Lets others read; ``None``: this process does.
 
     Returns:
         The rows of files that could not be read for now, as of ``ReadingPlan.read``: they are not kept.
@@ -139,11 +155,16 @@ def carry_out(plan: ReadingPlan, folder: Path) -> pd.DataFrame:
     missing = [positions for part in plan.parts if (positions := _find_missing(plan, folder, part))]
     if done := len(plan.parts) - len(missing):
         logger.info("%d of %d parts were read before, and are not read again", done, len(plan.parts))
-    tables = plan.read([position for positions in missing for position in positions])
-    unread = [_keep(plan, folder, positions, table) for positions, table in zip(missing, tables, strict=True)]
+    unread = [rows for rows in (spread or _read_here)(plan, folder, missing) if len(rows)]
     rows = pd.concat(unread, ignore_index=True) if unread else pd.DataFrame(columns=["image_id", "reason"])
     warn_of_unread(rows[["image_id", "reason"]], len(plan.packing.files))
     return rows
+
+
+def _read_here(plan: ReadingPlan, folder: Path, missing: Sequence[Sequence[int]]) -> Iterator[pd.DataFrame]:
+    tables = plan.read([position for positions in missing for position in positions])
+    for positions, table in zip(missing, tables, strict=True):
+        yield keep_rows(name_part(plan, folder, positions[0]), table)
 
 
 def _start(plan: ReadingPlan, folder: Path) -> None:
@@ -153,41 +174,54 @@ def _start(plan: ReadingPlan, folder: Path) -> None:
     write_json(folder / _KEY, plan.key)
 
 
-def _name_part(plan: ReadingPlan, folder: Path, part: range) -> Path:
-    """Name a part by the positions of its files in the plan, and a hash of what these are."""
-    files = fingerprint_facts(plan.packing.files[part.start : part.stop])
-    return folder / f"part-{part.start:07}-{part.stop - 1:07}-{files}.parquet"
+def name_part(plan: ReadingPlan, folder: Path, position: int) -> Path:
+    """Name the part that a file belongs to, by the positions of the part's files and a hash of what these become."""
+    part = plan.parts[position // _PART]
+    return folder / f"part-{part.start:07}-{part.stop - 1:07}-{plan.key_hash}.parquet"
 
 
-def _find_missing(plan: ReadingPlan, folder: Path, part: range) -> list[int]:
+def _find_missing(plan: ReadingPlan, folder: Path, part: range) -> Sequence[int]:
     """Find the positions of a part's files that have no row yet; of a damaged part, all."""
-    path = _name_part(plan, folder, part)
-    ids = [named.image_id for named in plan.packing.files[part.start : part.stop]]
+    path = name_part(plan, folder, part.start)
     if not path.is_file():
-        return list(part)
+        return part
+    ids = [named.image_id for named in plan.packing.files[part.start : part.stop]]
     try:
-        known = _load(path)["image_id"]
-        if not known.is_unique or not known.isin(ids).all():
-            raise ValueError("it has rows of other files")
+        done = find_done(path, ids)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         logger.warning("%s is damaged: %s. Its %d files are read again", path, error, len(part))
         path.unlink(missing_ok=True)
-        return list(part)
-    done = set(known)
+        return part
     return [position for position, image_id in zip(part, ids, strict=True) if image_id not in done]
+
+
+def find_done(path: Path, ids: Sequence[str]) -> set[str]:
+    """Find which files of a part have a row.
+
+    Args:
+        path: Of the part, which is there.
+        ids: Of all its files.
+
+    Raises:
+        OSError, ValueError, KeyError, pa.ArrowException: It is damaged.
+    """
+    known = _load(path)["image_id"]
+    if not known.is_unique or not known.isin(ids).all():
+        raise ValueError("it has rows of other files")
+    return set(known)
 
 
 def _load(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path, page_checksum_verification=True)
 
 
-def _keep(plan: ReadingPlan, folder: Path, positions: list[int], table: pd.DataFrame) -> pd.DataFrame:
+def keep_rows(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     """Add rows to the part that they belong to; gives those of files that could not be read, which stay out of it."""
-    path = _name_part(plan, folder, plan.parts[positions[0] // _PART])
     unread = table["reason"].str.startswith(_NOT_READ)
     read = table[~unread]
     if len(read):
-        earlier = [_load(path)] if path.is_file() else []
+        # Another worker, which was taken for dead, may have kept the same rows meanwhile.
+        earlier = [_load(path).loc[lambda rows: ~rows["image_id"].isin(read["image_id"])]] if path.is_file() else []
         rows = pd.concat([*earlier, read], ignore_index=True)
         write_whole(path, lambda new: rows.to_parquet(new, write_page_checksum=True))
     return table[unread]
@@ -225,7 +259,7 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
 
 def _complete(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:
     """Give the rows of a part in the order of its files, one for each."""
-    path = _name_part(plan, folder, part)
+    path = name_part(plan, folder, part.start)
     ids = pd.Index([named.image_id for named in plan.packing.files[part.start : part.stop]])
     lacking = unread[unread["image_id"].isin(ids)]
     rows = pd.concat([*([_load(path)] if path.is_file() else []), *([lacking] if len(lacking) else [])])

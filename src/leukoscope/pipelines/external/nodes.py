@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.commands import name_training
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
@@ -64,7 +65,7 @@ def decode_external(external_images: ImageSource, mapping: dict[str, Any], optio
             f"{external_images.root} has none of the folders {', '.join(mapping['by_folder'])}. Say by "
             f"external.class_map which class each of its folders holds."
         )
-    return ingestion.decode_images(external_images, there, options)
+    return ingestion.decode_images(external_images, there, options, ClusterOptions())
 
 
 def build_external_manifest(

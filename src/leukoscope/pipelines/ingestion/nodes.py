@@ -4,6 +4,7 @@ import logging
 
 import pandas as pd
 
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.figures import Figure
 from leukoscope.images.decoding import Limits
 from leukoscope.images.manifest import describe_shortfalls, make_manifest, require_accepted, summarise
@@ -17,14 +18,22 @@ from leukoscope.pipelines.reporting.options import DataSheetOptions
 logger = logging.getLogger(__name__)
 
 
-def decode_images(raw_images: ImageSource, class_names: list[str], options: IngestionOptions) -> PackingPlan:
+def decode_images(
+    raw_images: ImageSource, class_names: list[str], options: IngestionOptions, cluster: ClusterOptions
+) -> PackingPlan:
     """Plan the decoding of all images; the data set that the plan is saved to carries it out.
+
+    Args:
+        raw_images: Where they are.
+        class_names: The names of their folders.
+        options: How they become samples.
+        cluster: Whose workers decode, if there is one.
 
     Raises:
         InputError: The source has no class folders, several sets of them, or an empty one.
     """
     limits = Limits(options.min_side, options.max_pixels, options.max_bytes)
-    plan = PackingPlan(raw_images, tuple(class_names), options.image_size, limits, options.workers)
+    plan = PackingPlan(raw_images, tuple(class_names), options.image_size, limits, options.workers, cluster)
     logger.info("Found %d files at %s", len(plan.files), raw_images.root)
     return plan
 

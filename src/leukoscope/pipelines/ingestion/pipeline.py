@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
     names, options = "params:class_names", "params:ingestion"
     return Pipeline(
         [
-            Node(decode_images, ["raw_images", names, options], "smears", name="decode_images"),
+            Node(decode_images, ["raw_images", names, options, "params:cluster"], "smears", name="decode_images"),
             Node(build_manifest, ["smears", names, options], "manifest", name="build_manifest"),
             Node(
                 report_ingestion,

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import ImageSource
@@ -15,7 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 def read_images(
-    images: ImageSource, reader: Reader, engine: Classifier | None, choice: ReaderOptions, options: IngestionOptions
+    images: ImageSource,
+    reader: Reader,
+    engine: Classifier | None,
+    choice: ReaderOptions,
+    options: IngestionOptions,
+    cluster: ClusterOptions,
 ) -> Any:
     """Plan the reading of all images; the data set that the plan is saved to carries it out.
 
@@ -25,6 +31,7 @@ def read_images(
         engine: What may answer for it in Keras' place.
         choice: Whether it is to.
         options: How many threads decode.
+        cluster: Whose workers read, if there is one.
 
     Returns:
         A ``ReadingPlan``.
@@ -44,4 +51,5 @@ def read_images(
         )
     answering = reader.answered_by(engine if is_own and choice.engine != "keras" else None)
     logger.info("%s answers by %s", reader.title, answering.engine_title)
-    return ReadingPlan(answering, PackingPlan(images, None, reader.image_size, reader.limits, options.workers))
+    packing = PackingPlan(images, None, reader.image_size, reader.limits, options.workers, cluster)
+    return ReadingPlan(answering, packing)

@@ -1,0 +1,266 @@
+"""What a cluster of two processes on this machine costs beside one process, and the memory of client and scheduler.
+
+    python benchmarks/bench_cluster.py [speed | memory | plan] ...
+
+Speed is that of drawn smears, of which the cluster's two processes have a thread each, and the one process has two.
+Memory is of 20,000 and 200,000 links to a few images, read by a stand-in that costs nothing. The plan is of 20,000
+parts of 512 names without files, each an empty task.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+# Of the one process; workers take their own share.
+os.environ["OMP_NUM_THREADS"] = "2"
+os.environ["TF_NUM_INTRAOP_THREADS"] = "2"
+
+import harness
+import numpy as np
+import pandas as pd
+import psutil
+from harness import Result, alternate
+from PIL import Image
+from standing_in import LIMITS, IdleReader, NamesOnly, do_nothing
+
+from leukoscope.cluster.parts import Workers
+from leukoscope.core.parting import Part
+from leukoscope.images import shards
+from leukoscope.images.class_folders import NamedFile
+from leukoscope.images.packing import save_packed
+from leukoscope.images.packing_plan import PackingPlan
+from leukoscope.images.shards import pack_by_parts
+from leukoscope.images.shared import list_files
+from leukoscope.images.source import open_any
+from leukoscope.reader import reading
+from leukoscope.reader.parts import ReaderFiles, spread_reading
+from leukoscope.reader.reading import ReadingPlan, carry_out, gather_parts
+from leukoscope.reader.second_reader import SecondReader
+from leukoscope.synthetic import draw_smear
+
+SMEARS, SIDE, LINKS, PART, REPEATS = 40, 512, 10, 40, 3
+SIZES = (20_000, 200_000)
+PARTS, FILES = 20_000, 512
+
+
+def draw(folder: Path) -> None:
+    """Draw smears, and link each under some names more, so that there are 400 files."""
+    for number in range(SMEARS):
+        label = harness.CLASSES[number % len(harness.CLASSES)]
+        first = folder / label / f"{number:03}-0.jpg"
+        first.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw_smear(label, np.random.default_rng(number), SIDE)).save(first, quality=90)
+        for link in range(1, LINKS):
+            os.link(first, first.with_name(f"{number:03}-{link}.jpg"))
+
+
+def link_many(folder: Path, count: int) -> None:
+    """Make names for a few small images, a thousand in a folder."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(folder / f"image-{number}.png")
+    for number in range(count - 8):
+        place = folder / f"slide-{number // 1000:03}"
+        if number % 1000 == 0:
+            place.mkdir()
+        os.link(folder / f"image-{number % 8}.png", place / f"field-{number:06}.png")
+
+
+def bench_speed(scratch: Path) -> Iterator[Result]:
+    """Compare ingestion and prediction by two workers with one process of two threads."""
+    from distributed import Client, LocalCluster
+
+    draw(scratch / "smears")
+    shards._PART = reading._PART = PART
+    images = np.stack([draw_smear("Pro", np.random.default_rng(number), 224) for number in range(16)])
+    reader = make_reader(images)
+    (scratch / "reader").mkdir()
+    reader.save(scratch / "reader")
+    packing = PackingPlan(open_any(scratch / "smears"), None, 224, LIMITS, None)
+    plan = ReadingPlan(reader, packing)
+    address = ReaderFiles.find(reader, scratch / "reader", scratch / "engine")
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        opening = lambda: nullcontext(Workers(client))  # noqa: E731
+        for what, one, two in (
+            (
+                "ingestion",
+                lambda: save_packed(harness.make_plan(scratch / "smears", 2), scratch / "one"),
+                lambda: save_packed(
+                    harness.make_plan(scratch / "smears", None),
+                    scratch / "two",
+                    partial(pack_by_parts, opening, scratch / "shards"),
+                ),
+            ),
+            (
+                "predict",
+                lambda: read(plan, scratch / "one", None),
+                lambda: read(plan, scratch / "two", partial(spread_reading, opening, address)),
+            ),
+        ):
+            times = alternate(REPEATS, lambda: clear(scratch), one=one, two=two)
+            rates = {name: SMEARS * LINKS / seconds for name, seconds in times.items()}
+            note = f"{rates['two']:.1f} against {rates['one']:.1f} images/s, {describe_load()}"
+            yield Result(f"{what} by 2 workers / by 2 threads", rates["two"] / rates["one"], 0.9, note=note)
+
+
+def make_reader(images: np.ndarray) -> SecondReader:
+    """Make a reader of MobileNetV2 with random weights, that knows the images."""
+    from leukoscope.evaluation import feature_table
+    from leukoscope.evaluation.trust import Calibration
+    from leukoscope.images.field_checks import check_fields
+    from leukoscope.inference.predictor import Predictor
+    from leukoscope.models.network import build_classifier
+    from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+
+    recipe = resolve_recipe("mobilenet_v2", Recipe(weights="none", input_size=224), RecipeDifferences())
+    classifier = replace(build_classifier("mobilenet_v2", recipe, harness.CLASSES, seed=0), image_size=224)
+    features = Predictor(classifier, 16).predict(images)[1]
+    ids = [f"{number:064x}" for number in range(len(images))]
+    labels = [harness.CLASSES[number % 4] for number in range(len(images))]
+    facts = pd.DataFrame({"image_id": ids, "split": "train", "label": labels, "sha256": ids})
+    facts["model"] = classifier.fingerprint
+    calibration = Calibration(1.0, 0.5, 10.0, [[0.1]] * len(harness.CLASSES), model=classifier.fingerprint)
+    seen = feature_table.tabulate(facts, features, check_fields(images))
+    return SecondReader("mobilenet_v2", classifier, calibration, seen, harness.CLASSES[:1], LIMITS)
+
+
+def read(plan: ReadingPlan, folder: Path, spread: object) -> None:
+    """Read all images of a plan."""
+    unread = carry_out(plan, folder / "opinions", spread)
+    gather_parts(plan, unread, folder / "opinions", folder / "opinions.parquet", folder / "opinions.csv")
+
+
+def clear(scratch: Path) -> None:
+    """Remove what was made."""
+    for name in ("one", "two", "shards"):
+        shutil.rmtree(scratch / name, ignore_errors=True)
+
+
+def bench_memory(scratch: Path) -> Iterator[Result]:
+    """Compare the peak memory of client and scheduler of many files with that of a tenth of them."""
+    facts = {}
+    for count in SIZES:
+        link_many(scratch / f"links-{count}", count)
+        facts[count] = run_client(scratch, "read", scratch / f"links-{count}")
+        shutil.rmtree(scratch / f"links-{count}")
+    few, many = (facts[count] for count in SIZES)
+    for role in ("client", "scheduler"):
+        note = f"{many[role]:.0f} against {few[role]:.0f} MiB; {many['seconds']:.0f} s, {describe_load()}"
+        yield Result(f"peak memory of the {role}, 200,000 / 20,000 files", many[role] / few[role], 1.2, True, note)
+
+
+def bench_plan(scratch: Path) -> Iterator[Result]:
+    """Send 20,000 empty tasks with 512 names each."""
+    facts = run_client(scratch, "plan", scratch)
+    note = f"of these {facts['listing']:.0f} s for naming the files; {describe_load()}"
+    yield Result("seconds for a plan of 20,000 parts of 512 files", facts["seconds"], 60, True, note)
+    note = f"scheduler {facts['scheduler']:.0f} MiB"
+    yield Result("GiB of the client meanwhile", facts["client"] / 1024, 1, True, note)
+
+
+def run_client(scratch: Path, what: str, folder: Path) -> dict[str, float]:
+    """Run a client in a process of its own, with a scheduler and two workers in theirs; gives what it says."""
+    with run_cluster(scratch) as (address, scheduler):
+        command = [sys.executable, __file__, "--client", what, address, str(folder), str(scratch / "out")]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        facts = json.loads(done.stdout.splitlines()[-1])
+        shutil.rmtree(scratch / "out", ignore_errors=True)
+        return facts | {"scheduler": find_peak(scheduler)}
+
+
+@contextmanager
+def run_cluster(scratch: Path) -> Iterator[tuple[str, int]]:
+    """Start a scheduler and two workers; gives its address and process."""
+    file = scratch / f"scheduler-{time.monotonic_ns()}.json"
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = os.environ | {"PYTHONPATH": paths}
+    common = ["--scheduler-file", str(file), "--no-dashboard"]
+    start = partial(subprocess.Popen, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    scheduler = start([sys.executable, "-m", "distributed.cli.dask_scheduler", *common, "--port", "0"])
+    options = ["--nworkers", "2", "--nthreads", "1"]
+    workers = start([sys.executable, "-m", "distributed.cli.dask_worker", *common, *options])
+    try:
+        while not file.is_file():
+            time.sleep(0.1)
+        time.sleep(1)
+        yield json.loads(file.read_text())["address"], scheduler.pid
+    finally:
+        for process in (workers, scheduler):
+            process.terminate()
+            process.wait()
+
+
+def be_client(what: str, address: str, folder: Path, out: Path) -> None:
+    """Be a client, and print what it took."""
+    from distributed import Client
+
+    with Client(address) as client:
+        client.wait_for_workers(2, timeout=60)
+        workers = Workers(client)
+        began = time.perf_counter()
+        facts = {}
+        if what == "read":
+            reader = IdleReader()
+            plan = ReadingPlan(reader, PackingPlan(open_any(folder), None, reader.image_size, reader.limits))
+            read(plan, out, partial(spread_reading, lambda: nullcontext(workers), reader))
+        else:
+            NamesOnly.count = PARTS * FILES
+            out.mkdir()
+            files = PackingPlan(NamesOnly(folder), None, 224, LIMITS).files
+            facts["listing"] = time.perf_counter() - began
+            parts = (describe(number, files, out) for number in range(PARTS))
+            for outcome in workers.carry_out(do_nothing, parts):
+                facts["files"] = facts.get("files", 0) + outcome.result
+                outcome.part.task.unlink()
+            assert facts["files"] == PARTS * FILES
+        facts["seconds"] = time.perf_counter() - began
+    print(json.dumps(facts | {"client": find_peak(os.getpid())}))
+
+
+def describe(number: int, files: Sequence[NamedFile], out: Path) -> Part:
+    """Describe a part that is nothing but its files, listed as for any other work."""
+    listed = list_files(out / f"{number}.parquet", files[number * FILES : (number + 1) * FILES])
+    return Part(f"plan-{number}", listed, FILES, out / f"{number}.tries")
+
+
+def find_peak(process: int) -> float:
+    """Give the most memory that a process has held, in MiB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def describe_load() -> str:
+    """Say how busy the machine is."""
+    return f"load {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
+
+
+def main() -> None:
+    """Run benchmarks, and print and keep what they give."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["speed", "memory", "plan"])
+    parser.add_argument("--client", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.client:
+        what, address, folder, out = options.client
+        be_client(what, address, Path(folder), Path(out))
+        return
+    benches = {"speed": bench_speed, "memory": bench_memory, "plan": bench_plan}
+    for name in options.what:
+        with tempfile.TemporaryDirectory() as scratch:
+            for result in benches[name](Path(scratch)):
+                print(f"{result.name}: {result.value:.2f} ({result.note})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

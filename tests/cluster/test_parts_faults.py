@@ -1,0 +1,91 @@
+"""Reading by parts, of which a worker, the client or the scheduler is killed at some moment."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from leukoscope.reader import reading
+from made_parts import count_read, make_fields, read_by
+
+FIELDS, LONGEST = 60, 3.0
+ROLES = ("worker", "client", "scheduler")
+MOMENTS = [
+    pytest.param(role, number, marks=pytest.mark.slow if number == 0 else pytest.mark.faults, id=f"{role}-{number}")
+    for role in ROLES
+    for number in range(10)
+]
+
+
+def start(*command: str, **options) -> subprocess.Popen:
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen([sys.executable, *command], env=os.environ | {"PYTHONPATH": path}, **options)
+
+
+@contextmanager
+def run_cluster(file: Path):
+    """Run a scheduler and two workers; gives them, and the scheduler's address."""
+    file.unlink(missing_ok=True)
+    common = ["--scheduler-file", str(file), "--no-dashboard"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    scheduler = start("-m", "distributed.cli.dask_scheduler", *common, "--port", "0", **quiet)
+    options = ["--nworkers", "2", "--nthreads", "1", "--death-timeout", "20"]
+    workers = start("-m", "distributed.cli.dask_worker", *common, *options, **quiet)
+    try:
+        while not file.is_file():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        yield scheduler, json.loads(file.read_text())["address"]
+    finally:
+        family = [*psutil.Process(workers.pid).children(recursive=True), workers, scheduler]
+        for process in family:
+            process.kill()
+        workers.wait()
+        scheduler.wait()
+
+
+def read_in_process(address: str, raw: Path, out: Path, notes: Path) -> subprocess.Popen:
+    given = (address, *map(str, (raw, out, notes)))
+    return start("-c", f"from made_parts import *; read_as_client(*{given})", stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("role", "number"), MOMENTS)
+def test_whoever_is_killed_the_same_rows_come_out(role, number, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_PART", 4)
+    raw, notes, out = make_fields(tmp_path / "raw", FIELDS), tmp_path / "notes", tmp_path / "spread"
+    expected = read_by(None, raw, tmp_path / "alone")
+    notes.mkdir()
+    (notes / "slow").touch()
+    moment, rng = 0.0, random.Random(number)
+    with run_cluster(tmp_path / "scheduler.json") as (scheduler, address):
+        client = read_in_process(address, raw, out, notes)
+        while not count_read(notes):
+            assert client.poll() is None, client.stderr.read()
+            time.sleep(0.02)
+        moment = rng.uniform(0, LONGEST)
+        time.sleep(moment)
+        done = len(list((out / "opinions").glob("part-*")))
+        victims = {"worker": max(count_read(notes)), "client": client.pid, "scheduler": scheduler.pid}
+        os.kill(victims[role], signal.SIGKILL)
+        message = client.communicate(timeout=60)[1]
+    if role == "worker":
+        assert client.returncode == 0, message
+    elif client.returncode:
+        assert role == "client" or "The scheduler of the cluster is gone" in message, message
+        with run_cluster(tmp_path / "scheduler.json") as (_, address):
+            again = read_in_process(address, raw, out, notes)
+            message = again.communicate(timeout=60)[1]
+            assert again.returncode == 0, message
+    assert ((out / "opinions.parquet").read_bytes(), (out / "opinions.csv").read_bytes()) == expected
+    assert not pd.read_parquet(out / "opinions.parquet")["image_id"].duplicated().any()
+    # No part that was there was read again: at most those that were under way.
+    assert sum(count_read(notes).values()) <= FIELDS + 4 * 4, (done, moment)
