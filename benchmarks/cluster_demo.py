@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 _DATA = Path("data/demo")
-_SECONDS_INTO_A_UNIT = 5.0
+_SECONDS_INTO_A_UNIT = 3.0
 
 
 @contextmanager
@@ -41,16 +41,20 @@ def find_address() -> str:
         return f"tcp://127.0.0.1:{held.getsockname()[1]}"
 
 
-def kill_worker(nanny: subprocess.Popen[bytes], study: subprocess.Popen[bytes]) -> None:
-    """Kill a worker once units are at work; its nanny starts another."""
-    while study.poll() is None and not list((_DATA / ".units").glob("*/")):
+def kill_worker(nannies: list[subprocess.Popen[bytes]], study: subprocess.Popen[bytes]) -> None:
+    """Kill a worker that has a unit at work; its nanny starts another."""
+    while study.poll() is None and not (busy := list_busy(nannies)):
         time.sleep(0.2)
     time.sleep(_SECONDS_INTO_A_UNIT)
-    if study.poll() is None:
-        workers = [child for child in psutil.Process(nanny.pid).children() if "spawn_main" in " ".join(child.cmdline())]
-        for worker in workers:
-            print(f"Killing the worker of process {worker.pid}: its unit goes on with another", flush=True)
-            worker.kill()
+    if study.poll() is None and busy[0].is_running():
+        print(f"Killing the worker {busy[0].pid} with its unit, which goes on with another", flush=True)
+        busy[0].kill()
+
+
+def list_busy(nannies: list[subprocess.Popen[bytes]]) -> list[psutil.Process]:
+    """List the workers whose child is a unit's command."""
+    workers = [worker for nanny in nannies for worker in psutil.Process(nanny.pid).children()]
+    return [worker for worker in workers if any("leukoscope" in " ".join(unit.cmdline()) for unit in worker.children())]
 
 
 def main() -> int:
@@ -69,7 +73,7 @@ def main() -> int:
             stack.enter_context(start("dask_worker", address, "--nthreads", "1", "--no-dashboard")) for _ in range(2)
         ]
         study = subprocess.Popen(command)
-        kill_worker(nannies[0], study)
+        kill_worker(nannies, study)
         code = study.wait()
     if code == 0:
         print(f"\nThe study's page: {_DATA / '08_reporting/study.html'}")

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from distributed import KilledWorker
@@ -115,6 +116,13 @@ def test_a_task_that_was_stopped_is_handed_in_again_and_a_lost_scheduler_is_told
     client.status = "closed"
     with pytest.raises(InputError, match="The scheduler of Dask is lost"):
         place._explain(stopped, unit)
+
+
+def test_a_scheduler_that_is_lost_when_units_are_handed_in_is_told(tmp_path):
+    client = Recording()
+    client.map = Mock(side_effect=OSError("Timed out"))
+    with pytest.raises(InputError, match="The scheduler of Dask is lost"):
+        Dask(client, make_job(tmp_path))._submit({})
 
 
 def test_a_finished_unit_is_not_run_again(cluster, project):

@@ -3,6 +3,8 @@
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from leukoscope.core.errors import InputError, shorten
@@ -21,6 +23,10 @@ ALLOWED_DEATHS = 3
 _RESOURCE = "GPU"
 Task = Callable[[Unit, Job, str], Outcome]
 _LONGEST = 300
+_LOST = (
+    "The scheduler of Dask is lost. What units have done is kept: start it and its workers again, and the same command "
+    "goes on."
+)
 
 
 class Dask:
@@ -52,7 +58,9 @@ class Dask:
         waiting = as_completed(self._submit(of_keys))
         for ended in waiting.batches():  # a question to the scheduler each: thousands of single ones take minutes
             lost = {future.key: of_keys[future.key] for future in ended if future.status != "finished"}
-            yield from self._client.gather([future for future in ended if future.key not in lost])
+            with _telling_loss():
+                outcomes = self._client.gather([future for future in ended if future.key not in lost])
+            yield from outcomes
             again = {}
             for future in (future for future in ended if future.key in lost):
                 outcome = self._explain(future, lost[future.key])
@@ -68,17 +76,11 @@ class Dask:
         """Hand units to the scheduler; on GPUs where any worker has said that it has one."""
         from leukoscope.cluster.client import list_workers
 
-        workers = list_workers(self._client).values()
-        needed = {_RESOURCE: 1} if any(worker.get("resources", {}).get(_RESOURCE) for worker in workers) else None
-        return self._client.map(
-            self._task,
-            list(units.values()),
-            key=list(units),
-            job=self._job,
-            study=self._study,
-            resources=needed,
-            pure=False,
-        )
+        with _telling_loss():
+            workers = list_workers(self._client).values()
+            needed = {_RESOURCE: 1} if any(worker.get("resources", {}).get(_RESOURCE) for worker in workers) else None
+            common: dict[str, Any] = {"job": self._job, "study": self._study, "resources": needed, "pure": False}
+            return self._client.map(self._task, list(units.values()), key=list(units), **common)
 
     def _explain(self, future: "Future", unit: Unit) -> Outcome | None:
         """Say why a task did not come to its end; ``None`` where it is to be handed in again.
@@ -89,10 +91,7 @@ class Dask:
         from distributed import KilledWorker
 
         if future.cancelled() or self._client.status != "running":
-            raise InputError(
-                "The scheduler of Dask is lost. What units have done is kept: start it and its workers again, and the "
-                "same command goes on."
-            )
+            raise InputError(_LOST)
         error = future.exception()
         if isinstance(error, KilledWorker):
             return self._count_deaths(unit)
@@ -107,6 +106,19 @@ class Dask:
             return None
         workspace.forget_starts()
         return give_up(unit)
+
+
+@contextmanager
+def _telling_loss() -> Iterator[None]:
+    """Let a question that no scheduler answers end in a line.
+
+    Raises:
+        InputError: None does.
+    """
+    try:
+        yield
+    except (OSError, CancelledError) as error:  # a time-out is an OSError
+        raise InputError(_LOST) from error
 
 
 def give_up(unit: Unit) -> Outcome:
