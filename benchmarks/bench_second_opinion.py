@@ -36,6 +36,7 @@ from PIL import Image
 from leukoscope.evaluation import feature_table
 from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
+from leukoscope.images.field_checks import check_fields
 from leukoscope.inference.exporting import FORMATS, PRECISIONS, Exporter
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.network import build_classifier
@@ -57,9 +58,8 @@ def make_reader(images: np.ndarray) -> SecondReader:
     facts = pd.DataFrame({"image_id": ids, "split": "train", "sha256": ids, "model": classifier.fingerprint})
     calibration = Calibration(1.0, 0.5, 10.0, [[0.1]] * len(harness.CLASSES), model=classifier.fingerprint)
     limits = Limits(32, 10**8, 10**8)
-    return SecondReader(
-        BACKBONE, classifier, calibration, feature_table.tabulate(facts, features), harness.CLASSES[:1], limits
-    )
+    table = feature_table.tabulate(facts, features, check_fields(images))
+    return SecondReader(BACKBONE, classifier, calibration, table, harness.CLASSES[:1], limits)
 
 
 def in_batches(predict, images: np.ndarray) -> None:
