@@ -34,9 +34,8 @@ class Workspace:
 
     def __init__(self, data: Path, unit: Unit) -> None:
         self._data, self._unit = Path(data).absolute(), unit
-        name = f"{unit.entry}-{unit.split}-seed-{unit.seed}-{unit.identity[:8]}"
-        self.folder = self._data / _FOLDER / name
-        self._lock, self._starts = (self.folder.with_name(f"{name}.{what}") for what in ("lock", "starts"))
+        self.folder = self._data / _FOLDER / unit.name
+        self._lock, self._starts = (self.folder.with_name(f"{unit.name}.{what}") for what in ("lock", "starts"))
 
     @property
     def home(self) -> Path:
