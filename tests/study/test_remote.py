@@ -70,6 +70,16 @@ def test_two_entries_that_are_alike_are_two_units(cluster, project):
     assert [outcome.unit.entry for outcome in outcomes if outcome.mark] == ["vgg16"] * 2 + ["resnet50"] * 2
 
 
+def test_another_copy_of_the_project_has_units_of_its_own(tmp_path):
+    """The scheduler would else hand one the outcome of the other, whose training it does not have."""
+    keys = set()
+    for name in ("one", "other"):
+        place = Dask(Recording(), make_job(tmp_path / name))
+        place._submit = lambda units: keys.update(units) or []
+        list(place.run(plan_made(seeds=1, entries=("vgg16",)).units))
+    assert len(keys) == 2 * 2
+
+
 class Recording:
     """Stands in for a client whose workers declare some resources."""
 
