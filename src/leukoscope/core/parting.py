@@ -65,6 +65,19 @@ class Place(Protocol):
         ...
 
 
+class Here:
+    """This process, as a place for parts: it finishes what a cluster has begun."""
+
+    def __len__(self) -> int:
+        """Tell that there is one worker."""
+        return 1
+
+    def carry_out(self, work: Callable[[Any], Any], parts: Iterable[Part]) -> Iterator[Outcome]:
+        """Do the work, one part after another."""
+        for part in parts:
+            yield Outcome(part, work(part.task))
+
+
 def begin_try(tries: Path) -> int:
     """Note that a part is begun; gives how many workers it has ended before."""
     ended = count_tries(tries)
