@@ -195,7 +195,7 @@ def test_workers_with_the_same_cores_divide_them_and_others_do_not(monkeypatch):
     shares = []
     monkeypatch.setattr(work, "begin", shares.append)
     monkeypatch.setattr(plugin, "find_fault", lambda *_: None)
-    monkeypatch.setattr(plugin, "count_cores", lambda: 8)
+    monkeypatch.setattr(plugin, "list_cores", lambda: range(8))
     worker = SimpleNamespace(state=SimpleNamespace(nthreads=1))
     for cores in (("one", (0, 1)), ("two", (0, 1)), ("late", (0, 1))):
         monkeypatch.setattr(plugin, "tell_cores", lambda cores=cores: cores)

@@ -6,7 +6,8 @@ from typing import Any
 from distributed import Status, WorkerPlugin
 
 from leukoscope.cluster import work
-from leukoscope.cluster.host import Cores, Expected, count_cores, find_fault, tell_cores
+from leukoscope.cluster.host import Cores, Expected, find_fault, tell_cores
+from leukoscope.core.cores import list_cores
 
 _NAME = "leukoscope-"
 
@@ -35,7 +36,7 @@ class ProjectPlugin(WorkerPlugin):
             worker.loop.add_callback(worker.close, reason=fault)
             return
         others = max(self._sharing.values(), default=1)
-        work.begin(max(1, count_cores() // self._sharing.get(tell_cores(), others)))
+        work.begin(max(1, len(list_cores()) // self._sharing.get(tell_cores(), others)))
 
     def teardown(self, worker: Any) -> None:
         """End what tasks have started, if the worker is closed, and not only a command at its end."""

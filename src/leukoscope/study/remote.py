@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from leukoscope.core.cores import limit_threads
 from leukoscope.core.errors import InputError, shorten
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.study.commands import StoppedError
@@ -146,5 +147,5 @@ def run_task(unit: Unit, job: Job, study: str) -> Outcome:
     if workspace.count_starts(study) >= ALLOWED_DEATHS:
         workspace.forget_starts()
         return give_up(unit)
-    variables: dict[str, Any] = work.limit_threads(work.count_own_cores() or 1)
+    variables: dict[str, Any] = limit_threads(work.count_own_cores() or 1)
     return make_unit(job, unit, work.is_to_stop, variables, study)
