@@ -10,6 +10,7 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+from distributed import Status
 from pydantic import ValidationError
 
 from leukoscope.cluster import client as connection
@@ -91,8 +92,26 @@ def test_a_cluster_of_this_machine_divides_its_cores(tmp_path):
         (cores,) = client.run(work.count_own_cores).values()
         assert cores == len(os.sched_getaffinity(0))
         assert client.submit(os.getpid).result() != os.getpid()
+        sockets = client.cluster.scheduler.http_server._sockets.values()
+        assert {held.getsockname()[0] for held in sockets} == {"127.0.0.1"}
         assert len(list((tmp_path / "data").glob(".probe-*"))) == 1
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def make_waiting():
+    def wait(end: str) -> str:  # of a function, so that its code is sent to the workers
+        import time
+        from pathlib import Path
+
+        from leukoscope.cluster import work
+
+        while not Path(end).exists():
+            if work.is_to_stop():
+                return "stopped"
+            time.sleep(0.01)
+        return "whole"
+
+    return wait
 
 
 def start(*command: str) -> subprocess.Popen[bytes]:
@@ -131,13 +150,54 @@ def test_a_worker_that_comes_later_and_cannot_work_is_closed(tmp_path):
             late.kill()
 
 
+def test_a_worker_that_comes_after_a_command_or_beside_another_is_kept(tmp_path, free_port):
+    address = f"tcp://127.0.0.1:{free_port}"
+    begun = [start("dask_scheduler", "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard")]
+    worker = ("dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    options = ClusterOptions(scheduler=address, workers=1, timeout=30)
+    try:
+        begun.append(start(*worker))
+        with connect(options, tmp_path, tmp_path) as client:
+            end = tmp_path / "end"
+            at_work = client.submit(make_waiting(), str(end))
+            with connect(options, tmp_path, tmp_path):
+                pass
+            begun.append(start(*worker))
+            client.wait_for_workers(2, timeout=30)
+            end.touch()
+            assert at_work.result(timeout=30) == "whole"
+        begun.append(start(*worker))
+        with connect(options.model_copy(update={"workers": 3}), tmp_path, tmp_path) as client:
+            time.sleep(1)
+            assert len(connection.list_workers(client)) == 3
+    finally:
+        for process in reversed(begun):
+            process.kill()
+            process.wait()
+
+
+def test_what_a_killed_command_expected_is_forgotten():
+    plugins = dict.fromkeys(("leukoscope-gone", "leukoscope-here", "another"))
+    scheduler = SimpleNamespace(worker_plugins=plugins, clients={"here": None})
+    plugin.forget_ended(scheduler)
+    assert list(plugins) == ["leukoscope-here", "another"]
+
+
+@pytest.mark.parametrize(("status", "stopped"), [(Status.running, False), (Status.closing, True)])
+def test_a_command_that_ends_stops_no_other_and_a_closed_worker_stops_all(monkeypatch, status, stopped):
+    told = []
+    monkeypatch.setattr(work, "stop", lambda: told.append(True))
+    plugin.ProjectPlugin("client", None, {}).teardown(SimpleNamespace(status=status))
+    assert bool(told) is stopped
+
+
 def test_workers_with_the_same_cores_divide_them_and_others_do_not(monkeypatch):
     shares = []
     monkeypatch.setattr(work, "begin", shares.append)
     monkeypatch.setattr(plugin, "find_fault", lambda *_: None)
-    monkeypatch.setattr(plugin, "count_cores", lambda: 8)
+    monkeypatch.setattr(plugin, "list_cores", lambda: range(8))
     worker = SimpleNamespace(state=SimpleNamespace(nthreads=1))
     for cores in (("one", (0, 1)), ("two", (0, 1)), ("late", (0, 1))):
         monkeypatch.setattr(plugin, "tell_cores", lambda cores=cores: cores)
-        plugin.ProjectPlugin(None, {("one", (0, 1)): 4, ("two", (0, 1)): 1}).setup(worker)
+        plugin.ProjectPlugin("client", None, {("one", (0, 1)): 4, ("two", (0, 1)): 1}).setup(worker)
     assert shares == [2, 8, 2]

@@ -2,6 +2,8 @@
 
 import io
 import logging
+import subprocess
+import sys
 
 import pytest
 from kedro.pipeline import Node, Pipeline
@@ -43,6 +45,24 @@ def name_nodes(*namespaces: str) -> dict[str, Node]:
         name: Node(lambda number: number, "number", f"{name}.model", name="train_classifier", namespace=name)
         for name in namespaces
     }
+
+
+INTERRUPTED = """
+from types import SimpleNamespace
+from rich.console import Console
+from leukoscope.hooks import progress
+console = Console(force_terminal=True)
+progress.get_console = lambda: console
+hook = progress.ProgressHook()
+hook.before_node_run(SimpleNamespace(namespace="vgg16", name="vgg16.train"))
+raise KeyboardInterrupt
+"""
+
+
+def test_ctrl_c_leaves_the_terminal_its_cursor():
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
+    hidden, shown = (ended.stdout.rfind(code) for code in (b"\x1b[?25l", b"\x1b[?25h"))
+    assert 0 <= hidden < shown
 
 
 def test_a_terminal_has_a_line_with_model_epoch_and_time(hook):

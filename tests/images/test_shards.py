@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from leukoscope.core.errors import InputError
+from leukoscope.datasets import PackedImagesDataset
 from leukoscope.images import shards, shared
 from leukoscope.images.decoding import Limits
 from leukoscope.images.folders import FolderSource
@@ -129,6 +130,18 @@ def test_shards_are_removed_once_they_are_joined(raw, tmp_path):
     pack(raw, tmp_path / "spread", Here())
     assert list_shards(tmp_path)
     remove_shards(tmp_path / ".spread.shards", tmp_path / "spread")
+    assert not (tmp_path / ".spread.shards").exists()
+
+
+def test_what_a_cluster_has_begun_is_finished_without_one(raw, tmp_path, monkeypatch):
+    alone = pack(raw, tmp_path / "alone")
+    pack(raw, tmp_path / "spread", Here(3))
+    shutil.rmtree(tmp_path / "spread")
+    written, write = [], shards.write_shard
+    monkeypatch.setattr(shards, "write_shard", lambda task: (written.append(task), write(task)))
+    PackedImagesDataset(filepath=str(tmp_path / "spread")).save(plan(raw))
+    assert [(tmp_path / "spread" / name).read_bytes() for name in FILES] == alone
+    assert len(written) == 1
     assert not (tmp_path / ".spread.shards").exists()
 
 

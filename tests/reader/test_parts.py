@@ -144,3 +144,9 @@ def test_rows_that_two_workers_keep_are_kept_once(tmp_path, monkeypatch):
     for _ in range(2):
         reading.keep_rows(path, table)
     assert len(pd.read_parquet(path)) == 7
+
+
+def test_a_backend_that_only_the_worker_has_set_is_told_in_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(InputError, match="KERAS_BACKEND is jax here and not set where the run began"):
+        ReaderFiles(tmp_path, tmp_path, "f00", "Keras", None).load()

@@ -1,11 +1,10 @@
 """Units as tasks of a cluster: the same rows as here, each at work once, whoever dies."""
 
-import os
-import signal
 import time
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import psutil
 import pytest
 from distributed import KilledWorker
 
@@ -68,6 +67,16 @@ def test_rows_are_those_of_this_machine(cluster, project, tmp_path_factory, monk
 def test_two_entries_that_are_alike_are_two_units(cluster, project):
     outcomes = run(cluster, project, "leave()", make_plan({"vgg16": {}, "resnet50": {}}, 2, 1, 1))
     assert [outcome.unit.entry for outcome in outcomes if outcome.mark] == ["vgg16"] * 2 + ["resnet50"] * 2
+
+
+def test_another_copy_of_the_project_has_units_of_its_own(tmp_path):
+    """The scheduler would else hand one the outcome of the other, whose training it does not have."""
+    keys = set()
+    for name in ("one", "other"):
+        place = Dask(Recording(), make_job(tmp_path / name))
+        place._submit = lambda units: keys.update(units) or []
+        list(place.run(plan_made(seeds=1, entries=("vgg16",)).units))
+    assert len(keys) == 2 * 2
 
 
 class Recording:
@@ -154,8 +163,7 @@ def test_a_unit_whose_worker_is_killed_goes_on_elsewhere_and_its_process_ends_wi
     outcomes = run(cluster, project, code, plan_made(seeds=1, entries=("vgg16",)))
     assert all(outcome.mark for outcome in outcomes)
     assert time.monotonic() - began < 50
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((project / "number").read_text().split()[0]), signal.SIG_DFL)
+    assert not is_there(int((project / "number").read_text().split()[0]))
     assert not (project / "twice").exists()
 
 
@@ -178,7 +186,6 @@ def test_units_of_a_study_that_is_given_up_are_ended(cluster, project):
 
 def is_there(number: int) -> bool:
     try:
-        os.kill(number, 0)
-    except ProcessLookupError:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE  # one that nobody has waited for yet
+    except psutil.NoSuchProcess:
         return False
-    return True

@@ -123,6 +123,13 @@ def test_a_unit_whose_training_or_evaluation_is_gone_is_not_finished(home, make_
     assert ledger.find(plan.units[1]) is not None
 
 
+def test_two_recipes_of_a_unit_have_files_of_their_own(tmp_path):
+    """Two studies at a time would else read each other's options."""
+    (unit, _) = plan_made(seeds=1, entries=("vgg16",)).units
+    ledger = make_job(tmp_path).ledger
+    assert ledger.name_log(unit) != ledger.name_log(replace(unit, identity="another"))
+
+
 def processes(tmp_path, parent=None, workers=1) -> Processes:
     return Processes(make_job(tmp_path, None, parent), workers)
 

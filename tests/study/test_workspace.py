@@ -53,6 +53,22 @@ def test_two_units_have_two_folders_and_one_has_one_at_a_time(tmp_path):
         assert first.folder.is_dir()
 
 
+def test_a_unit_that_was_stopped_has_ended_no_worker(tmp_path):
+    """Workers are closed in good order too: by a batch system at the end of their time, or when a cluster shrinks."""
+    workspace = Workspace(tmp_path, UNIT)
+    with workspace.open(never):
+        workspace.note_start("study")  # of a worker that was killed
+        with pytest.raises(StoppedError), workspace.counting("study"):
+            raise StoppedError
+        assert workspace.count_starts("study") == 1
+        with workspace.counting("study"):
+            pass
+        assert workspace.count_starts("study") == 0
+        with pytest.raises(StoppedError), workspace.counting("study"):
+            raise StoppedError
+    assert list(workspace.folder.parent.glob("*.starts")) == []
+
+
 def test_what_a_killed_process_left_is_not_gone_on_with(tmp_path):
     workspace = Workspace(tmp_path, UNIT)
     workspace.folder.mkdir(parents=True)

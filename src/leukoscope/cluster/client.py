@@ -5,7 +5,8 @@ import platform
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,8 +68,8 @@ def connect(options: ClusterOptions, project: Path, data: Path, tracking: str | 
         expected = Expected(str(project), str(probe), platform.node(), is_in_file(tracking))
         _require_scheduler(client, options)
         _wait_for_workers(client, options)
-        _register(client, expected)
-        yield client
+        with _registering(client, expected):
+            yield client
 
 
 def require_cluster(options: ClusterOptions, project: Path, data: Path, tracking: str | None = None) -> None:
@@ -100,7 +101,12 @@ def _opening(options: ClusterOptions) -> "Iterator[Client]":
     from distributed import Client, LocalCluster
 
     if options.scheduler is None:
-        local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+        local = {
+            "n_workers": options.workers,
+            "threads_per_worker": 1,
+            "processes": True,
+            "dashboard_address": "127.0.0.1:0",
+        }
         with LocalCluster(**local) as cluster, Client(cluster) as client:
             yield client
         return
@@ -167,10 +173,13 @@ def list_workers(client: "Client") -> dict[str, dict[str, Any]]:
     return dict(client.scheduler_info(n_workers=-1)["workers"])
 
 
-def _register(client: "Client", expected: Expected) -> None:
-    from leukoscope.cluster.plugin import ProjectPlugin, tell_fault
+@contextmanager
+def _registering(client: "Client", expected: Expected) -> Iterator[None]:
+    """Look at the workers, and let those that come later be looked at for as long as the command is there."""
+    from leukoscope.cluster.plugin import ProjectPlugin, forget_ended, tell_fault
 
     try:
+        client.run_on_scheduler(forget_ended)
         faults = client.run(tell_fault, expected)
         sharing = Counter(client.run(tell_cores).values())
     except Exception as error:
@@ -181,7 +190,14 @@ def _register(client: "Client", expected: Expected) -> None:
     for address, fault in faults.items():
         if fault is not None:
             raise InputError(f"The worker {address} cannot work for this project: {fault}. {_NOTHING}")
-    client.register_plugin(ProjectPlugin(expected, sharing))
+    plugin = ProjectPlugin(client.id, expected, sharing)
+    client.register_plugin(plugin)
+    try:
+        yield
+    finally:
+        if client.status == "running":
+            with suppress(OSError, CancelledError, ValueError):  # a lost scheduler has forgotten it
+                client.unregister_worker_plugin(plugin.name)
 
 
 def _shorten(error: Exception) -> str:

@@ -1,12 +1,12 @@
 """What a process of a cluster says of itself, and why it cannot do the project's work."""
 
-import os
 import platform
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from leukoscope import __version__
+from leukoscope.core.cores import list_cores
 
 Cores = tuple[str, tuple[int, ...]]
 
@@ -34,18 +34,6 @@ class Expected(NamedTuple):
 def tell_version() -> str:
     """Give the version of Leukoscope that this process has."""
     return __version__
-
-
-def list_cores() -> tuple[int, ...]:
-    """List the cores that this process may use, which a batch system may have bound it to."""
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
-
-
-def count_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(list_cores())
 
 
 def tell_cores() -> Cores:

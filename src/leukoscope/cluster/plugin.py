@@ -3,25 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distributed import WorkerPlugin
+from distributed import Status, WorkerPlugin
 
 from leukoscope.cluster import work
-from leukoscope.cluster.host import Cores, Expected, count_cores, find_fault, tell_cores
+from leukoscope.cluster.host import Cores, Expected, find_fault, tell_cores
+from leukoscope.core.cores import list_cores
+
+_NAME = "leukoscope-"
 
 
 class ProjectPlugin(WorkerPlugin):
     """Gives a worker its share of the machine, and ends what its tasks have started when it is closed.
 
-    One that joins later, which nobody has looked at, is closed where it cannot do the project's work.
+    One that joins later, which nobody has looked at, is closed where it cannot do the project's work. Each command has
+    a plugin of its own: what one of them expects holds no longer than it, and is no other's.
 
     Args:
+        client: The id of the command's client.
         expected: What must be the same as where the command runs.
         sharing: How many workers there are that have the same cores of the same machine.
     """
 
-    name = "leukoscope"
-
-    def __init__(self, expected: Expected, sharing: Mapping[Cores, int]) -> None:
+    def __init__(self, client: str, expected: Expected, sharing: Mapping[Cores, int]) -> None:
+        self.name = f"{_NAME}{client}"
         self._expected, self._sharing = expected, dict(sharing)
 
     def setup(self, worker: Any) -> None:
@@ -32,11 +36,12 @@ class ProjectPlugin(WorkerPlugin):
             worker.loop.add_callback(worker.close, reason=fault)
             return
         others = max(self._sharing.values(), default=1)
-        work.begin(max(1, count_cores() // self._sharing.get(tell_cores(), others)))
+        work.begin(max(1, len(list_cores()) // self._sharing.get(tell_cores(), others)))
 
     def teardown(self, worker: Any) -> None:
-        """End what tasks have started."""
-        work.stop()
+        """End what tasks have started, if the worker is closed, and not only a command at its end."""
+        if worker.status not in (Status.running, Status.paused):
+            work.stop()
 
 
 def tell_fault(expected: Expected, dask_worker: Any) -> str | None:
@@ -47,3 +52,14 @@ def tell_fault(expected: Expected, dask_worker: Any) -> str | None:
         dask_worker: The worker, which Dask itself gives.
     """
     return find_fault(expected, dask_worker.state.nthreads)
+
+
+def forget_ended(dask_scheduler: Any) -> None:
+    """Forget the plugins of commands that were killed: what they expect may not be there any more.
+
+    Args:
+        dask_scheduler: The scheduler that runs this, which Dask itself gives.
+    """
+    for name in list(dask_scheduler.worker_plugins):
+        if name.startswith(_NAME) and name.removeprefix(_NAME) not in dask_scheduler.clients:
+            del dask_scheduler.worker_plugins[name]

@@ -1,21 +1,10 @@
 """What a worker's process knows while it works: its share of the machine, and that it is to stop."""
 
 import threading
-from functools import cache
 
 # Set when the worker is closed; whoever waits for something else in a task looks at it.
 _closing = threading.Event()
 _cores: list[int] = [0]
-# What libraries read to know how many threads they may start; Dask sets the first ones to 1.
-_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-    "LOKY_MAX_CPU_COUNT",
-)
 
 
 def begin(cores: int) -> None:
@@ -38,15 +27,6 @@ def count_own_cores() -> int:
     return _cores[0]
 
 
-def limit_threads(cores: int) -> dict[str, str]:
-    """Give the variables that keep a command to so many cores.
-
-    Args:
-        cores: Its share.
-    """
-    return dict.fromkeys(_VARIABLES, str(cores))
-
-
 def is_to_stop() -> bool:
     """Tell a task whether it is to end: its worker is closed, or nobody waits for its result any more."""
     return _closing.is_set() or _is_cancelled()
@@ -61,11 +41,3 @@ def _is_cancelled() -> bool:
         return False
     task = get_worker().state.tasks.get(key)
     return task is None or task.state in ("cancelled", "resumed")
-
-
-@cache
-def prepare_project(package: str = "leukoscope") -> None:
-    """Let Kedro know the project in this process, once: a second time it would forget what is registered."""
-    from kedro.framework.project import configure_project
-
-    configure_project(package)

@@ -65,6 +65,19 @@ class Place(Protocol):
         ...
 
 
+class Here:
+    """This process, as a place for parts: it finishes what a cluster has begun."""
+
+    def __len__(self) -> int:
+        """Tell that there is one worker."""
+        return 1
+
+    def carry_out(self, work: Callable[[Any], Any], parts: Iterable[Part]) -> Iterator[Outcome]:
+        """Do the work, one part after another."""
+        for part in parts:
+            yield Outcome(part, work(part.task))
+
+
 def begin_try(tries: Path) -> int:
     """Note that a part is begun; gives how many workers it has ended before."""
     ended = count_tries(tries)
@@ -92,7 +105,7 @@ def say_parts(what: str, parts: int, missing: int, place: Place) -> None:
         place: Who works.
     """
     before = f"; {parts - missing} were {what} before" if parts > missing else ""
-    logger.info("%d of %d parts are to be %s by %d workers%s", missing, parts, what, len(place), before)
+    logger.info("%d of %d parts are to be %s by %s%s", missing, parts, what, _say_workers(place), before)
 
 
 def follow(outcomes: Iterable[Outcome], place: Place, what: str, files: int, done: int) -> Iterator[Outcome]:
@@ -115,4 +128,8 @@ def follow(outcomes: Iterable[Outcome], place: Place, what: str, files: int, don
             bar.update(outcome.part.size)
             if bar.disable and time.monotonic() - said > _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
-                logger.info("%s: %d of %d files, %d workers", what, done, files, len(place))
+                logger.info("%s: %d of %d files, %s", what, done, files, _say_workers(place))
+
+
+def _say_workers(place: Place) -> str:
+    return f"{len(place)} worker{'' if len(place) == 1 else 's'}"

@@ -1,11 +1,14 @@
 """A packed array of images as a Kedro data set."""
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
 
+from leukoscope.cluster.options import ClusterOptions
+from leukoscope.core.parting import Here, Place
 from leukoscope.datasets.own import OwnContent, require_there, saying_what_to_run
 from leukoscope.images.packed import PackedImages
 from leukoscope.images.packing import save_packed
@@ -53,16 +56,24 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
         Raises:
             InputError: The plan's source, or its cluster, cannot be used.
         """
-        if data.cluster is None or not data.cluster.is_used:
+        shards = self._filepath.with_name(f".{self._filepath.name}.shards")
+        cluster = data.cluster if data.cluster is not None and data.cluster.is_used else None
+        if cluster is None and not shards.is_dir():
             self._own = save_packed(data, self._filepath)
             return
-        from leukoscope.cluster.parts import open_place
         from leukoscope.images.shards import pack_by_parts, remove_shards
 
-        shards = self._filepath.with_name(f".{self._filepath.name}.shards")
-        opening = partial(open_place, data.cluster, self._filepath.parent.absolute())
-        self._own = save_packed(data, self._filepath, partial(pack_by_parts, opening, shards))
+        by = partial(pack_by_parts, partial(self._open_place, cluster), shards)
+        self._own = save_packed(data, self._filepath, by)
         remove_shards(shards, self._filepath)
+
+    def _open_place(self, cluster: ClusterOptions | None) -> AbstractContextManager[Place]:
+        """Open a cluster, or this process, which finishes what a cluster has begun."""
+        if cluster is None:
+            return nullcontext(Here())
+        from leukoscope.cluster.parts import open_place
+
+        return open_place(cluster, self._filepath.parent.absolute())
 
     def _identify(self) -> str | None:
         file = self._filepath / "store.json"

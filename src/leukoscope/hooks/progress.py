@@ -1,5 +1,6 @@
 """How far a run has come: a line that changes in a terminal, plain lines in a log."""
 
+import atexit
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -84,11 +85,13 @@ class ProgressHook:
             self._status.update(words)
         elif get_console().is_terminal:
             self._status = get_console().status(words)
+            atexit.register(self._hide)  # Kedro tells of no Ctrl-C, which would leave the terminal without a cursor
             self._status.start()
 
     def _hide(self) -> None:
         status, self._status = self._status, None
         if status:
+            atexit.unregister(self._hide)
             status.stop()
 
     def _end(self) -> None:

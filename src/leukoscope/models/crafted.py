@@ -39,8 +39,8 @@ _TRUSTED = frozenset(
 def in_one_thread() -> Iterator[None]:
     """Let OpenMP use one thread.
 
-    In scikit-learn's boosting threads wait for each other at every split of a tree. On fields as few as those of a
-    study several gain nothing, and on cores that are busy fitting takes some thirty times as long.
+    In scikit-learn's boosting, threads wait for each other at every split of a tree. On some thousand fields several
+    gain nothing, and where something else has a core they make fitting many times slower.
     """
     import sklearn.ensemble  # noqa: F401 (loads OpenMP, which cannot be limited before)
     from threadpoolctl import threadpool_limits

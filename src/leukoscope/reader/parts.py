@@ -68,8 +68,8 @@ class ReaderFiles:
             os.environ.setdefault(_BACKEND, self.backend)
         if os.environ.get(_BACKEND) != self.backend:
             raise InputError(
-                f"{_BACKEND} is {os.environ[_BACKEND]} here and {self.backend} where the run began: start all workers "
-                f"with the same."
+                f"{_BACKEND} is {os.environ[_BACKEND]} here and {self.backend or 'not set'} where the run began: start "
+                f"all workers with the same."
             )
         if not self.reader.is_dir():
             raise InputError(

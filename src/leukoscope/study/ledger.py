@@ -100,7 +100,7 @@ class Ledger:
 
     def name_log(self, unit: Unit) -> Path:
         """Name the file of what a unit prints."""
-        return self.logs / f"{unit.entry}-{unit.split}-seed-{unit.seed}.log"
+        return self.logs / f"{unit.name}.log"
 
     def _place(self, unit: Unit, folder: Path) -> str:
         return folder.relative_to(self.home / unit.entry).as_posix()

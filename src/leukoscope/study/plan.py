@@ -37,6 +37,11 @@ class Unit:
         return name_split((self.fold, self.folds))
 
     @property
+    def name(self) -> str:
+        """Name its files: those of a unit that has another recipe are others."""
+        return f"{self.entry}-{self.split}-seed-{self.seed}-{self.identity[:8]}"
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """What it has other than the study, as ``--params`` sets it."""
         return {"seed": self.seed, "splitting": {"fold": f"{self.fold} of {self.folds}"}}

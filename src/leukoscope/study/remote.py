@@ -7,7 +7,9 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from leukoscope.core.cores import limit_threads
 from leukoscope.core.errors import InputError, shorten
+from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.study.commands import StoppedError
 from leukoscope.study.plan import Unit
 from leukoscope.study.unit import Job, Outcome, make_unit
@@ -32,8 +34,8 @@ _LOST = (
 class Dask:
     """Runs units on the workers of a cluster, each as a child process of the worker.
 
-    The scheduler has one task a unit, whoever asks for it; beside it a unit's workspace is locked. A worker that dies
-    takes its unit with it, which then begins on another one, after its last whole epoch.
+    The scheduler has one task a unit of the same data, whoever asks for it; beside it a unit's workspace is locked. A
+    worker that dies takes its unit with it, which then begins on another one, after its last whole epoch.
 
     Args:
         client: Dask's, as ``leukoscope.cluster.client.connect`` gives it.
@@ -53,8 +55,9 @@ class Dask:
         """
         from distributed import as_completed
 
-        # By their entries too: those of two that are alike are two units.
-        of_keys = {f"unit-{unit.entry}-{unit.identity}": unit for unit in units}
+        # By their entries too: those of two that are alike are two units. And by the data: another copy has its own.
+        data = fingerprint_facts(str(self._job.ledger.data.absolute()))
+        of_keys = {f"unit-{unit.entry}-{unit.identity}-{data}": unit for unit in units}
         waiting = as_completed(self._submit(of_keys))
         for ended in waiting.batches():  # a question to the scheduler each: thousands of single ones take minutes
             lost = {future.key: of_keys[future.key] for future in ended if future.status != "finished"}
@@ -144,5 +147,5 @@ def run_task(unit: Unit, job: Job, study: str) -> Outcome:
     if workspace.count_starts(study) >= ALLOWED_DEATHS:
         workspace.forget_starts()
         return give_up(unit)
-    variables: dict[str, Any] = work.limit_threads(work.count_own_cores() or 1)
+    variables: dict[str, Any] = limit_threads(work.count_own_cores() or 1)
     return make_unit(job, unit, work.is_to_stop, variables, study)

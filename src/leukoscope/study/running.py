@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 from typing import Protocol
 
+from leukoscope.core.cores import count_cores, limit_threads
 from leukoscope.study.commands import heeding_hangup
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import Plan, Unit
@@ -62,9 +63,6 @@ class Processes:
             unit.cancel()
 
     def _share(self) -> dict[str, str]:
-        from leukoscope.cluster.host import count_cores
-        from leukoscope.cluster.work import limit_threads
-
         return limit_threads(max(1, count_cores() // self._workers)) if self._workers > 1 else {}
 
 

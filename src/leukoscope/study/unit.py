@@ -88,14 +88,12 @@ def make_unit(
         workspace = Workspace(job.ledger.data, unit)
         with workspace.open(is_to_stop) as lock:
             found = job.ledger.find(unit)
-            if found is None and study is not None:
-                workspace.note_start(study)
-            outcome = (
-                Outcome(unit, found, "", found.seconds)
-                if found
-                else _make(job, unit, workspace, lock, is_to_stop, variables)
-            )
-            workspace.forget_starts()
+            with workspace.counting(study if found is None else None):
+                outcome = (
+                    Outcome(unit, found, "", found.seconds)
+                    if found
+                    else _make(job, unit, workspace, lock, is_to_stop, variables)
+                )
         return outcome
     except StoppedError:
         raise

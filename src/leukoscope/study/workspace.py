@@ -34,9 +34,8 @@ class Workspace:
 
     def __init__(self, data: Path, unit: Unit) -> None:
         self._data, self._unit = Path(data).absolute(), unit
-        name = f"{unit.entry}-{unit.split}-seed-{unit.seed}-{unit.identity[:8]}"
-        self.folder = self._data / _FOLDER / name
-        self._lock, self._starts = (self.folder.with_name(f"{name}.{what}") for what in ("lock", "starts"))
+        self.folder = self._data / _FOLDER / unit.name
+        self._lock, self._starts = (self.folder.with_name(f"{unit.name}.{what}") for what in ("lock", "starts"))
 
     @property
     def home(self) -> Path:
@@ -66,11 +65,29 @@ class Workspace:
             finally:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
-    def note_start(self, study: str) -> int:
-        """Keep that the unit begins, in case its machine dies of it; give how often it has begun in this study."""
+    @contextmanager
+    def counting(self, study: str | None) -> Iterator[None]:
+        """Keep that the unit begins for as long as it is made, in case its machine dies of it.
+
+        One that was stopped counts as not begun: it has ended no worker, and those before may have died of it.
+
+        Args:
+            study: Under which name; ``None``: it does not begin.
+        """
+        before = self._starts.read_bytes() if self._starts.is_file() else b""
+        if study is not None:
+            self.note_start(study)
+        try:
+            yield
+        except StoppedError:
+            self._starts.write_bytes(before) if before else self.forget_starts()
+            raise
+        self.forget_starts()
+
+    def note_start(self, study: str) -> None:
+        """Keep that the unit begins."""
         with self._starts.open("a") as file:
             file.write(f"{study}\n")
-        return self.count_starts(study)
 
     def count_starts(self, study: str) -> int:
         """Count how often the unit has begun in this study, and has not come to any end."""
