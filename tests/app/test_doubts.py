@@ -62,6 +62,13 @@ def test_the_newest_verdict_stands_and_all_are_kept(make, kept):
     assert make(reviews=kept.load()).verdict(doubts.shown[1]) == "label wrong: Pre"
 
 
+def test_a_label_that_was_corrected_has_no_verdict_yet(make, kept, desk):
+    doubts = make()
+    doubts.keep(form_label_review("Pro", "", "", doubts.shown[0], CLASSES))
+    corrected = make_issues(desk.reader.seen).assign(label="Pro", suggested="Pre")
+    assert make(corrected, reviews=kept.load()).verdict(doubts.shown[0]._replace(row=corrected.iloc[0])) == ""
+
+
 @pytest.mark.parametrize(("answer", "note"), [(None, ""), ("Late", ""), ("Early", "x" * 2001)])
 def test_what_is_no_answer_is_refused(make, answer, note):
     doubts = make()

@@ -6,7 +6,7 @@ import pytest
 
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation import label_issues
-from leukoscope.evaluation.label_issues import find_label_issues
+from leukoscope.evaluation.label_issues import find_label_issues, summarise
 from leukoscope.evaluation.predictions import tabulate_probabilities
 
 
@@ -54,3 +54,11 @@ def test_a_missing_cleanlab_is_asked_for(truth, class_names, monkeypatch):
     monkeypatch.setattr(label_issues, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"needs cleanlab, which is not installed: pip install .*\[labels\]"):
         find_label_issues({"one": make_pooled(truth, truth, class_names, 3)}, class_names)
+
+
+def test_verdicts_are_of_the_label_that_was_reviewed():
+    issues = pd.DataFrame({"sha256": ["1", "2"], "label": ["Pro", "Pre"], "suggested": ["Pre", "Pro"], "data": "f00d"})
+    reviews = pd.DataFrame({"sha256": ["1", "2", "2"], "label": ["Early", "Pre", "Pre"], "verdict": ["a", "b", "c"]})
+    summary = summarise(issues, reviews, "f00d")
+    assert summary["reviewed"] == 1
+    assert [row["verdict"] for row in summary["first"]] == ["", "c"]

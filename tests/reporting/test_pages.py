@@ -729,9 +729,8 @@ def test_the_comparison_summarises_doubtful_labels_and_what_reviewers_said(resul
     facts = {"path": "p", "group": "g", "probability_label": 0.1, "probability_suggested": 0.8, "data": "f00d"}
     rows = [("a", "Early", "Pro"), ("b", "Early", "Pro"), ("c", "Pro", "<Pre>")]
     issues = pd.DataFrame([{"image_id": a, "sha256": a, "label": b, "suggested": c} | facts for a, b, c in rows])
-    reviews = pd.DataFrame(
-        {"sha256": ["a", "c", "a", "old"], "verdict": ["label wrong", "label wrong", "label right", "?"]}
-    )
+    verdicts = [("a", "Early", "wrong"), ("c", "Pro", "wrong"), ("a", "Early", "right"), ("old", "Pro", "?")]
+    reviews = pd.DataFrame([{"sha256": a, "label": b, "verdict": f"label {c}"} for a, b, c in verdicts])
     text = compare(result, data, doubts=summarise(issues, reviews, "f00d"))
     words = Page(text).words
     assert "3 labels are contradicted by models that have not seen the image" in words

@@ -58,7 +58,7 @@ class Doubts:
         self.class_names, self._keep = tuple(class_names), keep
         self.total = 0 if issues is None else len(issues)
         self.shown = _picture(issues, smears)
-        self._verdicts: dict[str, str] = {}
+        self._verdicts: dict[tuple[str, str], str] = {}
         if reviews is not None:
             self._take(reviews)
 
@@ -75,11 +75,11 @@ class Doubts:
         for row in reviews.to_dict("records"):
             other = f": {row['reviewer_class']}" if row["verdict"] == LABEL_WRONG else ""
             by = f" ({row['reviewer']})" if row["reviewer"] else ""
-            self._verdicts[row["sha256"]] = f"{row['verdict']}{other}{by}"
+            self._verdicts[row["sha256"], row["label"]] = f"{row['verdict']}{other}{by}"
 
     def verdict(self, doubt: Doubt) -> str:
-        """Give the newest verdict on an image in words; empty where there is none."""
-        return self._verdicts.get(doubt.row["sha256"], "")
+        """Give the newest verdict on the label of an image in words; empty where there is none."""
+        return self._verdicts.get((doubt.row["sha256"], doubt.row["label"]), "")
 
 
 def _picture(issues: pd.DataFrame | None, smears: PackedImages | None) -> list[Doubt]:

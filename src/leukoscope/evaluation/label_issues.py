@@ -97,8 +97,11 @@ def summarise(issues: pd.DataFrame | None, reviews: pd.DataFrame | None, data: s
     """
     if issues is None or "data" not in issues or (len(issues) and set(issues["data"]) != {data}):
         return None
-    verdicts = {} if reviews is None else dict(zip(reviews["sha256"], reviews["verdict"], strict=True))
-    own = issues.assign(verdict=issues["sha256"].map(verdicts).fillna("").astype(str))
+    verdicts = {}
+    for row in () if reviews is None else reviews.itertuples():
+        verdicts[row.sha256, row.label] = row.verdict  # of this label: one that was corrected since has had none
+    reviewed = [verdicts.get(key, "") for key in zip(issues["sha256"], issues["label"], strict=True)]
+    own = issues.assign(verdict=pd.Series(reviewed, index=issues.index, dtype=str))
     pairs = own.groupby(["label", "suggested"], sort=False).size().sort_values(ascending=False, kind="stable")
     return {
         "labels": len(own),
