@@ -98,7 +98,7 @@ def test_the_check_adds_no_review(catalog, served):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--env", "dmeo"], "There is no environment 'dmeo': did you mean 'demo'? known are base, demo, local"),
+        (["--env", "dmeo"], "There is no environment 'dmeo': did you mean 'demo'? known are base, cluster, demo"),
         (["--env", "../conf/demo"], "There is no environment '../conf/demo': "),
         (["--port", "80"], "80 is not in the range 1024<=x<=65535"),
         (["--port", "x"], "'x' is not a valid integer"),

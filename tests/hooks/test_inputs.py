@@ -251,7 +251,9 @@ def test_a_configuration_that_cannot_be_read_is_one_line(project, monkeypatch, t
 
 
 def test_an_environment_that_is_none_is_named_with_those_that_are(project_path, tracking_uri):
-    with pytest.raises(InputError, match=r"no environment 'demoo': did you mean 'demo'.* base, demo, local, report"):
+    with pytest.raises(
+        InputError, match=r"no environment 'demoo': did you mean 'demo'.* base, cluster, demo, local, report"
+    ):
         open_context(project_path, env="demoo")
 
 

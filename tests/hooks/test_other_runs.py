@@ -69,7 +69,8 @@ def make_images(folder: Path, count: int, class_names) -> None:
             Image.fromarray(pixels).resize((256, 256)).save(folder / name / f"{number}.png")
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [1, 2])
 def test_two_ingestions_at_once_report_their_own_images_or_refuse(project, tmp_path, class_names, times):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
     command = [sys.executable, "-m", "kedro", "run", "--force", "--pipelines", "ingestion", "--params"]

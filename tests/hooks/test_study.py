@@ -56,7 +56,7 @@ def test_a_unit_is_the_same_session_on_any_machine_and_wherever_it_is_run(monkey
     """Else its run in MLflow would be left at work when it goes on elsewhere."""
     from kedro.pipeline import Pipeline
 
-    from leukoscope.hooks.runs import fingerprint_session
+    from leukoscope.hooks.in_force import fingerprint_session
 
     def identify(node, **parameters):
         monkeypatch.setattr(platform, "node", lambda: node)

@@ -11,6 +11,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 from pydantic import ValidationError
 
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.images import origin
 from leukoscope.pipelines.ingestion.options import IngestionOptions
@@ -47,6 +48,7 @@ def run(raw, store, class_names, **changes):
     catalog["params:class_names"] = class_names
     catalog["params:data_sheet"] = DataSheetOptions(published=changes.pop("published", None))
     catalog["params:ingestion"] = IngestionOptions(**DEFAULTS | {"workers": 1} | changes)
+    catalog["params:cluster"] = ClusterOptions()
     figures = SequentialRunner().run(create_pipeline(), catalog)
     return {name: figure.load() for name, figure in figures.items()} | {name: catalog.load(name) for name in KEPT}
 

@@ -55,6 +55,7 @@ from leukoscope.study.remote import Dask
 from leukoscope.study.running import run_units
 from made_study import plan_made
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(143))
     project = Path.cwd()
     with connect(ClusterOptions(workers=2), project, project / "data") as client:

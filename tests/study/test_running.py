@@ -280,6 +280,7 @@ def test_several_units_run_at_once_each_with_its_share_of_the_cores(tmp_path, fa
     assert [file.read_text() for file in tmp_path.glob("*.cores")] == [str(cores)] * 2
 
 
+@pytest.mark.usefixtures("heeding_ctrl_c")
 def test_all_units_at_work_end_with_the_study_and_no_other_begins(tmp_path, fake_command):
     fake_command("pathlib.Path(f'{name}.number').write_text(str(os.getpid())); time.sleep(60)")
     place = processes(tmp_path, workers=2)
