@@ -15,7 +15,10 @@ import pytest
 
 from leukoscope.synthetic import write_smears
 
-SMALL = "robustness.images=8,training.input_size=32,models.mobilenet_v2.training.input_size=32,models.mobilenet_v2.training.epochs=2"
+SMALL = (
+    "robustness.images=8,training.input_size=32,models.mobilenet_v2.training.input_size=32,"
+    "models.mobilenet_v2.training.epochs=2"
+)
 
 
 def kedro(project: Path, *arguments: str, **variables: str) -> str:
