@@ -52,6 +52,16 @@ def test_what_a_worker_lacks_is_told(tmp_path, changes, threads, words):
     assert fault is None if words is None else words in fault
 
 
+def test_what_killed_commands_left_is_removed_and_what_others_need_is_not(tmp_path):
+    for name, days in (("old", 31), ("new", 29)):
+        (tmp_path / f".probe-{name}").touch()
+        seconds = time.time() - days * 24 * 3600
+        os.utime(tmp_path / f".probe-{name}", (seconds, seconds))
+    with connection._probing(tmp_path) as probe:
+        assert set(tmp_path.glob(".probe-*")) == {probe, tmp_path / ".probe-new"}
+    assert list(tmp_path.glob(".probe-*")) == [tmp_path / ".probe-new"]
+
+
 @pytest.mark.parametrize(
     ("uri", "in_file"),
     [(None, False), ("sqlite:////a/mlflow.db", True), ("/a/mlruns", True), ("file:///a", True), ("http://a:5", False)],

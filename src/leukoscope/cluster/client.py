@@ -2,6 +2,7 @@
 
 import logging
 import platform
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 _LOGGERS = ("distributed", *(f"distributed.{part}" for part in ("client", "nanny", "scheduler", "worker", "core")))
 _QUIET = {"distributed.logging": dict.fromkeys(_LOGGERS, "critical")}
 _NOTHING = "Nothing was run."
+_PROBE = ".probe-"
+# After so long a probe is one that a killed command has left; workers look at it when they join.
+_SECONDS_OF_PROBES = 30 * 24 * 3600
 
 
 def require_dask() -> None:
@@ -124,8 +128,11 @@ def _opening(options: ClusterOptions) -> "Iterator[Client]":
 @contextmanager
 def _probing(data: Path) -> Iterator[Path]:
     """Write a file by which workers tell that they see the same folder."""
-    probe = data / f".probe-{uuid.uuid4().hex}"
     data.mkdir(parents=True, exist_ok=True)
+    for old in data.glob(f"{_PROBE}*"):
+        if time.time() - old.stat().st_mtime > _SECONDS_OF_PROBES:
+            old.unlink(missing_ok=True)
+    probe = data / f"{_PROBE}{uuid.uuid4().hex}"
     probe.touch()
     try:
         yield probe
