@@ -69,6 +69,7 @@ def test_an_entry_that_an_environment_does_not_read_is_told(run, project):
     local.parent.mkdir(exist_ok=True)
     local.write_text("models: {own: {kind: network, architecture: vgg16}}")
     done = run("--pipelines", "train_own", "--env", "demo")
+    local.unlink()  # the project is that of all tests here
     assert (
         "There is no pipeline 'train_own'. Its entry is in conf/local, which is read only without --env" in done.output
     )
