@@ -64,6 +64,17 @@ def test_a_wrong_command_is_one_line(run, tmp_path, options, message):
     assert not (tmp_path / "mlflow.db").exists()
 
 
+def test_an_entry_that_an_environment_does_not_read_is_told(run, project):
+    local = project / "conf" / "local" / "parameters.yml"
+    local.parent.mkdir(exist_ok=True)
+    local.write_text("models: {own: {kind: network, architecture: vgg16}}")
+    done = run("--pipelines", "train_own", "--env", "demo")
+    local.unlink()  # the project is that of all tests here
+    assert (
+        "There is no pipeline 'train_own'. Its entry is in conf/local, which is read only without --env" in done.output
+    )
+
+
 def raising(error: Exception) -> click.ClickException:
     with pytest.raises(click.ClickException) as caught, cli.errors_in_a_line():
         raise error

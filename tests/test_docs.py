@@ -80,7 +80,8 @@ def test_the_documents_name_every_pipeline(registered):
     rows = re.findall(
         r"^\| `(\w+)` \|.*\| `kedro run[^`]*` \|$", (PROJECT / "docs/pipelines.md").read_text("utf-8"), re.M
     )
-    assert sorted(rows) == sorted(registered)
+    assert [f"add a row of {name} to docs/pipelines.md" for name in sorted(registered) if name not in rows] == []
+    assert sorted(rows) == sorted(registered), "docs/pipelines.md has a row that is twice there, or of no pipeline"
 
 
 def test_the_table_of_architectures_is_that_of_the_code():
@@ -88,6 +89,8 @@ def test_the_table_of_architectures_is_that_of_the_code():
     lines = re.findall(r"^\| `.*\|$", text, re.MULTILINE)
     table = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
     rows = [(name, architecture.get(name)) for name in architecture.list_names()]
+    named = [row[0] for row in table]
+    assert named == [name for name, _ in rows], "docs/architectures.md: a row each, in the order of the code"
     assert table == [
         [
             name,

@@ -19,7 +19,7 @@ from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from leukoscope.entries import find_configuration, read_entries, set_entries
+from leukoscope.entries import DEFAULT_ENV, find_configuration, read_entries, set_entries
 from leukoscope.hooks.unchanged import ending_if_unchanged
 
 # What Kedro and OmegaConf raise of a command or configuration that is wrong.
@@ -181,4 +181,9 @@ def _require_pipelines(options: dict[str, Any]) -> None:
         if name not in pipelines:
             near = ", ".join(get_close_matches(name, pipelines))
             hint = f"Did you mean {near}?" if near else "`kedro registry list` lists them."
+            if name.removeprefix("train_") in read_entries(options["conf_source"], DEFAULT_ENV, options["params"]):
+                hint = (
+                    f"Its entry is in conf/{DEFAULT_ENV}, which is read only without --env: put it into the "
+                    f"parameters.yml of the environment that is run."
+                )
             raise click.ClickException(f"There is no pipeline '{name}'. {hint}")
