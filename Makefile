@@ -35,7 +35,7 @@ demo: $(READY) ## Make smears, train and compare five networks on them, in minut
 	@echo "The cells:   data/demo/08_reporting/cells.png, leukocytes found and outlined"
 	@echo "Without kedro on the path: make mlflow KEDRO_ENV=demo and make viz KEDRO_ENV=demo"
 
-cluster-demo: $(READY) ## Make a small study on a Dask cluster of this machine, and kill a worker in the middle
+cluster-demo: $(READY) ## Study and read on a Dask cluster of this machine, and kill a worker in the middle
 	$(BIN)/python benchmarks/cluster_demo.py
 
 test: $(READY) ## Run the tests but for the slow ones (on real smears only if LEUKOSCOPE_DATA names their folder)

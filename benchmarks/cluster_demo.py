@@ -1,7 +1,7 @@
-"""A small study on a cluster of this machine, of which a worker is killed in the middle: `make cluster-demo`.
+"""A small study and opinions on a cluster of this machine, of which a worker is killed: `make cluster-demo`.
 
-Starts a scheduler and two workers, trains two small models on drawn smears with them, and names the page of the study.
-A second time it finds everything finished, and kills nobody.
+Starts a scheduler and two workers, trains two small models on drawn smears with them, lets them read all smears, and
+names the page of the study and the opinions. A second time it finds everything finished, and kills nobody.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import psutil
 
 _DATA = Path("data/demo")
 _SECONDS_INTO_A_UNIT = 3.0
+_READER = "putzu_svm"  # trained in seconds
 
 
 @contextmanager
@@ -57,26 +58,44 @@ def list_busy(nannies: list[subprocess.Popen[bytes]]) -> list[psutil.Process]:
     return [worker for worker in workers if any("leukoscope" in " ".join(unit.cmdline()) for unit in worker.children())]
 
 
+def name_command(pipelines: str, params: str) -> list[str]:
+    """Name a command like `kedro run --env demo`."""
+    return [sys.executable, "-m", "leukoscope", "--env", "demo", "--pipelines", pipelines, "--params", params]
+
+
+def study_and_read(nannies: list[subprocess.Popen[bytes]], cluster: str, given: str) -> int:
+    """Run the study, of which a worker is killed, and then what reads; gives the exit status of what fails, or 0."""
+    study = subprocess.Popen(name_command("study", f"{cluster},{given}"))
+    kill_worker(nannies, study)
+    code = study.wait()
+    steps = [
+        name_command(f"train_{_READER}", "robustness.images=8"),
+        name_command("reader", f"reader.model={_READER}"),
+        name_command("predict", f"images={_DATA / '01_raw/leukemia'},{cluster}"),
+    ]
+    while code == 0 and steps:
+        code = subprocess.run(steps.pop(0), check=False).returncode
+    return code
+
+
 def main() -> int:
-    """Run the demo; gives the study's exit status."""
+    """Run the demo; gives the exit status of the first command that fails, or 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--params", default="study.seeds=1", help="of the study, as kedro run takes them")
     given = parser.parse_args().params
     address = find_address()
     port = address.rpartition(":")[2]
-    params = f"cluster.scheduler={address},cluster.workers=2,cluster.timeout=60,{given}"
-    command = [sys.executable, "-m", "leukoscope", "--env", "demo", "--pipelines", "study", "--params", params]
+    cluster = f"cluster.scheduler={address},cluster.workers=2,cluster.timeout=60"
     os.environ["DASK_LOGGING__DISTRIBUTED"] = "error"
     with ExitStack() as stack:
         stack.enter_context(start("dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"))
         nannies = [
             stack.enter_context(start("dask_worker", address, "--nthreads", "1", "--no-dashboard")) for _ in range(2)
         ]
-        study = subprocess.Popen(command)
-        kill_worker(nannies, study)
-        code = study.wait()
+        code = study_and_read(nannies, cluster, given)
     if code == 0:
         print(f"\nThe study's page: {_DATA / '08_reporting/study.html'}")
+        print(f"The opinions:     {_DATA / '07_model_output/opinions.csv'}")
     return code
 
 
