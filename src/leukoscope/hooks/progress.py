@@ -12,7 +12,7 @@ from kedro.pipeline.node import Node
 from rich import get_console
 from rich.status import Status
 
-from leukoscope.core.durations import say_duration
+from leukoscope.core.durations import say_time_left
 from leukoscope.training.journal import EPOCHS
 
 logger = logging.getLogger(__name__)
@@ -71,9 +71,9 @@ class ProgressHook:
             epochs: How many there are at the most.
             seconds: How long the last one took.
         """
-        if self._status and epoch < epochs:
-            left = say_duration((epochs - epoch) * seconds)
-            self._show(f"{self._name(model)}, epoch {epoch + 1} of {epochs}, about {left} left")
+        left = say_time_left(epoch, epochs, seconds)
+        if self._status and left:
+            self._show(f"{self._name(model)}, epoch {epoch + 1} of {epochs}, {left}")
 
     def _name(self, model: str) -> str:
         title = getattr(self._models.get(model), "title", model)

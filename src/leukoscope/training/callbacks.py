@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from leukoscope.core.durations import say_duration
+from leukoscope.core.durations import say_time_left
 from leukoscope.core.errors import InputError
 from leukoscope.images.batches import TrainingBatches
 from leukoscope.training import checkpoint
@@ -147,7 +147,7 @@ class StopEarly(keras.callbacks.Callback):
 
 def log_epoch(name: str, epochs: int, row: dict[str, Any]) -> None:
     """Log an epoch as a line to read, with the figures in ``record.epoch`` for whoever tracks them."""
-    left = (epochs - row["epoch"]) * row["seconds"]
+    left = say_time_left(row["epoch"], epochs, row["seconds"])
     logging.getLogger(EPOCHS).info(
         "%s epoch %d/%d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s%s",
         name,
@@ -158,6 +158,6 @@ def log_epoch(name: str, epochs: int, row: dict[str, Any]) -> None:
         row["validation_loss"],
         row["validation_accuracy"],
         row["seconds"],
-        f", about {say_duration(left)} left" if left else "",
+        f", {left}" if left else "",
         extra={"model": name, "epoch": row, "epochs": epochs},
     )
