@@ -163,7 +163,8 @@ def test_nothing_is_said_when_tensorflow_is_loaded_but_its_errors(project):
 
 @pytest.mark.slow
 def test_a_pipeline_may_be_named_in_the_old_way_and_ends_at_once_where_nothing_has_changed(project):
-    command = ["-m", "kedro", "run", "--env", "demo", "--pipeline", "ingestion", "--params", "ingestion.image_size=32"]
+    options = ["--env", "demo", "--pipeline", "ingestion", "--params", "ingestion.image_size=32", "--verbose"]
+    command = ["-m", "kedro", "run", *options]
     first, again, forced = (start(*command, *more, folder=project) for more in ([], [], ["--force"]))
     for done in (first, again, forced):
         assert done.returncode == 0, done.stdout + done.stderr
