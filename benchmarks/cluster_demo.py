@@ -6,6 +6,7 @@ names the page of the study and the opinions. A second time it finds everything 
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -87,6 +88,7 @@ def main() -> int:
     port = address.rpartition(":")[2]
     cluster = f"cluster.scheduler={address},cluster.workers=2,cluster.timeout=60"
     os.environ["DASK_LOGGING__DISTRIBUTED"] = "error"
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # scheduler and workers end with it
     with ExitStack() as stack:
         stack.enter_context(start("dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"))
         nannies = [
