@@ -144,6 +144,17 @@ def test_runs_tell_of_which_images_they_are(project_path, tracking_uri):
         assert json.loads(data.dataset.profile) == {"num_rows": 2}
 
 
+def test_a_manifest_that_the_run_replaces_is_not_its_data(project_path, tracking_uri):
+    facts = {"label": "Pro", "status": "accepted"}
+    before, after = (pd.DataFrame([facts | {"image_id": name, "sha256": name}]) for name in "ab")
+    catalog = numbers(resnet50=0.9)
+    catalog["manifest"] = MemoryDataset(before)
+    session = Session(project_path)
+    session.run(Pipeline([Node(lambda: after, None, "manifest", name="ingest")]) + scoring("resnet50"), catalog)
+    (run,) = mlflow.MlflowClient().search_runs(["1", "2"])
+    assert [one.dataset.digest for one in run.inputs.dataset_inputs] == [fingerprint_manifest(after)]
+
+
 def test_a_session_that_compares_models_says_so(project_path, tracking_uri):
     tables = make_comparison()
     nodes = [Node(copy, "number", "summary", name="summarise")]

@@ -166,6 +166,7 @@ class Runs:
             )
         )
         self._tags = self._tags | {"data_fingerprint": fingerprint}
+        self._tag(self.session, {"data_fingerprint": fingerprint})
         self._tell_data(self.session)
 
     def describe(self, model: str | None, text: str | Callable[[Callable[[str], str | None]], str]) -> None:
@@ -189,7 +190,6 @@ class Runs:
         inputs = self._client.get_run(run_id).inputs
         if self._data and not (inputs and inputs.dataset_inputs):
             self._client.log_inputs(run_id, [self._data])
-        self._tag(run_id, {"data_fingerprint": self._tags.get("data_fingerprint")})
 
     def log_page(self, model: str | None, page: str, name: str) -> None:
         """Log a text as a file."""

@@ -209,8 +209,10 @@ class Tracker(MlflowHook):
         if catalog.exists("manifest"):
             with suppress(DatasetError):  # a damaged one may be made anew by this very run
                 manifest = catalog.load("manifest")
+                tags["data_fingerprint"] = fingerprint_manifest(manifest)
         self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
-        if manifest is not None:
+        # One that this run makes anew is told of when it is there.
+        if manifest is not None and "manifest" not in pipeline.all_outputs():
             self._runs.log_data(fingerprint_manifest(manifest), len(manifest))
         uri = self.mlflow_config.server.mlflow_tracking_uri
         self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
