@@ -29,11 +29,9 @@ def tabulate_results(
     comparison = keep_present(comparison, colour_baseline)
     rows: list[Sequence[str]] = [_describe(row, differences) for row in comparison.to_dict("records")]
     if colour_baseline is not None:
-        accuracy = _say_share(*(colour_baseline[name] for name in ("accuracy", "low", "high")))
+        accuracy = say_share(*(colour_baseline[name] for name in ("accuracy", "low", "high")))
         rows.append(("stain colour alone", accuracy, *[""] * (len(_HEADER) - 2)))
-    drawn = comparison[["drawn_images", "accepted_images"]].drop_duplicates()
-    warnings = [warn_of_images(_count(row.drawn_images), int(row.accepted_images)) for row in drawn.itertuples()]
-    return "\n".join([*_align([_HEADER, *rows]), *filter(None, warnings)])
+    return "\n".join([*_align([_HEADER, *rows]), *warn_of_drawn(comparison)])
 
 
 def keep_present(comparison: pd.DataFrame, colour_baseline: Mapping[str, Any] | None) -> pd.DataFrame:
@@ -55,19 +53,32 @@ def judge_gain(model: str, differences: pd.DataFrame | None) -> str:
 def _describe(row: dict[str, Any], differences: pd.DataFrame | None) -> tuple[str, ...]:
     return (
         row["title"],
-        _say_share(*(row.get(f"test_accuracy{end}") for end in ("", "_low", "_high"))),
-        _say(row["test_macro_f1"], ".2f"),
-        _say(row["test_auc"], ".2f"),
+        say_share(*(row.get(f"test_accuracy{end}") for end in ("", "_low", "_high"))),
+        say_figure(row["test_macro_f1"], ".2f"),
+        say_figure(row["test_auc"], ".2f"),
         judge_gain(row.get("model", ""), differences),
         _say_time(row.get("epochs"), row.get("seconds_per_epoch")),
     )
 
 
-def _say_share(value: float | None, low: float | None, high: float | None) -> str:
-    return _say(value, ".2f") + (f" ({low:.2f} to {high:.2f})" if pd.notna(low) else "")
+def warn_of_drawn(comparison: pd.DataFrame) -> list[str]:
+    """Give the warnings that the images of models need, each once.
+
+    Args:
+        comparison: One row a model.
+    """
+    drawn = comparison[["drawn_images", "accepted_images"]].drop_duplicates()
+    warnings = [warn_of_images(_count(row.drawn_images), int(row.accepted_images)) for row in drawn.itertuples()]
+    return [words for words in warnings if words]
 
 
-def _say(value: float | None, how: str) -> str:
+def say_share(value: float | None, low: float | None, high: float | None, *, how: str = ".2f") -> str:
+    """Say a share with the ends of its interval, where it has one."""
+    return say_figure(value, how) + (f" ({low:{how}} to {high:{how}})" if pd.notna(low) else "")
+
+
+def say_figure(value: float | None, how: str) -> str:
+    """Say a figure; a dash where it is not known."""
     return "-" if pd.isna(value) else format(value, how)
 
 

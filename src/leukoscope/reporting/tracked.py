@@ -1,12 +1,12 @@
 """What MLflow's runs say of themselves: a description in Markdown, and a session's primary figures."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from leukoscope.core.drawn import warn_of_images
-from leukoscope.reporting.terminal import judge_gain, keep_present
+from leukoscope.reporting.terminal import judge_gain, keep_present, say_figure, say_share, warn_of_drawn
 
 EXPERIMENT = (
     "Detection of acute lymphoblastic leukemia in blood smears, by Leukoscope. A run is the training of one model with "
@@ -44,9 +44,9 @@ def describe_session(
         differences: One row a pair, as the comparison has them.
         link: Gives the address of a model's run; ``None`` where this session has none.
     """
-    rows = keep_present(comparison, colour_baseline).to_dict("records")
+    present = keep_present(comparison, colour_baseline)
     lines = ["| model | test accuracy | macro F1 | AUC | than stain colour |", "|---|---|---|---|---|"]
-    for row in rows:
+    for row in present.to_dict("records"):
         address = link(row["model"])
         name = f"[{row['title']}]({address})" if address else row["title"]
         figures = f"{_say_accuracy(row)} | {_say(row.get('test_macro_f1'))} | {_say(row.get('test_auc'))}"
@@ -54,7 +54,7 @@ def describe_session(
     if colour_baseline is not None:
         accuracy = _say_share(*(colour_baseline[name] for name in ("accuracy", "low", "high")))
         lines.append(f"| stain colour alone | {accuracy} | | | |")
-    return "\n".join([*lines, "", *_list_words(rows), "The page is `comparison.html` among the artifacts."])
+    return "\n".join([*lines, "", *_warn(present), "The page is `comparison.html` among the artifacts."])
 
 
 def describe_model(summary: Mapping[str, Any]) -> str:
@@ -66,22 +66,16 @@ def describe_model(summary: Mapping[str, Any]) -> str:
     figures = f"test accuracy {_say_accuracy(summary)}, macro F1 {_say(summary.get('test_macro_f1'))}"
     images = f"{int(summary['test_images'])} test images"
     words = f"**{summary['title']}**: {figures}, AUC {_say(summary.get('test_auc'))}, on {images}."
-    return "\n\n".join([words, *_list_words([summary])])
+    return "\n\n".join([words, *_warn(pd.DataFrame([summary]))])
 
 
-def _list_words(rows: list[Any]) -> list[str]:
-    known = {(row.get("drawn_images"), row.get("accepted_images")) for row in rows}
-    counts = [(None if pd.isna(drawn) else int(drawn), int(images)) for drawn, images in known if pd.notna(images)]
-    return [f"**{words}**\n" for words in (warn_of_images(*count) for count in counts) if words]
+def _warn(comparison: pd.DataFrame) -> list[str]:
+    return [f"**{words}**\n" for words in warn_of_drawn(comparison)]
 
 
 def _say_accuracy(row: Mapping[str, Any]) -> str:
     return _say_share(*(row.get(f"test_accuracy{end}") for end in ("", "_low", "_high")))
 
 
-def _say_share(value: float | None, low: float | None, high: float | None) -> str:
-    return _say(value) + ("" if low is None or pd.isna(low) else f" ({low:.3f} to {high:.3f})")
-
-
-def _say(value: float | None) -> str:
-    return "-" if value is None or pd.isna(value) else f"{value:.3f}"
+_say = partial(say_figure, how=".3f")
+_say_share = partial(say_share, how=".3f")
