@@ -139,7 +139,7 @@ def test_a_review_waits_for_another_program_to_let_go(reviews, image, about, tmp
 
 
 def test_a_file_that_stays_locked_is_said_and_loses_nothing(reviews, image, about, tmp_path, monkeypatch):
-    monkeypatch.setattr("leukoscope.datasets.reviews._PATIENCE", 0.1)
+    monkeypatch.setattr("leukoscope.datasets.review_table._PATIENCE", 0.1)
     reviews.save(tabulate(image, about))
     with (
         locked(tmp_path / "folder" / "reviews.db"),

@@ -1,15 +1,12 @@
 """What reviewers say of doubtful labels, as a table that only grows, in the file of the other reviews."""
 
 import sqlite3
-from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
+from leukoscope.datasets.review_table import ReviewTable
 
 _COLUMNS = ["reviewed_at", "sha256", "image_id", "data", "label", "suggested", "verdict", "reviewer_class"]
 _COLUMNS += ["note", "reviewer"]
@@ -20,21 +17,15 @@ _CREATE = (
 )
 _INSERT = f"INSERT INTO label_reviews ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM label_reviews ORDER BY number"
-# Seconds to wait for another process that writes.
-_PATIENCE = 5.0
 
 
-class LabelReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+class LabelReviewsDataset(ReviewTable):
     """Reviews of labels in a local SQLite file. Saving adds rows and never changes one; loading gives all.
 
     Args:
         filepath: The SQLite file, which has other tables too.
         metadata: For other tools.
     """
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
 
     def save(self, data: pd.DataFrame) -> None:
         """Add reviews, all of them or none; without rows it is seen whether some can be added.
@@ -44,7 +35,7 @@ class LabelReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """
         try:
             self._filepath.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._filepath, timeout=_PATIENCE)) as connection, connection:
+            with self._connect() as connection:
                 connection.execute(_CREATE)
                 rows = [[record.get(name) for name in _COLUMNS] for record in as_records(data)]
                 connection.executemany(_INSERT, rows)
@@ -66,18 +57,9 @@ class LabelReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             InputError: The file is no such table.
         """
         try:
-            with closing(sqlite3.connect(self._filepath, timeout=_PATIENCE)) as connection:
+            with self._connect() as connection:
                 known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'label_reviews'").fetchone()
                 rows = connection.execute(_SELECT).fetchall() if known else []
         except sqlite3.Error as error:
-            raise InputError(
-                f"{self._filepath} cannot be read as reviews: {error}. Expected the SQLite file that the review page "
-                f"writes; put it back, or move it away to start anew by `make app`."
-            ) from error
+            raise self._refuse_to_read(error) from error
         return pd.DataFrame(rows, columns=_COLUMNS)
-
-    def _exists(self) -> bool:
-        return self._filepath.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}

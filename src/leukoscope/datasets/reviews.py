@@ -2,17 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.old_names import OPINIONS, find_old_names, rename_columns
 from leukoscope.core.storage import as_records
+from leukoscope.datasets.review_table import ReviewTable
 
 _BEFORE = [
     "reviewed_at",
@@ -36,12 +33,10 @@ _CREATE = (
     "probabilities TEXT NOT NULL, ood_score REAL NOT NULL, verdict TEXT NOT NULL, reviewer_class TEXT, "
     "note TEXT NOT NULL, reviewer TEXT NOT NULL)"
 )
-# Seconds to wait for another process that writes.
-_PATIENCE = 5.0
 _INSERT = f"INSERT INTO reviews ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 
 
-class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+class ReviewsDataset(ReviewTable):
     """Reviews in a local SQLite file. Saving adds rows and never changes one; loading gives all, the oldest first.
 
     ``kedro_datasets`` has a data set for SQL tables, which wants credentials, and a place that depends on the folder
@@ -51,10 +46,6 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         filepath: The SQLite file.
         metadata: For other tools.
     """
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
 
     def save(self, data: pd.DataFrame) -> None:
         """Add reviews, all of them or none.
@@ -95,10 +86,7 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             rows = self._read() if self._filepath.exists() else []
             probabilities = pd.DataFrame([json.loads(row[_COLUMNS.index("probabilities")]) for row in rows])
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            raise InputError(
-                f"{self._filepath} cannot be read as reviews: {error}. Expected the SQLite file that the review page "
-                f"writes; put it back, or move it away to start anew by `make app`."
-            ) from error
+            raise self._refuse_to_read(error) from error
         if not rows:
             raise InputError(
                 f"There are no reviews in {self._filepath} yet. Review smears in the page that `make app` starts."
@@ -111,17 +99,6 @@ class ReviewsDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             kept_as = {new: old for old, new in find_old_names(_list_columns(connection)).items()}
             names = ", ".join(kept_as.get(name, name) for name in _COLUMNS)
             return connection.execute(f"SELECT {names} FROM reviews ORDER BY number").fetchall()
-
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._filepath, timeout=_PATIENCE)) as connection, connection:
-            yield connection
-
-    def _exists(self) -> bool:
-        return self._filepath.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
 
 
 def _list_columns(connection: sqlite3.Connection) -> list[str]:
