@@ -168,7 +168,9 @@ def is_compiled_by_xla(network: keras.Model) -> bool:
 @tensorflow_on_cpu
 @pytest.mark.parametrize("wanted", [False, True])
 def test_a_network_in_a_model_that_augments_is_compiled_where_keras_would_compile_it(wanted, rng):
-    layers = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Flatten()]
+    # a bias before batch statistics, which take it away again, has a gradient of rounding errors only
+    convolution = keras.layers.Conv2D(4, 3, use_bias=False)
+    layers = [convolution, keras.layers.BatchNormalization(), keras.layers.Flatten()]
     network = keras.Sequential([keras.Input((9, 9, 3)), *layers, keras.layers.Dense(1)])
     network.jit_compile = wanted
     kernels.use_faster_kernels(network)
@@ -181,8 +183,8 @@ def test_a_network_in_a_model_that_augments_is_compiled_where_keras_would_compil
         before = network.get_weights()
         model.train_on_batch(images, np.ones((4, 1)))
         moved = [bool((a != b).any()) for a, b in zip(before, network.get_weights(), strict=True)]
-        # kernel and bias; gamma, beta and both statistics; kernel and bias
-        assert moved == [True, True, *[learns] * 4, True, True]
+        # kernel; gamma, beta and both statistics; kernel and bias
+        assert moved == [True, *[learns] * 4, True, True]
 
 
 @tensorflow_on_cpu
