@@ -8,8 +8,8 @@ from statsmodels.stats.inter_rater import fleiss_kappa
 from leukoscope.evaluation import inter_rater as own
 
 # Krippendorff 2011, Computing Krippendorff's alpha-reliability, section C: 4 observers, 12 units, 5 classes, ratings
-# that are missing. He gives alpha 0.743; Gwet's R package irrCAC has the same data as cac.raw4raters, and prints percent
-# agreement 0.8181818, AC1 0.77544 and alpha 0.74342 for it.
+# that are missing. He gives alpha 0.743; Gwet's R package irrCAC has the same data as cac.raw4raters, and prints
+# percent agreement 0.8181818, AC1 0.77544 and alpha 0.74342 for it.
 _, A, B, C, D, E = range(-1, 5)
 OBSERVERS = np.array(
     [

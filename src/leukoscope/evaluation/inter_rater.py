@@ -5,6 +5,7 @@ Every coefficient takes the weight of each field, ``[fields]``, so that a bootst
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +15,16 @@ from leukoscope.evaluation.intervals import Estimate, estimate_figures
 MISSING = -1
 
 
-def number_classes(labels: ArrayLike, class_names: Sequence[str]) -> np.ndarray:
-    """Give the number of each label; ``MISSING`` for what is no class."""
+def number_classes(labels: Any, class_names: Sequence[str]) -> np.ndarray:
+    """Give the number of each label; ``MISSING`` for what is no class.
+
+    Args:
+        labels: Of any shape.
+        class_names: In the order of their numbers.
+    """
     numbers = {name: number for number, name in enumerate(class_names)}
-    return np.vectorize(lambda label: numbers.get(label, MISSING), otypes=[int])(np.asarray(labels, object))
+    given = np.asarray(labels, object)
+    return np.array([numbers.get(label, MISSING) for label in given.ravel()], int).reshape(given.shape)
 
 
 def count_ratings(ratings: np.ndarray, classes: int) -> np.ndarray:
