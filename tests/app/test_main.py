@@ -130,7 +130,18 @@ def test_a_port_that_is_taken_is_said():
 
 
 def test_only_the_page_knows_its_library_and_nothing_loads_keras():
-    modules = ("__main__", "answers", "doubts", "options", "reading", "rendering", "reviews", "server", "session")
+    modules = (
+        "__main__",
+        "answers",
+        "doubts",
+        "options",
+        "reading",
+        "rendering",
+        "reviews",
+        "server",
+        "session",
+        "worklist",
+    )
     code = (
         f"import sys, importlib\nfor name in {modules}: importlib.import_module('leukoscope.app.' + name)\n"
         "print(sorted({'nicegui', 'keras', 'tensorflow', 'jax', 'torch', 'mlflow', 'sklearn'} & set(sys.modules)))"

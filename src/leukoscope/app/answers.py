@@ -36,8 +36,7 @@ async def answer_review(session: Session, keep: Callable[[pd.DataFrame], None], 
         return f"Nothing was kept: {error}"
     if image.sha256 in session.images:
         session.reviews[image.sha256] = review
-    summary = f"{review.verdict}, {review.reviewer_class}" if review.reviewer_class else review.verdict
-    return f"Kept at {review.reviewed_at[11:16]} UTC: {summary}."
+    return f"Kept: {review.summary}."
 
 
 async def answer_doubt(session: Session, doubts: Doubts, doubt: Doubt, entered: Any) -> str:

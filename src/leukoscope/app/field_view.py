@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from leukoscope.app.elements import SEND_VALUE, add_form, add_html, add_picture
+from leukoscope.app.elements import SEND_VALUE, Viewer, add_form, add_html
 from leukoscope.app.reading import OCCLUSION, ReadImage
 from leukoscope.app.rendering import describe_without, get_part, render_control, render_part
 from leukoscope.app.reviews import MAX_NOTE
@@ -48,18 +48,22 @@ class FieldView:
         number, image = self.number, self.image
         opacity = f"--opacity: {self.office.desk.options.opacity}"
         with ui.element("article").props(f'id="field-{number}" aria-labelledby="image-{number}"').style(opacity):
-            add_html(f"Image {number}", "h3").props(f'id="image-{number}"')
-            add_html(render_part("identity", image))
-            add_html(render_part("opinion", image, self.office.about))
+            add_html(f"Image {number}", "h3").props(f'id="image-{number}"').classes("unseen")
             with ui.element("div").classes("columns"):
                 with ui.element("div"):
                     self._show_field()
+                    add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png"), True))
                 with ui.element("div"):
+                    add_html(render_part("opinion", image, self.office.about))
+                    self._show_review()
                     add_html(render_part("chances", image, self.office.about))
-                    add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png")))
             if image.cells:
                 self._show_cells()
-            add_form(render_control("review", number, image, NOT_ASSESSABLE, MAX_NOTE), self.save)
+            add_html(render_part("identity", image))
+
+    def _show_review(self) -> None:
+        answers = render_control("review", self.number, self.image, NOT_ASSESSABLE, MAX_NOTE)
+        add_form(answers, self.save).classes("review")
 
     def _show_cells(self) -> None:
         weight = get_part("weight")
@@ -84,9 +88,10 @@ class FieldView:
         start = round(100 * self.office.desk.options.opacity)
         first = next(iter(self.image.maps))
         with ui.element("figure"):
-            with ui.element("div").classes("stack"):
-                add_picture(self.place("field.jpg"), f"Image {self.number}, the field").classes("picture")
-                heat = add_picture(self.place(f"{first}.png"), "").classes("heat")
+            viewer = Viewer(
+                self.image, f"Image {self.number}, the field", self.place, self.office.desk.options.picture_side
+            )
+            viewer.lay(self.place(f"{first}.png"))
             caption = add_html(_describe_map(self.image, first), "figcaption")
         with ui.element("div").classes("controls"):
             add_html(render_control("slider", self.number, start)).classes("slider").on(
@@ -102,7 +107,7 @@ class FieldView:
             method = wanted = event.args if event.args in self.image.maps else OCCLUSION
             # While a map is made, another may be chosen.
             if await self._prepare_map(method, status) and wanted == method:
-                heat.props["src"] = self.place(f"{method}.png")
+                viewer.lay(self.place(f"{method}.png"))
                 caption.set_content(_describe_map(self.image, method))
 
         chooser.on("change", choose, js_handler=SEND_VALUE)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from html import escape
+from typing import Any
 
 import pandas as pd
 from fastapi import FastAPI
@@ -12,12 +13,13 @@ from nicegui.events import GenericEventArguments
 
 from leukoscope.app.answers import answer_doubt, answer_review
 from leukoscope.app.doubts import Doubts
-from leukoscope.app.elements import SEND_VALUE, Drop, add_button, add_form, add_html
+from leukoscope.app.elements import SEND_VALUE, Drop, Worklist, add_button, add_form, add_html
 from leukoscope.app.field_view import FieldView
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.rendering import render_control, render_part, render_style
 from leukoscope.app.reviews import MAX_NAME, MAX_NOTE
 from leukoscope.app.server import Office
+from leukoscope.app.worklist import list_entries
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 
 TITLE = "Review of smears"
@@ -65,23 +67,25 @@ class _Page:
         self._add_frame(client)
         self._add_intake()
         self._add_session()
-        self._results = ui.element("div")
         if office.doubts is not None and office.doubts.shown:
             self._add_doubts(office.doubts)
         self._add_card()
 
     def _add_frame(self, client: Client) -> None:
-        names = ", ".join(self._office.about.class_names)
+        about = self._office.about
+        names = ", ".join(about.class_names)
+        lead = (
+            f"{about.title} reads fields of blood smears into {names}. Look at each, say which class it is, and export."
+        )
         with client.layout:
-            lead = f"{self._office.about.title} reads fields of blood smears into {names}."
-            banner = render_part("banner", self._office.about)
+            banner = render_part("banner", about)
             add_html(f"{banner}<h1>{TITLE}</h1><p>{escape(lead)}</p>", "header").move(target_index=0)
             add_html("<p>Everything stays on this machine. Leukoscope is research code.</p>", "footer")
-        add_html(render_part("limits", self._office.about))
+        add_html(render_control("limits"))
 
     def _add_intake(self) -> None:
         options, limits = self._office.desk.options, self._office.desk.limits
-        with ui.element("section").props('aria-labelledby="add"') as section:
+        with ui.element("section").props('aria-labelledby="add"').classes("intake") as section:
             add_html("Add smears", "h2").props("id=add")
             Drop(f"/sessions/{self._key}/images", options.max_images, limits.max_bytes)
             reviewer = add_html(render_control("reviewer", MAX_NAME)).classes("field")
@@ -89,14 +93,15 @@ class _Page:
         ui.skip_link("Skip to adding smears", target=section)
 
     def _add_session(self) -> None:
-        add_html("Images", "h2")
-        self._empty = add_html("None yet.", "p")
+        add_html("Images", "h2").props("id=images")
+        self._empty = add_html("None yet. They appear here one after another, the first while others are read.", "p")
+        self._work = Worklist(self._office.about.class_names, NOT_ASSESSABLE)
         with ui.element("div").classes("bar") as self._bar:
             for kind, words in (("html", "Export for reading and printing (HTML)"), ("csv", "Export as a table (CSV)")):
                 place = f"/sessions/{self._key}/session.{kind}"
                 add_html(words, "a").props(f'href="{place}" download').classes("button")
             add_button("Forget these images").on("click", self._forget, js_handler=_ASK)
-        self._bar.set_visibility(False)
+        self._list()
 
     def _add_card(self) -> None:
         with ui.element("details"):
@@ -117,20 +122,27 @@ class _Page:
 
     def show(self, number: int, image: ReadImage) -> None:
         """Show an image that was read."""
-        self._empty.set_visibility(False)
-        self._bar.set_visibility(True)
-        save = partial(answer_review, self._session, self._keep, image)
-        with self._results:
-            FieldView(number, image, self._office, partial(self._place, image), save).show()
+        with self._work:
+            FieldView(number, image, self._office, partial(self._place, image), partial(self._review, image)).show()
+        self._list()
+
+    async def _review(self, image: ReadImage, entered: Any) -> str:
+        said = await answer_review(self._session, self._keep, image, entered)
+        self._list()
+        return said
+
+    def _list(self) -> None:
+        self._work.list(list_entries(self._session, self._place))
+        self._bar.set_visibility(bool(self._session.images))
+        self._empty.set_visibility(not self._session.images)
 
     def _set_reviewer(self, event: GenericEventArguments) -> None:
         self._session.reviewer = str(event.args or "")
 
     def _forget(self) -> None:
         self._session.forget()
-        self._results.clear()
-        self._empty.set_visibility(True)
-        self._bar.set_visibility(False)
+        self._work.clear()
+        self._list()
 
     def _place(self, image: ReadImage, name: str) -> str:
         return f"/sessions/{self._key}/pictures/{image.sha256}/{name}"

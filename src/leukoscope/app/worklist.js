@@ -1,0 +1,310 @@
+// The work list, and one image of it at a time beside it: the slot has an article of each, with the id "field-<number>".
+// Everything that the keys do is done here. Names of files come from the browser's own list of what it sent.
+const ORDERS = {
+  given: ["Order given", (one, two) => one.number - two.number],
+  unsure: ["Least sure first", (one, two) => one.certainty - two.certainty],
+  unlike: ["Most unlike first", (one, two) => two.unlike - one.unlike],
+};
+const TYPING = "input:not([type=radio], [type=checkbox], [type=range], [type=file]), textarea, select, [contenteditable]";
+const PRESSED = "a, button, summary, input, select, textarea";
+const PAN = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+export default {
+  template: `
+    <div class="desk" :class="{ empty: !total }">
+      <section class="worklist" v-if="total" aria-labelledby="images">
+        <p class="done"><strong>{{ reviewed }} of {{ total }} reviewed</strong><span v-if="waiting.length">, {{ waiting.length }}
+          still to be read</span></p>
+        <progress :value="reviewed" :max="total" aria-label="Reviewed"></progress>
+        <div class="choose">
+          <label>Show <select v-model="filter" autocomplete="off">
+            <option v-for="one in filters" :value="one.key">{{ one.words }} ({{ entries.filter(one.fits).length }})</option>
+          </select></label>
+          <label>Order <select v-model="order" autocomplete="off">
+            <option v-for="(one, key) in orders" :value="key">{{ one[0] }}</option>
+          </select></label>
+        </div>
+        <ul role="listbox" tabindex="0" aria-label="Images" :aria-activedescendant="place < 0 ? null : 'row-' + current"
+          ref="list" @keydown="walk">
+          <li v-for="one in shown" :key="one.number" role="option" :id="'row-' + one.number" @click="select(one.number)"
+            :aria-selected="String(one.number === current)">
+            <img :src="one.thumbnail" alt="" loading="lazy">
+            <span><span class="title">{{ one.number }}<span class="name" v-if="names[one.number]"> {{ names[one.number] }}</span></span>
+              <span class="said">{{ one.opinion || (one.reason ? "Abstained: " + one.reason : "") }}</span>
+              <span class="soft" v-if="one.likeliest">{{ one.certainty_words }} {{ one.likeliest }}</span>
+              <span class="mark" v-if="one.review">&#10003; reviewed: {{ one.review.summary }}</span></span>
+          </li>
+          <template v-if="filter === 'all' || filter === 'open'">
+            <li v-for="(name, index) in waiting" role="option" aria-selected="false" aria-disabled="true" class="waiting">
+              <span :class="['blank', { working: !index }]"></span>
+              <span><span class="title name">{{ name }}</span><span class="soft">{{ index ? "waiting" : "being read" }}</span></span>
+            </li>
+          </template>
+        </ul>
+        <p class="soft" v-if="!shown.length">None of those read so far. Show others above.</p>
+      </section>
+      <section class="bench" ref="bench" tabindex="-1" aria-label="The chosen image">
+        <div class="bar" v-if="entry">
+          <button type="button" @click="step(-1)" :disabled="!neighbour(-1)">Previous</button>
+          <button type="button" @click="step(1)" :disabled="!neighbour(1)">Next</button>
+          <p aria-live="polite" class="where"><strong>Image {{ current }}</strong>
+            <span class="name" v-if="names[current]">{{ names[current] }}</span>
+            <span class="soft" v-if="entry.review">reviewed at {{ tell(entry.review.at) }}: {{ entry.review.summary }}</span></p>
+          <button type="button" class="help" @click="explain" aria-haspopup="dialog">Keys <kbd aria-hidden="true">?</kbd></button>
+        </div>
+        <p role="status" class="news">{{ news }}</p>
+        <slot></slot>
+      </section>
+      <dialog ref="help" aria-labelledby="keys" @click="$event.target === $refs.help && $refs.help.close()">
+        <h2 id="keys">Keys</h2>
+        <table>
+          <tr v-for="[keys, words] in help"><th scope="row"><kbd v-for="key in keys">{{ key }}</kbd></th><td>{{ words }}</td></tr>
+        </table>
+        <p><label><input type="checkbox" v-model="keysAct"> Keys act (never while you type in a field)</label></p>
+        <form method="dialog"><button class="main">Close</button></form>
+      </dialog>
+    </div>
+  `,
+  // "advance" goes on to the next image that is not reviewed once a first review of one is kept.
+  props: { entries: Array, classNames: Array, notAssessable: String, advance: { type: Boolean, default: true } },
+  data: () => ({
+    current: null, filter: "all", order: "given", names: {}, waiting: [], news: "", sent: null, keysAct: true,
+    orders: ORDERS,
+  }),
+  computed: {
+    total() {
+      return this.entries.length + this.waiting.length;
+    },
+    reviewed() {
+      return this.entries.filter(one => one.review).length;
+    },
+    entry() {
+      return this.entries.find(one => one.number === this.current);
+    },
+    filters() {
+      return [
+        { key: "all", words: "All", fits: () => true },
+        { key: "open", words: "Not reviewed", fits: one => !one.review },
+        { key: "reviewed", words: "Reviewed", fits: one => one.review },
+        { key: "abstained", words: "Abstained", fits: one => one.reason },
+        ...this.classNames.map(name => ({ key: `class ${name}`, words: `Opinion ${name}`, fits: one => one.opinion === name })),
+      ];
+    },
+    sorted() {
+      return [...this.entries].sort((one, two) => ORDERS[this.order][1](one, two) || one.number - two.number);
+    },
+    shown() {
+      return this.sorted.filter(this.filters.find(one => one.key === this.filter).fits);
+    },
+    place() {
+      return this.shown.findIndex(one => one.number === this.current);
+    },
+    help() {
+      const classes = this.classNames.slice(0, 9).map((name, index) => [[String(index + 1)], `say ${name}`]);
+      return [
+        ...classes,
+        [["N"], "say not assessable"],
+        [["Enter"], "keep the review, and go on to the next image that is not reviewed; Ctrl Enter from the note"],
+        [["U"], "take the choice back, as long as it is not kept"],
+        [["←", "→"], "previous and next image; in the list ↑ and ↓ too"],
+        [["+", "−"], "zoom in and out, as the wheel, two fingers or a double click"],
+        [["Shift ←", "↑", "→", "↓"], "move the picture that is zoomed, as dragging it"],
+        [["0"], "fit the whole field again"],
+        [["M"], "hide the map, or show it"],
+        [["?"], "these keys; Esc closes them"],
+      ];
+    },
+  },
+  watch: {
+    entries(now, before) {
+      if (!now.length) {
+        [this.current, this.names, this.filter, this.news] = [null, {}, "all", ""];
+        return;
+      }
+      this.current ??= now[0].number;
+      const of = list => JSON.stringify(list.find(one => one.number === this.sent)?.review ?? null);
+      if (this.sent && of(now) !== of(before)) {
+        this.follow(of(before) === "null");
+      }
+    },
+    current() {
+      this.rule.textContent = `.bench > article:not(#field-${this.current ?? 0}) { display: none; }`;
+    },
+    order() {
+      this.$nextTick(this.reveal);
+    },
+    filter() {
+      if (this.place < 0 && this.shown.length) {
+        this.select(this.shown[0].number);
+      }
+    },
+  },
+  created() {
+    this.rule = document.createElement("style");
+    this.rule.textContent = ".bench > article { display: none; }";
+    document.head.append(this.rule);
+    this.listeners = {
+      keydown: event => this.press(event),
+      submit: event => this.mark(event),
+      "smears-waiting": event => (this.waiting = event.detail),
+      "smears-read": event => (this.names[event.detail.number] = event.detail.name),
+    };
+    Object.entries(this.listeners).forEach(([name, listener]) => window.addEventListener(name, listener));
+  },
+  unmounted() {
+    this.rule.remove();
+    Object.entries(this.listeners).forEach(([name, listener]) => window.removeEventListener(name, listener));
+  },
+  methods: {
+    tell(at) {
+      const [then, now] = [new Date(at), new Date()];
+      const time = then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      return then.toDateString() === now.toDateString() ? time : `${then.toLocaleDateString()} ${time}`;
+    },
+    form() {
+      return document.querySelector(`#field-${this.current} form.review`);
+    },
+    // The next one that the filter lets through, from wherever the current one would stand.
+    neighbour(by) {
+      const numbers = new Set(this.shown.map(one => one.number));
+      const line = by > 0 ? this.sorted : [...this.sorted].reverse();
+      const here = line.findIndex(one => one.number === this.current);
+      return line.slice(here + 1).find(one => numbers.has(one.number))?.number;
+    },
+    step(by) {
+      const number = this.neighbour(by);
+      if (number) {
+        this.select(number);
+      } else {
+        this.news = by > 0 ? "This is the last one shown in the list." : "This is the first one shown in the list.";
+      }
+    },
+    select(number, news = "") {
+      const leaving = document.activeElement?.closest(".bench > article, .bench > .bar button:disabled");
+      [this.current, this.news] = [number, news];
+      if (leaving) {
+        this.$refs.bench.focus({ preventScroll: true });
+      }
+      const { top } = this.$refs.bench.getBoundingClientRect();
+      if (top < 0 || top > window.innerHeight - 240) {
+        this.$refs.bench.scrollIntoView();
+      }
+      this.$nextTick(this.reveal);
+    },
+    // Scrolls the list, and nothing around it, until its chosen row is seen.
+    reveal() {
+      const row = document.getElementById(`row-${this.current}`)?.getBoundingClientRect();
+      if (row) {
+        const box = this.$refs.list.getBoundingClientRect();
+        this.$refs.list.scrollTop += Math.min(0, row.top - box.top) + Math.max(0, row.bottom - box.bottom);
+        this.$refs.list.scrollLeft += Math.min(0, row.left - box.left) + Math.max(0, row.right - box.right);
+      }
+    },
+    mark(event) {
+      const article = event.target.matches("form.review") && event.target.closest(".bench > article");
+      if (article) {
+        this.sent = Number(article.id.split("-")[1]);
+      }
+    },
+    // A review was kept: said here, since its own form may be out of sight by now.
+    follow(first) {
+      const [number, one] = [this.sent, this.entries.find(entry => entry.number === this.sent)];
+      this.sent = null;
+      const news = `Image ${number} kept at ${this.tell(one.review.at)}: ${one.review.summary}.`;
+      if (number !== this.current || !this.advance || !first) {
+        this.news = news;
+        return;
+      }
+      const here = this.sorted.findIndex(entry => entry.number === number);
+      const line = [...this.sorted.slice(here + 1), ...this.sorted.slice(0, here)].filter(entry => !entry.review);
+      const fits = this.filter === "reviewed" ? () => true : this.filters.find(each => each.key === this.filter).fits;
+      const next = line.find(fits);
+      this.select(next?.number ?? number, next ? news : `${news} All that are shown are reviewed.`);
+    },
+    choose(answer) {
+      const radio = [...this.form().elements.namedItem("answer")].find(one => one.value === answer);
+      radio.checked = true;
+      radio.dispatchEvent(new Event("change", { bubbles: true }));
+      this.news = `Image ${this.current}: ${answer}. Enter keeps it, U takes it back.`;
+    },
+    takeBack() {
+      const radio = this.form().querySelector("[name=answer]:checked");
+      this.news = radio ? "The choice is taken back." : "Nothing is chosen.";
+      if (radio) {
+        radio.checked = false;
+      }
+    },
+    keep() {
+      if (this.form().querySelector("[name=answer]:checked")) {
+        this.form().requestSubmit();
+      } else {
+        this.news = `Choose first: 1 to ${Math.min(9, this.classNames.length)}, or N for not assessable.`;
+      }
+    },
+    explain() {
+      this.$refs.help.showModal();
+    },
+    look(detail) {
+      document.querySelector(`#field-${this.current} .viewer`)?.dispatchEvent(new CustomEvent("look", { detail }));
+    },
+    // Keys of the list itself.
+    walk(event) {
+      const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+      const end = { Home: this.shown[0], End: this.shown.at(-1) }[event.key];
+      if (by || end || event.key === " ") {
+        event.preventDefault();
+        by && !event.shiftKey ? this.step(by) : end && this.select(end.number);
+      }
+    },
+    press(event) {
+      const { key, target } = event;
+      if (event.altKey || event.isComposing || !this.entry) {
+        return;
+      }
+      if (event.ctrlKey || event.metaKey) {
+        if (key === "Enter" && target.closest("form.review") === this.form()) {
+          this.keep();
+        }
+        return;
+      }
+      if (event.defaultPrevented || !this.keysAct || target.closest(TYPING)) {
+        return;
+      }
+      if (this.$refs.help.open) {
+        key === "?" && this.$refs.help.close();
+        return;
+      }
+      if (this.act(key, event.shiftKey, target)) {
+        event.preventDefault();
+      }
+    },
+    act(key, shift, target) {
+      if (/^[1-9]$/.test(key)) {
+        const name = this.classNames[Number(key) - 1];
+        return name && (this.choose(name), true);
+      }
+      if (key in PAN) {
+        if (target.matches("[type=radio], [type=range]") || (!shift && PAN[key][1])) {
+          return false; // they choose, slide or scroll
+        }
+        shift ? this.look({ pan: PAN[key] }) : this.step(-PAN[key][0]);
+        return true;
+      }
+      if (key === "Enter" && target.closest(PRESSED)) {
+        return false;
+      }
+      const act = {
+        n: () => this.choose(this.notAssessable),
+        u: this.takeBack,
+        enter: this.keep,
+        m: () => this.look({ map: true }),
+        "?": this.explain,
+        "+": () => this.look({ zoom: 1.5 }),
+        "=": () => this.look({ zoom: 1.5 }),
+        "-": () => this.look({ zoom: 1 / 1.5 }),
+        0: () => this.look({ fit: true }),
+      }[key.toLowerCase()];
+      return Boolean(act) && (act(), true);
+    },
+  },
+};
