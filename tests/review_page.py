@@ -54,7 +54,10 @@ def add(page, *files: dict) -> str:
     page.set_input_files(FILES, list(files))
     status = page.locator(".drop [role=status]", has_text="not read")
     status.wait_for()
-    return status.inner_text()
+    said = status.inner_text()
+    rows = "number => document.querySelectorAll('[role=option][id]').length >= number"
+    page.wait_for_function(rows, arg=int(said.split()[0]))
+    return said
 
 
 def row(page, number: int):

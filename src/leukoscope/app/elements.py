@@ -30,19 +30,30 @@ class Drop(Element, component="drop.js"):
         self.props.update({"url": url, "name-header": NAME_HEADER, "max-images": max_images, "max-bytes": max_bytes})
 
 
+class Keys(Element, component="keys.js"):
+    """Says which keys there are, and hears them.
+
+    Args:
+        class_names: In the order of their keys.
+        not_assessable: The answer that is no class.
+    """
+
+    def __init__(self, class_names: Sequence[str], not_assessable: str) -> None:
+        super().__init__()
+        self.props.update({"class-names": list(class_names), "not-assessable": not_assessable})
+
+
 class Worklist(Element, component="worklist.js"):
     """Lists images, and shows one at a time: of the articles inside it, each with the id ``field-<number>``.
 
     Args:
         class_names: In the order of their keys.
-        not_assessable: The answer that is no class.
         advance: Whether it goes on to the next image by itself once the first review of one is kept.
     """
 
-    def __init__(self, class_names: Sequence[str], not_assessable: str, advance: bool = True) -> None:
+    def __init__(self, class_names: Sequence[str], advance: bool = True) -> None:
         super().__init__()
-        names = {"class-names": list(class_names), "not-assessable": not_assessable}
-        self.props.update({"entries": [], "advance": advance, **names})
+        self.props.update({"entries": [], "class-names": list(class_names), "advance": advance})
 
     def list(self, entries: Sequence[Entry]) -> None:
         """List what there is now."""

@@ -13,7 +13,7 @@ from nicegui.events import GenericEventArguments
 
 from leukoscope.app.answers import answer_doubt, answer_review
 from leukoscope.app.doubts import Doubts
-from leukoscope.app.elements import SEND_VALUE, Drop, Worklist, add_button, add_form, add_html
+from leukoscope.app.elements import SEND_VALUE, Drop, Keys, Worklist, add_button, add_form, add_html
 from leukoscope.app.field_view import FieldView
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.rendering import render_control, render_part, render_style
@@ -93,9 +93,12 @@ class _Page:
         ui.skip_link("Skip to adding smears", target=section)
 
     def _add_session(self) -> None:
-        add_html("Images", "h2").props("id=images")
+        classes = self._office.about.class_names
+        with ui.element("div").classes("heading"):
+            add_html("Images", "h2").props("id=images")
+            Keys(classes, NOT_ASSESSABLE)
         self._empty = add_html("None yet. They appear here one after another, the first while others are read.", "p")
-        self._work = Worklist(self._office.about.class_names, NOT_ASSESSABLE)
+        self._work = Worklist(classes)
         with ui.element("div").classes("bar") as self._bar:
             for kind, words in (("html", "Export for reading and printing (HTML)"), ("csv", "Export as a table (CSV)")):
                 place = f"/sessions/{self._key}/session.{kind}"

@@ -1,13 +1,11 @@
 // The work list, and one image of it at a time beside it: the slot has an article of each, with the id "field-<number>".
-// Everything that the keys do is done here. Names of files come from the browser's own list of what it sent.
+// What keys.js asks for by the event "smears-act" is done here. Names of files come from the browser's own list of what
+// it sent.
 const ORDERS = {
   given: ["Order given", (one, two) => one.number - two.number],
   unsure: ["Least sure first", (one, two) => one.certainty - two.certainty],
   unlike: ["Most unlike first", (one, two) => two.unlike - one.unlike],
 };
-const TYPING = "input:not([type=radio], [type=checkbox], [type=range], [type=file]), textarea, select, [contenteditable]";
-const PRESSED = "a, button, summary, input, select, textarea";
-const PAN = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export default {
   template: `
@@ -50,25 +48,16 @@ export default {
           <p aria-live="polite" class="where"><strong>Image {{ current }}</strong>
             <span class="name" v-if="names[current]">{{ names[current] }}</span>
             <span class="soft" v-if="entry.review">reviewed at {{ tell(entry.review.at) }}: {{ entry.review.summary }}</span></p>
-          <button type="button" class="help" @click="explain" aria-haspopup="dialog">Keys <kbd aria-hidden="true">?</kbd></button>
         </div>
         <p role="status" class="news">{{ news }}</p>
         <slot></slot>
       </section>
-      <dialog ref="help" aria-labelledby="keys" @click="$event.target === $refs.help && $refs.help.close()">
-        <h2 id="keys">Keys</h2>
-        <table>
-          <tr v-for="[keys, words] in help"><th scope="row"><kbd v-for="key in keys">{{ key }}</kbd></th><td>{{ words }}</td></tr>
-        </table>
-        <p><label><input type="checkbox" v-model="keysAct"> Keys act (never while you type in a field)</label></p>
-        <form method="dialog"><button class="main">Close</button></form>
-      </dialog>
     </div>
   `,
   // "advance" goes on to the next image that is not reviewed once a first review of one is kept.
-  props: { entries: Array, classNames: Array, notAssessable: String, advance: { type: Boolean, default: true } },
+  props: { entries: Array, classNames: Array, advance: { type: Boolean, default: true } },
   data: () => ({
-    current: null, filter: "all", order: "given", names: {}, waiting: [], news: "", sent: null, keysAct: true,
+    current: null, filter: "all", order: "given", names: {}, waiting: [], news: "", sent: null,
     orders: ORDERS,
   }),
   computed: {
@@ -98,21 +87,6 @@ export default {
     },
     place() {
       return this.shown.findIndex(one => one.number === this.current);
-    },
-    help() {
-      const classes = this.classNames.slice(0, 9).map((name, index) => [[String(index + 1)], `say ${name}`]);
-      return [
-        ...classes,
-        [["N"], "say not assessable"],
-        [["Enter"], "keep the review, and go on to the next image that is not reviewed; Ctrl Enter from the note"],
-        [["U"], "take the choice back, as long as it is not kept"],
-        [["←", "→"], "previous and next image; in the list ↑ and ↓ too"],
-        [["+", "−"], "zoom in and out, as the wheel, two fingers or a double click"],
-        [["Shift ←", "↑", "→", "↓"], "move the picture that is zoomed, as dragging it"],
-        [["0"], "fit the whole field again"],
-        [["M"], "hide the map, or show it"],
-        [["?"], "these keys; Esc closes them"],
-      ];
     },
   },
   watch: {
@@ -144,7 +118,7 @@ export default {
     this.rule.textContent = ".bench > article { display: none; }";
     document.head.append(this.rule);
     this.listeners = {
-      keydown: event => this.press(event),
+      "smears-act": event => this.entry && this.obey(event.detail) && event.preventDefault(),
       submit: event => this.mark(event),
       "smears-waiting": event => (this.waiting = event.detail),
       "smears-read": event => (this.names[event.detail.number] = event.detail.name),
@@ -241,9 +215,6 @@ export default {
         this.news = `Choose first: 1 to ${Math.min(9, this.classNames.length)}, or N for not assessable.`;
       }
     },
-    explain() {
-      this.$refs.help.showModal();
-    },
     look(detail) {
       document.querySelector(`#field-${this.current} .viewer`)?.dispatchEvent(new CustomEvent("look", { detail }));
     },
@@ -256,55 +227,14 @@ export default {
         by && !event.shiftKey ? this.step(by) : end && this.select(end.number);
       }
     },
-    press(event) {
-      const { key, target } = event;
-      if (event.altKey || event.isComposing || !this.entry) {
-        return;
-      }
-      if (event.ctrlKey || event.metaKey) {
-        if (key === "Enter" && target.closest("form.review") === this.form()) {
-          this.keep();
-        }
-        return;
-      }
-      if (event.defaultPrevented || !this.keysAct || target.closest(TYPING)) {
-        return;
-      }
-      if (this.$refs.help.open) {
-        key === "?" && this.$refs.help.close();
-        return;
-      }
-      if (this.act(key, event.shiftKey, target)) {
-        event.preventDefault();
-      }
-    },
-    act(key, shift, target) {
-      if (/^[1-9]$/.test(key)) {
-        const name = this.classNames[Number(key) - 1];
-        return name && (this.choose(name), true);
-      }
-      if (key in PAN) {
-        if (target.matches("[type=radio], [type=range]") || (!shift && PAN[key][1])) {
-          return false; // they choose, slide or scroll
-        }
-        shift ? this.look({ pan: PAN[key] }) : this.step(-PAN[key][0]);
-        return true;
-      }
-      if (key === "Enter" && target.closest(PRESSED)) {
-        return false;
-      }
-      const act = {
-        n: () => this.choose(this.notAssessable),
-        u: this.takeBack,
-        enter: this.keep,
-        m: () => this.look({ map: true }),
-        "?": this.explain,
-        "+": () => this.look({ zoom: 1.5 }),
-        "=": () => this.look({ zoom: 1.5 }),
-        "-": () => this.look({ zoom: 1 / 1.5 }),
-        0: () => this.look({ fit: true }),
-      }[key.toLowerCase()];
-      return Boolean(act) && (act(), true);
+    // Says whether it did anything.
+    obey({ say, keep, takeBack, step, look }) {
+      if (say) this.choose(say);
+      if (keep) this.keep();
+      if (takeBack) this.takeBack();
+      if (step) this.step(step);
+      if (look) this.look(look);
+      return true;
     },
   },
 };
