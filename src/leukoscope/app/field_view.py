@@ -52,11 +52,11 @@ class FieldView:
             with ui.element("div").classes("columns"):
                 with ui.element("div"):
                     self._show_field()
-                    add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png"), True))
                 with ui.element("div"):
                     add_html(render_part("opinion", image, self.office.about))
                     self._show_review()
                     add_html(render_part("chances", image, self.office.about))
+                add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png"), True))
             if image.cells:
                 self._show_cells()
             add_html(render_part("identity", image))

@@ -159,11 +159,16 @@ export default {
       if (leaving) {
         this.$refs.bench.focus({ preventScroll: true });
       }
+      this.come();
+      this.$nextTick(this.reveal);
+    },
+    // Scrolls the page until the picture and the answers are seen; where the list is a strip above them, that too.
+    come() {
       const { top } = this.$refs.bench.getBoundingClientRect();
-      if (top < 0 || top > window.innerHeight - 240) {
+      const strip = window.matchMedia("(max-width: 48rem)").matches;
+      if (top < 0 || top > window.innerHeight * (strip ? 0.7 : 0.25)) {
         this.$refs.bench.scrollIntoView();
       }
-      this.$nextTick(this.reveal);
     },
     // Scrolls the list, and nothing around it, until its chosen row is seen.
     reveal() {
