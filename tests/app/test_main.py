@@ -46,7 +46,7 @@ def test_the_configured_parameters_are_the_defaults(project_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [({"max_image": 3}, "did you mean 'max_images'"), ({"max_bytes": 0}, "max_bytes")]
+    ("given", "message"), [({"max_image": 3}, "did you mean 'max_images'"), ({"max_full_bytes": -1}, "max_full_bytes")]
 )
 def test_wrong_parameters_are_said_before_anything_starts(given, message):
     with pytest.raises(InputError, match=f"(?s)nothing was started.*{message}"):

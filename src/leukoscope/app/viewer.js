@@ -10,7 +10,7 @@ export default {
         <div class="stack stage" :style="{ transform: 'translate(' + x + 'px, ' + y + 'px) scale(' + scale + ')' }">
           <img class="picture" :src="picture" :alt="words" loading="lazy" draggable="false" ref="picture" @load="sharpen">
           <img class="full" v-if="sharp" :src="full" alt="" draggable="false">
-          <img class="heat" v-show="!bare" :src="heat" alt="" loading="lazy" draggable="false">
+          <img class="heat" v-if="heat" v-show="!bare" :src="heat" alt="" loading="lazy" draggable="false">
         </div>
       </div>
       <div class="bar" role="group" :aria-label="'Zoom, ' + words">

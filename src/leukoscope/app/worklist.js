@@ -118,7 +118,7 @@ export default {
     this.rule.textContent = ".bench > article { display: none; }";
     document.head.append(this.rule);
     this.listeners = {
-      "smears-act": event => this.entry && this.obey(event.detail) && event.preventDefault(),
+      "smears-act": event => this.form() && this.obey(event.detail) && event.preventDefault(),
       submit: event => this.mark(event),
       "smears-waiting": event => (this.waiting = event.detail),
       "smears-read": event => (this.names[event.detail.number] = event.detail.name),
