@@ -37,6 +37,11 @@ def test_rounds_are_of_each_reader_and_field():
     assert number_rounds(table, 14).tolist() == [1, 1, 1, 2, 1]
 
 
+def test_a_time_that_cannot_be_read_begins_no_round():
+    reviews = make((0, "u", "Pre"), (20, "u", "Pre"))
+    assert number_rounds(reviews.assign(reviewed_at=["yesterday", reviews["reviewed_at"][1]]), 14).tolist() == [1, 1]
+
+
 def test_a_revision_begins_no_round():
     assert number_rounds(make((0, "b", "Pre"), (20, "r", "Pro")), 14).tolist() == [1, 1]
 
@@ -48,6 +53,13 @@ def test_the_first_blind_word_counts_and_the_last_of_the_others():
 
 def test_who_has_seen_the_opinion_is_not_blind():
     assert list_kept(make((0, "u", "Early"), (1, "b", "Pre"), (1.1, "r", "Pre"))) == [(1, "unblinded", "Early")]
+
+
+def test_who_has_seen_the_opinion_of_another_model_is_not_blind():
+    steps = make((0, "b", "Early"), (0.1, "r", "Pre"), (1, "b", "Pre"), (1.1, "r", "Pro"), (30, "b", "Pro"))
+    chosen = select_readings(steps.assign(model_fingerprint=["m1", "m1", "m2", "m2", "m2"]), 14)
+    assert chosen["model_fingerprint"].tolist() == ["m1", "m1", "m2"]
+    assert chosen["reviewer_class"].tolist() == ["Early", "Pre", "Pro"]
 
 
 def test_readers_without_a_name_are_left_out():

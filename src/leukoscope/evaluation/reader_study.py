@@ -10,7 +10,7 @@ import pandas as pd
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 from leukoscope.evaluation.inter_rater import MISSING, estimate_agreement, estimate_pair, number_classes
 from leukoscope.evaluation.intervals import Estimate, estimate_share
-from leukoscope.evaluation.readings import BLIND, PHASES, REVISED, Known, arrange, select_first
+from leukoscope.evaluation.readings import BLIND, PHASES, REVISED, Known, arrange, read_times, select_first
 
 
 class Precision(NamedTuple):
@@ -126,9 +126,8 @@ def describe_rounds(study: Study) -> list[dict[str, Any]]:
         if second.empty:
             continue
         first = first.loc[second.index]
-        times = [pd.to_datetime(one["reviewed_at"], utc=True, format="ISO8601") for one in (first, second)]
         before, after = (number_classes(one["reviewer_class"], study.names) for one in (first, second))
-        days = float((times[1] - times[0]).dt.total_seconds().median() / 86400)
+        days = _median((read_times(second) - read_times(first)).dt.total_seconds() / 86400)
         figures = _pair(study, before, after, study.known.group(second.index.tolist()))
         rows.append({"reviewer": reader, "phase": phase, "days": days} | figures)
     return rows

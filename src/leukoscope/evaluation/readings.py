@@ -19,6 +19,11 @@ PHASES = (BLIND, REVISED, UNBLINDED)
 _READER = ["reviewer", "sha256"]
 
 
+def read_times(reviews: pd.DataFrame) -> pd.Series:
+    """Read when reviews were made; what somebody made illegible is no time, and begins no round."""
+    return pd.to_datetime(reviews["reviewed_at"], utc=True, format="ISO8601", errors="coerce")
+
+
 def number_rounds(reviews: pd.DataFrame, washout_days: float) -> pd.Series:
     """Number the rounds in which each reader read each field, from 1.
 
@@ -29,20 +34,19 @@ def number_rounds(reviews: pd.DataFrame, washout_days: float) -> pd.Series:
         reviews: With ``reviewed_at``, ``phase``, ``reviewer`` and ``sha256``.
         washout_days: How long it takes to forget a field.
     """
-    times = pd.to_datetime(reviews["reviewed_at"], utc=True, format="ISO8601")
-    gaps = times.groupby([reviews[name] for name in _READER]).diff()
+    gaps = read_times(reviews).groupby([reviews[name] for name in _READER]).diff()
     begins = (gaps >= pd.Timedelta(days=washout_days)) & (reviews["phase"] != REVISED)
     return begins.groupby([reviews[name] for name in _READER]).cumsum().astype(int) + 1
 
 
 def select_readings(reviews: pd.DataFrame, washout_days: float) -> pd.DataFrame:
-    """Select what counts: of each field, reader, round and phase one review, of readers with a name.
+    """Select what counts: of each field, model, reader, round and phase one review, of readers with a name.
 
     Of blind reviews it is the first of its round, and only if none of the round came before it: afterwards the reader
-    has seen the opinion. Of others it is the last.
+    has seen an opinion, be it another model's. Of others it is the last.
 
     Args:
-        reviews: Of one model.
+        reviews: Of all models, since a reader remembers a field under whatever model.
         washout_days: As ``number_rounds`` takes it.
 
     Returns:
@@ -53,6 +57,7 @@ def select_readings(reviews: pd.DataFrame, washout_days: float) -> pd.DataFrame:
     same = [*_READER, "round"]
     blind = numbered.drop_duplicates(same)
     blind = blind[blind["phase"] == BLIND]
+    same.append("model_fingerprint")
     others = numbered[numbered["phase"] != BLIND].drop_duplicates([*same, "phase"], keep="last")
     revised = (others["phase"] == REVISED) & ~_is_among(others, blind, same)
     return pd.concat([blind, others[~revised]]).sort_index()

@@ -43,14 +43,14 @@ def measure_agreement(
 
     days = check_washout(washout_days)
     known = readings.Known.gather(reviewed_manifest, reviewed_splits)
-    newest = agreement.select_newest(reviews)
+    newest, chosen = agreement.select_newest(reviews), readings.select_readings(reviews, days)
     facts = ["model", "model_fingerprint", "data"]
     models = []
     for names, rows in newest.groupby(facts, sort=False):
         figures = agreement.measure_agreement(rows, class_names, options.resamples, options.confidence, seed)
-        own = reviews[(reviews[facts] == list(names)).all(axis=1)]
+        own, read = (table[(table[facts] == list(names)).all(axis=1)] for table in (reviews, chosen))
         counts = {"reviewers": rows["reviewer"].nunique(), "seen_before": int(rows["seen_in"].notna().sum())}
-        study = _describe_study(readings.select_readings(own, days), known, class_names, options, evaluation, seed)
+        study = _describe_study(read, known, class_names, options, evaluation, seed)
         unnamed = {"unnamed": int((own["reviewer"] == "").sum())}
         models.append(dict(zip(facts, names, strict=True)) | counts | figures | {"study": unnamed | study})
     fields = reviews["sha256"].unique().tolist()
