@@ -103,6 +103,17 @@ def test_the_keys_are_said_in_an_overlay(page):
     assert chosen(page) == []
 
 
+def pinch(page, box: dict) -> None:
+    """Move two fingers in the middle of a box three times as far apart."""
+    browser = page.context.new_cdp_session(page)
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60)):
+        fingers = [{"x": x + apart * side, "y": y, "id": number} for number, side in enumerate((-1, 1))]
+        browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+    browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 @pytest.fixture
 def large() -> dict:
     pixels = np.kron(shade(160, 30), np.ones((10, 10, 1), np.uint8))
@@ -128,6 +139,10 @@ def test_a_field_is_zoomed_to_its_full_size_with_the_map_in_step(page, large):
     assert stage.bounding_box()["width"] == frame.bounding_box()["width"]
     frame.dblclick()
     assert stage.bounding_box()["width"] == 2 * frame.bounding_box()["width"]
+    page.keyboard.press("0")
+    pinch(page, frame.bounding_box())
+    assert stage.bounding_box()["width"] == pytest.approx(3 * frame.bounding_box()["width"])
+    assert page.evaluate("visualViewport.scale") == 1
 
 
 def test_names_of_files_are_shown_and_not_sent(page, office):
@@ -168,6 +183,7 @@ def test_the_first_is_reviewed_while_others_are_read(page, office, monkeypatch):
     assert shown_number(page) == 1
 
 
+@pytest.mark.slow
 def test_times_are_those_where_the_reviewer_is(browser, address, reviews):
     context = browser.new_context(timezone_id="Asia/Kathmandu", locale="en-GB")
     page = context.new_page()
