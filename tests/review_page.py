@@ -54,18 +54,38 @@ def add(page, *files: dict) -> str:
     page.set_input_files(FILES, list(files))
     status = page.locator(".drop [role=status]", has_text="not read")
     status.wait_for()
-    return status.inner_text()
+    said = status.inner_text()
+    rows = "number => document.querySelectorAll('[role=option][id]').length >= number"
+    page.wait_for_function(rows, arg=int(said.split()[0]))
+    return said
+
+
+def row(page, number: int):
+    return page.locator(f"#row-{number}")
+
+
+def list_rows(page) -> list[int]:
+    """Give the numbers of the images that the work list shows, in its order."""
+    return [int(one.get_attribute("id").split("-")[1]) for one in page.locator("[role=option][id]").all()]
 
 
 def card(page, number: int):
-    return page.get_by_role("article", name=f"Image {number}")
+    """Choose an image in the work list, and give what is shown of it."""
+    if row(page, number).get_attribute("aria-selected") == "false":
+        row(page, number).click()
+    return page.get_by_role("article", name=f"Image {number}", exact=True)
 
 
-def review(page, number: int, answer: str, note: str = "") -> None:
-    card(page, number).get_by_label(answer).check()
-    card(page, number).get_by_label("Note").fill(note)
-    card(page, number).get_by_role("button", name="Keep this review").click()
-    card(page, number).get_by_text("Kept at").wait_for()
+def answer(shown, words: str):
+    return shown.get_by_role("radio", name=words, exact=True)
+
+
+def review(page, number: int, words: str, note: str = "") -> None:
+    shown = card(page, number)
+    answer(shown, words).check()
+    shown.get_by_label("Note").fill(note)
+    shown.get_by_role("button", name="Keep this review").click()
+    row(page, number).locator(".mark", has_text=words).wait_for()
 
 
 def make_issues(seen: pd.DataFrame, number: int = 2) -> pd.DataFrame:

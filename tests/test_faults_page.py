@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from leukoscope.datasets import ReviewsDataset
-from review_page import SURE, add, card, needs_browser, open_browser
+from review_page import SURE, add, answer, card, needs_browser, open_browser
 from tiny_reader import make_reader
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ pytestmark = [*needs_browser, pytest.mark.faults]
 KILLS = 10
 SEED = int(os.environ.get("LEUKOSCOPE_FAULT_SEED", random.randrange(10**6)))
 # In turn, so that each acknowledgement differs from the one before.
-ANSWERS = [("I agree: Early", ": agree, Early."), ("I disagree: Pro", ": disagree, Pro.")]
+ANSWERS = [("Early", ": agree, Early."), ("Pro", ": disagree, Pro.")]
 
 
 def serve_page(file: str, port: int) -> None:
@@ -71,7 +71,7 @@ def review_until_killed(page, process: subprocess.Popen, name: str, delay: float
     killer = threading.Timer(delay, process.kill)
     while process.poll() is None:
         label, acknowledgement = ANSWERS[len(kept) % 2]
-        form.get_by_label(label).check()
+        answer(form, label).check()
         form.get_by_label("Note").fill(f"{name}-{len(kept)}")
         form.get_by_role("button", name="Keep this review").click()
         while process.poll() is None:

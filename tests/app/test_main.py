@@ -46,7 +46,7 @@ def test_the_configured_parameters_are_the_defaults(project_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [({"max_image": 3}, "did you mean 'max_images'"), ({"max_bytes": 0}, "max_bytes")]
+    ("given", "message"), [({"max_image": 3}, "did you mean 'max_images'"), ({"max_full_bytes": -1}, "max_full_bytes")]
 )
 def test_wrong_parameters_are_said_before_anything_starts(given, message):
     with pytest.raises(InputError, match=f"(?s)nothing was started.*{message}"):
@@ -130,7 +130,18 @@ def test_a_port_that_is_taken_is_said():
 
 
 def test_only_the_page_knows_its_library_and_nothing_loads_keras():
-    modules = ("__main__", "doubts", "options", "reading", "rendering", "reviews", "server", "session")
+    modules = (
+        "__main__",
+        "answers",
+        "doubts",
+        "options",
+        "reading",
+        "rendering",
+        "reviews",
+        "server",
+        "session",
+        "worklist",
+    )
     code = (
         f"import sys, importlib\nfor name in {modules}: importlib.import_module('leukoscope.app.' + name)\n"
         "print(sorted({'nicegui', 'keras', 'tensorflow', 'jax', 'torch', 'mlflow', 'sklearn'} & set(sys.modules)))"

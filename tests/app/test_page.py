@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from review_page import FILES, SURE, UNLIKE, UNSURE, add, card, file, needs_browser, review, smear
+from review_page import FILES, SURE, UNLIKE, UNSURE, add, card, file, list_rows, needs_browser, review, smear
 from tiny_reader import encode, shade
 
 pytestmark = needs_browser
@@ -43,7 +43,10 @@ def test_opinions_and_why_there_is_none_are_said_in_words(page):
     assert all("%" in row.inner_text() for row in rows.all())
     assert card(page, 1).locator("figcaption", has_text="distance").count() == 3
     pictures = card(page, 1).locator("img")
-    assert all(picture.evaluate("one => one.complete && one.naturalWidth > 0") for picture in pictures.all())
+    for picture in pictures.all():
+        picture.scroll_into_view_if_needed()
+        picture.evaluate("one => one.decode()")
+    assert all(picture.evaluate("one => one.naturalWidth > 0") for picture in pictures.all())
 
 
 def test_what_cannot_be_read_is_named_with_the_reason(page):
@@ -81,7 +84,6 @@ def test_files_may_be_dropped_anywhere_on_the_page(page):
         content,
     )
     page.dispatch_event("h1", "drop", {"dataTransfer": dropped})
-    card(page, 1).wait_for()
     assert card(page, 1).locator(".opinion").inner_text() == "Opinion: Early"
 
 
@@ -92,7 +94,7 @@ def test_the_opacity_of_the_overlay_follows_its_slider(page):
     slider.focus()
     slider.press("End")
     assert heat.evaluate("one => getComputedStyle(one).opacity") == "1"
-    assert card(page, 1).locator("output").inner_text() == "100 %"
+    assert card(page, 1).locator(".slider output").inner_text() == "100 %"
     slider.press("Home")
     assert heat.evaluate("one => getComputedStyle(one).opacity") == "0"
 
@@ -114,8 +116,8 @@ def test_occlusion_comes_on_request(page):
 def test_reviews_are_kept_without_names_of_files(page, reviews):
     page.get_by_label("Your name or initials").fill("AB")
     add(page, SURE, UNSURE)
-    review(page, 1, "I disagree: Pro", "large\nnuclei; <b>odd</b>")
-    review(page, 1, "I agree: Early", "after all")
+    review(page, 1, "Pro", "large\nnuclei; <b>odd</b>")
+    review(page, 1, "Early", "after all")
     review(page, 2, "Not assessable")
     rows = reviews.load().tail(3).reset_index(drop=True)
     assert rows["verdict"].tolist() == ["disagree", "agree", "not assessable"]
@@ -131,13 +133,13 @@ def test_names_of_files_are_kept_where_the_box_is_ticked(page, reviews):
     page.get_by_label("Keep file names").check()
     add(page, SURE)
     assert SURE["name"] in card(page, 1).inner_text()
-    review(page, 1, "I agree: Early")
+    review(page, 1, "Early")
     assert reviews.load().iloc[-1]["file_name"] == SURE["name"]
 
 
 def test_without_an_answer_no_review_is_sent(page, reviews):
     add(page, SURE)
-    review(page, 1, "I agree: Early")
+    review(page, 1, "Early")
     before = len(reviews.load())
     page.reload()
     add(page, SURE)
@@ -148,7 +150,7 @@ def test_without_an_answer_no_review_is_sent(page, reviews):
 
 def test_the_session_is_exported_as_csv_and_as_html_that_stands_alone(page, browser, tmp_path):
     add(page, SURE, UNSURE)
-    review(page, 1, "I agree: Early")
+    review(page, 1, "Early")
     for kind in ("CSV", "HTML"):
         with page.expect_download() as download:
             page.get_by_role("link", name=kind).click()
@@ -211,9 +213,9 @@ def test_two_pages_have_sessions_of_their_own(page, browser, address):
     other.goto(address)
     other.get_by_role("heading", name="Add smears").wait_for()
     add(page, SURE)
-    assert other.get_by_role("article").count() == 0
+    assert list_rows(other) == []
     assert add(other, UNSURE) == "1 read, 0 not read"
-    assert page.get_by_role("article").count() == 1
+    assert list_rows(page) == [1]
     other.close()
 
 
@@ -237,8 +239,8 @@ def test_all_can_be_done_by_keyboard_and_the_focus_is_seen(page, reviews):
     assert visited[:4] == ["map-1", "answer", "note", "submit"]
     card(page, 1).get_by_role("button", name="Keep this review").focus()
     page.keyboard.press("Enter")
-    card(page, 1).get_by_text("Kept at").wait_for()
-    assert reviews.load().iloc[-1]["verdict"] == "disagree"
+    card(page, 1).get_by_text("Kept: ").wait_for()
+    assert reviews.load().iloc[-1]["verdict"] == "agree"
 
 
 def test_a_screen_reader_finds_its_way(page):

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from review_page import FILES, SURE, UNLIKE, UNSURE, add, card, file, needs_browser
+from review_page import FILES, SURE, UNLIKE, UNSURE, add, card, file, list_rows, needs_browser
 from tiny_reader import encode, shade
 
 pytestmark = needs_browser
@@ -38,7 +38,7 @@ def test_a_slow_machine_loses_no_image(page, office, monkeypatch):
     monkeypatch.setattr(office, "work", starve)
     page.set_input_files(FILES, [SURE, UNSURE, UNLIKE])
     page.locator(".drop [role=status]", has_text="3 read, 0 not read").wait_for(timeout=60_000)
-    assert page.get_by_role("article").count() == 3
+    assert list_rows(page) == [1, 2, 3]
 
 
 def test_what_a_lost_page_did_not_read_is_still_named_when_it_is_loaded_anew(page, office, monkeypatch):

@@ -63,7 +63,7 @@ def test_nothing_of_exif_is_left(desk):
     assert b"Jane Roe" in content
     image = desk.read(content)
     desk.add_occlusion(image)
-    for picture in (image.picture, *image.maps.values(), blend(image, GRAD_CAM, 0.5)):
+    for picture in (image.picture, image.thumbnail, *image.maps.values(), blend(image, GRAD_CAM, 0.5)):
         assert b"Jane Roe" not in picture
         assert not open_image(picture).getexif()
 
@@ -80,6 +80,17 @@ def test_a_file_that_the_reader_knows_is_told_so(desk, monkeypatch):
 def test_pictures_are_no_larger_than_asked_and_keep_their_shape(desk):
     picture = open_image(desk.read(encode(np.full((300, 600, 3), 160, np.uint8))).picture)
     assert picture.size == (200, 100)
+
+
+def test_a_field_larger_than_its_picture_is_there_as_large_as_it_was_given_too(desk):
+    pixels = np.kron(half_dark(30), np.ones((10, 10, 1), np.uint8))
+    image = desk.read(with_exif(pixels))
+    full = open_image(image.full)
+    assert (image.width, image.height) == full.size == (300, 300)
+    assert np.abs(np.asarray(full, int) - pixels).max() < 12
+    assert b"Jane Roe" not in image.full
+    assert max(open_image(image.thumbnail).size) == 128
+    assert desk.read(encode(half_dark(200), "JPEG")).full is None
 
 
 def test_an_overlay_is_that_of_the_explanations(desk):

@@ -141,11 +141,14 @@ def test_a_failure_of_the_reader_is_an_answer_and_not_the_end(client, office, mo
 def test_pictures_are_given_and_kept_out_of_the_browsers_cache(client, office):
     client.post(IMAGES, FIELD)
     sha256 = office.shown[0][1].sha256
-    for name in ("field.jpg", "Grad-CAM.png", "nearest-1.png"):
+    for name in ("field.jpg", "thumbnail.jpg", "Grad-CAM.png", "nearest-1.png"):
         answer = client.get(f"/sessions/key/pictures/{sha256}/{name}")
         assert answer.headers["Content-Type"] == {"jpg": "image/jpeg", "png": "image/png"}[name[-3:]]
         assert answer.headers["Cache-Control"] == "no-store"
     assert client.get(f"/sessions/key/pictures/{sha256}/occlusion.png").status == 404
+    assert client.get(f"/sessions/key/pictures/{sha256}/full.jpg").status == 404
+    office.session.images[sha256] = office.session.images[sha256]._replace(full=b"all of it")
+    assert client.get(f"/sessions/key/pictures/{sha256}/full.jpg").text == "all of it"
     assert client.get("/sessions/key/pictures/0000/field.jpg").status == 404
 
 

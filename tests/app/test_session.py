@@ -60,6 +60,17 @@ def test_the_same_file_is_refused_whatever_its_name(session, desk):
     session.require_new(encode(shade(161)))
 
 
+def test_full_size_pictures_are_held_as_long_as_there_is_room_for_them(desk, about):
+    first, second, third = (desk.read(encode(shade(one)))._replace(full=b"x" * 40) for one in (160, 161, 162))
+    session = Session(3, about.origin, max_full_bytes=100)
+    for image in (first, second, third):
+        session.add(image)
+    assert [image.full is not None for image in session.images.values()] == [True, True, False]
+    session.forget()
+    session.add(third)
+    assert session.images[third.sha256].full
+
+
 def test_the_csv_has_a_row_an_image_with_the_last_review(session, desk):
     first, second = desk.read(encode(shade(160))), desk.read(encode(shade(130)))
     session.add(first)

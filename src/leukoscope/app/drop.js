@@ -1,5 +1,6 @@
 // Takes smears by a file input, or dropped anywhere on the page, and sends them one after another as their bytes alone.
-// File names stay in the browser unless the box is ticked.
+// File names stay in the browser unless the box is ticked; the rest of the page in this browser is told them by events,
+// "smears-waiting" with the names of what is still to be read, and "smears-read" with a number and a name.
 const NOT_READ = "leukoscope-not-read";
 
 export default {
@@ -10,9 +11,9 @@ export default {
         <input type="file" multiple accept="image/*,.tif,.tiff,.bmp" :id="id + '-files'" :aria-describedby="id + '-limits'"
           @change="take($event.target.files); $event.target.value = ''">
       </div>
+      <label class="tick"><input type="checkbox" v-model="keepNames"> Keep file names too, in exports and reviews</label>
       <p class="soft" :id="id + '-limits'">Up to {{ maxImages }} images in a session, each of at most {{ megabytes }} MB.
         They stay on this machine, and are forgotten when the page is closed.</p>
-      <label><input type="checkbox" v-model="keepNames"> Keep file names too, in exports and reviews</label>
       <p role="status" :class="{ working: current }">{{ status }}</p>
       <progress v-if="current" :value="done" :max="total" aria-label="Images read"></progress>
       <div role="alert"><template v-if="refused.length"><p>Not read:</p>
@@ -25,8 +26,16 @@ export default {
     ended: false,
   }),
   computed: {
+    waiting() {
+      return this.current ? [this.current, ...this.queue.map(file => file.name)] : [];
+    },
     megabytes() {
       return (this.maxBytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 });
+    },
+  },
+  watch: {
+    waiting(names) {
+      window.dispatchEvent(new CustomEvent("smears-waiting", { detail: names }));
     },
   },
   mounted() {
@@ -59,9 +68,8 @@ export default {
     },
     // When the server has lost the page, it is loaded anew by itself: what was not read is said there.
     hand_on() {
-      const left = this.current ? [this.current, ...this.queue.map(file => file.name)] : [];
-      const refused = [...this.refused, ...left.map(name => `${name}: the page was loaded anew before it was read`)];
-      if (left.length || this.ended) {
+      const refused = [...this.refused, ...this.waiting.map(name => `${name}: the page was loaded anew before it was read`)];
+      if (this.waiting.length || this.ended) {
         sessionStorage.setItem(NOT_READ, JSON.stringify(refused));
       }
     },
@@ -107,7 +115,13 @@ export default {
         }
         const answer = await fetch(this.url, { method: "POST", body: file, headers });
         this.ended ||= answer.status === 404;
-        return answer.ok ? "" : await answer.text();
+        const said = await answer.text();
+        if (!answer.ok) {
+          return said;
+        }
+        const number = Number(said.match(/\d+/)[0]);
+        window.dispatchEvent(new CustomEvent("smears-read", { detail: { number, name: file.name } }));
+        return "";
       } catch {
         return "could not be sent: it is a folder or was changed meanwhile, or the server does not answer; then start it "
           + "again, and load the page anew";

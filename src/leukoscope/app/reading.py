@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 OCCLUSION = "occlusion"
 _QUALITY = 92
+_FULL_QUALITY = 95
+_THUMBNAIL_SIDE = 128
 
 
 class Neighbour(NamedTuple):
@@ -70,7 +72,11 @@ class ReadImage(NamedTuple):
         malignant: The probability of any class but the benign one.
         ood_score: How unlike the training images it is.
         pixels: As the reader sees it, ``uint8 [size, size, 3]``.
+        width: Of the field as it was given, in pixels.
+        height: The same.
+        thumbnail: A JPEG file for lists.
         picture: A JPEG file to look at.
+        full: A JPEG file as large as the field was given; ``None`` where ``picture`` is, or it is not to be kept.
         maps: What speaks for the likeliest class, by method: PNG files whose opacity is the strength; grows on request.
         nearest: Training images, the nearest first.
         drawn: Whether the file bears the mark of a drawn smear.
@@ -87,7 +93,11 @@ class ReadImage(NamedTuple):
     malignant: float
     ood_score: float
     pixels: np.ndarray
+    width: int
+    height: int
+    thumbnail: bytes
     picture: bytes
+    full: bytes | None
     maps: dict[str, bytes]
     nearest: list[Neighbour]
     drawn: bool = False
@@ -154,7 +164,11 @@ class Desk:
             malignant=float(opinion[MALIGNANT_COLUMN]),
             ood_score=float(opinion["ood_score"]),
             pixels=pixels,
+            width=decoded.shape[1],
+            height=decoded.shape[0],
+            thumbnail=_encode_picture(decoded, _THUMBNAIL_SIDE),
             picture=_encode_picture(decoded, self.options.picture_side),
+            full=self._encode_full(decoded),
             maps=self._map_activation(pixels, likeliest),
             nearest=self._find_nearest(features),
             drawn=is_drawn(data),
@@ -163,6 +177,12 @@ class Desk:
         if not image.maps:  # a kind that has none in closed form
             self.add_occlusion(image)
         return image
+
+    def _encode_full(self, pixels: np.ndarray) -> bytes | None:
+        if max(pixels.shape) <= self.options.picture_side:
+            return None
+        content = encode(Image.fromarray(pixels), "JPEG", quality=_FULL_QUALITY, subsampling=0)
+        return content if len(content) <= self.options.max_full_bytes else None
 
     def _map_activation(self, pixels: np.ndarray, number: int) -> dict[str, bytes]:
         if self._mapper is None:
@@ -243,7 +263,7 @@ class Desk:
 def _encode_picture(pixels: np.ndarray, side: int) -> bytes:
     picture = Image.fromarray(pixels)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return encode(picture, "JPEG", quality=_QUALITY)
+    return encode(picture, "JPEG", quality=_QUALITY, subsampling=0)
 
 
 def _encode_map(heat: np.ndarray) -> bytes:

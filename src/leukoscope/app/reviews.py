@@ -34,6 +34,11 @@ class Review:
     note: str
     reviewer: str
 
+    @property
+    def summary(self) -> str:
+        """The verdict, and the class where there is one."""
+        return f"{self.verdict}, {self.reviewer_class}" if self.reviewer_class else self.verdict
+
 
 def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Review:
     """Make a review of what a reviewer entered.

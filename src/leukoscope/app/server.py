@@ -76,7 +76,8 @@ class Office:
 
     def open(self, key: str, show: Callable[[int, ReadImage], None]) -> Session:
         """Open a page under a key that nobody can guess."""
-        session = Session(self.desk.options.max_images, self.about.origin, self.about.trained_on)
+        options = self.desk.options
+        session = Session(options.max_images, self.about.origin, self.about.trained_on, options.max_full_bytes)
         self.tabs[key] = Tab(session, show)
         return session
 
@@ -121,7 +122,7 @@ class Office:
             image = await self.work(self.desk.read, data, _read_name(request))
             self.find(key)  # it may have been closed meanwhile
             number = tab.session.add(image)
-            tab.show(number, image)
+            tab.show(number, tab.session.images[image.sha256])
         return number
 
 
@@ -186,7 +187,9 @@ def create_server(office: Office) -> FastAPI:
 
 def list_pictures(image: ReadImage) -> dict[str, bytes]:
     """List the pictures of an image by the names that they have on the server."""
-    pictures = {"field.jpg": image.picture} | {f"{method}.png": heat for method, heat in image.maps.items()}
+    pictures = {"field.jpg": image.picture, "thumbnail.jpg": image.thumbnail}
+    pictures |= {"full.jpg": image.full} if image.full else {}
+    pictures |= {f"{method}.png": heat for method, heat in image.maps.items()}
     near = {f"nearest-{number}.png": neighbour.picture for number, neighbour in enumerate(image.nearest, start=1)}
     pictures |= {f"cell-{cell.number}.png": cell.picture for cell in image.cells}
     return pictures | {name: picture for name, picture in near.items() if picture is not None}

@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from leukoscope.app.options import AppOptions
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.reviews import Review, tabulate_image
 from leukoscope.core.storage import defuse_formula
@@ -25,10 +26,18 @@ class Session:
         max_images: How many it may hold.
         origin: ``model``, ``model_fingerprint`` and ``data``: who reads.
         trained_on: Whether the reader learned from drawn images, in words.
+        max_full_bytes: How much its full-size pictures may take in all.
     """
 
-    def __init__(self, max_images: int, origin: Mapping[str, str], trained_on: str = "not recorded") -> None:
+    def __init__(
+        self,
+        max_images: int,
+        origin: Mapping[str, str],
+        trained_on: str = "not recorded",
+        max_full_bytes: int = AppOptions().max_full_bytes,
+    ) -> None:
         self._max_images, self.origin, self._trained_on = max_images, origin, trained_on
+        self._max_full_bytes = max_full_bytes
         self.images: dict[str, ReadImage] = {}
         self.reviews: dict[str, Review] = {}
         self.reviewer = ""
@@ -56,7 +65,10 @@ class Session:
             raise RefusedError(f"the same file as image {known.index(sha256) + 1} of this session")
 
     def add(self, image: ReadImage) -> int:
-        """Take an image in, and give its number, from 1."""
+        """Take an image in, and give its number, from 1; its full-size picture only if there is room for it."""
+        held = sum(len(one.full or b"") for one in self.images.values())
+        if held + len(image.full or b"") > self._max_full_bytes:
+            image = image._replace(full=None)
         self.images[image.sha256] = image
         return len(self.images)
 

@@ -1,0 +1,53 @@
+"""What becomes of the forms of the page: each answer is a line for the one who sent it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from kedro.io import DatasetError
+
+from leukoscope.app.doubts import Doubt, Doubts, form_label_review
+from leukoscope.app.reading import ReadImage
+from leukoscope.app.reviews import UnusableReviewError, form_review, tabulate_review
+from leukoscope.app.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+async def answer_review(session: Session, keep: Callable[[pd.DataFrame], None], image: ReadImage, entered: Any) -> str:
+    """Keep a review of an image, and say so once it is on the disk, or why it is not.
+
+    Args:
+        session: That the image is in.
+        keep: Keeps reviews, given as rows of the data set ``reviews``.
+        image: What was reviewed.
+        entered: The fields of the form: ``answer`` and ``note``.
+    """
+    fields = entered if isinstance(entered, dict) else {}
+    try:
+        review = form_review(fields.get("answer"), fields.get("note"), session.reviewer, image)
+        await asyncio.to_thread(keep, tabulate_review(review, image, session.origin))
+    except UnusableReviewError as error:
+        return str(error)
+    except DatasetError as error:
+        logger.error("A review was not kept: %s", error)
+        return f"Nothing was kept: {error}"
+    if image.sha256 in session.images:
+        session.reviews[image.sha256] = review
+    return f"Kept: {review.summary}."
+
+
+async def answer_doubt(session: Session, doubts: Doubts, doubt: Doubt, entered: Any) -> str:
+    """Keep what a reviewer says of a doubtful label, and say so once it is on the disk, or why it is not."""
+    fields = entered if isinstance(entered, dict) else {}
+    try:
+        given = fields.get("answer"), fields.get("note"), session.reviewer
+        await asyncio.to_thread(doubts.keep, form_label_review(*given, doubt, doubts.class_names))
+    except UnusableReviewError as error:
+        return str(error)
+    except DatasetError as error:
+        logger.error("A review of a label was not kept: %s", error)
+        return f"Nothing was kept: {error}"
+    return f"Kept: {doubts.verdict(doubt)}."

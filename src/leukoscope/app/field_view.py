@@ -1,0 +1,137 @@
+"""One image that was read, on an open page: its pictures, the opinion and why, and the forms to answer it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from leukoscope.app.elements import SEND_VALUE, Viewer, add_form, add_html
+from leukoscope.app.reading import OCCLUSION, ReadImage
+from leukoscope.app.rendering import describe_without, get_part, render_control, render_part
+from leukoscope.app.reviews import MAX_NOTE
+from leukoscope.app.server import Office
+from leukoscope.evaluation.agreement import NOT_ASSESSABLE
+
+logger = logging.getLogger(__name__)
+
+# In the browser alone: the server need not know how opaque an overlay is.
+_SET_OPACITY = """(event) => {
+  event.target.closest("article").style.setProperty("--opacity", event.target.value / 100);
+  event.target.nextElementSibling.value = `${event.target.value} %`;
+}"""
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """One image on an open page.
+
+    Attributes:
+        number: From 1.
+        image: What was read.
+        office: Where more is read of it, on request.
+        place: Gives the address of one of its pictures.
+        save: Keeps the review that was entered, and says what became of it.
+    """
+
+    number: int
+    image: ReadImage
+    office: Office
+    place: Callable[[str], str]
+    save: Callable[[Any], Awaitable[str]]
+
+    def show(self) -> None:
+        """Add it to the page."""
+        number, image = self.number, self.image
+        opacity = f"--opacity: {self.office.desk.options.opacity}"
+        with ui.element("article").props(f'id="field-{number}" aria-labelledby="image-{number}"').style(opacity):
+            add_html(f"Image {number}", "h3").props(f'id="image-{number}"').classes("unseen")
+            with ui.element("div").classes("columns"):
+                with ui.element("div"):
+                    self._show_field()
+                with ui.element("div"):
+                    add_html(render_part("opinion", image, self.office.about))
+                    self._show_review()
+                    add_html(render_part("chances", image, self.office.about))
+                add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png"), True))
+            if image.cells:
+                self._show_cells()
+            add_html(render_part("identity", image))
+
+    def _show_review(self) -> None:
+        answers = render_control("review", self.number, self.image, NOT_ASSESSABLE, MAX_NOTE)
+        add_form(answers, self.save).classes("review")
+
+    def _show_cells(self) -> None:
+        weight = get_part("weight")
+        gallery = render_control(
+            "strike", self.number, self.image, lambda cell: self.place(f"cell-{cell.number}.png"), weight
+        )
+        add_form(gallery, self._read_without)
+
+    async def _read_without(self, entered: Any) -> str:
+        fields = entered if isinstance(entered, dict) else {}
+        struck = [cell.number for cell in self.image.cells if f"cell-{cell.number}" in fields]
+        if not struck:
+            return "No cell is struck."
+        try:
+            chances = await self.office.work(self.office.desk.read_without, self.image, struck)
+        except Exception as error:
+            logger.exception("An image could not be read without some of its cells")
+            return f"It could not be read again, and the server's log says more: {error}"
+        return describe_without(self.image, struck, chances)
+
+    def _show_field(self) -> None:
+        start = round(100 * self.office.desk.options.opacity)
+        first = next(iter(self.image.maps))
+        with ui.element("figure"):
+            viewer = Viewer(
+                self.image, f"Image {self.number}, the field", self.place, self.office.desk.options.picture_side
+            )
+            viewer.lay(self.place(f"{first}.png"))
+            caption = add_html(_describe_map(self.image, first), "figcaption")
+        with ui.element("div").classes("controls"):
+            add_html(render_control("slider", self.number, start)).classes("slider").on(
+                "input", js_handler=_SET_OPACITY
+            )
+            chooser = add_html(render_control("maps", self.number, _list_maps(self.image)), "fieldset")
+            status = add_html("", "p").props("role=status")
+
+        wanted = first
+
+        async def choose(event: GenericEventArguments) -> None:
+            nonlocal wanted
+            method = wanted = event.args if event.args in self.image.maps else OCCLUSION
+            # While a map is made, another may be chosen.
+            if await self._prepare_map(method, status) and wanted == method:
+                viewer.lay(self.place(f"{method}.png"))
+                caption.set_content(_describe_map(self.image, method))
+
+        chooser.on("change", choose, js_handler=SEND_VALUE)
+
+    async def _prepare_map(self, method: str, status: ui.html) -> bool:
+        if method not in self.image.maps:
+            status.set_content("Hiding one part of the field after another")
+            status.classes("working")
+            try:
+                await self.office.work(self.office.desk.add_occlusion, self.image)
+                message = "The occlusion map is ready."
+            except Exception as error:
+                logger.exception("An image could not be mapped")
+                message = f"The occlusion map failed, and the server's log says more: {error}"
+            status.classes(remove="working")
+            status.set_content(escape(message))
+        return method in self.image.maps
+
+
+def _list_maps(image: ReadImage) -> dict[str, str]:
+    """Give the maps that there are of an image, or can be, in words."""
+    at_once = {method: method for method in image.maps if method != OCCLUSION}
+    return at_once | {OCCLUSION: "occlusion (takes some seconds)"}
+
+
+def _describe_map(image: ReadImage, method: str) -> str:
+    return f"Warm colours: {render_part('map', image, method)}."
