@@ -1,10 +1,18 @@
+import json
+import re
+from html import unescape
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from leukoscope.pipelines.agreement.nodes import measure_agreement
+from figure_parts import list_words
+from leukoscope.core.errors import InputError
+from leukoscope.pipelines.agreement.nodes import draw_agreement, measure_agreement, take_consensus, write_agreement
 from leukoscope.pipelines.agreement.options import AgreementOptions
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from reader_study import make_study
 
 
 def make_reviews(pairs, **columns) -> pd.DataFrame:
@@ -22,6 +30,12 @@ def make_reviews(pairs, **columns) -> pd.DataFrame:
         "verdict": verdicts,
         "reviewer_class": reviewer,
         "reviewer": "AB",
+        "reviewed_at": "2026-01-02T10:00:00+00:00",
+        "file_name": None,
+        "phase": "unblinded",
+        "seconds": None,
+        "session": None,
+        "grade": None,
     }
     return pd.DataFrame(facts | columns)
 
@@ -29,8 +43,9 @@ def make_reviews(pairs, **columns) -> pd.DataFrame:
 PAIRS = [("Early", "Early")] * 6 + [("Pre", "Pre")] * 5 + [("Early", "Pre")] * 3 + [("Pro", None)] * 2
 
 
-def measure(reviews, class_names, **options) -> dict:
-    return measure_agreement(reviews, class_names, AgreementOptions(**{"resamples": 200} | options), 3)
+def measure(reviews, class_names, manifest=None, splits=None, washout=14, **options) -> dict:
+    given = AgreementOptions(**{"resamples": 200} | options), EvaluationOptions(benign_class="Benign"), 3
+    return measure_agreement(reviews, manifest, splits, class_names, washout, *given)
 
 
 def test_figures_are_those_of_the_reviews_that_say_a_class(class_names):
@@ -98,3 +113,67 @@ def test_a_class_that_the_parameters_do_not_name_is_counted_too(class_names):
 def test_images_are_counted_that_the_model_had_seen(class_names):
     [model] = measure(make_reviews(PAIRS, seen_in=["train"] + [None] * 15), class_names)["models"]
     assert model["seen_before"] == 1
+
+
+def read_page(text: str) -> str:
+    """Give the words of a page."""
+    return unescape(re.sub(r"<[^>]*>", " ", text))
+
+
+def list_rows(figure) -> list[str]:
+    return [words.replace("\n", " ") for words in list_words(figure.axes[0].get_yticklabels())]
+
+
+@pytest.fixture(scope="module")
+def study() -> tuple[dict, pd.DataFrame]:
+    reviews, manifest = make_study(3, 12, rounds=2)
+    return measure(reviews, ["Benign", "Early", "Pre", "Pro"], manifest.assign(drawn=True), resamples=20), reviews
+
+
+def test_a_study_of_readers_is_measured_with_its_model(study):
+    [model] = study[0]["models"]
+    found = model["study"]
+    assert (found["unnamed"], list(found["phases"]), len(found["changes"])) == (0, ["blind", "revised"], 3)
+    assert len(found["rounds"]) == 6  # both phases of each
+    assert found["aided"][0]["readers"] == ["R1", "R2", "R3"]
+    json.dumps(study[0], allow_nan=False)
+
+
+def test_the_page_has_what_was_measured(study):
+    page = read_page(write_agreement(study[0], {"leukoscope": "1"}, 3))
+    for words in ("Krippendorff's alpha", "R1 and R2", "misled", "sequential design", "Hillis", "drawn"):
+        assert words in page
+    assert "reviewed_labels.csv" in page
+    for tie in study[0]["consensus"]["ties"]:
+        assert tie["sha256"][:16] in page
+
+
+def test_names_of_readers_are_no_html(study):
+    reviews, manifest = make_study(2, 6)
+    named = reviews.assign(reviewer=reviews["reviewer"].replace("R1", "<b>x</b>$"))
+    found = measure(named, ["Benign", "Early", "Pre", "Pro"], manifest, resamples=20)
+    assert "<b>x</b>" not in write_agreement(found, {"leukoscope": "1"}, 3)
+    assert draw_agreement(found) is not None
+
+
+def test_the_figure_has_a_row_for_each_pair_and_reader(study):
+    assert {"all readers", "R1 and R2", "R1 and the model"} <= set(list_rows(draw_agreement(study[0])))
+
+
+def test_reviews_without_names_have_a_page_too(class_names):
+    found = measure(make_reviews(PAIRS, reviewer=""), class_names)
+    assert found["models"][0]["study"]["unnamed"] == len(PAIRS)
+    assert "No reader gave a name" in read_page(write_agreement(found, {"leukoscope": "1"}, 3))
+    assert list_rows(draw_agreement(found)) == ["all reviews and the model"]
+
+
+def test_labels_by_majority_are_a_table_and_ties_are_named(study, caplog):
+    labels = take_consensus(study[1], AgreementOptions())
+    assert len(labels) == study[0]["consensus"]["labels"]
+    assert len([record for record in caplog.records if "tied" in record.message]) == len(study[0]["consensus"]["ties"])
+
+
+@pytest.mark.parametrize("days", [0, -1, "a week", None, True, float("nan")])
+def test_a_washout_that_is_none_is_refused(class_names, days):
+    with pytest.raises(InputError, match=r"app\.washout_days is .*Expected the number of days"):
+        measure(make_reviews(PAIRS), class_names, washout=days)

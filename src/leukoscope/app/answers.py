@@ -10,24 +10,36 @@ from kedro.io import DatasetError
 
 from leukoscope.app.doubts import Doubt, Doubts, form_label_review
 from leukoscope.app.reading import ReadImage
-from leukoscope.app.reviews import UnusableReviewError, form_review, tabulate_review
+from leukoscope.app.reviews import UnusableReviewError, add_circumstances, form_review, tabulate_review
 from leukoscope.app.session import Session
 
 logger = logging.getLogger(__name__)
 
 
-async def answer_review(session: Session, keep: Callable[[pd.DataFrame], None], image: ReadImage, entered: Any) -> str:
+async def answer_review(
+    session: Session, keep: Callable[[pd.DataFrame], None], image: ReadImage, phase: str, entered: Any
+) -> str:
     """Keep a review of an image, and say so once it is on the disk, or why it is not.
 
     Args:
         session: That the image is in.
         keep: Keeps reviews, given as rows of the data set ``reviews``.
         image: What was reviewed.
-        entered: The fields of the form: ``answer`` and ``note``.
+        phase: Of which the form is; a form of another phase than the image's is out of date.
+        entered: The fields of the form: ``answer`` and ``note``, ``seconds`` and ``grade``.
     """
-    fields = entered if isinstance(entered, dict) else {}
+    async with session.lock:
+        if phase != session.blinding.phase(image.sha256):
+            return "Nothing was kept: the opinion has been shown meanwhile. Look at it, and answer anew."
+        return await _keep_review(session, keep, image, phase, entered if isinstance(entered, dict) else {})
+
+
+async def _keep_review(
+    session: Session, keep: Callable[[pd.DataFrame], None], image: ReadImage, phase: str, fields: dict[str, Any]
+) -> str:
     try:
-        review = form_review(fields.get("answer"), fields.get("note"), session.reviewer, image)
+        said = form_review(fields.get("answer"), fields.get("note"), session.reviewer, image)
+        review = add_circumstances(said, phase, fields, session.name)
         await asyncio.to_thread(keep, tabulate_review(review, image, session.origin))
     except UnusableReviewError as error:
         return str(error)
@@ -36,6 +48,7 @@ async def answer_review(session: Session, keep: Callable[[pd.DataFrame], None], 
         return f"Nothing was kept: {error}"
     if image.sha256 in session.images:
         session.reviews[image.sha256] = review
+        session.blinding.commit(image.sha256, review)
     return f"Kept: {review.summary}."
 
 

@@ -55,9 +55,17 @@ class Worklist(Element, component="worklist.js"):
         super().__init__()
         self.props.update({"entries": [], "class-names": list(class_names), "advance": advance})
 
+    def set_advance(self, on: bool) -> None:
+        """Say whether to go on by itself."""
+        self.props["advance"] = on
+
     def list(self, entries: Sequence[Entry]) -> None:
         """List what there is now."""
         self.props["entries"] = entries
+
+
+class Stopwatch(Element, component="stopwatch.js"):
+    """Measures in the browser how long each image is looked at."""
 
 
 class Viewer(Element, component="viewer.js"):

@@ -3,18 +3,22 @@
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
 from nicegui import ui
+from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from leukoscope.app.elements import SEND_VALUE, Viewer, add_form, add_html
 from leukoscope.app.reading import OCCLUSION, ReadImage
 from leukoscope.app.rendering import describe_without, get_part, render_control, render_part
-from leukoscope.app.reviews import MAX_NOTE
+from leukoscope.app.reviews import GRADES, MAX_NOTE
 from leukoscope.app.server import Office
+from leukoscope.app.session import Session
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
+from leukoscope.evaluation.readings import UNBLINDED
 
 logger = logging.getLogger(__name__)
 
@@ -34,36 +38,71 @@ class FieldView:
         image: What was read.
         office: Where more is read of it, on request.
         place: Gives the address of one of its pictures.
-        save: Keeps the review that was entered, and says what became of it.
+        session: Whose image it is.
+        save: Keeps the review that was entered in a phase, and says what became of it.
     """
 
     number: int
     image: ReadImage
     office: Office
     place: Callable[[str], str]
-    save: Callable[[Any], Awaitable[str]]
+    session: Session
+    save: Callable[[str, Any], Awaitable[str]]
 
-    def show(self) -> None:
-        """Add it to the page."""
-        number, image = self.number, self.image
+    def show(self) -> Element:
+        """Add it to the page, and give the element that it fills."""
         opacity = f"--opacity: {self.office.desk.options.opacity}"
-        with ui.element("article").props(f'id="field-{number}" aria-labelledby="image-{number}"').style(opacity):
+        article = ui.element("article").props(f'id="field-{self.number}" aria-labelledby="image-{self.number}"')
+        self.fill(article.style(opacity))
+        return article
+
+    def fill(self, article: Element, before: str = "") -> None:
+        """Fill an element with all that may be shown, in place of what was in it.
+
+        Args:
+            article: The element.
+            before: What its form says at first.
+        """
+        number, image = self.number, self.image
+        article.clear()
+        with article:
             add_html(f"Image {number}", "h3").props(f'id="image-{number}"').classes("unseen")
+            if self.session.blinding.is_held(image.sha256):
+                self._show_alone()
+                return
             with ui.element("div").classes("columns"):
                 with ui.element("div"):
                     self._show_field()
                 with ui.element("div"):
                     add_html(render_part("opinion", image, self.office.about))
-                    self._show_review()
+                    self._show_review(before)
                     add_html(render_part("chances", image, self.office.about))
                 add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png"), True))
             if image.cells:
                 self._show_cells()
             add_html(render_part("identity", image))
 
-    def _show_review(self) -> None:
-        answers = render_control("review", self.number, self.image, NOT_ASSESSABLE, MAX_NOTE)
-        add_form(answers, self.save).classes("review")
+    def _show_alone(self) -> None:
+        """Show the field, and ask for a class: nothing here depends on the opinion."""
+        with ui.element("div").classes("columns"):
+            with ui.element("div"), ui.element("figure"):
+                self._view()
+            with ui.element("div"):
+                add_html("The opinion is kept back until you have said a class.", "p").classes("soft")
+                self._show_review()
+        add_html(render_part("identity", self.image))
+
+    def _show_review(self, before: str = "") -> None:
+        phase = self.session.blinding.phase(self.image.sha256)
+        word = self.session.blinding.words.get(self.image.sha256)
+        said = None if word is None else word.reviewer_class or NOT_ASSESSABLE
+        grades = {} if phase == UNBLINDED else GRADES
+        answers = render_control("review", self.number, self.image, NOT_ASSESSABLE, MAX_NOTE, phase, said, grades)
+        add_form(answers, partial(self.save, phase), before).classes("review")
+
+    def _view(self) -> Viewer:
+        side = self.office.desk.options.picture_side
+        return Viewer(self.image, f"Image {self.number}, the field", self.place, side)
 
     def _show_cells(self) -> None:
         weight = get_part("weight")
@@ -88,9 +127,7 @@ class FieldView:
         start = round(100 * self.office.desk.options.opacity)
         first = next(iter(self.image.maps))
         with ui.element("figure"):
-            viewer = Viewer(
-                self.image, f"Image {self.number}, the field", self.place, self.office.desk.options.picture_side
-            )
+            viewer = self._view()
             viewer.lay(self.place(f"{first}.png"))
             caption = add_html(_describe_map(self.image, first), "figcaption")
         with ui.element("div").classes("controls"):

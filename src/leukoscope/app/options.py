@@ -13,3 +13,5 @@ class AppOptions(Options):
     max_full_bytes: NonNegativeInt = 500_000_000
     picture_side: int = Field(default=768, ge=64, le=4096)
     opacity: float = Field(default=0.5, ge=0, le=1)
+    blind_first: bool = False
+    washout_days: float = Field(default=14, gt=0, allow_inf_nan=False)

@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 from fastapi import FastAPI
 from nicegui import Client, ui
+from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from leukoscope.app.answers import answer_doubt, answer_review
 from leukoscope.app.doubts import Doubts
-from leukoscope.app.elements import SEND_VALUE, Drop, Keys, Worklist, add_button, add_form, add_html
+from leukoscope.app.elements import SEND_VALUE, Drop, Keys, Stopwatch, Worklist, add_button, add_form, add_html
 from leukoscope.app.field_view import FieldView
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.rendering import render_control, render_part, render_style
@@ -21,6 +22,7 @@ from leukoscope.app.reviews import MAX_NAME, MAX_NOTE
 from leukoscope.app.server import Office
 from leukoscope.app.worklist import list_entries
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
+from leukoscope.evaluation.readings import BLIND
 
 TITLE = "Review of smears"
 # A page is forgotten so many seconds after it was closed: until then the browser may have lost the line only.
@@ -29,6 +31,7 @@ _ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><circle cx='16' cy='16' r='15' fill='#e8c5d0'/>"
     "<circle cx='17' cy='16' r='9' fill='#5b3a86'/></svg>"
 )
+_SEND_TICK = "(event) => emit(event.target.checked)"
 _ASK = """() => { if (confirm("Forget the images of this page? Reviews that were kept stay.")) emit(); }"""
 
 
@@ -61,14 +64,15 @@ class _Page:
     def __init__(self, office: Office, keep: Callable[[pd.DataFrame], None], client: Client) -> None:
         self._office, self._keep = office, keep
         self._key = secrets.token_urlsafe(16)
+        self._views: dict[str, tuple[FieldView, Element]] = {}
         self._session = office.open(self._key, self.show)
         client.on_delete(lambda: office.close(self._key))
         ui.add_css(render_style())
         self._add_frame(client)
         self._add_intake()
         self._add_session()
-        if office.doubts is not None and office.doubts.shown:
-            self._add_doubts(office.doubts)
+        self._doubts = ui.element("div")
+        self._add_doubts()
         self._add_card()
 
     def _add_frame(self, client: Client) -> None:
@@ -88,8 +92,12 @@ class _Page:
         with ui.element("section").props('aria-labelledby="add"').classes("intake") as section:
             add_html("Add smears", "h2").props("id=add")
             Drop(f"/sessions/{self._key}/images", options.max_images, limits.max_bytes)
-            reviewer = add_html(render_control("reviewer", MAX_NAME)).classes("field")
-            reviewer.on("change", self._set_reviewer, js_handler=SEND_VALUE)
+            with ui.element("div"):
+                reviewer = add_html(render_control("reviewer", MAX_NAME)).classes("field")
+                reviewer.on("change", self._set_reviewer, js_handler=SEND_VALUE)
+                blind = add_html(render_control("blind", self._session.blinding.on)).classes("field")
+                blind.on("change", self._turn_blind, js_handler=_SEND_TICK)
+                Stopwatch()
         ui.skip_link("Skip to adding smears", target=section)
 
     def _add_session(self) -> None:
@@ -98,7 +106,7 @@ class _Page:
             add_html("Images", "h2").props("id=images")
             Keys(classes, NOT_ASSESSABLE)
         self._empty = add_html("None yet. They appear here one after another, the first while others are read.", "p")
-        self._work = Worklist(classes)
+        self._work = Worklist(classes, not self._session.blinding.on)
         with ui.element("div").classes("bar") as self._bar:
             for kind, words in (("html", "Export for reading and printing (HTML)"), ("csv", "Export as a table (CSV)")):
                 place = f"/sessions/{self._key}/session.{kind}"
@@ -111,7 +119,15 @@ class _Page:
             add_html("<h2>Model card</h2>", "summary")
             add_html(render_part("card", self._office.about))
 
-    def _add_doubts(self, doubts: Doubts) -> None:
+    def _add_doubts(self) -> None:
+        """Add the doubtful labels; not while the mode is on, since a field that is read blind may be among them."""
+        self._doubts.clear()
+        doubts = self._office.doubts
+        if doubts is not None and doubts.shown and not self._session.blinding.on:
+            with self._doubts:
+                self._list_doubts(doubts)
+
+    def _list_doubts(self, doubts: Doubts) -> None:
         with ui.element("details").props('id="labels"'):
             add_html("<h2>Doubtful labels</h2>", "summary")
             add_html(render_part("doubts", len(doubts.shown), doubts.total))
@@ -125,14 +141,30 @@ class _Page:
 
     def show(self, number: int, image: ReadImage) -> None:
         """Show an image that was read."""
+        answers = partial(self._place, image), self._session, partial(self._review, image)
+        view = FieldView(number, image, self._office, *answers)
         with self._work:
-            FieldView(number, image, self._office, partial(self._place, image), partial(self._review, image)).show()
+            self._views[image.sha256] = view, view.show()
         self._list()
 
-    async def _review(self, image: ReadImage, entered: Any) -> str:
-        said = await answer_review(self._session, self._keep, image, entered)
+    async def _review(self, image: ReadImage, phase: str, entered: Any) -> str:
+        said = await answer_review(self._session, self._keep, image, phase, entered)
+        if phase == BLIND and not self._session.blinding.is_held(image.sha256):
+            self._reveal(image.sha256, said)
         self._list()
         return said
+
+    def _reveal(self, sha256: str, before: str = "") -> None:
+        if sha256 in self._views:
+            view, article = self._views[sha256]
+            view.fill(article, before)
+
+    def _turn_blind(self, event: GenericEventArguments) -> None:
+        for sha256 in self._session.blinding.turn(bool(event.args)):
+            self._reveal(sha256)
+        self._work.set_advance(not self._session.blinding.on)
+        self._add_doubts()
+        self._list()
 
     def _list(self) -> None:
         self._work.list(list_entries(self._session, self._place))
@@ -144,6 +176,7 @@ class _Page:
 
     def _forget(self) -> None:
         self._session.forget()
+        self._views.clear()
         self._work.clear()
         self._list()
 

@@ -119,6 +119,7 @@ def render_export(session: Session, about: About, opacity: float) -> str:
         .render(
             images=list(session.images.values()),
             reviews=session.reviews,
+            blinding=session.blinding,
             about=about,
             blend=lambda image, method: blend(image, method, opacity),
             neighbour_uri=lambda number, one: to_data_uri(one.picture, "png"),

@@ -1,15 +1,25 @@
 """What a reviewer says of an opinion."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from leukoscope.app.reading import ReadImage
+from leukoscope.evaluation.readings import BLIND, UNBLINDED
 
 MAX_NOTE, MAX_NAME = 2000, 100
+# By what the form sends.
+GRADES = {
+    "1": "surely benign",
+    "2": "rather benign",
+    "3": "undecided",
+    "4": "rather malignant",
+    "5": "surely malignant",
+}
+_DAY = 86_400
 
 
 class UnusableReviewError(ValueError):
@@ -26,6 +36,10 @@ class Review:
         reviewer_class: What the reviewer would say; ``None`` if not assessable.
         note: May be empty.
         reviewer: May be empty.
+        phase: ``blind``, ``revised`` or ``unblinded``: whether the opinion had been seen.
+        seconds: How long the image was in front of the reviewer; ``None`` if that is not known.
+        session: Which opening of the page.
+        grade: From 1, surely benign, to 5, surely malignant; ``None`` if there is none.
     """
 
     reviewed_at: str
@@ -33,6 +47,10 @@ class Review:
     reviewer_class: str | None
     note: str
     reviewer: str
+    phase: str = UNBLINDED
+    seconds: float | None = None
+    session: str | None = None
+    grade: int | None = None
 
     @property
     def summary(self) -> str:
@@ -62,6 +80,38 @@ def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Revi
     if answer == NOT_ASSESSABLE:
         return Review(now, NOT_ASSESSABLE, None, note, reviewer)
     return Review(now, AGREE if answer == image.likeliest else DISAGREE, answer, note, reviewer)
+
+
+def add_circumstances(review: Review, phase: str, entered: Mapping[str, Any], session: str) -> Review:
+    """Say in a review when in a reader study it was made.
+
+    Args:
+        review: What was said.
+        phase: Whether the opinion had been seen.
+        entered: The fields of the form: ``seconds`` and ``grade``, if there are any.
+        session: Which opening of the page.
+
+    Raises:
+        UnusableReviewError: It is blind, and of nobody; or there is no such grade.
+    """
+    if phase == BLIND and not review.reviewer:
+        raise UnusableReviewError(
+            "Nothing was kept: enter your name or initials at the top first, since blind words are compared reader by "
+            "reader."
+        )
+    grade = entered.get("grade") or None
+    if grade is not None and grade not in tuple(GRADES):
+        raise UnusableReviewError("Nothing was kept: choose one of the grades, or none.")
+    seconds = _read_seconds(entered.get("seconds"))
+    return replace(review, phase=phase, seconds=seconds, session=session, grade=None if grade is None else int(grade))
+
+
+def _read_seconds(given: Any) -> float | None:
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError):
+        return None
+    return round(seconds, 2) if 0 < seconds < _DAY else None
 
 
 def check_text(text: Any, name: str, longest: int) -> str:

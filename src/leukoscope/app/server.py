@@ -77,7 +77,8 @@ class Office:
     def open(self, key: str, show: Callable[[int, ReadImage], None]) -> Session:
         """Open a page under a key that nobody can guess."""
         options = self.desk.options
-        session = Session(options.max_images, self.about.origin, self.about.trained_on, options.max_full_bytes)
+        given = options.max_images, self.about.origin, self.about.trained_on, options.max_full_bytes
+        session = Session(*given, blind_first=options.blind_first)
         self.tabs[key] = Tab(session, show)
         return session
 
@@ -158,8 +159,10 @@ def create_server(office: Office) -> FastAPI:
 
     @server.get("/sessions/{key}/pictures/{sha256}/{name}")
     async def show_picture(key: str, sha256: str, name: str) -> Response:
-        image = office.find(key).session.images.get(sha256)
-        content = None if image is None else list_pictures(image).get(name)
+        session = office.find(key).session
+        image = session.images.get(sha256)
+        pictures = {} if image is None else list_pictures(image, session.blinding.is_held(sha256))
+        content = pictures.get(name)
         if content is None:
             raise HTTPException(404, "There is no such picture in this session.")
         return _answer(content, "image/jpeg" if name.endswith(".jpg") else "image/png")
@@ -185,10 +188,17 @@ def create_server(office: Office) -> FastAPI:
     return server
 
 
-def list_pictures(image: ReadImage) -> dict[str, bytes]:
-    """List the pictures of an image by the names that they have on the server."""
+def list_pictures(image: ReadImage, held: bool = False) -> dict[str, bytes]:
+    """List the pictures of an image by the names that they have on the server.
+
+    Args:
+        image: The image.
+        held: Whether its opinion is kept back: then it is the field alone.
+    """
     pictures = {"field.jpg": image.picture, "thumbnail.jpg": image.thumbnail}
     pictures |= {"full.jpg": image.full} if image.full else {}
+    if held:
+        return pictures
     pictures |= {f"{method}.png": heat for method, heat in image.maps.items()}
     near = {f"nearest-{number}.png": neighbour.picture for number, neighbour in enumerate(image.nearest, start=1)}
     pictures |= {f"cell-{cell.number}.png": cell.picture for cell in image.cells}

@@ -1,18 +1,22 @@
 """A session of the review page: what is in it, and what it takes in."""
 
+import asyncio
 import csv
 import hashlib
 import io
+import uuid
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import fields
 from typing import Any
 
+from leukoscope.app.blinding import Blinding
 from leukoscope.app.options import AppOptions
 from leukoscope.app.reading import ReadImage
 from leukoscope.app.reviews import Review, tabulate_image
 from leukoscope.core.storage import defuse_formula
 
 _FREE_TEXT = ("file_name", "note", "reviewer")
-_NO_REVIEW = dict.fromkeys(("reviewed_at", "verdict", "reviewer_class", "note", "reviewer"))
+_NO_REVIEW = dict.fromkeys(field.name for field in fields(Review))
 
 
 class RefusedError(ValueError):
@@ -27,6 +31,7 @@ class Session:
         origin: ``model``, ``model_fingerprint`` and ``data``: who reads.
         trained_on: Whether the reader learned from drawn images, in words.
         max_full_bytes: How much its full-size pictures may take in all.
+        blind_first: Whether opinions are kept back at first.
     """
 
     def __init__(
@@ -35,12 +40,18 @@ class Session:
         origin: Mapping[str, str],
         trained_on: str = "not recorded",
         max_full_bytes: int = AppOptions().max_full_bytes,
+        blind_first: bool = False,
     ) -> None:
         self._max_images, self.origin, self._trained_on = max_images, origin, trained_on
         self._max_full_bytes = max_full_bytes
         self.images: dict[str, ReadImage] = {}
         self.reviews: dict[str, Review] = {}
         self.reviewer = ""
+        self.blinding = Blinding(blind_first)
+        # Held while a review is kept, so that a blind word is followed by no other.
+        self.lock = asyncio.Lock()
+        # Which opening of the page, in reviews; nothing can be asked for by it.
+        self.name = uuid.uuid4().hex[:12]
 
     def require_room(self) -> None:
         """Make sure that one more image fits.
@@ -69,6 +80,7 @@ class Session:
         held = sum(len(one.full or b"") for one in self.images.values())
         if held + len(image.full or b"") > self._max_full_bytes:
             image = image._replace(full=None)
+        self.blinding.take(image.sha256)
         self.images[image.sha256] = image
         return len(self.images)
 
@@ -80,16 +92,24 @@ class Session:
         """Forget images and reviews; reviews that were kept on disk stay there."""
         self.images.clear()
         self.reviews.clear()
+        self.blinding.forget()
 
     def list_rows(self) -> list[dict[str, Any]]:
-        """Give one row an image, for a table: what was read, and the last review."""
+        """Give one row an image, for a table: what was read, unless it is kept back, and the last review."""
         return [
             {"number": number}
-            | tabulate_image(image, self.origin)
+            | self._tabulate(image)
             | {"drawn": image.drawn, "trained_on": self._trained_on}
             | (vars(self.reviews[image.sha256]) if image.sha256 in self.reviews else _NO_REVIEW)
             for number, image in enumerate(self.images.values(), start=1)
         ]
+
+    def _tabulate(self, image: ReadImage) -> dict[str, Any]:
+        row = tabulate_image(image, self.origin)
+        if not self.blinding.is_held(image.sha256):
+            return row
+        kept = ("sha256", "file_name", *self.origin)
+        return {name: value if name in kept else None for name, value in row.items()}
 
     def write_csv(self) -> str:
         """Write the session as CSV for spreadsheets: of these none takes free text for a formula."""

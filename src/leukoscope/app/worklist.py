@@ -21,7 +21,7 @@ class Entry(TypedDict):
     Attributes:
         number: From 1, in the order in which images were read.
         thumbnail: The address of its smallest picture.
-        opinion: A class; empty where there is none.
+        opinion: A class; empty where there is none, or where it is kept back, as all that follows from it.
         reason: Why there is none, in short; else empty.
         likeliest: The class with the highest probability.
         certainty: That probability.
@@ -53,6 +53,19 @@ def list_entries(session: Session, place: Callable[[ReadImage, str], str]) -> li
 
 def _list(session: Session, number: int, image: ReadImage, place: Callable[[ReadImage, str], str]) -> Entry:
     review = session.reviews.get(image.sha256)
+    if session.blinding.is_held(image.sha256):
+        # Nor may its place in any order tell what is kept back.
+        return Entry(
+            number=number,
+            thumbnail=place(image, "thumbnail.jpg"),
+            opinion="",
+            reason="",
+            likeliest="",
+            certainty=0.0,
+            certainty_words="",
+            unlike=0.0,
+            review=None,
+        )
     certainty = image.probabilities[image.likeliest]
     return Entry(
         number=number,

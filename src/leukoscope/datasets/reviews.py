@@ -10,6 +10,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.old_names import OPINIONS, find_old_names, rename_columns
 from leukoscope.core.storage import as_records
 from leukoscope.datasets.review_table import ReviewTable
+from leukoscope.evaluation.readings import UNBLINDED
 
 _BEFORE = [
     "reviewed_at",
@@ -24,8 +25,11 @@ _BEFORE = [
     "likeliest",
 ]
 _AFTER = ["ood_score", "verdict", "reviewer_class", "note", "reviewer"]
+# What earlier versions did not keep; without it a reviewer had seen the opinion.
+_ADDED = {"phase": "TEXT", "seconds": "REAL", "session": "TEXT", "grade": "INTEGER"}
 # Classes differ from model to model, so that their probabilities are one column of JSON.
-_COLUMNS = [*_BEFORE, "probabilities", *_AFTER]
+_FIRST = [*_BEFORE, "probabilities", *_AFTER]
+_COLUMNS = [*_FIRST, *_ADDED]
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS reviews (number INTEGER PRIMARY KEY AUTOINCREMENT, reviewed_at TEXT NOT NULL, "
     "sha256 TEXT NOT NULL, file_name TEXT, seen_in TEXT, model TEXT NOT NULL, model_fingerprint TEXT NOT NULL, "
@@ -61,7 +65,8 @@ class ReviewsDataset(ReviewTable):
             with self._connect() as connection:
                 connection.execute(_CREATE)
                 _rename_kept(connection)
-                connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM reviews LIMIT 0")
+                connection.execute(f"SELECT {', '.join(_FIRST)} FROM reviews LIMIT 0")
+                _add_columns(connection)
                 connection.executemany(_INSERT, [_to_row(record) for record in as_records(data)])
         except (OSError, sqlite3.Error) as error:
             raise InputError(
@@ -77,7 +82,9 @@ class ReviewsDataset(ReviewTable):
             ``seen_in`` (the split, if the classifier knew the image), ``model``, ``model_fingerprint`` and ``data`` (a
             fingerprint), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column a class,
             ``ood_score``, ``verdict`` (agree, disagree, not assessable), ``reviewer_class`` (null if not assessable),
-            ``note`` and ``reviewer`` (either may be empty).
+            ``note`` and ``reviewer`` (either may be empty), ``phase`` (blind, revised, unblinded), ``seconds`` (how
+            long it took), ``session`` (which opening of the page) and ``grade`` (from 1, surely benign, to 5, surely
+            malignant); the last three are null where they are not known.
 
         Raises:
             InputError: There is none yet, or the file is no such table.
@@ -92,12 +99,15 @@ class ReviewsDataset(ReviewTable):
                 f"There are no reviews in {self._filepath} yet. Review smears in the page that `make app` starts."
             )
         table = rename_columns(pd.DataFrame(rows, columns=_COLUMNS), self._filepath)
-        return pd.concat([table[_BEFORE], probabilities, table[_AFTER]], axis=1)
+        table["phase"] = table["phase"].fillna(UNBLINDED)
+        return pd.concat([table[_BEFORE], probabilities, table[[*_AFTER, *_ADDED]]], axis=1)
 
     def _read(self) -> list[tuple]:
         with self._connect() as connection:
-            kept_as = {new: old for old, new in find_old_names(_list_columns(connection)).items()}
-            names = ", ".join(kept_as.get(name, name) for name in _COLUMNS)
+            there = _list_columns(connection)
+            kept_as = {new: old for old, new in find_old_names(there).items()}
+            missing = [name for name in _ADDED if name not in there]
+            names = ", ".join("NULL" if name in missing else kept_as.get(name, name) for name in _COLUMNS)
             return connection.execute(f"SELECT {names} FROM reviews ORDER BY number").fetchall()
 
 
@@ -115,6 +125,17 @@ def _rename_kept(connection: sqlite3.Connection) -> None:
     if renamed:
         for old, new in OPINIONS.items():
             connection.execute("UPDATE reviews SET opinion = ? WHERE opinion = ?", (new, old))
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Give the table of an earlier version the columns that it lacks, which are null in its rows.
+
+    Inside of the transaction that ``_rename_kept`` begins, so that two who begin at once do not both add them.
+    """
+    there = _list_columns(connection)
+    for name, kind in _ADDED.items():
+        if name not in there:
+            connection.execute(f"ALTER TABLE reviews ADD COLUMN {name} {kind}")
 
 
 def _to_row(record: dict[str, Any]) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukoscope.evaluation.inter_rater import measure_cohen_kappa, number_classes
 from leukoscope.evaluation.intervals import Estimate, estimate_figures, estimate_share
 from leukoscope.evaluation.trust import ABSTAINED
 
@@ -52,10 +53,12 @@ def _measure(
     }
     model, reviewer = assessable["likeliest"].to_numpy(str), assessable["reviewer_class"].to_numpy(str)
     estimates = dict.fromkeys(("agreement", "cohen_kappa"), Estimate.undefined())
+    names = list(dict.fromkeys([*class_names, *model, *reviewer]))
     if len(assessable):
+        numbers = number_classes(model, names), number_classes(reviewer, names)
         images = assessable["sha256"].to_numpy()
         estimates = {"agreement": estimate_share(model == reviewer, images, confidence)} | estimate_figures(
-            lambda weights: {"cohen_kappa": _measure_kappa(model, reviewer, weights)},
+            lambda weights: {"cohen_kappa": measure_cohen_kappa(*numbers, weights, len(names))},
             images,
             resamples,
             confidence,
@@ -63,18 +66,7 @@ def _measure(
         )
     for name, estimate in estimates.items():
         figures |= estimate.tabulate(name)
-    names = list(dict.fromkeys([*class_names, *model, *reviewer]))
     figures["confusion"] = {
         one: {two: int(np.sum((model == one) & (reviewer == two))) for two in names} for one in names
     }
     return {name: None if isinstance(one, float) and np.isnan(one) else one for name, one in figures.items()}
-
-
-def _measure_kappa(model: np.ndarray, reviewer: np.ndarray, weights: np.ndarray) -> float:
-    from sklearn.metrics import cohen_kappa_score
-
-    drawn = weights > 0
-    # Kappa sets what is seen against chance; where both name one class only, chance explains everything.
-    if len({*model[drawn], *reviewer[drawn]}) < 2:
-        return np.nan
-    return float(cohen_kappa_score(model, reviewer, sample_weight=weights))

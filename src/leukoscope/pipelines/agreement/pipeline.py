@@ -2,10 +2,19 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from leukoscope.pipelines.agreement.nodes import measure_agreement
+from leukoscope.pipelines.agreement import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: reviews to figures of agreement."""
-    inputs = ["reviews", "params:class_names", "params:agreement", "params:seed"]
-    return Pipeline([Node(measure_agreement, inputs, "agreement", name="measure_agreement")])
+    """Make the pipeline: reviews to figures of agreement, their page and picture, and to labels by majority."""
+    given = ["class_names", "app.washout_days", "agreement", "evaluation", "seed"]
+    inputs = ["reviews", "reviewed_manifest", "reviewed_splits", *(f"params:{name}" for name in given)]
+    written = ["agreement", "software", "params:seed"]
+    return Pipeline(
+        [
+            Node(nodes.measure_agreement, inputs, "agreement", name="measure_agreement"),
+            Node(nodes.draw_agreement, "agreement", "agreement_figure", name="draw_agreement"),
+            Node(nodes.write_agreement, written, "agreement_page", name="write_agreement"),
+            Node(nodes.take_consensus, ["reviews", "params:agreement"], "reviewed_labels", name="take_consensus"),
+        ]
+    )

@@ -1,0 +1,136 @@
+"""Readers without and with the opinion, on the same fields: the table of a multi-reader multi-case study."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.evaluation import figures_of_merit, mrmc
+from leukoscope.evaluation.inter_rater import MISSING
+from leukoscope.evaluation.intervals import Estimate
+from leukoscope.evaluation.reader_study import Study
+from leukoscope.evaluation.readings import BLIND, REVISED, UNBLINDED, arrange, select_first
+
+SEQUENTIAL, CROSSED = "sequential", "crossed"
+# What is said without the opinion, and with it.
+_WITH = {SEQUENTIAL: REVISED, CROSSED: UNBLINDED}
+_PER_KIND = 2  # a figure over fewer fields of a kind has no variance
+_KINDS = {"sensitivity": (True,), "specificity": (False,)}
+
+
+def describe_aided(study: Study) -> list[dict[str, Any]]:
+    """Compare readers without and with the opinion, in each design that they read in.
+
+    In the sequential design the same reading is revised when the opinion is seen; in the crossed one a field is read
+    blind in one round, and with the opinion in another. Only fields count that have a label and that all readers read
+    both ways; where that leaves little, the readers who read least are left out.
+
+    Returns:
+        A row a design of two readers or more: ``design``, ``readers``, ``left_out``, ``fields``, ``malignant``,
+        ``groups``, and ``figures``, the rows of ``_compare``.
+    """
+    return [row for design in (SEQUENTIAL, CROSSED) if (row := _describe(study, design)) is not None]
+
+
+def _describe(study: Study, design: str) -> dict[str, Any] | None:
+    pairs = _pair_readings(study, design)
+    readers = sorted(pairs["reviewer"].unique())
+    fields = pairs["sha256"].unique().tolist()
+    if len(readers) < 2:
+        return None
+    treatments = [pairs.rename(columns={f"{name}_{end}": name for name in _VALUES}) for end in ("without", "with")]
+    said = np.stack([arrange(one, readers, fields, study.names).T for one in treatments])
+    label = study.known.label(fields, study.names)
+    kept_readers, kept = _choose_block((said != MISSING).all(axis=0) & (label != MISSING))
+    chosen = [readers[number] for number in kept_readers]
+    said, label = said[:, kept_readers][..., kept], label[kept]
+    grades = np.stack([_arrange_grades(one, chosen, [fields[number] for number in kept]) for one in treatments])
+    groups = study.known.group(fields)[kept]
+    facts = {"design": design, "readers": chosen, "left_out": [name for name in readers if name not in chosen]}
+    malignant = study.is_malignant(label)
+    counts = {"fields": len(kept), "malignant": int(malignant.sum()), "groups": len(np.unique(groups))}
+    ratings = {"class_accuracy": (said == label, np.ones(len(label), bool))}
+    ratings |= dict.fromkeys(("accuracy", "sensitivity", "specificity"), (study.is_malignant(said), malignant))
+    if grades.size and not np.isnan(grades).any():
+        ratings["auc"] = grades, malignant
+    confidence = study.precision.confidence
+    rows = [_compare(name, *given, groups, confidence) for name, given in ratings.items()]
+    return facts | counts | {"graded": "auc" in ratings, "figures": [row for row in rows if row is not None]}
+
+
+_VALUES = ("reviewer_class", "grade")
+
+
+def _pair_readings(study: Study, design: str) -> pd.DataFrame:
+    """Give a row a reader and field that was read both ways; what was said ends with ``_without`` and ``_with``."""
+    readings = study.readings
+    names = ["reviewer", "sha256", "round", *_VALUES]
+    without, aided = (readings[readings["phase"] == phase][names] for phase in (BLIND, _WITH[design]))
+    same = ["reviewer", "sha256"]
+    if design == SEQUENTIAL:
+        pairs = without.merge(aided, on=[*same, "round"], suffixes=("_without", "_with"))
+        return pairs.sort_values("round", kind="stable").drop_duplicates(same)
+    first = [select_first(readings, phase)[names].drop(columns="round") for phase in (BLIND, UNBLINDED)]
+    return first[0].merge(first[1], on=same, suffixes=("_without", "_with"))
+
+
+def _choose_block(read: np.ndarray) -> tuple[list[int], np.ndarray]:
+    """Choose readers, and the fields that all of them read: as many readings as dropping one after another gives.
+
+    Args:
+        read: ``[readers, fields]``.
+    """
+    readers = list(range(len(read)))
+    while len(readers) > 2:
+        least = min(readers, key=lambda reader: read[reader].sum())
+        others = [reader for reader in readers if reader != least]
+        if len(others) * read[others].all(axis=0).sum() <= len(readers) * read[readers].all(axis=0).sum():
+            break
+        readers = others
+    return readers, np.flatnonzero(read[readers].all(axis=0))
+
+
+def _arrange_grades(readings: pd.DataFrame, readers: Sequence[str], fields: Sequence[str]) -> np.ndarray:
+    table = readings.pivot(index="reviewer", columns="sha256", values="grade")
+    return table.reindex(index=list(readers), columns=list(fields)).astype(float).to_numpy()
+
+
+def _compare(
+    name: str, ratings: np.ndarray, truth: np.ndarray, groups: np.ndarray, confidence: float
+) -> dict[str, Any] | None:
+    """Compare a figure without and with the opinion; ``None`` where there are too few fields for it.
+
+    Returns:
+        ``figure``, its mean ``without`` and ``with`` with intervals and of each reader (``readers_without``,
+        ``readers_with``); of all readers and of these alone ``statistic``, ``df1``, ``df2``, ``p`` and the difference.
+    """
+    kinds = _KINDS.get(name, (True, False) if name == "auc" else ())
+    used = np.isin(truth, kinds) if len(kinds) == 1 else np.ones(len(truth), bool)
+    ratings, truth, groups = ratings[..., used], truth[used], groups[used]
+    enough = [len(np.unique(groups[truth == kind])) >= _PER_KIND for kind in kinds]
+    if not all(enough) or len(np.unique(groups)) < _PER_KIND:
+        return None
+    measure = figures_of_merit.FIGURES["accuracy" if name == "class_accuracy" else name]
+    figures = measure(ratings, truth)
+    covariances = figures_of_merit.covary_by_jackknife(ratings, truth, measure, groups)
+    components = mrmc.average_covariances(covariances)
+    row: dict[str, Any] = {"figure": name, "fields": len(truth)}
+    for number, end in enumerate(("without", "with")):
+        mean = mrmc.estimate_treatment(figures[number], covariances[number, :, number], confidence)
+        row |= _name(end, mean) | {f"readers_{end}": figures[number].tolist()}
+    for scope, compare in (("all", mrmc.compare_for_all_readers), ("these", mrmc.compare_for_these_readers)):
+        found = compare(figures, components, confidence)
+        tests = {"statistic": found.statistic, "df1": found.df1, "df2": found.df2, "p": found.p}
+        row[f"{scope}_readers"] = {key: _plain(value) for key, value in tests.items()}
+        row[f"{scope}_readers"] |= _name("difference", found.difference)
+    return row | {"components": {key: _plain(value) for key, value in components._asdict().items()}}
+
+
+def _name(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {key: _plain(value) for key, value in estimate.tabulate(name).items()}
+
+
+def _plain(value: float) -> float | None:
+    """Give what JSON can have."""
+    return value if np.isfinite(value) else None

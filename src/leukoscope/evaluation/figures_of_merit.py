@@ -1,0 +1,101 @@
+"""How well readers tell malignant fields from benign ones, and how far such figures vary together over fields.
+
+Ratings are ``[treatments, readers, fields]``: grades of any scale for the area under the ROC curve, and whether the
+reader says malignant for the others; truth is whether a field is malignant, boolean ``[fields]``.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from leukoscope.evaluation.intervals import number_groups
+
+Figure = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def measure_auc(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Give the empirical area under the ROC curve: how often a malignant field has the higher grade; ties count half.
+
+    Args:
+        ratings: ``[..., fields]``.
+        truth: ``[fields]``.
+
+    Returns:
+        ``[...]``; NaN without fields of both kinds.
+    """
+    from scipy.stats import rankdata
+
+    positive, negative = int(truth.sum()), int((~truth).sum())
+    if not positive or not negative:
+        return np.full(ratings.shape[:-1], np.nan)
+    ranks = rankdata(ratings, axis=-1)[..., truth].sum(axis=-1)
+    return (ranks - positive * (positive + 1) / 2) / (positive * negative)
+
+
+def measure_accuracy(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Give the share of fields for which malignant or benign is said rightly, ``[...]``."""
+    return _share((ratings > 0) == truth, np.ones(len(truth), bool))
+
+
+def measure_sensitivity(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Give the share of malignant fields that are called so, ``[...]``; NaN where there is none."""
+    return _share(ratings > 0, truth)
+
+
+def measure_specificity(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Give the share of benign fields that are called so, ``[...]``; NaN where there is none."""
+    return _share(ratings <= 0, ~truth)
+
+
+def _share(hits: np.ndarray, among: np.ndarray) -> np.ndarray:
+    return hits[..., among].mean(axis=-1) if among.any() else np.full(hits.shape[:-1], np.nan)
+
+
+FIGURES: Mapping[str, Figure] = {
+    "auc": measure_auc,
+    "accuracy": measure_accuracy,
+    "sensitivity": measure_sensitivity,
+    "specificity": measure_specificity,
+}
+
+
+def covary_by_jackknife(ratings: np.ndarray, truth: np.ndarray, figure: Figure, groups: ArrayLike) -> np.ndarray:
+    """Estimate how figures of treatments and readers covary over fields, by leaving out each group of fields in turn.
+
+    With one field a group it is the jackknife of Obuchowski and Rockette's method (Hillis et al. 2005). Fields of a
+    group, such as a patient's, are alike, and are left out together.
+
+    Args:
+        ratings: ``[treatments, readers, fields]``.
+        truth: ``[fields]``.
+        figure: One of ``FIGURES``.
+        groups: Of each field.
+
+    Returns:
+        ``[treatments, readers, treatments, readers]``; NaN where all fields of a kind are in one group.
+    """
+    codes = number_groups(groups)
+    count = codes.max() + 1
+    shape = ratings.shape[:2]
+    left_out = np.stack([figure(ratings[..., codes != group], truth[codes != group]) for group in range(count)])
+    apart = (left_out - left_out.mean(axis=0)).reshape(count, -1)
+    return ((count - 1) / count * apart.T @ apart).reshape(*shape, *shape)
+
+
+def covary_by_delong(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Estimate how areas under ROC curves covary over fields, as DeLong, DeLong and Clarke-Pearson (1988) do.
+
+    Args:
+        ratings: ``[treatments, readers, fields]``.
+        truth: ``[fields]``; at least two of each kind.
+
+    Returns:
+        ``[treatments, readers, treatments, readers]``.
+    """
+    shape = ratings.shape[:2]
+    malignant, benign = ratings[..., truth], ratings[..., ~truth]
+    apart = malignant[..., :, None] - benign[..., None, :]
+    wins = ((apart > 0) + 0.5 * (apart == 0)).reshape(-1, malignant.shape[-1], benign.shape[-1])
+    covariance = sum(np.cov(wins.mean(axis=axis)) / wins.shape[3 - axis] for axis in (1, 2))
+    return np.asarray(covariance).reshape(*shape, *shape)

@@ -1,0 +1,199 @@
+"""How far readers agree who sort the same fields into the same classes, beyond what chance would give.
+
+Classes are nominal. Ratings are class numbers ``[fields, readers]``, with ``MISSING`` where a reader said none.
+Every coefficient takes the weight of each field, ``[fields]``, so that a bootstrap can draw fields.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from leukoscope.evaluation.intervals import Estimate, estimate_figures
+
+MISSING = -1
+
+
+def number_classes(labels: Any, class_names: Sequence[str]) -> np.ndarray:
+    """Give the number of each label; ``MISSING`` for what is no class.
+
+    Args:
+        labels: Of any shape.
+        class_names: In the order of their numbers.
+    """
+    numbers = {name: number for number, name in enumerate(class_names)}
+    given = np.asarray(labels, object)
+    return np.array([numbers.get(label, MISSING) for label in given.ravel()], int).reshape(given.shape)
+
+
+def count_ratings(ratings: np.ndarray, classes: int) -> np.ndarray:
+    """Count how many readers say each class.
+
+    Args:
+        ratings: Class numbers, ``[fields, readers]``.
+        classes: How many there are.
+
+    Returns:
+        ``[fields, classes]``.
+    """
+    return np.stack([(ratings == number).sum(axis=1) for number in range(classes)], axis=1).astype(float)
+
+
+def measure_agreement_share(counts: np.ndarray, weights: np.ndarray) -> float:
+    """Give the share of pairs of readers who agree, averaged over the fields that two readers or more rate.
+
+    Args:
+        counts: As ``count_ratings`` gives them.
+        weights: Of the fields.
+
+    Returns:
+        From 0 to 1; NaN without such a field.
+    """
+    readers = counts.sum(axis=1)
+    paired = readers > 1
+    total = weights[paired].sum()
+    if total == 0:
+        return np.nan
+    own, among = counts[paired], readers[paired]
+    agreeing = (own * (own - 1)).sum(axis=1) / (among * (among - 1))
+    return float((weights[paired] * agreeing).sum() / total)
+
+
+def measure_krippendorff_alpha(counts: np.ndarray, weights: np.ndarray) -> float:
+    """Give Krippendorff's alpha for nominal data (Krippendorff 2011, Computing Krippendorff's alpha-reliability).
+
+    Fields that one reader alone rates say nothing, and are left out.
+
+    Args:
+        counts: As ``count_ratings`` gives them.
+        weights: Of the fields.
+
+    Returns:
+        1 for full agreement, 0 for that of chance; NaN where all ratings are of one class.
+    """
+    readers = counts.sum(axis=1)
+    paired = readers > 1
+    own = counts[paired]
+    shares = weights[paired] / (readers[paired] - 1)
+    coinciding = (shares[:, None] * own * (own - 1)).sum()
+    totals = (weights[paired, None] * own).sum(axis=0)
+    ratings = totals.sum()
+    by_chance = (totals * (totals - 1)).sum() / (ratings * (ratings - 1)) if ratings > 1 else 1.0
+    return float(1 - (1 - coinciding / ratings) / (1 - by_chance)) if by_chance < 1 else np.nan
+
+
+def measure_gwet_ac1(counts: np.ndarray, weights: np.ndarray) -> float:
+    """Give Gwet's AC1 (2008, Computing inter-rater reliability and its variance in the presence of high agreement).
+
+    Where one class is much more frequent than the others, kappa and alpha are low even for readers who nearly always
+    agree; AC1 is not. Fields that one reader alone rates count for how frequent classes are, as in Gwet 2014, Handbook
+    of inter-rater reliability.
+
+    Args:
+        counts: As ``count_ratings`` gives them; a column for each class that could be said.
+        weights: Of the fields.
+
+    Returns:
+        1 for full agreement, 0 for that of chance; NaN where no two readers rate a field, or there is one class.
+    """
+    readers = counts.sum(axis=1)
+    rated = readers > 0
+    agreeing = measure_agreement_share(counts, weights)
+    classes = counts.shape[1]
+    if np.isnan(agreeing) or classes < 2:
+        return np.nan
+    shares = counts[rated] / readers[rated, None]
+    frequencies = (weights[rated, None] * shares).sum(axis=0) / weights[rated].sum()
+    by_chance = (frequencies * (1 - frequencies)).sum() / (classes - 1)
+    return float((agreeing - by_chance) / (1 - by_chance))
+
+
+def measure_cohen_kappa(first: np.ndarray, second: np.ndarray, weights: np.ndarray, classes: int) -> float:
+    """Give Cohen's kappa of two readers (Cohen 1960, A coefficient of agreement for nominal scales), without weights.
+
+    Scikit-learn's ``cohen_kappa_score`` gives the same, too slowly for a bootstrap of many pairs.
+
+    Args:
+        first: Class numbers, ``[fields]``.
+        second: Those of the other; fields that either has not rated are left out.
+        weights: Of the fields.
+        classes: How many there are.
+
+    Returns:
+        1 for full agreement, 0 for that of chance; NaN where both name one class only, and chance explains everything.
+    """
+    both = (first != MISSING) & (second != MISSING)
+    pairs = first[both] * classes + second[both]
+    table = np.bincount(pairs, weights[both], minlength=classes**2).reshape(classes, classes)
+    total = table.sum()
+    if total == 0:
+        return np.nan
+    by_chance = float(table.sum(axis=0) @ table.sum(axis=1)) / total**2
+    return float((np.trace(table) / total - by_chance) / (1 - by_chance)) if by_chance < 1 else np.nan
+
+
+COEFFICIENTS: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "agreement": measure_agreement_share,
+    "krippendorff_alpha": measure_krippendorff_alpha,
+    "gwet_ac1": measure_gwet_ac1,
+}
+
+
+def estimate_agreement(
+    ratings: np.ndarray, classes: int, groups: ArrayLike, resamples: int, confidence: float, seed: int
+) -> dict[str, Estimate]:
+    """Estimate how far all readers agree: percent agreement, Krippendorff's alpha and Gwet's AC1, with intervals.
+
+    Args:
+        ratings: Class numbers, ``[fields, readers]``.
+        classes: How many there are.
+        groups: Of each field; whole groups are drawn.
+        resamples: How often.
+        confidence: Of the intervals.
+        seed: For the drawing.
+    """
+    counts = count_ratings(ratings, classes)
+    if not (counts.sum(axis=1) > 1).any():
+        return {name: Estimate.undefined() for name in COEFFICIENTS}
+
+    def score(weights: np.ndarray) -> dict[str, float]:
+        return {name: measure(counts, weights) for name, measure in COEFFICIENTS.items()}
+
+    return estimate_figures(score, groups, resamples, confidence, seed)
+
+
+def estimate_pair(
+    first: np.ndarray,
+    second: np.ndarray,
+    classes: int,
+    groups: ArrayLike,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Estimate how far two readers agree, on the fields that both rate: percent agreement, kappa and AC1.
+
+    Args:
+        first: Class numbers of one, ``[fields]``.
+        second: Those of the other.
+        classes: How many there are.
+        groups: Of each field; whole groups are drawn.
+        resamples: How often.
+        confidence: Of the intervals.
+        seed: For the drawing.
+    """
+    both = (first != MISSING) & (second != MISSING)
+    one, two, chosen = first[both], second[both], np.asarray(groups)[both]
+    if not both.any():
+        return {name: Estimate.undefined() for name in ("agreement", "cohen_kappa", "gwet_ac1")}
+    counts = count_ratings(np.column_stack([one, two]), classes)
+
+    def score(weights: np.ndarray) -> dict[str, float]:
+        return {
+            "agreement": measure_agreement_share(counts, weights),
+            "cohen_kappa": measure_cohen_kappa(one, two, weights, classes),
+            "gwet_ac1": measure_gwet_ac1(counts, weights),
+        }
+
+    return estimate_figures(score, chosen, resamples, confidence, seed)

@@ -1,0 +1,187 @@
+"""A reader study: readers against each other, the model, the labels and themselves, before and after the opinion."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.evaluation.agreement import NOT_ASSESSABLE
+from leukoscope.evaluation.inter_rater import MISSING, estimate_agreement, estimate_pair, number_classes
+from leukoscope.evaluation.intervals import Estimate, estimate_share
+from leukoscope.evaluation.readings import BLIND, PHASES, REVISED, Known, arrange, select_first
+
+
+class Precision(NamedTuple):
+    """How sure figures are to be.
+
+    Attributes:
+        resamples: How often fields, or groups of them, are drawn.
+        confidence: Of the intervals.
+        seed: For the drawing.
+    """
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
+class Study(NamedTuple):
+    """What figures are made of.
+
+    Attributes:
+        readings: Those of one model that count.
+        known: Labels and groups of fields.
+        names: The classes.
+        benign: The numbers of those that are not malignant.
+        precision: Of the figures.
+    """
+
+    readings: pd.DataFrame
+    known: Known
+    names: tuple[str, ...]
+    benign: tuple[int, ...]
+    precision: Precision
+
+    def arrange(self, readings: pd.DataFrame, readers: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+        """Arrange readings as class numbers, ``[fields, readers]``, with the fields."""
+        fields = readings["sha256"].unique().tolist()
+        return arrange(readings, readers, fields, self.names), fields
+
+    def is_malignant(self, classes: np.ndarray) -> np.ndarray:
+        """Say which class numbers are of a malignant class."""
+        return ~np.isin(classes, self.benign)
+
+
+def describe_phase(study: Study, phase: str) -> dict[str, Any] | None:
+    """Measure how far readers agree in a phase, with each other, the model and the labels.
+
+    Returns:
+        ``readers`` and ``fields``; of all readers together the figures of ``estimate_agreement``; ``pairs`` of readers
+        and ``each`` reader. ``None`` where nothing was read in the phase.
+    """
+    readings = select_first(study.readings, phase)
+    if readings.empty:
+        return None
+    readers = sorted(readings["reviewer"].unique())
+    ratings, fields = study.arrange(readings, readers)
+    groups, classes = study.known.group(fields), len(study.names)
+    facts: dict[str, Any] = {"readers": len(readers), "fields": len(fields), "groups": len(np.unique(groups))}
+    facts["read_by_two"] = int(((ratings != MISSING).sum(axis=1) > 1).sum())
+    facts |= _flatten(estimate_agreement(ratings, classes, groups, *study.precision))
+    facts["pairs"] = [
+        {"first": readers[one], "second": readers[two]} | _pair(study, ratings[:, one], ratings[:, two], groups)
+        for one, two in combinations(range(len(readers)), 2)
+    ]
+    facts["each"] = [_describe_reader(study, readings[readings["reviewer"] == reader]) for reader in readers]
+    return facts
+
+
+def _pair(study: Study, first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    both = int(((first != MISSING) & (second != MISSING)).sum())
+    return {"fields": both} | _flatten(estimate_pair(first, second, len(study.names), groups, *study.precision))
+
+
+def _describe_reader(study: Study, readings: pd.DataFrame) -> dict[str, Any]:
+    fields = readings["sha256"].tolist()
+    said, model = (number_classes(readings[name], study.names) for name in ("reviewer_class", "likeliest"))
+    groups = study.known.group(fields)
+    return {
+        "reviewer": readings["reviewer"].iloc[0],
+        "fields": len(fields),
+        "not_assessable": int((readings["verdict"] == NOT_ASSESSABLE).sum()),
+        "seconds": _median(readings["seconds"]),
+        "model": _pair(study, said, model, groups),
+        "label": _judge(study, said, study.known.label(fields, study.names), groups),
+    }
+
+
+def _judge(study: Study, said: np.ndarray, label: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    """Hold what was said against labels, where both are there."""
+    both = (said != MISSING) & (label != MISSING)
+    said, label, groups = said[both], label[both], groups[both]
+    malignant, calls = study.is_malignant(label), study.is_malignant(said)
+    chosen = {
+        "accuracy": (said == label, np.ones(len(said), bool)),
+        "sensitivity": (calls, malignant),
+        "specificity": (~calls, ~malignant),
+    }
+    confidence = study.precision.confidence
+    figures = {name: estimate_share(hits[of], groups[of], confidence) for name, (hits, of) in chosen.items()}
+    return {"fields": len(said)} | _flatten(figures)
+
+
+def describe_rounds(study: Study) -> list[dict[str, Any]]:
+    """Measure how far each reader agrees with itself, between the first two rounds of a phase.
+
+    Returns:
+        A row a reader and phase that has two: ``reviewer``, ``phase``, ``days`` between them (their median) and the
+        figures of ``estimate_pair``.
+    """
+    rows = []
+    for (reader, phase), own in study.readings.groupby(["reviewer", "phase"]):
+        ordered = own.sort_values("round", kind="stable").groupby("sha256")
+        first, second = ordered.nth(0).set_index("sha256"), ordered.nth(1).set_index("sha256")
+        if second.empty:
+            continue
+        first = first.loc[second.index]
+        times = [pd.to_datetime(one["reviewed_at"], utc=True, format="ISO8601") for one in (first, second)]
+        before, after = (number_classes(one["reviewer_class"], study.names) for one in (first, second))
+        days = float((times[1] - times[0]).dt.total_seconds().median() / 86400)
+        figures = _pair(study, before, after, study.known.group(second.index.tolist()))
+        rows.append({"reviewer": reader, "phase": phase, "days": days} | figures)
+    return rows
+
+
+def describe_changes(study: Study) -> list[dict[str, Any]]:
+    """Count what readers changed after they had seen the opinion, a row a reader.
+
+    Returns:
+        ``reviewer``, ``fields`` (read blind and revised, assessable both times), how many ``changed``, of these
+        ``towards_model`` (to its likeliest class) and ``away_from_model``; of fields with a ``label``, how many became
+        ``right`` or ``wrong``; of those where the model was wrong and the reader right (``misled_of``), how many then
+        followed it (``misled``); and the median ``seconds`` before and after.
+    """
+    blind, revised = (study.readings[study.readings["phase"] == phase] for phase in (BLIND, REVISED))
+    same = ["reviewer", "sha256", "round"]
+    both = blind.merge(revised, on=same, suffixes=("_before", "")).drop_duplicates(same[:2])
+    return [_count_changes(study, str(reader), rows) for reader, rows in both.groupby("reviewer")]
+
+
+def _count_changes(study: Study, reader: str, rows: pd.DataFrame) -> dict[str, Any]:
+    columns = ("reviewer_class_before", "reviewer_class", "likeliest")
+    before, after, model = (number_classes(rows[name], study.names) for name in columns)
+    label = study.known.label(rows["sha256"].tolist(), study.names)
+    read = (before != MISSING) & (after != MISSING)
+    changed, labelled = read & (before != after), read & (label != MISSING)
+    could_mislead = labelled & (before == label) & (model != label)
+    counts = {
+        "fields": read,
+        "changed": changed,
+        "towards_model": changed & (after == model),
+        "away_from_model": changed & (before == model),
+        "labelled": labelled,
+        "became_right": labelled & (before != label) & (after == label),
+        "became_wrong": labelled & (before == label) & (after != label),
+        "misled_of": could_mislead,
+        "misled": could_mislead & (after == model),
+    }
+    seconds = {"seconds_before": _median(rows["seconds_before"]), "seconds_after": _median(rows["seconds"])}
+    return {"reviewer": reader} | {name: int(chosen.sum()) for name, chosen in counts.items()} | seconds
+
+
+def describe_phases(study: Study) -> dict[str, Any]:
+    """Give ``describe_phase`` of each phase that there is."""
+    phases = {phase: describe_phase(study, phase) for phase in PHASES}
+    return {phase: facts for phase, facts in phases.items() if facts is not None}
+
+
+def _median(values: pd.Series) -> float | None:
+    known = values.dropna().astype(float)
+    return float(known.median()) if len(known) else None
+
+
+def _flatten(estimates: dict[str, Estimate]) -> dict[str, float | None]:
+    figures = {key: value for name, one in estimates.items() for key, value in one.tabulate(name).items()}
+    return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}

@@ -1,0 +1,74 @@
+"""How far readers agree: with each other, and with the model."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from leukoscope.figures import colours
+from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, measure_row, open_frame, wrap_names, write_values
+
+_STYLES = {"blind": (colours.BLUE, "s"), "revised": (colours.ORANGE, "o"), "unblinded": (colours.GREY, "D")}
+_WORDS = {
+    "blind": "before the opinion was seen",
+    "revised": "after it was seen",
+    "unblinded": "seen from the start",
+}
+_MOST_PAIRS = 15
+
+
+class _Row(NamedTuple):
+    name: str
+    phase: str
+    ends: tuple[float | None, float | None, float | None]
+
+
+def draw_agreement(models: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw coefficients of agreement with their intervals, a row each: alpha of all readers, kappa of two.
+
+    Args:
+        models: Each with its reviews' figures, and those of its ``study``.
+    """
+    rows = [row for model in models for row in _list_rows(model, f"{model['model']}: " if len(models) > 1 else "")]
+    names = wrap_names([row.name for row in rows])
+    figure = make_figure(measure_row(names, 0.3) * len(rows) + 1.2)
+    axes: Axes = figure.subplots()
+    axes.axvline(0, color="grey", lw=1, ls=":")
+    for phase, (colour, marker) in _STYLES.items():
+        own = [(height, row.ends) for height, row in enumerate(rows) if row.phase == phase]
+        if own:
+            heights = np.array([height for height, _ in own])
+            value, low, high = (as_numbers(ends) for ends in zip(*(ends for _, ends in own), strict=True))
+            axes.hlines(heights, low, high, colour, lw=2)
+            axes.plot(value, heights, marker, color=colour, ms=6, label=_WORDS[phase])
+    write_values(axes, range(len(rows)), [row.ends[0] for row in rows], ".2f")
+    axes.set_yticks(range(len(rows)), names, fontsize=SMALL, parse_math=False)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(right=1.02)
+    axes.set_xlabel("agreement beyond chance")
+    axes.grid(axis="x", alpha=0.3)
+    open_frame(axes)
+    figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=SMALL)
+    return figure
+
+
+def _list_rows(model: Mapping[str, Any], prefix: str) -> Iterator[_Row]:
+    phases = model["study"]["phases"]
+    if not phases:  # readers without names
+        yield _Row(f"{prefix}all reviews and the model", "unblinded", _get_ends(model["all"], "cohen_kappa"))
+    for phase, facts in phases.items():
+        if facts["readers"] > 1:
+            yield _Row(f"{prefix}all readers", phase, _get_ends(facts, "krippendorff_alpha"))
+    for phase, facts in phases.items():
+        for pair in facts["pairs"] if len(facts["pairs"]) <= _MOST_PAIRS else ():
+            yield _Row(f"{prefix}{pair['first']} and {pair['second']}", phase, _get_ends(pair, "cohen_kappa"))
+    for phase, facts in phases.items():
+        for reader in facts["each"]:
+            name = f"{prefix}{reader['reviewer']} and the model"
+            yield _Row(name, phase, _get_ends(reader["model"], "cohen_kappa"))
+
+
+def _get_ends(figures: Mapping[str, Any], name: str) -> tuple[float | None, float | None, float | None]:
+    return figures[name], figures[f"{name}_low"], figures[f"{name}_high"]
