@@ -21,9 +21,12 @@ from leukoscope.app.options import AppOptions
 from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
 from leukoscope.core.options import describe_faults
+from leukoscope.images.packed import PackedImages
+from leukoscope.reader.base import Reader
 
 if TYPE_CHECKING:
     from leukoscope.app.doubts import Doubts
+    from leukoscope.reader.photographs import Scale
 
 
 @click.command()
@@ -67,7 +70,7 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     smears = load(catalog, "smears") if catalog.exists("smears") else None
     # A registered model is not the one that the card here is about.
     card = None if parameters["reader"].model_uri else find_card(catalog, reader.model)
-    desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears)
+    desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears, learn_scale(reader, smears))
     doubts = find_doubts(catalog, reader.class_names, smears)
     office = Office(desk, describe_reader(reader, card), doubts)
     office.warm_up()
@@ -75,6 +78,17 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     add_page(server, office, keep)
     click.echo(f"The review page is at http://{HOST}:{port} until Ctrl-C.")
     uvicorn.run(server, host=HOST, port=port, log_level="warning", access_log=False)
+
+
+def learn_scale(reader: Reader, smears: PackedImages | None) -> "Scale | None":
+    """Learn at what scale the training images show their cells; ``None`` where the packed images are no such."""
+    from leukoscope.reader.photographs import Scale
+
+    if smears is None or smears.pixels.shape[1] != reader.image_size:
+        return None
+    known = smears.records["sha256"].isin(reader.seen["sha256"]) & smears.records["row"].notna()
+    rows = smears.records.loc[known, "row"].to_numpy(int)
+    return Scale.learn(smears.pixels, rows) if len(rows) else None
 
 
 def check_options(given: Any) -> AppOptions:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from PIL import Image
 
-from leukoscope.app.reading import encode
+from leukoscope.app.pictures import encode
 from leukoscope.app.reviews import MAX_NAME, MAX_NOTE, UnusableReviewError, check_text
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 from leukoscope.evaluation.label_issues import LABEL_RIGHT, LABEL_WRONG

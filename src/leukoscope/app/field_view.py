@@ -77,7 +77,8 @@ class FieldView:
                     add_html(render_part("opinion", image, self.office.about))
                     self._show_review(before)
                     add_html(render_part("chances", image, self.office.about))
-                add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png"), True))
+                if image.nearest:
+                    add_html(render_part("nearest", image, 4, lambda near, _: self.place(f"nearest-{near}.png"), True))
             if image.cells:
                 self._show_cells()
             add_html(render_part("identity", image))
@@ -166,9 +167,12 @@ class FieldView:
 
 def _list_maps(image: ReadImage) -> dict[str, str]:
     """Give the maps that there are of an image, or can be, in words."""
+    if image.tiled:
+        return {method: method for method in image.maps}
     at_once = {method: method for method in image.maps if method != OCCLUSION}
     return at_once | {OCCLUSION: "occlusion (takes some seconds)"}
 
 
 def _describe_map(image: ReadImage, method: str) -> str:
-    return f"Warm colours: {render_part('map', image, method)}."
+    words = render_part("map", image, method)
+    return f"{words[0].upper()}{words[1:]}." if image.tiled else f"Warm colours: {words}."

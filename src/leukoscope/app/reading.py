@@ -1,7 +1,6 @@
 """Reading one image for people: the opinion, and why."""
 
 import hashlib
-import io
 from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,18 +9,21 @@ import numpy as np
 from PIL import Image
 
 from leukoscope.app.options import AppOptions
+from leukoscope.app.pictures import encode, encode_map, encode_picture
+from leukoscope.app.tiles import PHOTOGRAPH, TILES, TiledReading, read_in_tiles
 from leukoscope.core.drawn import is_drawn
 from leukoscope.core.errors import InputError
+from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.images.decoding import Limits, decode, resize
 from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
+from leukoscope.reader.photographs import Scale, cut_tiles, is_close_up
 
 if TYPE_CHECKING:
     from leukoscope.inference.explanation import Mapper
     from leukoscope.reader.second_reader import SecondReader
 
 OCCLUSION = "occlusion"
-_QUALITY = 92
 _FULL_QUALITY = 95
 _THUMBNAIL_SIDE = 128
 
@@ -81,6 +83,9 @@ class ReadImage(NamedTuple):
         nearest: Training images, the nearest first.
         drawn: Whether the file bears the mark of a drawn smear.
         cells: Those that speak most for the likeliest class, for a classifier that reads cells one by one.
+        tiled: What became of its tiles, if it is a photograph of many fields; then there is no opinion on the whole,
+            and probabilities are means.
+        enlarged: How many times as large its cells are as those of training images, if that is far too large.
     """
 
     sha256: str
@@ -102,6 +107,8 @@ class ReadImage(NamedTuple):
     nearest: list[Neighbour]
     drawn: bool = False
     cells: tuple[ShownCell, ...] = ()
+    tiled: TiledReading | None = None
+    enlarged: float | None = None
 
 
 class Desk:
@@ -113,6 +120,8 @@ class Desk:
         explanation: How occlusion goes, and how many neighbours there are.
         seed: For the noise of what hides parts of a field.
         smears: The packed training images, if they are at hand.
+        scale: At what scale they show their cells, if it is known: then photographs of many fields and crops of single
+            cells are told from fields.
     """
 
     def __init__(
@@ -122,9 +131,10 @@ class Desk:
         explanation: ExplanationOptions,
         seed: int,
         smears: PackedImages | None = None,
+        scale: Scale | None = None,
     ) -> None:
         self.reader, self.options, self._explanation, self._seed = reader, options, explanation, seed
-        self._smears = smears
+        self._smears, self._scale = smears, scale
 
     @property
     def limits(self) -> Limits:
@@ -142,10 +152,19 @@ class Desk:
         Raises:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
+        decoded = decode(data, self.limits).pixels
+        ratio = None if self._scale is None else self._scale.compare(decoded)
+        image = self._read_field(data, file_name, decoded)
+        if tiles := cut_tiles(decoded.shape[0], decoded.shape[1], ratio, self.reader.image_size):
+            return _describe_photograph(image, read_in_tiles(self.reader, decoded, tiles))
+        if not image.maps:  # a kind that has none in closed form
+            self.add_occlusion(image)
+        return image._replace(enlarged=1 / ratio) if ratio is not None and is_close_up(ratio) else image
+
+    def _read_field(self, data: bytes, file_name: str | None, decoded: np.ndarray) -> ReadImage:
         from leukoscope.evaluation.predictions import probability_columns
         from leukoscope.reader.second_reader import MALIGNANT_COLUMN
 
-        decoded = decode(data, self.limits).pixels
         pixels = resize(decoded, self.reader.image_size)
         opinions, features = self.reader.read(pixels[None])
         opinion = opinions.iloc[0]
@@ -153,7 +172,7 @@ class Desk:
         chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
         sha256 = hashlib.sha256(data).hexdigest()
-        image = ReadImage(
+        return ReadImage(
             sha256=sha256,
             file_name=file_name,
             seen_in=self._find_split(sha256),
@@ -166,17 +185,14 @@ class Desk:
             pixels=pixels,
             width=decoded.shape[1],
             height=decoded.shape[0],
-            thumbnail=_encode_picture(decoded, _THUMBNAIL_SIDE),
-            picture=_encode_picture(decoded, self.options.picture_side),
+            thumbnail=encode_picture(decoded, _THUMBNAIL_SIDE),
+            picture=encode_picture(decoded, self.options.picture_side),
             full=self._encode_full(decoded),
             maps=self._map_activation(pixels, likeliest),
             nearest=self._find_nearest(features),
             drawn=is_drawn(data),
             cells=self._picture_cells(pixels, names[likeliest]),
         )
-        if not image.maps:  # a kind that has none in closed form
-            self.add_occlusion(image)
-        return image
 
     def _encode_full(self, pixels: np.ndarray) -> bytes | None:
         if max(pixels.shape) <= self.options.picture_side:
@@ -187,7 +203,7 @@ class Desk:
     def _map_activation(self, pixels: np.ndarray, number: int) -> dict[str, bytes]:
         if self._mapper is None:
             return {}
-        return {self._mapper.method: _encode_map(self._mapper.map_classes(pixels[None], np.array([number]))[0])}
+        return {self._mapper.method: encode_map(self._mapper.map_classes(pixels[None], np.array([number]))[0])}
 
     def _picture_cells(self, pixels: np.ndarray, class_name: str) -> tuple[ShownCell, ...]:
         from leukoscope.inference.cell_evidence import CellMapper
@@ -229,7 +245,7 @@ class Desk:
             number = self.reader.class_names.index(image.likeliest)
             options = self._explanation
             heat = map_occlusion(self.reader.predictor, image.pixels, number, options.patch, options.stride, self._seed)
-            image.maps[OCCLUSION] = _encode_map(heat)
+            image.maps[OCCLUSION] = encode_map(heat)
 
     def warm_up(self) -> None:
         """Read an empty field, so that the first image does not wait for the backend to get ready."""
@@ -260,22 +276,17 @@ class Desk:
         return Neighbour(image_id, str(record["label"]), float(distance), encode(Image.fromarray(pixels), "PNG"))
 
 
-def _encode_picture(pixels: np.ndarray, side: int) -> bytes:
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return encode(picture, "JPEG", quality=_QUALITY, subsampling=0)
-
-
-def _encode_map(heat: np.ndarray) -> bytes:
-    """Colour a map so that laid over its image it looks like ``overlay``, whatever the opacity is then made."""
-    from leukoscope.inference.explanation import colour
-
-    layers = np.concatenate([colour(heat), 255 * heat[..., None]], axis=2)
-    return encode(Image.fromarray(np.rint(layers).astype(np.uint8), "RGBA"), "PNG")
-
-
-def encode(picture: Image.Image, kind: str, **options: int) -> bytes:
-    """Write a picture as the content of a file of some kind, such as ``PNG``."""
-    content = io.BytesIO()
-    picture.save(content, kind, **options)
-    return content.getvalue()
+def _describe_photograph(image: ReadImage, tiled: TiledReading) -> ReadImage:
+    """Put what is known of the tiles into the place of what was read of the whole, squeezed into one field."""
+    return image._replace(
+        opinion=ABSTAINED,
+        reason=PHOTOGRAPH,
+        likeliest=max(tiled.probabilities, key=lambda name: tiled.probabilities[name]),
+        probabilities=tiled.probabilities,
+        malignant=tiled.malignant,
+        ood_score=tiled.ood_score,
+        maps={TILES: tiled.map},
+        nearest=[],
+        cells=(),
+        tiled=tiled,
+    )

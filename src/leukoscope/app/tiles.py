@@ -1,0 +1,88 @@
+"""A photograph of many fields on the page: what each of its tiles is taken for, as a map and in words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+
+from leukoscope.app.pictures import encode
+from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.trust import ABSTAINED
+from leukoscope.figures.colours import GREY, style_classes
+from leukoscope.reader.photographs import Tile, read_tiles
+from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
+
+TILES = "tiles"
+PHOTOGRAPH = "a photograph of many fields"
+_SIDE = 1400  # of the longer side of the map, in pixels
+_STRENGTH, _FAINT = 150, 70  # opacity, of 255
+
+
+class TiledReading(NamedTuple):
+    """What became of a photograph that was read tile by tile.
+
+    Attributes:
+        side: Of a tile, in pixels of the photograph.
+        counts: How many tiles were taken for a class, or got no opinion (``abstained``), the most first.
+        probabilities: The mean of the tiles' calibrated ones, by class.
+        malignant: The same of any class but the benign one.
+        ood_score: The median of the tiles'.
+        map: A PNG file to be laid over the photograph.
+    """
+
+    side: int
+    counts: dict[str, int]
+    probabilities: dict[str, float]
+    malignant: float
+    ood_score: float
+    map: bytes
+
+
+def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: list[Tile]) -> TiledReading:
+    """Read a photograph tile by tile.
+
+    Args:
+        reader: Who reads.
+        pixels: The photograph as it was given, ``uint8 [height, width, 3]``, RGB.
+        tiles: As ``cut_tiles`` gives them.
+    """
+    table = read_tiles(reader, pixels, tiles)
+    means = table[probability_columns(reader.class_names)].to_numpy(float).mean(axis=0)
+    return TiledReading(
+        side=tiles[0].right - tiles[0].left,
+        counts=dict(Counter(table["opinion"]).most_common()),
+        probabilities=dict(zip(reader.class_names, means.tolist(), strict=True)),
+        malignant=float(table[MALIGNANT_COLUMN].mean()),
+        ood_score=float(table["ood_score"].median()),
+        map=_draw(table, reader.class_names, pixels.shape[1], pixels.shape[0]),
+    )
+
+
+def _draw(table: pd.DataFrame, class_names: Sequence[str], width: int, height: int) -> bytes:
+    """Draw each tile's opinion in its colour and by its name, where the tile is nearer than any other."""
+    scale = _SIDE / max(width, height)
+    picture = Image.new("RGBA", (round(width * scale), round(height * scale)))
+    draw = ImageDraw.Draw(picture)
+    across, down = (_list_edges(table[first], table[last]) for first, last in (("left", "right"), ("top", "bottom")))
+    styles = style_classes(class_names)
+    for tile in table.itertuples():
+        (left, right), (top, bottom) = across[tile.left], down[tile.top]
+        box = [round(edge * scale) for edge in (left, top, right, bottom)]
+        colour, strength = (GREY, _FAINT) if tile.opinion == ABSTAINED else (styles[tile.opinion].colour, _STRENGTH)
+        draw.rectangle(box, fill=f"{colour}{strength:02x}", outline="#ffffff", width=2)
+        place, size = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), max(10, (box[2] - box[0]) // 8)
+        font = ImageFont.load_default(size)
+        draw.text(place, tile.opinion, "#000000", font, "mm", stroke_width=max(1, size // 8), stroke_fill="#ffffff")
+    return encode(picture, "PNG")
+
+
+def _list_edges(first: pd.Series, last: pd.Series) -> dict[int, tuple[float, float]]:
+    """Part overlapping tiles midway: by where each begins, where what is drawn of it begins and ends."""
+    starts = np.unique(first)
+    middles = (starts + (last - first).iloc[0] / 2).tolist()
+    edges = [0.0, *((one + other) / 2 for one, other in pairwise(middles)), float(last.max())]
+    return dict(zip(starts.tolist(), pairwise(edges), strict=True))
