@@ -10,6 +10,8 @@ from leukoscope.backend import precision
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
+from leukoscope.evaluation.folds import describe_training
+from leukoscope.features.normalisation import fit_target
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -262,6 +264,30 @@ def test_another_content_of_a_weights_file_is_another_training(smears, splits, c
         facts = (make_recipe(weights=str(file)), ResolvedAugmentation(), class_names, smears, splits, splits)
         keys.append(prepare_training(*facts, SplittingOptions(), 7))
     assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
+
+
+def test_colours_are_measured_on_training_images_alone(smears, splits, class_names, tmp_path, monkeypatch):
+    smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
+    plan = plan_training(splits, AugmentationOptions(), 7)
+    facts = (ResolvedAugmentation(), class_names, smears, plan, splits, SplittingOptions(), 7)
+    without = prepare_training(make_recipe(), *facts)
+    made = prepare_training(make_recipe(normalisation="reinhard"), *facts)
+    assert {name for name in made if made[name] != without.get(name)} == {"recipe", "stain_target"}
+    expected = fit_target(smears.pixels[smears.rows(splits.loc[splits["split"] == "train", "image_id"])])
+    assert np.array(list(made["stain_target"].values())) == pytest.approx(np.array(expected))
+    # Another fold has other training images, and the same recipe.
+    assert describe_training(made) == describe_training(made | {"stain_target": None})
+    journal, seen = TrainingRuns(tmp_path / "vgg16").start(made).journal, []
+
+    class Watching(Trainer):
+        def __init__(self, *facts) -> None:
+            super().__init__(*facts)
+            seen.append(facts[1].stain_target)
+
+    monkeypatch.setattr("leukoscope.training.trainer.Trainer", Watching)
+    summary = train_classifier(journal, {}, smears, plan, splits, make_entry("vgg16"))[2]
+    assert seen == [expected]
+    assert (summary["normalisation"], summary["stain_target"]["mean"]) == ("reinhard", list(expected.mean))
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder"])
