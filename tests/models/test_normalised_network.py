@@ -15,14 +15,12 @@ from leukoscope.models.network import Classifier, build_classifier, build_empty
 from leukoscope.synthetic import draw_smear
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
+from leukoscope.training.network_options import CellsOptions
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 from leukoscope.training.trainer import Trainer
-from made_entries import make_entry
 
 NAMES = ("a", "b")
-ON_TENSORFLOW = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="models are exported under TensorFlow"
-)
+ON_TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exported under TensorFlow only")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,13 +73,21 @@ def test_saved_and_loaded_it_has_its_target(classifier, pixels, target, tmp_path
 
 
 @ON_TENSORFLOW
+def test_what_is_exported_has_it_inside(classifier, pixels):
+    rebuilt = Exporter(classifier, 1.0, {}, pixels[:1])._rebuild()
+    assert rebuilt.predict_on_batch(pixels) == pytest.approx(classifier.predict(pixels).probabilities, abs=1e-5)
+
+
+@pytest.mark.slow
+@ON_TENSORFLOW
 @pytest.mark.parametrize(("name", "most"), [("onnx", 1e-4), ("litert", 1e-3)])
-def test_an_exported_file_has_it_inside(classifier, pixels, name, most):
+def test_an_exported_file_gives_the_same(classifier, pixels, name, most):
     exporter = Exporter(classifier, 1.0, {}, pixels[:1])
     predict = FORMATS[name].load(FORMATS[name].write(exporter, "float32"))
     assert predict(pixels) == pytest.approx(classifier.predict(pixels).probabilities, abs=most)
 
 
+@pytest.mark.slow
 def test_a_training_has_the_target_of_its_recipe(pixels, target, tmp_path):
     recipe = resolve(target, epochs=1, batch_size=4, normalisation="reinhard")
     journal = TrainingJournal(tmp_path / "journal")
@@ -90,10 +96,14 @@ def test_a_training_has_the_target_of_its_recipe(pixels, target, tmp_path):
     trained = Trainer(tiny.NAME, recipe, NAMES, images, images, {}, journal, seed=1).fit()
     assert trained.network.get_layer("normalised").mean == list(target.mean)
     assert np.isfinite(trained.predict(pixels).probabilities).all()
-    assert build_empty(tiny.NAME, recipe, NAMES).network.get_layer("normalised").deviation == list(target.deviation)
+
+
+def test_a_network_without_weights_has_its_target(target):
+    assert build_empty(tiny.NAME, resolve(target), NAMES).network.get_layer("normalised").mean == list(target.mean)
 
 
 def test_single_cells_are_not_normalised():
-    entry = make_entry("reader", kind="cells", architecture="mobilenet_v2", training={"normalisation": "reinhard"})
+    values = {"name": "reader", "kind": "cells", "architecture": "mobilenet_v2"}
+    entry = CellsOptions(**values, training={"normalisation": "reinhard"})
     with pytest.raises(InputError, match=r"reads single cells\. Set models\.reader\.training\.normalisation=none"):
         entry.resolve(Recipe())
