@@ -1,8 +1,8 @@
 """What stain normalisation does: to a small network under changes of the stain, and to what colour alone tells.
 
 ``python benchmarks/bench_normalisation.py network --data data/demo`` trains pairs of networks that differ in nothing
-else, on images that ingestion has packed and splitting has divided; ``... colour --data data`` judges colours of the same
-images, as they are and normalised, as the audit does.
+else, on images that ingestion has packed and splitting has divided; ``... colour --data data`` judges colours of the
+same images, as they are and normalised, as the audit does.
 """
 
 import logging
@@ -62,9 +62,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/demo")
-@click.option("--side", default=64)
-@click.option("--epochs", default=40)
-@click.option("--seeds", default=3)
+@click.option("--side", default=48)
+@click.option("--epochs", default=25)
+@click.option("--seeds", default=2)
 def network(data: Path, side: int, epochs: int, seeds: int) -> None:
     """Train pairs of networks, and print their accuracies on test and validation images, which chose nothing."""
     smears, splits = open_data(data)

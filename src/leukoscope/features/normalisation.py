@@ -74,7 +74,7 @@ def normalise(image: np.ndarray, target: StainTarget) -> np.ndarray:
     """
     channels = to_opponents(image)
     mean, deviation = channels.mean(axis=(0, 1)), channels.std(axis=(0, 1))
-    gain = np.clip(np.asarray(target.deviation) / np.maximum(deviation, FLAT), 1 / MOST_GAIN, MOST_GAIN)
+    gain = np.clip(np.maximum(target.deviation, FLAT) / np.maximum(deviation, FLAT), 1 / MOST_GAIN, MOST_GAIN)
     gain = np.where(deviation > FLAT, gain, 1.0)
     moved = (channels - mean) * gain + np.asarray(target.mean)
     cones = 10 ** (moved @ np.linalg.inv(TO_OPPONENTS).T)

@@ -38,7 +38,8 @@ class ReinhardNormalisation(layers.Layer):
         channels = ops.matmul(ops.log(cones) / _DECADE, self._hold(TO_OPPONENTS.T))
         centred = channels - ops.mean(channels, axis=(1, 2), keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(centred), axis=(1, 2), keepdims=True))
-        gain = self._hold(self.deviation) / ops.maximum(deviation, FLAT)
+        # As a difference of logarithms: in 8 bits a small deviation is 0, by which nothing could be divided.
+        gain = ops.exp(self._hold(np.log(np.maximum(self.deviation, FLAT))) - ops.log(ops.maximum(deviation, FLAT)))
         gain = ops.where(deviation > FLAT, ops.clip(gain, 1 / MOST_GAIN, MOST_GAIN), ops.ones_like(gain))
         moved = ops.matmul(centred * gain + self._hold(self.mean), self._hold(np.linalg.inv(TO_OPPONENTS).T))
         pixels = ops.matmul(ops.exp(moved * _DECADE), self._hold(np.linalg.inv(TO_CONES).T))
