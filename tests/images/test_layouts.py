@@ -17,6 +17,7 @@ from leukoscope.images.decoding import Limits
 from leukoscope.images.packed import PackedImages
 from leukoscope.images.packing import save_packed
 from leukoscope.images.packing_plan import PackingPlan
+from leukoscope.images.shared import share_plan
 from leukoscope.images.source import open_source
 from made_layouts import (
     draw_cell,
@@ -131,6 +132,17 @@ def test_a_box_is_an_image_of_its_square(tmp_path, kind):
         corner = np.asarray(Image.open(io.BytesIO(read(files["JPEGImages/b/WBC-1"].file.path))))
     np.testing.assert_array_equal(crop, field[26:74, 16:64])  # 40 and a tenth on each side
     assert corner.shape == (96, 96, 3)  # moved inside
+
+
+def test_boxes_are_read_by_workers_in_another_folder(tmp_path, monkeypatch):
+    write_boxes(tmp_path / "raw", {"a": [("WBC", 20, 30, 60, 70)]})
+    monkeypatch.chdir(tmp_path)
+    layout = layouts.get("boxes")
+    plan = PackingPlan(layout.open(open_source(Path("raw"))), ("WBC",), 32, LIMITS, 1, layout="boxes")
+    shared = pickle.loads(pickle.dumps(share_plan(plan)))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert [batch.pixels.shape for batch in shared.pack()] == [(1, 32, 32, 3)]
 
 
 def test_boxes_that_cannot_be_read_are_left_out_with_a_reason(tmp_path):

@@ -154,7 +154,7 @@ def test_without_cells_of_leukemia_benign_and_malignant_are_told_apart_all_the_s
 def test_boxes_need_their_user_to_say_what_they_hold(tmp_path, take_in):
     boxes = {"a": [("WBC", 20, 30, 60, 70), ("RBC", 90, 90, 130, 130)], "b": [("WBC", 30, 30, 80, 80)]}
     root = write_boxes(tmp_path, boxes)
-    with pytest.raises(InputError, match=r"as in external\.class_map\.RBC=Benign; there are RBC, WBC"):
+    with pytest.raises(InputError, match=r"as in external\.class_map\.NAME=Benign; there are RBC, WBC"):
         take_in(root)
     _, _, manifest, _ = take_in(root, class_map={"WBC": "Benign"})
     assert manifest["named_group"].tolist() == ["field JPEGImages/a", "field JPEGImages/b"]

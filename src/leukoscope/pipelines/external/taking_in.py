@@ -78,7 +78,7 @@ def map_classes(
     unclear = [name for name in labels if name not in layout["meanings"]]
     if unclear:
         raise InputError(
-            f"{layout['unknown']} Say which class each label holds, as in external.class_map.{unclear[0]}={benign[0]}; "
+            f"{layout['unknown']} Say which class each label holds, as in external.class_map.NAME={benign[0]}; "
             f"there are {', '.join(labels)}."
         )
     meanings = {name: MALIGNANT if layout["meanings"][name] == MALIGNANT else benign[0] for name in labels}
