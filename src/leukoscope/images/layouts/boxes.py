@@ -80,19 +80,23 @@ class CropSource(ImageSource):
         self._whole = whole
 
     def _list(self) -> Iterable[FoundFile]:
-        return self._whole.files
+        return self._fields.files
+
+    @property
+    def _fields(self) -> ImageSource:
+        """The fields at this source's own place, which may have been made absolute since; listed anew."""
+        fields = copy(self._whole)
+        fields.__dict__.pop("files", None)
+        fields.root = self.root
+        return fields
 
     def __getstate__(self) -> dict[str, object]:
-        whole = copy(self._whole)
-        whole.__dict__.pop("files", None)
-        return self.__dict__ | {"_whole": whole}
+        return self.__dict__ | {"_whole": self._fields}
 
     @contextmanager
     def reading(self) -> Iterator[ReadFile]:
         """Open the source; what is read of a box is a plain image of that part of its field."""
-        whole = copy(self._whole)
-        whole.root = self.root  # which may have been made absolute since
-        with whole.reading() as read_field:
+        with self._fields.reading() as read_field:
 
             def read(path: str) -> bytes:
                 field, mark, corners = path.rpartition(_CUT)
