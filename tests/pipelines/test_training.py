@@ -22,6 +22,7 @@ from leukoscope.pipelines.training.nodes import (
     resolve_recipe,
     train_classifier,
 )
+from leukoscope.reporting.pages import page_environment
 from leukoscope.training import key
 from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.journal import TrainingJournal
@@ -29,6 +30,8 @@ from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.recipe import Recipe
 from leukoscope.training.runs import TrainingRuns
 from made_entries import make_entry
+
+FACTS = "{% import 'parts.html' as parts %}{{ parts.facts(training) }}"
 
 
 @dataclass(frozen=True)
@@ -287,7 +290,8 @@ def test_colours_are_measured_on_training_images_alone(smears, splits, class_nam
     monkeypatch.setattr("leukoscope.training.trainer.Trainer", Watching)
     summary = train_classifier(journal, {}, smears, plan, splits, make_entry("vgg16"))[2]
     assert seen == [expected]
-    assert (summary["normalisation"], summary["stain_target"]["mean"]) == ("reinhard", list(expected.mean))
+    assert (summary["normalisation"], summary["stain_target"]["mean of alpha"]) == ("reinhard", expected.mean[1])
+    assert page_environment().from_string(FACTS).render(training=summary).count("deviation of beta") == 1
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder"])

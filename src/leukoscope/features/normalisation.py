@@ -13,6 +13,7 @@ import numpy as np
 # RGB in 0-1 to the responses of the eye's long, middle and short cones, and of their logarithms to l, alpha and beta.
 TO_CONES = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
 TO_OPPONENTS = np.diag([3**-0.5, 6**-0.5, 2**-0.5]) @ np.array([[1.0, 1, 1], [1, 1, -2], [1, -1, 0]])
+CHANNELS = ("l", "alpha", "beta")
 # The darkest that has a logarithm, as black is none: one step of 255.
 DARKEST = 1.0
 # A channel that varies less, in decades, has no contrast that could be scaled: an empty field, or one colour.
