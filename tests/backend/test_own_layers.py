@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-LAYERS = ("attention", "cell_layers", "grouped", "masking", "optical", "pooling", "responses")
+LAYERS = ("attention", "cell_layers", "grouped", "masking", "normalising", "optical", "pooling", "responses")
 FILES = [f"models/test_{name}.py" for name in LAYERS] + ["backend/test_device.py"]
 FILES += ["training/test_augmentation.py", "training/test_camera.py"]
 

@@ -12,19 +12,21 @@ from leukoscope.evaluation.compatibility import RESULT_FORMAT, RESULT_PARTS
 from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.decoding import Limits
 from leukoscope.images.field_checks import check_fields
+from leukoscope.images.layout import ClassFolders
 from leukoscope.images.manifest import make_manifest
 from leukoscope.images.packed import PackedImages
 from leukoscope.images.packing import save_packed
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_source
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
-from leukoscope.pipelines.external import nodes
+from leukoscope.pipelines.external import nodes, taking_in
 from leukoscope.pipelines.external.options import ExternalOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.synthetic import draw_smear, write_smears
 
 EVALUATION = EvaluationOptions(resamples=30, worst_errors=2)
 INGESTION = IngestionOptions(image_size=64, near_duplicate_distance=10)
+AS_FOLDERS = ClassFolders().describe(None)._asdict()
 
 
 def pack(root, store, folders) -> tuple[PackedImages, pd.DataFrame]:
@@ -46,7 +48,7 @@ def ask(tmp_path, own, class_names):
 
     def ask(copies: int = 0, quality: int | None = None, **more: str):
         folders = {"hem": "Benign", "all": "malignant"} | more
-        mapping = nodes.map_classes(ExternalOptions(class_map=folders), class_names, EVALUATION)
+        mapping = taking_in.map_classes(ExternalOptions(class_map=folders), AS_FOLDERS, class_names, EVALUATION)
         for folder, name in (("hem", "Benign"), ("all", "Pro")):
             (tmp_path / "raw" / folder).mkdir(parents=True)
             files = sorted((own[0] / "Original" / name).glob("*"))
@@ -59,10 +61,10 @@ def ask(tmp_path, own, class_names):
                 else:
                     rng = np.random.default_rng([9, number, len(folder), ord(folder[0])])
                     Image.fromarray(draw_smear(name, rng, 64)).save(target)
-        plan = nodes.decode_external(open_source(tmp_path / "raw"), mapping, INGESTION)
+        plan = taking_in.decode_external(open_source(tmp_path / "raw"), mapping, AS_FOLDERS, INGESTION)
         save_packed(plan, tmp_path / "store")
         smears = PackedImages(tmp_path / "store")
-        return smears, nodes.build_external_manifest(smears, mapping, *own[1:], INGESTION), mapping
+        return smears, taking_in.build_external_manifest(smears, mapping, AS_FOLDERS, *own[1:], INGESTION), mapping
 
     return ask
 
@@ -151,7 +153,7 @@ def test_an_opinion_must_be_as_sure_as_on_the_test_images(ask, gathered, class_n
 def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, class_names):
     smears, manifest, mapping = ask()
     predictions, opinions = predict((smears, manifest, mapping), gathered, class_names)
-    metrics = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, gathered[3])
+    metrics = nodes.score_external(predictions, opinions, manifest, mapping, AS_FOLDERS, EVALUATION, 1, gathered[3])
     row = metrics.set_index("model").loc["mobilenet_v2"]
     assert row["external_accuracy"] == pytest.approx(2 / 6)
     assert row["external_screening_sensitivity"] == pytest.approx(1 / 3)
@@ -161,7 +163,7 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     assert row["external_images"] == 6
     assert row["external_accuracy_low"] < 2 / 6 < row["external_accuracy_high"]
     stated = ExternalOptions(data_sheet={"name": "Another hospital"})
-    context = nodes.describe_external(manifest, mapping, stated, {"leukoscope": "0"}, 1)
+    context = nodes.describe_external(manifest, mapping, AS_FOLDERS, smears, stated, {"leukoscope": "0"}, 1)
     written = nodes.write_external_reports(
         predictions,
         opinions,
@@ -187,11 +189,11 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
 def test_all_classes_are_called_as_they_are_named(ask, gathered, class_names):
     asked = ask()
     folders = ExternalOptions(class_map={"hem": "Benign", "all": "Pro"})
-    mapping = nodes.map_classes(folders, class_names, EVALUATION)
+    mapping = taking_in.map_classes(folders, AS_FOLDERS, class_names, EVALUATION)
     manifest = asked[1].assign(label=asked[1]["label"].replace("malignant", "Pro"))
     predictions, opinions = predict((asked[0], manifest, mapping), gathered, class_names)
     assert predictions["predicted"].tolist() == ["Benign", "Pro"] * 3
-    row = nodes.score_external(predictions, opinions, manifest, mapping, EVALUATION, 1, gathered[3]).iloc[0]
+    row = nodes.score_external(predictions, opinions, manifest, mapping, AS_FOLDERS, EVALUATION, 1, gathered[3]).iloc[0]
     assert row["external_set_size"] >= 0
     assert row["external_sensitivity_pro"] == pytest.approx(1 / 3)
     assert pd.isna(row[["external_macro_f1", "external_balanced_accuracy", "external_sensitivity_early"]]).all()
@@ -204,17 +206,22 @@ def test_a_folder_or_class_that_is_not_there_is_told_and_no_fault(tmp_path, ask,
     assert (manifest["status"] == "accepted").sum() == 6
     (tmp_path / "one/hem").mkdir(parents=True)
     (tmp_path / "one/hem/0.jpg").write_bytes((tmp_path / "raw/hem/0.jpg").read_bytes())
-    save_packed(nodes.decode_external(open_source(tmp_path / "one"), mapping, INGESTION), tmp_path / "store_of_one")
+    save_packed(
+        taking_in.decode_external(open_source(tmp_path / "one"), mapping, AS_FOLDERS, INGESTION),
+        tmp_path / "store_of_one",
+    )
     store = PackedImages(tmp_path / "store_of_one")
-    nodes.build_external_manifest(store, mapping, store, manifest.iloc[:0], INGESTION)
+    taking_in.build_external_manifest(store, mapping, AS_FOLDERS, store, manifest.iloc[:0], INGESTION)
     assert "There are no external images of malignant: figures that need them are undefined" in caplog.text
 
 
 def test_folders_of_which_none_is_there_are_told(tmp_path, ask, class_names):
     ask()
-    mapping = nodes.map_classes(ExternalOptions(class_map={"healthy": "Benign"}), class_names, EVALUATION)
+    mapping = taking_in.map_classes(
+        ExternalOptions(class_map={"healthy": "Benign"}), AS_FOLDERS, class_names, EVALUATION
+    )
     with pytest.raises(InputError, match="has none of the folders healthy"):
-        nodes.decode_external(open_source(tmp_path / "raw"), mapping, INGESTION)
+        taking_in.decode_external(open_source(tmp_path / "raw"), mapping, AS_FOLDERS, INGESTION)
 
 
 def test_images_of_the_classifiers_own_data_are_left_out(ask, caplog):

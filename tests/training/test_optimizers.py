@@ -98,8 +98,9 @@ def test_what_no_block_is_called_is_refused():
 
 def test_a_training_of_before_these_fields_is_the_same_training():
     younger = {"optimizer", "momentum", "block_rates", "epoch_decay", "pixels", "head_norm", "centre_crop"}
+    younger |= {"normalisation"}
     plain = resolve_recipe("vgg16", Recipe(momentum=0.5, epoch_decay=0.5), RecipeDifferences())
     assert not younger & set(plain.determining)
     other = Recipe(optimizer="sgd", block_rates={"stem": 0.1}, schedule="exponential", pixels="torch", weights="none")
-    other = other.model_copy(update={"head_norm": True, "centre_crop": 0.9})
+    other = other.model_copy(update={"head_norm": True, "centre_crop": 0.9, "normalisation": "reinhard"})
     assert younger <= set(resolve_recipe("vgg16", other, RecipeDifferences()).determining)

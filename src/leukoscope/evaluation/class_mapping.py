@@ -27,7 +27,13 @@ class ClassMapping(NamedTuple):
     benign: tuple[str, ...]
 
     @classmethod
-    def resolve(cls, class_map: Mapping[str, str] | None, class_names: Sequence[str], benign: Sequence[str]) -> Self:
+    def resolve(
+        cls,
+        class_map: Mapping[str, str] | None,
+        class_names: Sequence[str],
+        benign: Sequence[str],
+        two_classes: bool = False,
+    ) -> Self:
         """Make sense of a user's table of folders.
 
         Args:
@@ -35,6 +41,7 @@ class ClassMapping(NamedTuple):
                 and malignant are told apart. ``None``: folders are named as the classes.
             class_names: The classes that the classifier knows, in order.
             benign: Which of them are not malignant; several are called benign where they are not told apart.
+            two_classes: Whether only benign and malignant are told apart even if no folder holds ``malignant``.
 
         Raises:
             ValueError: A folder stands for a class that there is not.
@@ -44,7 +51,7 @@ class ClassMapping(NamedTuple):
             if name not in (*class_names, MALIGNANT):
                 known = ", ".join((*class_names, MALIGNANT))
                 raise ValueError(f"external.class_map says that {folder} holds '{name}'; it can hold {known}")
-        if MALIGNANT in class_names or MALIGNANT not in mapping.values():
+        if MALIGNANT in class_names or not (two_classes or MALIGNANT in mapping.values()):
             return cls(
                 mapping, tuple(class_names), tuple((number,) for number in range(len(class_names))), tuple(benign)
             )

@@ -10,7 +10,7 @@ from leukoscope.evaluation.metrics import METRICS
 from leukoscope.evaluation.scoring import ENDS
 
 # From what holds the least together to what holds the most.
-_STRICTNESS = ("duplicate", "appearance", "series", "table")
+_STRICTNESS = ("duplicate", "appearance", "series", "name", "table")
 _COUNTED = ("images", "groups", "accuracy")
 # Only what is of the same images, and states the same, can stand beside each other.
 _SAME = ("model", "data", "set_confidence")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")
 SPREAD = ("mean", "sd", "min", "max")
 # Of a training's key: what differs from fold to fold, and what computes.
-_OF_A_FOLD = ("splits", "split", "engine")
+_OF_A_FOLD = ("splits", "split", "engine", "stain_target")
 _OF_CELLS = ("strips", "table")
 
 

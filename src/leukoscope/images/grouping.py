@@ -20,6 +20,7 @@ UNITS = {
     "appearance": "the appearance cluster, fields of nearly the same colours, with copies; which patient an image is "
     "of plays no part",
     "table": "the group that the user's table gives the image, with copies",
+    "name": "the group that the file's name has, such as the subject in C-NMC 2019, with copies",
     "series": "the contiguous run of each class's file numbers, with its neighbours in no split, nor copies that would "
     "straddle; which patient an image is of plays no part",
 }
@@ -67,6 +68,27 @@ def group_by_table(images: pd.DataFrame, manifest: pd.DataFrame, table: pd.DataF
     """
     accepted = (manifest["status"] == ACCEPTED).to_numpy()
     return merge_groups(look_up_groups(manifest["image_id"], accepted, table), images["group"])
+
+
+def group_by_name(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
+    """Give the images whose names have the same subject, or the like, and their duplicates, one group.
+
+    Args:
+        images: The accepted images with the ``group`` of duplicates.
+        manifest: All images, with the ``named_group`` of each.
+
+    Raises:
+        InputError: Names have no such group, or not all do.
+    """
+    named = manifest.reindex(columns=["image_id", "named_group"]).set_index("image_id")["named_group"]
+    groups = images["image_id"].map(named)
+    if groups.isna().any():
+        raise InputError(
+            f"splitting.group_by is 'name', and the names of {groups.isna().sum():,} of the {len(images):,} accepted "
+            f"images have no group, {show_name(images.loc[groups.isna(), 'image_id'].iat[0])} for one. Expected a "
+            f"layout whose names have one, such as ingestion.layout=cnmc; or give a table (splitting.group_by=table)."
+        )
+    return merge_groups(groups.rename("group"), images["group"])
 
 
 def merge_groups(first: pd.Series, second: pd.Series) -> pd.Series:

@@ -30,6 +30,7 @@ _COLUMNS = [
     "duplicate_of",
     "duplicate_kind",
     "group",
+    "named_group",
 ]
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from leukoscope.core.errors import DamageError, InputError, telling_damage
+from leukoscope.images.layout import FOLDERS
 
 # Part of every fingerprint: raise it whenever decoding or the store's layout changes.
 PACKED_FORMAT = 4
@@ -53,6 +54,7 @@ class PackedImages:
             be known of it, or null) and ``row`` in ``pixels`` (null where it was not decoded).
         fingerprint: Of the plan that the store was made from.
         identity: Tells it from any other store: a plan gives others while some of its files cannot be read.
+        layout: How the labels of its files were read off their source, as ``layout.get`` takes it.
     """
 
     def __init__(self, folder: Path, identity: str | None = None) -> None:
@@ -73,6 +75,7 @@ class PackedImages:
             self.identity = (folder / STORE).read_text()
             facts = json.loads(self.identity)
             self.fingerprint: str = facts["fingerprint"]
+            self.layout: str = facts.get("layout", FOLDERS)
             expected = (facts["files"], facts["images"], facts["images"])
         with telling_damage(folder / PIXELS):
             self.pixels: np.ndarray = np.load(folder / PIXELS, mmap_mode="r")

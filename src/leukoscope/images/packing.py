@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import write_array_header, write_folder_whole
 from leukoscope.images.class_folders import NamedFile
+from leukoscope.images.layout import FOLDERS
 from leukoscope.images.packed import PIXELS, RECORDS, SCHEMA, STORE, PackedImages
 from leukoscope.images.packing_plan import (
     BATCH,
@@ -102,6 +103,7 @@ def _write(plan: PackingPlan, folder: Path, pack: Pack, current: PackedImages | 
         )
     unread = int(records["reason"].map(is_unread).sum())
     facts = {"fingerprint": plan.fingerprint, "files": len(plan.files), "images": images, "unread": unread}
+    facts |= {} if plan.layout == FOLDERS else {"layout": plan.layout}
     identity = json.dumps(facts)
     (folder / STORE).write_text(identity)
     logger.info("Packed %d images in %.1f s", images, time.perf_counter() - started)

@@ -18,7 +18,8 @@ from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.cores import count_cores
 from leukoscope.core.drawn import is_drawn
 from leukoscope.core.storage import describe_fault
-from leukoscope.images.class_folders import NamedFile, label_files, name_files
+from leukoscope.images import layout as layouts
+from leukoscope.images.class_folders import NamedFile, name_files
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, perceptual_hash, resize
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
 from leukoscope.images.packed import PACKED_FORMAT, SCHEMA
@@ -68,6 +69,7 @@ class PackingPlan:
         limits: What a file must keep to.
         workers: Threads that decode, or None for one a core.
         cluster: Whose workers decode in this process' place, if any do.
+        layout: How labels are read off the source, as ``layout.get`` takes it.
     """
 
     source: ImageSource
@@ -76,6 +78,7 @@ class PackingPlan:
     limits: Limits
     workers: int | None = None
     cluster: ClusterOptions | None = None
+    layout: str = layouts.FOLDERS
 
     @cached_property
     def files(self) -> Sequence[NamedFile]:
@@ -84,12 +87,16 @@ class PackingPlan:
         Raises:
             InputError: The source has no class folders, several sets of them, or an empty one; or no file at all.
         """
-        return name_files(self.source) if self.class_names is None else label_files(self.source, self.class_names)
+        if self.class_names is None:
+            return name_files(self.source)
+        return layouts.get(self.layout).label_files(self.source, self.class_names)
 
     @property
     def settings(self) -> list[Any]:
         """All that what becomes of a file depends on, but for the file."""
-        return [PACKED_FORMAT, SCHEMA.names, self.class_names, self.image_size, self.limits]
+        settings = [PACKED_FORMAT, SCHEMA.names, self.class_names, self.image_size, self.limits]
+        # Stores of before there were layouts are still the same.
+        return settings if self.layout == layouts.FOLDERS else [*settings, self.layout]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -174,6 +181,8 @@ def _read(read: ReadFile, file: FoundFile, max_bytes: int) -> bytes:
         raise UnusableImageError(f"too large: {file.size:,} bytes, more than the {max_bytes:,} of ingestion.max_bytes")
     try:
         return read(file.path)
+    except UnusableImageError:
+        raise
     except Exception as error:
         if describe_fault(error):
             raise

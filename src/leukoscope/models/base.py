@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from leukoscope.features.normalisation import StainTarget
+
 if TYPE_CHECKING:
     import keras
 
@@ -29,6 +31,7 @@ class NetworkRecipe(Protocol):
         batch_norm_momentum: Of the moving statistics; ``None``: as the architecture has it.
         head_norm: Whether a batch norm stands between the features and the last layer.
         pixels: How they are scaled, a mode of Keras' preprocessing; ``None``: as the architecture has it.
+        stain_target: What colours images are given before that; ``None``: they keep their own.
     """
 
     @property
@@ -47,6 +50,8 @@ class NetworkRecipe(Protocol):
     def head_norm(self) -> bool: ...  # noqa: D102
     @property
     def pixels(self) -> str | None: ...  # noqa: D102
+    @property
+    def stain_target(self) -> StainTarget | None: ...  # noqa: D102
 
 
 class Prediction(NamedTuple):

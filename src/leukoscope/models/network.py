@@ -24,7 +24,8 @@ from leukoscope.models.cell_layers import CellPooling, CutStrip, FilledSlots, Lu
 from leukoscope.models.deferred import MEMBER, list_checksums, read_member
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
-from leukoscope.models.parts import CROP, CUT, DROPOUT, FEATURES, FILLED, HEAD, NORM, RESIZE, VECTORS, Parts
+from leukoscope.models.normalising import ReinhardNormalisation
+from leukoscope.models.parts import CROP, CUT, DROPOUT, FEATURES, FILLED, HEAD, NORM, NORMALISED, RESIZE, VECTORS, Parts
 from leukoscope.models.weights import build_trunk
 
 logger = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ def build_classifier(
     Args:
         backbone: The name of an architecture, as ``architecture.get`` takes it.
         recipe: A resolved recipe: its input size, dropout, weights, trainable part, batch norm's momentum, norm
-            before the last layer and scaling of pixels are used.
+            before the last layer, scaling of pixels and target of the stain are used.
         class_names: The classes in the order of the probabilities.
         seed: For the initial weights and the dropout.
         precision: A Keras dtype policy; variables and probabilities are float32 in each.
@@ -189,7 +190,7 @@ def build_classifier(
     weights = weights or recipe.weights
     with _dtype_policy(precision):
         images = layers.Input((None, None, 3), name="image", dtype="float32")
-        resized = _resize(_cut(images, row.cells) if row.cells else images, recipe)
+        resized = _normalise(_resize(_cut(images, row.cells) if row.cells else images, recipe), recipe)
         trunk = build_trunk(row, weights, row.preprocess(resized))
         if weights == "none":
             initialise(trunk, row, seed)
@@ -221,6 +222,13 @@ def _resize(images: keras.KerasTensor, recipe: NetworkRecipe) -> keras.KerasTens
         return resized
     crop = layers.CenterCrop(recipe.input_size, recipe.input_size, dtype="float32", name=CROP)
     return crop(resized, training=False)
+
+
+def _normalise(images: keras.KerasTensor, recipe: NetworkRecipe) -> keras.KerasTensor:
+    """Give what is resized the colours of the training images: only at that side have all images been seen there."""
+    if recipe.stain_target is None:
+        return images
+    return ReinhardNormalisation(*recipe.stain_target, dtype="float32", name=NORMALISED)(images)
 
 
 def _add_head(features: keras.KerasTensor, recipe: NetworkRecipe, classes: int, seed: int) -> keras.KerasTensor:

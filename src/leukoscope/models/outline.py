@@ -17,6 +17,7 @@ _TOLD = {
     "FilledSlots": "mask of free slots",
     "Luminance": "luminance",
     "NucleusMask": "mask of nuclei",
+    "ReinhardNormalisation": "stain normalisation",
     "OpticalDensity": "optical density",
     "StainDeconvolution": "stain deconvolution",
     "Dct2D": "cosine transform",

@@ -5,6 +5,7 @@ from leukoscope.models.bilinear import BilinearPooling
 from leukoscope.models.cell_layers import CellPooling, CutStrip, FilledSlots, Luminance
 from leukoscope.models.grouped import GroupedConv2D
 from leukoscope.models.masking import NucleusMask
+from leukoscope.models.normalising import ReinhardNormalisation
 from leukoscope.models.optical import Dct2D, OpticalDensity, StainDeconvolution
 from leukoscope.models.pooling import AdaptiveAverage
 from leukoscope.models.responses import LocalResponseNormalization
@@ -22,6 +23,7 @@ OWN_LAYERS = (
     Luminance,
     NucleusMask,
     OpticalDensity,
+    ReinhardNormalisation,
     SqueezeExcitation,
     StainDeconvolution,
 )

@@ -12,6 +12,7 @@ from leukoscope.models.cell_layers import CellPooling, SlotVectors, cut_strip, j
 # Of networks that read single cells: what takes strips apart, what tells which slots are filled, each cell's vector.
 CUT, FILLED, VECTORS = "cut", "filled", "vectors"
 RESIZE, CROP, FEATURES, NORM, DROPOUT = "resize", "crop", "features", "head_norm", "dropout"
+NORMALISED = "normalised"
 HEAD = "probabilities"
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_files, fingerprint_table
 from leukoscope.evaluation.confirmation import fingerprint_recipe
+from leukoscope.features.normalisation import CHANNELS, StainTarget
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.training.journal import TRAINING_FORMAT
 from leukoscope.training.recipe import ResolvedRecipe
@@ -73,10 +74,11 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
     facts |= {name: words if recipe[name] is None else recipe[name] for name, words in unset.items()}
     facts |= {
         name: recipe[name]
-        for name in ("block_rates", "epoch_decay", "pixels", "head_norm", "centre_crop")
+        for name in ("block_rates", "epoch_decay", "pixels", "head_norm", "centre_crop", "normalisation")
         if name in recipe
     }
     facts |= {"synthetic": key["synthetic"]} if "synthetic" in key else {}
+    facts |= {"stain_target": _name_target(key["stain_target"])} if "stain_target" in key else {}
     best = recipe["patience"] is not None
     return facts | {
         "weights": weights,
@@ -90,6 +92,12 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
         "splits": key["splits"],
         "recipe_fingerprint": fingerprint_recipe(key),
     }
+
+
+def _name_target(target: dict[str, Any]) -> dict[str, float]:
+    """Give each number of a target its name: pages show tables of numbers, and no lists."""
+    parts = StainTarget(**target)._asdict().items()
+    return {f"{part} of {name}": value for part, values in parts for name, value in zip(CHANNELS, values, strict=True)}
 
 
 def _describe_loss(recipe: dict[str, Any]) -> str:

@@ -151,6 +151,20 @@ class CellsOptions(TrainedNetworkOptions):
         """What is built, like ``mobilenet_v2-cells-attention``."""
         return architecture.name_of_cells(self.architecture, architecture.CellReading(self.pooling, self.grey))
 
+    def resolve(self, shared: Recipe) -> ResolvedRecipe:
+        """Give the recipe in force.
+
+        Raises:
+            InputError: It does not fit what is built, or colours are to be normalised, which only whole fields have.
+        """
+        recipe = super().resolve(shared)
+        if recipe.normalisation != "none":
+            raise InputError(
+                f"training.normalisation is {recipe.normalisation}, which measures whole fields, and {self.name} reads "
+                f"single cells. Set models.{self.name}.training.normalisation=none. Nothing was trained."
+            )
+        return recipe
+
     def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
         """Give the augmentation in force, of single cells.
 

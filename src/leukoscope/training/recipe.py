@@ -7,12 +7,14 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.options import Options, differences
+from leukoscope.features.normalisation import StainTarget
 from leukoscope.models import architecture
 from leukoscope.models.imported import find_pixels
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Schedule = Literal["constant", "cosine", "exponential"]
 Pixels = Literal["caffe", "tf", "torch"]
+Normalisation = Literal["none", "reinhard"]
 STEM, HEAD = "stem", "head"
 
 
@@ -40,6 +42,7 @@ class Recipe(Options):
     head_norm: bool = False
     weights: str = "imagenet"
     pixels: Pixels | None = None
+    normalisation: Normalisation = "none"
     trainable: str = "all"
     head_epochs: NonNegativeInt = 0
     head_learning_rate: PositiveFloat = 1e-3
@@ -87,11 +90,16 @@ class Phase(NamedTuple):
 
 
 class ResolvedRecipe(Recipe):
-    """A recipe with nothing left to the architecture."""
+    """A recipe with nothing left to the architecture.
+
+    Attributes:
+        stain_target: What training images have in common, where images are normalised to it; of a training only.
+    """
 
     input_size: PositiveInt
     batch_size: PositiveInt
     dropout: float = Field(ge=0, lt=1)
+    stain_target: StainTarget | None = None
 
     @property
     def phases(self) -> list[Phase]:
@@ -121,7 +129,8 @@ class ResolvedRecipe(Recipe):
         used = {"optimizer": uses_sgd, "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
         used |= {"epoch_decay": self.schedule == "exponential", "pixels": self.pixels is not None}
         used |= {"head_norm": self.head_norm, "distillation": self.distillation is not None}
-        used["centre_crop"] = self.centre_crop < 1
+        used |= {"centre_crop": self.centre_crop < 1, "normalisation": self.normalisation != "none"}
+        used["stain_target"] = False  # measured on images, which a training's key has beside the recipe
         return self.model_dump(exclude={name for name in used if not used[name]})
 
     @model_validator(mode="after")

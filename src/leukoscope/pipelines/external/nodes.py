@@ -6,108 +6,20 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.commands import name_training
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.class_mapping import ClassMapping
-from leukoscope.images.class_folders import list_folder_names
-from leukoscope.images.files import ImageSource, compose
-from leukoscope.images.manifest import (
-    describe_conflicts,
-    describe_shortfalls,
-    make_manifest,
-    quarantine_known,
-    summarise,
-)
+from leukoscope.images.manifest import summarise
 from leukoscope.images.packed import PackedImages
-from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external.options import ExternalOptions
-from leukoscope.pipelines.ingestion import nodes as ingestion
-from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.pipelines.external.taking_in import count_subjects, has_other_scale
 from leukoscope.reporting.context import PageContext
 
 logger = logging.getLogger(__name__)
 
 _SPLIT = "external"
-
-
-def map_classes(external: ExternalOptions, class_names: list[str], evaluation: EvaluationOptions) -> dict[str, Any]:
-    """Say which class each folder of the external images holds.
-
-    Args:
-        external: The user's table of folders.
-        class_names: The classes that the classifiers know, in order.
-        evaluation: Names the benign classes.
-
-    Returns:
-        As ``ClassMapping`` has it.
-    """
-    return ClassMapping.resolve(external.class_map, class_names, evaluation.benign_class)._asdict()
-
-
-def decode_external(external_images: ImageSource, mapping: dict[str, Any], options: IngestionOptions) -> PackingPlan:
-    """Plan the decoding of all external images.
-
-    Args:
-        external_images: Where they are.
-        mapping: Their folders; those that are not there are left out.
-        options: As for all images.
-
-    Raises:
-        InputError: None of the folders is there.
-    """
-    names = list_folder_names(external_images)
-    there = [folder for folder in mapping["by_folder"] if compose(folder) in names]
-    if not there:
-        raise InputError(
-            f"{external_images.root} has none of the folders {', '.join(mapping['by_folder'])}. Say by "
-            f"external.class_map which class each of its folders holds."
-        )
-    return ingestion.decode_images(external_images, there, options, ClusterOptions())
-
-
-def build_external_manifest(
-    external_smears: PackedImages,
-    mapping: dict[str, Any],
-    smears: PackedImages,
-    manifest: pd.DataFrame,
-    options: IngestionOptions,
-) -> pd.DataFrame:
-    """Accept or quarantine every external file; what the classifiers' own data has too is no external image.
-
-    Args:
-        external_smears: The packed external images.
-        mapping: Their folders.
-        smears: The packed images that the classifiers were trained and tested on.
-        manifest: Of these.
-        options: How alike near-identical images are.
-
-    Raises:
-        InputError: No external image is left.
-    """
-    distance = options.near_duplicate_distance
-    own = make_manifest(external_smears.records, external_smears.pixels, distance)
-    usable = int((own["status"] == "accepted").sum())
-    checked = quarantine_known(own, external_smears, manifest, smears, distance)
-    known = int((checked["status"] != own["status"]).sum())
-    if known:
-        logger.warning("%d external images are among those that the classifiers were made of, and left out", known)
-    if not (checked["status"] == "accepted").any():
-        raise InputError(
-            f"None of the {len(own)} external images is usable and new: {len(own) - usable} are quarantined for what "
-            f"they are, and {known} are among those of ingestion. Give others with --params external_images=PATH. "
-            + (describe_conflicts(own) or "")
-        )
-    for line in describe_shortfalls(summarise(checked, list(mapping["by_folder"]), None), checked):
-        logger.warning(line)
-    labelled = checked.assign(label=checked["label"].map(mapping["by_folder"]))
-    missing = set(mapping["class_names"]) - set(labelled.loc[labelled["status"] == "accepted", "label"])
-    if missing:
-        names = ", ".join(name for name in mapping["class_names"] if name in missing)
-        logger.warning("There are no external images of %s: figures that need them are undefined", names)
-    return labelled
 
 
 def predict_external(
@@ -170,6 +82,7 @@ def score_external(
     external_opinions: pd.DataFrame,
     external_manifest: pd.DataFrame,
     mapping: dict[str, Any],
+    layout: dict[str, Any],
     options: EvaluationOptions,
     seed: int,
     results: list[dict[str, Any]],
@@ -181,12 +94,13 @@ def score_external(
         external_opinions: The same.
         external_manifest: The groups of images, of which the intervals draw.
         mapping: The classes that are told apart.
+        layout: What names tell of the images.
         options: As for the test set.
         seed: For the intervals.
         results: Of each model, for its calibration.
 
     Returns:
-        One row a model, ``external_<metric>``.
+        One row a model, ``external_<metric>``, and what images and intervals are of.
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
@@ -195,6 +109,7 @@ def score_external(
     classes = ClassMapping(**mapping)
     how = Scoring(classes.class_names, classes.benign, options.prevalence)
     groups = external_manifest.set_index("image_id")["group"]
+    subjects = count_subjects(external_manifest, layout)
     rows = []
     for result in results:
         if result["model"] not in set(external_predictions["model"]):
@@ -204,7 +119,7 @@ def score_external(
         learned = learned._replace(nonconformity=classes.select_sets(learned.nonconformity))
         judge = Judge(how, learned, options.resamples, options.confidence, seed)
         figures = judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
-        named = {f"{_SPLIT}_{name}": figure for name, figure in figures.items()}
+        named = {f"{_SPLIT}_{name}": figure for name, figure in (subjects | figures).items()}
         rows.append({"model": result["model"]} | named)
         logger.info("%s: accuracy %.3f on %d external images", result["title"], figures["accuracy"], len(mine))
     return pd.DataFrame(rows)
@@ -213,6 +128,8 @@ def score_external(
 def describe_external(
     external_manifest: pd.DataFrame,
     mapping: dict[str, Any],
+    layout: dict[str, Any],
+    smears: PackedImages,
     external: ExternalOptions,
     software: dict[str, Any],
     seed: int,
@@ -222,6 +139,8 @@ def describe_external(
     Args:
         external_manifest: Every external file.
         mapping: The classes that are told apart.
+        layout: What names tell of the images.
+        smears: The packed images that the classifiers were trained and tested on.
         external: What is known of the images.
         software: Versions, and the commit.
         seed: The one seed.
@@ -231,6 +150,8 @@ def describe_external(
 
     counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
     facts = data_sheet.describe_images(external_manifest, counts)
+    facts["layout"] = layout | count_subjects(external_manifest, layout)
+    facts["layout"]["other_scale"] = has_other_scale(layout, smears)
     return PageContext.gather(facts, external.data_sheet.model_dump(), software | {"seed": str(seed)}, UNKNOWN)
 
 

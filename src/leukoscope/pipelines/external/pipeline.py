@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.pipelines.collect.pipeline import create_features_pipeline, create_results_pipeline
-from leukoscope.pipelines.external import nodes
+from leukoscope.pipelines.external import nodes, taking_in
 
 
 def create_pipeline(models: Sequence[str]) -> Pipeline:
@@ -19,24 +19,30 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
 
 
 def _create_ingestion() -> Pipeline:
-    mapping = "external_mapping"
+    mapping, layout = "external_mapping", "external_layout"
     return Pipeline(
         [
             Node(
-                nodes.map_classes,
-                ["params:external", "params:class_names", "params:evaluation"],
+                taking_in.recognise_layout,
+                ["external_images", "params:external"],
+                layout,
+                name="recognise_layout",
+            ),
+            Node(
+                taking_in.map_classes,
+                ["params:external", layout, "params:class_names", "params:evaluation"],
                 mapping,
                 name="map_classes",
             ),
             Node(
-                nodes.decode_external,
-                ["external_images", mapping, "params:ingestion"],
+                taking_in.decode_external,
+                ["external_images", mapping, layout, "params:ingestion"],
                 "external_smears",
                 name="decode_external",
             ),
             Node(
-                nodes.build_external_manifest,
-                ["external_smears", mapping, "smears", "manifest", "params:ingestion"],
+                taking_in.build_external_manifest,
+                ["external_smears", mapping, layout, "smears", "manifest", "params:ingestion"],
                 "external_manifest",
                 name="build_external_manifest",
             ),
@@ -45,7 +51,7 @@ def _create_ingestion() -> Pipeline:
 
 
 def _create_judging() -> Pipeline:
-    mapping, options, seed = "external_mapping", "params:evaluation", "params:seed"
+    mapping, layout, options, seed = "external_mapping", "external_layout", "params:evaluation", "params:seed"
     return Pipeline(
         [
             Node(
@@ -70,6 +76,7 @@ def _create_judging() -> Pipeline:
                     "external_opinions",
                     "external_manifest",
                     mapping,
+                    layout,
                     options,
                     seed,
                     "results",
@@ -79,7 +86,7 @@ def _create_judging() -> Pipeline:
             ),
             Node(
                 nodes.describe_external,
-                ["external_manifest", mapping, "params:external", "software", seed],
+                ["external_manifest", mapping, layout, "smears", "params:external", "software", seed],
                 "external_context",
                 name="describe_external",
             ),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from leukoscope.cluster.options import ClusterOptions
 from leukoscope.figures import Figure
+from leukoscope.images import layout as layouts
 from leukoscope.images.decoding import Limits
 from leukoscope.images.manifest import describe_shortfalls, make_manifest, require_accepted, summarise
 from leukoscope.images.origin import PUBLISHED_COUNTS, Origin
@@ -30,11 +31,32 @@ def decode_images(
         cluster: Whose workers decode, if there is one.
 
     Raises:
-        InputError: The source has no class folders, several sets of them, or an empty one.
+        InputError: The source has no class folders, several sets of them, or an empty one; or is laid out otherwise
+            than ``options`` say.
     """
+    layout = layouts.recognise(raw_images, options.layout, "ingestion.layout")
+    return plan_packing(raw_images, layout, class_names, options, cluster)
+
+
+def plan_packing(
+    source: ImageSource,
+    layout: layouts.Layout,
+    class_names: list[str],
+    options: IngestionOptions,
+    cluster: ClusterOptions,
+) -> PackingPlan:
+    """Plan the decoding of images whose layout is known; arguments are those of ``decode_images``."""
     limits = Limits(options.min_side, options.max_pixels, options.max_bytes)
-    plan = PackingPlan(raw_images, tuple(class_names), options.image_size, limits, options.workers, cluster)
-    logger.info("Found %d files at %s", len(plan.files), raw_images.root)
+    plan = PackingPlan(
+        layout.open(source),
+        tuple(class_names),
+        options.image_size,
+        limits,
+        options.workers,
+        cluster,
+        layout.name,
+    )
+    logger.info("Found %d files at %s", len(plan.files), source.root)
     return plan
 
 
@@ -46,7 +68,7 @@ def build_manifest(smears: PackedImages, class_names: list[str], options: Ingest
     """
     manifest = make_manifest(smears.records, smears.pixels, options.near_duplicate_distance)
     require_accepted(manifest, class_names)
-    return manifest
+    return manifest.assign(named_group=layouts.name_groups(smears.layout, manifest["image_id"], manifest.index))
 
 
 def report_ingestion(

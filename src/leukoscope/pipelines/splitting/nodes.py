@@ -53,6 +53,14 @@ def group_images(
             )
         case "table":
             return images.assign(group=grouping.group_by_table(images, manifest, group_table))
+        case "name":
+            return images.assign(group=grouping.group_by_name(images, manifest))
+    if manifest.reindex(columns=["named_group"]).notna().to_numpy().any():
+        logger.warning(
+            "The images' names tell which of them belong together, and splitting.group_by is '%s': images of one "
+            "subject may be in two splits. splitting.group_by=name keeps them together.",
+            options.group_by,
+        )
     return images
 
 

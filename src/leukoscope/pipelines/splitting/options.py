@@ -22,7 +22,7 @@ class SplittingOptions(Options):
     validation: float = Field(default=0.15, gt=0, lt=1)
     test: float = Field(default=0.15, gt=0, lt=1)
     fold: str | None = None
-    group_by: Literal["duplicate", "appearance", "table", "series"] = "duplicate"
+    group_by: Literal["duplicate", "appearance", "table", "series", "name"] = "duplicate"
     appearance_clusters: PositiveInt = 60
     embargo: NonNegativeInt = _EMBARGO
     validation_embargo: NonNegativeInt | None = None

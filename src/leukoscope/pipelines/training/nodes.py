@@ -7,6 +7,7 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.features.normalisation import StainTarget, fit_target
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -15,6 +16,8 @@ from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.recipe import Recipe, ResolvedRecipe
+
+_MOST_MEASURED = 256  # training images, whose colours take seconds to measure
 
 
 def resolve_recipe(training: Recipe, options: ModelOptions) -> dict[str, Any]:
@@ -114,8 +117,16 @@ def prepare_training(
     key = make_key(recipe["architecture"], in_force, drawn, class_names, smears, training_plan, splits, seed)
     if augmentation.synthetic:
         key["synthetic"] = {"share": augmentation.synthetic, "images": augmentation.generated}
+    if in_force.normalisation != "none":
+        key["stain_target"] = _measure_target(smears, training_plan)._asdict()
     taught_by = {"teacher": recipe["teacher"]} if "teacher" in recipe else {}
     return key | taught_by | {"split": splitting.split_name}
+
+
+def _measure_target(smears: PackedImages, training_plan: pd.DataFrame) -> StainTarget:
+    """Measure what training images have in common: of so many at the most, from the first to the last."""
+    names = training_plan["image_id"].iloc[:: -(-len(training_plan) // _MOST_MEASURED)]
+    return fit_target(smears.pixels[row] for row in smears.rows(names))
 
 
 def train_classifier(
@@ -184,7 +195,7 @@ def _make_trainer(
     )
     if "synthetic" in key:
         training = replace(training, substitution=_substitute(key["synthetic"], generated))
-    recipe = ResolvedRecipe.model_validate(key["recipe"])
+    recipe = ResolvedRecipe.model_validate(key["recipe"] | {"stain_target": key.get("stain_target")})
     if recipe.distillation is not None and teaching is not None:
         training = teach(training, training_plan, teaching, key["class_names"], recipe.distillation.temperature)
     return Trainer(

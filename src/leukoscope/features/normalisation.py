@@ -1,0 +1,82 @@
+"""Stain normalisation: giving an image the colours that others have, whatever its stain, camera and lamp.
+
+Reinhard, Ashikhmin, Gooch and Shirley 2001, Color transfer between images: pixels are taken into the space l-alpha-beta
+of Ruderman, Cronin and Chiao 1998, whose channels hardly correlate in natural images; there each channel gets the mean
+and the deviation of a target.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+# RGB in 0-1 to the responses of the eye's long, middle and short cones, and of their logarithms to l, alpha and beta.
+TO_CONES = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
+TO_OPPONENTS = np.diag([3**-0.5, 6**-0.5, 2**-0.5]) @ np.array([[1.0, 1, 1], [1, 1, -2], [1, -1, 0]])
+CHANNELS = ("l", "alpha", "beta")
+# The darkest that has a logarithm, as black is none: one step of 255.
+DARKEST = 1.0
+# A channel that varies less, in decades, has no contrast that could be scaled: an empty field, or one colour.
+FLAT = 5e-4
+# How many times a channel's contrast may be multiplied or divided: beyond, noise of a pale field would pass for stain.
+MOST_GAIN = 3.0
+
+
+class StainTarget(NamedTuple):
+    """What images are to have in common.
+
+    Attributes:
+        mean: Of l, alpha and beta, in decades.
+        deviation: Of the same.
+    """
+
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+
+def to_opponents(image: np.ndarray) -> np.ndarray:
+    """Take pixels into l-alpha-beta: RGB in 0-255 to decades, ``float64 [..., 3]``."""
+    light = np.maximum(np.asarray(image, float), DARKEST) / 255
+    return np.log10(light @ TO_CONES.T) @ TO_OPPONENTS.T
+
+
+def measure_stain(image: np.ndarray) -> np.ndarray:
+    """Measure mean and deviation of l, alpha and beta: ``uint8 [height, width, 3]`` to ``float64 [2, 3]``."""
+    channels = to_opponents(image).reshape(-1, 3)
+    return np.stack([channels.mean(axis=0), channels.std(axis=0)])
+
+
+def fit_target(images: Iterable[np.ndarray]) -> StainTarget:
+    """Average what images have: the mean of their means, and of their deviations.
+
+    Args:
+        images: ``uint8 [height, width, 3]`` each; one at a time is in memory.
+
+    Raises:
+        ValueError: There is none.
+    """
+    measured = [measure_stain(image) for image in images]
+    if not measured:
+        raise ValueError("there are no images whose colours could be a target")
+    mean, deviation = np.mean(measured, axis=0)
+    return StainTarget(tuple(mean.tolist()), tuple(deviation.tolist()))
+
+
+def normalise(image: np.ndarray, target: StainTarget) -> np.ndarray:
+    """Give an image the mean and the deviation of a target.
+
+    Args:
+        image: RGB in 0-255, ``[height, width, 3]``. Its contrast is changed within bounds; where it has none, only its
+            mean is changed.
+        target: From the images that a classifier learned from.
+
+    Returns:
+        ``float64 [height, width, 3]``, 0-255, what lies beyond cut off.
+    """
+    channels = to_opponents(image)
+    mean, deviation = channels.mean(axis=(0, 1)), channels.std(axis=(0, 1))
+    gain = np.clip(np.maximum(target.deviation, FLAT) / np.maximum(deviation, FLAT), 1 / MOST_GAIN, MOST_GAIN)
+    gain = np.where(deviation > FLAT, gain, 1.0)
+    moved = (channels - mean) * gain + np.asarray(target.mean)
+    cones = 10 ** (moved @ np.linalg.inv(TO_OPPONENTS).T)
+    return np.clip(cones @ np.linalg.inv(TO_CONES).T * 255, 0, 255)

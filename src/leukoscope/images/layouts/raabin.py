@@ -1,0 +1,49 @@
+"""Raabin-WBC: single leukocytes of five kinds, of blood without acute leukemia."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import ClassVar
+
+from leukoscope.images.class_folders import NamedFile
+from leukoscope.images.files import ImageSource
+from leukoscope.images.layout import BENIGN, CELLS, Layout, cut_suffix, is_image, register
+
+_KINDS = ("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")
+_FEWEST = 2  # Test-B has two of the five
+
+
+@register
+class Raabin(Layout):
+    """Folders of kinds of cells, in ``Train``, ``Test-A`` or ``Test-B``.
+
+    Kouzehkanan et al. 2022, A large dataset of white blood cells containing cell locations and types, along with
+    segmented nuclei and cytoplasm (Scientific Reports 12:1123).
+    """
+
+    name, title = "raabin", "Raabin-WBC"
+    expects = f"folders of single cells called {', '.join(_KINDS)}, two of them or more, as in Train, Test-A and Test-B"
+    unknown = (
+        "Names do not tell whose cells they are. There are no cells of acute leukemia, so that nothing can be said of "
+        "sensitivity."
+    )
+    scale = CELLS
+    meanings: ClassVar[Mapping[str, str]] = dict.fromkeys(_KINDS, BENIGN)
+
+    def fits(self, source: ImageSource) -> bool:
+        """Tell whether there are images in two folders of such names."""
+        return len({_find_kind(file.path) for file in source.files if is_image(file)} - {None}) >= _FEWEST
+
+    def sort(self, source: ImageSource) -> list[NamedFile]:
+        """Label the files by their folders."""
+        sorted_files = []
+        for file in source.files:
+            if is_image(file):
+                kind = _find_kind(file.path)
+                refused = file.refused or (None if kind else "not inside a folder of a kind of cell")
+                sorted_files.append(NamedFile(cut_suffix(file.path), kind, file._replace(refused=refused)))
+        return sorted_files
+
+
+def _find_kind(path: str) -> str | None:
+    folder = PurePosixPath(path).parent.name.casefold()
+    return next((kind for kind in _KINDS if kind.casefold() == folder), None)

@@ -1,0 +1,206 @@
+"""Take in images of another source: how they are laid out, which classes they hold, which of them can be used."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.cluster.options import ClusterOptions
+from leukoscope.core.class_names import MALIGNANT
+from leukoscope.core.errors import InputError
+from leukoscope.evaluation.class_mapping import ClassMapping
+from leukoscope.images import layout as layouts
+from leukoscope.images.class_folders import list_folder_names
+from leukoscope.images.files import ImageSource, compose
+from leukoscope.images.grouping import merge_groups
+from leukoscope.images.manifest import (
+    ACCEPTED,
+    describe_conflicts,
+    describe_shortfalls,
+    make_manifest,
+    quarantine_known,
+    summarise,
+)
+from leukoscope.images.packed import PackedImages
+from leukoscope.images.packing_plan import PackingPlan
+from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.external.options import ExternalOptions
+from leukoscope.pipelines.ingestion.nodes import plan_packing
+from leukoscope.pipelines.ingestion.options import IngestionOptions
+
+logger = logging.getLogger(__name__)
+
+
+def recognise_layout(external_images: ImageSource, external: ExternalOptions) -> dict[str, Any]:
+    """Find out how the external images are laid out, or make sure that they are so.
+
+    Args:
+        external_images: Where they are.
+        external: The layout that the user chose.
+
+    Returns:
+        As ``LayoutFacts`` has it.
+
+    Raises:
+        InputError: They are laid out otherwise.
+    """
+    layout = layouts.recognise(external_images, external.layout, "external.layout")
+    facts = layout.describe(external_images)
+    if facts.layout != layouts.FOLDERS:
+        counts = ", ".join(f"{label} {count:,}" for label, count in facts.labels.items())
+        logger.info("%s, %s, labels: %s. %s", facts.title, facts.scale, counts or "none", facts.unknown)
+    return facts._asdict()
+
+
+def map_classes(
+    external: ExternalOptions, layout: dict[str, Any], class_names: list[str], evaluation: EvaluationOptions
+) -> dict[str, Any]:
+    """Say which class each folder, or each label of the layout, holds.
+
+    Args:
+        external: The user's table of folders.
+        layout: What the layout's labels mean; without a table they stand for classes of that name, or for that.
+        class_names: The classes that the classifiers know, in order.
+        evaluation: Names the benign classes.
+
+    Returns:
+        As ``ClassMapping`` has it.
+
+    Raises:
+        InputError: Nobody says what the labels mean.
+    """
+    benign = evaluation.benign_class
+    if external.class_map is not None or layout["layout"] == layouts.FOLDERS:
+        return ClassMapping.resolve(external.class_map, class_names, benign)._asdict()
+    labels = list(layout["labels"])
+    if set(labels) <= set(class_names):
+        return ClassMapping.resolve({name: name for name in labels}, class_names, benign)._asdict()
+    unclear = [name for name in labels if name not in layout["meanings"]]
+    if unclear:
+        raise InputError(
+            f"{layout['unknown']} Say which class each label holds, as in external.class_map.NAME={benign[0]}; "
+            f"there are {', '.join(labels)}."
+        )
+    meanings = {name: MALIGNANT if layout["meanings"][name] == MALIGNANT else benign[0] for name in labels}
+    return ClassMapping.resolve(meanings, class_names, benign, two_classes=True)._asdict()
+
+
+def decode_external(
+    external_images: ImageSource, mapping: dict[str, Any], layout: dict[str, Any], options: IngestionOptions
+) -> PackingPlan:
+    """Plan the decoding of all external images.
+
+    Args:
+        external_images: Where they are.
+        mapping: Their folders or labels; those that are not there are left out.
+        layout: How they are laid out.
+        options: As for all images.
+
+    Raises:
+        InputError: None of the folders or labels is there.
+    """
+    is_folders = layout["layout"] == layouts.FOLDERS
+    names = list_folder_names(external_images) if is_folders else set(layout["labels"])
+    there = [name for name in mapping["by_folder"] if (compose(name) if is_folders else name) in names]
+    if not there:
+        what = "folder" if is_folders else "label"
+        raise InputError(
+            f"{external_images.root} has none of the {what}s {', '.join(mapping['by_folder'])}. Say by "
+            f"external.class_map which class each of its {what}s holds."
+            f"{layouts.suggest(external_images, 'external.layout') if is_folders else ''}"
+        )
+    return plan_packing(external_images, layouts.get(layout["layout"]), there, options, ClusterOptions())
+
+
+def build_external_manifest(
+    external_smears: PackedImages,
+    mapping: dict[str, Any],
+    layout: dict[str, Any],
+    smears: PackedImages,
+    manifest: pd.DataFrame,
+    options: IngestionOptions,
+) -> pd.DataFrame:
+    """Accept or quarantine every external file; what the classifiers' own data has too is no external image.
+
+    Args:
+        external_smears: The packed external images.
+        mapping: Their folders or labels.
+        layout: How they are laid out: images of one subject, if names tell it, are one group.
+        smears: The packed images that the classifiers were trained and tested on.
+        manifest: Of these.
+        options: How alike near-identical images are.
+
+    Raises:
+        InputError: No external image is left.
+    """
+    distance = options.near_duplicate_distance
+    own = make_manifest(external_smears.records, external_smears.pixels, distance)
+    usable = int((own["status"] == ACCEPTED).sum())
+    checked = quarantine_known(own, external_smears, manifest, smears, distance)
+    known = int((checked["status"] != own["status"]).sum())
+    if known:
+        logger.warning("%d external images are among those that the classifiers were made of, and left out", known)
+    if not (checked["status"] == ACCEPTED).any():
+        raise InputError(
+            f"None of the {len(own)} external images is usable and new: {len(own) - usable} are quarantined for what "
+            f"they are, and {known} are among those of ingestion. Give others with --params external_images=PATH. "
+            + (describe_conflicts(own) or "")
+        )
+    for line in describe_shortfalls(summarise(checked, list(mapping["by_folder"]), None), checked):
+        logger.warning(line)
+    if has_other_scale(layout, smears):
+        logger.warning("These are single cells, and the classifiers learned from fields: that is another task")
+    return _warn_of_missing(_group_by_name(_label(checked, mapping), external_smears.layout), mapping)
+
+
+def has_other_scale(layout: dict[str, Any], smears: PackedImages) -> bool:
+    """Tell whether images show single cells, and those that classifiers learned from are not known to.
+
+    Args:
+        layout: What is known of the images.
+        smears: The packed images that the classifiers were trained and tested on.
+    """
+    return layout["scale"] == layouts.CELLS and layouts.get(smears.layout).scale != layouts.CELLS
+
+
+def count_subjects(manifest: pd.DataFrame, layout: dict[str, Any]) -> dict[str, Any]:
+    """Count the accepted images of each subject, or of what else their names have.
+
+    Args:
+        manifest: Of the external images.
+        layout: What their names have.
+
+    Returns:
+        ``scale``, ``interval_unit``, ``subjects``, and the fewest, median and most images of one, all ``None`` where
+        names do not tell.
+    """
+    names = ("fewest", "median", "most")
+    facts = {"scale": layout["scale"] or "not known"}
+    if not layout["unit"]:
+        none = {"subjects": None} | {f"{name}_images_a_subject": None for name in names}
+        return facts | {"interval_unit": "image"} | none
+    counts = manifest.loc[manifest["status"] == ACCEPTED, "named_group"].value_counts()
+    sizes = counts.agg(["min", "median", "max"])
+    return (
+        facts
+        | {"interval_unit": layout["unit"], "subjects": len(counts)}
+        | {f"{name}_images_a_subject": float(size) for name, size in zip(names, sizes, strict=True)}
+    )
+
+
+def _label(checked: pd.DataFrame, mapping: dict[str, Any]) -> pd.DataFrame:
+    return checked.assign(label=checked["label"].map(mapping["by_folder"]))
+
+
+def _group_by_name(manifest: pd.DataFrame, layout: str) -> pd.DataFrame:
+    """Put the images of one subject, and their copies, into one group."""
+    named = layouts.name_groups(layout, manifest["image_id"], manifest.index)
+    return manifest.assign(named_group=named, group=merge_groups(named.fillna(manifest["group"]), manifest["group"]))
+
+
+def _warn_of_missing(labelled: pd.DataFrame, mapping: dict[str, Any]) -> pd.DataFrame:
+    missing = set(mapping["class_names"]) - set(labelled.loc[labelled["status"] == ACCEPTED, "label"])
+    if missing:
+        names = ", ".join(name for name in mapping["class_names"] if name in missing)
+        logger.warning("There are no external images of %s: figures that need them are undefined", names)
+    return labelled
