@@ -12,3 +12,4 @@ class AppOptions(Options):
     max_bytes: PositiveInt = 20_000_000
     picture_side: int = Field(default=768, ge=64, le=4096)
     opacity: float = Field(default=0.5, ge=0, le=1)
+    log_opinions: bool = False

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from leukoscope.app.options import AppOptions
@@ -18,7 +20,10 @@ from leukoscope.pipelines.explain.options import ExplanationOptions
 
 if TYPE_CHECKING:
     from leukoscope.inference.explanation import Mapper
+    from leukoscope.reader.base import Reading
     from leukoscope.reader.second_reader import SecondReader
+
+logger = logging.getLogger(__name__)
 
 OCCLUSION = "occlusion"
 _QUALITY = 92
@@ -103,6 +108,7 @@ class Desk:
         explanation: How occlusion goes, and how many neighbours there are.
         seed: For the noise of what hides parts of a field.
         smears: The packed training images, if they are at hand.
+        keep: Logs what is watched of opinions, where that was asked for.
     """
 
     def __init__(
@@ -112,9 +118,10 @@ class Desk:
         explanation: ExplanationOptions,
         seed: int,
         smears: PackedImages | None = None,
+        keep: Callable[[pd.DataFrame], None] | None = None,
     ) -> None:
         self.reader, self.options, self._explanation, self._seed = reader, options, explanation, seed
-        self._smears = smears
+        self._smears, self._keep = smears, keep
 
     @property
     def limits(self) -> Limits:
@@ -122,12 +129,13 @@ class Desk:
         bounds = self.reader.limits
         return bounds._replace(max_bytes=min(bounds.max_bytes, self.options.max_bytes))
 
-    def read(self, data: bytes, file_name: str | None = None) -> ReadImage:
+    def read(self, data: bytes, file_name: str | None = None, together: str | None = None) -> ReadImage:
         """Read an image file.
 
         Args:
             data: The file's content.
             file_name: If it is to be kept.
+            together: What it has in common with others, under a name that says nothing.
 
         Raises:
             UnusableImageError: With the reason, whatever is wrong with the content.
@@ -137,8 +145,8 @@ class Desk:
 
         decoded = decode(data, self.limits).pixels
         pixels = resize(decoded, self.reader.image_size)
-        opinions, features = self.reader.read(pixels[None])
-        opinion = opinions.iloc[0]
+        reading = self.reader.read(pixels[None])
+        opinion = reading.opinions.iloc[0]
         names = self.reader.class_names
         chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
@@ -156,13 +164,25 @@ class Desk:
             pixels=pixels,
             picture=_encode_picture(decoded, self.options.picture_side),
             maps=self._map_activation(pixels, likeliest),
-            nearest=self._find_nearest(features),
+            nearest=self._find_nearest(reading.features),
             drawn=is_drawn(data),
             cells=self._picture_cells(pixels, names[likeliest]),
         )
+        if self._keep and image.seen_in is None:
+            self._log(reading, together)
         if not image.maps:  # a kind that has none in closed form
             self.add_occlusion(image)
         return image
+
+    def _log(self, reading: "Reading", together: str | None) -> None:
+        """Log what is watched of an opinion; what is shown does not depend on it."""
+        from leukoscope.reader.opinion_log import tabulate_reading
+
+        assert self._keep is not None
+        try:
+            self._keep(tabulate_reading(self.reader, reading, "page", together))
+        except InputError as error:
+            logger.error("An opinion was given and is not in the log for monitoring. %s", error)
 
     def _map_activation(self, pixels: np.ndarray, number: int) -> dict[str, bytes]:
         if self._mapper is None:

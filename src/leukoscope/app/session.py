@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ class Session:
         self.images: dict[str, ReadImage] = {}
         self.reviews: dict[str, Review] = {}
         self.reviewer = ""
+        self.together = uuid.uuid4().hex  # in the log for monitoring, where that is kept
 
     def require_room(self) -> None:
         """Make sure that one more image fits.
