@@ -49,7 +49,8 @@ def _draw_quantity(axes: Axes, own: pd.DataFrame) -> None:
         unjudged = places[~is_judged]
         style = {"color": colours.BLACK, "mfc": "white", "ms": 4, "clip_on": False}
         axes.plot(unjudged, np.zeros(len(unjudged)), "o", label="not judged", **style)  # type: ignore[arg-type]
-    axes.set_ylim(bottom=0)
+    highest = np.nanmax([distance, limit]) if is_judged.any() else 1.0
+    axes.set_ylim(0, 1.15 * max(highest, 1e-9))
     axes.tick_params(labelsize=SMALL)
     open_frame(axes)
 
