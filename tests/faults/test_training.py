@@ -44,7 +44,7 @@ def train(recipe: dict) -> list[str]:
 def result(place: Workplace) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """The history without its times, and the weights of the model."""
     folder = place.root / MODELS
-    history = pd.read_csv(place.find_run() / "history.csv").drop(columns=["training_seconds", "seconds"])
+    history = pd.read_csv(place.find_run() / "history.csv").drop(columns=["training_seconds", "seconds", "cpu_seconds"])
     weights = []
     with zipfile.ZipFile(folder / "model.keras") as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))
