@@ -43,9 +43,9 @@ class ExportCheck:
 
     def describe_keras(self) -> dict[str, Any]:
         """Give the row of Keras itself."""
-        speed = _time((self._predict_with_keras,), self._timed, self._batch_size)[0]
+        (took,) = _time((self._predict_with_keras,), self._timed, self._batch_size)
         own = {"file": "model.keras", "format": "Keras", "precision": "float32"}
-        return own | {"accuracy": self._accuracy, "images_per_second": speed}
+        return own | {"accuracy": self._accuracy} | took.describe()
 
     def compare(self, predict: Predict, max_points_lost: float, max_difference: float) -> dict[str, Any]:
         """Compare what predicts with Keras.
@@ -69,9 +69,7 @@ class ExportCheck:
             "accuracy": accuracy,
             "points_lost": lost,
             "largest_difference": difference,
-            "images_per_second": 1 / own.seconds,
-            "ms": 1000 * own.seconds,
-            "cpu_ms": 1000 * own.cpu_seconds,
+            **own.describe(),
             "times_keras": by_keras.seconds / own.seconds,
             "within": lost <= max_points_lost and difference <= max_difference,
         }
@@ -91,6 +89,11 @@ class _Took(NamedTuple):
 
     seconds: float
     cpu_seconds: float
+
+    def describe(self) -> dict[str, float]:
+        """Give it as columns of the table."""
+        milliseconds = {"ms": 1000 * self.seconds, "cpu_ms": 1000 * self.cpu_seconds}
+        return {"images_per_second": 1 / self.seconds} | milliseconds
 
 
 def _time(predictors: tuple[Predict, ...], images: np.ndarray, batch_size: int) -> list[_Took]:
