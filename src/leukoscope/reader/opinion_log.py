@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.opinion_facts import tabulate_facts
@@ -155,7 +156,7 @@ class OpinionLog:
         """
         if not self.path.is_file():
             raise InputError(
-                f"There is no log of opinions in {self.path} yet. `kedro run --pipelines predict` writes one, a served "
+                f"There is no log of opinions in {self.path} yet. `{name_run('predict')}` writes one, a served "
                 f"model and the review page do where that was asked for (docs/monitoring.md)."
             )
 
