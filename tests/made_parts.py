@@ -57,7 +57,8 @@ class BrightReader:
         opinions = pd.DataFrame({"opinion": np.where(bright > 0.5, *CLASS_NAMES), "reason": "", "ood_score": 1.0})
         opinions["prediction_set"] = opinions["opinion"]
         opinions = opinions.assign(probability_benign=bright, probability_pro=1 - bright)
-        return Reading(opinions.assign(probability_malignant=1 - bright), bright[:, None])
+        measured = pd.DataFrame({"check_bright": bright, "distance_pro": bright})
+        return Reading(opinions.assign(probability_malignant=1 - bright), bright[:, None], measured)
 
     def _note(self, pixels: np.ndarray) -> None:
         with (self.folder / f"read-by-{os.getpid()}").open("a") as file:

@@ -50,6 +50,7 @@ def test_every_model_has_a_pipeline_of_its_own(registered):
 def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(registered):
     later = ("external", "predict", "explain", "promote", "export", "agreement", "cross_validation", "architectures")
     later += ("generate", "import_weights", "label_issues", "cells", "mirror", "study", "search", "validation")
+    later += ("monitoring",)
     before = {node.name for name in ("ingestion", "splitting") for node in registered[name].nodes}
     others = {node.name for name in later for node in registered[name].nodes}
     of_cells = {"measure_cell_size", "find_cells"}  # needed by models that read cells, of which none is run by default

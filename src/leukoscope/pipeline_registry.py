@@ -23,6 +23,7 @@ from leukoscope.pipelines.import_weights import pipeline as import_weights
 from leukoscope.pipelines.ingestion import pipeline as ingestion
 from leukoscope.pipelines.label_issues import pipeline as label_issues
 from leukoscope.pipelines.mirror import pipeline as mirror
+from leukoscope.pipelines.monitoring import pipeline as monitoring
 from leukoscope.pipelines.predict import pipeline as prediction
 from leukoscope.pipelines.promote import pipeline as promotion
 from leukoscope.pipelines.reader import pipeline as reader
@@ -98,6 +99,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
     ways["external"] = external.create_pipeline(names)
     ways["reader"] = reader.create_pipeline() + reader.create_engine_pipeline()
     ways["agreement"] = agreement.create_pipeline()
+    ways["monitoring"] = monitoring.create_pipeline()
     ways["architectures"] = architectures.create_pipeline()
     ways["import_weights"] = import_weights.create_pipeline()
     ways["predict"] = ways["reader"] + prediction.create_pipeline()

@@ -9,6 +9,7 @@ from PIL import Image
 import crafted_models
 from leukoscope.app.reading import OCCLUSION, Desk
 from leukoscope.app.rendering import blend, render_part
+from leukoscope.core.errors import InputError
 from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE
 from leukoscope.images.decoding import UnusableImageError
 from leukoscope.inference.explanation import GRAD_CAM, map_occlusion, overlay
@@ -168,3 +169,23 @@ def test_what_an_opinion_rests_on_is_said_in_words(desk, about):
     assert "Abstained: rests on stain and light" in words
     assert "An opinion that its stain and light can turn is not given." in words
     assert "out-of-distribution" not in words
+
+
+def test_opinions_are_logged_only_where_that_was_asked_for(desk, caplog):
+    kept = []
+
+    def keep(rows):
+        kept.append(rows)
+        raise InputError("the disk is full")
+
+    logging_desk = Desk(desk.reader, desk.options, desk._explanation, 1, keep=keep)
+    image = logging_desk.read(encode(shade(160)), "jane-roe.png", "session")
+    assert image.opinion == "Early"  # whether it is logged or not
+    assert "not in the log for monitoring. the disk is full" in caplog.text
+    [rows] = kept
+    assert rows[["source", "together", "likeliest"]].iloc[0].tolist() == ["page", "session", "Early"]
+    assert rows["sha256"].isna().all()
+    assert "jane" not in str(rows.to_dict())
+    known = replace(desk.reader, seen=desk.reader.seen.assign(sha256=image.sha256))
+    Desk(known, desk.options, desk._explanation, 1, keep=keep).read(encode(shade(160)))
+    assert len(kept) == 1  # the classifier has learned from it

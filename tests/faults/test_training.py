@@ -35,6 +35,9 @@ AT_THE_END = {
     "while logging the model": while_there_is("mlartifacts/**/model.keras"),
 }
 
+# What differs between two trainings that are alike; without counters there is no energy.
+COSTS = ["training_seconds", "seconds", "cpu_seconds", "energy_kwh"]
+
 
 def train(recipe: dict) -> list[str]:
     parameters = ",".join(f"{MODEL}.training.{name}={value}" for name, value in recipe.items())
@@ -44,7 +47,7 @@ def train(recipe: dict) -> list[str]:
 def result(place: Workplace) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """The history without its times, and the weights of the model."""
     folder = place.root / MODELS
-    history = pd.read_csv(place.find_run() / "history.csv").drop(columns=["training_seconds", "seconds"])
+    history = pd.read_csv(place.find_run() / "history.csv").drop(columns=COSTS, errors="ignore")
     weights = []
     with zipfile.ZipFile(folder / "model.keras") as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))

@@ -66,6 +66,7 @@ def test_what_keeps_to_keras_is_within(held, formats, caplog):
     assert table["accuracy"].tolist() == [1.0] * 4
     assert table["within"].tolist()[1:] == [True] * 3
     assert (table["images_per_second"] > 0).all()
+    assert (table[["ms", "cpu_ms"]] > 0).all(axis=None)
     assert table["largest_difference"].max() < 1e-6
     assert caplog.text == ""
 

@@ -7,6 +7,7 @@ from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.images.source import open_any
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.pipelines.monitoring.options import MonitoringOptions
 from leukoscope.pipelines.predict import nodes
 from leukoscope.pipelines.reader.options import ReaderOptions
 from tiny_reader import encode, make_reader, shade
@@ -24,7 +25,8 @@ def folder(tmp_path):
 
 
 def plan(folder, engine, choice: str = "auto"):
-    return nodes.read_images(folder, READER, engine, ReaderOptions(engine=choice), IngestionOptions(), ClusterOptions())
+    options = ReaderOptions(engine=choice), IngestionOptions(), ClusterOptions(), MonitoringOptions()
+    return nodes.read_images(folder, READER, engine, *options)
 
 
 @pytest.mark.parametrize("engine", [None, SimpleNamespace(fingerprint="another")])

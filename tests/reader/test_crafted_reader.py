@@ -27,7 +27,7 @@ def test_it_comes_back_as_it_was_and_reads_alike(reader, tmp_path):
 def test_it_finds_the_training_images_that_a_field_resembles(reader):
     fields = crafted_models.make_fields()
     one = int(np.flatnonzero(fields.splits["split"] == "train")[3])
-    _, features = reader.read(fields.pixels[one : one + 1])
+    features = reader.read(fields.pixels[one : one + 1]).features
     nearest = reader.find_nearest(features, 2)[0]
     assert nearest["image_id"][0] == fields.splits["image_id"][one]
     assert nearest["distance"][0] == pytest.approx(0, abs=1e-6)

@@ -14,6 +14,7 @@ from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import FolderSource, open_any
 from leukoscope.reader import reading
 from leukoscope.reader.reading import ReadingPlan
+from leukoscope.reader.watching import list_watched
 from leukoscope.synthetic import write_smears
 from tiny_reader import BRIGHTNESS, encode, make_reader, shade
 
@@ -138,7 +139,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(folder, reader, datas
     assert not (tmp_path / "out/opinions.parquet").exists()
     dataset.save(plan)
     assert counted == [4, 4, 4, 4]  # the first part was not read again
-    pd.testing.assert_frame_equal(dataset.load(), whole)
+    pd.testing.assert_frame_equal(dataset.load(), whole.drop(columns=list_watched(whole.columns)))
     dataset.save(plan)
     assert len(counted) == 4
 

@@ -72,7 +72,7 @@ def test_what_is_right_only_by_the_stain_is_told_from_what_is_right_by_the_cells
     assert 15 <= by_stain.sum() <= len(by_stain) - 15
     calibrated = CalibratedClassifier(CLASSES, Predictor(classifier, 8), None, Calibration(1.0, 0.5, 1.0, [[0.1]] * 2))
     probabilities, features = classifier.predict(own[right], None, 8)
-    certificates = calibrated.certify(own[right], Predicted(probabilities, features, None))
+    certificates = calibrated.certify(own[right], Predicted(probabilities, features, None, None))
     assert roc_auc_score(by_stain, certificates.losses["stain"]) > 0.9
     flagged = certificates.flips["stain"]
     assert flagged[by_stain].mean() > flagged[~by_stain].mean() + 0.3

@@ -73,7 +73,7 @@ def test_one_image_and_many_are_read_alike(reader):
 
 
 def test_the_nearest_training_images_are_those_most_alike(reader):
-    _, features = reader.read(shade(101)[None])
+    features = reader.read(shade(101)[None]).features
     nearest = reader.find_nearest(features, 3)[0]
     assert len(nearest) == 3
     assert nearest["image_id"].iloc[0] == "Shade/104"  # 100 is a validation image

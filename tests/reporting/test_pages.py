@@ -311,6 +311,21 @@ def test_every_figure_of_the_table_is_on_page_and_card(numbered, result, data, c
         assert [name for name in names if numbered[name] not in text] == []
 
 
+@pytest.mark.parametrize(
+    ("energy", "source", "said"),
+    [
+        (0.0123, "processors (RAPL)", "0.012, by processors (RAPL)."),
+        (None, "not measured: no counter", "not measured: no"),
+    ],
+)
+def test_the_card_says_what_the_training_took_and_never_guesses(result, data, energy, source, said):
+    assert "Energy" not in pages.render_card(result, data, KNOWN, SOFTWARE)  # of an earlier version
+    cost = {"cpu_seconds": 81.5, "energy_kwh": energy, "energy_source": source}
+    card = pages.render_card(result | {"training": result["training"] | cost}, data, KNOWN, SOFTWARE)
+    assert "81.500 seconds of processor time" in card
+    assert said in card
+
+
 def first_cells(text: str) -> list[str]:
     return [html.unescape(cell) for cell in re.findall(r"^<tr><td>(.*?)</td>", text, re.MULTILINE)]
 

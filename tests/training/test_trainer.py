@@ -22,6 +22,8 @@ from leukoscope.training.runs import TrainingRuns
 from leukoscope.training.substitution import Substitution
 from leukoscope.training.trainer import Trainer
 
+# What differs between two trainings that are alike; without counters there is no energy.
+COSTS = ["training_seconds", "seconds", "cpu_seconds", "energy_kwh"]
 GEOMETRY = {"rotation": 10.0, "zoom": 0.1, "shift": 0.1}
 
 
@@ -87,6 +89,9 @@ def test_training_learns_and_says_what_it_did(fit, smears, splits, class_names):
     assert summary["seconds_per_epoch"] == pytest.approx(history["seconds"].median())
     assert summary["images_per_second"] == pytest.approx(112 / history["training_seconds"].median())
     assert (history["training_seconds"] < history["seconds"]).all()
+    assert summary["cpu_seconds"] == pytest.approx(history["cpu_seconds"].sum())
+    assert (history["cpu_seconds"] > 0).all()
+    assert (summary["energy_kwh"] is None) == summary["energy_source"].startswith("not measured")
 
 
 def test_the_same_seed_gives_the_same_weights(fit):
@@ -192,7 +197,7 @@ def test_an_interrupted_training_ends_like_one_that_was_not(fit, monkeypatch, ep
             fit("cut", **recipe)
     mended, journal = fit("cut", **recipe)
     whole, expected = fit("whole", **recipe)
-    ours, theirs = (one.history().drop(columns=["training_seconds", "seconds"]) for one in (journal, expected))
+    ours, theirs = (one.history().drop(columns=COSTS, errors="ignore") for one in (journal, expected))
     assert ours.equals(theirs)
     assert weigh_alike(mended, whole)
 

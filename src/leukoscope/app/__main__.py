@@ -70,7 +70,11 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     smears = load(catalog, "smears") if catalog.exists("smears") else None
     # A registered model is not the one that the card here is about.
     card = None if parameters["reader"].model_uri else find_card(catalog, reader.model)
-    desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears, learn_scale(reader, smears))
+    log = partial(save, catalog, "opinion_log") if options.log_opinions else None
+    if log is not None:
+        log(pd.DataFrame())
+    scale = learn_scale(reader, smears)
+    desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears, scale, log)
     doubts = find_doubts(catalog, reader.class_names, smears)
     office = Office(desk, describe_reader(reader, card), doubts)
     office.warm_up()

@@ -15,3 +15,4 @@ class AppOptions(Options):
     opacity: float = Field(default=0.5, ge=0, le=1)
     blind_first: bool = False
     washout_days: float = Field(default=14, gt=0, allow_inf_nan=False)
+    log_opinions: bool = False

@@ -1,11 +1,13 @@
 """Reading one image for people: the opinion, and why."""
 
 import hashlib
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from leukoscope.app.options import AppOptions
@@ -21,7 +23,10 @@ from leukoscope.reader.photographs import Scale, cut_tiles, is_close_up
 
 if TYPE_CHECKING:
     from leukoscope.inference.explanation import Mapper
+    from leukoscope.reader.base import Reading
     from leukoscope.reader.second_reader import SecondReader
+
+logger = logging.getLogger(__name__)
 
 OCCLUSION = "occlusion"
 _FULL_QUALITY = 95
@@ -122,6 +127,7 @@ class Desk:
         smears: The packed training images, if they are at hand.
         scale: At what scale they show their cells, if it is known: then photographs of many fields and crops of single
             cells are told from fields.
+        keep: Logs what is watched of opinions, where that was asked for.
     """
 
     def __init__(
@@ -132,9 +138,10 @@ class Desk:
         seed: int,
         smears: PackedImages | None = None,
         scale: Scale | None = None,
+        keep: Callable[[pd.DataFrame], None] | None = None,
     ) -> None:
         self.reader, self.options, self._explanation, self._seed = reader, options, explanation, seed
-        self._smears, self._scale = smears, scale
+        self._smears, self._scale, self._keep = smears, scale, keep
 
     @property
     def limits(self) -> Limits:
@@ -142,37 +149,40 @@ class Desk:
         bounds = self.reader.limits
         return bounds._replace(max_bytes=min(bounds.max_bytes, self.options.max_bytes))
 
-    def read(self, data: bytes, file_name: str | None = None) -> ReadImage:
+    def read(self, data: bytes, file_name: str | None = None, together: str | None = None) -> ReadImage:
         """Read an image file.
 
         Args:
             data: The file's content.
             file_name: If it is to be kept.
+            together: What it has in common with others, under a name that says nothing.
 
         Raises:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
         decoded = decode(data, self.limits).pixels
         ratio = None if self._scale is None else self._scale.compare(decoded)
-        image = self._read_field(data, file_name, decoded)
+        image, reading = self._read_field(data, file_name, decoded)
         if tiles := cut_tiles(decoded.shape[0], decoded.shape[1], ratio, self.reader.image_size):
             return _describe_photograph(image, read_in_tiles(self.reader, decoded, tiles))
+        if self._keep and image.seen_in is None:
+            self._log(reading, together)
         if not image.maps:  # a kind that has none in closed form
             self.add_occlusion(image)
         return image._replace(enlarged=1 / ratio) if ratio is not None and is_close_up(ratio) else image
 
-    def _read_field(self, data: bytes, file_name: str | None, decoded: np.ndarray) -> ReadImage:
+    def _read_field(self, data: bytes, file_name: str | None, decoded: np.ndarray) -> tuple[ReadImage, "Reading"]:
         from leukoscope.evaluation.predictions import probability_columns
         from leukoscope.reader.second_reader import MALIGNANT_COLUMN
 
         pixels = resize(decoded, self.reader.image_size)
-        opinions, features = self.reader.read(pixels[None])
-        opinion = opinions.iloc[0]
+        reading = self.reader.read(pixels[None])
+        opinion = reading.opinions.iloc[0]
         names = self.reader.class_names
         chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
         sha256 = hashlib.sha256(data).hexdigest()
-        return ReadImage(
+        image = ReadImage(
             sha256=sha256,
             file_name=file_name,
             seen_in=self._find_split(sha256),
@@ -189,16 +199,27 @@ class Desk:
             picture=encode_picture(decoded, self.options.picture_side),
             full=self._encode_full(decoded),
             maps=self._map_activation(pixels, likeliest),
-            nearest=self._find_nearest(features),
+            nearest=self._find_nearest(reading.features),
             drawn=is_drawn(data),
             cells=self._picture_cells(pixels, names[likeliest]),
         )
+        return image, reading
 
     def _encode_full(self, pixels: np.ndarray) -> bytes | None:
         if max(pixels.shape) <= self.options.picture_side:
             return None
         content = encode(Image.fromarray(pixels), "JPEG", quality=_FULL_QUALITY, subsampling=0)
         return content if len(content) <= self.options.max_full_bytes else None
+
+    def _log(self, reading: "Reading", together: str | None) -> None:
+        """Log what is watched of an opinion; what is shown does not depend on it."""
+        from leukoscope.reader.opinion_log import tabulate_reading
+
+        assert self._keep is not None
+        try:
+            self._keep(tabulate_reading(self.reader, reading, "page", together))
+        except InputError as error:
+            logger.error("An opinion was given and is not in the log for monitoring. %s", error)
 
     def _map_activation(self, pixels: np.ndarray, number: int) -> dict[str, bytes]:
         if self._mapper is None:

@@ -120,7 +120,7 @@ class Office:
             tab.session.require_room()
             data = await gather(request.stream(), most)
             tab.session.require_new(data)
-            image = await self.work(self.desk.read, data, _read_name(request))
+            image = await self.work(self.desk.read, data, _read_name(request), tab.session.together)
             self.find(key)  # it may have been closed meanwhile
             number = tab.session.add(image)
             tab.show(number, tab.session.images[image.sha256])

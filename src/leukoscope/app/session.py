@@ -52,6 +52,7 @@ class Session:
         self.lock = asyncio.Lock()
         # Which opening of the page, in reviews; nothing can be asked for by it.
         self.name = uuid.uuid4().hex[:12]
+        self.together = uuid.uuid4().hex  # in the log for monitoring, where that is kept
 
     def require_room(self) -> None:
         """Make sure that one more image fits.

@@ -27,6 +27,12 @@ def _spell(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
 
 
+class AlarmError(InputError):
+    """All was computed, and what it came to is an alarm, for which somebody asked for an exit code of its own."""
+
+    exit_code = 3
+
+
 class DamageError(InputError):
     """A file that the project wrote is not as it was written.
 

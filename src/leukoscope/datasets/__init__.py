@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.label_reviews import LabelReviewsDataset as LabelReviewsDataset
     from leukoscope.datasets.ledgers import LedgerDataset as LedgerDataset
     from leukoscope.datasets.ledgers import TrialLedgerDataset as TrialLedgerDataset
+    from leukoscope.datasets.opinion_log import OpinionLogDataset as OpinionLogDataset
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "group_table_dataset": ["GroupTableDataset"],
         "label_reviews": ["LabelReviewsDataset"],
         "ledgers": ["LedgerDataset", "TrialLedgerDataset"],
+        "opinion_log": ["OpinionLogDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
         "partitions": ["PartitionedDataset"],

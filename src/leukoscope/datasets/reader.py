@@ -1,6 +1,7 @@
 """The data sets of a second reader: itself, the registry that holds others, and its opinions."""
 
 import json
+import logging
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from leukoscope.core.errors import InputError
 from leukoscope.core.old_names import rename_columns
 from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
     from leukoscope.models.onnx_network import OnnxClassifier
     from leukoscope.reader.base import Registry
     from leukoscope.reader.engine import EnginePlan
+    from leukoscope.reader.opinion_log import OpinionLog
     from leukoscope.reader.reading import ReadingPlan, Spread
     from leukoscope.reader.second_reader import SecondReader
     from leukoscope.serving.registry import ReaderRegistry
+
+logger = logging.getLogger(__name__)
 
 Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
@@ -203,6 +208,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         filepath: The Parquet file.
         reader: The folder of the reader, from which the workers of a cluster load it.
         engine: The folder of what answers for it.
+        log: The log for monitoring, to which opinions are added if the plan says so.
         metadata: For other tools.
     """
 
@@ -212,10 +218,11 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         filepath: str,
         reader: str | None = None,
         engine: str | None = None,
+        log: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
-        self._reader, self._engine = reader, engine
+        self._reader, self._engine, self._log = reader, engine, log
         self.metadata = metadata
 
     def save(self, data: "ReadingPlan") -> None:
@@ -224,13 +231,29 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         Raises:
             InputError: There is no file to read, another run reads into the same folder, or the cluster cannot be used.
         """
+        from leukoscope.reader.opinion_log import OpinionLog
         from leukoscope.reader.reading import carry_out, gather_parts
 
         parts = self._filepath.with_suffix("")
         with hold(parts):
             unread = carry_out(data, parts, self._find_spread(data))
             gather_parts(data, unread, parts, self._filepath, self._filepath.with_suffix(".csv"))
+            if self._log and data.is_logged:
+                self._add_to_log(data, parts, OpinionLog(Path(self._log)))
             self.remember(FileState.of(self._filepath))
+
+    def _add_to_log(self, plan: "ReadingPlan", parts: Path, log: "OpinionLog") -> None:
+        """Log opinions for monitoring; those that were written do not depend on it."""
+        from leukoscope.reader.reading import log_opinions
+
+        try:
+            log_opinions(plan, parts, log)
+        except InputError as error:
+            logger.warning(
+                "The opinions are written, and not all are in the log for monitoring: the same command adds them, or "
+                "monitoring.log_predictions=false leaves them out. %s",
+                error,
+            )
 
     def _find_spread(self, plan: "ReadingPlan") -> "Spread | None":
         """Find who reads: the workers of a cluster, or nobody but this process."""

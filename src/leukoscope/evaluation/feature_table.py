@@ -8,7 +8,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.images.field_checks import CHECKS
 
 _PREFIX = "feature_"
-_CHECK_COLUMNS = [f"check_{check.name}" for check in CHECKS]
+CHECK_COLUMNS = [f"check_{check.name}" for check in CHECKS]
 
 
 def tabulate(facts: pd.DataFrame, features: np.ndarray, checks: np.ndarray) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def tabulate(facts: pd.DataFrame, features: np.ndarray, checks: np.ndarray) -> p
         features: ``[n, channels]``.
         checks: ``[n, checks]``, as ``check_fields`` gives them.
     """
-    checked = pd.DataFrame(checks, index=facts.index, columns=_CHECK_COLUMNS)
+    checked = pd.DataFrame(checks, index=facts.index, columns=CHECK_COLUMNS)
     return facts.join(checked).join(pd.DataFrame(features, index=facts.index).add_prefix(_PREFIX))
 
 
@@ -35,7 +35,7 @@ def select_checks(table: pd.DataFrame, split: str | None = None) -> np.ndarray:
         InputError: The table has other checks, or none.
     """
     require_checks(table)
-    return _select_rows(table, split)[_CHECK_COLUMNS].to_numpy()
+    return _select_rows(table, split)[CHECK_COLUMNS].to_numpy()
 
 
 def require_checks(table: pd.DataFrame) -> None:
@@ -44,7 +44,7 @@ def require_checks(table: pd.DataFrame) -> None:
     Raises:
         InputError: It is another version's.
     """
-    missing = [name for name in ("label", *_CHECK_COLUMNS) if name not in table]
+    missing = [name for name in ("label", *CHECK_COLUMNS) if name not in table]
     if missing:
         raise InputError(
             f"The classifier was evaluated by an earlier version, which kept no {', '.join(missing)} of its training "

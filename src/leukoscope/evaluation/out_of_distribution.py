@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.options import plain_name
 from leukoscope.evaluation import feature_table
 from leukoscope.images.field_checks import CHECKS, check_fields
 
@@ -157,6 +158,23 @@ class KnownImages:
         beyond = away[rows, largest]
         return OutOfDistribution(np.abs(beyond), np.where(beyond < 0, _BELOW[largest], _ABOVE[largest]))
 
+    def summarise(self, features: np.ndarray, checks: np.ndarray) -> pd.DataFrame:
+        """Reduce images to what is watched of them.
+
+        Args:
+            features: What the classifier's last layer sees of them, ``[m, channels]``.
+            checks: As ``check_fields`` gives them, ``[m, checks]``.
+
+        Returns:
+            One row an image: a column ``check_*`` a check, and ``distance_*`` a class: how far its features are from
+            the mean of that class's training images, in standard deviations, a root mean square over the channels.
+        """
+        scaled = self._transform(features)
+        table = pd.DataFrame(checks, columns=feature_table.CHECK_COLUMNS, dtype=float)
+        for label, middle in self._middles.items():
+            table[f"distance_{plain_name(label)}"] = np.linalg.norm(scaled - middle, axis=1)
+        return table
+
     def find_nearest(self, features: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Find the training images that images resemble most, the nearest first.
 
@@ -176,6 +194,11 @@ class KnownImages:
 
     def _transform(self, features: np.ndarray) -> np.ndarray:
         return self._scaler.transform(features) / np.sqrt(features.shape[1])
+
+    @cached_property
+    def _middles(self) -> dict[str, np.ndarray]:
+        scaled = self._transform(self._features)
+        return {str(label): scaled[self._labels == label].mean(axis=0) for label in np.unique(self._labels)}
 
     @cached_property
     def _scaler(self) -> Any:

@@ -64,8 +64,12 @@ class Calibration(NamedTuple):
 
     def describe(self) -> dict[str, Any]:
         """Give all of it for JSON, with a seal: what is edited by hand no longer fits it."""
-        facts = self._asdict()
-        return facts | {"seal": fingerprint_facts(facts)}
+        return self._asdict() | {"seal": self.seal}
+
+    @property
+    def seal(self) -> str:
+        """A hash of all of it."""
+        return fingerprint_facts(self._asdict())
 
     @classmethod
     def restore(cls, facts: Mapping[str, Any], model: str | None = None) -> Self:

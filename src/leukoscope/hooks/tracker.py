@@ -223,7 +223,7 @@ class Tracker(MlflowHook):
         match kind:
             case "journal":
                 self._send("leave_run_of_another_training", model, fingerprint_facts(data))
-            case "metrics" | "robustness_summary" | "generation_metrics" | "generation_summary":
+            case "metrics" | "robustness_summary" | "generation_metrics" | "generation_summary" | "monitoring_metrics":
                 self._send("log_metrics", model, data, _now())
             case "promotion" | "training_summary":
                 self._send("log_metrics", model, data, _now())

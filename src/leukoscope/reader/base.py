@@ -23,10 +23,12 @@ class Reading(NamedTuple):
             ``prediction_set``, ``ood_score``, of a reader that asks again what ``Certificates.tabulate``
             gives, one calibrated probability column a class, and ``probability_malignant``.
         features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
+        measured: One row an image: what is watched beside the opinion, as ``KnownImages.summarise`` gives it.
     """
 
     opinions: pd.DataFrame
     features: np.ndarray
+    measured: pd.DataFrame
 
 
 class Reader(Protocol):

@@ -12,6 +12,7 @@ from leukoscope.evaluation.certificate import Certificates
 from leukoscope.evaluation.out_of_distribution import KnownImages, OutOfDistribution
 from leukoscope.evaluation.trust import Calibration, form_opinions
 from leukoscope.images.circumstances import CIRCUMSTANCES, change_fields
+from leukoscope.images.field_checks import check_fields
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import Classifier
 
@@ -23,11 +24,13 @@ class Predicted(NamedTuple):
         probabilities: As the classifier gives them, ``float32 [n, classes]``, rows add up to 1.
         features: What its last layer sees, ``float32 [n, channels]``.
         ood: How unlike the training images they are.
+        checks: As ``check_fields`` gives them, ``float32 [n, checks]``.
     """
 
     probabilities: np.ndarray
     features: np.ndarray
     ood: OutOfDistribution
+    checks: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class CalibratedClassifier:
             rows: Which of them; all by default.
         """
         probabilities, features = self.predictor.predict(pixels, rows)
-        return Predicted(probabilities, features, self.known.measure_ood(pixels, features, rows))
+        checks = check_fields(pixels, rows)
+        return Predicted(probabilities, features, self.known.compare(features, checks), checks)
 
     def certify(self, pixels: np.ndarray, predicted: Predicted) -> Certificates:
         """Ask again of each image as another laboratory would have sent it: eighteen predictions an image.
@@ -96,6 +100,10 @@ class CalibratedClassifier:
         """Give an opinion on each image, or the reason why there is none; as ``trust.form_opinions`` has it."""
         probabilities, ood = predicted.probabilities, predicted.ood
         return form_opinions(probabilities, ood, self.calibration, self.class_names, certificates)
+
+    def summarise(self, predicted: Predicted) -> pd.DataFrame:
+        """Reduce images to what is watched of them, as ``KnownImages.summarise`` does."""
+        return self.known.summarise(predicted.features, predicted.checks)
 
     def calibrate(self, predicted: Predicted) -> np.ndarray:
         """Give the calibrated probabilities, ``[n, classes]``."""

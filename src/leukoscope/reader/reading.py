@@ -24,13 +24,15 @@ from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.images.packing_plan import PackingPlan, Record, each_file, is_unread, show_progress, warn_of_unread
 from leukoscope.reader.base import Reader
+from leukoscope.reader.opinion_log import OpinionLog
 from leukoscope.reader.second_reader import MALIGNANT_COLUMN
+from leukoscope.reader.watching import Watched, add_watched, list_watched
 
 logger = logging.getLogger(__name__)
 
 _KEY = "reading.json"
 # Part of every key: raise it whenever what stands in an opinion's row changes.
-_FORMAT = 3
+_FORMAT = 4
 # Files in a part: what a killed run reads again at the most.
 _PART = 512
 # Begins the reason of a file that another run may be able to read.
@@ -45,10 +47,12 @@ class ReadingPlan:
     Attributes:
         reader: Who reads.
         packing: How files become images; without labels.
+        is_logged: Whether opinions are to be logged for monitoring.
     """
 
     reader: Reader
     packing: PackingPlan
+    is_logged: bool = True
 
     @property
     def key(self) -> dict[str, Any]:
@@ -81,7 +85,7 @@ class ReadingPlan:
             image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
             ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted); with a
             reader that asks again also what ``Certificates.tabulate`` gives. A file that cannot be read has a reason
-            and no probabilities.
+            and no probabilities. Where one can be, ``list_watched`` has further columns.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
@@ -109,9 +113,11 @@ class ReadingPlan:
         for name in self._figures:
             table[name] = np.nan
         if len(pixels):
-            opinions = self.reader.read(pixels).opinions.set_index(facts.index[can_be_read])
+            reading = self.reader.read(pixels)
+            opinions = reading.opinions.set_index(facts.index[can_be_read])
             for name in ("opinion", "reason", *self._words, *self._figures):
                 table.loc[can_be_read, name] = opinions[name]
+            table = add_watched(table, reading, can_be_read)
         table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
         origin = {"model_fingerprint": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
         origin |= {"engine": self.reader.engine_title}
@@ -241,12 +247,12 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
         InputError: A file of the plan has no row, or more than one.
     """
     counts = Counter[str]()
-    schema = pa.Schema.from_pandas(_complete(plan, unread, folder, plan.parts[0]), preserve_index=False)
+    schema = pa.Schema.from_pandas(_list_rows(plan, unread, folder, plan.parts[0]), preserve_index=False)
 
     def join(parquet: Path, csv: Path) -> None:
         with pq.ParquetWriter(parquet, schema) as for_programs, pa.csv.CSVWriter(csv, schema) as for_people:
             for part in plan.parts:
-                table = pa.Table.from_pandas(_complete(plan, unread, folder, part), schema, preserve_index=False)
+                table = pa.Table.from_pandas(_list_rows(plan, unread, folder, part), schema, preserve_index=False)
                 counts.update(reason.partition(":")[0] for reason in table["reason"].to_pylist())
                 for_programs.write_table(table)
                 for_people.write_table(_defuse(table))
@@ -257,7 +263,19 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
     logger.info("%d files: %d opinions; abstained: %s", opinion_count + counts.total(), opinion_count, reasons)
 
 
-def _complete(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:
+def log_opinions(plan: ReadingPlan, folder: Path, log: OpinionLog) -> None:
+    """Add the opinions of all parts to the log for monitoring; those that it has stay as they are.
+
+    Raises:
+        InputError: They cannot be added.
+    """
+    watched = Watched(plan.reader, (named.file.path for named in plan.packing.files))
+    paths = [path for part in plan.parts if (path := name_part(plan, folder, part.start)).is_file()]
+    added = sum(log.append(watched.tabulate(_load(path))) for path in paths)
+    logger.info("%d opinions are new in the log for monitoring, %s", added, log.path)
+
+
+def _list_rows(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:
     """Give the rows of a part in the order of its files, one for each."""
     path = name_part(plan, folder, part.start)
     ids = pd.Index([named.image_id for named in plan.packing.files[part.start : part.stop]])
@@ -268,7 +286,7 @@ def _complete(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range
             f"{path} holds {len(rows)} rows for {len(ids)} files: something has changed it since it was written. Run "
             f"the same command again, which reads what is missing."
         )
-    return rows.set_index("image_id").loc[ids].reset_index()
+    return rows.set_index("image_id").loc[ids].reset_index().drop(columns=list_watched(rows.columns))
 
 
 def _defuse(table: pa.Table) -> pa.Table:

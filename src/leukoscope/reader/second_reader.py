@@ -178,7 +178,7 @@ class SecondReader:
         calibrated = opinions[probability_columns(self.class_names)].to_numpy()
         benign = [self.class_names.index(name) for name in self.benign_classes]
         opinions[MALIGNANT_COLUMN] = score_malignant(calibrated, benign)
-        return Reading(opinions, predicted.features)
+        return Reading(opinions, predicted.features, self.calibrated.summarise(predicted))
 
     def predict_calibrated(self, pixels: np.ndarray) -> np.ndarray:
         """Give calibrated probabilities, ``uint8 [n, size, size, 3]`` to ``[n, classes]``, and no opinion."""

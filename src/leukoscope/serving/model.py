@@ -1,6 +1,9 @@
 """A second reader as a model that MLflow loads and serves."""
 
+import logging
+import os
 import time
+import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,12 +17,18 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from leukoscope.core.errors import InputError
 from leukoscope.inference.cell_evidence import list_cells, tells_cells
+from leukoscope.reader.base import Reading
+from leukoscope.reader.opinion_log import OpinionLog, tabulate_reading
 from leukoscope.reader.second_reader import SecondReader
 from leukoscope.serving.bodies import CELLS, Asked, read_cells_wanted, read_request
 from leukoscope.serving.requests import OpenedImage, RequestLimits, decode_images, list_column, open_images
 from leukoscope.serving.turns import LateError, Turns
 
+logger = logging.getLogger(__name__)
+
 ARTIFACT = "reader"
+# Names the file that a server logs opinions in, for monitoring; where it is not set none is logged.
+OPINION_LOG = "LEUKOSCOPE_OPINION_LOG"
 
 
 class RefusedRequestError(MlflowException):
@@ -43,19 +52,39 @@ class RefusedRequestError(MlflowException):
         pass
 
 
+def open_log() -> OpinionLog | None:
+    """Open the log of opinions that the environment names; ``None`` where it names none.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    place = os.environ.get(OPINION_LOG)
+    if not place:
+        return None
+    log = OpinionLog(Path(place))
+    log.append(pd.DataFrame())
+    return log
+
+
 class SecondReaderModel(PythonModel):
     """Takes images, and gives calibrated probabilities and an opinion on each, or the reason why there is none."""
 
     reader: SecondReader
     limits: RequestLimits
+    log: OpinionLog | None = None
 
     # Or MLflow would warn, at each start, that it can make no schema of hints: images come in more forms than one has.
     _skip_type_hint_validation = True
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the reader, and read once, so that the first request does not wait for the backend to trace it."""
+        """Load the reader, and read once, so that the first request does not wait for the backend to trace it.
+
+        Raises:
+            InputError: The environment names a log of opinions that cannot be written.
+        """
         from leukoscope.serving.guard import guard_server
 
+        self.log = open_log()
         self.reader = SecondReader.load(Path(context.artifacts[ARTIFACT]))
         self.limits = RequestLimits(**context.model_config)
         # Small requests may take much memory while they are opened or decoded, and reading uses all cores.
@@ -98,7 +127,8 @@ class SecondReaderModel(PythonModel):
         try:
             opened, with_cells = self._opening.run(deadline, self._open, ask)
             pixels = decode_images(opened, self.reader, self.limits, partial(self._reading.run, deadline))
-            opinions = self._reading.run(deadline, self.reader.read, pixels).opinions
+            reading = self._reading.run(deadline, self.reader.read, pixels)
+            opinions = reading.opinions
             if with_cells:
                 opinions[CELLS] = [self._reading.run(deadline, self._list_cells, image) for image in pixels]
         except InputError as error:
@@ -109,7 +139,18 @@ class SecondReaderModel(PythonModel):
                 f"images take too long. Try again later, or send fewer or smaller images.",
                 TEMPORARILY_UNAVAILABLE,
             ) from error
+        self._keep(reading)
         return opinions.assign(trained_on=self.reader.trained_on)
+
+    def _keep(self, reading: Reading) -> None:
+        """Log what is watched of opinions, where that was asked for; the answer does not depend on it."""
+        if self.log is None:
+            return
+        together = uuid.uuid4().hex if len(reading.opinions) > 1 else None
+        try:
+            self.log.append(tabulate_reading(self.reader, reading, "server", together))
+        except InputError as error:
+            logger.error("An opinion was given and is not in the log for monitoring. %s", error)
 
     def _list_cells(self, image: np.ndarray) -> list[dict[str, Any]]:
         classifier = self.reader.classifier

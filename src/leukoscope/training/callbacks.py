@@ -10,7 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from leukoscope.backend import device
 from leukoscope.core.durations import say_time_left
+from leukoscope.core.energy import Meter
 from leukoscope.core.errors import InputError
 from leukoscope.images.batches import TrainingBatches
 from leukoscope.training import checkpoint
@@ -69,6 +71,7 @@ class EpochLog(keras.callbacks.Callback):
         """Start the clock."""
         self.epoch = epoch + 1
         self.started = time.perf_counter()
+        self.meter = Meter(bool(device.list_accelerators()))
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         """Take the time of the training steps alone."""
@@ -76,6 +79,7 @@ class EpochLog(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Stop at a loss that is no number."""
+        self.meter.sample()
         if not np.isfinite((logs or {}).get("loss", 0.0)):
             self._refuse(f"in step {batch + 1} of epoch {self.epoch}")
 
@@ -96,6 +100,10 @@ class EpochLog(keras.callbacks.Callback):
         with explain_full_disk(f"Epoch {epoch + 1}", self.name, self.journal):
             self.journal.keep(epoch + 1, row["validation_loss"], self._save_state, self._save_best)
             row["seconds"] = time.perf_counter() - self.started
+            used = self.meter.stop()
+            row["cpu_seconds"] = used.cpu_seconds
+            if used.energy_kwh is not None:
+                row["energy_kwh"] = used.energy_kwh
             self.journal.append(row)
         log_epoch(self.name, self.recipe.epochs, row)
 

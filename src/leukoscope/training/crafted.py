@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.cells.measuring import FoundCells
+from leukoscope.core.energy import Meter
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.features.fields import COUNT, FEATURES, SHARE
 from leukoscope.features.measuring import MeasurementStore, measure_fields
@@ -224,11 +225,11 @@ def fit_classifier(
     usual = np.nanmedian(seen, axis=0) if len(seen) else np.zeros(len(columns), np.float32)
     features = select_features(measured, recipe["features"], usual)
     classes = pd.Index(key["class_names"]).get_indexer(train["label"])
-    started = time.perf_counter()
+    started, meter = time.perf_counter(), Meter()
     fitted = fit_estimator(
         recipe["classifier"], features, classes, train["group"].to_numpy(), key["balanced"], key["seed"]
     )
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, meter.stop()
     chosen = ", ".join(f"{parameter} {value}" for parameter, value in fitted.chosen.items())
     logger.info("%s: fitted on %d images in %.1f s%s", name, len(train), seconds, f"; {chosen}" if chosen else "")
     facts = {name: key[name] for name in key if name != "split"}
@@ -244,7 +245,7 @@ def fit_classifier(
         store,
         None if found is None else found.cutting,
     )
-    facts = _summarise(classifier, fitted, seconds, int(empty.sum()))
+    facts = _summarise(classifier, fitted, seconds, int(empty.sum())) | used.describe()
     if len(classifier.groups) < 2:
         return classifier, facts
     validation = splits[splits["split"] == "validation"]

@@ -16,6 +16,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.models.network import Classifier, build_classifier, build_empty, in_float32, set_trainable
 from leukoscope.training import checkpoint
 from leukoscope.training.callbacks import DrawAnew, EpochLog, StopEarly, explain_full_disk, list_state, log_epoch
+from leukoscope.training.cost import summarise_use
 from leukoscope.training.distillation import build_loss, choose_metric
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
@@ -195,6 +196,7 @@ class Trainer:
             "seconds_per_epoch": last["seconds"].median(),
             "images_per_second": len(self.training.rows) / last["training_seconds"].median(),
             "seconds": float(history["seconds"].sum()),
+            **summarise_use(history),
             "feature_seconds": self._phases.feature_seconds,
             "peak_memory_mib": memory.peak_memory_mib(),
         }

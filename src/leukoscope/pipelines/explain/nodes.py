@@ -67,7 +67,7 @@ class _Explainer:
         from leukoscope.inference.explanation import map_occlusion, overlay
 
         names = self.reader.class_names
-        opinions, features = self.reader.read(pixels[None])
+        opinions, features, _ = self.reader.read(pixels[None])
         opinion = opinions.iloc[0]
         chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())

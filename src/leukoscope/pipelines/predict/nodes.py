@@ -9,6 +9,7 @@ from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import ImageSource
 from leukoscope.models.base import Classifier
 from leukoscope.pipelines.ingestion.options import IngestionOptions
+from leukoscope.pipelines.monitoring.options import MonitoringOptions
 from leukoscope.pipelines.reader.options import ReaderOptions
 from leukoscope.reader.base import Reader
 
@@ -22,6 +23,7 @@ def read_images(
     choice: ReaderOptions,
     options: IngestionOptions,
     cluster: ClusterOptions,
+    monitoring: MonitoringOptions,
 ) -> Any:
     """Plan the reading of all images; the data set that the plan is saved to carries it out.
 
@@ -32,6 +34,7 @@ def read_images(
         choice: Whether it is to.
         options: How many threads decode.
         cluster: Whose workers read, if there is one.
+        monitoring: Whether what is watched of opinions is logged.
 
     Returns:
         A ``ReadingPlan``.
@@ -52,4 +55,4 @@ def read_images(
     answering = reader.answered_by(engine if is_own and choice.engine != "keras" else None)
     logger.info("%s answers by %s", reader.title, answering.engine_title)
     packing = PackingPlan(images, None, reader.image_size, reader.limits, options.workers, cluster)
-    return ReadingPlan(answering, packing)
+    return ReadingPlan(answering, packing, monitoring.log_predictions)

@@ -7,5 +7,6 @@ from leukoscope.pipelines.predict.nodes import read_images
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: images, a second reader and what answers for it to opinions."""
-    inputs = ["images", "reader", "engine", "params:reader", "params:ingestion", "params:cluster"]
+    parameters = [f"params:{name}" for name in ("reader", "ingestion", "cluster", "monitoring")]
+    inputs = ["images", "reader", "engine", *parameters]
     return Pipeline([Node(read_images, inputs, "opinions", name="read_images")])

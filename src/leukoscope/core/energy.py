@@ -1,0 +1,162 @@
+"""The energy and the processor time that work takes, as far as this machine's own counters tell; nothing is guessed."""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+_POWERCAP = Path("/sys/class/powercap")
+_PROCESSORS, _GPUS = "processors (RAPL)", "GPUs (NVML)"
+_JOULES = 3.6e6  # of a kWh
+# Counters of processors start anew after some minutes at full power, and must be read more often than that.
+_SECONDS_BETWEEN = 30.0
+
+
+class Counter(Protocol):
+    """Counts energy."""
+
+    def read(self) -> float:
+        """Give what was used so far, in joules."""
+        ...
+
+    @property
+    def range(self) -> float | None:
+        """After so many joules it starts anew; ``None``: never."""
+        ...
+
+
+class Used(NamedTuple):
+    """What some work took.
+
+    Attributes:
+        cpu_seconds: Of this process and those that it started and that have ended.
+        energy_kwh: Of the whole machine, as far as ``source`` says; ``None`` where it was not measured.
+        source: What was measured, or why nothing was.
+    """
+
+    cpu_seconds: float
+    energy_kwh: float | None
+    source: str
+
+    def describe(self) -> dict[str, Any]:
+        """Give it for a summary."""
+        return {"cpu_seconds": self.cpu_seconds, "energy_kwh": self.energy_kwh, "energy_source": self.source}
+
+
+class _Rapl(NamedTuple):
+    """A counter of a processor or of its memory, in Linux."""
+
+    folder: Path
+
+    def read(self) -> float:
+        return int((self.folder / "energy_uj").read_text()) / 1e6
+
+    @property
+    def range(self) -> float | None:
+        return int((self.folder / "max_energy_range_uj").read_text()) / 1e6
+
+
+class _Nvml(NamedTuple):
+    """A counter of an NVIDIA GPU, which counts since its driver was loaded."""
+
+    nvml: Any
+    handle: Any
+
+    def read(self) -> float:
+        return self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle) / 1e3
+
+    @property
+    def range(self) -> float | None:
+        return None
+
+
+def _find_rapl(root: Path = _POWERCAP) -> list[Counter]:
+    """Find the counters of all processors and their memory; parts of a processor are in its own."""
+    wanted = [file.parent for file in root.glob("intel-rapl:*/name") if _is_whole(file.read_text().strip())]
+    counters: list[Counter] = [_Rapl(folder) for folder in wanted]
+    for counter in counters:
+        counter.read()  # by root alone on most machines
+    return counters
+
+
+def _is_whole(name: str) -> bool:
+    return name.startswith("package") or name == "dram"
+
+
+def _find_nvml() -> list[Counter]:
+    """Find the counters of all NVIDIA GPUs."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    handles = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(pynvml.nvmlDeviceGetCount())]
+    counters: list[Counter] = [_Nvml(pynvml, handle) for handle in handles]
+    for counter in counters:
+        counter.read()
+    return counters
+
+
+@cache
+def find_counters() -> dict[str, list[Counter]]:
+    """Find all counters that this process may read, by what they are of."""
+    found = {}
+    with suppress(OSError, ValueError):
+        found[_PROCESSORS] = _find_rapl()
+    with suppress(Exception):  # no package, no driver, or a GPU without a counter
+        found[_GPUS] = _find_nvml()
+    return {name: counters for name, counters in found.items() if counters}
+
+
+@dataclass
+class Meter:
+    """Measures from its making on.
+
+    Args:
+        on_gpu: Whether the work is done on a GPU, without whose counter nothing is said of the energy.
+        counters: By what they are of; all that can be read by default.
+    """
+
+    on_gpu: bool = False
+    counters: Mapping[str, list[Counter]] = field(default_factory=find_counters)
+
+    def __post_init__(self) -> None:
+        self._cpu, self._joules = _read_processor_time(), 0.0
+        self._last = self._read()
+        self._read_at = time.monotonic()
+
+    def sample(self) -> None:
+        """Look at the counters if that was long ago, so that none starts anew twice between two looks."""
+        if time.monotonic() - self._read_at > _SECONDS_BETWEEN:
+            self._add()
+
+    def stop(self) -> Used:
+        """Give what was used; it goes on measuring."""
+        needed = _GPUS if self.on_gpu else _PROCESSORS
+        cpu_seconds = _read_processor_time() - self._cpu
+        if needed not in self.counters:
+            return Used(cpu_seconds, None, f"not measured: no counter of {needed} can be read")
+        self._add()
+        if needed not in self.counters:
+            return Used(cpu_seconds, None, f"not measured: the counter of {needed} could be read no longer")
+        return Used(cpu_seconds, self._joules / _JOULES, f"{' and '.join(self.counters)} of the whole machine")
+
+    def _add(self) -> None:
+        try:
+            now = self._read()
+        except Exception:  # work does not depend on a counter that has gone
+            self.counters, now = {}, []
+            self._last = []
+        for (counter, after), (_, before) in zip(now, self._last, strict=True):
+            used = after - before
+            self._joules += used if used >= 0 else used + (counter.range or 0.0)
+        self._last, self._read_at = now, time.monotonic()
+
+    def _read(self) -> list[tuple[Counter, float]]:
+        return [(counter, counter.read()) for counters in self.counters.values() for counter in counters]
+
+
+def _read_processor_time() -> float:
+    return sum(os.times()[:4])

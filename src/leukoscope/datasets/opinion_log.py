@@ -1,0 +1,59 @@
+"""The log of opinions that were given, as a data set."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+from leukoscope.reader.opinion_log import OpinionLog, Retention
+
+logger = logging.getLogger(__name__)
+
+
+class OpinionLogDataset(AbstractDataset[pd.DataFrame | Retention, pd.DataFrame]):
+    """A log of opinions in a local SQLite file, which keeps them for so long.
+
+    Saving a table adds its rows; saving a ``Retention`` removes what is older. Loading gives all, the oldest first, as
+    ``OpinionLog.load`` does.
+
+    Args:
+        filepath: The SQLite file.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self._log = OpinionLog(self._filepath)
+        self.metadata = metadata
+
+    def save(self, data: pd.DataFrame | Retention) -> None:
+        """Add opinions, or remove those that are older than so many days.
+
+        Raises:
+            InputError: There is no log to remove them from, or it cannot be written.
+        """
+        if isinstance(data, pd.DataFrame):
+            self._log.append(data)
+            return
+        self._log.require_there()
+        if data.days is None:
+            return
+        if removed := self._log.forget(datetime.now(UTC) - timedelta(days=data.days)):
+            logger.info("%d opinions of more than %d days ago were removed from %s", removed, data.days, self._filepath)
+
+    def load(self) -> pd.DataFrame:
+        """Read all opinions.
+
+        Raises:
+            InputError: There is no log, or the file is none.
+        """
+        return self._log.load()
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

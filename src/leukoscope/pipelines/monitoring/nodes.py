@@ -1,0 +1,181 @@
+"""Compare opinions that were given with those on validation images."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.core.commands import name_run
+from leukoscope.core.errors import AlarmError, InputError
+from leukoscope.pipelines.monitoring.options import MonitoringOptions
+from leukoscope.reader.opinion_log import Retention
+from leukoscope.training.entry import ModelOptions
+
+logger = logging.getLogger(__name__)
+
+Load = Callable[[], Any]
+
+
+def set_retention(options: MonitoringOptions) -> Retention:
+    """Say for how long opinions are kept; the data set removes those that are older.
+
+    Args:
+        options: The number of days.
+    """
+    return Retention(options.keep_days)
+
+
+def summarise_validation(
+    opinion_log: pd.DataFrame,
+    calibrations: Mapping[str, Load],
+    predictions: Mapping[str, Load],
+    features: Mapping[str, Load],
+    splits: pd.DataFrame,
+    class_names: list[str],
+) -> dict[Any, pd.DataFrame]:
+    """Reduce the validation images of the models that gave opinions to what is watched of these.
+
+    Args:
+        opinion_log: All opinions.
+        calibrations: What loads what was learned of each evaluated model.
+        predictions: What loads its predictions.
+        features: What loads what its last layer sees.
+        splits: The groups of the images.
+        class_names: The classes in order.
+
+    Returns:
+        Facts with their ``group``, by whose they are.
+
+    Raises:
+        InputError: No opinion is of a model that is evaluated here, as it was calibrated then.
+    """
+    from leukoscope.evaluation.monitoring import Reader
+    from leukoscope.evaluation.opinion_facts import tabulate_validation
+    from leukoscope.evaluation.trust import Calibration
+
+    logged = set(map(Reader._make, zip(opinion_log["model_fingerprint"], opinion_log["calibration"], strict=True)))
+    groups = splits.set_index("image_id")["group"]
+    facts = {}
+    for name in [name for name in calibrations if name in predictions and name in features]:
+        stored = calibrations[name]()
+        reader = Reader(str(stored.get("model")), str(stored["seal"]))
+        if reader in logged:
+            parts = predictions[name](), features[name](), Calibration.restore(stored), class_names
+            known = tabulate_validation(*parts)
+            facts[reader] = known.assign(group=known["image_id"].map(groups))
+    _tell_of_others(opinion_log, set(facts))
+    return facts
+
+
+def _tell_of_others(opinion_log: pd.DataFrame, known: set[Any]) -> None:
+    """Warn of opinions that have nothing to be compared with.
+
+    Raises:
+        InputError: None has.
+    """
+    of_whom = pd.Series(zip(opinion_log["model_fingerprint"], opinion_log["calibration"], strict=True), dtype=object)
+    others = opinion_log[~of_whom.isin([tuple(reader) for reader in known]).to_numpy()]
+    if not len(opinion_log):
+        raise InputError(
+            f"The log of opinions is empty: nothing was read, or all of it is older than monitoring.keep_days. "
+            f"`{name_run('predict')}` adds to it."
+        )
+    if not known:
+        models = ", ".join(sorted(set(opinion_log["model"])))
+        raise InputError(
+            f"None of the {len(opinion_log)} opinions in the log, of {models}, is of a model that is evaluated here as "
+            f"it was calibrated then, so that there are no validation images to compare with. Put the results of that "
+            f"evaluation back, or log opinions of the present models: `{name_run('predict')}`."
+        )
+    if len(others):
+        logger.warning(
+            "%d of %d opinions are left out: they are of models that are not evaluated here any more, or of an earlier "
+            "calibration",
+            len(others),
+            len(opinion_log),
+        )
+
+
+def judge_windows(
+    opinion_log: pd.DataFrame, validation_facts: dict[Any, pd.DataFrame], options: MonitoringOptions, seed: int
+) -> pd.DataFrame:
+    """Compare each window with the validation images, and warn if the last one has an alarm.
+
+    Args:
+        opinion_log: All opinions.
+        validation_facts: Of the validation images, by whose they are.
+        options: How windows are judged.
+        seed: For the tests.
+
+    Returns:
+        One row a model, window and quantity, as ``leukoscope.evaluation.monitoring`` says.
+    """
+    from leukoscope.evaluation import monitoring
+
+    parts = options.window, options.group_by, options.min_images, options.false_alarm, options.judge_unfinished
+    table = monitoring.judge_windows(opinion_log, validation_facts, monitoring.Rule(*parts), seed)
+    verdict = monitoring.say_verdict(table, options.window)
+    logger.log(logging.WARNING if verdict.is_alarm else logging.INFO, verdict.text)
+    return table
+
+
+def count_alarms(monitoring: pd.DataFrame) -> dict[str, Any]:
+    """Give the figures that MLflow has of monitoring.
+
+    Args:
+        monitoring: One row a model, window and quantity.
+
+    Returns:
+        The number of windows that were judged, of those with an alarm, whether the last one has one (0 or 1), and its
+        corrected p for each quantity.
+    """
+    from leukoscope.evaluation.monitoring import summarise_alarms
+
+    return summarise_alarms(monitoring)
+
+
+def write_monitoring(
+    monitoring: pd.DataFrame,
+    manifest: pd.DataFrame,
+    software: dict[str, Any],
+    models: dict[str, Any],
+    options: MonitoringOptions,
+    seed: int,
+) -> str:
+    """Write the page of monitoring.
+
+    Args:
+        monitoring: One row a model, window and quantity.
+        manifest: The images that models learned from, for the warning where these are drawn.
+        software: Versions, and the commit.
+        models: All entries, for their titles.
+        options: How windows were judged.
+        seed: For the tests.
+    """
+    from leukoscope.reporting import monitoring as page
+
+    titles = {name: ModelOptions.model_validate(entry).title for name, entry in models.items()}
+    return page.render_monitoring(monitoring, titles, manifest, options.model_dump(), software | {"seed": str(seed)})
+
+
+def require_no_alarm(monitoring: pd.DataFrame, monitoring_page: str, options: MonitoringOptions) -> str:
+    """End with an error if the last window has an alarm and that was asked for, once the page is written.
+
+    Args:
+        monitoring: One row a model, window and quantity.
+        monitoring_page: The page, which is written first.
+        options: Whether to.
+
+    Returns:
+        What is to be known of the last window.
+
+    Raises:
+        AlarmError: It has.
+    """
+    from leukoscope.evaluation.monitoring import say_verdict
+
+    verdict = say_verdict(monitoring, options.window)
+    if verdict.is_alarm and options.fail_on_alarm:
+        raise AlarmError(f"{verdict.text} monitoring.html shows it. Look at those images before going on.")
+    return verdict.text

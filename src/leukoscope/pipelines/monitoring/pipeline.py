@@ -1,0 +1,37 @@
+"""The pipeline of monitoring."""
+
+from kedro.pipeline import Node, Pipeline
+
+from leukoscope.pipelines.monitoring import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Make the pipeline: the log of opinions and what was evaluated to alarms, and a page."""
+    options, seed = "params:monitoring", "params:seed"
+    evaluated = ["calibrations", "evaluated_predictions", "evaluated_features", "splits", "params:class_names"]
+    about = ["manifest", "software", "params:models", options, seed]
+    return Pipeline(
+        [
+            Node(nodes.set_retention, options, "opinion_log", name="set_retention"),
+            Node(
+                nodes.summarise_validation,
+                ["opinion_log", *evaluated],
+                "validation_facts",
+                name="summarise_validation",
+            ),
+            Node(
+                nodes.judge_windows,
+                ["opinion_log", "validation_facts", options, seed],
+                "monitoring",
+                name="judge_windows",
+            ),
+            Node(nodes.count_alarms, ["monitoring"], "monitoring_metrics", name="count_alarms"),
+            Node(nodes.write_monitoring, ["monitoring", *about], "monitoring_page", name="write_monitoring"),
+            Node(
+                nodes.require_no_alarm,
+                ["monitoring", "monitoring_page", options],
+                "monitoring_end",
+                name="require_no_alarm",
+            ),
+        ]
+    )
