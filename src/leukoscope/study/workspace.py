@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -30,10 +30,11 @@ class Workspace:
     Args:
         data: The folder of the data.
         unit: Which.
+        kept: Folders of its own that last, by their places within.
     """
 
-    def __init__(self, data: Path, unit: Unit) -> None:
-        self._data, self._unit = Path(data).absolute(), unit
+    def __init__(self, data: Path, unit: Unit, kept: Mapping[str, Path] | None = None) -> None:
+        self._data, self._unit, self._kept = Path(data).absolute(), unit, dict(kept or {})
         self.folder = self._data / _FOLDER / unit.name
         self._lock, self._starts = (self.folder.with_name(f"{unit.name}.{what}") for what in ("lock", "starts"))
 
@@ -115,14 +116,15 @@ class Workspace:
         """
         shutil.rmtree(self.folder, ignore_errors=True)  # what a killed process left
         split = f"{MODELS}/{self._unit.entry}/{self._unit.split}"
-        for name in (*LINKED, split):
-            (self._data / name).mkdir(parents=True, exist_ok=True)
+        folders = {name: self._data / name for name in (*LINKED, split)} | self._kept
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
         files = [name for name in LINKED_FILES if name.endswith(".jsonl") or (self._data / name).is_file()]
         try:
-            for name in (*LINKED, split, *files):
+            for name, place in (folders | {name: self._data / name for name in files}).items():
                 link = self.folder / name
                 link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(self._data / name)
+                link.symlink_to(place.absolute())
         except (OSError, NotImplementedError) as error:
             raise InputError(
                 f"{self.folder} cannot have links to {self._data}: {error}. A study needs a file system with symbolic "
