@@ -32,6 +32,8 @@ _PLAIN = {
 }
 # Those that run one node at a time.
 _RUNNERS = ("ModelByModelRunner", "SequentialRunner")
+# One whose models run by commands of their own, each of which tracks itself.
+_SPREADING = "DaskRunner"
 
 
 class TrackingHook:
@@ -106,6 +108,8 @@ class TrackingHook:
                 artefacts elsewhere.
         """
         models = {node.namespace for node in pipeline.nodes if node.namespace}
+        if _SPREADING in str(run_params["runner"]):
+            models = set()
         if models and not any(name in str(run_params["runner"]) for name in _RUNNERS):
             raise InputError(
                 "Models are trained and evaluated one node after another: Keras' seed and precision, and the MLflow "
