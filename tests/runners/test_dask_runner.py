@@ -11,7 +11,7 @@ from leukoscope.core.parting import Part
 from leukoscope.core.session import Session, remember_session
 from leukoscope.pipeline_registry import register_pipelines
 from leukoscope.runners import DaskRunner, dask_runner
-from leukoscope.runners.dask_runner import Waiting, find_pipelines, group_nodes, order_groups
+from leukoscope.runners.dask_runner import Waiting, complete_groups, find_pipelines, group_nodes, order_groups
 
 FILES = ("images", "vgg16.model", "vgg16.metrics", "vote.model", "vote.metrics", "comparison")
 
@@ -81,13 +81,23 @@ def test_namespaces_that_need_each_other_are_refused():
 def test_what_is_in_memory_is_not_handed_from_group_to_group(two_models, make_catalog):
     with pytest.raises(InputError, match=r"in memory only: vgg16\.model \(vgg16 to vote\)\. Give"):
         DaskRunner().run(two_models, make_catalog("vgg16.model", workers=2))
-    with pytest.raises(
-        InputError, match=r"images \(the node ingest to vgg16\), images \(the node ingest to vote\), vgg"
-    ):
+    with pytest.raises(InputError, match=r"memory only: vote\.metrics \(vote to the node compare\)\."):
+        DaskRunner().run(two_models, make_catalog("vote.metrics", workers=2))
+    with pytest.raises(InputError, match=r"memory only: raw \(given to vgg16\), raw \(given to vote\), vgg16\.metrics"):
         DaskRunner().run(two_models, make_catalog(*FILES, workers=2))
     within = two_models.only_nodes_with_namespaces(["vgg16"])
     with pytest.raises(InputError, match=r"neither cluster\.scheduler nor cluster\.workers"):
         DaskRunner().run(within, make_catalog("vgg16.model"))
+
+
+def test_what_models_take_from_memory_is_made_by_each(two_models, make_catalog):
+    catalog = make_catalog("images")
+    spread = {name: nodes for name, nodes in group_nodes(two_models).items() if nodes[0].namespace}
+    made = two_models + pipeline([node(take, None, "raw", name="draw")])
+    complete = complete_groups(spread, made, catalog)
+    names = {name: [node.name for node in nodes] for name, nodes in complete.items()}
+    assert names["vgg16"] == ["vgg16.train", "ingest", "draw", "vgg16.evaluate"]
+    assert names["vote"] == ["vote.train", "ingest", "draw", "vote.evaluate"]
 
 
 def test_without_models_no_cluster_is_needed(make_catalog, tmp_path):

@@ -44,7 +44,7 @@ class DaskRunner(SequentialRunner):
         groups = group_nodes(pipeline)
         spread = {name: nodes for name, nodes in groups.items() if nodes[0].namespace}
         before = order_groups(groups, pipeline.node_dependencies)
-        require_files(spread, pipeline, catalog)
+        spread = complete_groups(spread, pipeline, catalog)
         loads = Counter(chain.from_iterable(node.inputs for node in pipeline.nodes))
 
         def run_here(name: str) -> None:
@@ -99,8 +99,10 @@ def order_groups(
     return before
 
 
-def require_files(spread: Mapping[str, Collection[Node]], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Make sure that nothing passes between processes that is in memory only.
+def complete_groups(
+    spread: Mapping[str, Collection[Node]], pipeline: Pipeline, catalog: CatalogProtocol
+) -> dict[str, list[Node]]:
+    """Give groups with the nodes outside of all namespaces whose results they take from memory: these run in each.
 
     Args:
         spread: The groups that run elsewhere.
@@ -108,24 +110,44 @@ def require_files(spread: Mapping[str, Collection[Node]], pipeline: Pipeline, ca
         catalog: Knows where data sets are.
 
     Raises:
-        InputError: Something does.
+        InputError: Something else would pass between processes that is in memory only.
     """
-    makers = {name: _name_group(node) for node in pipeline.nodes for name in node.outputs}
+    makers = {name: node for node in pipeline.nodes for name in node.outputs}
     lost = set()
+
+    def add(node: Node, group: str, own: dict[Node, None]) -> None:
+        own[node] = None
+        for name in filter(partial(_is_in_memory, catalog), node.inputs):
+            maker = makers.get(name)
+            if maker is None or maker in own or _name_group(maker) == group:
+                lost.update([f"{name} (given to {group})"] if maker is None else [])
+            elif maker.namespace or not all(map(partial(_is_in_memory, catalog), maker.outputs)):
+                lost.add(f"{name} ({_name_group(maker)} to {group})")
+            else:
+                add(maker, group, own)
+
+    complete = {name: dict[Node, None]() for name in spread}
+    for name, nodes in spread.items():
+        for node in nodes:
+            add(node, name, complete[name])
     for node in pipeline.nodes:
-        for name in node.inputs:
-            of_others = makers.get(name) != _name_group(node) and not {makers.get(name), _name_group(node)}.isdisjoint(
-                spread
-            )
-            is_parameter = name == "parameters" or name.startswith("params:")
-            if of_others and not is_parameter and isinstance(catalog.get(name), MemoryDataset | None):
-                lost.add(f"{name} ({makers.get(name, 'given')} to {_name_group(node)})")
+        if _name_group(node) not in spread:
+            taken = [name for name in node.inputs if name in makers and _is_in_memory(catalog, name)]
+            of_groups = [(name, makers[name]) for name in taken if makers[name].namespace]
+            lost.update(f"{name} ({_name_group(made)} to {_name_group(node)})" for name, made in of_groups)
     if lost:
         named = ", ".join(sorted(lost)[:_SHOWN]) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
         raise InputError(
             f"DaskRunner hands data from process to process by files, and these are in memory only: {named}. Give them "
             f"a file in the catalog, or leave out --runner. Nothing was run."
         )
+    return {name: list(nodes) for name, nodes in complete.items()}
+
+
+def _is_in_memory(catalog: CatalogProtocol, name: str) -> bool:
+    """Tell whether a data set is in memory only; parameters are each command's own."""
+    is_parameter = name == "parameters" or name.startswith("params:")
+    return not is_parameter and isinstance(catalog.get(name), MemoryDataset | None)
 
 
 def _read_options(catalog: CatalogProtocol) -> ClusterOptions:
