@@ -106,7 +106,9 @@ class InputHook:
         if "label_issues" in pipeline.all_outputs():
             require_cleanlab()
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
-        if "params:cluster" in pipeline.inputs():
+        # A study connects itself, as the first thing that it does, if there is anything to do.
+        spread = [node for node in pipeline.nodes if "params:cluster" in node.inputs]
+        if any("study_outcomes" not in node.outputs for node in spread):
             self._require_cluster()
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             self._resolve_recipe(name)

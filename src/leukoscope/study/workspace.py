@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -58,8 +58,7 @@ class Workspace:
             InputError: The folder cannot be made.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("w") as lock:
-            self._acquire(lock, is_to_stop)
+        with self._locking(is_to_stop) as lock:
             try:
                 self._make()
                 yield lock.fileno()
@@ -98,6 +97,21 @@ class Workspace:
         """Forget all beginnings: the unit came to an end."""
         self._starts.unlink(missing_ok=True)
 
+    @contextmanager
+    def _locking(self, is_to_stop: Callable[[], int | bool]) -> Iterator[IO[str]]:
+        """Take the lock, and remove its file afterwards: whoever waited for that file then takes the next one."""
+        while True:
+            with self._lock.open("w") as lock:
+                self._acquire(lock, is_to_stop)
+                if not _is_at(lock, self._lock):
+                    continue
+                try:
+                    yield lock
+                finally:
+                    with suppress(OSError):
+                        self._lock.unlink()
+                return
+
     def _acquire(self, lock: IO[str], is_to_stop: Callable[[], int | bool]) -> None:
         told = False
         while not _try_lock(lock):
@@ -130,6 +144,15 @@ class Workspace:
                 f"{self.folder} cannot have links to {self._data}: {error}. A study needs a file system with symbolic "
                 f"links, and leave to make them there."
             ) from error
+
+
+def _is_at(lock: IO[str], path: Path) -> bool:
+    """Tell whether an open file is still that of its path; the path is opened, which asks a file server anew."""
+    try:
+        with path.open() as there:
+            return os.path.sameopenfile(there.fileno(), lock.fileno())
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(lock: IO[str]) -> bool:

@@ -1,6 +1,7 @@
 """Run what is not finished of many trainings, and read them as one."""
 
 import logging
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -47,10 +48,10 @@ def run_units(
     if not cluster.is_used:
         return running.run_units(study_checked, study_ledger, running.Processes(job, study.workers))
     from leukoscope.cluster.client import connect
-    from leukoscope.study.remote import Dask
+    from leukoscope.study.remote import Cluster
 
-    with connect(cluster, job.session.project, study_ledger.data, job.tracking) as client:
-        return running.run_units(study_checked, study_ledger, Dask(client, job))
+    opening = partial(connect, cluster, job.session.project, study_ledger.data, job.tracking)
+    return running.run_units(study_checked, study_ledger, Cluster(opening, job))
 
 
 def list_nodes(entry: str, *ends: str) -> list[str]:
