@@ -80,7 +80,8 @@ def link_many(folder: Path, count: int) -> None:
 
 def bench_speed(scratch: Path) -> Iterator[Result]:
     """Compare ingestion and prediction by two workers with one process of two threads."""
-    from distributed import Client, LocalCluster
+    from leukoscope.cluster.client import connect
+    from leukoscope.cluster.options import ClusterOptions
 
     draw(scratch / "smears")
     shards._PART = reading._PART = PART
@@ -91,7 +92,7 @@ def bench_speed(scratch: Path) -> Iterator[Result]:
     packing = PackingPlan(open_any(scratch / "smears"), None, 224, LIMITS, None)
     plan = ReadingPlan(reader, packing)
     address = ReaderFiles.find(reader, scratch / "reader", scratch / "engine")
-    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with connect(ClusterOptions(workers=2, timeout=60), Path.cwd(), scratch) as client:
         opening = lambda: nullcontext(Workers(client))  # noqa: E731
         for what, one, two in (
             (

@@ -1,6 +1,5 @@
 """A runner that gives each model to a worker of a Dask cluster."""
 
-import logging
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -19,9 +18,7 @@ from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import Part
 from leukoscope.core.session import get_run, get_session, get_tracking
-from leukoscope.study.groups import Group, run_group
-
-logger = logging.getLogger(__name__)
+from leukoscope.study.groups import Group, run_group, tell_ended
 
 _FOLDER = ".groups"
 _SHOWN = 3
@@ -158,11 +155,7 @@ def _read_options(catalog: CatalogProtocol) -> ClusterOptions:
     """
     given = catalog.load("params:cluster")
     options = given if isinstance(given, ClusterOptions) else ClusterOptions.model_validate(given)
-    if not options.is_used:
-        raise InputError(
-            "DaskRunner needs a cluster, and neither cluster.scheduler nor cluster.workers is given. Give one, as in "
-            '--params "cluster.workers=2", or by --env cluster. Nothing was run.'
-        )
+    options.require_used()
     return options
 
 
@@ -235,7 +228,7 @@ def _spread(waiting: Waiting, options: ClusterOptions) -> None:
             if outcome.lost is not None:
                 raise InputError(f"{group.name} was given up: {outcome.lost}, which is often a lack of memory.")
             if outcome.result:
-                logger.info("%s has run", group.name)
+                tell_ended(group)
                 waiting.finish(group.name)
             else:
                 waiting.repeat(group.name)

@@ -1,5 +1,6 @@
 """Nodes of a pipeline that belong together, run by a command of their own on whichever worker is free."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,6 +8,8 @@ from typing import Any, NamedTuple
 from leukoscope.core.errors import InputError
 from leukoscope.core.session import Session
 from leukoscope.study.commands import StoppedError, explain_end, make_environment, run_command, wait_unless
+
+logger = logging.getLogger(__name__)
 
 
 class Group(NamedTuple):
@@ -64,3 +67,8 @@ def run_group(group: Group) -> bool:
         raise InputError(f"{group.name} failed: {explain_end(code, group.log)}")
     group.log.unlink(missing_ok=True)
     return True
+
+
+def tell_ended(group: Group) -> None:
+    """Say that a group has run: loggers of runners are silent, unless nodes are to be told of."""
+    logger.info("%s has run on a worker", group.name)

@@ -128,9 +128,9 @@ def require_nested(
         )
     if names and (len(search.objective) > 1 or search.storage):
         what = f"search.objective is {'|'.join(search.objective)}" if not search.storage else "search.storage is given"
-        why = "a front of several has no best" if not search.storage else "each has trials of its own beside the study"
+        why = "several figures have no best" if not search.storage else "trials are kept beside the study"
         raise InputError(
-            f"{what}, and study.search takes one search a fold: {why}. Give one, or none. Nothing was run."
+            f"{what}, and study.search is one search in each fold, in which {why}. Change it. Nothing was run."
         )
     for name in names:
         given = search.model_copy(update={"entry": name})
