@@ -17,9 +17,12 @@ from PIL import Image
 from leukoscope.cluster.parts import Workers
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import Outcome, Part, Place
+from leukoscope.images import shards
 from leukoscope.images.decoding import Limits
+from leukoscope.images.packing import save_packed
 from leukoscope.images.packing_plan import PackingPlan
-from leukoscope.images.source import open_any
+from leukoscope.images.shards import pack_by_parts
+from leukoscope.images.source import open_any, open_source
 from leukoscope.reader import reading
 from leukoscope.reader.base import Reading
 from leukoscope.reader.parts import spread_reading
@@ -131,6 +134,38 @@ def read_as_client(scheduler: str, raw: str, out: str, notes: str) -> None:
     reading._PART = 4
     with Client(scheduler) as client:
         read_by(Workers(client), Path(raw), Path(out), BrightAddress(Path(notes)))
+
+
+FILES = ("pixels.npy", "records.parquet", "store.json")
+LARGE = Limits(16, 10**7, 10**8)
+
+
+def make_large(folder: Path, count: int) -> Path:
+    """Make fields that take a while to decode: one each of two classes, under many names."""
+    for label in CLASS_NAMES:
+        (folder / label).mkdir(parents=True)
+        noise = np.random.default_rng(len(label)).integers(0, 256, (1800, 1800, 3), np.uint8)
+        Image.fromarray(noise).save(folder / label / "000.png", compress_level=1)
+        for number in range(1, count // 2):
+            os.link(folder / label / "000.png", folder / label / f"{number:03}.png")
+    return folder
+
+
+def pack_by(place: Place | None, raw: Path, store: Path) -> list[bytes]:
+    """Ingest images by a place, or in this process; gives all files."""
+    folder = store.with_name(f".{store.name}.shards")
+    by = place and partial(pack_by_parts, lambda: nullcontext(place), folder)
+    save_packed(PackingPlan(open_source(raw), CLASS_NAMES, SIZE, LARGE, 1), store, by)
+    return [(store / name).read_bytes() for name in FILES]
+
+
+def pack_as_client(scheduler: str, raw: str, store: str) -> None:
+    """Be a client of a scheduler that ingests, in a process of its own."""
+    from distributed import Client
+
+    shards._PART = 2
+    with Client(scheduler) as client:
+        pack_by(Workers(client), Path(raw), Path(store))
 
 
 def double(number: int) -> int:

@@ -14,8 +14,10 @@ from leukoscope.pipelines.evaluation.records import keep_evaluation
 from leukoscope.pipelines.splitting.nodes import assign_splits
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.study.ledger import Ledger
+from leukoscope.study.nested import Choice
 from leukoscope.study.plan import Plan, Unit, make_plan
 from leukoscope.study.running import run_units
+from leukoscope.study.space import nest
 from leukoscope.study.unit import Outcome, _explain
 from leukoscope.training.runs import TrainingRuns
 
@@ -33,6 +35,7 @@ class MadeUnits:
         accuracy: Of each model.
         failing: Says why a unit fails; ``None`` where it does not.
         colour: The accuracy of stain colour alone; ``None`` where it was not judged.
+        choosing: Gives the hyper-parameters that a search within a unit chooses; ``None``: none is within.
         stop_after: After how many units the study is cut off; ``None``: not at all.
     """
 
@@ -45,10 +48,11 @@ class MadeUnits:
         failing: Callable[[Unit], str | None] = lambda unit: None,
         stop_after: int | None = None,
         colour: float | None = None,
+        choosing: Callable[[Unit], dict[str, Any]] | None = None,
     ) -> None:
         self._home, self._manifest, self._class_names = home, manifest, list(class_names)
         self._accuracy, self._failing, self._stop_after = accuracy, failing, stop_after
-        self._colour = colour
+        self._colour, self._choosing = colour, choosing
         self.ran: list[Unit] = []
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
@@ -62,7 +66,8 @@ class MadeUnits:
     def _conclude(self, unit: Unit) -> Outcome:
         self.make(unit)
         try:
-            return Outcome(unit, Ledger(self._home, self._home).mark(unit, 2.0), "", 2.0)
+            choice = Choice(self._choosing(unit), frozenset()) if self._choosing else None
+            return Outcome(unit, Ledger(self._home, self._home).mark(unit, 2.0, choice=choice), "", 2.0)
         except Exception as error:
             return Outcome(unit, None, _explain(error), 2.0)
 
@@ -71,6 +76,7 @@ class MadeUnits:
         splitting = SplittingOptions(fold=f"{unit.fold} of {unit.folds}")
         made = assign_splits(self._manifest, splitting, unit.seed)
         key = {"architecture": "tiny", "recipe": {}, "seed": unit.seed, "split": splitting.split_name, "engine": {}}
+        key["recipe"] = nest(self._choosing(unit))["training"] if self._choosing else {}
         journal = TrainingRuns(self._home / unit.entry).start(key).journal
         for epoch in (1, 2):
             row = dict.fromkeys(("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"), 1 / epoch)

@@ -82,7 +82,9 @@ class MakersHook:
         set_environment(context.env)
         loader = context.config_loader
         given = deepcopy(dict(loader.runtime_params or {}))
-        remember_session(Session(Path(context.project_path), context.env, str(loader.conf_source), given))
+        project = Path(context.project_path)
+        data = project / loader["globals"]["data"]
+        remember_session(Session(project, context.env, str(loader.conf_source), given, data))
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:

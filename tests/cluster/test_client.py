@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -206,8 +207,18 @@ def test_workers_with_the_same_cores_divide_them_and_others_do_not(monkeypatch):
     monkeypatch.setattr(work, "begin", shares.append)
     monkeypatch.setattr(plugin, "find_fault", lambda *_: None)
     monkeypatch.setattr(plugin, "list_cores", lambda: range(8))
-    worker = SimpleNamespace(state=SimpleNamespace(nthreads=1))
+    worker = SimpleNamespace(state=SimpleNamespace(nthreads=1), periodic_callbacks={"tick": SimpleNamespace()})
     for cores in (("one", (0, 1)), ("two", (0, 1)), ("late", (0, 1))):
         monkeypatch.setattr(plugin, "tell_cores", lambda cores=cores: cores)
         plugin.ProjectPlugin("client", None, {("one", (0, 1)): 4, ("two", (0, 1)): 1}).setup(worker)
     assert shares == [2, 8, 2]
+
+
+def test_workers_look_at_themselves_less_often(monkeypatch):
+    stopped = []
+    monkeypatch.setattr(plugin, "find_fault", lambda *_: None)
+    callbacks = {name: SimpleNamespace(stop=partial(stopped.append, name)) for name in ("profile", "heartbeat", "tick")}
+    worker = SimpleNamespace(state=SimpleNamespace(nthreads=1), periodic_callbacks=callbacks)
+    plugin.ProjectPlugin("client", None, {}).setup(worker)
+    assert stopped == ["profile"]
+    assert callbacks["tick"].callback_time == 500

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from leukoscope.reader import reading
-from made_parts import count_read, make_fields, read_by
+from made_parts import FILES, count_read, make_fields, make_large, pack_by, read_by
 
 FIELDS, LONGEST = 60, 3.0
 ROLES = ("worker", "client", "scheduler")
@@ -89,3 +89,35 @@ def test_whoever_is_killed_the_same_rows_come_out(role, number, tmp_path, monkey
     assert not pd.read_parquet(out / "opinions.parquet")["image_id"].duplicated().any()
     # No part that was there was read again: at most those that were under way.
     assert sum(count_read(notes).values()) <= FIELDS + 4 * 4, (done, moment)
+
+
+def list_workers(address: str) -> list[int]:
+    from distributed import Client
+
+    with Client(address) as client:
+        client.wait_for_workers(2, timeout=60)
+        return list(client.run(os.getpid).values())
+
+
+def list_begun(folder: Path) -> list[Path]:
+    return list(folder.glob("*.tries"))
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=pytest.mark.faults if number else pytest.mark.slow) for number in range(10)]
+)
+def test_a_worker_that_is_killed_while_it_decodes_changes_no_byte(number, tmp_path):
+    raw, store = make_large(tmp_path / "raw", 16), tmp_path / "spread"
+    expected = pack_by(None, raw, tmp_path / "alone")
+    folder, rng = tmp_path / ".spread.shards", random.Random(number)
+    with run_cluster(tmp_path / "scheduler.json") as (_, address):
+        workers, given = list_workers(address), (address, str(raw), str(store))
+        client = start("-c", f"from made_parts import *; pack_as_client(*{given})", stderr=subprocess.PIPE, text=True)
+        while client.poll() is None and not list_begun(folder):
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, LONGEST / 4))
+        os.kill(rng.choice(workers), signal.SIGKILL)
+        message = client.communicate(timeout=120)[1]
+    assert client.returncode == 0, message
+    assert [(store / name).read_bytes() for name in FILES] == expected
+    assert not list_begun(folder)

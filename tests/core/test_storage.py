@@ -1,10 +1,12 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from leukoscope.core import storage
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import hold, write_whole
 
@@ -71,6 +73,19 @@ class TestUnfinishedFiles:
             (tmp_path / name).write_text("half")
         write_whole(tmp_path / "a.json", lambda path: path.write_text("whole"))
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "unfinished-b.json"]
+
+    def test_a_folder_of_many_files_is_looked_through_once_in_a_while(self, tmp_path, monkeypatch):
+        scanned, scan = [], os.scandir
+        monkeypatch.setattr(storage.os, "scandir", lambda folder: scanned.append(folder) or scan(folder))
+        monkeypatch.setattr(storage, "_MANY_FILES", 4)
+        for number in range(12):
+            write_whole(tmp_path / f"{number}.json", lambda path: path.write_text("whole"))
+        assert len(scanned) == 6  # with none to five files there
+        (tmp_path / "unfinished-a.json").write_text("half")
+        clock = time.monotonic()
+        monkeypatch.setattr(storage.time, "monotonic", lambda: clock + 61)
+        write_whole(tmp_path / "a.json", lambda path: path.write_text("whole"))
+        assert not (tmp_path / "unfinished-a.json").exists()
 
     def test_what_another_machine_left_is_removed_after_a_day(self, tmp_path):
         names = [f"unfinished-a.0123abcd-1-0000000{number}.json" for number in range(2)]

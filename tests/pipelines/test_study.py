@@ -1,5 +1,6 @@
 """From the units of a study to its tables and its page."""
 
+import json
 import re
 
 import numpy as np
@@ -9,11 +10,12 @@ from pydantic import ValidationError
 
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import PartitionedDataset
-from leukoscope.evaluation.confirmation import fingerprint_recipe, fingerprint_splitting
+from leukoscope.evaluation.confirmation import Setting, find_changes, fingerprint_recipe, fingerprint_splitting
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study import nodes, planning
@@ -197,6 +199,57 @@ def test_a_model_whose_seeds_were_trained_by_two_recipes_has_none(study, manifes
     assert (pair["first_recipe"], len(pair["second_recipe"])) == ("", 16)
 
 
+def choose(unit) -> dict:
+    return {"training.dropout": unit.fold / 10, "training.patience": None}
+
+
+def test_folds_that_chose_hyper_parameters_themselves_are_pooled_and_say_which(study, manifest, class_names):
+    tables = study(choosing=choose)
+    assert {len(pooled) for pooled in tables.predictions.values()} == {480}
+    assert [json.loads(chosen) for chosen in tables.units["chosen"][:2]] == [
+        {"training.dropout": fold / 10, "training.patience": None} for fold in (1, 2)
+    ]
+    (pair,) = tables.differences.to_dict("records")
+    assert (pair["real"], pair["first_recipe"]) == (True, "searched")
+    setting = Setting(pair["data"], pair["splitting"], 0.95, dict.fromkeys(("vgg16", "resnet50"), "0123"))
+    assert find_changes(pair, setting) == [  # of a comparison of single trainings it says nothing
+        f"the recipe of {name} (searched anew in each fold of the study)" for name in ("vgg16", "resnet50")
+    ]
+    page = render(tables, manifest, class_names)
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "No test image had a part in it" in words
+    assert "fold seed training.dropout training.patience 1 of 2 1 0.1 null 2 of 2 1 0.2 null" in words
+    without = tables._replace(units=tables.units.assign(chosen=""))
+    assert "What each fold chose" not in render(without, manifest, class_names)
+
+
+def test_folds_that_were_trained_otherwise_without_a_search_are_not_pooled(study, tmp_path):
+    study(choosing=choose)
+    for mark in tmp_path.glob("06_models/*/*/runs/*/unit.json"):
+        mark.write_text(
+            json.dumps({name: fact for name, fact in json.loads(mark.read_text()).items() if name != "chosen"})
+        )
+    with pytest.raises(InputError, match=r"were not made alike: fold 2 differs from fold 1 in training\.recipe"):
+        study()
+
+
+def test_what_a_search_within_folds_depends_on_is_in_the_identity_of_their_units(manifest):
+    def identify(searched, **search):
+        options = {"entries": "vgg16", "folds": 2, "seeds": 1, "search": searched}
+        return plan(options, manifest=manifest, search=SearchOptions(**search)).units[0].identity
+
+    assert identify("false") == identify(False) == identify("") == identify(False, trials=3)
+    changes = (
+        {},
+        {"trials": 3},
+        {"objective": "grey"},
+        {"pruner": "none"},
+        {"space": {"training.dropout": {"float": [0, 0.9]}}},
+    )
+    assert len({identify(False), *(identify("true", **change) for change in changes)}) == 6
+    assert identify(True) == identify("vgg16") == identify(["vgg16"]) == identify(True, entry="resnet50")
+
+
 def test_a_finished_study_ends_well(study):
     assert nodes.require_finished(study().units, "page") == "All 12 units of the study are finished."
 
@@ -254,15 +307,17 @@ class Packed:
 def plan(
     study,
     models=MODELS,
+    *,
     splitting=None,
     evaluation=OPTIONS,
     manifest=None,
     group_table=None,
     size=32,
     cells=CellOptions(),  # noqa: B008
+    search=SearchOptions(),  # noqa: B008
 ):
     options, splitting = StudyOptions(**study), splitting or SplittingOptions()
-    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), cells, evaluation)
+    entries = planning.describe_entries(options, models, Recipe(), AugmentationOptions(), cells, evaluation, search)
     images = planning.describe_material(manifest, group_table, Packed(size), None)
     return planning.plan_study(options, entries, images, splitting, ["a", "b"], 1)
 

@@ -15,6 +15,7 @@ from leukoscope.datasets import EvaluationsDataset
 from leukoscope.datasets.optional import unwrap
 from leukoscope.entries import describe_entries
 from leukoscope.pipelines.study.nodes import _KEPT, list_nodes
+from leukoscope.study import workspace as workspaces
 from leukoscope.study.commands import StoppedError
 from leukoscope.study.workspace import LINKED, LINKED_FILES, Workspace
 from leukoscope.training.runs import TrainingRuns
@@ -51,6 +52,33 @@ def test_two_units_have_two_folders_and_one_has_one_at_a_time(tmp_path):
         with pytest.raises(StoppedError), same.open(lambda: True):
             pass
         assert first.folder.is_dir()
+
+
+def test_no_lock_stays_behind_and_who_waited_for_one_that_went_takes_the_next(tmp_path, monkeypatch):
+    first, second, third = (Workspace(tmp_path, UNIT) for _ in range(3))
+    entered = []
+    with first.open(never):
+        old = first._lock.open("w")  # as one has that waits
+        assert not workspaces._is_at(old, tmp_path / "other")
+        assert workspaces._is_at(old, first._lock)
+    assert list(first.folder.parent.iterdir()) == []
+    assert not workspaces._is_at(old, first._lock)
+    acquire, waiting = Workspace._acquire, [old]
+
+    def take_old_first(self, lock, is_to_stop):
+        entered.append(lock)
+        if waiting:  # the file that it waited for is removed by who had it, and another has the next one
+            waiting.pop()
+            self._lock.unlink()
+        acquire(self, lock, is_to_stop)
+
+    monkeypatch.setattr(Workspace, "_acquire", take_old_first)
+    with second.open(never):
+        assert len(entered) == 2
+        with pytest.raises(StoppedError), third.open(lambda: True):
+            pass
+    assert list(first.folder.parent.iterdir()) == []
+    old.close()
 
 
 def test_a_unit_that_was_stopped_has_ended_no_worker(tmp_path):

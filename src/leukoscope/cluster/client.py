@@ -24,7 +24,12 @@ logger = logging.getLogger(__name__)
 
 # A scheduler or worker that dies is told by us, in a line.
 _LOGGERS = ("distributed", *(f"distributed.{part}" for part in ("client", "nanny", "scheduler", "worker", "core")))
-_QUIET = {"distributed.logging": dict.fromkeys(_LOGGERS, "critical")}
+# Workers look at themselves a hundred times a second, for pages of Dask's: on a busy machine a tenth of the work.
+_QUIET = {
+    "distributed.logging": dict.fromkeys(_LOGGERS, "critical"),
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+}
 _NOTHING = "Nothing was run."
 _PROBE = ".probe-"
 # After so long a probe is one that a killed command has left; workers look at it when they join.

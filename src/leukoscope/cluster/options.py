@@ -2,6 +2,7 @@
 
 from pydantic import Field, field_validator
 
+from leukoscope.core.errors import InputError
 from leukoscope.core.options import Options
 
 _SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
@@ -28,6 +29,18 @@ class ClusterOptions(Options):
         if scheduler is not None and not (scheduler.startswith(_SCHEMES) and scheduler.partition("://")[2].strip()):
             raise ValueError(f"'{scheduler}' is no scheduler's address: expected one like tcp://login1:8786")
         return scheduler
+
+    def require_used(self) -> None:
+        """Make sure that a cluster is given.
+
+        Raises:
+            InputError: None is.
+        """
+        if not self.is_used:
+            raise InputError(
+                "DaskRunner needs a cluster, and neither cluster.scheduler nor cluster.workers is given. Give one, as "
+                'in --params "cluster.workers=2", or by --env cluster. Nothing was run.'
+            )
 
     @property
     def is_used(self) -> bool:

@@ -4,6 +4,7 @@ import logging
 import pickle
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,6 +104,8 @@ class Workers:
 
     def __init__(self, client: "Client") -> None:
         self._client = client
+        # What the scheduler keeps of a command that was killed, and takes for alive, is never taken for this one's.
+        self._command = uuid.uuid4().hex[:8]
         self._count, self._counted, self._seen = 0, -_SECONDS_TO_LOOK, time.monotonic()
 
     def __len__(self) -> int:
@@ -138,7 +141,7 @@ class Workers:
             yield part
 
     def _send(self, sent: "_Sent") -> "dict[Future, _Sent]":
-        key = f"{sent.part.name}-{sent.times}"
+        key = f"{sent.part.name}-{self._command}-{sent.times}"
         payload, tries = sent.payload, str(sent.part.tries)
         future = self._client.submit(attempt, payload, tries, key=key, pure=False, retries=0)
         return {future: sent._replace(times=sent.times + 1)}

@@ -10,6 +10,7 @@ from leukoscope.cluster.host import Cores, Expected, find_fault, tell_cores
 from leukoscope.core.cores import list_cores
 
 _NAME = "leukoscope-"
+_MILLISECONDS_OF_TICKS = 500
 
 
 class ProjectPlugin(WorkerPlugin):
@@ -35,6 +36,7 @@ class ProjectPlugin(WorkerPlugin):
             work.stop()
             worker.loop.add_callback(worker.close, reason=fault)
             return
+        _calm(worker)
         others = max(self._sharing.values(), default=1)
         work.begin(max(1, len(list_cores()) // self._sharing.get(tell_cores(), others)))
 
@@ -42,6 +44,15 @@ class ProjectPlugin(WorkerPlugin):
         """End what tasks have started, if the worker is closed, and not only a command at its end."""
         if worker.status not in (Status.running, Status.paused):
             work.stop()
+
+
+def _calm(worker: Any) -> None:
+    """Let a worker look at itself less often: a hundred times a second took a share of the work, on a busy machine."""
+    callbacks = worker.periodic_callbacks
+    for name in ("profile", "profile-cycle"):
+        if name in callbacks:
+            callbacks[name].stop()
+    callbacks["tick"].callback_time = _MILLISECONDS_OF_TICKS
 
 
 def tell_fault(expected: Expected, dask_worker: Any) -> str | None:

@@ -108,7 +108,9 @@ def say_parts(what: str, parts: int, missing: int, place: Place) -> None:
     logger.info("%d of %d parts are to be %s by %s%s", missing, parts, what, _say_workers(place), before)
 
 
-def follow(outcomes: Iterable[Outcome], place: Place, what: str, files: int, done: int) -> Iterator[Outcome]:
+def follow(
+    outcomes: Iterable[Outcome], place: Place, what: str, files: int, done: int, unit: str = "files"
+) -> Iterator[Outcome]:
     """Show how many files have passed: on a terminal by a bar, else by a line a minute.
 
     Args:
@@ -117,18 +119,19 @@ def follow(outcomes: Iterable[Outcome], place: Place, what: str, files: int, don
         what: What is done with files.
         files: All that there are.
         done: How many of them were done before.
+        unit: What they are, if they are no files.
     """
     from tqdm import tqdm
 
     said = time.monotonic()
-    with tqdm(total=files, initial=done, desc=what, unit="img", disable=None) as bar:
+    with tqdm(total=files, initial=done, desc=what, unit=f" {unit}", disable=None) as bar:
         for outcome in outcomes:
             yield outcome
             done += outcome.part.size
             bar.update(outcome.part.size)
             if bar.disable and time.monotonic() - said > _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
-                logger.info("%s: %d of %d files, %s", what, done, files, _say_workers(place))
+                logger.info("%s: %d of %d %s, %s", what, done, files, unit, _say_workers(place))
 
 
 def _say_workers(place: Place) -> str:

@@ -17,12 +17,14 @@ class Session:
         env: The environment; ``None`` for the default.
         source: Where the configuration is.
         given: What ``--params`` set.
+        data: The folder of the data.
     """
 
     project: Path = field(default_factory=Path.cwd)
     env: str | None = None
     source: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
+    data: Path = Path("data")
 
 
 # The variable that names the folder which takes the place of `data` in a command that another one has started.

@@ -61,9 +61,19 @@ def _remove_leftovers(file: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+# Folders of so many files are looked through once in a while only: else so many parts took the square of their number.
+_MANY_FILES, _SECONDS_BETWEEN_LOOKS = 500, 60
+_looked: dict[Path, float] = {}
+
+
 def _list_unfinished(folder: Path) -> list[Path]:
+    if time.monotonic() - _looked.get(folder, -_SECONDS_BETWEEN_LOOKS) < _SECONDS_BETWEEN_LOOKS:
+        return []
     with os.scandir(folder) as entries:
-        return [Path(entry.path) for entry in entries if entry.name.startswith(UNFINISHED)]
+        names = [entry.name for entry in entries]
+    if len(names) > _MANY_FILES:
+        _looked[folder] = time.monotonic()
+    return [folder / name for name in names if name.startswith(UNFINISHED)]
 
 
 def _may_be_written(path: Path, machine: str, process: int) -> bool:

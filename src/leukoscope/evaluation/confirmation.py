@@ -13,6 +13,9 @@ from leukoscope.evaluation.folds import describe_training
 
 _NOT_RECORDED = " (not recorded)"
 _RECIPE = "the recipe of "
+# Stands for the fingerprint of a recipe that the study has searched anew in each fold: no one training has it.
+SEARCHED = "searched"
+_SEARCHED = " (searched anew in each fold of the study)"
 _OTHER, _UNKNOWN = "no longer the same:", "not recorded:"
 
 
@@ -69,7 +72,7 @@ def find_changes(pair: Mapping[str, Any], setting: Setting) -> list[str]:
         for end in ("first", "second")
     ]
     return [
-        name + (_NOT_RECORDED if pd.isna(before) or pd.isna(now) else "")
+        name + (_SEARCHED if before == SEARCHED else _NOT_RECORDED if pd.isna(before) or pd.isna(now) else "")
         for name, before, now in facts
         if pd.isna(before) or before != now
     ]

@@ -36,7 +36,7 @@ from leukoscope.evaluation.label_issues import require_cleanlab
 from leukoscope.hooks.parameters import check_parameters
 from leukoscope.makers import is_made, name_makers
 from leukoscope.pipelines.reader.nodes import assemble_reader, collect_evaluated
-from leukoscope.pipelines.search.planning import require_search
+from leukoscope.pipelines.search.planning import require_nested, require_search
 from leukoscope.study.plan import require_entries
 
 _BACKENDS = ("tensorflow", "jax", "torch")
@@ -98,14 +98,17 @@ class InputHook:
         require_backend()
         if "study_plan" in pipeline.all_outputs():
             splitting, models = self._parameters["splitting"], self._parameters["models"]
-            require_entries(self._parameters["study"].entries, models, splitting.fold)
+            study = self._parameters["study"]
+            require_entries(study.entries, models, splitting.fold)
+            require_nested(study.searched, study.entries, *self._list_searched())
         if "search_plan" in pipeline.all_outputs():
-            shared = (self._parameters[name] for name in ("search", "models", "training", "augmentation", "splitting"))
-            require_search(*shared)
+            require_search(*self._list_searched())
         if "label_issues" in pipeline.all_outputs():
             require_cleanlab()
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
-        if "params:cluster" in pipeline.inputs():
+        # A study connects itself, as the first thing that it does, if there is anything to do.
+        spread = [node for node in pipeline.nodes if "params:cluster" in node.inputs]
+        if any("study_outcomes" not in node.outputs for node in spread):
             self._require_cluster()
         for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
             self._resolve_recipe(name)
@@ -136,6 +139,10 @@ class InputHook:
         tracking = loader["mlflow"].get("server", {}).get("mlflow_tracking_uri")
         project = Path(self._context.project_path)
         require_cluster(options, project, project / loader["globals"]["data"], tracking)
+
+    def _list_searched(self) -> Iterator[Any]:
+        """List the parameters that a search depends on."""
+        return (self._parameters[name] for name in ("search", "models", "training", "augmentation", "splitting"))
 
     def _resolve_recipe(self, name: str) -> None:
         try:

@@ -32,6 +32,8 @@ _PLAIN = {
 }
 # Those that run one node at a time.
 _RUNNERS = ("ModelByModelRunner", "SequentialRunner")
+# One whose models run by commands of their own, each of which tracks itself.
+_SPREADING = "DaskRunner"
 
 
 class TrackingHook:
@@ -102,10 +104,13 @@ class TrackingHook:
         """Start the session's run.
 
         Raises:
-            InputError: The runner would train several models at once, or MLflow cannot be used, or would put
-                artefacts elsewhere.
+            InputError: The runner would train several models at once, or needs a cluster, and none is given; or MLflow
+                cannot be used, or would put artefacts elsewhere.
         """
         models = {node.namespace for node in pipeline.nodes if node.namespace}
+        if models and _SPREADING in str(run_params["runner"]):
+            self._parameters["cluster"].require_used()
+            models = set()
         if models and not any(name in str(run_params["runner"]) for name in _RUNNERS):
             raise InputError(
                 "Models are trained and evaluated one node after another: Keras' seed and precision, and the MLflow "

@@ -1,16 +1,39 @@
 """Which images show the same: byte-identical files, and files that look alike."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from leukoscope.images.likeness import Likeness, View
 
+_ALL = slice(None)
 _TILE = 1024
+# Pairs that are kept before those are left out which others imply.
+_MOST_PAIRS = 2**20
 
 
-def group_duplicates(sha256: pd.Series, hashes: pd.Series, max_distance: int | None, view: View) -> np.ndarray:
+class Hashes(NamedTuple):
+    """Perceptual hashes of images that are compared with each other.
+
+    Attributes:
+        positions: Of the images, ``int64 [n]``.
+        packed: The hashes, ``uint8 [n, bytes]``.
+        distance: Bits in which those of images that look alike may differ.
+    """
+
+    positions: np.ndarray
+    packed: np.ndarray
+    distance: int
+
+
+FindPairs = Callable[[Hashes], Iterable[np.ndarray]]
+
+
+def group_duplicates(
+    sha256: pd.Series, hashes: pd.Series, max_distance: int | None, view: View, find: FindPairs | None = None
+) -> np.ndarray:
     """Number the groups of images that are identical or look alike, directly or through others.
 
     Hashes find the pairs that may look alike, and pixels decide: on a plain background few bits of a hash say anything.
@@ -20,23 +43,44 @@ def group_duplicates(sha256: pd.Series, hashes: pd.Series, max_distance: int | N
         hashes: One perceptual hash an image, as hexadecimal digits of one length.
         max_distance: Bits in which the hashes of images that look alike may differ; None: only identical files count.
         view: Gives the pixels of an image, ``uint8 [height, width, 3]``, by its position.
+        find: Finds the pairs that look alike, ``int64 [2, m]`` at a time; ``None``: this process does.
 
     Returns:
         ``int64 [n]``: for each image the position of the first image of its group.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     count = len(sha256)
     if not count:
         return np.empty(0, np.int64)
-    edges = [_link_equal(sha256)]
+    kept, number = [_link_equal(sha256)], 0
     if max_distance is not None:
-        edges += _link_similar(sha256, hashes, max_distance, Likeness(view))
-    left, right = np.concatenate(edges, axis=1)
+        positions = np.unique(_first_equal(sha256))
+        packed = np.frombuffer(bytes.fromhex("".join(hashes.iloc[positions])), np.uint8).reshape(len(positions), -1)
+        given = Hashes(positions, packed, max_distance)
+        for pairs in find(given) if find else find_pairs(given, Likeness(view)):
+            kept.append(pairs)
+            number += pairs.shape[1]
+            if number > _MOST_PAIRS:
+                kept, number = [thin(np.concatenate(kept, axis=1))], 0
+    return _first_equal(_connect(np.concatenate(kept, axis=1), count))
+
+
+def thin(pairs: np.ndarray) -> np.ndarray:
+    """Give pairs that connect the same images: no more than there are images.
+
+    Args:
+        pairs: ``int64 [2, m]``.
+    """
+    numbers, codes = np.unique(pairs, return_inverse=True)
+    return np.stack([numbers[_first_equal(_connect(codes.reshape(pairs.shape), len(numbers)))], numbers])
+
+
+def _connect(pairs: np.ndarray, count: int) -> np.ndarray:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    left, right = pairs
     graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(count, count))
-    components = connected_components(graph, directed=False)[1]
-    return _first_equal(components)
+    return connected_components(graph, directed=False)[1]
 
 
 def _first_equal(values: pd.Series | np.ndarray) -> np.ndarray:
@@ -49,17 +93,32 @@ def _link_equal(values: pd.Series) -> np.ndarray:
     return np.stack([_first_equal(values), np.arange(len(values))])
 
 
-def _link_similar(sha256: pd.Series, hashes: pd.Series, max_distance: int, likeness: Likeness) -> Iterator[np.ndarray]:
-    """Give pairs of positions whose hashes differ in ``max_distance`` bits at most, and whose pixels are alike."""
-    positions = np.unique(_first_equal(sha256))
-    packed = np.frombuffer(bytes.fromhex("".join(hashes.iloc[positions])), np.uint8).reshape(len(positions), -1)
+def find_pairs(
+    hashes: Hashes, likeness: Likeness, tops: slice = _ALL, starts: slice = _ALL, tile: int | None = None
+) -> Iterator[np.ndarray]:
+    """Give pairs of positions whose hashes differ in few bits, and whose pixels are alike.
+
+    Args:
+        hashes: Of all images.
+        likeness: Compares pixels.
+        tops: Which images are compared; begins at a whole tile.
+        starts: With which, those before them left out; begins at one, too.
+        tile: Images that are compared at a time.
+
+    Yields:
+        Pairs of a tile, ``int64 [2, m]``.
+    """
+    positions, packed, distance = hashes
+    tile = tile or _TILE
     # The product of two hashes of +1 and -1 is their length less twice their distance.
-    least = 8 * packed.shape[1] - 2 * max_distance
-    for top in range(0, len(packed), _TILE):
-        left = _to_signs(packed[top : top + _TILE])
-        for start in range(top, len(packed), _TILE):
-            near = left @ _to_signs(packed[start : start + _TILE]).T >= least
-            ours, others = positions[top : top + _TILE], positions[start : start + _TILE]
+    least = 8 * packed.shape[1] - 2 * distance
+    for top in range(len(packed))[tops][::tile]:
+        left = _to_signs(packed[top : top + tile])
+        for start in range(len(packed))[starts][::tile]:
+            if start < top:
+                continue
+            near = left @ _to_signs(packed[start : start + tile]).T >= least
+            ours, others = positions[top : top + tile], positions[start : start + tile]
             rows, columns = np.nonzero(likeness.compare(ours, others, np.triu(near, 1) if start == top else near))
             yield np.stack([ours[rows], others[columns]])
 

@@ -1,13 +1,14 @@
 """The manifest: what is known about every file found, and whether it may be used."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.images.duplicates import group_duplicates
+from leukoscope.images.duplicates import Hashes, group_duplicates
 from leukoscope.images.packed import PackedImages
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
@@ -34,13 +35,19 @@ _COLUMNS = [
 ]
 
 
-def make_manifest(records: pd.DataFrame, pixels: np.ndarray, max_distance: int | None) -> pd.DataFrame:
+def make_manifest(
+    records: pd.DataFrame,
+    pixels: np.ndarray,
+    max_distance: int | None,
+    find: Callable[[np.ndarray, Hashes], Iterable[np.ndarray]] | None = None,
+) -> pd.DataFrame:
     """Decide for every file whether it is accepted, and which files show the same.
 
     Args:
         records: As in ``PackedImages.records``.
         pixels: As in ``PackedImages.pixels``.
         max_distance: See ``group_duplicates``.
+        find: Finds pairs that look alike, of the rows of images in ``pixels`` and their hashes; ``None``: this process.
 
     Returns:
         The records in their order, with ``status``, ``reason``, ``group``, ``duplicate_of`` (first image of the
@@ -50,7 +57,8 @@ def make_manifest(records: pd.DataFrame, pixels: np.ndarray, max_distance: int |
     decoded = records.loc[records["reason"].isna(), ["image_id", "label", "sha256", "perceptual_hash", "row"]]
     rows = decoded["row"].to_numpy(dtype=np.int64)
     hashes = decoded["sha256"], decoded["perceptual_hash"]
-    first = group_duplicates(*hashes, max_distance, lambda position: pixels[rows[position]])
+    finder = partial(find, rows) if find else None
+    first = group_duplicates(*hashes, max_distance, lambda position: pixels[rows[position]], finder)
     decoded["group"] = decoded["image_id"].array[first]
     is_copy = decoded["group"] != decoded["image_id"]
     kind = decoded["sha256"].duplicated().map({True: IDENTICAL, False: NEAR})

@@ -1,5 +1,6 @@
 """The page of a study."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -76,6 +77,7 @@ def render_study(
             figures={name: METRICS[name].title for name in FIGURES},
             units=as_records(units),
             failed=as_records(units[units["state"] == FAILED]),
+            chosen=_list_chosen(units),
             pairs=as_records(pairs),
             seeds=sorted(tables.units["seed"].unique().tolist()),
             looks=_count_looks(evaluations, fingerprint_manifest(manifest)),
@@ -85,6 +87,20 @@ def render_study(
             warnings=[warning] if warning else [],
         )
     )
+
+
+def _list_chosen(units: pd.DataFrame) -> list[dict[str, Any]]:
+    """List of each model whose hyper-parameters were searched within folds what each of these chose."""
+    known = units[units["chosen"].astype(bool)] if "chosen" in units else units.head(0)
+    models = []
+    for title, own in known.groupby("title", sort=False):
+        values = [json.loads(chosen) for chosen in own["chosen"]]
+        rows = [
+            {"fold": unit.fold, "folds": unit.folds, "seed": unit.seed, "values": list(chosen.values())}
+            for unit, chosen in zip(own.itertuples(), values, strict=True)
+        ]
+        models.append({"title": title, "names": list(values[0]), "rows": rows})
+    return models
 
 
 def _draw(tables: Tables, titles: Mapping[str, str], class_names: Sequence[str]) -> dict[str, Figure]:

@@ -1,5 +1,6 @@
 """Runners of pipelines, for ``kedro run --runner``."""
 
+from leukoscope.runners.dask_runner import DaskRunner
 from leukoscope.runners.model_by_model import ModelByModelRunner
 
-__all__ = ["ModelByModelRunner"]
+__all__ = ["DaskRunner", "ModelByModelRunner"]

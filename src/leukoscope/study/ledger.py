@@ -1,6 +1,7 @@
 """Which units are finished: a mark beside each training, so that none is trained twice."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_files
 from leukoscope.core.storage import read_json, write_json
 from leukoscope.evaluation.records import FACTS, FILES, EvaluationRecord
+from leukoscope.study.nested import Choice
 from leukoscope.study.plan import Unit
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import read_pointer
@@ -24,10 +26,12 @@ class Mark(NamedTuple):
     Attributes:
         place: The training's folder, within the model's.
         seconds: How long training and evaluation took.
+        chosen: The hyper-parameters that a search within the unit chose; ``None`` where none did.
     """
 
     place: str
     seconds: float
+    chosen: Mapping[str, Any] | None = None
 
 
 class Ledger:
@@ -47,7 +51,7 @@ class Ledger:
             mark = _read_mark(file)
             same = mark.get("unit") == unit.identity and self._is_whole(file.parent)
             if same and mark.get("evaluation") == _hash_evaluation(file.parent):
-                return Mark(self._place(unit, file.parent), float(mark.get("seconds", 0.0)))
+                return Mark(self._place(unit, file.parent), float(mark.get("seconds", 0.0)), mark.get("chosen"))
         return None
 
     @property
@@ -55,16 +59,17 @@ class Ledger:
         """The folder of all data."""
         return self.home.parent
 
-    def mark(self, unit: Unit, seconds: float, home: Path | None = None) -> Mark:
+    def mark(self, unit: Unit, seconds: float, home: Path | None = None, choice: Choice | None = None) -> Mark:
         """Mark the training that is at work as a unit which has just been trained and evaluated.
 
         Args:
             unit: Which.
             seconds: How long it took.
             home: The folder of all models in which the unit was at work, as that of its workspace; by default its own.
+            choice: What a search within the unit chose.
 
         Raises:
-            InputError: What is at work is another training, or was not evaluated.
+            InputError: What is at work is another training, or was not evaluated, or the search saw other splits.
         """
         place = Path(home or self.home) / unit.entry
         current = read_pointer(place)
@@ -74,9 +79,12 @@ class Ledger:
                 f"Nothing whole was left of {unit}: another run may have trained {unit.entry} meanwhile. Let it end; "
                 f"then the same command goes on."
             )
-        known = {"unit": unit.identity, "evaluation": _hash_evaluation(folder)}
+        known: dict[str, Any] = {"unit": unit.identity, "evaluation": _hash_evaluation(folder)}
+        if choice is not None:
+            choice.require_same(unit, TrainingJournal(folder).key)
+            known["chosen"] = dict(choice.values)
         write_json(folder / _MARK, known | {"seconds": seconds, "finished": time.time()})
-        return Mark(self._place(unit, folder), seconds)
+        return Mark(self._place(unit, folder), seconds, None if choice is None else choice.values)
 
     def load_record(self, unit: Unit, place: str) -> EvaluationRecord:
         """Read the evaluation of a finished unit.
@@ -101,6 +109,10 @@ class Ledger:
     def name_log(self, unit: Unit) -> Path:
         """Name the file of what a unit prints."""
         return self.logs / f"{unit.name}.log"
+
+    def name_search(self, unit: Unit) -> Path:
+        """Name the folder of what lasts of the search within a unit."""
+        return self.logs / unit.name
 
     def _place(self, unit: Unit, folder: Path) -> str:
         return folder.relative_to(self.home / unit.entry).as_posix()

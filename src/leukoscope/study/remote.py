@@ -4,12 +4,11 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from leukoscope.core.cores import limit_threads
 from leukoscope.core.errors import InputError, shorten
-from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.study.commands import StoppedError
 from leukoscope.study.plan import Unit
 from leukoscope.study.unit import Job, Outcome, make_unit
@@ -34,8 +33,9 @@ _LOST = (
 class Dask:
     """Runs units on the workers of a cluster, each as a child process of the worker.
 
-    The scheduler has one task a unit of the same data, whoever asks for it; beside it a unit's workspace is locked. A
-    worker that dies takes its unit with it, which then begins on another one, after its last whole epoch.
+    Tasks are this command's own: what the scheduler keeps of one that was killed is never taken for its. A unit's
+    workspace is locked, so that two commands do not make it twice. A worker that dies takes its unit with it, which
+    then begins on another one, after its last whole epoch.
 
     Args:
         client: Dask's, as ``leukoscope.cluster.client.connect`` gives it.
@@ -55,9 +55,8 @@ class Dask:
         """
         from distributed import as_completed
 
-        # By their entries too: those of two that are alike are two units. And by the data: another copy has its own.
-        data = fingerprint_facts(str(self._job.ledger.data.absolute()))
-        of_keys = {f"unit-{unit.entry}-{unit.identity}-{data}": unit for unit in units}
+        # By their entries too: those of two that are alike are two units.
+        of_keys = {f"unit-{unit.entry}-{unit.identity}-{self._study}": unit for unit in units}
         waiting = as_completed(self._submit(of_keys))
         for ended in waiting.batches():  # a question to the scheduler each: thousands of single ones take minutes
             lost = {future.key: of_keys[future.key] for future in ended if future.status != "finished"}
@@ -109,6 +108,23 @@ class Dask:
             return None
         workspace.forget_starts()
         return give_up(unit)
+
+
+class Cluster:
+    """Runs units on a cluster that it connects to when there are any.
+
+    Args:
+        opening: Connects to it.
+        job: What the units have in common.
+    """
+
+    def __init__(self, opening: "Callable[[], AbstractContextManager[Client]]", job: Job) -> None:
+        self._opening, self._job = opening, job
+
+    def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
+        """Run units, and tell of each when it has ended; as of ``Dask``."""
+        with self._opening() as client:
+            yield from Dask(client, self._job).run(units)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What the units of a study give together: pooled figures, the spread of folds and seeds, of each model."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import pandas as pd
 
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
-from leukoscope.evaluation.confirmation import fingerprint_recipe
+from leukoscope.evaluation.confirmation import SEARCHED, fingerprint_recipe
 from leukoscope.evaluation.crossed import compare_two, estimate_over_seeds
 from leukoscope.evaluation.folds import FIGURES, FoldSet, describe_same
 from leukoscope.evaluation.metric import Number
@@ -25,6 +26,8 @@ from leukoscope.study.unit import Outcome as UnitOutcome
 
 # For a standard error, as opposed to the ends of an interval, more draws change little.
 _DRAWS = 400
+# Of a training's key: what a search within a fold decides, so that it differs from fold to fold.
+_CHOSEN = ("recipe", "augmentation")
 
 
 def tabulate_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFrame:
@@ -36,7 +39,8 @@ def tabulate_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFr
 
     Returns:
         ``model, fold, folds, seed, state, reason, images, groups``, a column each of ``FIGURES``, ``seconds``,
-        ``epochs`` and ``run``, the training's folder.
+        ``epochs``, ``run``, the training's folder, and ``chosen``, the hyper-parameters that a search within the unit
+        chose, as JSON; empty where there was none.
     """
     rows = []
     for outcome in outcomes:
@@ -51,7 +55,8 @@ def tabulate_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFr
             row |= {figure: record.metrics[f"test_{figure}"] for figure in FIGURES}
             epochs = len(ledger.load_history(unit, outcome.mark.place))
         place = outcome.mark.place if outcome.mark else ""
-        rows.append(row | {"seconds": outcome.seconds, "epochs": epochs, "run": place})
+        chosen = json.dumps(dict(outcome.mark.chosen)) if outcome.mark and outcome.mark.chosen is not None else ""
+        rows.append(row | {"seconds": outcome.seconds, "epochs": epochs, "run": place, "chosen": chosen})
     return pd.DataFrame(rows)
 
 
@@ -92,23 +97,30 @@ def _pool_seed(outcomes: Sequence[UnitOutcome], seed: int, ledger: Ledger) -> pd
     records = {
         outcome.unit.fold: ledger.load_record(outcome.unit, outcome.mark.place) for outcome in own if outcome.mark
     }
-    _require_alike(own[0].unit.entry, seed, records)
+    is_searched = any(outcome.mark and outcome.mark.chosen is not None for outcome in own)
+    _require_alike(own[0].unit.entry, seed, records, _CHOSEN if is_searched else ())
     pooled = FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool()
     places = pooled["fold"].map({fold: record.place for fold, record in records.items()})
-    recipe = fingerprint_recipe(next(iter(records.values())).facts["key"])  # all folds have the same
+    # Without a search all folds have the same.
+    recipe = SEARCHED if is_searched else fingerprint_recipe(next(iter(records.values())).facts["key"])
     return pooled.assign(seed=seed, run=places, recipe=recipe)
 
 
-def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord]) -> None:
-    """Make sure that folds differ in their number only.
+def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord], chosen: Sequence[str] = ()) -> None:
+    """Make sure that folds differ in their number only, and in what a search within each has chosen.
 
     Raises:
         InputError: They do not.
     """
+
+    def describe(record: EvaluationRecord) -> dict[str, Any]:
+        same = describe_same(record)
+        return same | {"training": {name: fact for name, fact in same["training"].items() if name not in chosen}}
+
     first = min(records)
-    expected = describe_same(records[first])
+    expected = describe(records[first])
     for number, record in records.items():
-        differences = find_differences(expected, describe_same(record))
+        differences = find_differences(expected, describe(record))
         if differences:
             raise InputError(
                 f"The folds of {entry} with seed {seed} were not made alike: fold {number} differs from fold {first} "

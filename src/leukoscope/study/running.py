@@ -81,7 +81,7 @@ def run_units(plan: Plan, ledger: Ledger, place: Place) -> list[Outcome]:
     outcomes = {unit: Outcome(unit, mark, "", mark.seconds) for unit, mark in marks.items() if mark}
     logger.info("The study has %s, of which %d are finished", plan, len(outcomes))
     left_to_run = [unit for unit in plan.units if unit not in outcomes]
-    for outcome in place.run(left_to_run):
+    for outcome in place.run(left_to_run) if left_to_run else ():
         outcomes[outcome.unit] = outcome
         left = len(plan.units) - len(outcomes)
         words = f"failed: {outcome.reason}" if outcome.reason else "finished"

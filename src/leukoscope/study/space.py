@@ -151,6 +151,14 @@ def nest(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return nested
 
 
+def give_values(given: Mapping[str, Any], entry: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what ``--params`` sets, and with it an entry's own values of some parameters, by dotted names."""
+    models = dict(given.get("models") or {})
+    own = dict(models.get(entry) or {})
+    own |= {part: dict(own.get(part) or {}) | drawn for part, drawn in nest(values).items()}
+    return dict(given) | {"models": models | {entry: own}}
+
+
 def list_corners(space: Space) -> Iterator[dict[str, Choice]]:
     """Give the corners of a space: each end of each range, and then ends together, as far as these are not too many."""
     alone = ({name: value} for name, values in space.items() for value in values.corners)

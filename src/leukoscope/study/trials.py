@@ -16,7 +16,7 @@ from leukoscope.core.session import Session
 from leukoscope.core.storage import hold, read_json, write_json
 from leukoscope.study.commands import explain_end, make_environment, run_command
 from leukoscope.study.objectives import OBJECTIVES
-from leukoscope.study.space import nest
+from leukoscope.study.space import give_values, nest
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import POINTER, read_pointer
 
@@ -161,21 +161,24 @@ class TrialLedger:
     @staticmethod
     def _is_of(trial: Trial, folder: Path) -> bool:
         journal = TrainingJournal(folder)
-        if not journal.finished or folder.parts[-3] != trial.split:
-            return False
-        drawn = nest(trial.values)
-        recipes = [(journal.key.get(name, {}), drawn.get(part, {})) for name, part in _PARTS_OF_KEY]
-        # Of null the key has what the architecture or nothing stands for.
-        return all(
-            own[field] == value
-            for own, values in recipes
-            for field, value in values.items()
-            if field in own and value is not None
-        )
+        return journal.finished and folder.parts[-3] == trial.split and has_values(journal.key, trial.values)
 
     def _tell(self, trial: Trial, folder: Path, facts: dict[str, Any]) -> Scored:
         place = folder.relative_to(self.home / trial.entry).as_posix()
         return Scored(place, dict(facts["scores"]), float(facts.get("seconds", 0.0)))
+
+
+def has_values(key: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Tell whether a training of some key was made with some parameters, by dotted names."""
+    drawn = nest(values)
+    recipes = [(key.get(name, {}), drawn.get(part, {})) for name, part in _PARTS_OF_KEY]
+    # Of null the key has what the architecture or nothing stands for.
+    return all(
+        own[field] == value
+        for own, given in recipes
+        for field, value in given.items()
+        if field in own and value is not None
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -262,14 +265,11 @@ class TrialProcesses:
     def describe(self, trial: Trial) -> dict[str, Any]:
         """Give the options of a trial's command, as ``kedro run --config`` takes them."""
         given = {name: value for name, value in self._session.given.items() if name != "search"}
-        models = dict(given.get("models") or {})
-        entry = dict(models.get(trial.entry) or {})
-        entry |= {part: dict(entry.get(part) or {}) | own for part, own in nest(trial.values).items()}
         options = {
             "env": self._session.env,
             "conf_source": self._session.source,
             "pipelines": self._pipelines,
             "node_names": ",".join(self._nodes),
-            "params": given | {"models": models | {trial.entry: entry}},
+            "params": give_values(given, trial.entry, trial.values),
         }
         return {name: value for name, value in options.items() if value is not None}

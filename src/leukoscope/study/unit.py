@@ -3,13 +3,16 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from leukoscope.core.session import WORKSPACE, Session
 from leukoscope.study.commands import StoppedError, explain_end, make_environment, run_command, wait_unless
 from leukoscope.study.ledger import Ledger, Mark
+from leukoscope.study.nested import STORAGE, keep_choice
 from leukoscope.study.plan import Unit
+from leukoscope.study.space import give_values
 from leukoscope.study.workspace import Workspace
 
 # Of the study alone, and of no consequence for what its units are.
@@ -42,6 +45,7 @@ class Job:
         ledger: Marks what is finished, and says where what units print is kept.
         parent: MLflow's run of the study.
         tracking: The address of MLflow's records.
+        searched: Of each entry whose units begin with a search: the parameters that it looks for, by dotted names.
     """
 
     nodes: Mapping[str, Sequence[str]]
@@ -49,18 +53,35 @@ class Job:
     ledger: Ledger
     parent: str | None = None
     tracking: str | None = None
+    searched: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def describe(self, unit: Unit) -> dict[str, Any]:
-        """Give the options of a unit's command, as ``kedro run --config`` takes them."""
+    def describe(self, unit: Unit, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Give the options of a unit's command, as ``kedro run --config`` takes them.
+
+        Args:
+            unit: Which.
+            values: The hyper-parameters that its search has chosen.
+        """
+        given = self._give(unit) if values is None else give_values(self._give(unit), unit.entry, values)
+        return self._describe(f"train_{unit.entry}", given) | {"node_names": ",".join(self.nodes[unit.entry])}
+
+    def describe_search(self, unit: Unit) -> dict[str, Any]:
+        """Give the options of the command that chooses a unit's hyper-parameters, on its fold and by its seed."""
+        given = self._give(unit)
+        return self._describe("search", given | {"search": dict(given.get("search") or {}) | {"entry": unit.entry}})
+
+    def list_kept(self, unit: Unit) -> dict[str, Path]:
+        """List the folders that last of a unit's workspace, by their places there: so that a search can go on."""
+        return {STORAGE: self.ledger.name_search(unit)} if unit.entry in self.searched else {}
+
+    def _give(self, unit: Unit) -> dict[str, Any]:
         given = {name: value for name, value in self.session.given.items() if name not in _NOT_OF_UNITS}
         splitting = dict(given.get("splitting") or {}) | unit.parameters["splitting"]
-        options = {
-            "env": self.session.env,
-            "conf_source": self.session.source,
-            "pipelines": f"train_{unit.entry}",
-            "node_names": ",".join(self.nodes[unit.entry]),
-            "params": given | unit.parameters | {"splitting": splitting},
-        }
+        return given | unit.parameters | {"splitting": splitting}
+
+    def _describe(self, pipeline: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        session = self.session
+        options = {"env": session.env, "conf_source": session.source, "pipelines": pipeline, "params": dict(given)}
         return {name: value for name, value in options.items() if value is not None}
 
 
@@ -85,7 +106,7 @@ def make_unit(
     """
     began = time.monotonic()
     try:
-        workspace = Workspace(job.ledger.data, unit)
+        workspace = Workspace(job.ledger.data, unit, job.list_kept(unit))
         with workspace.open(is_to_stop) as lock:
             found = job.ledger.find(unit)
             with workspace.counting(study if found is None else None):
@@ -113,14 +134,23 @@ def _make(
     own = {WORKSPACE: str(workspace.folder)} | dict(variables or {})
     if job.tracking:
         own["MLFLOW_TRACKING_URI"] = job.tracking
-    environment = make_environment(job.parent, str(unit), own)
     files = (lock,) if os.name != "nt" else ()
-    code = run_command(job.describe(unit), log, job.session.project, environment, wait_unless(is_to_stop), files)
+
+    def run(options: Mapping[str, Any], name: str) -> int:
+        environment = make_environment(job.parent, name, own)
+        return run_command(options, log, job.session.project, environment, wait_unless(is_to_stop), files)
+
+    choice = None
+    code = run(job.describe_search(unit), f"search of {unit}") if unit.entry in job.searched else 0
+    if not code:
+        if unit.entry in job.searched:
+            choice = keep_choice(workspace.folder, job.ledger.name_search(unit), unit.entry, job.searched[unit.entry])
+        code = run(job.describe(unit, choice and choice.values), str(unit))
     seconds = time.monotonic() - began
     if code:
         return Outcome(unit, None, explain_end(code, log), seconds)
     log.unlink(missing_ok=True)
-    return Outcome(unit, job.ledger.mark(unit, seconds, workspace.home), "", seconds)
+    return Outcome(unit, job.ledger.mark(unit, seconds, workspace.home, choice), "", seconds)
 
 
 def _explain(error: Exception) -> str:

@@ -4,8 +4,8 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,10 +30,11 @@ class Workspace:
     Args:
         data: The folder of the data.
         unit: Which.
+        kept: Folders of its own that last, by their places within.
     """
 
-    def __init__(self, data: Path, unit: Unit) -> None:
-        self._data, self._unit = Path(data).absolute(), unit
+    def __init__(self, data: Path, unit: Unit, kept: Mapping[str, Path] | None = None) -> None:
+        self._data, self._unit, self._kept = Path(data).absolute(), unit, dict(kept or {})
         self.folder = self._data / _FOLDER / unit.name
         self._lock, self._starts = (self.folder.with_name(f"{unit.name}.{what}") for what in ("lock", "starts"))
 
@@ -57,8 +58,7 @@ class Workspace:
             InputError: The folder cannot be made.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("w") as lock:
-            self._acquire(lock, is_to_stop)
+        with self._locking(is_to_stop) as lock:
             try:
                 self._make()
                 yield lock.fileno()
@@ -97,6 +97,21 @@ class Workspace:
         """Forget all beginnings: the unit came to an end."""
         self._starts.unlink(missing_ok=True)
 
+    @contextmanager
+    def _locking(self, is_to_stop: Callable[[], int | bool]) -> Iterator[IO[str]]:
+        """Take the lock, and remove its file afterwards: whoever waited for that file then takes the next one."""
+        while True:
+            with self._lock.open("w") as lock:
+                self._acquire(lock, is_to_stop)
+                if not _is_at(lock, self._lock):
+                    continue
+                try:
+                    yield lock
+                finally:
+                    with suppress(OSError):
+                        self._lock.unlink()
+                return
+
     def _acquire(self, lock: IO[str], is_to_stop: Callable[[], int | bool]) -> None:
         told = False
         while not _try_lock(lock):
@@ -115,19 +130,29 @@ class Workspace:
         """
         shutil.rmtree(self.folder, ignore_errors=True)  # what a killed process left
         split = f"{MODELS}/{self._unit.entry}/{self._unit.split}"
-        for name in (*LINKED, split):
-            (self._data / name).mkdir(parents=True, exist_ok=True)
+        folders = {name: self._data / name for name in (*LINKED, split)} | self._kept
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
         files = [name for name in LINKED_FILES if name.endswith(".jsonl") or (self._data / name).is_file()]
         try:
-            for name in (*LINKED, split, *files):
+            for name, place in (folders | {name: self._data / name for name in files}).items():
                 link = self.folder / name
                 link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(self._data / name)
+                link.symlink_to(place.absolute())
         except (OSError, NotImplementedError) as error:
             raise InputError(
                 f"{self.folder} cannot have links to {self._data}: {error}. A study needs a file system with symbolic "
                 f"links, and leave to make them there."
             ) from error
+
+
+def _is_at(lock: IO[str], path: Path) -> bool:
+    """Tell whether an open file is still that of its path; the path is opened, which asks a file server anew."""
+    try:
+        with path.open() as there:
+            return os.path.sameopenfile(there.fileno(), lock.fileno())
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(lock: IO[str]) -> bool:

@@ -1,6 +1,7 @@
 """Nodes of the ingestion."""
 
 import logging
+from functools import partial
 
 import pandas as pd
 
@@ -60,13 +61,27 @@ def plan_packing(
     return plan
 
 
-def build_manifest(smears: PackedImages, class_names: list[str], options: IngestionOptions) -> pd.DataFrame:
+def build_manifest(
+    smears: PackedImages, class_names: list[str], options: IngestionOptions, cluster: ClusterOptions
+) -> pd.DataFrame:
     """Accept or quarantine every file found, and group those that show the same.
 
+    Args:
+        smears: The packed images.
+        class_names: The classes in order.
+        options: From when on images look alike.
+        cluster: Whose workers compare many images, if there is one.
+
     Raises:
-        InputError: A class without any accepted image.
+        InputError: A class without any accepted image, or the cluster cannot be used.
     """
-    manifest = make_manifest(smears.records, smears.pixels, options.near_duplicate_distance)
+    find = None
+    if cluster.is_used:
+        from leukoscope.cluster.parts import open_place
+        from leukoscope.images.pairs import find_by_parts
+
+        find = partial(find_by_parts, partial(open_place, cluster, smears.folder.parent.absolute()), smears.folder)
+    manifest = make_manifest(smears.records, smears.pixels, options.near_duplicate_distance, find)
     require_accepted(manifest, class_names)
     return manifest.assign(named_group=layouts.name_groups(smears.layout, manifest["image_id"], manifest.index))
 

@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(decode_images, ["raw_images", names, options, "params:cluster"], "smears", name="decode_images"),
-            Node(build_manifest, ["smears", names, options], "manifest", name="build_manifest"),
+            Node(build_manifest, ["smears", names, options, "params:cluster"], "manifest", name="build_manifest"),
             Node(
                 report_ingestion,
                 ["manifest", names, options, "params:data_sheet"],

@@ -11,6 +11,9 @@ from leukoscope.core.options import Options
 from leukoscope.study.objectives import require_objectives
 from leukoscope.study.space import DEFAULT_SPACE, Range, flatten, require_fitting, require_names
 
+# Raised by hand when the same model would be scored otherwise.
+SCORES_FORMAT = 1
+
 
 def _read_space(space: Any) -> Any:
     if not isinstance(space, Mapping):

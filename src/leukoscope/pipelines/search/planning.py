@@ -1,6 +1,6 @@
 """Plan a search, and make sure that its trials can be made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from leukoscope.core.options import describe_faults
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
-from leukoscope.pipelines.search.options import SearchOptions
+from leukoscope.pipelines.search.options import SCORES_FORMAT, SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.planning import describe_entry
 from leukoscope.study.objectives import require_series
@@ -23,9 +23,6 @@ from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import TRAINING_FORMAT
 from leukoscope.training.network_options import TrainedNetworkOptions
 from leukoscope.training.recipe import Recipe
-
-# Raised by hand when the same model would be scored otherwise.
-SCORES_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,7 @@ def require_search(
     training: Recipe,
     augmentation: AugmentationOptions,
     splitting: SplittingOptions,
+    place: str = "search.entry",
 ) -> None:
     """Make sure that an entry can be trained with all values of the space.
 
@@ -75,13 +73,14 @@ def require_search(
         training: The shared recipe.
         augmentation: The shared one.
         splitting: Says whether series are known.
+        place: The parameter that names the entry.
 
     Raises:
         InputError: There is no entry, or none whose training can be searched, its recipe refuses a value, the worst
             series is looked for where none are known, or Optuna is not installed.
     """
     require_series(search.objective, splitting.group_by)
-    model = _require_entry(search.entry, models)
+    model = _require_entry(search.entry, models, place)
     setting = Setting(model, training, augmentation, None)
     for values in list_corners(search.space):
         try:
@@ -98,7 +97,47 @@ def require_search(
     require_optuna()
 
 
-def _require_entry(name: str | None, models: Mapping[str, Any]) -> TrainedNetworkOptions:
+def require_nested(
+    names: Sequence[str],
+    entries: Sequence[str],
+    search: SearchOptions,
+    models: Mapping[str, Any],
+    training: Recipe,
+    augmentation: AugmentationOptions,
+    splitting: SplittingOptions,
+) -> None:
+    """Make sure that hyper-parameters of entries can be searched within the folds of a study.
+
+    Args:
+        names: Of the entries whose are.
+        entries: All of the study.
+        search: The parameters.
+        models: All entries of the configuration.
+        training: The shared recipe.
+        augmentation: The shared one.
+        splitting: Says whether series are known.
+
+    Raises:
+        InputError: One is not of the study, or cannot be searched, or a search would not choose one training.
+    """
+    others = [name for name in names if name not in entries]
+    if others:
+        raise InputError(
+            f"study.search has {', '.join(others)}, which study.entries has not. Name some of {', '.join(entries)}, or "
+            f"give true for all. Nothing was run."
+        )
+    if names and (len(search.objective) > 1 or search.storage):
+        what = f"search.objective is {'|'.join(search.objective)}" if not search.storage else "search.storage is given"
+        why = "several figures have no best" if not search.storage else "trials are kept beside the study"
+        raise InputError(
+            f"{what}, and study.search is one search in each fold, in which {why}. Change it. Nothing was run."
+        )
+    for name in names:
+        given = search.model_copy(update={"entry": name})
+        require_search(given, models, training, augmentation, splitting, "study.search")
+
+
+def _require_entry(name: str | None, models: Mapping[str, Any], place: str = "search.entry") -> TrainedNetworkOptions:
     if name is None:
         raise InputError(
             'search.entry names no model. Give one, as in --params "search.entry=resnet50,search.trials=30". Nothing '
@@ -107,12 +146,12 @@ def _require_entry(name: str | None, models: Mapping[str, Any]) -> TrainedNetwor
     model = ModelOptions.model_validate(models[name])
     if not isinstance(model, TrainedNetworkOptions):
         raise InputError(
-            f"search.entry is {name}, of the kind {model.kind}, which has no recipe to search. Name a network. Nothing "
-            f"was run."
+            f"{place} is {name}, of the kind {model.kind}, which has no recipe to search. Name a network. Nothing was "
+            f"run."
         )
     if model.teacher is not None:
         raise InputError(
-            f"search.entry is {name}, which learns from {model.teacher}: a search trains one model by itself. Name one "
+            f"{place} is {name}, which learns from {model.teacher}: a search trains one model by itself. Name one "
             f"without a teacher. Nothing was run."
         )
     return model

@@ -1,6 +1,7 @@
 """Run what is not finished of many trainings, and read them as one."""
 
 import logging
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.options import StudyOptions
 from leukoscope.study.ledger import Ledger
@@ -22,7 +24,9 @@ logger = logging.getLogger(__name__)
 _KEPT = ("keep_evaluation", "record_evaluation")
 
 
-def run_units(study_checked: Plan, study_ledger: Ledger, study: StudyOptions, cluster: ClusterOptions) -> list[Outcome]:
+def run_units(
+    study_checked: Plan, study_ledger: Ledger, study: StudyOptions, cluster: ClusterOptions, search: SearchOptions
+) -> list[Outcome]:
     """Train and evaluate every unit that is not finished, each in a process of its own.
 
     Args:
@@ -30,6 +34,7 @@ def run_units(study_checked: Plan, study_ledger: Ledger, study: StudyOptions, cl
         study_ledger: Which of them are finished.
         study: How many run at a time on this machine.
         cluster: Where they run, if not here.
+        search: What is searched within the folds of entries that say so.
 
     Returns:
         What came of each, in the order of the plan.
@@ -38,14 +43,15 @@ def run_units(study_checked: Plan, study_ledger: Ledger, study: StudyOptions, cl
     from leukoscope.study import running, unit
 
     nodes = {entry: list_nodes(entry, *_KEPT) for entry in study_checked.entries}
-    job = unit.Job(nodes, get_session(), study_ledger, get_run(), get_tracking())
+    searched = dict.fromkeys(study.searched, tuple(search.space))
+    job = unit.Job(nodes, get_session(), study_ledger, get_run(), get_tracking(), searched)
     if not cluster.is_used:
         return running.run_units(study_checked, study_ledger, running.Processes(job, study.workers))
     from leukoscope.cluster.client import connect
-    from leukoscope.study.remote import Dask
+    from leukoscope.study.remote import Cluster
 
-    with connect(cluster, job.session.project, study_ledger.data, job.tracking) as client:
-        return running.run_units(study_checked, study_ledger, Dask(client, job))
+    opening = partial(connect, cluster, job.session.project, study_ledger.data, job.tracking)
+    return running.run_units(study_checked, study_ledger, Cluster(opening, job))
 
 
 def list_nodes(entry: str, *ends: str) -> list[str]:

@@ -7,7 +7,8 @@ from leukoscope.pipelines.study import nodes, planning
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: packed images to many trainings, their tables and their page."""
-    described = [f"params:{name}" for name in ("study", "models", "training", "augmentation", "cells", "evaluation")]
+    recipes = ("study", "models", "training", "augmentation", "cells", "evaluation", "search")
+    described = [f"params:{name}" for name in recipes]
     planned = ["params:study", "study_entries", "study_images", "params:splitting", "params:class_names", "params:seed"]
     images = ["manifest", "group_table", "smears", "generated_images"]
     kept = ["study_outcomes", "study_ledger"]
@@ -28,7 +29,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.run_units,
-                ["study_checked", "study_ledger", "params:study", "params:cluster"],
+                ["study_checked", "study_ledger", "params:study", "params:cluster", "params:search"],
                 "study_outcomes",
                 name="run_units",
             ),

@@ -10,11 +10,15 @@ from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
+from leukoscope.pipelines.search.options import SCORES_FORMAT, SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.options import StudyOptions
 from leukoscope.study.plan import Plan, make_plan
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
+
+# What of a search decides what it chooses.
+_OF_SEARCH = {"space", "objective", "pruner", "trials"}
 
 
 def describe_entries(
@@ -24,6 +28,7 @@ def describe_entries(
     augmentation: AugmentationOptions,
     cells: CellOptions,
     evaluation: EvaluationOptions,
+    search: SearchOptions,
 ) -> dict[str, dict[str, Any]]:
     """Say of each entry how it is trained and evaluated.
 
@@ -34,6 +39,7 @@ def describe_entries(
         augmentation: The shared one.
         cells: How cells are found, for models that read these.
         evaluation: How units are evaluated.
+        search: How hyper-parameters are searched within the folds of entries that say so.
 
     Raises:
         InputError: A recipe does not fit its model, or a file that training starts from cannot be read.
@@ -47,6 +53,8 @@ def describe_entries(
         of_cells = {"finding": cells.model_dump()} if found else {}
         formats = {"formats": _list_formats(model.kind, found)}
         facts[name] = described | of_cells | formats | {"evaluation": evaluation.model_dump()}
+        if name in study.searched:
+            facts[name] |= {"search": search.model_dump(include=_OF_SEARCH), "scores": SCORES_FORMAT}
     return facts
 
 

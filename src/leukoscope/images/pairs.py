@@ -1,0 +1,131 @@
+"""Near duplicates by parts: each worker compares some images with some others, and the pairs are joined."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from hashlib import sha256
+from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.parting import Outcome, Part, Place, follow, say_parts
+from leukoscope.core.storage import write_whole
+from leukoscope.images.duplicates import Hashes, find_pairs, thin
+from leukoscope.images.likeness import Likeness
+from leukoscope.images.packed import PIXELS, STORE
+from leukoscope.images.shared import TRIES
+
+_TILE = 1024
+# Tiles a side of a part, which holds some 10 KB of each image whose pixels it looks at.
+_SIDE = 8
+_HASHES, _ROWS = "hashes", "rows"
+
+
+class _Task(NamedTuple):
+    """What a worker is told of a part.
+
+    Attributes:
+        store: The folder of the packed images.
+        given: Begins the names of the files that have all hashes and rows.
+        distance: Bits in which hashes may differ.
+        first: The number of the first image that is compared.
+        second: That of the first with which.
+        size: How many images either are.
+        tile: Images that are compared at a time.
+        path: Where the pairs are kept.
+    """
+
+    store: Path
+    given: Path
+    distance: int
+    first: int
+    second: int
+    size: int
+    tile: int
+    path: Path
+
+
+def find_by_parts(
+    opening: Callable[[], AbstractContextManager[Place]], store: Path, rows: np.ndarray, hashes: Hashes
+) -> Iterator[np.ndarray]:
+    """Let workers find the pairs that look alike; all but the last argument given, ``group_duplicates`` takes it.
+
+    Few images are compared here.
+
+    Args:
+        opening: Opens the place where they work.
+        store: The folder of the packed images, which all see; parts are kept beside it.
+        rows: The row of each image in the packed pixels, by its position.
+        hashes: Of the images.
+
+    Yields:
+        For each part its pairs of positions, ``int64 [2, m]``.
+
+    Raises:
+        InputError: A worker cannot compare, or there is none.
+    """
+    own, size = rows[hashes.positions], _SIDE * _TILE
+    if len(own) <= size:
+        pixels = np.load(store / PIXELS, mmap_mode="r")
+        yield from find_pairs(hashes, Likeness(lambda position: pixels[rows[position]]), tile=_TILE)
+        return
+    folder = store.with_name(f".{store.name}.pairs").absolute()
+    tasks = _divide(store.absolute(), folder, own, hashes, size)
+    missing = [task for task in tasks if not task.path.is_file()]
+    parts = (Part(f"pairs-{task.path.stem}", task, 1, task.path.with_suffix(TRIES)) for task in missing)
+    with opening() as place:
+        say_parts("compared", len(tasks), len(missing), place)
+        outcomes = place.carry_out(write_pairs, parts)
+        for outcome in follow(outcomes, place, "Comparing", len(tasks), len(tasks) - len(missing), "parts"):
+            _require_done(outcome)
+    for task in tasks:
+        yield hashes.positions[np.load(task.path)]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _divide(store: Path, folder: Path, rows: np.ndarray, hashes: Hashes, size: int) -> list[_Task]:
+    """Divide all pairs into parts, and keep beside these what workers read; what is of other images is removed."""
+    told = sha256(hashes.packed.tobytes() + np.ascontiguousarray(rows).tobytes()).hexdigest()
+    name = fingerprint_facts([told, hashes.distance, size, _TILE, (store / STORE).read_text()])
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        if not left.name.startswith(name) or left.suffix == TRIES:
+            left.unlink(missing_ok=True)
+    files = {folder / f"{name}-{what}.npy": array for what, array in ((_HASHES, hashes.packed), (_ROWS, rows))}
+    for file, array in files.items():
+        write_whole(file, partial(_save, array))
+    given = store, folder / name, hashes.distance
+    return [
+        _Task(*given, first, second, size, _TILE, folder / f"{name}-{first}-{second}.npy")
+        for first, second in combinations_with_replacement(range(0, len(rows), size), 2)
+    ]
+
+
+def _save(array: np.ndarray, path: Path) -> None:
+    np.save(path, array)
+
+
+def write_pairs(task: _Task) -> None:
+    """Compare images on a worker, and keep which look alike, whole or not at all: by their numbers among the hashes."""
+    if task.path.is_file():  # a worker that was taken for dead was none
+        return
+    packed, rows = (np.load(f"{task.given}-{what}.npy", mmap_mode="r") for what in (_HASHES, _ROWS))
+    pixels = np.load(task.store / PIXELS, mmap_mode="r")
+    hashes = Hashes(np.arange(len(packed)), packed, task.distance)
+    tops, starts = (slice(number, number + task.size) for number in (task.first, task.second))
+    found = find_pairs(hashes, Likeness(lambda number: pixels[rows[number]]), tops, starts, task.tile)
+    pairs = thin(np.concatenate([np.empty((2, 0), np.int64), *found], axis=1))
+    write_whole(task.path, partial(_save, pairs))
+
+
+def _require_done(outcome: Outcome) -> None:
+    if outcome.lost is not None:
+        raise InputError(
+            f"Images could not be compared for near duplicates: {outcome.lost}, which is often a lack of memory. Give "
+            f"workers more, or set ingestion.near_duplicate_distance=null; the same command goes on."
+        )
