@@ -90,6 +90,14 @@ app: $(VENV)/.app ## Review smears in a local page: opinions, why, and what a re
 	$(BIN)/kedro run --env $(KEDRO_ENV) --pipelines reader
 	$(BIN)/python -m leukoscope.app --env $(KEDRO_ENV) --port $(PORT)
 
+$(VENV)/.notebook: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --editable '.[notebook]'
+	@touch $@
+
+notebook: $(VENV)/.notebook ## Look at results in JupyterLab, after make demo
+	$(BIN)/python -m jupyterlab --ServerApp.ip=127.0.0.1 notebooks/results.ipynb
+
 viz: $(READY) ## Show the DAG
 	@test -d conf/$(KEDRO_ENV) || { echo "There is no environment $(KEDRO_ENV) in conf/."; exit 1; }
 	$(BIN)/kedro viz run --env $(KEDRO_ENV)
@@ -108,4 +116,4 @@ clean: ## Remove the environment and the caches; data, models and runs stay
 	rm -rf $(VENV) $(TEAM) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo cluster-demo team-test test test-slow test-all test-faults bench bench-quick lint app viz mlflow lock clean
+.PHONY: help setup demo cluster-demo team-test test test-slow test-all test-faults bench bench-quick lint app notebook viz mlflow lock clean

@@ -159,6 +159,10 @@ def ask_champion(project: Path, servers: Servers) -> None:
     check("nothing but POST is taken", (seen := ask(opinions, _ASKER))[0] == 403, seen)
     large = ask(opinions, _ASKER, b"{}", {"Content-Length": "100000001"})
     check("a body above the limit is refused before it is sent", large[0] == 413, large)
+    code, said = run_kedro(
+        project, servers, _TEAM, "reader", "--params", "reader.model_uri=models:/leukoscope@champion"
+    )
+    check("a review page at a desk gets it for its reader", code == 0, said)
     often = {ask(opinions, _ASKER, b"{}")[0] for _ in range(60)}
     check("and so are too many requests in a second", 429 in often and often <= {400, 429}, often)
 
