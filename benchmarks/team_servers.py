@@ -240,14 +240,14 @@ class Servers:
             time.sleep(0.2)
 
 
-def end_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """End a server with all that it has started."""
+def end_group(process: subprocess.Popen[bytes], number: signal.Signals, seconds: float = _LONGEST_END) -> None:
+    """End a server with all that it has started, in so many seconds or by force."""
     try:
         if number is signal.SIGTERM:
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-        process.wait(_LONGEST_END)
+        process.wait(seconds)
     except (ProcessLookupError, subprocess.TimeoutExpired):
         pass
     finally:

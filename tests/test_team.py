@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 import jsonschema
+import psutil
 import pytest
 import yaml
 from ruamel.yaml import YAML  # of check-jsonschema; by YAML 1.1, PyYAML takes `on` for true
@@ -24,12 +27,21 @@ SECRETS = ("POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY")
 PINNED = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 
 
-@pytest.fixture(scope="module")
-def team_compose() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("team_compose", ROOT / "benchmarks/team_compose.py")
-    module = sys.modules["team_compose"] = importlib.util.module_from_spec(spec)
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"benchmarks/{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def team_compose() -> ModuleType:
+    return load("team_compose")
+
+
+@pytest.fixture(scope="module")
+def team_servers(team_compose) -> ModuleType:
+    return load("team_servers")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +157,17 @@ def test_programs_that_are_missing_are_named_with_what_installs_them(team_compos
         "  apt-get install nginx-light",
         "  apt-get install postgresql",
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="groups of processes are Unix")
+def test_a_server_is_ended_with_whatever_it_has_started(team_servers):
+    command = ["sh", "-c", "trap '' TERM; sleep 60 & echo $!; wait"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    child = psutil.Process(int(process.stdout.readline()))
+    team_servers.end_group(process, signal.SIGTERM, seconds=0.2)
+    assert process.returncode == -signal.SIGKILL
+    child.wait(5)
+    process.stdout.close()
 
 
 def test_the_proxy_s_file_is_valid(team_compose, tmp_path):
