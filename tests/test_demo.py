@@ -9,9 +9,11 @@ from pathlib import Path
 
 import keras
 import mlflow
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from nbclient import NotebookClient
 
 from leukoscope.synthetic import write_smears
 
@@ -127,14 +129,29 @@ def test_again_nothing_is_decoded_or_trained_twice(project, first_run):
     assert "not trained again" in again
 
 
-@pytest.mark.slow
-def test_what_has_results_is_compared(project, data):
+@pytest.fixture(scope="module")
+def compared(project, data) -> None:
     kedro(project, "--pipelines", "comparison")
+
+
+@pytest.mark.slow
+def test_what_has_results_is_compared(data, compared):
     table = pd.read_csv(data / "08_reporting/comparison.csv")
     assert table["model"].tolist() == ["mobilenet_v2"]
     assert not [name for name in table if name.startswith("report_")]  # which are of real smears
     assert (table["drawn_images"] == 96).all()
     assert (data / "08_reporting/comparison.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow  # tests/test_notebooks.py has what can be told without running it
+def test_the_notebook_shows_results(project, project_path, compared):
+    notebook = nbformat.read(project_path / "notebooks/results.ipynb", as_version=4)
+    where = {"metadata": {"path": str(project)}}
+    NotebookClient(notebook, kernel_name="python3", timeout=600, resources=where).execute()
+    shown = [{kind for output in cell.outputs for kind in output.get("data", {})} for cell in notebook.cells[1:]
+             if cell.cell_type == "code"]  # fmt: skip
+    assert sum("image/png" in kinds for kinds in shown) == 3
+    assert all(kinds for kinds in shown)
 
 
 def test_pages_and_cards_of_drawn_smears_say_so(data):

@@ -2,7 +2,10 @@
 
 import socket
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import mlflow
 import pytest
@@ -25,6 +28,41 @@ def write_database(path) -> None:
         connection.execute("CREATE TABLE runs (name TEXT)")
         connection.executemany("INSERT INTO runs VALUES (?)", [("x" * 100,)] * 500)
         connection.commit()
+
+
+@pytest.fixture
+def closed_door() -> Iterator[str]:
+    """A server that wants a password, as a proxy before MLflow does."""
+
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.headers.get("Authorization") == "Basic YW5uOnJpZ2h0" else 401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *words) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Door) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_a_server_that_refuses_the_user_is_told_from_one_that_is_down(closed_door, password, monkeypatch):
+    if password:
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+    with pytest.raises(InputError, match=r"refuses the user .* \(status 401\): correct MLFLOW_TRACKING_USER"):
+        server.require_server(closed_door)
+    assert not server.answers(closed_door)
+
+
+def test_the_right_password_opens(closed_door, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "right")
+    server.require_server(closed_door)
 
 
 @pytest.mark.parametrize("scheme", ["http", "postgresql", "mysql+pymysql"])

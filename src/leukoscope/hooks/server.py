@@ -19,6 +19,7 @@ from leukoscope.hooks.outbox import first_line
 
 _SECONDS = 5
 _SECONDS_FOR_OTHERS = 60
+_SILENT = "does not answer"
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _MEND = (
     "Nothing was run. Start it or correct MLFLOW_TRACKING_URI; without that variable runs are kept in the project's "
@@ -33,7 +34,7 @@ def require_server(uri: str) -> None:
         uri: The tracking URI.
 
     Raises:
-        InputError: The server does not answer; or the file is damaged, locked, or cannot be made.
+        InputError: The server does not answer, or refuses the user; or the file is damaged, locked, or cannot be made.
     """
     if urlparse(uri).scheme in ("", "file"):
         raise InputError(
@@ -46,7 +47,7 @@ def require_server(uri: str) -> None:
         return
     fault = _find_fault(uri)
     if fault:
-        raise InputError(f"The MLflow server {without_password(uri)} does not answer: {fault}. {_MEND}")
+        raise InputError(f"The MLflow server {without_password(uri)} {fault}. {_MEND}")
 
 
 @contextmanager
@@ -132,12 +133,12 @@ def _find_fault(uri: str) -> str | None:
             port = parts.port or _PORTS[parts.scheme.partition("+")[0]]
             socket.create_connection((parts.hostname, port), _SECONDS).close()
     except (OSError, ValueError) as error:  # a URI without a valid host or port is a ValueError
-        return first_line(error)
+        return f"{_SILENT}: {first_line(error)}"
     return None
 
 
 def _ask(uri: str) -> str | None:
-    """Ask as MLflow does, with its credentials and its view of certificates; any answer but a fault will do."""
+    """Ask as MLflow does, with its credentials and its view of certificates; any answer but these will do."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -147,8 +148,13 @@ def _ask(uri: str) -> str | None:
             get_default_host_creds(uri), "/health", "GET", timeout=_SECONDS, max_retries=0, raise_on_status=False
         )
     except MlflowException as error:
-        return first_line(error)
-    return f"status {answer.status_code}" if answer.status_code >= 500 else None
+        return f"{_SILENT}: {first_line(error)}"
+    if answer.status_code in (401, 403):
+        return (
+            f"refuses the user or the password (status {answer.status_code}): correct MLFLOW_TRACKING_USERNAME and "
+            f"MLFLOW_TRACKING_PASSWORD"
+        )
+    return f"{_SILENT}: status {answer.status_code}" if answer.status_code >= 500 else None
 
 
 def _require_file(path: Path) -> None:
