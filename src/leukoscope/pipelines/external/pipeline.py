@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.collect.pipeline import create_features_pipeline, create_results_pipeline
 from leukoscope.pipelines.external import nodes
 
@@ -20,7 +21,8 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
 
 def _create_ingestion() -> Pipeline:
     mapping = "external_mapping"
-    return Pipeline(
+    return make_stage(
+        "external",
         [
             Node(
                 nodes.map_classes,
@@ -40,13 +42,14 @@ def _create_ingestion() -> Pipeline:
                 "external_manifest",
                 name="build_external_manifest",
             ),
-        ]
+        ],
     )
 
 
 def _create_judging() -> Pipeline:
     mapping, options, seed = "external_mapping", "params:evaluation", "params:seed"
-    return Pipeline(
+    return make_stage(
+        "external",
         [
             Node(
                 nodes.predict_external,
@@ -98,5 +101,5 @@ def _create_judging() -> Pipeline:
                 "external_reports",
                 name="write_external_reports",
             ),
-        ]
+        ],
     )

@@ -2,10 +2,11 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.predict.nodes import read_images
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: images, a second reader and what answers for it to opinions."""
     inputs = ["images", "reader", "engine", "params:reader", "params:ingestion", "params:cluster"]
-    return Pipeline([Node(read_images, inputs, "opinions", name="read_images")])
+    return make_stage("predict", [Node(read_images, inputs, "opinions", name="read_images")])
