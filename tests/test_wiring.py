@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
-from leukoscope.core.stages import list_models
+from leukoscope.core.stages import STAGES, list_models
 from leukoscope.entries import describe_entries, list_entries
 from leukoscope.hooks.state import can_be_told
 
@@ -161,6 +161,8 @@ def test_every_data_set_has_a_layer_and_every_node_a_name_of_its_function(contex
     assert without == set()
     for pipeline in registered.values():
         others = {node.name for node in pipeline.nodes if node.name.split(".")[-1] != node.func.__name__}
+        namespaces = {node.namespace for node in pipeline.nodes}
+        assert namespaces <= STAGES | set(list_entries()), "make_stage() puts nodes into a stage"
         assert others == set(), "a node is named as its function"
 
 
