@@ -18,13 +18,13 @@ from pathlib import Path
 from PIL import Image, ImageChops
 from playwright.sync_api import Page, sync_playwright
 
-PATIENCE = 300  # seconds
+PATIENCE = 120  # seconds
 SIZE = {"width": 1300, "height": 800}
 MARGIN = 20
 # Without the tour, the side bar and the small map; README is read on white.
 STATE = """localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false, theme: 'light',
     visible: {sidebar: false, miniMap: false, graph: true, slicing: false, code: false}}))"""
-HIDDEN = ".pipeline-global-toolbar, .pipeline-primary-toolbar, .pipeline-sidebar, .update-reminder, .feature-hints"
+HIDDEN = ".pipeline-global-toolbar, .pipeline-primary-toolbar, .pipeline-sidebar, [class*=update-reminder]"
 
 
 @contextmanager

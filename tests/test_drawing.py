@@ -54,6 +54,7 @@ def test_what_a_model_takes_of_another_is_drawn(drawn):
 def test_what_is_drawn_has_its_own_code(drawn):
     node = next(node for node in drawn["__default__"].nodes if node.name == "comparison.collect_results")
     assert "def collect_results(" in inspect.getsource(node.func)
+    assert list(inspect.signature(node.func).parameters) == ["inputs"], "or Kedro checks parameters at wrong places"
 
 
 def test_boxes_do_not_stand_in_a_circle(drawn):

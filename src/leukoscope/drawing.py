@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
@@ -60,4 +61,6 @@ def _take_anything(function: Callable[..., Any]) -> Callable[..., Any]:
     def drawn(*inputs: Any) -> None:
         raise NotImplementedError(f"{function.__name__} is drawn without some of its inputs.")
 
+    # Kedro would check parameters against the types of the arguments at whose places they now stand.
+    drawn.__signature__ = signature(drawn, follow_wrapped=False)  # type: ignore[attr-defined]
     return drawn
