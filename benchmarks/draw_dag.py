@@ -4,6 +4,7 @@ Run `python benchmarks/draw_dag.py docs/images/dag.png`, or `make dag`.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -30,10 +31,9 @@ HIDDEN = ".pipeline-global-toolbar, .pipeline-primary-toolbar, .pipeline-sidebar
 @contextmanager
 def serve() -> Iterator[str]:
     """Start Kedro-Viz, and end it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--port", address.partition(":")[2]]
+    port = find_port()
+    address = f"127.0.0.1:{port}"
+    command = [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         try:
             wait_for(f"http://{address}/api/main", process)
@@ -41,6 +41,15 @@ def serve() -> Iterator[str]:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
+
+
+def find_port() -> int:
+    """Find a free port; Kedro-Viz takes none above 49151, where a system's own choice may be."""
+    while True:
+        port = random.randrange(20_000, 49_000)
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:

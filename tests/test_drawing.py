@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -68,9 +69,7 @@ def test_boxes_do_not_stand_in_a_circle(drawn):
 
 @pytest.mark.slow
 def test_kedro_viz_shows_the_project_without_its_hooks(project_path, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_port()
     command = [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--port", str(port), "--env", "demo"]
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
     with subprocess.Popen(command, cwd=project_path, env=environment, start_new_session=True) as process:
@@ -81,6 +80,15 @@ def test_kedro_viz_shows_the_project_without_its_hooks(project_path, tmp_path):
     boxes = {child["id"] for child in root["children"] if child["type"] == "modularPipeline"}
     assert {"ingestion", "resnet50", "comparison"} < boxes
     assert len(boxes) == 12
+
+
+def find_port() -> int:
+    """Find a free port; Kedro-Viz takes none above 49151, where a system's own choice may be."""
+    while True:
+        port = random.randrange(20_000, 49_000)
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def fetch(address: str, process: subprocess.Popen, patience: float = 300.0) -> dict:
