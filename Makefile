@@ -100,7 +100,22 @@ notebook: $(VENV)/.notebook ## Look at results in JupyterLab, after make demo
 
 viz: $(READY) ## Show the DAG
 	@test -d conf/$(KEDRO_ENV) || { echo "There is no environment $(KEDRO_ENV) in conf/."; exit 1; }
+	@echo "The stages: http://127.0.0.1:4141/?types=nodes"
 	$(BIN)/kedro viz run --env $(KEDRO_ENV)
+
+dag: $(READY) ## Take README's picture of the DAG anew, from Kedro-Viz in Chromium
+	$(BIN)/python benchmarks/draw_dag.py docs/images/dag.png
+
+# Kedro-Viz can build nowhere but in build/; previews are of the demo's drawn smears, where it has run.
+docs: $(READY) ## Build the site of the documentation in build/site, with the DAG; a broken link ends it
+	rm -rf build/docs build/site build/api build/assets
+	$(BIN)/python -m leukoscope.reporting.reference docs
+	$(BIN)/python benchmarks/gather_docs.py
+	$(BIN)/zensical build --strict
+	KEDRO_ENV=demo $(BIN)/kedro viz build --include-previews
+	mkdir build/site/kedro-viz
+	mv build/api build/assets build/*.html build/favicon.ico build/site/kedro-viz/
+	@echo "To read it: $(BIN)/python -m http.server 8000 --directory build/site, then http://127.0.0.1:8000/"
 
 mlflow: $(READY) ## Show the runs
 	PATH="$(CURDIR)/$(BIN):$$PATH" kedro mlflow ui --env $(KEDRO_ENV)
@@ -116,4 +131,4 @@ clean: ## Remove the environment and the caches; data, models and runs stay
 	rm -rf $(VENV) $(TEAM) .ruff_cache .mypy_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo cluster-demo team-test test test-slow test-all test-faults bench bench-quick lint app notebook viz mlflow lock clean
+.PHONY: help setup demo cluster-demo team-test test test-slow test-all test-faults bench bench-quick lint app notebook viz dag docs mlflow lock clean

@@ -10,7 +10,7 @@ from leukoscope.entries import list_entries
 from leukoscope.evaluation.metrics import METRICS
 from leukoscope.models import architecture
 from leukoscope.pipeline_registry import register_pipelines
-from leukoscope.reporting import metric_tables
+from leukoscope.reporting import metric_tables, reference
 from leukoscope.training.options import NetworkOptions
 from leukoscope.training.recipe import Recipe
 
@@ -74,6 +74,51 @@ def test_every_relative_link_resolves(document):
     links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
     places = [link.partition("#")[0] for link in links if not re.match(r"\w+:|#", link)]
     assert [place for place in places if not (document.parent / place).exists()] == []
+
+
+def anchors_of(document: Path) -> set[str]:
+    """Name the headings of a document as GitHub does."""
+    text = re.sub(r"^ *```.*?^ *```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    names: dict[str, int] = {}
+    anchors = set()
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+        name = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        anchors.add(f"{name}-{names[name]}" if name in names else name)
+        names[name] = names.get(name, 0) + 1
+    return anchors
+
+
+def test_every_link_to_a_heading_resolves(document):
+    links = re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    found = [(document.parent / place if place else document, name) for place, name in links]
+    assert [(path.name, name) for path, name in found if path.suffix == ".md" and name not in anchors_of(path)] == []
+
+
+def test_the_site_has_every_page():
+    listed = re.findall(r"^ +- .*?(\S+\.md)$", (PROJECT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    pages = {path.relative_to(PROJECT / "docs").as_posix() for path in (PROJECT / "docs").rglob("*.md")}
+    missing = {page for page in pages | {"leukoscope.md", "contributing.md", "changelog.md"} if "adr/0" not in page}
+    assert missing - set(listed) == set(), "add them to nav in mkdocs.yml"
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= missing, "mkdocs.yml names pages that are not there"
+
+
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_the_reference_is_that_of_the_configuration(page):
+    mend = "run `python -m leukoscope.reporting.reference docs`"
+    assert (PROJECT / "docs" / page).read_text("utf-8") == reference.write_page(page, PROJECT / "conf" / "base"), mend
+
+
+def test_a_parameter_goes_with_the_comment_above_it():
+    text = "# Of all.\nsplitting:\n  # How many.\n  folds: 5  # at most\n\n  nested:\n    deep: null\nseed: 1\n"
+    assert list(reference.read_parameters(text)) == [
+        ("splitting", "", "Of all. "),
+        ("splitting.folds", "5", "How many. at most"),
+        ("splitting.nested", "", ""),
+        ("splitting.nested.deep", "null", ""),
+        ("seed", "1", ""),
+    ]
 
 
 def test_the_documents_name_every_pipeline(registered):

@@ -35,7 +35,20 @@ def test_what_is_no_table_of_entries_is_refused(models):
 
 
 @pytest.mark.parametrize(
-    "name", ["ResNet50", "my model", "a.b", "1st", "", "blind", "external", "größe", "explanations", "opinions"]
+    "name",
+    [
+        "ResNet50",
+        "my model",
+        "a.b",
+        "1st",
+        "",
+        "blind",
+        "external",
+        "größe",
+        "explanations",
+        "opinions",
+        "stain_colour",
+    ],
 )
 def test_a_name_that_would_make_no_pipeline_is_refused(name):
     with pytest.raises(InputError, match="A model cannot be called"):

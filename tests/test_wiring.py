@@ -12,6 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
+from leukoscope.core.stages import STAGES, list_models
 from leukoscope.entries import describe_entries, list_entries
 from leukoscope.hooks.state import can_be_told
 
@@ -43,7 +44,7 @@ def datasets_of(registered) -> set[str]:
 def test_every_model_has_a_pipeline_of_its_own(registered):
     assert {name for name in registered if name.startswith("train_")} == {f"train_{name}" for name in list_entries()}
     for name in list_entries():
-        assert {node.namespace for node in registered[f"train_{name}"].nodes} == {None, name}
+        assert list_models(registered[f"train_{name}"]) == {name}
         assert f"{name}_result" in registered[f"train_{name}"].filter(to_nodes=[f"{name}.write_reports"]).datasets()
 
 
@@ -53,8 +54,11 @@ def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(reg
     later += ("monitoring",)
     before = {node.name for name in ("ingestion", "splitting") for node in registered[name].nodes}
     others = {node.name for name in later for node in registered[name].nodes}
-    of_cells = {"measure_cell_size", "find_cells"}  # needed by models that read cells, of which none is run by default
-    others -= before | of_cells | {"collect_results", "collect_features"}
+    of_cells = {
+        "cells.measure_cell_size",
+        "cells.find_cells",
+    }  # needed by models that read cells, of which none is run by default
+    others -= before | of_cells | {"comparison.collect_results", "audit.collect_features"}
     parts = ("write_reports", "write_model_cards", "collect_result")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes} - others - of_one
@@ -68,7 +72,9 @@ def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(reg
 
 def test_what_reads_cells_finds_them_by_itself(registered):
     entries = describe_entries()
-    finding = {name for name in entries if "find_cells" in {node.name for node in registered[f"train_{name}"].nodes}}
+    finding = {
+        name for name in entries if "cells.find_cells" in {node.name for node in registered[f"train_{name}"].nodes}
+    }
     assert finding == {name for name, entry in entries.items() if entry.kind == "cells" or entry.found}
     assert "cells_forest" in finding
 
@@ -156,6 +162,8 @@ def test_every_data_set_has_a_layer_and_every_node_a_name_of_its_function(contex
     assert without == set()
     for pipeline in registered.values():
         others = {node.name for node in pipeline.nodes if node.name.split(".")[-1] != node.func.__name__}
+        namespaces = {node.namespace for node in pipeline.nodes}
+        assert namespaces <= STAGES | set(list_entries()), "make_stage() puts nodes into a stage"
         assert others == set(), "a node is named as its function"
 
 

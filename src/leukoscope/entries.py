@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from leukoscope.core.commands import set_models
 from leukoscope.core.errors import InputError
+from leukoscope.core.stages import STAGES
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ TAKEN = frozenset({"blind", "cell", "evaluated", "external"})
 # Folders beside those of the models, in data/06_models to data/08_reporting.
 FOLDERS = frozenset({"architectures", "cross_validation", "engine", "explanations", "exports", "opinions", "reader"})
 FOLDERS |= {"generator", "search", "study", "weights"}
+_NO_MODELS = TAKEN | FOLDERS | STAGES
 
 
 class Entry(NamedTuple):
@@ -207,10 +209,10 @@ def _require_names(entries: Mapping[str, Any]) -> None:
     if not entries:
         raise InputError("models has no entry, so that there is nothing to train. Nothing was run.")
     for name in entries:
-        if not _NAME.fullmatch(str(name)) or name in TAKEN | FOLDERS:
+        if not _NAME.fullmatch(str(name)) or name in _NO_MODELS:
             raise InputError(
                 f"A model cannot be called '{name}': expected small letters, digits and underscores, with a letter "
-                f"first, and none of {', '.join(sorted(TAKEN | FOLDERS))}. Rename it in models. Nothing was run."
+                f"first, and none of {', '.join(sorted(_NO_MODELS))}. Rename it in models. Nothing was run."
             )
 
 

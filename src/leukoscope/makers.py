@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 
 from leukoscope.core.commands import name_run_in, set_environment
 from leukoscope.core.session import Session, remember_session
+from leukoscope.core.stages import list_models
 from leukoscope.datasets.optional import unwrap
 from leukoscope.entries import list_entries
 
@@ -67,7 +68,7 @@ def _find_pipeline(dataset_name: str) -> str | None:
     pipelines = {key: pipeline for key, pipeline in _list_pipelines().items() if name in pipeline.all_outputs()}
     if not pipelines:
         return None
-    return min(pipelines, key=lambda key: (_count_models(pipelines[key]), len(pipelines[key].nodes)))
+    return min(pipelines, key=lambda key: (len(list_models(pipelines[key])), len(pipelines[key].nodes)))
 
 
 class MakersHook:
@@ -134,7 +135,3 @@ def _list_pipelines() -> dict[str, Pipeline]:
     from leukoscope.pipeline_registry import register_pipelines
 
     return register_pipelines()
-
-
-def _count_models(pipeline: Pipeline) -> int:
-    return len({node.namespace for node in pipeline.nodes if node.namespace})

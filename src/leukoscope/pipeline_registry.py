@@ -6,6 +6,7 @@ from functools import cache
 
 from kedro.pipeline import Pipeline
 
+from leukoscope import drawing
 from leukoscope.entries import Entry, describe_entries
 from leukoscope.pipelines.agreement import pipeline as agreement
 from leukoscope.pipelines.architectures import pipeline as architectures
@@ -64,7 +65,11 @@ _SHARED_PARAMETERS = (
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Give the pipelines: each stage alone, each model from raw images to its evaluation, and everything."""
-    return dict(_make_pipelines(tuple(describe_entries().items())))  # Kedro asks several times in a command
+    entries = describe_entries()
+    made = _make_pipelines(tuple(entries.items()))  # Kedro asks several times in a command
+    if drawing.is_drawing():
+        return drawing.simplify(made, entries, [name for name, entry in entries.items() if entry.default])
+    return dict(made)
 
 
 @cache

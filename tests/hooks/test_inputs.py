@@ -13,6 +13,7 @@ from leukoscope import cli
 from leukoscope.cells import detector
 from leukoscope.core.commands import name_evaluation
 from leukoscope.core.errors import InputError
+from leukoscope.core.stages import list_models
 from leukoscope.datasets import JSONDataset, OptionalDataset, PartitionedDataset
 from leukoscope.hooks import InputHook, inputs
 
@@ -60,7 +61,7 @@ class TestParameters:
         context = open_context(project_path, models={"resnet50_frozen": own})
         entry = context.params["models"]["resnet50_frozen"]
         assert (entry.name, entry.title) == ("resnet50_frozen", "resnet50_frozen")
-        assert {node.namespace for node in pipelines["train_resnet50_frozen"].nodes} == {None, "resnet50_frozen"}
+        assert list_models(pipelines["train_resnet50_frozen"]) == {"resnet50_frozen"}
         assert "resnet50_frozen_result" in pipelines["comparison"].inputs()
         open_context(project_path)
         assert "train_resnet50_frozen" not in pipelines

@@ -36,7 +36,7 @@ def test_the_table_is_shown_by_what_makes_it_only(catalog, capsys):
     assert show(making("differences"), catalog, capsys) == []
     lines = show(making("comparison"), catalog, capsys)
     assert lines[2].startswith("VGG16  0.70")
-    assert lines[-1] == "The DAG:     `kedro viz run`, then http://127.0.0.1:4141/"
+    assert lines[-1] == "The DAG:     `kedro viz run`, then http://127.0.0.1:4141/?types=nodes"
 
 
 def test_a_run_ends_with_where_to_look_on(catalog, capsys, tmp_path):

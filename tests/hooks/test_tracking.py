@@ -23,6 +23,7 @@ from compared import make_comparison
 from crafted_models import make_classifier, make_vote
 from leukoscope import hooks
 from leukoscope.core.errors import InputError
+from leukoscope.core.stages import make_stage
 from leukoscope.datasets import OptionalDataset, PartitionedDataset, TrainingJournalDataset
 from leukoscope.hooks import TrackingHook
 from leukoscope.hooks.in_force import parameters_in_force
@@ -108,6 +109,14 @@ def test_several_models_have_a_child_run_each_with_plain_names(project_path, tra
     assert (runs.loc[["resnet50", "vgg16"], "tags.mlflow.parentRunId"] == parent["run_id"]).all()
     assert pd.isna(parent["metrics.test_accuracy"])
     assert set(runs["status"]) == {"FINISHED"}
+
+
+def test_a_stage_has_no_run_of_its_own(project_path, tracking_uri):
+    session = Session(project_path)
+    stage = make_stage("comparison", [Node(say, "number", "metrics", name="say")])
+    catalog = DataCatalog({"number": MemoryDataset(0.9), "metrics": MemoryDataset()})
+    session.run(stage, catalog)
+    assert set(session.runs().index) == {"__default__"}
 
 
 def test_the_run_of_a_model_ends_with_the_model(project_path, tracking_uri):

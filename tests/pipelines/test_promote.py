@@ -302,9 +302,9 @@ def test_nothing_is_recorded_as_promoted_before_the_registry_has_answered(monkey
     )
     catalog.save("judgement", LOOKED_AT | {"wins": True})
     with pytest.raises(DatasetError):
-        SequentialRunner().run(create_pipeline().filter(from_nodes=["register_reader"]), catalog)
+        SequentialRunner().run(create_pipeline().filter(from_nodes=["promote.register_reader"]), catalog)
     assert not (tmp_path / "promotion.json").exists()
     monkeypatch.setattr(ReaderRegistry, "promote", lambda self, *given: "5")
-    SequentialRunner().run(create_pipeline().filter(from_nodes=["register_reader"]), catalog)
+    SequentialRunner().run(create_pipeline().filter(from_nodes=["promote.register_reader"]), catalog)
     recorded = catalog.load("promotion")
     assert (recorded["promoted"], recorded["version"]) == (True, "5")

@@ -14,14 +14,14 @@ def take(*values):
 @pytest.fixture
 def two_models():
     """Two models on shared images, the second made of the first, and a comparison."""
-    shared = node(take, "raw", "images", name="ingest")
+    shared = node(take, "raw", "images", name="ingest", namespace="ingestion")
     models = []
     for name, inputs in (("vgg16", ["images"]), ("vote", ["images", "vgg16.model"])):
         models += [
             node(take, inputs, f"{name}.model", name="train", namespace=name),
             node(take, [f"{name}.model", "images"], f"{name}.metrics", name="evaluate", namespace=name),
         ]
-    sheet = node(take, "images", "sheet", name="describe")
+    sheet = node(take, "images", "sheet", name="describe", namespace="reporting")
     last = node(take, ["vgg16.metrics", "vote.metrics"], "comparison", name="compare")
     return pipeline([shared, *models, sheet, last])
 
@@ -29,8 +29,8 @@ def two_models():
 def test_a_model_is_finished_before_the_next_begins(two_models):
     ordered = order_nodes(two_models.nodes, two_models.node_dependencies)
     assert [one.name for one in ordered] == [
-        "ingest",
-        "describe",
+        "ingestion.ingest",
+        "reporting.describe",
         "vgg16.train",
         "vgg16.evaluate",
         "vote.train",
@@ -52,7 +52,7 @@ def test_a_run_goes_model_by_model(two_models):
     hooks = type("Manager", (), {"hook": Listening()})()
     catalog = DataCatalog.from_config({"raw": {"type": "MemoryDataset", "data": 1}})
     ModelByModelRunner().run(two_models, catalog, hooks)
-    assert begun == [None, None, "vgg16", "vgg16", "vote", "vote", None]
+    assert begun == ["ingestion", "reporting", "vgg16", "vgg16", "vote", "vote", None]
 
 
 def test_what_a_node_needs_has_run_before_it():

@@ -30,6 +30,7 @@ from leukoscope.core.faults import explain
 from leukoscope.core.old_names import rename_parameters
 from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.core.paths import require_paths
+from leukoscope.core.stages import list_models
 from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
 from leukoscope.entries import complete_entries, set_entries
 from leukoscope.evaluation.label_issues import require_cleanlab
@@ -110,7 +111,7 @@ class InputHook:
         spread = [node for node in pipeline.nodes if "params:cluster" in node.inputs]
         if any("study_outcomes" not in node.outputs for node in spread):
             self._require_cluster()
-        for name in sorted({str(node.namespace) for node in pipeline.nodes if node.namespace}):
+        for name in sorted(list_models(pipeline)):
             self._resolve_recipe(name)
             if f"{name}.journal" in pipeline.all_outputs():  # which starts the training
                 entry = self._parameters["models"][name]

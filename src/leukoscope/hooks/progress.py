@@ -13,6 +13,7 @@ from rich import get_console
 from rich.status import Status
 
 from leukoscope.core.durations import say_time_left
+from leukoscope.core.stages import find_model, list_models
 from leukoscope.training.journal import EPOCHS
 
 logger = logging.getLogger(__name__)
@@ -38,19 +39,20 @@ class ProgressHook:
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
         """Count the models."""
         self._forget()
-        self._count = len({node.namespace for node in pipeline.nodes if node.namespace})
+        self._count = len(list_models(pipeline))
         logging.getLogger(EPOCHS).addHandler(self._listener)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Say which model begins, and in a terminal which node."""
-        if not node.namespace:
+        model = find_model(node)
+        if model is None:
             self._hide()
             return
-        if node.namespace not in self._begun:
-            self._begun.append(node.namespace)
-            logger.info("%s", self._name(node.namespace))
-        self._show(f"{self._name(node.namespace)}, {node.name.rpartition('.')[2].replace('_', ' ')}")
+        if model not in self._begun:
+            self._begun.append(model)
+            logger.info("%s", self._name(model))
+        self._show(f"{self._name(model)}, {node.name.rpartition('.')[2].replace('_', ' ')}")
 
     @hook_impl
     def after_pipeline_run(self) -> None:

@@ -46,5 +46,5 @@ def show_results(pipeline: Pipeline, catalog: CatalogProtocol, page: str | None)
     if page:
         server = "" if page.startswith("http") else f"`{name_command('mlflow ui')}`, then http://127.0.0.1:5000/"
         lines.append(f"The runs:    {server}{page}")
-    lines.append(f"The DAG:     `{name_command('viz run')}`, then http://127.0.0.1:4141/")
+    lines.append(f"The DAG:     `{name_command('viz run')}`, then http://127.0.0.1:4141/?types=nodes")
     click.echo("\n" + "\n".join(lines))

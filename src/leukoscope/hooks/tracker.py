@@ -26,6 +26,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.options import describe_faults
 from leukoscope.core.software import find_git_commit
+from leukoscope.core.stages import find_model
 from leukoscope.hooks import kept, runs, server
 from leukoscope.hooks.in_force import fingerprint_session
 from leukoscope.hooks.outbox import Outbox, first_line
@@ -217,7 +218,7 @@ class Tracker(MlflowHook):
         uri = self.mlflow_config.server.mlflow_tracking_uri
         self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
         self._ended: set[str] = set()
-        self._unfinished = {name: sum(node.namespace == name for node in pipeline.nodes) for name in models}
+        self._unfinished = {name: sum(find_model(node) == name for node in pipeline.nodes) for name in models}
 
     def _log(self, kind: str, data: Any, model: str | None) -> None:
         match kind:

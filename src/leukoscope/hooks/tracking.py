@@ -13,6 +13,7 @@ from kedro.pipeline.node import Node
 from leukoscope.core.errors import InputError
 from leukoscope.core.imports import when_imported
 from leukoscope.core.session import remember_run
+from leukoscope.core.stages import find_model, list_models
 from leukoscope.datasets.optional import unwrap
 from leukoscope.hooks import interruptions
 
@@ -107,7 +108,7 @@ class TrackingHook:
             InputError: The runner would train several models at once, or needs a cluster, and none is given; or MLflow
                 cannot be used, or would put artefacts elsewhere.
         """
-        models = {node.namespace for node in pipeline.nodes if node.namespace}
+        models = list_models(pipeline)
         if models and _SPREADING in str(run_params["runner"]):
             self._parameters["cluster"].require_used()
             models = set()
@@ -130,13 +131,13 @@ class TrackingHook:
     def before_dataset_loaded(self, node: Node) -> None:
         """Make the node's run the active one."""
         if self.tracker:
-            self.tracker.activate(node.namespace)
+            self.tracker.activate(find_model(node))
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Make the node's run the active one; parameters were logged when the run started."""
         if self.tracker:
-            self.tracker.activate(node.namespace)
+            self.tracker.activate(find_model(node))
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -145,21 +146,22 @@ class TrackingHook:
         if artifact is not None:
             artifact._logging_activated = False  # or a server that is lost meanwhile would cost the run
         if self.tracker:
-            self.tracker.activate_where_open(node.namespace)
+            self.tracker.activate_where_open(find_model(node))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Log the file of an artefact, and what no file tells MLflow."""
         if self.tracker:
-            self.tracker.log_saved(dataset_name, data, node.namespace, self._find_artifact(dataset_name))
+            self.tracker.log_saved(dataset_name, data, find_model(node), self._find_artifact(dataset_name))
             if dataset_name.endswith("_pictures"):
-                self.tracker.log_files(node.namespace, unwrap(self._catalog.get(dataset_name)).list_saved())
+                self.tracker.log_files(find_model(node), unwrap(self._catalog.get(dataset_name)).list_saved())
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         """Count what is left of a model, to tell later whether it had finished."""
-        if self.tracker and node.namespace:
-            self.tracker.count_node(node.namespace)
+        model = find_model(node)
+        if self.tracker and model:
+            self.tracker.count_node(model)
 
     @hook_impl
     def after_pipeline_run(self) -> None:

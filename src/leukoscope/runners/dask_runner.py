@@ -18,6 +18,7 @@ from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import Part
 from leukoscope.core.session import get_run, get_session, get_tracking
+from leukoscope.core.stages import find_model
 from leukoscope.study.groups import Group, run_group, tell_ended
 
 _FOLDER = ".groups"
@@ -25,7 +26,7 @@ _SHOWN = 3
 
 
 class DaskRunner(SequentialRunner):
-    """Runs the nodes of each namespace as one task of a cluster, and those without one in this process.
+    """Runs the nodes of each model as one task of a cluster, and those of stages in this process.
 
     A task is a command of its own, ``kedro run`` of these nodes with the same environment and parameters. What one
     group hands to another must be a file.
@@ -39,7 +40,7 @@ class DaskRunner(SequentialRunner):
         run_id: str | None = None,
     ) -> None:
         groups = group_nodes(pipeline)
-        spread = {name: nodes for name, nodes in groups.items() if nodes[0].namespace}
+        spread = {name: nodes for name, nodes in groups.items() if find_model(nodes[0])}
         before = order_groups(groups, pipeline.node_dependencies)
         spread = complete_groups(spread, pipeline, catalog)
         loads = Counter(chain.from_iterable(node.inputs for node in pipeline.nodes))
@@ -58,7 +59,7 @@ class DaskRunner(SequentialRunner):
 
 
 def group_nodes(pipeline: Pipeline) -> dict[str, list[Node]]:
-    """Group nodes by the first part of their namespace; one without is a group of its own."""
+    """Group nodes by their model; one of no model is a group of its own."""
     groups: dict[str, list[Node]] = {}
     for node in pipeline.nodes:
         groups.setdefault(_name_group(node), []).append(node)
@@ -66,7 +67,7 @@ def group_nodes(pipeline: Pipeline) -> dict[str, list[Node]]:
 
 
 def _name_group(node: Node) -> str:
-    return node.namespace.partition(".")[0] if node.namespace else f"the node {node.name}"
+    return find_model(node) or f"the node {node.name}"
 
 
 def order_groups(
@@ -90,7 +91,7 @@ def order_groups(
     except CycleError as error:
         circle = ", ".join(dict.fromkeys(error.args[1]))
         raise InputError(
-            f"DaskRunner runs all nodes of a namespace together, and {circle} need each other's results in turn. Name "
+            f"DaskRunner runs all nodes of a model together, and {circle} need each other's results in turn. Name "
             f"fewer nodes, as by --to-nodes, or leave out --runner. Nothing was run."
         ) from None
     return before
@@ -99,7 +100,7 @@ def order_groups(
 def complete_groups(
     spread: Mapping[str, Collection[Node]], pipeline: Pipeline, catalog: CatalogProtocol
 ) -> dict[str, list[Node]]:
-    """Give groups with the nodes outside of all namespaces whose results they take from memory: these run in each.
+    """Give groups with the nodes of stages whose results they take from memory: these run in each.
 
     Args:
         spread: The groups that run elsewhere.
@@ -118,7 +119,7 @@ def complete_groups(
             maker = makers.get(name)
             if maker is None or maker in own or _name_group(maker) == group:
                 lost.update([f"{name} (given to {group})"] if maker is None else [])
-            elif maker.namespace or not all(map(partial(_is_in_memory, catalog), maker.outputs)):
+            elif find_model(maker) or not all(map(partial(_is_in_memory, catalog), maker.outputs)):
                 lost.add(f"{name} ({_name_group(maker)} to {group})")
             else:
                 add(maker, group, own)
@@ -130,7 +131,7 @@ def complete_groups(
     for node in pipeline.nodes:
         if _name_group(node) not in spread:
             taken = [name for name in node.inputs if name in makers and _is_in_memory(catalog, name)]
-            of_groups = [(name, makers[name]) for name in taken if makers[name].namespace]
+            of_groups = [(name, makers[name]) for name in taken if find_model(makers[name])]
             lost.update(f"{name} ({_name_group(made)} to {_name_group(node)})" for name, made in of_groups)
     if lost:
         named = ", ".join(sorted(lost)[:_SHOWN]) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
@@ -235,12 +236,12 @@ def _spread(waiting: Waiting, options: ClusterOptions) -> None:
 
 
 def _describe(spread: Mapping[str, Collection[Node]], command: str, name: str, times: int) -> Part:
-    """Describe the nodes of a namespace as a part of the work.
+    """Describe the nodes of a model as a part of the work.
 
     Args:
         spread: The groups that run elsewhere.
         command: Tells the parts of this command from those of others.
-        name: The namespace.
+        name: The model.
         times: How often it was begun, this time included.
     """
     session = get_session()

@@ -9,9 +9,11 @@ from kedro.pipeline.node import Node
 from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 
+from leukoscope.core.stages import find_model
+
 
 class ModelByModelRunner(SequentialRunner):
-    """Runs nodes one after another, and those of a namespace together wherever they depend on no other.
+    """Runs nodes one after another, and those of a model together wherever they depend on no other.
 
     Kedro's own order trains all models and then evaluates all. In this one a run that is ended early has models that
     are evaluated, and each run in MLflow lasts as long as its model takes.
@@ -37,23 +39,23 @@ class _ModelByModel(Pipeline):
 
 
 def order_nodes(nodes: Sequence[Node], dependencies: Mapping[Node, Collection[Node]]) -> list[Node]:
-    """Order nodes so that all of a namespace that can run do so before another begins.
+    """Order nodes so that all of a model that can run do so before another begins.
 
     Args:
-        nodes: In an order in which they can run, which is kept within a namespace and outside of all.
+        nodes: In an order in which they can run, which is kept within a model and outside of all.
         dependencies: Of each the nodes that must run before.
 
     Returns:
-        The same nodes. Of those that are ready the ones of the namespace at work come first, then the ones without a
-        namespace, then the next namespace.
+        The same nodes. Of those that are ready the ones of the model at work come first, then the ones of stages, then
+        the next model.
     """
     left = {node: set(dependencies[node]) for node in nodes}
     ordered: list[Node] = []
     at_work = None
     while left:
         ready = [node for node, before in left.items() if not before]
-        node = min(ready, key=lambda one: (one.namespace != at_work, one.namespace is not None))
-        at_work = node.namespace or at_work
+        node = min(ready, key=lambda one: (find_model(one) != at_work, find_model(one) is not None))
+        at_work = find_model(node) or at_work
         ordered.append(node)
         del left[node]
         for before in left.values():

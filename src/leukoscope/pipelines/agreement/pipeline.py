@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.agreement import nodes
 
 
@@ -10,11 +11,12 @@ def create_pipeline() -> Pipeline:
     given = ["class_names", "app.washout_days", "agreement", "evaluation", "seed"]
     inputs = ["reviews", "reviewed_manifest", "reviewed_splits", *(f"params:{name}" for name in given)]
     written = ["agreement", "software", "params:seed"]
-    return Pipeline(
+    return make_stage(
+        "agreement",
         [
             Node(nodes.measure_agreement, inputs, "agreement", name="measure_agreement"),
             Node(nodes.draw_agreement, "agreement", "agreement_figure", name="draw_agreement"),
             Node(nodes.write_agreement, written, "agreement_page", name="write_agreement"),
             Node(nodes.take_consensus, ["reviews", "params:agreement"], "reviewed_labels", name="take_consensus"),
-        ]
+        ],
     )

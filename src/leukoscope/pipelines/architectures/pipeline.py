@@ -2,10 +2,13 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.architectures.nodes import draw_architectures
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: the entries of the configuration to a drawing of each network."""
     inputs = ["params:models", "params:training", "params:class_names"]
-    return Pipeline([Node(draw_architectures, inputs, "architecture_figures", name="draw_architectures")])
+    return make_stage(
+        "architectures", [Node(draw_architectures, inputs, "architecture_figures", name="draw_architectures")]
+    )

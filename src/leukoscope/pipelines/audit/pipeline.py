@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.audit import nodes
 from leukoscope.pipelines.collect.pipeline import create_features_pipeline
 
@@ -14,7 +15,8 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     Args:
         models: Their names.
     """
-    return create_features_pipeline(models) + Pipeline(
+    return create_features_pipeline(models) + make_stage(
+        "audit",
         [
             Node(nodes.describe_images, ["raw_images", "smears", "manifest"], "blind_features", name="describe_images"),
             Node(
@@ -34,5 +36,5 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
             ),
             Node(nodes.judge_audit, ["audit_table", "manifest", "params:audit"], "audit_verdict", name="judge_audit"),
             Node(nodes.draw_audit, ["audit_table", "manifest"], "audit_figure", name="draw_audit"),
-        ]
+        ],
     )

@@ -2,12 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.augmentation.nodes import plan_training, preview_augmentation
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: splits to the training plan and a preview."""
-    return Pipeline(
+    return make_stage(
+        "augmentation",
         [
             Node(
                 plan_training, ["splits", "params:augmentation", "params:seed"], "training_plan", name="plan_training"
@@ -18,5 +20,5 @@ def create_pipeline() -> Pipeline:
                 "augmentation_preview",
                 name="preview_augmentation",
             ),
-        ]
+        ],
     )

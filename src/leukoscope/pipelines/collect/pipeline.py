@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.collect import nodes
 
 
@@ -14,7 +15,7 @@ def create_results_pipeline(models: Sequence[str]) -> Pipeline:
         models: Their names.
     """
     results = [f"{name}_result" for name in models]
-    return Pipeline([Node(nodes.collect_results, results, "results", name="collect_results")])
+    return make_stage("comparison", [Node(nodes.collect_results, results, "results", name="collect_results")])
 
 
 def create_features_pipeline(models: Sequence[str]) -> Pipeline:
@@ -24,7 +25,7 @@ def create_features_pipeline(models: Sequence[str]) -> Pipeline:
         models: Their names.
     """
     features = ["params:models", *(f"{name}_features" for name in models)]
-    return Pipeline([Node(nodes.collect_features, features, "features", name="collect_features")])
+    return make_stage("audit", [Node(nodes.collect_features, features, "features", name="collect_features")])
 
 
 def create_runs_pipeline(models: Sequence[str]) -> Pipeline:
@@ -34,4 +35,4 @@ def create_runs_pipeline(models: Sequence[str]) -> Pipeline:
         models: Their names.
     """
     runs = ["params:models", *(f"{name}_runs" for name in models)]
-    return Pipeline([Node(nodes.collect_runs, runs, "runs", name="collect_runs")])
+    return make_stage("cross_validation", [Node(nodes.collect_runs, runs, "runs", name="collect_runs")])

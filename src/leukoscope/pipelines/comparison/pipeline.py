@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.collect.pipeline import create_results_pipeline
 from leukoscope.pipelines.comparison import nodes
 
@@ -17,7 +18,8 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     return (
         create_results_pipeline(models)
         + create_baseline_pipeline()
-        + Pipeline(
+        + make_stage(
+            "comparison",
             [
                 Node(nodes.compare_models, ["splits", "results"], "comparison", name="compare_models"),
                 Node(
@@ -35,7 +37,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
                     "comparison_figure",
                     name="draw_comparison",
                 ),
-            ]
+            ],
         )
     )
 
@@ -43,4 +45,4 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
 def create_baseline_pipeline() -> Pipeline:
     """Make the part of the pipeline that every accuracy is held against, and that needs no network."""
     inputs = ["smears", "splits", "params:audit", "params:evaluation", "params:seed"]
-    return Pipeline([Node(nodes.judge_colour, inputs, "colour_baseline", name="judge_colour")])
+    return make_stage("stain_colour", [Node(nodes.judge_colour, inputs, "colour_baseline", name="judge_colour")])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.collect.pipeline import create_runs_pipeline
 from leukoscope.pipelines.cross_validation import nodes
 
@@ -15,7 +16,8 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
         models: Their names.
     """
     present = ["params:cross_validation", "params:splitting", "params:seed"]
-    return create_runs_pipeline(models) + Pipeline(
+    return create_runs_pipeline(models) + make_stage(
+        "cross_validation",
         [
             Node(nodes.select_folds, ["runs", *present], "folds", name="select_folds"),
             Node(nodes.pool_folds, "folds", "out_of_fold", name="pool_folds"),
@@ -32,5 +34,5 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
                 "cross_validation_figure",
                 name="draw_folds",
             ),
-        ]
+        ],
     )

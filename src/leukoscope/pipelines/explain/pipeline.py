@@ -2,10 +2,11 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.explain.nodes import explain_images
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: images and a second reader to pictures of why it says what it says."""
     inputs = ["images", "reader", "smears", "params:explanation", "params:seed"]
-    return Pipeline([Node(explain_images, inputs, "explanations", name="explain_images")])
+    return make_stage("explain", [Node(explain_images, inputs, "explanations", name="explain_images")])

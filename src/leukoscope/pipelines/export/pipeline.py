@@ -2,12 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.export import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: a second reader to files for small machines, and a table of what these keep."""
-    return Pipeline(
+    return make_stage(
+        "export",
         [
             Node(
                 nodes.export_reader,
@@ -22,5 +24,5 @@ def create_pipeline() -> Pipeline:
                 name="check_exports",
             ),
             Node(nodes.apply_budget, ["export_table", "params:export"], "export_budget", name="apply_budget"),
-        ]
+        ],
     )

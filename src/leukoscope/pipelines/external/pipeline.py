@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.collect.pipeline import create_features_pipeline, create_results_pipeline
 from leukoscope.pipelines.external import nodes, taking_in
 
@@ -20,7 +21,8 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
 
 def _create_ingestion() -> Pipeline:
     mapping, layout = "external_mapping", "external_layout"
-    return Pipeline(
+    return make_stage(
+        "external",
         [
             Node(
                 taking_in.recognise_layout,
@@ -46,13 +48,14 @@ def _create_ingestion() -> Pipeline:
                 "external_manifest",
                 name="build_external_manifest",
             ),
-        ]
+        ],
     )
 
 
 def _create_judging() -> Pipeline:
     mapping, layout, options, seed = "external_mapping", "external_layout", "params:evaluation", "params:seed"
-    return Pipeline(
+    return make_stage(
+        "external",
         [
             Node(
                 nodes.predict_external,
@@ -105,5 +108,5 @@ def _create_judging() -> Pipeline:
                 "external_reports",
                 name="write_external_reports",
             ),
-        ]
+        ],
     )

@@ -2,12 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.generation import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: packed images and splits to a set of generated images, its figures and a picture of it."""
-    return Pipeline(
+    return make_stage(
+        "generate",
         [
             Node(
                 nodes.prepare_generation,
@@ -40,5 +42,5 @@ def create_pipeline() -> Pipeline:
                 "generation_montage",
                 name="draw_generated",
             ),
-        ]
+        ],
     )

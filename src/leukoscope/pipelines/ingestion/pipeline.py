@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.ingestion.nodes import (
     build_manifest,
     decode_images,
@@ -14,7 +15,8 @@ from leukoscope.pipelines.ingestion.nodes import (
 def create_pipeline() -> Pipeline:
     """Create the pipeline from ``raw_images`` to ``smears``, ``manifest`` and the report on them."""
     names, options = "params:class_names", "params:ingestion"
-    return Pipeline(
+    return make_stage(
+        "ingestion",
         [
             Node(decode_images, ["raw_images", names, options, "params:cluster"], "smears", name="decode_images"),
             Node(build_manifest, ["smears", names, options, "params:cluster"], "manifest", name="build_manifest"),
@@ -26,5 +28,5 @@ def create_pipeline() -> Pipeline:
             ),
             Node(plot_ingestion, ["manifest", "ingestion_report"], "ingestion_figure", name="plot_ingestion"),
             Node(plot_montage, ["smears", "manifest", names], "montage", name="plot_montage"),
-        ]
+        ],
     )

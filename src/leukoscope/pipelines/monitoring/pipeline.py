@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.monitoring import nodes
 
 
@@ -10,7 +11,8 @@ def create_pipeline() -> Pipeline:
     options, seed = "params:monitoring", "params:seed"
     evaluated = ["calibrations", "evaluated_predictions", "evaluated_features", "splits", "params:class_names"]
     about = ["manifest", "software", "params:models", options, seed]
-    return Pipeline(
+    return make_stage(
+        "monitoring",
         [
             Node(nodes.set_retention, options, "opinion_log", name="set_retention"),
             Node(
@@ -33,5 +35,5 @@ def create_pipeline() -> Pipeline:
                 "monitoring_end",
                 name="require_no_alarm",
             ),
-        ]
+        ],
     )

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.predict.nodes import read_images
 
 
@@ -9,4 +10,4 @@ def create_pipeline() -> Pipeline:
     """Make the pipeline: images, a second reader and what answers for it to opinions."""
     parameters = [f"params:{name}" for name in ("reader", "ingestion", "cluster", "monitoring")]
     inputs = ["images", "reader", "engine", *parameters]
-    return Pipeline([Node(read_images, inputs, "opinions", name="read_images")])
+    return make_stage("predict", [Node(read_images, inputs, "opinions", name="read_images")])

@@ -2,12 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.promote import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: a second reader to the registry, if it beats the one at work."""
-    return Pipeline(
+    return make_stage(
+        "promote",
         [
             Node(
                 nodes.judge_candidate,
@@ -31,5 +33,5 @@ def create_pipeline() -> Pipeline:
                 name="register_reader",
             ),
             Node(nodes.record_promotion, ["judgement", "registration"], "promotion", name="record_promotion"),
-        ]
+        ],
     )

@@ -2,18 +2,20 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.reader import nodes
 
 
 def create_engine_pipeline() -> Pipeline:
     """Make the pipeline: a second reader to what answers for it without Keras."""
     inputs = ["reader", "packed_images", "params:reader"]
-    return Pipeline([Node(nodes.plan_engine, inputs, "engine", name="plan_engine")])
+    return make_stage("reader", [Node(nodes.plan_engine, inputs, "engine", name="plan_engine")])
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: evaluated models, or the registry, to a second reader."""
-    return Pipeline(
+    return make_stage(
+        "reader",
         [
             Node(
                 nodes.collect_evaluated,
@@ -35,5 +37,5 @@ def create_pipeline() -> Pipeline:
                 "reader",
                 name="assemble_reader",
             ),
-        ]
+        ],
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.collect.nodes import collect_result
 from leukoscope.pipelines.collect.pipeline import create_results_pipeline
 from leukoscope.pipelines.reporting import nodes
@@ -27,7 +28,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
         "literature_page",
         name="write_literature",
     )
-    pages = _write_about("results") + Pipeline([comparison, literature])
+    pages = make_stage("reporting", [*_write_about("results"), comparison, literature])
     return create_results_pipeline(models) + create_data_pipeline() + pages
 
 
@@ -36,24 +37,23 @@ def create_data_pipeline() -> Pipeline:
     inputs = ["manifest", "ingestion_report", "splits", "params:splitting"]
     facts = ["data_sheet", "params:data_sheet", "software", "params:seed"]
     worth = ["audit_table", "audit_verdict", "colour_baseline"]
-    return Pipeline(
+    return make_stage(
+        "reporting",
         [
             Node(nodes.describe_data, inputs, "data_sheet", name="describe_data"),
             Node(nodes.gather_context, [*facts, *worth], "page_context", name="gather_context"),
-        ]
+        ],
     )
 
 
 def create_model_pipeline() -> Pipeline:
     """Make the template of the part that writes about one model."""
     collect = Node(collect_result, "result", "own_results", name="collect_result")
-    return Pipeline([collect]) + _write_about("own_results")
+    return Pipeline([collect, *_write_about("own_results")])
 
 
-def _write_about(results: str) -> Pipeline:
-    return Pipeline(
-        [
-            Node(nodes.write_reports, ["page_context", results], "reports", name="write_reports"),
-            Node(nodes.write_model_cards, ["page_context", results], "model_cards", name="write_model_cards"),
-        ]
-    )
+def _write_about(results: str) -> list[Node]:
+    return [
+        Node(nodes.write_reports, ["page_context", results], "reports", name="write_reports"),
+        Node(nodes.write_model_cards, ["page_context", results], "model_cards", name="write_model_cards"),
+    ]

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.search import nodes, planning
 
 
@@ -10,7 +11,8 @@ def create_pipeline() -> Pipeline:
     described = [f"params:{name}" for name in ("search", "models", "training", "augmentation", "cells")]
     planned = ["params:search", "search_setting", "params:splitting", "params:class_names", "params:seed"]
     ended = ["search_study", "search_plan"]
-    return Pipeline(
+    return make_stage(
+        "search",
         [
             Node(planning.describe_search, described, "search_setting", name="describe_search"),
             Node(
@@ -34,7 +36,7 @@ def create_pipeline() -> Pipeline:
                 name="draw_search",
             ),
             Node(nodes.require_ended, ["search_trials", "search_best"], "search_end", name="require_ended"),
-        ]
+        ],
     )
 
 

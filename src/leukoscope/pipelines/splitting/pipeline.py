@@ -2,12 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.splitting.nodes import assign_splits, group_images, report_splits
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: manifest to splits."""
-    return Pipeline(
+    return make_stage(
+        "splitting",
         [
             Node(
                 group_images,
@@ -22,5 +24,5 @@ def create_pipeline() -> Pipeline:
                 "split_report",
                 name="report_splits",
             ),
-        ]
+        ],
     )

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.study import nodes, planning
 
 
@@ -16,7 +17,8 @@ def create_pipeline() -> Pipeline:
     tables = ["study", "study_units", "study_differences", "study_pooled", "study_histories"]
     about = ["evaluations", "manifest", "software", "params:models", confidence, classes, seed]
     judged = ["study_pooled", "study_units", confidence, classes, seed]
-    return Pipeline(
+    return make_stage(
+        "study",
         [
             Node(planning.describe_entries, described, "study_entries", name="describe_entries"),
             Node(planning.describe_material, images, "study_images", name="describe_material"),
@@ -46,5 +48,5 @@ def create_pipeline() -> Pipeline:
             Node(nodes.gather_study, tables, "study_tables", name="gather_study"),
             Node(nodes.write_study, ["study_tables", *about], "study_page", name="write_study"),
             Node(nodes.require_finished, ["study_units", "study_page"], "study_end", name="require_finished"),
-        ]
+        ],
     )

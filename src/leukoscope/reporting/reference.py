@@ -1,0 +1,130 @@
+"""The reference pages of the documentation that follow from the configuration.
+
+``python -m leukoscope.reporting.reference docs`` writes them anew.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+PAGES = ("reference_parameters.md", "reference_tables.md")
+_KEY = re.compile(r"^( *)([a-z_0-9]+):(?: +(.*))?$")
+_WRITTEN = "<!-- written by `python -m leukoscope.reporting.reference docs` -->\n"
+
+
+class Parameter(NamedTuple):
+    """A parameter: its dotted name, its default as it is written, and what the comment above it says."""
+
+    name: str
+    default: str
+    comment: str
+
+
+def write_page(page: str, base: Path) -> str:
+    """Write a page.
+
+    Args:
+        page: One of ``PAGES``.
+        base: The folder of the base configuration.
+
+    Returns:
+        It in Markdown.
+    """
+    return _write_parameters(base) if page == PAGES[0] else _write_tables(base)
+
+
+def read_parameters(text: str) -> Iterator[Parameter]:
+    """Read the parameters of a file, each with the comment that stands directly above it.
+
+    Args:
+        text: Of a file of parameters.
+    """
+    above: list[tuple[int, str]] = []
+    comment: list[str] = []
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            comment.append(line.strip(" #"))
+        elif key := _KEY.match(line):
+            depth = len(key[1])
+            above = [(indent, name) for indent, name in above if indent < depth] + [(depth, key[2])]
+            value, _, beside = (key[3] or "").partition("  #")
+            yield Parameter(".".join(name for _, name in above), value.strip(), " ".join([*comment, beside.strip()]))
+            comment = []
+        else:
+            comment = []
+
+
+def _write_parameters(base: Path) -> str:
+    lines = [
+        "# All parameters\n",
+        _WRITTEN,
+        "As `conf/base` has them. [Parameters](parameters.md) says how to set them; where a row says nothing, the one "
+        "above it does. Entries of `models` are in [kinds of models](kinds.md).\n",
+    ]
+    for path in sorted(base.glob("parameters*.yml")):
+        if path.stem == "parameters_models":
+            continue
+        lines += [f"## `{path.name}`\n", "| parameter | default | what it is |", "|---|---|---|"]
+        for name, default, comment in read_parameters(path.read_text("utf-8")):
+            if default or comment.strip():
+                lines.append(f"| `{name}` | {_as_code(default)} | {_escape(comment)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _write_tables(base: Path) -> str:
+    lines = [
+        "# Tables and their columns\n",
+        _WRITTEN,
+        "The data sets that a run leaves in files, `data/` being the folder of the environment. Of tables, the columns "
+        "on which other steps rely, for want of which a file of another version is refused; of JSON files, the "
+        "entries. Files may have more. [What is in data/](data.md) goes by folders, and "
+        "[what the figures mean](figures.md) explains metrics.\n",
+    ]
+    for path in sorted(base.glob("catalog_*.yml")):
+        rows = [row for name, entry in _read_catalog(path).items() for row in _write_entry(name, entry)]
+        if rows:
+            lines += [f"## {path.stem.removeprefix('catalog_').replace('_', ' ').capitalize()}\n"]
+            lines += ["| data set | file | columns or entries |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def _read_catalog(path: Path) -> Mapping[str, Any]:
+    found = yaml.safe_load(path.read_text("utf-8"))
+    return found if isinstance(found, dict) else {}
+
+
+def _write_entry(name: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    while isinstance(entry.get("dataset"), dict) and "filepath" not in entry and "path" not in entry:
+        entry = entry["dataset"]
+    inner = entry["dataset"] if isinstance(entry.get("dataset"), dict) else entry
+    place = str(entry.get("filepath") or f"{entry.get('path', '')}/*{entry.get('filename_suffix', '')}")
+    if place.startswith("${globals:data}"):
+        columns = ", ".join(f"`{column}`" for column in inner.get("requires", ()))
+        yield f"| `{name}` | `{place.replace('${globals:data}', 'data')}` | {columns} |"
+
+
+def _as_code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().replace("|", "\\|").replace("<", "&lt;")
+
+
+def main(folder: Path) -> None:
+    """Write all pages.
+
+    Args:
+        folder: That of the documentation, beside the configuration.
+    """
+    for page in PAGES:
+        (folder / page).write_text(write_page(page, folder.parent / "conf" / "base"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())
