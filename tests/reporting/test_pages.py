@@ -29,6 +29,7 @@ from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import data_sheet, pages, results, sources
 from leukoscope.reporting.checklists import CLAIM, GUIDELINES, STARD_AI, TRIPOD_AI, locate
+from leukoscope.reporting.frame import Frame
 from leukoscope.reporting.metric_tables import write_table
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import Worth
@@ -52,6 +53,8 @@ AUDIT = pd.DataFrame(
 )
 BASELINE = {"accuracy": 0.876, "low": 0.812, "high": 0.934, "images": 24, "groups": 24}
 WORTH = Worth(AUDIT, VERDICT, BASELINE)
+BESIDE = ("comparison.html", "literature.html", "vgg16/report.html", "resnet50/report.html")
+FRAME = Frame("Our <smears>", "real smears", "2026-01-02", "demo", BESIDE, SOFTWARE)
 
 
 class Page(HTMLParser):
@@ -181,12 +184,12 @@ def page(result, data) -> Page:
 
 
 PLOTS = {
-    "flow": "From files found to the images of each split",
     "confusion_matrix": "Confusion matrix",
     "roc_curves": "ROC curves",
     "calibration": "Reliability diagram, and curve of risk and coverage",
     "audit": "Accuracy of each predictor under each protocol",
     "robustness": "Accuracy under each change, from weak to strong",
+    "flow": "From files found to the images of each split",
     "learning_curves": "Accuracy and loss over the epochs",
 }
 
@@ -196,8 +199,10 @@ def test_every_plot_of_a_page_is_there_and_named_for_those_who_do_not_see_it(res
     assert re.findall(r'<div class="plot" role="img" aria-label="(.*?)"><svg>(\w+)</svg></div>', text) == [
         (words, name) for name, words in PLOTS.items()
     ]
-    audited = re.findall(r'aria-label="(.*?)"><svg>(\w+)</svg>', compare(result, data))
-    assert [name for _, name in audited] == ["comparison", "audit", "robustness", "flow"]
+    compared = re.findall(r'aria-label="(.*?)"><svg>([\w-]+)</svg>', compare(result, data))
+    each = ["learning-vgg16", "confusion-vgg16", "learning-resnet50", "confusion-resnet50"]
+    assert [name for _, name in compared] == ["overview", *each, "comparison", "audit", "robustness", "flow"]
+    assert compared[3] == ("Training and validation accuracy of ResNet50", "learning-resnet50")
 
 
 @pytest.mark.usefixtures("_drawn")
@@ -206,10 +211,10 @@ def test_pages_load_nothing_and_are_the_same_for_the_same_results(result, data):
     assert one == render(result, data)
     assert compared == compare(result, data)
     pictures = Page(one).loaded
-    assert len(pictures) == 3  # errors
+    assert len(pictures) == 2 * 3  # errors, at the head and in their section
     assert all(source.startswith("data:image/") for source in pictures)
     assert Page(compared).loaded == []
-    for text, plots in ((one, 7), (compared, 4)):
+    for text, plots in ((one, 7 + 3), (compared, 5 + 4)):
         ids = Page(text).ids
         assert len(ids) == len(set(ids))
         assert text.count("<svg ") == plots
@@ -311,8 +316,13 @@ def test_every_figure_of_the_table_is_on_page_and_card(numbered, result, data, c
         assert [name for name in names if numbered[name] not in text] == []
 
 
+def strip(cell: str) -> str:
+    """Give the words of a cell without the marks of what is explained."""
+    return html.unescape(re.sub(r"</?a\b[^>]*>", "", cell))
+
+
 def first_cells(text: str) -> list[str]:
-    return [html.unescape(cell) for cell in re.findall(r"^<tr><td>(.*?)</td>", text, re.MULTILINE)]
+    return [strip(cell) for cell in re.findall(r"^<tr><td>(.*?)</td>", text, re.MULTILINE)]
 
 
 def test_page_and_card_call_metrics_by_their_titles_and_have_no_others(result, data):
@@ -324,7 +334,7 @@ def test_page_and_card_call_metrics_by_their_titles_and_have_no_others(result, d
     by_class, rest = rest.split("<h3>What is taken")
     trust, sets = rest.split('id="trust"')[1].split("<h3>Prediction sets")
     assert first_cells(performance) == titles["performance"]
-    assert re.findall(r"<th>(.*?)</th>", by_class) == ["class", *titles["class"]]
+    assert [strip(cell) for cell in re.findall(r"<th>(.*?)</th>", by_class)] == ["class", *titles["class"]]
     as_given = [METRICS[name].title for name in ("loss", "ece", "brier", "ece_if_calibrated")]
     assert first_cells(trust) == as_given + titles["opinions"]
     assert first_cells(sets.split("</table>")[0]) == titles["sets"]
@@ -694,9 +704,10 @@ def compare(result, data, select=lambda table: table, doubts=None, **pairs) -> s
     pair = {"first": "vgg16", "second": "resnet50", "difference": 0.1, "shown": True} | tests
     alike = pair | {"second": "colour_histogram", "difference": 0.0, "low": np.nan, "high": np.nan, "shown": False}
     pair, alike = (row | pairs for row in (pair, alike))
-    both = [result, result | {"title": "ResNet50"}]
+    both = [result, result | {"title": "ResNet50", "model": "resnet50"}]
     facts = data, KNOWN, SOFTWARE | {"keras": "4"}, WORTH, ["VGG19"]
-    return pages.render_comparison(select(comparison), pd.DataFrame([pair, alike]), both, *facts, doubts=doubts)
+    tables = select(comparison), pd.DataFrame([pair, alike])
+    return pages.render_comparison(*tables, both, *facts, doubts=doubts, frame=FRAME)
 
 
 def test_the_comparison_has_every_model_and_which_differences_are_shown(result, data):

@@ -73,20 +73,21 @@ def write_values(
         axes.text(1.02, height, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL)
 
 
-def draw_cells(axes: Axes, shares: np.ndarray, words: Sequence[Sequence[str]]) -> None:
+def draw_cells(axes: Axes, shares: np.ndarray, words: Sequence[Sequence[str]], points: float = SMALL) -> None:
     """Draw a table of coloured cells, the first row on top.
 
     Args:
         axes: Of the table.
         shares: By which cells are coloured, 0 to 1; what is undefined is grey.
         words: What stands in each cell.
+        points: The size of their letters.
     """
     axes.set_facecolor(_BLANK)
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
     for (row, column), share in np.ndenumerate(shares):
         colour = "white" if share > _DARK else "black"
         place = (column + 0.5, row + 0.5)
-        axes.text(*place, words[row][column], ha="center", va="center", color=colour, fontsize=SMALL)
+        axes.text(*place, words[row][column], ha="center", va="center", color=colour, fontsize=points)
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
 

@@ -216,6 +216,8 @@ def describe_external(
     external: ExternalOptions,
     software: dict[str, Any],
     seed: int,
+    of_comparison: list[str],
+    of_models: list[str],
 ) -> PageContext:
     """Gather what the pages say of the external images.
 
@@ -225,13 +227,16 @@ def describe_external(
         external: What is known of the images.
         software: Versions, and the commit.
         seed: The one seed.
+        of_comparison: The pages that compare models on the test images, as far as they are there.
+        of_models: Those of models.
     """
     from leukoscope.reporting import data_sheet
     from leukoscope.reporting.worth import UNKNOWN
 
     counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
     facts = data_sheet.describe_images(external_manifest, counts)
-    return PageContext.gather(facts, external.data_sheet.model_dump(), software | {"seed": str(seed)}, UNKNOWN)
+    stated, provenance = external.data_sheet.model_dump(), software | {"seed": str(seed)}
+    return PageContext.gather(facts, stated, provenance, UNKNOWN, [*of_comparison, *of_models])
 
 
 def write_external_reports(
@@ -279,7 +284,7 @@ def write_external_reports(
         kept["summary"] = result.get("summary", {})
         unknown: dict[str, Any] = {"history": [], "robustness": []}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[name]}
-        written[f"{name}/external"] = pages.render_model(page, *external_context.facts)
+        written[f"{name}/external"] = pages.render_model(page, *external_context.facts, frame=external_context.frame)
     return written
 
 

@@ -79,7 +79,10 @@ def _create_judging() -> Pipeline:
             ),
             Node(
                 nodes.describe_external,
-                ["external_manifest", mapping, "params:external", "software", seed],
+                [
+                    *("external_manifest", mapping, "params:external", "software", seed),
+                    *("pages_of_comparison", "pages_of_models"),
+                ],
                 "external_context",
                 name="describe_external",
             ),
