@@ -54,7 +54,8 @@ def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(reg
     others = {node.name for name in later for node in registered[name].nodes}
     of_cells = {"measure_cell_size", "find_cells"}  # needed by models that read cells, of which none is run by default
     others -= before | of_cells | {"collect_results", "collect_features"}
-    parts = ("write_reports", "write_model_cards", "collect_result")
+    others |= {"gather_frame"}
+    parts = ("write_reports", "write_model_cards", "collect_result", "compare_errors")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes} - others - of_one
     optional = {name for name, entry in describe_entries().items() if not entry.default}

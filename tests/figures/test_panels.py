@@ -31,7 +31,7 @@ def test_counts_are_written_and_long_names_cut():
 
 def test_many_classes_have_colours_without_numbers_which_fit():
     names = [f"class {number}" for number in range(12)]
-    axes = panels.draw_small_confusion([[1] * 12] * 12, names).axes[0]
+    axes = panels.draw_small_confusion([[1000] * 12] * 12, names).axes[0]
     assert set(list_words(axes.texts)) == {""}
     axes.figure.draw_without_rendering()
     labels = [label.get_window_extent() for label in axes.get_yticklabels()]

@@ -161,7 +161,7 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     assert row["external_images"] == 6
     assert row["external_accuracy_low"] < 2 / 6 < row["external_accuracy_high"]
     stated = ExternalOptions(data_sheet={"name": "Another hospital"})
-    context = nodes.describe_external(manifest, mapping, stated, {"leukoscope": "0"}, 1)
+    context = nodes.describe_external(manifest, mapping, stated, {"leukoscope": "0"}, 1, [], ["vgg16/report.html"])
     written = nodes.write_external_reports(
         predictions,
         opinions,

@@ -31,6 +31,7 @@ from leukoscope.reporting import data_sheet, pages, results, sources
 from leukoscope.reporting.checklists import CLAIM, GUIDELINES, STARD_AI, TRIPOD_AI, locate
 from leukoscope.reporting.frame import Frame
 from leukoscope.reporting.metric_tables import write_table
+from leukoscope.reporting.pictures import draw_glance
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import Worth
 from leukoscope.training.key import describe_balance, describe_key
@@ -90,12 +91,17 @@ class Page(HTMLParser):
 def _blank(monkeypatch) -> None:
     """Leave plots blank, which takes most of the time that a page takes."""
     monkeypatch.setattr(pages, "to_svg", lambda figure, name: f"<svg>{name}</svg>")
+    first = {True: "glance_learning", False: "glance_roc"}
+    rest = ("glance_confusion", "glance_reliability")
+    glance = lambda result: dict.fromkeys((first[bool(result["history"])], *rest))  # noqa: E731
+    monkeypatch.setattr(pages, "draw_glance", glance)
 
 
 @pytest.fixture
 def _drawn(_blank, monkeypatch) -> None:
     """Draw all plots of pages."""
     monkeypatch.setattr(pages, "to_svg", to_svg)
+    monkeypatch.setattr(pages, "draw_glance", draw_glance)
 
 
 @pytest.fixture
@@ -856,3 +862,69 @@ def test_a_vote_is_held_against_its_best_member(result, data):
         "p by groups 0.200: no difference is shown",
     ):
         assert words in page.words
+
+
+def test_a_page_begins_with_what_it_is_of_one_sentence_links_and_one_picture(result, data):
+    pair = {"first": "vgg16", "second": "colour_histogram", "low": -0.1, "high": 0.2, "shown": False}
+    pair |= dict.fromkeys(("group_p", "group_p_holm", "mcnemar_p", "mcnemar_p_holm"), 0.25)
+    pair |= {"difference": result["metrics"]["test_accuracy"] - BASELINE["accuracy"], "only_first": 3, "only_second": 4}
+    table = pd.DataFrame([pair])
+    text = pages.render_model(result, data, KNOWN, SOFTWARE, WORTH, differences=table, frame=FRAME)
+    head, rest = text.split("<details", 1)
+    words = " ".join(Page(head).words.split()).split(" - Leukoscope VGG16 ")[1]
+    low, high = (f"{result['metrics'][f'test_accuracy_{end}']:.3f}" for end in ("low", "high"))
+    assert words.startswith(
+        "Our <smears> · real smears · written 2026-01-02 · environment demo Accuracy 0.833 (95 % interval "
+        f"{low} to {high}) on 24 test images: not shown to be better than stain colour alone (0.876 on the same "
+        "images); the audit gives an alarm: seeing no cell goes far on these images. "
+        "Models compared Audit Published figures "
+    )
+    assert re.findall(r'<a href="(\.\.[^"]+)"', head) == [
+        "../comparison.html",
+        "../comparison.html#audit",
+        "../literature.html",
+    ]
+    small = re.findall(r'class="plot small" role="img" aria-label="[^"]+"><svg>(\w+)</svg>', head)
+    assert small == ["glance_learning", "glance_confusion", "glance_reliability"]
+    assert head.count("<img ") == 3
+    tested = Page(rest).words
+    difference = f"{pair['difference']:.3f} (-0.100 to 0.200) of accuracy; p by groups 0.250"
+    assert f"VGG16 less stain colour alone: {difference}" in tested
+    assert "Only the model is right about 3 images, only stain colour about 4." in tested
+
+
+def test_what_is_longer_is_folded_and_needs_no_script(result, data):
+    for text in (render(result, data), compare(result, data)):
+        without = re.sub(r"<details class=\"fold\">.*?</section>\n</details>", "", text, flags=re.DOTALL)
+        assert "<table" not in without
+        assert "<h2" not in without
+        assert len(Page(without).words.split()) < 160
+        assert "details::details-content { content-visibility: visible" in text
+
+
+def test_tables_that_scroll_can_be_reached_by_the_keyboard_and_have_names(result, data):
+    for text in (render(result, data), compare(result, data)):
+        boxes = re.findall(r'<div class="(?:scroll|numbers)"([^>]*)>', text)
+        names = [re.fullmatch(r' tabindex="0" role="region" aria-label="(.+)"', facts)[1] for facts in boxes]
+        assert len(names) == len(set(names)) > 4
+        assert len(re.findall(r"<table", text)) <= len(names) + 1
+
+
+def test_the_comparison_links_to_each_page_that_is_there_and_shows_each_model_small(result, data):
+    text = compare(result, data)
+    head = text.split("<details", 1)[0]
+    assert re.findall(r'<a href="([^"#]+)"', head) == ["literature.html", "vgg16/report.html", "resnet50/report.html"]
+    assert "The best of 2 models, VGG16, has" in " ".join(Page(head).words.split())
+    assert "<svg>overview</svg>" in head
+    part = text.split('id="models"')[1].split("</details>")[0]
+    assert re.findall(r"<svg>([\w-]+)</svg>", part) == [
+        f"{kind}-{model}" for model in ("vgg16", "resnet50") for kind in ("learning", "confusion")
+    ]
+
+
+def test_terms_lead_to_the_one_glossary(result, data):
+    for text in (render(result, data), compare(result, data)):
+        linked = set(re.findall(r'href="#(term-[\w-]+)"', text))
+        described = set(re.findall(r'aria-describedby="([\w-]+)"', text))
+        assert {"term-accuracy", "term-baseline"} <= linked
+        assert linked | described <= set(Page(text).ids)

@@ -5,7 +5,8 @@ PAGE = """
 <svg><g><text>words of a plot</text></g></svg><script>code()</script>
 <section aria-label="inside"><p>and why.</p></section></section></details>
 <h2>no anchor</h2><p>lost</p>
-<details><summary><h2>Audit</h2></summary><section id="audit"><style>p {}</style> <p>a <b>ladder</b></p></section></details>
+<details><summary><h2>Audit</h2></summary>
+<section id="audit"><style>p {}</style> <p>a <b>ladder</b></p></section></details>
 """
 
 

@@ -19,6 +19,8 @@ from leukoscope.figures.canvas import (
 )
 
 _HOLLOW = "white"
+# So far below ours that neither hides the other.
+_BELOW = 0.25
 
 
 def draw_overview(
@@ -55,7 +57,9 @@ def draw_overview(
             axes.plot(values[which], heights[which], "o", ms=7, color=colours.BLUE, mfc=face, mew=1.5, label=label)
     if any(value is not None for value in published):
         marks = as_numbers(published[number] for number in order)
-        axes.plot(marks, heights, "D", ms=5, color=colours.VERMILION, mfc="none", label="published, other images")
+        axes.plot(
+            marks, heights + _BELOW, "D", ms=5, color=colours.VERMILION, mfc="none", label="published, other images"
+        )
     write_values(axes, heights, values, ".3f")
     axes.set_yticks(heights, names, fontsize=SMALL, parse_math=False)
     axes.set(ylim=(len(models) - 0.5, -0.5), xlim=(0, 1.02), xlabel="test accuracy, with its interval")

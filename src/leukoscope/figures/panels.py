@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from leukoscope.figures import colours
-from leukoscope.figures.canvas import draw_cells, open_frame
+from leukoscope.figures.canvas import draw_cells, fit_points, open_frame
 from leukoscope.figures.words import as_it_is
 
 _WIDTH, _HEIGHT = 2.3, 2.1  # inches: two stand side by side on a phone
 _SMALL = 8.5  # points
 _LETTERS = 7  # of a class
-_MANY = 6  # classes from which on cells have no numbers, which would not have room
+_NAMED = 12  # classes at most whose names have room
+_CELLS = 1.5  # inches of a table of cells
 
 
 def draw_learning(history: Sequence[Mapping[str, Any]]) -> Figure:
@@ -81,16 +82,19 @@ def draw_small_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[
 
     Args:
         counts: A row a true class, a column a predicted class.
-        class_names: The order of both; long ones are cut.
+        class_names: The order of both; long ones are cut, and those of too many classes left out.
     """
     numbers = np.array(counts)
     totals = numbers.sum(axis=1, keepdims=True)
     shares = np.divide(numbers, totals, out=np.full(numbers.shape, np.nan), where=totals > 0)
     axes = _make_panel()
-    blank = len(numbers) > _MANY
-    draw_cells(axes, shares, [["" if blank else f"{count:,}" for count in row] for row in numbers], _SMALL)
+    words = [[f"{count:,}" for count in row] for row in numbers]
+    points = fit_points(max(words, key=lambda row: max(map(len, row))), _CELLS, _SMALL)
+    draw_cells(axes, shares, words if points else [[""] * len(numbers)] * len(numbers), points or _SMALL)
     names = [_cut(name) for name in class_names]
     places = np.arange(len(names)) + 0.5
+    if len(names) > _NAMED:
+        names = [""] * len(names)
     crowded = len(names) > 4 or sum(map(len, names)) > 4 * _LETTERS - 6
     axes.set_xticks(places, names, rotation=90 if crowded else 0, fontsize=_SMALL if len(names) < 10 else 6)
     axes.set_yticks(places, names, fontsize=_SMALL if len(names) < 10 else 6)

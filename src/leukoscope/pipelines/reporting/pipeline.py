@@ -58,7 +58,7 @@ def create_model_pipeline() -> Pipeline:
         compare_errors,
         ["splits", "colour_baseline", "params:evaluation", "params:seed", "own_results"],
         "own_differences",
-        name="compare_with_colour",
+        name="compare_errors",
     )
     return Pipeline([collect, compare]) + _write_about("own_results", "own_differences", "pages_of_comparison")
 
