@@ -87,7 +87,8 @@ def judge_comparison(
     worth = _add_colour(judge_pair(pairs.get(best["model"])), baseline)
     images = format_figure(int(best["test_images"]))
     lead = "The only model" if len(models) == 1 else f"The best of {len(models)} models"
-    count = f"; better is shown for {better} of {len(models)} models" if len(models) > 1 else ""
+    is_tested = len(models) > 1 and any(pairs.values())
+    count = f"; better is shown for {better} of {len(models)} models" if is_tested else ""
     return f"{lead}, {best['title']}, has accuracy {accuracy} on {images} test images: {worth}{count}{_alarm(verdict)}."
 
 
