@@ -36,6 +36,7 @@ from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import Worth
 from leukoscope.training.key import describe_balance, describe_key
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+from review_page import needs_browser, open_browser
 
 SOFTWARE = {"leukoscope": "0.1.0", "commit": None, "keras": "3", "seed": "1"}
 OTHERS = Origin(160)
@@ -928,3 +929,30 @@ def test_terms_lead_to_the_one_glossary(result, data):
         described = set(re.findall(r'aria-describedby="([\w-]+)"', text))
         assert {"term-accuracy", "term-baseline"} <= linked
         assert linked | described <= set(Page(text).ids)
+
+
+@pytest.fixture
+def sheet():
+    """A page of the width of a phone in a browser without scripts."""
+    with open_browser() as browser:
+        context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
+        yield context.new_page()
+
+
+@needs_browser[0]
+@needs_browser[1]
+@pytest.mark.slow
+@pytest.mark.usefixtures("_drawn")
+def test_on_a_phone_and_on_paper_all_is_there_without_a_script(result, data, sheet, tmp_path):
+    for write in (render, compare):
+        path = tmp_path / "page.html"
+        path.write_text(write(result, data), encoding="utf-8")
+        sheet.goto(path.as_uri())
+        table = sheet.locator("#performance table").first
+        assert sheet.locator("html").bounding_box()["width"] == 390
+        assert not table.is_visible()
+        sheet.emulate_media(media="print")
+        assert table.is_visible()
+        sheet.emulate_media(media="screen")
+        sheet.goto(f"{path.as_uri()}#performance")
+        assert table.is_visible()
