@@ -59,7 +59,8 @@ def test_everything_but_what_is_asked_for_by_name_is_in_the_default_pipeline(reg
         "cells.find_cells",
     }  # needed by models that read cells, of which none is run by default
     others -= before | of_cells | {"comparison.collect_results", "audit.collect_features"}
-    parts = ("write_reports", "write_model_cards", "collect_result")
+    others |= {"reporting.gather_frame"}
+    parts = ("write_reports", "write_model_cards", "collect_result", "compare_errors")
     of_one = {f"{name}.{part}" for name in list_entries() for part in parts}
     everything = {node.name for pipeline in registered.values() for node in pipeline.nodes} - others - of_one
     optional = {name for name, entry in describe_entries().items() if not entry.default}

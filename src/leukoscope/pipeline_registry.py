@@ -43,6 +43,7 @@ _SHARED_DATASETS = {
     "splits",
     "software",
     "page_context",
+    "pages_of_comparison",
     "measurements",
     "cells",
     "cell_size",

@@ -61,12 +61,13 @@ STEPS = {"false_positive": [0.0, 0.0, 0.5, 1.0], "true_positive": [0.0, 0.5, 1.0
 
 
 def test_a_class_has_its_own_colour_whichever_others_have_no_curve():
-    axes = draw_roc_curves({"Pre": STEPS}, ["Benign", "Early", "Pre"], "VGG16").axes[0]
+    figure = draw_roc_curves({"Pre": STEPS}, ["Benign", "Early", "Pre"], "VGG16")
+    (axes,) = figure.axes
     curve, diagonal = axes.lines
     assert curve.get_xydata().tolist() == [[0, 0], [0, 0.5], [0.5, 1], [1, 1]]
     assert curve.get_color() == colours.BLUE
     assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
-    assert list_legend(axes.get_legend()) == ["Pre (AUC 0.875)"]
+    assert list_legend(figure.legends[0]) == ["Pre (AUC 0.875)"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("1 - specificity", "sensitivity")
 
 
@@ -77,7 +78,8 @@ def test_of_many_classes_no_two_curves_look_alike():
 
 
 def test_images_of_one_class_have_no_curve_and_that_is_said():
-    axes = draw_roc_curves({}, ["Benign", "Pro"]).axes[0]
+    figure = draw_roc_curves({}, ["Benign", "Pro"])
+    (axes,) = figure.axes
     assert list_words(axes.texts) == ["undefined: all images are of one class"]
-    assert axes.get_legend() is None
+    assert not figure.legends
     assert len(axes.lines) == 1

@@ -22,12 +22,11 @@ def test_dots_show_how_often_images_of_a_confidence_are_right_and_how_many_there
     figure = draw()
     axes = figure.axes[0]
     assert read_line(axes, "as given") == ([0.5, 0.9], [0.25, 0.75])
-    assert read_line(axes, "calibrated") == ([0.4], [0.5])
+    assert read_line(axes, "calibrated, temperature 1.50") == ([0.4], [0.5])
     given, calibrated = axes.collections
     assert given.get_offsets().tolist() == [[0.5, 0.25], [0.9, 0.75]]
     assert given.get_sizes().tolist() == [8 + 150 / 4, 8 + 450 / 4]
     assert calibrated.get_sizes().tolist() == [158]
-    assert axes.get_title() == "temperature 1.50"
     assert figure.get_suptitle() == "VGG16, 4 test images"
 
 

@@ -1,4 +1,5 @@
 import logging
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -163,7 +164,10 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     assert row["external_images"] == 6
     assert row["external_accuracy_low"] < 2 / 6 < row["external_accuracy_high"]
     stated = ExternalOptions(data_sheet={"name": "Another hospital"})
-    context = nodes.describe_external(manifest, mapping, AS_FOLDERS, smears, stated, {"leukoscope": "0"}, 1)
+    about = taking_in.describe_layout(manifest, AS_FOLDERS, smears)
+    context = nodes.describe_external(
+        manifest, mapping, about, stated, {"leukoscope": "0"}, 1, [], ["mobilenet_v2/report.html"]
+    )
     written = nodes.write_external_reports(
         predictions,
         opinions,
@@ -181,6 +185,8 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     assert "Trained on drawn data: Leukoscope drew all 90 images of the data that the classifier learned from" in page
     for words in ("MobileNetV2 on external images", "Another hospital", "malignant", "have not been audited"):
         assert words in page
+    assert '<a href="report.html">Test images</a>' in page
+    assert "stain colour alone was not tried on these images" in re.sub(r"<[^>]+>", "", page)
     assert "kedro run --pipelines audit" not in page  # which would audit other images
     assert "The audit is made of the images of training and testing" in page
     assert "With fewer than 10 the bootstrap intervals are rough" in page

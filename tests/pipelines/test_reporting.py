@@ -19,7 +19,7 @@ BASELINE = {"accuracy": 0.9, "splits": "now"}
 
 @pytest.fixture
 def write(monkeypatch):
-    monkeypatch.setattr(pages, "render_model", lambda result, *facts: f"{result['title']} {facts[2]['seed']}")
+    monkeypatch.setattr(pages, "render_model", lambda result, *facts, **how: f"{result['title']} {facts[2]['seed']}")
     monkeypatch.setattr(pages, "render_card", lambda result, *facts: f"card of {result['title']}")
     context = nodes.gather_context(DATA, DataSheetOptions(), {"keras": "3"}, 7, None, None, None)
 
@@ -52,7 +52,7 @@ def test_whatever_was_evaluated_on_these_splits_is_written_about(write, caplog):
 def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, caplog, function, images, splits):
     said = []
     for name in ("render_model", "render_card"):
-        monkeypatch.setattr(pages, name, lambda *facts: said.append(facts[-1]) or "")
+        monkeypatch.setattr(pages, name, lambda *facts, **how: said.append(facts[-1]) or "")
     data = {"fingerprint": images, "splits_fingerprint": splits, "origin": ORIGIN}
     context = nodes.gather_context(data, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE)
     function(context, [result("vgg16", splits)])
@@ -62,7 +62,7 @@ def test_what_accuracies_are_worth_is_of_these_images_and_splits(monkeypatch, ca
 
 
 def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
-    monkeypatch.setattr(pages, "render_comparison", lambda *facts, doubts: facts)
+    monkeypatch.setattr(pages, "render_comparison", lambda *facts, doubts, frame: facts)
     table = pd.DataFrame({"model": ["vgg16", "resnet50"]})
     both = [result("vgg16", "now"), result("resnet50", "before")]
     context = nodes.gather_context(DATA, DataSheetOptions(), {}, 7, LADDER, VERDICT, BASELINE)
@@ -86,8 +86,8 @@ def test_the_comparison_leaves_other_splits_out_and_says_so(monkeypatch):
     ],
 )
 def test_what_was_published_stands_beside_the_published_images_only(monkeypatch, origin, stated, shown):
-    monkeypatch.setattr(pages, "render_comparison", lambda *facts, doubts: facts)
-    monkeypatch.setattr(pages, "render_model", lambda *facts: facts)
+    monkeypatch.setattr(pages, "render_comparison", lambda *facts, doubts, frame: facts)
+    monkeypatch.setattr(pages, "render_model", lambda *facts, **how: facts)
     data = DATA | {"origin": ORIGIN | origin}
     own = result("vgg16", "now")
     own["training"]["report_test_accuracy"] = 0.98
@@ -106,3 +106,24 @@ def test_drawn_images_that_are_said_to_be_published_are_an_input_error():
     data = DATA | {"origin": ORIGIN | {"drawn": 9}}
     with pytest.raises(InputError, match="drew 9 of the 9"):
         nodes.gather_context(data, DataSheetOptions(published=True), {}, 7, None, None, None)
+
+
+def test_pages_link_to_those_that_the_same_run_writes_and_to_others_that_are_there(monkeypatch):
+    frames = []
+    monkeypatch.setattr(pages, "render_model", lambda *facts, frame, **how: frames.append(frame) or "")
+    monkeypatch.setattr(pages, "render_comparison", lambda *facts, frame, **how: frames.append(frame) or "")
+    context = nodes.gather_context(DATA, DataSheetOptions(name="Ours"), {}, 7, None, None, None, ["study.html"])
+    own = [result("vgg16", "now")]
+    nodes.write_reports(context, own, pd.DataFrame())
+    nodes.write_reports(context, own, pd.DataFrame(), [])
+    nodes.write_comparison(pd.DataFrame({"model": ["vgg16"]}), pd.DataFrame(), context, own)
+    comparing = ("study.html", "comparison.html", "literature.html")
+    assert [frame.pages for frame in frames] == [comparing, ("study.html",), (*comparing, "vgg16/report.html")]
+    assert {frame.data_set for frame in frames} == {"Ours"}
+
+
+def test_a_page_of_all_images_says_which_they_are_and_whether_they_are_drawn(monkeypatch):
+    manifest = pd.DataFrame({"status": ["accepted"] * 2, "drawn": [True, False], "sha256": "0", "label": "Pre"})
+    frame = nodes.gather_frame(manifest, DataSheetOptions(), {"keras": "3"}, 7, ["comparison.html"], [])
+    assert frame[:2] == ("images without a name", "1 of 2 smears drawn")
+    assert (frame.pages, frame.provenance) == (("comparison.html",), {"keras": "3", "seed": "7"})

@@ -19,6 +19,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search import nodes, planning
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.reporting.frame import Frame
 from leukoscope.study import search
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
@@ -34,6 +35,7 @@ SPACE = {
     "training.warmup_epochs": {"int": [0, 3]},
     "augmentation.stain": {"float": [0.1, 0.3]},
 }
+FRAME = Frame("Our smears", "drawn smears", "2026-01-02", "demo", ("comparison.html",), {"leukoscope": "0"})
 
 
 @pytest.fixture
@@ -237,7 +239,7 @@ def page(plan, tmp_path, manifest):
         facts = {name: options.pop(name) for name in ("objective", "trials", "space") if name in options}
         made, setting = plan(**facts)
         study = run(made, tmp_path, **options)
-        text = nodes.write_search(study, made, setting, manifest, {"leukoscope": "0"})
+        text = nodes.write_search(study, made, setting, manifest, FRAME)
         assert "src=" not in text
         assert "<link" not in text
         return " ".join(re.sub(r"<(style|svg)[\s\S]*?</\1>|<[^>]+>", " ", text).split()), study
@@ -261,6 +263,13 @@ def test_the_page_has_the_best_the_space_each_trial_and_what_its_figure_is_worth
     assert "epochs of a trial at most 9 pruner none" in words
     assert "Drawn data" in words
     assert "has not come to its end" not in words
+    head, glossary = words.split("Our smears"), words.split("Glossary")
+    assert head[1].startswith(
+        " &middot; drawn smears &middot; written 2026-01-02 &middot; environment demo The best of 6"
+    )
+    assert "which flatters, and no test image was looked at" in head[1]
+    assert "Models compared" in head[1]
+    assert "stain-colour baseline" in glossary[-1]
 
 
 def test_the_page_of_a_search_that_failed_has_the_reasons(page):
@@ -277,7 +286,7 @@ def test_there_is_a_page_after_each_trial_so_that_one_that_is_cut_off_has_one(pl
     cut = search.run_search(made, ledger, MadeTrials(ledger, stop_in=3))
     with suppress(KeyboardInterrupt):
         for study in cut:
-            pages.append(nodes.write_search(study, made, setting, manifest, {"leukoscope": "0"}))
+            pages.append(nodes.write_search(study, made, setting, manifest, FRAME))
     assert [f"{number} of 6 trials have ended" in text for number, text in enumerate(pages)] == [True] * 3
     assert all("The search has not come to its end" in text for text in pages)
 
@@ -288,7 +297,7 @@ def test_the_node_gives_the_page_with_each_trial(plan, tmp_path, manifest, monke
     monkeypatch.setattr("leukoscope.study.trials.TrialProcesses", lambda *given: MadeTrials(ledger))
     monkeypatch.setattr("leukoscope.core.session.get_session", lambda: None)
     monkeypatch.setattr(nodes, "list_trial_nodes", lambda entry: [])
-    given = made, ledger, SearchOptions(entry="vgg16"), setting, manifest, {"leukoscope": "0"}, None
+    given = made, ledger, SearchOptions(entry="vgg16"), setting, manifest, FRAME, None
     shown = [page for _, page in nodes.run_trials(*given)]
     assert [f"{number} of 2 trials have ended" in page for number, page in enumerate(shown)] == [True] * 3
 

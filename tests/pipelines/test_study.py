@@ -20,6 +20,7 @@ from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study import nodes, planning
 from leukoscope.pipelines.study.options import StudyOptions
+from leukoscope.reporting.frame import Frame
 from leukoscope.training.recipe import Recipe
 from made_study import MadeUnits, make_manifest, plan_made, run_made
 
@@ -28,7 +29,8 @@ MODELS = {
     name: {"kind": "network", "architecture": name, "name": name, "label": f"Model {name}"}
     for name in ("vgg16", "resnet50")
 }
-SOFTWARE = {"leukoscope": "0", "python": "3"}
+FRAME = Frame("Our smears", "drawn smears", "2026-01-02", "demo", ("comparison.html", "vgg16/report.html"))
+FRAME = FRAME._replace(provenance={"leukoscope": "0", "python": "3"})
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_a_model_with_one_whole_seed_takes_no_verdict_from_other_pairs(study, ma
     assert pairs["seeds"].tolist() == [3, 1, 1]
     assert pairs.loc[("vgg16", "resnet50"), "real"]
     models = MODELS | {"mobilenet_v2": MODELS["vgg16"] | {"name": "mobilenet_v2", "label": "Small"}}
-    page = nodes.write_study(tables, [], manifest, SOFTWARE, models, OPTIONS, class_names, 1)
+    page = nodes.write_study(tables, [], manifest, FRAME, models, OPTIONS, class_names)
     assert "<td>1, 2, 3</td>" in page
     assert "Where there is one seed" in page
 
@@ -255,7 +257,7 @@ def test_a_finished_study_ends_well(study):
 
 
 def render(tables, manifest, class_names, evaluations=()) -> str:
-    return nodes.write_study(tables, list(evaluations), manifest, SOFTWARE, MODELS, OPTIONS, class_names, 1)
+    return nodes.write_study(tables, list(evaluations), manifest, FRAME, MODELS, OPTIONS, class_names)
 
 
 def test_the_page_has_curves_matrices_differences_costs_and_failures(study, manifest, class_names):
@@ -280,6 +282,11 @@ def test_the_page_has_curves_matrices_differences_costs_and_failures(study, mani
         in words
     )
     assert "Drawn data" in words
+    verdict = page.split('<p class="verdict">')[1].split("</p>")[0]
+    assert f"{tables.models['accuracy'].max():.3f}" in verdict
+    assert 'href="comparison.html"' in page
+    assert '<a href="vgg16/report.html">Model vgg16</a>' in page
+    assert 'href="resnet50/report.html"' not in page
     assert "src=" not in page
     assert "<link" not in page
 

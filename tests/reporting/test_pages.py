@@ -29,11 +29,14 @@ from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import data_sheet, pages, results, sources
 from leukoscope.reporting.checklists import CLAIM, GUIDELINES, STARD_AI, TRIPOD_AI, locate
+from leukoscope.reporting.frame import Frame
 from leukoscope.reporting.metric_tables import write_table
+from leukoscope.reporting.pictures import draw_glance
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import Worth
 from leukoscope.training.key import describe_balance, describe_key
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
+from review_page import needs_browser, open_browser
 
 SOFTWARE = {"leukoscope": "0.1.0", "commit": None, "keras": "3", "seed": "1"}
 OTHERS = Origin(160)
@@ -52,6 +55,8 @@ AUDIT = pd.DataFrame(
 )
 BASELINE = {"accuracy": 0.876, "low": 0.812, "high": 0.934, "images": 24, "groups": 24}
 WORTH = Worth(AUDIT, VERDICT, BASELINE)
+BESIDE = ("comparison.html", "literature.html", "vgg16/report.html", "resnet50/report.html")
+FRAME = Frame("Our <smears>", "real smears", "2026-01-02", "demo", BESIDE, SOFTWARE)
 
 
 class Page(HTMLParser):
@@ -87,12 +92,17 @@ class Page(HTMLParser):
 def _blank(monkeypatch) -> None:
     """Leave plots blank, which takes most of the time that a page takes."""
     monkeypatch.setattr(pages, "to_svg", lambda figure, name: f"<svg>{name}</svg>")
+    first = {True: "glance_learning", False: "glance_roc"}
+    rest = ("glance_confusion", "glance_reliability")
+    glance = lambda result: dict.fromkeys((first[bool(result["history"])], *rest))  # noqa: E731
+    monkeypatch.setattr(pages, "draw_glance", glance)
 
 
 @pytest.fixture
 def _drawn(_blank, monkeypatch) -> None:
     """Draw all plots of pages."""
     monkeypatch.setattr(pages, "to_svg", to_svg)
+    monkeypatch.setattr(pages, "draw_glance", draw_glance)
 
 
 @pytest.fixture
@@ -181,12 +191,12 @@ def page(result, data) -> Page:
 
 
 PLOTS = {
-    "flow": "From files found to the images of each split",
     "confusion_matrix": "Confusion matrix",
     "roc_curves": "ROC curves",
     "calibration": "Reliability diagram, and curve of risk and coverage",
     "audit": "Accuracy of each predictor under each protocol",
     "robustness": "Accuracy under each change, from weak to strong",
+    "flow": "From files found to the images of each split",
     "learning_curves": "Accuracy and loss over the epochs",
 }
 
@@ -196,8 +206,10 @@ def test_every_plot_of_a_page_is_there_and_named_for_those_who_do_not_see_it(res
     assert re.findall(r'<div class="plot" role="img" aria-label="(.*?)"><svg>(\w+)</svg></div>', text) == [
         (words, name) for name, words in PLOTS.items()
     ]
-    audited = re.findall(r'aria-label="(.*?)"><svg>(\w+)</svg>', compare(result, data))
-    assert [name for _, name in audited] == ["comparison", "audit", "robustness", "flow"]
+    compared = re.findall(r'aria-label="(.*?)"><svg>([\w-]+)</svg>', compare(result, data))
+    each = ["learning-vgg16", "confusion-vgg16", "learning-resnet50", "confusion-resnet50"]
+    assert [name for _, name in compared] == ["overview", *each, "comparison", "audit", "robustness", "flow"]
+    assert compared[3] == ("Training and validation accuracy of ResNet50", "learning-resnet50")
 
 
 @pytest.mark.usefixtures("_drawn")
@@ -206,10 +218,10 @@ def test_pages_load_nothing_and_are_the_same_for_the_same_results(result, data):
     assert one == render(result, data)
     assert compared == compare(result, data)
     pictures = Page(one).loaded
-    assert len(pictures) == 3  # errors
+    assert len(pictures) == 2 * 3  # errors, at the head and in their section
     assert all(source.startswith("data:image/") for source in pictures)
     assert Page(compared).loaded == []
-    for text, plots in ((one, 7), (compared, 4)):
+    for text, plots in ((one, 7 + 3), (compared, 5 + 4)):
         ids = Page(text).ids
         assert len(ids) == len(set(ids))
         assert text.count("<svg ") == plots
@@ -326,8 +338,13 @@ def test_the_card_says_what_the_training_took_and_never_guesses(result, data, en
     assert said in card
 
 
+def strip(cell: str) -> str:
+    """Give the words of a cell without the marks of what is explained."""
+    return html.unescape(re.sub(r"</?a\b[^>]*>", "", cell))
+
+
 def first_cells(text: str) -> list[str]:
-    return [html.unescape(cell) for cell in re.findall(r"^<tr><td>(.*?)</td>", text, re.MULTILINE)]
+    return [strip(cell) for cell in re.findall(r"^<tr><td>(.*?)</td>", text, re.MULTILINE)]
 
 
 def test_page_and_card_call_metrics_by_their_titles_and_have_no_others(result, data):
@@ -339,7 +356,7 @@ def test_page_and_card_call_metrics_by_their_titles_and_have_no_others(result, d
     by_class, rest = rest.split("<h3>What is taken")
     trust, sets = rest.split('id="trust"')[1].split("<h3>Prediction sets")
     assert first_cells(performance) == titles["performance"]
-    assert re.findall(r"<th>(.*?)</th>", by_class) == ["class", *titles["class"]]
+    assert [strip(cell) for cell in re.findall(r"<th>(.*?)</th>", by_class)] == ["class", *titles["class"]]
     as_given = [METRICS[name].title for name in ("loss", "ece", "brier", "ece_if_calibrated")]
     assert first_cells(trust) == as_given + titles["opinions"]
     assert first_cells(sets.split("</table>")[0]) == titles["sets"]
@@ -709,9 +726,10 @@ def compare(result, data, select=lambda table: table, doubts=None, **pairs) -> s
     pair = {"first": "vgg16", "second": "resnet50", "difference": 0.1, "shown": True} | tests
     alike = pair | {"second": "colour_histogram", "difference": 0.0, "low": np.nan, "high": np.nan, "shown": False}
     pair, alike = (row | pairs for row in (pair, alike))
-    both = [result, result | {"title": "ResNet50"}]
+    both = [result, result | {"title": "ResNet50", "model": "resnet50"}]
     facts = data, KNOWN, SOFTWARE | {"keras": "4"}, WORTH, ["VGG19"]
-    return pages.render_comparison(select(comparison), pd.DataFrame([pair, alike]), both, *facts, doubts=doubts)
+    tables = select(comparison), pd.DataFrame([pair, alike])
+    return pages.render_comparison(*tables, both, *facts, doubts=doubts, frame=FRAME)
 
 
 def test_the_comparison_has_every_model_and_which_differences_are_shown(result, data):
@@ -860,3 +878,96 @@ def test_a_vote_is_held_against_its_best_member(result, data):
         "p by groups 0.200: no difference is shown",
     ):
         assert words in page.words
+
+
+def test_a_page_begins_with_what_it_is_of_one_sentence_links_and_one_picture(result, data):
+    pair = {"first": "vgg16", "second": "colour_histogram", "low": -0.1, "high": 0.2, "shown": False}
+    pair |= dict.fromkeys(("group_p", "group_p_holm", "mcnemar_p", "mcnemar_p_holm"), 0.25)
+    pair |= {"difference": result["metrics"]["test_accuracy"] - BASELINE["accuracy"], "only_first": 3, "only_second": 4}
+    table = pd.DataFrame([pair])
+    text = pages.render_model(result, data, KNOWN, SOFTWARE, WORTH, differences=table, frame=FRAME)
+    head, rest = text.split("<details", 1)
+    words = " ".join(Page(head).words.split()).split(" - Leukoscope VGG16 ")[1]
+    low, high = (f"{result['metrics'][f'test_accuracy_{end}']:.3f}" for end in ("low", "high"))
+    assert words.startswith(
+        "Our <smears> · real smears · written 2026-01-02 · environment demo Accuracy 0.833 (95 % interval "
+        f"{low} to {high}) on 24 test images: not shown to be better than stain colour alone (0.876 on the same "
+        "images); the audit gives an alarm: seeing no cell goes far on these images. "
+        "Models compared Audit Published figures "
+    )
+    assert re.findall(r'<a href="(\.\.[^"]+)"', head) == [
+        "../comparison.html",
+        "../comparison.html#audit",
+        "../literature.html",
+    ]
+    small = re.findall(r'class="plot small" role="img" aria-label="[^"]+"><svg>(\w+)</svg>', head)
+    assert small == ["glance_learning", "glance_confusion", "glance_reliability"]
+    assert head.count("<img ") == 3
+    tested = Page(rest).words
+    difference = f"{pair['difference']:.3f} (-0.100 to 0.200) of accuracy; p by groups 0.250"
+    assert f"VGG16 less stain colour alone: {difference}" in tested
+    assert "Only the model is right about 3 images, only stain colour about 4." in tested
+
+
+def test_what_is_longer_is_folded_and_needs_no_script(result, data):
+    for text in (render(result, data), compare(result, data)):
+        without = re.sub(r"<details class=\"fold\">.*?</section>\n</details>", "", text, flags=re.DOTALL)
+        assert "<table" not in without
+        assert "<h2" not in without
+        assert len(Page(without).words.split()) < 160
+        assert "details::details-content { content-visibility: visible" in text
+
+
+def test_tables_that_scroll_can_be_reached_by_the_keyboard_and_have_names(result, data):
+    for text in (render(result, data), compare(result, data)):
+        boxes = re.findall(r'<div class="(?:scroll|numbers)"([^>]*)>', text)
+        names = [re.fullmatch(r' tabindex="0" role="region" aria-label="(.+)"', facts)[1] for facts in boxes]
+        assert len(names) == len(set(names)) > 4
+        assert len(re.findall(r"<table", text)) <= len(names) + 1
+
+
+def test_the_comparison_links_to_each_page_that_is_there_and_shows_each_model_small(result, data):
+    text = compare(result, data)
+    head = text.split("<details", 1)[0]
+    assert re.findall(r'<a href="([^"#]+)"', head) == ["literature.html", "vgg16/report.html", "resnet50/report.html"]
+    assert "The best of 2 models, VGG16, has" in " ".join(Page(head).words.split())
+    assert "<svg>overview</svg>" in head
+    part = text.split('id="models"')[1].split("</details>")[0]
+    assert re.findall(r"<svg>([\w-]+)</svg>", part) == [
+        f"{kind}-{model}" for model in ("vgg16", "resnet50") for kind in ("learning", "confusion")
+    ]
+
+
+def test_terms_lead_to_the_one_glossary(result, data):
+    for text in (render(result, data), compare(result, data)):
+        linked = set(re.findall(r'href="#(term-[\w-]+)"', text))
+        described = set(re.findall(r'aria-describedby="([\w-]+)"', text))
+        assert {"term-accuracy", "term-baseline"} <= linked
+        assert linked | described <= set(Page(text).ids)
+
+
+@pytest.fixture
+def sheet():
+    """A page of the width of a phone in a browser without scripts."""
+    with open_browser() as browser:
+        context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
+        yield context.new_page()
+
+
+@needs_browser[0]
+@needs_browser[1]
+@pytest.mark.slow
+@pytest.mark.usefixtures("_drawn")
+def test_on_a_phone_and_on_paper_all_is_there_without_a_script(result, data, sheet, tmp_path):
+    for write in (render, compare):
+        path = tmp_path / "page.html"
+        path.write_text(write(result, data), encoding="utf-8")
+        sheet.goto(path.as_uri())
+        table = sheet.locator("#performance table").first
+        assert sheet.locator("html").bounding_box()["width"] == 390
+        assert not table.is_visible()
+        sheet.emulate_media(media="print")
+        assert table.is_visible()
+        sheet.emulate_media(media="screen")
+        sheet.goto(f"{path.as_uri()}#performance")
+        assert table.is_visible()

@@ -20,6 +20,11 @@ def set_environment(env: str | None) -> None:
     _environment[:] = [env]
 
 
+def name_environment() -> str:
+    """Name the environment of the session at work, as Kedro calls it where none was asked for."""
+    return _environment[0] or "local"
+
+
 def set_models(names: Iterable[str], optional: Iterable[str] = ()) -> None:
     """Remember the models of a session.
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.optional import OptionalDataset as OptionalDataset
     from leukoscope.datasets.packed_images_dataset import PackedImages as PackedImages
     from leukoscope.datasets.packed_images_dataset import PackedImagesDataset as PackedImagesDataset
+    from leukoscope.datasets.pages import PagesDataset as PagesDataset
     from leukoscope.datasets.partitions import PartitionedDataset as PartitionedDataset
     from leukoscope.datasets.raw_images_dataset import AnyImagesDataset as AnyImagesDataset
     from leukoscope.datasets.raw_images_dataset import RawImagesDataset as RawImagesDataset
@@ -55,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "opinion_log": ["OpinionLogDataset"],
         "optional": ["OptionalDataset"],
         "packed_images_dataset": ["PackedImages", "PackedImagesDataset"],
+        "pages": ["PagesDataset"],
         "partitions": ["PartitionedDataset"],
         "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
         "reader": ["EngineDataset", "OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],

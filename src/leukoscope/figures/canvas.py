@@ -18,6 +18,8 @@ _LETTERS_OF_TITLE = 52
 _LETTERS_OF_COLUMNS = 32
 _LETTERS_OF_NAME = 18
 _BLANK = "#eeeeee"
+_LETTER_WIDTH, _LEAST = 0.6, 6.0  # of the size of letters, and the smallest size that can be read
+_LETTERS_OF_LABEL = 24
 _DARK = 0.7  # shares from which on letters in a cell are white
 
 
@@ -73,22 +75,57 @@ def write_values(
         axes.text(1.02, height, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL)
 
 
-def draw_cells(axes: Axes, shares: np.ndarray, words: Sequence[Sequence[str]]) -> None:
+def draw_cells(axes: Axes, shares: np.ndarray, words: Sequence[Sequence[str]], points: float = SMALL) -> None:
     """Draw a table of coloured cells, the first row on top.
 
     Args:
         axes: Of the table.
         shares: By which cells are coloured, 0 to 1; what is undefined is grey.
         words: What stands in each cell.
+        points: The size of their letters.
     """
     axes.set_facecolor(_BLANK)
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
     for (row, column), share in np.ndenumerate(shares):
         colour = "white" if share > _DARK else "black"
         place = (column + 0.5, row + 0.5)
-        axes.text(*place, words[row][column], ha="center", va="center", color=colour, fontsize=SMALL)
+        axes.text(*place, words[row][column], ha="center", va="center", color=colour, fontsize=points)
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
+
+
+def fit_points(words: Iterable[str], width: float, points: float = SMALL) -> float | None:
+    """Give the size of letters at which words have room side by side; ``None`` where they could not be read.
+
+    Args:
+        words: One of each column; a word may have lines.
+        width: Of all columns, in inches.
+        points: The size where there is room enough.
+    """
+    columns = list(words)
+    letters = max((len(line) for word in columns for line in word.split("\n")), default=0) + 1
+    room = width * 72 / max(len(columns), 1) / (letters * _LETTER_WIDTH)
+    return None if room < _LEAST else min(points, room)
+
+
+def put_legend_below(figure: Figure, axes: Axes) -> None:
+    """Put the legend of a plot below it, where no line runs through it, and make the figure as much higher.
+
+    Args:
+        figure: With a constrained layout.
+        axes: Of which the legend is; long labels are broken into lines, and stand in one column.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    if not labels:
+        return
+    columns = 1 if max(map(len, labels)) > _LETTERS_OF_LABEL else 2
+    lines = ["\n".join(textwrap.wrap(label, _LETTERS_OF_LABEL * 2, drop_whitespace=False)) for label in labels]
+    rows = sum(line.count("\n") + 1 for line in lines) / columns
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + _LINE * 1.15 * (rows + 0.5))
+    figure.legend(
+        handles, lines, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL, columnspacing=1
+    )
 
 
 def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:

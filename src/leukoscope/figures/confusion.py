@@ -6,13 +6,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from leukoscope.figures.canvas import SMALL, draw_cells, make_figure, name_cells
+from leukoscope.figures.canvas import SMALL, draw_cells, fit_points, make_figure, name_cells
 
+_WIDTH = 3.5  # inches of the table, where its rows have names of usual length
 _MANY = 8  # classes from which on cells have counts only
 
 
 def draw_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str], title: str = "") -> Figure:
     """Draw a confusion matrix: counts, and the shares of the true class, by which cells are coloured.
+
+    Of so many classes that counts could not be read there are colours alone.
 
     Args:
         counts: A row a true class, a column a predicted class.
@@ -25,7 +28,9 @@ def draw_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str], 
     shares = np.divide(numbers, totals, out=np.full(numbers.shape, np.nan), where=totals > 0)
     figure = make_figure(max(3.6, 0.42 * len(numbers) + 1.2), title)
     axes: Axes = figure.subplots()
-    draw_cells(axes, shares, _word_cells(numbers, shares))
+    words = _word_cells(numbers, shares)
+    points = fit_points(max(words, key=lambda row: max(map(len, row))), _WIDTH)
+    draw_cells(axes, shares, words if points else [[""] * len(numbers)] * len(numbers), points or SMALL)
     name_cells(axes, class_names, class_names)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title("darker: a larger share of the true class", fontsize=SMALL)

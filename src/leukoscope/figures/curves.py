@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from leukoscope.figures import colours
-from leukoscope.figures.canvas import SMALL, make_figure, open_frame
+from leukoscope.figures.canvas import SMALL, make_figure, open_frame, put_legend_below
 from leukoscope.figures.words import as_it_is
 
 
@@ -62,7 +62,7 @@ def draw_roc_curves(
         class_names: All classes in order, for their colours.
         title: Of the figure.
     """
-    figure = make_figure(4.7, title)
+    figure = make_figure(4.5, title)
     axes: Axes = figure.subplots()
     styles = colours.style_classes(class_names)
     for name, curve in curves.items():
@@ -74,7 +74,7 @@ def draw_roc_curves(
     axes.grid(alpha=0.3)
     open_frame(axes)
     if curves:
-        axes.legend(fontsize=SMALL, loc="lower right")
+        put_legend_below(figure, axes)
     else:
         axes.text(0.5, 0.3, "undefined: all images are of one class", ha="center", fontsize=SMALL)
     return figure

@@ -17,6 +17,7 @@ from leukoscope.study.found import FAILED, FINISHED, PRUNED
 from leukoscope.study.objectives import OBJECTIVES
 
 _LETTERS = 30  # of a line of an axis title
+_PANEL = (270.0, 150.0)  # points that a plot of two figures has about
 _LOSS = "validation_loss"
 # Of trials that have no figure: they stand at the lower edge.
 _WITHOUT = {PRUNED: ("|", colours.GREY), FAILED: ("x", colours.VERMILION)}
@@ -63,14 +64,28 @@ def _draw_front(finished: pd.DataFrame, objectives: Sequence[str]) -> Figure:
     for axes, (across, up) in zip(panels, pairs, strict=True):
         axes.plot(finished[across], finished[up], "o", color=colours.BLUE, mfc="white", ms=5, label="a trial")
         axes.plot(front[across], front[up], "o", color=colours.VERMILION, ms=6, label="of the front, with its number")
-        for row in front.to_dict("records"):
-            place = (row[across], row[up])
-            axes.annotate(str(row["trial"]), place, (4, 4), textcoords="offset points", fontsize=SMALL)
         axes.set_xlabel(_title(across))
         axes.set_ylabel(_title(up))
         axes.margins(0.12)
+        _number_front(axes, front, finished[[across, up]].to_numpy())
     _finish(figure, *panels)
     return figure
+
+
+def _number_front(axes: Axes, front: pd.DataFrame, marks: np.ndarray) -> None:
+    """Write the number of each trial of the front beside its mark, where it hides no other number and no mark."""
+    low, high = (np.array([axes.get_xlim(), axes.get_ylim()])[:, end] for end in (0, 1))
+    scale = np.array(_PANEL) / (high - low)
+    taken = [np.concatenate([place - 3, place + 3]) for place in (marks - low) * scale]
+    across, up = axes.lines[-1].get_data()
+    for trial, place in zip(front["trial"], (np.column_stack([across, up]).astype(float) - low) * scale, strict=True):
+        size = np.array([6.5 * len(str(trial)), 9.0])
+        for offset in ((4, 4), (4, -12), (-4 - size[0], 4), (-4 - size[0], -12)):
+            box = np.concatenate([place + offset, place + offset + size])
+            if not any((box[:2] < other[2:]).all() and (other[:2] < box[2:]).all() for other in taken):
+                axes.annotate(str(trial), place / scale + low, offset, textcoords="offset points", fontsize=SMALL)
+                taken.append(box)
+                break
 
 
 def _finish(figure: Figure, *panels: Axes) -> None:

@@ -8,7 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
-from leukoscope.figures.canvas import SMALL, make_figure, measure_row, open_frame, wrap_names, write_values
+from leukoscope.figures.canvas import (
+    SMALL,
+    make_figure,
+    measure_row,
+    open_frame,
+    put_legend_below,
+    wrap_names,
+    write_values,
+)
 from leukoscope.figures.curves import scale_losses
 from leukoscope.figures.dots import draw_dots
 from leukoscope.figures.words import as_it_is
@@ -23,6 +31,7 @@ _OF_MODELS = (
     colours.BLACK,
 )
 _LINES = ("-", "--", ":", "-.")
+_PAIRS = 24  # that are drawn at most
 
 
 def draw_estimates(study: pd.DataFrame, units: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
@@ -38,11 +47,13 @@ def draw_estimates(study: pd.DataFrame, units: pd.DataFrame, titles: Mapping[str
     axes: Axes = figure.subplots()
     heights = np.arange(len(study))
     draw_dots(axes, study, units, "accuracy", ("all seeds, with interval", "one unit"))
+    if "colour_accuracy" in study and study["colour_accuracy"].notna().any():
+        colour = study["colour_accuracy"].astype(float)
+        axes.plot(colour, heights, "|", color=colours.BLACK, ms=16, mew=1.5, label="stain colour alone")
     write_values(axes, heights, study["accuracy"], ".3f")
     axes.set_yticks(heights, names, fontsize=SMALL, parse_math=False)
     axes.set_xlabel("accuracy on test images")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL)
+    put_legend_below(figure, axes)
     return figure
 
 
@@ -50,9 +61,11 @@ def draw_differences(differences: pd.DataFrame, titles: Mapping[str, str]) -> Fi
     """Draw the difference in accuracy of each pair with its interval; those that count as real are filled.
 
     Args:
-        differences: One row a pair.
+        differences: One row a pair; of many the largest differences are drawn.
         titles: Of the models.
     """
+    largest = differences["difference"].abs().nlargest(_PAIRS).index
+    left_out, differences = len(differences) - len(largest), differences.loc[differences.index.isin(largest)]
     pairs = [f"{titles[row.first]} less {titles[row.second]}" for row in differences.itertuples()]
     names = wrap_names(pairs)
     figure = make_figure(measure_row(names, 0.4) * len(pairs) + 0.7)
@@ -65,7 +78,8 @@ def draw_differences(differences: pd.DataFrame, titles: Mapping[str, str]) -> Fi
     write_values(axes, heights, differences["difference"], "+.3f")
     axes.set_yticks(heights, names, fontsize=SMALL, parse_math=False)
     axes.set_ylim(len(pairs) - 0.5, -0.5)
-    axes.set_xlabel("difference in accuracy; filled: real")
+    rest = f"\n({left_out} smaller ones are in the table)" if left_out else ""
+    axes.set_xlabel(f"difference in accuracy; filled: real{rest}")
     axes.grid(axis="x", alpha=0.3)
     open_frame(axes)
     return figure
@@ -92,8 +106,7 @@ def draw_histories(histories: pd.DataFrame, titles: Mapping[str, str]) -> Figure
         scale_losses(below)
     below.set_xlabel("epoch")
     below.xaxis.get_major_locator().set_params(integer=True)
-    handles, labels = above.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL)
+    put_legend_below(figure, above)
     return figure
 
 

@@ -30,25 +30,25 @@ def draw_calibration(
     """
     figure = make_figure(7.0, title)
     above, below = figure.subplots(2, 1, height_ratios=[5, 4])
-    _draw_reliability(above, reliability)
-    above.set_title(f"temperature {calibration['temperature']:.2f}", fontsize=10)
+    _draw_reliability(above, reliability, calibration["temperature"])
     _draw_risk(below, risk, calibration["threshold"])
     return figure
 
 
-def _draw_reliability(axes: Axes, reliability: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+def _draw_reliability(axes: Axes, reliability: Mapping[str, Mapping[str, Sequence[float]]], temperature: float) -> None:
     axes.plot([0, 1], [0, 1], ls=":", color="grey", lw=1)
+    labels = {"as_given": "as given", "calibrated": f"calibrated, temperature {temperature:.2f}"}
     for name, colour in (("as_given", colours.SKY), ("calibrated", colours.BLUE)):
         bins = reliability[name]
         images = np.array(bins["images"], float)
         sizes = 8 + 150 * images / max(images.sum(), 1)
-        axes.plot(bins["confidence"], bins["right"], "-", color=colour, lw=1, label=name.replace("_", " "))
+        axes.plot(bins["confidence"], bins["right"], "-", color=colour, lw=1, label=labels[name])
         axes.scatter(bins["confidence"], bins["right"], sizes, color=colour, clip_on=False, zorder=3)
     axes.set(xlabel="confidence (larger dots: more images)", ylabel="share that is right", xlim=(0, 1.02))
     axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
     open_frame(axes)
-    axes.legend(fontsize=SMALL, loc="best")
+    _put_legend(axes)
 
 
 def _draw_risk(axes: Axes, risk: Mapping[str, Sequence[float]], threshold: float) -> None:
@@ -63,4 +63,9 @@ def _draw_risk(axes: Axes, risk: Mapping[str, Sequence[float]], threshold: float
     axes.set_ylim(0, max(0.05, 1.2 * wrong.max(initial=0.0)))
     axes.grid(alpha=0.3)
     open_frame(axes)
-    axes.legend(fontsize=SMALL, loc="upper left")
+    _put_legend(axes)
+
+
+def _put_legend(axes: Axes) -> None:
+    """Put a legend above its plot, where no line runs through it."""
+    axes.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderpad=0.2)

@@ -22,6 +22,7 @@ from leukoscope.datasets import (
     LabelReviewsDataset,
     MeasurementsDataset,
     PackedImagesDataset,
+    PagesDataset,
     PartitionedDataset,
     RawImagesDataset,
     SoftwareDataset,
@@ -43,6 +44,8 @@ _PREFIXES = (*_OF_BACKENDS, *_OF_LIBRARIES)
 ABSENT = "absent"
 # Those that have files of several places, or of a place that the kind of the model decides.
 _LISTING = (TrainingJournalDataset, EvaluationRecordsDataset, ClassifierDataset, TrainedModelsDataset)
+# Those that load as little as is hashed.
+_LOOKED_UP = (PagesDataset, SoftwareDataset)
 _IN_FILES = (
     OwnFile,
     PackedImagesDataset,
@@ -93,7 +96,7 @@ def can_be_told(dataset: Any) -> bool:
     """
     dataset = unwrap(dataset)
     local = getattr(dataset, "_protocol", "file") == "file"
-    return local and isinstance(dataset, (*_IN_FILES, RawImagesDataset, SoftwareDataset, MeasurementsDataset))
+    return local and isinstance(dataset, (*_IN_FILES, RawImagesDataset, *_LOOKED_UP, MeasurementsDataset))
 
 
 def describe_content(dataset: Any) -> str:
@@ -107,7 +110,7 @@ def describe_content(dataset: Any) -> str:
     dataset = unwrap(dataset)
     if isinstance(dataset, RawImagesDataset):
         return _hash_listing(dataset.load())
-    if isinstance(dataset, SoftwareDataset):
+    if isinstance(dataset, _LOOKED_UP):
         return fingerprint_facts(dataset.load())
     if isinstance(dataset, MeasurementsDataset):
         return "a cache, which changes nothing"

@@ -1,10 +1,11 @@
 """What every page says of the images, whatever was trained on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from leukoscope.images.origin import Origin
 from leukoscope.reporting import sources
+from leukoscope.reporting.frame import NO_FRAME, Frame
 
 if TYPE_CHECKING:
     from leukoscope.reporting.worth import Worth
@@ -19,6 +20,7 @@ class PageContext(NamedTuple):
         software: Versions, the commit and the seed.
         worth: What accuracies on these images are worth.
         is_published: Whether they are those of the published study.
+        frame: The head of each page.
     """
 
     data_sheet: dict[str, Any]
@@ -26,10 +28,16 @@ class PageContext(NamedTuple):
     software: dict[str, Any]
     worth: "Worth"
     is_published: bool
+    frame: Frame = NO_FRAME
 
     @classmethod
     def gather(
-        cls, data_sheet: dict[str, Any], stated: Mapping[str, Any], software: dict[str, Any], worth: "Worth"
+        cls,
+        data_sheet: dict[str, Any],
+        stated: Mapping[str, Any],
+        software: dict[str, Any],
+        worth: "Worth",
+        pages: Iterable[str] = (),
     ) -> Self:
         """Join the facts of the images with what their user states of them.
 
@@ -38,10 +46,13 @@ class PageContext(NamedTuple):
             stated: The parameters ``data_sheet``.
             software: Versions, the commit and the seed.
             worth: What accuracies on these images are worth.
+            pages: Those that are there, whoever wrote them.
         """
         origin = Origin(**data_sheet["origin"])
         is_published = origin.is_published(stated["published"])
-        return cls(data_sheet, sources.describe(stated, origin), software, worth, is_published)
+        source = sources.describe(stated, origin)
+        frame = Frame.make(source, origin, is_published, pages, software)
+        return cls(data_sheet, source, software, worth, is_published, frame)
 
     @property
     def facts(self) -> tuple[dict[str, Any], dict[str, str | None], dict[str, Any], "Worth"]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import yaml
+from matplotlib.figure import Figure
 from pydantic import Field, model_validator
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
@@ -13,8 +14,15 @@ from leukoscope.core.commands import name_run
 from leukoscope.core.options import Options
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.scoring import ENDS
+from leukoscope.figures.overview import draw_overview
+from leukoscope.figures.svg import to_svg
 from leukoscope.reporting.context import PageContext
-from leukoscope.reporting.pages import page_environment, warn_of_drawn
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.links import link_models, list_links
+from leukoscope.reporting.pages import warn_of_drawn
+from leukoscope.reporting.verdicts import is_better, judge_literature
+
+_PAGE = "literature.html"
 
 KNOWN_FROM = {
     "paper": "the paper or its abstract",
@@ -80,7 +88,7 @@ def describe_models(comparison: pd.DataFrame, differences: pd.DataFrame) -> dict
         differences: One row a pair of models, or of a model and stain colour, on the same images.
 
     Returns:
-        By the model's name its ``title``, ``test_accuracy`` with ends, and as ``find_difference`` gives them
+        By the model's name its ``model``, ``title``, ``test_accuracy`` with ends, and as ``find_difference`` gives them
         ``to_colour`` and ``to_best``, which is ``None`` for the best.
     """
     if comparison.empty:
@@ -92,7 +100,7 @@ def describe_models(comparison: pd.DataFrame, differences: pd.DataFrame) -> dict
         name = row["model"]
         to_best = find_difference(pairs, name, best["model"]) | {"best": best["title"]}
         described[name] = {
-            **{figure: row[figure] for figure in ("title", *(f"test_accuracy{end}" for end in ("", *ENDS)))},
+            **{figure: row[figure] for figure in ("model", "title", *(f"test_accuracy{end}" for end in ("", *ENDS)))},
             "to_colour": find_difference(pairs, name, COLOUR_BASELINE),
             "to_best": None if name == best["model"] else to_best,
         }
@@ -166,7 +174,10 @@ def render_literature(
     literature = read_literature()
     models = describe_models(comparison, differences)
     rows = place_beside(literature, models)
+    trained = sum(row["ours"] is not None for systems in rows.values() for row in systems)
     known_from: list[str] = [system.known_from for system in literature.systems]
+    drawn = _draw(models, rows, context) if models else {}
+    baseline, pages = context.worth.baseline, context.frame.pages
     return (
         page_environment()
         .get_template("literature.html")
@@ -174,10 +185,15 @@ def render_literature(
             systems=literature.systems,
             data_sets=literature.data_sets,
             rows=rows,
-            trained=sum(row["ours"] is not None for systems in rows.values() for row in systems),
+            trained=trained,
             others=list_others(literature, models),
             known_from={words: known_from.count(name) for name, words in KNOWN_FROM.items()},
             commands={name: name_run(f"train_{name}") for name in entries},
+            plots={name: to_svg(figure, name) for name, figure in drawn.items()},
+            frame=context.frame,
+            verdict=judge_literature(list(models.values()), len(literature.systems), trained, baseline),
+            links=list_links(_PAGE, pages),
+            pages_of=link_models(_PAGE, pages, {name: model["title"] for name, model in models.items()}),
             is_published=context.is_published,
             data=context.data_sheet,
             provenance=context.software,
@@ -185,3 +201,16 @@ def render_literature(
             warnings=warn_of_drawn(context.data_sheet),
         )
     )
+
+
+def _draw(
+    models: Mapping[str, dict[str, Any]], rows: Mapping[str, Sequence[Mapping[str, Any]]], context: PageContext
+) -> dict[str, Figure]:
+    """Draw our models, and as hollow marks what was published of fields where the images at hand are real ones."""
+    published: dict[str, float | None] = {}
+    if context.is_published:
+        for row in rows.get("fields", ()):
+            published.setdefault(row["entry"], row["figures"].get("accuracy"))
+    better = [is_better(model["to_colour"] or None) for model in models.values()]
+    marks = [published.get(name) for name in models]
+    return {"overview": draw_overview(list(models.values()), better, context.worth.baseline, marks)}

@@ -1,39 +1,30 @@
 """Pages that stand alone, and cards, rendered by Jinja."""
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
-import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.drawn import warn_of_images, warn_of_reader
-from leukoscope.core.options import plain_name
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.confirmation import explain_changes
 from leukoscope.evaluation.intervals import FEW_GROUPS_WITH_ERRORS, METHODS
 from leukoscope.evaluation.metrics import list_compared
 from leukoscope.evaluation.out_of_distribution import LEAST_AUC, NO_LIMIT, describe_missed
 from leukoscope.figures import comparison as comparisons
-from leukoscope.figures import flow, ladder, robustness
+from leukoscope.figures import flow, ladder, overview, robustness
 from leukoscope.figures.svg import to_svg
 from leukoscope.images.origin import Origin
-from leukoscope.reporting import metric_tables, numbers
-from leukoscope.reporting.checklists import GUIDELINES, NOT_STATED, locate
-from leukoscope.reporting.html import make_environment
-from leukoscope.reporting.pictures import draw_result
+from leukoscope.reporting import links, metric_tables, numbers, verdicts
+from leukoscope.reporting.checklists import GUIDELINES, locate
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.frame import NO_FRAME, Frame
+from leukoscope.reporting.pictures import draw_glance, draw_models, draw_result
 from leukoscope.reporting.results import select_curves
 from leukoscope.reporting.sections import read_sections
 from leukoscope.reporting.worth import UNKNOWN, Worth
-
-_ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "ppv", "npv")} | {
-    "cohen": "Cohen's",
-    "matthews": "Matthews",
-    "mib": "(MiB)",
-}
 
 
 def render_model(
@@ -42,6 +33,9 @@ def render_model(
     known: Mapping[str, str | None],
     provenance: Mapping[str, Any],
     worth: Worth = UNKNOWN,
+    *,
+    differences: pd.DataFrame | None = None,
+    frame: Frame = NO_FRAME,
 ) -> str:
     """Render all that is known of one classifier.
 
@@ -51,13 +45,32 @@ def render_model(
         known: What people know of the images and the classifier's use, and no computation can.
         provenance: Software, commit and seed of this report.
         worth: What accuracies on these images are worth.
+        differences: One row a pair, of which the page has that of the model with stain colour alone.
+        frame: The head of the page.
     """
-    drawn = {"flow": flow.draw_flow(data), **draw_result(result), **_draw_audit(worth, data)}
+    drawn = draw_glance(result) | {"flow": flow.draw_flow(data), **draw_result(result), **_draw_audit(worth, data)}
     facts: dict[str, Any] = {"result": result, "data": data, "provenance": provenance, "worth": worth}
+    facts |= _introduce_model(result, worth, differences, frame)
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
     facts |= {"missed": _list_missed(result), "least_auc": LEAST_AUC, "no_limit": NO_LIMIT}
     facts |= _list_metrics(result) | {"numbers": _list_numbers(result, worth)}
     return _render("model.html", drawn, known, **facts)
+
+
+def _introduce_model(
+    result: Mapping[str, Any], worth: Worth, differences: pd.DataFrame | None, frame: Frame
+) -> dict[str, Any]:
+    """Gather what stands before all else on a model's page: its head, its verdict and the links to other pages."""
+    model, is_test = result["model"], result["split"] == "test"
+    page = links.name_report(model) if is_test else links.name_external(model)
+    accuracy = result["metrics"].get("test_accuracy")
+    pair = verdicts.find_colour_pair(model, accuracy, differences, worth.baseline) if is_test else None
+    return {
+        "frame": frame,
+        "pair": pair,
+        "verdict": verdicts.judge_model(result, pair, worth.baseline, worth.verdict),
+        "links": links.list_links(page, frame.pages, is_audited=worth.ladder is not None, own=model),
+    }
 
 
 def render_comparison(  # noqa: PLR0913 (a data set each)
@@ -71,6 +84,7 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
     left_out: Sequence[str] = (),
     *,
     doubts: Mapping[str, Any] | None = None,
+    frame: Frame = NO_FRAME,
 ) -> str:
     """Render the comparison of models on the same test images.
 
@@ -84,8 +98,14 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
         worth: What accuracies on these images are worth.
         left_out: The titles of models whose results are of other splits.
         doubts: What was found of doubtful labels in these images; ``None`` where nobody looked.
+        frame: The head of the page.
     """
+    models = as_records(comparison)
+    head = _introduce_comparison(models, differences, worth, frame, results[0]["confidence"])
+    better = [verdicts.is_better(head["colour_pairs"][row["model"]]) for row in models]
     drawn = {
+        "overview": overview.draw_overview(models, better, worth.baseline),
+        **draw_models(results),
         "flow": flow.draw_flow(data),
         "comparison": comparisons.draw_comparison(comparison, worth.baseline),
         "robustness": robustness.draw_strongest({one["title"]: pd.DataFrame(one["robustness"]) for one in results}),
@@ -98,7 +118,8 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
         "comparison.html",
         drawn,
         known,
-        models=as_records(comparison),
+        **head,
+        models=models,
         compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
         changed=explain_changes(differences.get("changed", ())),
@@ -114,6 +135,24 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
         error_groups=min((result["metrics"]["test_error_groups"] for result in results), default=None),
         warnings=warn_of_drawn(data),
     )
+
+
+def _introduce_comparison(
+    models: Sequence[Mapping[str, Any]], differences: pd.DataFrame, worth: Worth, frame: Frame, confidence: float
+) -> dict[str, Any]:
+    """Gather what stands before all else on the page of the comparison."""
+    page, blind = "comparison.html", worth.baseline
+    pairs = {
+        row["model"]: verdicts.find_colour_pair(row["model"], row["test_accuracy"], differences, blind)
+        for row in models
+    }
+    return {
+        "frame": frame,
+        "colour_pairs": pairs,
+        "verdict": verdicts.judge_comparison(models, pairs, blind, confidence, worth.verdict),
+        "links": links.list_links(page, frame.pages),
+        "pages_of": links.link_models(page, frame.pages, {row["model"]: row["title"] for row in models}),
+    }
 
 
 def render_card(
@@ -216,64 +255,3 @@ def _render(template: str, drawn: Mapping[str, Figure], known: Mapping[str, Any]
         for name, items in GUIDELINES.items()
     }
     return page.render(facts, guidelines=guidelines)
-
-
-@cache
-def page_environment() -> jinja2.Environment:
-    """Make the environment of the pages, with the filters that their templates use."""
-    environment = make_environment("reporting/templates")
-    environment.filters |= {
-        "figure": _format_figure,
-        "words": _put_into_words,
-        "plain": plain_name,
-        "combine": _combine,
-        "without": _leave_out,
-        "select": _select,
-        "rename": _rename,
-        "markdown": _escape_markdown,
-        "stated": lambda value: value or NOT_STATED,
-    }
-    environment.tests["defined_number"] = _is_number
-    return environment
-
-
-def _format_figure(value: Any) -> str:
-    """Write a number as people read it; what is undefined is said to be so."""
-    if value is None or pd.isna(value):
-        return "undefined"
-    if isinstance(value, float) and (abs(value) >= 1000 or (abs(value) > 1 and value.is_integer())):
-        return f"{value:,.0f}"
-    if isinstance(value, float):
-        return f"{value:.3f}" if 0.001 <= abs(value) < 100 or not value else f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _put_into_words(name: str) -> str:
-    """Write a metric's or column's name as people do."""
-    return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
-
-
-def _escape_markdown(text: str) -> str:
-    """Let a name of the user's stand in Markdown as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not pd.isna(value)
-
-
-def _select(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Select fields of a data sheet, with words for what is not stated."""
-    return {name: table.get(name) or NOT_STATED for name in names}
-
-
-def _rename(table: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {names.get(name, name): value for name, value in table.items()}
-
-
-def _leave_out(table: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if key != name}
-
-
-def _combine(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    return {**first, **second}

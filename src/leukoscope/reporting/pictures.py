@@ -1,12 +1,12 @@
 """The plots of one model's result, for its page and for files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from leukoscope.figures import confusion, curves, robustness, trust
+from leukoscope.figures import confusion, curves, panels, robustness, trust
 from leukoscope.reporting.results import select_curves
 
 
@@ -34,4 +34,42 @@ def draw_result(result: Mapping[str, Any], title: str = "") -> dict[str, Figure]
         table = pd.DataFrame(result["robustness"])
         changed = title and f"{title} on {table['images'].iloc[0]} changed test images"
         drawn["robustness"] = robustness.draw_robustness(table, changed)
+    return drawn
+
+
+def draw_glance(result: Mapping[str, Any]) -> dict[str, Figure]:
+    """Draw the small plots at the head of a model's page.
+
+    Args:
+        result: As the evaluation gathers it.
+
+    Returns:
+        ``glance_learning``, or ``glance_roc`` of a model without epochs; ``glance_confusion``; ``glance_reliability``.
+    """
+    names = result["class_names"]
+    if result["history"]:
+        drawn = {"glance_learning": panels.draw_learning(result["history"])}
+    else:
+        drawn = {"glance_roc": panels.draw_roc(select_curves(result), names)}
+    return drawn | {
+        "glance_confusion": panels.draw_small_confusion(result["confusion"], names),
+        "glance_reliability": panels.draw_reliability(result["reliability"]["calibrated"]),
+    }
+
+
+def draw_models(results: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
+    """Draw the training and the confusion matrix of each of many models, small.
+
+    Args:
+        results: As the evaluation gathers them.
+
+    Returns:
+        ``confusion-<model>`` of each, and ``learning-<model>`` of those that have epochs.
+    """
+    drawn = {}
+    for result in results:
+        if result["history"]:
+            drawn[f"learning-{result['model']}"] = panels.draw_learning(result["history"])
+        counts = panels.draw_small_confusion(result["confusion"], result["class_names"])
+        drawn[f"confusion-{result['model']}"] = counts
     return drawn

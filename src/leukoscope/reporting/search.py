@@ -1,6 +1,6 @@
 """The page of a search of hyperparameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,7 +11,10 @@ from leukoscope.core.storage import as_records
 from leukoscope.figures import search as figures
 from leukoscope.figures.svg import to_svg
 from leukoscope.images.manifest import ACCEPTED
-from leukoscope.reporting.pages import page_environment
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.links import list_links
+from leukoscope.reporting.verdicts import judge_search
 from leukoscope.study.found import FAILED, FINISHED, PRUNED, RUNNING
 from leukoscope.study.objectives import OBJECTIVES
 from leukoscope.study.search import SearchPlan
@@ -33,9 +36,7 @@ class Found(NamedTuple):
     shares: Mapping[str, float]
 
 
-def render_search(
-    plan: SearchPlan, found: Found, title: str, manifest: pd.DataFrame, provenance: Mapping[str, Any]
-) -> str:
+def render_search(plan: SearchPlan, found: Found, title: str, manifest: pd.DataFrame, frame: Frame) -> str:
     """Render the page of a search, whether it came to its end or not.
 
     Args:
@@ -43,7 +44,7 @@ def render_search(
         found: So far.
         title: Of the model.
         manifest: All images.
-        provenance: Software, commit and seed.
+        frame: The head of the page.
     """
     trials = found.trials
     drawn = {
@@ -51,6 +52,8 @@ def render_search(
         "importance": figures.draw_importance(found.shares, plan.objectives[0]),
     }
     accepted = manifest[manifest["status"] == ACCEPTED]
+    chosen = as_records(trials[trials["best"].astype(bool)])
+    counts = {state: int((trials["state"] == state).sum()) for state in _STATES}
     warning = warn_of_images(int(accepted["drawn"].sum()) if "drawn" in accepted else 0, len(accepted))
     return (
         page_environment()
@@ -63,14 +66,23 @@ def render_search(
             objectives={name: OBJECTIVES[name] for name in plan.objectives},
             figures={name: OBJECTIVES[name].title for name in OBJECTIVES if name not in plan.objectives},
             trials=as_records(trials),
-            counts={state: int((trials["state"] == state).sum()) for state in _STATES},
+            counts=counts,
+            frame=frame,
+            verdict=_judge(plan, chosen, counts[FINISHED]),
+            links=list_links("search.html", frame.pages),
             best=found.best,
-            chosen=as_records(trials[trials["best"].astype(bool)]),
+            chosen=chosen,
             shares=dict(sorted(found.shares.items(), key=lambda item: -item[1])),
             seconds=float(trials["seconds"].sum()),
             commands={"search": name_run("search"), "train": [name_run(f"train_{name}") for name in found.best]},
             configuration=name_configuration("search_best"),
-            provenance=provenance,
+            provenance=frame.provenance,
             warnings=[warning] if warning else [],
         )
     )
+
+
+def _judge(plan: SearchPlan, chosen: Sequence[Mapping[str, Any]], finished: int) -> str:
+    name = plan.objectives[0]
+    is_one = len(plan.objectives) == 1 and chosen
+    return judge_search(OBJECTIVES[name].title, chosen[0][name] if is_one else None, finished)

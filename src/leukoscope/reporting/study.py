@@ -16,9 +16,14 @@ from leukoscope.figures import study as figures
 from leukoscope.figures.confusion import draw_confusion
 from leukoscope.figures.svg import to_svg
 from leukoscope.images.manifest import ACCEPTED, fingerprint_manifest
-from leukoscope.reporting.pages import page_environment
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.links import link_models, list_links
+from leukoscope.reporting.verdicts import judge_study
 from leukoscope.study.results import count_confusion
 from leukoscope.study.running import FAILED
+
+_PAGE = "study.html"
 
 
 class Tables(NamedTuple):
@@ -44,7 +49,7 @@ def render_study(
     titles: Mapping[str, str],
     evaluations: Sequence[Mapping[str, Any]],
     manifest: pd.DataFrame,
-    provenance: Mapping[str, Any],
+    frame: Frame,
     class_names: Sequence[str],
     confidence: float,
 ) -> str:
@@ -55,7 +60,7 @@ def render_study(
         titles: Of its models.
         evaluations: All that were ever made, for the count of looks at test images.
         manifest: All images.
-        provenance: Software, commit and seed.
+        frame: The head of the page.
         class_names: The classes in order.
         confidence: Of the intervals.
     """
@@ -66,6 +71,7 @@ def render_study(
     accepted = manifest[manifest["status"] == ACCEPTED]
     drawn = int(accepted["drawn"].sum()) if "drawn" in accepted else 0
     warning = warn_of_images(drawn, len(accepted))
+    models = as_records(tables.models.assign(title=tables.models["model"].map(dict(titles))))
     plots = {name: to_svg(figure, name) for name, figure in _draw(tables, titles, class_names).items()}
     return (
         page_environment()
@@ -73,7 +79,11 @@ def render_study(
         .render(
             plots=plots,
             confusions={name: titles[name] for name in tables.predictions},
-            models=as_records(tables.models.assign(title=tables.models["model"].map(dict(titles)))),
+            models=models,
+            frame=frame,
+            verdict=judge_study(models, as_records(pairs), confidence),
+            links=list_links(_PAGE, frame.pages),
+            pages_of=link_models(_PAGE, frame.pages, titles),
             figures={name: METRICS[name].title for name in FIGURES},
             units=as_records(units),
             failed=as_records(units[units["state"] == FAILED]),
@@ -83,7 +93,7 @@ def render_study(
             looks=_count_looks(evaluations, fingerprint_manifest(manifest)),
             seeds_for_real=SEEDS_FOR_REAL,
             confidence=confidence,
-            provenance=provenance,
+            provenance=frame.provenance,
             warnings=[warning] if warning else [],
         )
     )

@@ -14,7 +14,7 @@ from leukoscope.images.manifest import summarise
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.external.options import ExternalOptions
-from leukoscope.pipelines.external.taking_in import count_subjects, has_other_scale
+from leukoscope.pipelines.external.taking_in import count_subjects
 from leukoscope.reporting.context import PageContext
 
 logger = logging.getLogger(__name__)
@@ -128,31 +128,33 @@ def score_external(
 def describe_external(
     external_manifest: pd.DataFrame,
     mapping: dict[str, Any],
-    layout: dict[str, Any],
-    smears: PackedImages,
+    about_layout: dict[str, Any],
     external: ExternalOptions,
     software: dict[str, Any],
     seed: int,
+    of_comparison: list[str],
+    of_models: list[str],
 ) -> PageContext:
     """Gather what the pages say of the external images.
 
     Args:
         external_manifest: Every external file.
         mapping: The classes that are told apart.
-        layout: What names tell of the images.
-        smears: The packed images that the classifiers were trained and tested on.
+        about_layout: What names tell of the images, as ``describe_layout`` gives it.
         external: What is known of the images.
         software: Versions, and the commit.
         seed: The one seed.
+        of_comparison: The pages that compare models on the test images, as far as they are there.
+        of_models: Those of models.
     """
     from leukoscope.reporting import data_sheet
     from leukoscope.reporting.worth import UNKNOWN
 
     counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
     facts = data_sheet.describe_images(external_manifest, counts)
-    facts["layout"] = layout | count_subjects(external_manifest, layout)
-    facts["layout"]["other_scale"] = has_other_scale(layout, smears)
-    return PageContext.gather(facts, external.data_sheet.model_dump(), software | {"seed": str(seed)}, UNKNOWN)
+    facts["layout"] = about_layout
+    stated, provenance = external.data_sheet.model_dump(), software | {"seed": str(seed)}
+    return PageContext.gather(facts, stated, provenance, UNKNOWN, [*of_comparison, *of_models])
 
 
 def write_external_reports(
@@ -200,7 +202,7 @@ def write_external_reports(
         kept["summary"] = result.get("summary", {})
         unknown: dict[str, Any] = {"history": [], "robustness": []}
         page = display | unknown | kept | options.as_display() | {"metrics": metrics[name]}
-        written[f"{name}/external"] = pages.render_model(page, *external_context.facts)
+        written[f"{name}/external"] = pages.render_model(page, *external_context.facts, frame=external_context.frame)
     return written
 
 

@@ -88,8 +88,17 @@ def _create_judging() -> Pipeline:
                 name="score_external",
             ),
             Node(
+                taking_in.describe_layout,
+                ["external_manifest", layout, "smears"],
+                "external_layout_facts",
+                name="describe_layout",
+            ),
+            Node(
                 nodes.describe_external,
-                ["external_manifest", mapping, layout, "smears", "params:external", "software", seed],
+                [
+                    *("external_manifest", mapping, "external_layout_facts", "params:external", "software", seed),
+                    *("pages_of_comparison", "pages_of_models"),
+                ],
                 "external_context",
                 name="describe_external",
             ),

@@ -153,6 +153,20 @@ def build_external_manifest(
     return _warn_of_missing(_group_by_name(_label(checked, mapping), external_smears.layout), mapping)
 
 
+def describe_layout(manifest: pd.DataFrame, layout: dict[str, Any], smears: PackedImages) -> dict[str, Any]:
+    """Say what names tell of external images, for pages.
+
+    Args:
+        manifest: Every external file.
+        layout: As ``recognise_layout`` gives it.
+        smears: The packed images that the classifiers were trained and tested on.
+
+    Returns:
+        The layout with what ``count_subjects`` counts, and ``other_scale``.
+    """
+    return layout | count_subjects(manifest, layout) | {"other_scale": has_other_scale(layout, smears)}
+
+
 def has_other_scale(layout: dict[str, Any], smears: PackedImages) -> bool:
     """Tell whether images show single cells, and those that classifiers learned from are not known to.
 

@@ -1,6 +1,7 @@
 """Bring together what is known of images and classifiers, for people to read."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,9 +10,13 @@ from leukoscope.core.commands import name_run
 from leukoscope.core.errors import InputError
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.reporting import links
 from leukoscope.reporting.context import PageContext
+from leukoscope.reporting.frame import Frame
 
 logger = logging.getLogger(__name__)
+
+_COMPARING = ["comparison.html", "literature.html"]
 
 
 def describe_data(
@@ -38,6 +43,7 @@ def gather_context(
     audit_table: pd.DataFrame | None,
     audit_verdict: str | None,
     colour_baseline: dict[str, Any] | None,
+    pages: Sequence[str] = (),
 ) -> PageContext:
     """Gather what every page says of the images, whatever was trained on them.
 
@@ -49,29 +55,65 @@ def gather_context(
         audit_table: The ladder of the last audit, if there was one.
         audit_verdict: And what it means.
         colour_baseline: What stain colour alone reached on the last test images.
+        pages: Those that other pipelines have written.
     """
     from leukoscope.reporting import worth
 
     known_worth = worth.Worth.select(data_sheet, audit_table, audit_verdict, colour_baseline)
-    return PageContext.gather(data_sheet, known.model_dump(), software | {"seed": str(seed)}, known_worth)
+    return PageContext.gather(data_sheet, known.model_dump(), software | {"seed": str(seed)}, known_worth, pages)
 
 
-def write_reports(page_context: PageContext, results: list[dict[str, Any]]) -> dict[str, str]:
+def gather_frame(
+    manifest: pd.DataFrame,
+    known: DataSheetOptions,
+    software: dict[str, Any],
+    seed: int,
+    of_comparison: list[str],
+    of_models: list[str],
+) -> Frame:
+    """Gather what a page says of itself that is of all images, however they are divided.
+
+    Args:
+        manifest: Every file found.
+        known: What people know of the images.
+        software: Versions, and the commit.
+        seed: The one seed.
+        of_comparison: The pages that compare models, as far as they are there.
+        of_models: The pages of models.
+    """
+    from leukoscope.images.origin import Origin
+    from leukoscope.reporting import sources
+
+    origin, stated = Origin.trace(manifest), known.model_dump()
+    source, provenance = sources.describe(stated, origin), software | {"seed": str(seed)}
+    return Frame.make(source, origin, known.is_published(origin), [*of_comparison, *of_models], provenance)
+
+
+def write_reports(
+    page_context: PageContext,
+    results: list[dict[str, Any]],
+    differences: pd.DataFrame | None = None,
+    of_comparison: list[str] | None = None,
+) -> dict[str, str]:
     """Write the page of every model that was evaluated on these images.
 
     Args:
         page_context: What every page says of the images.
         results: One for each model that has been evaluated.
+        differences: One row a pair, of which a page has that of its model with stain colour.
+        of_comparison: The pages that compare models; ``None`` where the same run writes them.
 
     Returns:
         HTML by ``<model>/report``.
     """
     from leukoscope.reporting import pages
 
+    beside = _COMPARING if of_comparison is None else of_comparison
+    how: dict[str, Any] = {"differences": differences, "frame": page_context.frame.add(beside)}
     current, others = page_context.select_current(results)
     for title in others:
         logger.warning("%s was evaluated on other splits: its report stays as it is", title)
-    return {f"{result['model']}/report": pages.render_model(result, *page_context.facts) for result in current}
+    return {f"{result['model']}/report": pages.render_model(result, *page_context.facts, **how) for result in current}
 
 
 def write_model_cards(page_context: PageContext, results: list[dict[str, Any]]) -> dict[str, str]:
@@ -120,7 +162,8 @@ def write_comparison(
     if not page_context.is_published:
         rows = rows.filter(regex="^(?!report_)")
     doubts = label_issues.summarise(issues, label_reviews, page_context.data_sheet["fingerprint"])
-    return pages.render_comparison(rows, differences, current, *page_context.facts, others, doubts=doubts)
+    frame = _add_written(page_context, current)
+    return pages.render_comparison(rows, differences, current, *page_context.facts, others, doubts=doubts, frame=frame)
 
 
 def write_literature(
@@ -146,7 +189,13 @@ def write_literature(
 
     current, _ = page_context.select_current(results)
     rows = _select_compared(comparison, current)
-    return literature.render_literature(rows, differences, page_context, list(models))
+    context = page_context._replace(frame=_add_written(page_context, current))
+    return literature.render_literature(rows, differences, context, list(models))
+
+
+def _add_written(page_context: PageContext, results: list[dict[str, Any]]) -> Frame:
+    """Give the head of a page with those pages beside it that the same run writes."""
+    return page_context.frame.add([*_COMPARING, *(links.name_report(result["model"]) for result in results)])
 
 
 def _select_compared(comparison: pd.DataFrame, current: list[dict[str, Any]]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from kedro.pipeline import Node, Pipeline
 from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.collect.nodes import collect_result
 from leukoscope.pipelines.collect.pipeline import create_results_pipeline
+from leukoscope.pipelines.comparison.nodes import compare_errors
 from leukoscope.pipelines.reporting import nodes
 
 
@@ -28,7 +29,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
         "literature_page",
         name="write_literature",
     )
-    pages = make_stage("reporting", [*_write_about("results"), comparison, literature])
+    pages = make_stage("reporting", [*_write_about("results", "differences"), comparison, literature])
     return create_results_pipeline(models) + create_data_pipeline() + pages
 
 
@@ -36,7 +37,7 @@ def create_data_pipeline() -> Pipeline:
     """Make the part of the pipeline that describes the images, whatever was trained on them."""
     inputs = ["manifest", "ingestion_report", "splits", "params:splitting"]
     facts = ["data_sheet", "params:data_sheet", "software", "params:seed"]
-    worth = ["audit_table", "audit_verdict", "colour_baseline"]
+    worth = ["audit_table", "audit_verdict", "colour_baseline", "pages_of_studies"]
     return make_stage(
         "reporting",
         [
@@ -46,14 +47,26 @@ def create_data_pipeline() -> Pipeline:
     )
 
 
+def create_frame_pipeline() -> Pipeline:
+    """Make the part of the pipeline that gathers the head of pages of all images, however they are divided."""
+    inputs = ["manifest", "params:data_sheet", "software", "params:seed", "pages_of_comparison", "pages_of_models"]
+    return make_stage("reporting", [Node(nodes.gather_frame, inputs, "page_frame", name="gather_frame")])
+
+
 def create_model_pipeline() -> Pipeline:
-    """Make the template of the part that writes about one model."""
+    """Make the template of the part that writes about one model, which is held against stain colour alone."""
     collect = Node(collect_result, "result", "own_results", name="collect_result")
-    return Pipeline([collect, *_write_about("own_results")])
+    compare = Node(
+        compare_errors,
+        ["splits", "colour_baseline", "params:evaluation", "params:seed", "own_results"],
+        "own_differences",
+        name="compare_errors",
+    )
+    return Pipeline([collect, compare, *_write_about("own_results", "own_differences", "pages_of_comparison")])
 
 
-def _write_about(results: str) -> list[Node]:
+def _write_about(results: str, differences: str, *pages: str) -> list[Node]:
     return [
-        Node(nodes.write_reports, ["page_context", results], "reports", name="write_reports"),
+        Node(nodes.write_reports, ["page_context", results, differences, *pages], "reports", name="write_reports"),
         Node(nodes.write_model_cards, ["page_context", results], "model_cards", name="write_model_cards"),
     ]

@@ -15,6 +15,7 @@ from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.search.planning import Setting
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.nodes import list_nodes
+from leukoscope.reporting.frame import Frame
 from leukoscope.study.search import SearchPlan, Study
 from leukoscope.study.trials import TrialLedger
 
@@ -79,7 +80,7 @@ def run_trials(
     search: SearchOptions,
     search_setting: Setting,
     manifest: pd.DataFrame,
-    software: dict[str, Any],
+    page_frame: Frame,
     smears: PackedImages,
 ) -> Iterator[tuple[Study, str]]:
     """Train and score trials until as many have ended as are wanted, each in a process of its own.
@@ -90,7 +91,7 @@ def run_trials(
         search: Where trials are kept.
         search_setting: With the entry.
         manifest: All images.
-        software: Versions, and the commit.
+        page_frame: The head of the page.
         smears: The packed images, which all trials take.
 
     Returns:
@@ -105,12 +106,10 @@ def run_trials(
     pipelines = f"train_{entry},validation"
     place = TrialProcesses(list_trial_nodes(entry), pipelines, get_session(), search_ledger, get_run())
     for study in run_search(search_plan, search_ledger, place, search.storage):
-        yield study, write_search(study, search_plan, search_setting, manifest, software)
+        yield study, write_search(study, search_plan, search_setting, manifest, page_frame)
 
 
-def write_search(
-    study: Study, plan: SearchPlan, setting: Setting, manifest: pd.DataFrame, software: dict[str, Any]
-) -> str:
+def write_search(study: Study, plan: SearchPlan, setting: Setting, manifest: pd.DataFrame, page_frame: Frame) -> str:
     """Write the page of a search.
 
     Args:
@@ -118,14 +117,14 @@ def write_search(
         plan: Of the search.
         setting: With the entry.
         manifest: All images.
-        software: Versions, and the commit.
+        page_frame: The head of the page.
     """
     from leukoscope.reporting import search as page
     from leukoscope.study import found
 
     shares = found.weigh_parameters(study)
     so_far = page.Found(found.tabulate(study, plan), found.name_best(study, plan), shares)
-    return page.render_search(plan, so_far, setting.model.title, manifest, software | {"seed": str(plan.seed)})
+    return page.render_search(plan, so_far, setting.model.title, manifest, page_frame)
 
 
 def list_trial_nodes(entry: str) -> list[str]:

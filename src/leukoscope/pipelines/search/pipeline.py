@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.core.stages import make_stage
+from leukoscope.pipelines.reporting.pipeline import create_frame_pipeline
 from leukoscope.pipelines.search import nodes, planning
 
 
@@ -11,7 +12,7 @@ def create_pipeline() -> Pipeline:
     described = [f"params:{name}" for name in ("search", "models", "training", "augmentation", "cells")]
     planned = ["params:search", "search_setting", "params:splitting", "params:class_names", "params:seed"]
     ended = ["search_study", "search_plan"]
-    return make_stage(
+    return create_frame_pipeline() + make_stage(
         "search",
         [
             Node(planning.describe_search, described, "search_setting", name="describe_search"),
@@ -23,7 +24,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.run_trials,
-                ["search_plan", "search_ledger", "params:search", "search_setting", "manifest", "software", "smears"],
+                ["search_plan", "search_ledger", "params:search", "search_setting", "manifest", "page_frame", "smears"],
                 ["search_study", "search_page"],
                 name="run_trials",
             ),

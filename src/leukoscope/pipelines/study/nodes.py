@@ -12,6 +12,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.study.options import StudyOptions
+from leukoscope.reporting.frame import Frame
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import Plan
 from leukoscope.study.running import FAILED
@@ -207,11 +208,10 @@ def write_study(
     study_tables: Any,
     evaluations: list[dict[str, Any]],
     manifest: pd.DataFrame,
-    software: dict[str, Any],
+    page_frame: Frame,
     models: dict[str, Any],
     evaluation: EvaluationOptions,
     class_names: list[str],
-    seed: int,
 ) -> str:
     """Write the page of the study.
 
@@ -219,18 +219,16 @@ def write_study(
         study_tables: All that it gives.
         evaluations: All that were ever made, for the count of looks.
         manifest: All images.
-        software: Versions, and the commit.
+        page_frame: The head of the page.
         models: All entries, for their titles.
         evaluation: The confidence.
         class_names: The classes in order.
-        seed: The first one.
     """
     from leukoscope.reporting import study as page
 
     titles = {name: ModelOptions.model_validate(models[name]).title for name in study_tables.models["model"]}
-    provenance = software | {"seed": str(seed)}
     return page.render_study(
-        study_tables, titles, evaluations, manifest, provenance, class_names, evaluation.confidence
+        study_tables, titles, evaluations, manifest, page_frame, class_names, evaluation.confidence
     )
 
 

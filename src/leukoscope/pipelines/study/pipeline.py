@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from leukoscope.core.stages import make_stage
+from leukoscope.pipelines.reporting.pipeline import create_frame_pipeline
 from leukoscope.pipelines.study import nodes, planning
 
 
@@ -15,9 +16,9 @@ def create_pipeline() -> Pipeline:
     kept = ["study_outcomes", "study_ledger"]
     confidence, classes, seed = "params:evaluation", "params:class_names", "params:seed"
     tables = ["study", "study_units", "study_differences", "study_pooled", "study_histories"]
-    about = ["evaluations", "manifest", "software", "params:models", confidence, classes, seed]
+    about = ["evaluations", "manifest", "page_frame", "params:models", confidence, classes]
     judged = ["study_pooled", "study_units", confidence, classes, seed]
-    return make_stage(
+    return create_frame_pipeline() + make_stage(
         "study",
         [
             Node(planning.describe_entries, described, "study_entries", name="describe_entries"),

@@ -1,0 +1,40 @@
+"""The pages that are in a folder, as a Kedro data set."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+
+class PagesDataset(AbstractDataset[NoReturn, list[str]]):
+    """Loads as the paths of the pages that are there, below the folder: what links can lead to.
+
+    Args:
+        path: The folder of reports.
+        names: Of files in it, or patterns such as ``*/report.html``.
+        metadata: For other tools.
+    """
+
+    def __init__(self, *, path: str, names: list[str], metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(path)
+        self._names = names
+        self.metadata = metadata
+
+    def load(self) -> list[str]:
+        """List the pages, in the order of the names and of the alphabet."""
+        found = [sorted(self._path.glob(name)) for name in self._names]
+        return [path.relative_to(self._path).as_posix() for paths in found for path in paths if path.is_file()]
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Pages are written by data sets of their own.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{type(self).__name__} is read only.")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self._path), "names": self._names}

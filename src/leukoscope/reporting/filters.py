@@ -1,0 +1,84 @@
+"""The environment of the pages' templates, and how it writes figures and names."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from leukoscope.core.options import plain_name
+from leukoscope.reporting.checklists import NOT_STATED
+from leukoscope.reporting.glossary import TERMS, explain, sort_terms
+from leukoscope.reporting.html import make_environment
+
+_ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "ppv", "npv")} | {
+    "cohen": "Cohen's",
+    "matthews": "Matthews",
+    "mib": "(MiB)",
+}
+
+
+@cache
+def page_environment() -> jinja2.Environment:
+    """Make the environment of the pages, with the filters that their templates use."""
+    environment = make_environment("reporting/templates")
+    environment.filters |= {
+        "figure": format_figure,
+        "words": put_into_words,
+        "term": explain,
+        "plain": plain_name,
+        "combine": _combine,
+        "without": _leave_out,
+        "select": _select,
+        "rename": _rename,
+        "markdown": _escape_markdown,
+        "stated": lambda value: value or NOT_STATED,
+    }
+    environment.globals["terms"] = sort_terms(TERMS)
+    environment.tests["defined_number"] = is_number
+    return environment
+
+
+def format_figure(value: Any) -> str:
+    """Write a number as people read it; what is undefined is said to be so."""
+    if value is None or pd.isna(value):
+        return "undefined"
+    if isinstance(value, float) and (abs(value) >= 1000 or (abs(value) > 1 and value.is_integer())):
+        return f"{value:,.0f}"
+    if isinstance(value, float):
+        return f"{value:.3f}" if 0.001 <= abs(value) < 100 or not value else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def put_into_words(name: str) -> str:
+    """Write a metric's or column's name as people do."""
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a number that is defined."""
+    return isinstance(value, int | float) and not pd.isna(value)
+
+
+def _escape_markdown(text: str) -> str:
+    """Let a name of the user's stand in Markdown as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
+
+
+def _select(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Select fields of a data sheet, with words for what is not stated."""
+    return {name: table.get(name) or NOT_STATED for name in names}
+
+
+def _rename(table: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in table.items()}
+
+
+def _leave_out(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != name}
+
+
+def _combine(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    return {**first, **second}

@@ -1,0 +1,196 @@
+"""The sentence at the head of a page: what its figure is worth, and no more than was measured."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from leukoscope.audit.baseline import COLOUR_BASELINE
+from leukoscope.reporting.filters import format_figure, is_number
+
+_ROUNDING = 1e-6  # of files
+
+
+def find_colour_pair(
+    model: str, accuracy: float | None, differences: pd.DataFrame | None, baseline: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Find the paired test of a model against stain colour alone on the same test images.
+
+    Args:
+        model: Its name.
+        accuracy: Of the model on the test images.
+        differences: One row a pair, as the comparison has them.
+        baseline: What stain colour alone reaches on them.
+
+    Returns:
+        The row, or ``None`` where there is none, or where it is of another training of the model.
+    """
+    if differences is None or differences.empty or baseline is None or not is_number(accuracy):
+        return None
+    own = differences[(differences["first"] == model) & (differences["second"] == COLOUR_BASELINE)]
+    if own.empty:
+        return None
+    pair = own.iloc[0].to_dict()
+    measured = accuracy - baseline["accuracy"]
+    return pair if abs(pair["difference"] - measured) < _ROUNDING else None
+
+
+def judge_pair(pair: Mapping[str, Any] | None) -> str:
+    """Say whether a model was shown to be better than stain colour alone."""
+    if pair is None:
+        return "whether that is better than stain colour alone was not tested"
+    if not pair["shown"]:
+        return "not shown to be better than stain colour alone"
+    return f"shown to be {'better' if pair['difference'] > 0 else 'worse'} than stain colour alone"
+
+
+def judge_model(
+    result: Mapping[str, Any], pair: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, verdict: str | None
+) -> str:
+    """Say what a model's accuracy is worth.
+
+    Args:
+        result: As the evaluation gathers it.
+        pair: Its test against stain colour alone, if there is one.
+        baseline: What that reaches on the same test images.
+        verdict: Of the audit, a sentence a line.
+    """
+    metrics, split = result["metrics"], result["split"]
+    accuracy = say_estimate(metrics, f"{split}_accuracy", _level(result))
+    if split == "test":
+        worth = _add_colour(judge_pair(pair), baseline)
+    else:
+        worth = "stain colour alone was not tried on these images"
+    images = format_figure(metrics[f"{split}_images"])
+    return f"Accuracy {accuracy} on {images} {split} images: {worth}{_alarm(verdict)}."
+
+
+def judge_comparison(
+    models: Sequence[Mapping[str, Any]],
+    pairs: Mapping[str, Mapping[str, Any] | None],
+    baseline: Mapping[str, Any] | None,
+    confidence: float,
+    verdict: str | None,
+) -> str:
+    """Say what the best of some models is worth, and how many of them are better than stain colour alone.
+
+    Args:
+        models: One row a model.
+        pairs: By model its test against stain colour alone.
+        baseline: What that reaches on the same test images.
+        confidence: Of the intervals.
+        verdict: Of the audit, a sentence a line.
+    """
+    best = max(models, key=lambda row: row["test_accuracy"])
+    accuracy = say_estimate(best, "test_accuracy", f"{100 * confidence:g} % ")
+    better = sum(is_better(pairs.get(row["model"])) for row in models)
+    worth = _add_colour(judge_pair(pairs.get(best["model"])), baseline)
+    images = format_figure(int(best["test_images"]))
+    lead = "The only model" if len(models) == 1 else f"The best of {len(models)} models"
+    is_tested = len(models) > 1 and any(pairs.values())
+    count = f"; better is shown for {better} of {len(models)} models" if is_tested else ""
+    return f"{lead}, {best['title']}, has accuracy {accuracy} on {images} test images: {worth}{count}{_alarm(verdict)}."
+
+
+def judge_literature(
+    models: Sequence[Mapping[str, Any]], systems: int, trained: int, baseline: Mapping[str, Any] | None
+) -> str:
+    """Say how many published systems were trained here, and what the best model is worth.
+
+    Args:
+        models: Those that were trained here, as ``describe_models`` gives them.
+        systems: How many were published.
+        trained: How many of these were trained here.
+        baseline: What stain colour alone reaches.
+    """
+    lead = f"{trained} of {systems} published systems {'is' if trained == 1 else 'are'} trained here"
+    if not models:
+        return f"{lead}."
+    best = max(models, key=lambda row: row["test_accuracy"])
+    worth = _add_colour(judge_pair(best["to_colour"] or None), baseline)
+    return (
+        f"{lead}; the best model, {best['title']}, has accuracy {say_estimate(best, 'test_accuracy')}, {worth}, "
+        f"and published figures of other images cannot be held against it."
+    )
+
+
+def judge_study(models: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]], confidence: float) -> str:
+    """Say what the best model of a study is worth over its folds and seeds.
+
+    Args:
+        models: One row a model.
+        pairs: One row a pair of models.
+        confidence: Of the intervals.
+    """
+    whole = [row for row in models if is_number(row["accuracy"])]
+    if not whole:
+        return "Nothing can be said yet: no model has a seed of which all folds finished."
+    best = max(whole, key=lambda row: row["accuracy"])
+    real = sum(bool(pair["real"]) for pair in pairs)
+    lead = "The only model" if len(whole) == 1 else f"The best of {len(whole)} models"
+    accuracy = say_estimate(best, "accuracy", f"{100 * confidence:g} % ")
+    seeds = f"{best['seeds']} seed{'' if best['seeds'] == 1 else 's'}"
+    differ = f"; {real} of {len(pairs)} differences between models {'is' if real == 1 else 'are'} real" if pairs else ""
+    return f"{lead}, {best['title']}, has accuracy {accuracy} over {seeds}, {_judge_gain(best)}{differ}."
+
+
+def judge_search(title: str, value: float | None, finished: int) -> str:
+    """Say what the best trial of a search is worth.
+
+    Args:
+        title: Of what was looked for.
+        value: Of the best trial; ``None`` where there is no single one.
+        finished: How many trials finished.
+    """
+    worth = "no test image was looked at, so that nothing is known of whether it is better than stain colour alone"
+    if not finished:
+        return "Nothing can be said yet: no trial has finished."
+    if value is None:
+        return f"{finished} trials finished, and several are best in one objective or another: {worth}."
+    return f"The best of {finished} trials: {title} {format_figure(value)}, which flatters, and {worth}."
+
+
+def is_better(pair: Mapping[str, Any] | None) -> bool:
+    """Tell whether a model was shown to be better than what it was tested against."""
+    return pair is not None and bool(pair["shown"]) and pair["difference"] > 0
+
+
+def say_estimate(row: Mapping[str, Any], name: str, level: str = "") -> str:
+    """Say a figure with its interval, if it has one, in the digits of the tables.
+
+    Args:
+        row: Of figures.
+        name: Of the figure; its interval is ``_low`` to ``_high``.
+        level: Before the word interval.
+    """
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    ends = f" ({level}interval {format_figure(low)} to {format_figure(high)})" if is_number(low) else ""
+    return format_figure(row.get(name)) + ends
+
+
+def _level(result: Mapping[str, Any]) -> str:
+    return f"{100 * result['confidence']:g} % "
+
+
+def _add_colour(words: str, baseline: Mapping[str, Any] | None) -> str:
+    if baseline is None:
+        return words
+    return f"{words} ({format_figure(baseline['accuracy'])} on the same images)"
+
+
+def _judge_gain(row: Mapping[str, Any]) -> str:
+    """Say by the interval of the gain, in which images and seeds are random, whether it is one."""
+    if not is_number(row.get("gain_over_colour")):
+        return "not held against stain colour alone"
+    low, high = row.get("gain_over_colour_low"), row.get("gain_over_colour_high")
+    gain = f"(difference {say_estimate(row, 'gain_over_colour')})"
+    if not is_number(low) or low <= 0 <= high:  # type: ignore[operator]
+        return f"not shown to be better than stain colour alone {gain}"
+    return f"shown to be {'better' if low > 0 else 'worse'} than stain colour alone {gain}"  # type: ignore[operator]
+
+
+def _alarm(verdict: str | None) -> str:
+    if verdict is None or not verdict.startswith(("ALARM", "WARNING")):
+        return ""
+    kind = "a warning" if verdict.startswith("WARNING") else "an alarm"
+    return f"; the audit gives {kind}: seeing no cell goes far on these images"
