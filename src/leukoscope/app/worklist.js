@@ -76,7 +76,7 @@ export default {
         { key: "open", words: "Not reviewed", fits: one => !one.review },
         { key: "reviewed", words: "Reviewed", fits: one => one.review },
         { key: "abstained", words: "Abstained", fits: one => one.reason },
-        ...this.classNames.map(name => ({ key: `class ${name}`, words: `Opinion ${name}`, fits: one => one.opinion === name })),
+        ...this.classNames.map(name => ({ key: `class ${name}`, words: `Likeliest ${name}`, fits: one => one.likeliest === name })),
       ];
     },
     sorted() {
