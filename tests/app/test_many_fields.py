@@ -39,8 +39,8 @@ def test_the_list_can_be_filtered_and_ordered_and_says_how_many_are_reviewed(pag
     assert list_rows(page)[0] == 3
     page.get_by_label("Show").select_option(label="Abstained (2)")
     assert set(list_rows(page)) == {2, 3}
-    page.get_by_label("Show").select_option(label="Opinion Early (1)")
-    assert list_rows(page) == [1]
+    page.get_by_label("Show").select_option(label="Likeliest Benign (1)")
+    assert list_rows(page) == [3]
     page.get_by_label("Order").select_option("Order given")
     page.get_by_label("Show").select_option(label="All (3)")
     review(page, 2, "Pro")

@@ -11,12 +11,11 @@ export default {
     <div class="keys">
       <button type="button" @click="$refs.help.showModal()" aria-haspopup="dialog">Keys <kbd aria-hidden="true">?</kbd></button>
       <dialog ref="help" aria-labelledby="keys" @click="$event.target === $refs.help && $refs.help.close()">
-        <h2 id="keys">Keys</h2>
+        <form method="dialog"><h2 id="keys">Keys</h2><button autofocus>Close</button></form>
         <table>
           <tr v-for="[keys, words] in help"><th scope="row"><kbd v-for="key in keys">{{ key }}</kbd></th><td>{{ words }}</td></tr>
         </table>
         <p><label><input type="checkbox" v-model="act"> Keys act (never while you type in a field)</label></p>
-        <form method="dialog"><button class="main">Close</button></form>
       </dialog>
     </div>
   `,

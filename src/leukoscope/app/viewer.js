@@ -14,9 +14,9 @@ export default {
         </div>
       </div>
       <div class="bar" role="group" :aria-label="'Zoom, ' + words">
-        <button type="button" @click="zoom(1 / 1.5)" :disabled="scale <= 1" aria-label="Zoom out">&minus;</button>
-        <button type="button" @click="zoom(1.5)" :disabled="scale >= most()" aria-label="Zoom in">+</button>
-        <button type="button" @click="fit" :disabled="scale === 1">Fit</button>
+        <button type="button" @click="zoom(1 / 1.5)" :aria-disabled="scale === 1" aria-label="Zoom out">&minus;</button>
+        <button type="button" @click="zoom(1.5)" :aria-disabled="scale >= most()" aria-label="Zoom in">+</button>
+        <button type="button" @click="fit" :aria-disabled="scale === 1">Fit</button>
         <output aria-label="Zoom">{{ scale.toFixed(1) }} &times;</output>
         <span class="soft">{{ width }} &times; {{ height }} pixels<span v-if="poor">, shown in fewer (app.max_full_bytes)</span></span>
       </div>

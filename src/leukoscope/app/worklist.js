@@ -39,12 +39,12 @@ export default {
             </li>
           </template>
         </ul>
-        <p class="soft" v-if="!shown.length">None of those read so far. Show others above.</p>
+        <p class="soft" v-if="entries.length && !shown.length">None of those that were read.</p>
       </section>
       <section class="bench" ref="bench" tabindex="-1" aria-label="The chosen image">
         <div class="bar" v-if="entry">
-          <button type="button" @click="step(-1)" :disabled="!neighbour(-1)">Previous</button>
-          <button type="button" @click="step(1)" :disabled="!neighbour(1)">Next</button>
+          <button type="button" @click="step(-1)" :aria-disabled="!neighbour(-1)">Previous</button>
+          <button type="button" @click="step(1)" :aria-disabled="!neighbour(1)">Next</button>
           <p aria-live="polite" class="where"><strong>Image {{ current }}</strong>
             <span class="name" v-if="names[current]">{{ names[current] }}</span>
             <span class="soft" v-if="entry.review">reviewed at {{ tell(entry.review.at) }}: {{ entry.review.summary }}</span></p>
@@ -76,7 +76,7 @@ export default {
         { key: "open", words: "Not reviewed", fits: one => !one.review },
         { key: "reviewed", words: "Reviewed", fits: one => one.review },
         { key: "abstained", words: "Abstained", fits: one => one.reason },
-        ...this.classNames.map(name => ({ key: `class ${name}`, words: `Opinion ${name}`, fits: one => one.opinion === name })),
+        ...this.classNames.map(name => ({ key: `class ${name}`, words: `Likeliest ${name}`, fits: one => one.likeliest === name })),
       ];
     },
     sorted() {
@@ -154,7 +154,7 @@ export default {
       }
     },
     select(number, news = "") {
-      const leaving = document.activeElement?.closest(".bench > article, .bench > .bar button:disabled");
+      const leaving = document.activeElement?.closest(".bench > article");
       [this.current, this.news] = [number, news];
       if (leaving) {
         this.$refs.bench.focus({ preventScroll: true });
