@@ -10,7 +10,7 @@ def keep(page, words: str) -> None:
     card(page, 1).get_by_role("button", name="Keep this review").click()
 
 
-def test_a_class_is_said_before_the_opinion_is_shown(page, reviews):
+def test_a_class_is_said_before_the_opinion_is_shown(page, reviews, caplog):
     received = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
     page.reload()
@@ -32,6 +32,7 @@ def test_a_class_is_said_before_the_opinion_is_shown(page, reviews):
     keep(page, "Pro")
     card(page, 1).locator(".opinion", has_text="Opinion: Early").wait_for()
     assert answer(card(page, 1), "Pro").is_checked()
+    assert "still being used" not in caplog.text  # of what was shown before
     assert "Before, you said Pro." in card(page, 1).inner_text()
 
     keep(page, "Early")

@@ -112,7 +112,9 @@ def add_form(content: str, answer: Callable[[Any], Awaitable[str]], before: str 
     status = add_html(escape(before), "p").props("role=status")
 
     async def submit(event: GenericEventArguments) -> None:
-        status.set_content(escape(await answer(event.args)))
+        said = await answer(event.args)
+        if not status.is_deleted:  # with the form, where the answer shows more of the image
+            status.set_content(escape(said))
 
     form.on("submit", submit, js_handler=_SEND_FORM)
     return form
