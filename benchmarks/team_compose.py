@@ -45,17 +45,18 @@ def find_programs() -> dict[str, str]:
     Raises:
         MissingProgramsError: Some are not there; all are named, with what installs them.
     """
-    places = [
-        str(SERVER_ENVIRONMENT / "bin"),
-        *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
-    ]
-    path = os.pathsep.join([*places, os.environ.get("PATH", ""), "/usr/sbin"])
-    found = {name: shutil.which(name, path=path) for name in _PROGRAMS}
+    own = str(SERVER_ENVIRONMENT / "bin")
+    debian = map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+    path = os.pathsep.join([*debian, os.environ.get("PATH", ""), "/usr/sbin"])
+    found = {
+        name: shutil.which(name, path=own if command.startswith("make") else path)
+        for name, command in _PROGRAMS.items()
+    }
     missing = [name for name, place in found.items() if place is None]
     if missing:
         commands = "\n".join(f"  {command}" for command in dict.fromkeys(_PROGRAMS[name] for name in missing))
         raise MissingProgramsError(
-            f"Not on this machine: {', '.join(missing)}. On Debian and Ubuntu install:\n{commands}"
+            f"Not on this machine: {', '.join(missing)}. On Debian and Ubuntu these bring them:\n{commands}"
         )
     return {name: place for name, place in found.items() if place}
 

@@ -153,7 +153,7 @@ def test_programs_that_are_missing_are_named_with_what_installs_them(team_compos
     with pytest.raises(team_compose.MissingProgramsError) as caught:
         team_compose.find_programs()
     assert str(caught.value).split("\n") == [
-        "Not on this machine: nginx, initdb. On Debian and Ubuntu install:",
+        "Not on this machine: nginx, initdb. On Debian and Ubuntu these bring them:",
         "  apt-get install nginx-light",
         "  apt-get install postgresql",
     ]
