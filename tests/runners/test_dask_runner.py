@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from kedro.pipeline import node, pipeline
 
@@ -126,6 +129,17 @@ def test_nodes_are_found_in_the_smallest_pipeline_that_has_them(monkeypatch, two
     monkeypatch.setattr("kedro.framework.project.pipelines", some)
     assert find_pipelines(["vgg16.train", "vgg16.evaluate"]) == ["one"]
     assert find_pipelines(["vgg16.train", "vote.train"]) == ["all"]
+
+
+@pytest.mark.slow
+def test_nothing_of_the_project_is_in_memory_only_where_it_would_have_to_pass(project_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path, env="demo") as session:
+        catalog = session.load_context().catalog
+    for name, made in pipelines.items():
+        spread = {name: nodes for name, nodes in group_nodes(made).items() if nodes[0].namespace}
+        assert complete_groups(spread, made, catalog).keys() == spread.keys(), name
 
 
 # Stands in for `kedro run`: what it is to make is a file, of the names of what it was given.

@@ -70,6 +70,7 @@ def test_no_lock_stays_behind_and_who_waited_for_one_that_went_takes_the_next(tm
         if waiting:  # the file that it waited for is removed by who had it, and another has the next one
             waiting.pop()
             self._lock.unlink()
+            self._lock.touch()
         acquire(self, lock, is_to_stop)
 
     monkeypatch.setattr(Workspace, "_acquire", take_old_first)
