@@ -10,8 +10,6 @@ from leukoscope.backend import precision
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.core.storage import hold
-from leukoscope.evaluation.folds import describe_training
-from leukoscope.features.normalisation import fit_target
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -22,7 +20,6 @@ from leukoscope.pipelines.training.nodes import (
     resolve_recipe,
     train_classifier,
 )
-from leukoscope.reporting.pages import page_environment
 from leukoscope.training import key
 from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.journal import TrainingJournal
@@ -30,8 +27,6 @@ from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.recipe import Recipe
 from leukoscope.training.runs import TrainingRuns
 from made_entries import make_entry
-
-FACTS = "{% import 'parts.html' as parts %}{{ parts.facts(training) }}"
 
 
 @dataclass(frozen=True)
@@ -267,31 +262,6 @@ def test_another_content_of_a_weights_file_is_another_training(smears, splits, c
         facts = (make_recipe(weights=str(file)), ResolvedAugmentation(), class_names, smears, splits, splits)
         keys.append(prepare_training(*facts, SplittingOptions(), 7))
     assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["weights"]
-
-
-def test_colours_are_measured_on_training_images_alone(smears, splits, class_names, tmp_path, monkeypatch):
-    smears.records = splits[["image_id"]].assign(sha256=splits["image_id"])
-    plan = plan_training(splits, AugmentationOptions(), 7)
-    facts = (ResolvedAugmentation(), class_names, smears, plan, splits, SplittingOptions(), 7)
-    without = prepare_training(make_recipe(), *facts)
-    made = prepare_training(make_recipe(normalisation="reinhard"), *facts)
-    assert {name for name in made if made[name] != without.get(name)} == {"recipe", "stain_target"}
-    expected = fit_target(smears.pixels[smears.rows(splits.loc[splits["split"] == "train", "image_id"])])
-    assert np.array(list(made["stain_target"].values())) == pytest.approx(np.array(expected))
-    # Another fold has other training images, and the same recipe.
-    assert describe_training(made) == describe_training(made | {"stain_target": None})
-    journal, seen = TrainingRuns(tmp_path / "vgg16").start(made).journal, []
-
-    class Watching(Trainer):
-        def __init__(self, *facts) -> None:
-            super().__init__(*facts)
-            seen.append(facts[1].stain_target)
-
-    monkeypatch.setattr("leukoscope.training.trainer.Trainer", Watching)
-    summary = train_classifier(journal, {}, smears, plan, splits, make_entry("vgg16"))[2]
-    assert seen == [expected]
-    assert (summary["normalisation"], summary["stain_target"]["mean of alpha"]) == ("reinhard", expected.mean[1])
-    assert page_environment().from_string(FACTS).render(training=summary).count("deviation of beta") == 1
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder"])
