@@ -9,7 +9,7 @@ import pandas as pd
 from kedro.io import DatasetError
 
 from leukoscope.app.doubts import Doubt, Doubts, form_label_review
-from leukoscope.app.reading import ReadImage
+from leukoscope.app.read_image import ReadImage
 from leukoscope.app.reviews import UnusableReviewError, add_circumstances, form_review, tabulate_review
 from leukoscope.app.session import Session
 

@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from leukoscope.app.reading import ReadImage
+from leukoscope.app.read_image import ReadImage
 from leukoscope.app.server import NAME_HEADER
 from leukoscope.app.worklist import Entry
 

@@ -12,7 +12,8 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from leukoscope.app.elements import SEND_VALUE, Viewer, add_form, add_html
-from leukoscope.app.reading import OCCLUSION, ReadImage
+from leukoscope.app.read_image import ReadImage
+from leukoscope.app.reading import OCCLUSION
 from leukoscope.app.rendering import describe_without, get_part, render_control, render_part
 from leukoscope.app.reviews import GRADES, MAX_NOTE
 from leukoscope.app.server import Office

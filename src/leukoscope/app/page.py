@@ -16,7 +16,7 @@ from leukoscope.app.answers import answer_doubt, answer_review
 from leukoscope.app.doubts import Doubts
 from leukoscope.app.elements import SEND_VALUE, Drop, Keys, Stopwatch, Worklist, add_button, add_form, add_html
 from leukoscope.app.field_view import FieldView
-from leukoscope.app.reading import ReadImage
+from leukoscope.app.read_image import ReadImage
 from leukoscope.app.rendering import render_control, render_part, render_style
 from leukoscope.app.reviews import MAX_NAME, MAX_NOTE
 from leukoscope.app.server import Office

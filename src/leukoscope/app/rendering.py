@@ -11,7 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 import leukoscope
-from leukoscope.app.reading import ReadImage
+from leukoscope.app.read_image import ReadImage
 from leukoscope.app.session import Session
 from leukoscope.reporting.html import make_environment, to_data_uri
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.app.reading import ReadImage
+from leukoscope.app.read_image import ReadImage
 from leukoscope.evaluation.readings import BLIND, UNBLINDED
 
 MAX_NOTE, MAX_NAME = 2000, 100

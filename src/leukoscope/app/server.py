@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leukoscope.app.doubts import Doubts
 from leukoscope.app.origins import SameOrigin
-from leukoscope.app.reading import Desk, ReadImage
+from leukoscope.app.read_image import ReadImage
+from leukoscope.app.reading import Desk
 from leukoscope.app.rendering import About, render_export
 from leukoscope.app.session import RefusedError, Session, describe_excess, gather
 from leukoscope.images.decoding import UnusableImageError

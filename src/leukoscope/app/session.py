@@ -11,7 +11,7 @@ from typing import Any
 
 from leukoscope.app.blinding import Blinding
 from leukoscope.app.options import AppOptions
-from leukoscope.app.reading import ReadImage
+from leukoscope.app.read_image import ReadImage
 from leukoscope.app.reviews import Review, tabulate_image
 from leukoscope.core.storage import defuse_formula
 

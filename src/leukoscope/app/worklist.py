@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypedDict
 
-from leukoscope.app.reading import ReadImage
+from leukoscope.app.read_image import ReadImage
 from leukoscope.app.rendering import format_percent
 from leukoscope.app.session import Session
 
