@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from leukoscope.app.pictures import encode
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
-from leukoscope.figures.colours import GREY, style_classes
+from leukoscope.figures.colours import style_classes
 from leukoscope.reader.photographs import Tile, read_tiles
 from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
 
@@ -63,20 +63,21 @@ def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: list[Tile]) -
 
 
 def _draw(table: pd.DataFrame, class_names: Sequence[str], width: int, height: int) -> bytes:
-    """Draw each tile's opinion in its colour and by its name, where the tile is nearer than any other."""
+    """Draw what each tile is taken for in its colour and by its name, where the tile is nearer than any other."""
     scale = _SIDE / max(width, height)
     picture = Image.new("RGBA", (round(width * scale), round(height * scale)))
     draw = ImageDraw.Draw(picture)
     across, down = (_list_edges(table[first], table[last]) for first, last in (("left", "right"), ("top", "bottom")))
     styles = style_classes(class_names)
-    for tile in table.itertuples():
+    likeliest = np.array(class_names)[table[probability_columns(class_names)].to_numpy().argmax(axis=1)]
+    for tile, name in zip(table.itertuples(), likeliest, strict=True):
         (left, right), (top, bottom) = across[tile.left], down[tile.top]
         box = [round(edge * scale) for edge in (left, top, right, bottom)]
-        colour, strength = (GREY, _FAINT) if tile.opinion == ABSTAINED else (styles[tile.opinion].colour, _STRENGTH)
-        draw.rectangle(box, fill=f"{colour}{strength:02x}", outline="#ffffff", width=2)
+        words, strength = (f"{name}?", _FAINT) if tile.opinion == ABSTAINED else (name, _STRENGTH)
+        draw.rectangle(box, fill=f"{styles[name].colour}{strength:02x}", outline="#ffffff", width=2)
         place, size = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), max(10, (box[2] - box[0]) // 8)
         font = ImageFont.load_default(size)
-        draw.text(place, tile.opinion, "#000000", font, "mm", stroke_width=max(1, size // 8), stroke_fill="#ffffff")
+        draw.text(place, words, "#000000", font, "mm", stroke_width=max(1, size // 8), stroke_fill="#ffffff")
     return encode(picture, "PNG")
 
 
