@@ -7,6 +7,7 @@ from leukoscope.hooks.state import can_be_told, describe_content
 
 def test_pages_that_are_there_are_listed_below_their_folder(tmp_path):
     (tmp_path / "vgg16").mkdir()
+    (tmp_path / "search.html").mkdir()  # no page
     for name in ("study.html", "other.html", "vgg16/report.html"):
         (tmp_path / name).touch()
     pages = PagesDataset(path=str(tmp_path), names=["search.html", "study.html", "*/report.html"])

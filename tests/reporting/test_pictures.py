@@ -39,16 +39,16 @@ def test_figures_are_of_the_judged_images(result, class_names):
     counts = [int(words.split()[0]) for words in list_words(drawn["confusion_matrix"].axes[0].texts)]
     assert counts == [count for row in result["confusion"] for count in row]
     assert sum(counts) == 24
-    legend = list_legend(drawn["roc_curves"].axes[0].get_legend())
+    legend = list_legend(drawn["roc_curves"].legends[0])
     assert [words.split(" ")[0] for words in legend] == class_names
-    assert drawn["calibration"].axes[0].get_title() == "temperature 2.00"
+    assert "calibrated, temperature 2.00" in list_legend(drawn["calibration"].axes[0].get_legend())
     assert drawn["calibration"].axes[1].lines[1].get_label() == "opinions at 0.50 or surer"
 
 
 def test_of_two_classes_the_malignant_one_has_a_curve(result):
     names = ["Benign", "Pro"]
     two = {"class_names": names, "confusion": [[1, 0], [0, 1]], "roc": {name: result["roc"][name] for name in names}}
-    (label,) = list_legend(draw_result(result | two)["roc_curves"].axes[0].get_legend())
+    (label,) = list_legend(draw_result(result | two)["roc_curves"].legends[0])
     assert label.startswith("Pro (")
 
 

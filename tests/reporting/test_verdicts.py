@@ -68,6 +68,7 @@ def test_the_best_of_several_is_named_and_how_many_are_better():
         "The best of 2 models, B, has accuracy 0.750 on 24 test images: shown to be better than stain colour alone "
         "(0.510 on the same images); better is shown for 1 of 2 models."
     )
+    assert "better is shown" not in judge_comparison(rows, {"a": None, "b": None}, None, 0.9, None)
     assert judge_comparison(rows[:1], {}, None, 0.9, None).startswith("The only model, A, has accuracy 0.500 on 24")
 
 

@@ -182,10 +182,8 @@ def render_literature(
         page_environment()
         .get_template("literature.html")
         .render(
-            systems=literature.systems,
             data_sets=literature.data_sets,
             rows=rows,
-            trained=trained,
             others=list_others(literature, models),
             known_from={words: known_from.count(name) for name, words in KNOWN_FROM.items()},
             commands={name: name_run(f"train_{name}") for name in entries},
