@@ -171,9 +171,8 @@ def main() -> None:
     for size in SIZES:
         corrected, single = judge_false(model, pool, size, windows)
         print(f"| {size} | {corrected:.3f} | {single:.3f} |", flush=True)
-    print(
-        f"\nThe same of {FIELDS} fields a smear\n\n| images | by groups | as if each stood for itself |\n|---|---|---|"
-    )
+    print(f"\nThe same of {windows // 2} windows with {FIELDS} fields a smear\n")
+    print("| images | by groups | each image for itself |\n|---|---|---|")
     together = measure(*draw(SMEARS * FIELDS, FIELDS, 3))
     for size in SIZES:
         print("| {} | {:.3f} | {:.3f} |".format(size, *judge_smears(model, together, size, windows // 2)), flush=True)

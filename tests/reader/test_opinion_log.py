@@ -1,6 +1,7 @@
 import os
 import signal
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -74,7 +75,10 @@ def test_what_is_too_old_is_removed_and_overwritten(log, rows):
     dataset.save(rows)
     dataset.save(Retention(None))
     assert len(dataset.load()) == 6
-    dataset.save(Retention(30))
+    with closing(sqlite3.connect(log.path)) as server:  # which has the file open meanwhile
+        server.execute("SELECT count(*) FROM opinions").fetchall()
+        dataset.save(Retention(30))
+        assert not any(b"of-long-ago" in file.read_bytes() for file in log.path.parent.iterdir())
     assert dataset.load()["together"].tolist() == ["together"] * 3
     assert not any(b"of-long-ago" in file.read_bytes() for file in log.path.parent.iterdir())
 
