@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from leukoscope.evaluation import mrmc
 from leukoscope.evaluation.figures_of_merit import FIGURES, covary_by_delong, covary_by_jackknife
@@ -90,6 +91,14 @@ def test_where_nothing_varies_nothing_is_tested():
         assert np.isnan([found.statistic, found.p, found.difference.low]).all()
         assert found.difference.value == 0
     assert np.isnan(mrmc.estimate_treatment(same[0], np.zeros((3, 3)), 0.95).low)
+
+
+def test_where_all_readers_gain_the_same_the_test_is_chi_squared():
+    """F with infinite degrees of freedom: here 3 readers gain 0.1 each, with a variance of 3 x (0.002 - 0.001)."""
+    figures = np.array([[0.6, 0.7, 0.8], [0.7, 0.8, 0.9]])
+    found = mrmc.compare_for_all_readers(figures, mrmc.Components(0.004, 0.001, 0.002, 0.001), 0.95)
+    assert (found.statistic, found.df2) == (pytest.approx(3 * 0.005 / 0.003), np.inf)
+    assert found.p == pytest.approx(chi2.sf(5, 1))
 
 
 def test_groups_of_fields_are_left_out_together():

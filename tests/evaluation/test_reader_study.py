@@ -117,6 +117,17 @@ def test_a_crossed_design_is_told_from_a_sequential_one():
     assert row["figures"][0]["readers_with"][0] == row["figures"][0]["readers_with"][1]
 
 
+def test_who_has_just_read_a_field_blind_is_not_in_a_crossed_design():
+    """The field of the next day is of the same round; the one of a month later is of another."""
+    said = {"A": ["Pre", "Pro"], "B": ["Pre", "Early"]}
+    rows = [(field, who, "blind", one, "Pre", 0) for who in said for field, one in enumerate(said[who])]
+    rows += [(field, who, "unblinded", "Pre", "Pre", 1) for who in said for field in range(2)]
+    assert aided_reading.describe_aided(study_of(read(*rows), make_manifest(["Pre", "Pro"]))) == []
+    rows += [(1, who, "unblinded", "Pro", "Pre", 31) for who in said]
+    [row] = aided_reading.describe_aided(study_of(read(*rows), make_manifest(["Pre", "Pro"])))
+    assert (row["design"], row["fields"]) == ("crossed", 1)
+
+
 def test_a_reader_who_read_little_is_left_out():
     reviews, manifest = make_study(3, 20)
     little = reviews[(reviews["reviewer"] != "R3") | reviews["sha256"].isin([name_field(0), name_field(1)])]
@@ -151,3 +162,15 @@ def test_most_readers_give_a_field_its_label():
     labels, ties = vote(choose_votes(read(*rows), "blind"))
     assert labels.empty
     assert [tie["sha256"] for tie in ties] == [name_field(0), name_field(1)]
+
+
+def test_a_blind_vote_is_the_first_word_on_a_field():
+    """A has seen the opinion before the second, and B before the only one."""
+    rows = [
+        (0, "A", "blind", "Pre", "Pro", 0),
+        (0, "A", "revised", "Pro", "Pro", 0.1),
+        (0, "A", "blind", "Pro", "Pro", 1),
+    ]
+    rows += [(0, "B", "unblinded", "Pro", "Pro", 0), (0, "B", "blind", "Pro", "Pro", 1)]
+    labels, _ = vote(choose_votes(read(*rows), "blind"))
+    assert labels[["label", "votes", "readers"]].to_numpy().tolist() == [["Pre", 1, 1]]

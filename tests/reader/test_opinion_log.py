@@ -68,6 +68,12 @@ def test_the_same_file_counts_once_for_the_same_model(log, rows):
     assert [log.append(known), log.append(known), log.append(known.assign(model_fingerprint="other"))] == [3, 0, 3]
 
 
+def test_an_opinion_that_lacks_a_number_is_not_lost_in_silence(log, rows):
+    with pytest.raises(InputError, match="No opinion can be added to the log"):
+        log.append(rows.assign(ood_score=[0.1, np.nan, 0.2]))
+    assert len(log.load()) == 0
+
+
 def test_what_is_too_old_is_removed_and_overwritten(log, rows):
     dataset = OpinionLogDataset(filepath=str(log.path))
     long_ago = write_time(datetime.now(UTC) - timedelta(days=40))

@@ -10,7 +10,7 @@ from leukoscope.evaluation import figures_of_merit, mrmc
 from leukoscope.evaluation.inter_rater import MISSING
 from leukoscope.evaluation.intervals import Estimate
 from leukoscope.evaluation.reader_study import Study
-from leukoscope.evaluation.readings import BLIND, REVISED, UNBLINDED, arrange, select_first
+from leukoscope.evaluation.readings import BLIND, REVISED, UNBLINDED, arrange
 
 SEQUENTIAL, CROSSED = "sequential", "crossed"
 # What is said without the opinion, and with it.
@@ -71,8 +71,10 @@ def _pair_readings(study: Study, design: str) -> pd.DataFrame:
     if design == SEQUENTIAL:
         pairs = without.merge(aided, on=[*same, "round"], suffixes=("_without", "_with"))
         return pairs.sort_values("round", kind="stable").drop_duplicates(same)
-    first = [select_first(readings, phase)[names].drop(columns="round") for phase in (BLIND, UNBLINDED)]
-    return first[0].merge(first[1], on=same, suffixes=("_without", "_with"))
+    # Within a round who has read a field blind has seen the opinion since, and remembers.
+    pairs = without.merge(aided, on=same, suffixes=("_without", "_with"))
+    pairs = pairs[pairs["round_without"] != pairs["round_with"]]
+    return pairs.sort_values(["round_without", "round_with"], kind="stable").drop_duplicates(same)
 
 
 def _choose_block(read: np.ndarray) -> tuple[list[int], np.ndarray]:

@@ -10,8 +10,17 @@ COLUMNS = ("sha256", "file_name", "label", "votes", "readers", "share")
 
 
 def choose_votes(reviews: pd.DataFrame, which: str) -> pd.DataFrame:
-    """Choose the reviews that vote: all (``last``), or those of readers who had not seen the opinion (``blind``)."""
-    return reviews[reviews["phase"] == BLIND] if which == "blind" else reviews
+    """Choose the reviews that vote.
+
+    Args:
+        reviews: The oldest first.
+        which: ``last``: all; ``blind``: of each reader the first of a field, if it was made before the opinion was seen.
+    """
+    if which != "blind":
+        return reviews
+    # A later one is of somebody who has seen an opinion on the field, whatever its phase.
+    first = reviews.drop_duplicates(["sha256", "reviewer"])
+    return first[first["phase"] == BLIND]
 
 
 def vote(reviews: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:

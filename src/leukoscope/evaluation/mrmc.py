@@ -36,7 +36,7 @@ class Comparison(NamedTuple):
     Attributes:
         statistic: F, or chi-squared where readers are fixed.
         df1: Degrees of freedom of the numerator.
-        df2: Of the denominator; infinite where readers are fixed.
+        df2: Of the denominator; infinite where readers are fixed, or all differ by the same.
         p: Of the test; NaN where nothing varies.
         difference: Of the second treatment less the first, with its interval.
     """
@@ -78,7 +78,7 @@ def compare_for_all_readers(figures: np.ndarray, components: Components, confide
         components: Of their covariances.
         confidence: Of the interval.
     """
-    from scipy.stats import f, t
+    from scipy.stats import chi2, f, t
 
     treatments, readers = figures.shape
     numerator, interaction = _sum_up(figures)
@@ -90,7 +90,9 @@ def compare_for_all_readers(figures: np.ndarray, components: Components, confide
         return Comparison(np.nan, df1, np.nan, np.nan, _differ(figures, np.nan))
     statistic = numerator / denominator
     spread = t.ppf((1 + confidence) / 2, df2) * np.sqrt(2 / readers * denominator)
-    return Comparison(statistic, df1, df2, float(f.sf(statistic, df1, df2)), _differ(figures, spread))
+    # SciPy's F knows no infinite degrees of freedom, with which it is chi-squared.
+    p = f.sf(statistic, df1, df2) if np.isfinite(df2) else chi2.sf(df1 * statistic, df1)
+    return Comparison(statistic, df1, df2, float(p), _differ(figures, spread))
 
 
 def compare_for_these_readers(figures: np.ndarray, components: Components, confidence: float) -> Comparison:

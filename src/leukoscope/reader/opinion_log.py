@@ -30,7 +30,11 @@ _CREATE = (
 )
 # What the same model says of the same file again is no news.
 _ONCE = "CREATE UNIQUE INDEX IF NOT EXISTS once ON opinions (model_fingerprint, calibration, sha256)"
-_INSERT = f"INSERT OR IGNORE INTO opinions ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+# Not OR IGNORE, which would leave out without a word whatever lacks a value.
+_INSERT = (
+    f"INSERT INTO opinions ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
+    "ON CONFLICT (model_fingerprint, calibration, sha256) DO NOTHING"
+)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM opinions ORDER BY number"
 
 
