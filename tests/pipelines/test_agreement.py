@@ -148,6 +148,19 @@ def test_the_page_has_what_was_measured(study):
         assert tie["sha256"][:16] in page
 
 
+def test_the_page_has_a_head_like_others_and_leads_to_them(study):
+    page = write_agreement(study[0], {"leukoscope": "1"}, 3, ["comparison.html"], ["vgg16/report.html"])
+    assert '<a href="comparison.html">Models compared</a>' in page
+    assert '<a href="vgg16/report.html">vgg16</a>' in page
+    head = " ".join(read_page(page.partition("<main>")[0]).split())
+    assert "12 reviewed fields" in head
+    assert "drawn smears" in head
+    assert "Krippendorff's alpha of 3 readers on 12 fields is" in head
+    assert page.count('<details class="fold">') == 8  # with the glossary
+    unknown = study[0] | {"drawn": 0}
+    assert "none known to be drawn" in read_page(write_agreement(unknown, {"leukoscope": "1"}, 3))
+
+
 def test_names_of_readers_are_no_html(study):
     reviews, manifest = make_study(2, 6)
     named = reviews.assign(reviewer=reviews["reviewer"].replace("R1", "<b>x</b>$"))

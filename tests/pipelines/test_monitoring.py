@@ -12,6 +12,7 @@ from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.pipelines.monitoring import nodes
 from leukoscope.pipelines.monitoring.options import MonitoringOptions
 from leukoscope.reader.opinion_log import tabulate_reading
+from leukoscope.reporting.frame import Frame
 from tiny_reader import CLASS_NAMES, make_reader, shade
 
 
@@ -77,8 +78,17 @@ def test_darker_images_are_warned_of_and_a_page_shows_them(reader, evaluated, ca
     assert "In the week from 2026-11-02, of 30 images, something differs" in caplog.text
     assert nodes.count_alarms(table)["monitoring_last_alarm"] == 1
     manifest = pd.DataFrame({"status": ["accepted"] * 2, "drawn": [True, False]})
-    page = nodes.write_monitoring(table, manifest, {"leukoscope": "1"}, {}, options, 1)
-    assert "<title>Drawn data: Monitoring: mobilenet_v2" in page
+    pages = ("comparison.html", "mobilenet_v2/report.html")
+    frame = Frame("my smears", "real smears", "2026-11-20", "demo", pages, {"leukoscope": "1"})
+    entry = {"kind": "network", "architecture": "mobilenet_v2", "name": "mobilenet_v2", "label": "MobileNetV2, mine"}
+    page = nodes.write_monitoring(table, manifest, frame, {"mobilenet_v2": entry}, options)
+    assert '<a href="comparison.html">Models compared</a>' in page
+    assert '<a href="mobilenet_v2/report.html">MobileNetV2, mine</a>' in page
+    head = page.partition("<main>")[0]
+    assert "my smears" in head
+    assert "In the week from 2026-11-02, of 30 images, something differs" in head
+    assert page.count('<details class="fold">') == 5  # with the glossary
+    assert "<title>Drawn data: Monitoring: MobileNetV2, mine" in page
     assert "shares of classes" in page
     assert "more Pro" in page
     assert nodes.require_no_alarm(table, page, options).startswith("In the week from 2026-11-02")

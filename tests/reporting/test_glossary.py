@@ -19,7 +19,8 @@ def words(marked: str) -> str:
             "Accuracy 0.5 (interval 0 to 1): not shown, stain colour alone",
             ["accuracy", "interval", "shown", "baseline"],
         ),
-        ("Cohen's kappa & <b>", []),
+        ("Youden's index & <b>", []),
+        ("Cohen's kappa", ["kappa"]),
         ("unshown accuracy_low", []),
     ],
 )

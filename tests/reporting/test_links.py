@@ -14,6 +14,15 @@ def test_links_are_relative_and_only_to_pages_that_are_there():
     assert list_links("vgg16/report.html", ()) == []
 
 
+def test_pages_of_readers_and_of_a_model_at_work_are_among_them():
+    there = [*ALL, "agreement.html", "monitoring.html"]
+    assert list_links("comparison.html", there)[-2:] == [
+        ("agreement.html", "Readers"),
+        ("monitoring.html", "Monitoring"),
+    ]
+    assert ("comparison.html", "Models compared") in list_links("monitoring.html", there)
+
+
 def test_the_audit_is_a_section_of_the_comparison_if_both_are_there():
     audit = ("../comparison.html#audit", "Audit")
     assert audit in list_links("vgg16/report.html", ALL, is_audited=True)

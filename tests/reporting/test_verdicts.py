@@ -7,6 +7,7 @@ from leukoscope.reporting.verdicts import (
     judge_comparison,
     judge_literature,
     judge_model,
+    judge_readers,
     judge_search,
     judge_study,
 )
@@ -103,3 +104,40 @@ def test_a_study_or_search_without_an_end_says_so():
     assert judge_search("Validation loss", None, 0).startswith("Nothing can be said yet")
     assert "which flatters, and no test image was looked at" in judge_search("Validation loss", 0.5, 4)
     assert "several are best" in judge_search("Validation loss", None, 4)
+
+
+PHASES = {"blind": "before the opinion was seen", "revised": "after it was seen"}
+
+
+def describe_readers(difference: tuple[float, float, float] | None, **phases) -> dict:
+    ends = dict(zip(("difference", "difference_low", "difference_high"), difference or (0.1, None, None), strict=True))
+    aided = [{"figures": [{"figure": "auc"}, {"figure": "class_accuracy", "all_readers": ends}]}]
+    return {"all": {"images": 40}, "study": {"phases": phases, "aided": aided if difference else []}}
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        (
+            (0.1, 0.02, 0.18),
+            "the opinion is shown to help them (difference in accuracy 0.100 (interval 0.020 to",
+        ),
+        ((-0.1, -0.18, -0.02), "the opinion is shown to mislead them (difference in accuracy -0.100 "),
+        ((0.1, -0.02, 0.22), "the opinion is not shown to help them (difference in accuracy 0.100 "),
+        (None, "whether the opinion helps them was not tested."),
+    ],
+)
+def test_readers_are_judged_by_what_they_said_blind(difference, words):
+    facts = {"readers": 3, "fields": 40, "krippendorff_alpha": 0.6}
+    facts |= {"krippendorff_alpha_low": 0.5, "krippendorff_alpha_high": 0.7}
+    model = describe_readers(difference, revised=facts | {"krippendorff_alpha": 0.9}, blind=facts)
+    sentence = judge_readers([model], PHASES, 0.95)
+    lead = (
+        "Krippendorff's alpha of 3 readers on 40 fields is 0.600 (95 % interval 0.500 to 0.700), before the opinion was"
+    )
+    assert sentence.startswith(f"{lead} seen; {words}")
+
+
+def test_of_one_reader_nothing_is_said():
+    alone = describe_readers(None, blind={"readers": 1, "fields": 40, "krippendorff_alpha": None})
+    assert judge_readers([alone], PHASES, 0.95).startswith("Nothing can be said yet of how far readers agree")

@@ -14,7 +14,7 @@ def choose_votes(reviews: pd.DataFrame, which: str) -> pd.DataFrame:
 
     Args:
         reviews: The oldest first.
-        which: ``last``: all; ``blind``: of each reader the first of a field, if it was made before the opinion was seen.
+        which: ``last``: all; ``blind``: of each reader the first of a field, if the opinion had not been seen.
     """
     if which != "blind":
         return reviews

@@ -97,6 +97,19 @@ TERMS = {
     "confusion": Term(
         "confusion matrix", "A table of what was taken for what: a row a true class, a column a predicted one."
     ),
+    "kappa": Term(
+        "Cohen's kappa",
+        "How far two readers agree beyond chance: 1 is full agreement, 0 that of chance. It is low where nearly all "
+        "fields are of one class.",
+        ("kappa",),
+    ),
+    "alpha": Term(
+        "Krippendorff's alpha", "As Cohen's kappa, for any number of readers, of whom some may have left fields out."
+    ),
+    "ac1": Term(
+        "Gwet's AC1",
+        "As Cohen's kappa, but not low where nearly all fields are of one class; to be read beside it, never instead.",
+    ),
     "prediction-set": Term(
         "prediction set",
         "The classes that cannot be ruled out for an image, built to hold the true one as often as promised.",

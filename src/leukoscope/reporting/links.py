@@ -12,6 +12,8 @@ _TITLES = {
     "literature.html": "Published figures",
     "study.html": "Study",
     "search.html": "Search",
+    "agreement.html": "Readers",
+    "monitoring.html": "Monitoring",
 }
 
 

@@ -8,11 +8,15 @@ import pandas as pd
 from leukoscope.core.drawn import warn_of_images
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.drift import QUANTITIES
-from leukoscope.evaluation.monitoring import JUDGED, say_verdict, select_last
+from leukoscope.evaluation.monitoring import say_verdict, select_last
 from leukoscope.figures.monitoring import draw_monitoring
 from leukoscope.figures.svg import to_svg
 from leukoscope.images.manifest import ACCEPTED
-from leukoscope.reporting.pages import page_environment
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.links import link_models, list_links
+
+_PAGE = "monitoring.html"
 
 
 def render_monitoring(
@@ -20,7 +24,7 @@ def render_monitoring(
     titles: Mapping[str, str],
     manifest: pd.DataFrame,
     options: Mapping[str, Any],
-    provenance: Mapping[str, Any],
+    frame: Frame,
 ) -> str:
     """Render what became of a model at work, window by window.
 
@@ -29,7 +33,7 @@ def render_monitoring(
         titles: Of the models.
         manifest: The images that they learned from.
         options: How windows were judged.
-        provenance: Software, commit and seed.
+        frame: The head of the page.
     """
     accepted = manifest[manifest["status"] == ACCEPTED]
     warning = warn_of_images(int(accepted["drawn"].sum()) if "drawn" in accepted else 0, len(accepted))
@@ -41,7 +45,10 @@ def render_monitoring(
         page_environment()
         .get_template("monitoring.html")
         .render(
+            frame=frame,
             verdict=say_verdict(table, options["window"]).text,
+            links=list_links(_PAGE, frame.pages),
+            pages_of=link_models(_PAGE, frame.pages, titles),
             plots={
                 name: to_svg(draw_monitoring(own, options["window"]), f"drift-{name}") for name, own in models.items()
             },
@@ -52,10 +59,9 @@ def render_monitoring(
                 for own in models.values()
                 for row in as_records(own.drop_duplicates("window"))
             ],
-            judged=JUDGED,
             quantities={name: quantity._asdict() for name, quantity in QUANTITIES.items()},
             options=options,
-            provenance=provenance,
+            provenance=frame.provenance,
             warnings=[warning] if warning else [],
         )
     )

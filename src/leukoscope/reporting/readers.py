@@ -1,16 +1,21 @@
 """The page of readers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from leukoscope.core.drawn import warn_of_images
 from leukoscope.figures import readers as figures
 from leukoscope.figures.svg import to_svg
-from leukoscope.reporting.pages import page_environment
+from leukoscope.images.origin import Origin
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.links import link_models, list_links
+from leukoscope.reporting.verdicts import judge_readers
 
+_PAGE = "agreement.html"
 # With fewer fields an interval says little, and a coefficient by itself misleads.
 FEW_FIELDS = 30
-_PHASES = {
+PHASES = {
     "blind": "before the opinion was seen",
     "revised": "after it was seen",
     "unblinded": "with the opinion from the start",
@@ -28,13 +33,15 @@ _DESIGNS = {
 }
 
 
-def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any], pages: Iterable[str]) -> str:
     """Render what is known of readers, their agreement and what the opinion does to them.
 
     Args:
         agreement: As the pipeline measures it.
         provenance: Software, commit and seed.
+        pages: Those that are there.
     """
+    frame = _make_frame(agreement, pages, provenance)
     models = agreement["models"]
     warning = warn_of_images(agreement["drawn"], agreement["fields"])
     plots = {
@@ -45,10 +52,14 @@ def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]
         page_environment()
         .get_template("readers.html")
         .render(
+            frame=frame,
+            verdict=judge_readers(models, PHASES, agreement["confidence"]),
+            links=list_links(_PAGE, frame.pages),
+            pages_of=link_models(_PAGE, frame.pages, {model["model"]: model["model"] for model in models}),
             agreement=agreement,
             models=models,
             plots=plots,
-            phases=_PHASES,
+            phases=PHASES,
             figures=_FIGURES,
             designs=_DESIGNS,
             few=FEW_FIELDS,
@@ -56,3 +67,11 @@ def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]
             warnings=[warning] if warning else [],
         )
     )
+
+
+def _make_frame(agreement: Mapping[str, Any], pages: Iterable[str], provenance: Mapping[str, Any]) -> Frame:
+    """Make the head of the page: a review does not say whether its field was drawn, only the images here do."""
+    fields, drawn = agreement["fields"], agreement["drawn"]
+    name = f"{fields:,} reviewed field{'' if fields == 1 else 's'}"
+    frame = Frame.make({"name": name}, Origin(fields, drawn=drawn), False, pages, provenance)
+    return frame if drawn else frame._replace(smears="none known to be drawn")

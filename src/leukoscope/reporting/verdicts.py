@@ -150,6 +150,37 @@ def judge_search(title: str, value: float | None, finished: int) -> str:
     return f"The best of {finished} trials: {title} {format_figure(value)}, which flatters, and {worth}."
 
 
+def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str], confidence: float) -> str:
+    """Say how far readers agree, and whether the opinion was shown to help them, by the model with the most fields.
+
+    Args:
+        models: As the pipeline of agreement measures them.
+        phases: In words, the one that says most about readers first.
+        confidence: Of the intervals; a difference is shown where its interval does not hold 0.
+    """
+    model = max(models, key=lambda one: one["all"]["images"])
+    study = model["study"]
+    read = {phase: facts for phase, facts in study["phases"].items() if is_number(facts["krippendorff_alpha"])}
+    phase = next((phase for phase in phases if phase in read), None)
+    if phase is None:
+        return "Nothing can be said yet of how far readers agree: that takes two with names, and fields of both."
+    facts = read[phase]
+    alpha = say_estimate(facts, "krippendorff_alpha", f"{100 * confidence:g} % ")
+    lead = f"Krippendorff's alpha of {facts['readers']} readers on {facts['fields']} fields is {alpha}, {phases[phase]}"
+    return f"{lead}; {_judge_aid(study['aided'])}."
+
+
+def _judge_aid(designs: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether readers like these name the right class more often with the opinion, in the first design."""
+    rows = [row["all_readers"] for design in designs for row in design["figures"] if row["figure"] == "class_accuracy"]
+    if not rows or not is_number(rows[0]["difference_low"]):
+        return "whether the opinion helps them was not tested"
+    difference = f"(difference in accuracy {say_estimate(rows[0], 'difference')})"
+    if rows[0]["difference_low"] <= 0 <= rows[0]["difference_high"]:
+        return f"the opinion is not shown to help them {difference}"
+    return f"the opinion is shown to {'help' if rows[0]['difference_low'] > 0 else 'mislead'} them {difference}"
+
+
 def is_better(pair: Mapping[str, Any] | None) -> bool:
     """Tell whether a model was shown to be better than what it was tested against."""
     return pair is not None and bool(pair["shown"]) and pair["difference"] > 0

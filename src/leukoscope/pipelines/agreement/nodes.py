@@ -1,6 +1,7 @@
 """Measure how far readers agree, with each other and with the models that they reviewed, and what they agree on."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -128,14 +129,22 @@ def draw_agreement(agreement: dict[str, Any]) -> Figure:
     return readers.draw_agreement(agreement["models"])
 
 
-def write_agreement(agreement: dict[str, Any], software: dict[str, Any], seed: int) -> str:
+def write_agreement(
+    agreement: dict[str, Any],
+    software: dict[str, Any],
+    seed: int,
+    of_comparison: Sequence[str] = (),
+    of_models: Sequence[str] = (),
+) -> str:
     """Write the page of readers.
 
     Args:
         agreement: As ``measure_agreement`` gives it.
         software: Versions, and the commit.
         seed: The one seed.
+        of_comparison: The pages that compare models, as far as they are there.
+        of_models: The pages of models.
     """
     from leukoscope.reporting import readers
 
-    return readers.render_agreement(agreement, software | {"seed": str(seed)})
+    return readers.render_agreement(agreement, software | {"seed": str(seed)}, [*of_comparison, *of_models])

@@ -10,6 +10,7 @@ from leukoscope.core.commands import name_run
 from leukoscope.core.errors import AlarmError, InputError
 from leukoscope.pipelines.monitoring.options import MonitoringOptions
 from leukoscope.reader.opinion_log import Retention
+from leukoscope.reporting.frame import Frame
 from leukoscope.training.entry import ModelOptions
 
 logger = logging.getLogger(__name__)
@@ -138,25 +139,23 @@ def count_alarms(monitoring: pd.DataFrame) -> dict[str, Any]:
 def write_monitoring(
     monitoring: pd.DataFrame,
     manifest: pd.DataFrame,
-    software: dict[str, Any],
+    page_frame: Frame,
     models: dict[str, Any],
     options: MonitoringOptions,
-    seed: int,
 ) -> str:
     """Write the page of monitoring.
 
     Args:
         monitoring: One row a model, window and quantity.
         manifest: The images that models learned from, for the warning where these are drawn.
-        software: Versions, and the commit.
+        page_frame: The head of the page.
         models: All entries, for their titles.
         options: How windows were judged.
-        seed: For the tests.
     """
     from leukoscope.reporting import monitoring as page
 
     titles = {name: ModelOptions.model_validate(entry).title for name, entry in models.items()}
-    return page.render_monitoring(monitoring, titles, manifest, options.model_dump(), software | {"seed": str(seed)})
+    return page.render_monitoring(monitoring, titles, manifest, options.model_dump(), page_frame)
 
 
 def require_no_alarm(monitoring: pd.DataFrame, monitoring_page: str, options: MonitoringOptions) -> str:

@@ -4,14 +4,15 @@ from kedro.pipeline import Node, Pipeline
 
 from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.monitoring import nodes
+from leukoscope.pipelines.reporting.pipeline import create_frame_pipeline
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: the log of opinions and what was evaluated to alarms, and a page."""
     options, seed = "params:monitoring", "params:seed"
     evaluated = ["calibrations", "evaluated_predictions", "evaluated_features", "splits", "params:class_names"]
-    about = ["manifest", "software", "params:models", options, seed]
-    return make_stage(
+    about = ["manifest", "page_frame", "params:models", options]
+    return create_frame_pipeline() + make_stage(
         "monitoring",
         [
             Node(nodes.set_retention, options, "opinion_log", name="set_retention"),
