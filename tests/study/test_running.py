@@ -53,6 +53,17 @@ def test_a_finished_study_trains_nothing_again(home, make_units, caplog):
     assert len(ledger.load_history(plan.units[0], places[0])) == 2
 
 
+def test_a_finished_study_asks_no_cluster(home, make_units):
+    plan = plan_made(seeds=1)
+    outcomes, ledger = run_made(home, make_units(), plan)
+
+    class Unreachable:
+        def run(self, units):
+            raise AssertionError
+
+    assert [outcome.mark for outcome in run_units(plan, ledger, Unreachable())] == [one.mark for one in outcomes]
+
+
 def test_a_study_that_was_cut_off_goes_on_where_it_was(home, make_units):
     plan = plan_made(seeds=2)
     cut, rest = make_units(stop_after=3), make_units()

@@ -108,7 +108,7 @@ def compare(
         alarm = bool(p_holm[number] <= false_alarm)
         what = _find_furthest(name, furthest[name][0][0], reference, images) if alarm else ("", False)
         limit = _find_limit(values[1:], levels[number])
-        changes[name] = Change(float(values[0]), limit, float(p[number]), float(p_holm[number]), alarm, *what)
+        changes[name] = Change(float(values[0].round(9)), limit, float(p[number]), float(p_holm[number]), alarm, *what)
     return changes
 
 
@@ -220,7 +220,7 @@ def correct(p: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
 def _find_limit(exchanged: np.ndarray, level: float) -> float:
     """Find the largest distance that is no alarm: beyond it lie fewer exchanges than the level allows."""
     beyond = int(np.floor(level * (len(exchanged) + 1) + _TIE)) - 1
-    return float(np.sort(exchanged)[::-1][beyond])
+    return float(np.sort(exchanged)[::-1][beyond].round(9))
 
 
 def _find_furthest(name: str, distances: np.ndarray, reference: pd.DataFrame, images: pd.DataFrame) -> tuple[str, bool]:

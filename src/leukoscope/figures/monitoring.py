@@ -50,7 +50,7 @@ def _draw_quantity(axes: Axes, own: pd.DataFrame) -> None:
         style = {"color": colours.BLACK, "mfc": "white", "ms": 4, "clip_on": False}
         axes.plot(unjudged, np.zeros(len(unjudged)), "o", label="not judged", **style)  # type: ignore[arg-type]
     highest = np.nanmax([distance, limit]) if is_judged.any() else 1.0
-    axes.set_ylim(0, 1.15 * max(highest, 1e-9))
+    axes.set_ylim(0, 1.15 * max(highest, 0.05))
     axes.tick_params(labelsize=SMALL)
     open_frame(axes)
 

@@ -107,9 +107,8 @@ class InputHook:
         if "label_issues" in pipeline.all_outputs():
             require_cleanlab()
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
-        # A study connects itself, as the first thing that it does, if there is anything to do.
-        spread = [node for node in pipeline.nodes if "params:cluster" in node.inputs]
-        if any("study_outcomes" not in node.outputs for node in spread):
+        # What a study has done before asks no cluster: it connects itself, once there is anything to do.
+        if "params:cluster" in pipeline.inputs() and "study_plan" not in pipeline.all_outputs():
             self._require_cluster()
         for name in sorted(list_models(pipeline)):
             self._resolve_recipe(name)
