@@ -14,7 +14,10 @@ from leukoscope.core.stages import find_model, list_models
 _ASIDE = ("pictures", "runs")
 _TAKEN = ("result", "features", "runs")
 # What is taken where it is there, but says nothing of the flow: versions, and what other commands may have left.
-_ELSEWHERE = {"software", "generated_images", "study_differences", "label_issues", "label_reviews"}
+_ELSEWHERE = {
+    *("software", "generated_images", "study_differences", "label_issues", "label_reviews"),
+    *("pages_of_comparison", "pages_of_models", "pages_of_studies"),
+}
 
 
 def is_drawing() -> bool:
