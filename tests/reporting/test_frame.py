@@ -1,10 +1,11 @@
 import re
 
+import pandas as pd
 import pytest
 
 from leukoscope.core.commands import set_environment
 from leukoscope.images.origin import Origin
-from leukoscope.reporting.frame import Frame, name_smears
+from leukoscope.reporting.frame import Frame, name_smears, warn_of_manifest
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,11 @@ def test_a_page_is_of_today_and_of_the_environment_at_work():
         "demo",
         ("study.html", "a.html"),
     )
+
+
+def test_drawn_images_of_a_manifest_are_warned_of_if_they_are_used():
+    manifest = pd.DataFrame({"status": ["accepted", "accepted", "quarantined"], "drawn": [True, False, True]})
+    [warning] = warn_of_manifest(manifest)
+    assert "1 of the 2 images" in warning
+    assert warn_of_manifest(manifest.assign(drawn=[False, False, True])) == []
+    assert warn_of_manifest(manifest.drop(columns="drawn")) == []

@@ -4,7 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
+import pandas as pd
+
 from leukoscope.core.commands import name_environment
+from leukoscope.core.drawn import warn_of_images
+from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.origin import Origin
 
 
@@ -69,3 +73,14 @@ def name_smears(origin: Origin, is_published: bool) -> str:
         all_drawn = origin.drawn == origin.images
         return "drawn smears" if all_drawn else f"{origin.drawn:,} of {origin.images:,} smears drawn"
     return "real smears" if is_published else "real smears, as far as is known: none bears the mark of a drawn one"
+
+
+def warn_of_manifest(manifest: pd.DataFrame) -> list[str]:
+    """Say how many of a manifest's accepted images are drawn, if any are: the first thing on a page.
+
+    Args:
+        manifest: Every file found; one of an earlier version does not say which are drawn.
+    """
+    accepted = manifest[manifest["status"] == ACCEPTED]
+    warning = warn_of_images(int(accepted["drawn"].sum()) if "drawn" in accepted else 0, len(accepted))
+    return [warning] if warning else []

@@ -5,15 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from leukoscope.core.drawn import warn_of_images
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.drift import QUANTITIES
 from leukoscope.evaluation.monitoring import say_verdict, select_last
 from leukoscope.figures.monitoring import draw_monitoring
 from leukoscope.figures.svg import to_svg
-from leukoscope.images.manifest import ACCEPTED
 from leukoscope.reporting.filters import page_environment
-from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.frame import Frame, warn_of_manifest
 from leukoscope.reporting.links import link_models, list_links
 
 _PAGE = "monitoring.html"
@@ -35,8 +33,6 @@ def render_monitoring(
         options: How windows were judged.
         frame: The head of the page.
     """
-    accepted = manifest[manifest["status"] == ACCEPTED]
-    warning = warn_of_images(int(accepted["drawn"].sum()) if "drawn" in accepted else 0, len(accepted))
     models = {
         str(fingerprint): own.assign(title=titles.get(own["model"].iloc[-1], own["model"].iloc[-1]))
         for fingerprint, own in table.groupby("model_fingerprint", sort=False)
@@ -62,6 +58,6 @@ def render_monitoring(
             quantities={name: quantity._asdict() for name, quantity in QUANTITIES.items()},
             options=options,
             provenance=frame.provenance,
-            warnings=[warning] if warning else [],
+            warnings=warn_of_manifest(manifest),
         )
     )

@@ -6,13 +6,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from leukoscope.core.commands import name_configuration, name_run
-from leukoscope.core.drawn import warn_of_images
 from leukoscope.core.storage import as_records
 from leukoscope.figures import search as figures
 from leukoscope.figures.svg import to_svg
-from leukoscope.images.manifest import ACCEPTED
 from leukoscope.reporting.filters import page_environment
-from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.frame import Frame, warn_of_manifest
 from leukoscope.reporting.links import list_links
 from leukoscope.reporting.verdicts import judge_search
 from leukoscope.study.found import FAILED, FINISHED, PRUNED, RUNNING
@@ -51,10 +49,8 @@ def render_search(plan: SearchPlan, found: Found, title: str, manifest: pd.DataF
         "history": figures.draw_history(trials, plan.objectives),
         "importance": figures.draw_importance(found.shares, plan.objectives[0]),
     }
-    accepted = manifest[manifest["status"] == ACCEPTED]
     chosen = as_records(trials[trials["best"].astype(bool)])
     counts = {state: int((trials["state"] == state).sum()) for state in _STATES}
-    warning = warn_of_images(int(accepted["drawn"].sum()) if "drawn" in accepted else 0, len(accepted))
     return (
         page_environment()
         .get_template("search.html")
@@ -77,7 +73,7 @@ def render_search(plan: SearchPlan, found: Found, title: str, manifest: pd.DataF
             commands={"search": name_run("search"), "train": [name_run(f"train_{name}") for name in found.best]},
             configuration=name_configuration("search_best"),
             provenance=frame.provenance,
-            warnings=[warning] if warning else [],
+            warnings=warn_of_manifest(manifest),
         )
     )
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from leukoscope.core.drawn import warn_of_images
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.crossed import SEEDS_FOR_REAL
 from leukoscope.evaluation.folds import FIGURES
@@ -15,9 +14,9 @@ from leukoscope.evaluation.metrics import METRICS
 from leukoscope.figures import study as figures
 from leukoscope.figures.confusion import draw_confusion
 from leukoscope.figures.svg import to_svg
-from leukoscope.images.manifest import ACCEPTED, fingerprint_manifest
+from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.reporting.filters import page_environment
-from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.frame import Frame, warn_of_manifest
 from leukoscope.reporting.links import link_models, list_links
 from leukoscope.reporting.verdicts import judge_study
 from leukoscope.study.results import count_confusion
@@ -68,9 +67,6 @@ def render_study(
         **{name: tables.differences[name].map(dict(titles)) for name in ("first", "second")}
     )
     units = tables.units.assign(title=tables.units["model"].map(dict(titles)))
-    accepted = manifest[manifest["status"] == ACCEPTED]
-    drawn = int(accepted["drawn"].sum()) if "drawn" in accepted else 0
-    warning = warn_of_images(drawn, len(accepted))
     models = as_records(tables.models.assign(title=tables.models["model"].map(dict(titles))))
     plots = {name: to_svg(figure, name) for name, figure in _draw(tables, titles, class_names).items()}
     return (
@@ -94,7 +90,7 @@ def render_study(
             seeds_for_real=SEEDS_FOR_REAL,
             confidence=confidence,
             provenance=frame.provenance,
-            warnings=[warning] if warning else [],
+            warnings=warn_of_manifest(manifest),
         )
     )
 
