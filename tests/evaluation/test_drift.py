@@ -123,3 +123,12 @@ def test_few_groups_can_show_nothing():
     assert not can_alarm(40, 1, 0.05)
     assert can_alarm(40, 2, 0.05)
     assert not can_alarm(3, 3, 0.05)
+
+
+@pytest.mark.parametrize(("groups", "can"), [((4, 4), False), ((4, 5), True), ((5, 5), True)])
+def test_what_could_raise_an_alarm_does_where_nothing_is_alike(groups, can):
+    """Four groups can be taken out of eight in 70 ways, two of which are as far apart: p is 2 / 70 at least."""
+    rng = np.random.default_rng(8)
+    known, new = (make_facts(rng, number, 6, shift) for number, shift in zip(groups, (0.0, 50.0), strict=True))
+    changes = compare(known, new, 0.1, 1, draws=1999)
+    assert any(change.alarm for change in changes.values()) == can_alarm(*groups, 0.1) == can

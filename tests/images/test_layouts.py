@@ -146,12 +146,13 @@ def test_boxes_are_read_by_workers_in_another_folder(tmp_path, monkeypatch):
 
 
 def test_boxes_that_cannot_be_read_are_left_out_with_a_reason(tmp_path):
-    root = write_boxes(tmp_path, {"a": [("WBC", 20, 30, 60, 70)]})
+    root = write_boxes(tmp_path, {"a": [("WBC", 20, 30, 60, 70)], "d": [("WBC", "inf", 30, 60, 70)]})
     (root / "Annotations/b.xml").write_text("<annotation>")
     (root / "Annotations/c.xml").write_text("<annotation/>")
     write_image(root / "JPEGImages/b.png", draw_cell(1))
     found = sort("boxes", root)
     assert found["Annotations/b"].startswith("its boxes cannot be read")
+    assert found["Annotations/d"] == "its boxes cannot be read: cannot convert float infinity to integer"
     assert found["Annotations/c"] == "no image is called c, as this file of boxes"
     assert found["JPEGImages/a/WBC-1"] == "WBC"
 

@@ -62,8 +62,12 @@ class Change(NamedTuple):
 
 
 def can_alarm(reference_groups: int, groups: int, false_alarm: float) -> bool:
-    """Tell whether any difference at all could raise an alarm: few groups can be exchanged in few ways only."""
-    return comb(reference_groups + groups, groups) >= len(QUANTITIES) / false_alarm
+    """Tell whether any difference at all could raise an alarm: few groups can be exchanged in few ways only.
+
+    Of two sides of one size each exchange is as far apart as that of all groups, so that half as many ways count.
+    """
+    ways = comb(reference_groups + groups, groups) / (2 if reference_groups == groups else 1)
+    return ways >= len(QUANTITIES) / false_alarm
 
 
 def compare(

@@ -136,7 +136,7 @@ def _sort(file: FoundFile, images: Mapping[str, list[FoundFile]], read: ReadFile
         if file.refused or file.size > _MOST_BYTES:
             raise ValueError(file.refused or f"{file.size:,} bytes are too many for boxes")
         boxes = _read_boxes(read(file.path))
-    except (OSError, ValueError, TypeError, ElementTree.ParseError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, ElementTree.ParseError) as error:
         return [_refuse(file, f"its boxes cannot be read: {error}")]
     return [_describe(image, box, number) for number, box in enumerate(boxes, start=1)]
 
@@ -149,7 +149,7 @@ def _read_boxes(content: bytes) -> list[_Box]:
     """Read the boxes of a file.
 
     Raises:
-        ValueError: A corner is no number; ``ParseError`` is one of syntax.
+        ValueError: A corner is no number, ``OverflowError``: it is infinite; ``ParseError`` is one of syntax.
     """
     boxes = []
     for entry in ElementTree.fromstring(content).iter("object"):
