@@ -132,3 +132,13 @@ def test_what_could_raise_an_alarm_does_where_nothing_is_alike(groups, can):
     known, new = (make_facts(rng, number, 6, shift) for number, shift in zip(groups, (0.0, 50.0), strict=True))
     changes = compare(known, new, 0.1, 1, draws=1999)
     assert any(change.alarm for change in changes.values()) == can_alarm(*groups, 0.1) == can
+
+
+def test_which_way_it_went_is_told_by_groups():
+    """One group of many images is less certain than before, and all others are more."""
+    rng = np.random.default_rng(9)
+    known, new = make_facts(rng, 60), make_facts(rng, 40, shift=3.0)
+    odd = make_facts(rng, 1, 200, shift=-3.0).assign(group=99)
+    change = compare(known, pd.concat([new, odd], ignore_index=True), 0.05, 1, draws=499)["certainty"]
+    assert change.alarm
+    assert change.is_more

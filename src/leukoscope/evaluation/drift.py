@@ -228,17 +228,13 @@ def _find_limit(exchanged: np.ndarray, level: float) -> float:
 
 
 def _find_furthest(name: str, distances: np.ndarray, reference: pd.DataFrame, images: pd.DataFrame) -> tuple[str, bool]:
-    """Find the column with the largest of the distances, and whether there is more of it, by medians."""
+    """Find the column with the largest of the distances, and whether there is more of it: by mean ranks over groups."""
     both = _select(pd.concat([reference, images], ignore_index=True), name).astype(float)
-    before, after = both[: len(reference)], both[len(reference) :]
-    if name == "classes":
-        gain = average(after, weigh(images)) - average(before, weigh(reference))
-        return str(gain.idxmax()), True
-    column = str(both.columns[distances.argmax()])
-    middles = [side[column].median() for side in (before, after)]
-    if middles[0] == middles[1]:
-        middles = [side[column].mean() for side in (before, after)]
-    return column, bool(middles[1] > middles[0])
+    counted = both if name == "classes" else both.rank()
+    before = average(counted[: len(reference)], weigh(reference))
+    gain = average(counted[len(reference) :], weigh(images)) - before
+    column = str(gain.idxmax() if name == "classes" else both.columns[distances.argmax()])
+    return column, bool(gain[column] > 0)
 
 
 def average(columns: pd.DataFrame, weights: np.ndarray) -> pd.Series:
