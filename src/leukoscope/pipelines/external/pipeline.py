@@ -54,68 +54,28 @@ def _create_ingestion() -> Pipeline:
 
 def _create_judging() -> Pipeline:
     mapping, layout, options, seed = "external_mapping", "external_layout", "params:evaluation", "params:seed"
+    smears, manifest, judged = "external_smears", "external_manifest", ["external_predictions", "external_opinions"]
+    models = ["trained_models", "calibrations", "params:class_names", options, "features"]
+    about = [manifest, mapping, "external_layout_facts", "params:external", "software", seed]
+    scored = [*judged, manifest, mapping, layout, options, seed, "results"]
+    shown = [*judged, "external_metrics", smears, mapping, options, "external_context", "results"]
     return make_stage(
         "external",
         [
-            Node(
-                nodes.predict_external,
-                [
-                    "external_smears",
-                    "external_manifest",
-                    mapping,
-                    "trained_models",
-                    "calibrations",
-                    "params:class_names",
-                    options,
-                    "features",
-                ],
-                ["external_predictions", "external_opinions"],
-                name="predict_external",
-            ),
-            Node(
-                nodes.score_external,
-                [
-                    "external_predictions",
-                    "external_opinions",
-                    "external_manifest",
-                    mapping,
-                    layout,
-                    options,
-                    seed,
-                    "results",
-                ],
-                "external_metrics",
-                name="score_external",
-            ),
+            Node(nodes.predict_external, [smears, manifest, mapping, *models], judged, name="predict_external"),
+            Node(nodes.score_external, scored, "external_metrics", name="score_external"),
             Node(
                 taking_in.describe_layout,
-                ["external_manifest", layout, "smears"],
+                [manifest, layout, "smears"],
                 "external_layout_facts",
                 name="describe_layout",
             ),
             Node(
                 nodes.describe_external,
-                [
-                    *("external_manifest", mapping, "external_layout_facts", "params:external", "software", seed),
-                    *("pages_of_comparison", "pages_of_models"),
-                ],
+                [*about, "pages_of_comparison", "pages_of_models"],
                 "external_context",
                 name="describe_external",
             ),
-            Node(
-                nodes.write_external_reports,
-                [
-                    "external_predictions",
-                    "external_opinions",
-                    "external_metrics",
-                    "external_smears",
-                    mapping,
-                    options,
-                    "external_context",
-                    "results",
-                ],
-                "external_reports",
-                name="write_external_reports",
-            ),
+            Node(nodes.write_external_reports, shown, "external_reports", name="write_external_reports"),
         ],
     )
