@@ -12,6 +12,7 @@ from kedro.pipeline import node, pipeline
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import Part
 from leukoscope.core.session import Session, remember_session
+from leukoscope.core.stages import find_model
 from leukoscope.pipeline_registry import register_pipelines
 from leukoscope.runners import DaskRunner, dask_runner
 from leukoscope.runners.dask_runner import Waiting, complete_groups, find_pipelines, group_nodes, order_groups
@@ -95,7 +96,7 @@ def test_what_is_in_memory_is_not_handed_from_group_to_group(two_models, make_ca
 
 def test_what_models_take_from_memory_is_made_by_each(two_models, make_catalog):
     catalog = make_catalog("images")
-    spread = {name: nodes for name, nodes in group_nodes(two_models).items() if nodes[0].namespace}
+    spread = {name: nodes for name, nodes in group_nodes(two_models).items() if find_model(nodes[0])}
     made = two_models + pipeline([node(take, None, "raw", name="draw")])
     complete = complete_groups(spread, made, catalog)
     names = {name: [node.name for node in nodes] for name, nodes in complete.items()}
@@ -138,7 +139,7 @@ def test_nothing_of_the_project_is_in_memory_only_where_it_would_have_to_pass(pr
     with KedroSession.create(project_path, env="demo") as session:
         catalog = session.load_context().catalog
     for name, made in pipelines.items():
-        spread = {name: nodes for name, nodes in group_nodes(made).items() if nodes[0].namespace}
+        spread = {name: nodes for name, nodes in group_nodes(made).items() if find_model(nodes[0])}
         assert complete_groups(spread, made, catalog).keys() == spread.keys(), name
 
 
