@@ -35,3 +35,21 @@ TRUTH = np.repeat([False, True], [HEALTHY, ILL])
 RATINGS = np.array([[[int(digit) for digit in pair] for pair in reader.split()] for reader in _READERS]).transpose(
     2, 0, 1
 )
+
+
+def covary_by_delong(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Estimate how areas under ROC curves covary over fields, as DeLong, DeLong and Clarke-Pearson (1988) do.
+
+    Args:
+        ratings: ``[treatments, readers, fields]``.
+        truth: ``[fields]``; at least two of each kind.
+
+    Returns:
+        ``[treatments, readers, treatments, readers]``.
+    """
+    shape = ratings.shape[:2]
+    malignant, benign = ratings[..., truth], ratings[..., ~truth]
+    apart = malignant[..., :, None] - benign[..., None, :]
+    wins = ((apart > 0) + 0.5 * (apart == 0)).reshape(-1, malignant.shape[-1], benign.shape[-1])
+    covariance = sum(np.cov(wins.mean(axis=axis)) / wins.shape[3 - axis] for axis in (1, 2))
+    return np.asarray(covariance).reshape(*shape, *shape)

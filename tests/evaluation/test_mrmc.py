@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import chi2
 
 from leukoscope.evaluation import mrmc
-from leukoscope.evaluation.figures_of_merit import FIGURES, covary_by_delong, covary_by_jackknife
-from van_dyke import HEALTHY, ILL, RATINGS, TRUTH
+from leukoscope.evaluation.figures_of_merit import FIGURES, covary_by_jackknife
+from van_dyke import HEALTHY, ILL, RATINGS, TRUTH, covary_by_delong
 
 CASES = np.arange(len(TRUTH))
 # As OR-DBM MRMC 2.51 of the University of Iowa prints them, reader by reader (VanDyke.lrc, trapezoidal areas).

@@ -131,7 +131,7 @@ def test_outliers_are_recognised_even_where_features_tell_nothing(drawn, rng):
     assert (known.compare_table(table, "test").score > limit).mean() <= 0.15
     said = {}
     for kind, change in OUTLIERS.items():
-        found = known.measure_ood(perturb(test, change, change.levels[0], seed=1), rng.normal(size=(50, 3)))
+        found = known.compare(rng.normal(size=(50, 3)), check_fields(perturb(test, change, change.levels[0], seed=1)))
         assert (found.score > limit).mean() > 0.95, kind
         said[kind] = set(found.why)
     assert said["blurred"] == {"out of focus"}
@@ -158,14 +158,14 @@ def test_real_smears_of_each_class_are_taken_for_what_they_are_and_outliers_are_
     test = pixels[splits == "test"]
     for kind, change in OUTLIERS.items():
         made = perturb(test, change, change.levels[0], seed=1)
-        assert (known.measure_ood(made, rng.normal(size=(len(test), 3))).score > limit).mean() > 0.95, kind
+        assert (known.compare(rng.normal(size=(len(test), 3)), check_fields(made)).score > limit).mean() > 0.95, kind
 
 
 def test_pixels_and_a_table_of_them_are_judged_alike(drawn):
     pixels, table = drawn
     known = KnownImages.learn(table)
     rows = np.flatnonzero(table["split"] == "test")
-    by_pixels = known.measure_ood(pixels, feature_table.select(table, "test"), rows)
+    by_pixels = known.compare(feature_table.select(table, "test"), check_fields(pixels, rows))
     by_table = known.compare_table(table, "test")
     assert by_pixels.score == pytest.approx(by_table.score)
     assert by_pixels.why.tolist() == by_table.why.tolist()

@@ -81,21 +81,3 @@ def covary_by_jackknife(ratings: np.ndarray, truth: np.ndarray, figure: Figure, 
     left_out = np.stack([figure(ratings[..., codes != group], truth[codes != group]) for group in range(count)])
     apart = (left_out - left_out.mean(axis=0)).reshape(count, -1)
     return ((count - 1) / count * apart.T @ apart).reshape(*shape, *shape)
-
-
-def covary_by_delong(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Estimate how areas under ROC curves covary over fields, as DeLong, DeLong and Clarke-Pearson (1988) do.
-
-    Args:
-        ratings: ``[treatments, readers, fields]``.
-        truth: ``[fields]``; at least two of each kind.
-
-    Returns:
-        ``[treatments, readers, treatments, readers]``.
-    """
-    shape = ratings.shape[:2]
-    malignant, benign = ratings[..., truth], ratings[..., ~truth]
-    apart = malignant[..., :, None] - benign[..., None, :]
-    wins = ((apart > 0) + 0.5 * (apart == 0)).reshape(-1, malignant.shape[-1], benign.shape[-1])
-    covariance = sum(np.cov(wins.mean(axis=axis)) / wins.shape[3 - axis] for axis in (1, 2))
-    return np.asarray(covariance).reshape(*shape, *shape)

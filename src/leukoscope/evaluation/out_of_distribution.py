@@ -11,7 +11,7 @@ import pandas as pd
 
 from leukoscope.core.options import plain_name
 from leukoscope.evaluation import feature_table
-from leukoscope.images.field_checks import CHECKS, check_fields
+from leukoscope.images.field_checks import CHECKS
 
 logger = logging.getLogger(__name__)
 
@@ -127,20 +127,8 @@ class KnownImages:
         labels = table.loc[table["split"] == "train", "label"].to_numpy(str)
         return cls(feature_table.select(table, "train"), checks, labels)
 
-    def measure_ood(
-        self, pixels: np.ndarray, features: np.ndarray, rows: np.ndarray | None = None
-    ) -> OutOfDistribution:
-        """Say how unlike the training images fields are.
-
-        Args:
-            pixels: ``uint8 [n, side, side, 3]``.
-            features: What the classifier's last layer sees of them, ``[rows, channels]``.
-            rows: Which of them; all by default.
-        """
-        return self.compare(features, check_fields(pixels, rows))
-
     def compare_table(self, table: pd.DataFrame, split: str | None = None) -> OutOfDistribution:
-        """Say the same of the images of a table of features, or of one split's."""
+        """Say how unlike the training images those of a table of features are, or those of one split."""
         return self.compare(feature_table.select(table, split), feature_table.select_checks(table, split))
 
     def compare(self, features: np.ndarray, checks: np.ndarray) -> OutOfDistribution:
