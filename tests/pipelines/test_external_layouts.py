@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.intervals import estimate_share
 from leukoscope.evaluation.trust import Calibration
@@ -122,7 +123,8 @@ def test_figures_by_subject_are_those_that_are_recomputed(cnmc, class_names):
 
 
 def render(manifest, mapping, layout, smears):
-    context = nodes.describe_external(manifest, mapping, layout, smears, ExternalOptions(), {"leukoscope": "0"}, 1)
+    about = taking_in.describe_layout(manifest, layout, smears)
+    context = nodes.describe_external(manifest, mapping, about, ExternalOptions(), {"leukoscope": "0"}, 1, [], [])
     source = "{% import 'parts.html' as parts %}{{ parts.of_layout(layout, 44) }}{{ parts.missing({}, data) }}"
     template = pages.page_environment().from_string(source)
     return template.render(layout=context.data_sheet["layout"], data=context.data_sheet)
@@ -172,7 +174,7 @@ def test_a_classifier_of_such_labels_learns_from_subjects_kept_apart(tmp_path, c
     root, names = write_cnmc(tmp_path / "raw"), ["hem", "all"]
     save_packed(ingestion.decode_images(open_source(root), names, INGESTION, None), tmp_path / "store")
     smears = PackedImages(tmp_path / "store")
-    manifest = ingestion.build_manifest(smears, names, INGESTION)
+    manifest = ingestion.build_manifest(smears, names, INGESTION, ClusterOptions())
     groups = group_images(manifest, None, smears, SplittingOptions(group_by="name"), 1)["group"]
     assert groups.nunique() == 4
     with caplog.at_level(logging.WARNING, "leukoscope"):
