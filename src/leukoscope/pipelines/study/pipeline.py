@@ -13,6 +13,7 @@ def create_pipeline() -> Pipeline:
     described = [f"params:{name}" for name in recipes]
     planned = ["params:study", "study_entries", "study_images", "params:splitting", "params:class_names", "params:seed"]
     images = ["manifest", "group_table", "smears", "generated_images"]
+    folds = ["study_plan", "manifest", "group_table", "smears", "params:splitting"]
     kept = ["study_outcomes", "study_ledger"]
     confidence, classes, seed = "params:evaluation", "params:class_names", "params:seed"
     tables = ["study", "study_units", "study_differences", "study_pooled", "study_histories"]
@@ -24,12 +25,7 @@ def create_pipeline() -> Pipeline:
             Node(planning.describe_entries, described, "study_entries", name="describe_entries"),
             Node(planning.describe_material, images, "study_images", name="describe_material"),
             Node(planning.plan_study, planned, "study_plan", name="plan_study"),
-            Node(
-                planning.require_folds,
-                ["study_plan", "manifest", "group_table", "smears", "params:splitting"],
-                "study_checked",
-                name="require_folds",
-            ),
+            Node(planning.require_folds, folds, "study_checked", name="require_folds"),
             Node(
                 nodes.run_units,
                 ["study_checked", "study_ledger", "params:study", "params:cluster", "params:search"],
