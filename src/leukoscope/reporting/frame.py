@@ -50,6 +50,16 @@ class Frame(NamedTuple):
         smears = name_smears(origin, is_published)
         return cls(name, smears, today, name_environment(), tuple(pages), dict(provenance))
 
+    @classmethod
+    def make_plain(cls, provenance: Mapping[str, Any]) -> Self:
+        """Make the head of a page that is not about one set of images: when and in which environment it was written.
+
+        Args:
+            provenance: Software, commit and seed.
+        """
+        today = datetime.now(UTC).date().isoformat()
+        return cls(date=today, environment=name_environment(), provenance=dict(provenance))
+
     def add(self, pages: Iterable[str]) -> Self:
         """Give the same head with more pages beside it."""
         return self._replace(pages=tuple(dict.fromkeys([*self.pages, *pages])))

@@ -12,7 +12,8 @@ from leukoscope.evaluation.monitoring import JUDGED, say_verdict, select_last
 from leukoscope.figures.monitoring import draw_monitoring
 from leukoscope.figures.svg import to_svg
 from leukoscope.images.manifest import ACCEPTED
-from leukoscope.reporting.pages import page_environment
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.frame import Frame
 
 
 def render_monitoring(
@@ -41,6 +42,8 @@ def render_monitoring(
         page_environment()
         .get_template("monitoring.html")
         .render(
+            frame=Frame.make_plain(provenance),
+            links=[],
             verdict=say_verdict(table, options["window"]).text,
             plots={
                 name: to_svg(draw_monitoring(own, options["window"]), f"drift-{name}") for name, own in models.items()

@@ -6,7 +6,9 @@ from typing import Any
 from leukoscope.core.drawn import warn_of_images
 from leukoscope.figures import readers as figures
 from leukoscope.figures.svg import to_svg
-from leukoscope.reporting.pages import page_environment
+from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.frame import Frame
+from leukoscope.reporting.verdicts import judge_readers
 
 # With fewer fields an interval says little, and a coefficient by itself misleads.
 FEW_FIELDS = 30
@@ -45,6 +47,9 @@ def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]
         page_environment()
         .get_template("readers.html")
         .render(
+            frame=Frame.make_plain(provenance),
+            links=[],
+            verdict=judge_readers(models, _PHASES),
             agreement=agreement,
             models=models,
             plots=plots,

@@ -150,6 +150,23 @@ def judge_search(title: str, value: float | None, finished: int) -> str:
     return f"The best of {finished} trials: {title} {format_figure(value)}, which flatters, and {worth}."
 
 
+def judge_readers(models: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> str:
+    """Say how far readers agree with each other, where most fields were read by two of them.
+
+    Args:
+        models: As the pipeline ``agreement`` measures them: with ``study``, of which this takes the ``phases``.
+        words: For each phase.
+    """
+    read = [{**facts, "when": words[phase]} for model in models for phase, facts in model["study"]["phases"].items()]
+    most = max(read, key=lambda facts: facts["read_by_two"], default={"read_by_two": 0})
+    if not most["read_by_two"]:
+        return "Nothing can be said of agreement yet: no field was read by two readers with names."
+    return (
+        f"{most['readers']} readers, {most['read_by_two']} fields read by two or more, {most['when']}: Krippendorff's "
+        f"alpha {say_estimate(most, 'krippendorff_alpha')}, where 1 is full agreement and 0 that of chance."
+    )
+
+
 def is_better(pair: Mapping[str, Any] | None) -> bool:
     """Tell whether a model was shown to be better than what it was tested against."""
     return pair is not None and bool(pair["shown"]) and pair["difference"] > 0
