@@ -84,6 +84,16 @@ def test_what_is_waiting_when_the_page_is_loaded_anew_is_named(page, office, mon
     assert f"{UNSURE['name']}: the page was loaded anew before it was read" in said
 
 
+def test_what_a_dead_server_did_not_take_is_named_by_the_next(page):
+    page.route("**/images", lambda route: route.abort())
+    page.set_input_files(FILES, [SURE, UNSURE])
+    page.locator(".drop [role=status]", has_text="0 read, 2 not read").wait_for()
+    page.reload()
+    page.get_by_role("alert").get_by_text("Not read").wait_for()
+    said = page.get_by_role("alert").inner_text()
+    assert all(f"{one['name']}: could not be sent" in said for one in (SURE, UNSURE))
+
+
 def test_markup_in_a_name_stays_text(page):
     page.get_by_label("Keep file names").check()
     name = "<img src=x onerror=alert(1)>.png"

@@ -208,3 +208,8 @@ def test_a_review_is_added_to_those_of_an_earlier_version(reviews, old_file, ima
         assert {"model", "model_fingerprint", "ood_score"} <= names
         assert names.isdisjoint({"backbone", "novelty"})
         assert connection.execute("SELECT count(*) FROM reviews WHERE opinion = 'withheld'").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("typed", ["Zo\u00eb W", "Zoe\u0308 W", "\uff3ao\u00eb\u3000\uff37", "  Zo\u00eb  W "])
+def test_a_reader_is_one_reader_by_whatever_keyboard(image, typed):
+    assert form_review("Early", "", typed, image).reviewer == "Zo\u00eb W"

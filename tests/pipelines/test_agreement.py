@@ -141,7 +141,7 @@ def test_a_study_of_readers_is_measured_with_its_model(study):
 
 def test_the_page_has_what_was_measured(study):
     page = read_page(write_agreement(study[0], {"leukoscope": "1"}, 3))
-    for words in ("Krippendorff's alpha", "R1 and R2", "misled", "sequential design", "Hillis", "drawn"):
+    for words in ("Krippendorff's alpha", "R1 and R2", "misled", "sequential design", "Hillis", "drawn", "written 20"):
         assert words in page
     assert "reviewed_labels.csv" in page
     for tie in study[0]["consensus"]["ties"]:
@@ -176,7 +176,9 @@ def test_the_figure_has_a_row_for_each_pair_and_reader(study):
 def test_reviews_without_names_have_a_page_too(class_names):
     found = measure(make_reviews(PAIRS, reviewer=""), class_names)
     assert found["models"][0]["study"]["unnamed"] == len(PAIRS)
-    assert "No reader gave a name" in read_page(write_agreement(found, {"leukoscope": "1"}, 3))
+    page = read_page(write_agreement(found, {"leukoscope": "1"}, 3))
+    assert "No reader gave a name" in page
+    assert "no field was read by two readers with names" in page
     assert list_rows(draw_agreement(found)) == ["all reviews and the model"]
 
 

@@ -118,6 +118,7 @@ def test_three_folds_leave_three_trainings_that_are_pooled(home, train, caplog):
     assert row["accuracy_fold_mean"] == pytest.approx(figures["accuracy"].mean())
     assert len(row["trainings"].split()) == 3
     assert "vgg16, 3 folds pooled: accuracy 0.981 (" in caplog.text
+    assert "on 160 images of 159 groups" in caplog.text
     assert row["colour_accuracy"] == pytest.approx(148 / 160)
     right = pooled.assign(right=pooled["right_by_colour"].astype(float)).groupby("label")["right"].mean()
     assert row["colour_balanced_accuracy"] == pytest.approx(right.mean())

@@ -105,6 +105,15 @@ def test_what_is_no_log_is_refused_in_a_line(log, rows, content):
         log.load()
 
 
+@pytest.mark.parametrize("edit", ["read_at = 'yesterday'", "certainty = 'high'", 'measured = \'{"check_blue": "x"}\''])
+def test_what_somebody_made_illegible_is_refused_in_a_line(log, rows, edit):
+    log.append(rows)
+    with closing(sqlite3.connect(log.path)) as connection, connection:
+        connection.execute(f"UPDATE opinions SET {edit} WHERE number = 2")
+    with pytest.raises(InputError, match="cannot be used as a log of opinions"):
+        log.load()
+
+
 def test_without_a_log_it_is_said_what_writes_one(log):
     for task in (log.load, lambda: log.forget(datetime.now(UTC))):
         with pytest.raises(InputError, match=r"There is no log of opinions in .* --pipelines predict"):

@@ -29,6 +29,7 @@ from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
 from leukoscope.reporting import data_sheet, pages, results, sources
 from leukoscope.reporting.checklists import CLAIM, GUIDELINES, STARD_AI, TRIPOD_AI, locate
+from leukoscope.reporting.filters import page_environment
 from leukoscope.reporting.frame import Frame
 from leukoscope.reporting.metric_tables import write_table
 from leukoscope.reporting.pictures import draw_glance
@@ -972,3 +973,16 @@ def test_on_a_phone_and_on_paper_all_is_there_without_a_script(result, data, she
         sheet.emulate_media(media="screen")
         sheet.goto(f"{path.as_uri()}#performance")
         assert table.is_visible()
+
+
+@pytest.mark.parametrize("name", ["comparison", "literature", "model", "monitoring", "readers", "search", "study"])
+def test_a_template_fills_no_block_that_no_page_shows(name):
+    environment = page_environment()
+    blocks = {kind: set(environment.get_template(f"{kind}.html").blocks) for kind in (name, "base")}
+    assert blocks[name] <= blocks["base"]
+
+
+@pytest.mark.parametrize("name", sorted(page_environment().list_templates(extensions=["html"])))
+def test_what_scrolls_is_reached_by_keyboard(name):
+    source = page_environment().loader.get_source(page_environment(), name)[0]
+    assert '<div class="scroll">' not in source

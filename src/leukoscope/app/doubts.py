@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from leukoscope.app.pictures import encode
-from leukoscope.app.reviews import MAX_NAME, MAX_NOTE, UnusableReviewError, check_text
+from leukoscope.app.reviews import MAX_NOTE, UnusableReviewError, check_name, check_text
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 from leukoscope.evaluation.label_issues import LABEL_RIGHT, LABEL_WRONG
 from leukoscope.images.packed import PackedImages, find_by_content
@@ -111,7 +111,7 @@ def form_label_review(answer: Any, note: Any, reviewer: Any, doubt: Doubt, class
         raise UnusableReviewError("Nothing was kept: choose one of the answers first.")
     row = {name: doubt.row[name] for name in ("sha256", "image_id", "data", "label", "suggested")}
     row |= {"reviewed_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    row |= {"note": check_text(note, "note", MAX_NOTE), "reviewer": check_text(reviewer, "reviewer's name", MAX_NAME)}
+    row |= {"note": check_text(note, "note", MAX_NOTE), "reviewer": check_name(reviewer)}
     if answer == NOT_ASSESSABLE:
         return pd.DataFrame([row | {"verdict": NOT_ASSESSABLE, "reviewer_class": None}])
     verdict = LABEL_RIGHT if answer == doubt.row["label"] else LABEL_WRONG

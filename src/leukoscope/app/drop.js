@@ -123,6 +123,8 @@ export default {
         window.dispatchEvent(new CustomEvent("smears-read", { detail: { number, name: file.name } }));
         return "";
       } catch {
+        // If the file itself can still be read, it is the server that is gone.
+        this.ended ||= await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
         return "could not be sent: it is a folder or was changed meanwhile, or the server does not answer; then start it "
           + "again, and load the page anew";
       }

@@ -1,5 +1,6 @@
 """What a reviewer says of an opinion."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -75,7 +76,7 @@ def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Revi
     if answer != NOT_ASSESSABLE and answer not in image.probabilities:
         raise UnusableReviewError("Nothing was kept: choose one of the answers first.")
     note = check_text(note, "note", MAX_NOTE)
-    reviewer = check_text(reviewer, "reviewer's name", MAX_NAME)
+    reviewer = check_name(reviewer)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if answer == NOT_ASSESSABLE:
         return Review(now, NOT_ASSESSABLE, None, note, reviewer)
@@ -127,6 +128,16 @@ def check_text(text: Any, name: str, longest: int) -> str:
             f"it."
         )
     return cleaned
+
+
+def check_name(name: Any) -> str:
+    """Write a reviewer's name in one way, whatever keyboard it comes from, so that a reader stays one reader.
+
+    Raises:
+        UnusableReviewError: It is too long.
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", str(name or "")).split())
+    return check_text(plain, "reviewer's name", MAX_NAME)
 
 
 def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any]:

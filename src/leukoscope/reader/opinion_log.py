@@ -130,10 +130,12 @@ class OpinionLog:
         try:
             with self._connect() as connection:
                 rows = connection.execute(_SELECT).fetchall()
-            measured = pd.DataFrame([json.loads(row[-1]) for row in rows])
+            measured = pd.DataFrame([json.loads(row[-1]) for row in rows]).astype(float)
+            table = pd.DataFrame(rows, columns=_COLUMNS).astype({"certainty": float, "ood_score": float})
+            pd.to_datetime(table["read_at"], utc=True, format="ISO8601")
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise self._refuse(error) from error
-        return pd.DataFrame(rows, columns=_COLUMNS).drop(columns="measured").join(measured)
+        return table.drop(columns="measured").join(measured)
 
     def forget(self, before: datetime) -> int:
         """Remove what was logged before a time, and overwrite it; gives how many opinions these were.

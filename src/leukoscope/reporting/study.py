@@ -97,7 +97,7 @@ def render_study(
 
 def _list_chosen(units: pd.DataFrame) -> list[dict[str, Any]]:
     """List of each model whose hyper-parameters were searched within folds what each of these chose."""
-    known = units[units["chosen"].astype(bool)] if "chosen" in units else units.head(0)
+    known = units[units["chosen"].fillna("").astype(bool)] if "chosen" in units else units.head(0)
     models = []
     for title, own in known.groupby("title", sort=False):
         values = [json.loads(chosen) for chosen in own["chosen"]]

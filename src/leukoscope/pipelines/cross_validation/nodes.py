@@ -162,8 +162,8 @@ def judge_folds(
 def _say(row: Mapping[str, Any]) -> str:
     ends = f" ({row['accuracy_low']:.3f} to {row['accuracy_high']:.3f})" if pd.notna(row["accuracy_low"]) else ""
     return (
-        f"{row['model']}, {row['folds']} folds pooled: accuracy {row['accuracy']:.3f}{ends} on {row['images']} "
-        f"images of {row['groups']} groups; single folds {row['accuracy_fold_min']:.3f} to "
+        f"{row['model']}, {row['folds']} folds pooled: accuracy {row['accuracy']:.3f}{ends} on "
+        f"{row['images']:.0f} images of {row['groups']:.0f} groups; single folds {row['accuracy_fold_min']:.3f} to "
         f"{row['accuracy_fold_max']:.3f}, standard deviation {row['accuracy_fold_sd']:.3f}. {_say_gain(row)}"
     )
 
