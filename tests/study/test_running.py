@@ -233,6 +233,7 @@ here = pathlib.Path.cwd()
 commands._SOURCE = str(here / "fake")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(143))
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which what nohup starts ignores
 from leukoscope.core.session import Session
 job = unit.Job({"vgg16": ["vgg16.a"]}, Session(here), Ledger(here / "06_models", here / "logs"))
 place = running.Processes(job)
