@@ -13,6 +13,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.datasets import OpinionLogDataset, OpinionsDataset
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import open_any
+from leukoscope.reader import opinion_log
 from leukoscope.reader.opinion_log import OpinionLog, Retention, tabulate_reading, write_time
 from leukoscope.reader.reading import ReadingPlan
 from leukoscope.reader.watching import list_watched
@@ -118,6 +119,20 @@ def test_without_a_log_it_is_said_what_writes_one(log):
     for task in (log.load, lambda: log.forget(datetime.now(UTC))):
         with pytest.raises(InputError, match=r"There is no log of opinions in .* --pipelines predict"):
             task()
+
+
+def test_what_another_program_keeps_from_being_overwritten_is_told(log, rows, caplog, monkeypatch):
+    monkeypatch.setattr(opinion_log, "_PATIENCE", 0.1)
+    log.append(rows)
+    with closing(sqlite3.connect(log.path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM opinions").fetchall()
+        assert log.forget(datetime.now(UTC)) == 3
+    assert "still in the file beside it" in caplog.text
+    caplog.clear()
+    log.append(rows)
+    assert log.forget(datetime.now(UTC)) == 3
+    assert not caplog.text
 
 
 @pytest.fixture

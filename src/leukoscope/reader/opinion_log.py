@@ -1,6 +1,7 @@
 """The log of opinions that were given, for monitoring: what is watched of each, and nothing of who was examined."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +16,8 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.opinion_facts import tabulate_facts
 from leukoscope.reader.base import Reader, Reading
+
+logger = logging.getLogger(__name__)
 
 # Seconds to wait for another process that writes.
 _PATIENCE = 5.0
@@ -149,7 +152,15 @@ class OpinionLog:
                 connection.execute("PRAGMA secure_delete = ON")
                 removed = connection.execute("DELETE FROM opinions WHERE read_at < ?", [write_time(before)]).rowcount
             with self._connect() as connection:  # else the removed rows would stay in the file beside it
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if removed and is_busy:
+                logger.warning(
+                    "%d opinions were removed from %s, and are still in the file beside it, %s-wal, since another "
+                    "program reads the log. They are overwritten the next time that some are removed.",
+                    removed,
+                    self.path,
+                    self.path.name,
+                )
             return removed
         except sqlite3.Error as error:
             raise self._refuse(error) from error
