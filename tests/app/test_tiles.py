@@ -12,6 +12,7 @@ from leukoscope.app.reading import Desk
 from leukoscope.app.rendering import describe_reader, render_part
 from leukoscope.app.tiles import PHOTOGRAPH
 from leukoscope.evaluation.trust import ABSTAINED
+from leukoscope.reader.second_reader import SecondReader
 from tiny_reader import SIZE, encode, shade
 
 
@@ -65,6 +66,13 @@ def test_the_page_says_how_many_tiles_are_taken_for_what(desk, image):
     assert "6 Early, 6 Pro" in said
     assert "out-of-distribution score" not in said
     assert "mean of the tiles" in render_part("chances", image, describe_reader(desk.reader, None))
+
+
+def test_the_whole_is_not_read_beside_its_tiles(desk, photograph, monkeypatch):
+    read, counts = SecondReader.read, []
+    monkeypatch.setattr(SecondReader, "read", lambda self, pixels: counts.append(len(pixels)) or read(self, pixels))
+    sized(desk, 3.0).read(photograph)
+    assert counts == [12]
 
 
 @pytest.mark.parametrize("ratio", [None, 1.0, 1.7])

@@ -1,5 +1,6 @@
 """An image that was read: all that the page shows of it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -91,9 +92,14 @@ class ReadImage(NamedTuple):
     enlarged: float | None = None
 
 
-def describe_photograph(image: ReadImage, tiled: TiledReading) -> ReadImage:
-    """Put what is known of the tiles into the place of what was read of the whole, squeezed into one field."""
-    return image._replace(
+def make_photograph(make: Callable[..., ReadImage], tiled: TiledReading) -> ReadImage:
+    """Describe a photograph by its tiles.
+
+    Args:
+        make: Takes what was read of an image.
+        tiled: What became of its tiles.
+    """
+    return make(
         opinion=ABSTAINED,
         reason=PHOTOGRAPH,
         likeliest=max(tiled.probabilities, key=lambda name: tiled.probabilities[name]),
@@ -102,6 +108,5 @@ def describe_photograph(image: ReadImage, tiled: TiledReading) -> ReadImage:
         ood_score=tiled.ood_score,
         maps={TILES: tiled.map},
         nearest=[],
-        cells=(),
         tiled=tiled,
     )

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Collection
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from PIL import Image
 
 from leukoscope.app.options import AppOptions
 from leukoscope.app.pictures import encode, encode_map, encode_picture
-from leukoscope.app.read_image import Neighbour, ReadImage, ShownCell, describe_photograph
+from leukoscope.app.read_image import Neighbour, ReadImage, ShownCell, make_photograph
 from leukoscope.app.tiles import read_in_tiles
 from leukoscope.core.drawn import is_drawn
 from leukoscope.core.errors import InputError
@@ -78,46 +78,55 @@ class Desk:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
         decoded = decode(data, self.limits).pixels
+        pixels = resize(decoded, self.reader.image_size)
+        make = self._describe(data, file_name, decoded, pixels)
         ratio = None if self._scale is None else self._scale.compare(decoded)
-        image, reading = self._read_field(data, file_name, decoded)
         if tiles := cut_tiles(decoded.shape[0], decoded.shape[1], ratio, self.reader.image_size):
-            return describe_photograph(image, read_in_tiles(self.reader, decoded, tiles))
+            return make_photograph(make, read_in_tiles(self.reader, decoded, tiles))
+        image, reading = self._read_field(make, pixels)
         if self._keep and image.seen_in is None:
             self._log(reading, together)
         if not image.maps:  # a kind that has none in closed form
             self.add_occlusion(image)
         return image._replace(enlarged=1 / ratio) if ratio is not None and is_close_up(ratio) else image
 
-    def _read_field(self, data: bytes, file_name: str | None, decoded: np.ndarray) -> tuple[ReadImage, "Reading"]:
-        from leukoscope.evaluation.predictions import probability_columns
-        from leukoscope.reader.second_reader import MALIGNANT_COLUMN
-
-        pixels = resize(decoded, self.reader.image_size)
-        reading = self.reader.read(pixels[None])
-        opinion = reading.opinions.iloc[0]
-        names = self.reader.class_names
-        chances = opinion[probability_columns(names)].to_numpy(float)
-        likeliest = int(chances.argmax())
+    def _describe(
+        self, data: bytes, file_name: str | None, decoded: np.ndarray, pixels: np.ndarray
+    ) -> Callable[..., ReadImage]:
+        """Give what takes the rest of an image's description: this part is the same whatever is read of it."""
         sha256 = hashlib.sha256(data).hexdigest()
-        image = ReadImage(
+        return partial(
+            ReadImage,
             sha256=sha256,
             file_name=file_name,
             seen_in=self._find_split(sha256),
-            opinion=str(opinion["opinion"]),
-            reason=str(opinion["reason"]),
-            likeliest=names[likeliest],
-            probabilities=dict(zip(names, chances.tolist(), strict=True)),
-            malignant=float(opinion[MALIGNANT_COLUMN]),
-            ood_score=float(opinion["ood_score"]),
             pixels=pixels,
             width=decoded.shape[1],
             height=decoded.shape[0],
             thumbnail=encode_picture(decoded, _THUMBNAIL_SIDE),
             picture=encode_picture(decoded, self.options.picture_side),
             full=self._encode_full(decoded),
+            drawn=is_drawn(data),
+        )
+
+    def _read_field(self, make: Callable[..., ReadImage], pixels: np.ndarray) -> tuple[ReadImage, "Reading"]:
+        from leukoscope.evaluation.predictions import probability_columns
+        from leukoscope.reader.second_reader import MALIGNANT_COLUMN
+
+        reading = self.reader.read(pixels[None])
+        opinion = reading.opinions.iloc[0]
+        names = self.reader.class_names
+        chances = opinion[probability_columns(names)].to_numpy(float)
+        likeliest = int(chances.argmax())
+        image = make(
+            opinion=str(opinion["opinion"]),
+            reason=str(opinion["reason"]),
+            likeliest=names[likeliest],
+            probabilities=dict(zip(names, chances.tolist(), strict=True)),
+            malignant=float(opinion[MALIGNANT_COLUMN]),
+            ood_score=float(opinion["ood_score"]),
             maps=self._map_activation(pixels, likeliest),
             nearest=self._find_nearest(reading.features),
-            drawn=is_drawn(data),
             cells=self._picture_cells(pixels, names[likeliest]),
         )
         return image, reading
