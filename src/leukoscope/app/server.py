@@ -158,6 +158,12 @@ def create_server(office: Office) -> FastAPI:
             return PlainTextResponse(f"could not be read, and the server's log says more: {error}", 500)
         return PlainTextResponse(f"image {number}")
 
+    _add_pictures(server, office)
+    _add_exports(server, office)
+    return server
+
+
+def _add_pictures(server: FastAPI, office: Office) -> None:
     @server.get("/sessions/{key}/pictures/{sha256}/{name}")
     async def show_picture(key: str, sha256: str, name: str) -> Response:
         session = office.find(key).session
@@ -176,6 +182,8 @@ def create_server(office: Office) -> FastAPI:
             raise HTTPException(404, "There is no such picture on this page.")
         return _answer(doubt.picture, "image/png")
 
+
+def _add_exports(server: FastAPI, office: Office) -> None:
     @server.get("/sessions/{key}/session.csv")
     async def export_csv(key: str) -> Response:
         return _answer(office.find(key).session.write_csv(), "text/csv; charset=utf-8", "leukoscope-session.csv")
@@ -185,8 +193,6 @@ def create_server(office: Office) -> FastAPI:
         session = office.find(key).session
         page = await asyncio.to_thread(render_export, session, office.about, office.desk.options.opacity)
         return _answer(page, "text/html; charset=utf-8", "leukoscope-session.html")
-
-    return server
 
 
 def list_pictures(image: ReadImage, held: bool = False) -> dict[str, bytes]:
