@@ -23,6 +23,11 @@ SMALL = (
 )
 
 
+# Minutes, of which each part has quicker tests: test_cli.py runs an ingestion by its command, pipelines/ has the nodes,
+# hooks/test_tracking.py what MLflow is told, and reader/, serving/ and test_notebooks.py the rest.
+pytestmark = pytest.mark.slow
+
+
 def kedro(project: Path, *arguments: str, **variables: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "KEDRO"))}
     environment |= variables
@@ -104,7 +109,6 @@ def count_runs(project: Path) -> int:
     return len(mlflow.search_runs(search_all_experiments=True))
 
 
-@pytest.mark.slow  # tests/test_cli.py has the same of an ingestion
 def test_the_same_command_again_says_that_nothing_has_changed_and_makes_no_run(project, data):
     """Whatever data set of the project a training and the comparison have: of all of them the content can be told."""
     command = ["--pipelines", "train_mobilenet_v2,comparison", "--params", SMALL]
@@ -121,7 +125,6 @@ def test_the_same_command_again_says_that_nothing_has_changed_and_makes_no_run(p
     assert count_runs(project) == before + 1
 
 
-@pytest.mark.slow
 def test_again_nothing_is_decoded_or_trained_twice(project, first_run):
     again = kedro(project, "--force", "--pipelines", "train_mobilenet_v2", "--params", SMALL)
     assert "not decoded again" not in first_run
@@ -134,7 +137,6 @@ def compared(project, data) -> None:
     kedro(project, "--pipelines", "comparison")
 
 
-@pytest.mark.slow
 def test_what_has_results_is_compared(data, compared):
     table = pd.read_csv(data / "08_reporting/comparison.csv")
     assert table["model"].tolist() == ["mobilenet_v2"]
@@ -143,7 +145,6 @@ def test_what_has_results_is_compared(data, compared):
     assert (data / "08_reporting/comparison.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow  # tests/test_notebooks.py has what can be told without running it
 def test_the_notebook_shows_results(project, project_path, compared):
     notebook = nbformat.read(project_path / "notebooks/results.ipynb", as_version=4)
     where = {"metadata": {"path": str(project)}}
@@ -165,7 +166,6 @@ def test_pages_and_cards_of_drawn_smears_say_so(data):
     assert "Reference standard: the class that each smear was drawn for." in card
 
 
-@pytest.mark.slow  # tests/pipelines/test_external.py has its parts
 def test_images_of_another_source_are_scored(project, data, tmp_path):
     write_smears(tmp_path, {"Benign": 4, "Pro": 4}, 96, seed=5, magnification=3.0)
     first = next((data / "01_raw/leukemia/Original/Benign").glob("*"))
@@ -184,7 +184,6 @@ def test_images_of_another_source_are_scored(project, data, tmp_path):
     assert "Trained on drawn data: Leukoscope drew all 96 images of the data that the classifier learned from" in header
 
 
-@pytest.mark.slow  # tests/reader has its parts
 def test_new_smears_get_opinions(project, data, tmp_path):
     write_smears(tmp_path, {"Benign": 2, "Pro": 3}, 96, seed=6, magnification=3.0)
     (tmp_path / "notes.txt").write_text("no smear")
@@ -206,7 +205,6 @@ def test_new_smears_get_opinions(project, data, tmp_path):
     assert not re.search(r"\| (keras|tensorflow|mlflow)\b", again)
 
 
-@pytest.mark.slow  # tests/pipelines/test_promote.py and tests/serving have its parts
 def test_the_best_model_becomes_the_champion_once(project, data):
     promote = "promotion.min_images=5"
     assert "is promoted: there was no champion" in kedro(project, "--pipelines", "promote", "--params", promote)
@@ -220,7 +218,6 @@ def test_the_best_model_becomes_the_champion_once(project, data):
     assert "Traceback" not in said
 
 
-@pytest.mark.slow
 def test_a_model_is_not_evaluated_on_splits_that_it_was_not_trained_on(project, data):
     command = [sys.executable, "-m", "kedro", "run", "--env", "demo", "--params", "seed=7"]
     for pipelines in (["--pipelines", "splitting"], ["--pipelines", "evaluation", "--namespaces", "mobilenet_v2"]):

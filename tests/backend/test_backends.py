@@ -159,6 +159,7 @@ def test_two_devices_learn_what_one_does(tmp_path, more):
     assert abs(one["train_loss"][-1] / one["train_loss"][0] - 1) > 0.02  # what it learned is far more than they differ
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 def test_a_batch_that_devices_cannot_share_is_refused(tmp_path):
     flags = "--xla_force_host_platform_device_count=2"

@@ -58,6 +58,7 @@ def test_an_image_without_readable_boxes_is_refused(folders, content):
         read_fields(*folders, 224)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif("LEUKOSCOPE_BCCD" not in os.environ, reason="LEUKOSCOPE_BCCD does not name the folder of BCCD")
 def test_leukocytes_of_another_laboratory_are_found():

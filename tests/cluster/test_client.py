@@ -161,6 +161,7 @@ def test_a_worker_that_comes_later_and_cannot_work_is_closed(tmp_path):
             late.kill()
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_after_a_command_or_beside_another_is_kept(tmp_path, free_port):
     address = f"tcp://127.0.0.1:{free_port}"
     begun = [start("dask_scheduler", "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard")]

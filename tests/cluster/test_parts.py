@@ -113,6 +113,7 @@ def test_a_worker_that_is_killed_changes_nothing(workers, raw, notes, alone, tmp
     assert FIELDS < sum(count_read(notes).values()) <= FIELDS + 4
 
 
+@pytest.mark.slow
 def test_a_client_that_is_killed_leaves_only_the_rest_to_the_next(cluster, workers, raw, notes, alone, tmp_path):
     out = tmp_path / "spread"
     given = (cluster.scheduler_address, *map(str, (raw, out, notes)))
@@ -131,6 +132,7 @@ def test_a_client_that_is_killed_leaves_only_the_rest_to_the_next(cluster, worke
     assert before.items() <= {path: path.stat().st_mtime_ns for path in list_parts(out)}.items()
 
 
+@pytest.mark.slow
 def test_a_part_that_ends_its_workers_becomes_rows_with_a_reason_and_the_next_run_tries_again(
     workers, raw, notes, tmp_path
 ):

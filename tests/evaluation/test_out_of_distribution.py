@@ -139,6 +139,7 @@ def test_outliers_are_recognised_even_where_features_tell_nothing(drawn, rng):
     assert "hardly any stain" in said["no_cells"]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif("LEUKOSCOPE_DATA" not in os.environ, reason="LEUKOSCOPE_DATA does not name the real smears' folder")
 def test_real_smears_of_each_class_are_taken_for_what_they_are_and_outliers_are_not(rng):

@@ -32,6 +32,7 @@ def test_holms_correction_is_that_of_his_definition():
     assert ordered["mcnemar_p_holm"].to_numpy() == pytest.approx(by_hand)
 
 
+@pytest.mark.slow
 def test_copies_do_not_show_a_difference():
     many = {name: np.repeat(values, 40) for name, values in hits(5, 4, 0, 1).items()}
     apart, together = (

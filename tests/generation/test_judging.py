@@ -70,6 +70,7 @@ def test_the_stain_of_each_class_is_measured(rng):
     }
 
 
+@pytest.mark.slow
 def test_a_judge_has_an_input_of_its_own_size_and_weights_by_a_seed(rng):
     images = rng.integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
     options = JudgeOptions(architecture="mobilenet_v2", weights="none", input_size=32)

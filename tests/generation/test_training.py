@@ -86,6 +86,7 @@ def test_a_generator_sees_training_images_alone_mirrored_at_random(train, smears
     assert journal.summary()["epochs"] == 3
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_comes_to_the_same(train, monkeypatch):
     whole, _ = train("whole")
     judge = Learner.judge

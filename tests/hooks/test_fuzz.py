@@ -71,7 +71,7 @@ def require_a_line_at_most(project_path, paths, number: int, value: object) -> N
     assert message is None or len(message) < 2000
 
 
-@settings(BOUNDED, max_examples=12)
+@settings(BOUNDED, max_examples=4)
 @given(number=st.integers(0, 10**4), value=VALUES)
 @example(number=0, value=float("nan"))
 @example(number=0, value="9" * 5000)
@@ -98,7 +98,7 @@ def require_a_refusal(project_path, paths, number: int, name: str, value: object
 NAMES = st.text(min_size=1, max_size=12)
 
 
-@settings(BOUNDED, max_examples=6)
+@settings(BOUNDED, max_examples=3)
 @given(number=st.integers(0, 10**4), name=NAMES, value=SCALARS)
 def test_any_unknown_name_anywhere_is_refused_in_a_line(project_path, paths, number, name, value):
     require_a_refusal(project_path, paths, number, name, value)

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 DEAF = """
 import os, signal, time
 from leukoscope.hooks import interruptions
@@ -31,6 +33,7 @@ def run(name: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_although_it_comes_where_python_ignores_errors():
     """As while objects are deleted, or in a callback of the garbage collection: JAX has one."""
     done = run("SIGTERM")

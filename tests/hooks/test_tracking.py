@@ -408,6 +408,7 @@ def test_a_session_that_dies_as_its_run_begins_goes_on_in_it(project_path, track
     assert len(session.runs()) == len(finished)
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_midway_leaves_its_runs_killed(project_path, tracking_uri):
     script = f"""
 import sys

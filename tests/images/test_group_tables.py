@@ -144,6 +144,7 @@ def test_another_kind_of_zip_is_no_workbook(monkeypatch):
     assert "groups.csv cannot be read as a workbook" in refusal(content.getvalue())
 
 
+@pytest.mark.slow
 def test_a_cell_far_away_makes_no_millions_of_empty_ones(tmp_path):
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()

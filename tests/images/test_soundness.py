@@ -146,6 +146,7 @@ def test_a_black_bar_is_a_warning(smear):
     assert warning == "perhaps damaged: 16% of the pixels are black in one piece"
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif("LEUKOSCOPE_DATA" not in os.environ, reason="LEUKOSCOPE_DATA does not name the real smears' folder")
 @pytest.mark.parametrize("name", FORMATS)

@@ -58,6 +58,7 @@ class TestEveryArchitecture:
                 assert not ours.any()
         assert checked
 
+    @pytest.mark.slow
     def test_another_model_looks_elsewhere(self, name, class_names, smears):
         """Adebayo et al. 2018, Sanity checks for saliency maps: a map must depend on what was learned."""
         classes = np.array([1, 1, 1])

@@ -129,6 +129,7 @@ def test_a_network_stays_in_its_file_if_it_may(classifier, pixels, tmp_path, laz
         assert len(loaded.predict(pixels, np.arange(1)).features) == 1
 
 
+@pytest.mark.slow
 def test_it_is_a_member_of_votes_and_sees_views(classifier, pixels, tmp_path):
     vote = EnsembleClassifier({"one": classifier, "other": make_classifier("mean")}, Vote(weigh([1, 1])))
     np.save(tmp_path / "packed.npy", pixels)

@@ -97,6 +97,7 @@ def test_an_exported_file_has_it_inside(trained):
     assert exporter._rebuild().predict_on_batch(PIXELS) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [2, None])
 def test_a_head_trains_with_it(views, tmp_path):
     """On kept features, where it is part of what trains, as well as on images."""

@@ -153,6 +153,7 @@ def test_the_seed_decides_the_first_weights(backbone, class_names):
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["vgg19", "resnet50", "mobilenet_v2"])
 def test_random_weights_keep_the_strength_of_the_signal(backbone, class_names, images):
     network = build(backbone, class_names).network

@@ -8,6 +8,7 @@ from leukoscope.pipelines.architectures.nodes import draw_architectures
 from leukoscope.training.recipe import Recipe
 
 
+@pytest.mark.slow
 def test_each_network_is_drawn_with_its_own_input_size_whatever_of_it_trains(monkeypatch):
     tiny.add(monkeypatch.setattr)
     entry = {"kind": "network", "architecture": tiny.NAME}

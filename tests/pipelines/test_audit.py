@@ -187,6 +187,7 @@ def test_options_that_cannot_be_are_refused(options, message):
         AuditOptions(**options)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif("LEUKOSCOPE_DATA" not in os.environ, reason="LEUKOSCOPE_DATA does not name the real smears' folder")
 def test_colour_falls_where_neighbours_of_the_published_smears_do_not_train(tmp_path, class_names):

@@ -74,6 +74,7 @@ def test_quarantined_files_and_unexpected_counts_are_logged(raw, tmp_path, class
     assert "The numbers of files are not those expected: Benign 8 of 9, total 33 of 17" in caplog.text
 
 
+@pytest.mark.slow
 def test_only_published_images_are_expected_in_the_numbers_of_the_published_set(
     raw, tmp_path, class_names, caplog, monkeypatch
 ):
@@ -141,6 +142,7 @@ def test_importing_the_pipeline_is_cheap():
     assert shown.strip() == "set()"
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif("LEUKOSCOPE_DATA" not in os.environ, reason="LEUKOSCOPE_DATA does not name the real smears' folder")
 def test_the_published_smears_hold_forty_identical_pairs(tmp_path, class_names):

@@ -178,6 +178,7 @@ def test_a_certificate_replaces_no_champion_that_differs_otherwise(test_set):
     assert not judge(BAD.asking_again(), Registry(GOOD), test_set)["wins"]
 
 
+@pytest.mark.slow
 def test_a_difference_that_may_be_chance_is_not_enough_unless_asked(test_set):
     smears, splits = test_set
     one_group = splits.assign(group="all")

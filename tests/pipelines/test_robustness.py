@@ -66,6 +66,7 @@ def test_calibration_errors_are_of_calibrated_probabilities(measured):
     assert soft.loc[("none", 0.0), "calibrated_ece"] == pytest.approx(1 - sure)
 
 
+@pytest.mark.slow
 def test_accuracies_have_intervals_by_groups(measured, arguments, splits):
     table = measured()
     assert ((table["low"] <= table["accuracy"]) & (table["accuracy"] <= table["high"])).all()

@@ -97,7 +97,14 @@ def test_it_learns_from_strips_and_reads_fields(train, tmp_path):
     assert load_classifier(tmp_path).fingerprint == classifier.fingerprint
 
 
-@pytest.mark.parametrize("values", [{}, {"pooling": "mean"}, {"grey": True, "background": "kept"}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"pooling": "mean"},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"grey": True, "background": "kept"}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_finished_training_is_taken_up_again(train, values, monkeypatch):
     first = train(**values)[0]
     monkeypatch.setattr(trainer.Trainer, "run", None)

@@ -84,12 +84,14 @@ def test_it_learns_from_the_table_and_finds_cells_where_it_predicts(train, table
     assert train()[0].fingerprint == classifier.fingerprint
 
 
+@pytest.mark.slow
 def test_several_groups_are_weighed_by_validation_fields(train):
     classifier, _, summary, _ = train(features=("shape", "colour"))
     assert set(summary["validation_accuracy_lost_by_shuffling"]) == {"shape", "colour"}
     assert measure_accuracy(classifier) > 0.8
 
 
+@pytest.mark.slow
 def test_other_cells_are_another_training(train, table):
     one, two = train()[3], train(cells=table[table.index != 0])[3]
     assert one.folder != two.folder

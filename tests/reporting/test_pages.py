@@ -213,6 +213,7 @@ def test_every_plot_of_a_page_is_there_and_named_for_those_who_do_not_see_it(res
     assert compared[3] == ("Training and validation accuracy of ResNet50", "learning-resnet50")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_drawn")
 def test_pages_load_nothing_and_are_the_same_for_the_same_results(result, data):
     one, compared = (write(result, data) for write in (render, compare))

@@ -152,6 +152,7 @@ def test_a_unit_that_kills_its_workers_is_a_row_and_all_others_are_finished(clus
     assert list((project / "data/.units").glob("*.starts")) == []
 
 
+@pytest.mark.slow
 def test_a_unit_whose_worker_is_killed_goes_on_elsewhere_and_its_process_ends_with_the_worker(cluster, project):
     code = (
         "first = not pathlib.Path('number').exists()\n"

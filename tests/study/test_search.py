@@ -102,6 +102,7 @@ def test_a_figure_that_is_no_number_is_a_failed_trial(ledger):
     assert study.trials[0].user_attrs["reason"] == "grey came out as nan"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["hyperband", "median"])
 def test_hopeless_trials_are_pruned_by_their_epochs(ledger, pruner):
     study = run_search(plan_made(trials=20, pruner=pruner), ledger, MadeTrials(ledger, epochs=9))

@@ -140,6 +140,7 @@ def add_lines(folder: Path, number: int) -> None:
         EvaluationsDataset(filepath=str(link)).save(values)
 
 
+@pytest.mark.slow
 def test_every_look_at_the_test_set_has_its_line_and_none_is_torn(tmp_path):
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=add_lines, args=(tmp_path, number)) for number in range(3)]
@@ -177,6 +178,7 @@ def test_all_data_of_a_unit_is_in_its_workspace_in_every_environment(open_catalo
         assert find_place(catalog.get(name)).is_relative_to(tmp_path / "own"), name
 
 
+@pytest.mark.slow
 def test_what_units_read_is_linked_and_what_they_write_is_their_own(open_catalog, tmp_path, monkeypatch):
     monkeypatch.setenv(WORKSPACE, str(tmp_path / "own"))
     catalog = open_catalog("demo")

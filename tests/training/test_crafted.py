@@ -63,6 +63,7 @@ def test_balanced_classes_weigh_alike(rng):
     assert weights == [None, "balanced"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_classifier(points):
     features, classes = points
     with quickly():

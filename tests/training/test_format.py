@@ -26,6 +26,7 @@ RECIPE = Recipe(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the losses were recorded under TensorFlow")
 def test_the_same_key_gives_the_same_weights_as_ever(tmp_path, monkeypatch):
     """If it does not, raise TRAINING_FORMAT, so that trainings of before no longer count, and record the new losses."""

@@ -94,6 +94,7 @@ def test_training_learns_and_says_what_it_did(fit, smears, splits, class_names):
     assert (summary["energy_kwh"] is None) == summary["energy_source"].startswith("not measured")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(fit):
     first, same, other = (fit(str(n), seed)[0] for n, seed in enumerate((1, 1, 2)))
     assert weigh_alike(first, same)
@@ -479,7 +480,8 @@ def test_kept_weights_are_the_average_over_the_steps(fit, monkeypatch):
     assert kept == pytest.approx(average, abs=2e-5)
 
 
-@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_the_history_of_a_head_on_kept_features_is_that_of_the_whole_network(fit, smears, splits, precision):
     classifier, journal = fit(trainable="head", epochs=8, learning_rate=0.02, patience=None, precision=precision)
     rows = splits[splits["split"] == "validation"]
