@@ -155,13 +155,19 @@ class CellsOptions(TrainedNetworkOptions):
         """Give the recipe in force.
 
         Raises:
-            InputError: It does not fit what is built, or colours are to be normalised, which only whole fields have.
+            InputError: It does not fit what is built, or colours are to be normalised, which only whole fields have; or
+                the last layer alone is to be fitted, and there is attention.
         """
         recipe = super().resolve(shared)
         if recipe.normalisation != "none":
             raise InputError(
                 f"training.normalisation is {recipe.normalisation}, which measures whole fields, and {self.name} reads "
                 f"single cells. Set models.{self.name}.training.normalisation=none. Nothing was trained."
+            )
+        if recipe.converges and self.pooling == "attention":
+            raise InputError(
+                f"training.optimizer is lbfgs, which fits the last layer alone, and the attention of {self.name} "
+                f"trains too. Set models.{self.name}.pooling=mean, or training.optimizer=adam. Nothing was trained."
             )
         return recipe
 
