@@ -176,9 +176,10 @@ def test_a_converged_head_reads_fields_by_vectors_that_are_kept(train, tmp_path,
 
 def test_a_converged_head_is_taken_up_where_it_was_cut_off(train, tmp_path, monkeypatch):
     shared = SHARED.model_copy(update=CONVERGED)
-    with monkeypatch.context() as patch, pytest.raises(KeyError):
+    with monkeypatch.context() as patch:
         patch.setattr(trainer.Trainer, "_finish", lambda self: {}["cut off"])
-        train(shared=shared, pooling="mean")
+        with pytest.raises(KeyError):
+            train(shared=shared, pooling="mean")
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "fit_head", None)
         resumed = train(shared=shared, pooling="mean")[0]
@@ -189,7 +190,7 @@ def test_a_converged_head_is_taken_up_where_it_was_cut_off(train, tmp_path, monk
 
 def test_attention_cannot_be_fitted_at_once():
     options = make_entry(pooling="attention")
-    with pytest.raises(InputError, match="lbfgs.*attention of own trains too. Set models.own.pooling=mean"):
+    with pytest.raises(InputError, match=r"lbfgs.*attention of own trains too\. Set models\.own\.pooling=mean"):
         resolve_recipe(SHARED.model_copy(update=CONVERGED), options)
 
 

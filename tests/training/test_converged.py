@@ -39,9 +39,9 @@ def test_it_is_the_logistic_regression_of_scikit_learn(build, data):
     fit_head(parts, features, classes, weights, 0.05)
     theirs = LogisticRegression(C=1 / (0.05 * weights.sum()), tol=1e-8, max_iter=9999)
     theirs.fit(features.astype("float64"), classes, weights)
-    kernel, bias = parts.linear_head
     # softmax knows scores up to a constant
-    ours, expected = (one - one.mean(axis=1, keepdims=True) for one in (kernel, theirs.coef_.T))
+    kernels = (parts.linear_head.kernel, theirs.coef_.T)
+    ours, expected = (one - one.mean(axis=1, keepdims=True) for one in kernels)
     assert ours == pytest.approx(expected, abs=1e-3)
     assert judge_head(parts, features, classes, weights).accuracy == pytest.approx(
         np.average(theirs.predict(features) == classes, weights=weights)
