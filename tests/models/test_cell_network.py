@@ -53,7 +53,7 @@ def test_an_encoder_ends_at_a_layer(crops):
     maps = keras.Model(whole.network.inputs, whole.network.get_layer("block1_out").output).predict(stack(crops))
     expected = maps.mean(axis=(1, 2)).reshape(3, 5, 16).mean(axis=1)
     assert classifier.predict(stack(crops)).features == pytest.approx(expected, rel=1e-3, abs=1e-3)
-    with pytest.raises(InputError, match="Tiny has no layer 'block1' .* such as .*block1_out") as caught:
+    with pytest.raises(InputError, match=r"Tiny has no layer 'block1' .* such as .*block1_out") as caught:
         build("tiny-cells-mean-at-block1")
     assert "\n" not in str(caught.value)
 

@@ -169,8 +169,8 @@ class CellsOptions(TrainedNetworkOptions):
         if self.layer and (recipe.trainable not in ("all", HEAD) or recipe.block_rates):
             raise InputError(
                 f"The encoder of {self.name} ends at the layer {self.layer}, and training.trainable or block_rates "
-                f"name blocks, which may lie behind it. Set models.{self.name}.training.trainable to head or all, without "
-                f"block_rates. Nothing was trained."
+                f"name blocks, which may lie behind it. Set models.{self.name}.training.trainable to head or all, "
+                f"without block_rates. Nothing was trained."
             )
         if recipe.normalisation != "none":
             raise InputError(
