@@ -75,7 +75,7 @@ def test_a_reader_of_cells_is_a_network_of_what_it_sees():
         entry.resolve(Recipe(input_size=24))
     ending = ModelOptions.model_validate(CELLS | {"pooling": "mean", "layer": "block_13_expand_relu"})
     assert ending.network == "mobilenet_v2-cells-mean-at-block_13_expand_relu"
-    with pytest.raises(InputError, match="own ends at the layer block_13_expand_relu, and training.trainable"):
+    with pytest.raises(InputError, match=r"own ends at the layer block_13_expand_relu, and training\.trainable"):
         ending.resolve(Recipe(trainable="Conv_1"))
 
 
