@@ -175,7 +175,7 @@ def test_a_converged_head_reads_fields_by_vectors_that_are_kept(train, tmp_path,
 
 
 def test_a_converged_head_is_taken_up_where_it_was_cut_off(train, tmp_path, monkeypatch):
-    shared = SHARED.model_copy(update=CONVERGED)
+    shared = SHARED.model_copy(update=CONVERGED | {"patience": None})
     with monkeypatch.context() as patch:
         patch.setattr(trainer.Trainer, "_finish", lambda self: {}["cut off"])
         with pytest.raises(KeyError):

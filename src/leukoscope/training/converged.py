@@ -33,7 +33,7 @@ def fit_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights: n
 
     The loss is the weighted mean of the cross-entropy, and half of ``weight_decay`` times the squares of the kernel; it
     is convex (Bishop 2006, Pattern recognition and machine learning, 4.3.4). A batch norm standardises the features
-    first, by their mean and variance, so that the decay is the same to all of them.
+    first, by their mean and variance (to which it adds its epsilon), so that the decay is the same to all of them.
 
     Args:
         parts: Of the network.
