@@ -47,6 +47,7 @@ _SHARED_DATASETS = {
     "measurements",
     "cells",
     "cell_size",
+    "known_cells",
     "colour_baseline",
 }
 # What other pipelines take of every model, and what is there for people.

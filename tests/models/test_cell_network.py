@@ -43,6 +43,21 @@ def stack(crops: np.ndarray) -> np.ndarray:
     return crops.reshape(len(crops), -1, *crops.shape[3:])
 
 
+def test_an_encoder_ends_at_a_layer(crops):
+    name = architecture.name_of_cells("tiny", architecture.CellReading("mean", True, "block1_out"))
+    assert name == "tiny-cells-mean-grey-at-block1_out"
+    classifier, whole = build(name), build("tiny-cells-mean-grey")
+    for one in (classifier, whole):
+        assert [layer.name for layer in one.network.layers].count("block1_out") == 1
+    assert classifier.predict(stack(crops)).features.shape == (3, 16)
+    maps = keras.Model(whole.network.inputs, whole.network.get_layer("block1_out").output).predict(stack(crops))
+    expected = maps.mean(axis=(1, 2)).reshape(3, 5, 16).mean(axis=1)
+    assert classifier.predict(stack(crops)).features == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    with pytest.raises(InputError, match=r"Tiny has no layer 'block1' .* such as .*block1_out") as caught:
+        build("tiny-cells-mean-at-block1")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["tiny-cells-attention", "tiny-cells-mean", "tiny-cells-attention-grey"])
 def test_neither_the_order_of_cells_nor_free_slots_nor_scale_matter(name, crops):
     classifier = build(name)

@@ -8,15 +8,17 @@ from cell_models import CROP, DIAMETER, make_fields
 from conftest import CLASS_NAMES
 from leukoscope.cells.finding import find_cells
 from leukoscope.cells.table import tabulate_cells
+from leukoscope.core.cache import ContentCache
 from leukoscope.core.errors import InputError
 from leukoscope.datasets import CellStripsDataset
 from leukoscope.evaluation.predictions import tabulate_probabilities
-from leukoscope.models.stored import load_classifier, write_classifier
+from leukoscope.models.cell_vectors import CellVectors
+from leukoscope.models.stored import Known, load_classifier, write_classifier
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import cells as nodes
-from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe, train_classifier
+from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe
 from leukoscope.pipelines.training.pipeline import create_pipeline
 from leukoscope.training import trainer
 from leukoscope.training.entry import ModelOptions
@@ -66,12 +68,13 @@ def gather(tmp_path, table):
 @pytest.fixture
 def train(tmp_path, gather):
     runs = TrainingRuns(tmp_path / "own")
+    known = ContentCache(tmp_path / "cells.db")
 
     def train_with(teaching=None, **changed):
         facts = gather(**changed)
         journal = runs.start(nodes.prepare_training(**facts)).journal
-        taken = (facts["strips"], facts["training_plan"], facts["splits"], make_entry(), None, teaching)
-        return *train_classifier(journal, {"kedro": "1"}, *taken), journal
+        taken = (facts["strips"], facts["training_plan"], facts["splits"], make_entry(), known, teaching)
+        return *nodes.train_classifier(journal, {"kedro": "1"}, *taken), journal
 
     return train_with
 
@@ -149,6 +152,53 @@ def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
         assert np.load(kept).shape == (24, 2, *shape)
     if pooling == "attention":
         assert np.abs(classifier.network.parts.pooling.get_weights()[2]).max() > 0
+
+
+CONVERGED = {"trainable": "head", "feature_views": 0, "optimizer": "lbfgs", "weight_decay": 0.01, "head_norm": True}
+
+
+def test_a_converged_head_reads_fields_by_vectors_that_are_kept(train, tmp_path, monkeypatch):
+    shared = SHARED.model_copy(update=CONVERGED)
+    classifier, history, summary, _ = train(shared=shared, pooling="mean")
+    assert len(history) == summary["epochs"] == 1
+    assert history["train_accuracy"].item() > 0.8
+    assert measure_accuracy(classifier) > 0.8
+    write_classifier(classifier, tmp_path)
+    assert load_classifier(tmp_path).frozen
+    np.save(tmp_path / "packed.npy", make_fields().pixels)
+    packed = np.load(tmp_path / "packed.npy", mmap_mode="r")
+    known = Known(cells=ContentCache(tmp_path / "cells.db"))
+    first = load_classifier(tmp_path, known).predict(packed)
+    expected = classifier.predict(make_fields().pixels)
+    assert first.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    assert first.features == pytest.approx(expected.features, abs=1e-4)
+    # Whatever else has this encoder computes nothing again: another split, another head.
+    monkeypatch.setattr(CellVectors, "_compute", None)
+    assert np.array_equal(load_classifier(tmp_path, known).predict(packed).probabilities, first.probabilities)
+    splits = make_fields().splits.replace({"split": {"train": "test", "test": "train"}})
+    train(shared=shared, pooling="mean", splits=splits)
+    stepwise = {"optimizer": "adam", "epochs": 3}
+    assert len(train(shared=SHARED.model_copy(update=CONVERGED | stepwise), pooling="attention")[1]) == 3
+
+
+def test_a_converged_head_is_taken_up_where_it_was_cut_off(train, tmp_path, monkeypatch):
+    shared = SHARED.model_copy(update=CONVERGED | {"patience": None})
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "_finish", lambda self: {}["cut off"])
+        with pytest.raises(KeyError):
+            train(shared=shared, pooling="mean")
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "fit_head", None)
+        resumed = train(shared=shared, pooling="mean")[0]
+    for summary in list((tmp_path / "own").rglob("summary.json")):
+        summary.parent.rename(tmp_path / "elsewhere")
+    assert train(shared=shared, pooling="mean")[0].fingerprint == resumed.fingerprint
+
+
+def test_attention_cannot_be_fitted_at_once():
+    options = make_entry(pooling="attention")
+    with pytest.raises(InputError, match=r"lbfgs.*attention of own trains too\. Set models\.own\.pooling=mean"):
+        resolve_recipe(SHARED.model_copy(update=CONVERGED), options)
 
 
 @pytest.mark.slow

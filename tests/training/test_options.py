@@ -51,6 +51,8 @@ CELLS = {"name": "own", "kind": "cells", "architecture": "mobilenet_v2"}
         ({"pooling": "atention"}, "models.own.pooling is 'atention': input should be 'attention' or 'mean'"),
         ({"background": "white"}, "models.own.background is 'white': input should be 'neutral' or 'kept'"),
         ({"grey": "very"}, "models.own.grey is 'very'"),
+        ({"layer": ""}, "models.own.layer is ''"),
+        ({"layer": "block 13"}, "models.own.layer is 'block 13'"),
         ({"attention": "eca"}, "models.own: there is no parameter 'attention'"),
         ({"augmentation": {"cutmix": 1.0}}, "models.own.augmentation: cutmix would mix whole fields"),
         ({"augmentation": {"synthetic": 0.5}}, "models.own.augmentation: synthetic would replace whole fields"),
@@ -71,6 +73,10 @@ def test_a_reader_of_cells_is_a_network_of_what_it_sees():
     assert (described["kind"], described["background"], described["bag"]) == ("cells", "neutral", 16)
     with pytest.raises(InputError, match="input_size is 24 pixels; MobileNetV2 needs 32 or more"):
         entry.resolve(Recipe(input_size=24))
+    ending = ModelOptions.model_validate(CELLS | {"pooling": "mean", "layer": "block_13_expand_relu"})
+    assert ending.network == "mobilenet_v2-cells-mean-at-block_13_expand_relu"
+    with pytest.raises(InputError, match=r"own ends at the layer block_13_expand_relu, and training\.trainable"):
+        ending.resolve(Recipe(trainable="Conv_1"))
 
 
 def test_every_kind_names_itself():

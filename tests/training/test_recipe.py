@@ -33,6 +33,29 @@ def test_a_block_of_another_backbone_is_refused_with_those_there_are():
         resolve_recipe("vgg16", Recipe(), RecipeDifferences(trainable="conv5"))
 
 
+HEAD_AT_ONCE = {"optimizer": "lbfgs", "trainable": "head", "feature_views": 0}
+
+
+def test_a_head_that_converges_has_one_phase_in_the_precision_of_predictions():
+    recipe = resolve_recipe("vgg16", Recipe(epochs=200, warmup_epochs=3), RecipeDifferences(**HEAD_AT_ONCE))
+    assert [(phase.start, phase.stop, phase.trainable) for phase in recipe.phases] == [(0, 1, "head")]
+    assert (recipe.precision, recipe.determining["optimizer"]) == ("float32", "lbfgs")
+    assert "optimizer" not in resolve_recipe("vgg16", Recipe(), RecipeDifferences()).determining
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trainable": "all"}, "fits the last layer alone, on features .*set trainable to head"),
+        ({"feature_views": None}, "fits the last layer alone, on features .*feature_views to a number"),
+        ({"label_smoothing": 0.1, "ema_momentum": 0.9}, "knows no label_smoothing or ema_momentum"),
+    ],
+)
+def test_what_a_head_that_converges_does_not_know_is_refused(change, message):
+    with pytest.raises(ValidationError, match=message):
+        resolve_recipe("vgg16", Recipe(), RecipeDifferences(**HEAD_AT_ONCE | change))
+
+
 def test_images_too_small_for_a_backbone_are_refused():
     mend = "InceptionV3 needs 75 or more. Set models.inception_v3.training.input_size, or leave the model out"
     with pytest.raises(InputError, match=f"^training.input_size is 64 pixels; {mend}"):

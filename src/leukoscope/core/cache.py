@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -46,6 +47,10 @@ class ContentCache:
 
     def __init__(self, file: Path) -> None:
         self.file = Path(file)
+
+    def beside(self, name: str) -> Self:
+        """Open a cache of another name in the same folder."""
+        return type(self)(self.file.with_name(name))
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Find what is kept.

@@ -20,7 +20,7 @@ ATTENTIONS = ("eca", "se")
 ATTENTION_NAME = "attention_"
 # How a network that reads single cells pools them, and what stands in its name before that.
 POOLINGS = ("attention", "mean")
-_CELLS, _GREY = "cells", "grey"
+_CELLS, _GREY, _AT = "cells", "grey", "-at-"
 # Between the names of architectures that one network has side by side: a sign that TensorFlow takes in names.
 JOINT = "."
 
@@ -41,10 +41,12 @@ class CellReading(NamedTuple):
     Attributes:
         pooling: What it does with their vectors, one of ``POOLINGS``.
         grey: Whether it sees them without colour.
+        layer: The layer at which its encoder ends, by its name; empty: the architecture's last.
     """
 
     pooling: str
     grey: bool
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,8 +202,12 @@ def name_with_attention(name: str, attention: str | None) -> str:
 
 
 def name_of_cells(name: str, cells: CellReading) -> str:
-    """Name an architecture that reads single cells: ``mobilenet_v2-cells-attention`` or ``vgg16-cells-mean-grey``."""
-    return "-".join([name, _CELLS, cells.pooling, *([_GREY] if cells.grey else [])])
+    """Name an architecture that reads single cells: ``mobilenet_v2-cells-attention`` or ``vgg16-cells-mean-grey``.
+
+    One whose encoder ends at a layer has its name behind that: ``vgg16-cells-mean-at-block4_pool``.
+    """
+    reading = "-".join([name, _CELLS, cells.pooling, *([_GREY] if cells.grey else [])])
+    return f"{reading}{_AT}{cells.layer}" if cells.layer else reading
 
 
 def get(name: str) -> Architecture:
@@ -219,12 +225,13 @@ def get(name: str) -> Architecture:
     except ValueError as error:
         message = str(error)
         raise InputError(f"{message[0].upper()}{message[1:]}.") from error
-    cells = _READINGS.get(attention)
+    reading, _, layer = attention.partition(_AT)
+    cells = _READINGS.get(reading)
     if attention and not cells and attention not in ATTENTIONS:
         raise InputError(f"There is no attention '{attention}': known are {', '.join(ATTENTIONS)}.")
     row = _fuse(name) if JOINT in name else _registry[name]
     if cells:
-        return replace(row, cells=cells)
+        return replace(row, cells=cells._replace(layer=layer))
     return replace(row, attention=attention) if attention else row
 
 

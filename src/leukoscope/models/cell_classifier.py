@@ -38,12 +38,14 @@ class CellClassifier:
         cutting: How cells are found and cut out of squares of ``image_size``.
         architecture: What the network was built as.
         cache: Knows where cells were found before, if anything does.
+        frozen: Whether its encoder was not trained, so that vectors of cells are kept: other classifiers have the same.
     """
 
     network: NetworkClassifier
     cutting: Cutting
     architecture: str
     cache: ContentCache | None = field(default=None, compare=False)
+    frozen: bool = False
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -92,6 +94,9 @@ class CellClassifier:
     def _predict_some(self, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         pixels, rows = self._fit(pixels, rows)
         found = self._find(pixels, rows)
+        if self.frozen and self.cache and is_packed(pixels):
+            bags = [self.cutting.stack(pixels[row], cells, len(cells)) for row, cells in zip(rows, found, strict=True)]
+            return self._judge(self._known_vectors.pool_bags(bags))
         probabilities, features = [], []
         order = []
         most = _CELLS_AN_IMAGE * batch_size
@@ -112,6 +117,12 @@ class CellClassifier:
             features.append(seen.features[: len(batch.fields)])
         back = np.argsort(np.concatenate(order))
         return np.concatenate(probabilities)[back], np.concatenate(features)[back]
+
+    @cached_property
+    def _known_vectors(self) -> Any:
+        from leukoscope.models.cell_vectors import CellVectors
+
+        return CellVectors(self.network.parts, self.cache)
 
     def _fit(self, pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bring fields to the scale at which cells are looked for."""
@@ -209,9 +220,13 @@ class CellClassifier:
         import keras
 
         features = keras.ops.convert_to_numpy(self._pooling(*self._encode(field, cells, most)))
+        return Prediction(*self._judge(features))
+
+    def _judge(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give probabilities of pooled vectors, ``[fields, channels]``, and these."""
         scores = self.network.score(Prediction(features, features))
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return Prediction((shares / shares.sum(axis=1, keepdims=True)).astype(np.float32), features)
+        return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32), features
 
     def _read(self, field: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
         """Give the vector and the weight of each cell of a field."""
@@ -248,6 +263,7 @@ class CellClassifier:
         self.network.save(path / NETWORK)
         facts: dict[str, Any] = {"kind": "cells", "architecture": self.architecture, "cutting": self.cutting.describe()}
         facts |= {"class_names": self.class_names, "trained_on": self.trained_on, "image_size": self.image_size}
+        facts |= {"frozen": True} if self.frozen else {}
         write_json(path / FACTS, facts | {"fingerprint": self.fingerprint})
 
     @classmethod
@@ -266,9 +282,9 @@ class CellClassifier:
         with telling_damage(path / FACTS):
             facts = json.loads((path / FACTS).read_text())
             cutting, architecture = Cutting.restore(facts["cutting"]), str(facts["architecture"])
-            fingerprint = facts["fingerprint"]
+            fingerprint, frozen = facts["fingerprint"], bool(facts.get("frozen"))
         cutting.require_known(path)
-        classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache)
+        classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache, frozen)
         if classifier.fingerprint != fingerprint:
             raise DamageError(path, "its network is not the one that it was made of")
         return classifier

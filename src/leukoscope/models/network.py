@@ -26,7 +26,7 @@ from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
 from leukoscope.models.normalising import ReinhardNormalisation
 from leukoscope.models.parts import CROP, CUT, DROPOUT, FEATURES, FILLED, HEAD, NORM, NORMALISED, RESIZE, VECTORS, Parts
-from leukoscope.models.weights import build_trunk
+from leukoscope.models.weights import build_trunk, end_at
 
 logger = logging.getLogger(__name__)
 
@@ -196,6 +196,8 @@ def build_classifier(
             initialise(trunk, row, seed)
         if row.attention:
             trunk = add_attention(trunk, row, seed)
+        if row.cells and row.cells.layer:
+            trunk = end_at(trunk, row.cells.layer, row.title)
         features = _pool_cells(trunk, row.cells, seed) if row.cells else _pool(trunk.output, FEATURES)
         probabilities = _add_head(features, recipe, len(class_names), seed)
     network = keras.Model(trunk.inputs[0], probabilities, name=backbone)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
 import keras
@@ -38,6 +39,33 @@ def build_trunk(architecture: Architecture, weights: str, images: keras.KerasTen
         if weights == "none":
             raise
         raise InputError(_explain(architecture, weights, error)) from error
+
+
+def end_at(trunk: keras.Model, layer: str, title: str) -> keras.Model:
+    """Give a trunk that ends at one of its layers, with the same weights.
+
+    Args:
+        trunk: Whole.
+        layer: The name of a layer that gives maps, ``[batch, height, width, channels]``, or a vector.
+        title: Of the architecture, for messages.
+
+    Raises:
+        InputError: There is no such layer, or it gives something else.
+    """
+    ends = {one.name: one.output for one in trunk.layers if _is_end(one)}
+    if layer in ends:
+        return keras.Model(trunk.inputs, ends[layer], name=trunk.name)
+    near = get_close_matches(layer, ends) or list(ends)[-3:]
+    raise InputError(
+        f"{title} has no layer '{layer}' at which an encoder could end. Expected one of its layers, such as "
+        f"{', '.join(near)}."
+    )
+
+
+def _is_end(layer: keras.Layer) -> bool:
+    """Tell whether a layer gives maps or a vector, and is none that takes the images in."""
+    shape = getattr(layer.output, "shape", ())
+    return len(shape) in (2, 4) and not isinstance(layer, keras.layers.InputLayer)
 
 
 def _explain(architecture: Architecture, weights: str, error: Exception) -> str:

@@ -16,6 +16,7 @@ from leukoscope.core.energy import Meter
 from leukoscope.core.errors import InputError
 from leukoscope.images.batches import TrainingBatches
 from leukoscope.training import checkpoint
+from leukoscope.training.converged import Judgement
 from leukoscope.training.held_images import HeldImages
 from leukoscope.training.journal import EPOCHS, TrainingJournal
 from leukoscope.training.recipe import ResolvedRecipe
@@ -123,6 +124,44 @@ class EpochLog(keras.callbacks.Callback):
             f"learning rate (models.{self.name}.training.learning_rate is {self.recipe.learning_rate:g}), a "
             f"warm-up, or precision float32. What was trained until then is in {self.journal.folder}."
         )
+
+
+class HeadLog:
+    """Writes a head that was fitted at once into the journal and the log, as the one epoch of its training.
+
+    Args:
+        name: The model's.
+        network: Whose head it is.
+        journal: Of the training.
+    """
+
+    def __init__(self, name: str, network: keras.Model, journal: TrainingJournal) -> None:
+        self.name, self.network, self.journal = name, network, journal
+        self.started = time.perf_counter()
+        self.meter = Meter(bool(device.list_accelerators()))
+
+    def keep(self, training: Judgement, validation: Judgement) -> None:
+        """Keep the network's weights, then log the epoch.
+
+        Args:
+            training: How well the head does on what it was fitted to.
+            validation: The same of the validation images.
+        """
+        seconds = time.perf_counter() - self.started
+        row: dict[str, Any] = {"epoch": 1, "train_loss": training.loss, "train_accuracy": training.accuracy}
+        row |= {"validation_loss": validation.loss, "validation_accuracy": validation.accuracy}
+        row |= {"learning_rate": 0.0, "training_seconds": seconds, "seconds": seconds}
+        with explain_full_disk("The head", self.name, self.journal):
+            self.journal.keep(1, validation.loss, self._save, self._save)
+            used = self.meter.stop()
+            row["cpu_seconds"] = used.cpu_seconds
+            if used.energy_kwh is not None:
+                row["energy_kwh"] = used.energy_kwh
+            self.journal.append(row)
+        log_epoch(self.name, 1, row)
+
+    def _save(self, path: Path) -> None:
+        checkpoint.save_variables(path, self.network.weights)
 
 
 class DrawAnew(keras.callbacks.Callback):

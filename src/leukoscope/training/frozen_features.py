@@ -12,9 +12,11 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from leukoscope.core.cache import ContentCache
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_read_from_json, write_array_header, write_json
 from leukoscope.images.batches import ImageBatches
+from leukoscope.models.cell_vectors import CellVectors
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.parts import Parts
 from leukoscope.training.labelled import LabelledImages
@@ -89,6 +91,28 @@ def keep_features(
         raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
     logger.info("Kept the frozen base's features of %d views, %.1f s", views, time.perf_counter() - started)
     return Features.open(folder)
+
+
+def see_features(
+    network: keras.Model, images: LabelledImages, batch_size: int, known: ContentCache | None = None
+) -> np.ndarray:
+    """Compute what a frozen base makes of images as they are, ``float32 [images, ...]`` as ``Parts.frozen`` gives it.
+
+    Args:
+        network: A classifier's network, frozen up to its head.
+        images: Of which each is looked at once, however often it is there.
+        batch_size: Images at a time.
+        known: Where cells were found, beside which the vectors are kept that an encoder makes of them.
+    """
+    rows, places = np.unique(images.rows, return_inverse=True)
+    parts = Parts(network)
+    if parts.reads_cells:
+        vectors = CellVectors(parts, known)
+        seen = [vectors.pool_strips(images.pixels[rows[n : n + batch_size]]) for n in range(0, len(rows), batch_size)]
+        return np.concatenate(seen)[places]
+    extractor = fold_batch_norms(parts.frozen)
+    seen = [extractor.predict_on_batch(batch) for (batch,) in ImageBatches(images.pixels, rows, batch_size=batch_size)]
+    return np.concatenate(seen).astype("float32")[places]
 
 
 def _open(folder: Path, key: dict[str, Any]) -> Features | None:

@@ -10,7 +10,7 @@ from leukoscope.evaluation.confirmation import fingerprint_recipe
 from leukoscope.features.normalisation import CHANNELS, StainTarget
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.training.journal import TRAINING_FORMAT
-from leukoscope.training.recipe import ResolvedRecipe
+from leukoscope.training.recipe import LBFGS, ResolvedRecipe
 
 
 def make_key(
@@ -112,6 +112,8 @@ def _describe_loss(recipe: dict[str, Any]) -> str:
 
 
 def _name_optimizer(recipe: dict[str, Any]) -> str:
+    if recipe.get("optimizer") == LBFGS:
+        return "L-BFGS, to where the loss is lowest; the weight decay is the factor of half the kernel's squares"
     if recipe.get("optimizer", "adam") == "sgd":
         return f"SGD with momentum {recipe.get('momentum', 0.9)}"
     return "AdamW" if recipe["weight_decay"] else "Adam"

@@ -6,9 +6,10 @@ from pydantic import Field, field_validator
 
 from leukoscope.core.errors import InputError
 from leukoscope.models import architecture
+from leukoscope.models.architecture import CellReading
 from leukoscope.training.augmentation_options import AugmentationDifferences, AugmentationRecipe
 from leukoscope.training.entry import ModelOptions
-from leukoscope.training.recipe import Recipe, RecipeDifferences, ResolvedRecipe, require_weights, resolve_recipe
+from leukoscope.training.recipe import HEAD, Recipe, RecipeDifferences, ResolvedRecipe, require_weights, resolve_recipe
 
 
 class TrainedNetworkOptions(ModelOptions):
@@ -123,6 +124,7 @@ class CellsOptions(TrainedNetworkOptions):
         pooling: How the cells of a field are brought together: by attention, or by their mean.
         background: What is around a cell in its crop.
         grey: Whether cells are seen without colour.
+        layer: At which the encoder ends, by the name that Keras has for it; by default the architecture's last.
         bag: Cells of a field that a training step sees at most; prediction reads all.
     """
 
@@ -131,6 +133,7 @@ class CellsOptions(TrainedNetworkOptions):
     pooling: Literal["attention", "mean"] = "attention"
     background: Literal["neutral", "kept"] = "neutral"
     grey: bool = False
+    layer: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9_.]+$")
     bag: int = Field(default=16, ge=1, le=256)
 
     @field_validator("architecture")
@@ -147,23 +150,47 @@ class CellsOptions(TrainedNetworkOptions):
         return augmentation
 
     @property
+    def _reading(self) -> CellReading:
+        return CellReading(self.pooling, self.grey, self.layer or "")
+
+    @property
     def network(self) -> str:
         """What is built, like ``mobilenet_v2-cells-attention``."""
-        return architecture.name_of_cells(self.architecture, architecture.CellReading(self.pooling, self.grey))
+        return architecture.name_of_cells(self.architecture, self._reading)
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
         """Give the recipe in force.
 
         Raises:
-            InputError: It does not fit what is built, or colours are to be normalised, which only whole fields have.
+            InputError: It does not fit what is built, or colours are to be normalised, which only whole fields have; or
+                the last layer alone is to be fitted, and there is attention.
         """
         recipe = super().resolve(shared)
+        if self.layer and (recipe.trainable not in ("all", HEAD) or recipe.block_rates):
+            raise InputError(
+                f"The encoder of {self.name} ends at the layer {self.layer}, and training.trainable or block_rates "
+                f"name blocks, which may lie behind it. Set models.{self.name}.training.trainable to head or all, "
+                f"without block_rates. Nothing was trained."
+            )
         if recipe.normalisation != "none":
             raise InputError(
                 f"training.normalisation is {recipe.normalisation}, which measures whole fields, and {self.name} reads "
                 f"single cells. Set models.{self.name}.training.normalisation=none. Nothing was trained."
             )
+        if recipe.converges and self.pooling == "attention":
+            raise InputError(
+                f"training.optimizer is lbfgs, which fits the last layer alone, and the attention of {self.name} "
+                f"trains too. Set models.{self.name}.pooling=mean, or training.optimizer=adam. Nothing was trained."
+            )
         return recipe
+
+    def require_files(self, shared: Recipe) -> None:
+        """Make sure that the weights file can be read, and that there is a layer at which the encoder is to end."""
+        super().require_files(shared)
+        if self.layer:
+            from leukoscope.models.network import build_empty
+
+            build_empty(self.network, self.resolve(shared), ["one", "other"])
 
     def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
         """Give the augmentation in force, of single cells.

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 
 from leukoscope.backend import memory
+from leukoscope.core.cache import ContentCache
 from leukoscope.images.batches import Change, ImageBatches, TrainingBatches, ViewBatches
 from leukoscope.models.parts import Parts
 from leukoscope.training.augmentation import build_augmentation
-from leukoscope.training.frozen_features import keep_features
+from leukoscope.training.frozen_features import Features, keep_features, see_features
 from leukoscope.training.held_images import HeldImages
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
@@ -40,6 +41,7 @@ class PhaseBuilder:
         augmentation: The arguments of ``build_augmentation`` and of ``Mixing``.
         journal: Says where features are kept, and what they depend on.
         seed: For everything random.
+        known: Where cells were found, of a network that reads these; vectors of cells are kept beside it.
 
     Attributes:
         feature_seconds: How long features were computed.
@@ -53,6 +55,7 @@ class PhaseBuilder:
     augmentation: dict[str, Any]
     journal: TrainingJournal
     seed: int
+    known: ContentCache | None = None
     feature_seconds: float = field(default=0.0, init=False)
 
     def build(self, network: keras.Model, phase: Phase) -> PhaseParts:
@@ -90,13 +93,42 @@ class PhaseBuilder:
 
     def _build_on_features(self, network: keras.Model, phase: Phase) -> PhaseParts:
         """Leave out the frozen base: its features of several views of each image are computed once."""
-        views = min(self.recipe.feature_views or 1, phase.stop - phase.start)
+        features = self.see_features(network, phase)
+        kept = keras.Input(features.training.shape[2:], name="kept")
+        head = Parts(network).train_head(kept)
+        batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
+        self._teach(batches)
+        model = keras.Model(kept, head, name=f"{self.name}_head")
+        return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))
+
+    def see_features(self, network: keras.Model, phase: Phase) -> Features:
+        """Compute what the frozen base makes of the images, or take it from where it was kept.
+
+        Args:
+            network: Of the classifier.
+            phase: In which the head alone trains.
+        """
+        started = time.perf_counter()
+        features = self._keep_views(network, phase) if self.recipe.feature_views else self._see_as_they_are(network)
+        self.feature_seconds += time.perf_counter() - started
+        return features
+
+    def _see_as_they_are(self, network: keras.Model) -> Features:
+        seen = [
+            see_features(network, images, self.recipe.batch_size, self.known)
+            for images in (self.training, self.validation)
+        ]
+        return Features(seen[0][:, None], seen[1])
+
+    def _keep_views(self, network: keras.Model, phase: Phase) -> Features:
+        views = self.recipe.feature_views or 1
+        if not self.recipe.converges:  # which sees all views at once
+            views = min(views, phase.stop - phase.start)
         # The augmentation is drawn batch by batch, and by the backend's own generator.
         recipe = self.recipe.determining
         key = {name: value for name, value in self.journal.key.items() if name != "teacher"}
         key |= {"recipe": {name: recipe[name] for name in _BEFORE_FEATURES if name in recipe}}
-        started = time.perf_counter()
-        features = keep_features(
+        return keep_features(
             self.journal.features,
             key | {"views": views},
             network,
@@ -106,13 +138,6 @@ class PhaseBuilder:
             views,
             self.recipe.batch_size,
         )
-        self.feature_seconds += time.perf_counter() - started
-        kept = keras.Input(features.training.shape[2:], name="kept")
-        head = Parts(network).train_head(kept)
-        batches = ViewBatches(features.training, self.training.classes, self.training.weights, **self._batch_options)
-        self._teach(batches)
-        model = keras.Model(kept, head, name=f"{self.name}_head")
-        return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))
 
     def _teach(self, batches: TrainingBatches) -> None:
         """Put what a teacher says behind the labels."""

@@ -15,7 +15,7 @@ Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Schedule = Literal["constant", "cosine", "exponential"]
 Pixels = Literal["caffe", "tf", "torch"]
 Normalisation = Literal["none", "reinhard"]
-STEM, HEAD = "stem", "head"
+STEM, HEAD, LBFGS = "stem", "head", "lbfgs"
 
 
 class Distillation(Options):
@@ -46,8 +46,8 @@ class Recipe(Options):
     trainable: str = "all"
     head_epochs: NonNegativeInt = 0
     head_learning_rate: PositiveFloat = 1e-3
-    feature_views: PositiveInt | None = 5
-    optimizer: Literal["adam", "sgd"] = "adam"
+    feature_views: NonNegativeInt | None = 5
+    optimizer: Literal["adam", "sgd", "lbfgs"] = "adam"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     learning_rate: PositiveFloat = 1e-4
     block_rates: dict[str, PositiveFloat] = Field(default={})
@@ -104,11 +104,18 @@ class ResolvedRecipe(Recipe):
     @property
     def phases(self) -> list[Phase]:
         """The head alone, if the recipe starts with it, and then what is to train."""
+        if self.converges:
+            return [Phase(0, 1, HEAD, self.learning_rate, "constant", 0)]
         last = Phase(
             self.head_epochs, self.epochs, self.trainable, self.learning_rate, self.schedule, self.warmup_epochs
         )
         head = Phase(0, self.head_epochs, HEAD, self.head_learning_rate, "constant", 0)
         return [head, last] if self.head_epochs else [last]
+
+    @property
+    def converges(self) -> bool:
+        """Whether the head is fitted at once, to where its loss is lowest, and not step by step."""
+        return self.optimizer == LBFGS
 
     @property
     def keeps_features(self) -> bool:
@@ -126,7 +133,7 @@ class ResolvedRecipe(Recipe):
         So trainings of before there were these fields are still the same trainings.
         """
         uses_sgd = self.optimizer == "sgd"
-        used = {"optimizer": uses_sgd, "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
+        used = {"optimizer": self.optimizer != "adam", "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
         used |= {"epoch_decay": self.schedule == "exponential", "pixels": self.pixels is not None}
         used |= {"head_norm": self.head_norm, "distillation": self.distillation is not None}
         used |= {"centre_crop": self.centre_crop < 1, "normalisation": self.normalisation != "none"}
@@ -140,7 +147,25 @@ class ResolvedRecipe(Recipe):
         return self
 
     @model_validator(mode="after")
+    def _check_convergence(self) -> "ResolvedRecipe":
+        if not self.converges:
+            return self
+        if self.trainable != HEAD or self.feature_views is None:
+            raise ValueError(
+                "optimizer is lbfgs, which fits the last layer alone, on features that were computed once: set "
+                "trainable to head and feature_views to a number, or optimizer to adam"
+            )
+        unused: dict[str, Any] = {"head_epochs": self.head_epochs, "block_rates": self.block_rates}
+        unused |= {"label_smoothing": self.label_smoothing, "ema_momentum": self.ema_momentum}
+        unused |= {"data_parallel": self.data_parallel, "distillation": self.distillation}
+        if named := [name for name, value in unused.items() if value]:
+            raise ValueError(f"optimizer is lbfgs, which knows no {' or '.join(named)}: leave out, or set it to adam")
+        return self
+
+    @model_validator(mode="after")
     def _check_epochs(self) -> "ResolvedRecipe":
+        if self.converges:
+            return self
         if self.head_epochs + self.warmup_epochs >= self.epochs:
             raise ValueError(
                 f"head_epochs and warmup_epochs are {self.head_epochs} and {self.warmup_epochs}, and together must be "
@@ -170,6 +195,8 @@ def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: 
     for name in ("input_size", "batch_size", "dropout"):
         if values[name] is None:
             values[name] = getattr(row, name)
+    if values["trainable"] == HEAD and values["feature_views"] == 0 and values["precision"] == "auto":
+        values["precision"] = "float32"  # as predictions are, so that both have the same vectors
     recipe = ResolvedRecipe.model_validate(values)
     if recipe.trainable not in ("all", "head", *row.blocks):
         raise InputError(

@@ -12,10 +12,21 @@ import keras
 import numpy as np
 
 from leukoscope.backend import device, distribution, kernels, memory, precision
+from leukoscope.core.cache import ContentCache
 from leukoscope.core.errors import InputError
 from leukoscope.models.network import Classifier, build_classifier, build_empty, in_float32, set_trainable
+from leukoscope.models.parts import Parts
 from leukoscope.training import checkpoint
-from leukoscope.training.callbacks import DrawAnew, EpochLog, StopEarly, explain_full_disk, list_state, log_epoch
+from leukoscope.training.callbacks import (
+    DrawAnew,
+    EpochLog,
+    HeadLog,
+    StopEarly,
+    explain_full_disk,
+    list_state,
+    log_epoch,
+)
+from leukoscope.training.converged import fit_head, judge_head
 from leukoscope.training.cost import summarise_use
 from leukoscope.training.distillation import build_loss, choose_metric
 from leukoscope.training.journal import TrainingJournal
@@ -41,6 +52,7 @@ class Trainer:
         journal: Takes the history, the state to go on from, the weights and the summary.
         seed: For everything random.
         name: What the model is called in the log; by default as its architecture.
+        known: Where cells were found, of a network that reads these.
     """
 
     architecture: str
@@ -52,6 +64,7 @@ class Trainer:
     journal: TrainingJournal
     seed: int
     name: str = ""
+    known: ContentCache | None = None
 
     def __post_init__(self) -> None:
         self.name = self.name or self.architecture
@@ -105,6 +118,7 @@ class Trainer:
             self.augmentation,
             self.journal,
             self.seed,
+            self.known,
         )
 
     def assemble(self, phase: Phase) -> PhaseParts:
@@ -130,6 +144,9 @@ class Trainer:
 
     def run(self, phase: Phase) -> None:
         """Train the epochs of a phase, from wherever the journal is."""
+        if self.recipe.converges:
+            self._converge(phase)
+            return
         model, batches, validation_data = self.assemble(phase)
         done = self.journal.epochs
         if phase.start < done:
@@ -153,6 +170,21 @@ class Trainer:
             ],
             verbose=int(sys.stdout.isatty()),
         )
+
+    def _converge(self, phase: Phase) -> None:
+        """Fit the head at once: one epoch for the journal, whose weights are all that there is to go on from."""
+        weights = self.network.weights
+        if self.journal.epochs:
+            self._load(self.journal.state, weights)
+            return
+        log = HeadLog(self.name, self.network, self.journal)
+        features, parts = self._phases.see_features(self.network, phase), Parts(self.network)
+        views = features.training.shape[1]
+        training = np.concatenate(np.swapaxes(features.training, 0, 1))
+        labels = [np.tile(values, views) for values in (self.training.classes, self.training.weights)]
+        fit_head(parts, training, labels[0], labels[1], self.recipe.weight_decay)
+        seen = [(training, *labels), (features.validation, self.validation.classes, self.validation.weights)]
+        log.keep(*(judge_head(parts, *images) for images in seen))
 
     def _recall(self) -> Classifier:
         logger.info(

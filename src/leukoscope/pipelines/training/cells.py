@@ -1,18 +1,21 @@
 """Train a network that reads single cells: what differs from networks of whole fields."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from leukoscope.cells.fitting import require_fitting, require_packed
 from leukoscope.cells.strips import CellStrips, Cutting
+from leukoscope.core.cache import ContentCache
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import nodes
 from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.entry import ModelOptions
+from leukoscope.training.journal import TrainingJournal
 
 _SPLITS = ("train", "validation")
 
@@ -77,3 +80,36 @@ def prepare_training(
     facts = json.loads(strips.identity)["cells"]
     key["data"] |= {"size": facts.pop("field"), "cells": facts | {"strips": strips.fingerprint}}
     return key
+
+
+def train_classifier(
+    journal: TrainingJournal,
+    software: dict[str, Any],
+    strips: PackedImages,
+    training_plan: pd.DataFrame,
+    splits: pd.DataFrame,
+    options: ModelOptions,
+    known_cells: ContentCache,
+    teaching: pd.DataFrame | None = None,
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Train the classifier that a journal's key describes.
+
+    Args:
+        journal: The started training.
+        software: Versions, and the commit, for a training that has not begun.
+        strips: The cells of each field.
+        training_plan: Which fields an epoch sees, how often and with what weight.
+        splits: Which fields validate.
+        options: The model's entry, for its name.
+        known_cells: Where cells were found; vectors of a frozen encoder are kept beside it.
+        teaching: What a teacher says of the fields, if there is one.
+
+    Returns:
+        The classifier, its history (one row an epoch) and the summary of its training.
+    """
+
+    def make(key: dict[str, Any]) -> Any:
+        trainer = nodes.make_trainer(journal, key, strips, training_plan, splits, options.name, None, teaching)
+        return replace(trainer, known=known_cells)
+
+    return nodes.finish_training(journal, software, training_plan, make)

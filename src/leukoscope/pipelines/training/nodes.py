@@ -1,5 +1,6 @@
 """Train one network."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.augmentation_options import ResolvedAugmentation
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import TrainingJournal
-from leukoscope.training.recipe import Recipe, ResolvedRecipe
+from leukoscope.training.recipe import HEAD, Recipe, ResolvedRecipe
 
 _MOST_MEASURED = 256  # training images, whose colours take seconds to measure
 
@@ -154,12 +155,27 @@ def train_classifier(
     Returns:
         The classifier, its history (one row an epoch) and the summary of its training.
     """
+    return finish_training(
+        journal,
+        software,
+        training_plan,
+        lambda key: make_trainer(journal, key, smears, training_plan, splits, options.name, generated, teaching),
+    )
+
+
+def finish_training(
+    journal: TrainingJournal,
+    software: dict[str, Any],
+    training_plan: pd.DataFrame,
+    make_trainer: Callable[[dict[str, Any]], Any],
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Train by a trainer that is made for a journal's key; arguments and result else as of ``train_classifier``."""
     from leukoscope.training.key import describe_balance, describe_key
 
     with journal.hold():
         key = journal.key  # refused if another run has started another training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
-        trainer = _make_trainer(journal, key, smears, training_plan, splits, options.name, generated, teaching)
+        trainer = make_trainer(key)
         network = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
         classifier = _add_cells(network, key) if "cells" in key["data"] else network
         journal.record_model(classifier.fingerprint)
@@ -172,10 +188,11 @@ def _add_cells(network: Any, key: dict[str, Any]) -> Any:
     from leukoscope.cells.strips import Cutting
     from leukoscope.models.cell_classifier import CellClassifier
 
-    return CellClassifier(network, Cutting.restore(key["data"]["cells"]), key["architecture"])
+    cutting, frozen = Cutting.restore(key["data"]["cells"]), key["recipe"]["trainable"] == HEAD
+    return CellClassifier(network, cutting, key["architecture"], frozen=frozen)
 
 
-def _make_trainer(
+def make_trainer(
     journal: TrainingJournal,
     key: dict[str, Any],
     smears: PackedImages,
@@ -185,6 +202,7 @@ def _make_trainer(
     generated: GeneratedImages | None,
     teaching: pd.DataFrame | None,
 ) -> Any:
+    """Make the trainer of a key; arguments as of ``train_classifier``, ``name`` of the model."""
     from leukoscope.training.distillation import teach
     from leukoscope.training.labelled import LabelledImages
     from leukoscope.training.trainer import Trainer

@@ -1,6 +1,7 @@
 """The pipelines of training: a template for each kind, which every model fills in its own namespace."""
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
@@ -47,16 +48,17 @@ def _create_cells(teacher: str | None = None) -> Pipeline:
     """Make the template of a network, with strips of cells in the place of packed images."""
     taken = ["smears", "cells", "cell_size", "splits", "params:cells", "params:model", "params:seed"]
     cutting = Node(cells.cut_out_strips, taken, "strips", name="cut_out_strips")
-    return Pipeline([cutting]) + _create_network(teacher, "strips", cells.prepare_training)
+    return Pipeline([cutting]) + _create_network(teacher, "strips", cells, "known_cells")
 
 
 def _create_network(
     teacher: str | None = None,
     images: str = "smears",
-    prepare: Callable[..., Any] = nodes.prepare_training,
+    room: ModuleType = nodes,
+    beside: str = "generated_images",
 ) -> Pipeline:
     recipe = "recipe"
-    trained = ["journal", "software", images, "training_plan", "splits", "params:model", "generated_images"]
+    trained = ["journal", "software", images, "training_plan", "splits", "params:model", beside]
     taught = []
     if teacher is not None:
         of_teacher = list_taken([teacher])
@@ -76,8 +78,8 @@ def _create_network(
                 "augmentation",
                 name="resolve_augmentation",
             ),
-            Node(prepare, prepared, "journal", name="prepare_training"),
-            Node(nodes.train_classifier, trained, _MADE, name="train_classifier"),
+            Node(room.prepare_training, prepared, "journal", name="prepare_training"),
+            Node(room.train_classifier, trained, _MADE, name="train_classifier"),
         ]
     )
 

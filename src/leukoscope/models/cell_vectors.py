@@ -1,0 +1,144 @@
+"""The vectors that an encoder makes of cells, each computed once whichever training or prediction asks for it."""
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+
+from leukoscope.core.cache import ContentCache, identify_content
+from leukoscope.models.cell_batches import round_up
+from leukoscope.models.cell_layers import find_filled
+from leukoscope.models.folding import fold_batch_norms
+from leukoscope.models.parts import Parts
+
+logger = logging.getLogger(__name__)
+
+_FILE = "cell_vectors.db"
+# Raised by hand when the same encoder would make other vectors of the same crops.
+VECTORS_FORMAT = 1
+_CROPS = 64  # in a batch; all are whole, so that a vector does not depend on what is beside it
+_AT_ONCE = 4096  # crops between two looks at the file
+# What of a layer's configuration is of training alone.
+_OF_TRAINING = {"trainable", "momentum"}
+
+
+class CellVectors:
+    """Makes vectors of crops, or finds them where they were kept.
+
+    Args:
+        parts: Of a network that reads cells.
+        known: Where cells were found. In a file beside it vectors are kept, by the pixels of the crop and by all that
+            the encoder is. None: nothing is kept.
+    """
+
+    def __init__(self, parts: Parts, known: ContentCache | None = None) -> None:
+        self._encoder, self._pooling = parts.cell_vectors, parts.pooling
+        self._known = known.beside(_FILE) if known else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the backend and the encoder's layers and weights, but for the names of layers, which a counter gives."""
+        names = {operation.name: str(number) for number, operation in enumerate(self._encoder.operations)}
+        layers = _rename(self._encoder.get_config()["layers"], names)
+        facts = [VECTORS_FORMAT, keras.backend.backend(), layers]
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+        for weights in self._encoder.get_weights():
+            digest.update(np.ascontiguousarray(weights).data)
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def _folded(self) -> keras.Model:
+        return fold_batch_norms(self._encoder)
+
+    def encode(self, crops: np.ndarray, keep: bool = True) -> np.ndarray:
+        """Make a vector of each crop, ``float32 [crops, channels]``.
+
+        Args:
+            crops: ``uint8 [crops, side, side, 3]``, RGB.
+            keep: Whether to keep what was not known.
+        """
+        parts = [self._encode(crops[start : start + _AT_ONCE], keep) for start in range(0, len(crops), _AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros((0, self._channels), "float32")
+
+    def pool_strips(self, strips: np.ndarray) -> np.ndarray:
+        """Give what a network's head sees of strips, ``float32 [strips, channels]``.
+
+        Of attention, which is a part of the head: the vectors, and whether each slot is filled, as ``Parts.frozen`` has
+        them.
+
+        Args:
+            strips: ``uint8 [strips, slots * side, side, 3]``.
+        """
+        filled = keras.ops.convert_to_numpy(find_filled(strips))
+        side = strips.shape[2]
+        crops = strips.reshape(*filled.shape, side, side, 3)
+        vectors = np.zeros((*filled.shape, self._channels), "float32")
+        vectors[filled > 0] = self.encode(crops[filled > 0])
+        if self._pooling is not None and self._pooling.weights:
+            return np.concatenate([vectors, filled[..., None]], axis=-1)
+        return self._pool(vectors, filled)
+
+    def pool_bags(self, bags: Sequence[np.ndarray]) -> np.ndarray:
+        """Pool the vectors of all cells of each field, ``float32 [fields, channels]``.
+
+        Args:
+            bags: Of each field its crops, ``uint8 [cells * side, side, 3]``, as ``Cutting.stack`` gives them; one at
+                least.
+        """
+        side = bags[0].shape[1]
+        crops = [bag.reshape(-1, side, side, 3) for bag in bags]
+        vectors = np.split(self.encode(np.concatenate(crops)), np.cumsum([len(some) for some in crops])[:-1])
+        slots = round_up(max(map(len, crops)))
+        padded = np.zeros((len(bags), slots, self._channels), "float32")
+        filled = np.zeros((len(bags), slots), "float32")
+        for number, some in enumerate(vectors):
+            padded[number, : len(some)], filled[number, : len(some)] = some, 1
+        return self._pool(padded, filled)
+
+    def _pool(self, vectors: np.ndarray, filled: np.ndarray) -> np.ndarray:
+        assert self._pooling is not None  # as of every network that reads cells
+        return keras.ops.convert_to_numpy(self._pooling(*map(keras.ops.convert_to_tensor, (vectors, filled))))
+
+    @property
+    def _channels(self) -> int:
+        return int(self._encoder.outputs[0].shape[-1])
+
+    def _encode(self, crops: np.ndarray, keep: bool) -> np.ndarray:
+        if self._known is None:
+            return self._compute(crops)
+        keys = [identify_content(crop, self.fingerprint) for crop in crops]
+        size = self._channels * np.dtype("float32").itemsize
+        found = {key: content for key, content in self._known.find(keys).items() if _is_whole(content, size)}
+        missing = {key: number for number, key in enumerate(keys) if key not in found}
+        if missing:
+            vectors = self._compute(crops[list(missing.values())])
+            made = {key: vector.tobytes() for key, vector in zip(missing, vectors, strict=True)}
+            found |= made
+            if keep:
+                self._known.keep(made)
+        return np.stack([np.frombuffer(found[key], "float32") for key in keys])
+
+    def _compute(self, crops: np.ndarray) -> np.ndarray:
+        """Encode crops, each as a strip of one cell; the last batch is filled up with the last crop."""
+        rows = np.minimum(np.arange(math.ceil(len(crops) / _CROPS) * _CROPS), len(crops) - 1)
+        parts = [self._folded.predict_on_batch(crops[part])[0] for part in rows.reshape(-1, _CROPS)]
+        return np.concatenate(parts)[: len(crops)].astype("float32")
+
+
+def _is_whole(content: Any, size: int) -> bool:
+    return isinstance(content, bytes) and len(content) == size
+
+
+def _rename(value: Any, names: dict[str, str]) -> Any:
+    """Give operations the numbers of their places for names, wherever a configuration says these."""
+    if isinstance(value, dict):
+        return {key: _rename(one, names) for key, one in value.items() if key not in _OF_TRAINING}
+    if isinstance(value, list | tuple):
+        return [_rename(one, names) for one in value]
+    return names.get(value, value) if isinstance(value, str) else value

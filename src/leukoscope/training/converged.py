@@ -1,0 +1,97 @@
+"""The last layer at its lowest loss: multinomial logistic regression, where nothing is drawn, and no rate chosen."""
+
+import logging
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+from leukoscope.models.parts import Parts
+
+logger = logging.getLogger(__name__)
+
+_ITERATIONS = 5000
+_TOLERANCE = 1e-6  # of the gradient's largest entry
+
+
+class Judgement(NamedTuple):
+    """How well the last layer does on some features.
+
+    Attributes:
+        loss: Mean cross-entropy.
+        accuracy: Share that it is right about.
+    """
+
+    loss: float
+    accuracy: float
+
+
+def fit_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights: np.ndarray, weight_decay: float) -> None:
+    """Set the last layer, and the batch norm before it if there is one, to what fits features best.
+
+    The loss is the weighted mean of the cross-entropy, and half of ``weight_decay`` times the squares of the kernel; it
+    is convex (Bishop 2006, Pattern recognition and machine learning, 4.3.4). A batch norm standardises the features
+    first, by their mean and variance (to which it adds its epsilon), so that the decay is the same to all of them.
+
+    Args:
+        parts: Of the network.
+        features: ``float32 [images, channels]``.
+        classes: Of each of them.
+        weights: Of each of them in the loss.
+        weight_decay: Keeps the kernel small.
+    """
+    shares = weights.astype("float64") / weights.sum()
+    if parts.norm is not None:
+        _standardise(parts.norm, features, shares)
+    kernel, bias = _minimise(_norm(parts, features), classes, shares, parts.head.units, weight_decay)
+    parts.head.set_weights([kernel.astype("float32"), bias.astype("float32")])
+
+
+def judge_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights: np.ndarray) -> Judgement:
+    """Tell how well the last layer does; arguments as of ``fit_head``."""
+    kernel, bias = parts.linear_head
+    scores = features.astype("float64") @ kernel + bias
+    losses = -log_softmax(scores, axis=1)[np.arange(len(classes)), classes]
+    right = scores.argmax(axis=1) == classes
+    return Judgement(float(np.average(losses, weights=weights)), float(np.average(right, weights=weights)))
+
+
+def _standardise(norm: keras.layers.BatchNormalization, features: np.ndarray, shares: np.ndarray) -> None:
+    mean = shares @ features
+    variance = shares @ (features - mean) ** 2
+    ones = np.ones_like(mean)
+    norm.set_weights([values.astype("float32") for values in (ones, 0 * ones, mean, variance)])
+
+
+def _norm(parts: Parts, features: np.ndarray) -> np.ndarray:
+    if parts.norm is None:
+        return features.astype("float64")
+    _, _, mean, variance = (values.astype("float64") for values in parts.norm.get_weights())
+    return (features - mean) / np.sqrt(variance + parts.norm.epsilon)
+
+
+def _minimise(
+    features: np.ndarray, classes: np.ndarray, shares: np.ndarray, number: int, weight_decay: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the kernel, ``[channels, classes]``, and the bias."""
+    truth = np.eye(number)[classes]
+    channels = features.shape[1]
+
+    def evaluate(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        kernel, bias = flat[: channels * number].reshape(channels, number), flat[channels * number :]
+        logarithms = log_softmax(features @ kernel + bias, axis=1)
+        loss = -float(shares @ (truth * logarithms).sum(axis=1)) + weight_decay / 2 * float((kernel**2).sum())
+        slopes = shares[:, None] * (np.exp(logarithms) - truth)
+        return loss, np.append((features.T @ slopes + weight_decay * kernel).ravel(), slopes.sum(axis=0))
+
+    options = {"maxiter": _ITERATIONS, "maxfun": 2 * _ITERATIONS, "gtol": _TOLERANCE, "ftol": 0.0}
+    found = minimize(evaluate, np.zeros((channels + 1) * number), jac=True, method="L-BFGS-B", options=options)
+    if found.nit >= _ITERATIONS:
+        logger.warning(
+            "The last layer has not converged in %d steps: features are far from standardised, or "
+            "training.weight_decay is too small. training.head_norm standardises them.",
+            _ITERATIONS,
+        )
+    return found.x[: channels * number].reshape(channels, number), found.x[channels * number :]
