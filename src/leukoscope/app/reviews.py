@@ -147,8 +147,7 @@ def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any
         image: The image.
         origin: ``model``, ``model_fingerprint`` and ``data``: who read it.
     """
-    from leukoscope.evaluation.predictions import probability_columns
-    from leukoscope.reader.second_reader import MALIGNANT_COLUMN
+    from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 
     chances = zip(probability_columns(list(image.probabilities)), image.probabilities.values(), strict=True)
     return {
