@@ -216,5 +216,7 @@ class Desk:
         packed = None if self._smears is None else find_by_content(self._smears, sha256)
         if packed is None:
             return Neighbour(image_id, None, float(distance), None)
-        record, pixels = packed
-        return Neighbour(image_id, str(record["label"]), float(distance), encode(Image.fromarray(pixels), "PNG"))
+        seen = self.reader.seen
+        # What it was learned as, which need not be the class of its folder.
+        label = str(seen.loc[seen["sha256"] == sha256, "label"].iloc[0])
+        return Neighbour(image_id, label, float(distance), encode(Image.fromarray(packed[1]), "PNG"))
