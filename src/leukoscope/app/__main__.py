@@ -24,6 +24,7 @@ from leukoscope.core.options import describe_faults
 
 if TYPE_CHECKING:
     from leukoscope.app.doubts import Doubts
+    from leukoscope.app.showings import Showings
 
 
 @click.command()
@@ -74,7 +75,7 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     reader = know_scale(reader, smears)  # one that an earlier version kept does not
     desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears, log)
     doubts = find_doubts(catalog, reader.class_names, smears)
-    office = Office(desk, describe_reader(reader, card), doubts)
+    office = Office(desk, describe_reader(reader, card), doubts, find_showings(catalog, options))
     office.warm_up()
     server = create_server(office)
     add_page(server, office, keep)
@@ -137,6 +138,17 @@ def find_doubts(catalog: CatalogProtocol, class_names: Sequence[str], smears: An
         return None
     known = load(catalog, "label_issues"), smears, load(catalog, "label_reviews"), class_names
     return Doubts(*known, partial(save, catalog, "label_reviews"))
+
+
+def find_showings(catalog: CatalogProtocol, options: AppOptions) -> "Showings":
+    """Find to whom which opinion was shown before; without such a data set it is remembered while the server runs."""
+    from leukoscope.app.showings import Showings
+
+    if "shown_opinions" not in catalog:
+        return Showings(washout_days=options.washout_days)
+    keep = partial(save, catalog, "shown_opinions")
+    keep(pd.DataFrame())
+    return Showings(load(catalog, "shown_opinions"), keep, options.washout_days)
 
 
 def _require_free(port: int) -> None:

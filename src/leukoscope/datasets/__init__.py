@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from leukoscope.datasets.reader import ReaderRegistryDataset as ReaderRegistryDataset
     from leukoscope.datasets.reader import SecondReaderDataset as SecondReaderDataset
     from leukoscope.datasets.reviews import ReviewsDataset as ReviewsDataset
+    from leukoscope.datasets.shown_opinions import ShownOpinionsDataset as ShownOpinionsDataset
     from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
     from leukoscope.datasets.trained_models import MeasurementsDataset as MeasurementsDataset
@@ -61,6 +62,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
         "reader": ["EngineDataset", "OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
         "reviews": ["ReviewsDataset"],
+        "shown_opinions": ["ShownOpinionsDataset"],
         "software_dataset": ["SoftwareDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],
         "trained_models": ["MeasurementsDataset", "TrainedModelsDataset"],
