@@ -35,7 +35,7 @@ class Rule(NamedTuple):
         min_images: Fewer are not judged.
         false_alarm: How often a window of images like those of validation may have an alarm.
         judge_unfinished: Whether a window is judged that is not over.
-        keep_days: For how long opinions are kept: a window that began earlier is not judged, since some of it was removed;
+        keep_days: For how long opinions are kept: a window that began earlier is not judged, as some of it is removed;
             ``None``: for ever.
     """
 
