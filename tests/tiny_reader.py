@@ -77,7 +77,7 @@ class ScaleBySize:
     """Takes an image that is larger than what the reader reads for so many fields side by side."""
 
     def describe(self) -> dict[str, float]:
-        return {"cells_across": 5.0, "grain": 0.1}
+        return {"cells_across": 5.0}
 
     def compare(self, image: np.ndarray) -> float:
         return min(image.shape[:2]) / SIZE

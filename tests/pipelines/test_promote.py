@@ -152,10 +152,10 @@ def test_an_equal_one_does_not_nor_one_that_gains_too_little(test_set):
 
 
 def test_one_that_knows_the_scale_of_its_images_replaces_a_champion_that_does_not(test_set):
-    decided = judge(GOOD.at_scale(Scale(5.0, 0.1)), Registry(GOOD), test_set)
+    decided = judge(GOOD.at_scale(Scale(5.0, 0.1, 0.1)), Registry(GOOD), test_set)
     assert decided["wins"]
     assert "tells photographs and crops from fields, which the champion does not" in decided["why"]
-    assert not judge(GOOD, Registry(GOOD.at_scale(Scale(5.0, 0.1))), test_set)["wins"]
+    assert not judge(GOOD, Registry(GOOD.at_scale(Scale(5.0, 0.1, 0.1))), test_set)["wins"]
 
 
 def test_the_champion_itself_is_not_promoted_again(test_set):

@@ -55,6 +55,16 @@ def test_a_crop_is_known_by_its_large_cells(scale):
     assert all(warn_of_scale(ratio, 96, 96, 224).startswith(CLOSE_UP) for ratio in ratios)
 
 
+def test_a_field_is_known_by_its_grain_and_what_may_be_none_by_its_cells(fields, scale, monkeypatch):
+    counted = []
+    monkeypatch.setattr("leukoscope.reader.scale._count_across", lambda image: counted.append(image.shape) or 5.0)
+    assert all(0.7 < scale.compare(field) < 1.4 for field in fields[:4])
+    assert len(counted) < 4
+    counted.clear()
+    scale.compare(draw_smear("Pro", np.random.default_rng(1), size=96, magnification=8.0))
+    assert counted == [(96, 96, 3)]
+
+
 def test_nothing_is_said_of_what_has_no_nuclei(scale):
     empty = np.full((300, 400, 3), 230, np.uint8)
     assert scale.compare(empty) is None

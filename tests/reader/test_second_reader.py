@@ -98,12 +98,14 @@ def test_a_reader_comes_back_from_its_folder(reader, tmp_path):
 
 
 def test_a_reader_keeps_the_scale_of_its_training_images(reader, tmp_path):
-    sized = reader.at_scale(Scale(5.5, 0.1))
+    sized = reader.at_scale(Scale(5.5, 0.1, 0.1))
     sized.save(tmp_path)
-    assert SecondReader.load(tmp_path).scale == Scale(5.5, 0.1)
+    assert SecondReader.load(tmp_path).scale == Scale(5.5, 0.1, 0.1)
     assert sized.fingerprint == reader.fingerprint
     facts = json.loads((tmp_path / "reader.json").read_text())
-    (tmp_path / "reader.json").write_text(json.dumps(facts | {"scale": {"cells_across": -1, "grain": 0.1}}))
+    (tmp_path / "reader.json").write_text(
+        json.dumps(facts | {"scale": {"cells_across": -1, "coarse_grain": 0.1, "fine_grain": 0.1}})
+    )
     with pytest.raises(InputError, match="cells_across is -1, not a positive number"):
         SecondReader.load(tmp_path)
 

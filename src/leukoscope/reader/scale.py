@@ -1,7 +1,7 @@
 """At what scale the training images show their cells, and other images beside them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Self, TypeVar
 
 import numpy as np
@@ -17,9 +17,10 @@ R = TypeVar("R", bound=Reader)
 _SIDE = 640
 _SAMPLE = 16
 # What has about the grain of the training images is a field: that is told thirty times sooner than by its cells.
-# Real fields have 0.75 to 1.24 times the median (a twentieth less or more), mosaics of twelve 0.66 at the most.
+# Real fields have 0.7 to 1.2 times the median (a twentieth less or more), mosaics of twelve 0.66 at the most. The fine
+# grain of a crop may be that of what is inside of a nucleus; the coarse one is of its one cell.
 _SAME_GRAIN = (0.74, 1.35)
-_GRAIN_SIDE, _GRAIN_SAMPLE = 112, 64
+_COARSE, _FINE, _GRAIN_SAMPLE = 28, 112, 64
 _RED, _BLUE = 0.35, 1.0  # how purple a pixel is: as cells are found by
 
 
@@ -29,11 +30,13 @@ class Scale:
 
     Attributes:
         cells_across: How many typical leukocytes would lie side by side in a field.
-        grain: How far apart purple differs in one, as a share of its side.
+        coarse_grain: Over which distance purple differs in one that is reduced to a few pixels, as a share of its side.
+        fine_grain: The same of one that is reduced less.
     """
 
     cells_across: float
-    grain: float
+    coarse_grain: float
+    fine_grain: float
 
     @classmethod
     def learn(cls, pixels: np.ndarray, rows: np.ndarray) -> Self | None:
@@ -47,8 +50,10 @@ class Scale:
             ``None`` where nothing in them is stained as nuclei are.
         """
         known = [across for row in _spread_rows(rows, _SAMPLE) if (across := _count_across(pixels[row]))]
-        grains = [grain for row in _spread_rows(rows, _GRAIN_SAMPLE) if (grain := _measure_grain(pixels[row]))]
-        return cls(float(np.median(known)), float(np.median(grains))) if known and grains else None
+        chosen = _spread_rows(rows, _GRAIN_SAMPLE)
+        grains = [[_measure_grain(pixels[row], side) for row in chosen] for side in (_COARSE, _FINE)]
+        coarse, fine = (float(np.median([grain for grain in own if grain] or [0])) for own in grains)
+        return cls(float(np.median(known)), coarse, fine) if known and coarse and fine else None
 
     @classmethod
     def restore(cls, kept: Mapping[str, float] | None) -> Self | None:
@@ -60,14 +65,15 @@ class Scale:
         """
         if kept is None:
             return None
-        for name in (numbers := {name: kept[name] for name in ("cells_across", "grain")}):
-            if not isinstance(kept[name], int | float) or not 0 < kept[name] < np.inf:
-                raise ValueError(f"its {name} is {kept[name]!r}, not a positive number")
+        numbers = {field.name: kept[field.name] for field in fields(cls)}
+        for name, number in numbers.items():
+            if not isinstance(number, int | float) or not 0 < number < np.inf:
+                raise ValueError(f"its {name} is {number!r}, not a positive number")
         return cls(**numbers)
 
     def describe(self) -> dict[str, float]:
         """Give its numbers."""
-        return {"cells_across": self.cells_across, "grain": self.grain}
+        return asdict(self)
 
     def compare(self, image: np.ndarray) -> float | None:
         """Give how many times as many cells fit side by side into an image as into a training image.
@@ -79,26 +85,30 @@ class Scale:
             Along the shorter side, by how fine it is; where that is not about as in a training image, by its cells:
             ``None`` where nothing is stained as nuclei are.
         """
-        grain = _measure_grain(image)
-        if grain is not None and _SAME_GRAIN[0] <= grain / self.grain <= _SAME_GRAIN[1]:
-            return self.grain / grain
+        coarse, fine = _measure_grain(image, _COARSE), _measure_grain(image, _FINE)
+        if _is_same(coarse, self.coarse_grain) and fine is not None and _is_same(fine, self.fine_grain):
+            return self.fine_grain / fine
         across = _count_across(image)
         return None if across is None else across / self.cells_across
+
+
+def _is_same(grain: float | None, usual: float) -> bool:
+    return grain is not None and _SAME_GRAIN[0] <= grain / usual <= _SAME_GRAIN[1]
 
 
 def _spread_rows(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
 
 
-def _measure_grain(image: np.ndarray) -> float | None:
+def _measure_grain(image: np.ndarray, reduced: int) -> float | None:
     """Measure over which distance purple differs, as a share of the shorter side: small cells make it small."""
     picture = Image.fromarray(image)
-    times = _GRAIN_SIDE / min(picture.size)
+    times = reduced / min(picture.size)
     small = picture.resize([max(1, round(side * times)) for side in picture.size], Image.Resampling.BOX)
     red, green, blue = np.moveaxis(-np.log(np.maximum(np.asarray(small, np.float32), 2)), -1, 0)
     purple = green - _RED * red - _BLUE * blue
     slope = sum(float((np.diff(purple, axis=axis) ** 2).mean()) for axis in (0, 1))
-    return None if slope <= 0 else float(np.sqrt(purple.var() / slope)) / _GRAIN_SIDE
+    return None if slope <= 0 else float(np.sqrt(purple.var() / slope)) / reduced
 
 
 def _count_across(image: np.ndarray) -> float | None:
