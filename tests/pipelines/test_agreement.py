@@ -184,7 +184,7 @@ def test_a_name_that_no_font_has_is_a_number_with_a_key_in_the_picture_and_itsel
     found = measure(named, ["Benign", "Early", "Pre", "Pro"], manifest, resamples=20)
     figure = draw_agreement(found)
     assert {"Zo\u00eb and reader 2", "reader 2 and the model", "Zo\u00eb and the model"} <= set(list_rows(figure))
-    assert figure._supxlabel.get_text() == "reader 2: <U+674E> A"
+    assert figure.axes[0].get_xlabel() == "agreement beyond chance\nreader 2: <U+674E> A"
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Matplotlib warns of each letter that becomes a box
         figure.savefig(io.BytesIO())

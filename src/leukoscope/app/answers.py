@@ -58,7 +58,8 @@ async def _keep_review(
             session.blinding.release(image.sha256)
         session.blinding.commit(image.sha256, review)
     if seen:
-        return f"Kept: {review.summary}; but not as blind, since the opinion on it was shown to you ({seen})."
+        when = f"{seen[:16].replace('T', ' ')} UTC"
+        return f"Kept: {review.summary}; but not as blind, since the opinion on it was shown to you ({when})."
     return f"Kept: {review.summary}."
 
 
