@@ -1,7 +1,6 @@
 import errno
 import logging
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,11 +13,10 @@ from leukoscope.datasets import OpinionsDataset
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.source import FolderSource, open_any
 from leukoscope.reader import reading
-from leukoscope.reader.opinion_log import OpinionLog
 from leukoscope.reader.reading import ReadingPlan
 from leukoscope.reader.watching import list_watched
 from leukoscope.synthetic import write_smears
-from tiny_reader import BRIGHTNESS, SIZE, ScaleBySize, draw_photograph, encode, make_reader, shade
+from tiny_reader import BRIGHTNESS, encode, make_reader, shade
 
 
 @pytest.fixture(scope="module")
@@ -97,58 +95,6 @@ def test_fields_unlike_the_training_images_are_counted_together_whatever_in(tmp_
         dataset.save(plan_for(tmp_path / "raw", make_reader(ood_limit=2.0)))
     assert dataset.load()["reason"].nunique() == 2
     assert "2 files: 0 opinions; abstained: 2 unlike the training images" in caplog.text
-
-
-@pytest.fixture
-def wide(tmp_path, reader):
-    """A folder with a photograph of many fields, a field and a crop, and the plan to read it."""
-    (tmp_path / "raw").mkdir()
-    for name, pixels in (("photograph", draw_photograph()), ("field", shade(100)), ("crop", shade(220, SIZE // 2))):
-        (tmp_path / f"raw/{name}.png").write_bytes(encode(pixels))
-    return replace_scale(plan_for(tmp_path / "raw", reader))
-
-
-def replace_scale(plan: ReadingPlan) -> ReadingPlan:
-    return replace(plan, packing=replace(plan.packing, scale=ScaleBySize()))
-
-
-def test_a_photograph_is_read_in_tiles_and_has_one_row_without_an_opinion(wide, dataset, caplog):
-    with caplog.at_level(logging.INFO, "leukoscope"):
-        dataset.save(wide)
-    table = dataset.load().set_index("image_id")
-    assert table["scale"].to_dict() == {"crop": 0.5, "field": 1.0, "photograph": 3.0}
-    assert table["opinion"].to_dict() == {"crop": "Benign", "field": "Pre", "photograph": "abstained"}
-    photograph = table.loc["photograph"]
-    assert photograph["reason"] == "a photograph of many fields"
-    assert photograph["warning"].startswith("a photograph of many fields: 3.0 times as many")
-    assert photograph["probability_early"] == pytest.approx(0.5, abs=0.05)
-    assert photograph["probability_pro"] == pytest.approx(0.5, abs=0.05)
-    assert pd.isna(photograph["prediction_set"])
-    assert table.loc["crop", "warning"].startswith("a crop of a cell or a few")
-    assert pd.isna(table.loc["field", "warning"])
-    assert caplog.text.count("not of the training images' scale") == 1
-    assert "Of 3 images 2 are not" in caplog.text
-
-
-def test_photographs_are_not_logged_for_monitoring(wide, tmp_path):
-    dataset = OpinionsDataset(filepath=str(tmp_path / "out/opinions.parquet"), log=str(tmp_path / "log.db"))
-    dataset.save(wide)
-    assert len(OpinionLog(tmp_path / "log.db").load()) == 2
-
-
-def test_a_photograph_that_is_gone_when_its_tiles_are_cut_is_read_another_time(wide, dataset, monkeypatch):
-    monkeypatch.setattr(ReadingPlan, "_decode_again", lambda _, paths: ["it is gone"] * len(paths))
-    dataset.save(wide)
-    photograph = dataset.load().set_index("image_id").loc["photograph"]
-    assert (photograph["opinion"], photograph["reason"]) == ("abstained", "not read for now: it is gone")
-    monkeypatch.undo()
-    dataset.save(wide)
-    assert dataset.load().set_index("image_id").loc["photograph", "reason"] == "a photograph of many fields"
-
-
-def test_what_is_read_depends_on_the_scale_that_is_known(folder, reader):
-    plan = plan_for(folder, reader)
-    assert replace_scale(plan).key != plan.key
 
 
 def test_two_runs_do_not_read_into_one_folder(folder, reader, dataset, tmp_path):
