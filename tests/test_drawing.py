@@ -42,7 +42,11 @@ def test_all_nodes_are_drawn_each_in_a_box(drawn):
 def test_what_is_drawn_of_everything_is_a_dozen_boxes(drawn):
     pipeline = drawn["__default__"]
     assert len({node.namespace for node in pipeline.nodes}) == 12
-    assert {name for name in pipeline.inputs() if not name.startswith("params:")} == {"raw_images", "group_table"}
+    assert {name for name in pipeline.inputs() if not name.startswith("params:")} == {
+        "raw_images",
+        "group_table",
+        "label_table",
+    }
     shown = {"ingestion_figure", "montage", "split_report", "augmentation_preview", "audit_figure", "comparison_figure"}
     assert pipeline.outputs() == shown | {"reports", "model_cards", "comparison_page", "literature_page"}
 

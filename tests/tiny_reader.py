@@ -1,6 +1,7 @@
 """A second reader that is made in a moment: it goes by how dark a field is."""
 
 import io
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -69,6 +70,23 @@ def make_reader(
         (class_names[0],),
         Limits(16, 10**6, 10**6),
     )
+
+
+@dataclass(frozen=True)
+class ScaleBySize:
+    """Takes an image that is larger than what the reader reads for so many fields side by side."""
+
+    def describe(self) -> dict[str, float]:
+        return {"cells_across": 5.0}
+
+    def compare(self, image: np.ndarray) -> float:
+        return min(image.shape[:2]) / SIZE
+
+
+def draw_photograph() -> np.ndarray:
+    """Make a photograph of three times four fields, of which the left ones are Early and the right ones Pro."""
+    halves = [np.full((3 * SIZE, 2 * SIZE, 3), brightness, np.uint8) for brightness in (160, 40)]
+    return np.concatenate(halves, axis=1)
 
 
 def shade(brightness: int, size: int = SIZE) -> np.ndarray:

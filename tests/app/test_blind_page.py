@@ -46,3 +46,28 @@ def test_a_class_is_said_before_the_opinion_is_shown(page, reviews, caplog):
     page.get_by_label("Say the class before you see the opinion").uncheck()
     row(page, 2).get_by_text("not sure enough").wait_for()
     page.get_by_text("Doubtful labels").first.wait_for()
+
+
+def test_name_and_switch_outlast_a_reload_and_what_was_shown_is_not_read_blind(page, reviews):
+    switch, name = page.get_by_label("Say the class before you see the opinion"), page.get_by_label("Your name or")
+    switch.check()
+    name.fill("EF")
+    name.press("Tab")
+    page.get_by_text("Doubtful labels").wait_for(state="detached")
+    page.reload()
+    page.get_by_text("Doubtful labels").wait_for(state="detached")
+    assert (switch.is_checked(), name.input_value()) == (True, "EF")
+    add(page, SURE)
+    assert page.locator(".opinion").count() == 0
+    switch.uncheck()
+    card(page, 1).locator(".opinion").wait_for()
+    switch.check()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Forget these images").click()
+    page.locator("article").wait_for(state="detached")
+    add(page, SURE)
+    assert page.locator(".opinion").count() == 0
+    keep(page, "Pro")
+    page.get_by_text("but not as blind, since the opinion on it was shown to you").first.wait_for()
+    card(page, 1).locator(".opinion").wait_for()
+    assert reviews.load().query("reviewer == 'EF'")["phase"].tolist() == ["unblinded"]

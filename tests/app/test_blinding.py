@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from leukoscope.app.answers import answer_review
@@ -10,7 +12,10 @@ from leukoscope.app.rendering import render_export
 from leukoscope.app.reviews import UnusableReviewError, add_circumstances, form_review
 from leukoscope.app.server import Office, create_server, list_pictures
 from leukoscope.app.session import Session
+from leukoscope.app.showings import Showings
 from leukoscope.app.worklist import list_entries
+from leukoscope.core.errors import InputError
+from leukoscope.datasets import ShownOpinionsDataset
 from tiny_reader import encode, shade
 
 
@@ -129,6 +134,87 @@ def test_the_mode_can_be_turned_off_and_on(session, images, desk):
     session.forget()
     session.add(images[1])
     assert session.blinding.phase(images[1].sha256) == "blind"
+
+
+def open_session(desk, about, showings, reviewer="AB", browser="b1", blind_first=True) -> tuple[Session, object]:
+    """Open a page on one field, and give it with its field."""
+    session = Session(3, about.origin, blind_first=blind_first, showings=showings)
+    session.reviewer, session.browser = reviewer, browser
+    session.add(desk.read(encode(shade(160))))
+    return session, next(iter(session.images.values()))
+
+
+@pytest.mark.parametrize("way", ["forget", "another page", "another start"])
+def test_who_has_seen_the_opinion_does_not_read_blind_afterwards(desk, about, tmp_path, way):
+    dataset = ShownOpinionsDataset(filepath=str(tmp_path / "reviews.db"))
+    showings = Showings(dataset.load(), dataset.save)
+    session, image = open_session(desk, about, showings)
+    assert session.turn_blind(False) == [image.sha256]
+    session.turn_blind(True)
+    if way == "forget":
+        session.forget()
+        session.add(image)
+    else:
+        showings = Showings(dataset.load()) if way == "another start" else showings
+        session, image = open_session(desk, about, showings, " AB")
+    said, [row] = say(session, image, "Pro")
+    assert "but not as blind, since the opinion on it was shown to you (" in said
+    assert row["phase"] == "unblinded"
+    assert session.blinding.phase(image.sha256) == "unblinded"
+
+
+@pytest.mark.parametrize(
+    ("seen_by", "seen_in", "reads", "reads_in", "phase"),
+    [("AB", "b1", "CD", "b1", "blind"), ("", "b1", "CD", "b1", "unblinded"), ("", "b1", "CD", "b2", "blind")],
+)
+def test_what_is_shown_counts_for_the_reader_or_without_a_name_for_the_browser(
+    desk, about, seen_by, seen_in, reads, reads_in, phase
+):
+    showings = Showings()
+    open_session(desk, about, showings, seen_by, seen_in, blind_first=False)
+    session, image = open_session(desk, about, showings, reads, reads_in)
+    assert say(session, image, "Pro")[1][0]["phase"] == phase
+
+
+def test_what_was_shown_before_the_washout_is_forgotten(desk, about):
+    before = (datetime.now(UTC) - timedelta(days=15)).isoformat()
+    session, image = open_session(desk, about, Showings())
+    row = {"sha256": image.sha256, "reviewer": "AB", "browser": ""}
+    for shown_at, phase in ((before, "blind"), (datetime.now(UTC).isoformat(), "unblinded"), ("?", "unblinded")):
+        session, image = open_session(desk, about, Showings(pd.DataFrame([row | {"shown_at": shown_at}])))
+        assert say(session, image, "Pro")[1][0]["phase"] == phase
+
+
+def test_that_something_was_shown_cannot_be_kept_stops_nobody(desk, about, caplog):
+    def refuse(_table):
+        raise InputError("the disk is full")
+
+    session, image = open_session(desk, about, Showings(keep=refuse), blind_first=False)
+    assert "the disk is full" in caplog.text
+    assert session.find_showing(image.sha256) is not None
+
+
+@pytest.mark.parametrize("phase", ["revised", "unblinded"])
+def test_a_second_click_keeps_nothing_more(session, images, phase):
+    if phase == "revised":
+        say(session, images[0], "Pro")
+    else:
+        session.turn_blind(False)
+    assert len(say(session, images[0], "Early", phase, seconds="3", grade="2")[1]) == 1
+    said, rows = say(session, images[0], "Early", phase, seconds="0", grade="2")
+    assert (said, rows) == ("Kept already: agree, Early.", [])
+    assert len(say(session, images[0], "Early", phase, grade="3")[1]) == 1
+
+
+@pytest.mark.parametrize("where", ["reviewer", "note"])
+def test_half_a_character_is_one_clear_line(session, images, where):
+    fields = {"note": "well \ud83d"} if where == "note" else {}
+    session.reviewer = "A\ud83d" if where == "reviewer" else "AB"
+    said, rows = say(session, images[0], "Pro", **fields)
+    assert said.startswith("Nothing was kept: the ")
+    assert "half a character" in said
+    assert rows == []
+    session.turn_blind(False)  # which remembers to whom it is shown
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leukoscope.app.__main__ import learn_scale
 from leukoscope.app.reading import Desk
 from leukoscope.app.rendering import describe_reader, render_part
-from leukoscope.app.tiles import PHOTOGRAPH
 from leukoscope.evaluation.trust import ABSTAINED
+from leukoscope.reader.photographs import PHOTOGRAPH
+from leukoscope.reader.scale import know_scale
 from leukoscope.reader.second_reader import SecondReader
-from tiny_reader import SIZE, encode, shade
+from tiny_reader import SIZE, draw_photograph, encode, shade
 
 
 @dataclass
@@ -25,13 +25,12 @@ class KnownScale:
 
 
 def sized(desk: Desk, ratio: float | None) -> Desk:
-    return Desk(desk.reader, desk.options, desk._explanation, 1, scale=KnownScale(ratio))
+    return Desk(desk.reader.at_scale(KnownScale(ratio)), desk.options, desk._explanation, 1)
 
 
 @pytest.fixture(scope="module")
 def photograph() -> bytes:
-    halves = [np.full((3 * SIZE, 2 * SIZE, 3), brightness, np.uint8) for brightness in (160, 40)]
-    return encode(np.concatenate(halves, axis=1))
+    return encode(draw_photograph())
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_the_whole_is_not_read_beside_its_tiles(desk, photograph, monkeypatch):
 def test_a_field_is_read_as_before(desk, photograph, ratio):
     image, before = sized(desk, ratio).read(photograph), desk.read(photograph)
     assert image.tiled is None
-    assert image.enlarged is None
+    assert image.warning is None
     assert image.probabilities == before.probabilities
 
 
@@ -90,4 +89,4 @@ def test_a_crop_is_said_to_be_one(desk):
 
 
 def test_no_scale_is_learned_where_there_are_no_training_images(desk):
-    assert learn_scale(desk.reader, None) is None
+    assert know_scale(desk.reader, None).scale is None

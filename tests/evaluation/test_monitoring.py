@@ -131,3 +131,11 @@ def test_an_earlier_version_that_measured_something_else_is_left_out():
     log.loc[log["read_at"] < "2026-11-08", "check_log_sharpness"] = np.nan
     assert states(log) == {"2026-11-09": "no change shown"}
     assert set(monitoring.judge_windows(log.drop(columns="distance_pro"), VALIDATION, RULE, 1, NOW)) >= {"alarm"}
+
+
+def test_a_window_of_which_a_part_was_removed_is_not_judged():
+    log = make_log(make_facts(1, 30), make_facts(2, 30), make_facts(3, 30))
+    for keep_days, states in ((None, 0), (24, 0), (23, 1), (16, 2)):  # the first week begins 24 days before
+        table = judge_windows(log, VALIDATION, RULE._replace(keep_days=keep_days), 1, NOW).drop_duplicates("window")
+        assert table["state"].eq("partly removed").tolist() == [number < states for number in range(3)]
+        assert table.loc[table["state"] == "partly removed", "alarm"].isna().all()

@@ -106,3 +106,13 @@ def test_a_label_that_is_not_there_is_told(tmp_path):
     source = open_source(write_cnmc(tmp_path))
     with pytest.raises(InputError, match=r"no image labelled Benign. Its labels are all, hem"):
         layouts.get("cnmc").label_files(source, ["Benign", "all"])
+
+
+def test_folders_that_other_data_sets_have_too_are_asked_for_by_name(tmp_path):
+    for kind in ("Lymphocyte", "Neutrophil"):
+        write_image(tmp_path / "TRAIN" / kind.upper() / "_0_207.jpg", draw_cell(1))
+    source = open_source(tmp_path)
+    with pytest.raises(InputError, match=r"looks like Raabin-WBC, and may as well be .*layout=raabin, or .*=folders"):
+        layouts.recognise(source, "auto", "external.layout")
+    assert layouts.recognise(source, "raabin", "external.layout").name == "raabin"
+    assert layouts.recognise(source, "folders", "external.layout").name == "folders"

@@ -1,5 +1,7 @@
+import io
 import json
 import re
+import warnings
 from html import unescape
 
 import numpy as np
@@ -9,6 +11,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from figure_parts import list_words
 from leukoscope.core.errors import InputError
+from leukoscope.figures import glyphs
 from leukoscope.pipelines.agreement.nodes import draw_agreement, measure_agreement, take_consensus, write_agreement
 from leukoscope.pipelines.agreement.options import AgreementOptions
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
@@ -171,6 +174,22 @@ def test_names_of_readers_are_no_html(study):
 
 def test_the_figure_has_a_row_for_each_pair_and_reader(study):
     assert {"all readers", "R1 and R2", "R1 and the model"} <= set(list_rows(draw_agreement(study[0])))
+
+
+def test_a_name_that_no_font_has_is_a_number_with_a_key_in_the_picture_and_itself_on_the_page(monkeypatch):
+    monkeypatch.setattr("leukoscope.figures.glyphs._FALLBACKS", ())
+    glyphs.list_families.cache_clear()
+    reviews, manifest = make_study(2, 6)
+    named = reviews.assign(reviewer=reviews["reviewer"].replace({"R1": "\u674e A", "R2": "Zo\u00eb"}))
+    found = measure(named, ["Benign", "Early", "Pre", "Pro"], manifest, resamples=20)
+    figure = draw_agreement(found)
+    assert {"Zo\u00eb and reader 2", "reader 2 and the model", "Zo\u00eb and the model"} <= set(list_rows(figure))
+    assert figure.axes[0].get_xlabel() == "agreement beyond chance\nreader 2: <U+674E> A"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Matplotlib warns of each letter that becomes a box
+        figure.savefig(io.BytesIO())
+    assert "\u674e A and the model" in write_agreement(found, {"leukoscope": "1"}, 3).replace("\n", " ")
+    glyphs.list_families.cache_clear()
 
 
 def test_reviews_without_names_have_a_page_too(class_names):

@@ -9,7 +9,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.images.source import open_any
 from leukoscope.pipelines.explain import nodes
 from leukoscope.pipelines.explain.options import ExplanationOptions
-from tiny_reader import encode, make_reader, shade
+from tiny_reader import ScaleBySize, draw_photograph, encode, make_reader, shade
 
 READER = make_reader()
 OPTIONS = ExplanationOptions(images=3, patch=0.5, stride=0.25, neighbours=2)
@@ -91,3 +91,12 @@ def test_a_reader_without_maps_is_explained_by_occlusion(tmp_path):
     shown = titles(next(iter(figures.values()))())
     assert not any(title.startswith("Grad-CAM") for title in shown)
     assert any(title.startswith("occlusion for ") for title in shown)
+
+
+def test_of_a_photograph_the_figure_and_the_log_say_that_it_was_squeezed(tmp_path, smears, caplog):
+    (tmp_path / "wide.png").write_bytes(encode(draw_photograph()))
+    draw = nodes.explain_images(open_any(tmp_path), READER.at_scale(ScaleBySize()), smears, OPTIONS, seed=0)
+    said = draw["wide"]()._suptitle.get_text()
+    assert said.startswith("wide.png: abstained: a photograph of many fields")
+    assert "3.0 times as many" in said
+    assert caplog.text.count("squeezed into one field: cut it into fields") == 1

@@ -174,7 +174,7 @@ def test_a_classifier_of_such_labels_learns_from_subjects_kept_apart(tmp_path, c
     root, names = write_cnmc(tmp_path / "raw"), ["hem", "all"]
     save_packed(ingestion.decode_images(open_source(root), names, INGESTION, None), tmp_path / "store")
     smears = PackedImages(tmp_path / "store")
-    manifest = ingestion.build_manifest(smears, names, INGESTION, ClusterOptions())
+    manifest = ingestion.build_manifest(smears, None, names, INGESTION, ClusterOptions())
     groups = group_images(manifest, None, smears, SplittingOptions(group_by="name"), 1)["group"]
     assert groups.nunique() == 4
     with caplog.at_level(logging.WARNING, "leukoscope"):

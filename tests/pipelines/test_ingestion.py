@@ -41,7 +41,9 @@ def raw(tmp_path, class_names) -> Path:
 def run(raw, store, class_names, **changes):
     """Run the whole pipeline, with the figures kept in memory; gives what it made."""
     config = yaml.safe_load((CONF / "catalog_ingestion.yml").read_text())
-    places = {"raw_images": raw} | {name: store / name for name in KEPT}
+    places = {"raw_images": raw, "label_table": changes.pop("labels", store / "labels.csv")}
+    places |= {name: store / name for name in KEPT}
+    config["label_table"]["default"] = {"filepath": str(store / "labels.csv")}
     catalog = DataCatalog.from_config(
         {name: config[name].get("dataset", config[name]) | {"filepath": str(place)} for name, place in places.items()}
     )
@@ -154,3 +156,36 @@ def test_the_published_smears_hold_forty_identical_pairs(tmp_path, class_names):
     # Fields that were photographed twice; looked at, and none of them is a false one.
     assert kinds["near"] == 43
     assert manifest.groupby("group")["label"].nunique().max() == 1
+
+
+def write_labels(folder, text: str) -> Path:
+    (folder / "mine.csv").write_text(text)
+    return folder / "mine.csv"
+
+
+def test_a_table_of_labels_counts_in_place_of_the_folders(raw, tmp_path, class_names, caplog):
+    before = run(raw, tmp_path, class_names)
+    sha256 = before["manifest"].set_index("image_id")["sha256"]
+    (raw / "Original/Pre/copy.png").write_bytes((raw / "Original/Early/2.png").read_bytes())  # two classes
+    rows = [(sha256["Benign/0"], "Pro"), (sha256["Benign/1"], "Benign"), (sha256["Early/2"], "Pre")]
+    text = "sha256,file_name,label,votes\n" + "".join(f"{key},,{label},2\n" for key, label in rows)
+    with caplog.at_level("INFO"):
+        made = run(raw, tmp_path, class_names, labels=write_labels(tmp_path, text))
+    manifest = made["manifest"].set_index("image_id")
+    assert manifest.loc[["Benign/0", "Benign/1", "Early/2", "Pre/copy"], "label"].tolist() == [
+        "Pro",
+        "Benign",
+        "Pre",
+        "Pre",
+    ]
+    assert manifest["folder_label"].dropna().to_dict() == {"Benign/0": "Benign", "Early/2": "Early"}
+    assert manifest["status"].eq("accepted").all()
+    assert made["ingestion_report"].set_index("label")["relabelled"].to_dict() == {
+        "Benign": 0,
+        "Early": 0,
+        "Pre": 1,
+        "Pro": 1,
+        "total": 2,
+    }
+    assert "2 labels are those of the table of labels, and not of the folders" in caplog.text
+    assert caplog.text.count("Decoding") == 2  # the copy, and not the labels

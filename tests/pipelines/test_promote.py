@@ -22,6 +22,7 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.promote import nodes
 from leukoscope.pipelines.promote.options import PromotionOptions, ServingOptions
 from leukoscope.pipelines.promote.pipeline import create_pipeline
+from leukoscope.reader.scale import Scale
 from leukoscope.serving.registry import ReaderRegistry, Registered
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, make_reader, shade
 
@@ -148,6 +149,13 @@ def test_an_equal_one_does_not_nor_one_that_gains_too_little(test_set):
     assert not judge(other, Registry(GOOD), test_set)["wins"]
     assert not judge(GOOD, Registry(BAD), test_set, min_gain=1.0)["wins"]
     assert judge(GOOD, Registry(BAD), test_set, min_gain=0.9)["wins"]
+
+
+def test_one_that_knows_the_scale_of_its_images_replaces_a_champion_that_does_not(test_set):
+    decided = judge(GOOD.at_scale(Scale(5.0, 0.1, 0.1)), Registry(GOOD), test_set)
+    assert decided["wins"]
+    assert "tells photographs and crops from fields, which the champion does not" in decided["why"]
+    assert not judge(GOOD, Registry(GOOD.at_scale(Scale(5.0, 0.1, 0.1))), test_set)["wins"]
 
 
 def test_the_champion_itself_is_not_promoted_again(test_set):

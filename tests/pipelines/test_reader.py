@@ -57,7 +57,7 @@ def assemble(evaluated, class_names=CLASS_NAMES, certificate=False, **options):
     # As Kedro hands them over: it validates the parameters of the pipelines at hand only.
     models = {name: make_entry(name).model_dump(exclude_unset=True) for name in names}
     gathered = nodes.collect_evaluated(models, *evaluated)
-    return nodes.assemble_reader(*given, Registry(), models, gathered)
+    return nodes.assemble_reader(*given, Registry(), models, gathered, None)
 
 
 def test_the_best_on_validation_images_reads(evaluated):

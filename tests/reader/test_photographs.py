@@ -5,7 +5,17 @@ import pytest
 
 import tiny_reader
 from leukoscope.evaluation.predictions import probability_columns
-from leukoscope.reader.photographs import Scale, Tile, cut_tiles, is_close_up, read_tiles
+from leukoscope.reader.photographs import (
+    CLOSE_UP,
+    PHOTOGRAPH,
+    SMALL_CELLS,
+    Tile,
+    cut_tiles,
+    log_scales,
+    read_tiles,
+    warn_of_scale,
+)
+from leukoscope.reader.scale import Scale
 from leukoscope.synthetic.smears import draw_smear
 
 LABELS = ("Benign", "Early", "Pre", "Pro")
@@ -36,19 +46,30 @@ def test_a_photograph_is_known_by_its_small_cells(fields, scale, enlarged):
 def test_a_field_is_none(fields, scale):
     ratios = [scale.compare(field) for field in fields]
     assert all(cut_tiles(224, 224, ratio, 224) == [] for ratio in ratios)
-    assert not any(is_close_up(ratio) for ratio in ratios)
+    assert {warn_of_scale(ratio, 224, 224, 224) for ratio in ratios} == {None}
 
 
 def test_a_crop_is_known_by_its_large_cells(scale):
     rng = np.random.default_rng(1)
-    assert all(is_close_up(scale.compare(draw_smear(label, rng, size=96, magnification=5.0))) for label in LABELS)
+    ratios = [scale.compare(draw_smear(label, rng, size=96, magnification=5.0)) for label in LABELS]
+    assert all(warn_of_scale(ratio, 96, 96, 224).startswith(CLOSE_UP) for ratio in ratios)
+
+
+def test_a_field_is_known_by_its_grain_and_what_may_be_none_by_its_cells(fields, scale, monkeypatch):
+    counted = []
+    monkeypatch.setattr("leukoscope.reader.scale._count_across", lambda image: counted.append(image.shape) or 5.0)
+    assert all(0.7 < scale.compare(field) < 1.4 for field in fields[:4])
+    assert len(counted) < 4
+    counted.clear()
+    scale.compare(draw_smear("Pro", np.random.default_rng(1), size=96, magnification=8.0))
+    assert counted == [(96, 96, 3)]
 
 
 def test_nothing_is_said_of_what_has_no_nuclei(scale):
     empty = np.full((300, 400, 3), 230, np.uint8)
     assert scale.compare(empty) is None
     assert Scale.learn(empty[None], np.array([0])) is None
-    assert not is_close_up(None)
+    assert warn_of_scale(None, 300, 400, 224) is None
     assert cut_tiles(3000, 4000, None, 224) == []
 
 
@@ -87,3 +108,24 @@ def test_each_tile_is_read_as_a_field():
     assert list(read["left"]) == [0, 64]
     chances = read[probability_columns(tiny_reader.CLASS_NAMES)].to_numpy()
     assert list(chances.argmax(axis=1)) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "side", "begins"),
+    [(1.9, 1944, None), (3.0, 1944, PHOTOGRAPH), (3.0, 300, SMALL_CELLS), (0.51, 1944, None), (0.5, 1944, CLOSE_UP)],
+)
+def test_what_is_no_field_is_said_to_be_none(ratio, side, begins):
+    warning = warn_of_scale(ratio, side, side, 224)
+    assert warning is None if begins is None else warning.startswith(begins)
+
+
+def test_the_log_says_once_how_many_there_are_and_what_to_do(caplog):
+    photograph, crop = warn_of_scale(3.0, 1944, 1944, 224), warn_of_scale(0.25, 96, 96, 224)
+    log_scales({None: 5, photograph: 2, f"palette; {crop}": 1}, are_tiled=False)
+    [record] = caplog.records
+    assert record.getMessage().startswith("Of 8 images 3 are not of the training images' scale: 2 a photograph")
+    assert "cut it into fields" in record.getMessage()
+    assert "1 a crop of a cell or a few (read as a field" in record.getMessage()
+    caplog.clear()
+    log_scales({None: 5}, are_tiled=True)
+    assert not caplog.records

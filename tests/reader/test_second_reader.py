@@ -10,6 +10,7 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.evaluation.out_of_distribution import OutOfDistribution
 from leukoscope.evaluation.trust import ABSTAINED, UNLIKE, UNSURE, form_opinions
 from leukoscope.images.decoding import UnusableImageError
+from leukoscope.reader.scale import Scale
 from leukoscope.reader.second_reader import SecondReader
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, SIZE, encode, make_reader, shade, vary
 
@@ -82,7 +83,7 @@ def test_the_nearest_training_images_are_those_most_alike(reader):
 
 
 def test_a_file_becomes_what_is_read(reader):
-    assert reader.decode(encode(shade(77, 90))).shape == (SIZE, SIZE, 3)
+    assert reader.decode(encode(shade(77, 90))).pixels.shape == (SIZE, SIZE, 3)
     with pytest.raises(UnusableImageError, match="not an image"):
         reader.decode(b"text")
 
@@ -94,6 +95,19 @@ def test_a_reader_comes_back_from_its_folder(reader, tmp_path):
     images = np.stack([shade(one) for one in (50, 130, 200)])
     pd.testing.assert_frame_equal(loaded.read(images).opinions, reader.read(images).opinions)
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "reader.json", "seen.parquet"}
+
+
+def test_a_reader_keeps_the_scale_of_its_training_images(reader, tmp_path):
+    sized = reader.at_scale(Scale(5.5, 0.1, 0.1))
+    sized.save(tmp_path)
+    assert SecondReader.load(tmp_path).scale == Scale(5.5, 0.1, 0.1)
+    assert sized.fingerprint == reader.fingerprint
+    facts = json.loads((tmp_path / "reader.json").read_text())
+    (tmp_path / "reader.json").write_text(
+        json.dumps(facts | {"scale": {"cells_across": -1, "coarse_grain": 0.1, "fine_grain": 0.1}})
+    )
+    with pytest.raises(InputError, match="cells_across is -1, not a positive number"):
+        SecondReader.load(tmp_path)
 
 
 def test_everything_that_opinions_depend_on_is_in_the_fingerprint(reader):

@@ -21,7 +21,7 @@ def reader():
 
 
 def ask(reader, *images) -> np.ndarray:
-    return decode_request(pd.DataFrame({"image": list(images)}), reader, LIMITS)
+    return np.stack([field.pixels for field in decode_request(pd.DataFrame({"image": list(images)}), reader, LIMITS)])
 
 
 @pytest.mark.parametrize(

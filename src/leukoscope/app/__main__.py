@@ -21,12 +21,10 @@ from leukoscope.app.options import AppOptions
 from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
 from leukoscope.core.options import describe_faults
-from leukoscope.images.packed import PackedImages
-from leukoscope.reader.base import Reader
 
 if TYPE_CHECKING:
     from leukoscope.app.doubts import Doubts
-    from leukoscope.reader.photographs import Scale
+    from leukoscope.app.showings import Showings
 
 
 @click.command()
@@ -61,6 +59,7 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     from leukoscope.app.reading import Desk
     from leukoscope.app.rendering import describe_reader
     from leukoscope.app.server import HOST, Office, create_server
+    from leukoscope.reader.scale import know_scale
 
     options = check_options(parameters["app"])
     reader = load(catalog, "reader")
@@ -73,26 +72,15 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     log = partial(save, catalog, "opinion_log") if options.log_opinions else None
     if log is not None:
         log(pd.DataFrame())
-    scale = learn_scale(reader, smears)
-    desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears, scale, log)
+    reader = know_scale(reader, smears)  # one that an earlier version kept does not
+    desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears, log)
     doubts = find_doubts(catalog, reader.class_names, smears)
-    office = Office(desk, describe_reader(reader, card), doubts)
+    office = Office(desk, describe_reader(reader, card), doubts, find_showings(catalog, options))
     office.warm_up()
     server = create_server(office)
     add_page(server, office, keep)
     click.echo(f"The review page is at http://{HOST}:{port} until Ctrl-C.")
     uvicorn.run(server, host=HOST, port=port, log_level="warning", access_log=False)
-
-
-def learn_scale(reader: Reader, smears: PackedImages | None) -> "Scale | None":
-    """Learn at what scale the training images show their cells; ``None`` where the packed images are no such."""
-    from leukoscope.reader.photographs import Scale
-
-    if smears is None or smears.pixels.shape[1] != reader.image_size:
-        return None
-    known = smears.records["sha256"].isin(reader.seen["sha256"]) & smears.records["row"].notna()
-    rows = smears.records.loc[known, "row"].to_numpy(int)
-    return Scale.learn(smears.pixels, rows) if len(rows) else None
 
 
 def check_options(given: Any) -> AppOptions:
@@ -150,6 +138,17 @@ def find_doubts(catalog: CatalogProtocol, class_names: Sequence[str], smears: An
         return None
     known = load(catalog, "label_issues"), smears, load(catalog, "label_reviews"), class_names
     return Doubts(*known, partial(save, catalog, "label_reviews"))
+
+
+def find_showings(catalog: CatalogProtocol, options: AppOptions) -> "Showings":
+    """Find to whom which opinion was shown before; without such a data set it is remembered while the server runs."""
+    from leukoscope.app.showings import Showings
+
+    if "shown_opinions" not in catalog:
+        return Showings(washout_days=options.washout_days)
+    keep = partial(save, catalog, "shown_opinions")
+    keep(pd.DataFrame())
+    return Showings(load(catalog, "shown_opinions"), keep, options.washout_days)
 
 
 def _require_free(port: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,8 +11,9 @@ from kedro.io import DatasetError
 
 from leukoscope.app.doubts import Doubt, Doubts, form_label_review
 from leukoscope.app.read_image import ReadImage
-from leukoscope.app.reviews import UnusableReviewError, add_circumstances, form_review, tabulate_review
+from leukoscope.app.reviews import UnusableReviewError, add_circumstances, form_review, repeats, tabulate_review
 from leukoscope.app.session import Session
+from leukoscope.evaluation.readings import BLIND, UNBLINDED
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +39,13 @@ async def answer_review(
 async def _keep_review(
     session: Session, keep: Callable[[pd.DataFrame], None], image: ReadImage, phase: str, fields: dict[str, Any]
 ) -> str:
+    seen = session.find_showing(image.sha256) if phase == BLIND else None
     try:
         said = form_review(fields.get("answer"), fields.get("note"), session.reviewer, image)
         review = add_circumstances(said, phase, fields, session.name)
+        review = replace(review, phase=UNBLINDED) if seen else review
+        if repeats(review, session.reviews.get(image.sha256)):
+            return f"Kept already: {review.summary}."
         await asyncio.to_thread(keep, tabulate_review(review, image, session.origin))
     except UnusableReviewError as error:
         return str(error)
@@ -48,7 +54,12 @@ async def _keep_review(
         return f"Nothing was kept: {error}"
     if image.sha256 in session.images:
         session.reviews[image.sha256] = review
+        if seen:
+            session.blinding.release(image.sha256)
         session.blinding.commit(image.sha256, review)
+    if seen:
+        when = f"{seen[:16].replace('T', ' ')} UTC"
+        return f"Kept: {review.summary}; but not as blind, since the opinion on it was shown to you ({when})."
     return f"Kept: {review.summary}."
 
 

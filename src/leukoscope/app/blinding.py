@@ -41,6 +41,10 @@ class Blinding:
             self.words[sha256] = review
             self._held.discard(sha256)
 
+    def release(self, sha256: str) -> None:
+        """Show an opinion from now on, without a blind word: the reader has seen it before."""
+        self._held.discard(sha256)
+
     def turn(self, on: bool) -> list[str]:
         """Turn the mode on or off; give the images whose opinion was kept back until now, and is not any more."""
         self.on = on
@@ -50,6 +54,6 @@ class Blinding:
         return shown
 
     def forget(self) -> None:
-        """Forget all images, and nothing of the mode."""
+        """Forget all images, and nothing of the mode; that opinions were shown is remembered elsewhere."""
         self.words.clear()
         self._held.clear()

@@ -111,7 +111,7 @@ export default {
       try {
         const headers = { "Content-Type": "application/octet-stream" };
         if (this.keepNames) {
-          headers[this.nameHeader] = encodeURIComponent(file.name);
+          headers[this.nameHeader] = encodeURIComponent(file.name.toWellFormed?.() ?? file.name.replace(/\p{Surrogate}/gu, "\ufffd"));
         }
         const answer = await fetch(this.url, { method: "POST", body: file, headers });
         this.ended ||= answer.status === 404;

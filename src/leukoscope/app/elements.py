@@ -68,6 +68,10 @@ class Stopwatch(Element, component="stopwatch.js"):
     """Measures in the browser how long each image is looked at."""
 
 
+class Memory(Element, component="memory.js"):
+    """Lets the reader's name and the switch outlast a reload, and emits ``browser``: a name that says nothing."""
+
+
 class Viewer(Element, component="viewer.js"):
     """Shows a field with a map over it, to zoom into.
 

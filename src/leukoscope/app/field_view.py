@@ -19,7 +19,6 @@ from leukoscope.app.reviews import GRADES, MAX_NOTE
 from leukoscope.app.server import Office
 from leukoscope.app.session import Session
 from leukoscope.evaluation.agreement import NOT_ASSESSABLE
-from leukoscope.evaluation.readings import UNBLINDED
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +97,9 @@ class FieldView:
         phase = self.session.blinding.phase(self.image.sha256)
         word = self.session.blinding.words.get(self.image.sha256)
         said = None if word is None else word.reviewer_class or NOT_ASSESSABLE
-        grades = {} if phase == UNBLINDED else GRADES
-        answers = render_control("review", self.number, self.image, NOT_ASSESSABLE, MAX_NOTE, phase, said, grades)
+        grade = None if word is None else word.grade
+        about = self.number, self.image, NOT_ASSESSABLE, MAX_NOTE, phase, GRADES
+        answers = render_control("review", *about, said, grade)
         add_form(answers, partial(self.save, phase), before).classes("review")
 
     def _view(self) -> Viewer:

@@ -14,7 +14,7 @@ from nicegui.events import GenericEventArguments
 
 from leukoscope.app.answers import answer_doubt, answer_review
 from leukoscope.app.doubts import Doubts
-from leukoscope.app.elements import SEND_VALUE, Drop, Keys, Stopwatch, Worklist, add_button, add_form, add_html
+from leukoscope.app.elements import SEND_VALUE, Drop, Keys, Memory, Stopwatch, Worklist, add_button, add_form, add_html
 from leukoscope.app.field_view import FieldView
 from leukoscope.app.read_image import ReadImage
 from leukoscope.app.rendering import render_control, render_part, render_style
@@ -27,6 +27,7 @@ from leukoscope.evaluation.readings import BLIND
 TITLE = "Review of smears"
 # A page is forgotten so many seconds after it was closed: until then the browser may have lost the line only.
 _PATIENCE = 60.0
+_LONGEST_KEY = 40
 _ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><circle cx='16' cy='16' r='15' fill='#e8c5d0'/>"
     "<circle cx='17' cy='16' r='9' fill='#5b3a86'/></svg>"
@@ -98,6 +99,7 @@ class _Page:
                 blind = add_html(render_control("blind", self._session.blinding.on)).classes("field")
                 blind.on("change", self._turn_blind, js_handler=_SEND_TICK)
                 Stopwatch()
+                Memory().on("browser", self._set_browser)
         ui.skip_link("Skip to adding smears", target=section)
 
     def _add_session(self) -> None:
@@ -160,7 +162,7 @@ class _Page:
             view.fill(article, before)
 
     def _turn_blind(self, event: GenericEventArguments) -> None:
-        for sha256 in self._session.blinding.turn(bool(event.args)):
+        for sha256 in self._session.turn_blind(bool(event.args)):
             self._reveal(sha256)
         self._work.set_advance(not self._session.blinding.on)
         self._add_doubts()
@@ -173,6 +175,9 @@ class _Page:
 
     def _set_reviewer(self, event: GenericEventArguments) -> None:
         self._session.reviewer = str(event.args or "")
+
+    def _set_browser(self, event: GenericEventArguments) -> None:
+        self._session.browser = str(event.args or "")[:_LONGEST_KEY] or self._session.name
 
     def _forget(self) -> None:
         self._session.forget()

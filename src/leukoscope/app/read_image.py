@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leukoscope.app.tiles import PHOTOGRAPH, TILES, TiledReading
+from leukoscope.app.tiles import TILES, TiledReading
 from leukoscope.evaluation.trust import ABSTAINED
+from leukoscope.reader.photographs import PHOTOGRAPH
 
 
 class Neighbour(NamedTuple):
@@ -66,7 +67,7 @@ class ReadImage(NamedTuple):
         cells: Those that speak most for the likeliest class, for a classifier that reads cells one by one.
         tiled: What became of its tiles, if it is a photograph of many fields; then there is no opinion on the whole,
             and probabilities are means.
-        enlarged: How many times as large its cells are as those of training images, if that is far too large.
+        warning: What its scale says of it, if it is no field as the training images are.
     """
 
     sha256: str
@@ -89,7 +90,7 @@ class ReadImage(NamedTuple):
     drawn: bool = False
     cells: tuple[ShownCell, ...] = ()
     tiled: TiledReading | None = None
-    enlarged: float | None = None
+    warning: str | None = None
 
 
 def make_photograph(make: Callable[..., ReadImage], tiled: TiledReading) -> ReadImage:

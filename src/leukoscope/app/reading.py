@@ -16,10 +16,10 @@ from leukoscope.app.read_image import Neighbour, ReadImage, ShownCell, make_phot
 from leukoscope.app.tiles import read_in_tiles
 from leukoscope.core.drawn import is_drawn
 from leukoscope.core.errors import InputError
-from leukoscope.images.decoding import Limits, decode, resize
+from leukoscope.images.decoding import Limits, decode
 from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
-from leukoscope.reader.photographs import Scale, cut_tiles, is_close_up
+from leukoscope.reader.photographs import Field, cut_tiles, make_field
 
 if TYPE_CHECKING:
     from leukoscope.inference.explanation import Mapper
@@ -42,8 +42,6 @@ class Desk:
         explanation: How occlusion goes, and how many neighbours there are.
         seed: For the noise of what hides parts of a field.
         smears: The packed training images, if they are at hand.
-        scale: At what scale they show their cells, if it is known: then photographs of many fields and crops of single
-            cells are told from fields.
         keep: Logs what is watched of opinions, where that was asked for.
     """
 
@@ -54,11 +52,10 @@ class Desk:
         explanation: ExplanationOptions,
         seed: int,
         smears: PackedImages | None = None,
-        scale: Scale | None = None,
         keep: Callable[[pd.DataFrame], None] | None = None,
     ) -> None:
         self.reader, self.options, self._explanation, self._seed = reader, options, explanation, seed
-        self._smears, self._scale, self._keep = smears, scale, keep
+        self._smears, self._keep = smears, keep
 
     @property
     def limits(self) -> Limits:
@@ -78,20 +75,20 @@ class Desk:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
         decoded = decode(data, self.limits).pixels
-        pixels = resize(decoded, self.reader.image_size)
-        make = self._describe(data, file_name, decoded, pixels)
-        ratio = None if self._scale is None else self._scale.compare(decoded)
-        if tiles := cut_tiles(decoded.shape[0], decoded.shape[1], ratio, self.reader.image_size):
+        field = make_field(self.reader, decoded)
+        pixels = field.pixels
+        make = self._describe(data, file_name, decoded, field)
+        if tiles := cut_tiles(decoded.shape[0], decoded.shape[1], field.scale, self.reader.image_size):
             return make_photograph(make, read_in_tiles(self.reader, decoded, tiles))
         image, reading = self._read_field(make, pixels)
         if self._keep and image.seen_in is None:
             self._log(reading, together)
         if not image.maps:  # a kind that has none in closed form
             self.add_occlusion(image)
-        return image._replace(enlarged=1 / ratio) if ratio is not None and is_close_up(ratio) else image
+        return image
 
     def _describe(
-        self, data: bytes, file_name: str | None, decoded: np.ndarray, pixels: np.ndarray
+        self, data: bytes, file_name: str | None, decoded: np.ndarray, field: Field
     ) -> Callable[..., ReadImage]:
         """Give what takes the rest of an image's description: this part is the same whatever is read of it."""
         sha256 = hashlib.sha256(data).hexdigest()
@@ -100,7 +97,8 @@ class Desk:
             sha256=sha256,
             file_name=file_name,
             seen_in=self._find_split(sha256),
-            pixels=pixels,
+            pixels=field.pixels,
+            warning=field.warning,
             width=decoded.shape[1],
             height=decoded.shape[0],
             thumbnail=encode_picture(decoded, _THUMBNAIL_SIDE),
@@ -110,8 +108,7 @@ class Desk:
         )
 
     def _read_field(self, make: Callable[..., ReadImage], pixels: np.ndarray) -> tuple[ReadImage, "Reading"]:
-        from leukoscope.evaluation.predictions import probability_columns
-        from leukoscope.reader.second_reader import MALIGNANT_COLUMN
+        from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 
         reading = self.reader.read(pixels[None])
         opinion = reading.opinions.iloc[0]
@@ -219,5 +216,7 @@ class Desk:
         packed = None if self._smears is None else find_by_content(self._smears, sha256)
         if packed is None:
             return Neighbour(image_id, None, float(distance), None)
-        record, pixels = packed
-        return Neighbour(image_id, str(record["label"]), float(distance), encode(Image.fromarray(pixels), "PNG"))
+        seen = self.reader.seen
+        # What it was learned as, which need not be the class of its folder.
+        label = str(seen.loc[seen["sha256"] == sha256, "label"].iloc[0])
+        return Neighbour(image_id, label, float(distance), encode(Image.fromarray(packed[1]), "PNG"))

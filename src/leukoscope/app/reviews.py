@@ -107,6 +107,13 @@ def add_circumstances(review: Review, phase: str, entered: Mapping[str, Any], se
     return replace(review, phase=phase, seconds=seconds, session=session, grade=None if grade is None else int(grade))
 
 
+def repeats(review: Review, last: Review | None) -> bool:
+    """Tell whether a review says what the last one of its image said, as a second click on its button does."""
+    if last is None:
+        return False
+    return replace(review, reviewed_at=last.reviewed_at, seconds=last.seconds) == last
+
+
 def _read_seconds(given: Any) -> float | None:
     try:
         seconds = float(given)
@@ -116,12 +123,16 @@ def _read_seconds(given: Any) -> float | None:
 
 
 def check_text(text: Any, name: str, longest: int) -> str:
-    """Strip a text, and make sure that it is not too long.
+    """Strip a text, and make sure that it can be kept.
 
     Raises:
-        UnusableReviewError: It is.
+        UnusableReviewError: It is, or has half a character, which no file can hold.
     """
     cleaned = str(text or "").strip()
+    if any("\ud800" <= character <= "\udfff" for character in cleaned):
+        raise UnusableReviewError(
+            f"Nothing was kept: the {name} has half a character in it, as of an emoji that was cut. Enter it anew."
+        )
     if len(cleaned) > longest:
         raise UnusableReviewError(
             f"Nothing was kept: the {name} has {len(cleaned):,} characters, and at most {longest:,} are kept. Shorten "
@@ -136,8 +147,12 @@ def check_name(name: Any) -> str:
     Raises:
         UnusableReviewError: It is too long.
     """
-    plain = " ".join(unicodedata.normalize("NFKC", str(name or "")).split())
-    return check_text(plain, "reviewer's name", MAX_NAME)
+    return check_text(write_name(name), "reviewer's name", MAX_NAME)
+
+
+def write_name(name: Any) -> str:
+    """Write a name as ``check_name`` does, whatever it is."""
+    return " ".join(unicodedata.normalize("NFKC", str(name or "")).split())
 
 
 def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any]:
@@ -147,8 +162,7 @@ def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any
         image: The image.
         origin: ``model``, ``model_fingerprint`` and ``data``: who read it.
     """
-    from leukoscope.evaluation.predictions import probability_columns
-    from leukoscope.reader.second_reader import MALIGNANT_COLUMN
+    from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 
     chances = zip(probability_columns(list(image.probabilities)), image.probabilities.values(), strict=True)
     return {

@@ -22,6 +22,7 @@ from leukoscope.app.read_image import ReadImage
 from leukoscope.app.reading import Desk
 from leukoscope.app.rendering import About, render_export
 from leukoscope.app.session import RefusedError, Session, describe_excess, gather
+from leukoscope.app.showings import Showings
 from leukoscope.images.decoding import UnusableImageError
 
 logger = logging.getLogger(__name__)
@@ -68,10 +69,14 @@ class Office:
         desk: Reads images.
         about: What people are told of who reads.
         doubts: The doubtful labels that reviewers are asked about, if there are any.
+        showings: What was shown to whom before.
     """
 
-    def __init__(self, desk: Desk, about: About, doubts: Doubts | None = None) -> None:
+    def __init__(
+        self, desk: Desk, about: About, doubts: Doubts | None = None, showings: Showings | None = None
+    ) -> None:
         self.desk, self.about, self.doubts = desk, about, doubts
+        self._showings = Showings(washout_days=desk.options.washout_days) if showings is None else showings
         self.tabs: dict[str, Tab] = {}
         self._worker = ThreadPoolExecutor(1, "desk")
 
@@ -79,7 +84,7 @@ class Office:
         """Open a page under a key that nobody can guess."""
         options = self.desk.options
         given = options.max_images, self.about.origin, self.about.trained_on, options.max_full_bytes
-        session = Session(*given, blind_first=options.blind_first)
+        session = Session(*given, blind_first=options.blind_first, showings=self._showings)
         self.tabs[key] = Tab(session, show)
         return session
 

@@ -12,7 +12,8 @@ from typing import Any
 from leukoscope.app.blinding import Blinding
 from leukoscope.app.options import AppOptions
 from leukoscope.app.read_image import ReadImage
-from leukoscope.app.reviews import Review, tabulate_image
+from leukoscope.app.reviews import MAX_NAME, Review, tabulate_image, write_name
+from leukoscope.app.showings import Showings
 from leukoscope.core.storage import defuse_formula
 
 _FREE_TEXT = ("file_name", "note", "reviewer")
@@ -32,6 +33,7 @@ class Session:
         trained_on: Whether the reader learned from drawn images, in words.
         max_full_bytes: How much its full-size pictures may take in all.
         blind_first: Whether opinions are kept back at first.
+        showings: What was shown to whom, in other sessions too.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Session:
         trained_on: str = "not recorded",
         max_full_bytes: int = AppOptions().max_full_bytes,
         blind_first: bool = False,
+        showings: Showings | None = None,
     ) -> None:
         self._max_images, self.origin, self._trained_on = max_images, origin, trained_on
         self._max_full_bytes = max_full_bytes
@@ -48,10 +51,12 @@ class Session:
         self.reviews: dict[str, Review] = {}
         self.reviewer = ""
         self.blinding = Blinding(blind_first)
+        self._showings = Showings() if showings is None else showings
         # Held while a review is kept, so that a blind word is followed by no other.
         self.lock = asyncio.Lock()
         # Which opening of the page, in reviews; nothing can be asked for by it.
         self.name = uuid.uuid4().hex[:12]
+        self.browser = self.name  # until the browser says who it is
         self.together = uuid.uuid4().hex  # in the log for monitoring, where that is kept
 
     def require_room(self) -> None:
@@ -83,7 +88,28 @@ class Session:
             image = image._replace(full=None)
         self.blinding.take(image.sha256)
         self.images[image.sha256] = image
+        if not self.blinding.is_held(image.sha256):
+            self._note_showing(image.sha256)
         return len(self.images)
+
+    def turn_blind(self, on: bool) -> list[str]:
+        """Turn reading blind on or off; gives the images whose opinion is shown from now on."""
+        shown = self.blinding.turn(on)
+        for sha256 in shown:
+            self._note_showing(sha256)
+        return shown
+
+    def find_showing(self, sha256: str) -> str | None:
+        """Give when the opinion on an image was shown to whoever reads now, in whatever session; else ``None``."""
+        return self._showings.find(sha256, *self._tell_who())
+
+    def _note_showing(self, sha256: str) -> None:
+        self._showings.add(sha256, *self._tell_who())
+
+    def _tell_who(self) -> tuple[str, str]:
+        """Give the reader and the browser as they can be kept, whatever was entered."""
+        name = write_name(self.reviewer)[:MAX_NAME]
+        return name.encode(errors="replace").decode(), self.browser.encode(errors="replace").decode()
 
     def get(self, number: int) -> ReadImage | None:
         """Give an image by its number; ``None`` if there is none."""

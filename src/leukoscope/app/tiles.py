@@ -10,14 +10,13 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from leukoscope.app.pictures import encode
-from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.figures.colours import style_classes
-from leukoscope.reader.photographs import Tile, read_tiles
-from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
+from leukoscope.reader.photographs import Tile, average_tiles, read_tiles
+from leukoscope.reader.second_reader import SecondReader
 
 TILES = "tiles"
-PHOTOGRAPH = "a photograph of many fields"
 _SIDE = 1400  # of the longer side of the map, in pixels
 _STRENGTH, _FAINT = 150, 70  # opacity, of 255
 
@@ -51,13 +50,14 @@ def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: list[Tile]) -
         tiles: As ``cut_tiles`` gives them.
     """
     table = read_tiles(reader, pixels, tiles)
-    means = table[probability_columns(reader.class_names)].to_numpy(float).mean(axis=0)
+    means = average_tiles(table, reader.class_names)
+    chances = [means[name] for name in probability_columns(reader.class_names)]
     return TiledReading(
         side=tiles[0].right - tiles[0].left,
         counts=dict(Counter(table["opinion"]).most_common()),
-        probabilities=dict(zip(reader.class_names, means.tolist(), strict=True)),
-        malignant=float(table[MALIGNANT_COLUMN].mean()),
-        ood_score=float(table["ood_score"].median()),
+        probabilities=dict(zip(reader.class_names, chances, strict=True)),
+        malignant=means[MALIGNANT_COLUMN],
+        ood_score=means["ood_score"],
         map=_draw(table, reader.class_names, pixels.shape[1], pixels.shape[0]),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from leukoscope.core.errors import InputError, shorten
 
-PATH_PARAMETERS = ("raw_images", "external_images", "images", "group_table")
+PATH_PARAMETERS = ("raw_images", "external_images", "images", "group_table", "label_table")
 # What --params takes for the end of a path: a comma begins the next parameter, and YAML a comment after a space.
 _ENDS = (",", " #")
 _IN_FILE = "a path in quotes in conf/local/globals.yml, as `{parameter}: 'PATH'`, is taken as it is"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from leukoscope.datasets.files import ParquetDataset as ParquetDataset
     from leukoscope.datasets.files import TextDataset as TextDataset
     from leukoscope.datasets.generated_images import GeneratedImagesDataset as GeneratedImagesDataset
-    from leukoscope.datasets.group_table_dataset import GroupTableDataset as GroupTableDataset
     from leukoscope.datasets.label_reviews import LabelReviewsDataset as LabelReviewsDataset
     from leukoscope.datasets.ledgers import LedgerDataset as LedgerDataset
     from leukoscope.datasets.ledgers import TrialLedgerDataset as TrialLedgerDataset
@@ -34,12 +33,15 @@ if TYPE_CHECKING:
     from leukoscope.datasets.reader import ReaderRegistryDataset as ReaderRegistryDataset
     from leukoscope.datasets.reader import SecondReaderDataset as SecondReaderDataset
     from leukoscope.datasets.reviews import ReviewsDataset as ReviewsDataset
+    from leukoscope.datasets.shown_opinions import ShownOpinionsDataset as ShownOpinionsDataset
     from leukoscope.datasets.software_dataset import SoftwareDataset as SoftwareDataset
     from leukoscope.datasets.synthetic_smears import SyntheticSmearsDataset as SyntheticSmearsDataset
     from leukoscope.datasets.trained_models import MeasurementsDataset as MeasurementsDataset
     from leukoscope.datasets.trained_models import TrainedModelsDataset as TrainedModelsDataset
     from leukoscope.datasets.training import ClassifierDataset as ClassifierDataset
     from leukoscope.datasets.training import TrainingJournalDataset as TrainingJournalDataset
+    from leukoscope.datasets.user_tables import GroupTableDataset as GroupTableDataset
+    from leukoscope.datasets.user_tables import LabelTableDataset as LabelTableDataset
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
@@ -50,7 +52,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figure_dataset": ["FigureDataset"],
         "files": ["BinaryDataset", "CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "generated_images": ["GeneratedImagesDataset"],
-        "group_table_dataset": ["GroupTableDataset"],
         "label_reviews": ["LabelReviewsDataset"],
         "ledgers": ["LedgerDataset", "TrialLedgerDataset"],
         "opinion_log": ["OpinionLogDataset"],
@@ -61,9 +62,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "raw_images_dataset": ["AnyImagesDataset", "RawImagesDataset"],
         "reader": ["EngineDataset", "OpinionsDataset", "ReaderRegistryDataset", "SecondReaderDataset"],
         "reviews": ["ReviewsDataset"],
+        "shown_opinions": ["ShownOpinionsDataset"],
         "software_dataset": ["SoftwareDataset"],
         "synthetic_smears": ["SyntheticSmearsDataset"],
         "trained_models": ["MeasurementsDataset", "TrainedModelsDataset"],
         "training": ["ClassifierDataset", "TrainingJournalDataset"],
+        "user_tables": ["GroupTableDataset", "LabelTableDataset"],
     },
 )

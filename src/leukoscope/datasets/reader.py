@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -209,6 +210,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         reader: The folder of the reader, from which the workers of a cluster load it.
         engine: The folder of what answers for it.
         log: The log for monitoring, to which opinions are added if the plan says so.
+        requires: The columns that whatever loads them needs.
         metadata: For other tools.
     """
 
@@ -219,10 +221,12 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         reader: str | None = None,
         engine: str | None = None,
         log: str | None = None,
+        requires: Sequence[str] = (),
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
         self._reader, self._engine, self._log = reader, engine, log
+        self._requires = tuple(requires)
         self.metadata = metadata
 
     def save(self, data: "ReadingPlan") -> None:
@@ -269,7 +273,10 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
     def load(self) -> pd.DataFrame:
         """Read the opinions, one row an image."""
         with self.loading_own(), self._filepath.open("rb") as file:
-            return rename_columns(pd.read_parquet(file, page_checksum_verification=True), self._filepath)
+            table = rename_columns(pd.read_parquet(file, page_checksum_verification=True), self._filepath)
+            if missing := [name for name in self._requires if name not in table]:
+                raise ValueError(f"it lacks {', '.join(missing)}, as one that an earlier version wrote")
+            return table
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -13,6 +13,7 @@ from leukoscope.images.field_checks import CHECKS
 
 PERIODS = {"day": "D", "week": "W", "month": "M"}
 ALARM, NO_CHANGE, NOT_OVER = "alarm", "no change shown", "not over"
+PARTLY_REMOVED = "partly removed"
 FEW_IMAGES, FEW_GROUPS, FEW_KNOWN = "too few images", "too few groups", "too few validation images"
 JUDGED = (ALARM, NO_CHANGE)
 COLUMNS = ["model", "model_fingerprint", "window", "until", "state", "images", "groups", "quantity", "value"]
@@ -34,6 +35,8 @@ class Rule(NamedTuple):
         min_images: Fewer are not judged.
         false_alarm: How often a window of images like those of validation may have an alarm.
         judge_unfinished: Whether a window is judged that is not over.
+        keep_days: For how long opinions are kept: a window that began earlier is not judged, as some of it is removed;
+            ``None``: for ever.
     """
 
     window: str
@@ -41,6 +44,7 @@ class Rule(NamedTuple):
     min_images: int
     false_alarm: float
     judge_unfinished: bool
+    keep_days: int | None = None
 
 
 class Reader(NamedTuple):
@@ -102,8 +106,10 @@ def _judge_reader(
     for period, images in own.groupby(read_at.dt.to_period(PERIODS[rule.window])):
         facts = _complete(images, images["together"], rule)
         known = _complete(reference, reference["group"], rule)
-        is_over = period.end_time < pd.Timestamp(now).tz_convert("UTC").tz_localize(None)
-        state = _find_state(len(facts), facts["group"].nunique(), known, rule, is_over)
+        today = pd.Timestamp(now).tz_convert("UTC").tz_localize(None)
+        is_cut = rule.keep_days is not None and period.start_time < today - pd.Timedelta(days=rule.keep_days)
+        counts = len(facts), facts["group"].nunique()
+        state = PARTLY_REMOVED if is_cut else _find_state(*counts, known, rule, period.end_time < today)
         changes = compare(known, facts, rule.false_alarm, [seed, period.ordinal]) if state == NO_CHANGE else {}
         if any(change.alarm for change in changes.values()):
             state = ALARM

@@ -8,6 +8,8 @@ import pandas as pd
 from leukoscope.core.options import plain_name
 
 PREFIX = "probability_"
+# Of any class but the benign ones.
+MALIGNANT_COLUMN = f"{PREFIX}malignant"
 
 
 def probability_columns(class_names: Sequence[str]) -> list[str]:

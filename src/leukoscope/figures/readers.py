@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, measure_row, open_frame, wrap_names, write_values
+from leukoscope.figures.glyphs import describe_plainly, list_families, name_plainly
 
 _STYLES = {"blind": (colours.BLUE, "s"), "revised": (colours.ORANGE, "o"), "unblinded": (colours.GREY, "D")}
 _WORDS = {
@@ -17,6 +18,7 @@ _WORDS = {
     "unblinded": "seen from the start",
 }
 _MOST_PAIRS = 15
+_KEY_LINE = 0.17  # inches
 
 
 class _Row(NamedTuple):
@@ -25,15 +27,20 @@ class _Row(NamedTuple):
     ends: tuple[float | None, float | None, float | None]
 
 
-def draw_agreement(models: Sequence[Mapping[str, Any]]) -> Figure:
+def draw_agreement(models: Sequence[Mapping[str, Any]], for_page: bool = False) -> Figure:
     """Draw coefficients of agreement with their intervals, a row each: alpha of all readers, kappa of two.
 
     Args:
         models: Each with its reviews' figures, and those of its ``study``.
+        for_page: Whether a browser is to write the letters, which finds fonts for all of them. In a picture a name that
+            no font here has letters for is a number, and a line below says whose.
     """
-    rows = [row for model in models for row in _list_rows(model, f"{model['model']}: " if len(models) > 1 else "")]
+    plain = {} if for_page else name_plainly(_list_readers(models), "reader")
+    rows = [
+        row for model in models for row in _list_rows(model, f"{model['model']}: " if len(models) > 1 else "", plain)
+    ]
     names = wrap_names([row.name for row in rows])
-    figure = make_figure(measure_row(names, 0.3) * len(rows) + 1.2)
+    figure = make_figure(measure_row(names, 0.3) * len(rows) + 1.2 + _KEY_LINE * len(plain))
     axes: Axes = figure.subplots()
     axes.axvline(0, color="grey", lw=1, ls=":")
     for phase, (colour, marker) in _STYLES.items():
@@ -44,17 +51,23 @@ def draw_agreement(models: Sequence[Mapping[str, Any]]) -> Figure:
             axes.hlines(heights, low, high, colour, lw=2)
             axes.plot(value, heights, marker, color=colour, ms=6, label=_WORDS[phase])
     write_values(axes, range(len(rows)), [row.ends[0] for row in rows], ".2f")
-    axes.set_yticks(range(len(rows)), names, fontsize=SMALL, parse_math=False)
+    axes.set_yticks(range(len(rows)), names, fontsize=SMALL, fontfamily=list_families(), parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(right=1.02)
-    axes.set_xlabel("agreement beyond chance")
+    words = "\n".join(filter(None, ["agreement beyond chance", describe_plainly(plain)]))
+    axes.set_xlabel(words, fontfamily=list_families(), parse_math=False)
     axes.grid(axis="x", alpha=0.3)
     open_frame(axes)
     figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=SMALL)
     return figure
 
 
-def _list_rows(model: Mapping[str, Any], prefix: str) -> Iterator[_Row]:
+def _list_readers(models: Sequence[Mapping[str, Any]]) -> list[str]:
+    studied = [facts["each"] for model in models for facts in model["study"]["phases"].values()]
+    return sorted({reader["reviewer"] for each in studied for reader in each})
+
+
+def _list_rows(model: Mapping[str, Any], prefix: str, plain: Mapping[str, str]) -> Iterator[_Row]:
     phases = model["study"]["phases"]
     if not phases:  # readers without names
         yield _Row(f"{prefix}all reviews and the model", "unblinded", _get_ends(model["all"], "cohen_kappa"))
@@ -63,10 +76,11 @@ def _list_rows(model: Mapping[str, Any], prefix: str) -> Iterator[_Row]:
             yield _Row(f"{prefix}all readers", phase, _get_ends(facts, "krippendorff_alpha"))
     for phase, facts in phases.items():
         for pair in facts["pairs"] if len(facts["pairs"]) <= _MOST_PAIRS else ():
-            yield _Row(f"{prefix}{pair['first']} and {pair['second']}", phase, _get_ends(pair, "cohen_kappa"))
+            first, second = (plain.get(pair[name], pair[name]) for name in ("first", "second"))
+            yield _Row(f"{prefix}{first} and {second}", phase, _get_ends(pair, "cohen_kappa"))
     for phase, facts in phases.items():
         for reader in facts["each"]:
-            name = f"{prefix}{reader['reviewer']} and the model"
+            name = f"{prefix}{plain.get(reader['reviewer'], reader['reviewer'])} and the model"
             yield _Row(name, phase, _get_ends(reader["model"], "cohen_kappa"))
 
 

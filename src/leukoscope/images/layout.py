@@ -75,6 +75,10 @@ class Layout(ABC):
     def fits(self, source: ImageSource) -> bool:
         """Tell by names alone whether files look as they do here."""
 
+    def is_evident(self, source: ImageSource) -> bool:
+        """Tell whether files that fit can hardly be another data set's, so that `auto` may take them for this one's."""
+        return True
+
     @abstractmethod
     def sort(self, source: ImageSource) -> list[NamedFile]:
         """Give every image of a source that fits its id and the layout's own label.
@@ -230,6 +234,11 @@ def _choose(source: ImageSource, fitting: Sequence[Layout], parameter: str) -> L
         ways = " or ".join(f"{parameter}={layout.name}" for layout in fitting)
         raise InputError(f"{source.root} looks like {names} at once. Say which is meant: {ways}.")
     layout = fitting[0] if fitting else get(FOLDERS)
+    if not layout.is_evident(source):
+        raise InputError(
+            f"{source.root} looks like {layout.title}, and may as well be another data set with such names. Say which "
+            f"it is: {parameter}={layout.name}, or {parameter}={FOLDERS} for folders of your own."
+        )
     why = "" if fitting else ", since no known data set was recognised"
     logger.info("%s=auto: %s is taken for %s (%s)%s", parameter, source.root, layout.title, layout.name, why)
     return layout

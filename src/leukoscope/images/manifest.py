@@ -10,6 +10,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.images.duplicates import Hashes, group_duplicates
 from leukoscope.images.packed import PackedImages
+from leukoscope.images.relabelling import FOLDER_LABEL, are_relabelled
 
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 IDENTICAL, NEAR = "identical", "near"
@@ -32,6 +33,7 @@ _COLUMNS = [
     "duplicate_kind",
     "group",
     "named_group",
+    FOLDER_LABEL,
 ]
 
 
@@ -145,8 +147,8 @@ def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict
 
     Returns:
         One row a ``label``, ending with ``total``: ``found``, ``accepted``, ``quarantined``, ``duplicates`` (of them
-        ``identical`` and ``near``) and ``warned`` (there is a warning), accepted or not, and ``expected`` (null where
-        nothing is).
+        ``identical`` and ``near``), ``warned`` (there is a warning) and ``relabelled`` (another class than its folder
+        says), accepted or not, and ``expected`` (null where nothing is).
     """
     flags = pd.DataFrame(
         {
@@ -158,6 +160,7 @@ def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict
             "identical": manifest["duplicate_kind"] == IDENTICAL,
             "near": manifest["duplicate_kind"] == NEAR,
             "warned": manifest["warning"].notna(),
+            "relabelled": are_relabelled(manifest),
         }
     )
     counts = flags.groupby("label").sum()
@@ -171,8 +174,11 @@ def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict
 
 
 def fingerprint_manifest(manifest: pd.DataFrame) -> str:
-    """Hash which images there are, and which of them are accepted."""
-    return fingerprint_table(manifest[["image_id", "sha256", "status"]])
+    """Hash which images there are, which of them are accepted, and the labels that are not those of folders."""
+    facts = manifest[["image_id", "sha256", "status"]]
+    # Fingerprints of before there were tables of labels are still the same.
+    changed = manifest["label"].where(are_relabelled(manifest))
+    return fingerprint_table(facts if changed.isna().all() else facts.assign(label=changed))
 
 
 def describe_conflicts(manifest: pd.DataFrame) -> str | None:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import cycle
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-Record = dict[str, str | int | None]
+Record = dict[str, str | int | float | None]
+
+
+class KnownScale(Protocol):
+    """Tells at what scale an image shows its cells."""
+
+    def describe(self) -> dict[str, float]:
+        """Give what it depends on."""
+        ...
+
+    def compare(self, image: np.ndarray) -> float | None:
+        """Give it, for ``uint8 [height, width, 3]``; ``None`` where it cannot be told."""
+        ...
 
 
 class PackedBatch(NamedTuple):
@@ -70,6 +82,7 @@ class PackingPlan:
         workers: Threads that decode, or None for one a core.
         cluster: Whose workers decode in this process' place, if any do.
         layout: How labels are read off the source, as ``layout.get`` takes it.
+        scale: Tells the ``scale`` of each image, if it is to be recorded.
     """
 
     source: ImageSource
@@ -79,6 +92,7 @@ class PackingPlan:
     workers: int | None = None
     cluster: ClusterOptions | None = None
     layout: str = layouts.FOLDERS
+    scale: KnownScale | None = None
 
     @cached_property
     def files(self) -> Sequence[NamedFile]:
@@ -96,7 +110,8 @@ class PackingPlan:
         """All that what becomes of a file depends on, but for the file."""
         settings = [PACKED_FORMAT, SCHEMA.names, self.class_names, self.image_size, self.limits]
         # Stores of before there were layouts are still the same.
-        return settings if self.layout == layouts.FOLDERS else [*settings, self.layout]
+        settings += [] if self.layout == layouts.FOLDERS else [self.layout]
+        return settings if self.scale is None else [*settings, self.scale.describe()]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -143,6 +158,8 @@ class PackingPlan:
             record["drawn"] = is_drawn(data)
             image, record["mode"], record["warning"] = decode(data, self.limits)
             record["height"], record["width"] = image.shape[:2]
+            if self.scale is not None:
+                record["scale"] = self.scale.compare(image)
             resized = resize(image, self.image_size)
             return record | {"perceptual_hash": perceptual_hash(resized)}, resized
         except UnusableImageError as error:

@@ -1,7 +1,7 @@
 """What pipelines ask of a second reader and of their registry, without Keras or MLflow."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from leukoscope.evaluation.trust import Calibration
     from leukoscope.inference.predictor import Predictor
     from leukoscope.reader.calibrated import CalibratedClassifier
+    from leukoscope.reader.scale import Scale
 
 
 class Reading(NamedTuple):
@@ -61,6 +62,8 @@ class Reader(Protocol):
     @property
     def certificate(self) -> int | None: ...  # noqa: D102
     @property
+    def scale(self) -> "Scale | None": ...  # noqa: D102
+    @property
     def calibration(self) -> "Calibration": ...  # noqa: D102
     @property
     def predictor(self) -> "Predictor": ...  # noqa: D102
@@ -74,6 +77,10 @@ class Reader(Protocol):
 
     def asking_again(self) -> "Reader":
         """Let each opinion be asked again under other stains, lights, lenses and cameras."""
+        ...
+
+    def at_scale(self, scale: "Scale | None") -> Self:
+        """Let it know at what scale the training images show their cells."""
         ...
 
     def read(self, pixels: np.ndarray) -> Reading:

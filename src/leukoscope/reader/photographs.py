@@ -2,28 +2,47 @@
 
 A classifier knows cells of one size, since fields are packed at one size. A photograph that shows many fields at once
 would be squeezed into a single one, with cells of a fraction of that size; cut into tiles of the scale of the training
-images, it is read as these are.
+images, it is read as these are. The review page, the pipelines ``predict`` and ``explain``, and the server all go by
+what is here.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from leukoscope.cells.classical import measure_diameter
+from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
+from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.images.decoding import resize
 from leukoscope.reader.base import Reader
 
-# Cells are looked for in a picture of at most this side: no more is needed to tell their size.
-_SIDE = 640
+logger = logging.getLogger(__name__)
+
+PHOTOGRAPH = "a photograph of many fields"
+# What begins the warnings of images that are read as a field and are none.
+SMALL_CELLS, CLOSE_UP = "an image of cells far smaller than in the training images", "a crop of a cell or a few"
+
 # Fields of one slide differ by up to 1.7 in how many typical leukocytes lie side by side in them.
 _MANY_FIELDS, _CLOSE_UP = 2.0, 2.0
 # A tile has at least this part of the pixels of a field, along its sides: enlarging adds nothing to be seen.
 _LEAST_SIDE = 0.75
 _MOST_TILES = 400
-_SAMPLE = 24
+
+
+class Field(NamedTuple):
+    """An image as it is read.
+
+    Attributes:
+        pixels: ``uint8 [size, size, 3]``, RGB.
+        scale: As ``Scale.compare`` gives it; ``None`` where it is not known.
+        warning: What should be known of it, if anything.
+    """
+
+    pixels: np.ndarray
+    scale: float | None
+    warning: str | None
 
 
 class Tile(NamedTuple):
@@ -35,54 +54,65 @@ class Tile(NamedTuple):
     bottom: int
 
 
-@dataclass(frozen=True)
-class Scale:
-    """At what scale the training images show their cells.
+def make_field(reader: Reader, image: np.ndarray, warning: str | None = None) -> Field:
+    """Reduce an image to what a reader reads, and say how much it shows.
 
-    Attributes:
-        cells_across: How many typical leukocytes would lie side by side in a field.
+    Args:
+        reader: Who is to read it.
+        image: As it was given, ``uint8 [height, width, 3]``, RGB.
+        warning: What else should be known of it.
     """
-
-    cells_across: float
-
-    @classmethod
-    def learn(cls, pixels: np.ndarray, rows: np.ndarray) -> Self | None:
-        """Learn it from fields taken evenly.
-
-        Args:
-            pixels: Packed fields, ``uint8 [n, side, side, 3]``, RGB.
-            rows: Which of them, ``[fields]``.
-
-        Returns:
-            ``None`` where nothing in them is stained as nuclei are.
-        """
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int))]
-        known = [across for row in chosen if (across := _count_across(pixels[row]))]
-        return cls(float(np.median(known))) if known else None
-
-    def compare(self, image: np.ndarray) -> float | None:
-        """Give how many times as many cells fit side by side into an image as into a training image.
-
-        Args:
-            image: As it was given, ``uint8 [height, width, 3]``, RGB.
-
-        Returns:
-            Along the shorter side; ``None`` where nothing is stained as nuclei are.
-        """
-        across = _count_across(image)
-        return None if across is None else across / self.cells_across
+    ratio = None if reader.scale is None else reader.scale.compare(image)
+    warnings = [warning, warn_of_scale(ratio, image.shape[0], image.shape[1], reader.image_size)]
+    return Field(resize(image, reader.image_size), ratio, "; ".join(filter(None, warnings)) or None)
 
 
-def _count_across(image: np.ndarray) -> float | None:
-    picture = Image.fromarray(image)
-    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-    diameter = measure_diameter(np.asarray(picture))
-    return None if diameter is None else min(picture.size) / diameter
+def warn_of_scale(ratio: float | None, height: int, width: int, image_size: int) -> str | None:
+    """Say what should be known of an image that is no field as the training images are.
+
+    Args:
+        ratio: As ``Scale.compare`` gives it.
+        height: Of the image, in pixels.
+        width: Of the image, in pixels.
+        image_size: Side of the packed images.
+
+    Returns:
+        It begins with ``PHOTOGRAPH``, ``SMALL_CELLS`` or ``CLOSE_UP``; ``None`` where there is nothing to say.
+    """
+    if ratio is None or 1 / _CLOSE_UP < ratio < _MANY_FIELDS:
+        return None
+    if ratio <= 1 / _CLOSE_UP:
+        large = f"its cells look {1 / ratio:.1f} times as large as those of the training images"
+        return f"{CLOSE_UP}, or another magnification: {large}"
+    more = f"{ratio:.1f} times as many would lie side by side"
+    if cut_tiles(height, width, ratio, image_size):
+        return f"{PHOTOGRAPH}: {more} as in a training image"
+    return f"{SMALL_CELLS}: {more}, and there are too few pixels to cut it into fields"
 
 
-def is_close_up(ratio: float | None) -> bool:
-    """Tell whether an image is a crop of one cell or a few, by what ``Scale.compare`` gives."""
-    return ratio is not None and ratio <= 1 / _CLOSE_UP
+def is_photograph(warning: str | None) -> bool:
+    """Tell whether a warning is of a photograph of many fields."""
+    return warning is not None and PHOTOGRAPH in warning
+
+
+def log_scales(warnings: Mapping[str | None, int], are_tiled: bool) -> None:
+    """Say once how many images are no fields as the training images are, and what to do about it.
+
+    Args:
+        warnings: How many images have each.
+        are_tiled: Whether photographs were read in tiles; else each was squeezed into a single field.
+    """
+    kinds = (PHOTOGRAPH, SMALL_CELLS, CLOSE_UP)
+    counts = {kind: sum(count for text, count in warnings.items() if text and kind in text) for kind in kinds}
+    found = [kind for kind in kinds if counts[kind]]
+    if not found:
+        return
+    become = "is read in tiles" if are_tiled else "is squeezed into one field: cut it into fields of that scale first"
+    remedies = {PHOTOGRAPH: f"each {become}, and gets no opinion"}
+    kept = "read as a field, which it is not: give whole fields, at the magnification of the training images"
+    parts = [f"{counts[kind]} {kind} ({remedies.get(kind, kept)})" for kind in found]
+    total = sum(warnings.values()), sum(counts.values())
+    logger.warning("Of %d images %d are not of the training images' scale: %s", *total, "; ".join(parts))
 
 
 def cut_tiles(height: int, width: int, ratio: float | None, image_size: int) -> list[Tile]:
@@ -129,3 +159,34 @@ def read_tiles(reader: Reader, image: np.ndarray, tiles: list[Tile]) -> pd.DataF
     fields = [resize(image[one.top : one.bottom, one.left : one.right], reader.image_size) for one in tiles]
     opinions = reader.read(np.stack(fields)).opinions
     return pd.concat([pd.DataFrame(tiles), opinions.reset_index(drop=True)], axis=1)
+
+
+def average_tiles(tiles: pd.DataFrame, class_names: Sequence[str]) -> dict[str, Any]:
+    """Give what is said of a photograph by its tiles.
+
+    Args:
+        tiles: As ``read_tiles`` gives them.
+        class_names: The classes in the order of the probabilities.
+
+    Returns:
+        ``opinion`` and ``reason`` of having none on the whole, the means of the probabilities, and the median of the
+        tiles' ``ood_score``.
+    """
+    columns = [*probability_columns(class_names), MALIGNANT_COLUMN]
+    means = {name: float(tiles[name].mean()) for name in columns}
+    return {"opinion": ABSTAINED, "reason": PHOTOGRAPH, **means, "ood_score": float(tiles["ood_score"].median())}
+
+
+def withhold(opinions: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    """Take back the opinions on photographs that were squeezed into one field, whose error rate nobody knows.
+
+    Args:
+        opinions: As ``Reader.read`` gives them.
+        rows: Which of them are of photographs, boolean ``[images]``.
+    """
+    told = opinions.copy()
+    told.loc[rows, ["opinion", "reason"]] = [ABSTAINED, PHOTOGRAPH]
+    if "prediction_set" in told:
+        # Of objects, since JSON has null for None alone.
+        told["prediction_set"] = told["prediction_set"].astype(object).where(~rows, None)
+    return told

@@ -19,25 +19,21 @@ from leukoscope import __version__
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
-from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
-from leukoscope.evaluation.predictions import probability_columns
-from leukoscope.evaluation.trust import ABSTAINED
-from leukoscope.images.packing_plan import PackingPlan, Record, each_file, is_unread, show_progress, warn_of_unread
+from leukoscope.images.decoding import UnusableImageError, decode
+from leukoscope.images.packing_plan import PackingPlan, Record, each_file, show_progress, warn_of_unread
 from leukoscope.reader.base import Reader
 from leukoscope.reader.opinion_log import OpinionLog
-from leukoscope.reader.second_reader import MALIGNANT_COLUMN
-from leukoscope.reader.watching import Watched, add_watched, list_watched
+from leukoscope.reader.part_rows import NOT_READ, tabulate_part
+from leukoscope.reader.photographs import log_scales
+from leukoscope.reader.watching import Watched, list_watched
 
 logger = logging.getLogger(__name__)
 
 _KEY = "reading.json"
 # Part of every key: raise it whenever what stands in an opinion's row changes.
-_FORMAT = 4
+_FORMAT = 5
 # Files in a part: what a killed run reads again at the most.
 _PART = 512
-# Begins the reason of a file that another run may be able to read.
-_NOT_READ = "not read for now"
-_FACTS = ["image_id", "path", "sha256"]
 
 
 @dataclass(frozen=True)
@@ -80,12 +76,14 @@ class ReadingPlan:
 
         Returns:
             For each part with files that are wanted one row for each of these: ``image_id, path, sha256``,
-            ``opinion``, ``reason``, ``warning`` (what should be known of the file, or null), ``prediction_set``,
+            ``opinion``, ``reason``, ``warning`` (what should be known of the file, or null), ``scale`` (how many times
+            as many cells fit side by side into it as into a training image), ``prediction_set``,
             ``probability_malignant``, one calibrated probability column a class, ``ood_score``, ``drawn`` (whether the
             image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
             ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted); with a
             reader that asks again also what ``Certificates.tabulate`` gives. A file that cannot be read has a reason
-            and no probabilities. Where one can be, ``list_watched`` has further columns.
+            and no probabilities, and of a photograph of many fields they are means of its tiles, without an opinion.
+            Where files can be read, ``list_watched`` has further columns.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
@@ -104,38 +102,16 @@ class ReadingPlan:
             records: Of the files, in order.
             pixels: ``uint8 [n, size, size, 3]``, of those without a reason.
         """
-        facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning"]).astype("str")
-        can_be_read = facts["reason"].isna()
-        table = facts.assign(opinion=ABSTAINED)[[*_FACTS, "opinion", "reason", "warning"]]
-        for name in self._words:
-            table[name] = pd.Series(None, index=table.index, dtype="str")
-        table["reason"] = table["reason"].map(_say_why, na_action="ignore").astype("str")
-        for name in self._figures:
-            table[name] = np.nan
-        if len(pixels):
-            reading = self.reader.read(pixels)
-            opinions = reading.opinions.set_index(facts.index[can_be_read])
-            for name in ("opinion", "reason", *self._words, *self._figures):
-                table.loc[can_be_read, name] = opinions[name]
-            table = add_watched(table, reading, can_be_read)
-        table["drawn"] = pd.DataFrame(records).reindex(columns=["drawn"])["drawn"].astype("boolean")
-        origin = {"model_fingerprint": self.reader.classifier.fingerprint, "data": self.reader.data_fingerprint}
-        origin |= {"engine": self.reader.engine_title}
-        return table.assign(trained_on=self.reader.trained_on, model=self.reader.model, **origin)
+        return tabulate_part(self.reader, records, pixels, self._decode_again)
 
-    @property
-    def _words(self) -> list[str]:
-        return ["prediction_set"] if self.reader.certificate is None else ["prediction_set", WORDS]
-
-    @cached_property
-    def _figures(self) -> list[str]:
-        columns = [MALIGNANT_COLUMN, *probability_columns(self.reader.class_names), "ood_score"]
-        columns += [] if self.reader.certificate is None else SENSITIVITIES
-        return list(dict.fromkeys(columns))  # a class may itself be called malignant
-
-
-def _say_why(reason: str) -> str:
-    return f"{_NOT_READ}: {reason.partition(': ')[2]}" if is_unread(reason) else f"unreadable: {reason}"
+    def _decode_again(self, paths: Sequence[str]) -> Iterator[np.ndarray | str]:
+        """Decode files once more, which were reduced to one field before: photographs, of which there are few."""
+        with self.packing.source.reading() as read:
+            for path in paths:
+                try:
+                    yield decode(read(path), self.packing.limits).pixels
+                except (UnusableImageError, OSError) as error:  # it was there a moment ago
+                    yield str(error)
 
 
 # Reads files of a plan, of each part those at some positions, into a folder; gives the rows that are not kept.
@@ -223,7 +199,7 @@ def _load(path: Path) -> pd.DataFrame:
 
 def keep_rows(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     """Add rows to the part that they belong to; gives those of files that could not be read, which stay out of it."""
-    unread = table["reason"].str.startswith(_NOT_READ)
+    unread = table["reason"].str.startswith(NOT_READ)
     read = table[~unread]
     if len(read):
         # Another worker, which was taken for dead, may have kept the same rows meanwhile.
@@ -246,7 +222,7 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
     Raises:
         InputError: A file of the plan has no row, or more than one.
     """
-    counts = Counter[str]()
+    counts, warnings = Counter[str](), Counter[str | None]()
     schema = pa.Schema.from_pandas(_list_rows(plan, unread, folder, plan.parts[0]), preserve_index=False)
 
     def join(parquet: Path, csv: Path) -> None:
@@ -254,6 +230,7 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
             for part in plan.parts:
                 table = pa.Table.from_pandas(_list_rows(plan, unread, folder, part), schema, preserve_index=False)
                 counts.update(reason.partition(":")[0] for reason in table["reason"].to_pylist())
+                warnings.update(table["warning"].to_pylist())
                 for_programs.write_table(table)
                 for_people.write_table(_defuse(table))
 
@@ -261,6 +238,7 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
     opinion_count = counts.pop("", 0)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
     logger.info("%d files: %d opinions; abstained: %s", opinion_count + counts.total(), opinion_count, reasons)
+    log_scales(warnings, are_tiled=True)
 
 
 def log_opinions(plan: ReadingPlan, folder: Path, log: OpinionLog) -> None:

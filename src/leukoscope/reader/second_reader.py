@@ -19,18 +19,20 @@ from leukoscope.core.storage import write_json
 from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.evaluation.compatibility import require_classes
 from leukoscope.evaluation.out_of_distribution import KnownImages
-from leukoscope.evaluation.predictions import PREFIX, probability_columns
+from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 from leukoscope.evaluation.screening import score_malignant
 from leukoscope.evaluation.trust import Calibration
 from leukoscope.images.circumstances import VERSION
-from leukoscope.images.decoding import Limits, decode, resize
+from leukoscope.images.decoding import Limits, decode
 from leukoscope.inference.predictor import Predictor
 from leukoscope.models.base import NETWORK, Classifier
 from leukoscope.models.stored import NOTHING, Known, find_classifier, load_classifier, write_classifier
 from leukoscope.reader.base import Reading
 from leukoscope.reader.calibrated import CalibratedClassifier
+from leukoscope.reader.faults import find_fault
+from leukoscope.reader.photographs import Field, make_field
+from leukoscope.reader.scale import Scale
 
-MALIGNANT_COLUMN = f"{PREFIX}malignant"
 _FACTS, _SEEN = "reader.json", "seen.parquet"
 _SEEN_COLUMNS = ("image_id", "split", "sha256", "model")
 _BATCH = 64
@@ -51,6 +53,7 @@ class SecondReader:
         label: The model's name in pages and tables; by default that of its entry.
         engine: What predicts in the classifier's place, from the same weights; ``None``: the classifier itself.
         certificate: The version of the changes under which each opinion is asked again; ``None``: it is not.
+        scale: At what scale the training images show their cells; ``None`` where nobody knows.
     """
 
     model: str
@@ -62,6 +65,7 @@ class SecondReader:
     label: str = ""
     engine: Classifier | None = None
     certificate: int | None = None
+    scale: Scale | None = None
 
     @property
     def title(self) -> str:
@@ -150,8 +154,12 @@ class SecondReader:
         """Let each opinion be asked again under other stains, lights, lenses and cameras."""
         return replace(self, certificate=VERSION)
 
-    def decode(self, data: bytes, max_pixels: int | None = None) -> np.ndarray:
-        """Turn the content of a file into what the reader reads, as ingestion does: ``uint8 [size, size, 3]``.
+    def at_scale(self, scale: Scale | None) -> Self:
+        """Let it know at what scale the training images show their cells."""
+        return replace(self, scale=scale)
+
+    def decode(self, data: bytes, max_pixels: int | None = None) -> Field:
+        """Turn the content of a file into what the reader reads, as ingestion does.
 
         Args:
             data: The content.
@@ -161,7 +169,8 @@ class SecondReader:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
         most = min(self.limits.max_pixels, max_pixels or self.limits.max_pixels)
-        return resize(decode(data, self.limits._replace(max_pixels=most)).pixels, self.image_size)
+        decoded = decode(data, self.limits._replace(max_pixels=most))
+        return make_field(self, decoded.pixels, decoded.warning)
 
     def read(self, pixels: np.ndarray) -> Reading:
         """Give an opinion on each image, or the reason why there is none.
@@ -223,6 +232,7 @@ class SecondReader:
             "model_fingerprint": self.classifier.fingerprint,
             "data_fingerprint": self.data_fingerprint,
             "fingerprint": self.fingerprint,
+            "scale": None if self.scale is None else self.scale.describe(),
         } | ({} if self.certificate is None else {"certificate": self.certificate})
 
     @classmethod
@@ -249,29 +259,14 @@ class SecondReader:
             calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
             benign = tuple(split_names(facts["benign_class"]))
             title, certificate = facts.get("title", ""), facts.get("certificate")
-            reader = cls(facts["model"], classifier, calibration, seen, benign, limits, title, None, certificate)
+            scale = Scale.restore(facts.get("scale"))
+            reader = cls(facts["model"], classifier, calibration, seen, benign, limits, title, None, certificate, scale)
             names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
         reader.require_classes(names)
         another = "its parts are of different readers" if fingerprint != reader.fingerprint else None
-        if fault := reader._find_fault() or another:
+        if fault := find_fault(reader) or another:
             raise InputError(f"The second reader in {folder} cannot be used: {fault}. Make it anew, or take another.")
         return reader
-
-    def _find_fault(self) -> str | None:
-        """Return why this reader is invalid, if it is: it may come from a registry that others write to."""
-        numbers = (self.calibration.temperature, self.calibration.threshold, self.calibration.ood_limit)
-        if self.calibration.model != self.classifier.fingerprint:
-            return f"its calibration is of another model, {self.calibration.model}"
-        unknown = [name for name in self.benign_classes if name not in self.class_names]
-        if unknown or not self.benign_classes:
-            return f"its benign class '{', '.join(unknown)}' is none of {', '.join(self.class_names)}"
-        if fault := self.classifier.find_fault():
-            return fault
-        if self.certificate not in (None, VERSION):
-            return f"it asks again under changes of version {self.certificate}, and those here are of {VERSION}"
-        if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
-            return f"its temperature, threshold and limit of the out-of-distribution score are {numbers}"
-        return None
 
     def require_size(self, size: int) -> None:
         """Make sure that packed images are of the size that the reader was trained on.

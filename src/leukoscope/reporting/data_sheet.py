@@ -10,6 +10,7 @@ from leukoscope.images.grouping import UNITS
 from leukoscope.images.manifest import ACCEPTED, IDENTICAL, NEAR, fingerprint_manifest
 from leukoscope.images.origin import Origin
 from leukoscope.images.partition import SPLITS
+from leukoscope.images.relabelling import are_relabelled
 
 
 def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataFrame, group_by: str) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def describe_images(manifest: pd.DataFrame, report: pd.DataFrame) -> dict[str, A
         "quarantined": {str(reason): int(count) for reason, count in reasons.items()},
         "copies": {kind: int((accepted["duplicate_kind"] == kind).sum()) for kind in (IDENTICAL, NEAR)},
         "classes": as_records(report[report["label"] != "total"]),
+        "relabelled": int(are_relabelled(manifest).sum()),
         "as_expected": bool((counted["found"] == counted["expected"]).all()) if len(counted) else None,
         "sizes": {str(size): int(count) for size, count in sizes.value_counts().head(5).items()},
         "modes": {str(mode): int(count) for mode, count in accepted["mode"].value_counts().items()},

@@ -45,7 +45,7 @@ def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]
     models = agreement["models"]
     warning = warn_of_images(agreement["drawn"], agreement["fields"])
     plots = {
-        f"agreement-{number}": to_svg(figures.draw_agreement([model]), f"agreement-{number}")
+        f"agreement-{number}": to_svg(figures.draw_agreement([model], for_page=True), f"agreement-{number}")
         for number, model in enumerate(models)
     }
     return (

@@ -4,7 +4,8 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.inference.cell_evidence import list_cells, tells_cells
 from leukoscope.reader.base import Reading
 from leukoscope.reader.opinion_log import OpinionLog, tabulate_reading
+from leukoscope.reader.photographs import Field, is_photograph, log_scales, withhold
 from leukoscope.reader.second_reader import SecondReader
 from leukoscope.serving.bodies import CELLS, Asked, read_cells_wanted, read_request
 from leukoscope.serving.requests import OpenedImage, RequestLimits, decode_images, list_column, open_images
@@ -101,8 +103,10 @@ class SecondReaderModel(PythonModel):
             params: With ``cells``, true: the cells of each image are told, too.
 
         Returns:
-            One row an image, as ``SecondReader.read`` has it, with ``trained_on``: whether the reader learned from
-            drawn images; and ``cells``, if they are asked for, as ``list_cells`` gives them.
+            One row an image, as ``SecondReader.read`` has it, with ``warning`` (what should be known of the image, or
+            null), ``scale`` (how many times as many cells fit side by side into it as into a training image, or null),
+            and ``trained_on``: whether the reader learned from drawn images; and ``cells``, if they are asked for, as
+            ``list_cells`` gives them.
 
         Raises:
             RefusedRequestError: The request cannot be used.
@@ -126,11 +130,11 @@ class SecondReaderModel(PythonModel):
     def _answer(self, ask: Callable[[], Asked], deadline: float | None) -> pd.DataFrame:
         try:
             opened, with_cells = self._opening.run(deadline, self._open, ask)
-            pixels = decode_images(opened, self.reader, self.limits, partial(self._reading.run, deadline))
-            reading = self._reading.run(deadline, self.reader.read, pixels)
-            opinions = reading.opinions
+            fields = decode_images(opened, self.reader, self.limits, partial(self._reading.run, deadline))
+            reading = self._reading.run(deadline, self.reader.read, np.stack([field.pixels for field in fields]))
+            opinions = _add_scales(reading.opinions, fields)
             if with_cells:
-                opinions[CELLS] = [self._reading.run(deadline, self._list_cells, image) for image in pixels]
+                opinions[CELLS] = [self._reading.run(deadline, self._list_cells, field.pixels) for field in fields]
         except InputError as error:
             raise RefusedRequestError(str(error)) from error
         except LateError as error:
@@ -139,13 +143,14 @@ class SecondReaderModel(PythonModel):
                 f"images take too long. Try again later, or send fewer or smaller images.",
                 TEMPORARILY_UNAVAILABLE,
             ) from error
-        self._keep(reading)
+        self._keep(reading, np.array([not is_photograph(field.warning) for field in fields]))
         return opinions.assign(trained_on=self.reader.trained_on)
 
-    def _keep(self, reading: Reading) -> None:
+    def _keep(self, reading: Reading, wanted: np.ndarray) -> None:
         """Log what is watched of opinions, where that was asked for; the answer does not depend on it."""
-        if self.log is None:
+        if self.log is None or not wanted.any():
             return
+        reading = Reading(reading.opinions[wanted], reading.features[wanted], reading.measured[wanted])
         together = uuid.uuid4().hex if len(reading.opinions) > 1 else None
         try:
             self.log.append(tabulate_reading(self.reader, reading, "server", together))
@@ -165,3 +170,13 @@ class SecondReaderModel(PythonModel):
                 f"`{CELLS}`."
             )
         return open_images(asked.images, self.reader, self.limits), asked.cells
+
+
+def _add_scales(opinions: pd.DataFrame, fields: Sequence[Field]) -> pd.DataFrame:
+    """Add what the scale of images says of them; JSON has null for what is not known."""
+    warnings = [field.warning for field in fields]
+    log_scales(Counter(warnings), are_tiled=False)
+    told = withhold(opinions, np.array([is_photograph(warning) for warning in warnings]))
+    told["warning"] = pd.Series(warnings, told.index, object)
+    told["scale"] = pd.Series([field.scale for field in fields], told.index, object)
+    return told

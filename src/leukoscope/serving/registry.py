@@ -21,9 +21,9 @@ from PIL import Image
 import leukoscope
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
-from leukoscope.evaluation.predictions import probability_columns
+from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 from leukoscope.inference.cell_evidence import tells_cells
-from leukoscope.reader.second_reader import MALIGNANT_COLUMN, SecondReader
+from leukoscope.reader.second_reader import SecondReader
 from leukoscope.serving.bodies import CELLS
 from leukoscope.serving.model import ARTIFACT
 from leukoscope.serving.requests import COLUMN, RequestLimits
@@ -224,7 +224,8 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
         words.append(ColSpec(DataType.string, WORDS))
         figures |= dict.fromkeys(SENSITIVITIES)
     numbers = (ColSpec(DataType.double, name) for name in figures)
-    told = [*words, *numbers, ColSpec(DataType.string, "trained_on")]
+    of_scale = [ColSpec(DataType.string, "warning", False), ColSpec(DataType.double, "scale", False)]
+    told = [*words, *numbers, *of_scale, ColSpec(DataType.string, "trained_on")]
     inputs = Schema([ColSpec(AnyType(), COLUMN)])
     if not tells_cells(reader.classifier):
         return ModelSignature(inputs, Schema([*told]))

@@ -10,7 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from leukoscope.core.errors import InputError
-from leukoscope.images.decoding import RASTER_FORMATS, UnusableImageError, require_content, resize
+from leukoscope.images.decoding import RASTER_FORMATS, UnusableImageError, require_content
+from leukoscope.reader.photographs import Field, make_field
 from leukoscope.reader.second_reader import SecondReader
 
 COLUMN = "image"
@@ -55,7 +56,7 @@ class OpenedImage(NamedTuple):
     pixels: int
 
 
-def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLimits) -> np.ndarray:
+def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLimits) -> list[Field]:
     """Turn what a client sends into what the reader reads.
 
     Args:
@@ -64,7 +65,7 @@ def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLim
         limits: What the request must keep to.
 
     Returns:
-        ``uint8 [n, size, size, 3]``.
+        One an image.
 
     Raises:
         InputError: There is no image, or too many, or one that cannot be used: all that cannot are named.
@@ -114,8 +115,8 @@ def decode_images(
     opened: Sequence[OpenedImage],
     reader: SecondReader,
     limits: RequestLimits,
-    take_turn: Callable[[Callable[[], np.ndarray]], np.ndarray] = lambda task: task(),
-) -> np.ndarray:
+    take_turn: Callable[[Callable[[], Field]], Field] = lambda task: task(),
+) -> list[Field]:
     """Decode images, one after another.
 
     Args:
@@ -125,12 +126,12 @@ def decode_images(
         take_turn: Decodes one, when there is memory for it.
 
     Returns:
-        ``uint8 [n, size, size, 3]``.
+        One an image.
 
     Raises:
         InputError: Some cannot be used: all of these are named.
     """
-    return np.stack(_apply(lambda image: take_turn(lambda: _decode(image, reader, limits)), opened))
+    return _apply(lambda image: take_turn(lambda: _decode(image, reader, limits)), opened)
 
 
 def _apply(work: Callable[[T], U], images: Sequence[T]) -> list[U]:
@@ -170,11 +171,11 @@ def _count_pixels(content: bytes) -> int:
         return 0
 
 
-def _decode(image: OpenedImage, reader: SecondReader, limits: RequestLimits) -> np.ndarray:
+def _decode(image: OpenedImage, reader: SecondReader, limits: RequestLimits) -> Field:
     if isinstance(image.content, bytes):
         return reader.decode(image.content, limits.max_pixels)
     require_content(image.content)
-    return resize(image.content, reader.image_size)
+    return make_field(reader, image.content)
 
 
 def _decode_base64(text: str, max_bytes: int) -> bytes:

@@ -1,5 +1,6 @@
 """Raabin-WBC: single leukocytes of five kinds, of blood without acute leukemia."""
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import ClassVar
@@ -10,6 +11,10 @@ from leukoscope.images.layout import BENIGN, CELLS, Layout, cut_suffix, is_image
 
 _KINDS = ("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")
 _FEWEST = 2  # Test-B has two of the five
+# Other data sets have folders of these kinds too. Raabin's images are called by when they were taken, and by cell.
+_NAME = re.compile(r"\d{8}_\d{6}_\d+")
+_MOST_NAMES = 0.5
+_PARTS = ("test-a", "test-b")
 
 
 @register
@@ -32,6 +37,13 @@ class Raabin(Layout):
     def fits(self, source: ImageSource) -> bool:
         """Tell whether there are images in two folders of such names."""
         return len({_find_kind(file.path) for file in source.files if is_image(file)} - {None}) >= _FEWEST
+
+    def is_evident(self, source: ImageSource) -> bool:
+        """Tell whether folders above are Raabin's, or most names are."""
+        paths = [PurePosixPath(file.path) for file in source.files if is_image(file) and _find_kind(file.path)]
+        if any(part.casefold() in _PARTS for path in paths for part in path.parts):
+            return True
+        return sum(bool(_NAME.fullmatch(path.stem)) for path in paths) > _MOST_NAMES * len(paths)
 
     def sort(self, source: ImageSource) -> list[NamedFile]:
         """Label the files by their folders."""

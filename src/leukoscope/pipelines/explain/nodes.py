@@ -1,6 +1,7 @@
 """Show why a classifier says what it says."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -36,7 +37,9 @@ def explain_images(
     Raises:
         InputError: None of the images can be read.
     """
-    plan = PackingPlan(images, None, reader.image_size, reader.limits)
+    from leukoscope.reader.photographs import log_scales
+
+    plan = PackingPlan(images, None, reader.image_size, reader.limits, scale=reader.scale)
     chosen = list(islice(_decode(plan), options.images))
     if not chosen:
         raise InputError(f"None of the {len(plan.files)} files at {images.root} can be read. Run `predict` to see why.")
@@ -44,6 +47,7 @@ def explain_images(
         logger.info(
             "Explaining the first %d of %d files: explanation.images sets how many", len(chosen), len(plan.files)
         )
+    log_scales(Counter(_warn(record, reader) for record, _ in chosen), are_tiled=False)
     explained = _Explainer(reader, smears, options, seed)
     return {str(record["image_id"]): partial(explained.draw, record, pixels) for record, pixels in chosen}
 
@@ -52,6 +56,16 @@ def _decode(plan: PackingPlan) -> Iterator[tuple[Record, np.ndarray]]:
     for batch in plan.pack():
         there = [record for record in batch.records if "reason" not in record]
         yield from zip(there, batch.pixels.copy(), strict=True)
+
+
+def _warn(record: Record, reader: Reader) -> str | None:
+    """Say what the scale of an image tells of it."""
+    from leukoscope.reader.photographs import warn_of_scale
+
+    ratio, height, width = (record.get(name) for name in ("scale", "height", "width"))
+    if not isinstance(ratio, float):
+        return None
+    return warn_of_scale(ratio, int(height or 0), int(width or 0), reader.image_size)
 
 
 class _Explainer:
@@ -65,15 +79,18 @@ class _Explainer:
         from leukoscope.evaluation.predictions import probability_columns
         from leukoscope.figures.explanation import draw_explanation
         from leukoscope.inference.explanation import map_occlusion, overlay
+        from leukoscope.reader.photographs import is_photograph, withhold
 
         names = self.reader.class_names
         opinions, features, _ = self.reader.read(pixels[None])
-        opinion = opinions.iloc[0]
+        warning = _warn(record, self.reader)
+        opinion = withhold(opinions, np.array([is_photograph(warning)])).iloc[0]
         chances = opinion[probability_columns(names)].to_numpy(float)
         likeliest = int(chances.argmax())
         options = self.options
         hidden = map_occlusion(self.reader.predictor, pixels, likeliest, options.patch, options.stride, self.seed)
         words = opinion["opinion"] + (f": {opinion['reason']}" if opinion["reason"] else "")
+        words += f"\n({warning})" if warning else ""
         return draw_explanation(
             [
                 ("field", pixels),

@@ -13,6 +13,7 @@ from leukoscope.images.manifest import describe_shortfalls, make_manifest, requi
 from leukoscope.images.origin import PUBLISHED_COUNTS, Origin
 from leukoscope.images.packed import PackedImages
 from leukoscope.images.packing_plan import PackingPlan
+from leukoscope.images.relabelling import relabel
 from leukoscope.images.source import ImageSource
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.pipelines.reporting.options import DataSheetOptions
@@ -62,26 +63,33 @@ def plan_packing(
 
 
 def build_manifest(
-    smears: PackedImages, class_names: list[str], options: IngestionOptions, cluster: ClusterOptions
+    smears: PackedImages,
+    label_table: pd.DataFrame | None,
+    class_names: list[str],
+    options: IngestionOptions,
+    cluster: ClusterOptions,
 ) -> pd.DataFrame:
     """Accept or quarantine every file found, and group those that show the same.
 
     Args:
         smears: The packed images.
+        label_table: The user's labels, which count in place of the folders', if there are any.
         class_names: The classes in order.
         options: From when on images look alike.
         cluster: Whose workers compare many images, if there is one.
 
     Raises:
-        InputError: A class without any accepted image, or the cluster cannot be used.
+        InputError: A class without any accepted image, the cluster cannot be used, or the table does not fit the
+            images.
     """
+    records = smears.records if label_table is None else relabel(smears.records, label_table, class_names)
     find = None
     if cluster.is_used:
         from leukoscope.cluster.parts import open_place
         from leukoscope.images.pairs import find_by_parts
 
         find = partial(find_by_parts, partial(open_place, cluster, smears.folder.parent.absolute()), smears.folder)
-    manifest = make_manifest(smears.records, smears.pixels, options.near_duplicate_distance, find)
+    manifest = make_manifest(records, smears.pixels, options.near_duplicate_distance, find)
     require_accepted(manifest, class_names)
     return manifest.assign(named_group=layouts.name_groups(smears.layout, manifest["image_id"], manifest.index))
 
@@ -109,6 +117,8 @@ def report_ingestion(
         "%d files found: %d accepted, %d quarantined, %d duplicates (%d identical, %d near)",
         *total[["found", "accepted", "quarantined", "duplicates", "identical", "near"]],
     )
+    if total["relabelled"]:
+        logger.info("%d labels are those of the table of labels, and not of the folders", total["relabelled"])
     for line in describe_shortfalls(report, manifest):
         logger.warning(line)
     return report

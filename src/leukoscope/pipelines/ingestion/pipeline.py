@@ -19,7 +19,12 @@ def create_pipeline() -> Pipeline:
         "ingestion",
         [
             Node(decode_images, ["raw_images", names, options, "params:cluster"], "smears", name="decode_images"),
-            Node(build_manifest, ["smears", names, options, "params:cluster"], "manifest", name="build_manifest"),
+            Node(
+                build_manifest,
+                ["smears", "label_table", names, options, "params:cluster"],
+                "manifest",
+                name="build_manifest",
+            ),
             Node(
                 report_ingestion,
                 ["manifest", names, options, "params:data_sheet"],

@@ -114,8 +114,9 @@ def judge_windows(
     """
     from leukoscope.evaluation import monitoring
 
-    parts = options.window, options.group_by, options.min_images, options.false_alarm, options.judge_unfinished
-    table = monitoring.judge_windows(opinion_log, validation_facts, monitoring.Rule(*parts), seed)
+    asked = options.window, options.group_by, options.min_images, options.false_alarm, options.judge_unfinished
+    rule = monitoring.Rule(*asked, options.keep_days)
+    table = monitoring.judge_windows(opinion_log, validation_facts, rule, seed)
     verdict = monitoring.say_verdict(table, options.window)
     logger.log(logging.WARNING if verdict.is_alarm else logging.INFO, verdict.text)
     return table

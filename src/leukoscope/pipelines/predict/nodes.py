@@ -54,5 +54,6 @@ def read_images(
         )
     answering = reader.answered_by(engine if is_own and choice.engine != "keras" else None)
     logger.info("%s answers by %s", reader.title, answering.engine_title)
-    packing = PackingPlan(images, None, reader.image_size, reader.limits, options.workers, cluster)
+    facts = reader.image_size, reader.limits, options.workers, cluster
+    packing = PackingPlan(images, None, *facts, scale=reader.scale)
     return ReadingPlan(answering, packing, monitoring.log_predictions)

@@ -71,17 +71,14 @@ def judge_candidate(
         mine = _score(reader, smears, test, evaluation, options.metric)[0]
         return facts | _count(test) | {"candidate_figure": mine, "wins": True, "why": "there was no champion"}
     facts |= {"champion": champion.reader.model, "champion_version": champion.version}
-    if champion.reader.fingerprint == reader.fingerprint:
+    if champion.reader.fingerprint == reader.fingerprint and (champion.reader.scale or not reader.scale):
         return facts | {"wins": False, "why": f"it is the champion already, as version {champion.version}"}
     if champion.experiment != registry.experiment and not options.over_other_experiments:
         why = f"the champion is of the experiment {champion.experiment} (see promotion.over_other_experiments)"
         return facts | {"wins": False, "why": why}
     champion.reader.require_classes(reader.class_names)
     if champion.reader.asking_again().fingerprint == reader.asking_again().fingerprint:
-        asks = (
-            "does not ask again" if reader.certificate is None else "asks again under other stains, lights and cameras"
-        )
-        why = f"it is the champion, version {champion.version}, but {asks} (evaluation.certificate)"
+        why = f"it is the champion, version {champion.version}, but {_tell_apart(reader, champion.reader)}"
         return facts | {"wins": True, "why": why}
     test = _select_new(splits, smears, [reader, champion.reader], options.min_images)
     mine, hits = _score(reader, smears, test, evaluation, options.metric)
@@ -90,6 +87,14 @@ def judge_candidate(
     wins, why = _apply(options, mine, theirs, pair)
     figures = {"candidate_figure": mine, "champion_figure": theirs} | pair
     return facts | _count(test) | figures | {"wins": wins, "why": why}
+
+
+def _tell_apart(reader: Reader, champion: Reader) -> str:
+    """Say in what a reader differs from the champion, whose figures it has."""
+    if reader.certificate == champion.certificate:
+        return "tells photographs and crops from fields, which the champion does not"
+    asks = "does not ask again" if reader.certificate is None else "asks again under other stains, lights and cameras"
+    return f"{asks} (evaluation.certificate)"
 
 
 def _require_servable(reader: Reader) -> None:

@@ -58,6 +58,7 @@ def assemble_reader(
     registry: Registry,
     models: Mapping[str, Any],
     evaluated: Mapping[str, Mapping[str, Load]],
+    packed_images: PackedImages | None,
 ) -> Reader:
     """Bring together a classifier and all that it needs to give opinions.
 
@@ -69,6 +70,7 @@ def assemble_reader(
         registry: Fetches registered readers.
         models: All entries, for their titles.
         evaluated: As ``collect_evaluated`` gives it.
+        packed_images: From which is learned at what scale the training images show their cells.
 
     Returns:
         A ``SecondReader``.
@@ -79,12 +81,14 @@ def assemble_reader(
     """
     from leukoscope.evaluation import feature_table
     from leukoscope.evaluation.trust import Calibration
+    from leukoscope.reader.scale import know_scale
     from leukoscope.reader.second_reader import SecondReader
 
     if options.model_uri:
         reader = registry.fetch(options.model_uri)
         reader.require_classes(class_names)
         feature_table.require_checks(reader.seen)
+        reader = know_scale(reader, packed_images)
         return reader.asking_again() if evaluation.certificate else reader
     name = options.model or _choose_best({there: parts["predictions"]() for there, parts in evaluated.items()}, models)
     if name not in evaluated:
@@ -104,6 +108,7 @@ def assemble_reader(
         Limits(ingestion.min_side, ingestion.max_pixels, ingestion.max_bytes),
         _find_title(models, name),
     )
+    reader = know_scale(reader, packed_images)
     reader.require_classes(class_names)
     _require_one_evaluation(reader, parts["predictions"]())
     return reader.asking_again() if evaluation.certificate else reader

@@ -33,6 +33,7 @@ def create_pipeline() -> Pipeline:
                     "reader_registry",
                     "params:models",
                     "evaluated",
+                    "packed_images",
                 ],
                 "reader",
                 name="assemble_reader",

@@ -1,4 +1,4 @@
-"""The user's table of groups, as spreadsheets and editors write it."""
+"""The user's tables of groups and of labels, as spreadsheets and editors write them."""
 
 import codecs
 import csv
@@ -7,6 +7,7 @@ import logging
 import zipfile
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from typing import NamedTuple
 from unicodedata import category
 
 import pandas as pd
@@ -29,21 +30,49 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _SEPARATORS = ",;\t|"
-_COLUMNS = ("image_id", "pattern", "group")
-_EXPECTED = (
-    "Expected a CSV in UTF-8, UTF-16 or Windows-1252, or an Excel workbook, with a column group and a column image_id "
-    "or pattern: save it again as CSV."
-)
-
 Row = Sequence[str]
 
 
-def read_group_table(content: bytes, name: str) -> pd.DataFrame:
-    """Read a table of groups: CSV with commas, semicolons, tabs or bars, or an Excel workbook.
+class Kind(NamedTuple):
+    """What a table is to tell of images.
+
+    Attributes:
+        title: Of such a table, for messages.
+        value: The column of what it tells.
+        keys: The columns of which one names images, the surest first.
+        is_single: Whether there may be no more than one of these.
+    """
+
+    title: str
+    value: str
+    keys: tuple[str, ...]
+    is_single: bool
+
+    @property
+    def expected(self) -> str:
+        """What it must be, for messages."""
+        return (
+            f"Expected a CSV in UTF-8, UTF-16 or Windows-1252, or an Excel workbook, with a column {self.value} and a "
+            f"column {self.either}: save it again as CSV."
+        )
+
+    @property
+    def either(self) -> str:
+        """The columns that may name images, in words."""
+        return f"{', '.join(self.keys[:-1])} or {self.keys[-1]}"
+
+
+GROUPS = Kind("table of groups", "group", ("image_id", "pattern"), True)
+LABELS = Kind("table of labels", "label", ("sha256", "image_id", "path", "file_name"), False)
+
+
+def read_table(content: bytes, name: str, kind: Kind) -> pd.DataFrame:
+    """Read a table: CSV with commas, semicolons, tabs or bars, or an Excel workbook.
 
     Args:
         content: Of the file.
         name: Of the file, for messages.
+        kind: What it is to tell.
 
     Returns:
         All columns as text, with names in lower case: ``001`` stays as it is, and an empty cell is empty.
@@ -53,27 +82,27 @@ def read_group_table(content: bytes, name: str) -> pd.DataFrame:
     """
     if len(content) > _MOST_BYTES:
         raise InputError(
-            f"The table of groups {name} has {len(content):,} bytes, more than {_MOST_BYTES:,}. {_EXPECTED}"
+            f"The {kind.title} {name} has {len(content):,} bytes, more than {_MOST_BYTES:,}. {kind.expected}"
         )
     if content.startswith(_OLD_WORKBOOK):
-        raise InputError(f"The table of groups {name} is a workbook of an old Excel, or protected. {_EXPECTED}")
+        raise InputError(f"The {kind.title} {name} is a workbook of an old Excel, or protected. {kind.expected}")
     if content.startswith(_WORKBOOK):
-        return _tabulate(enumerate(_read_workbook(content, name), start=1), name)
-    text = _decode(content, name)
+        return _tabulate(enumerate(_read_workbook(content, name, kind), start=1), name, kind)
+    text = _decode(content, name, kind)
     if not text.strip():
-        raise InputError(f"The table of groups {name} is empty. {_EXPECTED}")
-    return _tabulate(_read_csv(text, name), name)
+        raise InputError(f"The {kind.title} {name} is empty. {kind.expected}")
+    return _tabulate(_read_csv(text, name, kind), name, kind)
 
 
-def _decode(content: bytes, name: str) -> str:
+def _decode(content: bytes, name: str, kind: Kind) -> str:
     encoding = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), None)
     text = _try(content, encoding or _guess_wide(content) or "utf-8")
     if text is None and encoding is None:
         text = _try(content, "cp1252")
         if text is not None:
-            logger.warning("The table of groups %s is not in UTF-8, and read as Windows-1252", name)
+            logger.warning("The %s %s is not in UTF-8, and read as Windows-1252", kind.title, name)
     if text is None or any(category(character) == "Cc" for character in set(text) - set("\t\r\n")):
-        raise InputError(f"The table of groups {name} is not text. {_EXPECTED}")
+        raise InputError(f"The {kind.title} {name} is not text. {kind.expected}")
     return text
 
 
@@ -92,65 +121,78 @@ def _guess_wide(content: bytes) -> str | None:
     return None
 
 
-def _read_csv(text: str, name: str) -> Iterable[tuple[int, Row]]:
+def _read_csv(text: str, name: str, kind: Kind) -> Iterable[tuple[int, Row]]:
     first, _, rest = text.partition("\n")
     stated = first.strip().lower().removeprefix("sep=") if first.lower().startswith("sep=") else ""
     if len(stated) == 1:  # Excel's own way of naming the separator
         text = rest
-    separator = stated if len(stated) == 1 else max(_SEPARATORS, key=lambda mark: _count_columns(text, mark))
+    separator = stated if len(stated) == 1 else max(_SEPARATORS, key=lambda mark: _count_columns(text, mark, kind))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     try:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
         raise InputError(
-            f"Line {reader.line_num} of the table of groups {name} cannot be read: {error}. {_EXPECTED}"
+            f"Line {reader.line_num} of the {kind.title} {name} cannot be read: {error}. {kind.expected}"
         ) from error
 
 
-def _count_columns(text: str, separator: str) -> int:
+def _count_columns(text: str, separator: str, kind: Kind) -> int:
     header = text.lstrip().partition("\n")[0].split(separator)
-    return sum(_plain(field.strip().strip('"')) in _COLUMNS for field in header)
+    return sum(_plain(field.strip().strip('"')) in (*kind.keys, kind.value) for field in header)
 
 
 def _plain(column: str) -> str:
     return column.strip().lower()
 
 
-def _tabulate(rows: Iterable[tuple[int, Row]], name: str) -> pd.DataFrame:
+def _tabulate(rows: Iterable[tuple[int, Row]], name: str, kind: Kind) -> pd.DataFrame:
     filled = [(number, row) for number, row in rows if any(field.strip() for field in row)]
     columns = [_plain(field) for field in filled[0][1]] if filled else []
     while columns and not columns[-1]:
         columns.pop()
-    keys = [column for column in columns if column in ("image_id", "pattern")]
-    if "group" not in columns or not keys:
+    keys = [column for column in kind.keys if column in columns]
+    if kind.value not in columns or not keys:
         shown = ", ".join(columns) or "none"
         raise InputError(
-            f"The table of groups {name} has the columns {shown}; it needs group, and image_id or pattern. {_EXPECTED}"
+            f"The {kind.title} {name} has the columns {shown}; it needs {kind.value}, and {kind.either}. "
+            f"{kind.expected}"
         )
-    if len(keys) > 1 or columns.count("group") > 1:
+    once = [*keys, kind.value]
+    if (kind.is_single and len(keys) > 1) or any(columns.count(column) > 1 for column in once):
         raise InputError(
-            f"The table of groups {name} has the columns {', '.join(columns)}. Expected one column group, and one of "
-            f"image_id and pattern: remove the others."
+            f"The {kind.title} {name} has the columns {', '.join(columns)}. Expected one column {kind.value}, and one "
+            f"of {kind.either}: remove the others."
         )
-    table = [_fit(row, len(columns), number, name) for number, row in filled[1:]]
-    return pd.DataFrame(table, columns=columns, dtype=str)[[*keys, "group"]]
+    _refuse_suggestions(columns, name, kind)
+    table = [_fit(row, len(columns), number, name, kind) for number, row in filled[1:]]
+    return pd.DataFrame(table, columns=columns, dtype=str)[[keys[0], kind.value]]
 
 
-def _fit(row: Row, columns: int, number: int, name: str) -> Row:
+def _refuse_suggestions(columns: Sequence[str], name: str, kind: Kind) -> None:
+    """Refuse what lists doubtful labels: there the label is the one in doubt."""
+    if kind is LABELS and "suggested" in columns:
+        raise InputError(
+            f"The {kind.title} {name} has a column suggested beside label, as label_issues.csv has, in which label "
+            f"is the doubted one. Keep the rows that somebody agrees with, remove the column label, and rename "
+            f"suggested to label."
+        )
+
+
+def _fit(row: Row, columns: int, number: int, name: str, kind: Kind) -> Row:
     if len(row) < columns or any(field.strip() for field in row[columns:]):
         raise InputError(
-            f"Line {number} of the table of groups {name} has {len(row)} fields. Expected {columns}: put a field that "
+            f"Line {number} of the {kind.title} {name} has {len(row)} fields. Expected {columns}: put a field that "
             f"contains the separator into quotes."
         )
     return row[:columns]
 
 
-def _read_workbook(content: bytes, name: str) -> list[Row]:
+def _read_workbook(content: bytes, name: str, kind: Kind) -> list[Row]:
     """Read the first sheet of an Excel workbook."""
     if find_spec("openpyxl") is None:
         raise InputError(
-            f"The table of groups {name} is an Excel workbook, which openpyxl reads, and that is not installed. Run "
+            f"The {kind.title} {name} is an Excel workbook, which openpyxl reads, and that is not installed. Run "
             f"`pip install openpyxl`, or save the table as CSV."
         )
     try:
@@ -158,7 +200,7 @@ def _read_workbook(content: bytes, name: str) -> list[Row]:
         return _read_sheet(content)
     except Exception as error:
         # openpyxl raises almost anything of a damaged file, or of another kind of zip.
-        raise InputError(f"The table of groups {name} cannot be read as a workbook: {error}. {_EXPECTED}") from error
+        raise InputError(f"The {kind.title} {name} cannot be read as a workbook: {error}. {kind.expected}") from error
 
 
 def _read_sheet(content: bytes) -> list[Row]:

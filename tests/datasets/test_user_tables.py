@@ -5,7 +5,7 @@ import pytest
 from kedro.io import DatasetError
 
 from leukoscope.core.errors import InputError
-from leukoscope.datasets import GroupTableDataset
+from leukoscope.datasets import GroupTableDataset, LabelTableDataset
 
 
 def load(path, default=None):
@@ -24,6 +24,14 @@ def test_only_the_table_of_the_configuration_may_be_missing(tmp_path):
     for default in (None, str(tmp_path / "other.csv")):
         with pytest.raises(InputError, match=r"no table of groups at .*groups\.csv"):
             load(path, default)
+
+
+def test_a_table_of_labels_is_read_alike(tmp_path):
+    path = tmp_path / "labels.csv"
+    with pytest.raises(InputError, match=r"no table of labels at .*labels\.csv.*label_table=PATH"):
+        LabelTableDataset(filepath=str(path)).load()
+    path.write_text("sha256;label;votes\nab;Pro;3\n")
+    assert LabelTableDataset(filepath=str(path)).load().to_dict("list") == {"sha256": ["ab"], "label": ["Pro"]}
 
 
 def test_a_path_that_was_cut_is_pointed_out(tmp_path):

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from leukoscope.core.errors import InputError
-from leukoscope.images import group_tables
-from leukoscope.images.group_tables import read_group_table
+from leukoscope.images import user_tables
+from leukoscope.images.user_tables import GROUPS, read_table
 
 ROWS = [("Bénin/1", "001"), ("Bénin/2", "NA"), ("Pro/3", "Müller")]
 
@@ -17,7 +17,7 @@ def write(separator=",", header=("image_id", "group"), rows=ROWS):
 
 
 def read(content):
-    return read_group_table(content, "groups.csv")
+    return read_table(content, "groups.csv", GROUPS)
 
 
 def rows_of(table):
@@ -80,7 +80,7 @@ def test_line_breaks_in_quotes_stay():
         (b"file,patient\na/1,p\n", "has the columns file, patient; it needs group, and image_id or pattern."),
         (b"image_id group\na/1 p\n", "has the columns image_id group; it needs group"),
         (b",,\n", "has the columns none; it needs group"),
-        (b"image_id,pattern,group\na/1,a*,p\n", "Expected one column group, and one of image_id and pattern"),
+        (b"image_id,pattern,group\na/1,a*,p\n", "Expected one column group, and one of image_id or pattern"),
         (b"image_id,group,group\na/1,p,q\n", "Expected one column group"),
         (b"image_id,group\na/1,p\na/2\n", "Line 3 of the table of groups groups.csv has 1 fields. Expected 2"),
         (b"image_id,group\nBenign/a,b,p\n", "Line 2 of the table of groups groups.csv has 3 fields. Expected 2"),
@@ -95,12 +95,12 @@ def test_what_is_no_table_is_refused_in_one_line(content, message):
 
 
 def test_a_huge_file_is_no_table(monkeypatch):
-    monkeypatch.setattr(group_tables, "_MOST_BYTES", 10)
+    monkeypatch.setattr(user_tables, "_MOST_BYTES", 10)
     assert "has 11 bytes, more than 10" in refusal(b"a" * 11)
 
 
 def test_a_workbook_without_openpyxl_says_the_remedy(monkeypatch):
-    monkeypatch.setattr(group_tables, "find_spec", lambda name: None)
+    monkeypatch.setattr(user_tables, "find_spec", lambda name: None)
     assert "pip install openpyxl" in refusal(b"PK\x03\x04")
 
 
@@ -117,8 +117,8 @@ def test_a_workbook_is_read_as_text():
 
 
 def test_a_workbook_with_too_much_in_it_is_refused(monkeypatch):
-    monkeypatch.setattr(group_tables, "find_spec", lambda name: "there")
-    monkeypatch.setattr(group_tables, "_MOST_IN_WORKBOOK", 1_000_000)
+    monkeypatch.setattr(user_tables, "find_spec", lambda name: "there")
+    monkeypatch.setattr(user_tables, "_MOST_IN_WORKBOOK", 1_000_000)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", bytes(1_000_001))
@@ -128,7 +128,7 @@ def test_a_workbook_with_too_much_in_it_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_workbook_that_is_packed_otherwise_is_refused(monkeypatch, method):
-    monkeypatch.setattr(group_tables, "find_spec", lambda name: "there")
+    monkeypatch.setattr(user_tables, "find_spec", lambda name: "there")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", method) as archive:
         archive.writestr("xl/workbook.xml", bytes(1_000))
@@ -137,7 +137,7 @@ def test_a_workbook_that_is_packed_otherwise_is_refused(monkeypatch, method):
 
 
 def test_another_kind_of_zip_is_no_workbook(monkeypatch):
-    monkeypatch.setattr(group_tables, "find_spec", lambda name: "there")
+    monkeypatch.setattr(user_tables, "find_spec", lambda name: "there")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("a.jpg", b"a")
@@ -152,4 +152,4 @@ def test_a_cell_far_away_makes_no_millions_of_empty_ones(tmp_path):
     book.active["XFD1048576"] = "x"
     book.save(tmp_path / "groups.xlsx")
     with pytest.raises(InputError, match=r"more than .* rows or 64 columns"):
-        read_group_table((tmp_path / "groups.xlsx").read_bytes(), "groups.xlsx")
+        read_table((tmp_path / "groups.xlsx").read_bytes(), "groups.xlsx", GROUPS)

@@ -1,0 +1,73 @@
+"""Labels of a user's table in place of those of the folders."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from leukoscope.core.errors import InputError
+from leukoscope.images.files import compose, show_name
+from leukoscope.images.user_tables import LABELS
+
+# The class that the folder of an image says, where the table says another.
+FOLDER_LABEL = "folder_label"
+_SHOWN = 3
+
+
+def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
+    """Give images the labels of a table.
+
+    Args:
+        records: Of all images: ``image_id, path, label, sha256`` and others.
+        table: ``label`` and one of ``sha256`` (of identical files it fits all), ``image_id``, ``path`` and
+            ``file_name`` (with or without its suffix).
+        class_names: All classes.
+
+    Returns:
+        The records, with ``folder_label`` where a label is another now, else null.
+
+    Raises:
+        InputError: A class is unknown, an entry fits no image or several, or an image has two labels.
+    """
+    key = next(name for name in LABELS.keys if name in table)
+    entries = table[[key, "label"]].map(lambda text: compose(str(text).strip())).drop_duplicates()
+    _refuse(entries.loc[entries["label"] == "", key], "rows without a label")
+    _refuse(entries.loc[entries[key] == "", "label"], f"rows without {key}")
+    known = {compose(name): name for name in class_names}
+    unknown = sorted(set(entries["label"]) - set(known))
+    _refuse(unknown, "labels that are no class", f"The classes are {', '.join(map(show_name, class_names))}.")
+    matched = _match(records, entries.assign(label=entries["label"].map(known)), key)
+    _refuse(entries.loc[~entries[key].isin(matched[key]), key], f"{key} entries that fit no image")
+    if key != "sha256":
+        fits = matched.drop_duplicates([key, "row"])[key].value_counts(sort=False)
+        _refuse(fits.index[fits > 1], f"{key} entries that fit several images", "Name these by image_id or path.")
+    labels = matched.groupby("row")["label"]
+    _refuse(records.loc[labels.nunique().loc[lambda number: number > 1].index, "image_id"], "images with two labels")
+    given = labels.first().reindex(records.index)
+    differs = given.notna() & (given != records["label"])
+    folder = records["label"].where(differs).astype("str")
+    return records.assign(label=records["label"].where(~differs, given), **{FOLDER_LABEL: folder})
+
+
+def _match(records: pd.DataFrame, entries: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Find the images of all entries: one row a pair, with the image's index as ``row``."""
+    if key == "file_name":
+        names = records["path"].map(lambda path: compose(PurePosixPath(path).name))
+        stems = names.map(lambda name: PurePosixPath(name).stem)
+        there = pd.concat([names, stems.where(stems != names).dropna()])
+    else:
+        there = records[key].dropna().map(compose)
+    return entries.merge(there.rename(key).rename_axis("row").reset_index(), on=key)
+
+
+def are_relabelled(manifest: pd.DataFrame) -> pd.Series:
+    """Tell which images have another label than their folder says, boolean; earlier versions knew of none."""
+    return manifest.reindex(columns=[FOLDER_LABEL])[FOLDER_LABEL].notna()
+
+
+def _refuse(names: Iterable[str], what: str, remedy: str = "") -> None:
+    names = list(names)
+    if names:
+        some = ", ".join(map(show_name, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+        remedy = f" {remedy}" if remedy else ""
+        raise InputError(f"The table of labels has {len(names)} {what}: {some}.{remedy} Mend the table and run again.")

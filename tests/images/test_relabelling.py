@@ -1,0 +1,80 @@
+"""Labels of a user's table in place of those of the folders."""
+
+import pandas as pd
+import pytest
+
+from leukoscope.core.errors import InputError
+from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.images.manifest import fingerprint_manifest
+from leukoscope.images.relabelling import relabel
+from leukoscope.images.user_tables import LABELS, read_table
+
+CLASSES = ["Benign", "Early", "Pre", "Pro"]
+
+
+@pytest.fixture
+def records() -> pd.DataFrame:
+    """Three images of each class, and a fourth of Pro, which is identical to the first Benign one."""
+    ids = [f"{label}/{number}" for label in CLASSES for number in range(3)] + ["Pro/only"]
+    return pd.DataFrame(
+        {
+            "image_id": ids,
+            "path": [f"Original/{name}.png" for name in ids],
+            "label": [name.split("/")[0] for name in ids],
+            "sha256": [f"{number % 12:064x}" for number in range(len(ids))],
+            "status": "accepted",
+            "reason": None,
+        }
+    )
+
+
+def read(text: str) -> pd.DataFrame:
+    return read_table(text.encode(), "labels.csv", LABELS)
+
+
+@pytest.mark.parametrize("key", ["image_id,label\nBenign/0", "path,label\nOriginal/Benign/0.png"])
+def test_an_image_may_be_named_in_many_ways(records, key):
+    told = relabel(records, read(f"{key},Pro\n"), CLASSES).set_index("image_id")
+    assert told.loc["Benign/0", ["label", "folder_label"]].tolist() == ["Pro", "Benign"]
+    assert told["folder_label"].notna().sum() == 1
+
+
+@pytest.mark.parametrize("name", ["only", "only.png"])
+def test_a_file_name_will_do_where_it_is_the_only_one(records, name):
+    told = relabel(records, read(f"file_name;label\n{name};Early\n"), CLASSES).set_index("image_id")
+    assert told.loc["Pro/only", "label"] == "Early"
+
+
+def test_identical_files_get_the_label_of_their_content(records):
+    told = relabel(records, read(f"sha256,label\n{records['sha256'][0]},Pre\n"), CLASSES).set_index("image_id")
+    assert told.loc[["Benign/0", "Pro/only"], "label"].tolist() == ["Pre", "Pre"]
+    assert told["folder_label"].dropna().to_dict() == {"Benign/0": "Benign", "Pro/only": "Pro"}
+
+
+def test_other_labels_are_other_data_and_none_are_the_same_as_before(records):
+    same = relabel(records, read("image_id,label\nPro/0,Pro\n"), CLASSES)
+    other = relabel(records, read("image_id,label\nBenign/0,Pro\n"), CLASSES)
+    assert fingerprint_manifest(same) == fingerprint_manifest(records)
+    assert fingerprint_manifest(other) != fingerprint_manifest(records)
+    assert fingerprint_table(other[["image_id", "label"]]) != fingerprint_table(records[["image_id", "label"]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image_id,label\nBenign/0,Pr\n", "1 labels that are no class: Pr. The classes are Benign"),
+        ("image_id,label\nBenign/0,Pro\nBenign/0,Pre\n", "1 images with two labels: Benign/0"),
+        ("image_id,label\nBenign/0,\n", "1 rows without a label: Benign/0"),
+        ("image_id,label\n,Pro\n", "1 rows without image_id: Pro"),
+        ("path,label\nOriginal/Benign/9.png,Pro\n", "1 path entries that fit no image: Original/Benign/9.png"),
+        ("file_name,label\n0.png,Pro\n", "1 file_name entries that fit several images: 0.png. Name these by image_id"),
+        ("file_name,label\nonly,Pro\nonly.png,Pre\n", "1 images with two labels: Pro/only"),
+        ("image_id,class\nBenign/0,Pro\n", "it needs label, and sha256, image_id, path or file_name"),
+        ("image_id,label,suggested\nBenign/0,Benign,Pro\n", "a column suggested beside label, as label_issues.csv has"),
+        ("", "The table of labels labels.csv is empty"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_one_line(records, text, message):
+    with pytest.raises(InputError, match=message) as raised:
+        relabel(records, read(text), CLASSES)
+    assert "\n" not in str(raised.value)
