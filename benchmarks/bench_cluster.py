@@ -36,7 +36,6 @@ from standing_in import LIMITS, IdleReader, NamesOnly, do_nothing
 
 from leukoscope.cluster.parts import Workers
 from leukoscope.core.parting import Part
-from leukoscope.images import shards
 from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.packing import save_packed
 from leukoscope.images.packing_plan import PackingPlan
@@ -49,13 +48,13 @@ from leukoscope.reader.reading import ReadingPlan, carry_out, gather_parts
 from leukoscope.reader.second_reader import SecondReader
 from leukoscope.synthetic import draw_smear
 
-SMEARS, SIDE, LINKS, PART, REPEATS = 40, 512, 5, 40, 2
+SMEARS, SIDE, LINKS, READ, PART, REPEATS = 100, 512, 20, 200, 20, 2
 SIZES = (20_000, 200_000)
 PARTS, FILES = 20_000, 512
 
 
 def draw(folder: Path) -> None:
-    """Draw smears, and link each under some names more, so that there are 400 files."""
+    """Draw smears, and link each under some names more; those to read are some of them."""
     for number in range(SMEARS):
         label = harness.CLASSES[number % len(harness.CLASSES)]
         first = folder / label / f"{number:03}-0.jpg"
@@ -63,6 +62,10 @@ def draw(folder: Path) -> None:
         Image.fromarray(draw_smear(label, np.random.default_rng(number), SIDE)).save(first, quality=90)
         for link in range(1, LINKS):
             os.link(first, first.with_name(f"{number:03}-{link}.jpg"))
+        for link in range(READ // SMEARS):
+            some = folder.with_name("some") / f"{number:03}-{link}.jpg"
+            some.parent.mkdir(exist_ok=True)
+            os.link(first, some)
 
 
 def link_many(folder: Path, count: int) -> None:
@@ -84,19 +87,20 @@ def bench_speed(scratch: Path) -> Iterator[Result]:
     from leukoscope.cluster.options import ClusterOptions
 
     draw(scratch / "smears")
-    shards._PART = reading._PART = PART
+    reading._PART = PART
     images = np.stack([draw_smear("Pro", np.random.default_rng(number), 224) for number in range(16)])
     reader = make_reader(images)
     (scratch / "reader").mkdir()
     reader.save(scratch / "reader")
-    packing = PackingPlan(open_any(scratch / "smears"), None, 224, LIMITS, None)
+    packing = PackingPlan(open_any(scratch / "some"), None, 224, LIMITS, None)
     plan = ReadingPlan(reader, packing)
     address = ReaderFiles.find(reader, scratch / "reader", scratch / "engine")
     with connect(ClusterOptions(workers=2, timeout=60), Path.cwd(), scratch) as client:
         opening = lambda: nullcontext(Workers(client))  # noqa: E731
-        for what, one, two in (
+        for what, files, one, two in (
             (
                 "ingestion",
+                SMEARS * LINKS,
                 lambda: save_packed(harness.make_plan(scratch / "smears", 2), scratch / "one"),
                 lambda: save_packed(
                     harness.make_plan(scratch / "smears", None),
@@ -106,6 +110,7 @@ def bench_speed(scratch: Path) -> Iterator[Result]:
             ),
             (
                 "predict",
+                READ,
                 lambda: read(plan, scratch / "one", None),
                 lambda: read(plan, scratch / "two", partial(spread_reading, opening, address)),
             ),
@@ -114,7 +119,7 @@ def bench_speed(scratch: Path) -> Iterator[Result]:
             calls = {"one": partial(spent.note, "one", one), "two": partial(spent.note, "two", two)}
             times = alternate(REPEATS, lambda: clear(scratch), **calls)
             for name, seconds in (("", times), (", per CPU second", spent.medians())):
-                rates = {way: SMEARS * LINKS / took for way, took in seconds.items()}
+                rates = {way: files / took for way, took in seconds.items()}
                 note = f"{rates['two']:.1f} against {rates['one']:.1f} images/s, {describe_load()}"
                 yield Result(f"{what} by 2 workers / by 2 threads{name}", rates["two"] / rates["one"], 0.9, note=note)
 

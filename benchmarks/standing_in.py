@@ -45,7 +45,8 @@ class IdleReader:
         """Give the same opinion on each image."""
         opinions = pd.DataFrame({"opinion": "Benign", "reason": "", "ood_score": 1.0}, index=range(len(pixels)))
         opinions = opinions.assign(prediction_set="Benign", probability_benign=1.0, probability_pro=0.0)
-        return Reading(opinions.assign(probability_malignant=0.0), np.zeros((len(pixels), 1)))
+        measured = pd.DataFrame({"check_idle": np.zeros(len(pixels)), "distance_pro": np.zeros(len(pixels))})
+        return Reading(opinions.assign(probability_malignant=0.0), np.zeros((len(pixels), 1)), measured)
 
 
 class NamesOnly(ImageSource):

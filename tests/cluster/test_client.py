@@ -14,6 +14,7 @@ import pytest
 from distributed import Status
 from pydantic import ValidationError
 
+from leukoscope import __version__
 from leukoscope.cluster import client as connection
 from leukoscope.cluster import plugin, work
 from leukoscope.cluster.client import connect, is_in_file
@@ -191,7 +192,7 @@ def test_a_worker_that_comes_after_a_command_or_beside_another_is_kept(tmp_path,
 def test_what_a_killed_command_expected_is_forgotten():
     plugins = dict.fromkeys(("leukoscope-gone", "leukoscope-here", "another"))
     scheduler = SimpleNamespace(worker_plugins=plugins, clients={"here": None})
-    plugin.forget_ended(scheduler)
+    assert plugin.look_at_scheduler(scheduler) == __version__
     assert list(plugins) == ["leukoscope-here", "another"]
 
 
@@ -218,8 +219,24 @@ def test_workers_with_the_same_cores_divide_them_and_others_do_not(monkeypatch):
 def test_workers_look_at_themselves_less_often(monkeypatch):
     stopped = []
     monkeypatch.setattr(plugin, "find_fault", lambda *_: None)
-    callbacks = {name: SimpleNamespace(stop=partial(stopped.append, name)) for name in ("profile", "heartbeat", "tick")}
+    names = ("profile", "heartbeat", "tick", "memory_monitor")
+    callbacks = {name: SimpleNamespace(stop=partial(stopped.append, name)) for name in names}
     worker = SimpleNamespace(state=SimpleNamespace(nthreads=1), periodic_callbacks=callbacks)
     plugin.ProjectPlugin("client", None, {}).setup(worker)
     assert stopped == ["profile"]
-    assert callbacks["tick"].callback_time == 500
+    assert (callbacks["tick"].callback_time, callbacks["memory_monitor"].callback_time) == (500, 1000)
+    assert not hasattr(callbacks["heartbeat"], "callback_time")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc alone")
+def test_workers_use_freed_memory_again(tmp_path):
+    def count_faults() -> int:  # of a function, so that its code is sent to the worker
+        import resource
+
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(50):
+            bytearray(2**20)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with connect(ClusterOptions(workers=1), tmp_path, tmp_path) as client:
+        assert client.submit(count_faults).result() < 50 * 128

@@ -5,7 +5,6 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from leukoscope.core.errors import InputError
@@ -87,18 +86,13 @@ def test_a_run_that_was_killed_decodes_only_the_rest(raw, tmp_path):
     assert before.items() <= list_shards(tmp_path).items()
 
 
-@pytest.mark.parametrize("harm", ["records", "pixels", "no pixels"])
+@pytest.mark.parametrize("harm", [slice(0, 0), slice(0, -5), slice(8, None)], ids=["empty", "end", "beginning"])
 def test_a_shard_that_is_damaged_is_made_again(raw, tmp_path, harm):
     alone = pack(raw, tmp_path / "alone")
     here = Here(3)
     pack(raw, tmp_path / "spread", here)
     path = here.sent[1].task.shard.path
-    pixels = path.with_name(pq.read_schema(path).metadata[b"pixels"].decode())
-    if harm == "no pixels":
-        pixels.unlink()
-    else:
-        target = path if harm == "records" else pixels
-        target.write_bytes(target.read_bytes()[:-5])
+    path.write_bytes(path.read_bytes()[harm])
     shutil.rmtree(tmp_path / "spread")
     here = Here()
     assert pack(raw, tmp_path / "spread", here) == alone

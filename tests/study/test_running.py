@@ -105,6 +105,21 @@ def test_a_unit_that_leaves_another_training_than_its_own_has_failed(home, make_
     assert outcomes[1].reason == ""
 
 
+def test_a_training_that_does_not_say_its_seed_is_no_unit(home, make_units):
+    plan = plan_made(seeds=1, entries=("vgg16",))
+    units = make_units()
+    make = units.make
+
+    def make_without_seed(unit):
+        make(unit)
+        for file in home.glob(f"vgg16/{unit.split}/runs/*/key.json"):
+            file.write_text(json.dumps({"split": unit.split}))
+
+    units.make = make_without_seed
+    outcomes, _ = run_made(home, units, plan)
+    assert all(outcome.reason.startswith("Nothing whole was left of vgg16") for outcome in outcomes)
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", '{"unit": "another"}'])
 def test_a_mark_that_is_damaged_or_of_another_unit_does_not_count(home, make_units, damage):
     plan = plan_made(seeds=1, entries=("vgg16",))

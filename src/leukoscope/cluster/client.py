@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from leukoscope.cluster.host import Expected, tell_cores
+from leukoscope.cluster.host import Expected
 from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.errors import InputError
 
@@ -24,11 +24,14 @@ logger = logging.getLogger(__name__)
 
 # A scheduler or worker that dies is told by us, in a line.
 _LOGGERS = ("distributed", *(f"distributed.{part}" for part in ("client", "nanny", "scheduler", "worker", "core")))
-# Workers look at themselves a hundred times a second, for pages of Dask's: on a busy machine a tenth of the work.
+# Processes look at themselves ten to a hundred times a second, for pages of Dask's: on a busy machine a tenth of the
+# work. As in ``leukoscope.cluster.plugin``, for workers that were started by others.
 _QUIET = {
     "distributed.logging": dict.fromkeys(_LOGGERS, "critical"),
     "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "1s",
     "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
 }
 _NOTHING = "Nothing was run."
 _PROBE = ".probe-"
@@ -148,10 +151,10 @@ def _probing(data: Path) -> Iterator[Path]:
 def _require_scheduler(client: "Client", options: ClusterOptions) -> None:
     """Make sure that the scheduler can read the project's tasks, for which it imports what they call."""
     from leukoscope import __version__
-    from leukoscope.cluster.host import tell_version
+    from leukoscope.cluster.plugin import look_at_scheduler
 
     try:
-        version = client.run_on_scheduler(tell_version)
+        version = client.run_on_scheduler(look_at_scheduler)
     except Exception as error:
         raise InputError(
             f"The scheduler {options.scheduler} cannot use Leukoscope: {_shorten(error)}. Start it in an environment "
@@ -188,21 +191,19 @@ def list_workers(client: "Client") -> dict[str, dict[str, Any]]:
 @contextmanager
 def _registering(client: "Client", expected: Expected) -> Iterator[None]:
     """Look at the workers, and let those that come later be looked at for as long as the command is there."""
-    from leukoscope.cluster.plugin import ProjectPlugin, forget_ended, tell_fault
+    from leukoscope.cluster.plugin import ProjectPlugin, look_at_worker
 
     try:
-        client.run_on_scheduler(forget_ended)
-        faults = client.run(tell_fault, expected)
-        sharing = Counter(client.run(tell_cores).values())
+        looks = client.run(look_at_worker, expected)
     except Exception as error:
         raise InputError(
             f"A worker cannot use Leukoscope: {_shorten(error)}. Start workers in an environment in which Leukoscope "
             f"is installed. {_NOTHING}"
         ) from error
-    for address, fault in faults.items():
-        if fault is not None:
-            raise InputError(f"The worker {address} cannot work for this project: {fault}. {_NOTHING}")
-    plugin = ProjectPlugin(client.id, expected, sharing)
+    for address, look in looks.items():
+        if look.fault is not None:
+            raise InputError(f"The worker {address} cannot work for this project: {look.fault}. {_NOTHING}")
+    plugin = ProjectPlugin(client.id, expected, Counter(look.cores for look in looks.values()))
     client.register_plugin(plugin)
     try:
         yield

@@ -1,16 +1,18 @@
 """What each worker is given when it joins. Only those who have Dask import this."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from distributed import Status, WorkerPlugin
 
+from leukoscope import __version__
 from leukoscope.cluster import work
-from leukoscope.cluster.host import Cores, Expected, find_fault, tell_cores
+from leukoscope.cluster.host import Cores, Expected, find_fault, keep_freed_memory, tell_cores
 from leukoscope.core.cores import list_cores
 
 _NAME = "leukoscope-"
-_MILLISECONDS_OF_TICKS = 500
+# How often a worker looks at itself: the time of its loop, its memory, and the machine.
+_MILLISECONDS = {"tick": 500, "memory_monitor": 1000, "monitor": 5000}
 
 
 class ProjectPlugin(WorkerPlugin):
@@ -37,6 +39,7 @@ class ProjectPlugin(WorkerPlugin):
             worker.loop.add_callback(worker.close, reason=fault)
             return
         _calm(worker)
+        keep_freed_memory()
         others = max(self._sharing.values(), default=1)
         work.begin(max(1, len(list_cores()) // self._sharing.get(tell_cores(), others)))
 
@@ -49,24 +52,38 @@ class ProjectPlugin(WorkerPlugin):
 def _calm(worker: Any) -> None:
     """Let a worker look at itself less often: a hundred times a second took a share of the work, on a busy machine."""
     callbacks = worker.periodic_callbacks
-    for name in ("profile", "profile-cycle"):
-        if name in callbacks:
-            callbacks[name].stop()
-    callbacks["tick"].callback_time = _MILLISECONDS_OF_TICKS
+    for name in callbacks.keys() & {"profile", "profile-cycle"}:
+        callbacks[name].stop()
+    for name in callbacks.keys() & _MILLISECONDS.keys():
+        callbacks[name].callback_time = _MILLISECONDS[name]
 
 
-def tell_fault(expected: Expected, dask_worker: Any) -> str | None:
-    """Tell why the worker that runs this cannot do the project's work; ``None`` if it can.
+class Look(NamedTuple):
+    """What a worker says of itself.
+
+    Attributes:
+        fault: Why it cannot do the project's work; ``None`` if it can.
+        cores: Its machine and its cores, which others may have too.
+    """
+
+    fault: str | None
+    cores: Cores
+
+
+def look_at_worker(expected: Expected, dask_worker: Any) -> Look:
+    """Look at the worker that runs this.
 
     Args:
         expected: What must be the same.
         dask_worker: The worker, which Dask itself gives.
     """
-    return find_fault(expected, dask_worker.state.nthreads)
+    return Look(find_fault(expected, dask_worker.state.nthreads), tell_cores())
 
 
-def forget_ended(dask_scheduler: Any) -> None:
-    """Forget the plugins of commands that were killed: what they expect may not be there any more.
+def look_at_scheduler(dask_scheduler: Any) -> str:
+    """Give the scheduler's version of Leukoscope; what killed commands left there is forgotten on the way.
+
+    Their plugins expect of workers what may not be there any more.
 
     Args:
         dask_scheduler: The scheduler that runs this, which Dask itself gives.
@@ -74,3 +91,4 @@ def forget_ended(dask_scheduler: Any) -> None:
     for name in list(dask_scheduler.worker_plugins):
         if name.startswith(_NAME) and name.removeprefix(_NAME) not in dask_scheduler.clients:
             del dask_scheduler.worker_plugins[name]
+    return __version__

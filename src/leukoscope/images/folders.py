@@ -33,26 +33,24 @@ class FolderSource(ImageSource):
             ) from error
         return self._walk()
 
-    def _walk(self) -> Iterator[FoundFile]:
-        folders = [""]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(self.root / folder) as scanned:
-                    entries = [entry for entry in scanned if not is_hidden(entry.name)]
-            except OSError as error:
-                yield FoundFile(folder, 0, 0, f"unreadable folder: {error.strerror}")
-                continue
-            for entry in entries:
-                name = f"{folder}/{entry.name}" if folder else entry.name
-                if not is_printable(name):
-                    yield FoundFile(make_printable(name), 0, 0, "name that is not printable UTF-8")
-                elif not _is_folder(entry):
-                    yield self._find(name, entry)
-                elif name.count("/") >= MOST_LEVELS:
-                    yield FoundFile(name, 0, 0, TOO_DEEP)
-                else:
-                    folders.append(name)
+    def _walk(self, folder: str = "") -> Iterator[FoundFile]:
+        """Give the files of a folder and of those in it, sorted by path: to sort millions later takes memory."""
+        try:
+            with os.scandir(self.root / folder) as scanned:
+                found = [(entry, _is_folder(entry)) for entry in scanned if not is_hidden(entry.name)]
+        except OSError as error:
+            yield FoundFile(folder, 0, 0, f"unreadable folder: {error.strerror}")
+            return
+        for entry, is_folder in sorted(found, key=lambda one: f"{one[0].name}/" if one[1] else one[0].name):
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if not is_printable(name):
+                yield FoundFile(make_printable(name), 0, 0, "name that is not printable UTF-8")
+            elif not is_folder:
+                yield self._find(name, entry)
+            elif name.count("/") >= MOST_LEVELS:
+                yield FoundFile(name, 0, 0, TOO_DEEP)
+            else:
+                yield from self._walk(name)
 
     def _find(self, name: str, entry: os.DirEntry[str]) -> FoundFile:
         try:

@@ -1,9 +1,10 @@
-"""Lists of millions of files, in tens of bytes a file: as objects of Python they would take hundreds."""
+"""Lists of millions of files, in some ten bytes a file: as objects of Python they would take hundreds."""
 
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, repeat
+from operator import le
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
@@ -11,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _CHUNK = 4096
+_SCHEMA = pa.schema([("path", pa.string()), ("one", pa.int64()), ("other", pa.int64())])
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")
 T = TypeVar("T")
 
 
@@ -64,30 +67,43 @@ class Rows(Compact[T]):
 
     def __init__(self, items: Iterable[tuple[str, int, int, str | None]], make: Callable[..., T]) -> None:
         self._new = make
-        self._paths, self._numbers, self._reasons = list[pa.Array](), list[np.ndarray](), dict[int, str]()
-        self._count, last, in_order = 0, "", True
-        remaining = iter(items)
+        self._chunks, self._reasons, self._count = list[pa.Buffer](), dict[int, str](), 0
+        self._open: tuple[int, pa.RecordBatch] | None = None
+        last, in_order, remaining = "", True, iter(items)
         while chunk := list(islice(remaining, _CHUNK)):
-            for path, _, _, reason in chunk:
-                in_order, last = in_order and last <= path, path
-                if reason is not None:
-                    self._reasons[self._count] = reason
-                self._count += 1
-            self._paths.append(pa.array([item[0] for item in chunk], pa.string()))
-            self._numbers.append(np.array([item[1:3] for item in chunk], np.int64))
+            paths, one, other, reasons = zip(*chunk, strict=True)
+            in_order = in_order and last <= paths[0] and all(map(le, paths, paths[1:]))
+            last = paths[-1]
+            self._reasons |= {place: why for place, why in enumerate(reasons, self._count) if why is not None}
+            self._keep(pa.array(paths, pa.string()), pa.array(one, pa.int64()), pa.array(other, pa.int64()))
+            self._count += len(chunk)
         if not in_order:
             self._sort()
 
+    def _keep(self, *columns: pa.Array) -> None:
+        """Keep a chunk compressed: names of files have much in common."""
+        stream = pa.BufferOutputStream()
+        with pa.ipc.new_stream(stream, _SCHEMA, options=_COMPRESSED) as writer:
+            writer.write_batch(pa.RecordBatch.from_arrays(list(columns), schema=_SCHEMA))
+        self._chunks.append(stream.getvalue())
+
+    def _read(self, number: int) -> pa.RecordBatch:
+        """Read a chunk, of which most often the same one is asked for again."""
+        opened = self._open
+        if opened is None or opened[0] != number:
+            opened = self._open = number, pa.ipc.open_stream(self._chunks[number]).read_next_batch()
+        return opened[1]
+
     def _sort(self) -> None:
         """Sort by path; of equal ones the first stays the first. UTF-8 sorts as the characters do."""
-        paths = pa.chunked_array(self._paths)
-        order = np.asarray(pc.sort_indices(pa.table({"path": paths}), [("path", "ascending")]))
-        numbers, starts = np.concatenate(self._numbers), range(0, self._count, _CHUNK)
+        table = pa.Table.from_batches(map(self._read, range(len(self._chunks))))
+        self._chunks, self._open = [], None
+        order = pc.sort_indices(table, [(_SCHEMA.names[0], "ascending")])
         places = np.empty(self._count, np.int64)
-        places[order] = np.arange(self._count)
+        places[np.asarray(order)] = np.arange(self._count)
         self._reasons = {int(places[place]): reason for place, reason in self._reasons.items()}
-        self._numbers = [numbers[order[start : start + _CHUNK]] for start in starts]
-        self._paths = [paths.take(pa.array(order[start : start + _CHUNK])).combine_chunks() for start in starts]
+        for start in range(0, self._count, _CHUNK):
+            self._keep(*table.take(order[start : start + _CHUNK]).combine_chunks().to_batches()[0].columns)
 
     def __len__(self) -> int:
         """Count the items."""
@@ -98,10 +114,9 @@ class Rows(Compact[T]):
         while start < stop:
             number, first = divmod(start, _CHUNK)
             count = min(stop - start, _CHUNK - first)
-            paths = self._paths[number].slice(first, count).to_pylist()
-            one, other = self._numbers[number][first : first + count].T.tolist()
+            columns = (column.to_pylist() for column in self._read(number).slice(first, count).columns)
             reasons = map(self._reasons.get, range(start, start + count)) if self._reasons else repeat(None, count)
-            items.extend(map(self._new, paths, one, other, reasons))
+            items.extend(map(self._new, *columns, reasons))
             start += count
         return items
 
@@ -144,11 +159,13 @@ def find_odd_names(paths: Callable[[], Iterable[str]], shorten: Callable[[str], 
     Returns:
         The names of those, by the number of the path.
     """
-    hashes = np.fromiter((hash(shorten(path)) for path in paths()), np.int64)
-    ordered = np.sort(hashes)
-    doubted = np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])
-    if not doubted.any():
+    ordered = _hash_each(paths(), shorten)
+    ordered.sort()  # in place: mostly there is no more to do, and these are millions
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(repeated):
         return {}
+    hashes = _hash_each(paths(), shorten)
+    doubted = np.isin(hashes, repeated)
     while True:  # until none of the others can be called as one of them
         whole = [hash(path) for path, is_doubted in zip(paths(), doubted, strict=True) if is_doubted]
         more = doubted | np.isin(hashes, np.array(whole, np.int64))
@@ -159,6 +176,10 @@ def find_odd_names(paths: Callable[[], Iterable[str]], shorten: Callable[[str], 
     if any(name.endswith("+") for name in names.values()):
         return _name_each(paths(), shorten, np.ones_like(doubted))
     return names
+
+
+def _hash_each(paths: Iterable[str], shorten: Callable[[str], str]) -> np.ndarray:
+    return np.fromiter((hash(shorten(path)) for path in paths), np.int64)
 
 
 def _name_each(paths: Iterable[str], shorten: Callable[[str], str], doubted: np.ndarray) -> dict[int, str]:

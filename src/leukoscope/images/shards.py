@@ -1,14 +1,14 @@
 """Packing by parts: whichever worker is free decodes one into a shard, and the shards are joined into one array."""
 
+import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
@@ -19,10 +19,12 @@ from leukoscope.images.packed import SCHEMA
 from leukoscope.images.packing_plan import BATCH, PackedBatch, PackingPlan, Record, is_unread, refuse_all
 from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
 
-# Files in a shard: what a killed worker decodes again at the most.
-_PART = 512
-# In a shard's records: the name of the file with its pixels.
-_PIXELS = b"pixels"
+# Files in a shard: what a killed worker decodes again at the most; of few files fewer, so that all workers have some,
+# and none is awaited for long in the end.
+_PART, _SMALLEST, _PARTS = 512, 64, 32
+# A shard is one file of Arrow's: records, each with its pixels.
+_PIXELS = "pixels"
+_SCHEMA = SCHEMA.append(pa.field(_PIXELS, pa.large_binary()))
 
 
 class _Shard(NamedTuple):
@@ -31,7 +33,7 @@ class _Shard(NamedTuple):
     Attributes:
         first: The position of its first file.
         size: How many files it has.
-        path: Where their records are kept.
+        path: Where their records and pixels are kept.
     """
 
     first: int
@@ -84,9 +86,10 @@ def pack_by_parts(
 
 
 def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Path) -> Iterator[_Shard]:
-    for first in range(0, len(files), _PART):
-        part = files[first : first + _PART]
-        yield _Shard(first, len(part), folder / f"{fingerprint_facts([plan.settings, part])}.parquet")
+    size = min(_PART, max(_SMALLEST, len(files) // _PARTS))
+    for first in range(0, len(files), size):
+        part = files[first : first + size]
+        yield _Shard(first, len(part), folder / f"{fingerprint_facts([plan.settings, part])}.arrow")
 
 
 def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Shard) -> Part:
@@ -103,21 +106,25 @@ def remove_shards(folder: Path, store: Path) -> None:
 
 def write_shard(task: _Task) -> None:
     """Decode files on a worker, and keep what came of them, whole or not at all."""
-    path = task.shard.path
     if _is_there(task.shard):  # a worker that was taken for dead was none
         return
-    files, plan = read_list(task.files), open_once(task.packing)
-    records, decoded = list[Record](), 0
-    pixels = np.empty((len(files), plan.image_size, plan.image_size, 3), np.uint8)
-    for batch in plan.pack(files):
-        pixels[decoded : decoded + len(batch.pixels)] = batch.pixels
-        decoded += len(batch.pixels)
-        records += batch.records
-    # Records name their pixels: those of another try, which failed to read other files, are other ones.
-    name = f"{fingerprint_facts([path.stem, records])}.npy"
-    write_whole(path.with_name(name), lambda new: np.save(new, pixels[:decoded]))
-    table = pa.Table.from_pylist(records, schema=SCHEMA.with_metadata({_PIXELS: name}))
-    write_whole(path, lambda new: pq.write_table(table, new, write_page_checksum=True))
+    batches = open_once(task.packing).pack(read_list(task.files))
+    write_whole(task.shard.path, lambda new: _write_batches(batches, new))
+
+
+def _write_batches(batches: Iterable[PackedBatch], path: Path) -> None:
+    """Write batches as they come: to hold a part's pixels until all are there costs a tenth of the decoding."""
+    with pa.ipc.new_file(str(path), _SCHEMA) as shard:
+        for records, pixels in batches:
+            columns = pa.RecordBatch.from_pylist(records, schema=SCHEMA).columns
+            shard.write_batch(pa.RecordBatch.from_arrays([*columns, _as_column(records, pixels)], schema=_SCHEMA))
+
+
+def _as_column(records: Sequence[Record], pixels: np.ndarray) -> pa.Array:
+    """Give the pixels of each record, none where it has a reason, without a copy of them."""
+    ends = np.cumsum([0, *("reason" not in record for record in records)]) * math.prod(pixels.shape[1:])
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(pixels)]
+    return pa.Array.from_buffers(pa.large_binary(), len(records), buffers)
 
 
 def _join(
@@ -141,38 +148,39 @@ def _join(
             chosen = files[shard.first : shard.first + shard.size]
             yield from _give_up(chosen, lost[shard], plan.image_size)
         else:
-            yield from _read_shard(shard)
+            yield from _read_shard(shard, plan.image_size)
     for _ in outcomes:  # lets the progress come to its end
         pass
 
 
-def _read_shard(shard: _Shard) -> Iterator[PackedBatch]:
-    table, pixels = _open(shard)
-    row = 0
-    for start in range(0, len(table), BATCH):
-        batch = table.slice(start, BATCH).to_pylist()
-        records = [{name: value for name, value in record.items() if value is not None} for record in batch]
-        decoded = sum("reason" not in record for record in records)
-        yield PackedBatch(records, np.ascontiguousarray(pixels[row : row + decoded]))
-        row += decoded
+def _read_shard(shard: _Shard, size: int) -> Iterator[PackedBatch]:
+    with _open(shard) as batches:
+        for batch in batches:
+            records = batch.select(SCHEMA.names).to_pylist()
+            kept = [{name: value for name, value in record.items() if value is not None} for record in records]
+            content = batch[_PIXELS].buffers()[2] or b""
+            yield PackedBatch(kept, np.frombuffer(content, np.uint8).reshape(-1, size, size, 3))
 
 
-def _open(shard: _Shard) -> tuple[pa.Table, np.ndarray]:
-    """Open a shard.
+@contextmanager
+def _open(shard: _Shard) -> Iterator[list[pa.RecordBatch]]:
+    """Open a shard: none of its pixels is read before it is asked for.
 
     Raises:
         InputError: It is not as it was written.
     """
     try:
-        table = pq.read_table(shard.path, page_checksum_verification=True)
-        pixels = np.load(shard.path.with_name(table.schema.metadata[_PIXELS].decode()), mmap_mode="r")
-        if len(table) != shard.size or len(pixels) != table["reason"].null_count:
-            raise ValueError(f"it has {len(table)} records of {shard.size} files, and {len(pixels)} images")
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        with pa.memory_map(str(shard.path)) as file, pa.ipc.open_file(file) as reader:
+            batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+            for batch in batches:
+                batch.validate()
+            if reader.schema != _SCHEMA or sum(map(len, batches)) != shard.size:
+                raise ValueError(f"it has {sum(map(len, batches))} records of {shard.size} files")
+            yield batches
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(
             f"The shard {shard.path} cannot be read: {error}. Run the same command again, which makes it anew."
         ) from error
-    return table, pixels
 
 
 def _give_up(files: Sequence[NamedFile], reason: str, size: int) -> Iterator[PackedBatch]:
@@ -186,7 +194,7 @@ def _is_there(shard: _Shard) -> bool:
     if not shard.path.is_file():
         return False
     try:
-        table, _ = _open(shard)
+        with _open(shard) as batches:
+            return not any(is_unread(reason) for batch in batches for reason in batch["reason"].to_pylist())
     except InputError:
         return False
-    return not any(map(is_unread, table["reason"].to_pylist()))

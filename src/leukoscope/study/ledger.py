@@ -74,7 +74,7 @@ class Ledger:
         place = Path(home or self.home) / unit.entry
         current = read_pointer(place)
         folder = None if current is None else self.home / unit.entry / current.relative_to(place)
-        if folder is None or not self._is_whole(folder) or not _fits(TrainingJournal(folder).key, unit):
+        if folder is None or not self._is_whole(folder) or not _is_of(unit, TrainingJournal(folder).key):
             raise InputError(
                 f"Nothing whole was left of {unit}: another run may have trained {unit.entry} meanwhile. Let it end; "
                 f"then the same command goes on."
@@ -122,8 +122,9 @@ class Ledger:
         return TrainingJournal(folder).finished and (folder / _EVALUATION / FACTS).is_file()
 
 
-def _fits(key: dict[str, Any], unit: Unit) -> bool:
-    return key.get("split") == unit.split and key.get("seed", unit.seed) == unit.seed
+def _is_of(unit: Unit, key: Mapping[str, Any]) -> bool:
+    """Tell whether a training has a unit's split and seed, of which the trainings of all kinds are made."""
+    return (key.get("split"), key.get("seed")) == (unit.split, unit.seed)
 
 
 def _hash_evaluation(training: Path) -> str | None:
