@@ -1,23 +1,19 @@
 """What Kedro-Viz draws: a box a stage and a model, and nothing that would hide the flow between them."""
 
 import inspect
-import json
-import os
-import random
-import socket
-import subprocess
 import sys
-import urllib.request
-from contextlib import suppress
 from graphlib import TopologicalSorter
-from time import monotonic, sleep
 
 import pytest
+import viz_server
 
 from leukoscope import drawing
 from leukoscope.core.stages import STAGES, list_models
 from leukoscope.entries import describe_entries
 from leukoscope.pipeline_registry import register_pipelines
+
+# Of kinds that differ in what they take: a whole one, a network's, a crafted model's, and two of a reader.
+ORDERED = ("__default__", "train_resnet50", "train_putzu_svm", "splitting", "predict", "explain")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +52,13 @@ def test_what_a_model_takes_of_another_is_drawn(drawn):
     assert {"resnet50_pictures", "resnet50_runs"} <= drawn["train_resnet50"].outputs()
 
 
+def test_what_other_commands_may_have_left_is_not_drawn(drawn):
+    inputs = {name for name in drawn["train_putzu_svm"].inputs() if not name.startswith("params:")}
+    assert inputs == {"raw_images", "group_table"}
+    assert "packed_images" not in drawn["predict"].inputs()
+    assert {"audit_table", "audit_verdict"} <= drawn["reporting"].inputs() | drawn["__default__"].datasets()
+
+
 def test_what_is_drawn_has_its_own_code(drawn):
     node = next(node for node in drawn["__default__"].nodes if node.name == "comparison.collect_results")
     assert "def collect_results(" in inspect.getsource(node.func)
@@ -73,32 +76,15 @@ def test_boxes_do_not_stand_in_a_circle(drawn):
 
 @pytest.mark.slow
 def test_kedro_viz_shows_the_project_without_its_hooks(project_path, tmp_path):
-    port = find_port()
-    command = [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--port", str(port), "--env", "demo"]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-    with subprocess.Popen(command, cwd=project_path, env=environment, start_new_session=True) as process:
-        try:
-            root = fetch(f"http://127.0.0.1:{port}/api/main", process)["modular_pipelines"]["__root__"]
-        finally:
-            os.killpg(process.pid, 15)
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    with viz_server.serve(project_path, "--env", "demo", MLFLOW_TRACKING_URI=database) as address:
+        root = viz_server.fetch(f"{address}/api/main")["modular_pipelines"]["__root__"]
+        drawn = {name: viz_server.fetch(f"{address}/api/pipelines/{name}") for name in ORDERED}
     boxes = {child["id"] for child in root["children"] if child["type"] == "modularPipeline"}
     assert {"ingestion", "resnet50", "comparison"} < boxes
     assert len(boxes) == 12
-
-
-def find_port() -> int:
-    """Find a free port; Kedro-Viz takes none above 49151, where a system's own choice may be."""
-    while True:
-        port = random.randrange(20_000, 49_000)
-        with suppress(OSError), socket.socket() as free:
-            free.bind(("127.0.0.1", port))
-            return port
-
-
-def fetch(address: str, process: subprocess.Popen, patience: float = 300.0) -> dict:
-    until = monotonic() + patience
-    while monotonic() < until and process.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(address) as answer:
-            return json.load(answer)
-        sleep(1)
-    raise AssertionError("Kedro-Viz did not start")
+    for name, pipeline in drawn.items():
+        used = {node.get("layer") for node in pipeline["nodes"]}
+        layers = [layer for layer in pipeline["layers"] if layer in used]
+        assert layers, name
+        assert layers == sorted(layers), name

@@ -1,6 +1,5 @@
 """A team's set-up: valid files, pinned images, one closed door; `make team-test` tries the servers themselves."""
 
-import importlib.util
 import json
 import os
 import re
@@ -8,15 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 
 import jsonschema
 import psutil
 import pytest
+import team_compose
+import team_servers
 import yaml
 from ruamel.yaml import YAML  # of check-jsonschema; by YAML 1.1, PyYAML takes `on` for true
 
@@ -25,23 +24,6 @@ COMPOSE = ROOT / "compose.yaml"
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
 SECRETS = ("POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY")
 PINNED = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"benchmarks/{name}.py")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def team_compose() -> ModuleType:
-    return load("team_compose")
-
-
-@pytest.fixture(scope="module")
-def team_servers(team_compose) -> ModuleType:
-    return load("team_servers")
 
 
 @pytest.mark.parametrize(
@@ -135,20 +117,20 @@ def test_workflows_may_only_read_and_run_what_is_pinned():
     assert {*gitlab["lint"]["script"], *gitlab["test"]["script"]} == commands
 
 
-def test_variables_are_filled_in_as_compose_does(team_compose):
+def test_variables_are_filled_in_as_compose_does():
     assert team_compose.fill_in("${A:-1}:${B:-2}:${A}", {"A": "x", "B": ""}) == "x:2:x"
     with pytest.raises(KeyError, match="A: copy the file"):
         team_compose.fill_in("${A:?copy the file}", {"A": ""})
 
 
-def test_each_service_can_be_started_elsewhere(team_compose):
+def test_each_service_can_be_started_elsewhere():
     services = team_compose.read_services(dict.fromkeys(SECRETS, "secret"), {"mlflow:5000": "127.0.0.1:1"})
     assert services["champion"].environment["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:1"
     assert services["postgres"].environment["POSTGRES_PASSWORD"] == "secret"
     assert "secret" not in " ".join(word for service in services.values() for word in service.command)
 
 
-def test_programs_that_are_missing_are_named_with_what_installs_them(team_compose, monkeypatch):
+def test_programs_that_are_missing_are_named_with_what_installs_them(monkeypatch):
     monkeypatch.setattr(team_compose.shutil, "which", lambda name, path: None if name in ("nginx", "initdb") else name)
     with pytest.raises(team_compose.MissingProgramsError) as caught:
         team_compose.find_programs()
@@ -160,7 +142,7 @@ def test_programs_that_are_missing_are_named_with_what_installs_them(team_compos
 
 
 @pytest.mark.skipif(os.name == "nt", reason="groups of processes are Unix")
-def test_a_server_is_ended_with_whatever_it_has_started(team_servers):
+def test_a_server_is_ended_with_whatever_it_has_started():
     command = ["sh", "-c", "trap '' TERM; sleep 60 & echo $!; wait"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     child = psutil.Process(int(process.stdout.readline()))
@@ -170,7 +152,7 @@ def test_a_server_is_ended_with_whatever_it_has_started(team_servers):
     process.stdout.close()
 
 
-def test_the_proxy_s_file_is_valid(team_compose, tmp_path):
+def test_the_proxy_s_file_is_valid(tmp_path):
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if nginx is None:
         pytest.skip("nginx is not here: apt-get install nginx-light")

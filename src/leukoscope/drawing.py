@@ -13,9 +13,10 @@ from leukoscope.core.stages import find_model, list_models
 # What a model leaves behind for other pipelines and for people, and of which Kedro-Viz has no preview.
 _ASIDE = ("pictures", "runs")
 _TAKEN = ("result", "features", "runs")
-# What is taken where it is there, but says nothing of the flow: versions, and what other commands may have left.
+# What is taken where it is there, but says nothing of the flow: versions, a cache, and what other commands have left.
 _ELSEWHERE = {
-    *("software", "generated_images", "study_differences", "label_issues", "label_reviews"),
+    *("software", "measurements", "packed_images", "generated_images", "audit_table", "audit_verdict"),
+    *("study_differences", "label_issues", "label_reviews"),
     *("pages_of_comparison", "pages_of_models", "pages_of_studies"),
 }
 

@@ -1,8 +1,9 @@
 """Kedro's own data sets, with files that appear whole or not at all, and load as they were saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -18,13 +19,17 @@ class WholeFile(OwnFile):
 
     Args:
         requires: Columns of a table, or entries of a JSON object, that whatever loads it needs.
+        optional: What else it may have, by name or pattern, and what that is or what brings it: for the reference.
         options: Of Kedro's data set.
     """
 
     _filepath: PurePosixPath
 
-    def __init__(self, *, requires: Sequence[str] = (), **options: Any) -> None:
+    def __init__(
+        self, *, requires: Sequence[str] = (), optional: Mapping[str, str] = MappingProxyType({}), **options: Any
+    ) -> None:
         super().__init__(**options)
+        self.optional = dict(optional)
         self._requires = tuple(requires)
 
     def save(self, data: Any) -> None:

@@ -82,7 +82,8 @@ def _write_tables(base: Path) -> str:
         _WRITTEN,
         "The data sets that a run leaves in files, `data/` being the folder of the environment. Of tables, the columns "
         "on which other steps rely, for want of which a file of another version is refused; of JSON files, the "
-        "entries. Files may have more. [What is in data/](data.md) goes by folders, and "
+        "entries. `Also` names what else tables have, what it is, and what brings it where not every run does; a `*` "
+        "stands for the rest of a name. JSON files may have more. [What is in data/](data.md) goes by folders, and "
         "[what the figures mean](figures.md) explains metrics.\n",
     ]
     for path in sorted(base.glob("catalog_*.yml")):
@@ -105,6 +106,8 @@ def _write_entry(name: str, entry: Mapping[str, Any]) -> Iterator[str]:
     place = str(entry.get("filepath") or f"{entry.get('path', '')}/*{entry.get('filename_suffix', '')}")
     if place.startswith("${globals:data}"):
         columns = ", ".join(f"`{column}`" for column in inner.get("requires", ()))
+        others = "; ".join(f"`{column}`: {words}" for column, words in inner.get("optional", {}).items())
+        columns += f". Also {others}" if others else ""
         yield f"| `{name}` | `{place.replace('${globals:data}', 'data')}` | {columns} |"
 
 
