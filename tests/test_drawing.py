@@ -54,7 +54,7 @@ def test_what_a_model_takes_of_another_is_drawn(drawn):
 
 def test_what_other_commands_may_have_left_is_not_drawn(drawn):
     inputs = {name for name in drawn["train_putzu_svm"].inputs() if not name.startswith("params:")}
-    assert inputs == {"raw_images", "group_table"}
+    assert inputs == {"raw_images", "group_table", "label_table"}
     assert "packed_images" not in drawn["predict"].inputs()
     assert {"audit_table", "audit_verdict"} <= drawn["reporting"].inputs() | drawn["__default__"].datasets()
 

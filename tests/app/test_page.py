@@ -236,7 +236,7 @@ def test_all_can_be_done_by_keyboard_and_the_focus_is_seen(page, reviews):
         if visited[-1] == "answer":
             page.keyboard.press("Space")
             page.keyboard.press("ArrowDown")
-    assert visited[:4] == ["map-1", "answer", "note", "submit"]
+    assert visited[:5] == ["map-1", "answer", "grade", "note", "submit"]
     card(page, 1).get_by_role("button", name="Keep this review").focus()
     page.keyboard.press("Enter")
     card(page, 1).get_by_text("Kept: ").wait_for()

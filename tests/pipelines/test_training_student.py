@@ -15,7 +15,7 @@ from leukoscope.hooks.parameters import _require_teachers
 from leukoscope.pipelines.augmentation.nodes import plan_training
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.training.nodes import _make_trainer, prepare_training, resolve_recipe
+from leukoscope.pipelines.training.nodes import make_trainer, prepare_training, resolve_recipe
 from leukoscope.pipelines.training.student import collect_teaching, name_teacher
 from leukoscope.training.distillation import soften
 from leukoscope.training.entry import ModelOptions
@@ -55,7 +55,7 @@ def test_the_student_learns_what_the_teacher_says_of_each_image_of_an_epoch(
     assert key["teacher"] == "of the teacher"
     assert key["recipe"]["distillation"] == LESSON
     journal = TrainingRuns(tmp_path / "vgg16").start(key).journal
-    trainer = _make_trainer(journal, journal.key, smears, plan, splits, "vgg16", None, teaching)
+    trainer = make_trainer(journal, journal.key, smears, plan, splits, "vgg16", None, teaching)
     assert len(trainer.training.taught) == plan["repeats"].sum() == len(trainer.training.rows)
     assert (trainer.training.taught.argmax(axis=1) == trainer.training.classes).all()
     softened = soften(np.array([[0.775, 0.075, 0.075, 0.075]]), 2.0)[0, 0]
