@@ -1,10 +1,14 @@
 """Labels of a user's table in place of those of the folders."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
+from leukoscope.datasets import LabelReviewsDataset
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.images.relabelling import relabel
 from leukoscope.images.user_tables import LABELS, read_table
@@ -78,3 +82,21 @@ def test_a_table_that_does_not_fit_is_one_line(records, text, message):
     with pytest.raises(InputError, match=message) as raised:
         relabel(records, read(text), CLASSES)
     assert "\n" not in str(raised.value)
+
+
+def test_a_label_that_was_found_right_once_it_was_another_stays_so(records, tmp_path, monkeypatch):
+    reviews = LabelReviewsDataset(filepath=str(tmp_path / "reviews.db"))
+    blank = dict.fromkeys(["reviewed_at", "image_id", "data", "suggested", "note", "reviewer"], "")
+    for label, verdict, said in (
+        ("Benign", "label wrong", "Pro"),
+        ("Pro", "label right", "Pro"),  # doubted once more, after the table of labels
+        ("Pro", "not assessable", None),
+    ):
+        facts = {"sha256": records["sha256"][0], "label": label, "verdict": verdict, "reviewer_class": said}
+        reviews.save(pd.DataFrame([blank | facts]))
+    (block,) = re.findall(r"```python\n(.*?)```", Path("docs/label_issues.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("data/01_raw").mkdir(parents=True)
+    exec(block, {"catalog": type("Catalog", (), {"load": lambda self, name: reviews.load()})()})
+    told = relabel(records, read(Path("data/01_raw/labels.csv").read_text()), CLASSES)
+    assert told["label"][0] == "Pro"

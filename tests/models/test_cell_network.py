@@ -58,6 +58,18 @@ def test_an_encoder_ends_at_a_layer(crops):
     assert "\n" not in str(caught.value)
 
 
+def test_an_encoder_does_not_end_at_a_layer_that_a_counter_names():
+    def build_unnamed(images, weights):
+        trunk = tiny.build(images, weights)
+        return keras.Model(trunk.inputs, keras.layers.Conv2D(4, 1)(trunk.output))
+
+    architecture.register("unnamed", tiny.describe(title="Unnamed", build=build_unnamed))
+    keras.utils.clear_session()
+    # whichever layer that is depends on what was built before
+    with pytest.raises(InputError, match=r"Unnamed has no layer 'conv2d' .* that it names itself, such as \S*block"):
+        build("unnamed-cells-mean-at-conv2d")
+
+
 @pytest.mark.parametrize("name", ["tiny-cells-attention", "tiny-cells-mean", "tiny-cells-attention-grey"])
 def test_neither_the_order_of_cells_nor_free_slots_nor_scale_matter(name, crops):
     classifier = build(name)

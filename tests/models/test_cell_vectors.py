@@ -52,6 +52,23 @@ def test_another_encoder_has_other_vectors(crops, cache):
         assert vectors == pytest.approx(encode_by_network(classifier, crops[:5]), abs=1e-4)
 
 
+def test_another_version_has_other_vectors(monkeypatch):
+    parts = make_classifier("mean").network.parts
+    before = CellVectors(parts).fingerprint
+    monkeypatch.setattr("keras.__version__", "99")
+    assert CellVectors(parts).fingerprint != before
+
+
+def test_a_field_of_many_cells_does_not_pad_the_others(crops, monkeypatch):
+    vectors = CellVectors(make_classifier("mean").network.parts)
+    bags = [some.reshape(-1, CROP, 3) for some in (crops[:2], crops[2:3], crops[3:3], crops[3:])]
+    alone = np.concatenate([vectors.pool_bags([bag]) for bag in bags])
+    padded, pool = [], vectors._pool
+    monkeypatch.setattr(vectors, "_pool", lambda one, filled: padded.append(filled.size) or pool(one, filled))
+    assert vectors.pool_bags(bags) == pytest.approx(alone, abs=1e-5)
+    assert sum(padded) < 2 * len(crops)
+
+
 def test_a_damaged_entry_is_computed_anew(crops, cache):
     vectors = CellVectors(make_classifier("mean").network.parts, cache)
     expected = vectors.encode(crops[:3])

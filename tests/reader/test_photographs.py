@@ -129,3 +129,8 @@ def test_the_log_says_once_how_many_there_are_and_what_to_do(caplog):
     caplog.clear()
     log_scales({None: 5}, are_tiled=True)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("shape", [(40, 4000, 3), (12800, 64, 3), (8, 8, 3)])
+def test_a_strip_has_no_scale(rng, shape):
+    assert Scale(8.0, 0.05, 0.02).compare(rng.integers(0, 256, shape, np.uint8)) is None

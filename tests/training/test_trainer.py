@@ -325,6 +325,17 @@ def test_a_head_learns_from_kept_features_what_it_learns_from_images(fit):
     assert ours[-1] == pytest.approx(theirs[-1], rel=0.15)
 
 
+@pytest.mark.parametrize("values", [{"feature_views": 0}, {"feature_views": 2}])
+def test_a_head_is_fitted_to_whole_fields_at_once(fit, images, values):
+    classifier, journal = fit(trainable="head", optimizer="lbfgs", weight_decay=1e-3, **values)
+    (row,) = journal.history().to_dict("records")
+    _, validation = images
+    probabilities = classifier.predict(validation.pixels, validation.rows).probabilities
+    right = probabilities.argmax(axis=1) == validation.classes
+    assert row["validation_accuracy"] == pytest.approx(right.mean())
+    assert row["train_accuracy"] > 0.8
+
+
 @pytest.mark.slow
 def test_features_are_computed_once_for_all_heads(fit, monkeypatch):
     _, journal = fit(trainable="head")

@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from leukoscope.backend.precision import describe_engine
 from leukoscope.core.cache import ContentCache, identify_content
-from leukoscope.models.cell_batches import round_up
+from leukoscope.models.cell_batches import plan_batches
 from leukoscope.models.cell_layers import find_filled
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.parts import Parts
@@ -43,10 +44,10 @@ class CellVectors:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the backend and the encoder's layers and weights, but for the names of layers, which a counter gives."""
+        """Of backend, versions, layers and weights, but for the names of layers, which a counter gives."""
         names = {operation.name: str(number) for number, operation in enumerate(self._encoder.operations)}
         layers = _rename(self._encoder.get_config()["layers"], names)
-        facts = [VECTORS_FORMAT, keras.backend.backend(), layers]
+        facts = [VECTORS_FORMAT, describe_engine("float32"), layers]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
         for weights in self._encoder.get_weights():
             digest.update(np.ascontiguousarray(weights).data)
@@ -93,13 +94,17 @@ class CellVectors:
         """
         side = bags[0].shape[1]
         crops = [bag.reshape(-1, side, side, 3) for bag in bags]
-        vectors = np.split(self.encode(np.concatenate(crops)), np.cumsum([len(some) for some in crops])[:-1])
-        slots = round_up(max(map(len, crops)))
-        padded = np.zeros((len(bags), slots, self._channels), "float32")
-        filled = np.zeros((len(bags), slots), "float32")
-        for number, some in enumerate(vectors):
-            padded[number, : len(some)], filled[number, : len(some)] = some, 1
-        return self._pool(padded, filled)
+        counts = [len(some) for some in crops]
+        vectors = np.split(self.encode(np.concatenate(crops)), np.cumsum(counts)[:-1])
+        pooled = np.empty((len(bags), self._channels), "float32")
+        # One field of many cells would pad all others to as many.
+        for batch in plan_batches(counts, _AT_ONCE):
+            padded = np.zeros((batch.rows, batch.slots, self._channels), "float32")
+            filled = np.zeros((batch.rows, batch.slots), "float32")
+            for row, number in enumerate(batch.fields):
+                padded[row, : counts[number]], filled[row, : counts[number]] = vectors[number], 1
+            pooled[batch.fields] = self._pool(padded, filled)[: len(batch.fields)]
+        return pooled
 
     def _pool(self, vectors: np.ndarray, filled: np.ndarray) -> np.ndarray:
         assert self._pooling is not None  # as of every network that reads cells

@@ -10,6 +10,8 @@ import keras
 from leukoscope.core.errors import InputError
 from leukoscope.models.architecture import Architecture, require_imagenet
 
+_COUNT = re.compile(r"_\d+$")
+
 
 def build_trunk(architecture: Architecture, weights: str, images: keras.KerasTensor) -> keras.Model:
     """Build an architecture's trunk.
@@ -50,22 +52,27 @@ def end_at(trunk: keras.Model, layer: str, title: str) -> keras.Model:
         title: Of the architecture, for messages.
 
     Raises:
-        InputError: There is no such layer, or it gives something else.
+        InputError: There is no such layer, it gives something else, or a counter named it.
     """
     ends = {one.name: one.output for one in trunk.layers if _is_end(one)}
     if layer in ends:
         return keras.Model(trunk.inputs, ends[layer], name=trunk.name)
     near = get_close_matches(layer, ends) or list(ends)[-3:]
     raise InputError(
-        f"{title} has no layer '{layer}' at which an encoder could end. Expected one of its layers, such as "
-        f"{', '.join(near)}."
+        f"{title} has no layer '{layer}' at which an encoder could end. Expected one of its layers that it names "
+        f"itself, such as {', '.join(near)}."
     )
 
 
 def _is_end(layer: keras.Layer) -> bool:
-    """Tell whether a layer gives maps or a vector, and is none that takes the images in."""
+    """Tell whether a layer gives maps or a vector, takes no images in, and is called the same whenever it is built."""
     shape = getattr(layer.output, "shape", ())
-    return len(shape) in (2, 4) and not isinstance(layer, keras.layers.InputLayer)
+    return len(shape) in (2, 4) and not isinstance(layer, keras.layers.InputLayer) and not _is_counted(layer)
+
+
+def _is_counted(layer: keras.Layer) -> bool:
+    """Tell whether Keras named a layer, like ``conv2d_40``: by its class, and by how many the process had before."""
+    return _COUNT.sub("", layer.name).replace("_", "") == type(layer).__name__.lower()
 
 
 def _explain(architecture: Architecture, weights: str, error: Exception) -> str:

@@ -15,6 +15,7 @@ R = TypeVar("R", bound=Reader)
 
 # Cells are looked for in a picture of at most this side: no more is needed to tell their size.
 _SIDE = 640
+_LEAST_SIDE = 16  # of a strip that was reduced to that: in less no cell can be told
 _SAMPLE = 16
 # What has about the grain of the training images is a field: that is told thirty times sooner than by its cells.
 # Real fields have 0.7 to 1.2 times the median (a twentieth less or more), mosaics of twelve 0.66 at the most. The fine
@@ -114,6 +115,8 @@ def _measure_grain(image: np.ndarray, reduced: int) -> float | None:
 def _count_across(image: np.ndarray) -> float | None:
     picture = Image.fromarray(image)
     picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+    if min(picture.size) < _LEAST_SIDE:
+        return None
     diameter = measure_diameter(np.asarray(picture))
     return None if diameter is None else min(picture.size) / diameter
 

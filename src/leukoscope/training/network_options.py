@@ -124,7 +124,7 @@ class CellsOptions(TrainedNetworkOptions):
         pooling: How the cells of a field are brought together: by attention, or by their mean.
         background: What is around a cell in its crop.
         grey: Whether cells are seen without colour.
-        layer: At which the encoder ends, by the name that Keras has for it; by default the architecture's last.
+        layer: At which the encoder ends, by the name that the architecture gives it; by default its last.
         bag: Cells of a field that a training step sees at most; prediction reads all.
     """
 
