@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -22,6 +24,12 @@ def test_files_come_back_and_nothing_is_left_beside_them(kind, data, tmp_path):
     loaded = dataset.load()
     assert loaded.equals(data) if isinstance(data, pd.DataFrame) else loaded == data
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", [CSVDataset, ParquetDataset, JSONDataset, TextDataset])
+def test_what_loads_a_file_can_be_copied(kind, tmp_path):
+    """As Kedro does, where a node is given it among what it is to load itself."""
+    assert deepcopy(kind(filepath=str(tmp_path / "file")).load).__name__ == "load"
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -26,10 +25,10 @@ class WholeFile(OwnFile):
     _filepath: PurePosixPath
 
     def __init__(
-        self, *, requires: Sequence[str] = (), optional: Mapping[str, str] = MappingProxyType({}), **options: Any
+        self, *, requires: Sequence[str] = (), optional: Mapping[str, str] | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.optional = dict(optional)
+        self.optional = dict(optional or {})
         self._requires = tuple(requires)
 
     def save(self, data: Any) -> None:
