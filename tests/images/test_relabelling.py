@@ -71,6 +71,10 @@ def test_other_labels_are_other_data_and_none_are_the_same_as_before(records):
         ("image_id,label\nBenign/0,\n", "1 rows without a label: Benign/0"),
         ("image_id,label\n,Pro\n", "1 rows without image_id: Pro"),
         ("path,label\nOriginal/Benign/9.png,Pro\n", "1 path entries that fit no image: Original/Benign/9.png"),
+        (
+            "path,label\nBenign/1.png,Pro\n",
+            r"fit no image: Benign/1.png. Paths are as in the manifest: Original/Benign/\d",
+        ),
         ("file_name,label\n0.png,Pro\n", "1 file_name entries that fit several images: 0.png. Name these by image_id"),
         ("file_name,label\nonly,Pro\nonly.png,Pre\n", "1 images with two labels: Pro/only"),
         ("image_id,class\nBenign/0,Pro\n", "it needs label, and sha256, image_id, path or file_name"),

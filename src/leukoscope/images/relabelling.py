@@ -37,7 +37,9 @@ def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[st
     unknown = sorted(set(entries["label"]) - set(known))
     _refuse(unknown, "labels that are no class", f"The classes are {', '.join(map(show_name, class_names))}.")
     matched = _match(records, entries.assign(label=entries["label"].map(known)), key)
-    _refuse(entries.loc[~entries[key].isin(matched[key]), key], f"{key} entries that fit no image")
+    example = "".join(f"Paths are as in the manifest: {show_name(path)}." for path in records["path"].head(1))
+    unmatched = entries.loc[~entries[key].isin(matched[key]), key]
+    _refuse(unmatched, f"{key} entries that fit no image", example if key == "path" else "")
     if key != "sha256":
         fits = matched.drop_duplicates([key, "row"])[key].value_counts(sort=False)
         _refuse(fits.index[fits > 1], f"{key} entries that fit several images", "Name these by image_id or path.")
