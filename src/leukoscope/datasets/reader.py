@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -211,6 +211,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         engine: The folder of what answers for it.
         log: The log for monitoring, to which opinions are added if the plan says so.
         requires: The columns that whatever loads them needs.
+        optional: What else there may be, by name or pattern, and what that is: for the reference.
         metadata: For other tools.
     """
 
@@ -222,11 +223,13 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         engine: str | None = None,
         log: str | None = None,
         requires: Sequence[str] = (),
+        optional: Mapping[str, str] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
         self._reader, self._engine, self._log = reader, engine, log
         self._requires = tuple(requires)
+        self.optional = dict(optional or {})
         self.metadata = metadata
 
     def save(self, data: "ReadingPlan") -> None:
