@@ -13,7 +13,7 @@ import tiny_backbone as tiny
 from leukoscope.core.errors import InputError
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.inference.predictor import Predictor
-from leukoscope.training import callbacks, checkpoint, trainer
+from leukoscope.training import callbacks, checkpoint, phases, trainer
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.optimizers import build_optimizer, learning_rate
@@ -334,6 +334,16 @@ def test_a_head_is_fitted_to_whole_fields_at_once(fit, images, values):
     right = probabilities.argmax(axis=1) == validation.classes
     assert row["validation_accuracy"] == pytest.approx(right.mean())
     assert row["train_accuracy"] > 0.8
+
+
+def test_no_head_is_kept_whose_features_are_no_numbers(fit, monkeypatch, tmp_path):
+    def see_nothing(network, images, *rest):
+        return np.full((len(images.rows), tiny.CHANNELS), np.nan, "float32")
+
+    monkeypatch.setattr(phases, "see_features", see_nothing)
+    with pytest.raises(InputError, match=r"not fitted: .* are no numbers.*precision=float32"):
+        fit(trainable="head", optimizer="lbfgs", feature_views=0)
+    assert not list(tmp_path.rglob("*.csv"))
 
 
 @pytest.mark.slow

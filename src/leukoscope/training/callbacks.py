@@ -146,7 +146,16 @@ class HeadLog:
         Args:
             training: How well the head does on what it was fitted to.
             validation: The same of the validation images.
+
+        Raises:
+            InputError: A loss is no number, as the features are none; nothing is kept.
         """
+        if not np.isfinite([training.loss, validation.loss]).all():
+            raise InputError(
+                f"The head of {self.name} was not fitted: features of its images are no numbers, as of damaged "
+                f"weights, or of a precision that cannot hold them. Expected finite ones: give other weights, or set "
+                f"models.{self.name}.training.precision=float32."
+            )
         seconds = time.perf_counter() - self.started
         row: dict[str, Any] = {"epoch": 1, "train_loss": training.loss, "train_accuracy": training.accuracy}
         row |= {"validation_loss": validation.loss, "validation_accuracy": validation.accuracy}
