@@ -65,6 +65,13 @@ def test_conflicting_labels_quarantine_the_whole_group():
         require_accepted(manifest, ["Benign", "Early"])
 
 
+def test_a_class_of_which_the_table_of_labels_leaves_none_is_said_to_be_one():
+    records = make_records(("Benign/a", "Early", "1", "0" * 64, None), ("Early/c", "Early", "2", "f" * 64, None))
+    manifest = make_manifest(records.assign(folder_label=["Benign", None]), PIXELS, 0)
+    with pytest.raises(InputError, match=r"Benign has no accepted image: the table of labels gives all 1 .* another"):
+        require_accepted(manifest, ["Benign", "Early"])
+
+
 def test_the_report_counts_classes_the_rest_and_all():
     report = summarise(make_manifest(RECORDS, PIXELS, 2), ["Benign", "Early"], {"Benign": 5, "Early": 1}).set_index(
         "label"

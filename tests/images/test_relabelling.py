@@ -55,6 +55,18 @@ def test_identical_files_get_the_label_of_their_content(records):
     assert told["folder_label"].dropna().to_dict() == {"Benign/0": "Benign", "Pro/only": "Pro"}
 
 
+def test_hashes_may_be_in_capitals_as_windows_writes_them(records):
+    records["sha256"] = records["sha256"].str.replace("0", "a")
+    told = relabel(records, read(f"sha256,label\n{records['sha256'][1].upper()},Pre\n"), CLASSES)
+    assert told["label"][1] == "Pre"
+
+
+def test_a_table_without_rows_is_told_of(records, caplog):
+    told = relabel(records, read("image_id,label\n"), CLASSES)
+    assert told["label"].equals(records["label"])
+    assert "no row" in caplog.text
+
+
 def test_other_labels_are_other_data_and_none_are_the_same_as_before(records):
     same = relabel(records, read("image_id,label\nPro/0,Pro\n"), CLASSES)
     other = relabel(records, read("image_id,label\nBenign/0,Pro\n"), CLASSES)
@@ -77,6 +89,7 @@ def test_other_labels_are_other_data_and_none_are_the_same_as_before(records):
         ),
         ("file_name,label\n0.png,Pro\n", "1 file_name entries that fit several images: 0.png. Name these by image_id"),
         ("file_name,label\nonly,Pro\nonly.png,Pre\n", "1 images with two labels: Pro/only"),
+        (f"image_id,label\nBenign/0,{'P' * 99_999}\n", r"no class: P{200}\.\.\.\. The classes are Benign"),
         ("image_id,class\nBenign/0,Pro\n", "it needs label, and sha256, image_id, path or file_name"),
         ("image_id,label,suggested\nBenign/0,Benign,Pro\n", "a column suggested beside label, as label_issues.csv has"),
         ("", "The table of labels labels.csv is empty"),

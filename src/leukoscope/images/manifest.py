@@ -134,6 +134,12 @@ def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None
     for name in class_names:
         if name not in accepted:
             reasons = manifest.loc[manifest["label"] == name, "reason"]
+            taken = (manifest.reindex(columns=[FOLDER_LABEL])[FOLDER_LABEL] == name).sum()
+            if taken and not len(reasons):
+                raise InputError(
+                    f"The class {name} has no accepted image: the table of labels gives all {taken} of its folder "
+                    f"another class. Expected one image or more: mend the table, or take the class out of class_names."
+                )
             often = f", most often: {reasons.mode().iat[0]}" if len(reasons) else ""
             raise InputError(
                 f"The class {name} has no accepted image: {len(reasons)} files are quarantined{often}. "

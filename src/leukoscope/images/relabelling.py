@@ -1,13 +1,16 @@
 """Labels of a user's table in place of those of the folders."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 import pandas as pd
 
-from leukoscope.core.errors import InputError
+from leukoscope.core.errors import InputError, shorten
 from leukoscope.images.files import compose, show_name
 from leukoscope.images.user_tables import LABELS
+
+logger = logging.getLogger(__name__)
 
 # The class that the folder of an image says, where the table says another.
 FOLDER_LABEL = "folder_label"
@@ -19,8 +22,8 @@ def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[st
 
     Args:
         records: Of all images: ``image_id, path, label, sha256`` and others.
-        table: ``label`` and one of ``sha256`` (of identical files it fits all), ``image_id``, ``path`` and
-            ``file_name`` (with or without its suffix).
+        table: ``label`` and one of ``sha256`` (in capitals or not; of identical files it fits all), ``image_id``,
+            ``path`` and ``file_name`` (with or without its suffix).
         class_names: All classes.
 
     Returns:
@@ -31,6 +34,10 @@ def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[st
     """
     key = next(name for name in LABELS.keys if name in table)
     entries = table[[key, "label"]].map(lambda text: compose(str(text).strip())).drop_duplicates()
+    if entries.empty:
+        logger.warning("The table of labels has no row: all images keep the label of their folder")
+    if key == "sha256":
+        entries[key] = entries[key].str.lower()
     _refuse(entries.loc[entries["label"] == "", key], "rows without a label")
     _refuse(entries.loc[entries[key] == "", "label"], f"rows without {key}")
     known = {compose(name): name for name in class_names}
@@ -70,6 +77,6 @@ def are_relabelled(manifest: pd.DataFrame) -> pd.Series:
 def _refuse(names: Iterable[str], what: str, remedy: str = "") -> None:
     names = list(names)
     if names:
-        some = ", ".join(map(show_name, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+        some = ", ".join(shorten(show_name(name)) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         remedy = f" {remedy}" if remedy else ""
         raise InputError(f"The table of labels has {len(names)} {what}: {some}.{remedy} Mend the table and run again.")
