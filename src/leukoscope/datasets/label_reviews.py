@@ -1,11 +1,7 @@
 """What reviewers say of doubtful labels, as a table that only grows, in the file of the other reviews."""
 
-import sqlite3
-
 import pandas as pd
 
-from leukoscope.core.errors import InputError
-from leukoscope.core.storage import as_records
 from leukoscope.datasets.review_table import ReviewTable
 
 _COLUMNS = ["reviewed_at", "sha256", "image_id", "data", "label", "suggested", "verdict", "reviewer_class"]
@@ -15,8 +11,6 @@ _CREATE = (
     "sha256 TEXT NOT NULL, image_id TEXT NOT NULL, data TEXT NOT NULL, label TEXT NOT NULL, suggested TEXT NOT NULL, "
     "verdict TEXT NOT NULL, reviewer_class TEXT, note TEXT NOT NULL, reviewer TEXT NOT NULL)"
 )
-_INSERT = f"INSERT INTO label_reviews ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM label_reviews ORDER BY number"
 
 
 class LabelReviewsDataset(ReviewTable):
@@ -27,23 +21,15 @@ class LabelReviewsDataset(ReviewTable):
         metadata: For other tools.
     """
 
+    _refusal = "No review of a label can be added"
+
     def save(self, data: pd.DataFrame) -> None:
         """Add reviews, all of them or none; without rows it is seen whether some can be added.
 
         Raises:
             InputError: They cannot be.
         """
-        try:
-            self._filepath.parent.mkdir(parents=True, exist_ok=True)
-            with self._connect() as connection:
-                connection.execute(_CREATE)
-                rows = [[record.get(name) for name in _COLUMNS] for record in as_records(data)]
-                connection.executemany(_INSERT, rows)
-        except (OSError, sqlite3.Error) as error:
-            raise InputError(
-                f"No review of a label can be added to {self._filepath}: {error}. Close what else has it open, make it "
-                f"writable, or put another copy of it in its place."
-            ) from error
+        self._add_rows(data, _CREATE, "label_reviews", _COLUMNS)
 
     def load(self) -> pd.DataFrame:
         """Read all reviews, the oldest first; no row where there is none.
@@ -56,10 +42,4 @@ class LabelReviewsDataset(ReviewTable):
         Raises:
             InputError: The file is no such table.
         """
-        try:
-            with self._connect() as connection:
-                known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'label_reviews'").fetchone()
-                rows = connection.execute(_SELECT).fetchall() if known else []
-        except sqlite3.Error as error:
-            raise self._refuse_to_read(error) from error
-        return pd.DataFrame(rows, columns=_COLUMNS)
+        return self._read_rows("label_reviews", _COLUMNS)

@@ -1,7 +1,7 @@
 """The file of reviews, an SQLite database with a table for each kind of them."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.storage import as_records
 
 # Seconds to wait for another process that writes.
 _PATIENCE = 5.0
@@ -23,6 +24,9 @@ class ReviewTable(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         metadata: For other tools.
     """
 
+    # How the message begins that says why rows are not there.
+    _refusal: str
+
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
         self.metadata = metadata
@@ -31,6 +35,36 @@ class ReviewTable(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     def _connect(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._filepath, timeout=_PATIENCE)) as connection, connection:
             yield connection
+
+    def _add_rows(self, data: pd.DataFrame, create: str, name: str, columns: Sequence[str]) -> None:
+        """Add rows to a plain table, all of them or none, and make it first if it is not there."""
+        insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        with self._writing(), self._connect() as connection:
+            connection.execute(create)
+            connection.executemany(insert, [[record.get(one) for one in columns] for record in as_records(data)])
+
+    def _read_rows(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Read a plain table, the oldest row first; no row where the file has no such table."""
+        try:
+            with self._connect() as connection:
+                known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [name]).fetchone()
+                select = f"SELECT {', '.join(columns)} FROM {name} ORDER BY number"
+                rows = connection.execute(select).fetchall() if known else []
+        except sqlite3.Error as error:
+            raise self._refuse_to_read(error) from error
+        return pd.DataFrame(rows, columns=list(columns))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Make the file's folder, and say in a line what keeps rows from being added."""
+        try:
+            self._filepath.parent.mkdir(parents=True, exist_ok=True)
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                f"{self._refusal} to {self._filepath}: {error}. Close what else has it open, make it "
+                f"writable, or put another copy of it in its place."
+            ) from error
 
     def _refuse_to_read(self, error: Exception) -> InputError:
         return InputError(

@@ -51,6 +51,8 @@ class ReviewsDataset(ReviewTable):
         metadata: For other tools.
     """
 
+    _refusal = "No review can be added"
+
     def save(self, data: pd.DataFrame) -> None:
         """Add reviews, all of them or none.
 
@@ -60,19 +62,12 @@ class ReviewsDataset(ReviewTable):
         Raises:
             InputError: They cannot.
         """
-        try:
-            self._filepath.parent.mkdir(parents=True, exist_ok=True)
-            with self._connect() as connection:
-                connection.execute(_CREATE)
-                _rename_kept(connection)
-                connection.execute(f"SELECT {', '.join(_FIRST)} FROM reviews LIMIT 0")
-                _add_columns(connection)
-                connection.executemany(_INSERT, [_to_row(record) for record in as_records(data)])
-        except (OSError, sqlite3.Error) as error:
-            raise InputError(
-                f"No review can be added to {self._filepath}: {error}. Close what else has it open, make it writable, "
-                f"or put another copy of it in its place."
-            ) from error
+        with self._writing(), self._connect() as connection:
+            connection.execute(_CREATE)
+            _rename_kept(connection)
+            connection.execute(f"SELECT {', '.join(_FIRST)} FROM reviews LIMIT 0")
+            _add_columns(connection)
+            connection.executemany(_INSERT, [_to_row(record) for record in as_records(data)])
 
     def load(self) -> pd.DataFrame:
         """Read all reviews.

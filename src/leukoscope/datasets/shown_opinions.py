@@ -1,11 +1,7 @@
 """To whom the review page showed the opinion on which field, in the file of the reviews."""
 
-import sqlite3
-
 import pandas as pd
 
-from leukoscope.core.errors import InputError
-from leukoscope.core.storage import as_records
 from leukoscope.datasets.review_table import ReviewTable
 
 _COLUMNS = ["shown_at", "sha256", "reviewer", "browser"]
@@ -13,8 +9,6 @@ _CREATE = (
     "CREATE TABLE IF NOT EXISTS shown_opinions (number INTEGER PRIMARY KEY AUTOINCREMENT, shown_at TEXT NOT NULL, "
     "sha256 TEXT NOT NULL, reviewer TEXT NOT NULL, browser TEXT NOT NULL)"
 )
-_INSERT = f"INSERT INTO shown_opinions ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM shown_opinions ORDER BY number"
 
 
 class ShownOpinionsDataset(ReviewTable):
@@ -25,23 +19,15 @@ class ShownOpinionsDataset(ReviewTable):
         metadata: For other tools.
     """
 
+    _refusal = "What was shown to whom cannot be added"
+
     def save(self, data: pd.DataFrame) -> None:
         """Add rows, all of them or none; without rows it is seen whether some can be added.
 
         Raises:
             InputError: They cannot be.
         """
-        try:
-            self._filepath.parent.mkdir(parents=True, exist_ok=True)
-            with self._connect() as connection:
-                connection.execute(_CREATE)
-                rows = [[record.get(name) for name in _COLUMNS] for record in as_records(data)]
-                connection.executemany(_INSERT, rows)
-        except (OSError, sqlite3.Error) as error:
-            raise InputError(
-                f"What was shown to whom cannot be added to {self._filepath}: {error}. Close what else has it open, "
-                f"make it writable, or put another copy of it in its place."
-            ) from error
+        self._add_rows(data, _CREATE, "shown_opinions", _COLUMNS)
 
     def load(self) -> pd.DataFrame:
         """Read all rows, the oldest first; none where there is none.
@@ -55,10 +41,4 @@ class ShownOpinionsDataset(ReviewTable):
         """
         if not self._filepath.exists():
             return pd.DataFrame(columns=_COLUMNS)
-        try:
-            with self._connect() as connection:
-                known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'shown_opinions'").fetchone()
-                rows = connection.execute(_SELECT).fetchall() if known else []
-        except sqlite3.Error as error:
-            raise self._refuse_to_read(error) from error
-        return pd.DataFrame(rows, columns=_COLUMNS)
+        return self._read_rows("shown_opinions", _COLUMNS)
