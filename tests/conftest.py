@@ -1,5 +1,6 @@
 """Images and data sets that the tests make themselves."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -24,6 +25,13 @@ CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
 def _outside_of_sessions() -> None:
     """Let messages of one file name no environment of a session that another file has opened."""
     set_environment(None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collect_no_old_objects() -> None:
+    """Set aside what lives: over a million objects of Keras, MLflow and pytest, half a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
