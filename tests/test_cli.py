@@ -134,9 +134,9 @@ finally:
     "options",
     [
         ["--pipelines", "ingestion", "--params", "raw_images=/nope"],
-        ["--pipelines", "predict", "--params", "images=/nope"],
-        ["--params", "raw_images=/nope"],
-        ["--params", "sed=3"],
+        pytest.param(["--pipelines", "predict", "--params", "images=/nope"], marks=pytest.mark.slow),
+        pytest.param(["--params", "raw_images=/nope"], marks=pytest.mark.slow),
+        pytest.param(["--params", "sed=3"], marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_command_is_told_before_anything_large_is_loaded(project, options):

@@ -57,7 +57,7 @@ def content(place: Path) -> set[str]:
     return {str(path.relative_to(place)) for path in (place / "mlartifacts").rglob("*")}
 
 
-@pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
+@pytest.mark.parametrize("how", [shutil.move, pytest.param(shutil.copytree, marks=pytest.mark.slow)])
 def test_a_project_elsewhere_is_refused_until_it_is_relocated_and_keeps_all(before, tmp_path, monkeypatch, how):
     after = tmp_path / "after"
     how(before, after)
@@ -81,12 +81,14 @@ def test_a_project_elsewhere_is_refused_until_it_is_relocated_and_keeps_all(befo
     assert relocate_artifacts(after) == 0
 
 
+@pytest.mark.slow
 def test_what_is_not_tracked_may_run_anywhere(before, tmp_path, monkeypatch):
     after = tmp_path / "after"
     shutil.move(before, after)
     assert run(after, monkeypatch, "new", pipeline_names=["ingestion", "predict"]) == ""
 
 
+@pytest.mark.slow
 def test_a_project_reached_by_a_link_is_where_it_was(before, tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to(before)
     assert "a%20place/before/mlartifacts" in run(tmp_path / "link", monkeypatch, "new")
@@ -112,6 +114,7 @@ def test_another_place_that_was_configured_is_no_move():
     require_place("x", "s3://bucket/old/", None)
 
 
+@pytest.mark.slow
 def test_the_command_is_kedros(before, tmp_path):
     after = tmp_path / "after"
     shutil.move(before, after)

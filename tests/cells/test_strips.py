@@ -76,6 +76,7 @@ def test_strips_lie_where_packed_images_would(tmp_path):
         type(strips)(*strips.__reduce__()[1])
 
 
+@pytest.mark.slow
 def test_strips_that_another_run_replaced_are_refused(tmp_path):
     ours, others = (CellStripsDataset(filepath=(tmp_path / "strips").as_posix()) for _ in range(2))
     ours.save(plan())

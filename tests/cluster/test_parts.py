@@ -182,6 +182,7 @@ def test_two_clients_read_side_by_side(cluster, raw, notes, alone, tmp_path):
     assert sum(count_read(notes).values()) == 2 * FIELDS
 
 
+@pytest.mark.slow
 def test_work_waits_for_a_worker_and_says_so(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(cluster_parts, "_SECONDS_TO_WARN", 0)
     with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:

@@ -196,7 +196,8 @@ def test_figures_over_seeds_have_intervals_between_0_and_1_that_hold_the_seeds()
     assert np.isnan(single.low)
 
 
-@pytest.mark.parametrize("groups", [5, *(pytest.param(groups, marks=pytest.mark.slow) for groups in (8, 20))])
+@pytest.mark.slow
+@pytest.mark.parametrize("groups", [5, 8, 20])
 def test_intervals_of_figures_cover_the_truth_where_groups_are_few(groups):
     """Seeds hardly differ here, so that the width is that of groups."""
     rng, codes, count, covered = np.random.default_rng(5), np.repeat(np.arange(groups), 20), 400, 0

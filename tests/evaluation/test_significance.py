@@ -92,6 +92,7 @@ def test_the_interval_leaves_out_zero_only_where_the_test_does(only_first, only_
     assert low < pair.loc[0, "difference"] < high
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_difference(rng):
     held = []
     for _ in range(100):

@@ -317,6 +317,7 @@ def test_an_interrupted_session_goes_on_in_the_same_runs(project_path, tracking_
     assert len(session.runs()) == 2 * len(runs)
 
 
+@pytest.mark.slow
 def test_an_interrupted_session_of_an_earlier_version_goes_on_too(project_path, tracking_uri, tmp_path):
     names = ["resnet50", "vgg16"]
     training, session = interrupt(project_path, tmp_path, names), Session(project_path)
@@ -330,6 +331,7 @@ def test_an_interrupted_session_of_an_earlier_version_goes_on_too(project_path, 
     assert runs.loc[names, "tags.model"].tolist() == names
 
 
+@pytest.mark.slow
 def test_an_interrupted_session_is_found_although_a_finished_one_has_a_later_time(
     project_path, tracking_uri, tmp_path, monkeypatch
 ):
@@ -346,6 +348,7 @@ def test_an_interrupted_session_is_found_although_a_finished_one_has_a_later_tim
     assert [epochs_of(run_id) for run_id in runs["run_id"]] == [[1, 2, 3], [1, 2, 3]]
 
 
+@pytest.mark.slow
 def test_a_run_that_another_training_has_left_is_not_gone_on_with(project_path, tracking_uri, tmp_path):
     training, session = interrupt(project_path, tmp_path, ["resnet50"]), Session(project_path)
     for _ in range(2):
@@ -435,6 +438,7 @@ session.run(
     assert status.to_dict() == {"resnet50": "FINISHED", "vgg16": "KILLED", "__default__": "KILLED"}
 
 
+@pytest.mark.slow
 def test_a_model_that_a_killed_session_was_logging_is_called_failed(project_path, tracking_uri, monkeypatch):
     saving = Pipeline(
         [Node(lambda number: number, "number", "model", name="train")],

@@ -1,6 +1,9 @@
 """What is exported of a reader of cells predicts as Keras does, of any number of cells."""
 
 import json
+from collections.abc import Callable
+from functools import cache
+from itertools import product
 
 import keras
 import numpy as np
@@ -16,6 +19,11 @@ from leukoscope.pipelines.export.options import ExportOptions
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="models are exported under TensorFlow")
 MOST = {"float32": 1e-4, "float16": 0.02, "int8": ExportOptions().max_difference.int8}
 SIDE = cell_models.CROP
+# Writing the others takes ten seconds; tests/inference/test_exporting.py writes all of them of a quicker network.
+KINDS = [
+    pytest.param(name, one, marks=[] if (name, one) == ("onnx", "float32") else pytest.mark.slow)
+    for name, one in product(FORMATS, PRECISIONS)
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +42,8 @@ def exporter(classifier, bags) -> CellExporter:
 
 
 @pytest.fixture(scope="module")
-def exported(exporter) -> dict[tuple[str, str], bytes]:
-    return {(name, one): FORMATS[name].write(exporter, one) for name in FORMATS for one in PRECISIONS}
+def export(exporter) -> Callable[[str, str], bytes]:
+    return cache(lambda name, precision: FORMATS[name].write(exporter, precision))
 
 
 def test_bags_hold_the_cells_of_each_field_and_grey_slots(classifier, bags):
@@ -54,12 +62,11 @@ def test_keras_predicts_bags_as_it_predicts_their_fields(classifier, bags):
     assert predict_bags(classifier, 2.0, bags) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_file_gives_the_calibrated_probabilities_of_keras(exported, classifier, bags, name, precision):
+@pytest.mark.parametrize(("name", "precision"), KINDS)
+def test_a_file_gives_the_calibrated_probabilities_of_keras(export, classifier, bags, name, precision):
     expected = predict_bags(classifier, 2.0, bags)
     assert np.ptp(expected, axis=0).max() > 0.01
-    predict = FORMATS[name].load(exported[name, precision])
+    predict = FORMATS[name].load(export(name, precision))
     assert predict(bags) == pytest.approx(expected, abs=MOST[precision])
     assert predict(bags[:1]) == pytest.approx(expected[:1], abs=MOST[precision])
     more = np.full((2, 9, SIDE, SIDE, 3), NEUTRAL, np.uint8)
@@ -67,10 +74,10 @@ def test_a_file_gives_the_calibrated_probabilities_of_keras(exported, classifier
     assert predict(more) == pytest.approx(expected[:2], abs=MOST[precision])
 
 
-def test_a_file_says_how_cells_are_to_be_cut_out(exporter, exported, classifier):
+def test_a_file_says_how_cells_are_to_be_cut_out(exporter, export, classifier):
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(exported["onnx", "float32"])
+    session = onnxruntime.InferenceSession(export("onnx", "float32"))
     facts = {name: json.loads(fact) for name, fact in session.get_modelmeta().custom_metadata_map.items()}
     assert facts == json.loads(json.dumps(exporter.describe()))
     assert facts["cutting"] == classifier.cutting.describe()

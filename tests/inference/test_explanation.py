@@ -110,6 +110,7 @@ def test_on_made_smears_the_map_lies_on_cells(trained):
     assert np.median([excess(heat, image) for heat, image in zip(heats, fields, strict=True)]) > 1.3
 
 
+@pytest.mark.slow
 def test_without_what_was_learned_the_map_is_another(trained):
     """The cascading randomisation of Adebayo et al. 2018, from the head on."""
     classifier, fields = trained

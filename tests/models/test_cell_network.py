@@ -58,6 +58,7 @@ def test_an_encoder_ends_at_a_layer(crops):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_encoder_does_not_end_at_a_layer_that_a_counter_names():
     def build_unnamed(images, weights):
         trunk = tiny.build(images, weights)

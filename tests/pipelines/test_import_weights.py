@@ -38,6 +38,7 @@ def resolve(path, **own):
     return resolve_recipe(NAME, Recipe(input_size=64), RecipeDifferences(weights=str(path), **own))
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_the_file(trunk, path):
     """Its kernels are turned by half a turn, and the scales of its norms make up for another epsilon."""
     recipe = resolve(path, pixels="torch")

@@ -98,6 +98,7 @@ def test_only_published_images_are_expected_in_the_numbers_of_the_published_set(
     assert "part of the published data set: 32 of its 3,256 files, recognised by SHA-256" in caplog.text
 
 
+@pytest.mark.slow
 def test_drawn_images_are_found_out_and_are_not_the_published_ones(tmp_path, class_names, caplog):
     write_smears(tmp_path / "raw", dict.fromkeys(class_names, 2), 48, seed=1)
     with caplog.at_level("INFO"):

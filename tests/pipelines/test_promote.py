@@ -180,6 +180,7 @@ def test_a_certificate_can_be_switched(candidate, champion, words, test_set):
     assert not judge(candidate, Registry(champion, "leukoscope-demo"), test_set)["wins"]
 
 
+@pytest.mark.slow
 def test_a_certificate_replaces_no_champion_that_differs_otherwise(test_set):
     other = make_reader(temperature=2.0).asking_again()
     assert not judge(other, Registry(GOOD), test_set)["wins"]

@@ -157,6 +157,7 @@ def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
 CONVERGED = {"trainable": "head", "feature_views": 0, "optimizer": "lbfgs", "weight_decay": 0.01, "head_norm": True}
 
 
+@pytest.mark.slow
 def test_a_converged_head_reads_fields_by_vectors_that_are_kept(train, tmp_path, monkeypatch):
     shared = SHARED.model_copy(update=CONVERGED)
     classifier, history, summary, _ = train(shared=shared, pooling="mean")

@@ -61,6 +61,7 @@ def measure_accuracy(classifier) -> float:
     return (np.array(CLASS_NAMES)[predicted] == fields.splits["label"].to_numpy()[rows]).mean()
 
 
+@pytest.mark.slow
 def test_it_learns_from_the_table_and_finds_cells_where_it_predicts(train, table, tmp_path, monkeypatch):
     classifier, _, summary, _ = train()
     assert measure_accuracy(classifier) > 0.8

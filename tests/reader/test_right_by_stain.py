@@ -60,6 +60,7 @@ def classifier() -> Colourful:
     return Colourful(model.fit(measure(np.stack(fields)), labels))
 
 
+@pytest.mark.slow
 def test_what_is_right_only_by_the_stain_is_told_from_what_is_right_by_the_cells(classifier):
     labels = np.repeat([0, 1], TESTED)
     own, other = (

@@ -55,6 +55,7 @@ def test_a_run_goes_model_by_model(two_models):
     assert begun == ["ingestion", "reporting", "vgg16", "vgg16", "vote", "vote", None]
 
 
+@pytest.mark.slow
 def test_what_a_node_needs_has_run_before_it():
     everything = sum(register_pipelines().values(), pipeline([]))
     ordered = order_nodes(everything.nodes, everything.node_dependencies)

@@ -54,6 +54,7 @@ def test_the_signature_has_the_parameter_and_what_is_told(cell_model, asked):
         cell_model.predict(asked, params={"cells": "many"})
 
 
+@pytest.mark.slow
 def test_a_server_tells_them_too(cell_model, asked):
     client = Client(scoring_server.init(cell_model))
     rows = [{"image": base64.b64encode(encode(image)).decode()} for image in asked["image"]]

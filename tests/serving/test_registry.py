@@ -234,6 +234,7 @@ def server(store, promoted):
         server.process.wait(20)
 
 
+@pytest.mark.slow
 def test_the_server_answers(server):
     status, answer = server.ask(PICTURE, PICTURE)
     assert status == 200
@@ -242,6 +243,7 @@ def test_the_server_answers(server):
     assert (status, answer["predictions"][0]["opinion"]) == (200, "Pre")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -288,6 +290,7 @@ def test_a_bad_request_is_refused_with_a_short_reason(server, body, message):
 OTHER = base64.b64encode(encode(shade(220))).decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -302,10 +305,12 @@ def test_the_opinion_is_on_the_image_and_on_no_other_column(server, body):
     assert [one["opinion"] for one in answer["predictions"]] == ["Pre"]
 
 
+@pytest.mark.slow
 def test_another_content_type_is_refused(server):
     assert server.post(b"x", "image/png")[0] == 415
 
 
+@pytest.mark.slow
 def test_a_request_without_a_content_type_is_refused(server):
     connection = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=30)
     connection.request("POST", "/invocations", b"{}")
@@ -314,6 +319,7 @@ def test_a_request_without_a_content_type_is_refused(server):
     assert "must be application/json" in json.load(answer)["message"]
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_or_announces_too_much_leaves_no_trace(server):
     for announced, expected in ((1_000, b""), (10**12, b"HTTP/1.1 400")):
         host, port = server.address.removeprefix("http://").split(":")
@@ -326,6 +332,7 @@ def test_a_client_that_leaves_or_announces_too_much_leaves_no_trace(server):
     assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_hundred_at_once_are_all_answered(server):
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda _: server.ask(PICTURE), range(100)))

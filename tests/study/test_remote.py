@@ -168,6 +168,7 @@ def test_a_unit_whose_worker_is_killed_goes_on_elsewhere_and_its_process_ends_wi
     assert not (project / "twice").exists()
 
 
+@pytest.mark.slow
 def test_units_of_a_study_that_is_given_up_are_ended(cluster, project):
     client, _ = cluster
     (project / "code.py").write_text("pathlib.Path(f'{name}.number').write_text(str(os.getpid())); time.sleep(60)")

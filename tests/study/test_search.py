@@ -168,6 +168,7 @@ def test_without_optuna_the_command_that_installs_it_is_named(monkeypatch):
         require_optuna()
 
 
+@pytest.mark.slow
 def test_importing_the_pipelines_imports_no_optuna():
     code = (
         "import sys, leukoscope, leukoscope.settings, leukoscope.pipeline_registry as registry\n"

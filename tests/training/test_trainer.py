@@ -101,6 +101,7 @@ def test_the_same_seed_gives_the_same_weights(fit):
     assert not weigh_alike(first, other)
 
 
+@pytest.mark.slow
 def test_early_stopping_returns_the_best_weights(fit, monkeypatch):
     losses = iter([0.5, 0.4, 0.6, 0.7, 0.8])
     kept = []
