@@ -20,7 +20,6 @@ from leukoscope.synthetic.stains import Stain, photograph
 _COARSE, _FINE = 2.2, 0.7
 _REACH = 1.35  # farthest that an outline gets from its centre, in radii
 _BLUR = 4.0  # farther than the lens spreads light, in field units
-_LAYERS = ("erythrocytes", "smudges", "platelets", "cytoplasm", "nuclei", "nucleoli")
 _SMALLEST = 32
 _MOST_THREADS = 4  # they share the interpreter's lock, and more of them wait for it longer
 
@@ -201,7 +200,11 @@ def _find_corner(size: int, field: Field, whole: int) -> tuple[int, int]:
 
 
 def _select_shown(field: Field, size: int, whole: int) -> Field:
-    """Leave out the discs that nothing is seen of where ``_cut_out`` cuts: of a large field those are nearly all."""
+    """Leave out the discs that nothing is seen of where ``_cut_out`` cuts: of a large field those are nearly all.
+
+    Returns:
+        What is to be drawn; its ``owners`` and ``kinds`` are still those of the whole field.
+    """
     row, column = _find_corner(size, field, whole)
     middle = column + size / 2 + 1j * (row + size / 2)
 
@@ -210,7 +213,15 @@ def _select_shown(field: Field, size: int, whole: int) -> Field:
         reach = size / 2 + (_REACH * discs["radius"] + _BLUR) * whole / FIELD + 2
         return discs[(np.abs(offsets.real) < reach) & (np.abs(offsets.imag) < reach)]
 
-    return replace(field, **{layer: select(getattr(field, layer)) for layer in _LAYERS})
+    return replace(
+        field,
+        erythrocytes=select(field.erythrocytes),
+        smudges=select(field.smudges),
+        platelets=select(field.platelets),
+        cytoplasm=select(field.cytoplasm),
+        nuclei=select(field.nuclei),
+        nucleoli=select(field.nucleoli),
+    )
 
 
 def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarray:
