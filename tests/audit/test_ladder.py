@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import cross_val_predict
 
 from leukoscope.audit.ladder import Ladder
 
@@ -94,3 +95,21 @@ def test_one_number_is_read_by_a_small_tree(rng):
     accuracy = table.set_index("predictor")["accuracy"]
     assert accuracy["hue_band"] == pytest.approx(1 - flipped.mean(), abs=0.03)
     assert accuracy["file"] < accuracy["hue_band"] - 0.05
+
+
+def test_what_two_protocols_divide_alike_is_learned_once(images, rng, monkeypatch):
+    asked = []
+
+    def predict(*arguments, **options):
+        asked.append(arguments[1].shape)
+        return cross_val_predict(*arguments, **options)
+
+    monkeypatch.setattr("sklearn.model_selection.cross_val_predict", predict)
+    numbers = pd.Series(np.arange(200))
+    protocols = {"image": numbers, "duplicate": numbers + 1000, "appearance": images["appearance"]}
+    noisy = (images["label"] == "a").to_numpy()[:, None] + rng.normal(0, 0.7, (200, 2))
+    seen = {"border": noisy, "corner": noisy}
+    table = replace(LADDER, trees=3).climb(images, seen, protocols).set_index(["protocol", "predictor"])
+    assert len(asked) == len(seen) * 2
+    fresh = replace(LADDER, trees=3).climb(images, {"corner": noisy}, {"duplicate": protocols["duplicate"]})
+    assert table.loc[("duplicate", "corner"), "accuracy"] == fresh["accuracy"].item()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -62,6 +64,30 @@ def test_a_classifier_that_another_run_has_replaced_is_not_loaded(tmp_path):
     another.save(make_classifier("svm"))
     with pytest.raises(InputError, match="another run has replaced or removed it"):
         dataset.load()
+
+
+def test_a_network_is_kept_until_it_is_released_or_changed(classifier, tmp_path):
+    dataset, another = (ClassifierDataset(filepath=str(tmp_path / name / "model.keras")) for name in "ab")
+    for one in (dataset, another):
+        one.save(classifier)
+    loaded = dataset.load()
+    assert dataset.load() is loaded
+    dataset.release()
+    anew = dataset.load()
+    assert anew is not loaded
+    another.load()
+    assert dataset.load() is not anew
+    dataset.save(replace(classifier, trained_on="xyz"))
+    assert dataset.load().trained_on == "xyz"
+
+
+def test_a_network_of_before_is_read_anew_once_its_file_has_changed(classifier, tmp_path):
+    file = tmp_path / "model.keras"
+    ClassifierDataset(filepath=str(file)).save(classifier)
+    dataset, another = ClassifierDataset(filepath=str(file)), ClassifierDataset(filepath=str(file))
+    assert dataset.load().trained_on == "abc"
+    another.save(replace(classifier, trained_on="xyz"))
+    assert dataset.load().trained_on == "xyz"
 
 
 def test_all_trained_models_are_there_each_of_its_kind(classifier, tmp_path):

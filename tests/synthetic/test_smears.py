@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from leukoscope.core.errors import InputError
-from leukoscope.synthetic import CLASSES, Stain, draw_smear, draw_smear_with_cells, write_smears
+from leukoscope.synthetic import CLASSES, Stain, draw_smear, draw_smear_with_cells, smears, write_smears
 from leukoscope.synthetic.cells import FIELD, POPULATIONS, arrange_field
 
 PLAIN = Stain(hues=(0.5, 0.5, 0.5), strengths=(0.5, 0.5, 0.5), tint=0.5)
@@ -48,6 +48,14 @@ def test_every_size_shows_the_same_cells():
     shrunk = large.reshape(96, 4, 96, 4).mean((1, 3))
 
     assert np.corrcoef(small.ravel(), shrunk.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("label", CLASSES)
+def test_what_lies_outside_of_the_part_that_is_shown_need_not_be_drawn(label, monkeypatch):
+    seeds = range(4)
+    shown = [draw_smear(label, rng(seed), 64, magnification=3.0) for seed in seeds]
+    monkeypatch.setattr(smears, "_select_shown", lambda field, size, whole: field)
+    assert all((draw_smear(label, rng(seed), 64, magnification=3.0) == shown[seed]).all() for seed in seeds)
 
 
 def test_the_seed_decides():

@@ -1,8 +1,10 @@
 """The ladder of protocols: the same predictors, judged ever more strictly."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,7 @@ class Ladder:
     confidence: float
     seed: int
     repeats: int = 1
+    _known: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def climb(
         self, images: pd.DataFrame, predictors: Mapping[str, np.ndarray], protocols: Mapping[str, pd.Series]
@@ -156,9 +159,13 @@ class Ladder:
         return rows
 
     def _predict(self, name: str, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
+        """Predict each image by what learned from the other folds; once for the same folds under several protocols."""
         from sklearn.model_selection import cross_val_predict
 
-        return cross_val_predict(self._make_model(name), features, labels, cv=folds)
+        asked = _hash_question(name, features, labels, folds)
+        if asked not in self._known:  # without duplicates, for one, each image is a group in two protocols
+            self._known[asked] = cross_val_predict(self._make_model(name), features, labels, cv=folds)
+        return self._known[asked]
 
     def _make_model(self, name: str) -> Any:
         from sklearn.decomposition import PCA
@@ -174,6 +181,13 @@ class Ladder:
         if name in _NUMBERS:  # a forest would learn the number of each training image by heart
             return DecisionTreeClassifier(max_depth=3, random_state=self.seed)
         return make_forest(self.trees, self.seed)
+
+
+def _hash_question(name: str, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> str:
+    digest = hashlib.sha256(json.dumps([name, features.shape, labels.tolist()]).encode())
+    for part in (features, *(part for fold in folds for part in fold)):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
 
 
 def _tabulate(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kedro.io import AbstractDataset
 
@@ -114,7 +114,8 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
     """A trained classifier of any kind.
 
     A network is one ``.keras`` file, which plain Keras loads too, under any of its backends. Of any other kind it is a
-    folder beside where that file would be.
+    folder beside where that file would be. The network that was loaded last is kept until it is released, since a
+    backend takes seconds to build one and to trace it: several nodes in a row predict with it.
 
     Args:
         filepath: The file of a network.
@@ -124,6 +125,9 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
             not say.
         metadata: For other tools.
     """
+
+    # By whom it was loaded, and of which content; one for all, so that no more than one is in memory.
+    _kept: ClassVar[tuple["ClassifierDataset", str | None, Classifier] | None] = None
 
     def __init__(
         self,
@@ -166,10 +170,23 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
         Raises:
             InputError: Nothing was trained yet, or a file is damaged.
         """
+        with self.loading_own():
+            if self._lazily or self._find_own().name != NETWORK:
+                return self._read()
+            content, kept = self._identify(), ClassifierDataset._kept
+            if kept is None or kept[0] is not self or kept[1] != content:
+                ClassifierDataset._kept = None  # not both at once
+                kept = ClassifierDataset._kept = self, content, self._read()
+            return kept[2]
+
+    def _read(self) -> Classifier:
         from leukoscope.models.stored import load_classifier
 
-        with self.loading_own():
-            return load_classifier(self._home, open_known(self._measurements, self._cells), self._lazily)
+        return load_classifier(self._home, open_known(self._measurements, self._cells), self._lazily)
+
+    def _release(self) -> None:
+        if ClassifierDataset._kept and ClassifierDataset._kept[0] is self:
+            ClassifierDataset._kept = None
 
     def list_files(self) -> list[Path]:
         """List its files; there need not be any."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from leukoscope.synthetic.stains import Stain, photograph
 
 _COARSE, _FINE = 2.2, 0.7
 _REACH = 1.35  # farthest that an outline gets from its centre, in radii
+_BLUR = 4.0  # farther than the lens spreads light, in field units
 _SMALLEST = 32
 _MOST_THREADS = 4  # they share the interpreter's lock, and more of them wait for it longer
 
@@ -111,12 +113,12 @@ def _draw(
     touching: float = 0.0,
     others: float | None = None,
 ) -> tuple[np.ndarray, Field, int]:
-    """Draw a whole field of view: its image, what lies in it, and its side in pixels."""
+    """Draw a field of view: its image, all that lies in it, and its side in pixels; right where it is cut out."""
     _check([label], size)
     stain = stain or Stain.draw(rng)
     field = arrange_field(label, rng, touching, others)
     whole = max(size, round(size * magnification))
-    return photograph(_spread_dyes(field, whole, rng), stain, rng), field, whole
+    return photograph(_spread_dyes(_select_shown(field, size, whole), whole, rng), stain, rng), field, whole
 
 
 def write_smears(
@@ -187,9 +189,39 @@ def _number_discs(discs: np.ndarray, owners: np.ndarray, size: int) -> np.ndarra
 
 def _cut_out(layer: np.ndarray, size: int, field: Field, whole: int) -> np.ndarray:
     """Cut a square out with the field's first white cell as near to its middle as the borders let it be."""
-    place = field.cytoplasm["centre"][0] * whole / FIELD
-    row, column = (int(np.clip(at - size / 2, 0, len(layer) - size)) for at in (place.imag, place.real))
+    row, column = _find_corner(size, field, whole)
     return layer[row : row + size, column : column + size]
+
+
+def _find_corner(size: int, field: Field, whole: int) -> tuple[int, int]:
+    place = field.cytoplasm["centre"][0] * whole / FIELD
+    row, column = (int(np.clip(at - size / 2, 0, whole - size)) for at in (place.imag, place.real))
+    return row, column
+
+
+def _select_shown(field: Field, size: int, whole: int) -> Field:
+    """Leave out the discs that nothing is seen of where ``_cut_out`` cuts: of a large field those are nearly all.
+
+    Returns:
+        What is to be drawn; its ``owners`` and ``kinds`` are still those of the whole field.
+    """
+    row, column = _find_corner(size, field, whole)
+    middle = column + size / 2 + 1j * (row + size / 2)
+
+    def select(discs: np.ndarray) -> np.ndarray:
+        offsets = discs["centre"] * whole / FIELD - middle
+        reach = size / 2 + (_REACH * discs["radius"] + _BLUR) * whole / FIELD + 2
+        return discs[(np.abs(offsets.real) < reach) & (np.abs(offsets.imag) < reach)]
+
+    return replace(
+        field,
+        erythrocytes=select(field.erythrocytes),
+        smudges=select(field.smudges),
+        platelets=select(field.platelets),
+        cytoplasm=select(field.cytoplasm),
+        nuclei=select(field.nuclei),
+        nucleoli=select(field.nucleoli),
+    )
 
 
 def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarray:
