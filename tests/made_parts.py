@@ -173,6 +173,12 @@ def double(number: int) -> int:
     return 2 * number
 
 
+def double_at_leisure(number: int) -> int:
+    """Do the same, of which one takes longer than a task should."""
+    time.sleep(0.6 if number == 60 else 0)
+    return 2 * number
+
+
 def double_or_fail(number: int) -> int:
     """Do the same, but for one."""
     return 2 * number if number != 3 else 1 // 0
