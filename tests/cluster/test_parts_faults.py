@@ -103,21 +103,35 @@ def list_begun(folder: Path) -> list[Path]:
     return list(folder.glob("*.tries"))
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=pytest.mark.faults if number else pytest.mark.slow) for number in range(10)]
-)
-def test_a_worker_that_is_killed_while_it_decodes_changes_no_byte(number, tmp_path):
+def pack_in_process(address: str, raw: Path, store: Path) -> subprocess.Popen:
+    given = (address, str(raw), str(store))
+    return start("-c", f"from made_parts import *; pack_as_client(*{given})", stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("role", "number"), MOMENTS)
+def test_whoever_is_killed_while_images_are_packed_no_byte_changes(role, number, tmp_path):
     raw, store = make_large(tmp_path / "raw", 16), tmp_path / "spread"
     expected = pack_by(None, raw, tmp_path / "alone")
     folder, rng = tmp_path / ".spread.shards", random.Random(number)
-    with run_cluster(tmp_path / "scheduler.json") as (_, address):
-        workers, given = list_workers(address), (address, str(raw), str(store))
-        client = start("-c", f"from made_parts import *; pack_as_client(*{given})", stderr=subprocess.PIPE, text=True)
+    with run_cluster(tmp_path / "scheduler.json") as (scheduler, address):
+        workers = list_workers(address)
+        client = pack_in_process(address, raw, store)
         while client.poll() is None and not list_begun(folder):
             time.sleep(0.01)
         time.sleep(rng.uniform(0, LONGEST / 4))
-        os.kill(rng.choice(workers), signal.SIGKILL)
+        os.kill({"worker": rng.choice(workers), "client": client.pid, "scheduler": scheduler.pid}[role], signal.SIGKILL)
         message = client.communicate(timeout=120)[1]
-    assert client.returncode == 0, message
+    if role == "worker":
+        assert client.returncode == 0, message
+    elif client.returncode:
+        assert role == "client" or "The scheduler of the cluster is gone" in message, message
+        before = {path: path.stat().st_mtime_ns for path in folder.glob("*.arrow")}
+        with run_cluster(tmp_path / "scheduler.json") as (_, address):
+            again = pack_in_process(address, raw, store)
+            message = again.communicate(timeout=120)[1]
+            assert again.returncode == 0, message
+        # No shard that was there was made again.
+        after = {path: path.stat().st_mtime_ns for path in folder.glob("*.arrow")}
+        assert before.items() <= after.items()
     assert [(store / name).read_bytes() for name in FILES] == expected
     assert not list_begun(folder)
