@@ -155,10 +155,10 @@ def make_large(folder: Path, count: int) -> Path:
     return folder
 
 
-def pack_by(place: Place | None, raw: Path, store: Path) -> list[bytes]:
-    """Ingest images by a place, or in this process; gives all files."""
+def pack_by(place: Place | None, raw: Path, store: Path, kept: Where | None = None) -> list[bytes]:
+    """Ingest images by a place, or in this process, with shards that are kept here or elsewhere; gives all files."""
     folder = store.with_name(f".{store.name}.shards")
-    by = place and partial(pack_by_parts, lambda: nullcontext(place), folder)
+    by = place and partial(pack_by_parts, lambda: nullcontext(place), kept or folder, notes=folder)
     save_packed(PackingPlan(open_source(raw), CLASS_NAMES, SIZE, LARGE, 1), store, by)
     return [(store / name).read_bytes() for name in FILES]
 

@@ -38,7 +38,7 @@ def run_cluster(file: Path):
     common = ["--scheduler-file", str(file), "--no-dashboard"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     scheduler = start("-m", "distributed.cli.dask_scheduler", *common, "--port", "0", **quiet)
-    options = ["--nworkers", "2", "--nthreads", "1", "--death-timeout", "20"]
+    options = ["--nworkers", "2", "--nthreads", "1", "--death-timeout", "120"]
     workers = start("-m", "distributed.cli.dask_worker", *common, *options, **quiet)
     try:
         while not file.is_file():

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -17,8 +18,22 @@ from leukoscope.cluster.parts import Workers
 from leukoscope.core import objects
 from leukoscope.core.errors import InputError
 from leukoscope.core.objects import ObjectPath, require_folder
+from leukoscope.datasets import PackedImagesDataset
+from leukoscope.images import shards
+from leukoscope.images.packing_plan import PackingPlan
+from leukoscope.images.source import open_source
 from leukoscope.reader import reading
-from made_parts import BrightAddress, Here, count_read, make_fields, read_by
+from made_parts import (
+    CLASS_NAMES,
+    LARGE,
+    SIZE,
+    BrightAddress,
+    Here,
+    count_read,
+    make_fields,
+    pack_by,
+    read_by,
+)
 
 FIELDS = 24
 AWAY = ObjectPath("s3://bucket/leukoscope/opinions")
@@ -55,6 +70,31 @@ def test_the_same_opinions_come_of_parts_that_are_kept_elsewhere_and_only_the_re
     assert read_by(place, raw, out, kept=AWAY) == expected
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert place is None or len(place.sent) == len(parts) + 2
+
+
+def test_the_same_images_come_of_shards_that_are_kept_elsewhere_and_only_the_rest_is_decoded_again(
+    bucket, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shards, "_SMALLEST", 4)
+    for name in CLASS_NAMES:
+        make_fields(tmp_path / "raw" / name, FIELDS // 2)
+    expected = pack_by(None, tmp_path / "raw", tmp_path / "alone")
+    first, second = Here(), Here()
+    assert pack_by(first, tmp_path / "raw", tmp_path / "spread", AWAY) == expected
+    assert list((tmp_path / ".spread.shards").iterdir()) == []
+    made = sorted(bucket.glob("*.arrow"))
+    assert len(made) == len(first.sent) > 5
+    made[1].unlink()
+    made[2].write_bytes(b"damaged")
+    assert pack_by(second, tmp_path / "raw", tmp_path / "again", AWAY) == expected
+    assert sorted(part.task.shard.path.name for part in second.sent) == [made[1].name, made[2].name]
+    bucket.rename(bucket.with_name("smears.shards"))
+    dataset = PackedImagesDataset(filepath=str(tmp_path / "smears"))
+    plan = PackingPlan(open_source(tmp_path / "raw"), CLASS_NAMES, SIZE, LARGE, 1)
+    # One process goes on with what a cluster has made.
+    dataset.save(replace(plan, cluster=ClusterOptions(parts="s3://bucket/leukoscope")))
+    assert (tmp_path / "smears/pixels.npy").read_bytes() == expected[0]
+    assert list(bucket.with_name("smears.shards").iterdir()) == []
 
 
 def test_another_plan_removes_parts_of_the_former(raw, bucket, tmp_path):

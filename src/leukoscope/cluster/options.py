@@ -18,7 +18,7 @@ class ClusterOptions(Options):
         workers: How many workers are started on this machine; with a scheduler, how many are waited for.
         timeout: Seconds in which the scheduler has to answer, and in which as many workers as are waited for must be
             there.
-        parts: A folder at an object store in which the parts of opinions are kept; ``None``: beside the data.
+        parts: A folder at an object store in which parts are kept; ``None``: beside the data.
     """
 
     scheduler: str | None = None

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from leukoscope.core.errors import InputError, shorten
 
 if TYPE_CHECKING:
+    from pyarrow import NativeFile
     from pyarrow.fs import FileSystem
 
 SCHEME = "s3://"
@@ -77,6 +78,15 @@ class ObjectPath:
         """
         with self._telling(), _connect().open_input_stream(self._key) as stream:
             return bytes(stream.readall())
+
+    def open(self) -> "NativeFile":
+        """Open it for reading here and there, with no more than what is asked for.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        with self._telling():
+            return _connect().open_input_file(self._key)
 
     def read_text(self) -> str:
         """Read text."""

@@ -244,7 +244,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
 
         local = self._filepath.with_suffix("")
         given = data.packing.cluster and data.packing.cluster.parts
-        parts = ObjectPath(given) if given else local
+        parts: Where = ObjectPath(given) / local.name if given else local
         with hold(local):
             unread = carry_out(data, parts, self._find_spread(data))
             gather_parts(data, unread, parts, self._filepath, self._filepath.with_suffix(".csv"))
