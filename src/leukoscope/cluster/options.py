@@ -31,7 +31,7 @@ class ClusterOptions(Options):
     def _require_folder(cls, parts: str | None) -> str | None:
         fault = None if parts is None else find_address_fault(parts)
         if fault is not None:
-            raise ValueError(f"'{parts}' {fault}")
+            raise ValueError(fault)
         return parts
 
     @field_validator("scheduler")

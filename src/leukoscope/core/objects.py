@@ -128,9 +128,12 @@ Where = Path | ObjectPath
 
 def find_address_fault(address: str) -> str | None:
     """Find what is wrong with the address of a folder at an object store; ``None`` if nothing is."""
-    if "@" in address or "?" in address:
-        return "has a key or an option in it, which belong into the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL)"
-    return None if _ADDRESS.fullmatch(address) else "is no address like s3://bucket/folder"
+    if "@" in address or "?" in address:  # which may be secret, and is not shown
+        return (
+            "the address has a key or an option in it. Leave it out, and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
+            "and AWS_ENDPOINT_URL where the command and the workers start"
+        )
+    return None if _ADDRESS.fullmatch(address) else f"'{address}' is no address like s3://bucket/folder"
 
 
 def require_folder(address: str) -> None:
