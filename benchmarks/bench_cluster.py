@@ -146,7 +146,7 @@ class CpuTime:
         return {name: statistics.median(seconds[1:]) for name, seconds in self._seconds.items()}
 
     def _read(self) -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in self._processes)
+        return sum(read_cpu_time(process.pid) for process in self._processes)
 
 
 def make_reader(images: np.ndarray) -> SecondReader:
@@ -200,6 +200,8 @@ def bench_plan(scratch: Path) -> Iterator[Result]:
     facts = run_client(scratch, "plan", scratch)
     note = f"of these {facts['listing']:.0f} s for naming the files; {describe_load()}"
     yield Result("seconds for a plan of 20,000 parts of 512 files", facts["seconds"], 60, True, note)
+    spent = ", ".join(f"{facts[f'{role} CPU']:.0f} s of the {role}" for role in ("client", "scheduler", "workers"))
+    yield Result("ms of the client's CPU time a part", 1000 * facts["client CPU"] / PARTS, 3, True, f"CPU: {spent}")
     note = f"scheduler {facts['scheduler']:.0f} MiB"
     yield Result("GiB of the client meanwhile", facts["client"] / 1024, 1, True, note)
 
@@ -211,7 +213,7 @@ def run_client(scratch: Path, what: str, folder: Path) -> dict[str, float]:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         facts = json.loads(done.stdout.splitlines()[-1])
         shutil.rmtree(scratch / "out", ignore_errors=True)
-        return facts | {"scheduler": find_peak(scheduler)}
+        return facts | {"scheduler": find_peak(scheduler), "scheduler CPU": read_cpu_time(scheduler)}
 
 
 @contextmanager
@@ -240,6 +242,7 @@ def be_client(what: str, address: str, folder: Path, out: Path) -> None:
     """Be a client, and print what it took."""
     from distributed import Client
 
+    imports = time.process_time()
     with Client(address) as client:
         client.wait_for_workers(2, timeout=60)
         workers = Workers(client)
@@ -260,6 +263,8 @@ def be_client(what: str, address: str, folder: Path, out: Path) -> None:
                 outcome.part.task.unlink()
             assert facts["files"] == PARTS * FILES
         facts["seconds"] = time.perf_counter() - began
+        facts["workers CPU"] = sum(map(read_cpu_time, client.run(os.getpid).values()))
+        facts["client CPU"] = time.process_time() - imports
     print(json.dumps(facts | {"client": find_peak(os.getpid())}))
 
 
@@ -273,6 +278,11 @@ def find_peak(process: int) -> float:
     """Give the most memory that a process has held, in MiB."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def read_cpu_time(process: int) -> float:
+    """Give the seconds of CPU time that a process has taken."""
+    return sum(psutil.Process(process).cpu_times()[:2])
 
 
 def describe_load() -> str:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from leukoscope.cluster.parts import Workers
 from leukoscope.core.errors import InputError
+from leukoscope.core.objects import Where
 from leukoscope.core.parting import Outcome, Part, Place
 from leukoscope.images import shards
 from leukoscope.images.decoding import Limits
@@ -118,12 +119,15 @@ def plan_reading(raw: Path, reader: BrightReader | None = None) -> ReadingPlan:
     return ReadingPlan(reader, PackingPlan(open_any(raw), None, SIZE, reader.limits))
 
 
-def read_by(place: Place | None, raw: Path, out: Path, address: BrightAddress | None = None) -> tuple[bytes, bytes]:
-    """Read fields by a place, or in this process; gives both files."""
-    plan = plan_reading(raw)
-    spread = None if place is None else partial(spread_reading, lambda: nullcontext(place), address or BrightAddress())
-    unread = carry_out(plan, out / "opinions", spread)
-    gather_parts(plan, unread, out / "opinions", out / "opinions.parquet", out / "opinions.csv")
+def read_by(
+    place: Place | None, raw: Path, out: Path, address: BrightAddress | None = None, kept: Where | None = None
+) -> tuple[bytes, bytes]:
+    """Read fields by a place, or in this process, with parts that are kept here or elsewhere; gives both files."""
+    plan, kept = plan_reading(raw), kept or out / "opinions"
+    given = partial(spread_reading, lambda: nullcontext(place), address or BrightAddress(), notes=out / "opinions")
+    out.mkdir(exist_ok=True)
+    unread = carry_out(plan, kept, place and given)
+    gather_parts(plan, unread, kept, out / "opinions.parquet", out / "opinions.csv")
     return (out / "opinions.parquet").read_bytes(), (out / "opinions.csv").read_bytes()
 
 
@@ -151,10 +155,10 @@ def make_large(folder: Path, count: int) -> Path:
     return folder
 
 
-def pack_by(place: Place | None, raw: Path, store: Path) -> list[bytes]:
-    """Ingest images by a place, or in this process; gives all files."""
+def pack_by(place: Place | None, raw: Path, store: Path, kept: Where | None = None) -> list[bytes]:
+    """Ingest images by a place, or in this process, with shards that are kept here or elsewhere; gives all files."""
     folder = store.with_name(f".{store.name}.shards")
-    by = place and partial(pack_by_parts, lambda: nullcontext(place), folder)
+    by = place and partial(pack_by_parts, lambda: nullcontext(place), kept or folder, notes=folder)
     save_packed(PackingPlan(open_source(raw), CLASS_NAMES, SIZE, LARGE, 1), store, by)
     return [(store / name).read_bytes() for name in FILES]
 
@@ -170,6 +174,12 @@ def pack_as_client(scheduler: str, raw: str, store: str) -> None:
 
 def double(number: int) -> int:
     """Do something that takes no time."""
+    return 2 * number
+
+
+def double_at_leisure(number: int) -> int:
+    """Do the same, of which one takes longer than a task should."""
+    time.sleep(0.6 if number == 60 else 0)
     return 2 * number
 
 

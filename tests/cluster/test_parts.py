@@ -22,6 +22,7 @@ from made_parts import (
     BrightAddress,
     count_read,
     double,
+    double_at_leisure,
     double_or_fail,
     encode_field,
     make_fields,
@@ -83,7 +84,8 @@ def test_workers_give_the_bytes_that_one_process_gives_and_all_of_them_read(work
     assert os.getpid() not in count_read(notes)
 
 
-def test_each_part_is_done_once_and_no_more_are_asked_for_than_keep_the_workers_busy(workers, tmp_path):
+def test_each_part_is_done_once_and_no_more_are_asked_for_than_keep_the_workers_busy(workers, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_parts, "_MOST_TOGETHER", 1)
     asked, done = [], []
 
     def ask():
@@ -95,6 +97,16 @@ def test_each_part_is_done_once_and_no_more_are_asked_for_than_keep_the_workers_
         done.append(outcome.result)
         assert len(asked) - len(done) < 2 * 2 + 1
     assert sorted(done) == [2 * number for number in range(50)]
+    assert list(tmp_path.glob("*.tries")) == []
+
+
+def test_parts_that_take_no_time_are_sent_together_and_given_back_where_they_do(workers, tmp_path, monkeypatch):
+    sent, submit = [], workers._client.submit
+    monkeypatch.setattr(workers._client, "submit", lambda *given, **more: sent.append(given) or submit(*given, **more))
+    outcomes = workers.carry_out(double_at_leisure, parts(tmp_path, range(200)))
+    assert sorted(outcome.result for outcome in outcomes) == [2 * number for number in range(200)]
+    assert len(sent) < 60
+    assert sum(len(tries) for _, _, tries in sent) > 200
     assert list(tmp_path.glob("*.tries")) == []
 
 

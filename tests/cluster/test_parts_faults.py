@@ -14,6 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from leukoscope.core.storage import UNFINISHED
 from leukoscope.reader import reading
 from made_parts import FILES, count_read, make_fields, make_large, pack_by, read_by
 
@@ -38,7 +39,7 @@ def run_cluster(file: Path):
     common = ["--scheduler-file", str(file), "--no-dashboard"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     scheduler = start("-m", "distributed.cli.dask_scheduler", *common, "--port", "0", **quiet)
-    options = ["--nworkers", "2", "--nthreads", "1", "--death-timeout", "20"]
+    options = ["--nworkers", "2", "--nthreads", "1", "--death-timeout", "120"]
     workers = start("-m", "distributed.cli.dask_worker", *common, *options, **quiet)
     try:
         while not file.is_file():
@@ -76,14 +77,14 @@ def test_whoever_is_killed_the_same_rows_come_out(role, number, tmp_path, monkey
         done = len(list((out / "opinions").glob("part-*")))
         victims = {"worker": max(count_read(notes)), "client": client.pid, "scheduler": scheduler.pid}
         os.kill(victims[role], signal.SIGKILL)
-        message = client.communicate(timeout=60)[1]
+        message = client.communicate(timeout=300)[1]
     if role == "worker":
         assert client.returncode == 0, message
     elif client.returncode:
         assert role == "client" or "The scheduler of the cluster is gone" in message, message
         with run_cluster(tmp_path / "scheduler.json") as (_, address):
             again = read_in_process(address, raw, out, notes)
-            message = again.communicate(timeout=60)[1]
+            message = again.communicate(timeout=300)[1]
             assert again.returncode == 0, message
     assert ((out / "opinions.parquet").read_bytes(), (out / "opinions.csv").read_bytes()) == expected
     assert not pd.read_parquet(out / "opinions.parquet")["image_id"].duplicated().any()
@@ -103,21 +104,39 @@ def list_begun(folder: Path) -> list[Path]:
     return list(folder.glob("*.tries"))
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=pytest.mark.faults if number else pytest.mark.slow) for number in range(10)]
-)
-def test_a_worker_that_is_killed_while_it_decodes_changes_no_byte(number, tmp_path):
+def list_made(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.arrow") if not path.name.startswith(UNFINISHED)]
+
+
+def pack_in_process(address: str, raw: Path, store: Path) -> subprocess.Popen:
+    given = (address, str(raw), str(store))
+    return start("-c", f"from made_parts import *; pack_as_client(*{given})", stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("role", "number"), MOMENTS)
+def test_whoever_is_killed_while_images_are_packed_no_byte_changes(role, number, tmp_path):
     raw, store = make_large(tmp_path / "raw", 16), tmp_path / "spread"
     expected = pack_by(None, raw, tmp_path / "alone")
     folder, rng = tmp_path / ".spread.shards", random.Random(number)
-    with run_cluster(tmp_path / "scheduler.json") as (_, address):
-        workers, given = list_workers(address), (address, str(raw), str(store))
-        client = start("-c", f"from made_parts import *; pack_as_client(*{given})", stderr=subprocess.PIPE, text=True)
+    with run_cluster(tmp_path / "scheduler.json") as (scheduler, address):
+        workers = list_workers(address)
+        client = pack_in_process(address, raw, store)
         while client.poll() is None and not list_begun(folder):
             time.sleep(0.01)
         time.sleep(rng.uniform(0, LONGEST / 4))
-        os.kill(rng.choice(workers), signal.SIGKILL)
-        message = client.communicate(timeout=120)[1]
-    assert client.returncode == 0, message
+        os.kill({"worker": rng.choice(workers), "client": client.pid, "scheduler": scheduler.pid}[role], signal.SIGKILL)
+        message = client.communicate(timeout=300)[1]
+    if role == "worker":
+        assert client.returncode == 0, message
+    elif client.returncode:
+        assert role == "client" or "The scheduler of the cluster is gone" in message, message
+        before = {path: path.stat().st_mtime_ns for path in list_made(folder)}
+        with run_cluster(tmp_path / "scheduler.json") as (_, address):
+            again = pack_in_process(address, raw, store)
+            message = again.communicate(timeout=300)[1]
+            assert again.returncode == 0, message
+        # No shard that was there was made again.
+        after = {path: path.stat().st_mtime_ns for path in list_made(folder)}
+        assert before.items() <= after.items()
     assert [(store / name).read_bytes() for name in FILES] == expected
     assert not list_begun(folder)

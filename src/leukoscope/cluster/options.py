@@ -3,6 +3,7 @@
 from pydantic import Field, field_validator
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.objects import find_address_fault
 from leukoscope.core.options import Options
 
 _SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
@@ -17,11 +18,21 @@ class ClusterOptions(Options):
         workers: How many workers are started on this machine; with a scheduler, how many are waited for.
         timeout: Seconds in which the scheduler has to answer, and in which as many workers as are waited for must be
             there.
+        parts: A folder at an object store in which parts are kept; ``None``: beside the data.
     """
 
     scheduler: str | None = None
     workers: int | None = Field(default=None, ge=1, le=10_000)
     timeout: float = Field(default=10.0, gt=0, le=86_400, allow_inf_nan=False)
+    parts: str | None = None
+
+    @field_validator("parts")
+    @classmethod
+    def _require_folder(cls, parts: str | None) -> str | None:
+        fault = None if parts is None else find_address_fault(parts)
+        if fault is not None:
+            raise ValueError(fault)
+        return parts
 
     @field_validator("scheduler")
     @classmethod

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.objects import ObjectPath, Where
 
 UNFINISHED = "unfinished-"
 # Whoever writes on another machine, whose processes cannot be asked for, is taken for dead after this.
@@ -26,12 +28,20 @@ _SECONDS_ELSEWHERE = 24 * 3600
 _CLOCK_STEP = 60
 
 
-def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
+def write_whole(file: Where, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a file beside another, then rename it to that one.
+
+    What goes to an object store is filled on this machine, and is there with the last byte.
 
     The unfinished file has a name of its own, so that runs which write the same file at once do not meet; the last to
     finish wins. What killed runs left of the same file is removed first.
     """
+    if isinstance(file, ObjectPath):
+        with TemporaryDirectory() as folder:
+            made = Path(folder) / file.name
+            write(made)
+            file.write_bytes(made.read_bytes())
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(file)
     unfinished = file.with_name(_name_unfinished(file))
@@ -161,12 +171,12 @@ def hold(folder: Path, wait: bool = False) -> Iterator[None]:
         yield
 
 
-def write_json(file: Path, facts: dict[str, Any]) -> None:
+def write_json(file: Where, facts: dict[str, Any]) -> None:
     """Write facts for people to read, whole or not at all."""
     write_whole(file, lambda path: path.write_text(json.dumps(facts, indent=2)))
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Where) -> dict[str, Any]:
     """Read facts that were written; none where there is no file."""
     return json.loads(file.read_text()) if file.is_file() else {}
 

@@ -8,6 +8,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from leukoscope.cluster.options import ClusterOptions
+from leukoscope.core.objects import ObjectPath, Where
 from leukoscope.core.parting import Here, Place
 from leukoscope.datasets.own import OwnContent, require_there, saying_what_to_run
 from leukoscope.images.packed import PackedImages
@@ -56,16 +57,19 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
         Raises:
             InputError: The plan's source, or its cluster, cannot be used.
         """
-        shards = self._filepath.with_name(f".{self._filepath.name}.shards")
+        from leukoscope.images.shards import list_shards, pack_by_parts, remove_shards
+
+        notes = self._filepath.with_name(f".{self._filepath.name}.shards")
+        away = data.cluster and data.cluster.parts
+        shards: Where = ObjectPath(away) / f"{self._filepath.name}.shards" if away else notes
         cluster = data.cluster if data.cluster is not None and data.cluster.is_used else None
-        if cluster is None and not shards.is_dir():
+        if cluster is None and next(list_shards(shards), None) is None:
             self._own = save_packed(data, self._filepath)
             return
-        from leukoscope.images.shards import pack_by_parts, remove_shards
-
-        by = partial(pack_by_parts, partial(self._open_place, cluster), shards)
+        by = partial(pack_by_parts, partial(self._open_place, cluster), shards, notes=notes)
         self._own = save_packed(data, self._filepath, by)
-        remove_shards(shards, self._filepath)
+        for folder in (shards, notes):
+            remove_shards(folder, self._filepath)
 
     def _open_place(self, cluster: ClusterOptions | None) -> AbstractContextManager[Place]:
         """Open a cluster, or this process, which finishes what a cluster has begun."""

@@ -11,6 +11,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
+from leukoscope.core.objects import ObjectPath, Where
 from leukoscope.core.old_names import rename_columns
 from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
@@ -241,15 +242,17 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         from leukoscope.reader.opinion_log import OpinionLog
         from leukoscope.reader.reading import carry_out, gather_parts
 
-        parts = self._filepath.with_suffix("")
-        with hold(parts):
+        local = self._filepath.with_suffix("")
+        given = data.packing.cluster and data.packing.cluster.parts
+        parts: Where = ObjectPath(given) / local.name if given else local
+        with hold(local):
             unread = carry_out(data, parts, self._find_spread(data))
             gather_parts(data, unread, parts, self._filepath, self._filepath.with_suffix(".csv"))
             if self._log and data.is_logged:
                 self._add_to_log(data, parts, OpinionLog(Path(self._log)))
             self.remember(FileState.of(self._filepath))
 
-    def _add_to_log(self, plan: "ReadingPlan", parts: Path, log: "OpinionLog") -> None:
+    def _add_to_log(self, plan: "ReadingPlan", parts: Where, log: "OpinionLog") -> None:
         """Log opinions for monitoring; those that were written do not depend on it."""
         from leukoscope.reader.reading import log_opinions
 
@@ -271,7 +274,8 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         from leukoscope.reader.parts import ReaderFiles, spread_reading
 
         files = ReaderFiles.find(plan.reader, Path(self._reader), Path(self._engine))
-        return partial(spread_reading, partial(open_place, cluster, self._filepath.parent.absolute()), files)
+        opening = partial(open_place, cluster, self._filepath.parent.absolute())
+        return partial(spread_reading, opening, files, notes=self._filepath.with_suffix(""))
 
     def load(self) -> pd.DataFrame:
         """Read the opinions, one row an image."""

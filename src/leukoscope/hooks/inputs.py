@@ -27,6 +27,7 @@ from leukoscope.cells.detector import trust_detector
 from leukoscope.core.class_names import split_names
 from leukoscope.core.errors import InputError
 from leukoscope.core.faults import explain
+from leukoscope.core.objects import require_folder
 from leukoscope.core.old_names import rename_parameters
 from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.core.paths import require_paths
@@ -132,6 +133,8 @@ class InputHook:
     def _require_cluster(self) -> None:
         """Make sure that the cluster can do the work, if one is given."""
         options, loader = self._parameters["cluster"], self._context.config_loader
+        if options.parts is not None:
+            require_folder(options.parts)
         if not options.is_used:
             return
         from leukoscope.cluster.client import require_cluster

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from leukoscope.core.errors import InputError
 from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, ImageSource, compose, show_name
-from leukoscope.images.listing import View, find_odd_names
+from leukoscope.images.listing import View, find_odd_names, make_tuple
 
 _PREFERRED_PARENT = "Original"
 _IGNORED_PARENT = "Segmented"  # masks are no smears
@@ -44,6 +44,7 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[Nam
         InputError: No class folder, several sets of them, or a class without any file.
     """
     parent = _find_parent(source, class_names)
+    new = make_tuple(NamedFile)
     # One string a class, not one a file.
     names = {compose(name): name for name in class_names}
     places = array("q")
@@ -58,7 +59,7 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[Nam
         first, _, rest = below.partition("/")
         label = names.get(first) if rest else None
         refused = file.refused or (None if label else "not inside a class folder")
-        return NamedFile(image_id, label, file._replace(refused=refused))
+        return new((image_id, label, file._replace(refused=refused) if refused else file))
 
     labelled = _give_ids(source, places, find_below, label)
     _require_every_class(source, {item.label for item in labelled}, class_names, parent)
@@ -76,8 +77,9 @@ def name_files(source: ImageSource) -> Sequence[NamedFile]:
     """
     if not source.files:
         raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
+    new = make_tuple(NamedFile)
     return _give_ids(
-        source, None, lambda file: compose(file.path), lambda image_id, _, file: NamedFile(image_id, None, file)
+        source, None, lambda file: compose(file.path), lambda image_id, _, file: new((image_id, None, file))
     )
 
 
@@ -104,7 +106,7 @@ def _give_ids(
 
     def make(place: int, file: FoundFile) -> NamedFile:
         below = find_below(file)
-        return name(odd.get(place, _cut_suffix(below)), below, file)
+        return name(odd.get(place) or _cut_suffix(below), below, file)
 
     return View(source.files, places, make)
 

@@ -89,7 +89,7 @@ def make_printable(name: str) -> str:
 
 def compose(name: str) -> str:
     """Give a name in one spelling (Unicode NFC): macOS takes letters and accents apart, other systems do not."""
-    return normalize("NFC", name)
+    return name if name.isascii() else normalize("NFC", name)
 
 
 def show_name(name: str) -> str:

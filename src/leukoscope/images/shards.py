@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.objects import Where
 from leukoscope.core.parting import Outcome, Part, Place, follow, say_parts
 from leukoscope.core.storage import hold, write_whole
 from leukoscope.images.class_folders import NamedFile
@@ -23,7 +24,7 @@ from leukoscope.images.shared import TRIES, list_files, open_once, read_list, re
 # and none is awaited for long in the end.
 _PART, _SMALLEST, _PARTS = 512, 64, 32
 # A shard is one file of Arrow's: records, each with its pixels.
-_PIXELS = "pixels"
+_SHARD, _PIXELS = ".arrow", "pixels"
 _SCHEMA = SCHEMA.append(pa.field(_PIXELS, pa.large_binary()))
 
 
@@ -38,7 +39,7 @@ class _Shard(NamedTuple):
 
     first: int
     size: int
-    path: Path
+    path: Where
 
 
 class _Task(NamedTuple):
@@ -56,7 +57,11 @@ class _Task(NamedTuple):
 
 
 def pack_by_parts(
-    opening: Callable[[], AbstractContextManager[Place]], folder: Path, plan: PackingPlan, files: Sequence[NamedFile]
+    opening: Callable[[], AbstractContextManager[Place]],
+    folder: Where,
+    plan: PackingPlan,
+    files: Sequence[NamedFile],
+    notes: Path | None = None,
 ) -> Iterator[PackedBatch]:
     """Let workers decode files; the first two arguments given, it stands for ``PackingPlan.pack``.
 
@@ -65,6 +70,7 @@ def pack_by_parts(
         folder: Of the shards: all see it. What an earlier run has left of the same is not decoded again.
         plan: How files become images.
         files: Which of the plan's, in their order.
+        notes: The folder, seen by all, of what is noted of shards until they are there; ``None``: that of the shards.
 
     Yields:
         Batches in the order of the files, as soon as all before them are there.
@@ -72,36 +78,48 @@ def pack_by_parts(
     Raises:
         InputError: A worker cannot decode at all, or there is none.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_lists(folder)
+    noted = (notes or Path(str(folder))).absolute()
+    noted.mkdir(parents=True, exist_ok=True)
+    remove_lists(noted)
     every = list(_divide(plan, files, folder.absolute()))
-    missing = [shard for shard in every if not _is_there(shard)]
+    there = {path.name for path in list_shards(folder)}
+    missing = [shard for shard in every if shard.path.name not in there or not _is_there(shard)]
     done = len(files) - sum(shard.size for shard in missing)
     packing = share_plan(plan)
-    parts = (_describe_part(packing, files, shard) for shard in missing)
+    parts = (_describe_part(packing, files, shard, noted) for shard in missing)
     with opening() as place:
         say_parts("decoded", len(every), len(missing), place)
         outcomes = follow(place.carry_out(write_shard, parts), place, "Decoding", len(files), done)
         yield from _join(plan, files, every, missing, outcomes)
 
 
-def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Path) -> Iterator[_Shard]:
+def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Where) -> Iterator[_Shard]:
     size = min(_PART, max(_SMALLEST, len(files) // _PARTS))
     for first in range(0, len(files), size):
         part = files[first : first + size]
-        yield _Shard(first, len(part), folder / f"{fingerprint_facts([plan.settings, part])}.arrow")
+        yield _Shard(first, len(part), folder / f"{fingerprint_facts([plan.settings, part])}{_SHARD}")
 
 
-def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Shard) -> Part:
-    listed = list_files(shard.path, files[shard.first : shard.first + shard.size])
+def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Shard, notes: Path) -> Part:
+    noted = notes / shard.path.name
+    listed = list_files(noted, files[shard.first : shard.first + shard.size])
     name = f"shard-{fingerprint_facts(str(shard.path))}"
-    return Part(name, _Task(packing, listed, shard), shard.size, shard.path.with_suffix(TRIES))
+    return Part(name, _Task(packing, listed, shard), shard.size, noted.with_suffix(TRIES))
 
 
-def remove_shards(folder: Path, store: Path) -> None:
+def remove_shards(folder: Where, store: Path) -> None:
     """Remove the shards of which a store was made, unless another run makes others there by now."""
     with suppress(InputError), hold(store):
-        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(folder, Path):
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        for path in list_shards(folder):
+            path.unlink(missing_ok=True)
+
+
+def list_shards(folder: Where) -> Iterator[Where]:
+    """List the shards of a folder."""
+    yield from folder.glob(f"*{_SHARD}")
 
 
 def write_shard(task: _Task) -> None:
@@ -163,18 +181,21 @@ def _read_shard(shard: _Shard, size: int) -> Iterator[PackedBatch]:
 
 
 @contextmanager
-def _open(shard: _Shard) -> Iterator[list[pa.RecordBatch]]:
-    """Open a shard: none of its pixels is read before it is asked for.
+def _open(shard: _Shard, columns: Sequence[int] | None = None) -> Iterator[list[pa.RecordBatch]]:
+    """Open a shard: none of its pixels is read before it is asked for, or with some columns only.
 
     Raises:
         InputError: It is not as it was written.
     """
     try:
-        with pa.memory_map(str(shard.path)) as file, pa.ipc.open_file(file) as reader:
+        options = pa.ipc.IpcReadOptions(included_fields=columns)
+        is_here = isinstance(shard.path, Path)
+        opened = pa.memory_map(str(shard.path)) if is_here else shard.path.open()
+        with opened as file, pa.ipc.open_file(file, options=options) as reader:
             batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
             for batch in batches:
                 batch.validate()
-            if reader.schema != _SCHEMA or sum(map(len, batches)) != shard.size:
+            if (columns is None and reader.schema != _SCHEMA) or sum(map(len, batches)) != shard.size:
                 raise ValueError(f"it has {sum(map(len, batches))} records of {shard.size} files")
             yield batches
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -194,7 +215,7 @@ def _is_there(shard: _Shard) -> bool:
     if not shard.path.is_file():
         return False
     try:
-        with _open(shard) as batches:
+        with _open(shard, [_SCHEMA.names.index("reason")]) as batches:
             return not any(is_unread(reason) for batch in batches for reason in batch["reason"].to_pylist())
     except InputError:
         return False

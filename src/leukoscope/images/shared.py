@@ -1,18 +1,24 @@
 """Sources of images that several processes read: what is sent to each, and kept open there."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from leukoscope.core.errors import InputError
 from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
+from leukoscope.images.listing import list_columns, make_tuple
 from leukoscope.images.packing_plan import PackingPlan
 
 _LIST, TRIES = ".files", ".tries"
+_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("image_id", "label", "path")]
+    + [("size", pa.int64()), ("stamp", pa.int64()), ("refused", pa.string())]
+)
 
 
 def share_plan(plan: PackingPlan) -> PackingPlan:
@@ -34,13 +40,18 @@ def open_once(plan: PackingPlan) -> PackingPlan:
 def list_files(part: Path, files: Sequence[NamedFile]) -> Path:
     """Write the files of a part beside it: through the scheduler, which keeps what it was sent, they would fill it."""
     path = part.with_suffix(_LIST)
-    path.write_text(json.dumps(files))
+    ids, labels, found = zip(*files, strict=True)
+    columns = map(pa.array, (ids, labels, *zip(*found, strict=True)), _SCHEMA.types)
+    with pa.ipc.new_file(str(path), _SCHEMA) as file:
+        file.write_batch(pa.RecordBatch.from_arrays(list(columns), schema=_SCHEMA))
     return path
 
 
 def read_list(path: Path) -> list[NamedFile]:
     """Read the files of a part."""
-    return [NamedFile(name, label, FoundFile(*file)) for name, label, file in json.loads(path.read_text())]
+    with pa.ipc.open_file(path.read_bytes()) as file:
+        ids, labels, *found = list_columns(file.get_batch(0))
+    return list(map(make_tuple(NamedFile), zip(ids, labels, map(make_tuple(FoundFile), zip(*found)))))  # noqa: B905
 
 
 def remove_lists(folder: Path) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.objects import Where
 from leukoscope.core.parting import Outcome, Part, Place, follow, say_parts
 from leukoscope.images.packing_plan import PackingPlan, each_file, refuse_all
 from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
@@ -104,15 +105,16 @@ class _Task(NamedTuple):
     reader: ReaderAddress
     packing: PackingPlan
     files: Path
-    path: Path
+    path: Where
 
 
 def spread_reading(
     opening: Callable[[], AbstractContextManager[Place]],
     reader: ReaderAddress,
     plan: ReadingPlan,
-    folder: Path,
+    folder: Where,
     missing: Sequence[Sequence[int]],
+    notes: Path | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Let workers read; the first two arguments given, it is what ``carry_out`` takes.
 
@@ -122,6 +124,7 @@ def spread_reading(
         plan: What to read.
         folder: Of the parts.
         missing: The positions of files, a part at a time.
+        notes: The folder, seen by all, of what is noted of parts until they are read; ``None``: that of the parts.
 
     Yields:
         For each part the rows of files that could not be read for now. A part that has ended several workers is one of
@@ -132,11 +135,13 @@ def spread_reading(
     """
     if not missing:
         return
-    remove_lists(folder)
+    noted = notes or Path(str(folder))
+    noted.mkdir(parents=True, exist_ok=True)
+    remove_lists(noted)
     count = sum(map(len, missing))
     every = plan.packing.files
     packing = share_plan(plan.packing)
-    parts = (_describe_part(plan, packing, reader, folder, positions) for positions in missing)
+    parts = (_describe_part(plan, packing, reader, folder, noted, positions) for positions in missing)
     with opening() as place:
         say_parts("read", len(plan.parts), len(missing), place)
         outcomes = place.carry_out(read_files, parts)
@@ -146,15 +151,21 @@ def spread_reading(
 
 
 def _describe_part(
-    plan: ReadingPlan, packing: PackingPlan, reader: ReaderAddress, folder: Path, positions: Sequence[int]
+    plan: ReadingPlan,
+    packing: PackingPlan,
+    reader: ReaderAddress,
+    folder: Where,
+    notes: Path,
+    positions: Sequence[int],
 ) -> Part:
     path = name_part(plan, folder, positions[0]).absolute()
     every = plan.packing.files
     files = [every[position] for position in positions]
     # Another run may read other files of the same part at the same time into another folder.
     name = f"{path.stem}-{fingerprint_facts([str(path), len(files), positions[-1]])}"
-    task = _Task(reader, packing, list_files(path, files), path)
-    return Part(name, task, len(files), path.with_suffix(TRIES))
+    noted = notes.absolute() / path.name
+    task = _Task(reader, packing, list_files(noted, files), path)
+    return Part(name, task, len(files), noted.with_suffix(TRIES))
 
 
 def read_files(task: _Task) -> pd.DataFrame:

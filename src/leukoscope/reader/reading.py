@@ -1,8 +1,9 @@
 """Reading any number of images: part by part, so that memory does not grow and nothing is read twice."""
 
+import io
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 from leukoscope import __version__
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.objects import Where
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
 from leukoscope.images.decoding import UnusableImageError, decode
 from leukoscope.images.packing_plan import PackingPlan, Record, each_file, show_progress, warn_of_unread
@@ -29,7 +31,7 @@ from leukoscope.reader.watching import Watched, list_watched
 
 logger = logging.getLogger(__name__)
 
-_KEY = "reading.json"
+_KEY, _PARTS = "reading.json", "part-*.parquet"
 # Part of every key: raise it whenever what stands in an opinion's row changes.
 _FORMAT = 5
 # Files in a part: what a killed run reads again at the most.
@@ -115,10 +117,10 @@ class ReadingPlan:
 
 
 # Reads files of a plan, of each part those at some positions, into a folder; gives the rows that are not kept.
-Spread = Callable[[ReadingPlan, Path, Sequence[Sequence[int]]], Iterable[pd.DataFrame]]
+Spread = Callable[[ReadingPlan, Where, Sequence[Sequence[int]]], Iterable[pd.DataFrame]]
 
 
-def carry_out(plan: ReadingPlan, folder: Path, spread: Spread | None = None) -> pd.DataFrame:
+def carry_out(plan: ReadingPlan, folder: Where, spread: Spread | None = None) -> pd.DataFrame:
     """Read what has not been read yet, into a folder of parts; each appears whole or not at all.
 
     A part holds a row for each of its files that could be read or never will be. What is missing of it is read, and so
@@ -134,7 +136,8 @@ def carry_out(plan: ReadingPlan, folder: Path, spread: Spread | None = None) -> 
     """
     if read_json(folder / _KEY) != as_read_from_json(plan.key):
         _start(plan, folder)
-    missing = [positions for part in plan.parts if (positions := _find_missing(plan, folder, part))]
+    there = {path.name for path in folder.glob(_PARTS)}
+    missing = [positions for part in plan.parts if (positions := _find_missing(plan, folder, part, there))]
     if done := len(plan.parts) - len(missing):
         logger.info("%d of %d parts were read before, and are not read again", done, len(plan.parts))
     unread = [rows for rows in (spread or _read_here)(plan, folder, missing) if len(rows)]
@@ -143,29 +146,29 @@ def carry_out(plan: ReadingPlan, folder: Path, spread: Spread | None = None) -> 
     return rows
 
 
-def _read_here(plan: ReadingPlan, folder: Path, missing: Sequence[Sequence[int]]) -> Iterator[pd.DataFrame]:
+def _read_here(plan: ReadingPlan, folder: Where, missing: Sequence[Sequence[int]]) -> Iterator[pd.DataFrame]:
     tables = plan.read([position for positions in missing for position in positions])
     for positions, table in zip(missing, tables, strict=True):
         yield keep_rows(name_part(plan, folder, positions[0]), table)
 
 
-def _start(plan: ReadingPlan, folder: Path) -> None:
+def _start(plan: ReadingPlan, folder: Where) -> None:
     (folder / _KEY).unlink(missing_ok=True)  # first, so that nothing is half there with a key
-    for part in folder.glob("part-*.parquet"):
+    for part in folder.glob(_PARTS):
         part.unlink()
     write_json(folder / _KEY, plan.key)
 
 
-def name_part(plan: ReadingPlan, folder: Path, position: int) -> Path:
+def name_part(plan: ReadingPlan, folder: Where, position: int) -> Where:
     """Name the part that a file belongs to, by the positions of the part's files and a hash of what these become."""
     part = plan.parts[position // _PART]
     return folder / f"part-{part.start:07}-{part.stop - 1:07}-{plan.key_hash}.parquet"
 
 
-def _find_missing(plan: ReadingPlan, folder: Path, part: range) -> Sequence[int]:
+def _find_missing(plan: ReadingPlan, folder: Where, part: range, there: Collection[str]) -> Sequence[int]:
     """Find the positions of a part's files that have no row yet; of a damaged part, all."""
     path = name_part(plan, folder, part.start)
-    if not path.is_file():
+    if path.name not in there:
         return part
     ids = [named.image_id for named in plan.packing.files[part.start : part.stop]]
     try:
@@ -177,7 +180,7 @@ def _find_missing(plan: ReadingPlan, folder: Path, part: range) -> Sequence[int]
     return [position for position, image_id in zip(part, ids, strict=True) if image_id not in done]
 
 
-def find_done(path: Path, ids: Sequence[str]) -> set[str]:
+def find_done(path: Where, ids: Sequence[str]) -> set[str]:
     """Find which files of a part have a row.
 
     Args:
@@ -193,23 +196,31 @@ def find_done(path: Path, ids: Sequence[str]) -> set[str]:
     return set(known)
 
 
-def _load(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path, page_checksum_verification=True)
+def _load(path: Where) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(path.read_bytes()), page_checksum_verification=True)
 
 
-def keep_rows(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+def _load_kept(path: Where) -> list[pd.DataFrame]:
+    """Give the rows of a part, if it is there: to ask whether it is would be another request."""
+    try:
+        return [_load(path)]
+    except FileNotFoundError:
+        return []
+
+
+def keep_rows(path: Where, table: pd.DataFrame) -> pd.DataFrame:
     """Add rows to the part that they belong to; gives those of files that could not be read, which stay out of it."""
     unread = table["reason"].str.startswith(NOT_READ)
     read = table[~unread]
     if len(read):
         # Another worker, which was taken for dead, may have kept the same rows meanwhile.
-        earlier = [_load(path).loc[lambda rows: ~rows["image_id"].isin(read["image_id"])]] if path.is_file() else []
+        earlier = [rows[~rows["image_id"].isin(read["image_id"])] for rows in _load_kept(path)]
         rows = pd.concat([*earlier, read], ignore_index=True)
         write_whole(path, lambda new: rows.to_parquet(new, write_page_checksum=True))
     return table[unread]
 
 
-def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet: Path, csv: Path) -> None:
+def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, parquet: Path, csv: Path) -> None:
     """Join all parts into one Parquet and one CSV file, a part at a time, and log what came of the images.
 
     Args:
@@ -241,24 +252,24 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
     log_scales(warnings, are_tiled=True)
 
 
-def log_opinions(plan: ReadingPlan, folder: Path, log: OpinionLog) -> None:
+def log_opinions(plan: ReadingPlan, folder: Where, log: OpinionLog) -> None:
     """Add the opinions of all parts to the log for monitoring; those that it has stay as they are.
 
     Raises:
         InputError: They cannot be added.
     """
     watched = Watched(plan.reader, (named.file.path for named in plan.packing.files))
-    paths = [path for part in plan.parts if (path := name_part(plan, folder, part.start)).is_file()]
-    added = sum(log.append(watched.tabulate(_load(path))) for path in paths)
+    paths = (name_part(plan, folder, part.start) for part in plan.parts)
+    added = sum(log.append(watched.tabulate(rows)) for path in paths for rows in _load_kept(path))
     logger.info("%d opinions are new in the log for monitoring, %s", added, log.path)
 
 
-def _list_rows(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:
+def _list_rows(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, part: range) -> pd.DataFrame:
     """Give the rows of a part in the order of its files, one for each."""
     path = name_part(plan, folder, part.start)
     ids = pd.Index([named.image_id for named in plan.packing.files[part.start : part.stop]])
     lacking = unread[unread["image_id"].isin(ids)]
-    rows = pd.concat([*([_load(path)] if path.is_file() else []), *([lacking] if len(lacking) else [])])
+    rows = pd.concat([*_load_kept(path), *([lacking] if len(lacking) else [])])
     if sorted(rows["image_id"]) != sorted(ids):
         raise InputError(
             f"{path} holds {len(rows)} rows for {len(ids)} files: something has changed it since it was written. Run "
