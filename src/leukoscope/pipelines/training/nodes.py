@@ -8,7 +8,8 @@ import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.features.normalisation import StainTarget, fit_target
+from leukoscope.features.macenko import FITTED_BY, MacenkoTarget
+from leukoscope.features.normalisation import StainTarget
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -119,15 +120,15 @@ def prepare_training(
     if augmentation.synthetic:
         key["synthetic"] = {"share": augmentation.synthetic, "images": augmentation.generated}
     if in_force.normalisation != "none":
-        key["stain_target"] = _measure_target(smears, training_plan)._asdict()
+        key["stain_target"] = _measure_target(in_force.normalisation, smears, training_plan)._asdict()
     taught_by = {"teacher": recipe["teacher"]} if "teacher" in recipe else {}
     return key | taught_by | {"split": splitting.split_name}
 
 
-def _measure_target(smears: PackedImages, training_plan: pd.DataFrame) -> StainTarget:
+def _measure_target(method: str, smears: PackedImages, training_plan: pd.DataFrame) -> StainTarget | MacenkoTarget:
     """Measure what training images have in common: of so many at the most, from the first to the last."""
     names = training_plan["image_id"].iloc[:: -(-len(training_plan) // _MOST_MEASURED)]
-    return fit_target(smears.pixels[row] for row in smears.rows(names))
+    return FITTED_BY[method](smears.pixels[row] for row in smears.rows(names))
 
 
 def train_classifier(
