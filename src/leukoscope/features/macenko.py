@@ -29,7 +29,8 @@ class MacenkoTarget(NamedTuple):
     """What images are to have in common.
 
     Attributes:
-        azure: Optical densities of the dye that absorbs more of the red: a unit vector of red, green and blue.
+        azure: Optical densities of the dye that absorbs less of the green, a unit vector of red, green and blue. The
+            red, by which haematoxylin is told from eosin, takes erythrocytes for nuclei where they are pale grey.
         eosin: Of the other.
         most: The 99th percentiles of both dyes' amounts, in decades.
     """
@@ -71,7 +72,7 @@ def find_dyes(image: np.ndarray) -> MacenkoTarget | None:
     if np.sin(np.ptp(angles)) < LEAST_SPREAD:
         return None
     dyes = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ plane.T
-    dyes = dyes[np.argsort(-dyes[:, 0], kind="stable")]
+    dyes = dyes[np.argsort(dyes[:, 1], kind="stable")]
     most = np.quantile(stained @ np.linalg.pinv(dyes), HIGH, axis=0, method="inverted_cdf")
     azure, eosin = dyes.tolist()
     return MacenkoTarget(tuple(azure), tuple(eosin), tuple(most.tolist()))

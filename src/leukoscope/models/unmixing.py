@@ -30,7 +30,7 @@ class MacenkoNormalisation(layers.Layer):
     precision, which is too coarse for it.
 
     Args:
-        azure: Optical densities of the dye that absorbs more of the red, a unit vector of red, green and blue.
+        azure: Optical densities of the dye that absorbs less of the green, a unit vector of red, green and blue.
         eosin: Of the other.
         most: How much there is of each, in decades.
         options: Those of every layer.
@@ -134,7 +134,7 @@ def _find_edges(along: Any, aside: Any, stained: Any, first: Any, second: Any) -
     cosine = tuple(ops.sqrt(ops.maximum(1 - value * value, 0.0)) for value in sine)
     low, high = (first * across + second * up for across, up in zip(cosine, sine, strict=True))
     spread = sine[1] * cosine[0] - cosine[1] * sine[0]
-    is_low = low[..., :1] >= high[..., :1]
+    is_low = low[..., 1:2] <= high[..., 1:2]
     return (ops.where(is_low, low, high), ops.where(is_low, high, low)), spread
 
 
