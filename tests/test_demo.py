@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import keras
@@ -14,9 +13,9 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from nbclient import NotebookClient
 
+import named_columns
 from leukoscope.synthetic import write_smears
 
 SMALL = (
@@ -65,27 +64,17 @@ def test_every_place_is_filled(data):
         assert (data / place).stat().st_size > 0
 
 
-def test_tables_have_the_columns_that_the_catalog_names(data, project_path):
+def test_tables_have_the_columns_that_the_catalog_names(data):
     checked = set()
-    for path in (project_path / "conf/base").glob("catalog*.yml"):
-        for name, entry in (yaml.safe_load(path.read_text()) or {}).items():
-            known = find_schema(entry)
-            if known is None or name.startswith("reviewed_"):  # which are other entries' files
-                continue
-            place = known["filepath"].replace("${globals:data}", str(data)).replace("{model}", "mobilenet_v2")
-            if Path(place).is_file() and place.endswith((".csv", ".parquet")):
-                columns = list(pd.read_csv(place) if place.endswith(".csv") else pd.read_parquet(place))
-                named = [*known["requires"], *known.get("optional", ())]
-                assert [one for one in columns if not any(fnmatchcase(one, name) for name in named)] == [], name
-                checked.add(name)
+    for name, entry in named_columns.read_entries().items():
+        if "filepath" not in entry or name.startswith("reviewed_"):  # which are other entries' files
+            continue
+        place = entry["filepath"].replace("${globals:data}", str(data)).replace("{model}", "mobilenet_v2")
+        if Path(place).is_file() and place.endswith((".csv", ".parquet")):
+            table = pd.read_csv(place) if place.endswith(".csv") else pd.read_parquet(place)
+            assert named_columns.list_unnamed(name, table) == [], name
+            checked.add(name)
     assert {"manifest", "split_report", "{model}.history", "{model}.predictions", "{model}_features"} <= checked
-
-
-def find_schema(entry) -> dict | None:
-    """Give what a table's data set is made of, within whatever wraps it."""
-    while isinstance(entry, dict) and "requires" not in entry:
-        entry = entry.get("dataset")
-    return entry if isinstance(entry, dict) and "filepath" in entry else None
 
 
 def test_predictions_are_those_of_the_saved_model(data):
