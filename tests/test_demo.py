@@ -186,7 +186,7 @@ def test_images_of_another_source_are_scored(project, data, tmp_path):
     (tmp_path / "Original/Benign/copy.jpg").write_bytes(first.read_bytes())
     folders = "external.class_map.Benign=Benign,external.class_map.Pro=malignant"
     said = kedro(project, "--pipelines", "external", "--params", f"external_images={tmp_path},{folders}")
-    assert "1 external images are among those that the classifiers were made of" in said
+    assert "1 external image is among those that the classifiers were made of" in said
     row = pd.read_csv(data / "08_reporting/external.csv").iloc[0]
     assert row["model"] == "mobilenet_v2"
     assert row["external_images"] == 8
@@ -214,7 +214,7 @@ def test_new_smears_get_opinions(project, data, tmp_path):
     given = table.drop("notes").filter(regex="probability_(benign|early|pre|pro)$")
     assert given.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
     again = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}", PYTHONPROFILEIMPORTTIME="1")
-    assert "1 of 1 parts were read before" in again
+    assert "Read before, and not again: 1 of 1 part" in again
     assert "onnx" in again
     assert not re.search(r"\| (keras|tensorflow|mlflow)\b", again)
 

@@ -16,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from leukoscope import __version__
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
@@ -136,7 +137,7 @@ def carry_out(plan: ReadingPlan, folder: Path, spread: Spread | None = None) -> 
         _start(plan, folder)
     missing = [positions for part in plan.parts if (positions := _find_missing(plan, folder, part))]
     if done := len(plan.parts) - len(missing):
-        logger.info("%d of %d parts were read before, and are not read again", done, len(plan.parts))
+        logger.info("Read before, and not again: %d of %s", done, count_of(len(plan.parts), "part"))
     unread = [rows for rows in (spread or _read_here)(plan, folder, missing) if len(rows)]
     rows = pd.concat(unread, ignore_index=True) if unread else pd.DataFrame(columns=["image_id", "reason"])
     warn_of_unread(rows[["image_id", "reason"]], len(plan.packing.files))
@@ -171,7 +172,7 @@ def _find_missing(plan: ReadingPlan, folder: Path, part: range) -> Sequence[int]
     try:
         done = find_done(path, ids)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        logger.warning("%s is damaged: %s. Its %d files are read again", path, error, len(part))
+        logger.warning("%s is damaged: %s. Read again: %s", path, error, count_of(len(part), "file"))
         path.unlink(missing_ok=True)
         return part
     return [position for position, image_id in zip(part, ids, strict=True) if image_id not in done]
@@ -237,7 +238,8 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, parquet:
     write_whole(parquet, lambda one: write_whole(csv, lambda other: join(one, other)))
     opinion_count = counts.pop("", 0)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
-    logger.info("%d files: %d opinions; abstained: %s", opinion_count + counts.total(), opinion_count, reasons)
+    files, opinions = count_of(opinion_count + counts.total(), "file"), count_of(opinion_count, "opinion")
+    logger.info("%s: %s; abstained: %s", files, opinions, reasons)
     log_scales(warnings, are_tiled=True)
 
 
@@ -250,7 +252,7 @@ def log_opinions(plan: ReadingPlan, folder: Path, log: OpinionLog) -> None:
     watched = Watched(plan.reader, (named.file.path for named in plan.packing.files))
     paths = [path for part in plan.parts if (path := name_part(plan, folder, part.start)).is_file()]
     added = sum(log.append(watched.tabulate(_load(path))) for path in paths)
-    logger.info("%d opinions are new in the log for monitoring, %s", added, log.path)
+    logger.info("%s new in the log for monitoring, %s", count_of(added, "opinion is", "opinions are"), log.path)
 
 
 def _list_rows(plan: ReadingPlan, unread: pd.DataFrame, folder: Path, part: range) -> pd.DataFrame:
