@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
@@ -19,7 +19,19 @@ from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.recipe import HEAD, Recipe, ResolvedRecipe
 
+if TYPE_CHECKING:
+    from leukoscope.models.network import Classifier
+    from leukoscope.training.trainer import Trainer
+
 _MOST_MEASURED = 256  # training images, whose colours take seconds to measure
+
+
+class Training(Protocol):
+    """What trains a network."""
+
+    def fit(self) -> "Classifier":
+        """Train it, or take it as trained before."""
+        ...
 
 
 def resolve_recipe(training: Recipe, options: ModelOptions) -> dict[str, Any]:
@@ -168,7 +180,7 @@ def finish_training(
     journal: TrainingJournal,
     software: dict[str, Any],
     training_plan: pd.DataFrame,
-    make_trainer: Callable[[dict[str, Any]], Any],
+    make_trainer: Callable[[dict[str, Any]], Training],
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train by a trainer that is made for a journal's key; arguments and result else as of ``train_classifier``."""
     from leukoscope.training.key import describe_balance, describe_key
@@ -202,7 +214,7 @@ def make_trainer(
     name: str,
     generated: GeneratedImages | None,
     teaching: pd.DataFrame | None,
-) -> Any:
+) -> "Trainer":
     """Make the trainer of a key; arguments as of ``train_classifier``, ``name`` of the model."""
     from leukoscope.training.distillation import teach
     from leukoscope.training.labelled import LabelledImages
