@@ -1,10 +1,11 @@
 """What stain normalisation does: to a small network under changes of the stain, and to what colour alone tells.
 
-``python benchmarks/bench_normalisation.py network --data data/demo`` trains pairs of networks that differ in nothing
-else, on images that ingestion has packed and splitting has divided; ``... colour --data data`` judges colours of the
+``python benchmarks/bench_normalisation.py network --data data/demo`` trains networks that differ in nothing else,
+ on images that ingestion has packed and splitting has divided; ``... colour --data data`` judges colours of the
 same images, as they are and normalised, as the audit does.
 """
 
+import itertools
 import logging
 import tempfile
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.features.colour import count_colours
-from leukoscope.features.normalisation import StainTarget, fit_target, normalise
+from leukoscope.features.macenko import FITTED_BY, MacenkoTarget, normalise_dyes
+from leukoscope.features.normalisation import StainTarget, normalise
 from leukoscope.images.packed import PackedImages
 from leukoscope.images.perturbations import PERTURBATIONS, perturb
 
@@ -34,7 +36,14 @@ def list_versions(pixels: np.ndarray) -> dict[str, np.ndarray]:
     return {"unchanged": pixels} | changed
 
 
-def train(smears: PackedImages, splits: pd.DataFrame, target: StainTarget | None, side: int, epochs: int, seed: int):  # type: ignore[no-untyped-def]
+def train(  # type: ignore[no-untyped-def]
+    smears: PackedImages,
+    splits: pd.DataFrame,
+    target: StainTarget | MacenkoTarget | None,
+    side: int,
+    epochs: int,
+    seed: int,
+):
     """Train a network, with the target of its images or without."""
     from leukoscope.training.journal import TrainingJournal
     from leukoscope.training.labelled import LabelledImages
@@ -66,16 +75,19 @@ def main() -> None:
 @click.option("--epochs", default=25)
 @click.option("--seeds", default=2)
 def network(data: Path, side: int, epochs: int, seeds: int) -> None:
-    """Train pairs of networks, and print their accuracies on test and validation images, which chose nothing."""
+    """Train networks without and with each method, and print accuracies on images that chose nothing.
+
+    These are those of test and validation.
+    """
     smears, splits = open_data(data)
     rows = smears.rows(splits.loc[splits["split"] == "train", "image_id"])
-    target = fit_target(smears.pixels[row] for row in rows)
+    targets = {"without": None} | {name: fit(smears.pixels[row] for row in rows) for name, fit in FITTED_BY.items()}
     judged = splits[splits["split"] != "train"]
     versions = list_versions(smears.pixels[smears.rows(judged["image_id"])])
     truth = judged["label"].to_numpy()
-    hits: dict[str, dict[str, list[np.ndarray]]] = {name: {"without": [], "with": []} for name in versions}
+    hits: dict[str, dict[str, list[np.ndarray]]] = {name: {kind: [] for kind in targets} for name in versions}
     for seed in range(seeds):
-        for kind, chosen in (("without", None), ("with", target)):
+        for kind, chosen in targets.items():
             classifier = train(smears, splits, chosen, side, epochs, seed)
             for name, pixels in versions.items():
                 predicted = classifier.predict(pixels).probabilities.argmax(axis=1)
@@ -84,13 +96,13 @@ def network(data: Path, side: int, epochs: int, seeds: int) -> None:
     click.echo(f"{len(judged)} images, {seeds} seeds, means over seeds, 95 % intervals of the difference over images")
     rng = np.random.default_rng(SEED)
     groups, number = np.unique(judged["group"], return_inverse=True)
-    for name, of in hits.items():
-        gains = np.mean(of["with"], axis=0) - np.mean(of["without"], axis=0)
+    for (name, of), kind in itertools.product(hits.items(), FITTED_BY):
+        gains = np.mean(of[kind], axis=0) - np.mean(of["without"], axis=0)
         sums, sizes = np.bincount(number, gains), np.bincount(number)
         draws = rng.integers(len(groups), size=(5000, len(groups)))
         low, high = np.quantile(sums[draws].sum(axis=1) / sizes[draws].sum(axis=1), [0.025, 0.975])
-        means = " ".join(f"{np.mean(of[kind]):.3f}" for kind in ("without", "with"))
-        click.echo(f"{name:16} {means} difference {gains.mean():+.3f} ({low:+.3f} to {high:+.3f})")
+        means = f"{np.mean(of['without']):.3f} {np.mean(of[kind]):.3f}"
+        click.echo(f"{name:16} {kind:8} {means} difference {gains.mean():+.3f} ({low:+.3f} to {high:+.3f})")
 
 
 @main.command()
@@ -110,12 +122,11 @@ def colour(data: Path, trees: int, clusters: int, embargo: int) -> None:
     manifest = pd.read_parquet(data / "02_intermediate/manifest.parquet")
     images = grouping.select_accepted(manifest)
     rows = smears.rows(images["image_id"])
-    target = fit_target(smears.pixels[row] for row in rows[:: max(1, len(rows) // 256)])
-    normalised = np.stack([normalise(smears.pixels[row], target).round().astype(np.uint8) for row in rows])
-    seen = {
-        "colour_histogram": count_colours(smears.pixels, rows),
-        "normalised": count_colours(normalised, np.arange(len(rows))),
-    }
+    seen = {"colour_histogram": count_colours(smears.pixels, rows)}
+    for name, change in (("reinhard", normalise), ("macenko", normalise_dyes)):
+        target = FITTED_BY[name](smears.pixels[row] for row in rows[:: max(1, len(rows) // 256)])
+        normalised = np.stack([change(smears.pixels[row], target).round().astype(np.uint8) for row in rows])
+        seen[name] = count_colours(normalised, np.arange(len(rows)))
     protocols = {
         "duplicate": images["group"],
         "appearance": grouping.group_by_appearance(images, smears, clusters, SEED),

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import keras
@@ -14,9 +13,9 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from nbclient import NotebookClient
 
+import named_columns
 from leukoscope.synthetic import write_smears
 
 SMALL = (
@@ -65,27 +64,17 @@ def test_every_place_is_filled(data):
         assert (data / place).stat().st_size > 0
 
 
-def test_tables_have_the_columns_that_the_catalog_names(data, project_path):
+def test_tables_have_the_columns_that_the_catalog_names(data):
     checked = set()
-    for path in (project_path / "conf/base").glob("catalog*.yml"):
-        for name, entry in (yaml.safe_load(path.read_text()) or {}).items():
-            known = find_schema(entry)
-            if known is None or name.startswith("reviewed_"):  # which are other entries' files
-                continue
-            place = known["filepath"].replace("${globals:data}", str(data)).replace("{model}", "mobilenet_v2")
-            if Path(place).is_file() and place.endswith((".csv", ".parquet")):
-                columns = list(pd.read_csv(place) if place.endswith(".csv") else pd.read_parquet(place))
-                named = [*known["requires"], *known.get("optional", ())]
-                assert [one for one in columns if not any(fnmatchcase(one, name) for name in named)] == [], name
-                checked.add(name)
+    for name, entry in named_columns.read_entries().items():
+        if "filepath" not in entry or name.startswith("reviewed_"):  # which are other entries' files
+            continue
+        place = entry["filepath"].replace("${globals:data}", str(data)).replace("{model}", "mobilenet_v2")
+        if Path(place).is_file() and place.endswith((".csv", ".parquet")):
+            table = pd.read_csv(place) if place.endswith(".csv") else pd.read_parquet(place)
+            assert named_columns.list_unnamed(name, table) == [], name
+            checked.add(name)
     assert {"manifest", "split_report", "{model}.history", "{model}.predictions", "{model}_features"} <= checked
-
-
-def find_schema(entry) -> dict | None:
-    """Give what a table's data set is made of, within whatever wraps it."""
-    while isinstance(entry, dict) and "requires" not in entry:
-        entry = entry.get("dataset")
-    return entry if isinstance(entry, dict) and "filepath" in entry else None
 
 
 def test_predictions_are_those_of_the_saved_model(data):
@@ -197,7 +186,7 @@ def test_images_of_another_source_are_scored(project, data, tmp_path):
     (tmp_path / "Original/Benign/copy.jpg").write_bytes(first.read_bytes())
     folders = "external.class_map.Benign=Benign,external.class_map.Pro=malignant"
     said = kedro(project, "--pipelines", "external", "--params", f"external_images={tmp_path},{folders}")
-    assert "1 external images are among those that the classifiers were made of" in said
+    assert "1 external image is among those that the classifiers were made of" in said
     row = pd.read_csv(data / "08_reporting/external.csv").iloc[0]
     assert row["model"] == "mobilenet_v2"
     assert row["external_images"] == 8
@@ -225,7 +214,7 @@ def test_new_smears_get_opinions(project, data, tmp_path):
     given = table.drop("notes").filter(regex="probability_(benign|early|pre|pro)$")
     assert given.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
     again = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}", PYTHONPROFILEIMPORTTIME="1")
-    assert "1 of 1 parts were read before" in again
+    assert "Read before, and not again: 1 of 1 part" in again
     assert "onnx" in again
     assert not re.search(r"\| (keras|tensorflow|mlflow)\b", again)
 

@@ -39,7 +39,7 @@ def test_a_protocol_with_too_few_groups_is_left_out_and_told(images, caplog):
     protocols = {"image": pd.Series(np.arange(200)), "appearance": groups}
     table = LADDER.climb(images, {"border": np.zeros((200, 1))}, protocols)
     assert table["protocol"].tolist() == ["image"]
-    assert "appearance, border: not judged, a class has 1 groups, too few for 5 folds" in caplog.text
+    assert "appearance, border: not judged, a class has 1 group, too few for 5 folds" in caplog.text
 
 
 def test_a_class_without_images_is_not_left_out_in_silence(images, caplog):

@@ -10,6 +10,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 LAYERS = ("attention", "cell_layers", "grouped", "masking", "normalising", "optical", "pooling", "responses")
+LAYERS += ("unmixing",)
 FILES = [f"models/test_{name}.py" for name in LAYERS] + ["backend/test_device.py"]
 FILES += ["training/test_augmentation.py", "training/test_camera.py"]
 

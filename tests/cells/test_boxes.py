@@ -45,8 +45,8 @@ def test_boxes_are_those_of_leukocytes_at_the_scale_of_the_packed_image(folders)
 def test_recall_and_precision_are_told_for_each_half(folders):
     answer = CliRunner().invoke(main, [str(folder) for folder in folders])
     assert answer.exit_code == 0
-    assert "from the first: 1 fields, 3 leukocytes, recall 1.000, precision 1.000" in answer.output
-    assert "from the second: 1 fields, 2 leukocytes, recall 1.000, precision 0.667" in answer.output
+    assert "from the first: 1 field, 3 leukocytes, recall 1.000, precision 1.000" in answer.output
+    assert "from the second: 1 field, 2 leukocytes, recall 1.000, precision 0.667" in answer.output
     assert "all: 2 fields, 5 leukocytes, recall 1.000, precision 0.833" in answer.output
 
 

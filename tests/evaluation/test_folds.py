@@ -152,7 +152,7 @@ def test_an_image_in_two_folds_or_in_none_is_refused(three):
     with pytest.raises(InputError, match="3 folds of tiny do not divide the images: 4 images are tested in two folds"):
         folds.FoldSet("tiny", 3, {1: three[0], 2: twice, 3: three[2]}).pool()
     three[0].facts["accepted"] = 13
-    with pytest.raises(InputError, match=r"1 images in none.*Remove the folders fold-1-of-3/runs/abc, .*of the model"):
+    with pytest.raises(InputError, match=r"1 image in none.*Remove the folders fold-1-of-3/runs/abc, .*of the model"):
         folds.FoldSet("tiny", 3, dict(enumerate(three, 1))).pool()
     three[0].facts["splitting"] = {"group_by": "series"}  # where images without a number are in no fold
     assert len(folds.FoldSet("tiny", 3, dict(enumerate(three, 1))).pool()) == 12

@@ -66,7 +66,7 @@ def test_where_nothing_is_judged_there_is_neither_alarm_nor_all_clear():
     verdict = say_verdict(table, "week")
     assert (verdict.is_alarm, verdict.text) == (
         False,
-        "No week could be judged so far: in that from 2026-11-02 there are 5 images (too few images).",
+        "No week could be judged so far: that from 2026-11-02 has 5 images (too few images).",
     )
     assert summarise_alarms(table) == {"monitoring_windows": 0, "monitoring_alarms": 0, "monitoring_last_alarm": 0}
 

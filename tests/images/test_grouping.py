@@ -52,14 +52,14 @@ class TestLookUpGroups:
         ("table", "message"),
         [
             ({"image_id": ["a/1"], "patient": ["x"]}, "needs group"),
-            ({"image_id": ["a/1", "a/2", "c/9"], "group": ["x"] * 3}, "image_id entries that fit no image: c/9"),
-            ({"pattern": ["a/*", "q*"], "group": ["x", "y"]}, r"pattern entries that fit no image: q\*"),
-            ({"image_id": ["a/1", "a/2 "], "group": ["x", "y"]}, "entries that fit no image: 'a/2 '"),
-            ({"image_id": ["a/1", "a/2"], "group": ["x", " "]}, "1 rows without a group: a/2"),
-            ({"image_id": ["a/1", "a/2"], "group": ["x", None]}, "1 rows without a group: a/2"),
+            ({"image_id": ["a/1", "a/2", "c/9"], "group": ["x"] * 3}, "1 image_id entry that fits no image: c/9"),
+            ({"pattern": ["a/*", "q*"], "group": ["x", "y"]}, r"pattern entry that fits no image: q\*"),
+            ({"image_id": ["a/1", "a/2 "], "group": ["x", "y"]}, "entry that fits no image: 'a/2 '"),
+            ({"image_id": ["a/1", "a/2"], "group": ["x", " "]}, "1 row without a group: a/2"),
+            ({"image_id": ["a/1", "a/2"], "group": ["x", None]}, "1 row without a group: a/2"),
             ({"pattern": [], "group": []}, "2 accepted images without a group"),
-            ({"image_id": ["a/1"], "group": ["x"]}, "accepted images without a group: a/2"),
-            ({"pattern": ["a/*", "*/1"], "group": ["x", "y"]}, "images with more than one group: a/1"),
+            ({"image_id": ["a/1"], "group": ["x"]}, "1 accepted image without a group: a/2"),
+            ({"pattern": ["a/*", "*/1"], "group": ["x", "y"]}, "1 image with more than one group: a/1"),
         ],
     )
     def test_what_does_not_fit_is_named(self, table, message):

@@ -82,7 +82,7 @@ def test_line_breaks_in_quotes_stay():
         (b",,\n", "has the columns none; it needs group"),
         (b"image_id,pattern,group\na/1,a*,p\n", "Expected one column group, and one of image_id or pattern"),
         (b"image_id,group,group\na/1,p,q\n", "Expected one column group"),
-        (b"image_id,group\na/1,p\na/2\n", "Line 3 of the table of groups groups.csv has 1 fields. Expected 2"),
+        (b"image_id,group\na/1,p\na/2\n", "Line 3 of the table of groups groups.csv has 1 field. Expected 2"),
         (b"image_id,group\nBenign/a,b,p\n", "Line 2 of the table of groups groups.csv has 3 fields. Expected 2"),
         (b'image_id,group\na/1,"p\n', "of the table of groups groups.csv cannot be read: unexpected end of data"),
         (b"image_id,group\na/1," + b"p" * 200_000, "cannot be read: field larger than field limit"),

@@ -9,6 +9,7 @@ import pytest
 
 import tiny_backbone as tiny
 from leukoscope.core.errors import InputError
+from leukoscope.features.macenko import fit_dyes, normalise_dyes
 from leukoscope.features.normalisation import fit_target, normalise
 from leukoscope.inference.exporting import FORMATS, Exporter
 from leukoscope.models.network import Classifier, build_classifier, build_empty
@@ -39,6 +40,11 @@ def pixels() -> np.ndarray:
 @pytest.fixture(scope="module")
 def target(pixels):
     return fit_target(pixels[:3] * 0.7)
+
+
+@pytest.fixture(scope="module")
+def dyes(pixels):
+    return fit_dyes(pixels[:3])
 
 
 def resolve(target=None, **values):
@@ -72,6 +78,14 @@ def test_saved_and_loaded_it_has_its_target(classifier, pixels, target, tmp_path
     assert layer["config"]["mean"] == list(target.mean)
 
 
+def test_the_method_is_that_of_the_target(dyes, pixels):
+    network = build_classifier(tiny.NAME, resolve(dyes), NAMES, seed=0).network
+    assert network.get_layer("normalised").most == list(dyes.most)
+    normalised = np.stack([normalise_dyes(image, dyes) for image in pixels]).astype("float32")
+    plain = build_classifier(tiny.NAME, resolve(), NAMES, seed=0).network
+    assert network.predict_on_batch(pixels) == pytest.approx(plain.predict_on_batch(normalised), abs=2e-3)
+
+
 @ON_TENSORFLOW
 def test_what_is_exported_has_it_inside(classifier, pixels):
     rebuilt = Exporter(classifier, 1.0, {}, pixels[:1])._rebuild()
@@ -81,7 +95,10 @@ def test_what_is_exported_has_it_inside(classifier, pixels):
 @pytest.mark.slow
 @ON_TENSORFLOW
 @pytest.mark.parametrize(("name", "most"), [("onnx", 1e-4), ("litert", 1e-3)])
-def test_an_exported_file_gives_the_same(classifier, pixels, name, most):
+@pytest.mark.parametrize("method", ["reinhard", "macenko"])
+def test_an_exported_file_gives_the_same(target, dyes, pixels, method, name, most):
+    recipe = resolve({"reinhard": target, "macenko": dyes}[method])
+    classifier = Classifier(build_classifier(tiny.NAME, recipe, NAMES, seed=0).network, NAMES, "splits", 32)
     exporter = Exporter(classifier, 1.0, {}, pixels[:1])
     predict = FORMATS[name].load(FORMATS[name].write(exporter, "float32"))
     assert predict(pixels) == pytest.approx(classifier.predict(pixels).probabilities, abs=most)

@@ -16,6 +16,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.pipelines.cells.nodes import cut_out_cells
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.cells.pipeline import create_pipeline
+from named_columns import list_unnamed
 
 CONF = Path(__file__).parents[2] / "conf/base"
 DEFAULTS = yaml.safe_load((CONF / "parameters_cells.yml").read_text())["cells"]
@@ -73,6 +74,8 @@ def test_the_cells_of_every_accepted_field_have_a_row_and_a_crop(made):
     cells, crops, size = made["cells"], made["cell_images"], made["cell_size"]
     assert size == {"diameter": pytest.approx(18, abs=2), "estimated": True, "crop": crops.shape[1], "field": 96}
     assert cells["image_id"].tolist() == ["Benign/1", *["Early/1"] * 2, "Early/2", *["Pre/1"] * 2, "Pre/2", "Pro/1"]
+    assert list_unnamed("cells", cells) == []
+    assert list_unnamed("cell_report", made["cell_report"]) == []
     assert cells["path"][0] == "Benign/1.jpg"
     assert cells["touching"].tolist() == [False] * 4 + [True] * 2 + [False] * 2
     assert cells["cut"].tolist() == [False] * 6 + [True, False]

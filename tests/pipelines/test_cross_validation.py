@@ -24,6 +24,7 @@ from leukoscope.pipelines.evaluation.records import keep_evaluation
 from leukoscope.pipelines.splitting.nodes import assign_splits
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.runs import TrainingRuns
+from named_columns import list_unnamed
 
 KEY = {"architecture": "tiny", "recipe": {"epochs": 2}, "format": 1, "engine": {"backend": "tensorflow"}}
 
@@ -105,6 +106,8 @@ def test_three_folds_leave_three_trainings_that_are_pooled(home, train, caplog):
     assert figures["accuracy"].tolist() == [1.0, 1 - 1 / sizes[1], 1 - 2 / sizes[2]]
     with caplog.at_level(logging.INFO):
         table = nodes.judge_folds(folds, figures, EvaluationOptions(resamples=20), 1)
+    for name, made in {"out_of_fold": pooled, "fold_figures": figures, "cross_validation": table}.items():
+        assert list_unnamed(name, made) == []
     row = table.iloc[0]
     assert (row["model"], row["folds"], row["images"], row["groups"], row["error_groups"]) == (
         "vgg16",

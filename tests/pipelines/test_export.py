@@ -14,6 +14,7 @@ from leukoscope.inference import exporting
 from leukoscope.inference.cell_exporting import predict_bags
 from leukoscope.pipelines.export import nodes
 from leukoscope.pipelines.export.options import ExportOptions
+from named_columns import list_unnamed
 from tiny_reader import BRIGHTNESS, CLASS_NAMES, make_reader, shade
 
 READER = make_reader()
@@ -63,6 +64,7 @@ def test_what_keeps_to_keras_is_within(held, formats, caplog):
     with caplog.at_level(logging.WARNING, "leukoscope"):
         table = nodes.check_exports(contents(), READER, *held, ExportOptions(timed_images=8, batch_size=4))
     assert table["file"].tolist() == ["model.keras", *(f"mobilenet_v2-{one}.one" for one in exporting.PRECISIONS)]
+    assert list_unnamed("export_table", table) == []
     assert table["accuracy"].tolist() == [1.0] * 4
     assert table["within"].tolist()[1:] == [True] * 3
     assert (table["images_per_second"] > 0).all()

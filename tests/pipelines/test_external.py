@@ -24,6 +24,7 @@ from leukoscope.pipelines.external import nodes, taking_in
 from leukoscope.pipelines.external.options import ExternalOptions
 from leukoscope.pipelines.ingestion.options import IngestionOptions
 from leukoscope.synthetic import draw_smear, write_smears
+from named_columns import list_unnamed
 
 EVALUATION = EvaluationOptions(resamples=30, worst_errors=2)
 INGESTION = IngestionOptions(image_size=64, near_duplicate_distance=10)
@@ -155,6 +156,10 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     smears, manifest, mapping = ask()
     predictions, opinions = predict((smears, manifest, mapping), gathered, class_names)
     metrics = nodes.score_external(predictions, opinions, manifest, mapping, AS_FOLDERS, EVALUATION, 1, gathered[3])
+    assert list_unnamed("external_predictions", predictions) == []
+    assert list_unnamed("external_opinions", opinions) == []
+    assert list_unnamed("external_metrics", metrics) == []
+    assert list_unnamed("external_manifest", manifest) == []
     row = metrics.set_index("model").loc["mobilenet_v2"]
     assert row["external_accuracy"] == pytest.approx(2 / 6)
     assert row["external_screening_sensitivity"] == pytest.approx(1 / 3)
@@ -249,7 +254,7 @@ def test_recompressed_images_of_the_classifiers_own_data_are_left_out_too(ask):
 
 
 def test_nothing_new_is_an_error(ask):
-    with pytest.raises(InputError, match=r"0 are quarantined for what they are, and 6 are among those of ingestion"):
+    with pytest.raises(InputError, match=r"quarantined for what they are: 0; among those of ingestion: 6"):
         ask(copies=3)
 
 

@@ -72,7 +72,7 @@ def test_quarantined_files_and_unexpected_counts_are_logged(raw, tmp_path, class
     with caplog.at_level("INFO"):
         run(raw, tmp_path, class_names, expected_counts={"Benign": 9, "Pro": 8})
     assert "33 files found: 32 accepted, 1 quarantined, 0 duplicates (0 identical, 0 near)" in caplog.text
-    assert "1 files are quarantined, most often: not an image of a known format (1)" in caplog.text
+    assert "1 file is quarantined, most often: not an image of a known format (1)" in caplog.text
     assert "The numbers of files are not those expected: Benign 8 of 9, total 33 of 17" in caplog.text
 
 

@@ -70,7 +70,7 @@ def test_doubtful_images_are_listed_with_their_paths_and_drawn(class_names, capl
         ["00", "raw/00.jpg", class_names[1], class_names[0]]
     ]
     assert (found["sha256"].tolist(), found["data"].tolist()) == (["00"], [fingerprint_manifest(manifest)])
-    assert "1 of 100 labels are doubtful" in caplog.text
+    assert "Doubtful: 1 of 100 labels" in caplog.text
     smears = SimpleNamespace(pixels=np.full((100, 8, 8, 3), 200, np.uint8), rows=lambda names: [int(n) for n in names])
     figure = nodes.draw_label_issues(found, smears)
     assert figure.axes[0].get_title() == f"{class_names[1]}: {class_names[0]}?"

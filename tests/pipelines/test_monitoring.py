@@ -13,6 +13,7 @@ from leukoscope.pipelines.monitoring import nodes
 from leukoscope.pipelines.monitoring.options import MonitoringOptions
 from leukoscope.reader.opinion_log import tabulate_reading
 from leukoscope.reporting.frame import Frame
+from named_columns import list_unnamed
 from tiny_reader import CLASS_NAMES, make_reader, shade
 
 
@@ -66,7 +67,7 @@ def test_opinions_without_validation_images_are_told(reader, evaluated, caplog):
         nodes.summarise_validation(log[:0], **evaluated)
     with caplog.at_level(logging.WARNING, "leukoscope"):
         nodes.summarise_validation(pd.concat([log, log.assign(model_fingerprint="gone")]), **evaluated)
-    assert "2 of 4 opinions are left out" in caplog.text
+    assert "Left out are 2 of 4 opinions" in caplog.text
 
 
 def test_darker_images_are_warned_of_and_a_page_shows_them(reader, evaluated, caplog, monkeypatch):
@@ -75,6 +76,7 @@ def test_darker_images_are_warned_of_and_a_page_shows_them(reader, evaluated, ca
     options = MonitoringOptions(min_images=20)
     table = nodes.judge_windows(log, nodes.summarise_validation(log, **evaluated), options, 1)
     assert list(table) == COLUMNS
+    assert list_unnamed("monitoring", table) == []
     assert "In the week from 2026-11-02, of 30 images, something differs" in caplog.text
     assert nodes.count_alarms(table)["monitoring_last_alarm"] == 1
     manifest = pd.DataFrame({"status": ["accepted"] * 2, "drawn": [True, False]})

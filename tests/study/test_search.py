@@ -93,7 +93,7 @@ def test_a_failed_trial_has_its_reason_and_stops_no_other(ledger, caplog):
     study = run_search(plan_made(trials=3), ledger, failing)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert study.trials[1].user_attrs["reason"] == "no memory"
-    assert "vgg16, trial 2 after 2 s: failed: no memory; 1 trials are left" in caplog.text
+    assert "vgg16, trial 2 after 2 s: failed: no memory; 1 trial is left" in caplog.text
 
 
 def test_a_figure_that_is_no_number_is_a_failed_trial(ledger):

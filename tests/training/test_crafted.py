@@ -52,7 +52,7 @@ def test_where_groups_are_too_few_the_folds_are_of_images(points, caplog):
     features, classes = points
     fitted = fit_estimator("knn", features, classes, classes, False, seed=1)
     assert not fitted.by_group
-    assert "in 1 groups: parameters are chosen by folds of images" in caplog.text
+    assert "in 1 group: parameters are chosen by folds of images" in caplog.text
 
 
 def test_balanced_classes_weigh_alike(rng):

@@ -159,8 +159,9 @@ def _require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
+            why = (error.strerror or str(error)).lower()
             raise InputError(
-                f"Port {port} cannot be had: {error}. Stop what has it, or choose another with --port."
+                f"Port {port} cannot be had: {why}. Stop what has it, or choose another with --port."
             ) from error
 
 

@@ -14,6 +14,7 @@ from leukoscope.app.options import AppOptions
 from leukoscope.app.read_image import ReadImage
 from leukoscope.app.reviews import MAX_NAME, Review, tabulate_image, write_name
 from leukoscope.app.showings import Showings
+from leukoscope.core.counts import count_of
 from leukoscope.core.storage import defuse_formula
 
 _FREE_TEXT = ("file_name", "note", "reviewer")
@@ -67,7 +68,8 @@ class Session:
         """
         if len(self.images) >= self._max_images:
             raise RefusedError(
-                f"this session holds {len(self.images)} images, and no more fit: export it, forget them, and go on"
+                f"this session holds {count_of(len(self.images), 'image')}, and no more fit: export it, "
+                f"forget them, and go on"
             )
 
     def require_new(self, data: bytes) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.audit.blocks import Fold, name_blocks, repeat_folds
+from leukoscope.core.counts import count_of
 from leukoscope.evaluation.intervals import estimate_share
 from leukoscope.images.series import explain_lack, is_numbered, number_files
 
@@ -125,7 +126,9 @@ class Ladder:
 
         fewest = int(groups.groupby(labels.to_numpy()).nunique().reindex(list(self.classes), fill_value=0).min())
         if fewest < self.folds or len(self.classes) < 2:
-            logger.warning("%s: not judged, a class has %d groups, too few for %d folds", what, fewest, self.folds)
+            logger.warning(
+                "%s: not judged, a class has %s, too few for %d folds", what, count_of(fewest, "group"), self.folds
+            )
             return []
         dividers = [
             StratifiedGroupKFold(self.folds, shuffle=True, random_state=self.seed + repeat)

@@ -12,6 +12,7 @@ import scipy  # which imports ndimage when it is first used
 from leukoscope.cells.detector import CLASSICAL, detect
 from leukoscope.cells.finding import estimate_diameter
 from leukoscope.cells.judging import Tally
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits, UnusableImageError, decode, resize
 
@@ -104,8 +105,8 @@ def main(images: Path, boxes: Path, label: str, image_size: int, detector: str, 
     for name, part in halves.items():
         tally = judge_detector(part, detector, width)
         click.echo(
-            f"{name}: {len(part)} fields, {tally.found + tally.missed} leukocytes, recall {tally.recall:.3f}, "
-            f"precision {tally.precision:.3f}, mean overlap of boxes {tally.overlap:.3f}"
+            f"{name}: {count_of(len(part), 'field')}, {count_of(tally.found + tally.missed, 'leukocyte')}, "
+            f"recall {tally.recall:.3f}, precision {tally.precision:.3f}, mean overlap of boxes {tally.overlap:.3f}"
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from leukoscope.core.counts import count_of
+
 logger = logging.getLogger(__name__)
 
 # A part that has ended so many workers is left alone.
@@ -135,4 +137,4 @@ def follow(
 
 
 def _say_workers(place: Place) -> str:
-    return f"{len(place)} worker{'' if len(place) == 1 else 's'}"
+    return count_of(len(place), "worker")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from leukoscope.core.counts import count_of
 from leukoscope.reader.opinion_log import OpinionLog, Retention
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,9 @@ class OpinionLogDataset(AbstractDataset[pd.DataFrame | Retention, pd.DataFrame])
         if data.days is None:
             return
         if removed := self._log.forget(datetime.now(UTC) - timedelta(days=data.days)):
-            logger.info("%d opinions of more than %d days ago were removed from %s", removed, data.days, self._filepath)
+            logger.info(
+                "Removed %s of more than %d days ago from %s", count_of(removed, "opinion"), data.days, self._filepath
+            )
 
     def load(self) -> pd.DataFrame:
         """Read all opinions.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from leukoscope import __version__
+from leukoscope.core.counts import count_of
 from leukoscope.core.drawn import MARK
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import write_folder_whole
@@ -106,7 +107,8 @@ class SyntheticSmearsDataset(RawImagesDataset):
             (folder / _STAMP).write_text(self._inscription())
 
         write_folder_whole(self._filepath, draw)
-        logger.info("Drew %d smears of each class in %s.", self._options["images_per_class"], self._filepath)
+        smears = count_of(self._options["images_per_class"], "smear")
+        logger.info("Drew %s of each class in %s.", smears, self._filepath)
 
     def _inscription(self) -> str:
         return json.dumps({"leukoscope": __version__, "mark": MARK, **self._options}, indent=2) + "\n"

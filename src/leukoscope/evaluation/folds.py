@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.differences import find_differences
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
@@ -80,7 +81,11 @@ class FoldSet:
         # By series, images without a file number are in no fold.
         lacking = self.facts["accepted"] - len(image_ids) if self.facts["splitting"]["group_by"] != "series" else 0
         if len(twice) or lacking:
-            what = f"{len(twice)} images are tested in two folds" if len(twice) else f"{lacking} images in none"
+            what = (
+                f"{count_of(len(twice), 'image is', 'images are')} tested in two folds"
+                if len(twice)
+                else f"{count_of(lacking, 'image')} in none"
+            )
             places = ", ".join(record.place for record in self.records.values())
             raise InputError(
                 f"The {self.count} folds of {self.name} do not divide the images: {what}. Expected each in the test "

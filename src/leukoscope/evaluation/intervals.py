@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from leukoscope.core.counts import count_of
+
 logger = logging.getLogger(__name__)
 
 # With errors in fewer groups than these, resampling sees too few of them.
@@ -69,9 +71,9 @@ def warn_of_few_groups(groups_with_errors: int, what: str) -> None:
     """
     if groups_with_errors < FEW_GROUPS_WITH_ERRORS:
         logger.warning(
-            "%s: the errors are in %d groups; with fewer than %d, bootstrap intervals are rough",
+            "%s: the errors are in %s; with fewer than %d, bootstrap intervals are rough",
             what,
-            groups_with_errors,
+            count_of(groups_with_errors, "group"),
             FEW_GROUPS_WITH_ERRORS,
         )
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.evaluation.drift import QUANTITIES, Change, average, can_alarm, compare, weigh
 from leukoscope.evaluation.opinion_facts import mark_abstained
 from leukoscope.images.field_checks import CHECKS
@@ -207,7 +208,7 @@ def say_verdict(table: pd.DataFrame, window: str) -> Verdict:
     last = select_last(table)
     if last.empty:
         newest = table[table["window"] == table["window"].max()].iloc[0] if len(table) else None
-        why = "" if newest is None else f": in that from {newest['window']} there are {newest['images']} images"
+        why = "" if newest is None else f": that from {newest['window']} has {count_of(newest['images'], 'image')}"
         why += "" if newest is None else f" ({newest['state']})"
         return Verdict(False, f"No {window} could be judged so far{why}.")
     when = f"In the {window} from {last['window'].iloc[0]}, of {last.drop_duplicates('model')['images'].sum()} images,"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.options import plain_name
 from leukoscope.evaluation import feature_table
 from leukoscope.images.field_checks import CHECKS
@@ -229,9 +230,9 @@ def choose_limit(scores: np.ndarray, false_alarms: float) -> float:
     rank = int(np.ceil(np.round((len(scores) + 1) * (1 - false_alarms), 9)))
     if rank > len(scores):
         logger.warning(
-            "%d validation images are too few for at most %g of false alarms: no field is flagged as unlike the "
+            "%s too few for at most %g of false alarms: no field is flagged as unlike the "
             "training images. Give %d validation images or more, or raise evaluation.false_alarms",
-            len(scores),
+            count_of(len(scores), "validation image is", "validation images are"),
             false_alarms,
             int(np.ceil(1 / false_alarms)) - 1,
         )

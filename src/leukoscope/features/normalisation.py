@@ -33,6 +33,11 @@ class StainTarget(NamedTuple):
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
 
+    def describe(self) -> dict[str, float]:
+        """Give each number its name."""
+        parts = self._asdict().items()
+        return {f"{part} of {name}": value for part, of in parts for name, value in zip(CHANNELS, of, strict=True)}
+
 
 def to_opponents(image: np.ndarray) -> np.ndarray:
     """Take pixels into l-alpha-beta: RGB in 0-255 to decades, ``float64 [..., 3]``."""

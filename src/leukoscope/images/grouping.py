@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.features.colour import cluster_appearance, count_colours
 from leukoscope.images.files import compose, show_name
@@ -133,14 +134,16 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
     entries = table[[key, "group"]].fillna("").astype(str).map(compose)
     # A patient written with a space behind is the same patient.
     entries = entries.assign(group=entries["group"].str.strip()).drop_duplicates()
-    _refuse(entries.loc[entries["group"] == "", key], "rows without a group")
+    _refuse(entries.loc[entries["group"] == "", key], "row without a group", "rows without a group")
     matched = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
-    _refuse(entries[key][~entries[key].isin(matched[key])], f"{key} entries that fit no image")
+    unmatched = entries[key][~entries[key].isin(matched[key])]
+    _refuse(unmatched, f"{key} entry that fits no image", f"{key} entries that fit no image")
     groups = matched.groupby("image_id")["group"]
-    _refuse(groups.nunique().loc[lambda number: number > 1].index, "images with more than one group")
+    twice = groups.nunique().loc[lambda number: number > 1].index
+    _refuse(twice, "image with more than one group", "images with more than one group")
     wanted = image_ids[accepted].reset_index(drop=True)
     result = wanted.map(groups.first())
-    _refuse(wanted[result.isna()], "accepted images without a group")
+    _refuse(wanted[result.isna()], "accepted image without a group", "accepted images without a group")
     return result
 
 
@@ -158,8 +161,10 @@ def _filter(image_ids: pd.Series, pattern: str) -> list[str]:
     return fnmatch.filter(image_ids, pattern) or fnmatch.filter(image_ids, pattern.replace("[", "[[]"))
 
 
-def _refuse(names: Iterable[str], what: str) -> None:
+def _refuse(names: Iterable[str], one: str, more: str) -> None:
     names = list(names)
     if names:
         some = ", ".join(map(show_name, names[:3])) + (", ..." if len(names) > 3 else "")
-        raise InputError(f"The table of groups has {len(names)} {what}: {some}. Mend the table and run again.")
+        raise InputError(
+            f"The table of groups has {count_of(len(names), one, more)}: {some}. Mend the table and run again."
+        )

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.images.duplicates import Hashes, group_duplicates
@@ -15,6 +16,7 @@ from leukoscope.images.relabelling import FOLDER_LABEL, are_relabelled
 ACCEPTED, QUARANTINED = "accepted", "quarantined"
 IDENTICAL, NEAR = "identical", "near"
 _CONFLICT, _LOOKS_LIKE = "conflicting labels", "looks like"
+_WARNED = "a warning in the manifest"
 _COLUMNS = [
     "image_id",
     "path",
@@ -142,7 +144,8 @@ def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None
                 )
             often = f", most often: {reasons.mode().iat[0]}" if len(reasons) else ""
             raise InputError(
-                f"The class {name} has no accepted image: {len(reasons)} files are quarantined{often}. "
+                f"The class {name} has no accepted image: {count_of(len(reasons), 'file is', 'files are')} "
+                f"quarantined{often}. "
                 "Expected one image or more: mend the files, or take the class out of class_names. "
                 + (describe_conflicts(manifest) or "")
             )
@@ -193,7 +196,7 @@ def describe_conflicts(manifest: pd.DataFrame) -> str | None:
     if not alike:
         return None
     return (
-        f"{alike} files look like a file of another class. If they are not copies, lower "
+        f"{count_of(alike, 'file looks', 'files look')} like a file of another class. If they are not copies, lower "
         "ingestion.near_duplicate_distance; null takes only identical files for duplicates."
     )
 
@@ -201,11 +204,12 @@ def describe_conflicts(manifest: pd.DataFrame) -> str | None:
 def describe_shortfalls(report: pd.DataFrame, manifest: pd.DataFrame, most: int = 3) -> list[str]:
     """Put into words what a reader of the log must not overlook: what is quarantined or suspicious, and odd counts."""
     lines = []
-    for column, what in (("reason", "files are quarantined"), ("warning", "files have a warning in the manifest")):
+    for column, verbs, rest in (("reason", ("is", "are"), "quarantined"), ("warning", ("has", "have"), _WARNED)):
         texts = manifest[column].dropna().str.replace(r":.*", "", regex=True).value_counts()
         if len(texts):
             often = ", ".join(f"{text} ({count})" for text, count in texts.head(most).items())
-            lines.append(f"{texts.sum()} {what}, most often: {often}")
+            files = count_of(texts.sum(), f"file {verbs[0]}", f"files {verbs[1]}")
+            lines.append(f"{files} {rest}, most often: {often}")
     conflicts = describe_conflicts(manifest)
     if conflicts:
         lines.append(conflicts)

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import write_array_header, write_folder_whole
 from leukoscope.images.class_folders import NamedFile
@@ -63,7 +64,7 @@ def save_packed(plan: PackingPlan, folder: Path, pack: Pack | None = None) -> st
         current = None
     again = [] if current is None else _find_unread(plan, current.records)
     if current is not None and not again:
-        logger.info("%s is unchanged, not decoded again: %d images", plan.source.root, len(current))
+        logger.info("%s is unchanged, not decoded again: %s", plan.source.root, count_of(len(current), "image"))
         _warn_of_records(current.records)
         return current.identity
     written: list[str] = []
@@ -89,7 +90,7 @@ def _write(plan: PackingPlan, folder: Path, pack: Pack, current: PackedImages | 
     """Write a store, with all that another of the same plan holds already; gives its identity."""
     started = time.perf_counter()
     files = again if current else plan.files
-    logger.info("Decoding %d files", len(files))
+    logger.info("Decoding %s", count_of(len(files), "file"))
     batches = pack(plan, files)
     if pack is PackingPlan.pack:
         batches = show_progress(batches, len(files), "Decoding")
@@ -98,15 +99,15 @@ def _write(plan: PackingPlan, folder: Path, pack: Pack, current: PackedImages | 
     if not images:
         often = Counter(records["reason"]).most_common(1)[0][0]
         raise InputError(
-            f"None of the {len(plan.files)} files at {plan.source.root} can be decoded; most often: {often}. Expected "
-            f"images such as JPEG or PNG."
+            f"None of {count_of(len(plan.files), 'file')} at {plan.source.root} can be decoded; most often: {often}. "
+            f"Expected images such as JPEG or PNG."
         )
     unread = int(records["reason"].map(is_unread).sum())
     facts = {"fingerprint": plan.fingerprint, "files": len(plan.files), "images": images, "unread": unread}
     facts |= {} if plan.layout == FOLDERS else {"layout": plan.layout}
     identity = json.dumps(facts)
     (folder / STORE).write_text(identity)
-    logger.info("Packed %d images in %.1f s", images, time.perf_counter() - started)
+    logger.info("Packed %s in %.1f s", count_of(images, "image"), time.perf_counter() - started)
     _warn_of_records(records)
     return identity
 

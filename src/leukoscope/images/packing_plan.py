@@ -16,6 +16,7 @@ import pandas as pd
 
 from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.cores import count_cores
+from leukoscope.core.counts import count_of
 from leukoscope.core.drawn import is_drawn
 from leukoscope.core.storage import describe_fault
 from leukoscope.images import layout as layouts
@@ -251,9 +252,9 @@ def warn_of_unread(unread: pd.DataFrame, files: int) -> None:
         shown = ", ".join(f"{name} ({reason})" for name, reason in unread.head(_NAMES_SHOWN).to_numpy())
         more = f" and {len(unread) - _NAMES_SHOWN} more" if len(unread) > _NAMES_SHOWN else ""
         logger.warning(
-            "%d of %d files could not be read: %s%s. They are left out for now, and the same command tries them again.",
+            "%d of %s could not be read: %s%s. They are left out for now, and the same command tries them again.",
             len(unread),
-            files,
+            count_of(files, "file"),
             shown,
             more,
         )

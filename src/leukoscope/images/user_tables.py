@@ -12,6 +12,7 @@ from unicodedata import category
 
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -182,8 +183,8 @@ def _refuse_suggestions(columns: Sequence[str], name: str, kind: Kind) -> None:
 def _fit(row: Row, columns: int, number: int, name: str, kind: Kind) -> Row:
     if len(row) < columns or any(field.strip() for field in row[columns:]):
         raise InputError(
-            f"Line {number} of the {kind.title} {name} has {len(row)} fields. Expected {columns}: put a field that "
-            f"contains the separator into quotes."
+            f"Line {number} of the {kind.title} {name} has {count_of(len(row), 'field')}. Expected {columns}: put a "
+            f"field that contains the separator into quotes."
         )
     return row[:columns]
 

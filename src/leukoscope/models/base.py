@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from leukoscope.features.macenko import MacenkoTarget
 from leukoscope.features.normalisation import StainTarget
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class NetworkRecipe(Protocol):
     @property
     def pixels(self) -> str | None: ...  # noqa: D102
     @property
-    def stain_target(self) -> StainTarget | None: ...  # noqa: D102
+    def stain_target(self) -> StainTarget | MacenkoTarget | None: ...  # noqa: D102
 
 
 class Prediction(NamedTuple):

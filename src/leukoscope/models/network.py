@@ -16,6 +16,7 @@ import numpy as np
 from keras import layers
 
 from leukoscope.core.errors import InputError, telling_damage
+from leukoscope.features.macenko import MacenkoTarget
 from leukoscope.images.batches import ImageBatches
 from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
 from leukoscope.models.attention import add_attention
@@ -26,6 +27,7 @@ from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.initialisation import initialise, walk_layers
 from leukoscope.models.normalising import ReinhardNormalisation
 from leukoscope.models.parts import CROP, CUT, DROPOUT, FEATURES, FILLED, HEAD, NORM, NORMALISED, RESIZE, VECTORS, Parts
+from leukoscope.models.unmixing import MacenkoNormalisation
 from leukoscope.models.weights import build_trunk, end_at
 
 logger = logging.getLogger(__name__)
@@ -230,7 +232,9 @@ def _normalise(images: keras.KerasTensor, recipe: NetworkRecipe) -> keras.KerasT
     """Give what is resized the colours of the training images: only at that side have all images been seen there."""
     if recipe.stain_target is None:
         return images
-    return ReinhardNormalisation(*recipe.stain_target, dtype="float32", name=NORMALISED)(images)
+    is_macenko = isinstance(recipe.stain_target, MacenkoTarget)
+    method = MacenkoNormalisation if is_macenko else ReinhardNormalisation
+    return method(*recipe.stain_target, dtype="float32", name=NORMALISED)(images)
 
 
 def _add_head(features: keras.KerasTensor, recipe: NetworkRecipe, classes: int, seed: int) -> keras.KerasTensor:

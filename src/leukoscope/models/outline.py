@@ -18,6 +18,7 @@ _TOLD = {
     "Luminance": "luminance",
     "NucleusMask": "mask of nuclei",
     "ReinhardNormalisation": "stain normalisation",
+    "MacenkoNormalisation": "stain normalisation",
     "OpticalDensity": "optical density",
     "StainDeconvolution": "stain deconvolution",
     "Dct2D": "cosine transform",

@@ -9,6 +9,7 @@ from leukoscope.models.normalising import ReinhardNormalisation
 from leukoscope.models.optical import Dct2D, OpticalDensity, StainDeconvolution
 from leukoscope.models.pooling import AdaptiveAverage
 from leukoscope.models.responses import LocalResponseNormalization
+from leukoscope.models.unmixing import MacenkoNormalisation
 
 OWN_LAYERS = (
     AdaptiveAverage,
@@ -21,6 +22,7 @@ OWN_LAYERS = (
     GroupedConv2D,
     LocalResponseNormalization,
     Luminance,
+    MacenkoNormalisation,
     NucleusMask,
     OpticalDensity,
     ReinhardNormalisation,

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 import psutil
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import DamageError, InputError, telling_damage
 from leukoscope.core.storage import describe_fault, write_folder_whole, write_json
 from leukoscope.images.packed import PackedImages
@@ -219,7 +220,7 @@ def _write(plan: EnginePlan, identity: Mapping[str, Any], folder: Path) -> None:
         facts["fault"] = (
             f"on {images} a probability differs by {agreement.probability:.2g}, an out-of-distribution score by "
             f"{agreement.ood_score:.2g}, "
-            f"and {agreement.opinions} opinions are others"
+            f"and {count_of(agreement.opinions, 'opinion is another', 'opinions are others')}"
         )
     write_json(folder / FACTS, facts)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from leukoscope.core.commands import name_run
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.opinion_facts import tabulate_facts
@@ -155,9 +156,9 @@ class OpinionLog:
                 is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if removed and is_busy:
                 logger.warning(
-                    "%d opinions were removed from %s, and are still in the file beside it, %s-wal, since another "
+                    "%s removed from %s, and still in the file beside it, %s-wal, since another "
                     "program reads the log. They are overwritten the next time that some are removed.",
-                    removed,
+                    count_of(removed, "opinion was", "opinions were"),
                     self.path,
                     self.path.name,
                 )

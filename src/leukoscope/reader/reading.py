@@ -17,6 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from leukoscope import __version__
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.objects import Where
@@ -139,7 +140,7 @@ def carry_out(plan: ReadingPlan, folder: Where, spread: Spread | None = None) ->
     there = {path.name for path in folder.glob(_PARTS)}
     missing = [positions for part in plan.parts if (positions := _find_missing(plan, folder, part, there))]
     if done := len(plan.parts) - len(missing):
-        logger.info("%d of %d parts were read before, and are not read again", done, len(plan.parts))
+        logger.info("Read before, and not again: %d of %s", done, count_of(len(plan.parts), "part"))
     unread = [rows for rows in (spread or _read_here)(plan, folder, missing) if len(rows)]
     rows = pd.concat(unread, ignore_index=True) if unread else pd.DataFrame(columns=["image_id", "reason"])
     warn_of_unread(rows[["image_id", "reason"]], len(plan.packing.files))
@@ -174,7 +175,7 @@ def _find_missing(plan: ReadingPlan, folder: Where, part: range, there: Collecti
     try:
         done = find_done(path, ids)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        logger.warning("%s is damaged: %s. Its %d files are read again", path, error, len(part))
+        logger.warning("%s is damaged: %s. Read again: %s", path, error, count_of(len(part), "file"))
         path.unlink(missing_ok=True)
         return part
     return [position for position, image_id in zip(part, ids, strict=True) if image_id not in done]
@@ -248,7 +249,8 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, parquet
     write_whole(parquet, lambda one: write_whole(csv, lambda other: join(one, other)))
     opinion_count = counts.pop("", 0)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
-    logger.info("%d files: %d opinions; abstained: %s", opinion_count + counts.total(), opinion_count, reasons)
+    files, opinions = count_of(opinion_count + counts.total(), "file"), count_of(opinion_count, "opinion")
+    logger.info("%s: %s; abstained: %s", files, opinions, reasons)
     log_scales(warnings, are_tiled=True)
 
 
@@ -261,7 +263,7 @@ def log_opinions(plan: ReadingPlan, folder: Where, log: OpinionLog) -> None:
     watched = Watched(plan.reader, (named.file.path for named in plan.packing.files))
     paths = (name_part(plan, folder, part.start) for part in plan.parts)
     added = sum(log.append(watched.tabulate(rows)) for path in paths for rows in _load_kept(path))
-    logger.info("%d opinions are new in the log for monitoring, %s", added, log.path)
+    logger.info("%s new in the log for monitoring, %s", count_of(added, "opinion is", "opinions are"), log.path)
 
 
 def _list_rows(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, part: range) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.reporting.terminal import judge_gain, keep_present, say_figure, say_share, warn_of_drawn
 
 EXPERIMENT = (
@@ -64,7 +65,7 @@ def describe_model(summary: Mapping[str, Any]) -> str:
         summary: Its row of the comparison.
     """
     figures = f"test accuracy {_say_accuracy(summary)}, macro F1 {_say(summary.get('test_macro_f1'))}"
-    images = f"{int(summary['test_images'])} test images"
+    images = count_of(int(summary["test_images"]), "test image")
     words = f"**{summary['title']}**: {figures}, AUC {_say(summary.get('test_auc'))}, on {images}."
     return "\n\n".join([words, *_warn(pd.DataFrame([summary]))])
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.training.entry import ModelOptions
@@ -70,8 +71,8 @@ class Plan:
     def __str__(self) -> str:
         """Say how many units there are."""
         sizes = ((len(self.entries), "model"), (self.folds, "fold"), (len(self.seeds), "seed"))
-        words = " x ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in sizes)
-        return f"{len(self.units)} units ({words})"
+        words = " x ".join(count_of(count, name) for count, name in sizes)
+        return f"{count_of(len(self.units), 'unit')} ({words})"
 
 
 def make_plan(facts: Mapping[str, Mapping[str, Any]], folds: int, seeds: int, first_seed: int) -> Plan:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from leukoscope.core.cores import count_cores, limit_threads
+from leukoscope.core.counts import count_of
 from leukoscope.study.commands import heeding_hangup
 from leukoscope.study.ledger import Ledger
 from leukoscope.study.plan import Plan, Unit
@@ -85,5 +86,7 @@ def run_units(plan: Plan, ledger: Ledger, place: Place) -> list[Outcome]:
         outcomes[outcome.unit] = outcome
         left = len(plan.units) - len(outcomes)
         words = f"failed: {outcome.reason}" if outcome.reason else "finished"
-        logger.info("%s %s after %.0f s; %d units are left", outcome.unit, words, outcome.seconds, left)
+        logger.info(
+            "%s %s after %.0f s; %s left", outcome.unit, words, outcome.seconds, count_of(left, "unit is", "units are")
+        )
     return [outcomes[unit] for unit in plan.units]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError, shorten
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.storage import hold
@@ -269,7 +270,13 @@ class Search:
         else:
             words = f"failed: {reason}" if reason else "pruned"
         left = self.plan.trials - self.ended
-        logger.info("%s after %.0f s: %s; %d trials are left", ran.trial, ran.seconds, words, max(left, 0))
+        logger.info(
+            "%s after %.0f s: %s; %s left",
+            ran.trial,
+            ran.seconds,
+            words,
+            count_of(max(left, 0), "trial is", "trials are"),
+        )
 
 
 @contextmanager

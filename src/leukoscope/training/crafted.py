@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leukoscope.cells.measuring import FoundCells
+from leukoscope.core.counts import count_of
 from leukoscope.core.energy import Meter
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.features.fields import COUNT, FEATURES, SHARE
@@ -188,7 +189,8 @@ def _divide(classes: np.ndarray, groups: np.ndarray, seed: int) -> tuple[list[tu
         if all(set(classes[train]) == set(classes) for train, _ in folds):
             return folds, True
     logger.warning(
-        "A class has its training images in %d groups: parameters are chosen by folds of images, not of groups", fewest
+        "A class has its training images in %s: parameters are chosen by folds of images, not of groups",
+        count_of(fewest, "group"),
     )
     by_image = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     return list(by_image.split(classes, classes)), False
@@ -231,7 +233,9 @@ def fit_classifier(
     )
     seconds, used = time.perf_counter() - started, meter.stop()
     chosen = ", ".join(f"{parameter} {value}" for parameter, value in fitted.chosen.items())
-    logger.info("%s: fitted on %d images in %.1f s%s", name, len(train), seconds, f"; {chosen}" if chosen else "")
+    logger.info(
+        "%s: fitted on %s in %.1f s%s", name, count_of(len(train), "image"), seconds, f"; {chosen}" if chosen else ""
+    )
     facts = {name: key[name] for name in key if name != "split"}
     facts |= {"usual": usual.tolist(), "features": hashlib.sha256(features.tobytes()).hexdigest()}
     classifier = CraftedClassifier(

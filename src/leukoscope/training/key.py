@@ -7,7 +7,7 @@ import pandas as pd
 
 from leukoscope.core.fingerprint import fingerprint_files, fingerprint_table
 from leukoscope.evaluation.confirmation import fingerprint_recipe
-from leukoscope.features.normalisation import CHANNELS, StainTarget
+from leukoscope.features.macenko import restore_target
 from leukoscope.images.packed import PACKED_FORMAT, PackedImages
 from leukoscope.training.journal import TRAINING_FORMAT
 from leukoscope.training.recipe import LBFGS, ResolvedRecipe
@@ -78,7 +78,8 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
         if name in recipe
     }
     facts |= {"synthetic": key["synthetic"]} if "synthetic" in key else {}
-    facts |= {"stain_target": _name_target(key["stain_target"])} if "stain_target" in key else {}
+    if "stain_target" in key:  # by names: pages show tables of numbers, and no lists
+        facts["stain_target"] = restore_target(key["stain_target"]).describe()
     best = recipe["patience"] is not None
     return facts | {
         "weights": weights,
@@ -92,12 +93,6 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
         "splits": key["splits"],
         "recipe_fingerprint": fingerprint_recipe(key),
     }
-
-
-def _name_target(target: dict[str, Any]) -> dict[str, float]:
-    """Give each number of a target its name: pages show tables of numbers, and no lists."""
-    parts = StainTarget(**target)._asdict().items()
-    return {f"{part} of {name}": value for part, values in parts for name, value in zip(CHANNELS, values, strict=True)}
 
 
 def _describe_loss(recipe: dict[str, Any]) -> str:

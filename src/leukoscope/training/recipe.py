@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.options import Options, differences
+from leukoscope.features.macenko import MacenkoTarget
 from leukoscope.features.normalisation import StainTarget
 from leukoscope.models import architecture
 from leukoscope.models.imported import find_pixels
@@ -14,7 +15,7 @@ from leukoscope.models.imported import find_pixels
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Schedule = Literal["constant", "cosine", "exponential"]
 Pixels = Literal["caffe", "tf", "torch"]
-Normalisation = Literal["none", "reinhard"]
+Normalisation = Literal["none", "reinhard", "macenko"]
 STEM, HEAD, LBFGS = "stem", "head", "lbfgs"
 
 
@@ -99,7 +100,7 @@ class ResolvedRecipe(Recipe):
     input_size: PositiveInt
     batch_size: PositiveInt
     dropout: float = Field(ge=0, lt=1)
-    stain_target: StainTarget | None = None
+    stain_target: StainTarget | MacenkoTarget | None = None
 
     @property
     def phases(self) -> list[Phase]:

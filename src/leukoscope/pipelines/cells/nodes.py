@@ -9,6 +9,7 @@ import pandas as pd
 from leukoscope.cells.crops import CellCrops, choose_side
 from leukoscope.cells.fitting import require_fitting
 from leukoscope.core.cache import ContentCache
+from leukoscope.core.counts import count_of
 from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.cells.options import CellOptions
@@ -64,7 +65,7 @@ def find_cells(
     rows = smears.rows(fields["image_id"])
     found = find(smears.pixels, rows, options.detector, cell_size["diameter"], known_cells)
     cells = tabulate_cells(fields, found)
-    logger.info("Found %d leukocytes in %d fields", len(cells), len(fields))
+    logger.info("Found %s in %s", count_of(len(cells), "leukocyte"), count_of(len(fields), "field"))
     return cells
 
 
@@ -88,7 +89,9 @@ def report_cells(cells: pd.DataFrame, manifest: pd.DataFrame, class_names: Seque
 
     report = count_cells(cells, select_accepted(manifest), class_names)
     for row in report[report["fields_without_cells"] > 0].itertuples():
-        logger.warning("%s: no leukocyte was found in %d of %d fields", row.label, row.fields_without_cells, row.fields)
+        logger.warning(
+            "%s: no leukocyte was found in %d of %s", row.label, row.fields_without_cells, count_of(row.fields, "field")
+        )
     return report
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.commands import name_training
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 from leukoscope.evaluation.class_mapping import ClassMapping
@@ -121,7 +122,9 @@ def score_external(
         figures = judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
         named = {f"{_SPLIT}_{name}": figure for name, figure in (subjects | figures).items()}
         rows.append({"model": result["model"]} | named)
-        logger.info("%s: accuracy %.3f on %d external images", result["title"], figures["accuracy"], len(mine))
+        logger.info(
+            "%s: accuracy %.3f on %s", result["title"], figures["accuracy"], count_of(len(mine), "external image")
+        )
     return pd.DataFrame(rows)
 
 

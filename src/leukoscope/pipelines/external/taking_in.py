@@ -7,6 +7,7 @@ import pandas as pd
 
 from leukoscope.cluster.options import ClusterOptions
 from leukoscope.core.class_names import MALIGNANT
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.class_mapping import ClassMapping
 from leukoscope.images import layout as layouts
@@ -139,11 +140,12 @@ def build_external_manifest(
     checked = quarantine_known(own, external_smears, manifest, smears, distance)
     known = int((checked["status"] != own["status"]).sum())
     if known:
-        logger.warning("%d external images are among those that the classifiers were made of, and left out", known)
+        images = count_of(known, "external image is", "external images are")
+        logger.warning("%s among those that the classifiers were made of, and left out", images)
     if not (checked["status"] == ACCEPTED).any():
         raise InputError(
-            f"None of the {len(own)} external images is usable and new: {len(own) - usable} are quarantined for what "
-            f"they are, and {known} are among those of ingestion. Give others with --params external_images=PATH. "
+            f"None of {count_of(len(own), 'external image')} is usable and new: quarantined for what they are: "
+            f"{len(own) - usable}; among those of ingestion: {known}. Give others with --params external_images=PATH. "
             + (describe_conflicts(own) or "")
         )
     for line in describe_shortfalls(summarise(checked, list(mapping["by_folder"]), None), checked):

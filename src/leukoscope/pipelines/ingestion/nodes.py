@@ -6,6 +6,7 @@ from functools import partial
 import pandas as pd
 
 from leukoscope.cluster.options import ClusterOptions
+from leukoscope.core.counts import count_of
 from leukoscope.figures import Figure
 from leukoscope.images import layout as layouts
 from leukoscope.images.decoding import Limits
@@ -58,7 +59,7 @@ def plan_packing(
         cluster,
         layout.name,
     )
-    logger.info("Found %d files at %s", len(plan.files), source.root)
+    logger.info("Found %s at %s", count_of(len(plan.files), "file"), source.root)
     return plan
 
 
@@ -114,11 +115,15 @@ def report_ingestion(
     logger.info("Origin of the images: %s", origin.describe(known.published))
     total = report.set_index("label").loc["total"]
     logger.info(
-        "%d files found: %d accepted, %d quarantined, %d duplicates (%d identical, %d near)",
-        *total[["found", "accepted", "quarantined", "duplicates", "identical", "near"]],
+        "%s found: %d accepted, %d quarantined, %s (%d identical, %d near)",
+        count_of(total["found"], "file"),
+        *total[["accepted", "quarantined"]],
+        count_of(total["duplicates"], "duplicate"),
+        *total[["identical", "near"]],
     )
     if total["relabelled"]:
-        logger.info("%d labels are those of the table of labels, and not of the folders", total["relabelled"])
+        labels = count_of(total["relabelled"], "label is that", "labels are those")
+        logger.info("%s of the table of labels, and not of the folders", labels)
     for line in describe_shortfalls(report, manifest):
         logger.warning(line)
     return report

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation import label_issues
 from leukoscope.figures import Figure
@@ -48,7 +49,7 @@ def find_label_issues(
                 f"again."
             )
     table = label_issues.find_label_issues(pooled, class_names)
-    logger.info("%d of %d labels are doubtful", len(table), len(next(iter(pooled.values()))))
+    logger.info("Doubtful: %d of %s", len(table), count_of(len(next(iter(pooled.values()))), "label"))
     table.insert(1, "path", table["image_id"].map(known["path"]))
     return table.assign(sha256=table["image_id"].map(known["sha256"]), data=fingerprint_manifest(manifest))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.commands import name_run
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import AlarmError, InputError
 from leukoscope.pipelines.monitoring.options import MonitoringOptions
 from leukoscope.reader.opinion_log import Retention
@@ -91,10 +92,9 @@ def _tell_of_others(opinion_log: pd.DataFrame, known: set[Any]) -> None:
         )
     if len(others):
         logger.warning(
-            "%d of %d opinions are left out: they are of models that are not evaluated here any more, or of an earlier "
-            "calibration",
+            "Left out are %d of %s, of models that are not evaluated here any more, or of an earlier calibration",
             len(others),
-            len(opinion_log),
+            count_of(len(opinion_log), "opinion"),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.cluster.options import ClusterOptions
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search.options import SearchOptions
@@ -253,7 +254,7 @@ def require_finished(study_units: pd.DataFrame, study_page: str) -> str:
         )
         more = f"; and {len(failed) - 3} more, which study_units.csv has" if len(failed) > 3 else ""
         raise InputError(
-            f"{len(failed)} of {len(study_units)} units failed, and all others ran: {named}{more}. Mend the cause; the "
-            f"same command runs these alone."
+            f"{len(failed)} of {count_of(len(study_units), 'unit')} failed, and all others ran: {named}{more}. "
+            f"Mend the cause; the same command runs these alone."
         )
     return f"All {len(study_units)} units of the study are finished."

@@ -108,7 +108,7 @@ def train_classifier(
         The classifier, its history (one row an epoch) and the summary of its training.
     """
 
-    def make(key: dict[str, Any]) -> Any:
+    def make(key: dict[str, Any]) -> nodes.Training:
         trainer = nodes.make_trainer(journal, key, strips, training_plan, splits, options.name, None, teaching)
         return replace(trainer, known=known_cells)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
-from leukoscope.features.normalisation import StainTarget, fit_target
+from leukoscope.features.macenko import FITTED_BY, MacenkoTarget
+from leukoscope.features.normalisation import StainTarget
 from leukoscope.images.generated import GeneratedImages
 from leukoscope.images.packed import PackedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
@@ -18,7 +19,19 @@ from leukoscope.training.entry import ModelOptions
 from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.recipe import HEAD, Recipe, ResolvedRecipe
 
+if TYPE_CHECKING:
+    from leukoscope.models.network import Classifier
+    from leukoscope.training.trainer import Trainer
+
 _MOST_MEASURED = 256  # training images, whose colours take seconds to measure
+
+
+class Training(Protocol):
+    """What trains a network."""
+
+    def fit(self) -> "Classifier":
+        """Train it, or take it as trained before."""
+        ...
 
 
 def resolve_recipe(training: Recipe, options: ModelOptions) -> dict[str, Any]:
@@ -119,15 +132,15 @@ def prepare_training(
     if augmentation.synthetic:
         key["synthetic"] = {"share": augmentation.synthetic, "images": augmentation.generated}
     if in_force.normalisation != "none":
-        key["stain_target"] = _measure_target(smears, training_plan)._asdict()
+        key["stain_target"] = _measure_target(in_force.normalisation, smears, training_plan)._asdict()
     taught_by = {"teacher": recipe["teacher"]} if "teacher" in recipe else {}
     return key | taught_by | {"split": splitting.split_name}
 
 
-def _measure_target(smears: PackedImages, training_plan: pd.DataFrame) -> StainTarget:
+def _measure_target(method: str, smears: PackedImages, training_plan: pd.DataFrame) -> StainTarget | MacenkoTarget:
     """Measure what training images have in common: of so many at the most, from the first to the last."""
     names = training_plan["image_id"].iloc[:: -(-len(training_plan) // _MOST_MEASURED)]
-    return fit_target(smears.pixels[row] for row in smears.rows(names))
+    return FITTED_BY[method](smears.pixels[row] for row in smears.rows(names))
 
 
 def train_classifier(
@@ -167,7 +180,7 @@ def finish_training(
     journal: TrainingJournal,
     software: dict[str, Any],
     training_plan: pd.DataFrame,
-    make_trainer: Callable[[dict[str, Any]], Any],
+    make_trainer: Callable[[dict[str, Any]], Training],
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train by a trainer that is made for a journal's key; arguments and result else as of ``train_classifier``."""
     from leukoscope.training.key import describe_balance, describe_key
@@ -201,7 +214,7 @@ def make_trainer(
     name: str,
     generated: GeneratedImages | None,
     teaching: pd.DataFrame | None,
-) -> Any:
+) -> "Trainer":
     """Make the trainer of a key; arguments as of ``train_classifier``, ``name`` of the model."""
     from leukoscope.training.distillation import teach
     from leukoscope.training.labelled import LabelledImages

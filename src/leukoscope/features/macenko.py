@@ -1,0 +1,131 @@
+"""Stain normalisation by an image's own dyes, each of which is given the colour and the strength of a target's.
+
+Macenko, Niethammer, Marron et al. 2009, A method for normalizing histology slides for quantitative analysis (ISBI):
+by the law of Beer and Lambert the optical densities of what two dyes stain lie in the plane of their colours, and near
+its edges lies what only one of them stains. There it is haematoxylin and eosin; here azure and eosin of a blood smear.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from leukoscope.core.errors import InputError
+from leukoscope.features.normalisation import DARKEST, MOST_GAIN, StainTarget, fit_target
+
+# The paper's beta: a pixel whose optical density is shorter, in decades, is background.
+BACKGROUND = 0.15
+# The paper's alpha: percentiles of the angles that stand for pixels of one dye, and of amounts for the most of it.
+LOW, HIGH = 0.01, 0.99
+# An image with a smaller share of stained pixels has too few of them for such percentiles.
+LEAST_STAINED = 0.01
+# The sine of the smallest angle at which two dyes can be told apart: noise alone spreads one colour by a few degrees.
+LEAST_SPREAD = 0.1
+DYES = ("azure", "eosin")
+COLOURS = ("red", "green", "blue")
+
+
+class MacenkoTarget(NamedTuple):
+    """What images are to have in common.
+
+    Attributes:
+        azure: Optical densities of the dye that absorbs less of the green, a unit vector of red, green and blue. The
+            red, by which haematoxylin is told from eosin, takes erythrocytes for nuclei where they are pale grey.
+        eosin: Of the other.
+        most: The 99th percentiles of both dyes' amounts, in decades.
+    """
+
+    azure: tuple[float, float, float]
+    eosin: tuple[float, float, float]
+    most: tuple[float, float]
+
+    def describe(self) -> dict[str, float]:
+        """Give each number its name."""
+        names = [f"{colour} of {dye}" for dye in DYES for colour in COLOURS] + [f"most of {dye}" for dye in DYES]
+        return dict(zip(names, (*self.azure, *self.eosin, *self.most), strict=True))
+
+
+def measure_densities(image: np.ndarray) -> np.ndarray:
+    """Take pixels into optical densities, in decades: RGB in 0-255 to ``float64 [..., 3]``, 0 for white."""
+    return -np.log10(np.maximum(np.asarray(image, float), DARKEST) / 255)
+
+
+def find_dyes(image: np.ndarray) -> MacenkoTarget | None:
+    """Find the two dyes of an image, and how much there is of each.
+
+    Args:
+        image: RGB in 0-255, ``[height, width, 3]``.
+
+    Returns:
+        The dyes, or ``None`` where less than a hundredth of the image is stained (``BACKGROUND``), or where its colours
+        are of one dye or grey (``LEAST_SPREAD``).
+    """
+    densities = measure_densities(image).reshape(-1, 3)
+    stained = densities[np.linalg.norm(densities, axis=1) >= BACKGROUND]
+    if len(stained) < LEAST_STAINED * len(densities):
+        return None
+    plane = np.linalg.eigh(stained.T @ stained / len(stained))[1][:, :0:-1]
+    plane *= np.where(plane.sum(axis=0) < 0, -1, 1)  # densities are positive, and so is their main direction
+    inside = stained @ plane
+    sines = inside[:, 1] / np.maximum(np.hypot(*inside.T), 1e-6)
+    angles = np.arcsin(np.quantile(sines, (LOW, HIGH), method="inverted_cdf"))
+    if np.sin(np.ptp(angles)) < LEAST_SPREAD:
+        return None
+    dyes = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ plane.T
+    dyes = dyes[np.argsort(dyes[:, 1], kind="stable")]
+    most = np.quantile(stained @ np.linalg.pinv(dyes), HIGH, axis=0, method="inverted_cdf")
+    azure, eosin = dyes.tolist()
+    return MacenkoTarget(tuple(azure), tuple(eosin), tuple(most.tolist()))
+
+
+def fit_dyes(images: Iterable[np.ndarray]) -> MacenkoTarget:
+    """Average the dyes of images, and how much there is of each; images without two dyes are left out.
+
+    Args:
+        images: ``uint8 [height, width, 3]`` each; one at a time is in memory.
+
+    Raises:
+        InputError: None has two dyes.
+    """
+    found = [dyes for dyes in map(find_dyes, images) if dyes is not None]
+    if not found:
+        raise InputError(
+            "training.normalisation is macenko, and no training image shows two dyes: less than a hundredth of each is "
+            "stained, or it has one colour. Set it to reinhard or none. Nothing was trained."
+        )
+    azure, eosin, most = (np.mean(values, axis=0) for values in zip(*found, strict=True))
+    azure, eosin = (dye / np.linalg.norm(dye) for dye in (azure, eosin))
+    return MacenkoTarget(tuple(azure.tolist()), tuple(eosin.tolist()), tuple(most.tolist()))
+
+
+def normalise_dyes(image: np.ndarray, target: MacenkoTarget) -> np.ndarray:
+    """Give the dyes of an image the colours and the strength of a target's.
+
+    What neither dye explains is left out, as in the paper. How much there is of a dye is changed by ``MOST_GAIN`` at
+    the most.
+
+    Args:
+        image: RGB in 0-255, ``[height, width, 3]``. One in which no two dyes are found, such as a blank or a grey one,
+            comes back as it is.
+        target: Of the images that a classifier learned from.
+
+    Returns:
+        ``float64 [height, width, 3]``, 0-255, what lies beyond cut off.
+    """
+    dyes = find_dyes(image)
+    if dyes is None:
+        return np.asarray(image, float)
+    amounts = measure_densities(image) @ np.linalg.pinv(np.array([dyes.azure, dyes.eosin]))
+    gain = np.asarray(target.most) / np.maximum(dyes.most, 1e-6)
+    densities = amounts * np.clip(gain, 1 / MOST_GAIN, MOST_GAIN) @ np.array([target.azure, target.eosin])
+    return np.clip(255 * 10**-densities, 0, 255)
+
+
+# How the target of each method is measured, by the name of the method in ``training.normalisation``.
+FITTED_BY: Mapping[str, Callable[[Iterable[np.ndarray]], StainTarget | MacenkoTarget]]
+FITTED_BY = {"reinhard": fit_target, "macenko": fit_dyes}
+
+
+def restore_target(facts: Mapping[str, Any]) -> StainTarget | MacenkoTarget:
+    """Make a target of its fields, whichever method it is of."""
+    return MacenkoTarget(**facts) if "azure" in facts else StainTarget(**facts)

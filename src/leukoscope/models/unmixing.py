@@ -1,0 +1,166 @@
+"""Stain normalisation by an image's own dyes, as a layer before a network: ``features.macenko`` for any backend."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from leukoscope.features.macenko import BACKGROUND, HIGH, LEAST_SPREAD, LEAST_STAINED, LOW
+from leukoscope.features.normalisation import DARKEST, MOST_GAIN
+
+_DECADE = float(np.log(10))
+# Each halves the interval that holds a quantile: to 2 / 2^16 of a sine, and MOST / 2^16 of an amount.
+_HALVINGS = 16
+# The densest pixel is 4.2 decades long; amounts of dyes that are hardly told apart may be larger, and are cut off.
+_MOST = 16.0
+# Squarings of a matrix, after which nothing but its main eigenvector is left of it.
+_SQUARINGS = 6
+_TINY = 1e-6
+
+
+@keras.saving.register_keras_serializable("leukoscope")
+class MacenkoNormalisation(layers.Layer):
+    """Give each image's dyes the colours and strength of a target's, as ``features.macenko.normalise_dyes`` has it.
+
+    Neither ONNX nor LiteRT has eigenvectors or quantiles. The first eigenvector is what repeated squaring leaves of the
+    matrix, the second has a closed form in the plane at right angles, and intervals are halved until they hold the
+    quantiles. It learns nothing: the target is a part of its configuration. Give it the dtype float32 in mixed
+    precision, which is too coarse for it.
+
+    Args:
+        azure: Optical densities of the dye that absorbs less of the green, a unit vector of red, green and blue.
+        eosin: Of the other.
+        most: How much there is of each, in decades.
+        options: Those of every layer.
+
+    Input and output: ``[batch, height, width, 3]``, RGB in 0-255. An image in which no two dyes are found, such as a
+    blank or a grey one, comes back as it is.
+    """
+
+    def __init__(self, azure: Sequence[float], eosin: Sequence[float], most: Sequence[float], **options: Any) -> None:
+        super().__init__(**options)
+        self.azure, self.eosin, self.most = ([float(value) for value in values] for values in (azure, eosin, most))
+
+    def call(self, images: Any) -> Any:
+        """Normalise the images, each by itself."""
+        densities = ops.log(ops.maximum(images, DARKEST) / 255.0) / -_DECADE
+        stained = ops.cast(_length(densities) >= BACKGROUND, densities.dtype)
+        share = ops.mean(stained, axis=(1, 2), keepdims=True)
+        first, second = self._find_plane(densities * stained)
+        dyes, spread = _find_edges(_dot(densities, first), _dot(densities, second), stained, first, second)
+        amounts = _unmix(densities, *dyes)
+        most = _find_quantiles(amounts, stained, (HIGH, HIGH), 0.0, _MOST)
+        gain = ops.clip(self._hold(self.most) / ops.maximum(most, _TINY), 1 / MOST_GAIN, MOST_GAIN)
+        mixed = ops.matmul(amounts * gain, self._hold([self.azure, self.eosin]))
+        pixels = ops.clip(255.0 * ops.exp(mixed * -_DECADE), 0.0, 255.0)
+        found = ops.logical_and(share >= LEAST_STAINED, spread >= LEAST_SPREAD)
+        return ops.where(found, pixels, images)
+
+    def _find_plane(self, densities: Any) -> tuple[Any, Any]:
+        """Find the two main directions of densities, ``[batch, 1, 1, 3]`` each, background being 0."""
+        channels = [densities[..., channel : channel + 1] for channel in range(3)]
+        rows = [ops.mean(densities * channel, axis=(1, 2)) for channel in channels]
+        moments = ops.stack(rows, axis=1)
+        moments = moments / ops.maximum(ops.sum(moments * self._hold(np.eye(3)), (1, 2), keepdims=True), _TINY)
+        power = moments
+        for _ in range(_SQUARINGS):
+            power = ops.matmul(power, power)
+            power = power / ops.maximum(ops.sum(power * self._hold(np.eye(3)), (1, 2), keepdims=True), _TINY)
+        # All its numbers are positive, so that their sums are not 0.
+        first = _unit(ops.sum(power, axis=1))
+        across = _unit(_cross(first, self._hold([[0.0, 0.0, 1.0]])))
+        upright = _cross(first, across)
+        second = _turn(moments, across, upright)
+        sign = ops.where(ops.sum(second, axis=-1, keepdims=True) < 0, -1.0, 1.0)
+        return first[:, None, None], (second * sign)[:, None, None]
+
+    def _hold(self, values: Any) -> Any:
+        return ops.convert_to_tensor(np.asarray(values), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give the shape of the output, which is that of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Give what makes such a layer again: the target is in it."""
+        return super().get_config() | {"azure": self.azure, "eosin": self.eosin, "most": self.most}
+
+
+def _dot(one: Any, other: Any) -> Any:
+    return ops.sum(one * other, axis=-1, keepdims=True)
+
+
+def _length(vectors: Any) -> Any:
+    return ops.sqrt(_dot(vectors, vectors))
+
+
+def _unit(vectors: Any) -> Any:
+    return vectors / ops.maximum(_length(vectors), _TINY)
+
+
+def _cross(one: Any, other: Any) -> Any:
+    """Give the vector product of ``[batch, 3]`` and ``[batch, 3]`` or ``[1, 3]``, for which converters have no word."""
+    a, b, c = (one[:, channel : channel + 1] for channel in range(3))
+    d, e, f = (other[:, channel : channel + 1] for channel in range(3))
+    return ops.concatenate([b * f - c * e, c * d - a * f, a * e - b * d], axis=-1)
+
+
+def _turn(moments: Any, across: Any, upright: Any) -> Any:
+    """Give the main direction of moments, ``[batch, 3, 3]``, among those between two that are at right angles."""
+    by_across, by_upright = (ops.sum(moments * vector[:, None], axis=-1) for vector in (across, upright))
+    difference = _dot(by_across, across) - _dot(by_upright, upright)
+    product = 2 * _dot(by_across, upright)
+    size = ops.sqrt(difference * difference + product * product)
+    cosine = ops.where(size > 0, difference / ops.maximum(size, 1e-30), 1.0)  # of twice the angle
+    half = ops.sqrt(ops.maximum((1 + cosine) / 2, 0.0)), ops.sqrt(ops.maximum((1 - cosine) / 2, 0.0))
+    return across * half[0] + upright * half[1] * ops.where(product < 0, -1.0, 1.0)
+
+
+def _find_edges(along: Any, aside: Any, stained: Any, first: Any, second: Any) -> tuple[tuple[Any, Any], Any]:
+    """Find both dyes, ``[batch, 1, 1, 3]`` each, azure first, and the sine of the angle between them.
+
+    Args:
+        along: Densities along the first direction, ``[batch, height, width, 1]``.
+        aside: Along the second.
+        stained: 1 where a pixel is not background, and 0.
+        first: The first direction, ``[batch, 1, 1, 3]``.
+        second: The second.
+    """
+    sines = aside / ops.maximum(ops.sqrt(along * along + aside * aside), _TINY)
+    edges = _find_quantiles(sines, stained, (LOW, HIGH), -1.0, 1.0)
+    sine = edges[..., :1], edges[..., 1:]
+    cosine = tuple(ops.sqrt(ops.maximum(1 - value * value, 0.0)) for value in sine)
+    low, high = (first * across + second * up for across, up in zip(cosine, sine, strict=True))
+    spread = sine[1] * cosine[0] - cosine[1] * sine[0]
+    is_low = low[..., 1:2] <= high[..., 1:2]
+    return (ops.where(is_low, low, high), ops.where(is_low, high, low)), spread
+
+
+def _unmix(densities: Any, azure: Any, eosin: Any) -> Any:
+    """Give how much of two dyes explains densities best, by least squares: ``[batch, height, width, 2]``."""
+    common = _dot(azure, eosin)
+    left = ops.maximum(1 - common * common, LEAST_SPREAD**2 / 4)  # smaller only where nothing is made of it
+    by_azure, by_eosin = _dot(densities, azure), _dot(densities, eosin)
+    return ops.concatenate([by_azure - common * by_eosin, by_eosin - common * by_azure], axis=-1) / left
+
+
+def _find_quantiles(values: Any, counted: Any, shares: tuple[float, float], low: float, high: float) -> Any:
+    """Find quantiles of the pixels that count, ``[batch, 1, 1, 2]``: the least of their values that so many reach.
+
+    Args:
+        values: ``[batch, height, width, 1 or 2]``.
+        counted: 1 for a pixel that counts, and 0, ``[batch, height, width, 1]``.
+        shares: One for each quantile; for each of two values if there are two.
+        low: Below all values.
+        high: Above all.
+    """
+    wanted = ops.mean(counted, axis=(1, 2), keepdims=True) * ops.convert_to_tensor([[[shares]]], values.dtype)
+    low, high = ops.zeros_like(wanted) + low, ops.zeros_like(wanted) + high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        below = ops.mean(ops.cast(values <= middle, values.dtype) * counted, axis=(1, 2), keepdims=True)
+        enough = below >= wanted
+        low, high = ops.where(enough, low, middle), ops.where(enough, middle, high)
+    return high
