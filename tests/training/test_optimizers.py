@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tiny_backbone as tiny
+from leukoscope.backend import kernels
 from leukoscope.core.errors import InputError
 from leukoscope.models.network import build_classifier
 from leukoscope.training.journal import TrainingJournal
@@ -36,6 +37,35 @@ def test_blocks_learn_at_their_shares_also_where_the_loss_is_scaled():
     recipe = resolve_recipe("vgg16", Recipe(), RecipeDifferences())
     optimizer = build_optimizer(recipe, recipe.phases[0], 1, "mixed_float16", {"low": 0.5})
     assert optimizer.inner_optimizer.shares == {"low": 0.5}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others have no such kernel, or fuse by themselves")
+@pytest.mark.parametrize(
+    "values", [{"clip_norm": 1.0, "schedule": "cosine"}, {"weight_decay": 0.1}, {"optimizer": "sgd"}]
+)
+@pytest.mark.parametrize("shares", [None, {"low": 0.1}])
+def test_faster_updates_are_the_same(values, shares, rng, monkeypatch):
+    monkeypatch.setattr(kernels, "is_tensorflow_on_cpu", lambda: True)
+    recipe = resolve_recipe("vgg16", Recipe(learning_rate=1e-2, **values), RecipeDifferences())
+    shares = None if "weight_decay" in values else shares
+    starts, gradients = rng.normal(size=(2, 4, 5)).astype("float32")
+    optimizers, learned = [], []
+    for is_fast in (False, True):
+        optimizers.append(build_optimizer(recipe, recipe.phases[0], 9, "float32", shares))
+        variables = [
+            keras.Variable(start, name=name) for start, name in zip(starts, ("low", "a", "b", "bias"), strict=True)
+        ]
+        optimizers[-1].build(variables)
+        if is_fast:
+            kernels.use_faster_updates(optimizers[-1])
+        for number in range(5):
+            optimizers[-1].apply([keras.ops.convert_to_tensor(one / (number + 1)) for one in gradients], variables)
+        learned.append(
+            np.array([keras.ops.convert_to_numpy(one) for one in (*variables, *optimizers[-1].variables[2:])])
+        )
+    assert not np.allclose(learned[0][:4], starts, atol=1e-3)
+    assert learned[1] == pytest.approx(learned[0], abs=1e-6)
+    assert ("update_step" in vars(optimizers[1])) == ("optimizer" not in values)
 
 
 def test_sgd_has_momentum():

@@ -51,6 +51,40 @@ def use_faster_kernels(network: keras.Model) -> None:
             layer.call = MethodType(_convolve, layer)
 
 
+def use_faster_updates(optimizer: keras.optimizers.Optimizer) -> None:
+    """Let Adam update each variable by one kernel, where nothing fuses its dozen of operations: TensorFlow on a CPU.
+
+    Of a network with tens of millions of weights they take longer than they need to by some tenths of a second a step.
+
+    Args:
+        optimizer: Any; one that is not Adam stays as it is. Only this process's ``update_step`` of it changes.
+    """
+    if is_tensorflow_on_cpu() and isinstance(optimizer, keras.optimizers.Adam) and not optimizer.amsgrad:
+        optimizer.update_step = MethodType(_update, optimizer)
+
+
+def _update(optimizer: keras.optimizers.Adam, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    """Compute what ``Adam.update_step`` does, by ``ResourceApplyAdam``, which rounds otherwise."""
+    import tensorflow as tf
+
+    if tf.distribute.has_strategy():
+        type(optimizer).update_step(optimizer, gradient, variable, learning_rate)
+        return
+    place = optimizer._get_variable_index(variable)
+    step = tf.cast(optimizer.iterations.value, variable.dtype) + 1
+    betas = {"beta1": optimizer.beta_1, "beta2": optimizer.beta_2}
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=optimizer._momentums[place].value.handle,
+        v=optimizer._velocities[place].value.handle,
+        lr=tf.cast(learning_rate, variable.dtype),
+        epsilon=optimizer.epsilon,
+        grad=tf.cast(gradient, variable.dtype),
+        **betas,
+        **{f"{name}_power": tf.pow(tf.cast(beta, variable.dtype), step) for name, beta in betas.items()},
+    )
+
+
 def _call_by_xla(network: keras.Model, *inputs: Any, **options: Any) -> Any:
     """Compute what the network's own ``call`` does; traced each time, since which layers train may have changed."""
     import tensorflow as tf

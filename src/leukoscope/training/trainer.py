@@ -140,6 +140,7 @@ class Trainer:
             steps_per_execution=kernels.choose_steps_per_call(len(batches)),
         )
         model.optimizer.build(model.trainable_variables)
+        kernels.use_faster_updates(model.optimizer)
         return model, batches, validation_data
 
     def run(self, phase: Phase) -> None:
