@@ -90,6 +90,16 @@ class TestParameters:
                 "models.vgg16.training.epochs is 0: input should be greater than 0",
             ),
             ({"vgg16": {"training": {"warmup_epochs": 99}}}, "must be less than epochs"),
+            (
+                {"models": {"frozen_cell_reader": {"training": {"trainable": "all"}}}},
+                r"models\.frozen_cell_reader\.training: optimizer is lbfgs, .*set trainable to head",
+            ),
+            ({"models": {"frozen_cell_reader": {"training": {"feature_views": -1}}}}, "training.feature_views is -1"),
+            (
+                {"models": {"frozen_cell_reader": {"pooling": "attention"}}},
+                "the attention of frozen_cell_reader trains too",
+            ),
+            ({"models": {"mobilenet_v2": {"layer": "block_13_expand_relu"}}}, "no parameter 'layer'"),
             ({"models": {"vgg16": {"architecture": "vgg91"}}}, "no architecture 'vgg91': did you mean 'vgg19'"),
             ({"models": {"Own": {"kind": "network", "architecture": "vgg16"}}}, "cannot be called 'Own'"),
             ({"models": {"own": {"kind": "netwrok", "architecture": "vgg16"}}}, "models.own.kind is 'netwrok'"),

@@ -74,6 +74,30 @@ def test_a_file_gives_the_calibrated_probabilities_of_keras(export, classifier, 
     assert predict(more) == pytest.approx(expected[:2], abs=MOST[precision])
 
 
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("onnx", "float16"),
+        pytest.param("onnx", "float32", marks=pytest.mark.slow),
+        pytest.param("onnx", "int8", marks=pytest.mark.slow),
+        pytest.param("litert", "float16", marks=pytest.mark.slow),
+    ],
+)
+def test_a_frozen_reader_of_grey_cells_is_exported_up_to_its_layer(bags, frozen, name, precision):
+    exporter, expected = frozen
+    assert np.ptp(expected, axis=0).max() > 0.05
+    assert FORMATS[name].load(FORMATS[name].write(exporter, precision))(bags) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def frozen(bags) -> tuple[CellExporter, np.ndarray]:
+    values = {"trainable": "head", "feature_views": 0, "head_norm": True}
+    classifier = cell_models.make_classifier("mean-grey-at-block1_out", **values)
+    norm = classifier.network.parts.norm
+    norm.set_weights([np.random.default_rng(0).uniform(0.5, 1.5, one.shape) for one in norm.get_weights()])
+    return CellExporter(classifier, 2.0, {}, bags[::3]), predict_bags(classifier, 2.0, bags)
+
+
 def test_a_file_says_how_cells_are_to_be_cut_out(exporter, export, classifier):
     import onnxruntime
 

@@ -193,6 +193,13 @@ def test_features_that_are_kept_cannot_be_mixed(generated, splits, class_names, 
     assert getattr(resolve(make_recipe(**recipe), *facts), name) == 0
 
 
+def test_copies_under_other_stains_need_a_change_of_stain(generated, splits, class_names):
+    recipe = make_recipe(trainable="head", feature_views=0, feature_stains=2)
+    with pytest.raises(InputError, match=r"feature_stains is 2 for vgg16, .*Set models.vgg16.augmentation.stain=0.3"):
+        resolve(recipe, generated, splits, class_names)
+    assert resolve(recipe, generated, splits, class_names, brightness=0.1).brightness == 0.1
+
+
 def test_a_teacher_has_not_seen_generated_images(generated, splits, class_names):
     taught = make_recipe(distillation={"teacher": "vgg19"})
     with pytest.raises(InputError, match=r"vgg16 is to learn from another model.*augmentation.synthetic is 0.25"):

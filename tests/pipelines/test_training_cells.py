@@ -21,6 +21,7 @@ from leukoscope.pipelines.training import cells as nodes
 from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe
 from leukoscope.pipelines.training.pipeline import create_pipeline
 from leukoscope.training import trainer
+from leukoscope.training.converged import fit_head
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
 from leukoscope.training.runs import TrainingRuns
@@ -180,6 +181,22 @@ def test_a_converged_head_reads_fields_by_vectors_that_are_kept(train, tmp_path,
     train(shared=shared, pooling="mean", splits=splits)
     stepwise = {"optimizer": "adam", "epochs": 3}
     assert len(train(shared=SHARED.model_copy(update=CONVERGED | stepwise), pooling="attention")[1]) == 3
+
+
+def test_a_converged_head_sees_copies_under_other_stains(train, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        trainer, "fit_head", lambda parts, features, *rest: seen.append(features) or fit_head(parts, features, *rest)
+    )
+    shared = SHARED.model_copy(update=CONVERGED | {"feature_stains": 2})
+    train(shared=shared, pooling="mean", drawn=AugmentationOptions(stain=0.3))
+    train(shared=shared.model_copy(update={"feature_stains": 0}), pooling="mean")
+    copies, clean = seen
+    assert len(copies) == 3 * len(clean)
+    assert np.array_equal(copies[: len(clean)], clean)
+    first, second = np.split(copies[len(clean) :], 2)
+    assert all(np.abs(one - clean).max(axis=1).mean() > 1e-3 for one in (first, second))
+    assert not np.allclose(first, second)
 
 
 def test_a_converged_head_is_taken_up_where_it_was_cut_off(train, tmp_path, monkeypatch):

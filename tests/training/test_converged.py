@@ -5,6 +5,7 @@ import pytest
 
 import tiny_backbone as tiny
 from leukoscope.models.network import Classifier, build_classifier
+from leukoscope.training import converged
 from leukoscope.training.converged import fit_head, judge_head
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
@@ -55,6 +56,16 @@ def test_a_repeated_image_counts_as_one_of_that_weight(build, data):
     fit_head(repeated, features.repeat(repeats, axis=0), classes.repeat(repeats), np.ones(repeats.sum()), 0.1)
     fit_head(weighed, features, classes, repeats.astype(float), 0.1)
     assert repeated.linear_head.kernel == pytest.approx(weighed.linear_head.kernel, abs=1e-4)
+
+
+def test_a_fit_that_does_not_end_says_so_in_one_line(build, data, monkeypatch, caplog):
+    features, classes = data
+    monkeypatch.setattr(converged, "_ITERATIONS", 3)
+    fit_head(build().parts, features, classes, np.ones(60), 1e-6)
+    (record,) = caplog.records
+    assert "has not converged in 3 steps" in record.message
+    assert "training.weight_decay is too small. training.head_norm standardises them." in record.message
+    assert "\n" not in record.message
 
 
 def test_a_norm_makes_the_scale_of_features_nothing(build, data):

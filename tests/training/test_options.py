@@ -27,6 +27,10 @@ def test_an_entry_is_of_its_kind_and_is_validated_once():
         ({"kind": {}}, "models.own.kind is {}: there is no such kind"),
         ({"atention": "eca"}, "models.own: there is no parameter 'atention'"),
         ({"training": {"epochs": 0}}, "models.own.training.epochs is 0"),
+        ({"training": {"feature_views": -1}}, "models.own.training.feature_views is -1: input should be greater than"),
+        ({"training": {"feature_stains": -1}}, "models.own.training.feature_stains is -1: input should be greater"),
+        ({"training": {"optimizer": "lbgfs"}}, "models.own.training.optimizer is 'lbgfs': input should be 'adam', "),
+        ({"layer": "block5_pool"}, "models.own: there is no parameter 'layer'"),
         ({"default": "never"}, "models.own.default is 'never'"),
     ],
 )

@@ -40,7 +40,7 @@ def test_a_head_that_converges_has_one_phase_in_the_precision_of_predictions():
     recipe = resolve_recipe("vgg16", Recipe(epochs=200, warmup_epochs=3), RecipeDifferences(**HEAD_AT_ONCE))
     assert [(phase.start, phase.stop, phase.trainable) for phase in recipe.phases] == [(0, 1, "head")]
     assert (recipe.precision, recipe.determining["optimizer"]) == ("float32", "lbfgs")
-    assert "optimizer" not in resolve_recipe("vgg16", Recipe(), RecipeDifferences()).determining
+    assert not {"optimizer", "feature_stains"} & set(resolve_recipe("vgg16", Recipe(), RecipeDifferences()).determining)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,8 @@ def test_a_head_that_converges_has_one_phase_in_the_precision_of_predictions():
         ({"trainable": "all"}, "fits the last layer alone, on features .*set trainable to head"),
         ({"feature_views": None}, "fits the last layer alone, on features .*feature_views to a number"),
         ({"label_smoothing": 0.1, "ema_momentum": 0.9}, "knows no label_smoothing or ema_momentum"),
+        ({"feature_stains": 2, "feature_views": 3}, "feature_stains is 2, .*trainable to head and feature_views to 0"),
+        ({"feature_stains": 2, "trainable": "all", "optimizer": "adam"}, "feature_stains is 2, .*trainable to head"),
     ],
 )
 def test_what_a_head_that_converges_does_not_know_is_refused(change, message):

@@ -4,9 +4,12 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from leukoscope.core.class_names import require_benign, require_class_names
-from leukoscope.core.options import refuse_unknown_names
+from leukoscope.core.options import describe_faults, refuse_unknown_names
 from leukoscope.evaluation.class_mapping import ClassMapping
+from leukoscope.training.entry import ModelOptions
 from leukoscope.training.options import EnsembleOptions, ViewsOptions
 from leukoscope.training.recipe import Recipe
 
@@ -30,7 +33,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     _require_teachers(entries, parameters["training"])
     changed = {*given.get("models", {}), *given} & set(entries)
     for name in sorted(changed):  # what all share need only fit the models that are run
-        entries[name].resolve(parameters["training"])
+        _require_recipe(entries[name], parameters["training"])
     reader = parameters["reader"].model
     if reader is not None:
         refuse_unknown_names([reader], entries, ", of which reader.model is one", "model")
@@ -48,6 +51,18 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     ClassMapping.resolve(parameters["external"].class_map, classes, benign)
     if "group_table" in given and parameters["splitting"].group_by != "table":
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
+
+
+def _require_recipe(entry: ModelOptions, shared: Recipe) -> None:
+    """Make sure that a recipe fits its model.
+
+    Raises:
+        ValueError: It contradicts itself.
+    """
+    try:
+        entry.resolve(shared)
+    except ValidationError as error:
+        raise ValueError(describe_faults(error, f"models.{entry.name}.training")) from None
 
 
 def _require_members(entries: Mapping[str, Any]) -> None:

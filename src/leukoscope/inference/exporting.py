@@ -76,6 +76,7 @@ class Exporter:
         if precision == "float16":
             from onnxruntime.transformers import float16
 
+            _leave_out_empty_scales(model)
             model = float16.convert_float_to_float16(model, keep_io_types=True)
         onnx.helper.set_model_props(model, {name: json.dumps(fact) for name, fact in self.describe().items()})
         return model.SerializeToString()
@@ -138,6 +139,18 @@ class Exporter:
     def _give_examples(self) -> Iterator[list[np.ndarray]]:
         for image in self._examples:
             yield [image[None]]
+
+
+def _leave_out_empty_scales(model: Any) -> None:
+    """Leave out scales of no number beside a size, as tf2onnx has them: cast to another precision they count as given.
+
+    Args:
+        model: ``onnx.ModelProto``, which is changed.
+    """
+    empty = {one.name for one in model.graph.initializer if 0 in one.dims}
+    for node in model.graph.node:
+        if node.op_type == "Resize" and len(node.input) > 3 and node.input[2] in empty:
+            node.input[2] = ""
 
 
 def _spell_out(network: keras.Model) -> keras.Model:

@@ -20,6 +20,7 @@ from leukoscope.models.cell_vectors import CellVectors
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.parts import Parts
 from leukoscope.training.labelled import LabelledImages
+from leukoscope.training.stain_copies import StainCopy
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,11 @@ def keep_features(
 
 
 def see_features(
-    network: keras.Model, images: LabelledImages, batch_size: int, known: ContentCache | None = None
+    network: keras.Model,
+    images: LabelledImages,
+    batch_size: int,
+    known: ContentCache | None = None,
+    copy: StainCopy | None = None,
 ) -> np.ndarray:
     """Compute what a frozen base makes of images as they are, ``float32 [images, ...]`` as ``Parts.frozen`` gives it.
 
@@ -103,15 +108,15 @@ def see_features(
         images: Of which each is looked at once, however often it is there.
         batch_size: Images at a time.
         known: Where cells were found, beside which the vectors are kept that an encoder makes of them.
+        copy: Of each of them to be seen in its place.
     """
     rows, places = np.unique(images.rows, return_inverse=True)
     parts = Parts(network)
-    if parts.reads_cells:
-        vectors = CellVectors(parts, known)
-        seen = [vectors.pool_strips(images.pixels[rows[n : n + batch_size]]) for n in range(0, len(rows), batch_size)]
-        return np.concatenate(seen)[places]
-    extractor = fold_batch_norms(parts.frozen)
-    seen = [extractor.predict_on_batch(batch) for (batch,) in ImageBatches(images.pixels, rows, batch_size=batch_size)]
+    see = (
+        CellVectors(parts, known).pool_strips if parts.reads_cells else fold_batch_norms(parts.frozen).predict_on_batch
+    )
+    batches = ImageBatches(images.pixels, rows, batch_size=batch_size)
+    seen = [see(copy.change(batch) if copy else batch) for (batch,) in batches]
     return np.concatenate(seen).astype("float32")[places]
 
 

@@ -74,7 +74,15 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
     facts |= {name: words if recipe[name] is None else recipe[name] for name, words in unset.items()}
     facts |= {
         name: recipe[name]
-        for name in ("block_rates", "epoch_decay", "pixels", "head_norm", "centre_crop", "normalisation")
+        for name in (
+            "block_rates",
+            "epoch_decay",
+            "pixels",
+            "head_norm",
+            "feature_stains",
+            "centre_crop",
+            "normalisation",
+        )
         if name in recipe
     }
     facts |= {"synthetic": key["synthetic"]} if "synthetic" in key else {}

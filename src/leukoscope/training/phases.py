@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from leukoscope.backend import memory
+from leukoscope.cells.crops import NEUTRAL
 from leukoscope.core.cache import ContentCache
 from leukoscope.images.batches import Change, ImageBatches, TrainingBatches, ViewBatches
 from leukoscope.models.parts import Parts
@@ -19,6 +20,7 @@ from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.mixing import Mixing
 from leukoscope.training.recipe import Phase, ResolvedRecipe
+from leukoscope.training.stain_copies import StainCopy
 
 MIXING = [option.name for option in fields(Mixing)]
 # What of a recipe features of a frozen base depend on; not every recipe has all of it.
@@ -114,11 +116,13 @@ class PhaseBuilder:
         return features
 
     def _see_as_they_are(self, network: keras.Model) -> Features:
-        seen = [
-            see_features(network, images, self.recipe.batch_size, self.known)
-            for images in (self.training, self.validation)
-        ]
-        return Features(seen[0][:, None], seen[1])
+        facts = self.recipe.batch_size, self.known
+        painted = NEUTRAL if Parts(network).reads_cells else None
+        drawn = {name: self.augmentation[name] for name in ("stain", "brightness") if name in self.augmentation}
+        numbers = range(self.recipe.feature_stains)
+        copies = [StainCopy(**drawn, seed=self.seed, number=number, painted=painted) for number in numbers]
+        training = [see_features(network, self.training, *facts, copy) for copy in (None, *copies)]
+        return Features(np.stack(training, axis=1), see_features(network, self.validation, *facts))
 
     def _keep_views(self, network: keras.Model, phase: Phase) -> Features:
         views = self.recipe.feature_views or 1

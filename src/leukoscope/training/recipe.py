@@ -48,6 +48,7 @@ class Recipe(Options):
     head_epochs: NonNegativeInt = 0
     head_learning_rate: PositiveFloat = 1e-3
     feature_views: NonNegativeInt | None = 5
+    feature_stains: NonNegativeInt = 0
     optimizer: Literal["adam", "sgd", "lbfgs"] = "adam"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     learning_rate: PositiveFloat = 1e-4
@@ -136,6 +137,7 @@ class ResolvedRecipe(Recipe):
         uses_sgd = self.optimizer == "sgd"
         used = {"optimizer": self.optimizer != "adam", "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
         used |= {"epoch_decay": self.schedule == "exponential", "pixels": self.pixels is not None}
+        used |= {"feature_stains": self.feature_stains > 0}
         used |= {"head_norm": self.head_norm, "distillation": self.distillation is not None}
         used |= {"centre_crop": self.centre_crop < 1, "normalisation": self.normalisation != "none"}
         used["stain_target"] = False  # measured on images, which a training's key has beside the recipe
@@ -145,6 +147,15 @@ class ResolvedRecipe(Recipe):
     def _check_rates(self) -> "ResolvedRecipe":
         if self.block_rates and self.weight_decay:
             raise ValueError("block_rates do not go with weight_decay, which would be the same for all blocks")
+        return self
+
+    @model_validator(mode="after")
+    def _check_stains(self) -> "ResolvedRecipe":
+        if self.feature_stains and (self.feature_views != 0 or not self.keeps_features):
+            raise ValueError(
+                f"feature_stains is {self.feature_stains}, which adds copies to images that a frozen base sees as they "
+                f"are: set trainable to head and feature_views to 0, or feature_stains to 0"
+            )
         return self
 
     @model_validator(mode="after")

@@ -87,6 +87,12 @@ def resolve_augmentation(
             f"features that were computed once. Set training.feature_views to null, or leave them out. Nothing was "
             f"trained."
         )
+    if in_force.feature_stains and not (joined.stain or joined.brightness):
+        raise InputError(
+            f"training.feature_stains is {in_force.feature_stains} for {options.name}, and augmentation.stain and "
+            f"brightness are 0, so that the copies would be like the images. Set models.{options.name}.augmentation."
+            f"stain=0.3 for one. Nothing was trained."
+        )
     facts = joined.model_dump(exclude={"balance"})
     if not joined.synthetic:
         return ResolvedAugmentation(**facts)
