@@ -29,7 +29,7 @@ def test_files_have_the_figures_of_the_page_under_titles_of_their_own(result):
     assert list(page) == list(files) == [*JUDGED, "learning_curves", "robustness"]
     assert {figure.get_suptitle() for figure in page.values()} == {""}
     titles = [figure.get_suptitle() for figure in files.values()]
-    assert titles == ["ResNet50, 24 test images"] * 3 + ["ResNet50", "ResNet50 on 12 changed test images"]
+    assert titles == ["ResNet50, 24 test images"] * len(JUDGED) + ["ResNet50", "ResNet50 on 12 changed test images"]
     for name, figure in page.items():
         assert [axes.get_xlabel() for axes in figure.axes] == [axes.get_xlabel() for axes in files[name].axes]
 

@@ -1,18 +1,24 @@
-"""The reference pages of the documentation that follow from the configuration.
+"""The reference pages of the documentation that follow from the configuration, and the table of architectures.
 
 ``python -m leukoscope.reporting.reference docs`` writes them anew.
 """
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from leukoscope.models import architecture
+
+ARCHITECTURES = "architectures.md"
 PAGES = ("reference_parameters.md", "reference_tables.md")
 _KEY = re.compile(r"^( *)([a-z_0-9]+):(?: +(.*))?$")
+_TABLE = re.compile(r"(?<=<!-- architectures -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_COLUMNS = ["name", "title", "input size", "smallest input", "batch size", "dropout", "parameters"]
+_COLUMNS += ["blocks to train from", "paper"]
 _WRITTEN = "<!-- written by `python -m leukoscope.reporting.reference docs` -->\n"
 
 
@@ -35,6 +41,27 @@ def write_page(page: str, base: Path) -> str:
         It in Markdown.
     """
     return _write_parameters(base) if page == PAGES[0] else _write_tables(base)
+
+
+def write_architectures(text: str) -> str:
+    """Write the table of architectures anew, between ``<!-- architectures -->`` and ``<!-- end -->``.
+
+    Args:
+        text: The page that has it.
+    """
+    rows = [_write_architecture(name, architecture.get(name)) for name in architecture.list_names()]
+    table = "\n".join([_write_row(_COLUMNS), "|---" * len(_COLUMNS) + "|", *rows]) + "\n"
+    return _TABLE.sub(lambda _: table, text)
+
+
+def _write_architecture(name: str, row: architecture.Architecture) -> str:
+    sizes = (row.input_size, row.smallest_input, row.batch_size, row.dropout)
+    blocks = ", ".join(f"`{block}`" for block in row.blocks)
+    return _write_row((f"`{name}`", row.title, *map(str, sizes), f"{row.parameters:,}", blocks, row.origin))
+
+
+def _write_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def read_parameters(text: str) -> Iterator[Parameter]:
@@ -120,13 +147,15 @@ def _escape(text: str) -> str:
 
 
 def main(folder: Path) -> None:
-    """Write all pages.
+    """Write all pages, and the table of architectures.
 
     Args:
         folder: That of the documentation, beside the configuration.
     """
-    for page in PAGES:
-        (folder / page).write_text(write_page(page, folder.parent / "conf" / "base"), encoding="utf-8")
+    for name in PAGES:
+        (folder / name).write_text(write_page(name, folder.parent / "conf" / "base"), encoding="utf-8")
+    page = folder / ARCHITECTURES
+    page.write_text(write_architectures(page.read_text("utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
