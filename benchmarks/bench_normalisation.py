@@ -1,7 +1,7 @@
 """What stain normalisation does: to a small network under changes of the stain, and to what colour alone tells.
 
 ``python benchmarks/bench_normalisation.py network --data data/demo`` trains networks that differ in nothing else,
- on images that ingestion has packed and splitting has divided; ``... colour --data data`` judges colours of the
+on images that ingestion has packed and splitting has divided; ``... colour --data data`` judges colours of the
 same images, as they are and normalised, as the audit does.
 """
 

@@ -183,6 +183,11 @@ def double_at_leisure(number: int) -> int:
     return 2 * number
 
 
+def double_or_die(number: int) -> int:
+    """Do the same, but end the process at one."""
+    return 2 * number if number != 5 else os._exit(1)
+
+
 def double_or_fail(number: int) -> int:
     """Do the same, but for one."""
     return 2 * number if number != 3 else 1 // 0

@@ -214,7 +214,7 @@ def test_new_smears_get_opinions(project, data, tmp_path):
     given = table.drop("notes").filter(regex="probability_(benign|early|pre|pro)$")
     assert given.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
     again = kedro(project, "--pipelines", "predict", "--params", f"images={tmp_path}", PYTHONPROFILEIMPORTTIME="1")
-    assert "Read before, and not again: 1 of 1 part" in again
+    assert "Parts that were read before, and are not read again: 1 of 1" in again
     assert "onnx" in again
     assert not re.search(r"\| (keras|tensorflow|mlflow)\b", again)
 

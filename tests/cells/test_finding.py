@@ -87,7 +87,7 @@ def interrupted(work, pixels, rows):
 
 def test_the_size_of_cells_is_that_of_most_fields(fields):
     assert estimate_diameter(fields, ROWS) == pytest.approx(18, abs=2)
-    with pytest.raises(InputError, match=r"Of 1 field none.*cells.diameter"):
+    with pytest.raises(InputError, match=r"No field, of 1 looked at, .*cells.diameter"):
         estimate_diameter(fields, np.array([2]))
 
 

@@ -24,8 +24,8 @@ def check(cells: str = "aabc", field: int = 8, wanted: str = "abc", side: int = 
         ({"cells": "axy"}, r"of other images: 2 of their fields are not packed, such as x\. Run the pipeline cells"),
         ({"side": 9}, "masks of the cells are not of the 8 pixels a side"),
         ({"wanted": "abz"}, "1 of 3 fields whose cells are needed are not packed, such as z"),
-        ({"cells": ""}, "None of 3 fields whose cells are needed has a cell"),
-        ({"wanted": "d"}, "None of 1 field whose cells are needed has a cell"),
+        ({"cells": ""}, "No field whose cells are needed has a cell, of 3"),
+        ({"wanted": "d"}, "No field whose cells are needed has a cell, of 1"),
     ],
 )
 def test_cells_that_do_not_fit_are_refused_in_one_line(values, message):
@@ -43,4 +43,4 @@ def test_fields_without_a_cell_are_told(caplog):
     check()
     assert not caplog.messages
     check(wanted="abcd")
-    assert caplog.messages == ["Without any cell: 1 of 4 fields (25.0 %)"]
+    assert caplog.messages == ["Fields without a cell: 1 of 4 (25.0 %)"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from leukoscope.cluster import parts as cluster_parts
-from leukoscope.cluster.parts import Workers
+from leukoscope.cluster.parts import Answer, Attempt, Workers, choose_size
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import MOST_TRIES, Part
 from leukoscope.reader import reading
@@ -23,6 +24,7 @@ from made_parts import (
     count_read,
     double,
     double_at_leisure,
+    double_or_die,
     double_or_fail,
     encode_field,
     make_fields,
@@ -108,6 +110,29 @@ def test_parts_that_take_no_time_are_sent_together_and_given_back_where_they_do(
     assert len(sent) < 60
     assert sum(len(tries) for _, _, tries in sent) > 200
     assert list(tmp_path.glob("*.tries")) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "done", "is_quick", "expected"),
+    [(1, 1, True, 2), (32, 32, True, 64), (64, 64, True, 64), (8, 2, True, 8), (64, 50, False, 50), (1, 1, False, 1)],
+)
+def test_a_task_has_as_many_parts_as_are_done_in_time(size, done, is_quick, expected):
+    assert choose_size(size, Answer([Attempt()] * done, is_quick)) == expected
+
+
+@pytest.mark.slow
+def test_a_part_that_ends_its_workers_takes_none_with_it_that_was_sent_beside_it(workers, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_parts._Run, "_take", _take_eight)
+    outcomes = list(workers.carry_out(double_or_die, parts(tmp_path, range(24))))
+    assert [outcome.part.task for outcome in outcomes if outcome.lost is not None] == [5]
+    assert sorted(outcome.result for outcome in outcomes if outcome.lost is None) == [
+        2 * number for number in range(24) if number != 5
+    ]
+    assert not [path for path in tmp_path.glob("*.tries") if path.name != "5.tries"]
+
+
+def _take_eight(run) -> list[Part]:
+    return list(islice(run._parts, 8))
 
 
 def test_a_worker_that_is_killed_changes_nothing(workers, raw, notes, alone, tmp_path):

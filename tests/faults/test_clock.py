@@ -50,7 +50,7 @@ def test_files_of_another_time_are_neither_stale_nor_newer(workplace):
     leftover.write_bytes(b"half")
     date_files(workplace.data, time.time() + DAY)
     assert "not decoded again" in workplace.start(WORKS["ingestion"].options).succeed()
-    assert "not again" in workplace.start(WORKS["predict"].options).succeed()
+    assert "are not read again" in workplace.start(WORKS["predict"].options).succeed()
     workplace.start(TRAINING.options).succeed()
     differences = name_differences(workplace.contents(), expected)
     assert not [name for name in differences if name.startswith(("06_models", "02_intermediate"))]

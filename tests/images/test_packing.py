@@ -222,7 +222,7 @@ def test_no_image_at_all_is_an_error(tmp_path, store):
     for name in CLASSES:
         (tmp_path / "raw" / name).mkdir(parents=True)
         (tmp_path / "raw" / name / "a.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match=r"None of 2 files .* most often: empty file \(0 bytes\)"):
+    with pytest.raises(InputError, match=r"No file at .*, of 2; most often: empty file \(0 bytes\)"):
         pack(tmp_path / "raw", store)
     assert not store.exists()
 
@@ -340,7 +340,7 @@ def test_short_memory_that_the_decoder_wraps_is_no_verdict(raw, store, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr("leukoscope.images.decoding._open", fail)
-        with pytest.raises(InputError, match=r"None of 42 files .* most often: unreadable: not enough memory"):
+        with pytest.raises(InputError, match=r"No file at .*, of 42; most often: unreadable: not enough memory"):
             pack(raw, store)
     assert len(pack(raw, store)) == 40
 

@@ -78,16 +78,16 @@ def test_other_labels_are_other_data_and_none_are_the_same_as_before(records):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image_id,label\nBenign/0,Pr\n", "1 label that is no class: Pr. The classes are Benign"),
+        ("image_id,label\nBenign/0,Pr\n", "1 label of no class: Pr. The classes are Benign"),
         ("image_id,label\nBenign/0,Pro\nBenign/0,Pre\n", "1 image with two labels: Benign/0"),
         ("image_id,label\nBenign/0,\n", "1 row without a label: Benign/0"),
         ("image_id,label\n,Pro\n", "1 row without image_id: Pro"),
-        ("path,label\nOriginal/Benign/9.png,Pro\n", "1 path entry that fits no image: Original/Benign/9.png"),
+        ("path,label\nOriginal/Benign/9.png,Pro\n", "1 path of no image: Original/Benign/9.png"),
         (
             "path,label\nBenign/1.png,Pro\n",
-            r"fits no image: Benign/1.png. Paths are as in the manifest: Original/Benign/\d",
+            r"path of no image: Benign/1.png. Paths are as in the manifest: Original/Benign/\d",
         ),
-        ("file_name,label\n0.png,Pro\n", "1 file_name entry that fits several images: 0.png. Name these by image_id"),
+        ("file_name,label\n0.png,Pro\n", "1 file_name of several images: 0.png. Name these by image_id"),
         ("file_name,label\nonly,Pro\nonly.png,Pre\n", "1 image with two labels: Pro/only"),
         (f"image_id,label\nBenign/0,{'P' * 99_999}\n", r"no class: P{200}\.\.\.\. The classes are Benign"),
         ("image_id,class\nBenign/0,Pro\n", "it needs label, and sha256, image_id, path or file_name"),

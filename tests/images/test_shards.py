@@ -38,7 +38,8 @@ def plan(raw: Path) -> PackingPlan:
 
 
 def pack(raw: Path, store: Path, place: Here | None = None) -> list[bytes]:
-    by = place and partial(pack_by_parts, lambda: nullcontext(place), store.with_name(f".{store.name}.shards"))
+    folder = store.with_name(f".{store.name}.shards")
+    by = place and partial(pack_by_parts, lambda: nullcontext(place), folder, notes=folder)
     save_packed(plan(raw), store, by)
     return [(store / name).read_bytes() for name in FILES]
 

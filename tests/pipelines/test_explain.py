@@ -72,7 +72,7 @@ def test_a_stride_that_leaves_gaps_or_takes_for_ever_is_refused(options):
 
 def test_nothing_to_explain_is_an_input_error(tmp_path, smears):
     (tmp_path / "0.txt").write_text("no image")
-    with pytest.raises(InputError, match=r"None of 1 file at .* can be read"):
+    with pytest.raises(InputError, match=r"No file at .* can be read, of 1"):
         nodes.explain_images(open_any(tmp_path), READER, smears, OPTIONS, seed=0)
 
 

@@ -254,7 +254,7 @@ def test_recompressed_images_of_the_classifiers_own_data_are_left_out_too(ask):
 
 
 def test_nothing_new_is_an_error(ask):
-    with pytest.raises(InputError, match=r"quarantined for what they are: 0; among those of ingestion: 6"):
+    with pytest.raises(InputError, match=r"new, of 6: 0 quarantined for what they are, 6 among those of ingestion"):
         ask(copies=3)
 
 

@@ -103,7 +103,7 @@ def test_without_any_model_the_cells_are_told_of_alone(fields, cells, manifest, 
 
 
 def test_cells_of_other_images_or_none_are_refused(fields, cells, manifest):
-    with pytest.raises(InputError, match="None of 48 fields whose cells are needed has a cell"):
+    with pytest.raises(InputError, match="No field whose cells are needed has a cell, of 48"):
         describe_by_cells(fields, cells.iloc[:0], SIZE, manifest)
     with pytest.raises(InputError, match="found in fields of 224 pixels a side, and the packed images have 64"):
         describe_by_cells(fields, cells, SIZE | {"field": 224}, manifest)

@@ -67,7 +67,7 @@ def test_opinions_without_validation_images_are_told(reader, evaluated, caplog):
         nodes.summarise_validation(log[:0], **evaluated)
     with caplog.at_level(logging.WARNING, "leukoscope"):
         nodes.summarise_validation(pd.concat([log, log.assign(model_fingerprint="gone")]), **evaluated)
-    assert "Left out are 2 of 4 opinions" in caplog.text
+    assert "an earlier calibration: 2 of 4" in caplog.text
 
 
 def test_darker_images_are_warned_of_and_a_page_shows_them(reader, evaluated, caplog, monkeypatch):

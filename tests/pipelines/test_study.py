@@ -254,7 +254,7 @@ def test_what_a_search_within_folds_depends_on_is_in_the_identity_of_their_units
 
 
 def test_a_finished_study_ends_well(study):
-    assert nodes.require_finished(study().units, "page") == "All 12 units of the study are finished."
+    assert nodes.require_finished(study().units, "page") == "The study is finished, all of 12 units."
 
 
 def render(tables, manifest, class_names, evaluations=()) -> str:

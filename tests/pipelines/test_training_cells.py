@@ -266,8 +266,8 @@ def test_cells_and_splits_of_other_images_train_nothing(table):
     splits = fields.splits
     test = table[table["image_id"].isin(splits.loc[splits["split"] != "train", "image_id"])]
     for cells, size, wanted, message in (
-        (table.iloc[:0], SIZE, splits, "None of 24 fields"),
-        (test, SIZE, splits, "None of 24 fields"),
+        (table.iloc[:0], SIZE, splits, "No field whose cells are needed has a cell, of 24"),
+        (test, SIZE, splits, "No field whose cells are needed has a cell, of 24"),
         (table.assign(image_id="x/" + table["image_id"]), SIZE, splits, "cells are of other images"),
         (table, SIZE | {"field": 192}, splits, "fields of 192 pixels a side"),
         (table, SIZE, splits.assign(image_id="x/" + splits["image_id"]), "36 of 36 fields .* are not packed"),

@@ -17,7 +17,7 @@ from leukoscope.cluster.options import ClusterOptions
 from leukoscope.cluster.parts import Workers
 from leukoscope.core import objects
 from leukoscope.core.errors import InputError
-from leukoscope.core.objects import ObjectPath, find_address_fault, require_folder
+from leukoscope.core.objects import ObjectPath, find_address_fault, place_parts, require_folder
 from leukoscope.datasets import PackedImagesDataset
 from leukoscope.images import shards
 from leukoscope.images.packing_plan import PackingPlan
@@ -88,13 +88,38 @@ def test_the_same_images_come_of_shards_that_are_kept_elsewhere_and_only_the_res
     made[2].write_bytes(b"damaged")
     assert pack_by(second, tmp_path / "raw", tmp_path / "again", AWAY) == expected
     assert sorted(part.task.shard.path.name for part in second.sent) == [made[1].name, made[2].name]
-    bucket.rename(bucket.with_name("smears.shards"))
+    kept = place_parts(tmp_path / ".smears.shards", "s3://bucket/leukoscope")
+    bucket.rename(bucket.with_name(kept.name))
     dataset = PackedImagesDataset(filepath=str(tmp_path / "smears"))
     plan = PackingPlan(open_source(tmp_path / "raw"), CLASS_NAMES, SIZE, LARGE, 1)
     # One process goes on with what a cluster has made.
     dataset.save(replace(plan, cluster=ClusterOptions(parts="s3://bucket/leukoscope")))
     assert (tmp_path / "smears/pixels.npy").read_bytes() == expected[0]
-    assert list(bucket.with_name("smears.shards").iterdir()) == []
+    assert list(bucket.with_name(kept.name).iterdir()) == []
+
+
+def test_parts_of_each_folder_are_by_themselves_at_a_store(tmp_path):
+    one, other = (place_parts(tmp_path / name / "opinions", "s3://bucket/all/") for name in ("base", "demo"))
+    assert str(one).startswith("s3://bucket/all/opinions-")
+    assert one != other
+    assert place_parts(tmp_path, None) == tmp_path
+
+
+def test_a_store_that_lists_nothing_is_refused_before_anything_runs(bucket, monkeypatch):
+    require_folder("s3://bucket/leukoscope")
+    monkeypatch.setattr(ObjectPath, "glob", lambda *_: iter(()))
+    with pytest.raises(InputError, match=r"s3://bucket/leukoscope can be written to, and does not list what"):
+        require_folder("s3://bucket/leukoscope")
+
+
+def test_shards_that_cannot_be_removed_are_named(bucket, tmp_path, monkeypatch, caplog):
+    def refuse(*_, **__):
+        raise InputError("no right to delete")
+
+    (bucket / "a.arrow").write_bytes(b"")
+    monkeypatch.setattr(ObjectPath, "unlink", refuse)
+    shards.remove_shards(AWAY, tmp_path / "smears")
+    assert f"shards are left in {AWAY}: no right to delete" in caplog.text
 
 
 def test_another_plan_removes_parts_of_the_former(raw, bucket, tmp_path):

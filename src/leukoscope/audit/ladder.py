@@ -166,7 +166,7 @@ class Ladder:
         from sklearn.model_selection import cross_val_predict
 
         asked = _hash_question(name, features, labels, folds)
-        if asked not in self._known:  # without duplicates, for one, each image is a group in two protocols
+        if asked not in self._known:  # without duplicates, the protocols image and duplicate have the same folds
             self._known[asked] = cross_val_predict(self._make_model(name), features, labels, cv=folds)
         return self._known[asked]
 

@@ -54,7 +54,7 @@ def use_faster_kernels(network: keras.Model) -> None:
 def use_faster_updates(optimizer: keras.optimizers.Optimizer) -> None:
     """Let Adam update each variable by one kernel, where nothing fuses its dozen of operations: TensorFlow on a CPU.
 
-    Of a network with tens of millions of weights they take longer than they need to by some tenths of a second a step.
+    With tens of millions of weights they take several hundredths of a second a step longer than they need to.
 
     Args:
         optimizer: Any; one that is not Adam stays as it is. Only this process's ``update_step`` of it changes.
@@ -64,7 +64,7 @@ def use_faster_updates(optimizer: keras.optimizers.Optimizer) -> None:
 
 
 def _update(optimizer: keras.optimizers.Adam, gradient: Any, variable: Any, learning_rate: Any) -> None:
-    """Compute what ``Adam.update_step`` does, by ``ResourceApplyAdam``, which rounds otherwise."""
+    """Compute what ``Adam.update_step`` does, by ``ResourceApplyAdam``, which rounds differently."""
     import tensorflow as tf
 
     if tf.distribute.has_strategy():

@@ -13,7 +13,6 @@ from leukoscope.cells import classical
 from leukoscope.cells.description import COLUMNS, describe_cells
 from leukoscope.cells.detector import detect, load_detector
 from leukoscope.core.cache import ContentCache, identify_content
-from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.spreading import FEW, spread
@@ -42,8 +41,8 @@ def estimate_diameter(pixels: np.ndarray, rows: np.ndarray) -> float:
     known = [diameter for diameter in diameters if diameter is not None]
     if not known:
         raise InputError(
-            f"Of {count_of(len(chosen), 'field')} none has anything that is stained as nuclei are, so that the size "
-            f"of a leukocyte cannot be estimated. Expected smears in a Romanowsky stain, such as Wright's or Giemsa's; "
+            f"No field, of {len(chosen)} looked at, has anything that is stained as nuclei are, so that the size of a "
+            f"leukocyte cannot be estimated. Expected smears in a Romanowsky stain, such as Wright's or Giemsa's; "
             f"of others give cells.diameter in pixels, and a cells.detector of your own."
         )
     return float(max(2, round(float(np.median(known)))))

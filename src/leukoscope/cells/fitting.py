@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.cells.masks import decode_mask
-from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.images.packed import PackedImages
 
@@ -48,13 +47,11 @@ def require_fitting(
     without = len(wanted - set(cells["image_id"]))
     if wanted and without == len(wanted):
         raise InputError(
-            f"None of {count_of(len(wanted), 'field')} whose cells are needed has a cell. {_MEND} If it finds none, "
+            f"No field whose cells are needed has a cell, of {len(wanted)}. {_MEND} If it finds none, "
             f"see 08_reporting/cells.png, and set cells.diameter or cells.detector."
         )
     if without:
-        logger.warning(
-            "Without any cell: %d of %s (%.1f %%)", without, count_of(len(wanted), "field"), 100 * without / len(wanted)
-        )
+        logger.warning("Fields without a cell: %d of %d (%.1f %%)", without, len(wanted), 100 * without / len(wanted))
 
 
 def require_packed(smears: PackedImages, image_ids: Collection[str]) -> None:

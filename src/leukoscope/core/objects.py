@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from leukoscope.core.errors import InputError, shorten
+from leukoscope.core.fingerprint import fingerprint_facts
 
 if TYPE_CHECKING:
     from pyarrow import NativeFile
@@ -126,6 +127,17 @@ class ObjectPath:
 Where = Path | ObjectPath
 
 
+def place_parts(folder: Path, store: str | None) -> Where:
+    """Give where parts are kept: in a folder, or in one at an object store that is of this folder alone.
+
+    Args:
+        folder: On this machine.
+        store: The address of a folder, which other projects and environments may have too.
+    """
+    own = fingerprint_facts(str(folder.absolute()))[:8]
+    return folder if store is None else ObjectPath(store) / f"{folder.name.lstrip('.')}-{own}"
+
+
 def find_address_fault(address: str) -> str | None:
     """Find what is wrong with the address of a folder at an object store; ``None`` if nothing is."""
     if "@" in address or "?" in address:  # which may be secret, and is not shown
@@ -144,6 +156,11 @@ def require_folder(address: str) -> None:
     """
     probe = ObjectPath(address) / ".probe"
     probe.write_bytes(b"")
+    if next(iter(ObjectPath(address).glob(probe.name)), None) is None:
+        raise InputError(
+            f"{address} can be written to, and does not list what was written. Give the keys the right to list it "
+            f"(s3:ListBucket)."
+        )
     probe.unlink(missing_ok=True)
 
 
@@ -154,7 +171,8 @@ def _connect() -> "FileSystem":
 
 
 @lru_cache(maxsize=2)
-def _connect_to(endpoint: str, region: str | None, _: str | None) -> "FileSystem":
+def _connect_to(endpoint: str, region: str | None, access_key: str | None) -> "FileSystem":
+    """Connect; ``access_key``, which Arrow takes from the environment itself, only tells connections apart."""
     from pyarrow.fs import S3FileSystem
 
     parts = urlsplit(endpoint)

@@ -107,7 +107,7 @@ def say_parts(what: str, parts: int, missing: int, place: Place) -> None:
         place: Who works.
     """
     before = f"; {parts - missing} were {what} before" if parts > missing else ""
-    logger.info("%d of %d parts are to be %s by %s%s", missing, parts, what, _say_workers(place), before)
+    logger.info("Parts to be %s by %s: %d of %d%s", what, _say_workers(place), missing, parts, before)
 
 
 def follow(

@@ -8,7 +8,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from leukoscope.cluster.options import ClusterOptions
-from leukoscope.core.objects import ObjectPath, Where
+from leukoscope.core.objects import place_parts
 from leukoscope.core.parting import Here, Place
 from leukoscope.datasets.own import OwnContent, require_there, saying_what_to_run
 from leukoscope.images.packed import PackedImages
@@ -60,15 +60,16 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
         from leukoscope.images.shards import list_shards, pack_by_parts, remove_shards
 
         notes = self._filepath.with_name(f".{self._filepath.name}.shards")
-        away = data.cluster and data.cluster.parts
-        shards: Where = ObjectPath(away) / f"{self._filepath.name}.shards" if away else notes
+        shards = place_parts(notes, data.cluster.parts if data.cluster else None)
         cluster = data.cluster if data.cluster is not None and data.cluster.is_used else None
         if cluster is None and next(list_shards(shards), None) is None:
             self._own = save_packed(data, self._filepath)
+            if notes.is_dir():
+                remove_shards(notes, self._filepath)
             return
         by = partial(pack_by_parts, partial(self._open_place, cluster), shards, notes=notes)
         self._own = save_packed(data, self._filepath, by)
-        for folder in (shards, notes):
+        for folder in {shards, notes}:
             remove_shards(folder, self._filepath)
 
     def _open_place(self, cluster: ClusterOptions | None) -> AbstractContextManager[Place]:

@@ -11,7 +11,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.objects import ObjectPath, Where
+from leukoscope.core.objects import Where, place_parts
 from leukoscope.core.old_names import rename_columns
 from leukoscope.core.storage import hold, write_folder_whole
 from leukoscope.datasets.own import FileState, OwnContent, OwnFile, require_there
@@ -243,8 +243,8 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         from leukoscope.reader.reading import carry_out, gather_parts
 
         local = self._filepath.with_suffix("")
-        given = data.packing.cluster and data.packing.cluster.parts
-        parts: Where = ObjectPath(given) / local.name if given else local
+        cluster = data.packing.cluster
+        parts = place_parts(local, cluster.parts if cluster else None)
         with hold(local):
             unread = carry_out(data, parts, self._find_spread(data))
             gather_parts(data, unread, parts, self._filepath, self._filepath.with_suffix(".csv"))

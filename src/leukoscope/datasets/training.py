@@ -114,8 +114,8 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
     """A trained classifier of any kind.
 
     A network is one ``.keras`` file, which plain Keras loads too, under any of its backends. Of any other kind it is a
-    folder beside where that file would be. The network that was loaded last is kept until it is released, since a
-    backend takes seconds to build one and to trace it: several nodes in a row predict with it.
+    folder beside where that file would be. The network that was loaded last is kept until it is released or another is
+    loaded, since a backend takes seconds to build one and to trace it: several nodes in a row predict with it.
 
     Args:
         filepath: The file of a network.

@@ -35,7 +35,7 @@ from leukoscope.core.stages import list_models
 from leukoscope.datasets import EvaluationRecordsDataset, OptionalDataset
 from leukoscope.entries import complete_entries, set_entries
 from leukoscope.evaluation.label_issues import require_cleanlab
-from leukoscope.hooks.parameters import check_parameters
+from leukoscope.hooks.parameters import check_parameters, require_recipe
 from leukoscope.makers import is_made, name_makers
 from leukoscope.pipelines.reader.nodes import assemble_reader, collect_evaluated
 from leukoscope.pipelines.search.planning import require_nested, require_search
@@ -149,10 +149,9 @@ class InputHook:
 
     def _resolve_recipe(self, name: str) -> None:
         try:
-            self._parameters["models"][name].resolve(self._parameters["training"])
-        except ValidationError as error:
-            faults = describe_faults(error, f"models.{name}.training")
-            raise InputError(f"Wrong parameters of {name}, nothing was run: {faults}") from None
+            require_recipe(self._parameters["models"][name], self._parameters["training"])
+        except ValueError as error:
+            raise InputError(f"Wrong parameters of {name}, nothing was run: {error}") from None
 
     def _list_needed(self, pipeline: Pipeline) -> set[str]:
         """List what the nodes take that none of them makes; a reader of the registry needs nothing trained here."""

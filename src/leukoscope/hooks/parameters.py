@@ -33,7 +33,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     _require_teachers(entries, parameters["training"])
     changed = {*given.get("models", {}), *given} & set(entries)
     for name in sorted(changed):  # what all share need only fit the models that are run
-        _require_recipe(entries[name], parameters["training"])
+        require_recipe(entries[name], parameters["training"])
     reader = parameters["reader"].model
     if reader is not None:
         refuse_unknown_names([reader], entries, ", of which reader.model is one", "model")
@@ -53,7 +53,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
         raise ValueError("group_table is given and would not be used: give splitting.group_by=table too")
 
 
-def _require_recipe(entry: ModelOptions, shared: Recipe) -> None:
+def require_recipe(entry: ModelOptions, shared: Recipe) -> None:
     """Make sure that a recipe fits its model.
 
     Raises:

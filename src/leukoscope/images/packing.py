@@ -99,7 +99,7 @@ def _write(plan: PackingPlan, folder: Path, pack: Pack, current: PackedImages | 
     if not images:
         often = Counter(records["reason"]).most_common(1)[0][0]
         raise InputError(
-            f"None of {count_of(len(plan.files), 'file')} at {plan.source.root} can be decoded; most often: {often}. "
+            f"No file at {plan.source.root} can be decoded, of {len(plan.files)}; most often: {often}. "
             f"Expected images such as JPEG or PNG."
         )
     unread = int(records["reason"].map(is_unread).sum())

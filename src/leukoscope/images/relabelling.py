@@ -39,39 +39,21 @@ def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[st
         logger.warning("The table of labels has no row: all images keep the label of their folder")
     if key == "sha256":
         entries[key] = entries[key].str.lower()
-    _refuse(entries.loc[entries["label"] == "", key], "row without a label", "rows without a label")
-    _refuse(entries.loc[entries[key] == "", "label"], f"row without {key}", f"rows without {key}")
+    _refuse(entries.loc[entries["label"] == "", key], "row(s) without a label")
+    _refuse(entries.loc[entries[key] == "", "label"], f"row(s) without {key}")
     known = {compose(name): name for name in class_names}
     unknown = sorted(set(entries["label"]) - set(known))
-    _refuse(
-        unknown,
-        "label that is no class",
-        "labels that are no class",
-        f"The classes are {', '.join(map(show_name, class_names))}.",
-    )
+    _refuse(unknown, "label(s) of no class", f"The classes are {', '.join(map(show_name, class_names))}.")
     matched = _match(records, entries.assign(label=entries["label"].map(known)), key)
     example = "".join(f"Paths are as in the manifest: {show_name(path)}." for path in records["path"].head(1))
     unmatched = entries.loc[~entries[key].isin(matched[key]), key]
-    _refuse(
-        unmatched,
-        f"{key} entry that fits no image",
-        f"{key} entries that fit no image",
-        example if key == "path" else "",
-    )
+    _refuse(unmatched, f"{key}(s) of no image", example if key == "path" else "")
     if key != "sha256":
         fits = matched.drop_duplicates([key, "row"])[key].value_counts(sort=False)
-        _refuse(
-            fits.index[fits > 1],
-            f"{key} entry that fits several images",
-            f"{key} entries that fit several images",
-            "Name these by image_id or path.",
-        )
+        _refuse(fits.index[fits > 1], f"{key}(s) of several images", "Name these by image_id or path.")
     labels = matched.groupby("row")["label"]
-    _refuse(
-        records.loc[labels.nunique().loc[lambda number: number > 1].index, "image_id"],
-        "image with two labels",
-        "images with two labels",
-    )
+    twice = labels.nunique().loc[lambda number: number > 1].index
+    _refuse(records.loc[twice, "image_id"], "image(s) with two labels")
     given = labels.first().reindex(records.index)
     differs = given.notna() & (given != records["label"])
     folder = records["label"].where(differs).astype("str")
@@ -94,11 +76,11 @@ def are_relabelled(manifest: pd.DataFrame) -> pd.Series:
     return manifest.reindex(columns=[FOLDER_LABEL])[FOLDER_LABEL].notna()
 
 
-def _refuse(names: Iterable[str], one: str, more: str, remedy: str = "") -> None:
+def _refuse(names: Iterable[str], what: str, remedy: str = "") -> None:
+    """Refuse what is wrong with some entries, if any; ``(s)`` in what it is stands for the plural."""
     names = list(names)
     if names:
         some = ", ".join(shorten(show_name(name)) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         remedy = f" {remedy}" if remedy else ""
-        raise InputError(
-            f"The table of labels has {count_of(len(names), one, more)}: {some}.{remedy} Mend the table and run again."
-        )
+        found = count_of(len(names), what.replace("(s)", ""), what.replace("(s)", "s"))
+        raise InputError(f"The table of labels has {found}: {some}.{remedy} Mend the table and run again.")

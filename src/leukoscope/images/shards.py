@@ -1,9 +1,10 @@
 """Packing by parts: whichever worker is free decodes one into a shard, and the shards are joined into one array."""
 
+import logging
 import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.packed import SCHEMA
 from leukoscope.images.packing_plan import BATCH, PackedBatch, PackingPlan, Record, is_unread, refuse_all
 from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
+
+logger = logging.getLogger(__name__)
 
 # Files in a shard: what a killed worker decodes again at the most; of few files fewer, so that all workers have some,
 # and none is awaited for long in the end.
@@ -61,7 +64,7 @@ def pack_by_parts(
     folder: Where,
     plan: PackingPlan,
     files: Sequence[NamedFile],
-    notes: Path | None = None,
+    notes: Path,
 ) -> Iterator[PackedBatch]:
     """Let workers decode files; the first two arguments given, it stands for ``PackingPlan.pack``.
 
@@ -70,7 +73,7 @@ def pack_by_parts(
         folder: Of the shards: all see it. What an earlier run has left of the same is not decoded again.
         plan: How files become images.
         files: Which of the plan's, in their order.
-        notes: The folder, seen by all, of what is noted of shards until they are there; ``None``: that of the shards.
+        notes: The folder, seen by all, of what is noted of shards until they are there.
 
     Yields:
         Batches in the order of the files, as soon as all before them are there.
@@ -78,7 +81,7 @@ def pack_by_parts(
     Raises:
         InputError: A worker cannot decode at all, or there is none.
     """
-    noted = (notes or Path(str(folder))).absolute()
+    noted = notes.absolute()
     noted.mkdir(parents=True, exist_ok=True)
     remove_lists(noted)
     every = list(_divide(plan, files, folder.absolute()))
@@ -109,12 +112,19 @@ def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Sha
 
 def remove_shards(folder: Where, store: Path) -> None:
     """Remove the shards of which a store was made, unless another run makes others there by now."""
-    with suppress(InputError), hold(store):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold(store))
+        except InputError:
+            return
         if isinstance(folder, Path):
             shutil.rmtree(folder, ignore_errors=True)
             return
-        for path in list_shards(folder):
-            path.unlink(missing_ok=True)
+        try:
+            for path in list_shards(folder):
+                path.unlink(missing_ok=True)
+        except InputError as error:
+            logger.warning("The images are packed, and shards are left in %s: %s", folder, error)
 
 
 def list_shards(folder: Where) -> Iterator[Where]:
@@ -182,7 +192,7 @@ def _read_shard(shard: _Shard, size: int) -> Iterator[PackedBatch]:
 
 @contextmanager
 def _open(shard: _Shard, columns: Sequence[int] | None = None) -> Iterator[list[pa.RecordBatch]]:
-    """Open a shard: none of its pixels is read before it is asked for, or with some columns only.
+    """Open a shard, or some columns of it. Of a file no pixel is read before it is asked for; of an object all are.
 
     Raises:
         InputError: It is not as it was written.

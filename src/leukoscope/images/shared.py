@@ -51,7 +51,8 @@ def read_list(path: Path) -> list[NamedFile]:
     """Read the files of a part."""
     with pa.ipc.open_file(path.read_bytes()) as file:
         ids, labels, *found = list_columns(file.get_batch(0))
-    return list(map(make_tuple(NamedFile), zip(ids, labels, map(make_tuple(FoundFile), zip(*found)))))  # noqa: B905
+    files = map(make_tuple(FoundFile), zip(*found, strict=True))
+    return list(map(make_tuple(NamedFile), zip(ids, labels, files, strict=True)))
 
 
 def remove_lists(folder: Path) -> None:

@@ -220,7 +220,7 @@ def _write(plan: EnginePlan, identity: Mapping[str, Any], folder: Path) -> None:
         facts["fault"] = (
             f"on {images} a probability differs by {agreement.probability:.2g}, an out-of-distribution score by "
             f"{agreement.ood_score:.2g}, "
-            f"and {count_of(agreement.opinions, 'opinion is another', 'opinions are others')}"
+            f"and {count_of(agreement.opinions, 'opinion differs', 'opinions differ')}"
         )
     write_json(folder / FACTS, facts)
 

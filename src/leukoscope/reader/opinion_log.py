@@ -156,7 +156,7 @@ class OpinionLog:
                 is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if removed and is_busy:
                 logger.warning(
-                    "%s removed from %s, and still in the file beside it, %s-wal, since another "
+                    "%s removed from %s, and what was removed is still in the file beside it, %s-wal, since another "
                     "program reads the log. They are overwritten the next time that some are removed.",
                     count_of(removed, "opinion was", "opinions were"),
                     self.path,

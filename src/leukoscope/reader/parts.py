@@ -114,7 +114,7 @@ def spread_reading(
     plan: ReadingPlan,
     folder: Where,
     missing: Sequence[Sequence[int]],
-    notes: Path | None = None,
+    notes: Path,
 ) -> Iterator[pd.DataFrame]:
     """Let workers read; the first two arguments given, it is what ``carry_out`` takes.
 
@@ -124,7 +124,7 @@ def spread_reading(
         plan: What to read.
         folder: Of the parts.
         missing: The positions of files, a part at a time.
-        notes: The folder, seen by all, of what is noted of parts until they are read; ``None``: that of the parts.
+        notes: The folder, seen by all, of what is noted of parts until they are read.
 
     Yields:
         For each part the rows of files that could not be read for now. A part that has ended several workers is one of
@@ -135,13 +135,12 @@ def spread_reading(
     """
     if not missing:
         return
-    noted = notes or Path(str(folder))
-    noted.mkdir(parents=True, exist_ok=True)
-    remove_lists(noted)
+    notes.mkdir(parents=True, exist_ok=True)
+    remove_lists(notes)
     count = sum(map(len, missing))
     every = plan.packing.files
     packing = share_plan(plan.packing)
-    parts = (_describe_part(plan, packing, reader, folder, noted, positions) for positions in missing)
+    parts = (_describe_part(plan, packing, reader, folder, notes, positions) for positions in missing)
     with opening() as place:
         say_parts("read", len(plan.parts), len(missing), place)
         outcomes = place.carry_out(read_files, parts)

@@ -140,7 +140,7 @@ def carry_out(plan: ReadingPlan, folder: Where, spread: Spread | None = None) ->
     there = {path.name for path in folder.glob(_PARTS)}
     missing = [positions for part in plan.parts if (positions := _find_missing(plan, folder, part, there))]
     if done := len(plan.parts) - len(missing):
-        logger.info("Read before, and not again: %d of %s", done, count_of(len(plan.parts), "part"))
+        logger.info("Parts that were read before, and are not read again: %d of %d", done, len(plan.parts))
     unread = [rows for rows in (spread or _read_here)(plan, folder, missing) if len(rows)]
     rows = pd.concat(unread, ignore_index=True) if unread else pd.DataFrame(columns=["image_id", "reason"])
     warn_of_unread(rows[["image_id", "reason"]], len(plan.packing.files))

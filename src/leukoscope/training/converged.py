@@ -1,4 +1,4 @@
-"""The last layer at its lowest loss: multinomial logistic regression, where nothing is drawn, and no rate chosen."""
+"""The last layer at its lowest loss: multinomial logistic regression, whose fit draws nothing and has no rate."""
 
 import logging
 from typing import NamedTuple

@@ -14,7 +14,8 @@ from leukoscope.models.base import FOLDER
 from leukoscope.training.pointer import read_pointer
 
 Write = Callable[[Path], Any]
-# Raised by hand when the same key would give other weights; then trainings of before no longer count.
+# Raised by hand when the same key would give other weights, by more than rounding; trainings of before then no longer
+# count.
 TRAINING_FORMAT = 1
 # What earlier versions had instead of a format: the hash of the code that trained, by the format that it was.
 _FORMATS = {"4dd624662d2b63ca": 1}

@@ -112,7 +112,7 @@ def take_consensus(reviews: pd.DataFrame, options: AgreementOptions) -> pd.DataF
     from leukoscope.evaluation import consensus
 
     labels, ties = consensus.vote(consensus.choose_votes(reviews, options.consensus))
-    logger.info("%s a class that most readers give", count_of(len(labels), "field has", "fields have"))
+    logger.info("%s a class that most readers agree on", count_of(len(labels), "field has", "fields have"))
     for tie in ties:
         votes = ", ".join(f"{name} {count}" for name, count in tie["votes"].items())
         logger.warning("No label for %s, whose votes are tied: %s", tie["file_name"] or tie["sha256"][:16], votes)

@@ -8,7 +8,6 @@ from itertools import islice
 
 import numpy as np
 
-from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages, find_by_content
@@ -43,9 +42,7 @@ def explain_images(
     plan = PackingPlan(images, None, reader.image_size, reader.limits, scale=reader.scale)
     chosen = list(islice(_decode(plan), options.images))
     if not chosen:
-        raise InputError(
-            f"None of {count_of(len(plan.files), 'file')} at {images.root} can be read. Run `predict` to see why."
-        )
+        raise InputError(f"No file at {images.root} can be read, of {len(plan.files)}. Run `predict` to see why.")
     if len(plan.files) > len(chosen):
         logger.info(
             "Explaining the first %d of %d files: explanation.images sets how many", len(chosen), len(plan.files)

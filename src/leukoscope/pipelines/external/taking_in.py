@@ -144,8 +144,8 @@ def build_external_manifest(
         logger.warning("%s among those that the classifiers were made of, and left out", images)
     if not (checked["status"] == ACCEPTED).any():
         raise InputError(
-            f"None of {count_of(len(own), 'external image')} is usable and new: quarantined for what they are: "
-            f"{len(own) - usable}; among those of ingestion: {known}. Give others with --params external_images=PATH. "
+            f"No external image is usable and new, of {len(own)}: {len(own) - usable} quarantined for what they are, "
+            f"{known} among those of ingestion. Give others with --params external_images=PATH. "
             + (describe_conflicts(own) or "")
         )
     for line in describe_shortfalls(summarise(checked, list(mapping["by_folder"]), None), checked):

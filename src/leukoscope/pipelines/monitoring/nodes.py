@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.commands import name_run
-from leukoscope.core.counts import count_of
 from leukoscope.core.errors import AlarmError, InputError
 from leukoscope.pipelines.monitoring.options import MonitoringOptions
 from leukoscope.reader.opinion_log import Retention
@@ -92,9 +91,9 @@ def _tell_of_others(opinion_log: pd.DataFrame, known: set[Any]) -> None:
         )
     if len(others):
         logger.warning(
-            "Left out are %d of %s, of models that are not evaluated here any more, or of an earlier calibration",
+            "Opinions left out, of models that are not evaluated here any more, or of an earlier calibration: %d of %d",
             len(others),
-            count_of(len(opinion_log), "opinion"),
+            len(opinion_log),
         )
 
 

@@ -257,4 +257,4 @@ def require_finished(study_units: pd.DataFrame, study_page: str) -> str:
             f"{len(failed)} of {count_of(len(study_units), 'unit')} failed, and all others ran: {named}{more}. "
             f"Mend the cause; the same command runs these alone."
         )
-    return f"All {len(study_units)} units of the study are finished."
+    return f"The study is finished, all of {count_of(len(study_units), 'unit')}."
