@@ -1,7 +1,5 @@
 """The ladder of protocols: the same predictors, judged ever more strictly."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -163,9 +161,10 @@ class Ladder:
 
     def _predict(self, name: str, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
         """Predict each image by what learned from the other folds; once for the same folds under several protocols."""
+        import joblib
         from sklearn.model_selection import cross_val_predict
 
-        asked = _hash_question(name, features, labels, folds)
+        asked = joblib.hash((name, features, labels, folds))
         if asked not in self._known:  # without duplicates, the protocols image and duplicate have the same folds
             self._known[asked] = cross_val_predict(self._make_model(name), features, labels, cv=folds)
         return self._known[asked]
@@ -184,13 +183,6 @@ class Ladder:
         if name in _NUMBERS:  # a forest would learn the number of each training image by heart
             return DecisionTreeClassifier(max_depth=3, random_state=self.seed)
         return make_forest(self.trees, self.seed)
-
-
-def _hash_question(name: str, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> str:
-    digest = hashlib.sha256(json.dumps([name, features.shape, labels.tolist()]).encode())
-    for part in (features, *(part for fold in folds for part in fold)):
-        digest.update(np.ascontiguousarray(part).data)
-    return digest.hexdigest()
 
 
 def _tabulate(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
