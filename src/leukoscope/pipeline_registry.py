@@ -78,7 +78,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipeline]:
     names = tuple(name for name, _ in entries)
     trained = {name: _create_training(name, entry) for name, entry in entries}
-    judged = {name: _for_model(_create_judging(entry), name, entry.members) for name, entry in entries}
+    judged = {name: _create_evaluation(name, entry) for name, entry in entries}
     by_default = [name for name, entry in entries if entry.default]
     stages = {
         "ingestion": ingestion.create_pipeline(),
@@ -90,10 +90,7 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
         "audit": audit.create_pipeline(names),
         "reporting": reporting.create_pipeline(names),
     }
-    around = [stages["ingestion"], stages["splitting"], stages["augmentation"]]
-    around += [comparison.create_baseline_pipeline(), reporting.create_data_pipeline()]
-    reports = reporting.create_model_pipeline()
-    ways = {f"train_{name}": _join(*around, trained[name], judged[name], _for_model(reports, name)) for name in names}
+    ways = {f"train_{name}": _create_way(name, entry) for name, entry in entries}
     ways["cells"] = stages["ingestion"] + cells.create_pipeline()
     ways["mirror"] = _join(ways["cells"], mirror.create_pipeline(names))
     ways["audit"] = stages["ingestion"] + stages["audit"]
@@ -122,6 +119,8 @@ def _join(*parts: Pipeline) -> Pipeline:
     return Pipeline({node for part in parts for node in part.nodes})
 
 
+# Kept by model and by kind: a session with one entry more, or another, makes that one's alone.
+@cache
 def _create_training(name: str, entry: Entry) -> Pipeline:
     template = training.create_pipeline(entry.kind, entry.members, entry.teacher, entry.found)
     own = _for_model(template, name, _list_sources(entry))
@@ -133,8 +132,27 @@ def _list_sources(entry: Entry) -> tuple[str, ...]:
     return entry.members if entry.teacher is None else (entry.teacher,)
 
 
-def _create_judging(entry: Entry) -> Pipeline:
-    return evaluation.create_pipeline(entry.kind, entry.members) + robustness.create_pipeline()
+@cache
+def _create_evaluation(name: str, entry: Entry) -> Pipeline:
+    return _for_model(_create_judging(entry.kind, entry.members), name, entry.members)
+
+
+@cache
+def _create_way(name: str, entry: Entry) -> Pipeline:
+    """Make all that training and evaluating one model takes, from raw images on."""
+    reports = _for_model(reporting.create_model_pipeline(), name)
+    return _join(_create_start(), _create_training(name, entry), _create_evaluation(name, entry), reports)
+
+
+@cache
+def _create_start() -> Pipeline:
+    stages = ingestion.create_pipeline(), splitting.create_pipeline(), augmentation.create_pipeline()
+    return _join(*stages, comparison.create_baseline_pipeline(), reporting.create_data_pipeline())
+
+
+@cache
+def _create_judging(kind: str, members: tuple[str, ...]) -> Pipeline:
+    return evaluation.create_pipeline(kind, members) + robustness.create_pipeline()
 
 
 def _for_model(template: Pipeline, name: str, members: Sequence[str] = ()) -> Pipeline:

@@ -378,7 +378,8 @@ def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path,
     assert sorted(session.runs().loc[["resnet50"], "status"]) == ["FAILED", "FINISHED"]
 
 
-@pytest.mark.parametrize("names", TRAINED)
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [["resnet50"], ["resnet50", "vgg16"]])
 def test_a_session_that_dies_as_its_run_begins_goes_on_in_it(project_path, tracking_uri, tmp_path, names, monkeypatch):
     training = Training(tmp_path)
     session = Session(project_path)

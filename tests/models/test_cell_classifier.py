@@ -144,7 +144,7 @@ def test_it_is_a_member_of_votes_and_sees_views(classifier, pixels, tmp_path):
     assert (tmp_path / "cells.db").is_file()  # members know what was found
 
 
-@pytest.mark.parametrize("pooling", ["attention", "mean"])
+@pytest.mark.parametrize("pooling", ["attention", pytest.param("mean", marks=pytest.mark.slow)])
 def test_memory_is_bounded_whatever_a_field_holds(pixels, pooling, monkeypatch):
     classifier = make_classifier(pooling, head_norm=True)
     rows = np.arange(6)

@@ -92,6 +92,7 @@ def test_a_kind_that_cannot_be_a_file_is_refused(held):
         nodes.export_reader(crafted_models.make_reader(), fields, fields.splits, ExportOptions(), 1)
 
 
+@pytest.mark.slow
 def test_a_reader_of_cells_is_held_against_keras_on_the_cells_of_the_fields(monkeypatch):
     reader, fields = cell_models.make_reader(), cell_models.make_fields()
     taken = []

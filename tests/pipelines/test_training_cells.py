@@ -87,6 +87,7 @@ def measure_accuracy(classifier) -> float:
     return (np.array(CLASS_NAMES)[predicted] == fields.splits["label"].to_numpy()[with_cells]).mean()
 
 
+@pytest.mark.slow
 def test_it_learns_from_strips_and_reads_fields(train, tmp_path):
     classifier, history, summary, journal = train(
         shared=SHARED.model_copy(update={"epochs": 25, "patience": None, "learning_rate": 1e-2})

@@ -163,8 +163,13 @@ class PowerCutError(Exception):
 @pytest.mark.parametrize(
     ("epoch", "moment", "recipe"),
     [
-        pytest.param(2, "in a step", {"patience": None}, marks=pytest.mark.slow),
-        (3, "before it is kept", {"patience": 2, "learning_rate": 3e-3, "ema_momentum": 0.9}),
+        (2, "in a step", {"epochs": 2, "patience": None}),
+        pytest.param(
+            3,
+            "before it is kept",
+            {"patience": 2, "learning_rate": 3e-3, "ema_momentum": 0.9},
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             2,
             "after it is kept",

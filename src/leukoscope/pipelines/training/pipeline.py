@@ -1,6 +1,7 @@
 """The pipelines of training: a template for each kind, which every model fills in its own namespace."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +21,9 @@ _OF_MEMBERS = {
 _MADE = ["model", "history", "training_summary"]
 
 
+@cache
 def create_pipeline(
-    kind: str, members: Sequence[str] = (), teacher: str | None = None, found: bool = False
+    kind: str, members: tuple[str, ...] = (), teacher: str | None = None, found: bool = False
 ) -> Pipeline:
     """Make the template: packed images, plan and splits to a classifier and its history.
 
