@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from scipy.stats import pearsonr
 
 import tiny_backbone as tiny
 from leukoscope.core.errors import InputError
+from leukoscope.inference.explanation import ActivationMapper
 from leukoscope.models import architecture
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.fusion import list_own_layers
@@ -44,7 +46,7 @@ def fields(rng) -> np.ndarray:
 def test_the_stages_of_all_members_are_joined(fields):
     classifier = build()
     assert classifier.parts.trunk.output.shape == (None, 2 * sum(STAGES))
-    assert classifier.capabilities == {"features", "export", "epochs"}
+    assert classifier.capabilities == {"features", "export", "epochs", "class_maps"}
     assert classifier.predict(fields).features.std() > 0.1
 
 
@@ -78,6 +80,53 @@ def test_without_its_slice_a_member_says_nothing(fields):
     assert np.log(own.probabilities) - np.log(own.probabilities[:, :1]) == pytest.approx(
         expected - expected[:, :1], abs=1e-3
     )
+
+
+@pytest.fixture
+def used(rng) -> Classifier:
+    """One whose batch norms have seen something."""
+    classifier = build(head_norm=True)
+    for layer in classifier.network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2, weights.shape) for weights in layer.get_weights()])
+    return classifier
+
+
+def test_what_each_place_of_each_stage_adds_is_the_score(used, fields):
+    maps = used.parts.feature_maps.predict_on_batch(fields)
+    kernels = [pooled.kernel for pooled in used.parts.pooled_maps]
+    assert [kernel.shape[0] for kernel in kernels] == [*STAGES, *STAGES]
+    added = sum(one.mean(axis=(1, 2)) @ kernel for one, kernel in zip(maps, kernels, strict=True))
+    scores = used.score(used.predict(fields))
+    assert added - added[0] == pytest.approx(scores - scores[0], abs=1e-3)
+    assert np.ptp(scores, axis=0).min() > 0.01
+
+
+def test_a_map_is_the_sum_of_those_of_all_stages(used, fields, tmp_path):
+    used.save(tmp_path / "model.keras")
+    mapper = ActivationMapper(Classifier.load(tmp_path / "model.keras"))
+    classes = np.arange(12) % 4
+    maps = used.parts.feature_maps.predict_on_batch(fields)
+    by_stage = [
+        np.einsum("nhwc,cn->nhw", one, pooled.kernel[:, classes])
+        for one, pooled in zip(maps, used.parts.pooled_maps, strict=True)
+    ]
+    assert len({one.shape for one in by_stage}) == 2
+    side = max(one.shape[1] for one in by_stage)
+    expected = enlarge(np.maximum(sum(enlarge(one, side) for one in by_stage), 0), 40)
+    found = mapper.map_classes(fields, classes)
+    assert found.shape == (12, 40, 40)
+    assert mapper.describe("Pre") == "Class activation map for Pre"
+    assert (found.any(axis=(1, 2)) == expected.any(axis=(1, 2))).all()
+    speaking = expected.any(axis=(1, 2))
+    assert speaking.sum() > 3
+    for ours, theirs in zip(found[speaking], expected[speaking], strict=True):
+        assert pearsonr(ours.ravel(), theirs.ravel()).statistic > 0.97
+
+
+def enlarge(maps: np.ndarray, side: int) -> np.ndarray:
+    large = keras.ops.image.resize(maps[..., None].astype("float32"), (side, side), "bicubic", antialias=False)
+    return keras.ops.convert_to_numpy(large)[..., 0]
 
 
 def test_every_member_learns(fields, rng):

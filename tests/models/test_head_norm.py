@@ -6,7 +6,6 @@ import pytest
 
 import tiny_backbone as tiny
 from leukoscope.backend import kernels
-from leukoscope.inference.explanation import ActivationMapper
 from leukoscope.inference.exporting import Exporter
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.network import Classifier, build_classifier
@@ -80,7 +79,7 @@ def test_saved_and_loaded_it_is_the_same(trained, tmp_path):
 def test_maps_in_closed_form_take_its_scale_into_account(trained):
     """A class's score is the sum of its map over the field, but for what is the same for all fields."""
     assert "class_maps" in trained.capabilities
-    kernel = ActivationMapper(trained)._weights
+    (kernel,) = (pooled.kernel for pooled in trained.parts.pooled_maps)
     maps = trained.parts.feature_maps.predict_on_batch(PIXELS)
     summed = np.einsum("nhwc,ck->nk", maps, kernel) / (maps.shape[1] * maps.shape[2])
     assert summed - summed[0] == pytest.approx(

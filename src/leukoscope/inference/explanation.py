@@ -14,7 +14,7 @@ from leukoscope.models.base import Classifier, NetworkClassifier
 from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.models.ensemble import EnsembleClassifier
 
-GRAD_CAM = "Grad-CAM"
+GRAD_CAM, ACTIVATIONS = "Grad-CAM", "Class activation map"
 
 
 class Mapper(Protocol):
@@ -47,7 +47,8 @@ class ActivationMapper:
     Under average pooling and one linear layer, of which a batch norm before it is a part at inference, the gradient of
     a class's score in the last feature map is that layer's weight, the same everywhere: Grad-CAM (Selvaraju et al.
     2017) is then the class activation map of Zhou et al. 2016, a sum of feature maps. No gradient tape is needed, so
-    that it works under each backend.
+    that it works under each backend. A fusion pools the maps of several stages, and its map is the sum of theirs: what
+    each place adds to the score.
 
     Args:
         classifier: A classifier with the capability ``class_maps``.
@@ -56,14 +57,13 @@ class ActivationMapper:
         InputError: It has no feature maps.
     """
 
-    method = GRAD_CAM
-
     def __init__(self, classifier: Classifier) -> None:
         if not isinstance(classifier, NetworkClassifier):
             raise TypeError(f"{type(classifier).__name__} has no feature maps")
         self._model = classifier.parts.feature_maps
-        self._weights = classifier.parts.linear_head.kernel
+        self._kernels = [pooled.kernel for pooled in classifier.parts.pooled_maps]
         self._seen = classifier.parts.centre_crop
+        self.method = GRAD_CAM if len(self._kernels) == 1 else ACTIVATIONS
 
     def describe(self, class_name: str) -> str:
         """Say what its maps show."""
@@ -79,9 +79,15 @@ class ActivationMapper:
         Returns:
             ``float32 [n, height, width]`` from 0 to 1, the highest of each image; 0 where nothing speaks for the class.
         """
-        feature_maps = np.asarray(self._model.predict_on_batch(pixels))
-        maps = np.maximum(np.einsum("nhwc,cn->nhw", feature_maps, self._weights[:, classes]), 0)
-        return np.stack([_enlarge(one, pixels.shape[1:3], self._seen) for one in maps])
+        predicted = self._model.predict_on_batch(pixels)
+        maps_of_stages = predicted if isinstance(predicted, list) else [predicted]
+        stages = [
+            np.einsum("nhwc,cn->nhw", maps, kernel[:, classes])
+            for maps, kernel in zip(maps_of_stages, self._kernels, strict=True)
+        ]
+        finest = max(stage.shape[1:] for stage in stages)
+        sums = [sum(_resize(one, finest) for one in image) for image in zip(*stages, strict=True)]
+        return np.stack([_enlarge(np.maximum(one, 0), pixels.shape[1:3], self._seen) for one in sums])
 
 
 class VoteMapper:
@@ -168,11 +174,14 @@ def _place_patches(shape: tuple[int, int], patch: float, stride: float) -> Itera
 def _enlarge(small: np.ndarray, shape: tuple[int, int], seen: float = 1.0) -> np.ndarray:
     """Enlarge a map to the part of the image that was seen, from the middle; around it nothing speaks for a class."""
     height, width = (round(side * seen) for side in shape)
-    large = Image.fromarray(small.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     whole = np.zeros(shape, np.float32)
     top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
-    whole[top : top + height, left : left + width] = np.asarray(large)
+    whole[top : top + height, left : left + width] = _resize(small, (height, width))
     return _scale(np.maximum(whole, 0))
+
+
+def _resize(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return np.asarray(Image.fromarray(heat.astype(np.float32)).resize(shape[::-1], Image.Resampling.BICUBIC))
 
 
 def _scale(heat: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # How many stages of each network are joined, its last maps among them.
 _STAGES = 3
 _DROPOUT = 0.5
+# The layer that joins what batch norms make of the means of maps.
+JOINED = "fused"
 
 
 def fuse(names: Sequence[str]) -> Architecture:
@@ -80,7 +82,7 @@ def _build(members: dict[str, Architecture], images: "keras.KerasTensor", weight
             vector = layers.GlobalAveragePooling2D(name=f"fused_pool_{number}")(maps)
             vectors.append(layers.BatchNormalization(name=f"fused_norm_{number}")(vector))
         _rename(keras.Model(source, vectors), name, shared)
-    trunk = keras.Model(source, layers.Concatenate(name="fused")(vectors))
+    trunk = keras.Model(source, layers.Concatenate(name=JOINED)(vectors))
     if weights not in (None, "imagenet"):
         trunk.load_weights(weights)
     return trunk

@@ -8,6 +8,7 @@ from keras import layers
 
 from leukoscope.core.errors import InputError
 from leukoscope.models.cell_layers import CellPooling, SlotVectors, cut_strip, join_strip
+from leukoscope.models.fusion import JOINED
 
 # Of networks that read single cells: what takes strips apart, what tells which slots are filled, each cell's vector.
 CUT, FILLED, VECTORS = "cut", "filled", "vectors"
@@ -26,6 +27,18 @@ class LinearHead(NamedTuple):
 
     kernel: np.ndarray
     bias: np.ndarray
+
+
+class PooledMaps(NamedTuple):
+    """Feature maps of which the means are features, and what each class's score makes of them at inference.
+
+    Attributes:
+        maps: ``[batch, height, width, channels]``.
+        kernel: ``[channels, classes]``.
+    """
+
+    maps: keras.KerasTensor
+    kernel: np.ndarray
 
 
 class Parts:
@@ -110,13 +123,32 @@ class Parts:
         return keras.Model(self.network.inputs, outputs)
 
     @property
+    def pooled_maps(self) -> tuple[PooledMaps, ...]:
+        """The last feature maps, or, of a fusion, those of each joined stage; none where features are no means of maps.
+
+        The means over places of ``maps @ kernel`` add up to the classes' scores, but for the bias.
+        """
+        features, kernel = self.network.get_layer(FEATURES), self.linear_head.kernel
+        if isinstance(features, layers.GlobalAveragePooling2D):
+            return (PooledMaps(features.input, kernel),)
+        joined = _find_maker(features.input) if isinstance(features, layers.Identity) else features
+        if joined.name != JOINED:
+            return ()
+        norms = [_find_maker(vector) for vector in joined.input]
+        kernels = np.split(kernel, np.cumsum([norm.output.shape[-1] for norm in norms])[:-1])
+        return tuple(
+            PooledMaps(_find_maker(norm.input).input, _find_scale(norm)[:, None] * own)
+            for norm, own in zip(norms, kernels, strict=True)
+        )
+
+    @property
     def has_feature_maps(self) -> bool:
-        """Whether its features are means of maps, so that a class can be found in a field in closed form."""
-        return isinstance(self.network.get_layer(FEATURES), layers.GlobalAveragePooling2D)
+        """Whether a class can be found in a field in closed form."""
+        return bool(self.pooled_maps)
 
     @property
     def feature_maps(self) -> keras.Model:
-        """Images to the last feature maps, ``[batch, height, width, channels]``.
+        """Images to the maps of ``pooled_maps``, ``[batch, height, width, channels]`` each.
 
         Raises:
             InputError: It has none.
@@ -126,7 +158,7 @@ class Parts:
                 f"The network {self.network.name} has no feature maps before its last layer, so that Grad-CAM has no "
                 f"closed form. Explain it by occlusion."
             )
-        return keras.Model(self.network.inputs, self.network.get_layer(FEATURES).input)
+        return keras.Model(self.network.inputs, [pooled.maps for pooled in self.pooled_maps])
 
     @property
     def predicting(self) -> keras.Model:
@@ -149,8 +181,8 @@ class Parts:
         kernel, bias = self.head.get_weights()
         if self.norm is None:
             return LinearHead(kernel, bias)
-        gamma, beta, mean, variance = (values.astype("float64") for values in self.norm.get_weights())
-        scale = gamma / np.sqrt(variance + self.norm.epsilon)
+        _, beta, mean, _ = self.norm.get_weights()
+        scale = _find_scale(self.norm)
         folded = scale[:, None] * kernel
         return LinearHead(folded.astype("float32"), (bias + (beta - mean * scale) @ kernel).astype("float32"))
 
@@ -165,3 +197,13 @@ class Parts:
         if self.norm is not None:
             features = self.norm(features)
         return self.head(self.network.get_layer(DROPOUT)(features))
+
+
+def _find_maker(tensor: keras.KerasTensor) -> layers.Layer:
+    return tensor._keras_history.operation
+
+
+def _find_scale(norm: layers.BatchNormalization) -> np.ndarray:
+    """Give what a batch norm multiplies each channel by at inference, ``float64 [channels]``."""
+    gamma, _, _, variance = (values.astype("float64") for values in norm.get_weights())
+    return gamma / np.sqrt(variance + norm.epsilon)
