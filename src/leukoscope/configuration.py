@@ -18,11 +18,11 @@ class WorkspaceConfigLoader(OmegaConfigLoader):
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Read one kind of configuration."""
-        found = super().__getitem__(key)
+        section = super().__getitem__(key)
         if key == "parameters":
-            return _name_entries(found)
+            return _name_entries(section)
         workspace = os.environ.get(WORKSPACE)
-        return found | {"data": workspace} if key == "globals" and workspace else found
+        return section | {"data": workspace} if key == "globals" and workspace else section
 
 
 def _name_entries(parameters: dict[str, Any]) -> dict[str, Any]:

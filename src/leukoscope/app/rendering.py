@@ -122,7 +122,7 @@ def render_export(session: Session, about: About, opacity: float) -> str:
             blinding=session.blinding,
             about=about,
             blend=lambda image, method: blend(image, method, opacity),
-            neighbour_uri=lambda number, one: to_data_uri(one.picture, "png"),
+            neighbour_uri=lambda number, page: to_data_uri(page.picture, "png"),
             cell_uri=lambda cell: to_data_uri(cell.picture, "png"),
             exported_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             version=leukoscope.__version__,

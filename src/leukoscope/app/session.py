@@ -85,7 +85,7 @@ class Session:
 
     def add(self, image: ReadImage) -> int:
         """Take an image in, and give its number, from 1; its full-size picture only if there is room for it."""
-        held = sum(len(one.full or b"") for one in self.images.values())
+        held = sum(len(image.full or b"") for image in self.images.values())
         if held + len(image.full or b"") > self._max_full_bytes:
             image = image._replace(full=None)
         self.blinding.take(image.sha256)

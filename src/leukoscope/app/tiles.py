@@ -85,5 +85,5 @@ def _list_edges(first: pd.Series, last: pd.Series) -> dict[int, tuple[float, flo
     """Part overlapping tiles midway: by where each begins, where what is drawn of it begins and ends."""
     starts = np.unique(first)
     middles = (starts + (last - first).iloc[0] / 2).tolist()
-    edges = [0.0, *((one + other) / 2 for one, other in pairwise(middles)), float(last.max())]
+    edges = [0.0, *((lower + upper) / 2 for lower, upper in pairwise(middles)), float(last.max())]
     return dict(zip(starts.tolist(), pairwise(edges), strict=True))

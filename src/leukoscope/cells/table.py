@@ -13,15 +13,15 @@ _YES_OR_NO = ("touching", "cut")
 _NUMBERS = ("column", "row", "focus", *FORM)
 
 
-def tabulate_cells(fields: pd.DataFrame, found: Sequence[Sequence[dict[str, Any]]]) -> pd.DataFrame:
+def tabulate_cells(fields: pd.DataFrame, cells_of_fields: Sequence[Sequence[dict[str, Any]]]) -> pd.DataFrame:
     """Bring the cells of all fields into one table, in the order of the fields.
 
     Args:
         fields: ``image_id``, ``path`` and ``label`` of each.
-        found: For each field its cells, as ``describe_cells`` gives them.
+        cells_of_fields: For each field its cells, as ``describe_cells`` gives them.
     """
     entries = []
-    for field, cells in zip(fields[list(OF_FIELD)].to_dict("records"), found, strict=True):
+    for field, cells in zip(fields[list(OF_FIELD)].to_dict("records"), cells_of_fields, strict=True):
         entries += [field | cell for cell in cells]
     types = dict.fromkeys(_WHOLE, "int32") | dict.fromkeys(_YES_OR_NO, "bool")
     types |= dict.fromkeys(_NUMBERS, "float64")

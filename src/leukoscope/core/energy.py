@@ -102,12 +102,12 @@ def _find_nvml() -> list[Counter]:
 @cache
 def find_counters() -> dict[str, list[Counter]]:
     """Find all counters that this process may read, by what they are of."""
-    found = {}
+    counters_by_part = {}
     with suppress(OSError, ValueError):
-        found[_PROCESSORS] = _find_rapl()
+        counters_by_part[_PROCESSORS] = _find_rapl()
     with suppress(Exception):  # no package, no driver, or a GPU without a counter
-        found[_GPUS] = _find_nvml()
-    return {name: counters for name, counters in found.items() if counters}
+        counters_by_part[_GPUS] = _find_nvml()
+    return {name: counters for name, counters in counters_by_part.items() if counters}
 
 
 @dataclass

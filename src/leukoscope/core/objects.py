@@ -68,8 +68,8 @@ class ObjectPath:
         from pyarrow.fs import FileSelector
 
         with self._telling():
-            found = _connect().get_file_info(FileSelector(self._key, allow_not_found=True))
-        return (self / file.base_name for file in found if file.is_file and fnmatchcase(file.base_name, pattern))
+            listed = _connect().get_file_info(FileSelector(self._key, allow_not_found=True))
+        return (self / file.base_name for file in listed if file.is_file and fnmatchcase(file.base_name, pattern))
 
     def read_bytes(self) -> bytes:
         """Read all of it.

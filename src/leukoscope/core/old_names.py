@@ -26,12 +26,12 @@ OPINIONS = {"withheld": "abstained"}
 _VALUES = {"opinion": OPINIONS, "group_by": _PROTOCOLS, "protocol": _PROTOCOLS}
 
 
-def rename_parameters(parameters: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def rename_parameters(parameters: Mapping[str, Any], runtime_params: dict[str, Any]) -> dict[str, Any]:
     """Give parameters and their values the names of today.
 
     Args:
         parameters: All of them, as they were read.
-        given: Those that ``--params`` sets, which win; they are renamed in place.
+        runtime_params: Those that ``--params`` sets, which win; they are renamed in place.
 
     Returns:
         All parameters, renamed.
@@ -41,20 +41,20 @@ def rename_parameters(parameters: Mapping[str, Any], given: dict[str, Any]) -> d
         values = current.get(table)
         there = [name for name in names if isinstance(values, dict) and name in values]
         for old in there:
-            current[table] = _rename_parameter(current[table], given.get(table), old, names[old])
+            current[table] = _rename_parameter(current[table], runtime_params.get(table), old, names[old])
             _warn_of_parameter(f"{table}.{old}", f"{table}.{names[old]}")
     if isinstance(current.get("splitting"), dict):
-        current["splitting"] = _rename_grouping(current["splitting"], given.get("splitting"))
+        current["splitting"] = _rename_grouping(current["splitting"], runtime_params.get("splitting"))
     return current
 
 
-def _rename_grouping(splitting: dict[str, Any], given: Any) -> dict[str, Any]:
+def _rename_grouping(splitting: dict[str, Any], runtime_params: Any) -> dict[str, Any]:
     old = splitting.get("group_by")
     if not isinstance(old, str) or old not in _PROTOCOLS:
         return splitting
     new = _PROTOCOLS[old]
-    if isinstance(given, dict) and "group_by" in given:
-        given["group_by"] = new
+    if isinstance(runtime_params, dict) and "group_by" in runtime_params:
+        runtime_params["group_by"] = new
     _warn_of_parameter(f"splitting.group_by={old}", f"splitting.group_by={new}")
     return splitting | {"group_by": new}
 
@@ -63,15 +63,15 @@ def _warn_of_parameter(old: str, new: str) -> None:
     logger.warning("%s is called %s now, which the next version will insist on", old, new)
 
 
-def _rename_parameter(values: Mapping[str, Any], given: Any, old: str, new: str) -> dict[str, Any]:
+def _rename_parameter(values: Mapping[str, Any], runtime_params: Any, old: str, new: str) -> dict[str, Any]:
     """Let an old name's value stand for that of the new one, unless it is null or the command line sets the new one."""
     renamed = dict(values)
     old_value = renamed.pop(old)
     value = renamed.get(new) if old_value is None else old_value
-    given = given if isinstance(given, dict) else {}
-    if old in given:
-        given.setdefault(new, given.pop(old))
-    return renamed | {new: given.get(new, value)}
+    runtime_params = runtime_params if isinstance(runtime_params, dict) else {}
+    if old in runtime_params:
+        runtime_params.setdefault(new, runtime_params.pop(old))
+    return renamed | {new: runtime_params.get(new, value)}
 
 
 def find_old_names(names: Iterable[str]) -> dict[str, str]:

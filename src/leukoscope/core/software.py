@@ -22,7 +22,7 @@ def describe_software(project: Path) -> dict[str, Any]:
     source = sorted(Path(__file__).parents[1].rglob("*.py"))
     facts = {"leukoscope": __version__, "source": fingerprint_files(source), "commit": find_git_commit(project)}
     facts["python"] = platform.python_version()
-    return facts | {package: found for package in _PACKAGES if (found := _find_version(package))}
+    return facts | {package: version for package in _PACKAGES if (version := _find_version(package))}
 
 
 def _find_version(package: str) -> str | None:

@@ -22,8 +22,8 @@ class PagesDataset(AbstractDataset[NoReturn, list[str]]):
 
     def load(self) -> list[str]:
         """List the pages, in the order of the names and of the alphabet."""
-        found = [sorted(self._path.glob(name)) for name in self._names]
-        return [path.relative_to(self._path).as_posix() for paths in found for path in paths if path.is_file()]
+        matches = [sorted(self._path.glob(name)) for name in self._names]
+        return [path.relative_to(self._path).as_posix() for paths in matches for path in paths if path.is_file()]
 
     def save(self, data: NoReturn) -> NoReturn:
         """Pages are written by data sets of their own.

@@ -41,7 +41,7 @@ class ReviewTable(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         with self._writing(), self._connect() as connection:
             connection.execute(create)
-            connection.executemany(insert, [[record.get(one) for one in columns] for record in as_records(data)])
+            connection.executemany(insert, [[record.get(column) for column in columns] for record in as_records(data)])
 
     def _read_rows(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """Read a plain table, the oldest row first; no row where the file has no such table."""

@@ -67,6 +67,7 @@ def _measure(
     for name, estimate in estimates.items():
         figures |= estimate.tabulate(name)
     figures["confusion"] = {
-        one: {two: int(np.sum((model == one) & (reviewer == two))) for two in names} for one in names
+        predicted: {reviewed: int(np.sum((model == predicted) & (reviewer == reviewed))) for reviewed in names}
+        for predicted in names
     }
-    return {name: None if isinstance(one, float) and np.isnan(one) else one for name, one in figures.items()}
+    return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in figures.items()}

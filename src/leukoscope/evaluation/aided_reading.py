@@ -40,12 +40,14 @@ def _describe(study: Study, design: str) -> dict[str, Any] | None:
     if len(readers) < 2:
         return None
     treatments = [pairs.rename(columns={f"{name}_{end}": name for name in _VALUES}) for end in ("without", "with")]
-    said = np.stack([arrange(one, readers, fields, study.names).T for one in treatments])
+    said = np.stack([arrange(treatment, readers, fields, study.names).T for treatment in treatments])
     label = study.known.label(fields, study.names)
     kept_readers, kept = _choose_block((said != MISSING).all(axis=0) & (label != MISSING))
     chosen = [readers[number] for number in kept_readers]
     said, label = said[:, kept_readers][..., kept], label[kept]
-    grades = np.stack([_arrange_grades(one, chosen, [fields[number] for number in kept]) for one in treatments])
+    grades = np.stack(
+        [_arrange_grades(treatment, chosen, [fields[number] for number in kept]) for treatment in treatments]
+    )
     groups = study.known.group(fields)[kept]
     facts = {"design": design, "readers": chosen, "left_out": [name for name in readers if name not in chosen]}
     malignant = study.is_malignant(label)
@@ -55,7 +57,7 @@ def _describe(study: Study, design: str) -> dict[str, Any] | None:
     if grades.size and not np.isnan(grades).any():
         ratings["auc"] = grades, malignant
     confidence = study.precision.confidence
-    rows = [_compare(name, *given, groups, confidence) for name, given in ratings.items()]
+    rows = [_compare(name, *arguments, groups, confidence) for name, arguments in ratings.items()]
     return facts | counts | {"graded": "auc" in ratings, "figures": [row for row in rows if row is not None]}
 
 
@@ -122,10 +124,10 @@ def _compare(
         mean = mrmc.estimate_treatment(figures[number], covariances[number, :, number], confidence)
         row |= _name(end, mean) | {f"readers_{end}": figures[number].tolist()}
     for scope, compare in (("all", mrmc.compare_for_all_readers), ("these", mrmc.compare_for_these_readers)):
-        found = compare(figures, components, confidence)
-        tests = {"statistic": found.statistic, "df1": found.df1, "df2": found.df2, "p": found.p}
+        comparison = compare(figures, components, confidence)
+        tests = {"statistic": comparison.statistic, "df1": comparison.df1, "df2": comparison.df2, "p": comparison.p}
         row[f"{scope}_readers"] = {key: _plain(value) for key, value in tests.items()}
-        row[f"{scope}_readers"] |= _name("difference", found.difference)
+        row[f"{scope}_readers"] |= _name("difference", comparison.difference)
     return row | {"components": {key: _plain(value) for key, value in components._asdict().items()}}
 
 

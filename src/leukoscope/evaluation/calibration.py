@@ -35,16 +35,16 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
         return -log_softmax(logits / np.exp(logarithm), axis=1)[np.arange(len(truth)), truth].mean()
 
     ends = (np.log(_COLDEST), np.log(_HOTTEST))
-    found = float(minimize_scalar(loss, bounds=ends, method="bounded").x)
-    if min(np.abs(np.subtract(ends, found))) < _AT_THE_END:
+    log_temperature = float(minimize_scalar(loss, bounds=ends, method="bounded").x)
+    if min(np.abs(np.subtract(ends, log_temperature))) < _AT_THE_END:
         logger.warning(
             "The temperature %.3g is at the end of those looked through, %g to %g: probabilities may stay badly "
             "calibrated",
-            np.exp(found),
+            np.exp(log_temperature),
             _COLDEST,
             _HOTTEST,
         )
-    return float(np.exp(found))
+    return float(np.exp(log_temperature))
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -56,7 +56,9 @@ def covers_splits(table: pd.DataFrame, splits: pd.DataFrame) -> bool:
         splits: The same of the present ones.
     """
     facts = ["image_id", "split", "label"]
-    evaluated, present = (one[facts].sort_values("image_id", ignore_index=True) for one in (table, splits))
+    evaluated, present = (
+        table_of_splits[facts].sort_values("image_id", ignore_index=True) for table_of_splits in (table, splits)
+    )
     return evaluated.equals(present)
 
 

@@ -195,11 +195,11 @@ def estimate_over_seeds(
     codes = number_groups(groups)
     count = codes.max() + 1
     rng = np.random.default_rng(seed)
-    whole = pd.DataFrame([one(np.ones(len(codes))) for one in score])
+    whole = pd.DataFrame([score_seed(np.ones(len(codes))) for score_seed in score])
     drawn: list[list[dict[str, float]]] = []
     for _ in range(resamples if len(score) > 1 and count > 1 else 0):
         weights = np.bincount(rng.integers(count, size=count), minlength=count)[codes]
-        drawn.append([one(weights) for one in score])
+        drawn.append([score_seed(weights) for score_seed in score])
     figures = {}
     for name in whole:
         draws = np.array([[figure[name] for figure in row] for row in drawn], float)

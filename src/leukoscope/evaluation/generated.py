@@ -36,7 +36,7 @@ def measure_kid(ours: np.ndarray, others: np.ndarray, blocks: int = _BLOCKS, see
     generator = np.random.default_rng(seed)
     blocks = min(blocks, len(ours) // 2, len(others) // 2)
     parts = [np.array_split(values[generator.permutation(len(values))], max(blocks, 1)) for values in (ours, others)]
-    values = [_estimate_mmd(one, other) for one, other in zip(*parts, strict=True)]
+    values = [_estimate_mmd(generated_part, real_part) for generated_part, real_part in zip(*parts, strict=True)]
     error = float(np.std(values, ddof=1) / np.sqrt(blocks)) if blocks > 1 else float("nan")
     return Discrepancy(_estimate_mmd(ours, others), error)
 
@@ -79,26 +79,28 @@ def find_nearest(images: np.ndarray, training: np.ndarray) -> np.ndarray:
     return np.concatenate(distances)
 
 
-def measure_memorisation(generated: np.ndarray, held: np.ndarray) -> float:
+def measure_memorisation(generated: np.ndarray, held_out: np.ndarray) -> float:
     """Give the share of generated images that are nearer to a training image than 95 % of held-out images are.
 
     A generator that draws like the images that it has not seen has about 0.05; one that copies has 1.
 
     Args:
         generated: The distance of each generated image to its nearest training image.
-        held: The same of images that neither trained.
+        held_out: The same of images that neither trained.
     """
-    return float((generated < np.quantile(held, _QUANTILE)).mean())
+    return float((generated < np.quantile(held_out, _QUANTILE)).mean())
 
 
-def judge_by_classifier(features: np.ndarray, classes: np.ndarray, held: np.ndarray, held_classes: np.ndarray) -> float:
+def judge_by_classifier(
+    features: np.ndarray, classes: np.ndarray, held_out: np.ndarray, held_out_classes: np.ndarray
+) -> float:
     """Train logistic regression on some images' features, and give its balanced accuracy on held-out real images.
 
     Args:
         features: Of the images that it learns from, ``float [n, channels]``.
         classes: Of these, ``int [n]``.
-        held: Features of the real images.
-        held_classes: Of these.
+        held_out: Features of the real images.
+        held_out_classes: Of these.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import balanced_accuracy_score
@@ -107,4 +109,4 @@ def judge_by_classifier(features: np.ndarray, classes: np.ndarray, held: np.ndar
 
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
     classifier.fit(features, classes)
-    return float(balanced_accuracy_score(held_classes, classifier.predict(held)))
+    return float(balanced_accuracy_score(held_out_classes, classifier.predict(held_out)))

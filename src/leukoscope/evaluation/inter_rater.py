@@ -23,8 +23,10 @@ def number_classes(labels: Any, class_names: Sequence[str]) -> np.ndarray:
         class_names: In the order of their numbers.
     """
     numbers = {name: number for number, name in enumerate(class_names)}
-    given = np.asarray(labels, object)
-    return np.array([numbers.get(label, MISSING) for label in given.ravel()], int).reshape(given.shape)
+    labels_of_raters = np.asarray(labels, object)
+    return np.array([numbers.get(label, MISSING) for label in labels_of_raters.ravel()], int).reshape(
+        labels_of_raters.shape
+    )
 
 
 def count_ratings(ratings: np.ndarray, classes: int) -> np.ndarray:
@@ -184,15 +186,15 @@ def estimate_pair(
         seed: For the drawing.
     """
     both = (first != MISSING) & (second != MISSING)
-    one, two, chosen = first[both], second[both], np.asarray(groups)[both]
+    first_classes, second_classes, chosen = first[both], second[both], np.asarray(groups)[both]
     if not both.any():
         return {name: Estimate.undefined() for name in ("agreement", "cohen_kappa", "gwet_ac1")}
-    counts = count_ratings(np.column_stack([one, two]), classes)
+    counts = count_ratings(np.column_stack([first_classes, second_classes]), classes)
 
     def score(weights: np.ndarray) -> dict[str, float]:
         return {
             "agreement": measure_agreement_share(counts, weights),
-            "cohen_kappa": measure_cohen_kappa(one, two, weights, classes),
+            "cohen_kappa": measure_cohen_kappa(first_classes, second_classes, weights, classes),
             "gwet_ac1": measure_gwet_ac1(counts, weights),
         }
 

@@ -108,33 +108,33 @@ def estimate_share(hits: np.ndarray, groups: ArrayLike, confidence: float) -> Es
     return Estimate(value, min(low, value) if value > 0 else 0.0, max(high, value) if value < 1 else 1.0)
 
 
-def _find_posterior_ends(held: np.ndarray, sizes: np.ndarray, confidence: float) -> tuple[float, float]:
+def _find_posterior_ends(hits_by_group: np.ndarray, sizes: np.ndarray, confidence: float) -> tuple[float, float]:
     from scipy.special import expit
     from scipy.stats import beta
 
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if (sizes == 1).all():
-        low, high = beta.ppf(tails, held.sum() + 0.5, (sizes - held).sum() + 0.5)
+        low, high = beta.ppf(tails, hits_by_group.sum() + 0.5, (sizes - hits_by_group).sum() + 0.5)
         return float(low), float(high)
     odds = np.linspace(-_FURTHEST, _FURTHEST, _COARSE)
-    density = _trace_posterior(odds, held, sizes)
+    density = _trace_posterior(odds, hits_by_group, sizes)
     step = odds[1] - odds[0]
     around = odds[density > density.max() - _NEGLIGIBLE]
     odds = np.linspace(around[0] - step, around[-1] + step, _FINE)
-    density = _trace_posterior(odds, held, sizes)
+    density = _trace_posterior(odds, hits_by_group, sizes)
     mass = np.exp(density - density.max())
     below = (np.cumsum(mass) - mass / 2) / mass.sum()
     low, high = expit(np.interp(tails, below, odds))
     return float(low), float(high)
 
 
-def _trace_posterior(odds: np.ndarray, held: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _trace_posterior(odds: np.ndarray, hits_by_group: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Give the log density of the share's log odds, up to a constant, with the correlation integrated out."""
     from scipy.special import betaln, expit, log_expit, logsumexp
 
     spread = 1 / _CORRELATIONS - 1
     first, second = (expit(sign * odds)[:, None] * spread for sign in (1, -1))
-    kinds, counts = np.unique(np.column_stack([held, sizes]), axis=0, return_counts=True)
+    kinds, counts = np.unique(np.column_stack([hits_by_group, sizes]), axis=0, return_counts=True)
     likelihood = -counts.sum() * betaln(first, second)
     for (hits, images), count in zip(kinds, counts, strict=True):
         likelihood += count * betaln(first + hits, second + images - hits)

@@ -68,15 +68,15 @@ def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]
         )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "May not flag all label issues")  # of classes without an image
-        found = find(labels, means, return_indices_ranked_by="self_confidence", n_jobs=1)
-    suggested = means[found].argmax(axis=1)
+        doubtful = find(labels, means, return_indices_ranked_by="self_confidence", n_jobs=1)
+    suggested = means[doubtful].argmax(axis=1)
     names = pd.Series(class_names).iloc[suggested].to_numpy()
-    agreeing = sum((table["predicted"].to_numpy()[found] == names).astype(int) for table in aligned)
-    table = first.iloc[found][["label", "group"]].reset_index(names="image_id")
+    agreeing = sum((table["predicted"].to_numpy()[doubtful] == names).astype(int) for table in aligned)
+    table = first.iloc[doubtful][["label", "group"]].reset_index(names="image_id")
     return table.assign(
         suggested=names,
-        probability_label=means[found, labels[found]],
-        probability_suggested=means[found, suggested],
+        probability_label=means[doubtful, labels[doubtful]],
+        probability_suggested=means[doubtful, suggested],
         models=agreeing,
         of_models=len(aligned),
     )

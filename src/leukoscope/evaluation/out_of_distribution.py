@@ -205,7 +205,7 @@ class KnownImages:
     def _classes(self) -> list[_KnownClass]:
         features = self._transform(self._features)
         members = [self._labels == label for label in np.unique(self._labels)]
-        return [_KnownClass.learn(features[one], self._checks[one]) for one in members]
+        return [_KnownClass.learn(features[rows], self._checks[rows]) for rows in members]
 
 
 def _measure_distance(neighbours: Any, features: np.ndarray, neighbour: int) -> np.ndarray:

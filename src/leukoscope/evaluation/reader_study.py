@@ -71,8 +71,9 @@ def describe_phase(study: Study, phase: str) -> dict[str, Any] | None:
     facts["read_by_two"] = int(((ratings != MISSING).sum(axis=1) > 1).sum())
     facts |= _flatten(estimate_agreement(ratings, classes, groups, *study.precision))
     facts["pairs"] = [
-        {"first": readers[one], "second": readers[two]} | _pair(study, ratings[:, one], ratings[:, two], groups)
-        for one, two in combinations(range(len(readers)), 2)
+        {"first": readers[first], "second": readers[second]}
+        | _pair(study, ratings[:, first], ratings[:, second], groups)
+        for first, second in combinations(range(len(readers)), 2)
     ]
     facts["each"] = [_describe_reader(study, readings[readings["reviewer"] == reader]) for reader in readers]
     return facts
@@ -126,7 +127,7 @@ def describe_rounds(study: Study) -> list[dict[str, Any]]:
         if second.empty:
             continue
         first = first.loc[second.index]
-        before, after = (number_classes(one["reviewer_class"], study.names) for one in (first, second))
+        before, after = (number_classes(reviews["reviewer_class"], study.names) for reviews in (first, second))
         days = _median((read_times(second) - read_times(first)).dt.total_seconds() / 86400)
         figures = _pair(study, before, after, study.known.group(second.index.tolist()))
         rows.append({"reviewer": reader, "phase": phase, "days": days} | figures)
@@ -182,5 +183,5 @@ def _median(values: pd.Series) -> float | None:
 
 
 def _flatten(estimates: dict[str, Estimate]) -> dict[str, float | None]:
-    figures = {key: value for name, one in estimates.items() for key, value in one.tabulate(name).items()}
+    figures = {key: value for name, estimate in estimates.items() for key, value in estimate.tabulate(name).items()}
     return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}

@@ -101,7 +101,7 @@ class ChangeScorer:
             "test_accuracy_not_certified": (hits[~certified], groups[~certified]),
         }
         figures: dict[str, float | None] = {"certificate_version": VERSION}
-        for name, (held, by) in shares.items():
-            estimate = intervals.estimate_share(held, by, self._confidence)
+        for name, (unturned, groups) in shares.items():
+            estimate = intervals.estimate_share(unturned, groups, self._confidence)
             figures |= {key: None if np.isnan(value) else value for key, value in estimate.tabulate(name).items()}
         return figures

@@ -170,7 +170,7 @@ def _select(outcome: Outcome, kind: type[Kind]) -> dict[str, Kind]:
 def _spread(name: str, value: float | np.ndarray, outcome: Outcome) -> dict[str, float]:
     """Give a value of each class, or the only one, by its name."""
     names = list_names(name, outcome.class_names)
-    return {one: float(part) for one, part in zip(names, np.atleast_1d(value), strict=True)}
+    return {figure_name: float(figure) for figure_name, figure in zip(names, np.atleast_1d(value), strict=True)}
 
 
 def _share(hits: Hits) -> float:

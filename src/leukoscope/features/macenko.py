@@ -87,13 +87,13 @@ def fit_dyes(images: Iterable[np.ndarray]) -> MacenkoTarget:
     Raises:
         InputError: None has two dyes.
     """
-    found = [dyes for dyes in map(find_dyes, images) if dyes is not None]
-    if not found:
+    dyes_by_image = [dyes for dyes in map(find_dyes, images) if dyes is not None]
+    if not dyes_by_image:
         raise InputError(
             "training.normalisation is macenko, and no training image shows two dyes: less than a hundredth of each is "
             "stained, or it has one colour. Set it to reinhard or none. Nothing was trained."
         )
-    azure, eosin, most = (np.mean(values, axis=0) for values in zip(*found, strict=True))
+    azure, eosin, most = (np.mean(values, axis=0) for values in zip(*dyes_by_image, strict=True))
     azure, eosin = (dye / np.linalg.norm(dye) for dye in (azure, eosin))
     return MacenkoTarget(tuple(azure.tolist()), tuple(eosin.tolist()), tuple(most.tolist()))
 

@@ -61,7 +61,7 @@ def name_plainly(names: Iterable[str], what: str) -> dict[str, str]:
 
 def describe_plainly(plain: dict[str, str]) -> str:
     """Say whom numbers stand for: the letters by their code points, in lines; nothing where there is none."""
-    return "\n".join(f"{given}: {_escape(name)}" for name, given in plain.items())
+    return "\n".join(f"{plain_name}: {_escape(name)}" for name, plain_name in plain.items())
 
 
 def _escape(name: str) -> str:

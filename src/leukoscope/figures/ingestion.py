@@ -30,8 +30,8 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     for name, (heights, colour, hatch) in parts.items():
         axes.bar(labels, heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white")
         bottom += heights
-    for position, found in enumerate(report["found"]):
-        axes.annotate(f"{found:,}", (position, found), (0, 4), textcoords="offset points", ha="center")
+    for position, count in enumerate(report["found"]):
+        axes.annotate(f"{count:,}", (position, count), (0, 4), textcoords="offset points", ha="center")
     _mark_expected(axes, report["expected"])
     axes.set(ylabel="Files", title="Samples per class")
     axes.spines[["top", "right"]].set_visible(False)

@@ -113,7 +113,9 @@ def _name_judge(options: JudgeOptions) -> str:
 def _compare_classes(ours: Sample, others: Sample, numbers: range, seed: int) -> Discrepancy:
     """Compare class by class, so that the classes' shares have no part in it."""
     pairs = [(ours.features[ours.classes == number], others.features[others.classes == number]) for number in numbers]
-    return average([measure_kid(one, other, seed=seed) for one, other in pairs if min(len(one), len(other)) > 1])
+    return average(
+        [measure_kid(generated, real, seed=seed) for generated, real in pairs if min(len(generated), len(real)) > 1]
+    )
 
 
 def _judge_memory(drawn: Sample, training: Sample, validation: Sample) -> dict[str, float]:

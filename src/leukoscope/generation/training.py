@@ -147,8 +147,8 @@ def _train_epoch(
             f"generation.learning_rate ({options.learning_rate:g} now). What was trained until then is in "
             f"{journal.folder}."
         )
-    held, held_classes = parts["validation"]
-    judged = learner.judge(np.random.default_rng([seed, _JUDGING]), to_unit(held), held_classes)
+    held_out, held_out_classes = parts["validation"]
+    judged = learner.judge(np.random.default_rng([seed, _JUDGING]), to_unit(held_out), held_out_classes)
     row = {"epoch": epoch, **{f"train_{name}": value for name, value in means.items()}, "validation_loss": judged}
     with explain_full_disk(f"Epoch {epoch}", NAME, journal):
         journal.keep_state(epoch, lambda path: checkpoint.save_variables(path, learner.list_state()))

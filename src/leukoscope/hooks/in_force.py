@@ -21,7 +21,7 @@ def fingerprint_session(
     where = os.environ.get(WORKSPACE) or platform.node()
     place = [where, run_params["project_path"], run_params.get("env")]
     names = sorted(node.name for node in pipeline.nodes)
-    in_force = [parameters_in_force(parameters, one) for one in [None, *sorted(models)]]
+    in_force = [parameters_in_force(parameters, model) for model in [None, *sorted(models)]]
     for values in in_force:  # where something runs is of no consequence for what comes of it
         for name in [name for name in values if name.startswith("cluster.") or name == "study.workers"]:
             del values[name]

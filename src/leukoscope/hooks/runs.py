@@ -141,8 +141,8 @@ class Runs:
 
     def log_metrics(self, model: str | None, figures: dict[str, Any], milliseconds: int, step: int = 0) -> None:
         """Log what is a finite number; the time is that since the Unix epoch."""
-        numbers = {name: one for name, one in figures.items() if isinstance(one, int | float) and isfinite(one)}
-        metrics = [Metric(name, float(one), milliseconds, step) for name, one in numbers.items()]
+        numbers = {name: value for name, value in figures.items() if isinstance(value, int | float) and isfinite(value)}
+        metrics = [Metric(name, float(value), milliseconds, step) for name, value in numbers.items()]
         self._client.log_batch(self.of(model), metrics=metrics)
 
     def log_tags(self, model: str | None, values: dict[str, Any]) -> None:

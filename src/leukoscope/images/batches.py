@@ -141,4 +141,4 @@ class ImageBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         images = self.array[self.rows[part]]
-        return (images, *(one[part] for one in (self.labels, self.weights) if one is not None))
+        return (images, *(column[part] for column in (self.labels, self.weights) if column is not None))

@@ -163,8 +163,10 @@ def _name_folders(folders: set[PurePosixPath]) -> str:
     return "are " + ", ".join(names[:_FOLDERS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _require_every_class(source: ImageSource, found: set[str | None], class_names: Sequence[str], parent: str) -> None:
-    missing = [name for name in class_names if name not in found]
+def _require_every_class(
+    source: ImageSource, found_names: set[str | None], class_names: Sequence[str], parent: str
+) -> None:
+    missing = [name for name in class_names if name not in found_names]
     if missing:
         others = {folder.name for folder in _list_folders(source.files) if str(folder.parent) == parent}
         hints = _give_hints(missing, others - set(class_names), source.files)

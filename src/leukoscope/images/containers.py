@@ -55,8 +55,8 @@ def walk_jpeg(data: bytes) -> Iterator[tuple[int, int, int]]:
         IndexError: The file ends within a segment.
     """
     at, pattern = 2, _MARKER
-    while found := pattern.search(data, at):
-        marker, at = data[found.end() - 1], found.end()
+    while match := pattern.search(data, at):
+        marker, at = data[match.end() - 1], match.end()
         if marker == _END_OF_IMAGE:
             return
         if marker in _WITHOUT_LENGTH:
@@ -143,9 +143,9 @@ def _check_ppm(data: bytes, max_pixels: int) -> None:
         _require(data.count(b"#") <= _MOST_COMMENTS, f"more than {_MOST_COMMENTS:,} comments")
 
 
-def _require(sound: bool, found: str) -> None:
+def _require(sound: bool, fault: str) -> None:
     if not sound:
-        raise StructureError(f"truncated or damaged: it has {found}")
+        raise StructureError(f"truncated or damaged: it has {fault}")
 
 
 def _require_one(single: bool) -> None:

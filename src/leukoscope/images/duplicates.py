@@ -55,8 +55,8 @@ def group_duplicates(
     if max_distance is not None:
         positions = np.unique(_first_equal(sha256))
         packed = np.frombuffer(bytes.fromhex("".join(hashes.iloc[positions])), np.uint8).reshape(len(positions), -1)
-        given = Hashes(positions, packed, max_distance)
-        for pairs in find(given) if find else find_pairs(given, Likeness(view)):
+        hashes = Hashes(positions, packed, max_distance)
+        for pairs in find(hashes) if find else find_pairs(hashes, Likeness(view)):
             kept.append(pairs)
             number += pairs.shape[1]
             if number > _MOST_PAIRS:

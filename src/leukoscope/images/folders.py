@@ -37,11 +37,11 @@ class FolderSource(ImageSource):
         """Give the files of a folder and of those in it, sorted by path: to sort millions later takes memory."""
         try:
             with os.scandir(self.root / folder) as scanned:
-                found = [(entry, _is_folder(entry)) for entry in scanned if not is_hidden(entry.name)]
+                entries = [(entry, _is_folder(entry)) for entry in scanned if not is_hidden(entry.name)]
         except OSError as error:
             yield FoundFile(folder, 0, 0, f"unreadable folder: {error.strerror}")
             return
-        for entry, is_folder in sorted(found, key=lambda one: f"{one[0].name}/" if one[1] else one[0].name):
+        for entry, is_folder in sorted(entries, key=lambda pair: f"{pair[0].name}/" if pair[1] else pair[0].name):
             name = f"{folder}/{entry.name}" if folder else entry.name
             if not is_printable(name):
                 yield FoundFile(make_printable(name), 0, 0, "name that is not printable UTF-8")

@@ -161,10 +161,10 @@ def _filter(image_ids: pd.Series, pattern: str) -> list[str]:
     return fnmatch.filter(image_ids, pattern) or fnmatch.filter(image_ids, pattern.replace("[", "[[]"))
 
 
-def _refuse(names: Iterable[str], one: str, more: str) -> None:
+def _refuse(names: Iterable[str], singular: str, plural: str) -> None:
     names = list(names)
     if names:
         some = ", ".join(map(show_name, names[:3])) + (", ..." if len(names) > 3 else "")
         raise InputError(
-            f"The table of groups has {count_of(len(names), one, more)}: {some}. Mend the table and run again."
+            f"The table of groups has {count_of(len(names), singular, plural)}: {some}. Mend the table and run again."
         )

@@ -120,15 +120,15 @@ class Layout(ABC):
         Raises:
             InputError: There is no file of one of the labels.
         """
-        found = self.sort(source)
-        labels = {item.label for item in found if item.label is not None}
+        sorted_files = self.sort(source)
+        labels = {item.label for item in sorted_files if item.label is not None}
         missing = [name for name in class_names if name not in labels]
         if missing:
             raise InputError(
                 f"{source.root}, laid out as {self.title}, has no image labelled {', '.join(map(show_name, missing))}. "
                 f"Its labels are {', '.join(map(show_name, sorted(labels))) or 'none'}: name these in class_names."
             )
-        kept = [item for item in found if item.label is None or item.label in class_names]
+        kept = [item for item in sorted_files if item.label is None or item.label in class_names]
         return _make_unique(sorted(kept, key=lambda item: item.file.path))
 
 

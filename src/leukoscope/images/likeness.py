@@ -89,7 +89,9 @@ class Likeness:
             green = Image.fromarray(self._view(number)[:, :, 1])
             by_side = {side: _take_details(green, side) for side in (_COARSE, _FINE)}
             single = _is_in_one_place(by_side[_FINE])
-            self._details[number] = _Details({side: one.astype(np.float16) for side, one in by_side.items()}, single)
+            self._details[number] = _Details(
+                {side: vectors.astype(np.float16) for side, vectors in by_side.items()}, single
+            )
         return self._details[number]
 
 

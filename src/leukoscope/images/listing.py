@@ -61,7 +61,7 @@ class Compact(Sequence[T], ABC, Generic[T]):
         """Compare with a sequence of the same items."""
         if not isinstance(other, Sequence) or len(other) != len(self):
             return NotImplemented if not isinstance(other, Sequence) else False
-        return all(one == another for one, another in zip(self, other, strict=True))
+        return all(row == other_row for row, other_row in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -83,11 +83,11 @@ class Rows(Compact[Made]):
         self._open: tuple[int, pa.RecordBatch] | None = None
         last, in_order, remaining = "", True, iter(items)
         while chunk := list(islice(remaining, _CHUNK)):
-            paths, one, other, reasons = zip(*chunk, strict=True)
+            paths, sizes, other, reasons = zip(*chunk, strict=True)
             in_order = in_order and last <= paths[0] and all(map(le, paths, paths[1:]))
             last = paths[-1]
             self._reasons |= {place: why for place, why in enumerate(reasons, self._count) if why is not None}
-            self._keep(pa.array(paths, pa.string()), pa.array(one, pa.int64()), pa.array(other, pa.int64()))
+            self._keep(pa.array(paths, pa.string()), pa.array(sizes, pa.int64()), pa.array(other, pa.int64()))
             self._count += len(chunk)
         if not in_order:
             self._sort()

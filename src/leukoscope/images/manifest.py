@@ -216,6 +216,6 @@ def describe_shortfalls(report: pd.DataFrame, manifest: pd.DataFrame, most: int 
     differing = report[report["expected"].notna() & (report["found"] != report["expected"])]
     if len(differing):
         counts = zip(differing["label"], differing["found"], differing["expected"], strict=True)
-        words = ", ".join(f"{label} {found} of {expected}" for label, found, expected in counts)
+        words = ", ".join(f"{label} {actual} of {expected}" for label, actual, expected in counts)
         lines.append(f"The numbers of files are not those expected: {words}")
     return lines

@@ -99,9 +99,9 @@ def _divide(store: Path, folder: Path, rows: np.ndarray, hashes: Hashes, size: i
     files = {folder / f"{name}-{what}.npy": array for what, array in ((_HASHES, hashes.packed), (_ROWS, rows))}
     for file, array in files.items():
         write_whole(file, partial(_save, array))
-    given = store, folder / name, hashes.distance
+    places = store, folder / name, hashes.distance
     return [
-        _Task(*given, first, second, size, _TILE, folder / f"{name}-{first}-{second}.npy")
+        _Task(*places, first, second, size, _TILE, folder / f"{name}-{first}-{second}.npy")
         for first, second in combinations_with_replacement(range(0, len(rows), size), 2)
     ]
 
@@ -118,8 +118,8 @@ def write_pairs(task: _Task) -> None:
     pixels = np.load(task.store / PIXELS, mmap_mode="r")
     hashes = Hashes(np.arange(len(packed)), packed, task.distance)
     tops, starts = (slice(number, number + task.size) for number in (task.first, task.second))
-    found = find_pairs(hashes, Likeness(lambda number: pixels[rows[number]]), tops, starts, task.tile)
-    pairs = thin(np.concatenate([np.empty((2, 0), np.int64), *found], axis=1))
+    near_pairs = find_pairs(hashes, Likeness(lambda number: pixels[rows[number]]), tops, starts, task.tile)
+    pairs = thin(np.concatenate([np.empty((2, 0), np.int64), *near_pairs], axis=1))
     write_whole(task.path, partial(_save, pairs))
 
 

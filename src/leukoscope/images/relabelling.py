@@ -54,10 +54,10 @@ def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[st
     labels = matched.groupby("row")["label"]
     twice = labels.nunique().loc[lambda number: number > 1].index
     _refuse(records.loc[twice, "image_id"], "image(s) with two labels")
-    given = labels.first().reindex(records.index)
-    differs = given.notna() & (given != records["label"])
+    table_labels = labels.first().reindex(records.index)
+    differs = table_labels.notna() & (table_labels != records["label"])
     folder = records["label"].where(differs).astype("str")
-    return records.assign(label=records["label"].where(~differs, given), **{FOLDER_LABEL: folder})
+    return records.assign(label=records["label"].where(~differs, table_labels), **{FOLDER_LABEL: folder})
 
 
 def _match(records: pd.DataFrame, entries: pd.DataFrame, key: str) -> pd.DataFrame:

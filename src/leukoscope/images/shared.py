@@ -40,8 +40,8 @@ def open_once(plan: PackingPlan) -> PackingPlan:
 def list_files(part: Path, files: Sequence[NamedFile]) -> Path:
     """Write the files of a part beside it: through the scheduler, which keeps what it was sent, they would fill it."""
     path = part.with_suffix(_LIST)
-    ids, labels, found = zip(*files, strict=True)
-    columns = map(pa.array, (ids, labels, *zip(*found, strict=True)), _SCHEMA.types)
+    ids, labels, files_found = zip(*files, strict=True)
+    columns = map(pa.array, (ids, labels, *zip(*files_found, strict=True)), _SCHEMA.types)
     with pa.ipc.new_file(str(path), _SCHEMA) as file:
         file.write_batch(pa.RecordBatch.from_arrays(list(columns), schema=_SCHEMA))
     return path
@@ -50,8 +50,8 @@ def list_files(part: Path, files: Sequence[NamedFile]) -> Path:
 def read_list(path: Path) -> list[NamedFile]:
     """Read the files of a part."""
     with pa.ipc.open_file(path.read_bytes()) as file:
-        ids, labels, *found = list_columns(file.get_batch(0))
-    files = map(make_tuple(FoundFile), zip(*found, strict=True))
+        ids, labels, *columns = list_columns(file.get_batch(0))
+    files = map(make_tuple(FoundFile), zip(*columns, strict=True))
     return list(map(make_tuple(NamedFile), zip(ids, labels, files, strict=True)))
 
 

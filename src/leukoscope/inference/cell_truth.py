@@ -115,10 +115,10 @@ def name_cells(cells: pd.DataFrame, drawn: DrawnSmear) -> pd.DataFrame:
         drawn: The field.
     """
     height, width = drawn.cells.shape
-    found = np.zeros((height, width), np.int32)
+    numbered = np.zeros((height, width), np.int32)
     for cell in cells[["cell", "mask"]].to_dict("records"):
-        found[decode_mask(cell["mask"], height, width)] = cell["cell"]
-    pairs = match(measure_overlaps(count_common(drawn.cells, found)))
+        numbered[decode_mask(cell["mask"], height, width)] = cell["cell"]
+    pairs = match(measure_overlaps(count_common(drawn.cells, numbered)))
     blasts = {number: drawn.kinds[own - 1].is_blast for own, number in pairs.items()}
     return cells.assign(blast=cells["cell"].map(blasts).astype("boolean"))
 
@@ -183,13 +183,13 @@ def train_reader(
     classes = np.array([CLASSES.index(known.label) for known in fields])
     rows = np.arange(len(fields))
     parts = (rows[: len(training)], rows[len(training) :])
-    learned, held = (LabelledImages(strips, part, classes[part], np.ones(len(part))) for part in parts)
+    learned, validating = (LabelledImages(strips, part, classes[part], np.ones(len(part))) for part in parts)
     resolved = resolve_recipe(architecture, Recipe(weights="none", precision="float32"), RecipeDifferences(**recipe))
     drawn = {"horizontal_flip": True, "vertical_flip": True}
     with tempfile.TemporaryDirectory() as folder:
         journal = TrainingJournal(Path(folder))
         journal.start({})
-        network = Trainer(architecture, resolved, CLASSES, learned, held, drawn, journal, seed).fit()
+        network = Trainer(architecture, resolved, CLASSES, learned, validating, drawn, journal, seed).fit()
     network = replace(network, trained_on="drawn smears", image_size=pixels.shape[1])
     return CellClassifier(network, cutting, architecture)
 

@@ -86,8 +86,8 @@ class ActivationMapper:
             for maps, kernel in zip(maps_of_stages, self._kernels, strict=True)
         ]
         finest = max(stage.shape[1:] for stage in stages)
-        sums = [sum(_resize(one, finest) for one in image) for image in zip(*stages, strict=True)]
-        return np.stack([_enlarge(np.maximum(one, 0), pixels.shape[1:3], self._seen) for one in sums])
+        sums = [sum(_resize(stage, finest) for stage in image) for image in zip(*stages, strict=True)]
+        return np.stack([_enlarge(np.maximum(heat, 0), pixels.shape[1:3], self._seen) for heat in sums])
 
 
 class VoteMapper:
@@ -149,8 +149,8 @@ def map_occlusion(
     background = perturb(image[None], change, change.levels[0], seed)[0]
     places = list(_place_patches(image.shape[:2], patch, stride))
     hidden = np.repeat(image[None], len(places) + 1, axis=0)
-    for one, place in zip(hidden[1:], places, strict=True):
-        one[place] = background[place]
+    for copy, place in zip(hidden[1:], places, strict=True):
+        copy[place] = background[place]
     scores = predictor.score(hidden)
     odds = scores[:, number] - logsumexp(np.delete(scores, number, axis=1), axis=1)
     lost, count = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])

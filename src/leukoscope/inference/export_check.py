@@ -105,4 +105,6 @@ def _time(predictors: tuple[Predict, ...], images: np.ndarray, batch_size: int) 
             for start in range(0, len(images), batch_size):
                 predict(images[start : start + batch_size])
             times.append((time.perf_counter() - started, time.process_time() - cpu_started))
-    return [_Took(*(statistics.median(one) / len(images) for one in zip(*times, strict=True))) for times in took]
+    return [
+        _Took(*(statistics.median(seconds) / len(images) for seconds in zip(*times, strict=True))) for times in took
+    ]

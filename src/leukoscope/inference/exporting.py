@@ -147,7 +147,7 @@ def _leave_out_empty_scales(model: Any) -> None:
     Args:
         model: ``onnx.ModelProto``, which is changed.
     """
-    empty = {one.name for one in model.graph.initializer if 0 in one.dims}
+    empty = {tensor.name for tensor in model.graph.initializer if 0 in tensor.dims}
     for node in model.graph.node:
         if node.op_type == "Resize" and len(node.input) > 3 and node.input[2] in empty:
             node.input[2] = ""
@@ -201,9 +201,9 @@ def _quantize_onnx(content: bytes, examples: np.ndarray, input_name: str) -> byt
             return None if image is None else {input_name: image[None]}
 
     with tempfile.TemporaryDirectory() as scratch:
-        given, prepared, quantized = (Path(scratch, f"{name}.onnx") for name in ("given", "prepared", "quantized"))
-        given.write_bytes(content)
-        quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        source, prepared, quantized = (Path(scratch, f"{name}.onnx") for name in ("given", "prepared", "quantized"))
+        source.write_bytes(content)
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantization.quantize_static(
             prepared,
             quantized,
@@ -253,7 +253,7 @@ def load_litert(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
 
     with leaving_out(b"INFO: Created TensorFlow Lite"):
         interpreter = Interpreter(model_content=content, num_threads=psutil.cpu_count(logical=False) or 1)
-    taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    taken, output = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def predict(images: np.ndarray) -> np.ndarray:
         if tuple(interpreter.get_input_details()[0]["shape"]) != images.shape:
@@ -261,7 +261,7 @@ def load_litert(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
             interpreter.allocate_tensors()
         interpreter.set_tensor(taken, images)
         interpreter.invoke()
-        return interpreter.get_tensor(given).copy()
+        return interpreter.get_tensor(output).copy()
 
     interpreter.allocate_tensors()
     return predict

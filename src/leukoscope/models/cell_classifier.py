@@ -93,23 +93,26 @@ class CellClassifier:
 
     def _predict_some(self, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         pixels, rows = self._fit(pixels, rows)
-        found = self._find(pixels, rows)
+        cells_of_fields = self._find(pixels, rows)
         if self.frozen and self.cache and is_packed(pixels):
-            bags = [self.cutting.stack(pixels[row], cells, len(cells)) for row, cells in zip(rows, found, strict=True)]
+            bags = [
+                self.cutting.stack(pixels[row], cells, len(cells))
+                for row, cells in zip(rows, cells_of_fields, strict=True)
+            ]
             return self._judge(self._known_vectors.pool_bags(bags))
         probabilities, features = [], []
         order = []
         most = _CELLS_AN_IMAGE * batch_size
-        for batch in plan_batches([len(cells) for cells in found], most):
+        for batch in plan_batches([len(cells) for cells in cells_of_fields], most):
             order.append(batch.fields)
             if batch.slots > most:
                 (number,) = batch.fields
-                seen = self._predict_field(pixels[rows[number]], found[number], most)
+                seen = self._predict_field(pixels[rows[number]], cells_of_fields[number], most)
                 assert seen.features is not None  # as below
                 probabilities.append(seen.probabilities)
                 features.append(seen.features)
                 continue
-            strips = [self.cutting.stack(pixels[rows[n]], found[n], batch.slots) for n in batch.fields]
+            strips = [self.cutting.stack(pixels[rows[n]], cells_of_fields[n], batch.slots) for n in batch.fields]
             strips += [self.cutting.stack(pixels[rows[0]], [], batch.slots)] * (batch.rows - len(batch.fields))
             seen = self.network.predict(np.stack(strips), None, batch.rows)
             assert seen.features is not None  # which a network has
@@ -147,9 +150,11 @@ class CellClassifier:
             are grey.
         """
         pixels, rows = self._fit(pixels, rows)
-        found = [cells[:most] for cells in self._find(pixels, rows)]
-        slots = max(1, *map(len, found))
-        strips = [self.cutting.stack(pixels[row], cells, slots) for row, cells in zip(rows, found, strict=True)]
+        cells_of_fields = [cells[:most] for cells in self._find(pixels, rows)]
+        slots = max(1, *map(len, cells_of_fields))
+        strips = [
+            self.cutting.stack(pixels[row], cells, slots) for row, cells in zip(rows, cells_of_fields, strict=True)
+        ]
         return np.stack(strips).reshape(len(rows), slots, self.cutting.side, self.cutting.side, 3)
 
     def read_cells(self, image: np.ndarray) -> pd.DataFrame:

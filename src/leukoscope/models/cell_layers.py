@@ -43,7 +43,9 @@ def find_filled(strips: Any) -> Any:
     Args:
         strips: ``[batch, cells * side, side, 3]`` as they were cut out: noise would make a cell of a free slot.
     """
-    height, width = (known or given for known, given in zip(strips.shape[1:3], ops.shape(strips)[1:3], strict=True))
+    height, width = (
+        static or dynamic for static, dynamic in zip(strips.shape[1:3], ops.shape(strips)[1:3], strict=True)
+    )
     crops = ops.reshape(ops.cast(strips, "float32"), (-1, height // width, width * width, 3))
     contrast = ops.max(crops, axis=2) - ops.min(crops, axis=2)
     return ops.cast(ops.max(contrast, axis=-1) >= _LEAST_CONTRAST, "float32")

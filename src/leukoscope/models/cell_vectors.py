@@ -119,15 +119,15 @@ class CellVectors:
             return self._compute(crops)
         keys = [identify_content(crop, self.fingerprint) for crop in crops]
         size = self._channels * np.dtype("float32").itemsize
-        found = {key: content for key, content in self._known.find(keys).items() if _is_whole(content, size)}
-        missing = {key: number for number, key in enumerate(keys) if key not in found}
+        contents = {key: content for key, content in self._known.find(keys).items() if _is_whole(content, size)}
+        missing = {key: number for number, key in enumerate(keys) if key not in contents}
         if missing:
             vectors = self._compute(crops[list(missing.values())])
             made = {key: vector.tobytes() for key, vector in zip(missing, vectors, strict=True)}
-            found |= made
+            contents |= made
             if keep:
                 self._known.keep(made)
-        return np.stack([np.frombuffer(found[key], "float32") for key in keys])
+        return np.stack([np.frombuffer(contents[key], "float32") for key in keys])
 
     def _compute(self, crops: np.ndarray) -> np.ndarray:
         """Encode crops, each as a strip of one cell; the last batch is filled up with the last crop."""
@@ -143,7 +143,7 @@ def _is_whole(content: Any, size: int) -> bool:
 def _rename(value: Any, names: dict[str, str]) -> Any:
     """Give operations the numbers of their places for names, wherever a configuration says these."""
     if isinstance(value, dict):
-        return {key: _rename(one, names) for key, one in value.items() if key not in _OF_TRAINING}
+        return {key: _rename(inner, names) for key, inner in value.items() if key not in _OF_TRAINING}
     if isinstance(value, list | tuple):
-        return [_rename(one, names) for one in value]
+        return [_rename(inner, names) for inner in value]
     return names.get(value, value) if isinstance(value, str) else value

@@ -118,8 +118,10 @@ class CraftedClassifier:
         """Measure the cells that are found in fields, which are brought to the scale at which they are looked for."""
         if pixels.shape[1:3] != (self.image_size, self.image_size):
             pixels, rows = np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
-        found = find_cells(pixels, rows, cutting.detector, cutting.diameter, self.cache, is_packed(pixels))
-        measured = [measure_found(pixels[row], cells, self.groups) for row, cells in zip(rows, found, strict=True)]
+        cells_of_fields = find_cells(pixels, rows, cutting.detector, cutting.diameter, self.cache, is_packed(pixels))
+        measured = [
+            measure_found(pixels[row], cells, self.groups) for row, cells in zip(rows, cells_of_fields, strict=True)
+        ]
         return np.array(measured, np.float32).reshape(len(rows), len(FEATURES))
 
     def score(self, prediction: Prediction) -> np.ndarray:

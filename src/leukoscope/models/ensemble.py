@@ -76,9 +76,9 @@ class EnsembleClassifier:
             batch_size: Images at a time.
         """
         predicted = [member.predict(pixels, rows, batch_size) for member in self.members.values()]
-        features = [one.features for one in predicted if one.features is not None]
+        features = [prediction.features for prediction in predicted if prediction.features is not None]
         return Prediction(
-            self.vote.combine(np.stack([one.probabilities for one in predicted])),
+            self.vote.combine(np.stack([prediction.probabilities for prediction in predicted])),
             np.concatenate(features, axis=1) if len(features) == len(predicted) else None,
         )
 

@@ -46,17 +46,19 @@ def fold_batch_norms(network: keras.Model) -> keras.Model:
 
 def _pair(network: keras.Model) -> dict[str, layers.BatchNormalization]:
     """Find the batch norms that alone take what a convolution gives, by the convolution's name."""
-    inputs = [id(tensor) for one in network.operations for tensor in keras.tree.flatten(one.input)]
+    inputs = [id(tensor) for operation in network.operations for tensor in keras.tree.flatten(operation.input)]
     taken = Counter([*inputs, *map(id, network.outputs)])
     convolutions = {
-        id(one.output): one.name
-        for one in network.layers
-        if isinstance(one, _CONVOLUTIONS) and one.activation is keras.activations.linear
+        id(layer.output): layer.name
+        for layer in network.layers
+        if isinstance(layer, _CONVOLUTIONS) and layer.activation is keras.activations.linear
     }
     return {
-        convolutions[id(one.input)]: one
-        for one in network.layers
-        if isinstance(one, layers.BatchNormalization) and id(one.input) in convolutions and taken[id(one.input)] == 1
+        convolutions[id(layer.input)]: layer
+        for layer in network.layers
+        if isinstance(layer, layers.BatchNormalization)
+        and id(layer.input) in convolutions
+        and taken[id(layer.input)] == 1
     }
 
 
@@ -66,8 +68,8 @@ def _fold(convolution: keras.Layer, norm: layers.BatchNormalization) -> list[np.
     bias = weights.pop() if convolution.use_bias else 0
     kernel = weights.pop()
     mean, variance, gamma, beta = (
-        keras.ops.convert_to_numpy(one).astype("float64") if one is not None else default
-        for one, default in ((norm.moving_mean, 0), (norm.moving_variance, 1), (norm.gamma, 1), (norm.beta, 0))
+        keras.ops.convert_to_numpy(variable).astype("float64") if variable is not None else default
+        for variable, default in ((norm.moving_mean, 0), (norm.moving_variance, 1), (norm.gamma, 1), (norm.beta, 0))
     )
     scale = gamma / np.sqrt(variance + norm.epsilon)
     shape = kernel.shape[2:] if isinstance(convolution, layers.DepthwiseConv2D) else scale.shape

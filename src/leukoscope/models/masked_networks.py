@@ -45,6 +45,6 @@ def _build_channel(images: keras.KerasTensor, weights: str | None, prefix: str) 
         network = keras.applications.DenseNet201(include_top=False, weights=weights, input_tensor=prepared)
     before = keras.Model(network.inputs, prepared).operations
     for operation in network.operations:
-        if not any(operation is one for one in before):
+        if not any(operation is shared for shared in before):
             operation.name = f"{prefix}_{operation.name}"
     return network.output

@@ -118,9 +118,9 @@ def _account(network: TorchNetwork, tensors: Tensors, needed: Mapping[str, tuple
         InputError: One is missing, unknown, or of another shape, or the file is of a network that computes otherwise.
     """
     for pattern, reason in network.unlike:
-        found = next((key for key in tensors if re.fullmatch(pattern, key)), None)
-        if found:
-            raise InputError(f"The file has the key '{found}': {reason}. Nothing was written.")
+        refused_key = next((key for key in tensors if re.fullmatch(pattern, key)), None)
+        if refused_key:
+            raise InputError(f"The file has the key '{refused_key}': {reason}. Nothing was written.")
     missing = [key for key in needed if key not in tensors]
     if missing:
         raise InputError(
@@ -128,7 +128,7 @@ def _account(network: TorchNetwork, tensors: Tensors, needed: Mapping[str, tuple
             f"Expected a state_dict of {network.source}. Nothing was written."
         )
     rest = [key for key in tensors if key not in needed]
-    left_out = [key for key in rest if any(re.fullmatch(one, key) for one in (COUNTERS, *network.left_out))]
+    left_out = [key for key in rest if any(re.fullmatch(pattern, key) for pattern in (COUNTERS, *network.left_out))]
     unknown = sorted(set(rest) - set(left_out))
     if unknown:
         raise InputError(

@@ -55,8 +55,8 @@ class MacenkoNormalisation(layers.Layer):
         gain = ops.clip(self._hold(self.most) / ops.maximum(most, _TINY), 1 / MOST_GAIN, MOST_GAIN)
         mixed = ops.matmul(amounts * gain, self._hold([self.azure, self.eosin]))
         pixels = ops.clip(255.0 * ops.exp(mixed * -_DECADE), 0.0, 255.0)
-        found = ops.logical_and(share >= LEAST_STAINED, spread >= LEAST_SPREAD)
-        return ops.where(found, pixels, images)
+        is_stained = ops.logical_and(share >= LEAST_STAINED, spread >= LEAST_SPREAD)
+        return ops.where(is_stained, pixels, images)
 
     def _find_plane(self, densities: Any) -> tuple[Any, Any]:
         """Find the two main directions of densities, ``[batch, 1, 1, 3]`` each, background being 0."""
@@ -88,8 +88,8 @@ class MacenkoNormalisation(layers.Layer):
         return super().get_config() | {"azure": self.azure, "eosin": self.eosin, "most": self.most}
 
 
-def _dot(one: Any, other: Any) -> Any:
-    return ops.sum(one * other, axis=-1, keepdims=True)
+def _dot(first: Any, second: Any) -> Any:
+    return ops.sum(first * second, axis=-1, keepdims=True)
 
 
 def _length(vectors: Any) -> Any:
@@ -100,10 +100,10 @@ def _unit(vectors: Any) -> Any:
     return vectors / ops.maximum(_length(vectors), _TINY)
 
 
-def _cross(one: Any, other: Any) -> Any:
+def _cross(first: Any, second: Any) -> Any:
     """Give the vector product of ``[batch, 3]`` and ``[batch, 3]`` or ``[1, 3]``, for which converters have no word."""
-    a, b, c = (one[:, channel : channel + 1] for channel in range(3))
-    d, e, f = (other[:, channel : channel + 1] for channel in range(3))
+    a, b, c = (first[:, channel : channel + 1] for channel in range(3))
+    d, e, f = (second[:, channel : channel + 1] for channel in range(3))
     return ops.concatenate([b * f - c * e, c * d - a * f, a * e - b * d], axis=-1)
 
 

@@ -54,7 +54,7 @@ def end_at(trunk: keras.Model, layer: str, title: str) -> keras.Model:
     Raises:
         InputError: There is no such layer, it gives something else, or a counter named it.
     """
-    ends = {one.name: one.output for one in trunk.layers if _is_end(one)}
+    ends = {candidate.name: candidate.output for candidate in trunk.layers if _is_end(candidate)}
     if layer in ends:
         return keras.Model(trunk.inputs, ends[layer], name=trunk.name)
     near = get_close_matches(layer, ends) or list(ends)[-3:]

@@ -255,8 +255,8 @@ def choose_images(reader: Reader, smears: PackedImages | None) -> tuple[str, np.
     size = reader.image_size
     if smears is not None and smears.pixels.shape[1] == size:
         validation = reader.seen.loc[reader.seen["split"] == "validation", "sha256"]
-        held = smears.records["sha256"].isin(validation) & smears.records["row"].notna()
-        rows = smears.records.loc[held, "row"].to_numpy(np.int64)
+        validating = smears.records["sha256"].isin(validation) & smears.records["row"].notna()
+        rows = smears.records.loc[validating, "row"].to_numpy(np.int64)
         if len(rows):
             chosen = rows[np.linspace(0, len(rows) - 1, min(_IMAGES, len(rows))).astype(int)]
             return f"{len(chosen)} validation images", smears.pixels[chosen]

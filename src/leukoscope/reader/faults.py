@@ -23,6 +23,6 @@ def find_fault(reader: "SecondReader") -> str | None:
         return fault
     if reader.certificate not in (None, VERSION):
         return f"it asks again under changes of version {reader.certificate}, and those here are of {VERSION}"
-    if not all(isinstance(one, int | float) and np.isfinite(one) for one in numbers) or numbers[0] <= 0:
+    if not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers) or numbers[0] <= 0:
         return f"its temperature, threshold and limit of the out-of-distribution score are {numbers}"
     return None

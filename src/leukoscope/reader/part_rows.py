@@ -57,10 +57,10 @@ def tabulate_part(
 
 def _begin(reader: Reader, records: Sequence[Record]) -> pd.DataFrame:
     """Make the rows without anything that takes a model."""
-    given = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning", "scale", "height", "width"])
-    table = given[[*_FACTS, "reason", "warning"]].astype("str")
+    facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning", "scale", "height", "width"])
+    table = facts[[*_FACTS, "reason", "warning"]].astype("str")
     table.insert(3, "opinion", ABSTAINED)
-    sizes = given[["scale", "height", "width"]].astype(float)
+    sizes = facts[["scale", "height", "width"]].astype(float)
     rows = zip(table["warning"], *(sizes[name] for name in sizes), strict=True)
     words = [_join(own, scale, height, width, reader.image_size) for own, scale, height, width in rows]
     table["warning"] = pd.Series(words, table.index, "str")

@@ -104,13 +104,13 @@ def log_scales(warnings: Mapping[str | None, int], are_tiled: bool) -> None:
     """
     kinds = (PHOTOGRAPH, SMALL_CELLS, CLOSE_UP)
     counts = {kind: sum(count for text, count in warnings.items() if text and kind in text) for kind in kinds}
-    found = [kind for kind in kinds if counts[kind]]
-    if not found:
+    present = [kind for kind in kinds if counts[kind]]
+    if not present:
         return
     become = "is read in tiles" if are_tiled else "is squeezed into one field: cut it into fields of that scale first"
     remedies = {PHOTOGRAPH: f"each {become}, and gets no opinion"}
     kept = "read as a field, which it is not: give whole fields, at the magnification of the training images"
-    parts = [f"{counts[kind]} {kind} ({remedies.get(kind, kept)})" for kind in found]
+    parts = [f"{counts[kind]} {kind} ({remedies.get(kind, kept)})" for kind in present]
     total = sum(warnings.values()), sum(counts.values())
     logger.warning("Of %d images %d are not of the training images' scale: %s", *total, "; ".join(parts))
 
@@ -156,7 +156,7 @@ def read_tiles(reader: Reader, image: np.ndarray, tiles: list[Tile]) -> pd.DataF
     Returns:
         A row a tile: ``left, top, right, bottom`` in pixels of the image, and the opinion as ``Reader.read`` gives it.
     """
-    fields = [resize(image[one.top : one.bottom, one.left : one.right], reader.image_size) for one in tiles]
+    fields = [resize(image[tile.top : tile.bottom, tile.left : tile.right], reader.image_size) for tile in tiles]
     opinions = reader.read(np.stack(fields)).opinions
     return pd.concat([pd.DataFrame(tiles), opinions.reset_index(drop=True)], axis=1)
 

@@ -246,7 +246,7 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, parquet
                 for_programs.write_table(table)
                 for_people.write_table(_defuse(table))
 
-    write_whole(parquet, lambda one: write_whole(csv, lambda other: join(one, other)))
+    write_whole(parquet, lambda parquet_file: write_whole(csv, lambda csv_file: join(parquet_file, csv_file)))
     opinion_count = counts.pop("", 0)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
     files, opinions = count_of(opinion_count + counts.total(), "file"), count_of(opinion_count, "opinion")

@@ -137,11 +137,11 @@ def explain(text: str) -> Markup:
         text: Plain, such as the title of a figure. A term that it has twice is linked once.
     """
     parts, end, seen = [Markup()], 0, set()
-    for found in _WORDS.finditer(text):
-        name = _NAMES[found[0].lower()]
+    for match in _WORDS.finditer(text):
+        name = _NAMES[match[0].lower()]
         if name not in seen:
-            parts += [escape(text[end : found.start()]), _link(name, found[0])]
-            end = found.end()
+            parts += [escape(text[end : match.start()]), _link(name, match[0])]
+            end = match.end()
             seen.add(name)
     return Markup().join([*parts, escape(text[end:])])
 

@@ -108,7 +108,9 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
         **draw_models(results),
         "flow": flow.draw_flow(data),
         "comparison": comparisons.draw_comparison(comparison, worth.baseline),
-        "robustness": robustness.draw_strongest({one["title"]: pd.DataFrame(one["robustness"]) for one in results}),
+        "robustness": robustness.draw_strongest(
+            {result["title"]: pd.DataFrame(result["robustness"]) for result in results}
+        ),
         **_draw_audit(worth, data),
     }
     titles = comparison.set_index("model")["title"].to_dict() | {COLOUR_BASELINE: "stain colour alone"}
@@ -123,8 +125,8 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
         compared=[f"test_{name}" for name in list_compared()],
         pairs=as_records(pairs),
         changed=explain_changes(differences.get("changed", ())),
-        votes={one["title"]: one["vote"] for one in results if one.get("vote")},
-        origins={one["title"]: describe_origin(one, provenance) for one in results},
+        votes={result["title"]: result["vote"] for result in results if result.get("vote")},
+        origins={result["title"]: describe_origin(result, provenance) for result in results},
         data=data,
         provenance=provenance,
         worth=worth,
@@ -205,14 +207,14 @@ def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) ->
     trained = result["training"].get("provenance")
     if not trained:
         return {"recorded": False, "trained": dict(provenance), "later": {}}
-    later = {name: one for name, one in provenance.items() if trained.get(name) != one}
+    later = {name: value for name, value in provenance.items() if trained.get(name) != value}
     return {"recorded": True, "trained": trained, "later": later}
 
 
 def _draw_audit(worth: Worth, data: Mapping[str, Any]) -> dict[str, Figure]:
     if worth.ladder is None:
         return {}
-    accepted = [one["accepted"] for one in data["classes"]]
+    accepted = [class_facts["accepted"] for class_facts in data["classes"]]
     return {"audit": ladder.draw_ladder(worth.ladder, max(accepted) / sum(accepted))}
 
 

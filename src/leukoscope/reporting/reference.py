@@ -122,8 +122,8 @@ def _write_tables(base: Path) -> str:
 
 
 def _read_catalog(path: Path) -> Mapping[str, Any]:
-    found = yaml.safe_load(path.read_text("utf-8"))
-    return found if isinstance(found, dict) else {}
+    content = yaml.safe_load(path.read_text("utf-8"))
+    return content if isinstance(content, dict) else {}
 
 
 def _write_entry(name: str, entry: Mapping[str, Any]) -> Iterator[str]:

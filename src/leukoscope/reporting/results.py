@@ -69,20 +69,20 @@ def trace_curves(
     """
     from sklearn.metrics import confusion_matrix
 
-    truth, given = select_split(predictions, split, class_names)
+    truth, as_given = select_split(predictions, split, class_names)
     _, calibrated = select_split(opinions, split, class_names)
     predicted = number_predicted(predictions, split, class_names)
     risk = trace_risk(*check_predictions(truth, calibrated, predicted))
     return {
         "confusion": confusion_matrix(truth, predicted, labels=range(len(class_names))).tolist(),
         "roc": {
-            name: _trace_roc(truth == number, given[:, number])
+            name: _trace_roc(truth == number, as_given[:, number])
             for number, name in enumerate(class_names)
             if 0 < (truth == number).sum() < len(truth)
         },
         "reliability": {
             name: _trace_reliability(truth, probabilities, predicted)
-            for name, probabilities in (("as_given", given), ("calibrated", calibrated))
+            for name, probabilities in (("as_given", as_given), ("calibrated", calibrated))
         },
         "risk": _as_lists(("coverage", "risk", "confidence"), risk),
     }
@@ -111,11 +111,11 @@ def _trace_roc(positive: np.ndarray, scores: np.ndarray) -> dict[str, list[float
 def _trace_reliability(truth: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> dict[str, list[float]]:
     bins = bin_confidence(truth, probabilities, predicted)
     some = bins[2] > 0
-    return _as_lists(("confidence", "right", "images"), [one[some] for one in bins])
+    return _as_lists(("confidence", "right", "images"), [bin_facts[some] for bin_facts in bins])
 
 
 def _as_lists(names: Sequence[str], values: Sequence[np.ndarray]) -> dict[str, list[float]]:
-    return {name: np.round(one, 6).tolist() for name, one in zip(names, values, strict=True)}
+    return {name: np.round(column, 6).tolist() for name, column in zip(names, values, strict=True)}
 
 
 def show_failures(
@@ -138,7 +138,7 @@ def show_failures(
     worst = rows[rows["label"] != rows["predicted"]].nlargest(most, "confidence")
     pixels = smears.pixels[smears.rows(worst["image_id"])]
     facts = worst[["image_id", "label", "predicted", "confidence"]].to_dict("records")
-    return [one | {"picture": encode_picture(image)} for one, image in zip(facts, pixels, strict=True)]
+    return [failure | {"picture": encode_picture(image)} for failure, image in zip(facts, pixels, strict=True)]
 
 
 def encode_picture(image: np.ndarray) -> str:

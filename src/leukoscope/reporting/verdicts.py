@@ -158,7 +158,7 @@ def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str]
         phases: In words, the one that says most about readers first.
         confidence: Of the intervals; a difference is shown where its interval does not hold 0.
     """
-    model = max(models, key=lambda one: one["all"]["images"])
+    model = max(models, key=lambda candidate: candidate["all"]["images"])
     study = model["study"]
     read = {phase: facts for phase, facts in study["phases"].items() if is_number(facts["krippendorff_alpha"])}
     phase = next((phase for phase in phases if phase in read), None)

@@ -54,7 +54,7 @@ def order_nodes(nodes: Sequence[Node], dependencies: Mapping[Node, Collection[No
     at_work = None
     while left:
         ready = [node for node, before in left.items() if not before]
-        node = min(ready, key=lambda one: (find_model(one) != at_work, find_model(one) is not None))
+        node = min(ready, key=lambda candidate: (find_model(candidate) != at_work, find_model(candidate) is not None))
         at_work = find_model(node) or at_work
         ordered.append(node)
         del left[node]

@@ -29,7 +29,7 @@ def load_variables(path: Path, variables: Iterable[keras.Variable]) -> None:
     variables = list(variables)
     with np.load(path, allow_pickle=False) as file:
         values = [file[name] for name in sorted(file.files)]
-    if [one.shape for one in values] != [tuple(one.shape) for one in variables]:
+    if [array.shape for array in values] != [tuple(array.shape) for array in variables]:
         raise ValueError(f"it has other values than the {len(variables)} variables that are there")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

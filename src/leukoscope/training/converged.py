@@ -87,11 +87,11 @@ def _minimise(
         return loss, np.append((features.T @ slopes + weight_decay * kernel).ravel(), slopes.sum(axis=0))
 
     options = {"maxiter": _ITERATIONS, "maxfun": 2 * _ITERATIONS, "gtol": _TOLERANCE, "ftol": 0.0}
-    found = minimize(evaluate, np.zeros((channels + 1) * number), jac=True, method="L-BFGS-B", options=options)
-    if found.nit >= _ITERATIONS:
+    optimum = minimize(evaluate, np.zeros((channels + 1) * number), jac=True, method="L-BFGS-B", options=options)
+    if optimum.nit >= _ITERATIONS:
         logger.warning(
             "The last layer has not converged in %d steps: features are far from standardised, or "
             "training.weight_decay is too small. training.head_norm standardises them.",
             _ITERATIONS,
         )
-    return found.x[: channels * number].reshape(channels, number), found.x[channels * number :]
+    return optimum.x[: channels * number].reshape(channels, number), optimum.x[channels * number :]

@@ -253,8 +253,8 @@ def fit_classifier(
     if len(classifier.groups) < 2:
         return classifier, facts
     validation = splits[splits["split"] == "validation"]
-    held = _measure(classifier.groups, smears, validation["image_id"], store, found)
-    return classifier, facts | _explain(classifier, held, validation, key["seed"])
+    validation_features = _measure(classifier.groups, smears, validation["image_id"], store, found)
+    return classifier, facts | _explain(classifier, validation_features, validation, key["seed"])
 
 
 def _measure(
@@ -271,9 +271,9 @@ def _measure(
     return found.measure(smears.pixels, rows, names.tolist(), groups)
 
 
-def _explain(classifier: CraftedClassifier, held: np.ndarray, some: pd.DataFrame, seed: int) -> dict[str, Any]:
+def _explain(classifier: CraftedClassifier, measurements: np.ndarray, some: pd.DataFrame, seed: int) -> dict[str, Any]:
     """Say what each group of measurements is worth to the classifier."""
-    features = select_features(held, classifier.groups, classifier.usual)
+    features = select_features(measurements, classifier.groups, classifier.usual)
     classes = pd.Index(classifier.class_names).get_indexer(some["label"])
     lost = measure_importance(classifier.estimator, features, classes, classifier.groups, seed)
     return {"validation_accuracy_lost_by_shuffling": lost}

@@ -183,7 +183,7 @@ def compare_with_best(
     }
     best = max(members, key=lambda name: members[name]["validation_accuracy"])
     estimate, p = estimate_difference(own[test], hits[best][test], splits.loc[test, "group"], confidence, seed)
-    found = {"low": estimate.low, "high": estimate.high}
-    ends = {end: None if np.isnan(value) else round(value, _DECIMALS) for end, value in found.items()}
+    interval = {"low": estimate.low, "high": estimate.high}
+    ends = {end: None if np.isnan(value) else round(value, _DECIMALS) for end, value in interval.items()}
     tested = {"difference": estimate.value, **ends, "p": p, "shown": bool(p < 1 - confidence)}
     return {"members": members, "best": best, "confidence": confidence} | tested

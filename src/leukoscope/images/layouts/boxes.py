@@ -118,10 +118,10 @@ def _is_boxes(file: FoundFile) -> bool:
 
 
 def _index(images: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
-    found: dict[str, list[FoundFile]] = {}
+    files_by_stem: dict[str, list[FoundFile]] = {}
     for image in images:
-        found.setdefault(PurePosixPath(image.path).stem, []).append(image)
-    return found
+        files_by_stem.setdefault(PurePosixPath(image.path).stem, []).append(image)
+    return files_by_stem
 
 
 def _sort(file: FoundFile, images: Mapping[str, list[FoundFile]], read: ReadFile) -> list[NamedFile]:

@@ -8,8 +8,8 @@ from leukoscope.pipelines.agreement import nodes
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: reviews to figures of agreement, their page and picture, and to labels by majority."""
-    given = ["class_names", "app.washout_days", "agreement", "evaluation", "seed"]
-    inputs = ["reviews", "reviewed_manifest", "reviewed_splits", *(f"params:{name}" for name in given)]
+    parameters = ["class_names", "app.washout_days", "agreement", "evaluation", "seed"]
+    inputs = ["reviews", "reviewed_manifest", "reviewed_splits", *(f"params:{name}" for name in parameters)]
     written = ["agreement", "software", "params:seed", "pages_of_comparison", "pages_of_models"]
     return make_stage(
         "agreement",

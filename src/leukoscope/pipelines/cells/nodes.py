@@ -63,8 +63,8 @@ def find_cells(
 
     fields = manifest.loc[manifest["status"] == ACCEPTED, ["image_id", "path", "label"]]
     rows = smears.rows(fields["image_id"])
-    found = find(smears.pixels, rows, options.detector, cell_size["diameter"], known_cells)
-    cells = tabulate_cells(fields, found)
+    cells_of_fields = find(smears.pixels, rows, options.detector, cell_size["diameter"], known_cells)
+    cells = tabulate_cells(fields, cells_of_fields)
     logger.info("Found %s in %s", count_of(len(cells), "leukocyte"), count_of(len(fields), "field"))
     return cells
 

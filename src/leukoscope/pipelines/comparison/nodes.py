@@ -40,7 +40,7 @@ def judge_colour(
     share = intervals.estimate_share(hits, test["group"], evaluation.confidence)
     logger.info("Stain colour alone, on the same test images: accuracy %.3f", share.value)
     facts = {"splits": fingerprint_table(splits), "images": len(test), "groups": int(test["group"].nunique())}
-    ends = {name: None if pd.isna(one) else one for name, one in zip(("low", "high"), share[1:], strict=True)}
+    ends = {name: None if pd.isna(value) else value for name, value in zip(("low", "high"), share[1:], strict=True)}
     return facts | {"accuracy": share.value} | ends | {"errors": test["image_id"][~hits].tolist()}
 
 

@@ -78,7 +78,7 @@ def _create_gathering(vote: Sequence[str]) -> Pipeline:
     """Gather what comparison and reports need."""
     about = ["params:model", "manifest", "params:data_sheet", "params:splitting"]
     judged = ["predictions", "opinions", "smears", "params:class_names", "params:evaluation", "splits", "evaluations"]
-    found = ["summary", "display", "metrics", "calibration", "training_summary", "history", "robustness", "outliers"]
+    parts = ["summary", "display", "metrics", "calibration", "training_summary", "history", "robustness", "outliers"]
     return Pipeline(
         [
             Node(
@@ -88,7 +88,7 @@ def _create_gathering(vote: Sequence[str]) -> Pipeline:
                 name="summarise_evaluation",
             ),
             Node(results.describe_evaluation, [*judged, "params:model"], "display", name="describe_evaluation"),
-            Node(results.gather_result, [*found, *vote], "result", name="gather_result"),
+            Node(results.gather_result, [*parts, *vote], "result", name="gather_result"),
             Node(results.draw_result, "result", "pictures", name="draw_result"),
         ]
     )

@@ -32,10 +32,10 @@ def import_weights(options: ImportOptions) -> dict[str, bytes]:
     from leukoscope.models.torch_weights import require_known, take_weights
 
     if options.weights is None or options.architecture is None:
-        given = {"import_weights.weights": "FILE", "import_weights.architecture": "vgg16"}
+        example = {"import_weights.weights": "FILE", "import_weights.architecture": "vgg16"}
         raise InputError(
             f"import_weights needs a file of torchvision or timm and an architecture: "
-            f"{name_run('import_weights', given)}"
+            f"{name_run('import_weights', example)}"
         )
     name, path = options.architecture, Path(options.weights)
     network, row = require_known(name), architecture.get(name)

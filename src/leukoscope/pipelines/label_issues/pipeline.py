@@ -8,11 +8,11 @@ from leukoscope.pipelines.label_issues import nodes
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: pooled predictions of folds to a list of doubtful labels, and a picture of them."""
-    found = ["out_of_fold", "folds", "manifest", "params:class_names"]
+    inputs = ["out_of_fold", "folds", "manifest", "params:class_names"]
     return make_stage(
         "label_issues",
         [
-            Node(nodes.find_label_issues, found, "label_issues", name="find_label_issues"),
+            Node(nodes.find_label_issues, inputs, "label_issues", name="find_label_issues"),
             Node(nodes.draw_label_issues, ["label_issues", "smears"], "label_issues_figure", name="draw_label_issues"),
         ],
     )

@@ -139,13 +139,15 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, A
     """Choose the model with the most validation images right; of equals, the first."""
     if not predictions:
         raise InputError(f"No model has been evaluated yet. Train one first: `{name_training()}`.")
-    held = {name: table[table["split"] == "validation"].set_index("image_id") for name, table in predictions.items()}
-    if len({frozenset(rows.index) for rows in held.values()}) > 1:
+    validating = {
+        name: table[table["split"] == "validation"].set_index("image_id") for name, table in predictions.items()
+    }
+    if len({frozenset(rows.index) for rows in validating.values()}) > 1:
         raise InputError(
-            f"{', '.join(held)} were evaluated on different validation images, so that none of them can be called the "
-            f"best. Evaluate them again, or choose one by reader.model."
+            f"{', '.join(validating)} were evaluated on different validation images, so that none of them can be "
+            f"called the best. Evaluate them again, or choose one by reader.model."
         )
-    accuracies = {name: (rows["label"] == rows["predicted"]).mean() for name, rows in held.items()}
+    accuracies = {name: (rows["label"] == rows["predicted"]).mean() for name, rows in validating.items()}
     best = max(accuracies, key=accuracies.__getitem__)
     said = ", ".join(f"{_find_title(models, name)} {accuracy:.3f}" for name, accuracy in accuracies.items())
     logger.info("%s reads; validation accuracies: %s", _find_title(models, best), said)
@@ -159,9 +161,12 @@ def _require_one_evaluation(reader: Reader, predictions: pd.DataFrame) -> None:
     from leukoscope.evaluation import compatibility, conformal
     from leukoscope.evaluation.predictions import select_split
 
-    truth, given = select_split(predictions, "validation", reader.class_names)
-    learned = conformal.measure_nonconformity(truth, given)
+    truth, probabilities = select_split(predictions, "validation", reader.class_names)
+    learned = conformal.measure_nonconformity(truth, probabilities)
     kept = reader.calibration.nonconformity
-    same = [len(one) == len(other) and np.allclose(one, other) for one, other in zip(learned, kept, strict=False)]
+    same = [
+        len(values) == len(kept_values) and np.allclose(values, kept_values)
+        for values, kept_values in zip(learned, kept, strict=False)
+    ]
     own = {*reader.seen["model"], reader.calibration.model} == {reader.classifier.fingerprint}
     compatibility.require_evaluation(reader.model, own and len(kept) == len(learned) and all(same))

@@ -91,13 +91,13 @@ def _create_crafted(found: bool) -> Pipeline:
     trained = ["journal", "software", "smears", "splits", "measurements", "params:model"]
     taken = ["smears", "cells", "cell_size", "splits", "params:cells"]
     own = [Node(crafted.take_found_cells, taken, "found_cells", name="take_found_cells")] if found else []
-    given = ["found_cells"] if found else []
+    inputs = ["found_cells"] if found else []
     return Pipeline(
         [
             _RECIPE,
             *own,
-            Node(crafted.prepare_training, [*prepared, *given], "journal", name="prepare_training"),
-            Node(crafted.train_classifier, [*trained, *given], _MADE, name="train_classifier"),
+            Node(crafted.prepare_training, [*prepared, *inputs], "journal", name="prepare_training"),
+            Node(crafted.train_classifier, [*trained, *inputs], _MADE, name="train_classifier"),
         ]
     )
 
@@ -150,26 +150,26 @@ def create_vote_pipeline(members: Sequence[str]) -> Pipeline:
 
 def list_taken(members: Sequence[str]) -> dict[str, str]:
     """List the data sets that a model takes of those that it is made of, by what its template calls them."""
-    return {own.format(name): given.format(name) for name in members for own, given in _OF_MEMBERS.items()}
+    return {own.format(name): theirs.format(name) for name in members for own, theirs in _OF_MEMBERS.items()}
 
 
 def _collect_models(members: Sequence[str]) -> list[Node]:
-    given = ["recipe", "splits"]
+    inputs = ["recipe", "splits"]
     return [
         _collect(ensemble.collect_models, ["recipe"], "{}_model", members, "members"),
-        _collect(ensemble.collect_summaries, given, "{}_training_summary", members, "member_summaries"),
+        _collect(ensemble.collect_summaries, inputs, "{}_training_summary", members, "member_summaries"),
     ]
 
 
 def _collect_evaluations(members: Sequence[str]) -> Pipeline:
-    given = ["recipe", "splits"]
+    inputs = ["recipe", "splits"]
     return Pipeline(
         [
-            _collect(ensemble.collect_predictions, given, "{}_predictions", members, "member_predictions"),
-            _collect(ensemble.collect_features, given, "{}_features", members, "member_features"),
+            _collect(ensemble.collect_predictions, inputs, "{}_predictions", members, "member_predictions"),
+            _collect(ensemble.collect_features, inputs, "{}_features", members, "member_features"),
         ]
     )
 
 
-def _collect(function: Callable[..., Any], given: list[str], taken: str, members: Sequence[str], made: str) -> Node:
-    return Node(function, [*given, *(taken.format(name) for name in members)], made, name=function.__name__)
+def _collect(function: Callable[..., Any], inputs: list[str], taken: str, members: Sequence[str], made: str) -> Node:
+    return Node(function, [*inputs, *(taken.format(name) for name in members)], made, name=function.__name__)
