@@ -74,13 +74,13 @@ def _run(force: bool, verbose: bool, **options: Any) -> Any:
 def _telling_of_nodes(verbose: bool) -> Iterator[None]:
     """Let Kedro's loggers say of every node that it begins and ends, if they are to."""
     levels = {logging.getLogger(name): logging.getLogger(name).level for name in _TOLD_OF_NODES}
-    for told in levels if verbose else ():
-        told.setLevel(logging.INFO)
+    for logger in levels if verbose else ():
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for told, level in levels.items():
-            told.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 class _Run(click.Command):

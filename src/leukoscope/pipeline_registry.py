@@ -123,8 +123,8 @@ def _join(*parts: Pipeline) -> Pipeline:
 @cache
 def _create_training(name: str, entry: Entry) -> Pipeline:
     template = training.create_pipeline(entry.kind, entry.members, entry.teacher, entry.found)
-    own = _for_model(template, name, _list_sources(entry))
-    return own + cells.create_finding_pipeline() if "cells" in own.inputs() else own
+    of_model = _for_model(template, name, _list_sources(entry))
+    return of_model + cells.create_finding_pipeline() if "cells" in of_model.inputs() else of_model
 
 
 def _list_sources(entry: Entry) -> tuple[str, ...]:

@@ -92,11 +92,11 @@ def blank_cells(
         ``uint8 [rows, height, width, 3]``.
     """
     painted = []
-    for field, inside, own in _mark(pixels, rows, cells, image_ids, diameter):
+    for field, inside, cells_of_field in _mark(pixels, rows, cells, image_ids, diameter):
         outside = field[~inside] if (~inside).sum() >= _FEWEST else np.full((1, 3), NEUTRAL)
         down, right = np.ogrid[: field.shape[0], : field.shape[1]]
         hidden = inside.copy()
-        for row, column in own[["row", "column"]].to_numpy():
+        for row, column in cells_of_field[["row", "column"]].to_numpy():
             hidden |= (down - row) ** 2 + (right - column) ** 2 <= reach**2
         painted.append(np.where(hidden[..., None], np.median(outside, axis=0), field).astype(np.uint8))
     return np.stack(painted)
@@ -108,11 +108,11 @@ def _mark(
     """Give each field with where its cells and their rims are, and the rows of its cells."""
     by_image, none = dict(list(cells.groupby("image_id"))), cells.iloc[:0]
     for row, name in zip(rows, image_ids, strict=True):
-        field, own = np.asarray(pixels[row]), by_image.get(name, none)
+        field, cells_of_field = np.asarray(pixels[row]), by_image.get(name, none)
         inside = np.zeros(field.shape[:2], bool)
-        for mask in own["mask"]:
+        for mask in cells_of_field["mask"]:
             inside |= decode_mask(mask, *field.shape[:2])
-        yield field, scipy.ndimage.binary_dilation(inside, iterations=max(1, round(_RIM * diameter))), own
+        yield field, scipy.ndimage.binary_dilation(inside, iterations=max(1, round(_RIM * diameter))), cells_of_field
 
 
 def _measure_crops(smears: PackedImages, cells: pd.DataFrame, side: int) -> np.ndarray:

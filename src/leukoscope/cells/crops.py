@@ -73,10 +73,10 @@ def cut_out(field: np.ndarray, cell: Mapping[str, Any], side: int, neutral: bool
     top, left = round(cell["row"] - side / 2), round(cell["column"] - side / 2)
     down = slice(max(0, top), min(height, top + side))
     right = slice(max(0, left), min(width, left + side))
-    seen = field[down, right]
+    part = field[down, right]
     if neutral:
         inside = decode_mask(cell["mask"], height, width)[down, right]
-        seen = np.where(inside[..., None], seen, NEUTRAL)
+        part = np.where(inside[..., None], part, NEUTRAL)
     crop = np.full((side, side, 3), NEUTRAL, np.uint8)
-    crop[down.start - top : down.stop - top, right.start - left : right.stop - left] = seen
+    crop[down.start - top : down.stop - top, right.start - left : right.stop - left] = part
     return crop

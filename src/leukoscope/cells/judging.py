@@ -137,11 +137,11 @@ def measure_overlaps(table: np.ndarray) -> np.ndarray:
 
 def _list_counted(cells: np.ndarray, nuclei: np.ndarray) -> set[int]:
     """List the cells of which enough is seen to be found."""
-    seen = np.bincount(nuclei.ravel(), minlength=cells.max(initial=0) + 1)
-    seen[0] = 0
-    if not seen.any():
+    visible = np.bincount(nuclei.ravel(), minlength=cells.max(initial=0) + 1)
+    visible[0] = 0
+    if not visible.any():
         return set()
     edge = {*cells[0].tolist(), *cells[-1].tolist(), *cells[:, 0].tolist(), *cells[:, -1].tolist()}
-    least = _LEAST_SEEN * np.median(seen[seen > 0])
-    numbers = np.flatnonzero(seen).tolist()
-    return {number for number in numbers if number not in edge or seen[number] >= least}
+    least = _LEAST_SEEN * np.median(visible[visible > 0])
+    numbers = np.flatnonzero(visible).tolist()
+    return {number for number in numbers if number not in edge or visible[number] >= least}

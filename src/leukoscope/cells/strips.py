@@ -140,5 +140,5 @@ def choose_cells(cells: int, bag: int, seed: int, field: str) -> np.ndarray:
     """
     if cells <= bag:
         return np.arange(cells)
-    own = int.from_bytes(hashlib.sha256(field.encode()).digest()[:8])
-    return np.sort(np.random.default_rng([seed, own]).choice(cells, bag, replace=False))
+    own_seed = int.from_bytes(hashlib.sha256(field.encode()).digest()[:8])
+    return np.sort(np.random.default_rng([seed, own_seed]).choice(cells, bag, replace=False))

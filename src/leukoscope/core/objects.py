@@ -134,8 +134,8 @@ def place_parts(folder: Path, store: str | None) -> Where:
         folder: On this machine.
         store: The address of a folder, which other projects and environments may have too.
     """
-    own = fingerprint_facts(str(folder.absolute()))[:8]
-    return folder if store is None else ObjectPath(store) / f"{folder.name.lstrip('.')}-{own}"
+    digest = fingerprint_facts(str(folder.absolute()))[:8]
+    return folder if store is None else ObjectPath(store) / f"{folder.name.lstrip('.')}-{digest}"
 
 
 def find_address_fault(address: str) -> str | None:

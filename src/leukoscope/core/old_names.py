@@ -151,5 +151,5 @@ def _rename_sealed(facts: dict[str, Any], renamed: dict[str, str]) -> dict[str, 
 
 def _warn_of_file(source: PurePath | str, renamed: Mapping[str, str]) -> None:
     if renamed:
-        said = ", ".join(f"{old} is read as {new}" for old, new in renamed.items())
-        logger.warning("An earlier version wrote %s: %s, which the next version will no longer do", source, said)
+        renamings = ", ".join(f"{old} is read as {new}" for old, new in renamed.items())
+        logger.warning("An earlier version wrote %s: %s, which the next version will no longer do", source, renamings)

@@ -125,14 +125,14 @@ def follow(
     """
     from tqdm import tqdm
 
-    said = time.monotonic()
+    last_line = time.monotonic()
     with tqdm(total=files, initial=done, desc=what, unit=f" {unit}", disable=None) as bar:
         for outcome in outcomes:
             yield outcome
             done += outcome.part.size
             bar.update(outcome.part.size)
-            if bar.disable and time.monotonic() - said > _SECONDS_BETWEEN_LINES:
-                said = time.monotonic()
+            if bar.disable and time.monotonic() - last_line > _SECONDS_BETWEEN_LINES:
+                last_line = time.monotonic()
                 logger.info("%s: %d of %d %s, %s", what, done, files, unit, _say_workers(place))
 
 

@@ -40,11 +40,11 @@ def _describe(study: Study, design: str) -> dict[str, Any] | None:
     if len(readers) < 2:
         return None
     treatments = [pairs.rename(columns={f"{name}_{end}": name for name in _VALUES}) for end in ("without", "with")]
-    said = np.stack([arrange(treatment, readers, fields, study.names).T for treatment in treatments])
+    answers = np.stack([arrange(treatment, readers, fields, study.names).T for treatment in treatments])
     label = study.known.label(fields, study.names)
-    kept_readers, kept = _choose_block((said != MISSING).all(axis=0) & (label != MISSING))
+    kept_readers, kept = _choose_block((answers != MISSING).all(axis=0) & (label != MISSING))
     chosen = [readers[number] for number in kept_readers]
-    said, label = said[:, kept_readers][..., kept], label[kept]
+    answers, label = answers[:, kept_readers][..., kept], label[kept]
     grades = np.stack(
         [_arrange_grades(treatment, chosen, [fields[number] for number in kept]) for treatment in treatments]
     )
@@ -52,8 +52,8 @@ def _describe(study: Study, design: str) -> dict[str, Any] | None:
     facts = {"design": design, "readers": chosen, "left_out": [name for name in readers if name not in chosen]}
     malignant = study.is_malignant(label)
     counts = {"fields": len(kept), "malignant": int(malignant.sum()), "groups": len(np.unique(groups))}
-    ratings = {"class_accuracy": (said == label, np.ones(len(label), bool))}
-    ratings |= dict.fromkeys(("accuracy", "sensitivity", "specificity"), (study.is_malignant(said), malignant))
+    ratings = {"class_accuracy": (answers == label, np.ones(len(label), bool))}
+    ratings |= dict.fromkeys(("accuracy", "sensitivity", "specificity"), (study.is_malignant(answers), malignant))
     if grades.size and not np.isnan(grades).any():
         ratings["auc"] = grades, malignant
     confidence = study.precision.confidence

@@ -38,13 +38,17 @@ def vote(reviews: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     last = reviews.drop_duplicates(["sha256", "reviewer"], keep="last").dropna(subset="reviewer_class")
     rows: list[dict[str, Any]] = []
     ties: list[dict[str, Any]] = []
-    for sha256, own in last.groupby("sha256", sort=False):
-        votes = own["reviewer_class"].value_counts()
-        names = own["file_name"].dropna()
+    for sha256, reviews_of_image in last.groupby("sha256", sort=False):
+        votes = reviews_of_image["reviewer_class"].value_counts()
+        names = reviews_of_image["file_name"].dropna()
         field = {"sha256": sha256, "file_name": names.iloc[-1] if len(names) else None}
         if (votes == votes.iloc[0]).sum() > 1:
             ties.append(field | {"votes": {str(name): int(count) for name, count in votes.items()}})
             continue
-        counts = {"votes": int(votes.iloc[0]), "readers": len(own), "share": float(votes.iloc[0] / len(own))}
+        counts = {
+            "votes": int(votes.iloc[0]),
+            "readers": len(reviews_of_image),
+            "share": float(votes.iloc[0] / len(reviews_of_image)),
+        }
         rows.append(field | {"label": votes.index[0]} | counts)
     return pd.DataFrame(rows, columns=list(COLUMNS)), ties

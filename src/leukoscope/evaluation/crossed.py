@@ -74,8 +74,8 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
     cases = float(max(of_cases - of_both, 0.0))
     telling = np.bincount(codes, values.mean(axis=0), minlength=count)
     effective = (telling**2).sum() ** 2 / (telling**4).sum() if telling.any() else 1.0
-    total, told = at_least + cases, of_seeds if seeds > 2 else at_least
-    return Variance(at_least, cases, _find_degrees(total, (told, seeds - 1), (cases, max(effective - 1, 1.0))))
+    total, by_seeds = at_least + cases, of_seeds if seeds > 2 else at_least
+    return Variance(at_least, cases, _find_degrees(total, (by_seeds, seeds - 1), (cases, max(effective - 1, 1.0))))
 
 
 def compare_over_seeds(hits: Mapping[str, np.ndarray], groups: ArrayLike, confidence: float, seed: int) -> pd.DataFrame:
@@ -224,8 +224,8 @@ def _estimate_drawn(values: np.ndarray, draws: np.ndarray, groups: int, confiden
     error = np.sqrt(total) / (value * (1 - value))  # of the log odds
     if not error > 0:
         return Estimate(value, np.nan, np.nan)
-    told = of_seeds if seeds > 2 else total - cases
-    degrees = _find_degrees(total, (told, seeds - 1), (cases, groups - 1))
+    by_seeds = of_seeds if seeds > 2 else total - cases
+    degrees = _find_degrees(total, (by_seeds, seeds - 1), (cases, groups - 1))
     reach = t.ppf((1 + confidence) / 2, degrees) * error
     return Estimate(value, *(float(expit(logit(value) + sign * reach)) for sign in (-1, 1)))
 

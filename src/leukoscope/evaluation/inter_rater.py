@@ -57,8 +57,8 @@ def measure_agreement_share(counts: np.ndarray, weights: np.ndarray) -> float:
     total = weights[paired].sum()
     if total == 0:
         return np.nan
-    own, among = counts[paired], readers[paired]
-    agreeing = (own * (own - 1)).sum(axis=1) / (among * (among - 1))
+    pair_counts, among = counts[paired], readers[paired]
+    agreeing = (pair_counts * (pair_counts - 1)).sum(axis=1) / (among * (among - 1))
     return float((weights[paired] * agreeing).sum() / total)
 
 
@@ -76,10 +76,10 @@ def measure_krippendorff_alpha(counts: np.ndarray, weights: np.ndarray) -> float
     """
     readers = counts.sum(axis=1)
     paired = readers > 1
-    own = counts[paired]
+    pair_counts = counts[paired]
     shares = weights[paired] / (readers[paired] - 1)
-    coinciding = (shares[:, None] * own * (own - 1)).sum()
-    totals = (weights[paired, None] * own).sum(axis=0)
+    coinciding = (shares[:, None] * pair_counts * (pair_counts - 1)).sum()
+    totals = (weights[paired, None] * pair_counts).sum(axis=0)
     ratings = totals.sum()
     by_chance = (totals * (totals - 1)).sum() / (ratings * (ratings - 1)) if ratings > 1 else 1.0
     return float(1 - (1 - coinciding / ratings) / (1 - by_chance)) if by_chance < 1 else np.nan

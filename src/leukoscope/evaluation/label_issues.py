@@ -101,12 +101,14 @@ def summarise(issues: pd.DataFrame | None, reviews: pd.DataFrame | None, data: s
     for row in () if reviews is None else reviews.itertuples():
         verdicts[row.sha256, row.label] = row.verdict  # of this label: one that was corrected since has had none
     reviewed = [verdicts.get(key, "") for key in zip(issues["sha256"], issues["label"], strict=True)]
-    own = issues.assign(verdict=pd.Series(reviewed, index=issues.index, dtype=str))
-    pairs = own.groupby(["label", "suggested"], sort=False).size().sort_values(ascending=False, kind="stable")
+    reviewed_issues = issues.assign(verdict=pd.Series(reviewed, index=issues.index, dtype=str))
+    pairs = (
+        reviewed_issues.groupby(["label", "suggested"], sort=False).size().sort_values(ascending=False, kind="stable")
+    )
     return {
-        "labels": len(own),
-        "reviewed": int((own["verdict"] != "").sum()),
-        "verdicts": own.loc[own["verdict"] != "", "verdict"].value_counts().to_dict(),
+        "labels": len(reviewed_issues),
+        "reviewed": int((reviewed_issues["verdict"] != "").sum()),
+        "verdicts": reviewed_issues.loc[reviewed_issues["verdict"] != "", "verdict"].value_counts().to_dict(),
         "pairs": [{"label": label, "suggested": other, "count": int(count)} for (label, other), count in pairs.items()],
-        "first": own.head(_FIRST).to_dict("records"),
+        "first": reviewed_issues.head(_FIRST).to_dict("records"),
     }

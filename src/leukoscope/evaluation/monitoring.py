@@ -92,19 +92,21 @@ def judge_windows(
 
 def select_own(log: pd.DataFrame, reader: Reader) -> pd.DataFrame:
     """Select the opinions of one reader; what agrees in all numbers is the same image, and counts once."""
-    own = log[(log["model_fingerprint"] == reader.fingerprint) & (log["calibration"] == reader.calibration)]
-    measured = [name for name in own if name.startswith(("check_", "distance_"))]
-    return own.drop_duplicates(["certainty", "ood_score", *measured])
+    opinions = log[(log["model_fingerprint"] == reader.fingerprint) & (log["calibration"] == reader.calibration)]
+    measured = [name for name in opinions if name.startswith(("check_", "distance_"))]
+    return opinions.drop_duplicates(["certainty", "ood_score", *measured])
 
 
 def _judge_reader(
-    own: pd.DataFrame, reference: pd.DataFrame, rule: Rule, seed: int, now: datetime
+    opinions: pd.DataFrame, reference: pd.DataFrame, rule: Rule, seed: int, now: datetime
 ) -> Iterator[dict[str, Any]]:
     measured = [name for name in reference if name.startswith(("check_", "distance_"))]
     # An earlier version may have measured something else.
-    own = own.reindex(columns=[*own.columns, *(name for name in measured if name not in own)]).dropna(subset=measured)
-    read_at = pd.to_datetime(own["read_at"], utc=True).dt.tz_localize(None)
-    for period, images in own.groupby(read_at.dt.to_period(PERIODS[rule.window])):
+    opinions = opinions.reindex(
+        columns=[*opinions.columns, *(name for name in measured if name not in opinions)]
+    ).dropna(subset=measured)
+    read_at = pd.to_datetime(opinions["read_at"], utc=True).dt.tz_localize(None)
+    for period, images in opinions.groupby(read_at.dt.to_period(PERIODS[rule.window])):
         facts = _complete(images, images["together"], rule)
         known = _complete(reference, reference["group"], rule)
         today = pd.Timestamp(now).tz_convert("UTC").tz_localize(None)

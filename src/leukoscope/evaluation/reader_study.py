@@ -86,31 +86,31 @@ def _pair(study: Study, first: np.ndarray, second: np.ndarray, groups: np.ndarra
 
 def _describe_reader(study: Study, readings: pd.DataFrame) -> dict[str, Any]:
     fields = readings["sha256"].tolist()
-    said, model = (number_classes(readings[name], study.names) for name in ("reviewer_class", "likeliest"))
+    answers, model = (number_classes(readings[name], study.names) for name in ("reviewer_class", "likeliest"))
     groups = study.known.group(fields)
     return {
         "reviewer": readings["reviewer"].iloc[0],
         "fields": len(fields),
         "not_assessable": int((readings["verdict"] == NOT_ASSESSABLE).sum()),
         "seconds": _median(readings["seconds"]),
-        "model": _pair(study, said, model, groups),
-        "label": _judge(study, said, study.known.label(fields, study.names), groups),
+        "model": _pair(study, answers, model, groups),
+        "label": _judge(study, answers, study.known.label(fields, study.names), groups),
     }
 
 
-def _judge(study: Study, said: np.ndarray, label: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+def _judge(study: Study, answers: np.ndarray, label: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
     """Hold what was said against labels, where both are there."""
-    both = (said != MISSING) & (label != MISSING)
-    said, label, groups = said[both], label[both], groups[both]
-    malignant, calls = study.is_malignant(label), study.is_malignant(said)
+    both = (answers != MISSING) & (label != MISSING)
+    answers, label, groups = answers[both], label[both], groups[both]
+    malignant, calls = study.is_malignant(label), study.is_malignant(answers)
     chosen = {
-        "accuracy": (said == label, np.ones(len(said), bool)),
+        "accuracy": (answers == label, np.ones(len(answers), bool)),
         "sensitivity": (calls, malignant),
         "specificity": (~calls, ~malignant),
     }
     confidence = study.precision.confidence
     figures = {name: estimate_share(hits[of], groups[of], confidence) for name, (hits, of) in chosen.items()}
-    return {"fields": len(said)} | _flatten(figures)
+    return {"fields": len(answers)} | _flatten(figures)
 
 
 def describe_rounds(study: Study) -> list[dict[str, Any]]:
@@ -121,8 +121,8 @@ def describe_rounds(study: Study) -> list[dict[str, Any]]:
         figures of ``estimate_pair``.
     """
     rows = []
-    for (reader, phase), own in study.readings.groupby(["reviewer", "phase"]):
-        ordered = own.sort_values("round", kind="stable").groupby("sha256")
+    for (reader, phase), readings in study.readings.groupby(["reviewer", "phase"]):
+        ordered = readings.sort_values("round", kind="stable").groupby("sha256")
         first, second = ordered.nth(0).set_index("sha256"), ordered.nth(1).set_index("sha256")
         if second.empty:
             continue

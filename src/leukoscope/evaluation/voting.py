@@ -94,9 +94,11 @@ def predict_held_out(
 
     combined = vote.combine(probabilities)
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
-    for others, own in folds.split(truth, truth, groups):
+    for others, held_out in folds.split(truth, truth, groups):
         if len(np.unique(truth[others])) == probabilities.shape[2]:
-            combined[own] = _stack(truth[others], probabilities[:, others], seed).combine(probabilities[:, own])
+            combined[held_out] = _stack(truth[others], probabilities[:, others], seed).combine(
+                probabilities[:, held_out]
+            )
     return combined
 
 
@@ -141,10 +143,10 @@ _FIGURES = {"kappa": _measure_kappa, "accuracy": _measure_accuracy, "f1": _measu
 
 def _minimise_log_loss(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Find the weights of a mixture by expectation and maximisation, which ends in the one minimum that there is."""
-    said = np.maximum(probabilities[:, np.arange(len(truth)), truth], _LEAST)
-    weights = np.full(len(said), 1 / len(said))
+    of_truth = np.maximum(probabilities[:, np.arange(len(truth)), truth], _LEAST)
+    weights = np.full(len(of_truth), 1 / len(of_truth))
     for _ in range(_STEPS):
-        shares = weights[:, None] * said
+        shares = weights[:, None] * of_truth
         updated = (shares / shares.sum(axis=0)).mean(axis=1)
         settled = np.abs(updated - weights).max() < _SETTLED
         weights = updated

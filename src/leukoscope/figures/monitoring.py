@@ -35,11 +35,11 @@ def draw_monitoring(table: pd.DataFrame, window: str) -> Figure:
     return figure
 
 
-def _draw_quantity(axes: Axes, own: pd.DataFrame) -> None:
-    places = np.arange(len(own))
-    distance, limit = own["distance"].to_numpy(float), own["limit"].to_numpy(float)
-    is_judged = own["state"].isin(JUDGED).to_numpy()
-    is_alarm = own["alarm"].fillna(False).to_numpy(bool)
+def _draw_quantity(axes: Axes, periods: pd.DataFrame) -> None:
+    places = np.arange(len(periods))
+    distance, limit = periods["distance"].to_numpy(float), periods["limit"].to_numpy(float)
+    is_judged = periods["state"].isin(JUDGED).to_numpy()
+    is_alarm = periods["alarm"].fillna(False).to_numpy(bool)
     axes.bar(places[is_judged], limit[is_judged], 1, color=colours.GREY, alpha=0.3, label="chance allows")
     axes.plot(places, distance, "-", color=colours.BLUE, lw=1)
     axes.plot(places[is_judged & ~is_alarm], distance[is_judged & ~is_alarm], "o", color=colours.BLUE, ms=4)

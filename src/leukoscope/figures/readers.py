@@ -44,10 +44,10 @@ def draw_agreement(models: Sequence[Mapping[str, Any]], for_page: bool = False) 
     axes: Axes = figure.subplots()
     axes.axvline(0, color="grey", lw=1, ls=":")
     for phase, (colour, marker) in _STYLES.items():
-        own = [(height, row.ends) for height, row in enumerate(rows) if row.phase == phase]
-        if own:
-            heights = np.array([height for height, _ in own])
-            value, low, high = (as_numbers(ends) for ends in zip(*(ends for _, ends in own), strict=True))
+        shown = [(height, row.ends) for height, row in enumerate(rows) if row.phase == phase]
+        if shown:
+            heights = np.array([height for height, _ in shown])
+            value, low, high = (as_numbers(ends) for ends in zip(*(ends for _, ends in shown), strict=True))
             axes.hlines(heights, low, high, colour, lw=2)
             axes.plot(value, heights, marker, color=colour, ms=6, label=_WORDS[phase])
     write_values(axes, range(len(rows)), [row.ends[0] for row in rows], ".2f")

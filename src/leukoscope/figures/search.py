@@ -42,10 +42,10 @@ def draw_history(trials: pd.DataFrame, objectives: Sequence[str]) -> Figure:
     so_far = finished[name].cummin() if OBJECTIVES[name].direction == "minimize" else finished[name].cummax()
     axes.step(finished["trial"], so_far, where="post", color=colours.BLUE, lw=2, label="best so far")
     for state, (mark, colour) in _WITHOUT.items():
-        own = trials.loc[trials["state"] == state, "trial"]
-        if len(own):
+        numbers = trials.loc[trials["state"] == state, "trial"]
+        if len(numbers):
             edge = axes.get_xaxis_transform()
-            axes.plot(own, np.full(len(own), 0.02), mark, color=colour, ms=7, transform=edge, label=state)
+            axes.plot(numbers, np.full(len(numbers), 0.02), mark, color=colour, ms=7, transform=edge, label=state)
     axes.set_xlabel("trial")
     axes.set_ylabel(_title(name))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

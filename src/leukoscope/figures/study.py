@@ -96,8 +96,8 @@ def draw_histories(histories: pd.DataFrame, titles: Mapping[str, str]) -> Figure
     above, below = figure.subplots(2, 1, sharex=True)
     for axes, metric in ((above, "accuracy"), (below, "loss")):
         for number, name in enumerate(titles):
-            own = histories[histories["model"] == name]
-            _draw_model(axes, own, f"validation_{metric}", titles[name], number)
+            history = histories[histories["model"] == name]
+            _draw_model(axes, history, f"validation_{metric}", titles[name], number)
         axes.set_ylabel(f"validation {metric}")
         axes.grid(alpha=0.3)
         open_frame(axes)

@@ -57,8 +57,8 @@ def _draw_risk(axes: Axes, risk: Mapping[str, Sequence[float]], threshold: float
     axes.step(np.append(0, coverage), np.append(wrong[:1], wrong), where="pre", color=colours.BLUE)
     is_given = np.array(risk["confidence"]) >= threshold - _ROUNDING
     kept = coverage[is_given].max(initial=0.0)
-    said = f"opinions at {threshold:.2f} or surer" if threshold <= 1 else "no opinion is sure enough"
-    axes.axvline(kept, color=colours.VERMILION, lw=1, label=said)
+    words = f"opinions at {threshold:.2f} or surer" if threshold <= 1 else "no opinion is sure enough"
+    axes.axvline(kept, color=colours.VERMILION, lw=1, label=words)
     axes.set(xlabel="share of images with an opinion", ylabel="share of these that is wrong", xlim=(0, 1.02))
     axes.set_ylim(0, max(0.05, 1.2 * wrong.max(initial=0.0)))
     axes.grid(alpha=0.3)

@@ -46,12 +46,12 @@ class AdversarialLearner:
         targets = np.repeat([1.0, -1.0], len(images)).astype("float32")[:, None]
         self._train_only(self.discriminator)
         self.discriminator.reset_metrics()
-        seen = float(self.discriminator.train_on_batch([both, kinds], targets))
+        discriminator_loss = float(self.discriminator.train_on_batch([both, kinds], targets))
         self._train_only(self.joint)
         self.joint.reset_metrics()
         inputs = self._draw_inputs(generator, 2 * len(images))
-        made = float(self.joint.train_on_batch(list(inputs), np.ones((2 * len(images), 1), "float32")))
-        return {"loss": seen, "generator_loss": made}
+        generator_loss = float(self.joint.train_on_batch(list(inputs), np.ones((2 * len(images), 1), "float32")))
+        return {"loss": discriminator_loss, "generator_loss": generator_loss}
 
     def judge(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> float:
         """Give the discriminator's hinge loss on images that do not train, and as many that are drawn."""

@@ -49,14 +49,14 @@ def make_key(
         seed: For everything random.
     """
     hashes = smears.records.set_index("image_id")["sha256"]
-    seen = splits.loc[splits["split"].isin(["train", "validation"]), ["image_id", "label", "split"]]
+    learned = splits.loc[splits["split"].isin(["train", "validation"]), ["image_id", "label", "split"]]
     return {
         "generator": options.determining,
         "class_names": class_names,
         "seed": seed,
         "splits": fingerprint_table(splits),
         "data": {
-            "images": fingerprint_table(seen.assign(sha256=seen["image_id"].map(hashes))),
+            "images": fingerprint_table(learned.assign(sha256=learned["image_id"].map(hashes))),
             "size": smears.pixels.shape[1],
             "format": PACKED_FORMAT,
         },

@@ -69,13 +69,13 @@ def find_by_parts(
     Raises:
         InputError: A worker cannot compare, or there is none.
     """
-    own, size = rows[hashes.positions], _SIDE * _TILE
-    if len(own) <= size:
+    packed_rows, size = rows[hashes.positions], _SIDE * _TILE
+    if len(packed_rows) <= size:
         pixels = np.load(store / PIXELS, mmap_mode="r")
         yield from find_pairs(hashes, Likeness(lambda position: pixels[rows[position]]), tile=_TILE)
         return
     folder = store.with_name(f".{store.name}.pairs").absolute()
-    tasks = _divide(store.absolute(), folder, own, hashes, size)
+    tasks = _divide(store.absolute(), folder, packed_rows, hashes, size)
     missing = [task for task in tasks if not task.path.is_file()]
     parts = (Part(f"pairs-{task.path.stem}", task, 1, task.path.with_suffix(TRIES)) for task in missing)
     with opening() as place:
@@ -90,8 +90,8 @@ def find_by_parts(
 
 def _divide(store: Path, folder: Path, rows: np.ndarray, hashes: Hashes, size: int) -> list[_Task]:
     """Divide all pairs into parts, and keep beside these what workers read; what is of other images is removed."""
-    told = sha256(hashes.packed.tobytes() + np.ascontiguousarray(rows).tobytes()).hexdigest()
-    name = fingerprint_facts([told, hashes.distance, size, _TILE, (store / STORE).read_text()])
+    digest = sha256(hashes.packed.tobytes() + np.ascontiguousarray(rows).tobytes()).hexdigest()
+    name = fingerprint_facts([digest, hashes.distance, size, _TILE, (store / STORE).read_text()])
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.iterdir():
         if not left.name.startswith(name) or left.suffix == TRIES:

@@ -43,12 +43,12 @@ class CellExporter(Exporter):
     def describe(self) -> dict[str, Any]:
         """Say what the files take and give, and how cells are to be cut out."""
         side = self._cutting.side
-        own = {
+        facts = {
             "takes": f"uint8 RGB [n, cells, {side}, {side}, 3]",
             "cutting": self._cutting.describe(),
             "grey": NEUTRAL,
         }
-        return super().describe() | own
+        return super().describe() | facts
 
     @property
     def _taken(self) -> tuple[int | None, ...]:

@@ -119,7 +119,7 @@ def name_cells(cells: pd.DataFrame, drawn: DrawnSmear) -> pd.DataFrame:
     for cell in cells[["cell", "mask"]].to_dict("records"):
         numbered[decode_mask(cell["mask"], height, width)] = cell["cell"]
     pairs = match(measure_overlaps(count_common(drawn.cells, numbered)))
-    blasts = {number: drawn.kinds[own - 1].is_blast for own, number in pairs.items()}
+    blasts = {number: drawn.kinds[drawn_number - 1].is_blast for drawn_number, number in pairs.items()}
     return cells.assign(blast=cells["cell"].map(blasts).astype("boolean"))
 
 
@@ -255,9 +255,9 @@ def main(
     Without --model a small one is trained on others like them, in some minutes.
     """
     if model is None:
-        own = others if trained_others is None else trained_others
-        training = draw_fields(fields, SIDE, own, seed, _TRAIN, magnification)
-        validation = draw_fields(fields // 5, SIDE, own, seed, _VALIDATE, magnification)
+        others_in_training = others if trained_others is None else trained_others
+        training = draw_fields(fields, SIDE, others_in_training, seed, _TRAIN, magnification)
+        validation = draw_fields(fields // 5, SIDE, others_in_training, seed, _VALIDATE, magnification)
         name = name_of_cells(architecture, CellReading("attention", False))
         classifier = train_reader(list(training), list(validation), name, RECIPE | {"epochs": epochs}, seed)
     else:

@@ -171,9 +171,9 @@ def _place_patches(shape: tuple[int, int], patch: float, stride: float) -> Itera
             yield slice(top, top + sides[0]), slice(left, left + sides[1])
 
 
-def _enlarge(small: np.ndarray, shape: tuple[int, int], seen: float = 1.0) -> np.ndarray:
+def _enlarge(small: np.ndarray, shape: tuple[int, int], share: float = 1.0) -> np.ndarray:
     """Enlarge a map to the part of the image that was seen, from the middle; around it nothing speaks for a class."""
-    height, width = (round(side * seen) for side in shape)
+    height, width = (round(side * share) for side in shape)
     whole = np.zeros(shape, np.float32)
     top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
     whole[top : top + height, left : left + width] = _resize(small, (height, width))

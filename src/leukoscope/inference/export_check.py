@@ -44,8 +44,8 @@ class ExportCheck:
     def describe_keras(self) -> dict[str, Any]:
         """Give the row of Keras itself."""
         (took,) = _time((self._predict_with_keras,), self._timed, self._batch_size)
-        own = {"file": "model.keras", "format": "Keras", "precision": "float32"}
-        return own | {"accuracy": self._accuracy} | took.describe()
+        facts = {"file": "model.keras", "format": "Keras", "precision": "float32"}
+        return facts | {"accuracy": self._accuracy} | took.describe()
 
     def compare(self, predict: Predict, max_points_lost: float, max_difference: float) -> dict[str, Any]:
         """Compare what predicts with Keras.
@@ -64,13 +64,13 @@ class ExportCheck:
         accuracy = float((probabilities.argmax(axis=1) == self._truth).mean())
         lost = 100 * (self._accuracy - accuracy)
         difference = float(np.abs(probabilities - self._expected).max())
-        by_keras, own = _time((self._predict_with_keras, predict), self._timed, self._batch_size)
+        by_keras, by_file = _time((self._predict_with_keras, predict), self._timed, self._batch_size)
         return {
             "accuracy": accuracy,
             "points_lost": lost,
             "largest_difference": difference,
-            **own.describe(),
-            "times_keras": by_keras.seconds / own.seconds,
+            **by_file.describe(),
+            "times_keras": by_keras.seconds / by_file.seconds,
             "within": lost <= max_points_lost and difference <= max_difference,
         }
 

@@ -107,17 +107,17 @@ class CellClassifier:
             order.append(batch.fields)
             if batch.slots > most:
                 (number,) = batch.fields
-                seen = self._predict_field(pixels[rows[number]], cells_of_fields[number], most)
-                assert seen.features is not None  # as below
-                probabilities.append(seen.probabilities)
-                features.append(seen.features)
+                prediction = self._predict_field(pixels[rows[number]], cells_of_fields[number], most)
+                assert prediction.features is not None  # as below
+                probabilities.append(prediction.probabilities)
+                features.append(prediction.features)
                 continue
             strips = [self.cutting.stack(pixels[rows[n]], cells_of_fields[n], batch.slots) for n in batch.fields]
             strips += [self.cutting.stack(pixels[rows[0]], [], batch.slots)] * (batch.rows - len(batch.fields))
-            seen = self.network.predict(np.stack(strips), None, batch.rows)
-            assert seen.features is not None  # which a network has
-            probabilities.append(seen.probabilities[: len(batch.fields)])
-            features.append(seen.features[: len(batch.fields)])
+            prediction = self.network.predict(np.stack(strips), None, batch.rows)
+            assert prediction.features is not None  # which a network has
+            probabilities.append(prediction.probabilities[: len(batch.fields)])
+            features.append(prediction.features[: len(batch.fields)])
         back = np.argsort(np.concatenate(order))
         return np.concatenate(probabilities)[back], np.concatenate(features)[back]
 

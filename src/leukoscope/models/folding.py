@@ -39,8 +39,8 @@ def fold_batch_norms(network: keras.Model) -> keras.Model:
     folded = keras.models.clone_model(network, clone_function=copy, call_function=call)
     for layer in folded.layers:
         if layer.weights:
-            own = network.get_layer(layer.name)
-            layer.set_weights(_fold(own, pairs[layer.name]) if layer.name in pairs else own.get_weights())
+            original = network.get_layer(layer.name)
+            layer.set_weights(_fold(original, pairs[layer.name]) if layer.name in pairs else original.get_weights())
     return folded
 
 

@@ -42,9 +42,9 @@ def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> Non
         _initialise(list(walk_layers(trunk)), architecture, seed)
 
 
-def _initialise(own: list[keras.Layer], row: Architecture, seed: int) -> None:
+def _initialise(own_layers: list[keras.Layer], row: Architecture, seed: int) -> None:
     """Draw the kernels of a network by its row, whose layers are given from input to output."""
-    drawn = [layer for layer in own if isinstance(layer, _DRAWN)]
+    drawn = [layer for layer in own_layers if isinstance(layer, _DRAWN)]
     for number, layer in enumerate(drawn):
         scale = row.gain if number else row.gain / row.pixel_spread
         if isinstance(layer, layers.SeparableConv2D):
@@ -58,7 +58,7 @@ def _initialise(own: list[keras.Layer], row: Architecture, seed: int) -> None:
             layer.draw(seed + number)
         else:
             layer.kernel.assign(keras.initializers.HeNormal(seed + number)(layer.kernel.shape) * scale)
-    _silence_branches(own, row.branch)
+    _silence_branches(own_layers, row.branch)
 
 
 def _draw_depthwise(kernel: keras.Variable, seed: int, scale: float) -> None:
@@ -68,7 +68,7 @@ def _draw_depthwise(kernel: keras.Variable, seed: int, scale: float) -> None:
     kernel.assign(keras.ops.reshape(drawn, kernel.shape) * scale)
 
 
-def _silence_branches(own: list[keras.Layer], branch: int | None) -> None:
+def _silence_branches(own_layers: list[keras.Layer], branch: int | None) -> None:
     """Let residual branches start at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1).
 
     Only where an architecture says which input of a sum is the branch: what is no branch ends in a batch norm as often,
@@ -76,7 +76,7 @@ def _silence_branches(own: list[keras.Layer], branch: int | None) -> None:
     """
     if branch is None:
         return
-    for layer in own:
+    for layer in own_layers:
         if isinstance(layer, layers.Add):
             last = layer.input[branch]._keras_history.operation
             if isinstance(last, _BEHIND_BRANCH):

@@ -137,8 +137,8 @@ class Parts:
         norms = [_find_maker(vector) for vector in joined.input]
         kernels = np.split(kernel, np.cumsum([norm.output.shape[-1] for norm in norms])[:-1])
         return tuple(
-            PooledMaps(_find_maker(norm.input).input, _find_scale(norm)[:, None] * own)
-            for norm, own in zip(norms, kernels, strict=True)
+            PooledMaps(_find_maker(norm.input).input, _find_scale(norm)[:, None] * rows)
+            for norm, rows in zip(norms, kernels, strict=True)
         )
 
     @property

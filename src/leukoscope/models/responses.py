@@ -41,5 +41,5 @@ class LocalResponseNormalization(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Give what makes such a layer again."""
-        own = {"size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
-        return super().get_config() | own
+        arguments = {"size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
+        return super().get_config() | arguments

@@ -80,9 +80,9 @@ class ViewedClassifier:
         )
 
     def _predict_batch(self, images: np.ndarray) -> Prediction:
-        seen = [self.member.predict(view(images), None, len(images)) for view in VIEWS[self.views]]
-        logarithms = np.mean([score_probabilities(prediction.probabilities) for prediction in seen], axis=0)
-        features = [prediction.features for prediction in seen if prediction.features is not None]
+        predictions = [self.member.predict(view(images), None, len(images)) for view in VIEWS[self.views]]
+        logarithms = np.mean([score_probabilities(prediction.probabilities) for prediction in predictions], axis=0)
+        features = [prediction.features for prediction in predictions if prediction.features is not None]
         return Prediction(
             softmax(logarithms, axis=1).astype(np.float32),
             np.stack(features).mean(axis=0) if features else None,

@@ -72,10 +72,10 @@ def _begin(reader: Reader, records: Sequence[Record]) -> pd.DataFrame:
     return table
 
 
-def _join(own: Any, scale: float, height: float, width: float, image_size: int) -> str | None:
+def _join(of_reading: Any, scale: float, height: float, width: float, image_size: int) -> str | None:
     """Join what decoding says of an image with what its scale says."""
     of_scale = None if np.isnan(scale) else warn_of_scale(scale, int(height), int(width), image_size)
-    return "; ".join(text for text in (own, of_scale) if isinstance(text, str)) or None
+    return "; ".join(text for text in (of_reading, of_scale) if isinstance(text, str)) or None
 
 
 def _read_photograph(reader: Reader, image: np.ndarray | str, scale: float) -> dict[str, Any]:

@@ -85,9 +85,9 @@ def _read_tables(source: ImageSource) -> dict[PurePosixPath, dict[str, tuple[str
         for file in source.files:
             if _is_table(file) and not file.refused:
                 path = PurePosixPath(file.path)
-                own = path.with_name(path.name[: -len(_TABLE)])
+                folder = path.with_name(path.name[: -len(_TABLE)])
                 content = read(file.path) if file.size <= _MOST_BYTES else b""
-                tables[own if own in folders else path.parent] = _read_table(content, file.path)
+                tables[folder if folder in folders else path.parent] = _read_table(content, file.path)
     return tables
 
 

@@ -50,10 +50,10 @@ def measure_agreement(
     models = []
     for names, rows in newest.groupby(facts, sort=False):
         figures = agreement.measure_agreement(rows, class_names, options.resamples, options.confidence, seed)
-        own, read = (table[(table[facts] == list(names)).all(axis=1)] for table in (reviews, chosen))
+        reviews_here, read = (table[(table[facts] == list(names)).all(axis=1)] for table in (reviews, chosen))
         counts = {"reviewers": rows["reviewer"].nunique(), "seen_before": int(rows["seen_in"].notna().sum())}
         study = _describe_study(read, known, class_names, options, evaluation, seed)
-        unnamed = {"unnamed": int((own["reviewer"] == "").sum())}
+        unnamed = {"unnamed": int((reviews_here["reviewer"] == "").sum())}
         models.append(dict(zip(facts, names, strict=True)) | counts | figures | {"study": unnamed | study})
     fields = reviews["sha256"].unique().tolist()
     return {
@@ -78,8 +78,8 @@ def _describe_study(
 ) -> dict[str, Any]:
     from leukoscope.evaluation import aided_reading, reader_study
 
-    said = [*chosen["likeliest"], *chosen["reviewer_class"].dropna()]
-    names = tuple(dict.fromkeys([*class_names, *said]))
+    classes = [*chosen["likeliest"], *chosen["reviewer_class"].dropna()]
+    names = tuple(dict.fromkeys([*class_names, *classes]))
     precision = reader_study.Precision(options.resamples, options.confidence, seed)
     benign = tuple(number for number, name in enumerate(names) if name in evaluation.benign_class)
     study = reader_study.Study(chosen, known, names, benign, precision)

@@ -109,8 +109,8 @@ def compare_errors(
 
     test = splits[splits["split"] == "test"]
     present = fingerprint_table(splits)
-    own = [result for result in results if result["training"]["splits"] == present]
-    hits = {result["model"]: ~test["image_id"].isin(result["errors"]).to_numpy() for result in own}
+    results_here = [result for result in results if result["training"]["splits"] == present]
+    hits = {result["model"]: ~test["image_id"].isin(result["errors"]).to_numpy() for result in results_here}
     how = (test["group"], options.confidence, seed)
     by_colour = ~test["image_id"].isin(colour_baseline["errors"]).to_numpy()
     pairs = [
@@ -118,7 +118,7 @@ def compare_errors(
         significance.compare_pairs(hits | {COLOUR_BASELINE: by_colour}, *how, reference=COLOUR_BASELINE),
     ]
     table = pd.concat([table for table in pairs if len(table)] or pairs[:1], ignore_index=True)
-    setting = _describe_setting(own, manifest, options.confidence)
+    setting = _describe_setting(results_here, manifest, options.confidence)
     marked = confirmation.confirm(table, study_differences, setting)
     if words := confirmation.explain_changes(marked["changed"]):
         logger.warning("%s", words)

@@ -171,11 +171,11 @@ def _say(row: Mapping[str, Any]) -> str:
 def _say_gain(row: Mapping[str, Any]) -> str:
     if pd.isna(row["colour_accuracy"]):
         return "What stain colour alone reaches on these images is not known of every fold: run each fold again"
-    said = f"Stain colour alone, on the same images: {row['colour_accuracy']:.3f}"
+    words = f"Stain colour alone, on the same images: {row['colour_accuracy']:.3f}"
     if pd.isna(row["gain_over_colour_low"]):
-        return said
+        return words
     ends = f"{row['gain_over_colour_low']:.3f} to {row['gain_over_colour_high']:.3f}"
-    return f"{said}; the difference is {row['gain_over_colour']:.3f} ({ends})"
+    return f"{words}; the difference is {row['gain_over_colour']:.3f} ({ends})"
 
 
 def draw_folds(cross_validation: pd.DataFrame, fold_figures: pd.DataFrame) -> Figure:

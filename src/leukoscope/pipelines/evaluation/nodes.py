@@ -49,14 +49,14 @@ def predict_splits(
     compatibility.require_classes("The trained model", classifier.class_names, class_names)
     predictor = Predictor(classifier, options.batch_size)
     rows = smears.rows(splits["image_id"])
-    probabilities, seen = predictor.predict(smears.pixels, rows)
+    probabilities, features = predictor.predict(smears.pixels, rows)
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = table.join(tabulate_probabilities(probabilities, class_names))
     # A store of an earlier version does not say what is drawn, and neither does the table then.
     records = smears.records.set_index("image_id").reindex(columns=["sha256", "drawn"])
     files = records.loc[table["image_id"]].reset_index(drop=True)
     facts = table.join(files).assign(model=classifier.fingerprint)
-    return predictions, feature_table.tabulate(facts, seen, check_fields(smears.pixels, rows))
+    return predictions, feature_table.tabulate(facts, features, check_fields(smears.pixels, rows))
 
 
 def calibrate_predictions(

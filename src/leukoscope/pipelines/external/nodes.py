@@ -115,11 +115,11 @@ def score_external(
     for result in results:
         if result["model"] not in set(external_predictions["model"]):
             continue
-        mine, said = (_select(table, result["model"]) for table in (external_predictions, external_opinions))
+        mine, opinions = (_select(table, result["model"]) for table in (external_predictions, external_opinions))
         learned = trust.Calibration.restore(result["calibration"])
         learned = learned._replace(nonconformity=classes.select_sets(learned.nonconformity))
         judge = Judge(how, learned, options.resamples, options.confidence, seed)
-        figures = judge.judge(mine, said, _SPLIT, groups.loc[mine["image_id"]])
+        figures = judge.judge(mine, opinions, _SPLIT, groups.loc[mine["image_id"]])
         named = {f"{_SPLIT}_{name}": figure for name, figure in (subjects | figures).items()}
         rows.append({"model": result["model"]} | named)
         logger.info(

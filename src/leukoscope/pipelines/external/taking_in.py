@@ -135,18 +135,18 @@ def build_external_manifest(
         InputError: No external image is left.
     """
     distance = options.near_duplicate_distance
-    own = make_manifest(external_smears.records, external_smears.pixels, distance)
-    usable = int((own["status"] == ACCEPTED).sum())
-    checked = quarantine_known(own, external_smears, manifest, smears, distance)
-    known = int((checked["status"] != own["status"]).sum())
+    checked_alone = make_manifest(external_smears.records, external_smears.pixels, distance)
+    usable = int((checked_alone["status"] == ACCEPTED).sum())
+    checked = quarantine_known(checked_alone, external_smears, manifest, smears, distance)
+    known = int((checked["status"] != checked_alone["status"]).sum())
     if known:
         images = count_of(known, "external image is", "external images are")
         logger.warning("%s among those that the classifiers were made of, and left out", images)
     if not (checked["status"] == ACCEPTED).any():
         raise InputError(
-            f"No external image is usable and new, of {len(own)}: {len(own) - usable} quarantined for what they are, "
-            f"{known} among those of ingestion. Give others with --params external_images=PATH. "
-            + (describe_conflicts(own) or "")
+            f"No external image is usable and new, of {len(checked_alone)}: {len(checked_alone) - usable} quarantined "
+            f"for what they are, {known} among those of ingestion. Give others with --params external_images=PATH. "
+            + (describe_conflicts(checked_alone) or "")
         )
     for line in describe_shortfalls(summarise(checked, list(mapping["by_folder"]), None), checked):
         logger.warning(line)

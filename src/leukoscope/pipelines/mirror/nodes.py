@@ -103,12 +103,12 @@ def blank_cells(
 
     images, rows = select_accepted(manifest), []
     require_fitting(cells, cell_size, smears, images["image_id"])
-    for name, seen in features.items():
+    for name, features_of_model in features.items():
         if trained_models is None or name not in trained_models:
             continue
         classifier, title = trained_models[name](), ModelOptions.model_validate(models[name]).title
-        fields = select_test_fields(images, cells, seen)
-        if fault := _find_fault(classifier, seen, fields, smears):
+        fields = select_test_fields(images, cells, features_of_model)
+        if fault := _find_fault(classifier, features_of_model, fields, smears):
             logger.warning("%s is not shown fields without their cells: %s", title, fault)
             continue
         figures = judge_blanked(classifier, smears, cells, fields, cell_size["diameter"], audit.confidence)
@@ -117,9 +117,11 @@ def blank_cells(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _find_fault(classifier: Classifier, seen: pd.DataFrame, fields: pd.DataFrame, smears: PackedImages) -> str | None:
+def _find_fault(
+    classifier: Classifier, features: pd.DataFrame, fields: pd.DataFrame, smears: PackedImages
+) -> str | None:
     """Say why a model cannot be judged, if so."""
-    if set(seen["model"]) != {classifier.fingerprint}:
+    if set(features["model"]) != {classifier.fingerprint}:
         return "it was trained again since it was evaluated"
     if classifier.image_size != smears.pixels.shape[1]:
         return f"it was trained on squares of {classifier.image_size} pixels, and those packed have another side"

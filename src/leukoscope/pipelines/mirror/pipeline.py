@@ -18,14 +18,14 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     inputs = ["smears", "cells", "cell_size", "manifest"]
     judged = ["cell_features", "manifest", "smears", "group_table", "params:audit", "params:splitting", "params:seed"]
     asked = ["trained_models_if_any", "params:models", "params:audit", "features"]
-    said = ["mirror_table", "blanked_table", "manifest", "params:audit"]
+    inputs_of_text = ["mirror_table", "blanked_table", "manifest", "params:audit"]
     return create_features_pipeline(models) + make_stage(
         "mirror",
         [
             Node(nodes.describe_by_cells, inputs, "cell_features", name="describe_by_cells"),
             Node(nodes.climb_mirror, judged, "mirror_table", name="climb_mirror"),
             Node(nodes.blank_cells, [*inputs, *asked], "blanked_table", name="blank_cells"),
-            Node(nodes.describe_mirror, said, "mirror_text", name="describe_mirror"),
+            Node(nodes.describe_mirror, inputs_of_text, "mirror_text", name="describe_mirror"),
             Node(nodes.draw_mirror, ["mirror_table", "manifest"], "mirror_figure", name="draw_mirror"),
         ],
     )

@@ -102,10 +102,10 @@ def _require_servable(reader: Reader) -> None:
     from leukoscope.cells.detector import CLASSICAL
     from leukoscope.models.stored import list_detectors
 
-    if own := sorted(list_detectors(reader.classifier) - {CLASSICAL}):
+    if detectors := sorted(list_detectors(reader.classifier) - {CLASSICAL}):
         raise InputError(
-            f"The model {reader.model} finds cells by {', '.join(own)}, which is code of yours and no part of the "
-            f"model: what serves it would not import that. Promote one with cells.detector={CLASSICAL}."
+            f"The model {reader.model} finds cells by {', '.join(detectors)}, which is code of yours and no part of "
+            f"the model: what serves it would not import that. Promote one with cells.detector={CLASSICAL}."
         )
 
 
@@ -115,8 +115,8 @@ def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], 
         reader.require_size(smears.pixels.shape[1])
     hashes = splits["image_id"].map(smears.records.set_index("image_id")["sha256"])
     test = splits[splits["split"] == "test"]
-    seen = set().union(*(reader.seen["sha256"] for reader in readers))
-    new = test[~test["group"].isin(set(splits.loc[hashes.isin(seen), "group"]))]
+    known_hashes = set().union(*(reader.seen["sha256"] for reader in readers))
+    new = test[~test["group"].isin(set(splits.loc[hashes.isin(known_hashes), "group"]))]
     if len(new) < least:
         raise InputError(
             f"Of {len(test)} test images {len(new)} are new to the candidate and the champion; promotion.min_images "

@@ -97,13 +97,13 @@ def assemble_reader(
             f"choose another by reader.model (there: {', '.join(evaluated) or 'none'})."
         )
     parts = evaluated[name]
-    seen = parts["features"]()
-    feature_table.require_checks(seen)
+    features = parts["features"]()
+    feature_table.require_checks(features)
     reader = SecondReader(
         name,
         parts["classifier"](),
         Calibration.restore(parts["calibration"]()),
-        seen[seen["split"] != "test"].reset_index(drop=True),
+        features[features["split"] != "test"].reset_index(drop=True),
         evaluation.benign_class,
         Limits(ingestion.min_side, ingestion.max_pixels, ingestion.max_bytes),
         _find_title(models, name),
@@ -149,8 +149,10 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, A
         )
     accuracies = {name: (rows["label"] == rows["predicted"]).mean() for name, rows in validating.items()}
     best = max(accuracies, key=accuracies.__getitem__)
-    said = ", ".join(f"{_find_title(models, name)} {accuracy:.3f}" for name, accuracy in accuracies.items())
-    logger.info("%s reads; validation accuracies: %s", _find_title(models, best), said)
+    accuracies_in_words = ", ".join(
+        f"{_find_title(models, name)} {accuracy:.3f}" for name, accuracy in accuracies.items()
+    )
+    logger.info("%s reads; validation accuracies: %s", _find_title(models, best), accuracies_in_words)
     return best
 
 
@@ -168,5 +170,5 @@ def _require_one_evaluation(reader: Reader, predictions: pd.DataFrame) -> None:
         len(values) == len(kept_values) and np.allclose(values, kept_values)
         for values, kept_values in zip(learned, kept, strict=False)
     ]
-    own = {*reader.seen["model"], reader.calibration.model} == {reader.classifier.fingerprint}
-    compatibility.require_evaluation(reader.model, own and len(kept) == len(learned) and all(same))
+    same_network = {*reader.seen["model"], reader.calibration.model} == {reader.classifier.fingerprint}
+    compatibility.require_evaluation(reader.model, same_network and len(kept) == len(learned) and all(same))

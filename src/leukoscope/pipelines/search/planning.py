@@ -44,7 +44,7 @@ class Setting:
     def vary(self, values: Mapping[str, Any]) -> TrainedNetworkOptions:
         """Give the entry with other parameters."""
         entry = self.model.model_dump(exclude_unset=True)
-        entry |= {part: entry.get(part, {}) | own for part, own in nest(values).items()}
+        entry |= {part: entry.get(part, {}) | differences for part, differences in nest(values).items()}
         return type(self.model).model_validate(entry)
 
     def describe(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,8 +53,8 @@ class Setting:
         Raises:
             InputError: Its recipe refuses them.
         """
-        told = describe_entry(self.vary(values), self.training, self.augmentation)
-        return told | ({"cells": self.cells.model_dump()} if self.cells else {})
+        described = describe_entry(self.vary(values), self.training, self.augmentation)
+        return described | ({"cells": self.cells.model_dump()} if self.cells else {})
 
 
 def require_search(
@@ -215,11 +215,11 @@ def plan_search(
         "formats": [TRAINING_FORMAT, SCORES_FORMAT],
     }
     sought = search.model_dump(include={"space", "objective", "pruner"})
-    own = fingerprint_facts([shared, sought, search_setting.describe({})])
+    digest = fingerprint_facts([shared, sought, search_setting.describe({})])
     return SearchPlan(
         entry=search_setting.model.name,
         split=splitting.split_name,
-        name=f"{search_setting.model.name}-{own}",
+        name=f"{search_setting.model.name}-{digest}",
         space=search.space,
         objectives=search.objective,
         trials=search.trials,

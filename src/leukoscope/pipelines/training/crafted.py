@@ -87,8 +87,8 @@ def prepare_training(
 
 def _hash_cells(found: FoundCells, train: pd.DataFrame) -> str:
     """Hash what is measured of the cells of the training images, by their masks."""
-    own = found.table[found.table["image_id"].isin(train["image_id"])]
-    return fingerprint_table(own[["image_id", "cell", "mask", "nucleus_mask"]])
+    training_cells = found.table[found.table["image_id"].isin(train["image_id"])]
+    return fingerprint_table(training_cells[["image_id", "cell", "mask", "nucleus_mask"]])
 
 
 def train_classifier(

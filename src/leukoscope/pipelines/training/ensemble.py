@@ -195,8 +195,8 @@ def combine_predictions(
     rule = recipe["recipe"]["weights"]
     probabilities = combine(classifier.vote, rule, member_predictions, splits, class_names, seed)
     predictions = facts[["image_id", "split", "label"]].join(tabulate_probabilities(probabilities, class_names))
-    seen = np.concatenate([feature_table.select(table) for table in member_features.values()], axis=1)
-    return predictions, feature_table.tabulate(facts, seen, feature_table.select_checks(first))
+    features = np.concatenate([feature_table.select(table) for table in member_features.values()], axis=1)
+    return predictions, feature_table.tabulate(facts, features, feature_table.select_checks(first))
 
 
 def judge_vote(

@@ -90,12 +90,12 @@ def _create_crafted(found: bool) -> Pipeline:
     prepared = ["recipe", "params:augmentation", "params:class_names", "smears", *_BEHIND]
     trained = ["journal", "software", "smears", "splits", "measurements", "params:model"]
     taken = ["smears", "cells", "cell_size", "splits", "params:cells"]
-    own = [Node(crafted.take_found_cells, taken, "found_cells", name="take_found_cells")] if found else []
+    finding = [Node(crafted.take_found_cells, taken, "found_cells", name="take_found_cells")] if found else []
     inputs = ["found_cells"] if found else []
     return Pipeline(
         [
             _RECIPE,
-            *own,
+            *finding,
             Node(crafted.prepare_training, [*prepared, *inputs], "journal", name="prepare_training"),
             Node(crafted.train_classifier, [*trained, *inputs], _MADE, name="train_classifier"),
         ]
@@ -150,7 +150,7 @@ def create_vote_pipeline(members: Sequence[str]) -> Pipeline:
 
 def list_taken(members: Sequence[str]) -> dict[str, str]:
     """List the data sets that a model takes of those that it is made of, by what its template calls them."""
-    return {own.format(name): theirs.format(name) for name in members for own, theirs in _OF_MEMBERS.items()}
+    return {ours.format(name): theirs.format(name) for name in members for ours, theirs in _OF_MEMBERS.items()}
 
 
 def _collect_models(members: Sequence[str]) -> list[Node]:
