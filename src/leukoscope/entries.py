@@ -95,7 +95,8 @@ def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
     entry = entries[name]
     members = _find_members(entries, name)
-    by_default, measures_found = entry.get("default") is not False, entry.get("cells") == "found"
+    by_default = entry.get("default") is not False
+    measures_found = entry.get("cells") == "found"
     return Entry(str(entry.get("kind")), members, by_default, _find_teacher(entries, name), measures_found)
 
 

@@ -53,7 +53,8 @@ def judge_blanked(
     rows = smears.rows(fields["image_id"])
     classes = pd.Index(classifier.class_names).get_indexer(fields["label"])
     as_they_are = classifier.predict(smears.pixels, rows).probabilities.argmax(axis=1)
-    reach, blind = measure_reach(cells, diameter), []
+    reach = measure_reach(cells, diameter)
+    blind = []
     for start in range(0, len(rows), _FIELDS_AT_ONCE):
         part = slice(start, start + _FIELDS_AT_ONCE)
         painted = blank_cells(smears.pixels, rows[part], cells, fields["image_id"].iloc[part], diameter, reach)

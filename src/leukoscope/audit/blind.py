@@ -16,7 +16,8 @@ from leukoscope.images.packed import PackedImages
 
 _THUMBNAIL = 8
 # Shares of the side: a frame of 8 of 224 pixels, and the 34 x 24 pixels where some cameras burn in a scale bar.
-_FRAME, _CORNER = 8 / 224, (24 / 224, 34 / 224)
+_FRAME = 8 / 224
+_CORNER = (24 / 224, 34 / 224)
 _CORNER_SIZE = (17, 12)
 _MAX_TABLES = 2
 _SEPARATOR = "."

@@ -32,7 +32,8 @@ def repeat_folds(
         training images of each class that were drawn from all outside the block, neighbours too. None where a class is
         missing from a block or has no image left to train on.
     """
-    stricts, controls = [], []
+    stricts = []
+    controls = []
     for repeat in range(repeats):
         rng = np.random.default_rng([seed, repeat])
         shift = _REACH * (2 * (repeat + 0.5) / repeats - 1)

@@ -16,7 +16,8 @@ from leukoscope.images.series import explain_lack, is_numbered, number_files
 logger = logging.getLogger(__name__)
 
 # By blocks of file numbers with an embargo; and by the same blocks with as many training images, but without it.
-SERIES, CONTROL = "series", "series_control"
+SERIES = "series"
+CONTROL = "series_control"
 # Predictors that see one number an image.
 _NUMBERS = ("hue_band",)
 

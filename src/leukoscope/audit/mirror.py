@@ -16,7 +16,8 @@ from leukoscope.images.packed import PackedImages
 
 _RIM = 0.1  # of a typical leukocyte's diameter: what around a mask is still of its cell
 _HIDDEN = 0.99  # the share of all cells whose form and size one disc hides
-_NEIGHBOURS, _PATTERNS = 8, 10  # of local binary patterns, and how many of them there are
+_NEIGHBOURS = 8  # of local binary patterns
+_PATTERNS = 10  # how many of them there are
 _STEPS = 8  # of brightness
 _GREY = _PATTERNS + _STEPS
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
@@ -44,7 +45,8 @@ def describe_by_cells(
     """
     rows = smears.rows(image_ids)
     measured = _measure_crops(smears, cells, side)
-    texture, grey = measured[:, :-_GREY], measured[:, -_GREY:]
+    texture = measured[:, :-_GREY]
+    grey = measured[:, -_GREY:]
     areas = cells["cell_area"].groupby(cells["image_id"]).agg(["size", "mean"]).reindex(image_ids).fillna(0.0)
     return {
         "cell_number": areas.to_numpy(float),
@@ -106,9 +108,11 @@ def _mark(
     pixels: np.ndarray, rows: np.ndarray, cells: pd.DataFrame, image_ids: pd.Series, diameter: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, pd.DataFrame]]:
     """Give each field with where its cells and their rims are, and the rows of its cells."""
-    by_image, none = dict(list(cells.groupby("image_id"))), cells.iloc[:0]
+    by_image = dict(list(cells.groupby("image_id")))
+    none = cells.iloc[:0]
     for row, name in zip(rows, image_ids, strict=True):
-        field, cells_of_field = np.asarray(pixels[row]), by_image.get(name, none)
+        field = np.asarray(pixels[row])
+        cells_of_field = by_image.get(name, none)
         inside = np.zeros(field.shape[:2], bool)
         for mask in cells_of_field["mask"]:
             inside |= decode_mask(mask, *field.shape[:2])

@@ -15,7 +15,8 @@ _MALLOC_OPTIONS = {-1: 2**31 - 1, -2: 2**26, -3: 2**25}
 
 
 # Linux keeps a process' peak in the one, and forgets it when the other is told to.
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 # Of a GPU's memory, for the images themselves.

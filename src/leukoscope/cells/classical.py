@@ -11,17 +11,28 @@ from leukoscope.features.segmentation import SIDE, fill_holes
 
 # Raised by hand when the same field would give other cells; then what was found before no longer counts.
 FORMAT = 2
-_NOISE, _LEAST_NOISE = 0.03, 0.7  # the second in pixels
-_SPECK, _HOLE = 0.02, 0.12
-_LEAST_NUCLEUS, _LEAST_CUT_NUCLEUS = 0.12, 0.07
+_NOISE = 0.03
+_LEAST_NOISE = 0.7  # pixels
+_SPECK = 0.02
+_HOLE = 0.12
+_LEAST_NUCLEUS = 0.12
+_LEAST_CUT_NUCLEUS = 0.07
 # Cytoplasm is coloured, lies near a nucleus, and is less blue-absorbing than the red cells farther off.
-_COLOURED, _REACH, _FAR = 0.09, 0.4, 0.5
-_HUE, _LIKE_RED_CELLS, _FEWEST_RED = 1.5, 0.12, 200
+_COLOURED = 0.09
+_REACH = 0.4
+_FAR = 0.5
+_HUE = 1.5
+_LIKE_RED_CELLS = 0.12
+_FEWEST_RED = 200
 _FAINTEST = 0.02
 _USUAL_HUE = -0.1  # of red cells, where there are hardly any
-_OPENING, _ROUNDING = 0.04, 0.1
+_OPENING = 0.04
+_ROUNDING = 0.1
 # The distance to the outside of the cell, and so many times that to the outside of the nucleus, make one landscape.
-_NUCLEAR, _SMOOTHING, _NECK, _FLAT = 1.0, 0.06, 0.86, 0.1
+_NUCLEAR = 1.0
+_SMOOTHING = 0.06
+_NECK = 0.86
+_FLAT = 0.1
 _CELL_TO_NUCLEUS = 1.4  # diameters, before anything is known of the cells
 
 

@@ -70,7 +70,8 @@ def cut_out(field: np.ndarray, cell: Mapping[str, Any], side: int, neutral: bool
         neutral: Whether what is not of the cell is painted grey. What lies beyond the field always is.
     """
     height, width = field.shape[:2]
-    top, left = round(cell["row"] - side / 2), round(cell["column"] - side / 2)
+    top = round(cell["row"] - side / 2)
+    left = round(cell["column"] - side / 2)
     down = slice(max(0, top), min(height, top + side))
     right = slice(max(0, left), min(width, left + side))
     part = field[down, right]

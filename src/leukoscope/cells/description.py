@@ -31,7 +31,8 @@ def describe_cells(image: np.ndarray, cells: np.ndarray, diameter: float) -> lis
         nucleus cannot be told.
     """
     nuclei = find_nuclei(image, diameter)
-    touching, cut = _list_touching(cells), set(list_cut(cells))
+    touching = _list_touching(cells)
+    cut = set(list_cut(cells))
     scale = float(np.sqrt(cells.size)) / SIDE
     entries = []
     for number, place in enumerate(scipy.ndimage.find_objects(cells), start=1):

@@ -36,7 +36,8 @@ def require_fitting(
             f"{_MEND}"
         )
     if strange := sorted(set(cells["image_id"]) - set(smears.records["image_id"])):
-        count, first = len(strange), strange[0]
+        count = len(strange)
+        first = strange[0]
         raise InputError(
             f"The cells are of other images: {count} of their fields are not packed, such as {first}. {_MEND}"
         )

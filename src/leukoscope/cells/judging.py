@@ -120,7 +120,8 @@ def match(overlaps: np.ndarray) -> dict[int, int]:
 
 def measure_box_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Give the intersection over the union of boxes of left, top, right and bottom, ``float [boxes, others]``."""
-    boxes, others = np.reshape(boxes, (-1, 1, 4)).astype(float), np.reshape(others, (1, -1, 4)).astype(float)
+    boxes = np.reshape(boxes, (-1, 1, 4)).astype(float)
+    others = np.reshape(others, (1, -1, 4)).astype(float)
     sides = np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2])
     common = sides.clip(0).prod(axis=-1)
     areas = [(each[..., 2:] - each[..., :2]).prod(axis=-1) for each in (boxes, others)]

@@ -7,7 +7,10 @@ from the one two before it, five bits a character, the lowest first, from the ch
 
 import numpy as np
 
-_BITS, _MORE, _SIGN, _FIRST = 5, 0x20, 0x10, 48
+_BITS = 5
+_MORE = 0x20
+_SIGN = 0x10
+_FIRST = 48
 
 
 def encode_mask(mask: np.ndarray) -> str:
@@ -58,12 +61,15 @@ def _encode_number(number: int) -> str:
 
 
 def _decode_numbers(text: str) -> list[int]:
-    numbers, number, shift = [], 0, 0
+    numbers = []
+    number = 0
+    shift = 0
     for letter in text:
         bits = ord(letter) - _FIRST
         number |= (bits & 0x1F) << shift
         shift += _BITS
         if not bits & _MORE:
             numbers.append(number - (1 << shift) if bits & _SIGN else number)
-            number, shift = 0, 0
+            number = 0
+            shift = 0
     return numbers

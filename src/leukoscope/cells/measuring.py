@@ -72,8 +72,10 @@ def measure_found(
 
 def _measure_cell(image: np.ndarray, cell: Mapping[str, Any], mask: np.ndarray, groups: Collection[str]) -> np.ndarray:
     place = slice(cell["top"], cell["bottom"]), slice(cell["left"], cell["right"])
-    pixels, nowhere = image[place], np.full(len(TEXTURE) + len(MOMENTS), np.nan)
-    texture, colours = nowhere[: len(TEXTURE)], nowhere[len(TEXTURE) :]
+    pixels = image[place]
+    nowhere = np.full(len(TEXTURE) + len(MOMENTS), np.nan)
+    texture = nowhere[: len(TEXTURE)]
+    colours = nowhere[len(TEXTURE) :]
     if "texture" in groups:
         nucleus = decode_mask(cell["nucleus_mask"], *mask.shape)[place]
         texture = measure_texture(to_grey(pixels), nucleus)

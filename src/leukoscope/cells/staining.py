@@ -13,13 +13,19 @@ import scipy  # which imports ndimage when it is first used
 from leukoscope.features.segmentation import find_threshold, measure_redness
 
 # Optical density of green, less these parts of that of red and of blue, is how purple a pixel is.
-_RED, _BLUE = 0.35, 1.0
+_RED = 0.35
+_BLUE = 1.0
 # A nucleus is so much more purple than the rest of the field: less is noise. In optical densities.
-_LEAST_THRESHOLD, _LEAST_CONTRAST = 0.035, 0.08
+_LEAST_THRESHOLD = 0.035
+_LEAST_CONTRAST = 0.08
 # Pale nuclei are less so, but then purple is so large a part of all their density, as it is of no red cell's.
-_PALE_CONTRAST, _PURE = 0.05, 0.38
+_PALE_CONTRAST = 0.05
+_PURE = 0.38
 _PART_OF_REDNESS = 0.8
-_TILES, _BRIGHT, _PASSES, _DARKER = 7, 90, 3, 0.04
+_TILES = 7
+_BRIGHT = 90
+_PASSES = 3
+_DARKER = 0.04
 _FEWEST_TILES = 15
 _DARKEST = 2.0  # of 255: below it a logarithm says nothing
 

@@ -121,7 +121,8 @@ class CellStrips:
 
     def strips(self) -> Iterator[np.ndarray]:
         """Make one strip after the other, ``uint8 [slots * side, side, 3]``."""
-        slots, by_field = self.slots, dict(list(self.cells.groupby("image_id", sort=False)))
+        slots = self.slots
+        by_field = dict(list(self.cells.groupby("image_id", sort=False)))
         none = self.cells.iloc[:0]
         for row, name, sha256 in zip(self.rows, self.records["image_id"], self.records["sha256"], strict=True):
             cells = list_places(by_field.get(name, none))

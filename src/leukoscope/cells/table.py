@@ -46,7 +46,8 @@ def count_cells(cells: pd.DataFrame, fields: pd.DataFrame, class_names: Sequence
 
 def _count(cells: pd.DataFrame, fields: pd.DataFrame, label: str | None) -> dict[str, Any]:
     if label is not None:
-        cells, fields = cells[cells["label"] == label], fields[fields["label"] == label]
+        cells = cells[cells["label"] == label]
+        fields = fields[fields["label"] == label]
     whole = cells[~cells["cut"]]
     return {
         "label": "total" if label is None else label,

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 _POWERCAP = Path("/sys/class/powercap")
-_PROCESSORS, _GPUS = "processors (RAPL)", "GPUs (NVML)"
+_PROCESSORS = "processors (RAPL)"
+_GPUS = "GPUs (NVML)"
 _JOULES = 3.6e6  # of a kWh
 # Counters of processors start anew after some minutes at full power, and must be read more often than that.
 _SECONDS_BETWEEN = 30.0
@@ -123,7 +124,8 @@ class Meter:
     counters: Mapping[str, list[Counter]] = field(default_factory=find_counters)
 
     def __post_init__(self) -> None:
-        self._cpu, self._joules = _read_processor_time(), 0.0
+        self._cpu = _read_processor_time()
+        self._joules = 0.0
         self._last = self._read()
         self._read_at = time.monotonic()
 
@@ -147,12 +149,14 @@ class Meter:
         try:
             now = self._read()
         except Exception:  # work does not depend on a counter that has gone
-            self.counters, now = {}, []
+            self.counters = {}
+            now = []
             self._last = []
         for (counter, after), (_, before) in zip(now, self._last, strict=True):
             used = after - before
             self._joules += used if used >= 0 else used + (counter.range or 0.0)
-        self._last, self._read_at = now, time.monotonic()
+        self._last = now
+        self._read_at = time.monotonic()
 
     def _read(self) -> list[tuple[Counter, float]]:
         return [(counter, counter.read()) for counters in self.counters.values() for counter in counters]

@@ -43,7 +43,8 @@ class DamageError(InputError):
     """
 
     def __init__(self, path: Path, what: str, command: str | None = None) -> None:
-        self.path, self.what = path, what
+        self.path = path
+        self.what = what
         mend = f"run `{command}`" if command else "run again what wrote it"
         super().__init__(f"{path} is damaged ({what}): remove it and {mend}.")
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SCHEME = "s3://"
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s?#@]+)*/?")
-_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER = 10, 60
+_SECONDS_TO_CONNECT = 10
+_SECONDS_TO_ANSWER = 60
 
 
 @dataclass(frozen=True)

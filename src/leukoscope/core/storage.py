@@ -63,7 +63,8 @@ def _hash_machine() -> str:
 
 def _remove_leftovers(file: Path) -> None:
     """Remove the unfinished files of processes that are no more."""
-    stem, suffix = re.escape(file.stem), re.escape(file.suffix)
+    stem = re.escape(file.stem)
+    suffix = re.escape(file.suffix)
     pattern = re.compile(rf"{UNFINISHED}{stem}(\.([0-9a-f]{{8}})-(\d+)-[0-9a-f]{{8}})?{suffix}")
     for path in _list_unfinished(file.parent):
         named = pattern.fullmatch(path.name)
@@ -72,7 +73,8 @@ def _remove_leftovers(file: Path) -> None:
 
 
 # Folders of so many files are looked through once in a while only: else so many parts took the square of their number.
-_MANY_FILES, _SECONDS_BETWEEN_LOOKS = 500, 60
+_MANY_FILES = 500
+_SECONDS_BETWEEN_LOOKS = 60
 _looked: dict[Path, float] = {}
 
 

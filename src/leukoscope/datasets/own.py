@@ -146,7 +146,8 @@ class OwnFile(OwnContent):
 
     def remember(self, state: FileState) -> None:
         """Keep how the file is that this data set has just saved."""
-        self._own, self._state = state.sha256, state
+        self._own = state.sha256
+        self._state = state
 
     def _find_own(self) -> Path:
         """Find the file that tells what was saved from anything else."""

@@ -29,7 +29,8 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
             parameter: What sets the path, for messages.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
-        self._given, self._parameter = filepath, parameter
+        self._given = filepath
+        self._parameter = parameter
         self.metadata = metadata
 
     @property

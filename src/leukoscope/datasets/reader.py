@@ -170,7 +170,9 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "Registry"]):
     """
 
     def __init__(self, *, name: str, alias: str, experiment: str, metadata: dict[str, Any] | None = None) -> None:
-        self._name, self._alias, self._experiment = name, alias, experiment
+        self._name = name
+        self._alias = alias
+        self._experiment = experiment
         self.metadata = metadata
         self._promoted: str | None = None
 
@@ -228,7 +230,9 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
-        self._reader, self._engine, self._log = reader, engine, log
+        self._reader = reader
+        self._engine = engine
+        self._log = log
         self._requires = tuple(requires)
         self.optional = dict(optional or {})
         self.metadata = metadata

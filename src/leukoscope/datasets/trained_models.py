@@ -32,7 +32,8 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = path
-        self._measurements, self._cells = measurements, cells
+        self._measurements = measurements
+        self._cells = cells
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Classifier]]:

@@ -173,7 +173,8 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
         with self.loading_own():
             if self._lazily or self._find_own().name != NETWORK:
                 return self._read()
-            content, kept = self._identify(), ClassifierDataset._kept
+            content = self._identify()
+            kept = ClassifierDataset._kept
             if kept is None or kept[0] is not self or kept[1] != content:
                 ClassifierDataset._kept = None  # not both at once
                 kept = ClassifierDataset._kept = self, content, self._read()

@@ -32,7 +32,8 @@ class _UserTable(AbstractDataset[NoReturn, pd.DataFrame | None]):
             default: With the ``filepath`` of the only one that need not be there.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
-        self._given, self._default = filepath, default
+        self._given = filepath
+        self._default = default
         self.metadata = metadata
 
     @property
@@ -91,7 +92,8 @@ class GroupTableDataset(_UserTable):
         ```
     """
 
-    kind, parameter = GROUPS, "group_table"
+    kind = GROUPS
+    parameter = "group_table"
 
 
 class LabelTableDataset(_UserTable):
@@ -106,4 +108,5 @@ class LabelTableDataset(_UserTable):
         ```
     """
 
-    kind, parameter = LABELS, "label_table"
+    kind = LABELS
+    parameter = "label_table"

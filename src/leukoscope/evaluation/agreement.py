@@ -10,7 +10,9 @@ from leukoscope.evaluation.inter_rater import measure_cohen_kappa, number_classe
 from leukoscope.evaluation.intervals import Estimate, estimate_figures, estimate_share
 from leukoscope.evaluation.trust import ABSTAINED
 
-AGREE, DISAGREE, NOT_ASSESSABLE = "agree", "disagree", "not assessable"
+AGREE = "agree"
+DISAGREE = "disagree"
+NOT_ASSESSABLE = "not assessable"
 
 
 def select_newest(reviews: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +53,8 @@ def _measure(
         "images": reviews["sha256"].nunique(),
         "not_assessable": 1 - len(assessable) / len(reviews) if len(reviews) else None,
     }
-    model, reviewer = assessable["likeliest"].to_numpy(str), assessable["reviewer_class"].to_numpy(str)
+    model = assessable["likeliest"].to_numpy(str)
+    reviewer = assessable["reviewer_class"].to_numpy(str)
     estimates = dict.fromkeys(("agreement", "cohen_kappa"), Estimate.undefined())
     names = list(dict.fromkeys([*class_names, *model, *reviewer]))
     if len(assessable):

@@ -12,7 +12,8 @@ from leukoscope.evaluation.intervals import Estimate
 from leukoscope.evaluation.reader_study import Study
 from leukoscope.evaluation.readings import BLIND, REVISED, UNBLINDED, arrange
 
-SEQUENTIAL, CROSSED = "sequential", "crossed"
+SEQUENTIAL = "sequential"
+CROSSED = "crossed"
 # What is said without the opinion, and with it.
 _WITH = {SEQUENTIAL: REVISED, CROSSED: UNBLINDED}
 _PER_KIND = 2  # a figure over fewer fields of a kind has no variance
@@ -44,7 +45,8 @@ def _describe(study: Study, design: str) -> dict[str, Any] | None:
     label = study.known.label(fields, study.names)
     kept_readers, kept = _choose_block((answers != MISSING).all(axis=0) & (label != MISSING))
     chosen = [readers[number] for number in kept_readers]
-    answers, label = answers[:, kept_readers][..., kept], label[kept]
+    answers = answers[:, kept_readers][..., kept]
+    label = label[kept]
     grades = np.stack(
         [_arrange_grades(treatment, chosen, [fields[number] for number in kept]) for treatment in treatments]
     )
@@ -111,7 +113,9 @@ def _compare(
     """
     kinds = _KINDS.get(name, (True, False) if name == "auc" else ())
     used = np.isin(truth, kinds) if len(kinds) == 1 else np.ones(len(truth), bool)
-    ratings, truth, groups = ratings[..., used], truth[used], groups[used]
+    ratings = ratings[..., used]
+    truth = truth[used]
+    groups = groups[used]
     enough = [len(np.unique(groups[truth == kind])) >= _PER_KIND for kind in kinds]
     if not all(enough) or len(np.unique(groups)) < _PER_KIND:
         return None

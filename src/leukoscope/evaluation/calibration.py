@@ -10,7 +10,8 @@ logger = logging.getLogger(__name__)
 
 _BINS = 15
 # Temperatures that are looked through, on a logarithmic scale; a share of so much is still at the end.
-_COLDEST, _HOTTEST = 0.05, 20.0
+_COLDEST = 0.05
+_HOTTEST = 20.0
 _AT_THE_END = 0.01
 _SMALLEST = np.finfo(np.float32).tiny
 _SIMULATIONS = 200

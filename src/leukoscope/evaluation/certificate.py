@@ -33,8 +33,10 @@ class Certificates(NamedTuple):
             asked: Calibrated probabilities of the images, ``[n, classes]``.
             again: By the name of each group, the same under each of its changes.
         """
-        likeliest, every = asked.argmax(axis=1), np.arange(len(asked))
-        flips, losses = {}, {}
+        likeliest = asked.argmax(axis=1)
+        every = np.arange(len(asked))
+        flips = {}
+        losses = {}
         for name, answers in again.items():
             flips[name], losses[name] = np.zeros(len(asked), bool), np.zeros(len(asked))
             for answer in answers:

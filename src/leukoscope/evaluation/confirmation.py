@@ -16,7 +16,8 @@ _RECIPE = "the recipe of "
 # Stands for the fingerprint of a recipe that the study has searched anew in each fold: no one training has it.
 SEARCHED = "searched"
 _SEARCHED = " (searched anew in each fold of the study)"
-_OTHER, _UNKNOWN = "no longer the same:", "not recorded:"
+_OTHER = "no longer the same:"
+_UNKNOWN = "not recorded:"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def confirm(differences: pd.DataFrame, study: pd.DataFrame | None, setting: Sett
     """
     pairs = [] if study is None else study.to_dict("records")
     known = {frozenset((pair["first"], pair["second"])): pair for pair in pairs}
-    real, changed = [], []
+    real = []
+    changed = []
     for row in differences.itertuples():
         pair = known.get(frozenset((row.first, row.second)))
         changes = find_changes(pair, setting) if pair else []

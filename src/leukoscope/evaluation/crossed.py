@@ -74,7 +74,8 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
     cases = float(max(of_cases - of_both, 0.0))
     telling = np.bincount(codes, values.mean(axis=0), minlength=count)
     effective = (telling**2).sum() ** 2 / (telling**4).sum() if telling.any() else 1.0
-    total, by_seeds = at_least + cases, of_seeds if seeds > 2 else at_least
+    total = at_least + cases
+    by_seeds = of_seeds if seeds > 2 else at_least
     return Variance(at_least, cases, _find_degrees(total, (by_seeds, seeds - 1), (cases, max(effective - 1, 1.0))))
 
 
@@ -160,7 +161,8 @@ def estimate_mean(values: np.ndarray, groups: ArrayLike, confidence: float) -> t
     """
     from scipy.stats import t
 
-    mean, variance = float(values.mean()), divide_variance(values, groups)
+    mean = float(values.mean())
+    variance = divide_variance(values, groups)
     if not variance.error > 0:
         return Estimate(mean, np.nan, np.nan), permute_groups(np.bincount(number_groups(groups), values.sum(axis=0)))
     reach = t.ppf((1 + confidence) / 2, variance.degrees) * variance.error
@@ -211,7 +213,8 @@ def _estimate_drawn(values: np.ndarray, draws: np.ndarray, groups: int, confiden
     from scipy.special import expit, logit
     from scipy.stats import t
 
-    value, seeds = float(values.mean()), len(values)
+    value = float(values.mean())
+    seeds = len(values)
     draws = draws[~np.isnan(draws).any(axis=1)] if len(draws) else draws
     if seeds < 2 or len(draws) < 2 or not 0 < value < 1:
         return Estimate(value, np.nan, np.nan)

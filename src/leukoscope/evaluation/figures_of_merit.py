@@ -26,7 +26,8 @@ def measure_auc(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     from scipy.stats import rankdata
 
-    positive, negative = int(truth.sum()), int((~truth).sum())
+    positive = int(truth.sum())
+    negative = int((~truth).sum())
     if not positive or not negative:
         return np.full(ratings.shape[:-1], np.nan)
     ranks = rankdata(ratings, axis=-1)[..., truth].sum(axis=-1)

@@ -57,7 +57,8 @@ def measure_agreement_share(counts: np.ndarray, weights: np.ndarray) -> float:
     total = weights[paired].sum()
     if total == 0:
         return np.nan
-    pair_counts, among = counts[paired], readers[paired]
+    pair_counts = counts[paired]
+    among = readers[paired]
     agreeing = (pair_counts * (pair_counts - 1)).sum(axis=1) / (among * (among - 1))
     return float((weights[paired] * agreeing).sum() / total)
 
@@ -186,7 +187,9 @@ def estimate_pair(
         seed: For the drawing.
     """
     both = (first != MISSING) & (second != MISSING)
-    first_classes, second_classes, chosen = first[both], second[both], np.asarray(groups)[both]
+    first_classes = first[both]
+    second_classes = second[both]
+    chosen = np.asarray(groups)[both]
     if not both.any():
         return {name: Estimate.undefined() for name in ("agreement", "cohen_kappa", "gwet_ac1")}
     counts = count_ratings(np.column_stack([first_classes, second_classes]), classes)

@@ -19,7 +19,10 @@ METHODS = {
     "other": "a BCa bootstrap of whole groups",
 }
 _ALIKE = 1e-12  # what rounding may change in a figure that is the same in every draw
-_COARSE, _FINE, _FURTHEST = 141, 241, 14.0  # points of a grid of log odds, and its ends
+# Points of two grids of log odds, and the ends of the first.
+_COARSE = 141
+_FINE = 241
+_FURTHEST = 14.0
 _CORRELATIONS = (np.arange(32) + 0.5) / 32
 _NEGLIGIBLE = 20.0  # difference in log density below which a posterior counts as zero
 
@@ -99,7 +102,8 @@ def estimate_share(hits: np.ndarray, groups: ArrayLike, confidence: float) -> Es
     if not len(hits):
         return Estimate.undefined()
     codes = number_groups(groups)
-    group_hits, sizes = np.bincount(codes, np.asarray(hits, float)), np.bincount(codes)
+    group_hits = np.bincount(codes, np.asarray(hits, float))
+    sizes = np.bincount(codes)
     value = float(group_hits.sum() / sizes.sum())
     if len(sizes) < 2:
         return Estimate(value, np.nan, np.nan)

@@ -82,5 +82,6 @@ class Judge(NamedTuple):
         return Screening(score_malignant(calibrated, benign), self.calibration.operating_point)
 
     def _form_sets(self, probabilities: np.ndarray) -> np.ndarray | None:
-        learned, confidence = self.calibration.nonconformity, self.calibration.set_confidence
+        learned = self.calibration.nonconformity
+        confidence = self.calibration.set_confidence
         return form_prediction_sets(probabilities, learned, confidence) if learned else None

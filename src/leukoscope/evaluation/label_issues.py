@@ -11,7 +11,8 @@ from leukoscope.core.errors import InputError
 from leukoscope.evaluation.predictions import probability_columns
 
 # What a reviewer says of a label.
-LABEL_RIGHT, LABEL_WRONG = "label right", "label wrong"
+LABEL_RIGHT = "label right"
+LABEL_WRONG = "label wrong"
 _FIRST = 10  # of a list on a page
 
 

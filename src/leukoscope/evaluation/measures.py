@@ -87,7 +87,9 @@ def average_by_support(draw: Draw, values: np.ndarray) -> float:
 
 def measure_correlation(draw: Draw) -> float:
     """Measure Matthews' correlation of truth and prediction; 0 where only one class is predicted."""
-    total, support, predicted = draw.support.sum(), draw.support, draw.table.sum(axis=0)
+    total = draw.support.sum()
+    support = draw.support
+    predicted = draw.table.sum(axis=0)
     if (support > 0).sum() < 2:  # there is nothing that chance could get wrong
         return np.nan
     beyond = np.trace(draw.table) * total - support @ predicted
@@ -97,7 +99,9 @@ def measure_correlation(draw: Draw) -> float:
 
 def measure_kappa(draw: Draw) -> float:
     """Measure the agreement of truth and prediction beyond chance."""
-    total, support, predicted = draw.support.sum(), draw.support, draw.table.sum(axis=0)
+    total = draw.support.sum()
+    support = draw.support
+    predicted = draw.table.sum(axis=0)
     if (support > 0).sum() < 2:
         return np.nan
     return float((np.trace(draw.table) * total - support @ predicted) / (total**2 - support @ predicted))
@@ -145,7 +149,8 @@ def select_wrong_opinions(outcome: Outcome) -> Hits:
 
 def weigh_wrong_opinions(draw: Draw) -> float:
     """Give the share of wrong opinions where malignant fields are as frequent as stated."""
-    outcome, given = draw.outcome, require(draw.outcome.opinions).given
+    outcome = draw.outcome
+    given = require(draw.outcome.opinions).given
     errors = opinions = 0.0
     kinds = ((outcome.malignant, outcome.prevalence), (~outcome.malignant, 1 - outcome.prevalence))
     for some, frequency in kinds:

@@ -13,9 +13,13 @@ from leukoscope.evaluation.opinion_facts import mark_abstained
 from leukoscope.images.field_checks import CHECKS
 
 PERIODS = {"day": "D", "week": "W", "month": "M"}
-ALARM, NO_CHANGE, NOT_OVER = "alarm", "no change shown", "not over"
+ALARM = "alarm"
+NO_CHANGE = "no change shown"
+NOT_OVER = "not over"
 PARTLY_REMOVED = "partly removed"
-FEW_IMAGES, FEW_GROUPS, FEW_KNOWN = "too few images", "too few groups", "too few validation images"
+FEW_IMAGES = "too few images"
+FEW_GROUPS = "too few groups"
+FEW_KNOWN = "too few validation images"
 JUDGED = (ALARM, NO_CHANGE)
 COLUMNS = ["model", "model_fingerprint", "window", "until", "state", "images", "groups", "quantity", "value"]
 COLUMNS += ["reference", "distance", "limit", "p", "p_holm", "alarm", "why"]

@@ -127,7 +127,8 @@ def estimate_treatment(figures: np.ndarray, covariances: np.ndarray, confidence:
     from scipy.stats import t
 
     readers = len(figures)
-    mean, between = float(figures.mean()), float(figures.var(ddof=1)) if readers > 1 else np.nan
+    mean = float(figures.mean())
+    between = float(figures.var(ddof=1)) if readers > 1 else np.nan
     cov2 = max(average_covariances(covariances[None, :, None, :]).cov2, 0.0)
     total = between + readers * cov2
     if not total > _NOTHING:

@@ -58,7 +58,8 @@ def tabulate_validation(
     known = KnownImages.learn(features)
     rows = predictions[predictions["split"] == "validation"].reset_index(drop=True)
     rows_of_features = features.set_index("image_id").loc[rows["image_id"]]
-    points, checks = feature_table.select(rows_of_features), feature_table.select_checks(rows_of_features)
+    points = feature_table.select(rows_of_features)
+    checks = feature_table.select_checks(rows_of_features)
     probabilities = rows[probability_columns(class_names)].to_numpy()
     opinions = form_opinions(probabilities, known.compare(points, checks), calibration, class_names)
     return rows[["image_id"]].join(tabulate_facts(opinions, class_names, known.summarise(points, checks)))

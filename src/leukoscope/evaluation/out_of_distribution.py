@@ -115,7 +115,9 @@ class KnownImages:
     """
 
     def __init__(self, features: np.ndarray, checks: np.ndarray, labels: np.ndarray) -> None:
-        self._features, self._checks, self._labels = features, checks, labels
+        self._features = features
+        self._checks = checks
+        self._labels = labels
 
     @classmethod
     def learn(cls, table: pd.DataFrame) -> Self:

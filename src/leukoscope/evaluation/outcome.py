@@ -138,7 +138,8 @@ class Draw:
     """
 
     def __init__(self, outcome: Outcome, weights: np.ndarray) -> None:
-        self.outcome, self.weights = outcome, weights
+        self.outcome = outcome
+        self.weights = weights
 
     def average(self, values: np.ndarray) -> float:
         """Give the mean over the images of one value of each, ``[n]``."""
@@ -147,7 +148,8 @@ class Draw:
     @cached_property
     def table(self) -> np.ndarray:
         """The weights of images by true class (rows) and by predicted class, ``[classes, classes]``."""
-        classes, numbers = self.outcome.classes, self.outcome.truth * self.outcome.classes + self.outcome.predicted
+        classes = self.outcome.classes
+        numbers = self.outcome.truth * self.outcome.classes + self.outcome.predicted
         return np.bincount(numbers, self.weights, minlength=classes**2).reshape(classes, classes)
 
     @cached_property

@@ -66,7 +66,8 @@ def describe_phase(study: Study, phase: str) -> dict[str, Any] | None:
         return None
     readers = sorted(readings["reviewer"].unique())
     ratings, fields = study.arrange(readings, readers)
-    groups, classes = study.known.group(fields), len(study.names)
+    groups = study.known.group(fields)
+    classes = len(study.names)
     facts: dict[str, Any] = {"readers": len(readers), "fields": len(fields), "groups": len(np.unique(groups))}
     facts["read_by_two"] = int(((ratings != MISSING).sum(axis=1) > 1).sum())
     facts |= _flatten(estimate_agreement(ratings, classes, groups, *study.precision))
@@ -101,8 +102,11 @@ def _describe_reader(study: Study, readings: pd.DataFrame) -> dict[str, Any]:
 def _judge(study: Study, answers: np.ndarray, label: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
     """Hold what was said against labels, where both are there."""
     both = (answers != MISSING) & (label != MISSING)
-    answers, label, groups = answers[both], label[both], groups[both]
-    malignant, calls = study.is_malignant(label), study.is_malignant(answers)
+    answers = answers[both]
+    label = label[both]
+    groups = groups[both]
+    malignant = study.is_malignant(label)
+    calls = study.is_malignant(answers)
     chosen = {
         "accuracy": (answers == label, np.ones(len(answers), bool)),
         "sensitivity": (calls, malignant),
@@ -123,7 +127,8 @@ def describe_rounds(study: Study) -> list[dict[str, Any]]:
     rows = []
     for (reader, phase), readings in study.readings.groupby(["reviewer", "phase"]):
         ordered = readings.sort_values("round", kind="stable").groupby("sha256")
-        first, second = ordered.nth(0).set_index("sha256"), ordered.nth(1).set_index("sha256")
+        first = ordered.nth(0).set_index("sha256")
+        second = ordered.nth(1).set_index("sha256")
         if second.empty:
             continue
         first = first.loc[second.index]
@@ -154,7 +159,8 @@ def _count_changes(study: Study, reader: str, rows: pd.DataFrame) -> dict[str, A
     before, after, model = (number_classes(rows[name], study.names) for name in columns)
     label = study.known.label(rows["sha256"].tolist(), study.names)
     read = (before != MISSING) & (after != MISSING)
-    changed, labelled = read & (before != after), read & (label != MISSING)
+    changed = read & (before != after)
+    labelled = read & (label != MISSING)
     could_mislead = labelled & (before == label) & (model != label)
     counts = {
         "fields": read,

@@ -14,7 +14,9 @@ from leukoscope.evaluation.inter_rater import MISSING, number_classes
 
 logger = logging.getLogger(__name__)
 
-BLIND, REVISED, UNBLINDED = "blind", "revised", "unblinded"
+BLIND = "blind"
+REVISED = "revised"
+UNBLINDED = "unblinded"
 PHASES = (BLIND, REVISED, UNBLINDED)
 _READER = ["reviewer", "sha256"]
 
@@ -104,7 +106,9 @@ class Known:
     def __init__(
         self, labels: Mapping[str, str], groups: Mapping[str, str], drawn: Collection[str] = frozenset()
     ) -> None:
-        self._labels, self._groups, self._drawn = labels, groups, drawn
+        self._labels = labels
+        self._groups = groups
+        self._drawn = drawn
 
     @classmethod
     def gather(cls, manifest: pd.DataFrame | None, splits: pd.DataFrame | None) -> "Known":

@@ -13,7 +13,9 @@ from leukoscope.evaluation.predictions import probability_columns
 
 _COLUMNS = ("image_id", "label", "group", "copies", "predicted")
 _FACTS = ("model", "key", "fold", "splitting", "data", "accepted", "seed", "class_names")
-FACTS, _METRICS, _PREDICTIONS = "facts.json", "metrics.json", "predictions.parquet"
+FACTS = "facts.json"
+_METRICS = "metrics.json"
+_PREDICTIONS = "predictions.parquet"
 FILES = (FACTS, _METRICS, _PREDICTIONS)
 # Whether stain colour alone, learned from the same training images, names the class of a test image.
 RIGHT_BY_COLOUR = "right_by_colour"

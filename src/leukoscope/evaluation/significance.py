@@ -49,7 +49,8 @@ def compare_pairs(
     rows = []
     pairs = combinations(hits, 2) if reference is None else ((name, reference) for name in hits if name != reference)
     for first, second in pairs:
-        ours, theirs = hits[first], hits[second]
+        ours = hits[first]
+        theirs = hits[second]
         table = [[(ours & theirs).sum(), (ours & ~theirs).sum()], [(~ours & theirs).sum(), (~ours & ~theirs).sum()]]
         estimate, group_p = estimate_difference(ours, theirs, codes, confidence, seed)
         estimates = {
@@ -84,7 +85,8 @@ def estimate_difference(
         The difference with its interval, which is NaN where no image tells the two apart, and the exact p.
     """
     codes = number_groups(groups)
-    gains, sizes = np.bincount(codes, ours.astype(float) - theirs), np.bincount(codes)
+    gains = np.bincount(codes, ours.astype(float) - theirs)
+    sizes = np.bincount(codes)
     group_p = permute_groups(gains)
     ends = _invert_test(gains, sizes, group_p, 1 - confidence, seed)
     return Estimate(float(gains.sum() / sizes.sum()), *ends), group_p
@@ -113,7 +115,8 @@ def _invert_test(gains: np.ndarray, sizes: np.ndarray, group_p: float, level: fl
     if len(sizes) < 2 or not gains.any():  # nothing to go by
         return np.nan, np.nan
     signs = np.random.default_rng(seed).integers(0, 2, (_FLIPS, len(sizes)), dtype=np.int8) * 2.0 - 1.0
-    by_gain, by_size = signs @ gains, signs @ sizes
+    by_gain = signs @ gains
+    by_size = signs @ sizes
     difference = gains.sum() / sizes.sum()
 
     def is_rejected(guess: float) -> bool:

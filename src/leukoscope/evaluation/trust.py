@@ -24,7 +24,9 @@ from leukoscope.evaluation.selective import NEVER, check_predictions, choose_thr
 logger = logging.getLogger(__name__)
 
 # What stands for no opinion, and why there is none.
-ABSTAINED, UNLIKE, UNSURE = "abstained", "unlike the training images", "not sure enough"
+ABSTAINED = "abstained"
+UNLIKE = "unlike the training images"
+UNSURE = "not sure enough"
 UNPROMISED = "no error rate could be promised"
 
 

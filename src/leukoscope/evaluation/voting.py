@@ -161,7 +161,8 @@ def _stack(truth: np.ndarray, probabilities: np.ndarray, seed: int) -> Vote:
     members, _, classes = probabilities.shape
     inputs = np.concatenate(list(_take_logarithms(probabilities)), axis=1)
     fitted = LogisticRegression(max_iter=2000, random_state=seed).fit(inputs, truth)
-    coefficients, intercepts = np.zeros((classes, members * classes)), np.full(classes, np.log(_LEAST))
+    coefficients = np.zeros((classes, members * classes))
+    intercepts = np.full(classes, np.log(_LEAST))
     if classes == 2 and len(fitted.classes_) == 2:  # of the second class alone, the first's being their negatives
         coefficients, intercepts = (np.concatenate([-part, part]) / 2 for part in (fitted.coef_, fitted.intercept_))
     else:

@@ -43,7 +43,8 @@ def measure_hue_band(image: np.ndarray) -> float:
         image: ``uint8 [height, width, 3]``, RGB.
     """
     red, green, blue = np.moveaxis(image.astype(int), -1, 0)
-    chroma, beyond = blue - green, 60 * (red - green)
+    chroma = blue - green
+    beyond = 60 * (red - green)
     lowest, highest = NUCLEUS_HUES
     hue = (blue >= red) & (beyond >= (lowest - 240) * chroma) & (beyond <= (highest - 240) * chroma)
     return float((hue & (255 * chroma >= LEAST_COLOUR * blue) & (blue >= LEAST_COLOUR)).mean())
@@ -85,7 +86,8 @@ def measure_colours(colours: np.ndarray) -> np.ndarray:
     middle = np.degrees(np.angle(turn)) % 360
     away = (360 * hue - middle + 180) % 360 - 180
     channels = np.stack([*colours.T.astype(float), middle + away, saturation, value])
-    mean, deviation = channels.mean(axis=1), channels.std(axis=1)
+    mean = channels.mean(axis=1)
+    deviation = channels.std(axis=1)
     scaled = (channels - mean[:, None]) / np.maximum(deviation, _FLAT)[:, None]
     flat = deviation < _FLAT
     squares = scaled * scaled

@@ -19,7 +19,8 @@ _OF_CELLS = {
     "texture": TEXTURE,
     "colour": MOMENTS,
 }
-COUNT, SHARE = "count", "share"
+COUNT = "count"
+SHARE = "share"
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -75,7 +76,9 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def _measure_cell(image: np.ndarray, cells: Cells, number: int, place: tuple[slice, slice], scale: float) -> np.ndarray:
-    nucleus, cell, pixels = cells.nuclei[place] == number, cells.cells[place] == number, image[place]
+    nucleus = cells.nuclei[place] == number
+    cell = cells.cells[place] == number
+    pixels = image[place]
     shapes = [measure_shape(mask, scale) for mask in (nucleus, cell)]
     return np.concatenate(
         [

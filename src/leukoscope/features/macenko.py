@@ -16,7 +16,8 @@ from leukoscope.features.normalisation import DARKEST, MOST_GAIN, StainTarget, f
 # The paper's beta: a pixel whose optical density is shorter, in decades, is background.
 BACKGROUND = 0.15
 # The paper's alpha: percentiles of the angles that stand for pixels of one dye, and of amounts for the most of it.
-LOW, HIGH = 0.01, 0.99
+LOW = 0.01
+HIGH = 0.99
 # An image with a smaller share of stained pixels has too few of them for such percentiles.
 LEAST_STAINED = 0.01
 # The sine of the smallest angle at which two dyes can be told apart: noise alone spreads one colour by a few degrees.

@@ -79,7 +79,8 @@ def measure_ratio(nucleus: np.ndarray, cell: np.ndarray) -> np.ndarray:
     Returns:
         In the order of ``RATIO``; a cell of which no cytoplasm is seen counts as if one pixel were.
     """
-    area, perimeter = SHAPE.index("area"), SHAPE.index("perimeter")
+    area = SHAPE.index("area")
+    perimeter = SHAPE.index("perimeter")
     cytoplasm = max(cell[area] - nucleus[area], 1.0)
     return np.array([nucleus[area] / cytoplasm, nucleus[perimeter] / cell[perimeter]])
 

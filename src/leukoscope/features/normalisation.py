@@ -79,7 +79,8 @@ def normalise(image: np.ndarray, target: StainTarget) -> np.ndarray:
         ``float64 [height, width, 3]``, 0-255, what lies beyond cut off.
     """
     channels = to_opponents(image)
-    mean, deviation = channels.mean(axis=(0, 1)), channels.std(axis=(0, 1))
+    mean = channels.mean(axis=(0, 1))
+    deviation = channels.std(axis=(0, 1))
     gain = np.clip(np.maximum(target.deviation, FLAT) / np.maximum(deviation, FLAT), 1 / MOST_GAIN, MOST_GAIN)
     gain = np.where(deviation > FLAT, gain, 1.0)
     moved = (channels - mean) * gain + np.asarray(target.mean)

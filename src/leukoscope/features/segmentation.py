@@ -18,13 +18,15 @@ _SMOOTHING = 1.0
 _LEAST_AREA = 60
 _RIM = 3.0
 # A nucleus is darker than the rest by so much green of 255, and redder by so much a*: less is the background's noise.
-_LEAST_DARKER, _LEAST_REDDER = 20.0, 4.0
+_LEAST_DARKER = 20.0
+_LEAST_REDDER = 4.0
 # Less round than this, by 4 pi area / perimeter^2, may be several nuclei that touch.
 _ROUND = 0.8
 _SOLID = 0.9
 _BINS = 256
 _TINY = 1e-9  # by which a computed point may be off
-_PEAK_SMOOTHING, _PEAK_DISTANCE = 1.5, 6
+_PEAK_SMOOTHING = 1.5
+_PEAK_DISTANCE = 6
 # sRGB to CIE XYZ under D65, divided by the white of it: rows X and Y.
 _TO_X = np.array([0.412453, 0.357580, 0.180423]) / 0.95047
 _TO_Y = np.array([0.212671, 0.715160, 0.072169])
@@ -87,7 +89,8 @@ def find_threshold(values: np.ndarray) -> float:
     """Give Otsu's threshold of 256 steps; of one value alone, that value."""
     from skimage.filters import threshold_otsu
 
-    lowest, highest = float(values.min()), float(values.max())
+    lowest = float(values.min())
+    highest = float(values.max())
     if highest - lowest < _TINY:
         return lowest
     width = (highest - lowest) / _BINS
@@ -205,7 +208,8 @@ def measure_convex_area(mask: np.ndarray) -> float:
     Args:
         mask: Of one part, cropped to its box, so that no row is empty.
     """
-    rows, width = np.arange(len(mask)), mask.shape[1]
+    rows = np.arange(len(mask))
+    width = mask.shape[1]
     left = mask.argmax(axis=1)
     right = width - 1 - mask[:, ::-1].argmax(axis=1)
     # A pixel is its four edges' middles: of a row, the outermost to the side, above and below.
@@ -214,7 +218,8 @@ def measure_convex_area(mask: np.ndarray) -> float:
         _find_hull(height, np.concatenate([sign * side - 0.5, sign * side, sign * side]), rows)
         for sign, side in ((1, left), (-1, right))
     ]
-    first, last = np.ceil(ends[0] - _TINY), np.floor(-ends[1] + _TINY)
+    first = np.ceil(ends[0] - _TINY)
+    last = np.floor(-ends[1] + _TINY)
     return float((last - first + 1).sum())
 
 

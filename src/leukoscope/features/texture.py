@@ -17,7 +17,9 @@ TEXTURE = (
     "information_1",
     "information_2",
 )
-_LEVELS, _SHIFT = 32, 3  # 256 values to 32 levels
+# 256 values to 32 levels.
+_LEVELS = 32
+_SHIFT = 3
 _DIRECTIONS = (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
 _TINY = 1e-12
 

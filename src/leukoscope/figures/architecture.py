@@ -12,7 +12,9 @@ from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, WIDTH, make_figure
 
 # Inches.
-_LINE, _PADDING, _GAP = 0.19, 0.14, 0.16
+_LINE = 0.19
+_PADDING = 0.14
+_GAP = 0.16
 _LETTERS = 46  # of a line of a block's contents
 
 

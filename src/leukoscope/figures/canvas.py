@@ -13,12 +13,14 @@ WIDTH = 4.8  # inches: on a phone, where a page is some 360 pixels wide, a point
 SMALL = 9.5  # points
 UNDEFINED = "undefined"
 
-_TITLE_LINE, _LINE = 0.24, 0.17  # inches
+_TITLE_LINE = 0.24  # inches
+_LINE = 0.17  # inches
 _LETTERS_OF_TITLE = 52
 _LETTERS_OF_COLUMNS = 32
 _LETTERS_OF_NAME = 18
 _BLANK = "#eeeeee"
-_LETTER_WIDTH, _LEAST = 0.6, 6.0  # of the size of letters, and the smallest size that can be read
+_LETTER_WIDTH = 0.6  # of the size of letters
+_LEAST = 6.0  # the smallest size that can be read
 _LETTERS_OF_LABEL = 24
 _DARK = 0.7  # shares from which on letters in a cell are white
 

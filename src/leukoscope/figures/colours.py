@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
-ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
-YELLOW, BLACK, GREY = "#F0E442", "#000000", "#999999"
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+VERMILION = "#D55E00"
+PURPLE = "#CC79A7"
+YELLOW = "#F0E442"
+BLACK = "#000000"
+GREY = "#999999"
 # Of the metrics in a comparison, in their order.
 OF_SCORES = (BLUE, GREEN, PURPLE, YELLOW, BLACK)
 

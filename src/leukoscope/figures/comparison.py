@@ -13,7 +13,8 @@ from leukoscope.evaluation.metrics import METRICS, list_compared
 from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, measure_row, open_frame, wrap_names, write_values
 
-_ROW, _MARK = 0.16, 0.17  # inches: between models, and of each of their marks
+_ROW = 0.16  # inches between models
+_MARK = 0.17  # inches of each of their marks
 _LETTERS = 80  # of a line of words
 _LARGE = 1000
 

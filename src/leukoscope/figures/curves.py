@@ -66,7 +66,8 @@ def draw_roc_curves(
     axes: Axes = figure.subplots()
     styles = colours.style_classes(class_names)
     for name, curve in curves.items():
-        false_positive, true_positive = curve["false_positive"], curve["true_positive"]
+        false_positive = curve["false_positive"]
+        true_positive = curve["true_positive"]
         label = f"{as_it_is(name)} (AUC {np.trapezoid(true_positive, false_positive):.3f})"
         axes.plot(false_positive, true_positive, color=styles[name].colour, ls=styles[name].line, label=label)
     axes.plot([0, 1], [0, 1], ls=":", color="grey", lw=1)

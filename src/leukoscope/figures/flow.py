@@ -12,7 +12,10 @@ from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, WIDTH
 
 # Inches.
-_EDGE, _GAP, _LINE, _PADDING = 0.04, 0.26, 0.18, 0.16
+_EDGE = 0.04
+_GAP = 0.26
+_LINE = 0.18
+_PADDING = 0.16
 _STEM = 1.1  # where the middle of the boxes of what goes on is
 _ASIDE = 2.5  # where those of what is left out begin
 _LETTERS = 30  # of a line of these

@@ -26,7 +26,8 @@ def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
     }
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    bottom, labels = np.zeros(len(report)), [as_it_is(name) for name in report["label"]]
+    bottom = np.zeros(len(report))
+    labels = [as_it_is(name) for name in report["label"]]
     for name, (heights, colour, hatch) in parts.items():
         axes.bar(labels, heights, 0.6, bottom, label=name, color=colour, hatch=hatch, edgecolor="white")
         bottom += heights

@@ -34,7 +34,8 @@ def draw_ladder(table: pd.DataFrame, largest: float, title: str = "") -> Figure:
 
 
 def _draw_rung(axes: Axes, rung: Rung, predictors: list[str]) -> None:
-    rows, style = rung.rows, rung.style
+    rows = rung.rows
+    style = rung.style
     heights = rows["predictor"].map(predictors.index) + rung.shift
     axes.hlines(heights, as_numbers(rows["low"]), as_numbers(rows["high"]), color=style.shade, lw=1)
     face = style.shade if style.filled else "white"

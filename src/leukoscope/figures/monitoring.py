@@ -37,7 +37,8 @@ def draw_monitoring(table: pd.DataFrame, window: str) -> Figure:
 
 def _draw_quantity(axes: Axes, periods: pd.DataFrame) -> None:
     places = np.arange(len(periods))
-    distance, limit = periods["distance"].to_numpy(float), periods["limit"].to_numpy(float)
+    distance = periods["distance"].to_numpy(float)
+    limit = periods["limit"].to_numpy(float)
     is_judged = periods["state"].isin(JUDGED).to_numpy()
     is_alarm = periods["alarm"].fillna(False).to_numpy(bool)
     axes.bar(places[is_judged], limit[is_judged], 1, color=colours.GREY, alpha=0.3, label="chance allows")

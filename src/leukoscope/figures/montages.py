@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from leukoscope.figures.words import as_it_is
 
-_LETTERS, _LINE = 22, 0.15  # of a line of a title, and its height in inches
+_LETTERS = 22  # of a line of a title
+_LINE = 0.15  # its height in inches
 
 
 def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> Figure:

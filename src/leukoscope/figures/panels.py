@@ -13,7 +13,9 @@ from leukoscope.figures import colours
 from leukoscope.figures.canvas import draw_cells, fit_points, open_frame
 from leukoscope.figures.words import as_it_is
 
-_WIDTH, _HEIGHT = 2.3, 2.1  # inches: two stand side by side on a phone
+# Inches: two stand side by side on a phone.
+_WIDTH = 2.3
+_HEIGHT = 2.1
 _SMALL = 8.5  # points
 _LETTERS = 7  # of a class
 _NAMED = 12  # classes at most whose names have room

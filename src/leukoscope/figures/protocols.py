@@ -6,7 +6,8 @@ import pandas as pd
 
 from leukoscope.figures import colours
 
-_STEP, _ROW = 0.18, 0.8  # between marks, and of all marks of a predictor
+_STEP = 0.18  # between marks
+_ROW = 0.8  # of all marks of a predictor
 
 
 class Style(NamedTuple):

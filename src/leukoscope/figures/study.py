@@ -65,7 +65,8 @@ def draw_differences(differences: pd.DataFrame, titles: Mapping[str, str]) -> Fi
         titles: Of the models.
     """
     largest = differences["difference"].abs().nlargest(_PAIRS).index
-    left_out, differences = len(differences) - len(largest), differences.loc[differences.index.isin(largest)]
+    left_out = len(differences) - len(largest)
+    differences = differences.loc[differences.index.isin(largest)]
     pairs = [f"{titles[row.first]} less {titles[row.second]}" for row in differences.itertuples()]
     names = wrap_names(pairs)
     figure = make_figure(measure_row(names, 0.4) * len(pairs) + 0.7)
@@ -113,7 +114,8 @@ def draw_histories(histories: pd.DataFrame, titles: Mapping[str, str]) -> Figure
 def _draw_model(axes: Axes, histories: pd.DataFrame, column: str, title: str, number: int) -> None:
     if histories.empty:
         return
-    colour, line = _OF_MODELS[number % len(_OF_MODELS)], _LINES[number // len(_OF_MODELS) % len(_LINES)]
+    colour = _OF_MODELS[number % len(_OF_MODELS)]
+    line = _LINES[number // len(_OF_MODELS) % len(_LINES)]
     for _, unit in histories.groupby(["fold", "seed"]):
         axes.plot(unit["epoch"], unit[column], lw=0.7, alpha=0.4, color=colour, ls=line)
     median = histories.groupby("epoch")[column].median()

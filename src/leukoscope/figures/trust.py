@@ -52,7 +52,8 @@ def _draw_reliability(axes: Axes, reliability: Mapping[str, Mapping[str, Sequenc
 
 
 def _draw_risk(axes: Axes, risk: Mapping[str, Sequence[float]], threshold: float) -> None:
-    coverage, wrong = np.array(risk["coverage"]), np.array(risk["risk"])
+    coverage = np.array(risk["coverage"])
+    wrong = np.array(risk["risk"])
     # Up to each coverage the risk is that of giving so many opinions: the area below is the AURC.
     axes.step(np.append(0, coverage), np.append(wrong[:1], wrong), where="pre", color=colours.BLUE)
     is_given = np.array(risk["confidence"]) >= threshold - _ROUNDING

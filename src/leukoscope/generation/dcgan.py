@@ -28,7 +28,8 @@ class AdversarialLearner:
     title = "DCGAN"
 
     def __init__(self, classes: int, options: GenerationOptions, seed: int) -> None:
-        self.generator, self.discriminator = build_generator(classes), build_discriminator(classes)
+        self.generator = build_generator(classes)
+        self.discriminator = build_discriminator(classes)
         draw_weights(self.generator, seed, _DEVIATION)
         draw_weights(self.discriminator, seed + 1, _DEVIATION)
         self.classes = classes
@@ -42,7 +43,8 @@ class AdversarialLearner:
     def learn(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> dict[str, float]:
         """Take a step of the discriminator, half of whose batch is drawn, and then one of the generator."""
         drawn, drawn_classes = self._draw_anyhow(generator, len(images))
-        both, kinds = np.concatenate([images, drawn]), np.concatenate([classes, drawn_classes]).astype("int32")
+        both = np.concatenate([images, drawn])
+        kinds = np.concatenate([classes, drawn_classes]).astype("int32")
         targets = np.repeat([1.0, -1.0], len(images)).astype("float32")[:, None]
         self._train_only(self.discriminator)
         self.discriminator.reset_metrics()
@@ -82,7 +84,8 @@ class AdversarialLearner:
         The discriminator is called as in training, so that its weights are of norm 1 here under any backend: of what it
         divides them by, JAX keeps nothing between the steps in which they train.
         """
-        noise, kind = keras.Input((NOISE,)), keras.Input((), dtype="int32")
+        noise = keras.Input((NOISE,))
+        kind = keras.Input((), dtype="int32")
         score = self.discriminator([self.generator([noise, kind]), kind], training=True)
         return keras.Model([noise, kind], score, name="joint")
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 STEPS = 1000
-_OFFSET, _LARGEST_BETA = 0.008, 0.999
+_OFFSET = 0.008
+_LARGEST_BETA = 0.999
 # Of the embedding of a step: sines and cosines of so many frequencies in all.
 EMBEDDING = 64
 
@@ -71,7 +72,8 @@ def sample(
     visited = np.rint(np.linspace(len(schedule) - 1, 0, steps + 1)).astype(int)
     images = np.asarray(noise, dtype=float)
     for step, following in pairwise(visited):
-        left, left_then = schedule[step], schedule[following]
+        left = schedule[step]
+        left_then = schedule[following]
         predicted = np.asarray(predict(images, int(step)), dtype=float)
         clean = (images - np.sqrt(1 - left) * predicted) / np.sqrt(left)
         if limit is not None:

@@ -70,7 +70,8 @@ def _add_block(maps: keras.KerasTensor, condition: keras.KerasTensor, channels: 
 
 
 def _attend(maps: keras.KerasTensor) -> keras.KerasTensor:
-    side, channels = maps.shape[1], maps.shape[-1]
+    side = maps.shape[1]
+    channels = maps.shape[-1]
     if side != _ATTENDED:
         raise ValueError(f"attention is for maps of {_ATTENDED} pixels, and these have {side}")
     tokens = layers.Reshape((side * side, channels))(layers.GroupNormalization(_GROUPS)(maps))
@@ -89,7 +90,8 @@ def build_generator(classes: int | None = None, normalised: bool = True) -> kera
         ``noise`` (``[batch, 100]``), and ``class`` (``int [batch]``), to images in -1 to 1.
     """
     noise = keras.Input((NOISE,), name="noise")
-    inputs, maps = [noise], noise
+    inputs = [noise]
+    maps = noise
     if classes:
         kind = keras.Input((), dtype="int32", name="class")
         inputs.append(kind)
@@ -126,7 +128,8 @@ def build_discriminator(classes: int | None = None, normalised: bool = True) -> 
         return layers.SpectralNormalization(layer) if normalised else layer
 
     image = keras.Input((SIDE, SIDE, 3), name="image")
-    inputs, maps = [image], image
+    inputs = [image]
+    maps = image
     for channels in (64, 128, 256, 512):
         maps = wrap(layers.Conv2D(channels, 4, strides=2, padding="same", kernel_initializer=_start()))(maps)
         maps = layers.LeakyReLU(negative_slope=0.2)(maps)

@@ -31,7 +31,9 @@ _LEARNERS: dict[str, type[DiffusionLearner] | type[AdversarialLearner]] = {
     "dcgan": AdversarialLearner,
 }
 # Of what is drawn at random: a number for each purpose, beside the seed.
-_STEPS, _JUDGING, _DRAWING = 0, 1, 2
+_STEPS = 0
+_JUDGING = 1
+_DRAWING = 2
 _DRAWN_AT_A_TIME = 256
 logger = logging.getLogger(__name__)
 

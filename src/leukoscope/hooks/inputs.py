@@ -64,7 +64,9 @@ class InputHook:
             InputError: There is no such environment, a file of the configuration cannot be read, a name is unknown, a
                 path is none, or a value does not fit.
         """
-        self._env, self.has_begun, self._context = context.env, False, context
+        self._env = context.env
+        self.has_begun = False
+        self._context = context
         _require_environment(context)
         runtime_parameters = context.config_loader.runtime_params
         if "class_names" in runtime_parameters:
@@ -99,7 +101,8 @@ class InputHook:
         """
         require_backend()
         if "study_plan" in pipeline.all_outputs():
-            splitting, models = self._parameters["splitting"], self._parameters["models"]
+            splitting = self._parameters["splitting"]
+            models = self._parameters["models"]
             study = self._parameters["study"]
             require_entries(study.entries, models, splitting.fold)
             require_nested(study.searched, study.entries, *self._list_searched())
@@ -132,7 +135,8 @@ class InputHook:
 
     def _require_cluster(self) -> None:
         """Make sure that the cluster can do the work, if one is given."""
-        options, loader = self._parameters["cluster"], self._context.config_loader
+        options = self._parameters["cluster"]
+        loader = self._context.config_loader
         if options.parts is not None:
             require_folder(options.parts)
         if not options.is_used:
@@ -178,10 +182,12 @@ def require_backend() -> None:
         InputError: It is none that trains, or is not installed, or Keras' own file cannot be read.
     """
     file = Path(os.environ.get("KERAS_HOME", Path("~/.keras").expanduser()), "keras.json")
-    name, place = os.environ.get("KERAS_BACKEND"), "the environment variable KERAS_BACKEND"
+    name = os.environ.get("KERAS_BACKEND")
+    place = "the environment variable KERAS_BACKEND"
     if not name and file.is_file():
         try:
-            name, place = json.loads(file.read_text()).get("backend"), str(file)
+            name = json.loads(file.read_text()).get("backend")
+            place = str(file)
         except (OSError, ValueError, AttributeError) as error:
             raise InputError(
                 f'{file} cannot be read: {error}. Expected JSON such as {{"backend": "tensorflow"}}; mend it or '
@@ -255,7 +261,8 @@ def _list_known(context: KedroContext) -> set[str]:
 
 def _require_environment(context: KedroContext) -> None:
     """Make sure that there is the environment that was asked for; of an archive Kedro itself says it."""
-    source, env = Path(context.config_loader.conf_source), context.env
+    source = Path(context.config_loader.conf_source)
+    env = context.env
     names = sorted(path.name for path in source.iterdir() if path.is_dir()) if source.is_dir() else []
     if env and names and env not in names:
         near = get_close_matches(env, names, n=1)

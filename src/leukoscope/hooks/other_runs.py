@@ -30,7 +30,8 @@ class OtherRunsHook:
                 "ParallelRunner cannot run this project: its processes do not know of each other's results. Leave out "
                 "--runner, or use ThreadRunner; what takes long uses all cores anyhow."
             )
-        self._catalog, self._saved = catalog, {}
+        self._catalog = catalog
+        self._saved = {}
 
     @hook_impl
     def before_dataset_saved(self) -> None:

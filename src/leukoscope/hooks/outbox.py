@@ -35,7 +35,8 @@ class Outbox:
     """
 
     def __init__(self, answers: Callable[[], bool], place: str) -> None:
-        self._answers, self._place = answers, place
+        self._answers = answers
+        self._place = place
         self._waiting: deque[Entry] = deque()
         self._lost = False
         self._looked = float("-inf")
@@ -104,7 +105,8 @@ class Outbox:
         return not self._lost
 
     def _lose(self, error: BaseException | None) -> None:
-        self._lost, self._looked = True, time.monotonic()
+        self._lost = True
+        self._looked = time.monotonic()
         why = f" ({first_line(error)})" if error else ""
         logger.warning(
             "MLflow at %s does not answer%s: the run goes on, and is logged when it answers again", self._place, why

@@ -42,7 +42,9 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     if parameters["search"].entry is not None:
         refuse_unknown_names([parameters["search"].entry], entries, ", of which search.entry is one", "model")
     refuse_unknown_names(parameters["study"].entries, entries, ", of which study.entries are some", "model")
-    seed, benign, classes = parameters["seed"], parameters["evaluation"].benign_class, parameters["class_names"]
+    seed = parameters["seed"]
+    benign = parameters["evaluation"].benign_class
+    classes = parameters["class_names"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < _SEEDS:
         raise ValueError(f"seed is {reprlib.repr(seed)}; it must be a whole number, 0 or more and below {_SEEDS}")
     require_class_names(classes)

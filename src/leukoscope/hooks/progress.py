@@ -91,7 +91,8 @@ class ProgressHook:
             self._status.start()
 
     def _hide(self) -> None:
-        status, self._status = self._status, None
+        status = self._status
+        self._status = None
         if status:
             atexit.unregister(self._hide)
             status.stop()

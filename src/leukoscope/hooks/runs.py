@@ -44,8 +44,11 @@ class Runs:
         parameters: dict[str, Any],
         tags: dict[str, Any],
     ) -> None:
-        self._client, self.session, self._only = client, session, only
-        self._parameters, self._tags = parameters, tags
+        self._client = client
+        self.session = session
+        self._only = only
+        self._parameters = parameters
+        self._tags = tags
         self._runs: dict[str | None, str] = {None: session, only: session}
         self._ended: set[str] = set()
         self._data: DatasetInput | None = None
@@ -105,7 +108,8 @@ class Runs:
         self.log_tags(model, {"training": training})
 
     def _kill(self, run_id: str) -> None:
-        status, active = RunStatus.to_string(RunStatus.KILLED), mlflow.active_run()
+        status = RunStatus.to_string(RunStatus.KILLED)
+        active = mlflow.active_run()
         if active and active.info.run_id == run_id:
             mlflow.end_run(status)  # what leaves the stack later would be running again
         else:
@@ -132,7 +136,8 @@ class Runs:
 
     def log_epoch(self, model: str, figures: dict[str, float], milliseconds: int) -> None:
         """Log the figures of an epoch, unless the run has them from before."""
-        step, run_id = int(figures["epoch"]), self.of(model)
+        step = int(figures["epoch"])
+        run_id = self.of(model)
         if step in self._epochs.setdefault(run_id, set()):
             return
         named = {f"epoch/{name}": figures[name] for name in figures if name != "epoch"}

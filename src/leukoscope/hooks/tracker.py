@@ -61,7 +61,8 @@ class Tracker(MlflowHook):
 
     def __init__(self, context: KedroContext, parameters: dict[str, Any]) -> None:
         super().__init__()
-        self._context, self._parameters = context, parameters
+        self._context = context
+        self._parameters = parameters
         try:
             config = KedroMlflowConfig.model_validate(context.config_loader["mlflow"])
             uri = _validate_uri(context.project_path, config.server.mlflow_tracking_uri or "mlruns")
@@ -188,9 +189,8 @@ class Tracker(MlflowHook):
         if MLFLOW_RUN_NOTE not in experiment.tags:
             self._client.set_experiment_tag(experiment.experiment_id, MLFLOW_RUN_NOTE, tracked.EXPERIMENT)
         if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/{DATABASE}":
-            experiment = config.tracking.experiment
-            configured = experiment.create_experiment_kwargs.artifact_location
-            require_place(experiment.name, experiment._experiment.artifact_location, configured)
+            configured = config.tracking.experiment.create_experiment_kwargs.artifact_location
+            require_place(experiment.name, experiment.artifact_location, configured)
 
     def _start(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, models: set[str]
@@ -199,14 +199,15 @@ class Tracker(MlflowHook):
         only = next(iter(models)) if len(models) == 1 else None
         session = fingerprint_session(run_params, pipeline, self._parameters, models)
         self._alone = server.hold_session(session)
-        experiment = tracking.experiment._experiment.experiment_id
-        interrupted = self._configured_run or runs.find_interrupted(self._client, experiment, session)
+        experiment = tracking.experiment._experiment
+        interrupted = self._configured_run or runs.find_interrupted(self._client, experiment.experiment_id, session)
         tracking.run.name = only or tracking.run.name
         tracking.run.id = interrupted
         with runs.creating_with({"session": session}):
             super().before_pipeline_run(run_params, pipeline, catalog)
         tags = {MLFLOW_GIT_COMMIT: find_git_commit(run_params["project_path"])}
-        self._catalog, manifest = catalog, None
+        self._catalog = catalog
+        manifest = None
         if catalog.exists("manifest"):
             with suppress(DatasetError):  # a damaged one may be made anew by this very run
                 manifest = catalog.load("manifest")
@@ -217,7 +218,7 @@ class Tracker(MlflowHook):
             self._runs.log_data(fingerprint_manifest(manifest), len(manifest))
         uri = self.mlflow_config.server.mlflow_tracking_uri
         self._outbox = Outbox(partial(server.answers, uri), server.without_password(uri))
-        self._ended: set[str] = set()
+        self._ended = set[str]()
         self._unfinished = {name: sum(find_model(node) == name for node in pipeline.nodes) for name in models}
 
     def _log(self, kind: str, data: Any, model: str | None) -> None:
@@ -249,9 +250,7 @@ class Tracker(MlflowHook):
 
     def _describe_session(self) -> None:
         """Say what a session came to that compared models, once all tables of the comparison are there."""
-        comparison, colour, differences = (
-            self._catalog.load(name) for name in ("comparison", "colour_baseline", "differences")
-        )
+        comparison, colour, differences = map(self._catalog.load, ("comparison", "colour_baseline", "differences"))
         self._send("log_metrics", None, tracked.pick_figures(comparison, colour), _now())
         self._send("describe", None, partial(tracked.describe_session, comparison, colour, differences))
 

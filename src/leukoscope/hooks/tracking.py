@@ -65,9 +65,12 @@ class TrackingHook:
         Raises:
             InputError: MLflow's configuration is wrong.
         """
-        self._context, self._parameters = context, context.params
-        self.tracker, self._configured = None, None
-        self.last_runs, self.last_page = [], None
+        self._context = context
+        self._parameters = context.params
+        self.tracker = None
+        self._configured = None
+        self.last_runs = []
+        self.last_page = None
         settings = context.config_loader["mlflow"]
         when_imported("mlflow", self._configure)
         if _is_plain(settings):
@@ -117,7 +120,8 @@ class TrackingHook:
                 "Models are trained and evaluated one node after another: Keras' seed and precision, and the MLflow "
                 "run, are one for the whole process, and each model uses all cores anyhow. Leave out --runner."
             )
-        self._catalog, self.tracker = catalog, None
+        self._catalog = catalog
+        self.tracker = None
         if self._is_tracked(run_params):
             tracker = self.require_tracker()
             tracker.start(run_params, pipeline, catalog, models)
@@ -199,11 +203,13 @@ class TrackingHook:
     def _end(self, status: str) -> None:
         atexit.unregister(self._end_killed)
         interruptions.disregard()
-        tracker, self.tracker = self.tracker, None
+        tracker = self.tracker
+        self.tracker = None
         remember_run(None)
         if tracker:
             tracker.end(status)
-            self.last_runs, self.last_page = tracker.run_ids, tracker.page
+            self.last_runs = tracker.run_ids
+            self.last_page = tracker.page
 
 
 def _is_plain(settings: Any, prefix: str = "") -> bool:

@@ -76,7 +76,8 @@ class UnchangedHook:
         Raises:
             NothingChanged: It is the same.
         """
-        self._catalog, self._taken = catalog, None
+        self._catalog = catalog
+        self._taken = None
         if not all(can_be_told(catalog.get(name)) for name in [*_list_taken(pipeline), *self._list_made(pipeline)]):
             return
         try:

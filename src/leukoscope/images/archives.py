@@ -20,7 +20,8 @@ from leukoscope.images.files import (
     make_printable,
 )
 
-_ENCRYPTED, _AES = 0x1, 99
+_ENCRYPTED = 0x1
+_AES = 99
 _LOCAL_HEADER = 30  # bytes of the fixed part of what stands before each entry's content
 # The only methods whose output is bounded while it is made; archivers use others only when asked to, but Windows
 # takes Deflate64 for files of 2 GB and more.

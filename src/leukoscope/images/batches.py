@@ -57,9 +57,12 @@ class TrainingBatches(keras.utils.PyDataset):
         super().__init__(workers=_choose_workers(array))
         self.whole = whole
         self.changes: list[Change] = []
-        self.array, self.rows, self.weights = array, rows, weights.astype("float32")
+        self.array = array
+        self.rows = rows
+        self.weights = weights.astype("float32")
         self.labels = np.eye(n_classes, dtype="float32")[classes]
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size = batch_size
+        self.seed = seed
         self.go_to(0)
 
     def __len__(self) -> int:
@@ -126,7 +129,10 @@ class ImageBatches(keras.utils.PyDataset):
         whole: bool = False,
     ) -> None:
         super().__init__(workers=_choose_workers(array))
-        self.array, self.rows, self.labels, self.batch_size = array, rows, labels, batch_size
+        self.array = array
+        self.rows = rows
+        self.labels = labels
+        self.batch_size = batch_size
         self.weights = None
         if whole and labels is not None:
             fill = -len(rows) % batch_size

@@ -120,7 +120,8 @@ def _cut_suffix(path: str) -> str:
 
 def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
     """Give the folder that holds the class folders, relative to the root (``"."``: the root itself)."""
-    folders, names = _list_folders(source.files), set(map(compose, class_names))
+    folders = _list_folders(source.files)
+    names = set(map(compose, class_names))
     parents = {
         folder.parent
         for folder in folders

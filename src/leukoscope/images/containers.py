@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 from leukoscope.images.tiff_pages import list_pages
 
 # Pillow takes 5 microseconds for each. A PNG of 100 MB has 12,000 chunks, a GIF of that size 400,000 blocks.
-_MOST_PARTS, _MOST_BLOCKS = 50_000, 1_000_000
+_MOST_PARTS = 50_000
+_MOST_BLOCKS = 1_000_000
 _MOST_SCANS = 100  # of a progressive JPEG, each of which goes over the whole picture; writers make about ten
 _MOST_TILES = 10_000  # of a JPEG 2000, each of which costs memory, however small it is
 _MOST_STRIPS = 200_000  # of a TIFF: one a row is usual, with planes apart three
 _MOST_IN_TILE = 2**24  # pixels, though the picture may be smaller than its only tile
-_MOST_HEADER, _HEADER_FIELDS = 65_536, 4  # of a PPM: its kind, width, height and largest value, with comments between
+# Of a PPM: its kind, width, height and largest value, with comments between.
+_MOST_HEADER = 65_536
+_HEADER_FIELDS = 4
 _MOST_COMMENTS = 1_000  # of a PPM in plain text, since Pillow copies a megabyte for each
-START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+START_OF_SCAN = 0xDA
+_END_OF_IMAGE = 0xD9
 TIFF_BEGINNINGS = tuple(order + mark for order in (b"II", b"MM") for mark in (b"*\0", b"\0*", b"+\0", b"\0+"))
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}  # TEM, RSTn, SOI
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
@@ -54,20 +58,25 @@ def walk_jpeg(data: bytes) -> Iterator[tuple[int, int, int]]:
     Raises:
         IndexError: The file ends within a segment.
     """
-    at, pattern = 2, _MARKER
+    at = 2
+    pattern = _MARKER
     while match := pattern.search(data, at):
-        marker, at = data[match.end() - 1], match.end()
+        marker = data[match.end() - 1]
+        at = match.end()
         if marker == _END_OF_IMAGE:
             return
         if marker in _WITHOUT_LENGTH:
             continue
         end = at + int.from_bytes((data[at], data[at + 1]))
         yield marker, at + 2, end
-        at, pattern = end, _MARKER_IN_SCAN if marker == START_OF_SCAN else _MARKER
+        at = end
+        pattern = _MARKER_IN_SCAN if marker == START_OF_SCAN else _MARKER
 
 
 def _check_jpeg(data: bytes, max_pixels: int) -> None:
-    parts, scans, last = 0, 0, 2
+    parts = 0
+    scans = 0
+    last = 2
     for marker, start, end in walk_jpeg(data):
         if not scans:
             parts += start - last - 4  # Pillow looks at each byte between segments
@@ -81,7 +90,8 @@ def _check_jpeg(data: bytes, max_pixels: int) -> None:
 
 
 def _check_png(data: bytes, max_pixels: int) -> None:
-    at, parts = 8, 0
+    at = 8
+    parts = 0
     while at < len(data) and data[at + 4 : at + 8] != b"IEND":
         at += 12 + int.from_bytes(data[at : at + 4])
         parts += 1
@@ -89,7 +99,9 @@ def _check_png(data: bytes, max_pixels: int) -> None:
 
 
 def _check_gif(data: bytes, max_pixels: int) -> None:
-    at, blocks, frames = 13 + _measure_colours(data[10]), 0, 0
+    at = 13 + _measure_colours(data[10])
+    blocks = 0
+    frames = 0
     while data[at] != 0x3B:
         kind = data[at]
         at += {0x21: 2, 0x2C: 11}.get(kind, 1)

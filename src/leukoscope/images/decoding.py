@@ -42,7 +42,8 @@ _HASH_SIDE = 16
 # Most pixels that a byte can code: what its format allows, or for JPEG 2000, which has no such bound, more than any
 # field needs. Files that claim more are cut off or forged, and some decoders would make up the rest.
 _PIXELS_A_BYTE = {"JPEG": 512, "MPO": 512, "JPEG2000": 512, "PNG": 8_256, "GIF": 2_800, "TIFF": 22_400, "WEBP": 2_048}
-_COMPRESSION, _TIFF_BOUNDED = 259, {1, 5, 7, 8, 32773, 32946}  # none, LZW, JPEG, deflate, PackBits, deflate
+_COMPRESSION = 259
+_TIFF_BOUNDED = {1, 5, 7, 8, 32773, 32946}  # none, LZW, JPEG, deflate, PackBits, deflate
 # What Pillow decodes in Python, a million samples a second.
 _SLOW_CODECS = {
     "ppm_plain": "plain text",
@@ -189,9 +190,11 @@ def _most_pixels(image: Image.Image, data: bytes) -> float:
 
 def _load(image: Image.Image, data: bytes) -> tuple[np.ndarray, list[str | None]]:
     """Decode: upright RGB pixels, and what the manifest should say of them."""
-    profile, notes = image.info.get("icc_profile"), list[str | None]()
+    profile = image.info.get("icc_profile")
+    notes = list[str | None]()
     if image.format in {"JPEG", "MPO"}:
-        pixels, orientation = _decode_jpeg(image, data), image.getexif().get(_ORIENTATION, 1)
+        pixels = _decode_jpeg(image, data)
+        orientation = image.getexif().get(_ORIENTATION, 1)
         if image.mode == "RGB" and not profile and orientation not in _TURNS:
             return pixels, notes
         image = Image.fromarray(pixels, image.mode)

@@ -8,9 +8,12 @@ from PIL import Image
 
 _FULL = 65_535
 # Below a quarter of the range no smear on a bright background stays, but what a camera of 10 to 14 bits gives does.
-_TOO_DARK, _DARK = 16_384, 32_768
+_TOO_DARK = 16_384
+_DARK = 32_768
 _MOST = 0.999
-_BITS, _LARGEST_VALUE = 258, 281  # tags of TIFF: BitsPerSample, MaxSampleValue
+# Tags of TIFF: BitsPerSample, MaxSampleValue.
+_BITS = 258
+_LARGEST_VALUE = 281
 _PNG_BITS = 24  # place of the bit depth in a PNG
 _SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
 

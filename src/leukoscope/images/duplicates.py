@@ -51,7 +51,8 @@ def group_duplicates(
     count = len(sha256)
     if not count:
         return np.empty(0, np.int64)
-    kept, number = [_link_equal(sha256)], 0
+    kept = [_link_equal(sha256)]
+    number = 0
     if max_distance is not None:
         positions = np.unique(_first_equal(sha256))
         packed = np.frombuffer(bytes.fromhex("".join(hashes.iloc[positions])), np.uint8).reshape(len(positions), -1)
@@ -60,7 +61,8 @@ def group_duplicates(
             kept.append(pairs)
             number += pairs.shape[1]
             if number > _MOST_PAIRS:
-                kept, number = [thin(np.concatenate(kept, axis=1))], 0
+                kept = [thin(np.concatenate(kept, axis=1))]
+                number = 0
     return _first_equal(_connect(np.concatenate(kept, axis=1), count))
 
 
@@ -118,7 +120,8 @@ def find_pairs(
             if start < top:
                 continue
             near = left @ _to_signs(packed[start : start + tile]).T >= least
-            ours, others = positions[top : top + tile], positions[start : start + tile]
+            ours = positions[top : top + tile]
+            others = positions[start : start + tile]
             rows, columns = np.nonzero(likeness.compare(ours, others, np.triu(near, 1) if start == top else near))
             yield np.stack([ours[rows], others[columns]])
 

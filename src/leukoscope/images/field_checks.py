@@ -34,12 +34,17 @@ CHECKS = (
 _DENSITY = np.log10(256 / (np.arange(256, dtype=np.float32) + 1))
 # Cells are looked for in a field of about this side: no more is needed, and noise is averaged out.
 _SMALL = 64
-_BACKGROUND, _DARK, _DARKEST = 10, 98, 99  # percentiles of the optical density
+# Percentiles of the optical density.
+_BACKGROUND = 10
+_DARK = 98
+_DARKEST = 99
 # A nucleus is denser in red than the background by this, and by half of what the densest place is; it has at least this
 # area, in pixels of the small field.
-_LEAST_DENSITY, _LEAST_AREA = 0.1, 4
+_LEAST_DENSITY = 0.1
+_LEAST_AREA = 4
 # Densities below these are noise: they keep logarithms and shares finite, and those of empty fields stable.
-_LITTLE, _TRACE = 0.05, 1e-6
+_LITTLE = 0.05
+_TRACE = 1e-6
 
 
 def check_fields(pixels: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:

@@ -80,7 +80,8 @@ class GeneratedImages:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                pixels, classes = file["pixels"], file["classes"]
+                pixels = file["pixels"]
+                classes = file["classes"]
                 described = json.loads(str(file["description"]))
             names, splits, facts = (described[name] for name in ("class_names", "splits", "facts"))
         except (BadZipFile, KeyError, TypeError, EOFError) as error:

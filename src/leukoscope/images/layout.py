@@ -21,8 +21,10 @@ from leukoscope.images.files import FoundFile, ImageSource, compose, show_name
 
 logger = logging.getLogger(__name__)
 
-FOLDERS, AUTO = "folders", "auto"
-FIELDS, CELLS = "fields", "single cells"
+FOLDERS = "folders"
+AUTO = "auto"
+FIELDS = "fields"
+CELLS = "single cells"
 BENIGN = "benign"
 _SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"})
 _SHOWN = 3
@@ -135,7 +137,8 @@ class Layout(ABC):
 class ClassFolders(Layout):
     """One folder of images for each class, as of the published smears."""
 
-    name, title = FOLDERS, "folders of classes"
+    name = FOLDERS
+    title = "folders of classes"
     expects = "one folder of images for each class"
 
     def fits(self, source: ImageSource) -> bool:
@@ -275,7 +278,8 @@ def name_groups(layout: str, image_ids: Iterable[str], index: pd.Index) -> pd.Se
 
 def _make_unique(files: Sequence[NamedFile]) -> list[NamedFile]:
     """Keep files whose id another has, under a longer id and with the reason why they cannot be used."""
-    seen, unique = set[str](), list[NamedFile]()
+    seen = set[str]()
+    unique = list[NamedFile]()
     for item in files:
         name = item.image_id
         while name in seen:

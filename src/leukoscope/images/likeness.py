@@ -9,15 +9,20 @@ from PIL import Image
 View = Callable[[int], np.ndarray]
 
 # Sides of the reduced images, and the blur, in their pixels, that is taken from them: what is left are details.
-_COARSE, _FINE, _BLUR = 32, 64, 2.0
+_COARSE = 32
+_FINE = 64
+_BLUR = 2.0
 # Correlations of details. Fields that were shot twice, out of focus the second time or a little beside: 0.62 and more;
 # other fields: 0.36 at the most, and 0.64 where few large cells fill them, whose hashes are 70 bits apart and more.
 # Single cells on a plain background: up to 0.92, since outlines are alike, and up to 0.74 by finer details, of which
 # copies keep 0.95.
-_SAME_FIELD, _SAME_OUTLINE, _SAME_CELL = 0.6, 0.8, 0.85
+_SAME_FIELD = 0.6
+_SAME_OUTLINE = 0.8
+_SAME_CELL = 0.85
 # Part of the picture that holds 95 % of the details' energy: fields of cells 0.32 to 0.67, single cells 0.09 to 0.33;
 # fields of few large cells lie between.
-_ENERGY, _SINGLE = 0.95, 0.35
+_ENERGY = 0.95
+_SINGLE = 0.35
 _CHUNK = 1024
 
 
@@ -61,7 +66,8 @@ class Likeness:
             Those of the candidates that show the same, ``bool [m, n]``.
         """
         same = np.zeros_like(candidates)
-        rows, columns = np.flatnonzero(candidates.any(axis=1)), np.flatnonzero(candidates.any(axis=0))
+        rows = np.flatnonzero(candidates.any(axis=1))
+        columns = np.flatnonzero(candidates.any(axis=0))
         if len(rows):
             part = np.ix_(rows, columns)
             same[part] = self._compare_all(left[rows], right[columns]) & candidates[part]
@@ -73,7 +79,8 @@ class Likeness:
         same = alike >= np.where(single, np.float32(_SAME_OUTLINE), np.float32(_SAME_FIELD))
         rows, columns = np.nonzero(same & single)
         for start in range(0, len(rows), _CHUNK):
-            row, column = rows[start : start + _CHUNK], columns[start : start + _CHUNK]
+            row = rows[start : start + _CHUNK]
+            column = columns[start : start + _CHUNK]
             details = self._stack(left[row], _FINE), self._stack(right[column], _FINE)
             same[row, column] = np.einsum("ij,ij->i", *details) >= _SAME_CELL
         return same

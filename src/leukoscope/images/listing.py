@@ -79,9 +79,13 @@ class Rows(Compact[Made]):
 
     def __init__(self, items: Iterable[tuple[str, int, int, str | None]], kind: type[Made]) -> None:
         self._kind = kind
-        self._chunks, self._reasons, self._count = list[pa.Buffer](), dict[int, str](), 0
+        self._chunks = list[pa.Buffer]()
+        self._reasons = dict[int, str]()
+        self._count = 0
         self._open: tuple[int, pa.RecordBatch] | None = None
-        last, in_order, remaining = "", True, iter(items)
+        last = ""
+        in_order = True
+        remaining = iter(items)
         while chunk := list(islice(remaining, _CHUNK)):
             paths, sizes, other, reasons = zip(*chunk, strict=True)
             in_order = in_order and last <= paths[0] and all(map(le, paths, paths[1:]))
@@ -109,7 +113,8 @@ class Rows(Compact[Made]):
     def _sort(self) -> None:
         """Sort by path; of equal ones the first stays the first. UTF-8 sorts as the characters do."""
         table = pa.Table.from_batches(map(self._read, range(len(self._chunks))))
-        self._chunks, self._open = [], None
+        self._chunks = []
+        self._open = None
         order = pc.sort_indices(table, [(_SCHEMA.names[0], "ascending")])
         places = np.empty(self._count, np.int64)
         places[np.asarray(order)] = np.arange(self._count)
@@ -143,7 +148,9 @@ class View(Compact[T]):
     """
 
     def __init__(self, items: Sequence[Any], places: "array[int] | None", make: Callable[[int, Any], T]) -> None:
-        self._items, self._places, self._new = items, places, make
+        self._items = items
+        self._places = places
+        self._new = make
 
     def __len__(self) -> int:
         """Count the items."""
@@ -195,7 +202,8 @@ def _hash_each(paths: Iterable[str], shorten: Callable[[str], str]) -> np.ndarra
 
 
 def _name_each(paths: Iterable[str], shorten: Callable[[str], str], doubted: np.ndarray) -> dict[int, str]:
-    taken, odd = set[str](), dict[int, str]()
+    taken = set[str]()
+    odd = dict[int, str]()
     for number, path in enumerate(paths):
         if doubted[number]:
             name = short = shorten(path)

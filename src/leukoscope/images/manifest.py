@@ -13,9 +13,12 @@ from leukoscope.images.duplicates import Hashes, group_duplicates
 from leukoscope.images.packed import PackedImages
 from leukoscope.images.relabelling import FOLDER_LABEL, are_relabelled
 
-ACCEPTED, QUARANTINED = "accepted", "quarantined"
-IDENTICAL, NEAR = "identical", "near"
-_CONFLICT, _LOOKS_LIKE = "conflicting labels", "looks like"
+ACCEPTED = "accepted"
+QUARANTINED = "quarantined"
+IDENTICAL = "identical"
+NEAR = "near"
+_CONFLICT = "conflicting labels"
+_LOOKS_LIKE = "looks like"
 _WARNED = "a warning in the manifest"
 _COLUMNS = [
     "image_id",

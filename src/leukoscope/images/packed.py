@@ -21,7 +21,9 @@ from leukoscope.images.layout import FOLDERS
 PACKED_FORMAT = 4
 
 
-PIXELS, RECORDS, STORE = "pixels.npy", "records.parquet", "store.json"
+PIXELS = "pixels.npy"
+RECORDS = "records.parquet"
+STORE = "store.json"
 
 
 SCHEMA = pa.schema(

@@ -121,7 +121,8 @@ def _write_arrays(plan: PackingPlan, folder: Path, batches: Iterable[PackedBatch
     with open(folder / PIXELS, "wb") as pixels, pq.ParquetWriter(folder / RECORDS, SCHEMA) as parquet:
         write_array_header(pixels, "uint8", (0, plan.image_size, plan.image_size, 3))
         _reserve(pixels, sum(not named.file.refused for named in plan.files) * plan.image_size**2 * 3)
-        images, records = 0, list[Record]()
+        images = 0
+        records = list[Record]()
         for batch in batches:
             for record in batch.records:
                 if "reason" not in record:
@@ -141,11 +142,13 @@ def _write_arrays(plan: PackingPlan, folder: Path, batches: Iterable[PackedBatch
 
 def _join(current: PackedImages, batches: Iterable[PackedBatch], again: list[NamedFile]) -> Iterator[PackedBatch]:
     """Put what was read again into its places among what a store holds, a batch at a time."""
-    fresh, wanted = each_file(batches), {named.image_id for named in again}
+    fresh = each_file(batches)
+    wanted = {named.image_id for named in again}
     table = pa.Table.from_pandas(current.records, schema=SCHEMA, preserve_index=False)
     empty = np.empty((0, *current.pixels.shape[1:]), np.uint8)
     for start in range(0, len(table), BATCH):
-        records, images = list[Record](), [empty]
+        records = list[Record]()
+        images = [empty]
         for record in table.slice(start, BATCH).to_pylist():
             row = record.pop("row")
             kept = {name: value for name, value in record.items() if value is not None}

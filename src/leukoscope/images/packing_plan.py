@@ -142,7 +142,8 @@ class PackingPlan:
             yield from _map_in_order(pool, lambda task: self._pack_batch(read, *task), tasks, len(slots))
 
     def _pack_batch(self, read: ReadFile, batch: Sequence[NamedFile], slot: np.ndarray) -> PackedBatch:
-        records, decoded = [], 0
+        records = []
+        decoded = 0
         for file in batch:
             record, pixels = self._decode_file(read, file)
             if pixels is not None:

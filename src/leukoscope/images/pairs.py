@@ -23,7 +23,8 @@ from leukoscope.images.shared import TRIES
 _TILE = 1024
 # Tiles a side of a part, which holds some 10 KB of each image whose pixels it looks at.
 _SIDE = 8
-_HASHES, _ROWS = "hashes", "rows"
+_HASHES = "hashes"
+_ROWS = "rows"
 
 
 class _Task(NamedTuple):
@@ -69,7 +70,8 @@ def find_by_parts(
     Raises:
         InputError: A worker cannot compare, or there is none.
     """
-    packed_rows, size = rows[hashes.positions], _SIDE * _TILE
+    packed_rows = rows[hashes.positions]
+    size = _SIDE * _TILE
     if len(packed_rows) <= size:
         pixels = np.load(store / PIXELS, mmap_mode="r")
         yield from find_pairs(hashes, Likeness(lambda position: pixels[rows[position]]), tile=_TILE)

@@ -107,7 +107,8 @@ def _compress(image: np.ndarray, level: float, rng: np.random.Generator) -> np.n
 def _zoom(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
     """Show the middle of the field, as with a stronger lens."""
     height, width = image.shape[:2]
-    left, top = width * (1 - 1 / level) / 2, height * (1 - 1 / level) / 2
+    left = width * (1 - 1 / level) / 2
+    top = height * (1 - 1 / level) / 2
     box = (left, top, width - left, height - top)
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, box))
 

@@ -205,7 +205,8 @@ def _choose_beside(files: pd.DataFrame, left: pd.Series, tests: pd.Series, share
     for label, label_files in files[left].groupby("label"):
         block = places[tests & (files["label"] == label)]
         here = places[label_files.index]
-        after, before = here[here > block.max()], here[here < block.min()]
+        after = here[here > block.max()]
+        before = here[here < block.min()]
         wanted = max(1, round(share * len(label_files)))
         if len(after) >= len(before):
             chosen[after[after <= after.nsmallest(wanted).max()].index] = True

@@ -25,9 +25,12 @@ logger = logging.getLogger(__name__)
 
 # Files in a shard: what a killed worker decodes again at the most; of few files fewer, so that all workers have some,
 # and none is awaited for long in the end.
-_PART, _SMALLEST, _PARTS = 512, 64, 32
+_PART = 512
+_SMALLEST = 64
+_PARTS = 32
 # A shard is one file of Arrow's: records, each with its pixels.
-_SHARD, _PIXELS = ".arrow", "pixels"
+_SHARD = ".arrow"
+_PIXELS = "pixels"
 _SCHEMA = SCHEMA.append(pa.field(_PIXELS, pa.large_binary()))
 
 
@@ -163,7 +166,8 @@ def _join(
     outcomes: Iterator[Outcome],
 ) -> Iterator[PackedBatch]:
     """Give what is in shards, in order, while later ones are still made."""
-    awaited, lost = set(missing), dict[_Shard, str]()
+    awaited = set(missing)
+    lost = dict[_Shard, str]()
     for shard in every:
         while shard in awaited:
             outcome = next(outcomes)

@@ -14,7 +14,8 @@ from leukoscope.images.files import FoundFile, ImageSource, ReadFile
 from leukoscope.images.listing import list_columns, make_tuple
 from leukoscope.images.packing_plan import PackingPlan
 
-_LIST, TRIES = ".files", ".tries"
+_LIST = ".files"
+TRIES = ".tries"
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("image_id", "label", "path")]
     + [("size", pa.int64()), ("stamp", pa.int64()), ("refused", pa.string())]
@@ -65,7 +66,8 @@ def remove_lists(folder: Path) -> None:
 class _Open(ImageSource):
     def __init__(self, root: Path, source: ImageSource, read: ReadFile) -> None:
         super().__init__(root)
-        self._source, self._read = source, read
+        self._source = source
+        self._read = read
 
     def _list(self) -> Sequence[FoundFile]:
         return self._source.files

@@ -17,12 +17,21 @@ _LONGEST_SHARE = 0.1
 _JPEG_RUN = 16
 _BASELINE = {0xC0, 0xC1}
 _HUFFMAN_TABLES = 0xC4
-_UNCOMPRESSED, _LZW, _DEFLATE = 1, 5, (8, 32946)
+_UNCOMPRESSED = 1
+_LZW = 5
+_DEFLATE = (8, 32946)
 _COMPRESSION = 259
-_BITS, _SAMPLES, _ROWS_PER_STRIP, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT = 258, 277, 278, 284, 322, 323
+_BITS = 258
+_SAMPLES = 277
+_ROWS_PER_STRIP = 278
+_PLANAR = 284
+_TILE_WIDTH = 322
+_TILE_HEIGHT = 323
 _PLANES_APART = 2
 _SHARED = 4  # how often, on average, a byte may be part of a strip
-_OFFSETS, _LENGTHS = (273, 324), (279, 325)  # of strips, of tiles
+# Of strips, of tiles.
+_OFFSETS = (273, 324)
+_LENGTHS = (279, 325)
 _DARK = 0.01  # share of exactly black pixels above which black is taken for the background
 _CUT = 8  # a cell that ends straight over more than this part of the width has been cut off
 _BLACK_SHARE = 0.05
@@ -105,7 +114,9 @@ def strip_padding(data: bytes) -> bytes | None:
 
 
 def _check_png(data: bytes) -> None:
-    view, at, kind = memoryview(data), 8, b""
+    view = memoryview(data)
+    at = 8
+    kind = b""
     while kind != b"IEND":
         end = at + 12 + int.from_bytes(view[at : at + 4])
         kind = bytes(view[at + 4 : at + 8])
@@ -141,7 +152,8 @@ def _measure_parts(image: Image.Image) -> tuple[int, int]:
     """Give how many strips or tiles a TIFF needs, and the bytes of each when it is not compressed."""
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     rows = min(tags.get(_ROWS_PER_STRIP, image.height), image.height)
-    width, height = tags.get(_TILE_WIDTH, image.width), tags.get(_TILE_HEIGHT, rows)
+    width = tags.get(_TILE_WIDTH, image.width)
+    height = tags.get(_TILE_HEIGHT, rows)
     samples = tags.get(_SAMPLES, 1)
     planes = samples if tags.get(_PLANAR, 1) == _PLANES_APART else 1
     number = -(-image.width // width) * -(-image.height // height) * planes
@@ -180,12 +192,14 @@ def _is_uncompressed(image: Image.Image) -> bool:
 
 def _find_break(black: np.ndarray) -> Finding | None:
     """Judge the longest run of black pixels in the order of the file, ``bool [height, width]``."""
-    width, flat = black.shape[1], black.ravel()
+    width = black.shape[1]
+    flat = black.ravel()
     edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
     if not len(edges):
         return None
     start, end = edges.reshape(-1, 2)[np.diff(edges.reshape(-1, 2)).argmax()]
-    length, rest = end - start, len(flat) - (end - start)
+    length = end - start
+    rest = len(flat) - (end - start)
     if length < width or not rest:
         return None
     share = f"{length / len(flat):.0%} of the pixels are black in one piece"
@@ -205,7 +219,8 @@ def _count_beyond(shown: np.ndarray, start: int, width: int) -> int:
 
 def _parse_jpeg(data: bytes) -> tuple[int, list[int], int]:
     """Give the process (the marker of the frame), what zeros code in each Huffman table, and where the scan begins."""
-    process, zero_codes = 0, list[int]()
+    process = 0
+    zero_codes = list[int]()
     for marker, start, end in walk_jpeg(data):
         if marker == START_OF_SCAN:
             return process, zero_codes, start
@@ -217,7 +232,8 @@ def _parse_jpeg(data: bytes) -> tuple[int, list[int], int]:
 
 
 def _list_zero_codes(tables: bytes) -> list[int]:
-    codes, at = [], 0
+    codes = []
+    at = 0
     while at + 17 < len(tables):
         codes.append(tables[at + 17])  # the first symbol has the code of zeros alone
         at += 17 + sum(tables[at + 1 : at + 17])

@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, Self
 
 _SIZES = {1: 1, 3: 2, 4: 4, 16: 8}  # bytes of the types that whole numbers have
-_NEW_KIND, _OLD_KIND = 254, 255  # NewSubfileType and SubfileType
-_WIDTH, _HEIGHT = 256, 257
-_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+_NEW_KIND = 254  # NewSubfileType
+_OLD_KIND = 255  # SubfileType
+_WIDTH = 256
+_HEIGHT = 257
+_TILE_WIDTH = 322
+_TILE_HEIGHT = 323
 _PARTS = (273, 279, 324, 325)  # offsets and lengths of strips and tiles
 _REDUCED = 1  # bit of NewSubfileType
 _OLD_REDUCED = 2  # value of SubfileType
 # Longer chains are stacks, and longer directories damage; real ones have some dozen tags.
-_MOST_PAGES, _MOST_TAGS = 64, 4096
+_MOST_PAGES = 64
+_MOST_TAGS = 4096
 
 _Order = Literal["little", "big"]
 

@@ -18,8 +18,10 @@ from leukoscope.core.errors import InputError
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 * 2**20
-_WORKBOOK, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_MOST_ROWS, _MOST_COLUMNS = 2_000_000, 64
+_WORKBOOK = b"PK\x03\x04"
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+_MOST_ROWS = 2_000_000
+_MOST_COLUMNS = 64
 _MOST_IN_WORKBOOK = 256 * 2**20  # bytes when unpacked
 _PIECE = 2**20
 # Those of UTF-32 come first, since UTF-16's begins one of them.

@@ -63,7 +63,8 @@ class CellMapper:
         return np.stack([self._map_field(image, names[number]) for image, number in zip(pixels, classes, strict=True)])
 
     def _map_field(self, image: np.ndarray, class_name: str) -> np.ndarray:
-        cells, side = weigh_for(self._read(image), class_name), self._classifier.image_size
+        cells = weigh_for(self._read(image), class_name)
+        side = self._classifier.image_size
         heat = np.zeros((side, side), np.float32)
         speaking = cells[cells["speaks_for"] > 0]
         for cell in speaking.to_dict("records"):
@@ -88,7 +89,8 @@ class CellMapper:
             most: How many cells at most.
         """
         cells = weigh_for(self._read(image), class_name)
-        field, side = resize(image, self._classifier.image_size), self._classifier.cutting.side
+        field = resize(image, self._classifier.image_size)
+        side = self._classifier.cutting.side
         first = cells.sort_values("speaks_for", ascending=False, kind="stable").head(most)
         return [
             WeighedCell(cell["cell"], cell["weight"], cell["speaks_for"], cut_out(field, cell, side, neutral=False))

@@ -28,9 +28,11 @@ from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.synthetic import CLASSES, DrawnSmear, draw_smear_with_cells
 
 ORDERS = ("weight", "speaks_for")
-BLASTS, OTHERS = "all blasts", "as many others"
+BLASTS = "all blasts"
+OTHERS = "as many others"
 # Of what is trained here: a small encoder learns from random weights in minutes.
-SIDE, ENCODER = 224, "sdct_cnn"
+SIDE = 224
+ENCODER = "sdct_cnn"
 RECIPE: dict[str, Any] = {
     "input_size": 48,
     "batch_size": 16,
@@ -87,7 +89,8 @@ class Truth:
             classifier: Reads squares of the field's size.
             known: A malignant field.
         """
-        image, names = known.drawn.image, classifier.class_names
+        image = known.drawn.image
+        names = classifier.class_names
         predicted = names[classifier.predict(image[None]).probabilities[0].argmax()]
         self.right.append(predicted == known.label)
         if predicted != known.label:
@@ -207,7 +210,8 @@ def _cut_out(pixels: np.ndarray, seed: int) -> tuple[Cutting, np.ndarray]:
 def _describe(truth: Truth) -> Iterator[str]:
     """Say in lines how a reader fared."""
     yield f"malignant fields: {len(truth.right)}, of which {np.mean(truth.right):.3f} get their class; of these:"
-    fields, pairs = len(truth.turned[BLASTS]), len(truth.pairs[ORDERS[0]])
+    fields = len(truth.turned[BLASTS])
+    pairs = len(truth.pairs[ORDERS[0]])
     yield f"fields with blasts and others: {fields}, with {pairs} pairs of a blast and another"
     if fields:
         by_weight, by_share = (truth.measure_auroc(order) for order in ORDERS)

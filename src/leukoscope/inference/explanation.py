@@ -14,7 +14,8 @@ from leukoscope.models.base import Classifier, NetworkClassifier
 from leukoscope.models.cell_classifier import CellClassifier
 from leukoscope.models.ensemble import EnsembleClassifier
 
-GRAD_CAM, ACTIVATIONS = "Grad-CAM", "Class activation map"
+GRAD_CAM = "Grad-CAM"
+ACTIVATIONS = "Class activation map"
 
 
 class Mapper(Protocol):
@@ -153,7 +154,8 @@ def map_occlusion(
         copy[place] = background[place]
     scores = predictor.score(hidden)
     odds = scores[:, number] - logsumexp(np.delete(scores, number, axis=1), axis=1)
-    lost, count = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
+    lost = np.zeros(image.shape[:2])
+    count = np.zeros(image.shape[:2])
     for place, loss in zip(places, odds[0] - odds[1:], strict=True):
         lost[place] += loss
         count[place] += 1
@@ -175,7 +177,8 @@ def _enlarge(small: np.ndarray, shape: tuple[int, int], share: float = 1.0) -> n
     """Enlarge a map to the part of the image that was seen, from the middle; around it nothing speaks for a class."""
     height, width = (round(side * share) for side in shape)
     whole = np.zeros(shape, np.float32)
-    top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
+    top = (shape[0] - height) // 2
+    left = (shape[1] - width) // 2
     whole[top : top + height, left : left + width] = _resize(small, (height, width))
     return _scale(np.maximum(whole, 0))
 

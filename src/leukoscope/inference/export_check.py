@@ -101,7 +101,8 @@ def _time(predictors: tuple[Predict, ...], images: np.ndarray, batch_size: int) 
     took: list[list[tuple[float, float]]] = [[] for _ in predictors]
     for _ in range(_REPEATS):
         for predict, times in zip(predictors, took, strict=True):
-            started, cpu_started = time.perf_counter(), time.process_time()
+            started = time.perf_counter()
+            cpu_started = time.process_time()
             for start in range(0, len(images), batch_size):
                 predict(images[start : start + batch_size])
             times.append((time.perf_counter() - started, time.process_time() - cpu_started))

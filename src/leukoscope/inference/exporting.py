@@ -162,7 +162,8 @@ def _spell_out(network: keras.Model) -> keras.Model:
 
 def _spell_out_layer(layer: keras.Layer) -> keras.Layer:
     if isinstance(layer, layers.Normalization):  # its statistics would become inputs of the file
-        mean, deviation = np.ravel(layer.input_mean), np.sqrt(np.ravel(layer.input_variance))
+        mean = np.ravel(layer.input_mean)
+        deviation = np.sqrt(np.ravel(layer.input_variance))
         return layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist(), name=layer.name)
     if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:  # by Erfc
         return layers.Activation(_gelu, name=layer.name)
@@ -253,7 +254,8 @@ def load_litert(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
 
     with leaving_out(b"INFO: Created TensorFlow Lite"):
         interpreter = Interpreter(model_content=content, num_threads=psutil.cpu_count(logical=False) or 1)
-    taken, output = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    taken = interpreter.get_input_details()[0]["index"]
+    output = interpreter.get_output_details()[0]["index"]
 
     def predict(images: np.ndarray) -> np.ndarray:
         if tuple(interpreter.get_input_details()[0]["shape"]) != images.shape:

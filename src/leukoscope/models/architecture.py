@@ -20,7 +20,9 @@ ATTENTIONS = ("eca", "se")
 ATTENTION_NAME = "attention_"
 # How a network that reads single cells pools them, and what stands in its name before that.
 POOLINGS = ("attention", "mean")
-_CELLS, _GREY, _AT = "cells", "grey", "-at-"
+_CELLS = "cells"
+_GREY = "grey"
+_AT = "-at-"
 # Between the names of architectures that one network has side by side: a sign that TensorFlow takes in names.
 JOINT = "."
 

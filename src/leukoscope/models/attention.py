@@ -80,7 +80,8 @@ class SqueezeExcitation(layers.Layer):
 
     def __init__(self, ratio: int = 16, neutral: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self.ratio, self.neutral = ratio, neutral
+        self.ratio = ratio
+        self.neutral = neutral
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the two layers, whose sizes the number of channels decides."""

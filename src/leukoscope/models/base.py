@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from leukoscope.models.parts import Parts
 
 # What a classifier is called where it lies: a network's file, and the folder of any other kind.
-NETWORK, FOLDER = "model.keras", "model"
+NETWORK = "model.keras"
+FOLDER = "model"
 # In such a folder: the kind, and what else is plain to say.
 FACTS = "classifier.json"
 _LEAST = 1e-12  # a probability that is told from 0

@@ -93,28 +93,25 @@ class CellClassifier:
 
     def _predict_some(self, pixels: np.ndarray, rows: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         pixels, rows = self._fit(pixels, rows)
-        cells_of_fields = self._find(pixels, rows)
+        by_field = self._find(pixels, rows)
         if self.frozen and self.cache and is_packed(pixels):
             bags = [
-                self.cutting.stack(pixels[row], cells, len(cells))
-                for row, cells in zip(rows, cells_of_fields, strict=True)
+                self.cutting.stack(pixels[row], cells, len(cells)) for row, cells in zip(rows, by_field, strict=True)
             ]
             return self._judge(self._known_vectors.pool_bags(bags))
-        probabilities, features = [], []
+        probabilities = []
+        features = []
         order = []
         most = _CELLS_AN_IMAGE * batch_size
-        for batch in plan_batches([len(cells) for cells in cells_of_fields], most):
+        for batch in plan_batches([len(cells) for cells in by_field], most):
             order.append(batch.fields)
             if batch.slots > most:
                 (number,) = batch.fields
-                prediction = self._predict_field(pixels[rows[number]], cells_of_fields[number], most)
-                assert prediction.features is not None  # as below
-                probabilities.append(prediction.probabilities)
-                features.append(prediction.features)
-                continue
-            strips = [self.cutting.stack(pixels[rows[n]], cells_of_fields[n], batch.slots) for n in batch.fields]
-            strips += [self.cutting.stack(pixels[rows[0]], [], batch.slots)] * (batch.rows - len(batch.fields))
-            prediction = self.network.predict(np.stack(strips), None, batch.rows)
+                prediction = self._predict_field(pixels[rows[number]], by_field[number], most)
+            else:
+                strips = [self.cutting.stack(pixels[rows[n]], by_field[n], batch.slots) for n in batch.fields]
+                strips += [self.cutting.stack(pixels[rows[0]], [], batch.slots)] * (batch.rows - len(batch.fields))
+                prediction = self.network.predict(np.stack(strips), None, batch.rows)
             assert prediction.features is not None  # which a network has
             probabilities.append(prediction.probabilities[: len(batch.fields)])
             features.append(prediction.features[: len(batch.fields)])
@@ -134,8 +131,7 @@ class CellClassifier:
         return np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
 
     def _find(self, pixels: np.ndarray, rows: np.ndarray) -> Sequence[Cells]:
-        keep = is_packed(pixels)
-        return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache, keep)
+        return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache, is_packed(pixels))
 
     def cut_bags(self, pixels: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
         """Cut out the cells of fields, as exported files take them.
@@ -150,11 +146,9 @@ class CellClassifier:
             are grey.
         """
         pixels, rows = self._fit(pixels, rows)
-        cells_of_fields = [cells[:most] for cells in self._find(pixels, rows)]
-        slots = max(1, *map(len, cells_of_fields))
-        strips = [
-            self.cutting.stack(pixels[row], cells, slots) for row, cells in zip(rows, cells_of_fields, strict=True)
-        ]
+        by_field = [cells[:most] for cells in self._find(pixels, rows)]
+        slots = max(1, *map(len, by_field))
+        strips = [self.cutting.stack(pixels[row], cells, slots) for row, cells in zip(rows, by_field, strict=True)]
         return np.stack(strips).reshape(len(rows), slots, self.cutting.side, self.cutting.side, 3)
 
     def read_cells(self, image: np.ndarray) -> pd.DataFrame:
@@ -286,10 +280,11 @@ class CellClassifier:
         """
         with telling_damage(path / FACTS):
             facts = json.loads((path / FACTS).read_text())
-            cutting, architecture = Cutting.restore(facts["cutting"]), str(facts["architecture"])
-            fingerprint, frozen = facts["fingerprint"], bool(facts.get("frozen"))
+            cutting = Cutting.restore(facts["cutting"])
+            architecture = str(facts["architecture"])
+            fingerprint = facts["fingerprint"]
         cutting.require_known(path)
-        classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache, frozen)
+        classifier = cls(_load_network(path / NETWORK, lazily), cutting, architecture, cache, bool(facts.get("frozen")))
         if classifier.fingerprint != fingerprint:
             raise DamageError(path, "its network is not the one that it was made of")
         return classifier

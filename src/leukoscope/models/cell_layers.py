@@ -32,7 +32,8 @@ def join_strip(crops: Any, strips: Any) -> Any:
         crops: ``[batch * cells, side, side, 3]``, of a known side, 0-255, float.
         strips: What they were cut from, at any side, of a known number of slots.
     """
-    side, cells = crops.shape[1], strips.shape[1] // strips.shape[2]
+    side = crops.shape[1]
+    cells = strips.shape[1] // strips.shape[2]
     free = ops.reshape(find_filled(strips), (-1, 1, 1, 1)) < 0.5
     return ops.reshape(ops.where(free, float(NEUTRAL), crops), (-1, cells * side, side, 3))
 
@@ -121,7 +122,9 @@ class CellPooling(layers.Layer):
 
     def __init__(self, pooling: str = "attention", units: int = 128, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.pooling, self.units, self.seed = pooling, units, seed
+        self.pooling = pooling
+        self.units = units
+        self.seed = seed
 
     def build(self, vectors_shape: tuple[Any, ...], filled_shape: tuple[Any, ...]) -> None:
         """Make the kernels of the attention."""

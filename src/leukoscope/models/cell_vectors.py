@@ -39,7 +39,8 @@ class CellVectors:
     """
 
     def __init__(self, parts: Parts, known: ContentCache | None = None) -> None:
-        self._encoder, self._pooling = parts.cell_vectors, parts.pooling
+        self._encoder = parts.cell_vectors
+        self._pooling = parts.pooling
         self._known = known.beside(_FILE) if known else None
 
     @cached_property

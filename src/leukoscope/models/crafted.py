@@ -117,7 +117,8 @@ class CraftedClassifier:
     def _measure_found(self, pixels: np.ndarray, rows: np.ndarray, cutting: Cutting) -> np.ndarray:
         """Measure the cells that are found in fields, which are brought to the scale at which they are looked for."""
         if pixels.shape[1:3] != (self.image_size, self.image_size):
-            pixels, rows = np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
+            pixels = np.stack([resize(pixels[row], self.image_size) for row in rows])
+            rows = np.arange(len(rows))
         cells_of_fields = find_cells(pixels, rows, cutting.detector, cutting.diameter, self.cache, is_packed(pixels))
         measured = [
             measure_found(pixels[row], cells, self.groups) for row, cells in zip(rows, cells_of_fields, strict=True)
@@ -176,8 +177,11 @@ class CraftedClassifier:
             facts = json.loads((path / FACTS).read_text())
             groups = tuple(facts["groups"])
             usual = np.array([facts["usual"][name] for name in list_features(groups)], np.float32)
-            names, trained_on, size = tuple(facts["class_names"]), facts["trained_on"], facts["image_size"]
-            fingerprint, sha256 = facts["fingerprint"], facts["sha256"]
+            names = tuple(facts["class_names"])
+            trained_on = facts["trained_on"]
+            size = facts["image_size"]
+            fingerprint = facts["fingerprint"]
+            sha256 = facts["sha256"]
             cutting = Cutting.restore(facts["cutting"]) if "cutting" in facts else None
         if cutting is not None:
             cutting.require_known(path)

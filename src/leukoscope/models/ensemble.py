@@ -126,7 +126,9 @@ class EnsembleClassifier:
 
         with telling_damage(path / FACTS):
             facts = json.loads((path / FACTS).read_text())
-            names, vote, fingerprint = list(facts["members"]), Vote.restore(facts["vote"]), facts["fingerprint"]
+            names = list(facts["members"])
+            vote = Vote.restore(facts["vote"])
+            fingerprint = facts["fingerprint"]
             if len(vote.weights) != len(names) or not names:
                 raise ValueError(f"there are {len(vote.weights)} weights of {len(names)} members")
         members = {name: load_classifier(path / _MEMBERS / Path(name).name, known) for name in names}

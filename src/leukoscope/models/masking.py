@@ -30,7 +30,8 @@ class NucleusMask(layers.Layer):
     def call(self, images: Any) -> Any:
         """Mask the fields."""
         red, green, blue = (images[..., channel] for channel in range(3))
-        chroma, beyond = blue - green, 60.0 * (red - green)
+        chroma = blue - green
+        beyond = 60.0 * (red - green)
         lowest, highest = NUCLEUS_HUES
         violet = (blue >= red) & (beyond >= (lowest - 240) * chroma) & (beyond <= (highest - 240) * chroma)
         inside = violet & (255.0 * chroma >= LEAST_COLOUR * blue) & (blue >= LEAST_COLOUR)

@@ -29,7 +29,8 @@ class ReinhardNormalisation(layers.Layer):
 
     def __init__(self, mean: Sequence[float], deviation: Sequence[float], **options: Any) -> None:
         super().__init__(**options)
-        self.mean, self.deviation = [float(value) for value in mean], [float(value) for value in deviation]
+        self.mean = [float(value) for value in mean]
+        self.deviation = [float(value) for value in deviation]
 
     def call(self, images: Any) -> Any:
         """Normalise the images, each by itself."""

@@ -75,7 +75,8 @@ def outline_network(network: keras.Model, architecture_name: str) -> list[tuple[
 
 def _outline_fusion(network: keras.Model, members: Sequence[str]) -> list[tuple[BlockOutline, ...]]:
     names = [layer.name for layer in network.layers]
-    first, last = names.index(RESIZE) + 1, names.index(FEATURES)
+    first = names.index(RESIZE) + 1
+    last = names.index(FEATURES)
     trunks = {member: list_trunk(network, member) for member in members}
     of_trunks = {layer.name for trunk in trunks.values() for layer in trunk}
     joining = [layer for layer in network.layers[first:last] if layer.name not in of_trunks]

@@ -11,8 +11,14 @@ from leukoscope.models.cell_layers import CellPooling, SlotVectors, cut_strip, j
 from leukoscope.models.fusion import JOINED
 
 # Of networks that read single cells: what takes strips apart, what tells which slots are filled, each cell's vector.
-CUT, FILLED, VECTORS = "cut", "filled", "vectors"
-RESIZE, CROP, FEATURES, NORM, DROPOUT = "resize", "crop", "features", "head_norm", "dropout"
+CUT = "cut"
+FILLED = "filled"
+VECTORS = "vectors"
+RESIZE = "resize"
+CROP = "crop"
+FEATURES = "features"
+NORM = "head_norm"
+DROPOUT = "dropout"
 NORMALISED = "normalised"
 HEAD = "probabilities"
 
@@ -128,7 +134,8 @@ class Parts:
 
         The means over places of ``maps @ kernel`` add up to the classes' scores, but for the bias.
         """
-        features, kernel = self.network.get_layer(FEATURES), self.linear_head.kernel
+        features = self.network.get_layer(FEATURES)
+        kernel = self.linear_head.kernel
         if isinstance(features, layers.GlobalAveragePooling2D):
             return (PooledMaps(features.input, kernel),)
         joined = _find_maker(features.input) if isinstance(features, layers.Identity) else features

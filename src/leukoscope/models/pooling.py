@@ -71,6 +71,7 @@ def _weigh(length: int, windows: int) -> np.ndarray:
     """Give the weight of each place in each window's mean, ``[windows, places]``."""
     weights = np.zeros((windows, length))
     for window in range(windows):
-        start, stop = window * length // windows, -(-(window + 1) * length // windows)  # rounded down, and up
+        start = window * length // windows  # rounded down
+        stop = -(-(window + 1) * length // windows)  # rounded up
         weights[window, start:stop] = 1 / (stop - start)
     return weights

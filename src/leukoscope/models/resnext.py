@@ -62,7 +62,8 @@ def _build(images: keras.KerasTensor, kind: _Kind) -> keras.KerasTensor:
 
 def _add_block(maps: keras.KerasTensor, stage: int, stride: int, kind: _Kind, name: str) -> keras.KerasTensor:
     """Add a residual block: 1x1 to its width, 3x3 in groups, with the stride, and 1x1."""
-    width, channels = 2 ** (stage - 1) * kind.width, 2 ** (stage - 1) * 256
+    width = 2 ** (stage - 1) * kind.width
+    channels = 2 ** (stage - 1) * 256
     branch = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_conv1")(maps)
     branch = layers.ReLU(name=f"{name}_relu1")(_normalise(branch, f"{name}_conv1"))
     grouped = {"groups": kind.groups} if kind.groups > 1 else {}

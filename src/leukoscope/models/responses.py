@@ -26,11 +26,15 @@ class LocalResponseNormalization(layers.Layer):
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
 
     def call(self, maps: Any) -> Any:
         """Normalise the maps."""
-        channels, reach = maps.shape[-1], self.size // 2
+        channels = maps.shape[-1]
+        reach = self.size // 2
         squares = ops.pad(ops.square(maps), ((0, 0), (0, 0), (0, 0), (reach, reach)))
         total = sum(squares[..., start : start + channels] for start in range(self.size))
         return maps / ops.power(self.k + self.alpha / self.size * total, self.beta)

@@ -11,11 +11,13 @@ from leukoscope.backend.torch_files import read_state_dict
 from leukoscope.core.errors import InputError
 
 # Bytes of the length that a safetensors file begins with, and the longest header that the format allows.
-_LENGTH, _LONGEST_HEADER = 8, 100_000_000
+_LENGTH = 8
+_LONGEST_HEADER = 100_000_000
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2"}
 _TYPES |= {"I8": "i1", "U8": "u1", "BOOL": "?"}
 # More axes and longer ones NumPy does not have.
-_MOST_AXES, _MOST = 32, 2**62
+_MOST_AXES = 32
+_MOST = 2**62
 _SUFFIXES = (".safetensors", ".pt", ".pth")
 
 

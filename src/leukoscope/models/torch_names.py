@@ -53,7 +53,8 @@ def _name_residual(stem: tuple[str, str], squeeze: bool = False) -> dict[str, st
     names = {"conv1": stem[0], "conv1_bn": stem[1]}
     for stage, blocks in enumerate((3, 4, 6, 3), start=1):
         for block in range(blocks):
-            ours, theirs = f"layer{stage}_{block}", f"layer{stage}.{block}"
+            ours = f"layer{stage}_{block}"
+            theirs = f"layer{stage}.{block}"
             for number in (1, 2, 3):
                 names |= {f"{ours}_conv{number}": f"{theirs}.conv{number}"}
                 names |= {f"{ours}_conv{number}_bn": f"{theirs}.bn{number}"}
@@ -66,7 +67,8 @@ def _name_residual(stem: tuple[str, str], squeeze: bool = False) -> dict[str, st
 
 
 def _name_vgg(counts: tuple[int, ...]) -> dict[str, str]:
-    names, place = {}, 0
+    names = {}
+    place = 0
     for block, count in enumerate(counts, start=1):
         for number in range(1, count + 1):
             names[f"block{block}_conv{number}"] = f"features.{place}"

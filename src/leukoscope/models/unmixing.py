@@ -142,7 +142,8 @@ def _unmix(densities: Any, azure: Any, eosin: Any) -> Any:
     """Give how much of two dyes explains densities best, by least squares: ``[batch, height, width, 2]``."""
     common = _dot(azure, eosin)
     left = ops.maximum(1 - common * common, LEAST_SPREAD**2 / 4)  # smaller only where nothing is made of it
-    by_azure, by_eosin = _dot(densities, azure), _dot(densities, eosin)
+    by_azure = _dot(densities, azure)
+    by_eosin = _dot(densities, eosin)
     return ops.concatenate([by_azure - common * by_eosin, by_eosin - common * by_azure], axis=-1) / left
 
 
@@ -157,10 +158,12 @@ def _find_quantiles(values: Any, counted: Any, shares: tuple[float, float], low:
         high: Above all.
     """
     wanted = ops.mean(counted, axis=(1, 2), keepdims=True) * ops.convert_to_tensor([[[shares]]], values.dtype)
-    low, high = ops.zeros_like(wanted) + low, ops.zeros_like(wanted) + high
+    low = ops.zeros_like(wanted) + low
+    high = ops.zeros_like(wanted) + high
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         below = ops.mean(ops.cast(values <= middle, values.dtype) * counted, axis=(1, 2), keepdims=True)
         enough = below >= wanted
-        low, high = ops.where(enough, low, middle), ops.where(enough, middle, high)
+        low = ops.where(enough, low, middle)
+        high = ops.where(enough, middle, high)
     return high

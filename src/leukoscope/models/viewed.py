@@ -126,7 +126,8 @@ class ViewedClassifier:
 
         with telling_damage(path / FACTS):
             facts = json.loads((path / FACTS).read_text())
-            views, fingerprint = facts["views"], facts["fingerprint"]
+            views = facts["views"]
+            fingerprint = facts["fingerprint"]
             if views not in VIEWS:
                 raise ValueError(f"there are no views '{views}'")
         classifier = cls(load_classifier(path / _MEMBER, known), views)

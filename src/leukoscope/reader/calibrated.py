@@ -98,7 +98,8 @@ class CalibratedClassifier:
 
     def form_opinions(self, predicted: Predicted, certificates: Certificates | None = None) -> pd.DataFrame:
         """Give an opinion on each image, or the reason why there is none; as ``trust.form_opinions`` has it."""
-        probabilities, ood = predicted.probabilities, predicted.ood
+        probabilities = predicted.probabilities
+        ood = predicted.ood
         return form_opinions(probabilities, ood, self.calibration, self.class_names, certificates)
 
     def summarise(self, predicted: Predicted) -> pd.DataFrame:

@@ -26,7 +26,8 @@ from leukoscope.reader.base import Reader
 
 logger = logging.getLogger(__name__)
 
-MODEL, FACTS = "model.onnx", "engine.json"
+MODEL = "model.onnx"
+FACTS = "engine.json"
 # Part of what an engine is known by: raise it whenever the same model would give another file, or be checked otherwise.
 _FORMAT = 1
 # How far a calibrated probability may be from Keras', and an out-of-distribution score, as a share of itself or of 1.
@@ -75,12 +76,16 @@ class Agreement(NamedTuple):
     @classmethod
     def measure(cls, reader: Reader, engine: OnnxClassifier, images: str, pixels: np.ndarray) -> Self:
         """Let both give opinions on images, ``uint8 [n, size, size, 3]``."""
-        by_keras, by_engine = reader.answered_by(None).calibrated, reader.answered_by(engine).calibrated
-        expected, predicted = by_keras.predict(pixels), by_engine.predict(pixels)
-        probabilities, scores = by_keras.calibrate(expected), expected.ood.score
+        by_keras = reader.answered_by(None).calibrated
+        by_engine = reader.answered_by(engine).calibrated
+        expected = by_keras.predict(pixels)
+        predicted = by_engine.predict(pixels)
+        probabilities = by_keras.calibrate(expected)
+        scores = expected.ood.score
         apart = np.abs(predicted.ood.score - scores) / np.maximum(scores, 1)
         columns = ["opinion", "reason"]
-        opinions, others = by_keras.form_opinions(expected), by_engine.form_opinions(predicted)
+        opinions = by_keras.form_opinions(expected)
+        others = by_engine.form_opinions(predicted)
         differ = (opinions[columns] != others[columns]).any(axis=1).to_numpy()
         return cls(
             images,

@@ -169,7 +169,8 @@ def _describe_part(
 
 def read_files(task: _Task) -> pd.DataFrame:
     """Read a part's files on a worker, and keep their rows; gives those of files that could not be read for now."""
-    files, path = read_list(task.files), task.path
+    files = read_list(task.files)
+    path = task.path
     with suppress(OSError, ValueError, KeyError):
         # A worker that was taken for dead may have kept the whole part.
         done = find_done(path, [named.image_id for named in files]) if path.is_file() else ()

@@ -22,10 +22,12 @@ logger = logging.getLogger(__name__)
 
 PHOTOGRAPH = "a photograph of many fields"
 # What begins the warnings of images that are read as a field and are none.
-SMALL_CELLS, CLOSE_UP = "an image of cells far smaller than in the training images", "a crop of a cell or a few"
+SMALL_CELLS = "an image of cells far smaller than in the training images"
+CLOSE_UP = "a crop of a cell or a few"
 
 # Fields of one slide differ by up to 1.7 in how many typical leukocytes lie side by side in them.
-_MANY_FIELDS, _CLOSE_UP = 2.0, 2.0
+_MANY_FIELDS = 2.0
+_CLOSE_UP = 2.0
 # A tile has at least this part of the pixels of a field, along its sides: enlarging adds nothing to be seen.
 _LEAST_SIDE = 0.75
 _MOST_TILES = 400
@@ -137,7 +139,8 @@ def cut_tiles(height: int, width: int, ratio: float | None, image_size: int) -> 
     if shorter < _MANY_FIELDS * side * (1 - 1e-9):
         return []
     side = int(side)
-    tops, lefts = _spread_evenly(height, side), _spread_evenly(width, side)
+    tops = _spread_evenly(height, side)
+    lefts = _spread_evenly(width, side)
     return [Tile(left, top, left + side, top + side) for top in tops for left in lefts]
 
 

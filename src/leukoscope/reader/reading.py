@@ -32,7 +32,8 @@ from leukoscope.reader.watching import Watched, list_watched
 
 logger = logging.getLogger(__name__)
 
-_KEY, _PARTS = "reading.json", "part-*.parquet"
+_KEY = "reading.json"
+_PARTS = "part-*.parquet"
 # Part of every key: raise it whenever what stands in an opinion's row changes.
 _FORMAT = 5
 # Files in a part: what a killed run reads again at the most.
@@ -234,7 +235,8 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, parquet
     Raises:
         InputError: A file of the plan has no row, or more than one.
     """
-    counts, warnings = Counter[str](), Counter[str | None]()
+    counts = Counter[str]()
+    warnings = Counter[str | None]()
     schema = pa.Schema.from_pandas(_list_rows(plan, unread, folder, plan.parts[0]), preserve_index=False)
 
     def join(parquet: Path, csv: Path) -> None:
@@ -249,7 +251,8 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, parquet
     write_whole(parquet, lambda parquet_file: write_whole(csv, lambda csv_file: join(parquet_file, csv_file)))
     opinion_count = counts.pop("", 0)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common()) or "none"
-    files, opinions = count_of(opinion_count + counts.total(), "file"), count_of(opinion_count, "opinion")
+    files = count_of(opinion_count + counts.total(), "file")
+    opinions = count_of(opinion_count, "opinion")
     logger.info("%s: %s; abstained: %s", files, opinions, reasons)
     log_scales(warnings, are_tiled=True)
 

@@ -21,8 +21,12 @@ _SAMPLE = 16
 # Real fields have 0.7 to 1.2 times the median (a twentieth less or more), mosaics of twelve 0.66 at the most. The fine
 # grain of a crop may be that of what is inside of a nucleus; the coarse one is of its one cell.
 _SAME_GRAIN = (0.74, 1.35)
-_COARSE, _FINE, _GRAIN_SAMPLE = 28, 112, 64
-_RED, _BLUE = 0.35, 1.0  # how purple a pixel is: as cells are found by
+_COARSE = 28
+_FINE = 112
+_GRAIN_SAMPLE = 64
+# How purple a pixel is: as cells are found by.
+_RED = 0.35
+_BLUE = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class Scale:
             Along the shorter side, by how fine it is; where that is not about as in a training image, by its cells:
             ``None`` where nothing is stained as nuclei are.
         """
-        coarse, fine = _measure_grain(image, _COARSE), _measure_grain(image, _FINE)
+        coarse = _measure_grain(image, _COARSE)
+        fine = _measure_grain(image, _FINE)
         if _is_same(coarse, self.coarse_grain) and fine is not None and _is_same(fine, self.fine_grain):
             return self.fine_grain / fine
         across = _count_across(image)

@@ -33,7 +33,8 @@ from leukoscope.reader.faults import find_fault
 from leukoscope.reader.photographs import Field, make_field
 from leukoscope.reader.scale import Scale
 
-_FACTS, _SEEN = "reader.json", "seen.parquet"
+_FACTS = "reader.json"
+_SEEN = "seen.parquet"
 _SEEN_COLUMNS = ("image_id", "split", "sha256", "model")
 _BATCH = 64
 
@@ -256,12 +257,15 @@ class SecondReader:
         classifier = load_classifier(folder, known, lazily)
         with telling_damage(folder / _FACTS):
             facts = rename_entries(json.loads((folder / _FACTS).read_text()), folder / _FACTS)
-            calibration, limits = Calibration.restore(facts["calibration"]), Limits(**facts["limits"])
+            calibration = Calibration.restore(facts["calibration"])
+            limits = Limits(**facts["limits"])
             benign = tuple(split_names(facts["benign_class"]))
-            title, certificate = facts.get("title", ""), facts.get("certificate")
+            title = facts.get("title", "")
+            certificate = facts.get("certificate")
             scale = Scale.restore(facts.get("scale"))
             reader = cls(facts["model"], classifier, calibration, seen, benign, limits, title, None, certificate, scale)
-            names, fingerprint = list(facts["class_names"]), facts["fingerprint"]
+            names = list(facts["class_names"])
+            fingerprint = facts["fingerprint"]
         reader.require_classes(names)
         another = "its parts are of different readers" if fingerprint != reader.fingerprint else None
         if fault := find_fault(reader) or another:

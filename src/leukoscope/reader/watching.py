@@ -44,7 +44,8 @@ class Watched:
     """
 
     def __init__(self, reader: Reader, paths: Iterator[str]) -> None:
-        self._reader, self._known = reader, set(reader.seen["sha256"])
+        self._reader = reader
+        self._known = set(reader.seen["sha256"])
         folders = {posixpath.dirname(path) for path in paths}
         self._together = {folder: uuid.uuid4().hex for folder in folders} if len(folders) > 1 else {}
 

@@ -136,7 +136,9 @@ def explain(text: str) -> Markup:
     Args:
         text: Plain, such as the title of a figure. A term that it has twice is linked once.
     """
-    parts, end, seen = [Markup()], 0, set()
+    parts = [Markup()]
+    end = 0
+    seen = set()
     for match in _WORDS.finditer(text):
         name = _NAMES[match[0].lower()]
         if name not in seen:

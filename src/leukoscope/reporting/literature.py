@@ -123,7 +123,8 @@ def find_difference(pairs: Sequence[Mapping[str, Any]], first: str, second: str)
         if names == (first, second):
             return {name: pair[name] for name in ("difference", "low", "high", "shown")}
         if names == (second, first):
-            low, high = _negate(pair["high"]), _negate(pair["low"])
+            low = _negate(pair["high"])
+            high = _negate(pair["low"])
             return {"difference": -pair["difference"], "low": low, "high": high, "shown": pair["shown"]}
     return {}
 
@@ -177,7 +178,8 @@ def render_literature(
     trained = sum(row["ours"] is not None for systems in rows.values() for row in systems)
     known_from: list[str] = [system.known_from for system in literature.systems]
     drawn = _draw(models, rows, context) if models else {}
-    baseline, pages = context.worth.baseline, context.frame.pages
+    baseline = context.worth.baseline
+    pages = context.frame.pages
     return (
         page_environment()
         .get_template("literature.html")

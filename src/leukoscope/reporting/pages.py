@@ -61,7 +61,8 @@ def _introduce_model(
     result: Mapping[str, Any], worth: Worth, differences: pd.DataFrame | None, frame: Frame
 ) -> dict[str, Any]:
     """Gather what stands before all else on a model's page: its head, its verdict and the links to other pages."""
-    model, is_test = result["model"], result["split"] == "test"
+    model = result["model"]
+    is_test = result["split"] == "test"
     page = links.name_report(model) if is_test else links.name_external(model)
     accuracy = result["metrics"].get("test_accuracy")
     pair = verdicts.find_colour_pair(model, accuracy, differences, worth.baseline) if is_test else None
@@ -143,7 +144,8 @@ def _introduce_comparison(
     models: Sequence[Mapping[str, Any]], differences: pd.DataFrame, worth: Worth, frame: Frame, confidence: float
 ) -> dict[str, Any]:
     """Gather what stands before all else on the page of the comparison."""
-    page, blind = "comparison.html", worth.baseline
+    page = "comparison.html"
+    blind = worth.baseline
     pairs = {
         row["model"]: verdicts.find_colour_pair(row["model"], row["test_accuracy"], differences, blind)
         for row in models

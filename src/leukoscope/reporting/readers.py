@@ -71,7 +71,8 @@ def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]
 
 def _make_frame(agreement: Mapping[str, Any], pages: Iterable[str], provenance: Mapping[str, Any]) -> Frame:
     """Make the head of the page: a review does not say whether its field was drawn, only the images here do."""
-    fields, drawn = agreement["fields"], agreement["drawn"]
+    fields = agreement["fields"]
+    drawn = agreement["drawn"]
     name = f"{fields:,} reviewed field{'' if fields == 1 else 's'}"
     frame = Frame.make({"name": name}, Origin(fields, drawn=drawn), False, pages, provenance)
     return frame if drawn else frame._replace(smears="none known to be drawn")

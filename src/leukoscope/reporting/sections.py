@@ -11,14 +11,16 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.words: dict[str, list[str]] = {}
-        self._section, self._silent = "", ""
+        self._section = ""
+        self._silent = ""
         self._heading: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if not self._silent and tag in _SILENT:
             self._silent = tag
         if tag == "h2":
-            self._section, self._heading = "", []
+            self._section = ""
+            self._heading = []
         anchor = dict(attrs).get("id")
         if tag == "section" and anchor:
             self._section = anchor

@@ -55,7 +55,8 @@ def judge_model(
         baseline: What that reaches on the same test images.
         verdict: Of the audit, a sentence a line.
     """
-    metrics, split = result["metrics"], result["split"]
+    metrics = result["metrics"]
+    split = result["split"]
     accuracy = say_estimate(metrics, f"{split}_accuracy", _level(result))
     if split == "test":
         worth = _add_colour(judge_pair(pair), baseline)
@@ -194,7 +195,8 @@ def say_estimate(row: Mapping[str, Any], name: str, level: str = "") -> str:
         name: Of the figure; its interval is ``_low`` to ``_high``.
         level: Before the word interval.
     """
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    low = row.get(f"{name}_low")
+    high = row.get(f"{name}_high")
     ends = f" ({level}interval {format_figure(low)} to {format_figure(high)})" if is_number(low) else ""
     return format_figure(row.get(name)) + ends
 
@@ -213,7 +215,8 @@ def _judge_gain(row: Mapping[str, Any]) -> str:
     """Say by the interval of the gain, in which images and seeds are random, whether it is one."""
     if not is_number(row.get("gain_over_colour")):
         return "not held against stain colour alone"
-    low, high = row.get("gain_over_colour_low"), row.get("gain_over_colour_high")
+    low = row.get("gain_over_colour_low")
+    high = row.get("gain_over_colour_high")
     gain = f"(difference {say_estimate(row, 'gain_over_colour')})"
     if not is_number(low) or low <= 0 <= high:  # type: ignore[operator]
         return f"not shown to be better than stain colour alone {gain}"

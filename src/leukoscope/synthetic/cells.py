@@ -215,7 +215,8 @@ def _chain_up(radius: float, rng: np.random.Generator) -> np.ndarray:
     headings = rng.uniform(0, 2 * np.pi, (chains, 1)) + rng.normal(0, 0.4, shape).cumsum(axis=1)
     strides = radius * rng.uniform(0.9, 1.9) * rng.uniform(0.7, 1.3, shape)
     places = _anywhere(chains, rng)[:, None] + (strides * np.exp(1j * headings)).cumsum(axis=1)
-    places, chain = places.ravel(), np.repeat(np.arange(chains), length)
+    places = places.ravel()
+    chain = np.repeat(np.arange(chains), length)
     near = np.abs(places[:, None] - places) < radius * rng.uniform(0.5, 1.8)
     crowded = near & (chain[:, None] > chain)
     return places[~crowded.any(axis=1)]
@@ -241,7 +242,8 @@ def _nucleus(
 
 def _nucleoli(kinds: list[Leukocyte], centres: np.ndarray, radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     counts = rng.integers(0, [kind.nucleoli for kind in kinds], endpoint=True)
-    centres, radii = np.repeat(centres, counts), np.repeat(radii, counts)
+    centres = np.repeat(centres, counts)
+    radii = np.repeat(radii, counts)
     shifts = 0.5 * np.sqrt(rng.random(len(radii))) * np.exp(2j * np.pi * rng.random(len(radii)))
     sizes = radii * rng.uniform(0.18, 0.26, len(radii))
     return _discs(centres + radii * shifts, sizes, rng.uniform(0.3, 0.5, len(radii)), 0.05, rng)

@@ -17,7 +17,8 @@ from leukoscope.core.errors import InputError
 from leukoscope.synthetic.cells import CLASSES, FIELD, Field, Leukocyte, arrange_field
 from leukoscope.synthetic.stains import Stain, photograph
 
-_COARSE, _FINE = 2.2, 0.7
+_COARSE = 2.2
+_FINE = 0.7
 _REACH = 1.35  # farthest that an outline gets from its centre, in radii
 _BLUR = 4.0  # farther than the lens spreads light, in field units
 _SMALLEST = 32
@@ -237,7 +238,8 @@ def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarra
         return plane.reshape(size, size)
 
     red = _haemoglobin(field.erythrocytes, size)
-    nuclei, cytoplasm = highest(field.nuclei), highest(field.cytoplasm)
+    nuclei = highest(field.nuclei)
+    cytoplasm = highest(field.cytoplasm)
     free = 1 - np.minimum(1, cytoplasm + nuclei)
     loose = highest(field.smudges) + highest(field.platelets)
     nuclear = nuclei * (1 - highest(field.nucleoli)) + loose * free
@@ -260,7 +262,8 @@ def _stamp(discs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.nda
         Three arrays [n, side, side]: indices of the pixels in the flattened image; the part of each
         that the disc covers, 0 outside the image; and depth in the disc, 1 at its centre, 0 on its outline.
     """
-    centres, radii = discs["centre"] * size / FIELD, discs["radius"] * size / FIELD
+    centres = discs["centre"] * size / FIELD
+    radii = discs["radius"] * size / FIELD
     reach = int(np.ceil(_REACH * radii.max(initial=0))) + 1
     steps = np.arange(-reach, reach + 1)
     columns = (centres.real.astype(int)[:, None] + steps)[:, None, :]
@@ -277,7 +280,8 @@ def _stamp(discs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.nda
 
 def _outline(directions: np.ndarray, waves: np.ndarray) -> np.ndarray:
     """Radius of a wavy outline, in mean radii [n, side, side], in the directions of unit complex numbers."""
-    outline, power = np.ones(directions.shape, np.float32), directions
+    outline = np.ones(directions.shape, np.float32)
+    power = directions
     for wave in waves.T:
         power = power * directions
         outline += (_each(wave) * power).real

@@ -67,7 +67,9 @@ class RandomStain(keras.layers.Layer):
         self, *, stain: float = 0.0, brightness: float = 0.0, grey: float = 0.0, seed: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.stain, self.brightness, self.grey = stain, brightness, grey
+        self.stain = stain
+        self.brightness = brightness
+        self.grey = grey
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
@@ -145,13 +147,16 @@ class RandomAffine(keras.layers.Layer):
 
     def _draw_matrices(self, images: Any) -> Any:
         """Draw one map from output to input pixels for each image: ``[batch, 8]``, as Keras' transform wants it."""
-        batch, side = ops.shape(images)[0], ops.shape(images)[1]
+        batch = ops.shape(images)[0]
+        side = ops.shape(images)[1]
         angle = self._draw(batch, math.radians(self.rotation))
         scale = 1.0 / (1.0 + self._draw(batch, self.zoom))
         mirror_x = self._draw_sign(batch, self.horizontal_flip)
         mirror_y = self._draw_sign(batch, self.vertical_flip)
-        a0, a1 = ops.cos(angle) * scale * mirror_x, -ops.sin(angle) * scale * mirror_x
-        b0, b1 = ops.sin(angle) * scale * mirror_y, ops.cos(angle) * scale * mirror_y
+        a0 = ops.cos(angle) * scale * mirror_x
+        a1 = -ops.sin(angle) * scale * mirror_x
+        b0 = ops.sin(angle) * scale * mirror_y
+        b1 = ops.cos(angle) * scale * mirror_y
         pixels = ops.cast(side, "float32")
         centre = (pixels - 1.0) / 2.0
         shift_x, shift_y = (self._draw(batch, self.shift) * pixels for _ in range(2))

@@ -136,7 +136,9 @@ class HeadLog:
     """
 
     def __init__(self, name: str, network: keras.Model, journal: TrainingJournal) -> None:
-        self.name, self.network, self.journal = name, network, journal
+        self.name = name
+        self.network = network
+        self.journal = journal
         self.started = time.perf_counter()
         self.meter = Meter(bool(device.list_accelerators()))
 
@@ -178,7 +180,8 @@ class DrawAnew(keras.callbacks.Callback):
 
     def __init__(self, seed: int, batches: TrainingBatches) -> None:
         super().__init__()
-        self.seed, self.batches = seed, batches
+        self.seed = seed
+        self.batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Seed all generators by the epoch."""

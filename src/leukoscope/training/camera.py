@@ -137,7 +137,8 @@ class RandomCompression(_RandomCamera):
         planes = ops.transpose(ops.matmul(_fill(images) - 128.0, _constant(_TO_YCC, images)), (0, 3, 1, 2))
         waves = _turn(planes, _make_cosines())
         shape = ops.shape(waves)
-        down, across = shape[2] // _BLOCK, shape[3] // _BLOCK
+        down = shape[2] // _BLOCK
+        across = shape[3] // _BLOCK
         blocks = ops.reshape(waves, (shape[0], 3, down, _BLOCK, across, _BLOCK))
         steps = ops.reshape(self._draw_steps(images), (shape[0], 3, 1, _BLOCK, 1, _BLOCK))
         kept = ops.reshape(ops.round(blocks / steps) * steps, shape)
@@ -168,7 +169,8 @@ def _fill(images: Any) -> Any:
 
 def _make_cosines() -> np.ndarray:
     """Make the orthonormal DCT-II of eight values, a frequency a row: ``[8, 8]``."""
-    frequency, place = np.arange(_BLOCK)[:, None], np.arange(_BLOCK)
+    frequency = np.arange(_BLOCK)[:, None]
+    place = np.arange(_BLOCK)
     waves = np.cos(np.pi * frequency * (2 * place + 1) / (2 * _BLOCK)) * np.sqrt(2 / _BLOCK)
     waves[0] /= np.sqrt(2)
     return waves

@@ -80,7 +80,8 @@ def _minimise(
     channels = features.shape[1]
 
     def evaluate(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        kernel, bias = flat[: channels * number].reshape(channels, number), flat[channels * number :]
+        kernel = flat[: channels * number].reshape(channels, number)
+        bias = flat[channels * number :]
         logarithms = log_softmax(features @ kernel + bias, axis=1)
         loss = -float(shares @ (truth * logarithms).sum(axis=1)) + weight_decay / 2 * float((kernel**2).sum())
         slopes = shares[:, None] * (np.exp(logarithms) - truth)

@@ -110,7 +110,8 @@ def describe_training(key: Mapping[str, Any], splits: pd.DataFrame) -> dict[str,
         key: Of the training.
         splits: Which images train.
     """
-    recipe, method = key["recipe"], METHODS[key["recipe"]["classifier"]]
+    recipe = key["recipe"]
+    method = METHODS[key["recipe"]["classifier"]]
     number = len(find_columns(recipe["features"]))
     of_found = " of the cells that the pipeline cells finds" if "cells" in key["data"] else ""
     train = splits.loc[splits["split"] == "train", "label"].value_counts(sort=False)
@@ -227,11 +228,13 @@ def fit_classifier(
     usual = np.nanmedian(seen, axis=0) if len(seen) else np.zeros(len(columns), np.float32)
     features = select_features(measured, recipe["features"], usual)
     classes = pd.Index(key["class_names"]).get_indexer(train["label"])
-    started, meter = time.perf_counter(), Meter()
+    started = time.perf_counter()
+    meter = Meter()
     fitted = fit_estimator(
         recipe["classifier"], features, classes, train["group"].to_numpy(), key["balanced"], key["seed"]
     )
-    seconds, used = time.perf_counter() - started, meter.stop()
+    seconds = time.perf_counter() - started
+    used = meter.stop()
     chosen = ", ".join(f"{parameter} {value}" for parameter, value in fitted.chosen.items())
     logger.info(
         "%s: fitted on %s in %.1f s%s", name, count_of(len(train), "image"), seconds, f"; {chosen}" if chosen else ""

@@ -61,12 +61,15 @@ class DistillationLoss(keras.losses.Loss):
 
     def __init__(self, temperature: float, share: float, label_smoothing: float = 0.0) -> None:
         super().__init__(name="distillation")
-        self.temperature, self.share, self.label_smoothing = temperature, share, label_smoothing
+        self.temperature = temperature
+        self.share = share
+        self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Give the loss of each image, ``[batch]``."""
         classes = y_pred.shape[-1]
-        truth, taught = y_true[:, :classes], y_true[:, classes:]
+        truth = y_true[:, :classes]
+        taught = y_true[:, classes:]
         own = keras.losses.categorical_crossentropy(truth, y_pred, label_smoothing=self.label_smoothing)
         if y_true.shape[-1] == classes:
             return own

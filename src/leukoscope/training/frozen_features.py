@@ -24,7 +24,9 @@ from leukoscope.training.stain_copies import StainCopy
 
 logger = logging.getLogger(__name__)
 
-_KEY, _TRAINING, _VALIDATION = "key.json", "training.npy", "validation.npy"
+_KEY = "key.json"
+_TRAINING = "training.npy"
+_VALIDATION = "validation.npy"
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class _View(keras.Model):
         super().__init__(name="view")
         self.parts = parts
         self.resize = keras.layers.Resizing(parts.resized_side, parts.resized_side, dtype="float32")
-        self.augment, self.extractor = augment, extractor
+        self.augment = augment
+        self.extractor = extractor
 
     def call(self, images: Any) -> Any:
         # Keras keeps the `training` flag for nested calls, so set it explicitly.

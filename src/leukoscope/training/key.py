@@ -65,7 +65,8 @@ def make_key(
 
 def describe_key(key: dict[str, Any]) -> dict[str, Any]:
     """Say what a training came from, for its summary: a weights file by its name and hash."""
-    recipe, file_hash = key["recipe"], key["weights"]
+    recipe = key["recipe"]
+    file_hash = key["weights"]
     weights = f"{Path(recipe['weights']).name} (SHA-256 {file_hash}...)" if file_hash else recipe["weights"]
     names = ("trainable", "learning_rate", "schedule", "warmup_epochs", "head_epochs", "dropout", "label_smoothing")
     unset = {"clip_norm": "none", "ema_momentum": "none", "batch_norm_momentum": "the architecture's own"}
@@ -125,7 +126,8 @@ def _name_optimizer(recipe: dict[str, Any]) -> str:
 def describe_balance(training_plan: pd.DataFrame) -> dict[str, Any]:
     """Say how training met the classes' imbalance, from the images that an epoch saw and their weights in the loss."""
     classes = training_plan.groupby("label", sort=False)
-    repeats, weights = classes["repeats"].sum(), classes["weight"].mean()
+    repeats = classes["repeats"].sum()
+    weights = classes["weight"].mean()
     if (training_plan["repeats"] > 1).any():
         balance = "oversampling: images of smaller classes are seen more than once an epoch"
     elif training_plan["weight"].nunique() > 1:

@@ -64,7 +64,8 @@ def _paste(
 
     A rectangle has the image's form, ``1 - share`` of its area, and its centre anywhere: what lies outside is cut off.
     """
-    mixed, left = images.copy(), np.empty_like(shares)
+    mixed = images.copy()
+    left = np.empty_like(shares)
     size = np.array(images.shape[1:3])
     for number, share in enumerate(shares):
         half = size * np.sqrt(1 - share) / 2

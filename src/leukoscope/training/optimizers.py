@@ -121,7 +121,9 @@ class _Exponential(keras.optimizers.schedules.LearningRateSchedule):
     """Keras' exponential decay, after a linear warm-up, which that one lacks."""
 
     def __init__(self, highest: float, step_decay: float, warmup_steps: int) -> None:
-        self.highest, self.step_decay, self.warmup_steps = highest, step_decay, warmup_steps
+        self.highest = highest
+        self.step_decay = step_decay
+        self.warmup_steps = warmup_steps
 
     def __call__(self, step: Any) -> Any:
         """Give the rate of a step."""

@@ -16,7 +16,9 @@ Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Schedule = Literal["constant", "cosine", "exponential"]
 Pixels = Literal["caffe", "tf", "torch"]
 Normalisation = Literal["none", "reinhard", "macenko"]
-STEM, HEAD, LBFGS = "stem", "head", "lbfgs"
+STEM = "stem"
+HEAD = "head"
+LBFGS = "lbfgs"
 
 
 class Distillation(Options):
@@ -275,7 +277,8 @@ def require_weights(entry: str, row: architecture.Architecture, recipe: Recipe) 
             f"models.{entry}.training.weights as imagenet, none, or the path of a {row.title} weights file "
             f"without its top (.h5 or .weights.h5). Nothing was trained, and what was trained before is untouched."
         ) from error
-    expected, actual = find_pixels(Path(recipe.weights)), recipe.pixels or row.pixels
+    expected = find_pixels(Path(recipe.weights))
+    actual = recipe.pixels or row.pixels
     if expected not in (None, actual):
         raise InputError(
             f"The weights file '{recipe.weights}' was imported for pixels scaled as {expected}, and {row.title} scales "

@@ -140,7 +140,8 @@ class TrainingRuns:
 
     def _list_numbered(self, key: dict[str, Any]) -> list[Path]:
         """List the folders of a run id: ``<id>``, ``<id>-2`` and so on."""
-        place, name = self._place(key), identify_run(key)
+        place = self._place(key)
+        name = identify_run(key)
         numbers = re.compile(rf"{name}(-\d+)?")
         return sorted(folder for folder in place.glob(f"{name}*") if numbers.fullmatch(folder.name) and folder.is_dir())
 

@@ -179,7 +179,8 @@ class Trainer:
             self._load(self.journal.state, weights)
             return
         log = HeadLog(self.name, self.network, self.journal)
-        features, parts = self._phases.see_features(self.network, phase), Parts(self.network)
+        features = self._phases.see_features(self.network, phase)
+        parts = Parts(self.network)
         views = features.training.shape[1]
         training = np.concatenate(np.swapaxes(features.training, 0, 1))
         labels = [np.tile(values, views) for values in (self.training.classes, self.training.weights)]

@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 _NAME = re.compile(r"Im\d{3}_([01])", re.IGNORECASE)
 _LABELS = {"1": "ALL", "0": "healthy"}
 _CENTROIDS = ".xyc"
-_OF_FIELDS, _OF_CELLS = (".jpg", ".jpeg"), (".tif", ".tiff")
+_OF_FIELDS = (".jpg", ".jpeg")
+_OF_CELLS = (".tif", ".tiff")
 _MOST_BYTES = 1_000_000
 
 
@@ -29,7 +30,8 @@ class AllIdb(Layout):
     ALL-IDB1 has fields as JPEG, with the centroids of blasts in ``.xyc`` files; ALL-IDB2 has single cells as TIFF.
     """
 
-    name, title = "all_idb", "ALL-IDB"
+    name = "all_idb"
+    title = "ALL-IDB"
     expects = "files named Im<three digits>_1 or _0, as .jpg (ALL-IDB1, fields) or .tif (ALL-IDB2, single cells)"
     unknown = (
         "Names do not tell whose cells they are, so that several images of one person count as several people's: "
@@ -48,7 +50,8 @@ class AllIdb(Layout):
             InputError: Both are there, or neither kind of file.
         """
         suffixes = {PurePosixPath(item.file.path).suffix.lower() for item in self.sort(source) if item.label}
-        cells, fields = suffixes & set(_OF_CELLS), suffixes & set(_OF_FIELDS)
+        cells = suffixes & set(_OF_CELLS)
+        fields = suffixes & set(_OF_FIELDS)
         if bool(cells) == bool(fields):
             there = "both" if cells else f"only {', '.join(sorted(suffixes))}"
             raise InputError(

@@ -38,7 +38,8 @@ class Boxes(Layout):
     group.
     """
 
-    name, title = "boxes", "boxes in the format of Pascal VOC"
+    name = "boxes"
+    title = "boxes in the format of Pascal VOC"
     expects = "images, and for each an XML file of the same name with objects, their names and bndbox"
     unit = "field"
     unknown = "Boxes say what a cell is called, and not whether it is malignant, nor whose it is."

@@ -30,7 +30,8 @@ class Cnmc(Layout):
     ``Patient_ID``, its number in ``new_names`` and 1 for leukemia in ``labels``.
     """
 
-    name, title = "cnmc", "C-NMC 2019"
+    name = "cnmc"
+    title = "C-NMC 2019"
     expects = (
         "files named UID_<subject>_<image>_<cell>_all.bmp or UID_H<subject>_<image>_<cell>_hem.bmp, or numbered ones "
         "and a table *_labels.csv with Patient_ID, new_names and labels"
@@ -61,10 +62,13 @@ def _is_table(file: FoundFile) -> bool:
 
 def _sort(file: FoundFile, tables: Mapping[PurePosixPath, Mapping[str, tuple[str, str]]]) -> NamedFile:
     path = PurePosixPath(compose(file.path))
-    match, label, image_id = _NAME.fullmatch(path.stem), None, cut_suffix(file.path)
+    match = _NAME.fullmatch(path.stem)
+    label = None
+    image_id = cut_suffix(file.path)
     refused = _NO_LABEL
     if match:
-        label, folder = match[2].lower(), path.parent.name.lower()
+        label = match[2].lower()
+        folder = path.parent.name.lower()
         if folder in ("all", "hem") and folder != label:
             label, refused = None, f"its folder says {folder}, and its name {label}"
     else:
@@ -80,7 +84,8 @@ def _read_tables(source: ImageSource) -> dict[PurePosixPath, dict[str, tuple[str
 
     A folder that is called as its table is meant alone: the final test set beside it has the same numbers.
     """
-    tables, folders = {}, {parent for file in source.files for parent in PurePosixPath(file.path).parents}
+    tables = {}
+    folders = {parent for file in source.files for parent in PurePosixPath(file.path).parents}
     with source.reading() as read:
         for file in source.files:
             if _is_table(file) and not file.refused:

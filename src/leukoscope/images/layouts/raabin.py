@@ -25,7 +25,8 @@ class Raabin(Layout):
     segmented nuclei and cytoplasm (Scientific Reports 12:1123).
     """
 
-    name, title = "raabin", "Raabin-WBC"
+    name = "raabin"
+    title = "Raabin-WBC"
     expects = f"folders of single cells called {', '.join(_KINDS)}, two of them or more, as in Train, Test-A and Test-B"
     unknown = (
         "Names do not tell whose cells they are. There are no cells of acute leukemia, so that nothing can be said of "

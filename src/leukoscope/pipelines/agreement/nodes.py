@@ -45,7 +45,8 @@ def measure_agreement(
 
     days = check_washout(washout_days)
     known = readings.Known.gather(reviewed_manifest, reviewed_splits)
-    newest, chosen = agreement.select_newest(reviews), readings.select_readings(reviews, days)
+    newest = agreement.select_newest(reviews)
+    chosen = readings.select_readings(reviews, days)
     facts = ["model", "model_fingerprint", "data"]
     models = []
     for names, rows in newest.groupby(facts, sort=False):

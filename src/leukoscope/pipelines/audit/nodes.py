@@ -94,7 +94,8 @@ def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: Audi
     from leukoscope.images import grouping
 
     images = grouping.select_accepted(manifest)
-    data, notes = fingerprint_manifest(manifest), _explain_lacking(audit_table, images, options)
+    data = fingerprint_manifest(manifest)
+    notes = _explain_lacking(audit_table, images, options)
     limits = options.warning, options.alarm, options.confidence
     outcome, text = verdict.judge(audit_table, images["label"], *limits, data, notes)
     for line in text.splitlines():

@@ -8,7 +8,8 @@ from leukoscope.pipelines.cells.nodes import cut_out_cells, find_cells, measure_
 
 def create_pipeline() -> Pipeline:
     """Create the pipeline from ``smears`` and ``manifest`` to ``cells``, ``cell_images`` and the report on them."""
-    options, names = "params:cells", "params:class_names"
+    options = "params:cells"
+    names = "params:class_names"
     return create_finding_pipeline() + make_stage(
         "cells",
         [

@@ -39,7 +39,8 @@ def select_folds(
     Raises:
         InputError: A model has folds and no complete set, or none has any.
     """
-    chosen, incomplete = {}, []
+    chosen = {}
+    incomplete = []
     runs = folding.describe_members(runs)
     for name in options.models or runs:
         sets = folding.list_sets(name, runs[name])
@@ -83,7 +84,8 @@ def _explain(name: str, sets: list[FoldSet], splitting: SplittingOptions, seed: 
 
 def _name_command(same: FoldSet, number: int, splitting: SplittingOptions, seed: int) -> str:
     """Name the command that trains a fold, with what the others had and the present parameters have not."""
-    present, theirs = splitting.facts, same.facts["splitting"]
+    present = splitting.facts
+    theirs = same.facts["splitting"]
     differing = [name for name in present | theirs if theirs.get(name) != present.get(name)]
     others = {f"splitting.{name}": "null" if theirs.get(name) is None else theirs[name] for name in differing}
     parameters = others | {"splitting.fold": f"{number} of {same.count}"}

@@ -27,7 +27,8 @@ def _create_predicting() -> Pipeline:
 
 
 def _create_judging() -> Pipeline:
-    classes, options = "params:class_names", "params:evaluation"
+    classes = "params:class_names"
+    options = "params:evaluation"
     return Pipeline(
         [
             Node(

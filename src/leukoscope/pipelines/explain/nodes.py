@@ -72,7 +72,10 @@ class _Explainer:
     def __init__(self, reader: Reader, smears: PackedImages, options: ExplanationOptions, seed: int) -> None:
         from leukoscope.inference.explanation import make_mapper
 
-        self.reader, self.smears, self.options, self.seed = reader, smears, options, seed
+        self.reader = reader
+        self.smears = smears
+        self.options = options
+        self.seed = seed
         self.mapper = make_mapper(reader.classifier)
 
     def draw(self, record: Record, pixels: np.ndarray) -> Figure:

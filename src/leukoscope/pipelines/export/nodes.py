@@ -56,7 +56,9 @@ def _make_exporter(reader: Reader, pixels: np.ndarray, rows: np.ndarray) -> Any:
     """Make what writes files, with examples to learn the ranges of int8 from."""
     from leukoscope.inference.cell_evidence import tells_cells
 
-    classifier, temperature, facts = reader.classifier, reader.calibration.temperature, reader.describe()
+    classifier = reader.classifier
+    temperature = reader.calibration.temperature
+    facts = reader.describe()
     if tells_cells(classifier):
         from leukoscope.inference.cell_exporting import MOST_SLOTS, CellExporter
 

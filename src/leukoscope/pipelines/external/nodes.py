@@ -156,7 +156,8 @@ def describe_external(
     counts = summarise(external_manifest, list(dict.fromkeys(mapping["by_folder"].values())), None)
     facts = data_sheet.describe_images(external_manifest, counts)
     facts["layout"] = about_layout
-    stated, provenance = external.data_sheet.model_dump(), software | {"seed": str(seed)}
+    stated = external.data_sheet.model_dump()
+    provenance = software | {"seed": str(seed)}
     return PageContext.gather(facts, stated, provenance, UNKNOWN, [*of_comparison, *of_models])
 
 

@@ -20,7 +20,8 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
 
 
 def _create_ingestion() -> Pipeline:
-    mapping, layout = "external_mapping", "external_layout"
+    mapping = "external_mapping"
+    layout = "external_layout"
     return make_stage(
         "external",
         [
@@ -53,8 +54,13 @@ def _create_ingestion() -> Pipeline:
 
 
 def _create_judging() -> Pipeline:
-    mapping, layout, options, seed = "external_mapping", "external_layout", "params:evaluation", "params:seed"
-    smears, manifest, judged = "external_smears", "external_manifest", ["external_predictions", "external_opinions"]
+    mapping = "external_mapping"
+    layout = "external_layout"
+    options = "params:evaluation"
+    seed = "params:seed"
+    smears = "external_smears"
+    manifest = "external_manifest"
+    judged = ["external_predictions", "external_opinions"]
     models = ["trained_models", "calibrations", "params:class_names", options, "features"]
     about = [manifest, mapping, "external_layout_facts", "params:external", "software", seed]
     scored = [*judged, manifest, mapping, layout, options, seed, "results"]

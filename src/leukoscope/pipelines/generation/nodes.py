@@ -126,7 +126,8 @@ def draw_generated(generated_images: GeneratedImages, smears: PackedImages, spli
     from leukoscope.generation import training
 
     training_images = splits[splits["split"] == "train"]
-    rows, titles = [], []
+    rows = []
+    titles = []
     for number, name in enumerate(generated_images.class_names):
         real = training.shrink(smears, training_images[training_images["label"] == name].head(_SHOWN))
         drawn = generated_images.pixels[generated_images.classes == number][:_SHOWN]

@@ -37,8 +37,10 @@ def import_weights(options: ImportOptions) -> dict[str, bytes]:
             f"import_weights needs a file of torchvision or timm and an architecture: "
             f"{name_run('import_weights', example)}"
         )
-    name, path = options.architecture, Path(options.weights)
-    network, row = require_known(name), architecture.get(name)
+    name = options.architecture
+    path = Path(options.weights)
+    network = require_known(name)
+    row = architecture.get(name)
     taken = take_weights(name, read_tensors(path))
     report = {
         "architecture": name,

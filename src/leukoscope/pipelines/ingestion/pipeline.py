@@ -14,7 +14,8 @@ from leukoscope.pipelines.ingestion.nodes import (
 
 def create_pipeline() -> Pipeline:
     """Create the pipeline from ``raw_images`` to ``smears``, ``manifest`` and the report on them."""
-    names, options = "params:class_names", "params:ingestion"
+    names = "params:class_names"
+    options = "params:ingestion"
     return make_stage(
         "ingestion",
         [

@@ -13,7 +13,8 @@ from leukoscope.evaluation import label_issues
 from leukoscope.figures import Figure
 from leukoscope.images.packed import PackedImages
 
-_SHOWN, _COLUMNS = 40, 8
+_SHOWN = 40
+_COLUMNS = 8
 logger = logging.getLogger(__name__)
 
 

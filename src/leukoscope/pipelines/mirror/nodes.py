@@ -101,12 +101,14 @@ def blank_cells(
     from leukoscope.cells.fitting import require_fitting
     from leukoscope.images.grouping import select_accepted
 
-    images, rows = select_accepted(manifest), []
+    images = select_accepted(manifest)
+    rows = []
     require_fitting(cells, cell_size, smears, images["image_id"])
     for name, features_of_model in features.items():
         if trained_models is None or name not in trained_models:
             continue
-        classifier, title = trained_models[name](), ModelOptions.model_validate(models[name]).title
+        classifier = trained_models[name]()
+        title = ModelOptions.model_validate(models[name]).title
         fields = select_test_fields(images, cells, features_of_model)
         if fault := _find_fault(classifier, features_of_model, fields, smears):
             logger.warning("%s is not shown fields without their cells: %s", title, fault)

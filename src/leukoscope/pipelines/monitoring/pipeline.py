@@ -9,7 +9,8 @@ from leukoscope.pipelines.reporting.pipeline import create_frame_pipeline
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: the log of opinions and what was evaluated to alarms, and a page."""
-    options, seed = "params:monitoring", "params:seed"
+    options = "params:monitoring"
+    seed = "params:seed"
     evaluated = ["calibrations", "evaluated_predictions", "evaluated_features", "splits", "params:class_names"]
     about = ["manifest", "page_frame", "params:models", options]
     return create_frame_pipeline() + make_stage(

@@ -84,8 +84,10 @@ def gather_frame(
     from leukoscope.images.origin import Origin
     from leukoscope.reporting import sources
 
-    origin, stated = Origin.trace(manifest), known.model_dump()
-    source, provenance = sources.describe(stated, origin), software | {"seed": str(seed)}
+    origin = Origin.trace(manifest)
+    stated = known.model_dump()
+    source = sources.describe(stated, origin)
+    provenance = software | {"seed": str(seed)}
     return Frame.make(source, origin, known.is_published(origin), [*of_comparison, *of_models], provenance)
 
 

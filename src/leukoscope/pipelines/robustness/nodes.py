@@ -168,6 +168,7 @@ def summarise_robustness(
 def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
     """Draw about so many test images, of each class in proportion to its number and one at least."""
     test = splits[splits["split"] == "test"]
-    share, random = min(1.0, images / len(test)), np.random.RandomState(seed)
+    share = min(1.0, images / len(test))
+    random = np.random.RandomState(seed)
     drawn = [rows.sample(max(1, round(share * len(rows))), random_state=random) for _, rows in test.groupby("label")]
     return pd.concat(drawn)

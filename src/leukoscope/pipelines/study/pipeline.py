@@ -15,7 +15,9 @@ def create_pipeline() -> Pipeline:
     images = ["manifest", "group_table", "smears", "generated_images"]
     folds = ["study_plan", "manifest", "group_table", "smears", "params:splitting"]
     kept = ["study_outcomes", "study_ledger"]
-    confidence, classes, seed = "params:evaluation", "params:class_names", "params:seed"
+    confidence = "params:evaluation"
+    classes = "params:class_names"
+    seed = "params:seed"
     tables = ["study", "study_units", "study_differences", "study_pooled", "study_histories"]
     about = ["evaluations", "manifest", "page_frame", "params:models", confidence, classes]
     judged = ["study_pooled", "study_units", confidence, classes, seed]

@@ -207,7 +207,8 @@ def _add_cells(network: Any, key: dict[str, Any]) -> Any:
     from leukoscope.cells.strips import Cutting
     from leukoscope.models.cell_classifier import CellClassifier
 
-    cutting, frozen = Cutting.restore(key["data"]["cells"]), key["recipe"]["trainable"] == HEAD
+    cutting = Cutting.restore(key["data"]["cells"])
+    frozen = key["recipe"]["trainable"] == HEAD
     return CellClassifier(network, cutting, key["architecture"], frozen=frozen)
 
 

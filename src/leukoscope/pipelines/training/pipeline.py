@@ -68,7 +68,8 @@ def _create_network(
             Node(student.collect_teaching, [recipe, "splits", *of_teacher], "teaching", name="collect_teaching"),
             Node(student.name_teacher, [recipe, "teaching"], "taught_recipe", name="name_teacher"),
         ]
-        recipe, trained = "taught_recipe", [*trained, "teaching"]
+        recipe = "taught_recipe"
+        trained = [*trained, "teaching"]
     prepared = [recipe, "augmentation", "params:class_names", images, "training_plan", *_BEHIND]
     return Pipeline(
         [
