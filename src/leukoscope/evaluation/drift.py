@@ -103,9 +103,10 @@ def compare(
     for owned in pool.exchange(draws, rng):
         for name, kept in furthest.items():
             kept.append(pool.measure(name, owned))
-    exchanged = {name: np.concatenate([distances.max(axis=1) for distances in kept]) for name, kept in furthest.items()}
-    counted = {name: values >= values[0] - _TIE for name, values in exchanged.items()}
-    p = np.array([counts.mean() for counts in counted.values()])
+    exchanged = {}
+    for name, kept in furthest.items():
+        exchanged[name] = np.concatenate([distances.max(axis=1) for distances in kept])
+    p = np.array([(values >= values[0] - _TIE).mean() for values in exchanged.values()])
     p_holm, levels = correct(p, false_alarm)
     changes = {}
     for number, (name, values) in enumerate(exchanged.items()):

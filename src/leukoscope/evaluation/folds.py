@@ -156,10 +156,10 @@ def describe_members(runs: Mapping[str, Sequence[EvaluationRecord]]) -> dict[str
             described["teacher"] = find(key["teacher"])
         return described
 
-    return {
-        name: [replace(record, facts=record.facts | {"key": describe(record.facts["key"])}) for record in records]
-        for name, records in runs.items()
-    }
+    def complete(record: EvaluationRecord) -> EvaluationRecord:
+        return replace(record, facts=record.facts | {"key": describe(record.facts["key"])})
+
+    return {name: list(map(complete, records)) for name, records in runs.items()}
 
 
 def explain_differences(wanted: FoldSet, others: Sequence[FoldSet]) -> dict[int, list[str]]:
@@ -176,12 +176,11 @@ def explain_differences(wanted: FoldSet, others: Sequence[FoldSet]) -> dict[int,
 
 def tabulate_folds(folds: FoldSet) -> pd.DataFrame:
     """Tabulate the figures of each fold: ``model, fold, images, groups``, and one column each of ``FIGURES``."""
-    rows = [
-        {"model": folds.name, "fold": number, "images": len(record.predictions)}
-        | {"groups": record.predictions["group"].nunique()}
-        | {figure: record.metrics[f"test_{figure}"] for figure in FIGURES}
-        for number, record in sorted(folds.records.items())
-    ]
+    rows = []
+    for number, record in sorted(folds.records.items()):
+        row = {"model": folds.name, "fold": number, "images": len(record.predictions)}
+        row["groups"] = record.predictions["group"].nunique()
+        rows.append(row | {figure: record.metrics[f"test_{figure}"] for figure in FIGURES})
     return pd.DataFrame(rows)
 
 

@@ -178,7 +178,8 @@ def estimate_figures(
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     estimates = {}
     for name, value in score(np.ones(len(codes))).items():
-        draws, left_out = (_select_defined([figures[name] for figures in table]) for table in (drawn, without))
+        draws = _select_defined([figures[name] for figures in drawn])
+        left_out = _select_defined([figures[name] for figures in without])
         if np.isnan(value) or 2 * len(draws) < resamples or np.ptp(draws) < _ALIKE:
             ends = np.array([np.nan, np.nan])
         elif name in inflated:

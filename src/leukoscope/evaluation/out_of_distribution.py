@@ -23,7 +23,8 @@ _TAIL = 0.01
 _MOST_COMPARED = 1000
 _LEAST_DISTANCE = 0.01  # standard deviations; differences below this mean nothing
 _FEATURES = "unfamiliar features"
-_BELOW, _ABOVE = (np.array([*words, _FEATURES]) for words in ([c.below for c in CHECKS], [c.above for c in CHECKS]))
+_BELOW = np.array([*(check.below for check in CHECKS), _FEATURES])
+_ABOVE = np.array([*(check.above for check in CHECKS), _FEATURES])
 
 # A limit that nothing exceeds. Infinity, which JSON cannot hold.
 NO_LIMIT = sys.float_info.max

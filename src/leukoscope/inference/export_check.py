@@ -1,6 +1,5 @@
 """What exported files keep of a classifier: held against Keras on the same images."""
 
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -106,6 +105,4 @@ def _time(predictors: tuple[Predict, ...], images: np.ndarray, batch_size: int) 
             for start in range(0, len(images), batch_size):
                 predict(images[start : start + batch_size])
             times.append((time.perf_counter() - started, time.process_time() - cpu_started))
-    return [
-        _Took(*(statistics.median(seconds) / len(images) for seconds in zip(*times, strict=True))) for times in took
-    ]
+    return [_Took(*(np.median(times, axis=0) / len(images)).tolist()) for times in took]

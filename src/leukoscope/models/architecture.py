@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from itertools import product, starmap
 from typing import TYPE_CHECKING, NamedTuple
 
 from leukoscope.core.errors import InputError
@@ -239,7 +240,7 @@ def get(name: str) -> Architecture:
 
 _READINGS = {
     name_of_cells("", reading).removeprefix("-"): reading
-    for reading in (CellReading(pooling, grey) for pooling in POOLINGS for grey in (False, True))
+    for reading in starmap(CellReading, product(POOLINGS, (False, True)))
 }
 
 

@@ -46,8 +46,11 @@ def collect_evaluated(
         "predictions": predictions,
         "features": features,
     }
-    names = [name for name in dict.fromkeys([*models, *trained_models]) if all(name in part for part in parts.values())]
-    return {name: {kind: part[name] for kind, part in parts.items()} for name in names}
+    evaluated = {}
+    for name in dict.fromkeys([*models, *trained_models]):
+        if all(name in part for part in parts.values()):
+            evaluated[name] = {kind: part[name] for kind, part in parts.items()}
+    return evaluated
 
 
 def assemble_reader(
