@@ -29,6 +29,7 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
     if (probabilities.argmax(axis=1) == truth).all():
         logger.warning("No validation image is wrong: nothing is learned of over-confidence, the temperature is 1")
         return 1.0
+    # Softmax forgets a constant, so that logarithms of probabilities serve as logits.
     logits = np.log(np.maximum(probabilities.astype(float), _SMALLEST))
 
     def loss(logarithm: float) -> float:
@@ -101,6 +102,7 @@ def simulate_calibrated(confidence: np.ndarray, seed: int) -> float:
     rng = np.random.default_rng(seed)
     bins, _ = _number_bins(confidence)
     sums = np.bincount(bins, confidence, minlength=_BINS)
+    # Labels drawn from the stated confidence: what is left of the error is the noise of bins.
     drawn = rng.random((_SIMULATIONS, len(confidence))) < confidence
     errors = [np.abs(np.bincount(bins, hits, minlength=_BINS) - sums).sum() / len(confidence) for hits in drawn]
     return float(np.mean(errors))

@@ -61,17 +61,21 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
     count = codes.max() + 1
     by_seed = values.mean(axis=1)
     of_seeds = by_seed.var(ddof=1) / seeds
+    # Residuals of each seed summed by group: groups, not images, are what is drawn at random.
     sums = np.array(
         [np.bincount(codes, row - mean, minlength=count) for row, mean in zip(values, by_seed, strict=True)]
     )
     means = sums.mean(axis=0)
     if count < 2:
         return Variance(float(of_seeds), np.nan, np.nan)
+    # Mean squares of cases and of the interaction, on the scale of the variance of the mean.
     scale = count / (count - 1) / images**2
     of_cases = scale * (means**2).sum()
     of_both = scale * ((sums - means) ** 2).sum() / (seeds - 1) / seeds
+    # A component of variance cannot be negative, though its estimate can (Hillis 2007).
     at_least = float(max(of_seeds, of_both))
     cases = float(max(of_cases - of_both, 0.0))
+    # Groups on which the difference is zero carry no degrees of freedom: count those that do, by their weight.
     telling = np.bincount(codes, values.mean(axis=0), minlength=count)
     effective = (telling**2).sum() ** 2 / (telling**4).sum() if telling.any() else 1.0
     total = at_least + cases
@@ -163,6 +167,7 @@ def estimate_mean(values: np.ndarray, groups: ArrayLike, confidence: float) -> t
 
     mean = float(values.mean())
     variance = divide_variance(values, groups)
+    # All seeds and groups agree to the last image: Student has no variance to divide by, swapping groups needs none.
     if not variance.error > 0:
         return Estimate(mean, np.nan, np.nan), permute_groups(np.bincount(number_groups(groups), values.sum(axis=0)))
     reach = t.ppf((1 + confidence) / 2, variance.degrees) * variance.error
@@ -220,10 +225,12 @@ def _estimate_drawn(values: np.ndarray, draws: np.ndarray, groups: int, confiden
         return Estimate(value, np.nan, np.nan)
     of_seeds = float(values.var(ddof=1) / seeds)
     scale = groups / (groups - 1)  # draws with replacement vary less by this than groups do
+    # The variance of the mean over seeds is the covariance between seeds, up to the interaction.
     of_cases = scale * draws.mean(axis=1).var(ddof=1)
     of_both = max(scale * draws.var(axis=0, ddof=1).mean() - of_cases, 0.0) / (seeds - 1)
     cases = float(max(of_cases - of_both, 0.0))
     total = max(of_seeds, of_both) + cases
+    # The delta method: the derivative of the log odds is 1 / (p (1 - p)).
     error = np.sqrt(total) / (value * (1 - value))  # of the log odds
     if not error > 0:
         return Estimate(value, np.nan, np.nan)

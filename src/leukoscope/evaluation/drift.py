@@ -103,6 +103,7 @@ def compare(
     for owned in pool.exchange(draws, rng):
         for name, kept in furthest.items():
             kept.append(pool.measure(name, owned))
+    # The furthest column counts, in the exchanges too: a p for each quantity, whatever the number of its columns.
     exchanged = {}
     for name, kept in furthest.items():
         exchanged[name] = np.concatenate([distances.max(axis=1) for distances in kept])
@@ -175,6 +176,7 @@ class _Pool(NamedTuple):
         sides = owned / number, ~owned / (owned.shape[1] - number)
         columns = self.columns[name]
         if name in ("abstained", "classes"):
+            # A mean over groups is linear in who owns them: one product for all exchanges.
             of_groups = np.zeros((owned.shape[1], columns.shape[1]))
             np.add.at(of_groups, self.groups, columns * self.weights[:, None])
             ours, theirs = (side @ of_groups for side in sides)
@@ -186,6 +188,7 @@ class _Pool(NamedTuple):
 
     def _measure_ks(self, values: np.ndarray, signed: np.ndarray) -> np.ndarray:
         """Give the largest difference of the two sides' distributions, ``[draws]``."""
+        # The difference of two empirical distributions, walked from the smallest value to the largest.
         order = np.argsort(values, kind="stable")
         steps = signed[:, self.groups[order]] * self.weights[order]
         ends = np.append(np.diff(values[order]) > 0, True)  # of equal values all count at once

@@ -59,6 +59,7 @@ def measure_agreement_share(counts: np.ndarray, weights: np.ndarray) -> float:
         return np.nan
     pair_counts = counts[paired]
     among = readers[paired]
+    # Of k readers of a field, k (k - 1) ordered pairs; a class that n of them say has n (n - 1) agreeing ones.
     agreeing = (pair_counts * (pair_counts - 1)).sum(axis=1) / (among * (among - 1))
     return float((weights[paired] * agreeing).sum() / total)
 
@@ -78,10 +79,12 @@ def measure_krippendorff_alpha(counts: np.ndarray, weights: np.ndarray) -> float
     readers = counts.sum(axis=1)
     paired = readers > 1
     pair_counts = counts[paired]
+    # The diagonal of the coincidence matrix: each pair counts 1 / (k - 1), so that each rating counts once.
     shares = weights[paired] / (readers[paired] - 1)
     coinciding = (shares[:, None] * pair_counts * (pair_counts - 1)).sum()
     totals = (weights[paired, None] * pair_counts).sum(axis=0)
     ratings = totals.sum()
+    # Agreement by chance draws two ratings without putting the first one back.
     by_chance = (totals * (totals - 1)).sum() / (ratings * (ratings - 1)) if ratings > 1 else 1.0
     return float(1 - (1 - coinciding / ratings) / (1 - by_chance)) if by_chance < 1 else np.nan
 
@@ -108,6 +111,7 @@ def measure_gwet_ac1(counts: np.ndarray, weights: np.ndarray) -> float:
         return np.nan
     shares = counts[rated] / readers[rated, None]
     frequencies = (weights[rated, None] * shares).sum(axis=0) / weights[rated].sum()
+    # Gwet 2008: chance is what readers agree on where they are at a loss, not what prevalent classes give anyway.
     by_chance = (frequencies * (1 - frequencies)).sum() / (classes - 1)
     return float((agreeing - by_chance) / (1 - by_chance))
 
@@ -127,6 +131,7 @@ def measure_cohen_kappa(first: np.ndarray, second: np.ndarray, weights: np.ndarr
         1 for full agreement, 0 for that of chance; NaN where both name one class only, and chance explains everything.
     """
     both = (first != MISSING) & (second != MISSING)
+    # One number for each cell of the confusion matrix, so that one weighted count fills it.
     pairs = first[both] * classes + second[both]
     table = np.bincount(pairs, weights[both], minlength=classes**2).reshape(classes, classes)
     total = table.sum()

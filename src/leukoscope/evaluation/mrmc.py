@@ -82,9 +82,11 @@ def compare_for_all_readers(figures: np.ndarray, components: Components, confide
 
     treatments, readers = figures.shape
     numerator, interaction = _sum_up(figures)
+    # The error term of the F test: treatment by reader, and what fields make readers have in common.
     denominator = interaction + readers * max(components.cov2 - components.cov3, 0.0)
     df1 = treatments - 1
     degrees = df1 * (readers - 1)
+    # Hillis 2007: only the interaction is estimated from few degrees of freedom.
     df2 = denominator**2 * degrees / interaction**2 if interaction > _NOTHING else np.inf
     if not denominator > _NOTHING:
         return Comparison(np.nan, df1, np.nan, np.nan, _differ(figures, np.nan))
@@ -129,6 +131,7 @@ def estimate_treatment(figures: np.ndarray, covariances: np.ndarray, confidence:
     readers = len(figures)
     mean = float(figures.mean())
     between = float(figures.var(ddof=1)) if readers > 1 else np.nan
+    # With one treatment no other covariance is left: add a first axis of length one.
     cov2 = max(average_covariances(covariances[None, :, None, :]).cov2, 0.0)
     total = between + readers * cov2
     if not total > _NOTHING:
@@ -145,6 +148,7 @@ def _sum_up(figures: np.ndarray) -> tuple[float, float]:
     by_reader = figures.mean(axis=0, keepdims=True)
     mean = figures.mean()
     between = readers * ((by_treatment - mean) ** 2).sum() / (treatments - 1)
+    # What neither treatment nor reader explains: with one figure a cell this is their interaction.
     left = ((figures - by_treatment - by_reader + mean) ** 2).sum()
     degrees = (treatments - 1) * (readers - 1)
     return float(between), float(left / degrees) if degrees else np.nan

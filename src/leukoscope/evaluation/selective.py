@@ -52,11 +52,13 @@ def choose_threshold(
     if not len(hits):
         return Threshold(NEVER, None, 0.0, needed)
     levels, effective, wrong = _trace_groups(hits, confidence, number_groups(groups))
+    # Fixed-sequence testing: each sequence has its share of the level, and stops at its first failure.
     starts = _choose_starts(effective[-1], target_error, level)
     bounds = _bound_share(wrong, effective, level / len(starts))
     last = max((_follow(bounds <= target_error, effective >= start) for start in starts), default=-1)
     if last < 0:
         return Threshold(NEVER, None, 0.0, needed)
+    # Half-way to the first confidence that fails, so that rounding of probabilities changes no opinion.
     lowest = 0.0 if last == len(levels) - 1 else float(levels[last] + levels[last + 1]) / 2
     return Threshold(lowest, float(bounds[last]), float(effective[last]), needed)
 
@@ -95,10 +97,12 @@ def _trace_groups(hits: np.ndarray, confidence: np.ndarray, codes: np.ndarray) -
     order = np.argsort(-confidence, kind="stable")
     sizes = np.zeros(codes.max() + 1)
     largest = np.empty(len(order))
+    # The largest group so far bounds how many images can be one observation.
     for place, code in enumerate(codes[order]):
         sizes[code] += 1
         largest[place] = max(sizes[code], largest[place - 1] if place else 0)
     images = np.arange(1, len(order) + 1)
+    # Images of equal confidence are accepted or refused together.
     ends = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)
     effective = images[ends] / largest[ends]  # shares of a largest group are sums that Hoeffding 1956 bounds
     return confidence[order][ends], effective, effective * np.cumsum(~hits[order])[ends] / images[ends]
@@ -109,6 +113,7 @@ def _bound_share(wrong: np.ndarray, number: np.ndarray, level: float) -> np.ndar
 
     bounds = np.ones(len(wrong))
     some = wrong < number
+    # Clopper-Pearson, its parameters no whole numbers where groups differ in size.
     bounds[some] = beta.ppf(1 - level, wrong[some] + 1, (number - wrong)[some])
     return bounds
 

@@ -145,6 +145,7 @@ def _minimise_log_loss(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     """Find the weights of a mixture by expectation and maximisation, which ends in the one minimum that there is."""
     of_truth = np.maximum(probabilities[:, np.arange(len(truth)), truth], _LEAST)
     weights = np.full(len(of_truth), 1 / len(of_truth))
+    # Each step shares every image out among the members, by what they gave its class, and averages the shares.
     for _ in range(_STEPS):
         shares = weights[:, None] * of_truth
         updated = (shares / shares.sum(axis=0)).mean(axis=1)
@@ -161,6 +162,7 @@ def _stack(truth: np.ndarray, probabilities: np.ndarray, seed: int) -> Vote:
     members, _, classes = probabilities.shape
     inputs = np.concatenate(list(_take_logarithms(probabilities)), axis=1)
     fitted = LogisticRegression(max_iter=2000, random_state=seed).fit(inputs, truth)
+    # A class that no learning image has keeps a probability of next to nothing.
     coefficients = np.zeros((classes, members * classes))
     intercepts = np.full(classes, np.log(_LEAST))
     if classes == 2 and len(fitted.classes_) == 2:  # of the second class alone, the first's being their negatives

@@ -65,14 +65,17 @@ def find_dyes(image: np.ndarray) -> MacenkoTarget | None:
     stained = densities[np.linalg.norm(densities, axis=1) >= BACKGROUND]
     if len(stained) < LEAST_STAINED * len(densities):
         return None
+    # The plane of the two largest eigenvectors, the largest first. Moments about white, not about the mean.
     plane = np.linalg.eigh(stained.T @ stained / len(stained))[1][:, :0:-1]
     plane *= np.where(plane.sum(axis=0) < 0, -1, 1)  # densities are positive, and so is their main direction
     inside = stained @ plane
+    # Angles in that plane: pixels of one dye alone lie at either edge of the fan.
     sines = inside[:, 1] / np.maximum(np.hypot(*inside.T), 1e-6)
     angles = np.arcsin(np.quantile(sines, (LOW, HIGH), method="inverted_cdf"))
     if np.sin(np.ptp(angles)) < LEAST_SPREAD:
         return None
     dyes = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ plane.T
+    # Azure lets more green through than eosin does.
     dyes = dyes[np.argsort(dyes[:, 1], kind="stable")]
     most = np.quantile(stained @ np.linalg.pinv(dyes), HIGH, axis=0, method="inverted_cdf")
     azure, eosin = dyes.tolist()

@@ -108,6 +108,7 @@ def _crop(mask: np.ndarray) -> np.ndarray:
 
 def _measure_axes(mask: np.ndarray) -> tuple[float, float]:
     """Give the axes of the ellipse with the same second moments."""
+    # An ellipse of semi-axes a and b has second moments a^2 / 4 and b^2 / 4.
     moments = np.cov(np.argwhere(mask).T, bias=True) + _SQUARE * np.eye(2)
     smaller, larger = np.linalg.eigvalsh(moments)
     return 4 * np.sqrt(larger), 4 * np.sqrt(smaller)
@@ -120,6 +121,7 @@ def _count_dimension(outline: np.ndarray) -> float:
     # The grid begins at each corner in turn, so that a field turned by 90 degrees has the same dimension.
     down = np.stack([rows, rows, height - 1 - rows, height - 1 - rows])[:, None] // _SIZES
     right = np.stack([columns, width - 1 - columns, columns, width - 1 - columns])[:, None] // _SIZES
+    # One number for each box of each grid; how many different ones there are is how many boxes are crossed.
     grids = np.arange(4 * len(_BOXES)).reshape(4, -1, 1)
     boxes = np.unique((grids * height + down) * width + right)
     counts = np.bincount(boxes // (height * width), minlength=grids.size).reshape(4, -1).mean(axis=0)

@@ -34,6 +34,7 @@ class ReinhardNormalisation(layers.Layer):
 
     def call(self, images: Any) -> Any:
         """Normalise the images, each by itself."""
+        # RGB to the cones LMS, their logarithms to l, alpha and beta (Reinhard et al. 2001).
         light = ops.maximum(images, DARKEST) / 255.0
         cones = ops.matmul(light, self._hold(TO_CONES.T))
         channels = ops.matmul(ops.log(cones) / _DECADE, self._hold(TO_OPPONENTS.T))

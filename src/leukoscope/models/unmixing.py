@@ -45,6 +45,7 @@ class MacenkoNormalisation(layers.Layer):
 
     def call(self, images: Any) -> Any:
         """Normalise the images, each by itself."""
+        # Beer-Lambert: amounts of dye add up in optical density, not in brightness.
         densities = ops.log(ops.maximum(images, DARKEST) / 255.0) / -_DECADE
         stained = ops.cast(_length(densities) >= BACKGROUND, densities.dtype)
         share = ops.mean(stained, axis=(1, 2), keepdims=True)
@@ -64,12 +65,14 @@ class MacenkoNormalisation(layers.Layer):
         rows = [ops.mean(densities * channel, axis=(1, 2)) for channel in channels]
         moments = ops.stack(rows, axis=1)
         moments = moments / ops.maximum(ops.sum(moments * self._hold(np.eye(3)), (1, 2), keepdims=True), _TINY)
+        # No eigh in exported files: squaring and scaling leaves the projection on the main eigenvector.
         power = moments
         for _ in range(_SQUARINGS):
             power = ops.matmul(power, power)
             power = power / ops.maximum(ops.sum(power * self._hold(np.eye(3)), (1, 2), keepdims=True), _TINY)
         # All its numbers are positive, so that their sums are not 0.
         first = _unit(ops.sum(power, axis=1))
+        # The second direction lies in the plane at right angles to the first, and is found there by its angle.
         across = _unit(_cross(first, self._hold([[0.0, 0.0, 1.0]])))
         upright = _cross(first, across)
         second = _turn(moments, across, upright)
@@ -160,6 +163,7 @@ def _find_quantiles(values: Any, counted: Any, shares: tuple[float, float], low:
     wanted = ops.mean(counted, axis=(1, 2), keepdims=True) * ops.convert_to_tensor([[[shares]]], values.dtype)
     low = ops.zeros_like(wanted) + low
     high = ops.zeros_like(wanted) + high
+    # No sort over pixels: a quantile is where the share of values below it passes what is wanted.
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         below = ops.mean(ops.cast(values <= middle, values.dtype) * counted, axis=(1, 2), keepdims=True)

@@ -93,6 +93,7 @@ def _spread(size: int, deviation: Any) -> Any:
         deviation: ``[batch, 1, 1]``, in pixels.
     """
     place = np.arange(size, dtype="float32")
+    # A Gaussian and its mirror images beyond both borders, as reflected padding would give.
     beside = place[:, None] - place
     before = place[:, None] + place + 1
     images = (beside, before, before - 2 * size)
@@ -134,12 +135,14 @@ class RandomCompression(_RandomCamera):
 
     def _change(self, images: Any) -> Any:
         height, width = images.shape[1:3]
+        # To planes of Y, Cb and Cr around zero, as JPEG has them before its cosines.
         planes = ops.transpose(ops.matmul(_fill(images) - 128.0, _constant(_TO_YCC, images)), (0, 3, 1, 2))
         waves = _turn(planes, _make_cosines())
         shape = ops.shape(waves)
         down = shape[2] // _BLOCK
         across = shape[3] // _BLOCK
         blocks = ops.reshape(waves, (shape[0], 3, down, _BLOCK, across, _BLOCK))
+        # The loss itself: rounding to whole steps. Its gradient is zero, and nothing trains in front of it.
         steps = ops.reshape(self._draw_steps(images), (shape[0], 3, 1, _BLOCK, 1, _BLOCK))
         kept = ops.reshape(ops.round(blocks / steps) * steps, shape)
         planes = ops.transpose(_turn(kept, _make_cosines().T), (0, 2, 3, 1))
@@ -149,6 +152,7 @@ class RandomCompression(_RandomCamera):
     def _draw_steps(self, images: Any) -> Any:
         """Draw the steps of each image: ``[batch, 3, 8, 8]``, whole numbers from 1 to 255."""
         quality = self._draw(images, self.compression, 100.0)
+        # The scale of the Independent JPEG Group, by which encoders read a quality.
         scale = ops.where(quality < 50.0, 5000.0 / quality, 200.0 - 2.0 * quality)
         return ops.clip(ops.floor((_constant(_STEPS[None], images) * scale + 50.0) / 100.0), 1.0, 255.0)
 

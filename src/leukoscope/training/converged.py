@@ -60,6 +60,7 @@ def judge_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights:
 
 def _standardise(norm: keras.layers.BatchNormalization, features: np.ndarray, shares: np.ndarray) -> None:
     mean = shares @ features
+    # Moving statistics set outright: a frozen encoder gives the same features in every epoch.
     variance = shares @ (features - mean) ** 2
     ones = np.ones_like(mean)
     norm.set_weights([values.astype("float32") for values in (ones, 0 * ones, mean, variance)])
@@ -84,6 +85,7 @@ def _minimise(
         bias = flat[channels * number :]
         logarithms = log_softmax(features @ kernel + bias, axis=1)
         loss = -float(shares @ (truth * logarithms).sum(axis=1)) + weight_decay / 2 * float((kernel**2).sum())
+        # The gradient by the scores is predicted less true; those by kernel and bias follow from it.
         slopes = shares[:, None] * (np.exp(logarithms) - truth)
         return loss, np.append((features.T @ slopes + weight_decay * kernel).ravel(), slopes.sum(axis=0))
 
