@@ -120,6 +120,7 @@ def _view_background(image: np.ndarray) -> np.ndarray:
     from skimage.filters import threshold_otsu
 
     grey = image.mean(axis=2)
+    # Cells are dark: what is brighter than the threshold shows the slide and the lamp alone.
     bright = image[grey > threshold_otsu(grey)] if grey.min() < grey.max() else image.reshape(-1, 3)
     return _count_flat(bright)
 

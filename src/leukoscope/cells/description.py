@@ -83,6 +83,7 @@ def _list_touching(cells: np.ndarray) -> set[int]:
     padded = np.pad(cells, 1)
     height, width = cells.shape
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        # Four of the eight neighbours: the other four are the same pairs from the other side.
         other = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
         meets = (cells != other) & (cells > 0) & (other > 0)
         touching |= {*cells[meets].tolist(), *other[meets].tolist()}
@@ -101,5 +102,6 @@ def measure_focus(green: np.ndarray, cell: np.ndarray, place: tuple[slice, ...])
     values = green[around].astype(float)
     slopes = np.hypot(*np.gradient(values)) if min(values.shape) > 1 else np.zeros(values.shape)
     near = scipy.ndimage.binary_dilation(cell[around], iterations=_MARGIN)
+    # By the contrast, so that a pale stain is not taken for a blurred one.
     contrast = np.ptp(np.percentile(values[near], [5, 95]))
     return float(np.percentile(slopes[near], _STEEPEST) / max(contrast, _TINY))

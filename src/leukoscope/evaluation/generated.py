@@ -35,6 +35,7 @@ def measure_kid(ours: np.ndarray, others: np.ndarray, blocks: int = _BLOCKS, see
     """
     generator = np.random.default_rng(seed)
     blocks = min(blocks, len(ours) // 2, len(others) // 2)
+    # The error is that of disjoint blocks: estimates from all pairs of one sample are not independent.
     parts = [np.array_split(values[generator.permutation(len(values))], max(blocks, 1)) for values in (ours, others)]
     values = [_estimate_mmd(generated_part, real_part) for generated_part, real_part in zip(*parts, strict=True)]
     error = float(np.std(values, ddof=1) / np.sqrt(blocks)) if blocks > 1 else float("nan")
@@ -74,6 +75,7 @@ def find_nearest(images: np.ndarray, training: np.ndarray) -> np.ndarray:
     distances = []
     for start in range(0, len(images), _AT_A_TIME):
         part = images[start : start + _AT_A_TIME].reshape(-1, flat.shape[1]).astype("float32")
+        # |a - b|^2 less |a|^2, which is the same for all b: one product finds the nearest.
         nearest = (squares - 2 * part @ flat.T).argmin(axis=1)
         distances.append(np.linalg.norm(part - flat[nearest], axis=1))  # exact also where it is almost 0
     return np.concatenate(distances)

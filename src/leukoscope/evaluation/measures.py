@@ -92,6 +92,7 @@ def measure_correlation(draw: Draw) -> float:
     predicted = draw.table.sum(axis=0)
     if (support > 0).sum() < 2:  # there is nothing that chance could get wrong
         return np.nan
+    # Gorodkin 2004: the covariance of truth and prediction by their deviations, over all classes.
     beyond = np.trace(draw.table) * total - support @ predicted
     spread = np.sqrt((total**2 - predicted @ predicted) * (total**2 - support @ support))
     return float(beyond / spread) if spread > 0 else 0.0

@@ -46,6 +46,7 @@ def measure_hue_band(image: np.ndarray) -> float:
     chroma = blue - green
     beyond = 60 * (red - green)
     lowest, highest = NUCLEUS_HUES
+    # Hue is 240 + 60 (red - green) / (blue - green) where blue is largest and green least; no division by zero.
     hue = (blue >= red) & (beyond >= (lowest - 240) * chroma) & (beyond <= (highest - 240) * chroma)
     return float((hue & (255 * chroma >= LEAST_COLOUR * blue) & (blue >= LEAST_COLOUR)).mean())
 
@@ -82,6 +83,7 @@ def measure_colours(colours: np.ndarray) -> np.ndarray:
     from skimage.color import rgb2hsv
 
     hue, saturation, value = rgb2hsv(colours[None])[0].T
+    # Hues are angles: their mean is that of unit vectors, and deviations are taken from it the short way round.
     turn = np.exp(2j * np.pi * hue).mean()
     middle = np.degrees(np.angle(turn)) % 360
     away = (360 * hue - middle + 180) % 360 - 180

@@ -29,6 +29,7 @@ def make_schedule(steps: int = STEPS) -> np.ndarray:
         ``float64 [steps + 1]``, from 1 (step 0, the image itself) to almost 0.
     """
     time = np.arange(steps + 1) / steps
+    # The cosine schedule of Nichol and Dhariwal 2021; without a bound the last step would leave nothing.
     left = np.cos((time + _OFFSET) / (1 + _OFFSET) * np.pi / 2) ** 2
     betas = np.minimum(1 - left[1:] / left[:-1], _LARGEST_BETA)
     return np.concatenate([[1.0], np.cumprod(1 - betas)])
@@ -75,6 +76,7 @@ def sample(
         left = schedule[step]
         left_then = schedule[following]
         predicted = np.asarray(predict(images, int(step)), dtype=float)
+        # What the image would be if the predicted noise were all its noise; then as much noise as the next step has.
         clean = (images - np.sqrt(1 - left) * predicted) / np.sqrt(left)
         if limit is not None:
             clean = np.clip(clean, -limit, limit)

@@ -67,6 +67,7 @@ def scale_dyes(image: np.ndarray, factors: npt.ArrayLike, shifts: npt.ArrayLike 
         shifts: Added to each afterwards, in natural logarithms of light.
     """
     density = -np.log((image.astype(np.float32) + 1) / 256)
+    # Into amounts of dye, which are what a laboratory changes, and back.
     dyes = density @ np.linalg.inv(GIEMSA) * np.asarray(factors) + np.asarray(shifts)
     return _to_uint8(256 * np.exp(-dyes @ GIEMSA) - 1)
 
@@ -118,6 +119,7 @@ def _remove_cells(image: np.ndarray, level: float, rng: np.random.Generator) -> 
     from skimage.filters import gaussian, threshold_otsu
 
     grey = image.mean(axis=2)
+    # A weighted blur: cells have weight zero, so that only background spreads into their places.
     bright = (grey >= threshold_otsu(grey) if grey.min() < grey.max() else np.ones(grey.shape, bool))[..., None]
     width = level * len(image) / 224
     weight = np.maximum(gaussian(bright.astype(float), width, channel_axis=2), 1e-6)

@@ -23,6 +23,7 @@ class OpticalDensity(layers.Layer):
 
     def call(self, images: Any) -> Any:
         """Compute the densities."""
+        # What lies around a cut-out cell would otherwise be the densest stain of all.
         outside = ops.all(images == 0, axis=-1, keepdims=True)
         light = ops.where(outside, 255.0, ops.maximum(images, 1.0)) / 255.0
         return -ops.log10(light)
@@ -85,6 +86,7 @@ class Dct2D(layers.Layer):
         frequencies = ops.transpose(planes, (0, 2, 3, 1))
         if not self.compressed:
             return frequencies
+        # The constant frequency is hundreds of times the others: logarithms bring them to one scale.
         return ops.sign(frequencies) * ops.log10(ops.abs(frequencies) + 1.0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

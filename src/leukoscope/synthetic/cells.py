@@ -164,6 +164,7 @@ def _choose_leukocytes(population: Population, rng: np.random.Generator) -> tupl
     kinds = [population.kinds[i] for i in chosen]
     radii = np.array([kind.radius for kind in kinds]) * rng.normal(1, 0.07, _MOST_LEUKOCYTES).clip(0.8, 1.2)
     burden = population.burden * rng.lognormal(0, 0.45) * FIELD**2
+    # Cells join until their nuclei cover the share of the field that the class has, in a spread as wide as a patient's.
     count = 1 + np.searchsorted(np.cumsum(np.pi * radii**2), burden)
     return kinds[:count], radii[:count]
 
@@ -173,6 +174,7 @@ def _spread_out(radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     centres = np.empty(len(radii), complex)
     for i, radius in enumerate(radii):
         candidates = _anywhere(10, rng)
+        # Mitchell's best candidate: the freest of a few random places.
         gaps = np.abs(candidates[:, None] - centres[:i]) - radii[:i] - radius
         centres[i] = candidates[gaps.min(axis=1, initial=3).argmax()]
     return centres
@@ -212,6 +214,7 @@ def _chain_up(radius: float, rng: np.random.Generator) -> np.ndarray:
     length = rng.choice([1, 1, 2, 3, 4, 7])
     chains = rng.integers(120, 330) // length
     shape = (chains, length)
+    # A random walk of the heading, with strides shorter than a diameter: cells of a chain overlap like coins.
     headings = rng.uniform(0, 2 * np.pi, (chains, 1)) + rng.normal(0, 0.4, shape).cumsum(axis=1)
     strides = radius * rng.uniform(0.9, 1.9) * rng.uniform(0.7, 1.3, shape)
     places = _anywhere(chains, rng)[:, None] + (strides * np.exp(1j * headings)).cumsum(axis=1)
@@ -269,6 +272,7 @@ def _discs(
 ) -> np.ndarray:
     """Discs of random outline; the higher a harmonic, the fainter."""
     discs = np.zeros(len(centres), DISC)
+    # Amplitudes fall with the square of the harmonic, so that outlines are smooth.
     waves = rng.normal(size=(2, len(centres), len(_HARMONICS))) * roughness * (2 / _HARMONICS) ** 2
     discs["centre"], discs["radius"], discs["amount"] = centres, radii, amounts
     discs["waves"] = waves[0] + 1j * waves[1]

@@ -179,7 +179,6 @@ def _check(labels: Iterable[str], size: int) -> None:
 
 def _number_discs(discs: np.ndarray, owners: np.ndarray, size: int) -> np.ndarray:
     """Give the owner, from 1 on, of the disc that each pixel lies deepest in; 0 in none [size, size], int32."""
-    # Painter by depth: of two cells that overlap the pixel belongs to the one that it lies deeper in.
     numbers = np.zeros(size * size, np.int32)
     deepest = np.zeros(size * size, np.float32)
     for place, coverage, depth, owner in zip(*_stamp(discs, size), owners, strict=True):
@@ -241,8 +240,7 @@ def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarra
     red = _haemoglobin(field.erythrocytes, size)
     nuclei = highest(field.nuclei)
     cytoplasm = highest(field.cytoplasm)
-    # White cells lie on top: what they cover shows neither red cells nor debris.
-    free = 1 - np.minimum(1, cytoplasm + nuclei)
+    free = 1 - np.minimum(1, cytoplasm + nuclei)  # of white cells, which cover red ones and debris
     loose = highest(field.smudges) + highest(field.platelets)
     nuclear = nuclei * (1 - highest(field.nucleoli)) + loose * free
     return np.stack([red * free, cytoplasm * (1 - np.minimum(1, nuclei)), nuclear], axis=-1)
@@ -251,7 +249,6 @@ def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarra
 def _haemoglobin(discs: np.ndarray, size: int) -> np.ndarray:
     """Red cells [size, size], pale in the middle; where they overlap, they are darker."""
     places, coverage, depth = _stamp(discs, size)
-    # Biconcave: least haemoglobin where the disc is deepest. Light saturates where several overlap.
     hollow = 1 - _each(discs["pallor"]) * np.exp(-(((1 - depth) / 0.5) ** 2))
     amounts = coverage * _each(discs["amount"]) * hollow
     total = np.bincount(places.ravel(), amounts.ravel(), size * size).reshape(size, size)
@@ -276,8 +273,7 @@ def _stamp(discs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.nda
     distances = np.abs(offsets) + np.float32(1e-6)
     outlines = _each(radii) * _outline(offsets / distances, discs["waves"])
     notches = np.abs(offsets - _each(discs["dent"] * radii)) - _each(discs["notch"] * radii)
-    # Signed distance to the outline, cut by the notch; its fraction of a pixel is the antialiasing.
-    inside = np.minimum(outlines - distances, notches)
+    inside = np.minimum(outlines - distances, notches)  # signed: a fraction of a pixel is the antialiasing
     framed = (columns >= 0) & (columns < size) & (rows >= 0) & (rows < size)
     places = rows.clip(0, size - 1) * size + columns.clip(0, size - 1)
     return places, framed * np.clip(inside + 0.5, 0, 1), 1 - distances / outlines

@@ -79,6 +79,7 @@ class RandomStain(keras.layers.Layer):
         batch, height, width, _ = ops.shape(images)
         flat = ops.reshape(images, (batch, height * width, 3))
         matrix, shift = self._draw_mixtures(batch)
+        # As of images.perturbations.scale_dyes: dyes add up in density; one is added so that black has a logarithm.
         density = -ops.log((ops.clip(flat, 0.0, 255.0) + 1.0) / 256.0)
         changed = 256.0 * ops.exp(-(ops.matmul(density, matrix) + shift[:, None, :])) - 1.0
         changed = ops.clip(changed, 0.0, 255.0)
@@ -153,6 +154,7 @@ class RandomAffine(keras.layers.Layer):
         scale = 1.0 / (1.0 + self._draw(batch, self.zoom))
         mirror_x = self._draw_sign(batch, self.horizontal_flip)
         mirror_y = self._draw_sign(batch, self.vertical_flip)
+        # From output to input: the rows of (mirror, zoom, rotation), about the centre of the pixels.
         a0 = ops.cos(angle) * scale * mirror_x
         a1 = -ops.sin(angle) * scale * mirror_x
         b0 = ops.sin(angle) * scale * mirror_y
@@ -160,6 +162,7 @@ class RandomAffine(keras.layers.Layer):
         pixels = ops.cast(side, "float32")
         centre = (pixels - 1.0) / 2.0
         shift_x, shift_y = (self._draw(batch, self.shift) * pixels for _ in range(2))
+        # What keeps the centre where it is, and the shift.
         a2 = centre - a0 * centre - a1 * centre + shift_x
         b2 = centre - b0 * centre - b1 * centre + shift_y
         zeros = ops.zeros_like(a0)
