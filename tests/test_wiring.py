@@ -15,6 +15,7 @@ from kedro.io import MemoryDataset
 from leukoscope.core.stages import STAGES, list_models
 from leukoscope.entries import describe_entries, list_entries
 from leukoscope.hooks.state import can_be_told
+from named_columns import read_entries
 
 ENVIRONMENTS = ("base", "demo", "report", "robust")
 # The others differ from it in parameters, not in pipelines.
@@ -204,3 +205,12 @@ def test_listing_the_pipelines_imports_no_backend():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1].strip() == "[]"
+
+
+def test_names_of_people_are_text_in_every_table():
+    """A class may be called 0 or NA, which CSV would give back as a number or as missing."""
+    names = {"label", "suggested", "model", "title", "first", "second"}
+    tables = {name: entry for name, entry in read_entries().items() if entry["type"].endswith("CSVDataset")}
+    assert "label_issues" in tables
+    for name, entry in tables.items():
+        assert names & {*entry["requires"], *entry.get("optional", ())} <= set(entry.get("text", ())), name

@@ -57,3 +57,12 @@ def test_what_is_optional_may_be_missing(tmp_path):
     assert dataset.load() is None
     dataset.save({"a": 1})
     assert dataset.load() == {"a": 1}
+
+
+@pytest.mark.parametrize("name", ["0", "01", "1e3", "NA", "nan", "null", "None", "True"])
+def test_names_come_back_as_they_were(name, tmp_path):
+    dataset = CSVDataset(filepath=str(tmp_path / "table.csv"), text=["label"], save_args={"index": False})
+    dataset.save(pd.DataFrame({"label": [name, "total"], "found": [1, None]}))
+    loaded = dataset.load()
+    assert loaded["label"].tolist() == [name, "total"]
+    assert loaded["found"].isna().tolist() == [False, True]

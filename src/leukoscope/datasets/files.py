@@ -93,7 +93,20 @@ class _TextFile(WholeFile):
 
 
 class CSVDataset(_TextFile, pandas.CSVDataset):
-    """``pandas.CSVDataset``, whole or not at all."""
+    """``pandas.CSVDataset``, whole or not at all.
+
+    Args:
+        text: Columns that are read as they stand: names may be all digits, or NA. Only what is empty is missing then.
+        load_args: As of pandas.
+        options: As of ``WholeFile``.
+    """
+
+    def __init__(self, *, text: Sequence[str] = (), load_args: Mapping[str, Any] | None = None, **options: Any) -> None:
+        load_args = dict(load_args or {})
+        if text:
+            load_args["dtype"] = load_args.get("dtype", {}) | dict.fromkeys(text, str)
+            load_args |= {"keep_default_na": False, "na_values": [""]}
+        super().__init__(load_args=load_args, **options)
 
     def _check_text(self, content: bytes) -> None:
         super()._check_text(content)
