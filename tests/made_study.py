@@ -130,3 +130,10 @@ def run_made(home: Path, units: MadeUnits, plan: Plan) -> tuple[list[Outcome], L
     """Run a study of made units."""
     ledger = Ledger(home, home.parent / "logs")
     return run_units(plan, ledger, units), ledger
+
+
+class Packed:
+    """Packed images as far as a plan sees them."""
+
+    def __init__(self, size: int) -> None:
+        self.pixels = np.zeros((1, size, size, 3), np.uint8)

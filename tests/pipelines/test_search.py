@@ -19,12 +19,13 @@ from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.search import nodes, planning
 from leukoscope.pipelines.search.options import SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
+from leukoscope.pipelines.study.planning import describe_material
 from leukoscope.reporting.frame import Frame
 from leukoscope.study import search
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
 from made_search import MadeTrials, make_ledger, run_search
-from made_study import make_manifest
+from made_study import Packed, make_manifest
 
 ENTRY = {"kind": "network", "architecture": "vgg16", "name": "vgg16", "label": "VGG", "training": {"epochs": 9}}
 MODELS = {"vgg16": ENTRY | {"published": {"test_accuracy": 0.9}}}
@@ -45,7 +46,7 @@ def manifest(splits):
 
 @pytest.fixture
 def plan(manifest):
-    def make(models=MODELS, splitting=None, recipe=None, augmentation=None, data=None, **facts):
+    def make(models=MODELS, splitting=None, recipe=None, augmentation=None, data=None, size=32, **facts):
         search = SearchOptions(**({"entry": "vgg16", "trials": 6, "pruner": "none", "space": SPACE} | facts))
         augmentation = augmentation or AugmentationOptions()
         setting = planning.describe_search(
@@ -53,7 +54,8 @@ def plan(manifest):
         )
         data = manifest if data is None else data
         splitting = splitting or SplittingOptions()
-        return planning.plan_search(search, setting, splitting, ["a", "b"], 1, data, None, None), setting
+        images = describe_material(data, None, Packed(size), None)
+        return planning.plan_search(search, setting, splitting, ["a", "b"], 1, images), setting
 
     return make
 
@@ -196,10 +198,12 @@ def test_what_determines_a_trial_is_in_its_identity(plan, manifest):
         plan(augmentation=AugmentationOptions(grey=0.1))[0],
         plan(splitting=SplittingOptions(fold="1 of 5"))[0],
         plan(data=manifest.iloc[1:])[0],
+        plan(data=manifest.assign(group="one"))[0],
+        plan(size=64)[0],
     ]
-    assert len({made.identify({}) for made in [usual, *others]}) == 6
+    assert len({made.identify({}) for made in [usual, *others]}) == 8
     searches = [plan(objective="grey")[0], plan(space={"training.dropout": {"float": [0, 0.2]}})[0]]
-    assert len({made.name for made in [usual, *others, *searches]}) == 8
+    assert len({made.name for made in [usual, *others, *searches]}) == 10
     assert plan(trials=50)[0].name == usual.name
     # A label is of no consequence.
     assert plan(models={"vgg16": ENTRY | {"label": "other"}})[0].name == usual.name

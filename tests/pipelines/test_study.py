@@ -22,7 +22,7 @@ from leukoscope.pipelines.study import nodes, planning
 from leukoscope.pipelines.study.options import StudyOptions
 from leukoscope.reporting.frame import Frame
 from leukoscope.training.recipe import Recipe
-from made_study import MadeUnits, make_manifest, plan_made, run_made
+from made_study import MadeUnits, Packed, make_manifest, plan_made, run_made
 
 OPTIONS = EvaluationOptions(resamples=30)
 MODELS = {
@@ -303,13 +303,6 @@ def test_images_of_which_one_seed_lacks_some_are_compared_on_those_that_all_have
     assert seeds == [1, 2, 3]
     assert one["image_id"].tolist() == other["image_id"].tolist()
     assert len(one) == 3 * 159
-
-
-class Packed:
-    """Packed images as far as a plan sees them."""
-
-    def __init__(self, size: int) -> None:
-        self.pixels = np.zeros((1, size, size, 3), np.uint8)
 
 
 def plan(

@@ -73,6 +73,8 @@ def test_a_wrong_space_is_refused(space, words):
         ({"trials": 0}, "trials"),
         ({"pruner": "best"}, "pruner"),
         ({"storage": "postgresql://me:secret@host/name"}, "has a password"),
+        ({"storage": "postgresql://host/name?user=me&password=secret"}, "has a password"),
+        ({"storage": "mysql+pymysql://me@host/name?passwd="}, "has a password"),
     ],
 )
 def test_wrong_options_are_refused(values, words):

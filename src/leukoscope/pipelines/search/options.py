@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -13,6 +13,8 @@ from leukoscope.study.space import DEFAULT_SPACE, Range, flatten, require_fittin
 
 # Raised by hand when the same model would be scored otherwise.
 SCORES_FORMAT = 1
+# What drivers of databases take passwords by, in the query of an address.
+_SECRETS = frozenset({"password", "passwd", "pwd", "passfile"})
 
 
 def _read_space(space: Any) -> Any:
@@ -51,7 +53,8 @@ class SearchOptions(Options):
     @field_validator("storage")
     @classmethod
     def _require_no_password(cls, storage: str | None) -> str | None:
-        if storage is not None and urlsplit(storage).password:
+        parts = urlsplit(storage or "")
+        if parts.password or _SECRETS & {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
             raise ValueError(
                 "search.storage has a password, which MLflow and logs would show: leave it out, and give it to the "
                 "database's driver in its own way, such as PGPASSWORD or ~/.pgpass"

@@ -5,23 +5,21 @@ from kedro.pipeline import Node, Pipeline
 from leukoscope.core.stages import make_stage
 from leukoscope.pipelines.reporting.pipeline import create_frame_pipeline
 from leukoscope.pipelines.search import nodes, planning
+from leukoscope.pipelines.study.planning import describe_material
 
 
 def create_pipeline() -> Pipeline:
     """Make the pipeline: packed images to many trials, their table, and the best of them."""
     described = [f"params:{name}" for name in ("search", "models", "training", "augmentation", "cells")]
     planned = ["params:search", "search_setting", "params:splitting", "params:class_names", "params:seed"]
+    images = ["manifest", "group_table", "smears", "generated_images"]
     ended = ["search_study", "search_plan"]
     return create_frame_pipeline() + make_stage(
         "search",
         [
             Node(planning.describe_search, described, "search_setting", name="describe_search"),
-            Node(
-                planning.plan_search,
-                [*planned, "manifest", "group_table", "generated_images"],
-                "search_plan",
-                name="plan_search",
-            ),
+            Node(describe_material, images, "search_images", name="describe_material"),
+            Node(planning.plan_search, [*planned, "search_images"], "search_plan", name="plan_search"),
             Node(
                 nodes.run_trials,
                 ["search_plan", "search_ledger", "params:search", "search_setting", "manifest", "page_frame", "smears"],

@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from pydantic import ValidationError
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_table
+from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.options import describe_faults
-from leukoscope.images.generated import GeneratedImages
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
 from leukoscope.pipelines.search.options import SCORES_FORMAT, SearchOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
-from leukoscope.pipelines.study.planning import describe_entry
+from leukoscope.pipelines.study.planning import describe_entry, list_formats
 from leukoscope.study.objectives import require_series
 from leukoscope.study.search import SearchPlan, require_optuna
 from leukoscope.study.space import list_corners, nest
@@ -187,9 +185,7 @@ def plan_search(
     splitting: SplittingOptions,
     class_names: list[str],
     seed: int,
-    manifest: pd.DataFrame,
-    group_table: pd.DataFrame | None,
-    generated_images: GeneratedImages | None,
+    search_images: dict[str, Any],
 ) -> SearchPlan:
     """Plan the search.
 
@@ -199,20 +195,14 @@ def plan_search(
         splitting: Which images validate.
         class_names: The classes in order.
         seed: For what is drawn, the trainings too.
-        manifest: All images.
-        group_table: Their groups, if there is a table of these.
-        generated_images: That may stand in for real ones.
+        search_images: Of which images the trainings are.
     """
-    from leukoscope.images.manifest import fingerprint_manifest
-
-    shared = {
+    shared = search_images | {
         "splitting": splitting.model_dump(),
         "class_names": class_names,
-        "data": fingerprint_manifest(manifest),
-        "groups": None if group_table is None else fingerprint_table(group_table),
-        "generated": getattr(generated_images, "fingerprint", None),
         "seed": seed,
         "formats": [TRAINING_FORMAT, SCORES_FORMAT],
+        "formats_of_images": list_formats(search_setting.model.kind, search_setting.cells is not None),
     }
     sought = search.model_dump(include={"space", "objective", "pruner"})
     digest = fingerprint_facts([shared, sought, search_setting.describe({})])

@@ -51,7 +51,7 @@ def describe_entries(
         described = describe_entry(model, training, augmentation)
         found = model.kind == "cells" or described.get("cells") == "found"
         of_cells = {"finding": cells.model_dump()} if found else {}
-        formats = {"formats": _list_formats(model.kind, found)}
+        formats = {"formats": list_formats(model.kind, found)}
         facts[name] = described | of_cells | formats | {"evaluation": evaluation.model_dump()}
         if name in study.searched:
             facts[name] |= {"search": search.model_dump(include=_OF_SEARCH), "scores": SCORES_FORMAT}
@@ -155,7 +155,7 @@ def describe_entry(model: ModelOptions, training: Recipe, augmentation: Augmenta
     return described | {"weights": file, "augmentation": model.join_augmentation(augmentation).model_dump()}
 
 
-def _list_formats(kind: str, found: bool) -> dict[str, int]:
+def list_formats(kind: str, found: bool) -> dict[str, int]:
     """List the formats by which the keys of trainings tell what an older version made.
 
     Args:
