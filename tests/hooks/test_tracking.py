@@ -370,6 +370,24 @@ def test_a_training_that_starts_afresh_leaves_the_interrupted_run(project_path, 
     assert runs.loc["FINISHED", "tags.model"] == "resnet50"
 
 
+def test_an_interrupted_session_goes_on_with_more_workers(project_path, tracking_uri, tmp_path):
+    """Where it runs is of no consequence for what comes of it; MLflow takes no parameter twice."""
+    training = interrupt(project_path, tmp_path, ["resnet50"])
+    session = Session(project_path, study={"workers": 3})
+    session.run(training.pipeline("resnet50"), training.catalog("resnet50"))
+    run = session.runs().loc["resnet50"]
+    assert (run["status"], epochs_of(run["run_id"])) == ("FINISHED", [1, 2, 3])
+
+
+def test_a_run_that_cannot_start_is_not_called_finished(project_path, tracking_uri, monkeypatch):
+    session = Session(project_path)
+    monkeypatch.setattr("leukoscope.hooks.runs.Runs._tell_data", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        session.run(scoring("vgg16"), numbers(vgg16=1.0))
+    assert mlflow.active_run() is None
+    assert list(session.runs()["status"]) == ["FAILED"]
+
+
 @pytest.mark.parametrize("names", TRAINED)
 def test_other_parameters_make_another_run(project_path, tracking_uri, tmp_path, names):
     training = interrupt(project_path, tmp_path, names)

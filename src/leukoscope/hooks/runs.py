@@ -224,8 +224,11 @@ class Runs:
         return self._client.create_run(session.info.experiment_id, tags=tags, run_name=model).info.run_id
 
     def _describe(self, run_id: str, model: str | None) -> None:
+        # A resumed run has them; where it runs may be another place now, and MLflow takes no parameter twice.
+        logged = self._client.get_run(run_id).data.params
         values = parameters_in_force(self._parameters, model)
-        self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
+        parameters = [Param(name, str(value)) for name, value in values.items() if name not in logged]
+        self._client.log_batch(run_id, params=parameters)
         self._tag(run_id, self._tags | {"model": model})
         self._tell_data(run_id)
 
@@ -277,3 +280,15 @@ def creating_with(tags: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         MLFLOW_RUN_CONTEXT.unset() if before is None else MLFLOW_RUN_CONTEXT.set(before)
+
+
+@contextmanager
+def failing_if_not_started() -> Iterator[None]:
+    """Call a run failed that cannot start: MLflow would call it finished when the process ends."""
+    outer = mlflow.active_run()
+    try:
+        yield
+    except BaseException:
+        while (run := mlflow.active_run()) and run is not outer:
+            mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+        raise

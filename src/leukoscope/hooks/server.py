@@ -1,5 +1,6 @@
 """Where MLflow keeps its records: a server, or a file."""
 
+import os
 import shutil
 import socket
 import sqlite3
@@ -79,7 +80,9 @@ def hold_session(session: str) -> BaseFileLock:
     Raises:
         InputError: Another process is at it.
     """
-    lock = FileLock(Path(gettempdir(), f"leukoscope-{session}.lock"), blocking=False, is_singleton=True)
+    # Of the user's own: nobody else may open it again where all users share the folder.
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    lock = FileLock(Path(gettempdir(), f"leukoscope-{user}-{session}.lock"), blocking=False, is_singleton=True)
     try:
         lock.acquire()
     except Timeout as error:

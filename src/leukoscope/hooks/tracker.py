@@ -85,7 +85,8 @@ class Tracker(MlflowHook):
         """
         with _explaining(server.without_password(self.mlflow_config.server.mlflow_tracking_uri)):
             self._connect()
-            self._start(run_params, pipeline, catalog, models)
+            with runs.failing_if_not_started():
+                self._start(run_params, pipeline, catalog, models)
         self._listener = _EpochHandler(self)
         logging.getLogger(_EpochHandler.source).addHandler(self._listener)
 
