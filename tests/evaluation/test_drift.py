@@ -123,6 +123,8 @@ def test_few_groups_can_show_nothing():
     assert not can_alarm(40, 1, 0.05)
     assert can_alarm(40, 2, 0.05)
     assert not can_alarm(3, 3, 0.05)
+    assert can_alarm(488, 650, 0.05)  # more ways than a float can hold
+    assert can_alarm(900, 900, 0.05)
 
 
 @pytest.mark.parametrize(("groups", "can"), [((4, 4), False), ((4, 5), True), ((5, 5), True)])

@@ -66,8 +66,9 @@ def can_alarm(reference_groups: int, groups: int, false_alarm: float) -> bool:
 
     Of two sides of one size each exchange is as far apart as that of all groups, so that half as many ways count.
     """
-    ways = comb(reference_groups + groups, groups) / (2 if reference_groups == groups else 1)
-    return ways >= len(QUANTITIES) / false_alarm
+    # No quotient: of some hundred groups the ways are more than a float can hold.
+    sides = 2 if reference_groups == groups else 1
+    return comb(reference_groups + groups, groups) >= sides * len(QUANTITIES) / false_alarm
 
 
 def compare(
