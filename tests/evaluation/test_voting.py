@@ -89,6 +89,14 @@ def test_two_classes_are_stacked_too(rng):
     assert (combined.argmax(axis=1) == truth).all()
 
 
+def test_two_of_three_classes_are_stacked_too(rng):
+    truth = np.tile([0, 2], 50)
+    member = np.eye(3)[truth] * 0.6 + 0.1
+    combined = learn_vote(STACKING, truth, member[None]).combine(member[None])
+    assert (combined.argmax(axis=1) == truth).all()
+    assert combined[:, 1].max() < 0.01
+
+
 def test_a_regression_is_not_judged_by_the_images_that_it_was_learned_on(truth, members):
     """Of members that know nothing a regression still learns its own images by heart."""
     knowing_nothing = np.random.default_rng(5).dirichlet(np.ones(3), (12, len(truth)))

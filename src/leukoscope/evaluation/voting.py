@@ -165,10 +165,12 @@ def _stack(truth: np.ndarray, probabilities: np.ndarray, seed: int) -> Vote:
     # A class that no learning image has keeps a probability of next to nothing.
     coefficients = np.zeros((classes, members * classes))
     intercepts = np.full(classes, np.log(_LEAST))
-    if classes == 2 and len(fitted.classes_) == 2:  # of the second class alone, the first's being their negatives
-        coefficients, intercepts = (np.concatenate([-part, part]) / 2 for part in (fitted.coef_, fitted.intercept_))
+    if len(fitted.classes_) == 2:  # of the second class alone, the first's being their negatives
+        coefficients[fitted.classes_] = np.concatenate([-fitted.coef_, fitted.coef_]) / 2
+        intercepts[fitted.classes_] = np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2
     else:
-        coefficients[fitted.classes_], intercepts[fitted.classes_] = fitted.coef_, fitted.intercept_
+        coefficients[fitted.classes_] = fitted.coef_
+        intercepts[fitted.classes_] = fitted.intercept_
     by_member = coefficients.T.reshape(members, classes, classes)
     return Vote(weigh(np.abs(by_member).sum(axis=(1, 2))), by_member, intercepts)
 
