@@ -64,6 +64,16 @@ def test_a_cell_whose_nucleus_is_not_seen_has_no_form(image):
     assert (cell["left"], cell["bottom"]) == (10, 210)
 
 
+def test_a_nucleus_of_a_pixel_has_no_form(image):
+    """As where a cell has a pixel of its neighbour's."""
+    cells = np.zeros((224, 224), np.int32)
+    cells[190:210, 10:40] = 1
+    image[200, 20] = image[60, 60]
+    (cell,) = describe_cells(image, cells, 24)
+    assert np.isnan(cell["cell_area"])
+    assert np.isnan(measure_shape(np.ones((1, 1), bool))).all()
+
+
 def test_form_is_of_the_scale_of_the_field():
     """Which notch parts two lobes is a question of the field's resolution, not of the size of the cell's box."""
     for seed in range(3):

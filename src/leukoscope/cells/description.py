@@ -66,6 +66,8 @@ def _measure_form(nucleus: np.ndarray, cell: np.ndarray, scale: float) -> list[f
         return [float("nan")] * len(FORM)
     largest = lobes == 1 + np.bincount(lobes.ravel())[1:].argmax()
     shapes = [measure_shape(mask, scale) for mask in (largest, _keep_largest(cell))]
+    if np.isnan(shapes).any():
+        return [float("nan")] * len(FORM)
     # All lobes are the nucleus where it is held against its cell.
     whole = shapes[0].copy()
     whole[SHAPE.index("area")] = nucleus.sum()

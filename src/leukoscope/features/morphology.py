@@ -38,7 +38,8 @@ def measure_shape(mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
         scale: Side of the field, in sides of ``segmentation.SIDE``: what counts as a lobe depends on it.
 
     Returns:
-        In the order of ``SHAPE``; lengths in pixels, areas in square pixels, the rest without a unit.
+        In the order of ``SHAPE``; lengths in pixels, areas in square pixels, the rest without a unit. All are NaN of a
+        mask that is too small to have a perimeter, such as a pixel.
     """
     from skimage.measure import perimeter
 
@@ -48,6 +49,8 @@ def measure_shape(mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
     mask = np.pad(mask, 1)
     area = float(mask.sum())
     around = float(perimeter(mask))
+    if not around:
+        return np.full(len(SHAPE), np.nan)
     major, minor = _measure_axes(mask)
     return np.array(
         [
