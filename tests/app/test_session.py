@@ -104,6 +104,19 @@ def test_an_empty_session_can_be_exported(session, about):
     assert "0 images" in render_export(session, about, 0.5)
 
 
+def test_what_is_exported_is_what_was_there_then(session, desk, about):
+    """The page goes on meanwhile: maps come, opinions are shown, images are forgotten."""
+    session.blinding.turn(True)
+    image = desk.read(encode(shade(160)))
+    session.add(image)
+    frozen, maps = session.freeze(), len(image.maps)
+    desk.add_occlusion(image)
+    session.forget()
+    page = render_export(frozen, about, 0.5)
+    assert "The opinion is kept back until it is." in page
+    assert len(frozen.images[image.sha256].maps) == maps < len(image.maps)
+
+
 def test_the_html_stands_alone_and_says_everything(session, desk, about):
     first, second = desk.read(encode(shade(160))), desk.read(encode(shade(255)))
     session.add(first)

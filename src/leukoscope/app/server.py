@@ -195,7 +195,7 @@ def _add_exports(server: FastAPI, office: Office) -> None:
 
     @server.get("/sessions/{key}/session.html")
     async def export_html(key: str) -> Response:
-        session = office.find(key).session
+        session = office.find(key).session.freeze()
         page = await asyncio.to_thread(render_export, session, office.about, office.desk.options.opacity)
         return _answer(page, "text/html; charset=utf-8", "leukoscope-session.html")
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from copy import copy, deepcopy
 from dataclasses import fields
 from typing import Any
 
@@ -116,6 +117,14 @@ class Session:
     def get(self, number: int) -> ReadImage | None:
         """Give an image by its number; ``None`` if there is none."""
         return dict(enumerate(self.images.values(), start=1)).get(number)
+
+    def freeze(self) -> "Session":
+        """Copy what is in it now, for another thread to read while the session goes on."""
+        frozen = copy(self)
+        frozen.images = {sha256: image._replace(maps=dict(image.maps)) for sha256, image in self.images.items()}
+        frozen.reviews = dict(self.reviews)
+        frozen.blinding = deepcopy(self.blinding)
+        return frozen
 
     def forget(self) -> None:
         """Forget images and reviews; reviews that were kept on disk stay there."""

@@ -16,7 +16,12 @@ export default {
   },
   methods: {
     count() {
-      const article = document.hidden ? null : [...document.querySelectorAll("article[id]")].find(one => one.checkVisibility());
+      const articles = [...document.querySelectorAll("article[id]")];
+      const ids = new Set(articles.map(article => article.id));
+      for (const id of Object.keys(this.taken).filter(id => !ids.has(id))) {
+        delete this.taken[id];  // forgotten: another image will be given its number
+      }
+      const article = document.hidden ? null : articles.find(article => article.checkVisibility());
       if (article) {
         this.taken[article.id] = (this.taken[article.id] ?? 0) + STEP / 1000;
       }
