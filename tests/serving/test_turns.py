@@ -1,6 +1,6 @@
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -58,3 +58,19 @@ def test_what_is_late_is_told_so_and_not_begun_any_more(turns):
         busy.set()
     turns.run(None, done.append, 2)
     assert done == [2]
+
+
+def test_what_ends_as_its_time_does_is_done(turns, monkeypatch):
+    """Between the end of the wait and the look at whether the task is done."""
+    wait = Future.result
+
+    def wait_too_short(future, timeout=None):
+        wait(future)
+        if timeout is None:
+            return wait(future)
+        raise TimeoutError
+
+    monkeypatch.setattr(Future, "result", wait_too_short)
+    assert turns.run(time.monotonic(), divmod, 7, 2) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        turns.run(time.monotonic(), divmod, 7, 0)

@@ -42,7 +42,7 @@ class Turns:
         try:
             return future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except TimeoutError as error:
-            if future.done() and not future.cancelled():  # the task's own
-                raise
+            if future.done() and not future.cancelled():  # the error is the task's own, or it ended just now
+                return future.result()
             future.cancel()
             raise LateError from error
