@@ -14,52 +14,52 @@ from leukoscope.figures import colours
 DOCS = Path(__file__).parents[1] / "docs"
 TEXT = """# Performance
 
-What `make bench` measured last (`make bench-quick` takes a few minutes): each line compares two things in one run, in
-turn, and gives the ratio of the medians; memory is measured once in a process for each. Each machine has a table of its
-own, in the order of the figure's numbers. `benchmarks/` has the code, `benchmarks/results/latest.json` the figures with
-the day and the machine of each. Timings on a shared machine are noisy; the ratios less so.
+The latest results of `make bench` (`make bench-quick` takes a few minutes). Each line compares two things, run
+alternately, and gives the ratio of the medians; memory is measured once, in a separate process for each. Each machine
+has its own table, in the order of the figure's numbers. `benchmarks/` has the code, `benchmarks/results/latest.json`
+the figures with the day and the machine of each. Timings on a shared machine are noisy; the ratios less so.
 
 {tables}
 
 ![Each figure beside its target](images/performance.png)
 
-The peers are what a user would write: plain Keras is `image_dataset_from_directory`, one random layer a transformation,
-float32 and `fit`, without XLA, which would make it slower on a CPU; torchvision is its model in a plain PyTorch loop
-with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster. Leukoscope has the
-precision that it chooses by itself: bfloat16 on a CPU that has instructions for it; lines of their own tell how much of
-a ratio that makes. Its epochs here have no validation, and the checkpoint has a line of its own. The memory of training
-is what a process holds beside the pages of the packed array's file, which the system takes back when it needs them (32
+The peers are what a user would write: plain Keras is `image_dataset_from_directory`, one random layer per
+transformation, float32 and `fit`, without XLA, which would make it slower on a CPU; torchvision is its model in a
+plain PyTorch loop with a `DataLoader`, channels last, in float32 or with bfloat16 autocast, whichever was faster.
+Leukoscope uses the precision that it chooses by default: bfloat16 on a CPU with instructions for it; separate lines
+show how much this contributes to a ratio. Its epochs here have no validation, and the checkpoint has a separate line.
+The memory of training excludes the pages of the packed array's file, which the system reclaims when it needs them (32
 pixels, an epoch without validation).
 
-Plain Keras' `fit` was seen to return only some time after the last step, without using the processor, at 5.12, 10.24,
-20.48, 40.96 or 81.92 s: apparently it waits for a thread of `tf.data` whose period doubles from 10 ms on. Its epochs
-are timed to the last step, and Leukoscope's until `fit` returns.
+Plain Keras' `fit` was observed to return well after the last step, without using the processor, at 5.12, 10.24,
+20.48, 40.96 or 81.92 s: apparently it waits for a `tf.data` thread whose period doubles from 10 ms on. Its epochs are
+timed to the last step, and Leukoscope's until `fit` returns.
 
-## What bounds a step of ResNet50
+## What limits a step of ResNet50
 
-Most of a step are oneDNN's convolutions, which TensorFlow and PyTorch both call, each its own version of it. Time of
-all operations in a training step of 32 images in bfloat16, one after another, by each library's own profiler, mean of
-four steps (`python benchmarks/profile_step.py`, {profiled}):
+Most of a step is spent in oneDNN's convolutions, which TensorFlow and PyTorch both call, each in its own version. Time
+of all operations in a training step of 32 images in bfloat16, run one after another, by each library's own profiler,
+mean of four steps (`python benchmarks/profile_step.py`, {profiled}):
 
 {profile}
 
-Faster convolutions would have to come from oneDNN. The filter's gradient of 512 convolutions of 3 x 3 on 7 x 7 x 512,
-32 images, took 38 ms in TensorFlow and 25 ms in PyTorch, by a kernel of the same name (`jit_bf16:avx512_core_bf16`;
-`ONEDNN_VERBOSE=1`, by hand, on two cores of an AMD EPYC). As products of matrices such gradients gained little, and
-convolutions of 1 x 1 nothing. One operation at a time, instead of two, made the step 4 % slower.
+Faster convolutions would have to come from oneDNN. The filter gradient of 512 convolutions of 3 x 3 on 7 x 7 x 512, 32
+images, took 38 ms in TensorFlow and 25 ms in PyTorch, with a kernel of the same name (`jit_bf16:avx512_core_bf16`;
+`ONEDNN_VERBOSE=1`, by hand, on two cores of an AMD EPYC). Computing them as matrix products made such gradients little
+faster, and 1 x 1 convolutions not at all. Running one operation at a time, instead of two, made the step 4 % slower.
 
 ## GPUs
 
-`python benchmarks/bench_gpu.py` compares the five backbones with torchvision on a GPU, under the backend that
+`python benchmarks/bench_gpu.py` compares the five backbones with torchvision on a GPU, with the backend that
 `KERAS_BACKEND` names: both sides in bfloat16, torchvision's models compiled, and its VGGs with a head as small as
-Leukoscope's. Lines above that name a GPU come from it; without any, it has not been run to its end. Each model takes
-some minutes, most of them compiling.
+Leukoscope's. Lines above that name a GPU come from it; if there are none, it has not been run to completion. Each
+model takes a few minutes, most of which is compilation.
 
-By hand, ResNet50 at 224 pixels on an NVIDIA H200 (Keras 3.15, mixed_bfloat16, batches of 32, 2,279 images, three epochs
-each after two): 0.72 to 1.12 s an epoch under JAX 0.11, after 88 s for building and compiling it; 17.2 to 18.1 s under
-PyTorch 2.11, which launched every small operation from Python, and 8.9 to 10.9 s once it launched a third as many, both
-times while the other backend worked on the same GPU. So prefer JAX or TensorFlow there. `JAX_COMPILATION_CACHE_DIR`
-names a folder where JAX keeps what it has compiled for the next run.
+By hand, ResNet50 at 224 pixels on an NVIDIA H200 (Keras 3.15, mixed_bfloat16, batches of 32, 2,279 images, three
+epochs each after two): 0.72 to 1.12 s per epoch with JAX 0.11, after 88 s for building and compiling; 17.2 to 18.1 s
+with PyTorch 2.11, which launched every small operation from Python, and 8.9 to 10.9 s once it launched a third as
+many, both measured while the other backend was running on the same GPU. JAX or TensorFlow is therefore preferable
+there. `JAX_COMPILATION_CACHE_DIR` names a folder where JAX caches compiled programs for the next run.
 """
 
 
