@@ -53,6 +53,10 @@ def run(project, tmp_path, monkeypatch):
         (["--params", "raw_images=*x"], "An option cannot be read: ComposerError"),
         (["--params", "seed=" + 5000 * "9"], "An option cannot be read: ValueError"),
         (["--pipelines", ","], "--pipelines names none"),
+        (
+            ["--params", "class_names=[A,B]"],
+            "takes no list or table with commas: put it into conf/local/parameters",
+        ),
     ],
 )
 def test_a_wrong_command_is_one_line(run, tmp_path, options, message):

@@ -1,6 +1,7 @@
 """The project's own commands, and Kedro's ``run`` with errors of one line."""
 
 import logging
+import re
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -90,6 +91,14 @@ class _Run(click.Command):
         with errors_in_a_line():
             try:
                 return super().parse_args(ctx, args)
+            except click.UsageError as error:
+                if "must contain a key and a value" not in error.message or not re.search(r"[\[\]{}]", error.message):
+                    raise
+                raise click.UsageError(
+                    f"{error.message} --params takes no list or table with commas: put it into "
+                    f"conf/local/parameters.yml, or join names by |, as in class_names=Benign|Malignant.",
+                    error.ctx,
+                ) from None
             except (click.ClickException, click.exceptions.Exit, click.Abort):
                 raise
             except Exception as error:  # of Kedro's readers of --params and --config

@@ -11,9 +11,10 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
+from pydantic import TypeAdapter, ValidationError
 
 from leukoscope.core.commands import set_models
-from leukoscope.core.errors import InputError
+from leukoscope.core.errors import InputError, shorten
 from leukoscope.core.stages import STAGES
 
 logger = logging.getLogger(__name__)
@@ -95,8 +96,16 @@ def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
     entry = entries[name]
     members = _find_members(entries, name)
-    by_default, found = entry.get("default") is not False, entry.get("cells") == "found"
+    by_default, found = _is_default(entry), entry.get("cells") == "found"
     return Entry(str(entry.get("kind")), members, by_default, _find_teacher(entries, name), found)
+
+
+def _is_default(entry: Mapping[str, Any]) -> bool:
+    """Read ``default`` as the entry's options do, which take 0 and 'no' too."""
+    try:
+        return TypeAdapter(bool).validate_python(entry.get("default", True))
+    except ValidationError:
+        return True
 
 
 def _find_members(entries: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -197,11 +206,14 @@ def _take_old_parameters(name: str, old: Any, entry: dict[str, Any], given: Any)
 
 
 def _require_table(entries: Any) -> dict[str, dict[str, Any]]:
-    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-        raise InputError(
-            "models is not a table of entries, nothing was run. Expected something like "
-            "`models: {resnet50: {kind: network, architecture: resnet50}}`, as in conf/base/parameters_models.yml."
-        )
+    no_tables = entries if isinstance(entries, dict) else {"": entries}
+    for name, entry in no_tables.items():
+        if not isinstance(entry, dict):
+            place = f"models.{name}" if name else "models"
+            raise InputError(
+                f"{place} is {shorten(repr(entry))}, and not a table, nothing was run. Expected something like "
+                "`models: {resnet50: {kind: network, architecture: resnet50}}`, as in conf/base/parameters_models.yml."
+            )
     return entries
 
 

@@ -108,11 +108,25 @@ class TestParameters:
                 {"models": {"own": {"kind": "ensemble", "members": ["vgg61"]}}},
                 "'vgg61', of which models.own.members are some: did you mean 'vgg19'",
             ),
-            ({"models": {"own": {"kind": "ensemble", "members": ["kappa_vote"]}}}, "no parameter 'kappa_vote'"),
+            (
+                {"models": {"own": {"kind": "ensemble", "members": ["kappa_vote"]}}},
+                "does not fit: a vote has no",
+            ),
             ({"models": {"own": {"kind": "ensemble", "members": ["vgg16", "vgg16"]}}}, "name each model once"),
-            ({"models": {"own": {"kind": "ensemble", "members": "vgg16"}}}, "models.own.members is 'vgg16'"),
+            (
+                {"models": {"own": {"kind": "ensemble", "members": "vgg16"}}},
+                "'vgg16': expected a list",
+            ),
             ({"models": {"own": {"kind": "views", "member": "vgg61"}}}, "'vgg61', of which models.own.member is one"),
-            ({"models": {"own": {"kind": "views", "member": "own"}}}, "no parameter 'own'"),
+            (
+                {"models": {"own": {"kind": "views", "member": "own"}}},
+                "does not fit: it is of views",
+            ),
+            ({"models": {"own": 5}}, "models.own is 5, and not a table"),
+            ({"models": {"own": {"kind": "network"}}}, "models.own.architecture is missing"),
+            ({"models": {"vgg16": {"training": 5}}}, "models.vgg16.training is 5: expected a table, like"),
+            ({"training": {"epochs": True}}, "training: epochs is True: expected a number"),
+            ({"training": {"patience": False}}, "training: patience is False: expected a number"),
             ({"models": {"own": {"kind": "views", "member": "vgg16", "views": "all"}}}, "'symmetries' or 'rotations'"),
             (
                 {"models": {"own": {"kind": "crafted", "classifier": "svn", "features": ["shape"]}}},
