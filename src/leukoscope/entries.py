@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
+from leukoscope.configuration import TellingConfigLoader
 from leukoscope.core.commands import set_models
 from leukoscope.core.errors import InputError, shorten
 from leukoscope.core.stages import STAGES
@@ -247,7 +247,7 @@ def read_entries(
             f"There is no configuration: {Path.cwd()} is in no Leukoscope project. Run this in the project's folder, "
             f"or give --conf-source. Nothing was run."
         )
-    loader = OmegaConfigLoader(
+    loader = TellingConfigLoader(
         str(source),
         env=env or os.environ.get("KEDRO_ENV"),
         runtime_params=dict(given or {}),
