@@ -79,6 +79,15 @@ def test_an_entry_that_an_environment_does_not_read_is_told(run, project):
     )
 
 
+def test_a_misspelled_name_is_told_before_the_pipeline_that_it_would_make(run, project):
+    local = project / "conf" / "local" / "parameters.yml"
+    local.parent.mkdir(exist_ok=True)
+    local.write_text("modls: {own: {kind: network, architecture: vgg16}}")
+    done = run("--pipelines", "train_own")
+    local.unlink()  # the project is that of all tests here
+    assert "there is no parameter 'modls': did you mean 'models'?" in done.output
+
+
 def raising(error: Exception) -> click.ClickException:
     with pytest.raises(click.ClickException) as caught, cli.errors_in_a_line():
         raise error

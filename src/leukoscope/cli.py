@@ -20,7 +20,7 @@ from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from leukoscope.entries import DEFAULT_ENV, find_configuration, read_entries, set_entries
+from leukoscope.entries import DEFAULT_ENV, find_configuration, list_strangers, read_entries, set_entries
 from leukoscope.hooks.unchanged import ending_if_unchanged
 
 # What Kedro and OmegaConf raise of a command or configuration that is wrong.
@@ -188,6 +188,8 @@ def _require_pipelines(options: dict[str, Any]) -> None:
         return
     for name in options["pipelines"]:
         if name not in pipelines:
+            if list_strangers(options["conf_source"], options["env"], options["params"]):
+                return  # such as `modls`, of which the session says what is wrong
             near = ", ".join(get_close_matches(name, pipelines))
             hint = f"Did you mean {near}?" if near else "`kedro registry list` lists them."
             if name.removeprefix("train_") in read_entries(options["conf_source"], DEFAULT_ENV, options["params"]):

@@ -241,6 +241,26 @@ def read_entries(
     Raises:
         InputError: There is no configuration, or ``models`` is no table of entries.
     """
+    return _require_table(_read_parameters(source, env, given).get("models"))
+
+
+def list_strangers(source: str | Path | None, env: str | None, given: Mapping[str, Any] | None) -> list[str]:
+    """List the names of parameters that the base environment does not have and that are no entries.
+
+    Args:
+        source: As ``read_entries`` takes it, like the others.
+        env: The environment.
+        given: What ``--params`` sets.
+
+    Raises:
+        InputError: There is no configuration, or a file cannot be read.
+    """
+    parameters = _read_parameters(source, env, given)
+    known = {*_read_parameters(source, BASE_ENV, None), *_require_table(parameters.get("models"))}
+    return [name for name in parameters if name not in known]
+
+
+def _read_parameters(source: str | Path | None, env: str | None, given: Mapping[str, Any] | None) -> dict[str, Any]:
     source = source or find_configuration()
     if source is None:
         raise InputError(
@@ -255,7 +275,7 @@ def read_entries(
         default_run_env=DEFAULT_ENV,
         merge_strategy=MERGE_STRATEGY,
     )
-    return _require_table(loader["parameters"].get("models"))
+    return loader["parameters"]
 
 
 def find_configuration() -> Path | None:

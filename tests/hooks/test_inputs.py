@@ -122,6 +122,8 @@ class TestParameters:
                 {"models": {"own": {"kind": "views", "member": "own"}}},
                 "does not fit: it is of views",
             ),
+            ({"models": {"vgg16": {"label": " "}}}, "models.vgg16.label: label is ' ': expected a line of text"),
+            ({"models": {"vgg16": {"label": "a\nb"}}}, "expected a line of text"),
             ({"models": {"own": 5}}, "models.own is 5, and not a table"),
             ({"models": {"own": {"kind": "network"}}}, "models.own.architecture is missing"),
             ({"models": {"vgg16": {"training": 5}}}, "models.vgg16.training is 5: expected a table, like"),
