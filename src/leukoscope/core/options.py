@@ -5,7 +5,8 @@ import reprlib
 import unicodedata
 from copy import copy
 from difflib import get_close_matches
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
@@ -40,7 +41,10 @@ def _is_number(annotation: Any) -> bool:
 
 
 def _list_kinds(annotation: Any) -> set[Any]:
-    return {annotation}.union(*map(_list_kinds, get_args(annotation))) if get_args(annotation) else {annotation}
+    """List what a field may be itself, and not what a list or a table in it may hold."""
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return set().union(*map(_list_kinds, get_args(annotation)))
+    return {annotation}
 
 
 def refuse_unknown_names(names: Any, known: Any, where: str = "", what: str = "parameter") -> None:
