@@ -2,11 +2,13 @@
 
 import os
 from array import array
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, ImageSource, compose, show_name
 from leukoscope.images.listing import View, find_odd_names, make_tuple
@@ -134,6 +136,7 @@ def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
         parents = preferred or parents
     if not parents:
         hints = _give_hints(class_names, {folder.name for folder in folders}, source.files)
+        hints += _tell_refused(source.files)
         raise InputError(
             f"{source.root} holds no class folder. Expected folders named {_join(class_names)}; "
             f"there {_name_folders(folders)}. {hints}Rename them, set class_names, or give another path."
@@ -189,6 +192,15 @@ def _give_hints(missing: Sequence[str], folders: Collection[str], files: Iterabl
             f"Symbolic links to folders are not followed, as {_join(linked)}: copy the folders, or mount them. "
         )
     return "".join(hints)
+
+
+def _tell_refused(files: Iterable[FoundFile]) -> str:
+    """Say why files are not taken, which alone may be why no class folder was found; ends with a space."""
+    reasons = Counter(file.refused for file in files if file.refused and file.refused != LINKED_FOLDER)
+    if not reasons:
+        return ""
+    (reason, number), *_ = reasons.most_common(1)
+    return f"Not taken: {count_of(number, 'file')} ({reason}). "
 
 
 def _find_near(name: str, folders: Collection[str]) -> list[str]:

@@ -111,12 +111,34 @@ class Architecture:
         Args:
             block: A key of ``blocks``.
             layers: The names of the layers, from input to output.
+
+        Raises:
+            InputError: The network's encoder ends before that block.
         """
-        start = self.blocks[block]
-        if not isinstance(start, After):
-            return layers.index(start)
-        place = layers.index(start.layer) + 1
-        return place + 1 if layers[place].startswith(ATTENTION_NAME) else place  # which is of the block before
+        starts = self.find_blocks(layers)
+        if block not in starts:
+            end = self.cells.layer if self.cells else layers[-1]
+            raise InputError(
+                f"{self.title} has no {block} where its encoder ends at the layer {end}: of its blocks there are "
+                f"{', '.join(starts) or 'none'}. Name one of these in training.trainable and training.block_rates, or "
+                f"another layer."
+            )
+        return starts[block]
+
+    def find_blocks(self, layers: list[str]) -> dict[str, int]:
+        """Tell at which of a network's layers each block starts; an encoder that ends at a layer has not all of them.
+
+        Args:
+            layers: The names of the layers, from input to output.
+        """
+        starts = {}
+        for block, start in self.blocks.items():
+            name = start.layer if isinstance(start, After) else start
+            if name in layers:
+                place = layers.index(name) + isinstance(start, After)
+                after_attention = isinstance(start, After) and layers[place].startswith(ATTENTION_NAME)
+                starts[block] = place + after_attention  # which is of the block before
+        return starts
 
 
 _registry: dict[str, Architecture] = {}
