@@ -14,7 +14,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from leukoscope.cluster import parts as cluster_parts
-from leukoscope.cluster.parts import Answer, Attempt, Workers, choose_size
+from leukoscope.cluster.attempts import Answer, Attempt
+from leukoscope.cluster.parts import Workers, choose_size
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import MOST_TRIES, Part
 from leukoscope.reader import reading

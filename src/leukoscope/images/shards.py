@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_text, write_facts
 from leukoscope.core.objects import Where
 from leukoscope.core.parting import Outcome, Part, Place, follow, say_parts
 from leukoscope.core.storage import hold, write_whole
-from leukoscope.images.class_folders import NamedFile
+from leukoscope.images.naming import NamedFile, tabulate, write_named
 from leukoscope.images.packed import SCHEMA
 from leukoscope.images.packing_plan import BATCH, PackedBatch, PackingPlan, Record, is_unread, refuse_all
 from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
@@ -98,14 +98,16 @@ def pack_by_parts(
 
 def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Where) -> Iterator[_Shard]:
     size = min(_PART, max(_SMALLEST, len(files) // _PARTS))
+    settings = write_facts(plan.settings)
     for first in range(0, len(files), size):
-        part = files[first : first + size]
-        yield _Shard(first, len(part), folder / f"{fingerprint_facts([plan.settings, part])}{_SHARD}")
+        part = write_named(tabulate(files, first, first + size))
+        name = fingerprint_text(f"[{settings}, [{', '.join(part)}]]")  # as of ``fingerprint_facts``
+        yield _Shard(first, len(part), folder / f"{name}{_SHARD}")
 
 
 def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Shard, notes: Path) -> Part:
     noted = notes / shard.path.name
-    listed = list_files(noted, files[shard.first : shard.first + shard.size])
+    listed = list_files(noted, tabulate(files, shard.first, shard.first + shard.size))
     name = f"shard-{fingerprint_facts(str(shard.path))}"
     return Part(name, _Task(packing, listed, shard), shard.size, noted.with_suffix(TRIES))
 
