@@ -194,8 +194,8 @@ def bench_memory(scratch: Path) -> Iterator[Result]:
 def bench_plan(scratch: Path) -> Iterator[Result]:
     """Plan to read 20,000 parts of 512 files, and send each as a task that only lists its files."""
     facts = run_client(scratch, "plan", scratch)
-    note = f"of these {facts['making']:.0f} s to make the names up, {facts['naming']:.0f} s to list and name the files"
-    note += f" and {facts['hashing']:.0f} s to hash them; {describe_load()}"
+    made = f"{facts['naming']:.0f} s to list and name the files ({facts['making']:.0f} s of CPU time to make them up)"
+    note = f"of these {made}, and {facts['hashing']:.0f} s to hash them; {describe_load()}"
     yield Result("seconds for a plan of 20,000 parts of 512 files", facts["seconds"], 60, True, note)
     spent = ", ".join(f"{facts[f'{role} CPU']:.0f} s of the {role}" for role in ("client", "scheduler", "workers"))
     yield Result("ms of the client's CPU time a part", 1000 * facts["client CPU"] / PARTS, 3, True, f"CPU: {spent}")

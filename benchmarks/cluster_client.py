@@ -19,6 +19,8 @@ from pathlib import Path
 import psutil
 from standing_in import LIMITS, IdleReader, ListOnly, NamesOnly, PlainPlan
 
+from leukoscope.cluster.client import connect
+from leukoscope.cluster.options import ClusterOptions
 from leukoscope.cluster.parts import Workers
 from leukoscope.core.parting import Place
 from leukoscope.images.manifest import make_manifest, summarise
@@ -47,7 +49,7 @@ def run_client(scratch: Path, what: str, folder: Path) -> Facts:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         facts: Facts = json.loads(done.stdout.splitlines()[-1])
         shutil.rmtree(scratch / "out", ignore_errors=True)
-        return facts | {"scheduler": find_peak(scheduler), "scheduler CPU": read_cpu_time(scheduler)}
+        return facts | {"scheduler": find_peak(scheduler)}
 
 
 @contextmanager
@@ -98,10 +100,10 @@ def pack(workers: Place, folder: Path, out: Path) -> Facts:
 
 def plan(workers: Place, folder: Path, out: Path) -> Facts:
     """Plan to read files of which there are only names, and let workers do no more than list those of each part."""
-    NamesOnly.count = PARTS * FILES
-    source, marks = NamesOnly(folder), [time.perf_counter()]
+    NamesOnly.count, began = PARTS * FILES, time.perf_counter()
+    source, spent = NamesOnly(folder), time.process_time()
     deque(source._list(), maxlen=0)
-    marks.append(time.perf_counter())
+    spent, marks = time.process_time() - spent, [time.perf_counter()]
     packing = PackingPlan(source, None, IdleReader.image_size, LIMITS)
     assert len(packing.files) == PARTS * FILES
     marks.append(time.perf_counter())
@@ -111,8 +113,8 @@ def plan(workers: Place, folder: Path, out: Path) -> Facts:
     spread = partial(spread_reading, partial(nullcontext, place), IdleReader(), notes=out / "notes")
     carry_out(ReadingPlan(IdleReader(), packing), out / "opinions", spread)
     assert place.files == PARTS * FILES
-    making, naming, hashing = (after - before for before, after in pairwise(marks))
-    return {"making": making, "naming": naming - making, "hashing": hashing, "extra": making}
+    naming, hashing = (after - before for before, after in pairwise(marks))
+    return {"making": spent, "naming": naming, "hashing": hashing, "extra": marks[0] - began}
 
 
 TASKS = {"read": read, "pack": pack, "plan": plan}
@@ -120,16 +122,18 @@ TASKS = {"read": read, "pack": pack, "plan": plan}
 
 def be_client(what: str, address: str, folder: Path, out: Path) -> None:
     """Be a client, and print what it took."""
-    from distributed import Client
-
-    with Client(address) as client:
-        client.wait_for_workers(2, timeout=60)
-        before, began = time.process_time(), time.perf_counter()
+    options = ClusterOptions(scheduler=address, workers=2, timeout=60)
+    with connect(options, Path.cwd(), out.parent) as client:
+        workers = list(client.run(os.getpid).values())
+        roles = {"client": [os.getpid()], "scheduler": [client.run_on_scheduler(os.getpid)], "workers": workers}
+        before = {role: sum(map(read_cpu_time, processes)) for role, processes in roles.items()}
+        began = time.perf_counter()
         facts = TASKS[what](Workers(client), folder, out)
         # What was done only to tell how long it takes is not of the work.
         facts["seconds"] = time.perf_counter() - began - facts.get("extra", 0)
-        facts["client CPU"] = time.process_time() - before - facts.get("extra", 0)
-        facts["workers CPU"] = sum(map(read_cpu_time, client.run(os.getpid).values()))
+        for role, processes in roles.items():
+            facts[f"{role} CPU"] = sum(map(read_cpu_time, processes)) - before[role]
+        facts["client CPU"] -= facts.get("making", 0)
     print(json.dumps(facts | {"client": find_peak(os.getpid())}))
 
 

@@ -80,8 +80,9 @@ def test_files_are_written_as_json_does(files):
     named = [NamedFile(f'"\\\x7f\n{file.path}', label([file.path])[0], file) for file in files]
     if named:
         table = tabulate(named, 0, len(named))
-        assert write_named(table) == [json.dumps(file) for file in named]
-        assert write_found(table.select([2, 3, 4, 5])) == [json.dumps(file) for file in files]
+        assert write_named(table, ", ") == json.dumps(named)[1:-1]
+        assert write_found(table.select([2, 3, 4, 5]), ", ") == json.dumps(files)[1:-1]
+        assert write_named(table.slice(1)) == "".join(map(json.dumps, named[1:]))
 
 
 def name_one_by_one(paths: list[str]) -> list[str]:

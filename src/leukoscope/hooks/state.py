@@ -130,7 +130,7 @@ def _hash_listing(source: ImageSource) -> str:
     """Hash what ``fingerprint_facts`` would of the root and all files, without having them in memory at once."""
     digest = hashlib.sha256(f"[{json.dumps(str(source.root))}, [".encode())
     for start, stop in divide(len(source.files)):
-        files = ", ".join(write_found(source.files.read(start, stop)))
+        files = write_found(source.files.read(start, stop), ", ")
         digest.update(f"{', ' if start else ''}{files}".encode())
     digest.update(b"]]")
     return digest.hexdigest()[:16]

@@ -119,7 +119,7 @@ class PackingPlan:
         """Hash of everything that the packed store depends on, without reading a single image."""
         digest = hashlib.sha256(json.dumps(self.settings).encode())
         for table in tabulate_each(self.files):
-            digest.update("".join(write_named(table)).encode())
+            digest.update(write_named(table).encode())
         return digest.hexdigest()
 
     def pack(self, files: Sequence[NamedFile] | None = None) -> Iterator[PackedBatch]:

@@ -100,8 +100,8 @@ def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Where) -> Ite
     size = min(_PART, max(_SMALLEST, len(files) // _PARTS))
     settings = write_facts(plan.settings)
     for first in range(0, len(files), size):
-        part = write_named(tabulate(files, first, first + size))
-        name = fingerprint_text(f"[{settings}, [{', '.join(part)}]]")  # as of ``fingerprint_facts``
+        part = tabulate(files, first, first + size)
+        name = fingerprint_text(f"[{settings}, [{write_named(part, ', ')}]]")  # as of ``fingerprint_facts``
         yield _Shard(first, len(part), folder / f"{name}{_SHARD}")
 
 
