@@ -197,6 +197,12 @@ def test_a_fault_of_a_worker_is_one_line(workers, raw, tmp_path):
         read_by(workers, raw, tmp_path / "spread", BrightAddress(fault="There is no reader here."))
 
 
+def test_what_is_kept_is_said_once(workers, raw, tmp_path):
+    address = BrightAddress(fault="The store cannot be used. What was finished is kept.")
+    with pytest.raises(InputError, match=r"The store cannot be used\. What was finished is kept, and the same command"):
+        read_by(workers, raw, tmp_path / "spread", address)
+
+
 def test_a_fault_of_the_software_is_one_line_too(workers, tmp_path):
     with pytest.raises(
         InputError, match=r"A worker cannot go on: ZeroDivisionError: .* This is a fault of the software"

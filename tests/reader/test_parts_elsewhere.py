@@ -112,6 +112,14 @@ def test_a_store_that_lists_nothing_is_refused_before_anything_runs(bucket, monk
         require_folder("s3://bucket/leukoscope")
 
 
+def test_a_folder_is_tried_with_an_object_that_is_not_empty(bucket, monkeypatch):
+    """SeaweedFS takes an empty one of whoever has no right to write."""
+    written, write = [], ObjectPath.write_bytes
+    monkeypatch.setattr(ObjectPath, "write_bytes", lambda path, data: written.append(data) or write(path, data))
+    require_folder("s3://bucket/leukoscope")
+    assert all(written)
+
+
 def test_shards_that_cannot_be_removed_are_named(bucket, tmp_path, monkeypatch, caplog):
     def refuse(*_, **__):
         raise InputError("no right to delete")

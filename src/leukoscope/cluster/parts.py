@@ -32,6 +32,7 @@ _SECONDS_TO_WARN = 60
 # A part of which Dask says that it has ended workers, though it had not begun, is sent so many times.
 _MOST_SENT = 10
 _LOST = f"a worker process ended each of the {MOST_TRIES} times that their part was begun"
+_KEPT = "What was finished is kept."
 _AGAIN = "What was finished is kept, and the same command goes on from there."
 _GONE = f"The scheduler of the cluster is gone. Start it and its workers again. {_AGAIN}"
 
@@ -181,7 +182,8 @@ class _Run:
         self._returned.extend(sent.parts[done:])
         for part, attempted in zip(sent.parts, answer.attempts, strict=False):
             if attempted.fault is not None:
-                raise InputError(f"A worker cannot go on: {attempted.fault.rstrip('.')}. {_AGAIN}")
+                fault = attempted.fault.removesuffix(_KEPT).rstrip(". ")
+                raise InputError(f"A worker cannot go on: {fault}. {_AGAIN}")
             yield Outcome(part, attempted.result, _LOST if attempted.lost else None)
 
     def _read(self, future: "Future", sent: _Sent) -> Answer | None:
