@@ -212,6 +212,20 @@ def test_workers_keep_parts_at_a_server_of_s3(server, raw, tmp_path):
 
 
 @pytest.mark.slow
+def test_workers_keep_shards_at_a_server_of_s3(server, tmp_path):
+    for name in CLASS_NAMES:
+        make_fields(tmp_path / "raw" / name, 50)
+    expected = pack_by(None, tmp_path / "raw", tmp_path / "alone")
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+        for _ in range(2):
+            assert pack_by(Workers(client), tmp_path / "raw", tmp_path / "spread", AWAY) == expected
+            shutil.rmtree(tmp_path / "spread")
+    assert len(list(AWAY.glob("*.arrow"))) == 2
+    puts = [line for line in (tmp_path / "moto.log").read_text().splitlines() if '"PUT' in line and ".arrow" in line]
+    assert len(puts) == 2
+
+
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there_is_told_in_a_line(server):
     with pytest.raises(InputError, match=r"^s3://nobody/parts/.probe cannot be used: .*NO_SUCH_BUCKET.* Look at"):
         require_folder("s3://nobody/parts")
