@@ -54,8 +54,12 @@ class Desk:
         smears: PackedImages | None = None,
         keep: Callable[[pd.DataFrame], None] | None = None,
     ) -> None:
-        self.reader, self.options, self._explanation, self._seed = reader, options, explanation, seed
-        self._smears, self._keep = smears, keep
+        self.reader = reader
+        self.options = options
+        self._explanation = explanation
+        self._seed = seed
+        self._smears = smears
+        self._keep = keep
 
     @property
     def limits(self) -> Limits:

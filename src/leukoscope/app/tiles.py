@@ -18,7 +18,8 @@ from leukoscope.reader.second_reader import SecondReader
 
 TILES = "tiles"
 _SIDE = 1400  # of the longer side of the map, in pixels
-_STRENGTH, _FAINT = 150, 70  # opacity, of 255
+_STRENGTH = 150  # opacity, of 255
+_FAINT = 70
 
 
 class TiledReading(NamedTuple):
@@ -75,7 +76,8 @@ def _draw(table: pd.DataFrame, class_names: Sequence[str], width: int, height: i
         box = [round(edge * scale) for edge in (left, top, right, bottom)]
         words, strength = (f"{name}?", _FAINT) if tile.opinion == ABSTAINED else (name, _STRENGTH)
         draw.rectangle(box, fill=f"{styles[name].colour}{strength:02x}", outline="#ffffff", width=2)
-        place, size = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), max(10, (box[2] - box[0]) // 8)
+        place = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        size = max(10, (box[2] - box[0]) // 8)
         font = ImageFont.load_default(size)
         draw.text(place, words, "#000000", font, "mm", stroke_width=max(1, size // 8), stroke_fill="#ffffff")
     return encode(picture, "PNG")

@@ -156,7 +156,7 @@ def require_folder(address: str) -> None:
         InputError: It cannot.
     """
     probe = ObjectPath(address) / ".probe"
-    probe.write_bytes(b"")
+    probe.write_bytes(b"probe")  # some servers take an empty object of anybody
     if next(iter(ObjectPath(address).glob(probe.name)), None) is None:
         raise InputError(
             f"{address} can be written to, and does not list what was written. Give the keys the right to list it "

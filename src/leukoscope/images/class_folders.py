@@ -1,36 +1,31 @@
 """Which class and which id each file of a source has."""
 
-import os
-from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import PurePosixPath
-from typing import NamedTuple
+
+import numpy as np
 
 from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
-from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, ImageSource, compose, show_name
-from leukoscope.images.listing import View, find_odd_names, make_tuple
+from leukoscope.images.files import (
+    LINKED_FOLDER,
+    MOST_LEVELS,
+    FoundFile,
+    ImageSource,
+    compose,
+    compose_all,
+    leaves_root,
+    show_name,
+)
+from leukoscope.images.listing import Rows, divide
+from leukoscope.images.naming import NamedFile, NamedFiles
 
 _PREFERRED_PARENT = "Original"
 _IGNORED_PARENT = "Segmented"  # masks are no smears
 _FOLDERS_SHOWN = 8
-
-
-class NamedFile(NamedTuple):
-    """A found file with its identity.
-
-    Attributes:
-        image_id: Path below the class folders' parent, or else below the root, without suffix, in Unicode's composed
-            form (NFC); unique in the source.
-        label: Name of the class folder that the file lies in, or None.
-        file: The file itself.
-    """
-
-    image_id: str
-    label: str | None
-    file: FoundFile
 
 
 def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[NamedFile]:
@@ -46,26 +41,30 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[Nam
         InputError: No class folder, several sets of them, or a class without any file.
     """
     parent = _find_parent(source, class_names)
-    new = make_tuple(NamedFile)
     # One string a class, not one a file.
     names = {compose(name): name for name in class_names}
-    places = array("q")
-    for place, file in enumerate(source.files):
-        if file.leaves_root or parent == "." or file.path.startswith(f"{parent}/"):
-            places.append(place)
+    prefix = "" if parent == "." else f"{parent}/"
 
-    def find_below(file: FoundFile) -> str:
-        return compose(file.path if file.leaves_root or parent == "." else file.path[len(parent) + 1 :])
+    def find_below(paths: list[str]) -> list[str]:
+        return compose_all([path if leaves_root(path) else path[len(prefix) :] for path in paths])
 
-    def label(image_id: str, below: str, file: FoundFile) -> NamedFile:
-        first, _, rest = below.partition("/")
-        label = names.get(first) if rest else None
-        refused = file.refused or (None if label else "not inside a class folder")
-        return new((image_id, label, file._replace(refused=refused) if refused else file))
+    def label(below: list[str]) -> list[str | None]:
+        divided = (path.partition("/") for path in below)
+        return [names.get(first) if rest else None for first, _, rest in divided]
 
-    labelled = _give_ids(source, places, find_below, label)
-    _require_every_class(source, {item.label for item in labelled}, class_names, parent)
+    places = _find_places(source.files, prefix) if prefix else None
+    labelled = NamedFiles(source.files, places, find_below, label)
+    _require_every_class(source, labelled.find_labels(), class_names, parent)
     return labelled
+
+
+def _find_places(files: Rows[FoundFile], prefix: str) -> np.ndarray:
+    """Find the files below a folder, and those that are below none."""
+    found = [
+        start + np.flatnonzero([path.startswith(prefix) or leaves_root(path) for path in files.list_paths(start, stop)])
+        for start, stop in divide(len(files))
+    ]
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def name_files(source: ImageSource) -> Sequence[NamedFile]:
@@ -79,45 +78,12 @@ def name_files(source: ImageSource) -> Sequence[NamedFile]:
     """
     if not source.files:
         raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
-    new = make_tuple(NamedFile)
-    return _give_ids(
-        source, None, lambda file: compose(file.path), lambda image_id, _, file: new((image_id, None, file))
-    )
+    return NamedFiles(source.files, None, compose_all)
 
 
 def list_folder_names(source: ImageSource) -> set[str]:
     """List the names of all folders with files, in Unicode's composed form."""
     return {compose(folder.name) for folder in _list_folders(source.files)}
-
-
-def _give_ids(
-    source: ImageSource,
-    places: "array[int] | None",
-    find_below: Callable[[FoundFile], str],
-    name: Callable[[str, str, FoundFile], NamedFile],
-) -> Sequence[NamedFile]:
-    """Give files their ids.
-
-    Args:
-        source: Has the files.
-        places: Which of them, in order; ``None``: all.
-        find_below: Gives a file's path below the class folders' parent.
-        name: Makes a named file of its id, that path and the file.
-    """
-    odd = find_odd_names(lambda: View(source.files, places, lambda _, file: find_below(file)), _cut_suffix)
-
-    def make(place: int, file: FoundFile) -> NamedFile:
-        below = find_below(file)
-        return name(odd.get(place) or _cut_suffix(below), below, file)
-
-    return View(source.files, places, make)
-
-
-def _cut_suffix(path: str) -> str:
-    stem, dot, suffix = path.rpartition(".")
-    if dot and "/" not in suffix and stem[-1:] not in ("", "/", "."):
-        return stem  # as of `splitext`, in a third of the time: this runs for millions of files
-    return os.path.splitext(path)[0]
 
 
 def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
@@ -149,8 +115,9 @@ def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
     return str(parents.pop())
 
 
-def _list_folders(files: Iterable[FoundFile]) -> set[PurePosixPath]:
-    paths = {file.path.rpartition("/")[0] for file in files if not file.leaves_root}
+def _list_folders(files: Rows[FoundFile]) -> set[PurePosixPath]:
+    every = chain.from_iterable(files.list_paths(*some) for some in divide(len(files)))
+    paths = {path.rpartition("/")[0] for path in every if not leaves_root(path)}
     direct = [PurePosixPath(path) for path in paths if path.count("/") <= MOST_LEVELS]
     return {folder for path in direct for folder in (path, *path.parents)} - {PurePosixPath()}
 

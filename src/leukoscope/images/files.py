@@ -1,7 +1,7 @@
 """Files of a source of images, listed and read within bounds."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +46,7 @@ class FoundFile(NamedTuple):
     @property
     def leaves_root(self) -> bool:
         """Whether the path points outside the root, as a hostile archive's may."""
-        return self.path.startswith("/") or self.path[1:2] == ":" or ".." in self.path.split("/")
+        return leaves_root(self.path)
 
 
 class ImageSource(ABC):
@@ -59,7 +59,7 @@ class ImageSource(ABC):
         return f"{type(self).__name__}({str(self.root)!r})"
 
     @cached_property
-    def files(self) -> Sequence[FoundFile]:
+    def files(self) -> Rows[FoundFile]:
         """All files but hidden ones, sorted by path, those that must not be read among them."""
         return Rows(self._list(), FoundFile)
 
@@ -70,6 +70,11 @@ class ImageSource(ABC):
     @abstractmethod
     def reading(self) -> AbstractContextManager[ReadFile]:
         """Open the source; gives a function from path to content, safe to call from several threads."""
+
+
+def leaves_root(path: str) -> bool:
+    """Tell whether a path points outside the root that it is relative to."""
+    return path.startswith("/") or path[1:2] == ":" or (".." in path and ".." in path.split("/"))
 
 
 def is_hidden(name: str) -> bool:
@@ -90,6 +95,11 @@ def make_printable(name: str) -> str:
 def compose(name: str) -> str:
     """Give a name in one spelling (Unicode NFC): macOS takes letters and accents apart, other systems do not."""
     return name if name.isascii() else normalize("NFC", name)
+
+
+def compose_all(names: list[str]) -> list[str]:
+    """Give many names in that spelling."""
+    return names if "".join(names).isascii() else list(map(compose, names))
 
 
 def show_name(name: str) -> str:

@@ -90,7 +90,8 @@ class SecondReaderModel(PythonModel):
         self.reader = SecondReader.load(Path(context.artifacts[ARTIFACT]))
         self.limits = RequestLimits(**context.model_config)
         # Small requests may take much memory while they are opened or decoded, and reading uses all cores.
-        self._opening, self._reading = Turns("opening"), Turns("reading")
+        self._opening = Turns("opening")
+        self._reading = Turns("reading")
         self.reader.warm_up()
         guard_server(self.limits)
 

@@ -86,7 +86,10 @@ class ReaderRegistry:
     """
 
     def __init__(self, name: str, alias: str, experiment: str, promoted: str | None = None) -> None:
-        self.name, self.alias, self.experiment, self.promoted = name, alias, experiment, promoted
+        self.name = name
+        self.alias = alias
+        self.experiment = experiment
+        self.promoted = promoted
 
     def fetch(self, uri: str) -> SecondReader:
         """Load a reader, such as ``models:/leukoscope@champion`` or ``models:/leukoscope/3``.

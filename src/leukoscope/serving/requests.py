@@ -136,7 +136,8 @@ def decode_images(
 
 def _apply(work: Callable[[T], U], images: Sequence[T]) -> list[U]:
     """Do something with each image; all that cannot be used are named."""
-    results, faults = [], []
+    results = []
+    faults = []
     for number, image in enumerate(images, start=1):
         try:
             results.append(work(image))
