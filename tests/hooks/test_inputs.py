@@ -99,7 +99,11 @@ class TestParameters:
                 {"models": {"frozen_cell_reader": {"pooling": "attention"}}},
                 "the attention of frozen_cell_reader trains too",
             ),
-            ({"models": {"mobilenet_v2": {"layer": "block_13_expand_relu"}}}, "no parameter 'layer'"),
+            ({"models": {"mobilenet_v2": {"layer": "block 13"}}}, "models.mobilenet_v2.layer is 'block 13'"),
+            (
+                {"mobilenet_v2": {"layer": "block_13_expand_relu", "training": {"trainable": "Conv_1"}}},
+                "may lie behind it",
+            ),
             (
                 {"models": {"own": {"kind": "ensemble", "members": ["vgg61"]}}},
                 "'vgg61', of which models.own.members are some: did you mean 'vgg19'",

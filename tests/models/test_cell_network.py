@@ -45,7 +45,8 @@ def stack(crops: np.ndarray) -> np.ndarray:
 
 
 def test_an_encoder_ends_at_a_layer(crops):
-    name = architecture.name_of_cells("tiny", architecture.CellReading("mean", True, "block1_out"))
+    reading = architecture.name_of_cells("tiny", architecture.CellReading("mean", True))
+    name = architecture.name_with_end(reading, "block1_out")
     assert name == "tiny-cells-mean-grey-at-block1_out"
     classifier, whole = build(name), build("tiny-cells-mean-grey")
     for one in (classifier, whole):
