@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from leukoscope.core.counts import write_count
 from leukoscope.core.drawn import warn_of_images
 from leukoscope.figures import readers as figures
 from leukoscope.figures.svg import to_svg
@@ -72,6 +73,6 @@ def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]
 def _make_frame(agreement: Mapping[str, Any], pages: Iterable[str], provenance: Mapping[str, Any]) -> Frame:
     """Make the head of the page: a review does not say whether its field was drawn, only the images here do."""
     fields, drawn = agreement["fields"], agreement["drawn"]
-    name = f"{fields:,} reviewed field{'' if fields == 1 else 's'}"
+    name = write_count(fields, "reviewed field")
     frame = Frame.make({"name": name}, Origin(fields, drawn=drawn), False, pages, provenance)
     return frame if drawn else frame._replace(smears="none known to be drawn")
