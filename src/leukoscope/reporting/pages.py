@@ -19,7 +19,7 @@ from leukoscope.figures.svg import to_svg
 from leukoscope.images.origin import Origin
 from leukoscope.reporting import links, metric_tables, numbers, verdicts
 from leukoscope.reporting.checklists import GUIDELINES, locate
-from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.filters import name_normaliser, page_environment
 from leukoscope.reporting.frame import NO_FRAME, Frame
 from leukoscope.reporting.pictures import draw_glance, draw_models, draw_result
 from leukoscope.reporting.results import select_curves
@@ -124,6 +124,7 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
         pairs=as_records(pairs),
         changed=explain_changes(differences.get("changed", ())),
         votes={one["title"]: one["vote"] for one in results if one.get("vote")},
+        normalisers={one["title"]: name for one in results if (name := name_normaliser(one["training"]))},
         origins={one["title"]: describe_origin(one, provenance) for one in results},
         data=data,
         provenance=provenance,
