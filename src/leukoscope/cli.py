@@ -17,6 +17,7 @@ from kedro.framework.project import pipelines, settings
 from kedro.framework.session.session import KedroSessionError
 from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
+from kedro_viz.launchers.cli.main import viz
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -123,6 +124,8 @@ run = _Run(
     help=kedro_run.help,
 )
 cli.add_command(run)
+# Commands of plugins come before those of a project, so that this one has to be exchanged in its place.
+viz.lazy_subcommands["run"] = "leukoscope.viz.run"
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A photograph of many fields on the page: what each of its tiles is taken for, as a map and in words."""
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from leukoscope.app.pictures import encode
 from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.figures.colours import style_classes
-from leukoscope.reader.photographs import Tile, average_tiles, read_tiles
+from leukoscope.reader.photographs import Tile, average_tiles, count_tiles, read_tiles
 from leukoscope.reader.second_reader import SecondReader
 
 TILES = "tiles"
@@ -42,7 +41,7 @@ class TiledReading(NamedTuple):
     map: bytes
 
 
-def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: list[Tile]) -> TiledReading:
+def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: Sequence[Tile]) -> TiledReading:
     """Read a photograph tile by tile.
 
     Args:
@@ -55,7 +54,7 @@ def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: list[Tile]) -
     chances = [means[name] for name in probability_columns(reader.class_names)]
     return TiledReading(
         side=tiles[0].right - tiles[0].left,
-        counts=dict(Counter(table["opinion"]).most_common()),
+        counts=count_tiles(table),
         probabilities=dict(zip(reader.class_names, chances, strict=True)),
         malignant=means[MALIGNANT_COLUMN],
         ood_score=means["ood_score"],

@@ -174,7 +174,8 @@ def read_files(task: _Task) -> pd.DataFrame | None:
 
     ``None`` says that there are none: an empty table, with as many columns, is some kilobytes to send and to read.
     """
-    files, path = read_list(task.files), task.path
+    files = read_list(task.files)
+    path = task.path
     with suppress(OSError, ValueError, KeyError):
         # A worker that was taken for dead may have kept the whole part.
         done = find_done(path, [named.image_id for named in files]) if path.is_file() else ()
