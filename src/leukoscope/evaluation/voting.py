@@ -75,7 +75,7 @@ def learn_vote(rule: str, truth: np.ndarray, probabilities: np.ndarray, seed: in
 def predict_held_out(
     rule: str, truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, vote: Vote, seed: int
 ) -> np.ndarray:
-    """Combine the probabilities of the images that a vote was learned on, so that they can be used to learn more.
+    """Combine the probabilities of the images that a vote was learned on, for steps that learn from the result.
 
     A few weights fit other images about as well as those that they were learned on. A regression fits its own images
     better, so each image is combined by a regression learned on other groups.
