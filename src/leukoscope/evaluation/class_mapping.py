@@ -40,7 +40,7 @@ class ClassMapping(NamedTuple):
             class_map: The class of each folder: one that the classifier knows, or ``malignant``; with ``malignant``,
                 only benign and malignant are distinguished. ``None``: folders have the names of the classes.
             class_names: The classes that the classifier knows, in order.
-            benign: The classes that are not malignant; if there are several, their union is called benign.
+            benign: The classes that are not malignant; several that are not distinguished are called benign.
             two_classes: Whether to distinguish only benign and malignant even if no folder holds ``malignant``.
 
         Raises:

@@ -48,7 +48,7 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
 
     The mean squares are those of the crossed layout of seeds and groups, with groups of any size, each weighted by its
     number of images. No component is below zero, so the seeds' part is at least the interaction of seeds and groups. It
-    has the degrees of freedom of Hillis 2007; with two seeds it has those of the larger of the two parts, since
+    has the degrees of freedom of Hillis 2007; with two seeds, the larger of these two is used for them, since
     otherwise the test would reject too often. If few groups differ from zero, for example if two classifiers err on
     nearly the same images, the groups' part has only as many degrees of freedom as these groups provide (Satterthwaite
     1946).

@@ -29,8 +29,8 @@ def read_times(reviews: pd.DataFrame) -> pd.Series:
 def number_rounds(reviews: pd.DataFrame, washout_days: float) -> pd.Series:
     """Number the rounds in which each reader read each field, starting at 1.
 
-    A round begins if the reader has not reviewed the field for ``washout_days``, under any model. Earlier reviews and
-    revisions belong to the previous round.
+    A round begins if the reader has not reviewed the field for ``washout_days``, under any model. Reviews that come
+    sooner, and revisions, belong to the previous round.
 
     Args:
         reviews: Reviews with ``reviewed_at``, ``phase``, ``reviewer`` and ``sha256``.

@@ -79,15 +79,15 @@ class ReadingPlan:
             positions: Positions of the files to read, in order; None: all.
 
         Returns:
-            For each part with such files, one row per file: ``image_id, path, sha256``,
-            ``opinion``, ``reason``, ``warning`` (on the file, or null), ``scale`` (how many times as many cells fit
-            side by side as in a training image), ``prediction_set``,
-            ``probability_malignant``, one calibrated probability column per class, ``ood_score``, ``drawn`` (whether
-            the image bears the mark of a drawn smear), ``trained_on`` (whether the reader was trained on drawn images),
-            ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted); for a
-            reader with certificates also the columns of ``Certificates.tabulate``. A file that cannot be read has a
-            reason and no probabilities; a photograph of many fields has the mean probabilities of its tiles, and no
-            opinion. If any file can be read, there are also the columns of ``list_watched``.
+            For each part with such files, one row per file: ``image_id, path, sha256``, ``opinion``, ``reason``,
+            ``warning`` (on the file, or null), ``scale`` (how many times as many cells fit side by side as in a
+            training image), ``prediction_set``, ``probability_malignant``, one calibrated probability column per class,
+            ``ood_score``, ``drawn`` (whether the image bears the mark of a drawn smear), ``trained_on`` (whether the
+            reader was trained on drawn images), ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and
+            ``engine`` (what predicted); for a reader with certificates also the columns of ``Certificates.tabulate``. A
+            file that cannot be read has a reason and no probabilities; a photograph of many fields has the mean
+            probabilities of its tiles, and no opinion. If any file can be read, there are also the columns of
+            ``list_watched``.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions

@@ -242,7 +242,7 @@ class SecondReader:
 
         Args:
             folder: The folder to read from.
-            lazily: Whether to load the network, and Keras, only when needed; the folder must then stay unchanged.
+            lazily: Whether to load the network, and Keras, only when needed; the folder must stay, and be a run's own.
             known: Results computed on fields before; empty for a served reader.
 
         Raises:
