@@ -48,10 +48,9 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
 
     The mean squares are those of the crossed layout of seeds and groups, with groups of any size, each weighted by its
     number of images. No component is below zero, so the seeds' part is at least the interaction of seeds and groups. It
-    has the degrees of freedom of Hillis 2007; with two seeds, the larger of these two is used for them, since
-    otherwise the test would reject too often. If few groups differ from zero, for example if two classifiers err on
-    nearly the same images, the groups' part has only as many degrees of freedom as these groups provide (Satterthwaite
-    1946).
+    has the degrees of freedom of Hillis 2007; with two seeds, their formula takes the larger of the two, since the test
+    would reject too often otherwise. If few groups differ from zero, for example if two classifiers err on nearly the
+    same images, the groups' part has only as many degrees of freedom as these groups provide (Satterthwaite 1946).
 
     Args:
         values: One value per seed and image, ``[seeds, n]``; two seeds or more.

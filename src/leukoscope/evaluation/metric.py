@@ -114,8 +114,8 @@ class Metric:
         needs: What an outcome must have for the metric to exist.
         is_primary: Whether reports show it first.
         is_compared: Whether its test value is a column of ``comparison.csv``.
-        can_promote: Whether it can decide which reader replaces the champion. Higher must be better, and it needs
-            nothing.
+        can_promote: Whether it can decide which reader replaces the champion. Higher must be better, and
+            ``needs`` empty.
         redundant_of_two: Whether with two classes it adds nothing to another metric.
         source: Source of its formula.
     """
