@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import click
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.cells.detector import CLASSICAL, detect
 from leukoscope.cells.finding import estimate_diameter

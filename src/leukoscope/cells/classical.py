@@ -4,7 +4,7 @@ Lengths are in diameters of the typical leukocyte of the images, areas in areas 
 """
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.cells.staining import Staining, measure_staining
 from leukoscope.features.segmentation import SIDE, fill_holes

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.cells.classical import find_nuclei, list_cut
 from leukoscope.cells.masks import encode_mask

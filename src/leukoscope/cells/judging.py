@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 # The minimum intersection over union of a known and a detected cell for a match.
 LEAST_OVERLAP = 0.5

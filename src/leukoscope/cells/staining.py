@@ -8,7 +8,7 @@ kept as a second guard, against bluish areas.
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.features.segmentation import find_threshold, measure_redness
 

@@ -1,7 +1,7 @@
 """The shape of a nucleus or a cell, measured on its mask."""
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.features.segmentation import find_peaks, measure_convex_area, measure_depth
 

@@ -18,7 +18,7 @@ from keras import layers
 from leukoscope.core.errors import InputError, telling_damage
 from leukoscope.features.macenko import MacenkoTarget
 from leukoscope.images.batches import ImageBatches
-from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
+from leukoscope.models import architecture, own_layers  # noqa: F401, for files that are loaded
 from leukoscope.models.attention import add_attention
 from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
 from leukoscope.models.cell_layers import CellPooling, CutStrip, FilledSlots, Luminance

@@ -94,7 +94,7 @@ def _outline_blocks(network: keras.Model, row: architecture.Architecture) -> lis
         "input": 0,
         "stem": names.index(RESIZE) + 1,
         **{block: row.find_block(block, names) for block in row.blocks},
-        "head": names.index(VECTORS if VECTORS in names else FEATURES),  # pooling of maps and of cells belong together
+        "head": names.index(VECTORS if VECTORS in names else FEATURES),  # pooling of maps and of cells is one block
     }
     ends = [*list(starts.values())[1:], len(names)]
     blocks: list[tuple[BlockOutline, ...]] = []

@@ -36,7 +36,7 @@ class MacenkoNormalisation(layers.Layer):
         options: Options of every layer.
 
     Input and output: ``[batch, height, width, 3]``, RGB in 0-255. An image in which no two dyes are found, such as a
-    blank or a grey one, comes back as it is.
+    blank or a grey one, is returned unchanged.
     """
 
     def __init__(self, azure: Sequence[float], eosin: Sequence[float], most: Sequence[float], **options: Any) -> None:

@@ -21,7 +21,7 @@ _LOOK_SPREAD = 0.05
 
 @dataclass(frozen=True)
 class Stain:
-    """One staining of one slide; its triples are for haemoglobin, cytoplasm and nucleus.
+    """The staining of one slide; each triple is for haemoglobin, cytoplasm and nucleus.
 
     Attributes:
         hues: Position of each dye in its range of hues, from 0 (bluish) to 1 (reddish).
