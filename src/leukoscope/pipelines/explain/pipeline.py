@@ -1,4 +1,4 @@
-"""The pipeline of explanation."""
+"""The explanation pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

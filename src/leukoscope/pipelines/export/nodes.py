@@ -89,7 +89,7 @@ def check_exports(
         options: What may be lost.
 
     Returns:
-        One row a file, Keras first, as ``ExportCheck`` has it.
+        One row per file, Keras first, as ``ExportCheck`` has it.
     """
     from leukoscope.inference.export_check import ExportCheck
 

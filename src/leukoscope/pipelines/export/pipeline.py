@@ -1,4 +1,4 @@
-"""The pipeline of export."""
+"""The export pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -40,13 +40,13 @@ def predict_external(
         external_manifest: Which of them are accepted.
         mapping: The classes that are told apart.
         trained_models: What loads each model's classifier.
-        calibrations: What loads what was learned of it from the validation images.
+        calibrations: What loads each model's calibration, learned from the validation images.
         class_names: The classes in the order of the parameters.
         options: The batch size.
-        features: What the last layer of each model sees, by its name.
+        features: The last-layer features of each model, by model name.
 
     Returns:
-        Predictions and opinions, each with ``model``, one row a model and image.
+        Predictions and opinions, each with ``model``, one row per model and image.
 
     Raises:
         InputError: No model has been evaluated, one knows other classes, was trained again since, or was evaluated by
@@ -91,17 +91,17 @@ def score_external(
     """Score every model on the external images, by the figures of the test set.
 
     Args:
-        external_predictions: One row a model and image.
+        external_predictions: One row per model and image.
         external_opinions: The same.
         external_manifest: The groups of images, of which the intervals draw.
         mapping: The classes that are told apart.
         layout: What names tell of the images.
         options: As for the test set.
-        seed: For the intervals.
+        seed: Random seed for the intervals.
         results: Of each model, for its calibration.
 
     Returns:
-        One row a model, ``external_<metric>``, and what images and intervals are of.
+        One row per model, ``external_<metric>``, and what images and intervals are of.
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
@@ -143,10 +143,10 @@ def describe_external(
     Args:
         external_manifest: Every external file.
         mapping: The classes that are told apart.
-        about_layout: What names tell of the images, as ``describe_layout`` gives it.
+        about_layout: What names tell of the images, as returned by ``describe_layout``.
         external: What is known of the images.
-        software: Versions, and the commit.
-        seed: The one seed.
+        software: Versions and the commit.
+        seed: The project's random seed.
         of_comparison: The pages that compare models on the test images, as far as they are there.
         of_models: Those of models.
     """
@@ -174,9 +174,9 @@ def write_external_reports(
     """Write a page of each model on the external images, like that on its test images.
 
     Args:
-        external_predictions: One row a model and image.
+        external_predictions: One row per model and image.
         external_opinions: The same.
-        external_metrics: One row a model.
+        external_metrics: One row per model.
         external_smears: The packed external images.
         mapping: The classes that are told apart.
         options: How many errors to show, and how figures are made.

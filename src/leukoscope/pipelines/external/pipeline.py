@@ -13,7 +13,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     """Make the pipeline: images of another source, and trained classifiers, to metrics and pages.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     gathered = create_results_pipeline(models) + create_features_pipeline(models)
     return gathered + _create_ingestion() + _create_judging()

@@ -160,7 +160,7 @@ def describe_layout(manifest: pd.DataFrame, layout: dict[str, Any], smears: Pack
 
     Args:
         manifest: Every external file.
-        layout: As ``recognise_layout`` gives it.
+        layout: The result of ``recognise_layout``.
         smears: The packed images that the classifiers were trained and tested on.
 
     Returns:

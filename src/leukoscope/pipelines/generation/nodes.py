@@ -30,9 +30,9 @@ def prepare_generation(
         generation: How it is trained.
         class_names: The classes in order.
         smears: The packed images.
-        splits: Which images train.
-        splitting: Names the split.
-        seed: For everything random.
+        splits: Which images are in the training split.
+        splitting: Provides the name of the split.
+        seed: Random seed.
 
     Returns:
         The key of the training, and the name of the ``split``.
@@ -59,9 +59,9 @@ def generate_images(
 
     Args:
         generator_journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         smears: The packed images.
-        splits: Which images train.
+        splits: Which images are in the training split.
         generation: How many images are drawn.
 
     Returns:
@@ -70,7 +70,7 @@ def generate_images(
     from leukoscope.generation.training import draw_set, train
 
     with hold(generator_journal.home):
-        key = generator_journal.key  # refused if another run has started another training since
+        key = generator_journal.key  # raises if another run has started a different training since
         generator_journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         learner = train(smears, splits, generation, generator_journal)
         generated = draw_set(learner, key, generation)
@@ -89,7 +89,7 @@ def judge_generated(
     Args:
         generated_images: The set.
         smears: The packed images.
-        splits: Which images trained.
+        splits: Which images were in the training split.
         generation: Names the judge.
         seed: Of whatever the judge draws.
 
@@ -120,7 +120,7 @@ def draw_generated(generated_images: GeneratedImages, smears: PackedImages, spli
     Args:
         generated_images: The set.
         smears: The packed images.
-        splits: Which images trained.
+        splits: Which images were in the training split.
     """
     from leukoscope.figures import montages
     from leukoscope.generation import training

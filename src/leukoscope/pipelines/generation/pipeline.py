@@ -1,4 +1,4 @@
-"""The pipeline of generation."""
+"""The generation pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

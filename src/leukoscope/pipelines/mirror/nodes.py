@@ -25,7 +25,7 @@ def describe_by_cells(
 
     Args:
         smears: The packed images.
-        cells: A row a cell.
+        cells: One row per cell.
         cell_size: Of a typical leukocyte and of the crops.
         manifest: Which images are accepted.
 
@@ -57,13 +57,13 @@ def climb_mirror(
     """Judge what sees cells alone, and what sees all but them, under the protocols of the audit.
 
     Args:
-        cell_features: As ``describe_by_cells`` gives them.
+        cell_features: The result of ``describe_by_cells``.
         manifest: Labels and duplicates.
         smears: The packed images, for their appearance clusters.
         group_table: The user's table of groups, if there is one.
         audit: How to judge.
         splitting: The number of appearance clusters.
-        seed: For everything random.
+        seed: Random seed.
 
     Returns:
         As the audit's ladder.
@@ -85,7 +85,7 @@ def blank_cells(
 
     Args:
         smears: The packed images.
-        cells: A row a cell.
+        cells: One row per cell.
         cell_size: Of a typical leukocyte.
         manifest: The groups of images.
         trained_models: What loads each model's classifier, if there is any.
@@ -94,7 +94,7 @@ def blank_cells(
         features: What the last layer of each model sees: its test images, and of which model it was.
 
     Returns:
-        A row a model: ``model``, ``title``, ``accuracy`` (of the fields as they are), ``blanked`` (without their
+        One row per model: ``model``, ``title``, ``accuracy`` (of the fields as they are), ``blanked`` (without their
         cells) with its interval ``low`` to ``high``, ``images`` and ``groups``.
     """
     from leukoscope.audit.blanking import judge_blanked, select_test_fields
@@ -137,7 +137,7 @@ def describe_mirror(
 
     Args:
         mirror_table: The ladder.
-        blanked_table: A row a model.
+        blanked_table: One row per model.
         manifest: The true classes.
         audit: When a network is said to know the class without cells.
     """
@@ -157,7 +157,7 @@ def draw_mirror(mirror_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
 
     Args:
         mirror_table: The ladder.
-        manifest: The true classes, for the share of the largest.
+        manifest: The true classes, for the share of the largest class.
     """
     from leukoscope.figures.ladder import draw_ladder
     from leukoscope.images.grouping import select_accepted

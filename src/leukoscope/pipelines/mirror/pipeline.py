@@ -13,7 +13,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     """Make the pipeline: cells, images and all models to two tables, a text and a figure.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     inputs = ["smears", "cells", "cell_size", "manifest"]
     judged = ["cell_features", "manifest", "smears", "group_table", "params:audit", "params:splitting", "params:seed"]

@@ -109,7 +109,7 @@ def judge_windows(
         seed: For the tests.
 
     Returns:
-        One row a model, window and quantity, as ``leukoscope.evaluation.monitoring`` says.
+        One row per model, window and quantity, as ``leukoscope.evaluation.monitoring`` says.
     """
     from leukoscope.evaluation import monitoring
 
@@ -125,7 +125,7 @@ def count_alarms(monitoring: pd.DataFrame) -> dict[str, Any]:
     """Give the figures that MLflow has of monitoring.
 
     Args:
-        monitoring: One row a model, window and quantity.
+        monitoring: One row per model, window and quantity.
 
     Returns:
         The number of windows that were judged, of those with an alarm, whether the last one has one (0 or 1), and its
@@ -146,7 +146,7 @@ def write_monitoring(
     """Write the page of monitoring.
 
     Args:
-        monitoring: One row a model, window and quantity.
+        monitoring: One row per model, window and quantity.
         manifest: The images that models learned from, for the warning where these are drawn.
         page_frame: The head of the page.
         models: All entries, for their titles.
@@ -162,7 +162,7 @@ def require_no_alarm(monitoring: pd.DataFrame, monitoring_page: str, options: Mo
     """End with an error if the last window has an alarm and that was asked for, once the page is written.
 
     Args:
-        monitoring: One row a model, window and quantity.
+        monitoring: One row per model, window and quantity.
         monitoring_page: The page, which is written first.
         options: Whether to.
 

@@ -1,4 +1,4 @@
-"""The pipeline of monitoring."""
+"""The monitoring pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""The pipeline of prediction."""
+"""The prediction pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -37,11 +37,11 @@ def judge_candidate(
         reader: The candidate.
         registry: Knows the champion.
         smears: The packed images.
-        splits: Which images test.
+        splits: Which images are in the test split.
         known: All evaluations so far, which tell how often these test images have been looked at.
         options: The rule.
         evaluation: How figures and intervals are made.
-        seed: For the intervals.
+        seed: Random seed for the intervals.
 
     Returns:
         ``wins`` (whether it is to be promoted), ``why`` in words, the figures of both, and what they were measured on,

@@ -1,4 +1,4 @@
-"""The pipeline of promotion."""
+"""The promotion pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -33,7 +33,7 @@ def collect_evaluated(
     Args:
         models: All entries; they come first, in their order.
         trained_models: What loads each model's classifier.
-        calibrations: What loads what was learned of it from the validation images.
+        calibrations: What loads each model's calibration, learned from the validation images.
         predictions: What loads its predictions.
         features: What loads what its last layer sees.
 
@@ -72,7 +72,7 @@ def assemble_reader(
         evaluation: Names the benign classes, and says whether each opinion is asked again.
         registry: Fetches registered readers.
         models: All entries, for their titles.
-        evaluated: As ``collect_evaluated`` gives it.
+        evaluated: The result of ``collect_evaluated``.
         packed_images: From which is learned at what scale the training images show their cells.
 
     Returns:

@@ -50,8 +50,8 @@ def gather_context(
     Args:
         data_sheet: The facts of the images.
         known: What people know of them.
-        software: Versions, and the commit.
-        seed: The one seed.
+        software: Versions and the commit.
+        seed: The project's random seed.
         audit_table: The ladder of the last audit, if there was one.
         audit_verdict: And what it means.
         colour_baseline: What stain colour alone reached on the last test images.
@@ -76,9 +76,9 @@ def gather_frame(
     Args:
         manifest: Every file found.
         known: What people know of the images.
-        software: Versions, and the commit.
-        seed: The one seed.
-        of_comparison: The pages that compare models, as far as they are there.
+        software: Versions and the commit.
+        seed: The project's random seed.
+        of_comparison: The existing pages that compare models.
         of_models: The pages of models.
     """
     from leukoscope.images.origin import Origin
@@ -101,8 +101,8 @@ def write_reports(
 
     Args:
         page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
-        differences: One row a pair, of which a page has that of its model with stain colour.
+        results: One per evaluated model.
+        differences: One row per pair, of which a page has that of its model with stain colour.
         of_comparison: The pages that compare models; ``None`` where the same run writes them.
 
     Returns:
@@ -123,7 +123,7 @@ def write_model_cards(page_context: PageContext, results: list[dict[str, Any]]) 
 
     Args:
         page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
+        results: One per evaluated model.
 
     Returns:
         Markdown by ``<model>/model_card``.
@@ -145,15 +145,15 @@ def write_comparison(
     """Write the page that compares the models that were evaluated on these images.
 
     Args:
-        comparison: One row a model.
-        differences: One row a pair of models, or of a model and stain colour.
+        comparison: One row per model.
+        differences: One row per pair of models, or of a model and stain colour.
         page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
+        results: One per evaluated model.
         issues: The doubtful labels, if somebody looked for any.
         label_reviews: What reviewers said of them.
 
     Raises:
-        InputError: None of the compared models has results on the present splits.
+        InputError: None of the compared models has results on the current splits.
     """
     from leukoscope.evaluation import label_issues
     from leukoscope.reporting import pages
@@ -178,14 +178,14 @@ def write_literature(
     """Write the page of published figures, with what the same systems reach here beside them.
 
     Args:
-        comparison: One row a model.
-        differences: One row a pair of models, or of a model and stain colour.
+        comparison: One row per model.
+        differences: One row per pair of models, or of a model and stain colour.
         page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
+        results: One per evaluated model.
         models: All entries, trained or not, by name.
 
     Raises:
-        InputError: None of the compared models has results on the present splits.
+        InputError: None of the compared models has results on the current splits.
     """
     from leukoscope.reporting import literature
 

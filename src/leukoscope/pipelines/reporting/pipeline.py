@@ -1,4 +1,4 @@
-"""The pipeline of reporting."""
+"""The reporting pipeline."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
     """Make the pipeline: the results of all models, and the audit, to pages and model cards.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     comparison = Node(
         nodes.write_comparison,

@@ -30,10 +30,10 @@ def measure_robustness(
 
     Args:
         classifier: A trained classifier.
-        calibration: What was learned from the validation images.
+        calibration: The calibration learned from the validation images.
         features: Of the training images, with their checks.
         smears: The packed images.
-        splits: Which images test, and their groups.
+        splits: Which images are in the test split, and their groups.
         options: How many of them, drawn from each class in proportion.
         evaluation: The batch size, the confidence of the intervals, and whether opinions are asked again.
         seed: For the drawing, and what is random in a change.
@@ -83,10 +83,10 @@ def measure_outliers(
 
     Args:
         classifier: A trained classifier.
-        calibration: What was learned from the validation images.
+        calibration: The calibration learned from the validation images.
         features: Of the training images, and of the test images as they are, with their checks.
         smears: The packed images.
-        splits: Which images test.
+        splits: Which images are in the test split.
         options: Of how many of them outliers are made.
         evaluation: The batch size.
         seed: For the drawing, and what is random in an outlier.
@@ -150,9 +150,9 @@ def summarise_robustness(
     """Give the one number, the accuracy under the strongest of each change, and how many outliers are flagged.
 
     Args:
-        robustness: One row a change and strength.
+        robustness: One row per change and strength.
         robust_accuracy: The one number, with its interval, and what certificates are worth.
-        outliers: One row a kind.
+        outliers: One row per kind.
 
     Returns:
         ``test_robust_accuracy`` and its interval, and what certificates are worth, if that was measured;

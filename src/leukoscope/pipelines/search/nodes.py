@@ -144,7 +144,7 @@ def tabulate_trials(search_trials: Study, search_plan: SearchPlan) -> pd.DataFra
         search_plan: Of the search.
 
     Returns:
-        One row a trial, as ``leukoscope.study.found`` has it.
+        One row per trial, as ``leukoscope.study.found`` has it.
     """
     from leukoscope.study import found
 
@@ -169,7 +169,7 @@ def draw_search(search_trials: pd.DataFrame, search_study: Study, search_plan: S
     """Draw the values of all trials, one after another, or the Pareto front; and which parameters mattered.
 
     Args:
-        search_trials: One row a trial.
+        search_trials: One row per trial.
         search_study: All of them, as Optuna has them.
         search_plan: Of the search.
     """
@@ -184,7 +184,7 @@ def require_ended(search_trials: pd.DataFrame, search_best: str) -> str:
     """End the search with an error if no trial finished, once the tables are written.
 
     Args:
-        search_trials: One row a trial.
+        search_trials: One row per trial.
         search_best: The best entry, which is written first.
 
     Raises:

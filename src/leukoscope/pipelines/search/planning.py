@@ -30,7 +30,7 @@ class Setting:
     Attributes:
         model: The entry.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
         cells: How cells are found; ``None`` for models that do not read these.
     """
 
@@ -69,7 +69,7 @@ def require_search(
         search: The parameters.
         models: All entries.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
         splitting: Says whether series are known.
         place: The parameter that names the entry.
 
@@ -112,7 +112,7 @@ def require_nested(
         search: The parameters.
         models: All entries of the configuration.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
         splitting: Says whether series are known.
 
     Raises:
@@ -168,7 +168,7 @@ def describe_search(
         search: Which entry.
         models: All of them.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
         cells: How cells are found, for models that read these.
 
     Raises:

@@ -22,7 +22,7 @@ def group_images(
     """Select the accepted images and give each the group that must not straddle.
 
     Args:
-        manifest: One row a file.
+        manifest: One row per file.
         group_table: The user's table: a column ``group`` (a patient, a slide), and a column ``image_id`` or
             ``pattern`` (a shell pattern of image ids); none if there is no such file.
         smears: The packed images, for their appearance clusters.
@@ -30,7 +30,7 @@ def group_images(
         seed: For the clustering by appearance.
 
     Returns:
-        ``image_id, label, group, sha256``, one row an accepted image.
+        ``image_id, label, group, sha256``, one row per accepted image.
 
     Raises:
         InputError: The table is missing, names an image that is not there, or leaves one out.
@@ -68,12 +68,12 @@ def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) ->
     """Put each image into train, validation or test.
 
     Args:
-        images: ``image_id, label, group, sha256``, one row an image.
+        images: ``image_id, label, group, sha256``, one row per image.
         options: The shares or the fold.
         seed: For the shuffling of groups, or the place of the test blocks.
 
     Returns:
-        ``image_id, label, group, split``, one row an image; by series without those within the embargo.
+        ``image_id, label, group, split``, one row per image; by series without those within the embargo.
 
     Raises:
         InputError: A class has too few groups, or names have no file numbers to go by.
@@ -138,7 +138,7 @@ def report_splits(
         options: Says what was grouped by.
 
     Returns:
-        One row a class and one for all, ``total``: images and groups in each split, how many images are in none
+        One row per class and one for all, ``total``: images and groups in each split, how many images are in none
         (``left_out``), how many groups and how many hashes are in two splits (always 0), and the grouping unit in
         words.
     """

@@ -1,4 +1,4 @@
-"""The pipeline of splitting."""
+"""The splitting pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -78,7 +78,7 @@ def tabulate_units(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.Da
         study_ledger: Where their trainings are.
 
     Returns:
-        One row a unit, as ``leukoscope.study.results`` has it.
+        One row per unit, as ``leukoscope.study.results`` has it.
     """
     from leukoscope.study import results
 
@@ -127,13 +127,13 @@ def judge_study(
 
     Args:
         study_pooled: Pooled, of each model.
-        study_units: One row a unit.
+        study_units: One row per unit.
         evaluation: How the intervals are drawn.
         class_names: The classes in order.
-        seed: For the draws.
+        seed: Random seed for the draws.
 
     Returns:
-        One row a model.
+        One row per model.
     """
     from leukoscope.evaluation.scoring import Scoring
     from leukoscope.study import results
@@ -170,7 +170,7 @@ def compare_study(
         seed: For the interval where there is one seed.
 
     Returns:
-        One row a pair, as ``leukoscope.study.pairs`` has it, the fingerprints of the images, ``data``, and of how
+        One row per pair, as ``leukoscope.study.pairs`` has it, the fingerprints of the images, ``data``, and of how
         they are divided, ``splitting``, and the ``confidence``.
     """
     from leukoscope.evaluation.confirmation import fingerprint_splitting
@@ -194,9 +194,9 @@ def gather_study(
     """Gather all that a study gives.
 
     Args:
-        study: One row a model.
-        study_units: One row a unit.
-        study_differences: One row a pair.
+        study: One row per model.
+        study_units: One row per unit.
+        study_differences: One row per pair.
         study_pooled: Pooled, of each model.
         study_histories: The epochs of all units.
     """
@@ -237,7 +237,7 @@ def require_finished(study_units: pd.DataFrame, study_page: str) -> str:
     """End the study with an error if a unit failed, once all others ran and the page is written.
 
     Args:
-        study_units: One row a unit.
+        study_units: One row per unit.
         study_page: The page, which is written first.
 
     Returns:

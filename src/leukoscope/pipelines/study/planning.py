@@ -36,7 +36,7 @@ def describe_entries(
         study: Which entries.
         models: All of them.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
         cells: How cells are found, for models that read these.
         evaluation: How units are evaluated.
         search: How hyper-parameters are searched within the folds of entries that say so.
@@ -68,7 +68,7 @@ def describe_material(
 
     Args:
         manifest: All images.
-        group_table: Their groups, if there is a table of these.
+        group_table: The user's table of groups, if there is one.
         smears: The packed images, for their size.
         generated_images: That may stand in for real ones.
     """
@@ -118,7 +118,7 @@ def require_folds(
     Args:
         study_plan: Of the study.
         manifest: All images.
-        group_table: Their groups, if there is a table of these.
+        group_table: The user's table of groups, if there is one.
         smears: The packed images, for clusters of appearance.
         splitting: What is held together.
 
@@ -143,7 +143,7 @@ def describe_entry(model: ModelOptions, training: Recipe, augmentation: Augmenta
     Args:
         model: The entry.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
     """
     from pathlib import Path
 

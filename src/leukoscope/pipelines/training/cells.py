@@ -35,7 +35,7 @@ def cut_out_strips(
         smears: The packed images.
         cells: The table of all cells.
         cell_size: At what scale they were found, and the side of their crops.
-        splits: Which fields train and validate.
+        splits: The training and validation fields.
         finding: What found the cells.
         options: The model's entry: what is around a cell, and how many cells a strip has.
         seed: For drawing cells of a field that has more.
@@ -61,7 +61,7 @@ def prepare_training(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training, so that it is started, or found to be finished.
+    """Collect everything that determines a training, so that it can be started or recognised as finished.
 
     Args:
         recipe: The architecture and the recipe in force.
@@ -69,9 +69,9 @@ def prepare_training(
         class_names: The classes in order.
         strips: The cells of each field.
         training_plan: Which fields an epoch sees.
-        splits: Which fields validate.
-        splitting: Names the split.
-        seed: For everything random in training.
+        splits: Which fields are in the validation split.
+        splitting: Provides the name of the split.
+        seed: Random seed of the training.
 
     Returns:
         The key of the training: that of a network, with how the cells came about and the hash of their strips.
@@ -96,16 +96,16 @@ def train_classifier(
 
     Args:
         journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         strips: The cells of each field.
         training_plan: Which fields an epoch sees, how often and with what weight.
-        splits: Which fields validate.
+        splits: Which fields are in the validation split.
         options: The model's entry, for its name.
         known_cells: Where cells were found; vectors of a frozen encoder are kept beside it.
         teaching: What a teacher says of the fields, if there is one.
 
     Returns:
-        The classifier, its history (one row an epoch) and the summary of its training.
+        The classifier, its history (one row per epoch) and the summary of its training.
     """
 
     def make(key: dict[str, Any]) -> nodes.Training:

@@ -32,7 +32,7 @@ def take_found_cells(
         smears: The packed images.
         cells: The table of all cells.
         cell_size: At what scale they were found.
-        splits: Which fields train and validate.
+        splits: The training and validation fields.
         finding: What found the cells.
 
     Raises:
@@ -54,16 +54,16 @@ def prepare_training(
     seed: int,
     found: FoundCells | None = None,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training, so that it is started, or found to be finished.
+    """Collect everything that determines a training, so that it can be started or recognised as finished.
 
     Args:
         recipe: The recipe in force.
         augmentation: Whether classes weigh alike; images are measured as they are.
         class_names: The classes in order.
         smears: The packed images.
-        splits: Which images train, and their groups.
-        splitting: Names the split.
-        seed: For everything random in training.
+        splits: Which images are in the training split, and their groups.
+        splitting: Provides the name of the split.
+        seed: Random seed of the training.
         found: The cells that are measured; none: those of its own segmentation.
 
     Returns:
@@ -104,9 +104,9 @@ def train_classifier(
 
     Args:
         journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         smears: The packed images.
-        splits: Which images train, and their groups.
+        splits: Which images are in the training split, and their groups.
         measurements: Knows what was measured of fields before.
         options: The model's entry, for its name.
         found: The cells that are measured, if not those of its own segmentation.
@@ -118,7 +118,7 @@ def train_classifier(
 
     name = options.name
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         classifier = _recall(journal, measurements, name)
         if classifier is None:
             journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})

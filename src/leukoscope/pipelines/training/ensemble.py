@@ -74,7 +74,7 @@ def collect_summaries(
 
     Args:
         recipe: Names the members.
-        splits: The present ones.
+        splits: The current splits.
         summaries: Of each member, in the recipe's order.
 
     Raises:
@@ -103,8 +103,8 @@ def prepare_training(
         member_features: By which models the members were evaluated.
         member_summaries: Of their trainings, on the same splits.
         class_names: The classes in order.
-        splits: Which images validate.
-        splitting: Names the split.
+        splits: Which images are in the validation split.
+        splitting: Provides the name of the split.
         seed: For what is random in a regression.
 
     Returns:
@@ -134,7 +134,7 @@ def train_classifier(
         members: The members' classifiers.
         member_predictions: What they say of the images of all splits.
         member_summaries: Of their trainings.
-        splits: Which images validate.
+        splits: Which images are in the validation split.
         options: The model's entry, for its name.
 
     Returns:
@@ -146,7 +146,7 @@ def train_classifier(
     from leukoscope.training.ensemble import describe_training, learn, require_members
 
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         require_members(key, members)
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         classifier, facts = learn(key, members, member_predictions, options.name)
@@ -177,7 +177,7 @@ def combine_predictions(
         seed: For the folds of such a vote.
 
     Returns:
-        As ``predict_splits`` gives them.
+        The result of ``predict_splits``.
 
     Raises:
         InputError: The vote was learned on other splits, or is of other classes.

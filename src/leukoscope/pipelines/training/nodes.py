@@ -66,7 +66,7 @@ def resolve_augmentation(
         options: The model's entry.
         recipe: With the recipe in force.
         class_names: The classes in order.
-        splits: Which images train.
+        splits: Which images are in the training split.
         generated: The generated images, if there are any.
 
     Raises:
@@ -115,7 +115,7 @@ def prepare_training(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training, so that it is started, or found to be finished.
+    """Collect everything that determines a training, so that it can be started or recognised as finished.
 
     Args:
         recipe: The architecture and the recipe in force.
@@ -123,9 +123,9 @@ def prepare_training(
         class_names: The classes in order.
         smears: The packed images.
         training_plan: Which images an epoch sees.
-        splits: Which images validate.
-        splitting: Names the split.
-        seed: For everything random in training.
+        splits: Which images are in the validation split.
+        splitting: Provides the name of the split.
+        seed: Random seed of the training.
 
     Returns:
         The key of the training, as ``make_key`` has it, and the name of the ``split``.
@@ -163,16 +163,16 @@ def train_classifier(
 
     Args:
         journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         smears: The packed images.
         training_plan: Which images an epoch sees, how often and with what weight.
-        splits: Which images validate.
+        splits: Which images are in the validation split.
         options: The model's entry, for its name.
         generated: The images that stand in for some of the real ones, if the key says so.
         teaching: What a teacher says of the images, if there is one.
 
     Returns:
-        The classifier, its history (one row an epoch) and the summary of its training.
+        The classifier, its history (one row per epoch) and the summary of its training.
     """
     return finish_training(
         journal,
@@ -192,7 +192,7 @@ def finish_training(
     from leukoscope.training.key import describe_balance, describe_key
 
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         trainer = make_trainer(key)
         network = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])

@@ -25,7 +25,7 @@ def collect_teaching(
 
     Args:
         recipe: Names the teacher.
-        splits: The present ones.
+        splits: The current splits.
         model: The teacher.
         predictions: Of the teacher.
         features: By which model they are.

@@ -27,8 +27,8 @@ def prepare_training(
     Args:
         recipe: The views.
         members: The classifier that sees them, by its model's name.
-        splits: The present ones.
-        splitting: Names the split.
+        splits: The current splits.
+        splitting: Provides the name of the split.
         seed: Of the run.
 
     Returns:
@@ -51,7 +51,7 @@ def train_classifier(
 
     Args:
         journal: The started training.
-        software: Versions, and the commit.
+        software: Versions and the commit.
         members: The classifier, by its model's name.
         options: The model's entry, for its title.
 
@@ -62,7 +62,7 @@ def train_classifier(
 
     ((name, member),) = members.items()
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         classifier = ViewedClassifier(member, key["recipe"]["views"])
         journal.finish_alone({})
