@@ -161,7 +161,7 @@ def describe_layout(manifest: pd.DataFrame, layout: dict[str, Any], smears: Pack
 
     Args:
         manifest: Every external file.
-        layout: The result of ``recognise_layout``.
+        layout: The layout, as returned by ``recognise_layout``.
         smears: The packed images that the classifiers were trained and tested on.
 
     Returns:

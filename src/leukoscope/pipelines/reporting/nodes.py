@@ -71,7 +71,7 @@ def gather_frame(
     of_comparison: list[str],
     of_models: list[str],
 ) -> Frame:
-    """Collect the head and foot of pages about all images, however they are split.
+    """Collect the head of pages about all images, however they are split.
 
     Args:
         manifest: Every file found.

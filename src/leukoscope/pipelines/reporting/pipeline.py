@@ -48,7 +48,7 @@ def create_data_pipeline() -> Pipeline:
 
 
 def create_frame_pipeline() -> Pipeline:
-    """Create the part that collects the frame of pages about all images, however they are split."""
+    """Create the part that collects the head of pages about all images, however they are split."""
     inputs = ["manifest", "params:data_sheet", "software", "params:seed", "pages_of_comparison", "pages_of_models"]
     return make_stage("reporting", [Node(nodes.gather_frame, inputs, "page_frame", name="gather_frame")])
 
