@@ -1,4 +1,4 @@
-"""Which class and which id each file of a source has."""
+"""Assign each file of a source its class and its id."""
 
 import os
 from array import array
@@ -12,7 +12,7 @@ from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, Image
 from leukoscope.images.listing import View, find_odd_names, make_tuple
 
 _PREFERRED_PARENT = "Original"
-_IGNORED_PARENT = "Segmented"  # masks are no smears
+_IGNORED_PARENT = "Segmented"  # masks, not smears
 _FOLDERS_SHOWN = 8
 
 
@@ -20,9 +20,9 @@ class NamedFile(NamedTuple):
     """A found file with its identity.
 
     Attributes:
-        image_id: Path below the class folders' parent, or else below the root, without suffix, in Unicode's composed
-            form (NFC); unique in the source.
-        label: Name of the class folder that the file lies in, or None.
+        image_id: Path relative to the class folders' parent, or else to the root, without suffix, in Unicode's
+            composed form (NFC); unique in the source.
+        label: Name of the class folder that contains the file, or None.
         file: The file itself.
     """
 
@@ -32,20 +32,20 @@ class NamedFile(NamedTuple):
 
 
 def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[NamedFile]:
-    """Find the class folders and give every file below their parent its id and its label.
+    """Find the class folders and assign an id and a label to every file below their parent.
 
-    Names are compared in Unicode's composed form. Entries that point outside the source have no place below any folder,
-    and are kept so that they are reported.
+    Names are compared in Unicode's composed form. Entries that point outside the source lie below no folder; they are
+    kept so that they are reported.
 
     Returns:
-        The files sorted by path. Of those that differ by suffix only, all but the first keep the suffix in the id.
+        The files sorted by path. Of files that differ only by suffix, all but the first keep the suffix in their id.
 
     Raises:
-        InputError: No class folder, several sets of them, or a class without any file.
+        InputError: There is no class folder, there are several sets of them, or a class has no file.
     """
     parent = _find_parent(source, class_names)
     new = make_tuple(NamedFile)
-    # One string a class, not one a file.
+    # Share one string per class, rather than one per file.
     names = {compose(name): name for name in class_names}
     places = array("q")
     for place, file in enumerate(source.files):
@@ -67,13 +67,13 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[Nam
 
 
 def name_files(source: ImageSource) -> Sequence[NamedFile]:
-    """Give every file below the root its id, and none a label, whatever folder it lies in.
+    """Assign an id, but no label, to every file below the root, whatever folder contains it.
 
     Returns:
-        The files sorted by path, with ids as of ``label_files``.
+        The files sorted by path, with ids as in ``label_files``.
 
     Raises:
-        InputError: There is no file at all.
+        InputError: There are no files at all.
     """
     if not source.files:
         raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
@@ -84,7 +84,7 @@ def name_files(source: ImageSource) -> Sequence[NamedFile]:
 
 
 def list_folder_names(source: ImageSource) -> set[str]:
-    """List the names of all folders with files, in Unicode's composed form."""
+    """List the names of all folders that contain files, in Unicode's composed form."""
     return {compose(folder.name) for folder in _list_folders(source.files)}
 
 
@@ -94,13 +94,13 @@ def _give_ids(
     find_below: Callable[[FoundFile], str],
     name: Callable[[str, str, FoundFile], NamedFile],
 ) -> Sequence[NamedFile]:
-    """Give files their ids.
+    """Assign ids to files.
 
     Args:
-        source: Has the files.
-        places: Which of them, in order; ``None``: all.
-        find_below: Gives a file's path below the class folders' parent.
-        name: Makes a named file of its id, that path and the file.
+        source: The source of the files.
+        places: Positions of the files to use, in order; ``None``: all.
+        find_below: Returns a file's path relative to the class folders' parent.
+        name: Makes a named file from its id, that path and the file.
     """
     odd = find_odd_names(lambda: View(source.files, places, lambda _, file: find_below(file)), _cut_suffix)
 
@@ -114,12 +114,12 @@ def _give_ids(
 def _cut_suffix(path: str) -> str:
     stem, dot, suffix = path.rpartition(".")
     if dot and "/" not in suffix and stem[-1:] not in ("", "/", "."):
-        return stem  # as of `splitext`, in a third of the time: this runs for millions of files
+        return stem  # same result as `splitext` in a third of the time: this runs for millions of files
     return os.path.splitext(path)[0]
 
 
 def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
-    """Give the folder that holds the class folders, relative to the root (``"."``: the root itself)."""
+    """Find the folder that holds the class folders, relative to the root (``"."``: the root itself)."""
     folders = _list_folders(source.files)
     names = set(map(compose, class_names))
     parents = {
@@ -178,7 +178,7 @@ def _require_every_class(
 
 
 def _give_hints(missing: Sequence[str], folders: Collection[str], files: Iterable[FoundFile]) -> str:
-    """Say what may be meant by the names of missing classes; ends with a space, if there is anything to say."""
+    """Suggest what the names of missing classes may refer to; a non-empty result ends with a space."""
     links = {compose(PurePosixPath(file.path).name) for file in files if file.refused == LINKED_FOLDER}
     linked = [name for name in missing if compose(name) in links]
     hints = [
@@ -192,7 +192,7 @@ def _give_hints(missing: Sequence[str], folders: Collection[str], files: Iterabl
 
 
 def _find_near(name: str, folders: Collection[str]) -> list[str]:
-    """Find the folders whose names differ in case and spaces only, then those that resemble it."""
+    """Find the folders whose names differ from a name only in case and spaces, then those with similar names."""
     same = [folder for folder in sorted(folders) if _simplify(folder) == _simplify(name)]
     return same + get_close_matches(name, folders, cutoff=0.8)
 
