@@ -100,7 +100,6 @@ notebook: $(VENV)/.notebook ## Look at results in JupyterLab, after make demo
 
 viz: $(READY) ## Show the DAG
 	@test -d conf/$(KEDRO_ENV) || { echo "There is no environment $(KEDRO_ENV) in conf/."; exit 1; }
-	@echo "The stages: http://127.0.0.1:4141/?types=nodes"
 	$(BIN)/kedro viz run --env $(KEDRO_ENV)
 
 dag: $(READY) ## Take README's picture of the DAG anew, from Kedro-Viz in Chromium
@@ -114,6 +113,7 @@ docs: $(READY) ## Build the site of the documentation in build/site, with the DA
 	$(BIN)/zensical build --strict
 	KEDRO_ENV=demo $(BIN)/kedro viz build --include-previews
 	mkdir build/site/kedro-viz
+	$(BIN)/python -m leukoscope.viz build/*.html
 	mv build/api build/assets build/*.html build/favicon.ico build/site/kedro-viz/
 	@echo "To read it: $(BIN)/python -m http.server 8000 --directory build/site, then http://127.0.0.1:8000/"
 

@@ -3,21 +3,17 @@
     python benchmarks/bench_cluster.py [speed | memory | plan] ...
 
 Speed is that of drawn smears, of which the cluster's two processes have a thread each, and the one process has two.
-Memory is of 20,000 and 200,000 links to a few images, read by a stand-in that costs nothing. The plan is of 20,000
-parts of 512 names without files, each an empty task.
+Memory is of 20,000 and 200,000 links to a few images, read and packed by stand-ins that cost next to nothing. The
+plan is of 20,000 parts of 512 names without files, each an empty task.
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,17 +26,15 @@ import harness
 import numpy as np
 import pandas as pd
 import psutil
+from cluster_client import PARTS, describe_load, read_cpu_time, run_client
 from harness import Result, alternate
 from PIL import Image
-from standing_in import LIMITS, IdleReader, NamesOnly, do_nothing
+from standing_in import LIMITS
 
 from leukoscope.cluster.parts import Workers
-from leukoscope.core.parting import Part
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.packing import save_packed
 from leukoscope.images.packing_plan import PackingPlan
 from leukoscope.images.shards import pack_by_parts
-from leukoscope.images.shared import list_files
 from leukoscope.images.source import open_any
 from leukoscope.reader import reading
 from leukoscope.reader.parts import ReaderFiles, spread_reading
@@ -50,7 +44,6 @@ from leukoscope.synthetic import draw_smear
 
 SMEARS, SIDE, LINKS, READ, PART, REPEATS = 100, 512, 20, 200, 20, 2
 SIZES = (20_000, 200_000)
-PARTS, FILES = 20_000, 512
 
 
 def draw(folder: Path) -> None:
@@ -105,14 +98,14 @@ def bench_speed(scratch: Path) -> Iterator[Result]:
                 lambda: save_packed(
                     harness.make_plan(scratch / "smears", None),
                     scratch / "two",
-                    partial(pack_by_parts, opening, scratch / "shards"),
+                    partial(pack_by_parts, opening, scratch / "shards", notes=scratch / "shards"),
                 ),
             ),
             (
                 "predict",
                 READ,
                 lambda: read(plan, scratch / "one", None),
-                lambda: read(plan, scratch / "two", partial(spread_reading, opening, address)),
+                lambda: read(plan, scratch / "two", partial(spread_reading, opening, address, notes=scratch / "notes")),
             ),
         ):
             spent = CpuTime(list(client.run(os.getpid).values()))
@@ -178,27 +171,31 @@ def read(plan: ReadingPlan, folder: Path, spread: object) -> None:
 
 def clear(scratch: Path) -> None:
     """Remove what was made."""
-    for name in ("one", "two", "shards"):
+    for name in ("one", "two", "shards", "notes"):
         shutil.rmtree(scratch / name, ignore_errors=True)
 
 
 def bench_memory(scratch: Path) -> Iterator[Result]:
     """Compare the peak memory of client and scheduler of many files with that of a tenth of them."""
-    facts = {}
-    for count in SIZES:
-        link_many(scratch / f"links-{count}", count)
-        facts[count] = run_client(scratch, "read", scratch / f"links-{count}")
-        shutil.rmtree(scratch / f"links-{count}")
-    few, many = (facts[count] for count in SIZES)
-    for role in ("client", "scheduler"):
-        note = f"{many[role]:.0f} against {few[role]:.0f} MiB; {many['seconds']:.0f} s, {describe_load()}"
-        yield Result(f"peak memory of the {role}, 200,000 / 20,000 files", many[role] / few[role], 1.2, True, note)
+    for what in ("read", "pack"):
+        facts = {}
+        for count in SIZES:
+            link_many(scratch / f"links-{count}", count)
+            facts[count] = run_client(scratch, what, scratch / f"links-{count}")
+            shutil.rmtree(scratch / f"links-{count}")
+        few, many = (facts[count] for count in SIZES)
+        for role in ("client", "scheduler"):
+            sizes = f"{many[role]:.0f} against {few[role]:.0f} MiB"
+            note = f"{sizes}; {many['seconds']:.0f} s, {describe_load()}"
+            name = f"{what}: peak memory of the {role}, 200,000 / 20,000 files"
+            yield Result(name, many[role] / few[role], 1.2, True, note)
 
 
 def bench_plan(scratch: Path) -> Iterator[Result]:
-    """Send 20,000 empty tasks with 512 names each."""
+    """Plan to read 20,000 parts of 512 files, and send each as a task that only lists its files."""
     facts = run_client(scratch, "plan", scratch)
-    note = f"of these {facts['listing']:.0f} s for naming the files; {describe_load()}"
+    made = f"{facts['naming']:.0f} s to list and name the files ({facts['making']:.0f} s of CPU time to make them up)"
+    note = f"of these {made}, and {facts['hashing']:.0f} s to hash them; {describe_load()}"
     yield Result("seconds for a plan of 20,000 parts of 512 files", facts["seconds"], 60, True, note)
     spent = ", ".join(f"{facts[f'{role} CPU']:.0f} s of the {role}" for role in ("client", "scheduler", "workers"))
     yield Result("ms of the client's CPU time a part", 1000 * facts["client CPU"] / PARTS, 3, True, f"CPU: {spent}")
@@ -206,100 +203,11 @@ def bench_plan(scratch: Path) -> Iterator[Result]:
     yield Result("GiB of the client meanwhile", facts["client"] / 1024, 1, True, note)
 
 
-def run_client(scratch: Path, what: str, folder: Path) -> dict[str, float]:
-    """Run a client in a process of its own, with a scheduler and two workers in theirs; gives what it says."""
-    with run_cluster(scratch) as (address, scheduler):
-        command = [sys.executable, __file__, "--client", what, address, str(folder), str(scratch / "out")]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        facts = json.loads(done.stdout.splitlines()[-1])
-        shutil.rmtree(scratch / "out", ignore_errors=True)
-        return facts | {"scheduler": find_peak(scheduler), "scheduler CPU": read_cpu_time(scheduler)}
-
-
-@contextmanager
-def run_cluster(scratch: Path) -> Iterator[tuple[str, int]]:
-    """Start a scheduler and two workers; gives its address and process."""
-    file = scratch / f"scheduler-{time.monotonic_ns()}.json"
-    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    environment = os.environ | {"PYTHONPATH": paths}
-    common = ["--scheduler-file", str(file), "--no-dashboard"]
-    start = partial(subprocess.Popen, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    scheduler = start([sys.executable, "-m", "distributed.cli.dask_scheduler", *common, "--port", "0"])
-    options = ["--nworkers", "2", "--nthreads", "1"]
-    workers = start([sys.executable, "-m", "distributed.cli.dask_worker", *common, *options])
-    try:
-        while not file.is_file():
-            time.sleep(0.1)
-        time.sleep(1)
-        yield json.loads(file.read_text())["address"], scheduler.pid
-    finally:
-        for process in (workers, scheduler):
-            process.terminate()
-            process.wait()
-
-
-def be_client(what: str, address: str, folder: Path, out: Path) -> None:
-    """Be a client, and print what it took."""
-    from distributed import Client
-
-    before = time.process_time()
-    with Client(address) as client:
-        client.wait_for_workers(2, timeout=60)
-        workers = Workers(client)
-        began = time.perf_counter()
-        facts = {}
-        if what == "read":
-            reader = IdleReader()
-            plan = ReadingPlan(reader, PackingPlan(open_any(folder), None, reader.image_size, reader.limits))
-            read(plan, out, partial(spread_reading, lambda: nullcontext(workers), reader))
-        else:
-            NamesOnly.count = PARTS * FILES
-            out.mkdir()
-            files = PackingPlan(NamesOnly(folder), None, 224, LIMITS).files
-            facts["listing"] = time.perf_counter() - began
-            parts = (describe(number, files, out) for number in range(PARTS))
-            for outcome in workers.carry_out(do_nothing, parts):
-                facts["files"] = facts.get("files", 0) + outcome.result
-                outcome.part.task.unlink()
-            assert facts["files"] == PARTS * FILES
-        facts["seconds"] = time.perf_counter() - began
-        facts["workers CPU"] = sum(map(read_cpu_time, client.run(os.getpid).values()))
-        facts["client CPU"] = time.process_time() - before
-    print(json.dumps(facts | {"client": find_peak(os.getpid())}))
-
-
-def describe(number: int, files: Sequence[NamedFile], out: Path) -> Part:
-    """Describe a part that is nothing but its files, listed as for any other work."""
-    listed = list_files(out / f"{number}.parquet", files[number * FILES : (number + 1) * FILES])
-    return Part(f"plan-{number}", listed, FILES, out / f"{number}.tries")
-
-
-def find_peak(process: int) -> float:
-    """Give the most memory that a process has held, in MiB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def read_cpu_time(process: int) -> float:
-    """Give the seconds of CPU time that a process has taken."""
-    return sum(psutil.Process(process).cpu_times()[:2])
-
-
-def describe_load() -> str:
-    """Say how busy the machine is."""
-    return f"load {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
-
-
 def main() -> None:
     """Run benchmarks, and print and keep what they give."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["speed", "memory", "plan"])
-    parser.add_argument("--client", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.client:
-        what, address, folder, out = options.client
-        be_client(what, address, Path(folder), Path(out))
-        return
     benches = {"speed": bench_speed, "memory": bench_memory, "plan": bench_plan}
     for name in options.what:
         with tempfile.TemporaryDirectory() as scratch:

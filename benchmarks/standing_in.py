@@ -1,18 +1,23 @@
 """What stands in for the costly in benchmarks of a cluster; its workers import it too."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from leukoscope.core.parting import Outcome, Part, Place
 from leukoscope.images.decoding import Limits
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
-from leukoscope.images.shared import read_list
+from leukoscope.images.listing import make_tuple
+from leukoscope.images.naming import NamedFile
+from leukoscope.images.packing_plan import PackingPlan, Record
 from leukoscope.reader.base import Reading
 
 LIMITS = Limits(16, 10**8, 10**8)
@@ -55,14 +60,58 @@ class NamesOnly(ImageSource):
     count = 0
 
     def _list(self) -> Iterator[FoundFile]:
-        for number in range(self.count):
-            yield FoundFile(f"slide-{number // 1000:05}/field-{number:08}.jpg", 123_456, 1_700_000_000_000_000_000)
+        new, facts = make_tuple(FoundFile), (123_456, 1_700_000_000_000_000_000, None)
+        for slide in range(-(-self.count // 1000)):
+            for field in range(slide * 1000, min(self.count, (slide + 1) * 1000)):
+                yield new((f"slide-{slide:05}/field-{field:08}.jpg", *facts))
 
     def reading(self) -> AbstractContextManager[ReadFile]:
         """Read nothing."""
         raise NotImplementedError
 
 
-def do_nothing(files: Path) -> int:
-    """Count files."""
-    return len(read_list(files))
+class ListOnly:
+    """Workers that get the parts of some work, and do no more with each than to list its files.
+
+    Args:
+        workers: Of a cluster.
+
+    Attributes:
+        files: How many they have listed.
+    """
+
+    def __init__(self, workers: Place) -> None:
+        self._workers, self.files = workers, 0
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def carry_out(self, work: object, parts: Iterable[Part]) -> Iterator[Outcome]:
+        """Let workers list the files of each part."""
+        for outcome in self._workers.carry_out(list_only, parts):
+            self.files += outcome.result
+            yield outcome._replace(result=None)
+
+
+def list_only(task: Any) -> int:
+    """Read the list of a part's files, and count them."""
+    with pa.ipc.open_file(task.files.read_bytes()) as file:
+        return len(file.get_batch(0))
+
+
+@dataclass(frozen=True)
+class PlainPlan(PackingPlan):
+    """A plan by which files are read and none is decoded: each is an image of one colour, by its name."""
+
+    def _decode_file(self, read: ReadFile, named: NamedFile) -> tuple[Record, np.ndarray | None]:
+        data, digest = read(named.file.path), hashlib.sha256(named.image_id.encode()).hexdigest()
+        record = {"image_id": named.image_id, "path": named.file.path, "label": named.label, "bytes": len(data)}
+        record |= {
+            "sha256": digest,
+            "perceptual_hash": digest,
+            "drawn": False,
+            "mode": "RGB",
+            "height": 32,
+            "width": 32,
+        }
+        return record, np.full((self.image_size, self.image_size, 3), int(digest[:2], 16), np.uint8)

@@ -126,7 +126,7 @@ def read_by(
     plan, kept = plan_reading(raw), kept or out / "opinions"
     given = partial(spread_reading, lambda: nullcontext(place), address or BrightAddress(), notes=out / "opinions")
     out.mkdir(exist_ok=True)
-    unread = carry_out(plan, kept, place and given)
+    unread = carry_out(plan, kept, None if place is None else given)
     gather_parts(plan, unread, kept, out / "opinions.parquet", out / "opinions.csv")
     return (out / "opinions.parquet").read_bytes(), (out / "opinions.csv").read_bytes()
 
@@ -158,7 +158,8 @@ def make_large(folder: Path, count: int) -> Path:
 def pack_by(place: Place | None, raw: Path, store: Path, kept: Where | None = None) -> list[bytes]:
     """Ingest images by a place, or in this process, with shards that are kept here or elsewhere; gives all files."""
     folder = store.with_name(f".{store.name}.shards")
-    by = place and partial(pack_by_parts, lambda: nullcontext(place), kept or folder, notes=folder)
+    # A place without workers is false, and is one all the same: they may come.
+    by = None if place is None else partial(pack_by_parts, lambda: nullcontext(place), kept or folder, notes=folder)
     save_packed(PackingPlan(open_source(raw), CLASS_NAMES, SIZE, LARGE, 1), store, by)
     return [(store / name).read_bytes() for name in FILES]
 

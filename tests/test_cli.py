@@ -53,6 +53,10 @@ def run(project, tmp_path, monkeypatch):
         (["--params", "raw_images=*x"], "An option cannot be read: ComposerError"),
         (["--params", "seed=" + 5000 * "9"], "An option cannot be read: ValueError"),
         (["--pipelines", ","], "--pipelines names none"),
+        (
+            ["--params", "class_names=[A,B]"],
+            "takes no list or table with commas: put it into conf/local/parameters",
+        ),
     ],
 )
 def test_a_wrong_command_is_one_line(run, tmp_path, options, message):
@@ -73,6 +77,15 @@ def test_an_entry_that_an_environment_does_not_read_is_told(run, project):
     assert (
         "There is no pipeline 'train_own'. Its entry is in conf/local, which is read only without --env" in done.output
     )
+
+
+def test_a_misspelled_name_is_told_before_the_pipeline_that_it_would_make(run, project):
+    local = project / "conf" / "local" / "parameters.yml"
+    local.parent.mkdir(exist_ok=True)
+    local.write_text("modls: {own: {kind: network, architecture: vgg16}}")
+    done = run("--pipelines", "train_own")
+    local.unlink()  # the project is that of all tests here
+    assert "there is no parameter 'modls': did you mean 'models'?" in done.output
 
 
 def raising(error: Exception) -> click.ClickException:

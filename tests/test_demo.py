@@ -164,7 +164,7 @@ def test_the_notebook_shows_results(project, project_path, compared):
     where = {"metadata": {"path": str(project)}}
     NotebookClient(notebook, kernel_name="python3", timeout=600, resources=where).execute()
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    shown = [{kind for output in cell.outputs for kind in output.get("data", {})} for cell in code[1:]]
+    shown = [{kind for output in cell.outputs for kind in output.get("data", {})} for cell in code[2:]]
     assert sum("image/png" in kinds for kinds in shown) == 3
     assert all(kinds for kinds in shown)
 

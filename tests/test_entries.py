@@ -30,7 +30,7 @@ def test_what_earlier_versions_said_of_a_model_joins_its_entry(caplog):
 
 @pytest.mark.parametrize("models", [None, [], "resnet50", {"resnet50": None}, {"resnet50": []}])
 def test_what_is_no_table_of_entries_is_refused(models):
-    with pytest.raises(InputError, match="not a table of entries"):
+    with pytest.raises(InputError, match="and not a table"):
         entries.complete_entries({"models": models})
 
 
@@ -124,4 +124,13 @@ def test_messages_name_a_model_that_there_is(monkeypatch):
     monkeypatch.setattr(entries.pipelines, "configure", lambda _: None)
     entries.set_entries({"my_network": {}, "resnet50": {}})
     assert name_training() == "kedro run --pipelines train_my_network"
+    set_models([])
+
+
+@pytest.mark.parametrize(("value", "is_default"), [(False, False), ("no", False), (0, False), (True, True)])
+def test_what_is_trained_by_default_is_read_as_options_read_it(monkeypatch, value, is_default):
+    monkeypatch.setattr(entries, "_current", {})
+    monkeypatch.setattr(entries.pipelines, "configure", lambda _: None)
+    entries.set_entries({"own": {"kind": "network", "default": value}})
+    assert entries.describe_entries()["own"].default is is_default
     set_models([])

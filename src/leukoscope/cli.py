@@ -1,6 +1,7 @@
 """The project's own commands, and Kedro's ``run`` with errors of one line."""
 
 import logging
+import re
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from kedro.framework.project import pipelines, settings
 from kedro.framework.session.session import KedroSessionError
 from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
+from kedro_viz.launchers.cli.main import viz
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from leukoscope.entries import DEFAULT_ENV, find_configuration, read_entries, set_entries
+from leukoscope.entries import DEFAULT_ENV, find_configuration, list_strangers, read_entries, set_entries
 from leukoscope.hooks.unchanged import ending_if_unchanged
 
 # What Kedro and OmegaConf raise of a command or configuration that is wrong.
@@ -90,6 +92,14 @@ class _Run(click.Command):
         with errors_in_a_line():
             try:
                 return super().parse_args(ctx, args)
+            except click.UsageError as error:
+                if "must contain a key and a value" not in error.message or not re.search(r"[\[\]{}]", error.message):
+                    raise
+                raise click.UsageError(
+                    f"{error.message} --params takes no list or table with commas: put it into "
+                    f"conf/local/parameters.yml, or join names by |, as in class_names=Benign|Malignant.",
+                    error.ctx,
+                ) from None
             except (click.ClickException, click.exceptions.Exit, click.Abort):
                 raise
             except Exception as error:  # of Kedro's readers of --params and --config
@@ -114,6 +124,8 @@ run = _Run(
     help=kedro_run.help,
 )
 cli.add_command(run)
+# Commands of plugins come before those of a project, so that this one has to be exchanged in its place.
+viz.lazy_subcommands["run"] = "leukoscope.viz.run"
 
 
 @contextmanager
@@ -179,6 +191,8 @@ def _require_pipelines(options: dict[str, Any]) -> None:
         return
     for name in options["pipelines"]:
         if name not in pipelines:
+            if list_strangers(options["conf_source"], options["env"], options["params"]):
+                return  # such as `modls`, of which the session says what is wrong
             near = ", ".join(get_close_matches(name, pipelines))
             hint = f"Did you mean {near}?" if near else "`kedro registry list` lists them."
             if name.removeprefix("train_") in read_entries(options["conf_source"], DEFAULT_ENV, options["params"]):

@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
+from pydantic import TypeAdapter, ValidationError
 
+from leukoscope.configuration import TellingConfigLoader
 from leukoscope.core.commands import set_models
-from leukoscope.core.errors import InputError
+from leukoscope.core.errors import InputError, shorten
 from leukoscope.core.stages import STAGES
 
 logger = logging.getLogger(__name__)
@@ -95,9 +96,17 @@ def _describe(entries: Mapping[str, Any], name: str) -> Entry:
     """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
     entry = entries[name]
     members = _find_members(entries, name)
-    by_default = entry.get("default") is not False
+    by_default = _is_default(entry)
     measures_found = entry.get("cells") == "found"
     return Entry(str(entry.get("kind")), members, by_default, _find_teacher(entries, name), measures_found)
+
+
+def _is_default(entry: Mapping[str, Any]) -> bool:
+    """Read ``default`` as the entry's options do, which take 0 and 'no' too."""
+    try:
+        return TypeAdapter(bool).validate_python(entry.get("default", True))
+    except ValidationError:
+        return True
 
 
 def _find_members(entries: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -198,11 +207,14 @@ def _take_old_parameters(name: str, old: Any, entry: dict[str, Any], given: Any)
 
 
 def _require_table(entries: Any) -> dict[str, dict[str, Any]]:
-    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-        raise InputError(
-            "models is not a table of entries, nothing was run. Expected something like "
-            "`models: {resnet50: {kind: network, architecture: resnet50}}`, as in conf/base/parameters_models.yml."
-        )
+    no_tables = entries if isinstance(entries, dict) else {"": entries}
+    for name, entry in no_tables.items():
+        if not isinstance(entry, dict):
+            place = f"models.{name}" if name else "models"
+            raise InputError(
+                f"{place} is {shorten(repr(entry))}, and not a table, nothing was run. Expected something like "
+                "`models: {resnet50: {kind: network, architecture: resnet50}}`, as in conf/base/parameters_models.yml."
+            )
     return entries
 
 
@@ -230,13 +242,33 @@ def read_entries(
     Raises:
         InputError: There is no configuration, or ``models`` is no table of entries.
     """
+    return _require_table(_read_parameters(source, env, given).get("models"))
+
+
+def list_strangers(source: str | Path | None, env: str | None, given: Mapping[str, Any] | None) -> list[str]:
+    """List the names of parameters that the base environment does not have and that are no entries.
+
+    Args:
+        source: As ``read_entries`` takes it, like the others.
+        env: The environment.
+        given: What ``--params`` sets.
+
+    Raises:
+        InputError: There is no configuration, or a file cannot be read.
+    """
+    parameters = _read_parameters(source, env, given)
+    known = {*_read_parameters(source, BASE_ENV, None), *_require_table(parameters.get("models"))}
+    return [name for name in parameters if name not in known]
+
+
+def _read_parameters(source: str | Path | None, env: str | None, given: Mapping[str, Any] | None) -> dict[str, Any]:
     source = source or find_configuration()
     if source is None:
         raise InputError(
             f"There is no configuration: {Path.cwd()} is in no Leukoscope project. Run this in the project's folder, "
             f"or give --conf-source. Nothing was run."
         )
-    loader = OmegaConfigLoader(
+    loader = TellingConfigLoader(
         str(source),
         env=env or os.environ.get("KEDRO_ENV"),
         runtime_params=dict(given or {}),
@@ -244,7 +276,7 @@ def read_entries(
         default_run_env=DEFAULT_ENV,
         merge_strategy=MERGE_STRATEGY,
     )
-    return _require_table(loader["parameters"].get("models"))
+    return loader["parameters"]
 
 
 def find_configuration() -> Path | None:

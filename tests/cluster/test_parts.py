@@ -14,7 +14,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from leukoscope.cluster import parts as cluster_parts
-from leukoscope.cluster.parts import Answer, Attempt, Workers, choose_size
+from leukoscope.cluster.attempts import Answer, Attempt
+from leukoscope.cluster.parts import Workers, choose_size
 from leukoscope.core.errors import InputError
 from leukoscope.core.parting import MOST_TRIES, Part
 from leukoscope.reader import reading
@@ -194,6 +195,12 @@ def test_a_fault_of_a_worker_is_one_line(workers, raw, tmp_path):
         InputError, match=r"^A worker cannot go on: There is no reader here\. What was finished is kept"
     ):
         read_by(workers, raw, tmp_path / "spread", BrightAddress(fault="There is no reader here."))
+
+
+def test_what_is_kept_is_said_once(workers, raw, tmp_path):
+    address = BrightAddress(fault="The store cannot be used. What was finished is kept.")
+    with pytest.raises(InputError, match=r"The store cannot be used\. What was finished is kept, and the same command"):
+        read_by(workers, raw, tmp_path / "spread", address)
 
 
 def test_a_fault_of_the_software_is_one_line_too(workers, tmp_path):

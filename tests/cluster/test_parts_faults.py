@@ -1,19 +1,16 @@
 """Reading by parts, of which a worker, the client or the scheduler is killed at some moment."""
 
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 
+from killed_cluster import run_cluster, start
 from leukoscope.core.storage import UNFINISHED
 from leukoscope.reader import reading
 from made_parts import FILES, count_read, make_fields, make_large, pack_by, read_by
@@ -25,33 +22,6 @@ MOMENTS = [
     for role in ROLES
     for number in range(10)
 ]
-
-
-def start(*command: str, **options) -> subprocess.Popen:
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen([sys.executable, *command], env=os.environ | {"PYTHONPATH": path}, **options)
-
-
-@contextmanager
-def run_cluster(file: Path):
-    """Run a scheduler and two workers; gives them, and the scheduler's address."""
-    file.unlink(missing_ok=True)
-    common = ["--scheduler-file", str(file), "--no-dashboard"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    scheduler = start("-m", "distributed.cli.dask_scheduler", *common, "--port", "0", **quiet)
-    options = ["--nworkers", "2", "--nthreads", "1", "--death-timeout", "120"]
-    workers = start("-m", "distributed.cli.dask_worker", *common, *options, **quiet)
-    try:
-        while not file.is_file():
-            time.sleep(0.05)
-        time.sleep(0.5)
-        yield scheduler, json.loads(file.read_text())["address"]
-    finally:
-        family = [*psutil.Process(workers.pid).children(recursive=True), workers, scheduler]
-        for process in family:
-            process.kill()
-        workers.wait()
-        scheduler.wait()
 
 
 def read_in_process(address: str, raw: Path, out: Path, notes: Path) -> subprocess.Popen:

@@ -5,7 +5,7 @@ import pytest
 
 from leukoscope.core.errors import InputError
 from leukoscope.images import layout as layouts
-from leukoscope.images.class_folders import NamedFile
+from leukoscope.images.naming import NamedFile
 from leukoscope.images.source import open_source
 from made_layouts import draw_cell, write_boxes, write_cnmc, write_idb1, write_idb2, write_image, write_raabin
 

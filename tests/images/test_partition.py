@@ -73,3 +73,10 @@ def test_a_class_with_fewer_groups_than_parts_is_named():
     images = pd.DataFrame({"label": ["a"] * 9 + ["b"] * 9, "group": [*range(9), *[20, 21] * 4, 20]})
     with pytest.raises(InputError, match=r"Class b has 2 group\(s\).*3 parts"):
         partition_groups(images, SHARES, seed=0)
+
+
+def test_of_many_parts_that_cannot_be_filled_only_some_are_named():
+    images = pd.DataFrame({"label": "a", "group": range(9)})
+    with pytest.raises(InputError, match=r"9 group\(s\) of images, too few for 500 parts \(0, 1, .*\.\.\.\)") as caught:
+        partition_groups(images, {str(part): 1 / 500 for part in range(500)}, seed=1)
+    assert len(str(caught.value)) < 300

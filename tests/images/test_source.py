@@ -349,6 +349,12 @@ def test_zip_links_and_nested_zips_are_refused(tmp_path):
     assert refusals(path) == {"Benign/link.jpg": "symbolic link in a zip", "Early/more.ZIP": "zip inside a zip"}
 
 
+def test_where_no_class_folder_is_left_it_says_what_was_refused(tmp_path):
+    path = write_zip(tmp_path / "raw.zip", ["all/leukemia.zip"])
+    with pytest.raises(InputError, match=r"no class folder\. .*Not taken: 1 file \(zip inside a zip\)\. Rename"):
+        label_files(open_any(path), ["Benign", "Early"])
+
+
 def test_encrypted_zip_entries_are_refused(tmp_path):
     path = write_zip(tmp_path / "raw.zip", ["Benign/a.jpg"])
     content = bytearray(path.read_bytes())

@@ -12,6 +12,7 @@ from leukoscope.models import architecture
 from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.network import Classifier, build_classifier, set_trainable
 from leukoscope.models.outline import outline_network
+from leukoscope.training.optimizers import share_rates
 from leukoscope.training.recipe import Recipe, RecipeDifferences, resolve_recipe
 
 CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
@@ -44,7 +45,8 @@ def stack(crops: np.ndarray) -> np.ndarray:
 
 
 def test_an_encoder_ends_at_a_layer(crops):
-    name = architecture.name_of_cells("tiny", architecture.CellReading("mean", True, "block1_out"))
+    reading = architecture.name_of_cells("tiny", architecture.CellReading("mean", True))
+    name = architecture.name_with_end(reading, "block1_out")
     assert name == "tiny-cells-mean-grey-at-block1_out"
     classifier, whole = build(name), build("tiny-cells-mean-grey")
     for one in (classifier, whole):
@@ -56,6 +58,16 @@ def test_an_encoder_ends_at_a_layer(crops):
     with pytest.raises(InputError, match=r"Tiny has no layer 'block1' .* such as .*block1_out") as caught:
         build("tiny-cells-mean-at-block1")
     assert "\n" not in str(caught.value)
+
+
+def test_of_blocks_behind_the_end_of_an_encoder_there_is_none():
+    name = "tiny-cells-mean-at-block1_out"
+    network = build(name).network
+    assert [block.name for (block,) in outline_network(network, name)] == ["input", "stem", "head"]
+    assert set(share_rates(network, name, {"stem": 0.5}).values()) == {0.5}
+    for refused in (lambda: set_trainable(network, name, "block2"), lambda: share_rates(network, name, {"block2": 1})):
+        with pytest.raises(InputError, match=r"no block2 where .* ends at the layer block1_out: .* none"):
+            refused()
 
 
 @pytest.mark.slow

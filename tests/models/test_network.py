@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import tiny_backbone as tiny
 from leukoscope.core.errors import InputError
 from leukoscope.models import architecture, base
 from leukoscope.models.network import Classifier, build_classifier, in_float32, set_trainable
@@ -215,3 +216,12 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "model.keras").write_bytes(b"PK damaged")
     with pytest.raises(InputError, match="damaged"):
         Classifier.load(tmp_path / "model.keras")
+
+
+def test_a_network_ends_at_a_layer(class_names, images, monkeypatch):
+    tiny.add(monkeypatch.setattr)
+    ending, whole = (build(name, class_names) for name in ("tiny-at-block1_out", "tiny"))
+    maps = keras.Model(whole.network.inputs, whole.network.get_layer("block1_out").output).predict(images, verbose=0)
+    assert ending.predict(images).features == pytest.approx(maps.mean(axis=(1, 2)), rel=1e-4, abs=1e-4)
+    with pytest.raises(InputError, match=r"Tiny has no layer 'block3' at which a network could end\. .* such as"):
+        build("tiny-at-block3", class_names)

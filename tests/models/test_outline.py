@@ -40,6 +40,14 @@ def test_vgg16_has_the_blocks_shapes_and_parameters_of_its_paper():
     assert sum(block.parameters for block in blocks.values()) == 14_714_688 + 512 * 3 + 3
 
 
+def test_a_network_that_ends_at_a_layer_has_no_blocks_behind_it():
+    for name in ("mobilenet_v2-at-block_6_expand_relu", "mobilenet_v2-cells-mean-at-block_6_expand_relu"):
+        blocks = [block for (block,) in outline_network(build(name, 32).network, name)]
+        assert [block.name for block in blocks] == ["input", "stem", "block_1", "block_3", "block_6", "head"]
+        assert blocks[-2].shape == (4, 4, 192)
+        assert blocks[-1].parameters == 192 * 3 + 3
+
+
 def test_what_is_frozen_does_not_count():
     recipe = resolve_recipe("vgg16", Recipe(weights="none", input_size=32), RecipeDifferences(trainable="head"))
     network = build_classifier("vgg16", recipe, ["a", "b"], 0).network

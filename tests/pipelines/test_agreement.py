@@ -192,6 +192,18 @@ def test_a_name_that_no_font_has_is_a_number_with_a_key_in_the_picture_and_itsel
     glyphs.list_families.cache_clear()
 
 
+def test_a_long_name_is_cut_in_the_picture_and_whole_on_the_page():
+    reviews, manifest = make_study(2, 6)
+    long = "Professor von und zu " + "Sehrlangenau-" * 5
+    named = reviews.assign(reviewer=reviews["reviewer"].replace({"R1": long, "R2": '"><script>'}))
+    found = measure(named, ["Benign", "Early", "Pre", "Pro"], manifest, resamples=20)
+    assert f"{long[:35]}\u2026 and the model" in list_rows(draw_agreement(found))
+    page = write_agreement(found, {"leukoscope": "1"}, 3)
+    assert f'<td class="name">{long}</td>' in page
+    assert '"><script>' not in page
+    assert "&gt;&lt;script&gt;</td>" in page
+
+
 def test_reviews_without_names_have_a_page_too(class_names):
     found = measure(make_reviews(PAIRS, reviewer=""), class_names)
     assert found["models"][0]["study"]["unnamed"] == len(PAIRS)

@@ -4,32 +4,17 @@ import numpy as np
 import pytest
 
 import tiny_backbone as tiny
-from cell_models import CROP, DIAMETER, make_fields
+from cell_models import CROP, make_fields
+from cell_trainings import SHARED, SIZE, Trainings, make_entry, make_table, measure_accuracy
 from conftest import CLASS_NAMES
-from leukoscope.cells.finding import find_cells
-from leukoscope.cells.table import tabulate_cells
-from leukoscope.core.cache import ContentCache
 from leukoscope.core.errors import InputError
-from leukoscope.datasets import CellStripsDataset
 from leukoscope.evaluation.predictions import tabulate_probabilities
-from leukoscope.models.cell_vectors import CellVectors
-from leukoscope.models.stored import Known, load_classifier, write_classifier
+from leukoscope.models.stored import load_classifier, write_classifier
 from leukoscope.pipelines.augmentation.options import AugmentationOptions
 from leukoscope.pipelines.cells.options import CellOptions
-from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.pipelines.training import cells as nodes
-from leukoscope.pipelines.training.nodes import resolve_augmentation, resolve_recipe
 from leukoscope.pipelines.training.pipeline import create_pipeline
 from leukoscope.training import trainer
-from leukoscope.training.converged import fit_head
-from leukoscope.training.entry import ModelOptions
-from leukoscope.training.recipe import Recipe
-from leukoscope.training.runs import TrainingRuns
-
-SHARED = Recipe(
-    weights="none", input_size=24, batch_size=8, epochs=2, learning_rate=3e-3, dropout=0.1, precision="float32"
-)
-SIZE = {"diameter": DIAMETER, "crop": CROP, "field": 96}
 
 
 @pytest.fixture(autouse=True)
@@ -37,54 +22,14 @@ def _tiny(monkeypatch):
     tiny.add(partial(monkeypatch.setattr, raising=False))
 
 
-@pytest.fixture(scope="module")
-def table():
-    fields = make_fields()
-    return tabulate_cells(fields.records, find_cells(fields.pixels, np.arange(48), "classical", DIAMETER))
-
-
-def make_entry(**values) -> ModelOptions:
-    return ModelOptions.model_validate({"name": "own", "kind": "cells", "architecture": tiny.NAME, "bag": 4} | values)
+@pytest.fixture
+def train(tmp_path):
+    return Trainings(tmp_path).train
 
 
 @pytest.fixture
-def gather(tmp_path, table):
-    """Gathers what the preparation takes; the strips are made."""
-
-    def gather_for(shared=SHARED, size=SIZE, finding=None, splits=None, seed=7, drawn=None, **entry) -> dict:
-        fields, options = make_fields(), make_entry(**entry)
-        splits = fields.splits if splits is None else splits
-        finding = finding or CellOptions()
-        dataset = CellStripsDataset(filepath=(tmp_path / "strips").as_posix())
-        dataset.save(nodes.cut_out_strips(fields, table, size, splits, finding, options, seed))
-        recipe = resolve_recipe(shared, options)
-        augmentation = resolve_augmentation(drawn or AugmentationOptions(), options, recipe, CLASS_NAMES, splits, None)
-        plan = splits[splits["split"] == "train"].assign(repeats=1, weight=1.0)
-        facts = {"recipe": recipe, "augmentation": augmentation, "class_names": CLASS_NAMES, "strips": dataset.load()}
-        return facts | {"training_plan": plan, "splits": splits, "splitting": SplittingOptions(), "seed": seed}
-
-    return gather_for
-
-
-@pytest.fixture
-def train(tmp_path, gather):
-    runs = TrainingRuns(tmp_path / "own")
-    known = ContentCache(tmp_path / "cells.db")
-
-    def train_with(teaching=None, **changed):
-        facts = gather(**changed)
-        journal = runs.start(nodes.prepare_training(**facts)).journal
-        taken = (facts["strips"], facts["training_plan"], facts["splits"], make_entry(), known, teaching)
-        return *nodes.train_classifier(journal, {"kedro": "1"}, *taken), journal
-
-    return train_with
-
-
-def measure_accuracy(classifier) -> float:
-    fields = make_fields()
-    with_cells = np.flatnonzero(fields.counts)
-    predicted = classifier.predict(fields.pixels, with_cells).probabilities.argmax(axis=1)
-    return (np.array(CLASS_NAMES)[predicted] == fields.splits["label"].to_numpy()[with_cells]).mean()
+def gather(tmp_path):
+    return Trainings(tmp_path).gather
 
 
 @pytest.mark.slow
@@ -138,98 +83,6 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(train, tmp_path,
     assert classifier.fingerprint == whole.fingerprint
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pooling", ["attention", "mean"])
-@pytest.mark.parametrize("views", [2, None])
-def test_a_head_learns_on_a_frozen_encoder(train, pooling, views, tmp_path):
-    shared = SHARED.model_copy(
-        update={"trainable": "head", "feature_views": views, "epochs": 12, "patience": None, "learning_rate": 0.03}
-    )
-    classifier, history, _, _ = train(shared=shared, pooling=pooling)
-    assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
-    kept = tmp_path / "own/features/training.npy"
-    assert kept.is_file() == (views is not None)
-    if kept.is_file():
-        shape = (4, tiny.CHANNELS + 1) if pooling == "attention" else (tiny.CHANNELS,)
-        assert np.load(kept).shape == (24, 2, *shape)
-    if pooling == "attention":
-        assert np.abs(classifier.network.parts.pooling.get_weights()[2]).max() > 0
-
-
-CONVERGED = {"trainable": "head", "feature_views": 0, "optimizer": "lbfgs", "weight_decay": 0.01, "head_norm": True}
-
-
-@pytest.mark.slow
-def test_a_converged_head_reads_fields_by_vectors_that_are_kept(train, tmp_path, monkeypatch):
-    shared = SHARED.model_copy(update=CONVERGED)
-    classifier, history, summary, _ = train(shared=shared, pooling="mean")
-    assert len(history) == summary["epochs"] == 1
-    assert history["train_accuracy"].item() > 0.8
-    assert measure_accuracy(classifier) > 0.8
-    write_classifier(classifier, tmp_path)
-    assert load_classifier(tmp_path).frozen
-    np.save(tmp_path / "packed.npy", make_fields().pixels)
-    packed = np.load(tmp_path / "packed.npy", mmap_mode="r")
-    known = Known(cells=ContentCache(tmp_path / "cells.db"))
-    first = load_classifier(tmp_path, known).predict(packed)
-    expected = classifier.predict(make_fields().pixels)
-    assert first.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
-    assert first.features == pytest.approx(expected.features, abs=1e-4)
-    # Whatever else has this encoder computes nothing again: another split, another head.
-    monkeypatch.setattr(CellVectors, "_compute", None)
-    assert np.array_equal(load_classifier(tmp_path, known).predict(packed).probabilities, first.probabilities)
-    splits = make_fields().splits.replace({"split": {"train": "test", "test": "train"}})
-    train(shared=shared, pooling="mean", splits=splits)
-    stepwise = {"optimizer": "adam", "epochs": 3}
-    assert len(train(shared=SHARED.model_copy(update=CONVERGED | stepwise), pooling="attention")[1]) == 3
-
-
-def test_a_converged_head_sees_copies_under_other_stains(train, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        trainer, "fit_head", lambda parts, features, *rest: seen.append(features) or fit_head(parts, features, *rest)
-    )
-    shared = SHARED.model_copy(update=CONVERGED | {"feature_stains": 2})
-    train(shared=shared, pooling="mean", drawn=AugmentationOptions(stain=0.3))
-    train(shared=shared.model_copy(update={"feature_stains": 0}), pooling="mean")
-    copies, clean = seen
-    assert len(copies) == 3 * len(clean)
-    assert np.array_equal(copies[: len(clean)], clean)
-    first, second = np.split(copies[len(clean) :], 2)
-    assert all(np.abs(one - clean).max(axis=1).mean() > 1e-3 for one in (first, second))
-    assert not np.allclose(first, second)
-
-
-def test_a_converged_head_is_taken_up_where_it_was_cut_off(train, tmp_path, monkeypatch):
-    shared = SHARED.model_copy(update=CONVERGED | {"patience": None})
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_finish", lambda self: {}["cut off"])
-        with pytest.raises(KeyError):
-            train(shared=shared, pooling="mean")
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "fit_head", None)
-        resumed = train(shared=shared, pooling="mean")[0]
-    for summary in list((tmp_path / "own").rglob("summary.json")):
-        summary.parent.rename(tmp_path / "elsewhere")
-    assert train(shared=shared, pooling="mean")[0].fingerprint == resumed.fingerprint
-
-
-def test_attention_cannot_be_fitted_at_once():
-    options = make_entry(pooling="attention")
-    with pytest.raises(InputError, match=r"lbfgs.*attention of own trains too\. Set models\.own\.pooling=mean"):
-        resolve_recipe(SHARED.model_copy(update=CONVERGED), options)
-
-
-@pytest.mark.slow
-def test_no_augmentation_makes_a_cell_of_a_free_slot(train, tmp_path):
-    drawn = AugmentationOptions(stain=0.3, brightness=0.2, grey=0.1, blur=2.0, noise=10.0, compression=30.0)
-    shared = SHARED.model_copy(update={"trainable": "head", "feature_views": 2})
-    train(shared=shared, drawn=drawn)
-    filled = np.load(tmp_path / "own/features/training.npy")[..., -1].sum(axis=2)
-    cells = make_fields().counts[make_fields().splits["split"] == "train"]
-    assert np.array_equal(filled, np.minimum(cells, 4)[:, None].repeat(2, axis=1))
-
-
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -262,7 +115,8 @@ def test_other_pixels_of_a_cell_are_another_training(gather, monkeypatch):
     assert before["data"]["cells"]["strips"] != after["data"]["cells"]["strips"]
 
 
-def test_cells_and_splits_of_other_images_train_nothing(table):
+def test_cells_and_splits_of_other_images_train_nothing():
+    table = make_table()
     fields, options = make_fields(), (CellOptions(), make_entry(), 7)
     splits = fields.splits
     test = table[table["image_id"].isin(splits.loc[splits["split"] != "train", "image_id"])]

@@ -16,7 +16,7 @@ from leukoscope.images.source import open_any, open_source
 from leukoscope.reader import parts, reading
 from leukoscope.reader.parts import ReaderFiles
 from leukoscope.reader.reading import ReadingPlan
-from made_parts import LIMITS, SIZE, BrightReader, Here, make_fields
+from made_parts import LIMITS, SIZE, BrightReader, Here, make_fields, read_by
 from tiny_reader import BRIGHTNESS, encode, make_reader, shade
 
 
@@ -44,6 +44,13 @@ def here(monkeypatch) -> Here:
     here = Here()
     monkeypatch.setattr(cluster_parts, "open_place", lambda options, data: nullcontext(here))
     return here
+
+
+def test_a_place_whose_workers_are_yet_to_come_is_a_place(monkeypatch, tmp_path):
+    monkeypatch.setattr(Here, "__len__", lambda self: 0)
+    raw, place = make_fields(tmp_path / "raw", 8), Here()
+    assert read_by(place, raw, tmp_path / "spread") == read_by(None, raw, tmp_path / "alone")
+    assert [part.size for part in place.sent] == [9]
 
 
 def test_a_worker_loads_the_reader_that_is_meant(files, reader):

@@ -112,6 +112,14 @@ def test_a_store_that_lists_nothing_is_refused_before_anything_runs(bucket, monk
         require_folder("s3://bucket/leukoscope")
 
 
+def test_a_folder_is_tried_with_an_object_that_is_not_empty(bucket, monkeypatch):
+    """SeaweedFS takes an empty one of whoever has no right to write."""
+    written, write = [], ObjectPath.write_bytes
+    monkeypatch.setattr(ObjectPath, "write_bytes", lambda path, data: written.append(data) or write(path, data))
+    require_folder("s3://bucket/leukoscope")
+    assert all(written)
+
+
 def test_shards_that_cannot_be_removed_are_named(bucket, tmp_path, monkeypatch, caplog):
     def refuse(*_, **__):
         raise InputError("no right to delete")
@@ -201,6 +209,20 @@ def test_workers_keep_parts_at_a_server_of_s3(server, raw, tmp_path):
         assert read_by(*given) == expected
     assert sum(count_read(tmp_path / "notes").values()) == FIELDS + 4
     assert "POST" not in (tmp_path / "moto.log").read_text()  # each by one PUT
+
+
+@pytest.mark.slow
+def test_workers_keep_shards_at_a_server_of_s3(server, tmp_path):
+    for name in CLASS_NAMES:
+        make_fields(tmp_path / "raw" / name, 50)
+    expected = pack_by(None, tmp_path / "raw", tmp_path / "alone")
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+        for _ in range(2):
+            assert pack_by(Workers(client), tmp_path / "raw", tmp_path / "spread", AWAY) == expected
+            shutil.rmtree(tmp_path / "spread")
+    assert len(list(AWAY.glob("*.arrow"))) == 2
+    puts = [line for line in (tmp_path / "moto.log").read_text().splitlines() if '"PUT' in line and ".arrow" in line]
+    assert len(puts) == 2
 
 
 @pytest.mark.slow

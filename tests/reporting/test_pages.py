@@ -868,6 +868,21 @@ def test_a_model_without_epochs_is_told_in_its_own_words(result, data):
     assert "06_models/vgg16/model as plain files" in page.words
 
 
+@pytest.mark.parametrize(
+    ("method", "named"), [("macenko", "Macenko et al. 2009"), ("reinhard", "Reinhard et al. 2001")]
+)
+def test_that_a_network_normalises_colours_is_said_wherever_it_is_judged(result, data, method, named):
+    own = result | {"training": result["training"] | {"normalisation": method}}
+    said = f"inside the network by the {'two dyes' if method == 'macenko' else 'mean and deviation'} of {named}"
+    words = Page(pages.render_model(own, data, KNOWN, SOFTWARE, WORTH)).words
+    assert f"; colours normalised {said}." in words
+    assert "give each image the colours that training images have on average" in words
+    assert named in pages.render_card(own, data, KNOWN, SOFTWARE, WORTH)
+    assert f"Colours normalised {said.split(' by ', maxsplit=1)[0]}" in Page(compare(own, data)).words
+    assert named in Page(compare(own, data)).words
+    assert "olours normalised" not in Page(compare(result, data)).words
+
+
 def test_a_vote_is_held_against_its_best_member(result, data):
     training = {"epochs": None, "seconds_per_epoch": None, "description": "ensemble of vgg16, vgg19", "weights": "none"}
     training |= {"backend": "scikit-learn", "input_size": 48, "device": "CPU", "parameters": 9, "splits": "a"}

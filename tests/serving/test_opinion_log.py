@@ -1,4 +1,3 @@
-import base64
 import io
 import json
 import logging
@@ -12,7 +11,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.reader.opinion_log import OpinionLog
 from leukoscope.serving.model import ARTIFACT, OPINION_LOG, SecondReaderModel, open_log
 from served_reader import GOOD, LIMITS, PICTURE
-from tiny_reader import ScaleBySize, draw_photograph, encode, make_reader
+from tiny_reader import make_reader
 
 
 @pytest.fixture
@@ -48,25 +47,6 @@ def test_a_server_logs_where_it_was_asked_to_and_answers_all_the_same(start, tmp
     with caplog.at_level(logging.ERROR, "leukoscope"):
         assert model.answer(GOOD).equals(answer)
     assert "An opinion was given and is not in the log for monitoring." in caplog.text
-
-
-def test_a_server_says_of_a_photograph_that_it_is_one_and_gives_no_opinion(start, tmp_path, monkeypatch, caplog):
-    log = OpinionLog(tmp_path / "opinions.db")
-    monkeypatch.setenv(OPINION_LOG, str(log.path))
-    model = start()
-    model.reader = model.reader.at_scale(ScaleBySize())
-    model.limits = model.limits._replace(max_pixels=20_000)
-    wide = base64.b64encode(encode(draw_photograph())).decode()
-    body = json.dumps({"inputs": [{"image": PICTURE}, {"image": wide}]}).encode()
-    told = io.StringIO()
-    predictions_to_json(model.answer(body), told)
-    field, photograph = json.loads(told.getvalue())["predictions"]
-    assert (field["warning"], field["scale"]) == (None, 1.0)
-    assert (photograph["opinion"], photograph["reason"]) == ("abstained", "a photograph of many fields")
-    assert photograph["warning"].startswith("a photograph of many fields: 3.0 times as many")
-    assert photograph["prediction_set"] is None
-    assert caplog.text.count("squeezed into one field: cut it") == 1
-    assert len(log.load()) == 1
 
 
 def test_what_a_server_does_not_know_is_null(start):

@@ -91,10 +91,10 @@ def test_a_request_is_not_kept_waiting_by_a_larger_one(client, model, monkeypatc
     reader, begun = model.unwrap_python_model().reader, threading.Event()
     decode = type(reader).decode
 
-    def decode_slowly(self, *arguments):
+    def decode_slowly(self, *arguments, **named):
         begun.set()
         time.sleep(0.5)
-        return decode(self, *arguments)
+        return decode(self, *arguments, **named)
 
     monkeypatch.setattr(type(reader), "decode", decode_slowly)
     large = json.dumps({"inputs": [{"image": PICTURE}] * 3}).encode()
@@ -109,7 +109,7 @@ def test_a_request_is_not_kept_waiting_by_a_larger_one(client, model, monkeypatc
 def test_what_takes_too_long_is_given_up_and_the_next_is_answered(client, model, monkeypatch):
     served, go_on = model.unwrap_python_model(), threading.Event()
     monkeypatch.setattr(served, "limits", LIMITS._replace(max_seconds=0.2))
-    monkeypatch.setattr(type(served.reader), "decode", lambda *_: go_on.wait(10))
+    monkeypatch.setattr(type(served.reader), "decode", lambda *_, **__: go_on.wait(10))
     response = client.post(GOOD)
     assert response.status_code == 503
     assert read_message(response).startswith("The request was not done within 0.2 seconds: the server is busy")

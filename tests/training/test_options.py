@@ -30,7 +30,7 @@ def test_an_entry_is_of_its_kind_and_is_validated_once():
         ({"training": {"feature_views": -1}}, "models.own.training.feature_views is -1: input should be greater than"),
         ({"training": {"feature_stains": -1}}, "models.own.training.feature_stains is -1: input should be greater"),
         ({"training": {"optimizer": "lbgfs"}}, "models.own.training.optimizer is 'lbgfs': input should be 'adam', "),
-        ({"layer": "block5_pool"}, "models.own: there is no parameter 'layer'"),
+        ({"layer": "block 5"}, "models.own.layer is 'block 5'"),
         ({"default": "never"}, "models.own.default is 'never'"),
     ],
 )
@@ -81,6 +81,21 @@ def test_a_reader_of_cells_is_a_network_of_what_it_sees():
     assert ending.network == "mobilenet_v2-cells-mean-at-block_13_expand_relu"
     with pytest.raises(InputError, match=r"own ends at the layer block_13_expand_relu, and training\.trainable"):
         ending.resolve(Recipe(trainable="Conv_1"))
+
+
+def test_a_network_may_end_at_a_layer():
+    ending = NETWORK | {"attention": "eca", "layer": "block4_pool"}
+    assert ModelOptions.model_validate(ending).network == "vgg16-eca-at-block4_pool"
+    entry = ModelOptions.model_validate(NETWORK | {"layer": "block4_pool"})
+    assert entry.title == "own"  # and not VGG16
+    with pytest.raises(InputError, match=r"own ends at the layer block4_pool, and training\.trainable or block_rates"):
+        entry.resolve(Recipe(trainable="block4"))
+    unknown = ModelOptions.model_validate(NETWORK | {"layer": "block4_pol"})
+    with pytest.raises(InputError, match=r"VGG16 has no layer 'block4_pol' .* such as block4_pool"):
+        unknown.require_files(Recipe(weights="none"))
+    with pytest.raises(ValidationError) as caught:
+        ModelOptions.model_validate(NETWORK | {"layer": "block 4"})
+    assert "models.own.layer is 'block 4'" in describe_faults(caught.value, "models.own")
 
 
 def test_every_kind_names_itself():

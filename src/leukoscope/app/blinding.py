@@ -50,7 +50,8 @@ class Blinding:
         self.on = on
         if on:
             return []
-        shown, self._held = sorted(self._held), set()
+        shown = sorted(self._held)
+        self._held = set()
         return shown
 
     def forget(self) -> None:

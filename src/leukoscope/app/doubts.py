@@ -55,7 +55,8 @@ class Doubts:
         class_names: Sequence[str],
         keep: Callable[[pd.DataFrame], None],
     ) -> None:
-        self.class_names, self._keep = tuple(class_names), keep
+        self.class_names = tuple(class_names)
+        self._keep = keep
         self.total = 0 if issues is None else len(issues)
         self.shown = _picture(issues, smears)
         self._verdicts: dict[tuple[str, str], str] = {}

@@ -12,7 +12,7 @@ export default {
           @change="take($event.target.files); $event.target.value = ''">
       </div>
       <label class="tick"><input type="checkbox" v-model="keepNames"> Keep file names too, in exports and reviews</label>
-      <p class="soft" :id="id + '-limits'">Up to {{ maxImages }} images in a session, each of at most {{ megabytes }} MB.
+      <p class="soft" :id="id + '-limits'">Up to {{ maxImages }} {{ maxImages === 1 ? "image" : "images" }} in a session, each of at most {{ megabytes }} MB.
         They stay on this machine, and are forgotten when the page is closed.</p>
       <p role="status" :class="{ working: current }">{{ status }}</p>
       <progress v-if="current" :value="done" :max="total" aria-label="Images read"></progress>

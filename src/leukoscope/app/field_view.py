@@ -63,7 +63,8 @@ class FieldView:
             article: The element.
             before: What its form says at first.
         """
-        number, image = self.number, self.image
+        number = self.number
+        image = self.image
         article.clear()
         with article:
             add_html(f"Image {number}", "h3").props(f'id="image-{number}"').classes("unseen")

@@ -63,7 +63,8 @@ class _Page:
     """One open page."""
 
     def __init__(self, office: Office, keep: Callable[[pd.DataFrame], None], client: Client) -> None:
-        self._office, self._keep = office, keep
+        self._office = office
+        self._keep = keep
         self._key = secrets.token_urlsafe(16)
         self._views: dict[str, tuple[FieldView, Element]] = {}
         self._session = office.open(self._key, self.show)
@@ -89,7 +90,8 @@ class _Page:
         add_html(render_control("limits"))
 
     def _add_intake(self) -> None:
-        options, limits = self._office.desk.options, self._office.desk.limits
+        options = self._office.desk.options
+        limits = self._office.desk.limits
         with ui.element("section").props('aria-labelledby="add"').classes("intake") as section:
             add_html("Add smears", "h2").props("id=add")
             Drop(f"/sessions/{self._key}/images", options.max_images, limits.max_bytes)

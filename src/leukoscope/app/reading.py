@@ -19,7 +19,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.images.decoding import Limits, decode
 from leukoscope.images.packed import PackedImages, find_by_content
 from leukoscope.pipelines.explain.options import ExplanationOptions
-from leukoscope.reader.photographs import Field, cut_tiles, make_field
+from leukoscope.reader.photographs import Field, make_field
 
 if TYPE_CHECKING:
     from leukoscope.inference.explanation import Mapper
@@ -54,8 +54,12 @@ class Desk:
         smears: PackedImages | None = None,
         keep: Callable[[pd.DataFrame], None] | None = None,
     ) -> None:
-        self.reader, self.options, self._explanation, self._seed = reader, options, explanation, seed
-        self._smears, self._keep = smears, keep
+        self.reader = reader
+        self.options = options
+        self._explanation = explanation
+        self._seed = seed
+        self._smears = smears
+        self._keep = keep
 
     @property
     def limits(self) -> Limits:
@@ -78,8 +82,8 @@ class Desk:
         field = make_field(self.reader, decoded)
         pixels = field.pixels
         make = self._describe(data, file_name, decoded, field)
-        if tiles := cut_tiles(decoded.shape[0], decoded.shape[1], field.scale, self.reader.image_size):
-            return make_photograph(make, read_in_tiles(self.reader, decoded, tiles))
+        if field.tiles:
+            return make_photograph(make, read_in_tiles(self.reader, decoded, field.tiles))
         image, reading = self._read_field(make, pixels)
         if self._keep and image.seen_in is None:
             self._log(reading, together)

@@ -11,7 +11,8 @@ import pandas as pd
 from leukoscope.app.read_image import ReadImage
 from leukoscope.evaluation.readings import BLIND, UNBLINDED
 
-MAX_NOTE, MAX_NAME = 2000, 100
+MAX_NOTE = 2000
+MAX_NAME = 100
 # By what the form sends.
 GRADES = {
     "1": "surely benign",

@@ -75,7 +75,9 @@ class Office:
     def __init__(
         self, desk: Desk, about: About, doubts: Doubts | None = None, showings: Showings | None = None
     ) -> None:
-        self.desk, self.about, self.doubts = desk, about, doubts
+        self.desk = desk
+        self.about = about
+        self.doubts = doubts
         self._showings = Showings(washout_days=desk.options.washout_days) if showings is None else showings
         self.tabs: dict[str, Tab] = {}
         self._worker = ThreadPoolExecutor(1, "desk")

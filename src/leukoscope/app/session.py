@@ -47,7 +47,9 @@ class Session:
         blind_first: bool = False,
         showings: Showings | None = None,
     ) -> None:
-        self._max_images, self.origin, self._trained_on = max_images, origin, trained_on
+        self._max_images = max_images
+        self.origin = origin
+        self._trained_on = trained_on
         self._max_full_bytes = max_full_bytes
         self.images: dict[str, ReadImage] = {}
         self.reviews: dict[str, Review] = {}

@@ -32,7 +32,8 @@ class Showings:
     ) -> None:
         rows = [] if known is None else known.to_dict("records")
         self._times = {(row["sha256"], row["reviewer"], row["browser"]): str(row["shown_at"]) for row in rows}
-        self._keep, self._washout = keep, timedelta(days=washout_days)
+        self._keep = keep
+        self._washout = timedelta(days=washout_days)
 
     def add(self, sha256: str, reviewer: str, browser: str) -> None:
         """Remember that an opinion is shown now, also on the disk; where that cannot be, the log says so."""

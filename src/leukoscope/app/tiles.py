@@ -1,6 +1,5 @@
 """A photograph of many fields on the page: what each of its tiles is taken for, as a map and in words."""
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,12 +12,13 @@ from leukoscope.app.pictures import encode
 from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.figures.colours import style_classes
-from leukoscope.reader.photographs import Tile, average_tiles, read_tiles
+from leukoscope.reader.photographs import Tile, average_tiles, count_tiles, read_tiles
 from leukoscope.reader.second_reader import SecondReader
 
 TILES = "tiles"
 _SIDE = 1400  # of the longer side of the map, in pixels
-_STRENGTH, _FAINT = 150, 70  # opacity, of 255
+_STRENGTH = 150  # opacity, of 255
+_FAINT = 70
 
 
 class TiledReading(NamedTuple):
@@ -41,7 +41,7 @@ class TiledReading(NamedTuple):
     map: bytes
 
 
-def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: list[Tile]) -> TiledReading:
+def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: Sequence[Tile]) -> TiledReading:
     """Read a photograph tile by tile.
 
     Args:
@@ -54,7 +54,7 @@ def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: list[Tile]) -
     chances = [means[name] for name in probability_columns(reader.class_names)]
     return TiledReading(
         side=tiles[0].right - tiles[0].left,
-        counts=dict(Counter(table["opinion"]).most_common()),
+        counts=count_tiles(table),
         probabilities=dict(zip(reader.class_names, chances, strict=True)),
         malignant=means[MALIGNANT_COLUMN],
         ood_score=means["ood_score"],
@@ -75,7 +75,8 @@ def _draw(table: pd.DataFrame, class_names: Sequence[str], width: int, height: i
         box = [round(edge * scale) for edge in (left, top, right, bottom)]
         words, strength = (f"{name}?", _FAINT) if tile.opinion == ABSTAINED else (name, _STRENGTH)
         draw.rectangle(box, fill=f"{styles[name].colour}{strength:02x}", outline="#ffffff", width=2)
-        place, size = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), max(10, (box[2] - box[0]) // 8)
+        place = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        size = max(10, (box[2] - box[0]) // 8)
         font = ImageFont.load_default(size)
         draw.text(place, words, "#000000", font, "mm", stroke_width=max(1, size // 8), stroke_fill="#ffffff")
     return encode(picture, "PNG")

@@ -13,8 +13,10 @@ from leukoscope.core.cores import list_cores
 Cores = tuple[str, tuple[int, ...]]
 # Of glibc's mallopt(3): how much freed memory is kept, from which size on it comes from the system each time, and how
 # far both go of themselves where nobody has set either.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_TRIM_BYTES, _MMAP_BYTES = 2**26, 2**25
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+_TRIM_BYTES = 2**26
+_MMAP_BYTES = 2**25
 
 
 class Expected(NamedTuple):

@@ -2,22 +2,20 @@
 
 import logging
 import pickle
-import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from leukoscope.cluster import work
+from leukoscope.cluster.attempts import Answer, Attempt, attempt, describe
+from leukoscope.cluster.loss import telling_of_loss
 from leukoscope.cluster.options import ClusterOptions
-from leukoscope.core.cores import count_cores, take_share
-from leukoscope.core.errors import InputError, shorten
-from leukoscope.core.faults import explain
-from leukoscope.core.parting import MOST_TRIES, Outcome, Part, Place, begin_try, count_tries
+from leukoscope.core.errors import InputError
+from leukoscope.core.parting import MOST_TRIES, Outcome, Part, Place, count_tries
 from leukoscope.core.session import find_project
 
 if TYPE_CHECKING:
@@ -27,87 +25,16 @@ logger = logging.getLogger(__name__)
 
 # Parts that wait at each worker while it is busy with another.
 _WAITING = 1
-# Parts that take no time are sent together, at most so many, and a worker gives back what it has not begun by then.
-_MOST_TOGETHER, _SECONDS_OF_TASK = 64, 0.5
+# Parts that take no time are sent together, at most so many.
+_MOST_TOGETHER = 64
 _SECONDS_TO_LOOK = 2.0
 _SECONDS_TO_WARN = 60
 # A part of which Dask says that it has ended workers, though it had not begun, is sent so many times.
 _MOST_SENT = 10
 _LOST = f"a worker process ended each of the {MOST_TRIES} times that their part was begun"
+_KEPT = "What was finished is kept."
 _AGAIN = "What was finished is kept, and the same command goes on from there."
 _GONE = f"The scheduler of the cluster is gone. Start it and its workers again. {_AGAIN}"
-_at_work = threading.Lock()
-
-
-class Attempt(NamedTuple):
-    """What a worker says of a part.
-
-    Attributes:
-        result: What the work gave.
-        lost: Whether it was not begun, since it had ended too many workers.
-        fault: Why no worker can do it, in a line.
-    """
-
-    result: Any = None
-    lost: bool = False
-    fault: str | None = None
-
-
-class Answer(NamedTuple):
-    """What a worker says of parts that it was sent together.
-
-    Attributes:
-        attempts: Of each part, up to the one at which time was up.
-        is_quick: Whether it could have had more of them.
-    """
-
-    attempts: list[Attempt]
-    is_quick: bool
-
-
-def attempt(payload: bytes, tries: Sequence[str]) -> Answer:
-    """Do the work of some parts in a worker's process, one at a time, and no more of them when time is up.
-
-    Args:
-        payload: The work and its tasks; pickled, so that the scheduler need not know what they are made of.
-        tries: The files that say how many workers each part has ended.
-    """
-    with _at_work:
-        began, attempts = time.monotonic(), list[Attempt]()
-        try:
-            take_share(work.count_own_cores() or count_cores())
-            function, tasks = pickle.loads(payload)
-        except Exception as error:
-            return Answer([_fail(error)], False)
-        for task, file in zip(tasks, tries, strict=True):
-            attempts.append(_attempt_one(function, task, Path(file)))
-            if attempts[-1].fault is not None or time.monotonic() - began > _SECONDS_OF_TASK:
-                break
-        return Answer(attempts, time.monotonic() - began < _SECONDS_OF_TASK / 2)
-
-
-def _attempt_one(function: Callable[[Any], Any], task: Any, tries: Path) -> Attempt:
-    if begin_try(tries) >= MOST_TRIES:
-        return Attempt(lost=True)
-    try:
-        return Attempt(function(task))
-    except Exception as error:
-        return _fail(error)
-    finally:
-        tries.unlink(missing_ok=True)
-
-
-def _fail(error: Exception) -> Attempt:
-    logger.exception("A part cannot be done")
-    return Attempt(fault=_describe(error))
-
-
-def _describe(error: Exception) -> str:
-    mendable = explain(error)
-    if mendable is not None:
-        return mendable.message
-    text = shorten(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}. This is a fault of the software; the worker's log has more"
 
 
 @contextmanager
@@ -145,14 +72,16 @@ class Workers:
         # What the scheduler keeps of a command that was killed, and takes for alive, is never taken for this one's.
         self._command = uuid.uuid4().hex[:8]
         self._runs = count()
-        self._count, self._counted, self._seen = 0, -_SECONDS_TO_LOOK, time.monotonic()
+        self._count = 0
+        self._counted = -_SECONDS_TO_LOOK
+        self._seen = time.monotonic()
 
     def __len__(self) -> int:
         """Tell how many workers there are, or were a moment ago."""
         now = time.monotonic()
         if now - self._counted >= _SECONDS_TO_LOOK:
-            with suppress(OSError, TimeoutError):
-                self._count = len(self._client.nthreads())
+            with suppress(Exception):  # of a lost scheduler whoever sends to it is told
+                self._count = len(self._client.nthreads(callback_timeout=_SECONDS_TO_LOOK))
             self._counted = now
             self._seen = now if self._count else self._seen
         return self._count
@@ -196,9 +125,15 @@ class _Run:
     def __init__(
         self, client: "Client", workers: Workers, name: str, work: Callable[[Any], Any], parts: Iterable[Part]
     ) -> None:
-        self._client, self._workers, self._name, self._work = client, workers, name, work
-        self._parts, self._returned = iter(parts), deque[Part]()
-        self._pending, self._numbers, self._together = dict[Any, _Sent](), count(), 1
+        self._client = client
+        self._workers = workers
+        self._name = name
+        self._work = work
+        self._parts = iter(parts)
+        self._returned = deque[Part]()
+        self._pending = dict[Any, _Sent]()
+        self._numbers = count()
+        self._together = 1
 
     def carry_out(self) -> Iterator[Outcome]:
         try:
@@ -223,18 +158,18 @@ class _Run:
         payload = pickle.dumps((self._work, [part.task for part in sent.parts]))
         tries = [str(part.tries) for part in sent.parts]
         key = f"{sent.parts[0].name}-{self._name}-{next(self._numbers)}"
-        future = self._client.submit(attempt, payload, tries, key=key, pure=False, retries=0)
+        with telling_of_loss(self._client, _GONE):
+            future = self._client.submit(attempt, payload, tries, key=key, pure=False, retries=0)
         self._pending[future] = sent._replace(times=sent.times + 1)
 
     def _wait(self) -> "list[Future]":
         """Wait for at least one task."""
-        from distributed import CancelledError, wait
+        from distributed import wait
 
         while True:
             try:
-                return list(wait(list(self._pending), timeout=_SECONDS_TO_LOOK, return_when="FIRST_COMPLETED").done)
-            except CancelledError as error:
-                raise InputError(_GONE) from error
+                with telling_of_loss(self._client, _GONE):
+                    return list(wait(list(self._pending), timeout=_SECONDS_TO_LOOK, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
                 self._workers.warn_of_none()
 
@@ -255,27 +190,29 @@ class _Run:
         self._returned.extend(sent.parts[done:])
         for part, attempted in zip(sent.parts, answer.attempts, strict=False):
             if attempted.fault is not None:
-                raise InputError(f"A worker cannot go on: {attempted.fault.rstrip('.')}. {_AGAIN}")
+                fault = attempted.fault.removesuffix(_KEPT).rstrip(". ")
+                raise InputError(f"A worker cannot go on: {fault}. {_AGAIN}")
             yield Outcome(part, attempted.result, _LOST if attempted.lost else None)
 
     def _read(self, future: "Future", sent: _Sent) -> Answer | None:
         """Read what came of a task; ``None`` where its parts must be sent again.
 
         Raises:
+            InputError: The scheduler is lost.
             TimeoutError: The result is not there any more.
         """
-        from distributed import CancelledError, KilledWorker
+        from distributed import KilledWorker
 
         try:
-            return future.result(timeout=_SECONDS_TO_LOOK)
-        except TimeoutError:
+            with telling_of_loss(self._client, _GONE):
+                answer: Answer = future.result(timeout=_SECONDS_TO_LOOK)
+                return answer
+        except (TimeoutError, InputError):
             raise
-        except CancelledError as error:
-            raise InputError(_GONE) from error
         except KilledWorker:
             ended = count_tries(sent.parts[0].tries) >= MOST_TRIES or sent.times >= _MOST_SENT
             if ended and len(sent.parts) == 1:
                 return Answer([Attempt(lost=True)], False)
             return None  # another part has ended the worker at which these waited
         except Exception as error:
-            return Answer([Attempt(fault=_describe(error))], False)
+            return Answer([Attempt(fault=describe(error))], False)

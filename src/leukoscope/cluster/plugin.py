@@ -29,7 +29,8 @@ class ProjectPlugin(WorkerPlugin):
 
     def __init__(self, client: str, expected: Expected, sharing: Mapping[Cores, int]) -> None:
         self.name = f"{_NAME}{client}"
-        self._expected, self._sharing = expected, dict(sharing)
+        self._expected = expected
+        self._sharing = dict(sharing)
 
     def setup(self, worker: Any) -> None:
         """Look at the machine; a worker that cannot do the work is closed, and its tasks go to others."""

@@ -15,7 +15,21 @@ def fingerprint_facts(facts: Any) -> str:
     Returns:
         The first 16 hexadecimal digits of a SHA-256.
     """
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return fingerprint_text(write_facts(facts))
+
+
+def fingerprint_text(text: str) -> str:
+    """Hash a text, such as of ``write_facts``.
+
+    Returns:
+        The first 16 hexadecimal digits of a SHA-256.
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_facts(facts: Any) -> str:
+    """Write facts as they are hashed."""
+    return json.dumps(facts, sort_keys=True, default=str)
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:

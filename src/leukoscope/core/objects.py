@@ -156,7 +156,7 @@ def require_folder(address: str) -> None:
         InputError: It cannot.
     """
     probe = ObjectPath(address) / ".probe"
-    probe.write_bytes(b"")
+    probe.write_bytes(b"probe")  # some servers take an empty object of anybody
     if next(iter(ObjectPath(address).glob(probe.name)), None) is None:
         raise InputError(
             f"{address} can be written to, and does not list what was written. Give the keys the right to list it "
@@ -177,8 +177,12 @@ def _connect_to(endpoint: str, region: str | None, access_key: str | None) -> "F
     from pyarrow.fs import S3FileSystem
 
     parts = urlsplit(endpoint)
-    if endpoint and not (parts.scheme in ("http", "https") and parts.netloc):
-        raise InputError(f"AWS_ENDPOINT_URL is {endpoint!r}: expected an address like https://storage.example.org")
+    beyond = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc  # which Arrow cannot use
+    if endpoint and (beyond or not (parts.scheme in ("http", "https") and parts.netloc)):
+        shown = "one with a key" if "@" in endpoint else repr(endpoint)
+        raise InputError(
+            f"AWS_ENDPOINT_URL is {shown}: expected an address like https://storage.example.org, with nothing behind it"
+        )
     server = {"endpoint_override": parts.netloc, "scheme": parts.scheme} if endpoint else {}
     return S3FileSystem(
         region=region,

@@ -5,9 +5,17 @@ import reprlib
 import unicodedata
 from copy import copy
 from difflib import get_close_matches
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
+
+# What Pydantic calls by the name of a class.
+_EXPECTED = {
+    "dict_type": "expected a table, like {name: value}",
+    "model_type": "expected a table, like {name: value}",
+    "tuple_type": "expected a list, like [a, b]",
+}
 
 
 class Options(BaseModel):
@@ -20,7 +28,23 @@ class Options(BaseModel):
     def _refuse_unknown_names(cls, values: Any) -> Any:
         if isinstance(values, dict):
             refuse_unknown_names(values, cls.model_fields)
+            for name, value in values.items():
+                if isinstance(value, bool) and _is_number(cls.model_fields[name].annotation):
+                    raise ValueError(f"{name} is {value}: expected a number")  # Pydantic would take it as 1 or 0
         return values
+
+
+def _is_number(annotation: Any) -> bool:
+    """Tell whether a field takes a number and neither true nor false."""
+    kinds = _list_kinds(annotation)
+    return not kinds.isdisjoint({int, float}) and bool not in kinds
+
+
+def _list_kinds(annotation: Any) -> set[Any]:
+    """List what a field may be itself, and not what a list or a table in it may hold."""
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return set().union(*map(_list_kinds, get_args(annotation)))
+    return {annotation}
 
 
 def refuse_unknown_names(names: Any, known: Any, where: str = "", what: str = "parameter") -> None:
@@ -56,7 +80,9 @@ def _describe_fault(fault: Any, parameter: tuple[str, ...]) -> str:
     place = ".".join([*parameter, *map(str, fault["loc"])])
     if fault["type"] == "value_error":
         return f"{place}: {fault['ctx']['error']}".lstrip(": ").rstrip(".")
-    message = fault["msg"][0].lower() + fault["msg"][1:]
+    if fault["type"] == "missing":
+        return f"{place} is missing"
+    message = _EXPECTED.get(fault["type"]) or fault["msg"][0].lower() + fault["msg"][1:]
     return f"{place} is {reprlib.repr(fault['input'])}: {message}"
 
 

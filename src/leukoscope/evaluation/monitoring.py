@@ -217,7 +217,8 @@ def say_verdict(table: pd.DataFrame, window: str) -> Verdict:
         why = "" if newest is None else f": that from {newest['window']} has {count_of(newest['images'], 'image')}"
         why += "" if newest is None else f" ({newest['state']})"
         return Verdict(False, f"No {window} could be judged so far{why}.")
-    when = f"In the {window} from {last['window'].iloc[0]}, of {last.drop_duplicates('model')['images'].sum()} images,"
+    images = count_of(last.drop_duplicates("model")["images"].sum(), "image")
+    when = f"In the {window} from {last['window'].iloc[0]}, of {images},"
     changed = last[last["alarm"].fillna(False).astype(bool)]
     if changed.empty:
         return Verdict(False, f"{when} no difference from the validation images was shown.")

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from leukoscope.core.counts import write_count
 from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, WIDTH
 
@@ -58,14 +59,14 @@ def _list_steps(data: Mapping[str, Any]) -> list[_Step]:
     quarantined = _wrap([f"{total:,} quarantined", *reasons]) if reasons else ""
     nowhere = data.get("in_no_split")
     return [
-        _Step(f"{data['found']:,} files found", quarantined),
-        _Step(f"{data['accepted']:,} images accepted", f"{nowhere:,} in no split" if nowhere else ""),
+        _Step(f"{write_count(data['found'], 'file')} found", quarantined),
+        _Step(f"{write_count(data['accepted'], 'image')} accepted", f"{nowhere:,} in no split" if nowhere else ""),
     ]
 
 
 def _word_splits(data: Mapping[str, Any]) -> list[str]:
     return [
-        f"{split}\n{facts['images']:,} images\n{facts['groups']:,} groups"
+        f"{split}\n{write_count(facts['images'], 'image')}\n{write_count(facts['groups'], 'group')}"
         for split, facts in data.get("splits", {}).items()
     ]
 

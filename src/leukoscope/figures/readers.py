@@ -18,6 +18,7 @@ _WORDS = {
     "unblinded": "seen from the start",
 }
 _MOST_PAIRS = 15
+_LONGEST = 36  # letters of a name
 _KEY_LINE = 0.17  # inches
 
 
@@ -35,9 +36,11 @@ def draw_agreement(models: Sequence[Mapping[str, Any]], for_page: bool = False) 
         for_page: Whether a browser is to write the letters, which finds fonts for all of them. In a picture a name that
             no font here has letters for is a number, and a line below says whose.
     """
-    plain = {} if for_page else name_plainly(_list_readers(models), "reader")
+    readers = _list_readers(models)
+    plain = {} if for_page else name_plainly(readers, "reader")
+    short = {name: plain.get(name, _shorten(name)) for name in readers}
     rows = [
-        row for model in models for row in _list_rows(model, f"{model['model']}: " if len(models) > 1 else "", plain)
+        row for model in models for row in _list_rows(model, f"{model['model']}: " if len(models) > 1 else "", short)
     ]
     names = wrap_names([row.name for row in rows])
     figure = make_figure(measure_row(names, 0.3) * len(rows) + 1.2 + _KEY_LINE * len(plain))
@@ -67,7 +70,12 @@ def _list_readers(models: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted({reader["reviewer"] for each in studied for reader in each})
 
 
-def _list_rows(model: Mapping[str, Any], prefix: str, plain: Mapping[str, str]) -> Iterator[_Row]:
+def _shorten(name: str) -> str:
+    """Cut a name that would make all rows high; the tables have it whole."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+
+
+def _list_rows(model: Mapping[str, Any], prefix: str, short: Mapping[str, str]) -> Iterator[_Row]:
     phases = model["study"]["phases"]
     if not phases:  # readers without names
         yield _Row(f"{prefix}all reviews and the model", "unblinded", _get_ends(model["all"], "cohen_kappa"))
@@ -76,12 +84,13 @@ def _list_rows(model: Mapping[str, Any], prefix: str, plain: Mapping[str, str]) 
             yield _Row(f"{prefix}all readers", phase, _get_ends(facts, "krippendorff_alpha"))
     for phase, facts in phases.items():
         for pair in facts["pairs"] if len(facts["pairs"]) <= _MOST_PAIRS else ():
-            first, second = (plain.get(pair[name], pair[name]) for name in ("first", "second"))
+            first, second = (short.get(pair[name], pair[name]) for name in ("first", "second"))
             yield _Row(f"{prefix}{first} and {second}", phase, _get_ends(pair, "cohen_kappa"))
     for phase, facts in phases.items():
         for reader in facts["each"]:
-            name = f"{prefix}{plain.get(reader['reviewer'], reader['reviewer'])} and the model"
-            yield _Row(name, phase, _get_ends(reader["model"], "cohen_kappa"))
+            yield _Row(
+                f"{prefix}{short[reader['reviewer']]} and the model", phase, _get_ends(reader["model"], "cohen_kappa")
+            )
 
 
 def _get_ends(figures: Mapping[str, Any], name: str) -> tuple[float | None, float | None, float | None]:

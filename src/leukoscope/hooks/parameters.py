@@ -1,7 +1,7 @@
 """What parameters of different pipelines have to do with each other."""
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -78,10 +78,12 @@ def _require_members(entries: Mapping[str, Any]) -> None:
     for name, entry in entries.items():
         if isinstance(entry, EnsembleOptions):
             allowed = [other for other in entries if other not in made | seen]
-            refuse_unknown_names(entry.members, allowed, f", of which models.{name}.members are some")
+            where = f", of which models.{name}.members are some"
+            _require_fit(entry.members, allowed, entries, where, "a vote has no votes and views as members")
         elif isinstance(entry, ViewsOptions):
             allowed = [other for other in entries if other not in seen]
-            refuse_unknown_names([entry.member], allowed, f", of which models.{name}.member is one")
+            where = f", of which models.{name}.member is one"
+            _require_fit([entry.member], allowed, entries, where, "it is of views itself")
 
 
 def _require_teachers(entries: Mapping[str, Any], shared: Recipe) -> None:
@@ -95,8 +97,18 @@ def _require_teachers(entries: Mapping[str, Any], shared: Recipe) -> None:
     taught = {name: entry.teacher for name, entry in entries.items() if entry.teacher is not None}
     others = [name for name in entries if taught.keys().isdisjoint(_list_parts(entries, name))]
     for name, teacher in taught.items():
-        place = f", of which models.{name}.training.distillation.teacher is one: none of its parts may have a teacher"
-        refuse_unknown_names([teacher], others, place)
+        place = f", of which models.{name}.training.distillation.teacher is one"
+        _require_fit([teacher], others, entries, place, "it, or a part of it, has a teacher")
+
+
+def _require_fit(
+    names: Iterable[str], allowed: Collection[str], entries: Collection[str], where: str, why: str
+) -> None:
+    """Refuse the first name of no entry, and the first of an entry that does not fit."""
+    for name in names:
+        if name in entries and name not in allowed:
+            raise ValueError(f"the model '{name}'{where}, does not fit: {why}. Those that do are {', '.join(allowed)}")
+    refuse_unknown_names(names, allowed, where, "model")
 
 
 def _list_parts(entries: Mapping[str, Any], name: str) -> list[str]:

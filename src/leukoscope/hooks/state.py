@@ -33,6 +33,8 @@ from leukoscope.datasets import (
 from leukoscope.datasets.optional import unwrap
 from leukoscope.datasets.own import OwnFile
 from leukoscope.images.files import ImageSource
+from leukoscope.images.listing import divide
+from leukoscope.images.naming import write_found
 
 _PACKAGE = Path(__file__).parents[1]
 _CONFIGURATION = ("parameters", "globals", "catalog", "mlflow")
@@ -127,8 +129,9 @@ def describe_content(dataset: Any) -> str:
 def _hash_listing(source: ImageSource) -> str:
     """Hash what ``fingerprint_facts`` would of the root and all files, without having them in memory at once."""
     digest = hashlib.sha256(f"[{json.dumps(str(source.root))}, [".encode())
-    for number, file in enumerate(source.files):
-        digest.update(f"{', ' if number else ''}{json.dumps(file)}".encode())
+    for start, stop in divide(len(source.files)):
+        files = write_found(source.files.read(start, stop), ", ")
+        digest.update(f"{', ' if start else ''}{files}".encode())
     digest.update(b"]]")
     return digest.hexdigest()[:16]
 

@@ -1,34 +1,31 @@
 """Assign each file of a source its class and its id."""
 
-import os
-from array import array
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
+import numpy as np
+
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
-from leukoscope.images.files import LINKED_FOLDER, MOST_LEVELS, FoundFile, ImageSource, compose, show_name
-from leukoscope.images.listing import View, find_odd_names, make_tuple
+from leukoscope.images.files import (
+    LINKED_FOLDER,
+    MOST_LEVELS,
+    FoundFile,
+    ImageSource,
+    compose,
+    compose_all,
+    leaves_root,
+    show_name,
+)
+from leukoscope.images.listing import Rows, divide
+from leukoscope.images.naming import NamedFile, NamedFiles
 
 _PREFERRED_PARENT = "Original"
 _IGNORED_PARENT = "Segmented"  # masks, not smears
 _FOLDERS_SHOWN = 8
-
-
-class NamedFile(NamedTuple):
-    """A found file with its identity.
-
-    Attributes:
-        image_id: Path relative to the class folders' parent, or else to the root, without suffix, in Unicode's
-            composed form (NFC); unique in the source.
-        label: Name of the class folder that contains the file, or None.
-        file: The file itself.
-    """
-
-    image_id: str
-    label: str | None
-    file: FoundFile
 
 
 def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[NamedFile]:
@@ -44,26 +41,30 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[Nam
         InputError: There is no class folder, there are several sets of them, or a class has no file.
     """
     parent = _find_parent(source, class_names)
-    new = make_tuple(NamedFile)
     # Share one string per class, rather than one per file.
     names = {compose(name): name for name in class_names}
-    places = array("q")
-    for place, file in enumerate(source.files):
-        if file.leaves_root or parent == "." or file.path.startswith(f"{parent}/"):
-            places.append(place)
+    prefix = "" if parent == "." else f"{parent}/"
 
-    def find_below(file: FoundFile) -> str:
-        return compose(file.path if file.leaves_root or parent == "." else file.path[len(parent) + 1 :])
+    def find_below(paths: list[str]) -> list[str]:
+        return compose_all([path if leaves_root(path) else path[len(prefix) :] for path in paths])
 
-    def label(image_id: str, below: str, file: FoundFile) -> NamedFile:
-        first, _, rest = below.partition("/")
-        label = names.get(first) if rest else None
-        refused = file.refused or (None if label else "not inside a class folder")
-        return new((image_id, label, file._replace(refused=refused) if refused else file))
+    def label(below: list[str]) -> list[str | None]:
+        divided = (path.partition("/") for path in below)
+        return [names.get(first) if rest else None for first, _, rest in divided]
 
-    labelled = _give_ids(source, places, find_below, label)
-    _require_every_class(source, {item.label for item in labelled}, class_names, parent)
+    places = _find_places(source.files, prefix) if prefix else None
+    labelled = NamedFiles(source.files, places, find_below, label)
+    _require_every_class(source, labelled.find_labels(), class_names, parent)
     return labelled
+
+
+def _find_places(files: Rows[FoundFile], prefix: str) -> np.ndarray:
+    """Find the files below a folder, and those that are below none."""
+    found = [
+        start + np.flatnonzero([path.startswith(prefix) or leaves_root(path) for path in files.list_paths(start, stop)])
+        for start, stop in divide(len(files))
+    ]
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def name_files(source: ImageSource) -> Sequence[NamedFile]:
@@ -77,45 +78,12 @@ def name_files(source: ImageSource) -> Sequence[NamedFile]:
     """
     if not source.files:
         raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
-    new = make_tuple(NamedFile)
-    return _give_ids(
-        source, None, lambda file: compose(file.path), lambda image_id, _, file: new((image_id, None, file))
-    )
+    return NamedFiles(source.files, None, compose_all)
 
 
 def list_folder_names(source: ImageSource) -> set[str]:
     """List the names of all folders that contain files, in Unicode's composed form."""
     return {compose(folder.name) for folder in _list_folders(source.files)}
-
-
-def _give_ids(
-    source: ImageSource,
-    places: "array[int] | None",
-    find_below: Callable[[FoundFile], str],
-    name: Callable[[str, str, FoundFile], NamedFile],
-) -> Sequence[NamedFile]:
-    """Assign ids to files.
-
-    Args:
-        source: The source of the files.
-        places: Positions of the files to use, in order; ``None``: all.
-        find_below: Returns a file's path relative to the class folders' parent.
-        name: Makes a named file from its id, that path and the file.
-    """
-    odd = find_odd_names(lambda: View(source.files, places, lambda _, file: find_below(file)), _cut_suffix)
-
-    def make(place: int, file: FoundFile) -> NamedFile:
-        below = find_below(file)
-        return name(odd.get(place) or _cut_suffix(below), below, file)
-
-    return View(source.files, places, make)
-
-
-def _cut_suffix(path: str) -> str:
-    stem, dot, suffix = path.rpartition(".")
-    if dot and "/" not in suffix and stem[-1:] not in ("", "/", "."):
-        return stem  # same result as `splitext` in a third of the time: this runs for millions of files
-    return os.path.splitext(path)[0]
 
 
 def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
@@ -134,6 +102,7 @@ def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
         parents = preferred or parents
     if not parents:
         hints = _give_hints(class_names, {folder.name for folder in folders}, source.files)
+        hints += _tell_refused(source.files)
         raise InputError(
             f"{source.root} holds no class folder. Expected folders named {_join(class_names)}; "
             f"there {_name_folders(folders)}. {hints}Rename them, set class_names, or give another path."
@@ -146,8 +115,9 @@ def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
     return str(parents.pop())
 
 
-def _list_folders(files: Iterable[FoundFile]) -> set[PurePosixPath]:
-    paths = {file.path.rpartition("/")[0] for file in files if not file.leaves_root}
+def _list_folders(files: Rows[FoundFile]) -> set[PurePosixPath]:
+    every = chain.from_iterable(files.list_paths(*some) for some in divide(len(files)))
+    paths = {path.rpartition("/")[0] for path in every if not leaves_root(path)}
     direct = [PurePosixPath(path) for path in paths if path.count("/") <= MOST_LEVELS]
     return {folder for path in direct for folder in (path, *path.parents)} - {PurePosixPath()}
 
@@ -189,6 +159,15 @@ def _give_hints(missing: Sequence[str], folders: Collection[str], files: Iterabl
             f"Symbolic links to folders are not followed, as {_join(linked)}: copy the folders, or mount them. "
         )
     return "".join(hints)
+
+
+def _tell_refused(files: Iterable[FoundFile]) -> str:
+    """Say why files are not taken, which alone may be why no class folder was found; ends with a space."""
+    reasons = Counter(file.refused for file in files if file.refused and file.refused != LINKED_FOLDER)
+    if not reasons:
+        return ""
+    (reason, number), *_ = reasons.most_common(1)
+    return f"Not taken: {count_of(number, 'file')} ({reason}). "
 
 
 def _find_near(name: str, folders: Collection[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """List and read the files of an image source within bounds."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +46,7 @@ class FoundFile(NamedTuple):
     @property
     def leaves_root(self) -> bool:
         """Whether the path points outside the root, as in a hostile archive."""
-        return self.path.startswith("/") or self.path[1:2] == ":" or ".." in self.path.split("/")
+        return leaves_root(self.path)
 
 
 class ImageSource(ABC):
@@ -59,7 +59,7 @@ class ImageSource(ABC):
         return f"{type(self).__name__}({str(self.root)!r})"
 
     @cached_property
-    def files(self) -> Sequence[FoundFile]:
+    def files(self) -> Rows[FoundFile]:
         """All files except hidden ones, sorted by path, including those that must not be read."""
         return Rows(self._list(), FoundFile)
 
@@ -70,6 +70,11 @@ class ImageSource(ABC):
     @abstractmethod
     def reading(self) -> AbstractContextManager[ReadFile]:
         """Open the source; yields a thread-safe function from path to content."""
+
+
+def leaves_root(path: str) -> bool:
+    """Tell whether a path points outside the root that it is relative to."""
+    return path.startswith("/") or path[1:2] == ":" or (".." in path and ".." in path.split("/"))
 
 
 def is_hidden(name: str) -> bool:
@@ -90,6 +95,11 @@ def make_printable(name: str) -> str:
 def compose(name: str) -> str:
     """Normalise a name to Unicode NFC: macOS separates letters and accents, other systems do not."""
     return name if name.isascii() else normalize("NFC", name)
+
+
+def compose_all(names: list[str]) -> list[str]:
+    """Give many names in that spelling."""
+    return names if "".join(names).isascii() else list(map(compose, names))
 
 
 def show_name(name: str) -> str:

@@ -16,8 +16,9 @@ from typing import ClassVar, NamedTuple
 import pandas as pd
 
 from leukoscope.core.errors import InputError
-from leukoscope.images.class_folders import NamedFile, label_files
+from leukoscope.images.class_folders import label_files
 from leukoscope.images.files import FoundFile, ImageSource, compose, show_name
+from leukoscope.images.naming import NamedFile
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,9 @@
 """Lists of millions of files, in about ten bytes per file: as Python objects they would take hundreds."""
 
 from abc import ABC, abstractmethod
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice, repeat
-from operator import le
+from itertools import chain, islice
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
@@ -14,6 +12,8 @@ import pyarrow.compute as pc
 
 _CHUNK = 4096
 _SCHEMA = pa.schema([("path", pa.string()), ("one", pa.int64()), ("other", pa.int64())])
+_READ = _SCHEMA.append(pa.field("reason", pa.string()))
+_NONE = pa.RecordBatch.from_pylist([], schema=_SCHEMA)
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")
 T = TypeVar("T")
 Made = TypeVar("Made", bound=tuple[Any, ...])
@@ -27,6 +27,11 @@ def make_tuple(kind: type[Made]) -> Callable[[Iterable[Any]], Made]:
 def list_columns(batch: pa.RecordBatch) -> list[list[Any]]:
     """List the values of each column through NumPy, in a third of the time of ``to_pylist``."""
     return [column.to_numpy(zero_copy_only=False).tolist() for column in batch.columns]
+
+
+def divide(count: int) -> Iterator[tuple[int, int]]:
+    """Divide so many items into ranges of which each is made at once."""
+    return ((start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK))
 
 
 class Compact(Sequence[T], ABC, Generic[T]):
@@ -54,8 +59,8 @@ class Compact(Sequence[T], ABC, Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Yield all items, holding few in memory at once."""
-        for start in range(0, len(self), _CHUNK):
-            yield from self._make(start, min(start + _CHUNK, len(self)))
+        for start, stop in divide(len(self)):
+            yield from self._make(start, stop)
 
     def __eq__(self, other: object) -> bool:
         """Compare with a sequence of the same items."""
@@ -64,6 +69,20 @@ class Compact(Sequence[T], ABC, Generic[T]):
         return all(row == other_row for row, other_row in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _gather(items: Iterable[tuple[str, int, int, str | None]]) -> tuple[list[str], list[int], list[int], list[Any]]:
+    """Give items as columns. None is held longer than that: thousands at once keep the garbage collector busy."""
+    paths = list[str]()
+    one = list[int]()
+    other = list[int]()
+    reasons = list[Any]()
+    for path, first, second, reason in items:
+        paths.append(path)
+        one.append(first)
+        other.append(second)
+        reasons.append(reason)
+    return paths, one, other, reasons
 
 
 class Rows(Compact[Made]):
@@ -86,13 +105,14 @@ class Rows(Compact[Made]):
         last = ""
         in_order = True
         remaining = iter(items)
-        while chunk := list(islice(remaining, _CHUNK)):
-            paths, sizes, other, reasons = zip(*chunk, strict=True)
-            in_order = in_order and last <= paths[0] and all(map(le, paths, paths[1:]))
+        while (columns := _gather(islice(remaining, _CHUNK)))[0]:
+            paths, one, other, reasons = columns
+            in_order = in_order and last <= paths[0] and sorted(paths) == paths  # which is quick where they are
             last = paths[-1]
-            self._reasons |= {place: why for place, why in enumerate(reasons, self._count) if why is not None}
-            self._keep(pa.array(paths, pa.string()), pa.array(sizes, pa.int64()), pa.array(other, pa.int64()))
-            self._count += len(chunk)
+            if any(reasons):
+                self._reasons |= {place: why for place, why in enumerate(reasons, self._count) if why is not None}
+            self._keep(pa.array(paths, pa.string()), pa.array(one, pa.int64()), pa.array(other, pa.int64()))
+            self._count += len(paths)
         if not in_order:
             self._sort()
 
@@ -126,88 +146,90 @@ class Rows(Compact[Made]):
         """Count the items."""
         return self._count
 
-    def _make(self, start: int, stop: int) -> list[Made]:
-        items = list[Made]()
-        while start < stop:
-            number, first = divmod(start, _CHUNK)
-            count = min(stop - start, _CHUNK - first)
-            columns = list_columns(self._read(number).slice(first, count))
-            reasons = map(self._reasons.get, range(start, start + count)) if self._reasons else repeat(None, count)
-            items.extend(map(make_tuple(self._kind), zip(*columns, reasons, strict=True)))
-            start += count
-        return items
-
-
-class View(Compact[T]):
-    """Selected items of a sequence, each converted by a function.
-
-    Args:
-        items: The sequence.
-        places: Positions of the selected items; ``None``: all.
-        make: Makes an item from its position in this view and the sequence's item.
-    """
-
-    def __init__(self, items: Sequence[Any], places: "array[int] | None", make: Callable[[int, Any], T]) -> None:
-        self._items = items
-        self._places = places
-        self._new = make
-
-    def __len__(self) -> int:
-        """Count the items."""
-        return len(self._items) if self._places is None else len(self._places)
-
-    def _make(self, start: int, stop: int) -> list[T]:
-        if self._places is None or start == stop:
-            chosen = self._items[start:stop]
+    def read(self, start: int, stop: int) -> pa.RecordBatch:
+        """Give the columns of a range: path, both numbers and the reason."""
+        pieces = list[pa.RecordBatch]()
+        for number in range(start // _CHUNK, -(-stop // _CHUNK)):
+            first = number * _CHUNK
+            chunk = self._read(number)
+            pieces.append(chunk.slice(max(0, start - first), min(stop - first, len(chunk)) - max(0, start - first)))
+        columns = (pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces or [_NONE])).columns
+        if self._reasons:
+            reasons = pa.array([self._reasons.get(place) for place in range(start, stop)], pa.string())
         else:
-            places = self._places[start:stop]
-            run = self._items[places[0] : places[-1] + 1] if places[-1] - places[0] < 2 * _CHUNK else None
-            chosen = [self._items[place] if run is None else run[place - places[0]] for place in places]
-        return [self._new(place, item) for place, item in enumerate(chosen, start)]
+            reasons = pa.nulls(stop - start, pa.string())
+        return pa.RecordBatch.from_arrays([*columns, reasons], schema=_READ)
+
+    def list_paths(self, start: int, stop: int) -> list[str]:
+        """List the paths of a range."""
+        paths: list[str] = self.read(start, stop).column(0).to_numpy(zero_copy_only=False).tolist()
+        return paths
+
+    def take(self, places: np.ndarray) -> pa.RecordBatch:
+        """Give the columns of some rows, as ``read`` does.
+
+        Args:
+            places: ``int64 [n]``, ascending.
+        """
+        chunks = places // _CHUNK
+        pieces = [self._take(places[chunks == number]) for number in np.unique(chunks)]
+        return pa.concat_batches(pieces) if pieces else self.read(0, 0)
+
+    def _take(self, places: np.ndarray) -> pa.RecordBatch:
+        found = self.read(int(places[0]), int(places[-1]) + 1)
+        return found if len(found) == len(places) else found.take(pa.array(places - places[0]))
+
+    def _make(self, start: int, stop: int) -> list[Made]:
+        return list(map(make_tuple(self._kind), zip(*list_columns(self.read(start, stop)), strict=True)))
 
 
-def find_odd_names(paths: Callable[[], Iterable[str]], shorten: Callable[[str], str]) -> dict[int, str]:
-    """Find the paths that cannot use their short names because other paths have the same.
+def find_odd_names(
+    chunks: Callable[[], Iterable[list[str]]], shorten: Callable[[list[str]], list[str]]
+) -> dict[int, str]:
+    """Find which of many paths cannot be called by their short names, since others are called so.
 
-    Of several paths with one short name, the first uses it. The others use their whole path, with a plus sign appended
-    if that is taken as well.
+    The first of several is; the others keep the whole path, and get a plus sign where another is called by that too.
 
     Args:
-        paths: Returns all paths, the same at each call.
-        shorten: Returns a path's short name.
+        chunks: Gives all paths, some at a time, and each time the same.
+        shorten: Gives the short names of paths.
 
     Returns:
-        The names of the other paths, by the number of the path.
+        The names of those, by the number of the path.
     """
-    ordered = _hash_each(paths(), shorten)
-    ordered.sort()  # in place, since there are millions; usually nothing more has to be done
+    ordered = _hash_each(map(shorten, chunks()))
+    ordered.sort()  # in place: mostly there is no more to do, and these are millions
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(repeated):
         return {}
-    hashes = _hash_each(paths(), shorten)
+    hashes = _hash_each(map(shorten, chunks()))
     doubted = np.isin(hashes, repeated)
     while True:  # until no other path can clash with the name of a doubtful one
-        whole = [hash(path) for path, is_doubted in zip(paths(), doubted, strict=True) if is_doubted]
+        every = chain.from_iterable(chunks())
+        whole = [hash(path) for path, is_doubted in zip(every, doubted, strict=True) if is_doubted]
         more = doubted | np.isin(hashes, np.array(whole, np.int64))
         if (more == doubted).all():
             break
         doubted = more
-    names = _name_each(paths(), shorten, doubted)
+    names = _name_each(chunks(), shorten, doubted)
     if any(name.endswith("+") for name in names.values()):
-        return _name_each(paths(), shorten, np.ones_like(doubted))
+        return _name_each(chunks(), shorten, np.ones_like(doubted))
     return names
 
 
-def _hash_each(paths: Iterable[str], shorten: Callable[[str], str]) -> np.ndarray:
-    return np.fromiter((hash(shorten(path)) for path in paths), np.int64)
+def _hash_each(chunks: Iterable[list[str]]) -> np.ndarray:
+    return np.fromiter(map(hash, chain.from_iterable(chunks)), np.int64)
 
 
-def _name_each(paths: Iterable[str], shorten: Callable[[str], str], doubted: np.ndarray) -> dict[int, str]:
+def _name_each(
+    chunks: Iterable[list[str]], shorten: Callable[[list[str]], list[str]], doubted: np.ndarray
+) -> dict[int, str]:
     taken = set[str]()
     odd = dict[int, str]()
-    for number, path in enumerate(paths):
+    pairs = chain.from_iterable(zip(chunk, shorten(chunk), strict=True) for chunk in chunks)
+    for number, (path, short) in enumerate(pairs):
         if doubted[number]:
-            name = short = shorten(path)
+            name = short
             while name in taken:
                 name = path if path not in taken else f"{name}+"
             taken.add(name)

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import write_array_header, write_folder_whole
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.layout import FOLDERS
+from leukoscope.images.naming import NamedFile, tabulate_each
 from leukoscope.images.packed import PIXELS, RECORDS, SCHEMA, STORE, PackedImages
 from leukoscope.images.packing_plan import (
     BATCH,
@@ -120,7 +120,8 @@ def _write_arrays(plan: PackingPlan, folder: Path, batches: Iterable[PackedBatch
     """Write pixels and records as they arrive; return the number of images."""
     with open(folder / PIXELS, "wb") as pixels, pq.ParquetWriter(folder / RECORDS, SCHEMA) as parquet:
         write_array_header(pixels, "uint8", (0, plan.image_size, plan.image_size, 3))
-        _reserve(pixels, sum(not named.file.refused for named in plan.files) * plan.image_size**2 * 3)
+        readable = sum(table["refused"].null_count for table in tabulate_each(plan.files))
+        _reserve(pixels, readable * plan.image_size**2 * 3)
         images = 0
         records = list[Record]()
         for batch in batches:

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from leukoscope.core.errors import InputError
+from leukoscope.core.errors import InputError, shorten
 
 SPLITS = ("train", "validation", "test")
 
@@ -83,6 +83,6 @@ def _check_enough_groups(counts: pd.DataFrame, parts: Sequence[str]) -> None:
         if number < len(parts):
             raise InputError(
                 f"Class {label} has {number} group(s) of images, too few for {len(parts)} parts "
-                f"({', '.join(parts)}), since a group is never divided. Add images, or group by less "
+                f"({shorten(', '.join(parts), 40)}), since a group is never divided. Add images, or group by less "
                 f"(splitting.group_by), or make fewer parts (splitting.fold)."
             )

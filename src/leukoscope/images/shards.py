@@ -4,6 +4,7 @@ import logging
 import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from leukoscope.core.errors import InputError
-from leukoscope.core.fingerprint import fingerprint_facts
+from leukoscope.core.fingerprint import fingerprint_facts, fingerprint_text, write_facts
 from leukoscope.core.objects import Where
 from leukoscope.core.parting import Outcome, Part, Place, follow, say_parts
 from leukoscope.core.storage import hold, write_whole
-from leukoscope.images.class_folders import NamedFile
+from leukoscope.images.naming import NamedFile, tabulate, write_named
 from leukoscope.images.packed import SCHEMA
 from leukoscope.images.packing_plan import BATCH, PackedBatch, PackingPlan, Record, is_unread, refuse_all
 from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 _PART = 512
 _SMALLEST = 64
 _PARTS = 32
+# Shards that are looked into at a time: each is a hundred short reads, for which an object store takes seconds.
+_LOOKS = 16
 # A shard is a single Arrow file of records, each with its pixels.
 _SHARD = ".arrow"
 _PIXELS = "pixels"
@@ -88,8 +91,8 @@ def pack_by_parts(
     noted.mkdir(parents=True, exist_ok=True)
     remove_lists(noted)
     every = list(_divide(plan, files, folder.absolute()))
-    there = {path.name for path in list_shards(folder)}
-    missing = [shard for shard in every if shard.path.name not in there or not _is_there(shard)]
+    whole = _find_whole(every, folder)
+    missing = [shard for shard in every if shard not in whole]
     done = len(files) - sum(shard.size for shard in missing)
     packing = share_plan(plan)
     parts = (_describe_part(packing, files, shard, noted) for shard in missing)
@@ -101,14 +104,24 @@ def pack_by_parts(
 
 def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Where) -> Iterator[_Shard]:
     size = min(_PART, max(_SMALLEST, len(files) // _PARTS))
+    settings = write_facts(plan.settings)
     for first in range(0, len(files), size):
-        part = files[first : first + size]
-        yield _Shard(first, len(part), folder / f"{fingerprint_facts([plan.settings, part])}{_SHARD}")
+        part = tabulate(files, first, first + size)
+        name = fingerprint_text(f"[{settings}, [{write_named(part, ', ')}]]")  # as of ``fingerprint_facts``
+        yield _Shard(first, len(part), folder / f"{name}{_SHARD}")
+
+
+def _find_whole(every: Sequence[_Shard], folder: Where) -> set[_Shard]:
+    """Find the shards that need not be made: by one listing, and a look into each that is there, many at a time."""
+    there = {path.name for path in list_shards(folder)}
+    found = [shard for shard in every if shard.path.name in there]
+    with ThreadPoolExecutor(_LOOKS) as pool:
+        return {shard for shard, is_there in zip(found, pool.map(_is_there, found), strict=True) if is_there}
 
 
 def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Shard, notes: Path) -> Part:
     noted = notes / shard.path.name
-    listed = list_files(noted, files[shard.first : shard.first + shard.size])
+    listed = list_files(noted, tabulate(files, shard.first, shard.first + shard.size))
     name = f"shard-{fingerprint_facts(str(shard.path))}"
     return Part(name, _Task(packing, listed, shard), shard.size, noted.with_suffix(TRIES))
 
@@ -196,10 +209,12 @@ def _read_shard(shard: _Shard, size: int) -> Iterator[PackedBatch]:
 
 @contextmanager
 def _open(shard: _Shard, columns: Sequence[int] | None = None) -> Iterator[list[pa.RecordBatch]]:
-    """Open a shard, or some of its columns. Pixels of a local file are read on access; objects are read whole.
+    """Open a shard, or some columns of it. Of a file no pixel is read before it is asked for.
+
+    Of an object nothing is read but the columns that are asked for: of one of 77 MB, 33 KB to know its reasons.
 
     Raises:
-        InputError: The shard is damaged.
+        InputError: It is not as it was written.
     """
     try:
         options = pa.ipc.IpcReadOptions(included_fields=columns)
@@ -226,8 +241,6 @@ def _give_up(files: Sequence[NamedFile], reason: str, size: int) -> Iterator[Pac
 
 def _is_there(shard: _Shard) -> bool:
     """Check whether a shard exists and has no files that could not be read."""
-    if not shard.path.is_file():
-        return False
     try:
         with _open(shard, [_SCHEMA.names.index("reason")]) as batches:
             return not any(is_unread(reason) for batch in batches for reason in batch["reason"].to_pylist())

@@ -9,17 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from leukoscope.core.errors import InputError
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
-from leukoscope.images.listing import list_columns, make_tuple
+from leukoscope.images.naming import NamedFile, list_named
 from leukoscope.images.packing_plan import PackingPlan
 
 _LIST = ".files"
 TRIES = ".tries"
-_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("image_id", "label", "path")]
-    + [("size", pa.int64()), ("stamp", pa.int64()), ("refused", pa.string())]
-)
 
 
 def share_plan(plan: PackingPlan) -> PackingPlan:
@@ -38,22 +33,23 @@ def open_once(plan: PackingPlan) -> PackingPlan:
     return replace(plan, source=_Open(root, plan.source, _keep_open(plan.source)))
 
 
-def list_files(part: Path, files: Sequence[NamedFile]) -> Path:
-    """Write the list of a part's files next to it: sent through the scheduler, the lists would fill its memory."""
+def list_files(part: Path, files: pa.RecordBatch) -> Path:
+    """Write the files of a part beside it: through the scheduler, which keeps what it was sent, they would fill it.
+
+    Args:
+        part: Where it is kept.
+        files: As of ``tabulate``.
+    """
     path = part.with_suffix(_LIST)
-    ids, labels, files_found = zip(*files, strict=True)
-    columns = map(pa.array, (ids, labels, *zip(*files_found, strict=True)), _SCHEMA.types)
-    with pa.ipc.new_file(str(path), _SCHEMA) as file:
-        file.write_batch(pa.RecordBatch.from_arrays(list(columns), schema=_SCHEMA))
+    with pa.ipc.new_file(str(path), files.schema) as file:
+        file.write_batch(files)
     return path
 
 
 def read_list(path: Path) -> list[NamedFile]:
     """Read the list of a part's files."""
     with pa.ipc.open_file(path.read_bytes()) as file:
-        ids, labels, *columns = list_columns(file.get_batch(0))
-    files = map(make_tuple(FoundFile), zip(*columns, strict=True))
-    return list(map(make_tuple(NamedFile), zip(ids, labels, files, strict=True)))
+        return list_named(file.get_batch(0))
 
 
 def remove_lists(folder: Path) -> None:

@@ -44,12 +44,10 @@ class CellReading(NamedTuple):
     Attributes:
         pooling: What it does with their vectors, one of ``POOLINGS``.
         grey: Whether it sees them without colour.
-        layer: The layer at which its encoder ends, by its name; empty: the architecture's last.
     """
 
     pooling: str
     grey: bool
-    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,7 @@ class Architecture:
             weights are random and it ends in a batch norm; ``None``: no sum has one branch only.
         attention: What is added after each of its blocks, one of ``ATTENTIONS``; none if empty.
         cells: How it reads single cells; ``None``: it reads whole fields.
+        layer: The layer at which it ends, by its name; empty: its last.
         imagenet: Whether Keras has its weights of ImageNet.
         backends: Where it can be built.
         members: The architectures that it has side by side, where it is a fusion of several.
@@ -99,6 +98,7 @@ class Architecture:
     branch: int | None = None
     attention: str = ""
     cells: CellReading | None = None
+    layer: str = ""
     imagenet: bool = True
     backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
     members: tuple[str, ...] = ()
@@ -111,12 +111,34 @@ class Architecture:
         Args:
             block: A key of ``blocks``.
             layers: The names of the layers, from input to output.
+
+        Raises:
+            InputError: The network's encoder ends before that block.
         """
-        start = self.blocks[block]
-        if not isinstance(start, After):
-            return layers.index(start)
-        place = layers.index(start.layer) + 1
-        return place + 1 if layers[place].startswith(ATTENTION_NAME) else place  # which is of the block before
+        starts = self.find_blocks(layers)
+        if block not in starts:
+            end = self.layer or layers[-1]
+            raise InputError(
+                f"{self.title} has no {block} where its encoder ends at the layer {end}: of its blocks there are "
+                f"{', '.join(starts) or 'none'}. Name one of these in training.trainable and training.block_rates, or "
+                f"another layer."
+            )
+        return starts[block]
+
+    def find_blocks(self, layers: list[str]) -> dict[str, int]:
+        """Tell at which of a network's layers each block starts; an encoder that ends at a layer has not all of them.
+
+        Args:
+            layers: The names of the layers, from input to output.
+        """
+        starts = {}
+        for block, start in self.blocks.items():
+            name = start.layer if isinstance(start, After) else start
+            if name in layers:
+                place = layers.index(name) + isinstance(start, After)
+                after_attention = isinstance(start, After) and layers[place].startswith(ATTENTION_NAME)
+                starts[block] = place + after_attention  # which is of the block before
+        return starts
 
 
 _registry: dict[str, Architecture] = {}
@@ -205,37 +227,38 @@ def name_with_attention(name: str, attention: str | None) -> str:
 
 
 def name_of_cells(name: str, cells: CellReading) -> str:
-    """Name an architecture that reads single cells: ``mobilenet_v2-cells-attention`` or ``vgg16-cells-mean-grey``.
+    """Name an architecture that reads single cells: ``mobilenet_v2-cells-attention`` or ``vgg16-cells-mean-grey``."""
+    return "-".join([name, _CELLS, cells.pooling, *([_GREY] if cells.grey else [])])
 
-    One whose encoder ends at a layer has its name behind that: ``vgg16-cells-mean-at-block4_pool``.
-    """
-    reading = "-".join([name, _CELLS, cells.pooling, *([_GREY] if cells.grey else [])])
-    return f"{reading}{_AT}{cells.layer}" if cells.layer else reading
+
+def name_with_end(name: str, layer: str | None) -> str:
+    """Name an architecture with the layer at which it ends, if not at its last: ``vgg16-cells-mean-at-block4_pool``."""
+    return f"{name}{_AT}{layer}" if layer else name
 
 
 def get(name: str) -> Architecture:
     """Get an architecture by its name, like ``resnet50``.
 
     ``resnet50-eca`` is one with attention added to it, ``vgg16.mobilenet`` a fusion of two, and
-    ``resnet50-cells-attention`` one that reads single cells.
+    ``resnet50-cells-attention`` one that reads single cells. Behind ``-at-`` comes the layer at which it ends.
 
     Raises:
         InputError: There is none; the message has the nearest ones and all that exist.
     """
+    name, _, layer = name.partition(_AT)
     name, _, attention = name.partition("-")
     try:
         require(name)
     except ValueError as error:
         message = str(error)
         raise InputError(f"{message[0].upper()}{message[1:]}.") from error
-    reading, _, layer = attention.partition(_AT)
-    cells = _READINGS.get(reading)
+    cells = _READINGS.get(attention)
     if attention and not cells and attention not in ATTENTIONS:
         raise InputError(f"There is no attention '{attention}': known are {', '.join(ATTENTIONS)}.")
     row = _fuse(name) if JOINT in name else _registry[name]
-    if cells:
-        return replace(row, cells=cells._replace(layer=layer))
-    return replace(row, attention=attention) if attention else row
+    if not attention and not layer:
+        return row
+    return replace(row, cells=cells, attention="" if cells else attention, layer=layer)
 
 
 _READINGS = {

@@ -198,8 +198,8 @@ def build_classifier(
             initialise(trunk, row, seed)
         if row.attention:
             trunk = add_attention(trunk, row, seed)
-        if row.cells and row.cells.layer:
-            trunk = end_at(trunk, row.cells.layer, row.title)
+        if row.layer:
+            trunk = end_at(trunk, row.layer, row.title)
         features = _pool_cells(trunk, row.cells, seed) if row.cells else _pool(trunk.output, FEATURES)
         probabilities = _add_head(features, recipe, len(class_names), seed)
     network = keras.Model(trunk.inputs[0], probabilities, name=backbone)

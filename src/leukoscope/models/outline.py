@@ -93,7 +93,7 @@ def _outline_blocks(network: keras.Model, row: architecture.Architecture) -> lis
     starts = {
         "input": 0,
         "stem": names.index(RESIZE) + 1,
-        **{block: row.find_block(block, names) for block in row.blocks},
+        **row.find_blocks(names),
         "head": names.index(VECTORS if VECTORS in names else FEATURES),  # what pools maps is told with what pools cells
     }
     ends = [*list(starts.values())[1:], len(names)]

@@ -59,7 +59,7 @@ def end_at(trunk: keras.Model, layer: str, title: str) -> keras.Model:
         return keras.Model(trunk.inputs, ends[layer], name=trunk.name)
     near = get_close_matches(layer, ends) or list(ends)[-3:]
     raise InputError(
-        f"{title} has no layer '{layer}' at which an encoder could end. Expected one of its layers that it names "
+        f"{title} has no layer '{layer}' at which a network could end. Expected one of its layers that it names "
         f"itself, such as {', '.join(near)}."
     )
 

@@ -15,6 +15,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.objects import Where
 from leukoscope.core.parting import Outcome, Part, Place, follow, say_parts
+from leukoscope.images.naming import tabulate_some
 from leukoscope.images.packing_plan import PackingPlan, each_file, refuse_all
 from leukoscope.images.shared import TRIES, list_files, open_once, read_list, remove_lists, share_plan
 from leukoscope.reader.base import Reader
@@ -127,8 +128,8 @@ def spread_reading(
         notes: The folder, seen by all, of what is noted of parts until they are read.
 
     Yields:
-        For each part the rows of files that could not be read for now. A part that has ended several workers is one of
-        such files.
+        The rows of files that could not be read for now, of each part that has such. One that has ended several workers
+        is one of such files.
 
     Raises:
         InputError: A worker cannot read at all, or there is none.
@@ -145,7 +146,9 @@ def spread_reading(
         say_parts("read", len(plan.parts), len(missing), place)
         outcomes = place.carry_out(read_files, parts)
         for outcome in follow(outcomes, place, "Reading", len(every), len(every) - count):
-            yield outcome.result if outcome.lost is None else _give_up(plan, outcome)
+            rows = outcome.result if outcome.lost is None else _give_up(plan, outcome)
+            if rows is not None:
+                yield rows
             outcome.part.task.files.unlink(missing_ok=True)
 
 
@@ -158,8 +161,7 @@ def _describe_part(
     positions: Sequence[int],
 ) -> Part:
     path = name_part(plan, folder, positions[0]).absolute()
-    every = plan.packing.files
-    files = [every[position] for position in positions]
+    files = tabulate_some(plan.packing.files, positions)
     # Another run may read other files of the same part at the same time into another folder.
     name = f"{path.stem}-{fingerprint_facts([str(path), len(files), positions[-1]])}"
     noted = notes.absolute() / path.name
@@ -167,8 +169,11 @@ def _describe_part(
     return Part(name, task, len(files), noted.with_suffix(TRIES))
 
 
-def read_files(task: _Task) -> pd.DataFrame:
-    """Read a part's files on a worker, and keep their rows; gives those of files that could not be read for now."""
+def read_files(task: _Task) -> pd.DataFrame | None:
+    """Read a part's files on a worker, and keep their rows; gives those of files that could not be read for now.
+
+    ``None`` says that there are none: an empty table, with as many columns, is some kilobytes to send and to read.
+    """
     files = read_list(task.files)
     path = task.path
     with suppress(OSError, ValueError, KeyError):
@@ -176,11 +181,12 @@ def read_files(task: _Task) -> pd.DataFrame:
         done = find_done(path, [named.image_id for named in files]) if path.is_file() else ()
         files = [named for named in files if named.image_id not in done]
     if not files:
-        return pd.DataFrame(columns=["image_id", "reason"])
+        return None
     plan = ReadingPlan(_load_once(task.reader), open_once(task.packing))
     records, images = zip(*each_file(plan.packing.pack(files)), strict=True)
     pixels = [image for image in images if image is not None]
-    return keep_rows(path, plan.read_part(records, np.stack(pixels) if pixels else np.empty(0, np.uint8)))
+    unread = keep_rows(path, plan.read_part(records, np.stack(pixels) if pixels else np.empty(0, np.uint8)))
+    return unread if len(unread) else None
 
 
 @lru_cache(maxsize=1)

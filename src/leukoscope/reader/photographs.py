@@ -7,12 +7,14 @@ what is here.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from leukoscope.core.counts import count_of
 from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 from leukoscope.evaluation.trust import ABSTAINED
 from leukoscope.images.decoding import resize
@@ -33,20 +35,6 @@ _LEAST_SIDE = 0.75
 _MOST_TILES = 400
 
 
-class Field(NamedTuple):
-    """An image as it is read.
-
-    Attributes:
-        pixels: ``uint8 [size, size, 3]``, RGB.
-        scale: As ``Scale.compare`` gives it; ``None`` where it is not known.
-        warning: What should be known of it, if anything.
-    """
-
-    pixels: np.ndarray
-    scale: float | None
-    warning: str | None
-
-
 class Tile(NamedTuple):
     """A part of an image, in its pixels; right and bottom are the first outside."""
 
@@ -56,17 +44,40 @@ class Tile(NamedTuple):
     bottom: int
 
 
-def make_field(reader: Reader, image: np.ndarray, warning: str | None = None) -> Field:
+class Field(NamedTuple):
+    """An image as it is read.
+
+    Attributes:
+        pixels: ``uint8 [size, size, 3]``, RGB.
+        scale: As ``Scale.compare`` gives it; ``None`` where it is not known.
+        warning: What should be known of it, if anything.
+        tiles: Of a photograph of many fields, as ``cut_tiles`` gives them; else none.
+        cut: These tiles, ``uint8 [tiles, size, size, 3]``, if they were asked for.
+    """
+
+    pixels: np.ndarray
+    scale: float | None
+    warning: str | None
+    tiles: Sequence[Tile] = ()
+    cut: np.ndarray | None = None
+
+
+def make_field(reader: Reader, image: np.ndarray, warning: str | None = None, cutting: bool = False) -> Field:
     """Reduce an image to what a reader reads, and say how much it shows.
 
     Args:
         reader: Who is to read it.
         image: As it was given, ``uint8 [height, width, 3]``, RGB.
         warning: What else should be known of it.
+        cutting: Whether the tiles of a photograph are wanted, for somebody who does not keep the image itself.
     """
+    height, width, _ = image.shape
     ratio = None if reader.scale is None else reader.scale.compare(image)
-    warnings = [warning, warn_of_scale(ratio, image.shape[0], image.shape[1], reader.image_size)]
-    return Field(resize(image, reader.image_size), ratio, "; ".join(filter(None, warnings)) or None)
+    warnings = [warning, warn_of_scale(ratio, height, width, reader.image_size)]
+    tiles = cut_tiles(height, width, ratio, reader.image_size)
+    cut = _cut_out(image, tiles, reader.image_size) if cutting and tiles else None
+    words = "; ".join(filter(None, warnings)) or None
+    return Field(resize(image, reader.image_size), ratio, words, tiles, cut)
 
 
 def warn_of_scale(ratio: float | None, height: int, width: int, image_size: int) -> str | None:
@@ -113,8 +124,9 @@ def log_scales(warnings: Mapping[str | None, int], are_tiled: bool) -> None:
     remedies = {PHOTOGRAPH: f"each {become}, and gets no opinion"}
     kept = "read as a field, which it is not: give whole fields, at the magnification of the training images"
     parts = [f"{counts[kind]} {kind} ({remedies.get(kind, kept)})" for kind in present]
-    total = sum(warnings.values()), sum(counts.values())
-    logger.warning("Of %d images %d are not of the training images' scale: %s", *total, "; ".join(parts))
+    total = count_of(sum(warnings.values()), "image")
+    others = count_of(sum(counts.values()), "is", "are")
+    logger.warning("Of %s %s not of the training images' scale: %s", total, others, "; ".join(parts))
 
 
 def cut_tiles(height: int, width: int, ratio: float | None, image_size: int) -> list[Tile]:
@@ -148,7 +160,7 @@ def _spread_evenly(length: int, side: int) -> list[int]:
     return [int(start) for start in np.rint(np.linspace(0, length - side, -(-length // side)))]
 
 
-def read_tiles(reader: Reader, image: np.ndarray, tiles: list[Tile]) -> pd.DataFrame:
+def read_tiles(reader: Reader, image: np.ndarray, tiles: Sequence[Tile]) -> pd.DataFrame:
     """Read each tile as a field of its own.
 
     Args:
@@ -159,16 +171,28 @@ def read_tiles(reader: Reader, image: np.ndarray, tiles: list[Tile]) -> pd.DataF
     Returns:
         A row a tile: ``left, top, right, bottom`` in pixels of the image, and the opinion as ``Reader.read`` gives it.
     """
-    fields = [resize(image[tile.top : tile.bottom, tile.left : tile.right], reader.image_size) for tile in tiles]
-    opinions = reader.read(np.stack(fields)).opinions
+    opinions = reader.read(_cut_out(image, tiles, reader.image_size)).opinions
     return pd.concat([pd.DataFrame(tiles), opinions.reset_index(drop=True)], axis=1)
+
+
+def _cut_out(image: np.ndarray, tiles: Sequence[Tile], size: int) -> np.ndarray:
+    return np.stack([resize(image[one.top : one.bottom, one.left : one.right], size) for one in tiles])
+
+
+def count_tiles(tiles: pd.DataFrame) -> dict[str, int]:
+    """Count the tiles that were taken for a class, or got no opinion (``abstained``), the most first.
+
+    Args:
+        tiles: With their ``opinion``.
+    """
+    return dict(Counter(tiles["opinion"]).most_common())
 
 
 def average_tiles(tiles: pd.DataFrame, class_names: Sequence[str]) -> dict[str, Any]:
     """Give what is said of a photograph by its tiles.
 
     Args:
-        tiles: As ``read_tiles`` gives them.
+        tiles: Their opinions, as ``read_tiles`` or ``Reader.read`` gives them.
         class_names: The classes in the order of the probabilities.
 
     Returns:

@@ -118,7 +118,7 @@ class ReadingPlan:
                     yield str(error)
 
 
-# Reads files of a plan, of each part those at some positions, into a folder; gives the rows that are not kept.
+# Reads files of a plan, of each part those at some positions, into a folder; gives the rows that are not kept, if any.
 Spread = Callable[[ReadingPlan, Where, Sequence[Sequence[int]]], Iterable[pd.DataFrame]]
 
 

@@ -159,19 +159,20 @@ class SecondReader:
         """Let it know at what scale the training images show their cells."""
         return replace(self, scale=scale)
 
-    def decode(self, data: bytes, max_pixels: int | None = None) -> Field:
+    def decode(self, data: bytes, max_pixels: int | None = None, cutting: bool = False) -> Field:
         """Turn the content of a file into what the reader reads, as ingestion does.
 
         Args:
             data: The content.
             max_pixels: A stricter limit than the reader's own, if there is one.
+            cutting: Whether the tiles of a photograph are wanted, too.
 
         Raises:
             UnusableImageError: With the reason, whatever is wrong with the content.
         """
         most = min(self.limits.max_pixels, max_pixels or self.limits.max_pixels)
         decoded = decode(data, self.limits._replace(max_pixels=most))
-        return make_field(self, decoded.pixels, decoded.warning)
+        return make_field(self, decoded.pixels, decoded.warning, cutting)
 
     def read(self, pixels: np.ndarray) -> Reading:
         """Give an opinion on each image, or the reason why there is none.

@@ -18,6 +18,11 @@ _ABBREVIATIONS = {word: word.upper() for word in ("auc", "auprc", "ece", "f1", "
     "matthews": "Matthews",
     "mib": "(MiB)",
 }
+# As the option `training.normalisation` has them.
+_NORMALISERS = {
+    "reinhard": "the mean and deviation of Reinhard et al. 2001",
+    "macenko": "the two dyes of Macenko et al. 2009",
+}
 
 
 @cache
@@ -34,6 +39,7 @@ def page_environment() -> jinja2.Environment:
         "select": _select,
         "rename": _rename,
         "markdown": _escape_markdown,
+        "normaliser": name_normaliser,
         "stated": lambda value: value or NOT_STATED,
     }
     environment.globals["terms"] = sort_terms(TERMS)
@@ -49,12 +55,23 @@ def format_figure(value: Any) -> str:
         return f"{value:,.0f}"
     if isinstance(value, float):
         return f"{value:.3f}" if 0.001 <= abs(value) < 100 or not value else f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def put_into_words(name: str) -> str:
     """Write a metric's or column's name as people do."""
     return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def name_normaliser(training: Mapping[str, Any]) -> str | None:
+    """Name the method by which a network gives images the colours of its training images; ``None`` where it does not.
+
+    Args:
+        training: The summary of the training.
+    """
+    return _NORMALISERS.get(training.get("normalisation", "none"))
 
 
 def is_number(value: Any) -> bool:

@@ -4,6 +4,8 @@ import base64
 
 import jinja2
 
+from leukoscope.core.counts import write_count
+
 
 def make_environment(templates: str) -> jinja2.Environment:
     """Make the environment of a folder of templates: HTML is escaped, and what is not given is an error.
@@ -11,13 +13,15 @@ def make_environment(templates: str) -> jinja2.Environment:
     Args:
         templates: The folder, below the package.
     """
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("leukoscope", templates),
         autoescape=jinja2.select_autoescape(["html"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = write_count
+    return environment
 
 
 def to_data_uri(content: bytes, kind: str) -> str:

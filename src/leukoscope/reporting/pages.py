@@ -19,7 +19,7 @@ from leukoscope.figures.svg import to_svg
 from leukoscope.images.origin import Origin
 from leukoscope.reporting import links, metric_tables, numbers, verdicts
 from leukoscope.reporting.checklists import GUIDELINES, locate
-from leukoscope.reporting.filters import page_environment
+from leukoscope.reporting.filters import name_normaliser, page_environment
 from leukoscope.reporting.frame import NO_FRAME, Frame
 from leukoscope.reporting.pictures import draw_glance, draw_models, draw_result
 from leukoscope.reporting.results import select_curves
@@ -127,6 +127,7 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
         pairs=as_records(pairs),
         changed=explain_changes(differences.get("changed", ())),
         votes={result["title"]: result["vote"] for result in results if result.get("vote")},
+        normalisers={result["title"]: name for result in results if (name := name_normaliser(result["training"]))},
         origins={result["title"]: describe_origin(result, provenance) for result in results},
         data=data,
         provenance=provenance,

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from leukoscope.core.counts import write_count
 from leukoscope.figures import confusion, curves, panels, robustness, trust
 from leukoscope.reporting.results import select_curves
 
@@ -22,7 +23,7 @@ def draw_result(result: Mapping[str, Any], title: str = "") -> dict[str, Figure]
     """
     names = result["class_names"]
     images = sum(map(sum, result["confusion"]))
-    judged = title and f"{title}, {images} {result['split']} images"
+    judged = title and f"{title}, {write_count(images, result['split'] + ' image')}"
     drawn = {
         "confusion_matrix": confusion.draw_confusion(result["confusion"], names, judged),
         "roc_curves": curves.draw_roc_curves(select_curves(result), names, judged),

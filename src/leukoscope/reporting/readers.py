@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from leukoscope.core.counts import write_count
 from leukoscope.core.drawn import warn_of_images
 from leukoscope.figures import readers as figures
 from leukoscope.figures.svg import to_svg
@@ -73,6 +74,6 @@ def _make_frame(agreement: Mapping[str, Any], pages: Iterable[str], provenance: 
     """Make the head of the page: a review does not say whether its field was drawn, only the images here do."""
     fields = agreement["fields"]
     drawn = agreement["drawn"]
-    name = f"{fields:,} reviewed field{'' if fields == 1 else 's'}"
+    name = write_count(fields, "reviewed field")
     frame = Frame.make({"name": name}, Origin(fields, drawn=drawn), False, pages, provenance)
     return frame if drawn else frame._replace(smears="none known to be drawn")

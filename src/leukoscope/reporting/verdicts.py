@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.audit.baseline import COLOUR_BASELINE
+from leukoscope.core.counts import write_count
 from leukoscope.reporting.filters import format_figure, is_number
 
 _ROUNDING = 1e-6  # of files
@@ -62,8 +63,8 @@ def judge_model(
         worth = _add_colour(judge_pair(pair), baseline)
     else:
         worth = "stain colour alone was not tried on these images"
-    images = format_figure(metrics[f"{split}_images"])
-    return f"Accuracy {accuracy} on {images} {split} images: {worth}{_alarm(verdict)}."
+    images = write_count(metrics[f"{split}_images"], f"{split} image")
+    return f"Accuracy {accuracy} on {images}: {worth}{_alarm(verdict)}."
 
 
 def judge_comparison(
@@ -86,11 +87,11 @@ def judge_comparison(
     accuracy = say_estimate(best, "test_accuracy", f"{100 * confidence:g} % ")
     better = sum(is_better(pairs.get(row["model"])) for row in models)
     worth = _add_colour(judge_pair(pairs.get(best["model"])), baseline)
-    images = format_figure(int(best["test_images"]))
+    images = write_count(best["test_images"], "test image")
     lead = "The only model" if len(models) == 1 else f"The best of {len(models)} models"
     is_tested = len(models) > 1 and any(pairs.values())
     count = f"; better is shown for {better} of {len(models)} models" if is_tested else ""
-    return f"{lead}, {best['title']}, has accuracy {accuracy} on {images} test images: {worth}{count}{_alarm(verdict)}."
+    return f"{lead}, {best['title']}, has accuracy {accuracy} on {images}: {worth}{count}{_alarm(verdict)}."
 
 
 def judge_literature(
@@ -130,7 +131,7 @@ def judge_study(models: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str
     real = sum(bool(pair["real"]) for pair in pairs)
     lead = "The only model" if len(whole) == 1 else f"The best of {len(whole)} models"
     accuracy = say_estimate(best, "accuracy", f"{100 * confidence:g} % ")
-    seeds = f"{best['seeds']} seed{'' if best['seeds'] == 1 else 's'}"
+    seeds = write_count(best["seeds"], "seed")
     differ = f"; {real} of {len(pairs)} differences between models {'is' if real == 1 else 'are'} real" if pairs else ""
     return f"{lead}, {best['title']}, has accuracy {accuracy} over {seeds}, {_judge_gain(best)}{differ}."
 
@@ -148,7 +149,7 @@ def judge_search(title: str, value: float | None, finished: int) -> str:
         return "Nothing can be said yet: no trial has finished."
     if value is None:
         return f"{finished} trials finished, and several are best in one objective or another: {worth}."
-    return f"The best of {finished} trials: {title} {format_figure(value)}, which flatters, and {worth}."
+    return f"The best of {write_count(finished, 'trial')}: {title} {format_figure(value)}, which flatters, and {worth}."
 
 
 def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str], confidence: float) -> str:
@@ -167,7 +168,9 @@ def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str]
         return "Nothing can be said yet of how far readers agree: that takes two with names, and fields of both."
     facts = read[phase]
     alpha = say_estimate(facts, "krippendorff_alpha", f"{100 * confidence:g} % ")
-    lead = f"Krippendorff's alpha of {facts['readers']} readers on {facts['fields']} fields is {alpha}, {phases[phase]}"
+    readers = write_count(facts["readers"], "reader")
+    fields = write_count(facts["fields"], "field")
+    lead = f"Krippendorff's alpha of {readers} on {fields} is {alpha}, {phases[phase]}"
     return f"{lead}; {_judge_aid(study['aided'])}."
 
 

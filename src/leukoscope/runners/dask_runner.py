@@ -181,8 +181,11 @@ class Waiting:
     ) -> None:
         self._sorter = TopologicalSorter(before)
         self._sorter.prepare()
-        self._describe, self._run_here, self._spread = describe, run_here, spread
-        self._ready, self._here = deque[str](), deque[str]()
+        self._describe = describe
+        self._run_here = run_here
+        self._spread = spread
+        self._ready = deque[str]()
+        self._here = deque[str]()
         self._begun = Counter[str]()
 
     def __iter__(self) -> Iterator[Part]:

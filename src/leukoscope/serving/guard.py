@@ -126,7 +126,8 @@ class BodyLimit:
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app, self._max_bytes = app, max_bytes
+        self._app = app
+        self._max_bytes = max_bytes
         self._in_memory = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,7 +135,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        size, complete = 0, False
+        size = 0
+        complete = False
 
         async def receive_some() -> Event:
             nonlocal size, complete
@@ -143,7 +145,8 @@ class BodyLimit:
             if _get_declared_size(scope) > _FORGOTTEN * self._max_bytes:
                 raise _make_excess_error(self._max_bytes)
             event = await _receive_part(receive)
-            part, complete = len(event.get("body", b"")), not event.get("more_body", False)
+            part = len(event.get("body", b""))
+            complete = not event.get("more_body", False)
             size += part
             self._in_memory += part
             await self._check(size, event, receive)

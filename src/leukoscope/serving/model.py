@@ -4,8 +4,7 @@ import logging
 import os
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from leukoscope.core.errors import InputError
 from leukoscope.inference.cell_evidence import list_cells, tells_cells
 from leukoscope.reader.base import Reading
 from leukoscope.reader.opinion_log import OpinionLog, tabulate_reading
-from leukoscope.reader.photographs import Field, is_photograph, log_scales, withhold
+from leukoscope.reader.photographs import Field
 from leukoscope.reader.second_reader import SecondReader
+from leukoscope.serving.answers import answer_fields
 from leukoscope.serving.bodies import CELLS, Asked, read_cells_wanted, read_request
 from leukoscope.serving.requests import OpenedImage, RequestLimits, decode_images, list_column, open_images
 from leukoscope.serving.turns import LateError, Turns
@@ -90,7 +90,8 @@ class SecondReaderModel(PythonModel):
         self.reader = SecondReader.load(Path(context.artifacts[ARTIFACT]))
         self.limits = RequestLimits(**context.model_config)
         # Small requests may take much memory while they are opened or decoded, and reading uses all cores.
-        self._opening, self._reading = Turns("opening"), Turns("reading")
+        self._opening = Turns("opening")
+        self._reading = Turns("reading")
         self.reader.warm_up()
         guard_server(self.limits)
 
@@ -105,8 +106,9 @@ class SecondReaderModel(PythonModel):
         Returns:
             One row an image, as ``SecondReader.read`` has it, with ``warning`` (what should be known of the image, or
             null), ``scale`` (how many times as many cells fit side by side into it as into a training image, or null),
-            and ``trained_on``: whether the reader learned from drawn images; and ``cells``, if they are asked for, as
-            ``list_cells`` gives them.
+            ``tiles`` (of a photograph of many fields: what how many of its tiles were taken for, while the rest of the
+            row is as ``average_tiles`` gives it), and ``trained_on``: whether the reader learned from drawn images;
+            and ``cells``, if they are asked for, as ``list_cells`` gives them.
 
         Raises:
             RefusedRequestError: The request cannot be used.
@@ -131,10 +133,9 @@ class SecondReaderModel(PythonModel):
         try:
             opened, with_cells = self._opening.run(deadline, self._open, ask)
             fields = decode_images(opened, self.reader, self.limits, partial(self._reading.run, deadline))
-            reading = self._reading.run(deadline, self.reader.read, np.stack([field.pixels for field in fields]))
-            opinions = _add_scales(reading.opinions, fields)
+            told, reading = answer_fields(self.reader, fields, partial(self._read, deadline))
             if with_cells:
-                opinions[CELLS] = [self._reading.run(deadline, self._list_cells, field.pixels) for field in fields]
+                told[CELLS] = [self._reading.run(deadline, self._list_cells, field) for field in fields]
         except InputError as error:
             raise RefusedRequestError(str(error)) from error
         except LateError as error:
@@ -143,24 +144,27 @@ class SecondReaderModel(PythonModel):
                 f"images take too long. Try again later, or send fewer or smaller images.",
                 TEMPORARILY_UNAVAILABLE,
             ) from error
-        self._keep(reading, np.array([not is_photograph(field.warning) for field in fields]))
-        return opinions.assign(trained_on=self.reader.trained_on)
+        if reading is not None:
+            self._keep(reading)
+        return told.assign(trained_on=self.reader.trained_on)
 
-    def _keep(self, reading: Reading, wanted: np.ndarray) -> None:
+    def _read(self, deadline: float | None, images: np.ndarray) -> Reading:
+        return self._reading.run(deadline, self.reader.read, images)
+
+    def _keep(self, reading: Reading) -> None:
         """Log what is watched of opinions, where that was asked for; the answer does not depend on it."""
-        if self.log is None or not wanted.any():
+        if self.log is None:
             return
-        reading = Reading(reading.opinions[wanted], reading.features[wanted], reading.measured[wanted])
         together = uuid.uuid4().hex if len(reading.opinions) > 1 else None
         try:
             self.log.append(tabulate_reading(self.reader, reading, "server", together))
         except InputError as error:
             logger.error("An opinion was given and is not in the log for monitoring. %s", error)
 
-    def _list_cells(self, image: np.ndarray) -> list[dict[str, Any]]:
+    def _list_cells(self, field: Field) -> list[dict[str, Any]]:
         classifier = self.reader.classifier
         assert tells_cells(classifier)  # or the request would have been refused
-        return list_cells(classifier, image)
+        return [] if field.tiles else list_cells(classifier, field.pixels)
 
     def _open(self, ask: Callable[[], Asked]) -> tuple[list[OpenedImage], bool]:
         asked = ask()
@@ -170,13 +174,3 @@ class SecondReaderModel(PythonModel):
                 f"`{CELLS}`."
             )
         return open_images(asked.images, self.reader, self.limits), asked.cells
-
-
-def _add_scales(opinions: pd.DataFrame, fields: Sequence[Field]) -> pd.DataFrame:
-    """Add what the scale of images says of them; JSON has null for what is not known."""
-    warnings = [field.warning for field in fields]
-    log_scales(Counter(warnings), are_tiled=False)
-    told = withhold(opinions, np.array([is_photograph(warning) for warning in warnings]))
-    told["warning"] = pd.Series(warnings, told.index, object)
-    told["scale"] = pd.Series([field.scale for field in fields], told.index, object)
-    return told

@@ -15,7 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType, Array, Object, Property
+from mlflow.types.schema import AnyType, Array, Map, Object, Property
 from PIL import Image
 
 import leukoscope
@@ -24,6 +24,7 @@ from leukoscope.evaluation.certificate import SENSITIVITIES, WORDS
 from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 from leukoscope.inference.cell_evidence import tells_cells
 from leukoscope.reader.second_reader import SecondReader
+from leukoscope.serving.answers import TILES
 from leukoscope.serving.bodies import CELLS
 from leukoscope.serving.model import ARTIFACT
 from leukoscope.serving.requests import COLUMN, RequestLimits
@@ -86,7 +87,10 @@ class ReaderRegistry:
     """
 
     def __init__(self, name: str, alias: str, experiment: str, promoted: str | None = None) -> None:
-        self.name, self.alias, self.experiment, self.promoted = name, alias, experiment, promoted
+        self.name = name
+        self.alias = alias
+        self.experiment = experiment
+        self.promoted = promoted
 
     def fetch(self, uri: str) -> SecondReader:
         """Load a reader, such as ``models:/leukoscope@champion`` or ``models:/leukoscope/3``.
@@ -225,6 +229,7 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
         figures |= dict.fromkeys(SENSITIVITIES)
     numbers = (ColSpec(DataType.double, name) for name in figures)
     of_scale = [ColSpec(DataType.string, "warning", False), ColSpec(DataType.double, "scale", False)]
+    of_scale.append(ColSpec(Map(DataType.long), TILES, required=False))
     told = [*words, *numbers, *of_scale, ColSpec(DataType.string, "trained_on")]
     inputs = Schema([ColSpec(AnyType(), COLUMN)])
     if not tells_cells(reader.classifier):

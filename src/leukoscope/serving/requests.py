@@ -34,6 +34,7 @@ class RequestLimits(NamedTuple):
         max_request_pixels: Of all images of a request.
         max_request_bytes: Of the body of a request to a server.
         max_seconds: That a request to a server may take, the time that it waits for others among it.
+        max_tiles: That all photographs of many fields in a request are cut into, together.
     """
 
     max_images: int
@@ -42,6 +43,7 @@ class RequestLimits(NamedTuple):
     max_request_pixels: int = 100_000_000
     max_request_bytes: int = 100_000_000
     max_seconds: float = 50.0
+    max_tiles: int = 400
 
 
 class OpenedImage(NamedTuple):
@@ -126,17 +128,31 @@ def decode_images(
         take_turn: Decodes one, when there is memory for it.
 
     Returns:
-        One an image.
+        One an image; photographs of many fields have their tiles cut out.
 
     Raises:
-        InputError: Some cannot be used: all of these are named.
+        InputError: Some cannot be used: all of these are named. Or photographs have too many tiles.
     """
-    return _apply(lambda image: take_turn(lambda: _decode(image, reader, limits)), opened)
+    tiles = 0
+
+    def decode(image: OpenedImage) -> Field:
+        nonlocal tiles
+        field = take_turn(lambda: _decode(image, reader, limits))
+        tiles += len(field.tiles)
+        if tiles > limits.max_tiles:  # at once, since tiles take memory
+            raise InputError(
+                f"The request's photographs of many fields are more than {limits.max_tiles} tiles of the training "
+                f"images' scale, which is what is allowed in one request. Send several requests, or cut them."
+            )
+        return field
+
+    return _apply(decode, opened)
 
 
 def _apply(work: Callable[[T], U], images: Sequence[T]) -> list[U]:
     """Do something with each image; all that cannot be used are named."""
-    results, faults = [], []
+    results = []
+    faults = []
     for number, image in enumerate(images, start=1):
         try:
             results.append(work(image))
@@ -173,9 +189,9 @@ def _count_pixels(content: bytes) -> int:
 
 def _decode(image: OpenedImage, reader: SecondReader, limits: RequestLimits) -> Field:
     if isinstance(image.content, bytes):
-        return reader.decode(image.content, limits.max_pixels)
+        return reader.decode(image.content, limits.max_pixels, cutting=True)
     require_content(image.content)
-    return make_field(reader, image.content)
+    return make_field(reader, image.content, cutting=True)
 
 
 def _decode_base64(text: str, max_bytes: int) -> bytes:

@@ -14,7 +14,10 @@ from leukoscope.study.space import nest
 if TYPE_CHECKING:
     import optuna
 
-FINISHED, PRUNED, FAILED, RUNNING = "finished", "pruned", "failed", "running"
+FINISHED = "finished"
+PRUNED = "pruned"
+FAILED = "failed"
+RUNNING = "running"
 _STATES = {"COMPLETE": FINISHED, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": RUNNING}
 # Of an entry: what names it, which another entry cannot have too.
 _NAMES = ("name", "label", "published", "default")
@@ -39,7 +42,8 @@ def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
     rows = []
     columns = ["trial", "state", "reason", "best", *figures, *plan.space, "epochs", "seconds", "run"]
     for trial in study.get_trials(deepcopy=False):
-        facts, scores = trial.user_attrs, trial.user_attrs.get("scores", {})
+        facts = trial.user_attrs
+        scores = trial.user_attrs.get("scores", {})
         row: dict[str, Any] = {"trial": trial.number + 1, "state": _STATES[trial.state.name]}
         row |= {"reason": facts.get("reason", ""), "best": trial.number in best}
         row |= {name: scores.get(name, np.nan) for name in figures}

@@ -13,7 +13,8 @@ _PR_SET_PDEATHSIG = 1  # of Linux; elsewhere the command goes on, and keeps the 
 
 def main() -> None:
     """Run ``leash.py PARENT COMMAND...``."""
-    parent, command = int(sys.argv[1]), sys.argv[2:]
+    parent = int(sys.argv[1])
+    command = sys.argv[2:]
     if sys.platform == "linux":
         import ctypes
 

@@ -43,7 +43,8 @@ class Ledger:
     """
 
     def __init__(self, home: Path, logs: Path) -> None:
-        self.home, self.logs = Path(home), Path(logs)
+        self.home = Path(home)
+        self.logs = Path(logs)
 
     def find(self, unit: Unit) -> Mark | None:
         """Find the training that a unit is, if it is finished and was evaluated."""

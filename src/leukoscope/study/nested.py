@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 # Within the data: where a search keeps its trials.
 STORAGE = "08_reporting/search"
-_REPORTING, _TABLE, _BEST = "08_reporting", "search.csv", "search_best.yml"
+_REPORTING = "08_reporting"
+_TABLE = "search.csv"
+_BEST = "search_best.yml"
 _LASTING = (_TABLE, _BEST, "search.html")
 
 

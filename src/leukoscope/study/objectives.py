@@ -107,7 +107,8 @@ def score(
 
 def _find_worst(right: np.ndarray, parts: np.ndarray) -> float:
     """Give the share of images that are right in the worst part of those that count."""
-    sizes, hits = np.bincount(parts), np.bincount(parts, weights=right)
+    sizes = np.bincount(parts)
+    hits = np.bincount(parts, weights=right)
     counting = sizes >= _FEWEST
     return float((hits[counting] / sizes[counting]).min() if counting.any() else right.mean())
 

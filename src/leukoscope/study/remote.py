@@ -3,10 +3,10 @@
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from leukoscope.cluster.loss import telling_of_loss
 from leukoscope.core.cores import limit_threads
 from leukoscope.core.errors import InputError, shorten
 from leukoscope.study.commands import StoppedError
@@ -44,7 +44,9 @@ class Dask:
     """
 
     def __init__(self, client: "Client", job: Job, task: Task | None = None) -> None:
-        self._client, self._job, self._task = client, job, task or run_task
+        self._client = client
+        self._job = job
+        self._task = task or run_task
         self._study = uuid.uuid4().hex
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
@@ -60,7 +62,7 @@ class Dask:
         waiting = as_completed(self._submit(of_keys))
         for ended in waiting.batches():  # a question to the scheduler each: thousands of single ones take minutes
             lost = {future.key: of_keys[future.key] for future in ended if future.status != "finished"}
-            with _telling_loss():
+            with telling_of_loss(self._client, _LOST):
                 outcomes = self._client.gather([future for future in ended if future.key not in lost])
             yield from outcomes
             again = {}
@@ -78,7 +80,7 @@ class Dask:
         """Hand units to the scheduler; on GPUs where any worker has said that it has one."""
         from leukoscope.cluster.client import list_workers
 
-        with _telling_loss():
+        with telling_of_loss(self._client, _LOST):
             workers = list_workers(self._client).values()
             needed = {_RESOURCE: 1} if any(worker.get("resources", {}).get(_RESOURCE) for worker in workers) else None
             common: dict[str, Any] = {"job": self._job, "study": self._study, "resources": needed, "pure": False}
@@ -119,25 +121,13 @@ class Cluster:
     """
 
     def __init__(self, opening: "Callable[[], AbstractContextManager[Client]]", job: Job) -> None:
-        self._opening, self._job = opening, job
+        self._opening = opening
+        self._job = job
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
         """Run units, and tell of each when it has ended; as of ``Dask``."""
         with self._opening() as client:
             yield from Dask(client, self._job).run(units)
-
-
-@contextmanager
-def _telling_loss() -> Iterator[None]:
-    """Let a question that no scheduler answers end in a line.
-
-    Raises:
-        InputError: None does.
-    """
-    try:
-        yield
-    except (OSError, CancelledError) as error:  # a time-out is an OSError
-        raise InputError(_LOST) from error
 
 
 def give_up(unit: Unit) -> Outcome:

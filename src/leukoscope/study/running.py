@@ -20,7 +20,8 @@ from leukoscope.study.unit import Job, Outcome, make_unit
 
 logger = logging.getLogger(__name__)
 
-FINISHED, FAILED = "finished", "failed"
+FINISHED = "finished"
+FAILED = "failed"
 
 
 class Place(Protocol):
@@ -40,7 +41,8 @@ class Processes:
     """
 
     def __init__(self, job: Job, workers: int = 1) -> None:
-        self._job, self._workers = job, workers
+        self._job = job
+        self._workers = workers
         self._signal = 0
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:

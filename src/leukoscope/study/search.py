@@ -185,7 +185,9 @@ class Search:
     """
 
     def __init__(self, plan: SearchPlan, study: "optuna.Study", home: str, is_shared: bool = False) -> None:
-        self.plan, self.study, self._is_shared = plan, study, is_shared
+        self.plan = plan
+        self.study = study
+        self._is_shared = is_shared
         self._worker = fingerprint_facts([platform.node(), home])
         self._open: dict[int, optuna.Trial] = {}
 

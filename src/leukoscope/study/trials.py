@@ -105,7 +105,9 @@ class TrialLedger:
     """
 
     def __init__(self, home: Path, outputs: Path, folder: Path) -> None:
-        self.home, self.outputs, self.folder = Path(home), Path(outputs), Path(folder)
+        self.home = Path(home)
+        self.outputs = Path(outputs)
+        self.folder = Path(folder)
 
     def find(self, trial: Trial) -> Scored | None:
         """Find the training that a trial is, if it is finished and was evaluated."""
@@ -210,8 +212,11 @@ class TrialProcesses:
     def __init__(
         self, nodes: Sequence[str], pipelines: str, session: Session, ledger: TrialLedger, parent: str | None = None
     ) -> None:
-        self._nodes, self._pipelines, self._session = list(nodes), pipelines, session
-        self._ledger, self._parent = ledger, parent
+        self._nodes = list(nodes)
+        self._pipelines = pipelines
+        self._session = session
+        self._ledger = ledger
+        self._parent = parent
 
     def run(self, trials: Iterable[Trial]) -> Iterator[RanTrial]:
         """Run trials that were not trained and evaluated before, and tell of each when it has ended."""
@@ -226,13 +231,15 @@ class TrialProcesses:
             try:
                 scored = None if reason else self._ledger.mark(trial, seconds)
             except InputError as error:
-                scored, reason = None, error.message
+                scored = None
+                reason = error.message
             yield RanTrial(trial, scored, None if reason == _PRUNED else reason, seconds)
 
     def _run(self, trial: Trial, log: Path) -> str | None:
         """Run a trial's command; say why it did not come to its end, if so."""
         self._wait_for_others(trial)
-        before, pruned = self._ledger.stamp(trial), []
+        before = self._ledger.stamp(trial)
+        pruned = []
 
         def wait(process: subprocess.Popen[bytes]) -> int:
             while True:

@@ -130,7 +130,8 @@ def _make(
     is_to_stop: Callable[[], int | bool],
     variables: Mapping[str, str] | None,
 ) -> Outcome:
-    log, began = job.ledger.name_log(unit), time.monotonic()
+    log = job.ledger.name_log(unit)
+    began = time.monotonic()
     own = {WORKSPACE: str(workspace.folder)} | dict(variables or {})
     if job.tracking:
         own["MLFLOW_TRACKING_URI"] = job.tracking

@@ -34,7 +34,9 @@ class Workspace:
     """
 
     def __init__(self, data: Path, unit: Unit, kept: Mapping[str, Path] | None = None) -> None:
-        self._data, self._unit, self._kept = Path(data).absolute(), unit, dict(kept or {})
+        self._data = Path(data).absolute()
+        self._unit = unit
+        self._kept = dict(kept or {})
         self.folder = self._data / _FOLDER / unit.name
         self._lock, self._starts = (self.folder.with_name(f"{unit.name}.{what}") for what in ("lock", "starts"))
 

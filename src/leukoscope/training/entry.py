@@ -4,7 +4,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from leukoscope.core.options import Options
@@ -42,6 +42,13 @@ class ModelOptions(Options):
     default: bool = True
     label: str | None = None
     published: Published = Published()
+
+    @field_validator("label")
+    @classmethod
+    def _require_line(cls, label: str | None) -> str | None:
+        if label and not (label.strip() and label.isprintable()):
+            raise ValueError(f"label is {label!r}: expected a line of text")
+        return label
 
     @model_validator(mode="wrap")
     @classmethod

@@ -58,18 +58,16 @@ class TrainedNetworkOptions(ModelOptions):
         return {"kind": self.kind, "architecture": self.network}
 
 
-class NetworkOptions(TrainedNetworkOptions):
-    """An entry of the kind ``network``: one architecture, trained by the shared recipe with these differences.
+class SingleNetworkOptions(TrainedNetworkOptions):
+    """What kinds have in common whose network is one architecture, or what comes before one of its layers.
 
     Attributes:
-        kind: What sort of model it is.
         architecture: A registered one.
-        attention: What is added after each of its blocks: ``eca`` or ``se``.
+        layer: At which it ends, by the name that the architecture gives it; by default its last.
     """
 
-    kind: Literal["network"]
     architecture: str
-    attention: Literal["eca", "se"] | None = None
+    layer: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9_.]+$")
 
     @field_validator("architecture")
     @classmethod
@@ -77,10 +75,46 @@ class NetworkOptions(TrainedNetworkOptions):
         architecture.require(name)
         return name
 
+    def resolve(self, shared: Recipe) -> ResolvedRecipe:
+        """Give the recipe in force.
+
+        Raises:
+            InputError: It does not fit what is built, or names blocks where the network ends at a layer.
+        """
+        recipe = super().resolve(shared)
+        if self.layer and (recipe.trainable not in ("all", HEAD) or recipe.block_rates):
+            raise InputError(
+                f"{self.name} ends at the layer {self.layer}, and training.trainable or block_rates name blocks, which "
+                f"may lie behind it. Set models.{self.name}.training.trainable to head or all, without block_rates. "
+                f"Nothing was trained."
+            )
+        return recipe
+
+    def require_files(self, shared: Recipe) -> None:
+        """Make sure that the weights file can be read, and that there is a layer at which the network is to end."""
+        super().require_files(shared)
+        if self.layer:
+            from leukoscope.models.network import build_empty
+
+            build_empty(self.network, self.resolve(shared), ["one", "other"])
+
+
+class NetworkOptions(SingleNetworkOptions):
+    """An entry of the kind ``network``: one architecture, trained by the shared recipe with these differences.
+
+    Attributes:
+        kind: What sort of model it is.
+        attention: What is added after each of its blocks: ``eca`` or ``se``.
+    """
+
+    kind: Literal["network"]
+    attention: Literal["eca", "se"] | None = None
+
     @property
     def network(self) -> str:
         """What is built: the architecture, with the attention that is added to it, like ``vgg16-eca``."""
-        return architecture.name_with_attention(self.architecture, self.attention)
+        attended = architecture.name_with_attention(self.architecture, self.attention)
+        return architecture.name_with_end(attended, self.layer)
 
     @property
     def title(self) -> str:
@@ -115,32 +149,22 @@ class FusionOptions(TrainedNetworkOptions):
         return architecture.JOINT.join(self.members)
 
 
-class CellsOptions(TrainedNetworkOptions):
+class CellsOptions(SingleNetworkOptions):
     """An entry of the kind ``cells``: one network that reads the cells of a field one by one, and pools what it saw.
 
     Attributes:
         kind: What sort of model it is.
-        architecture: A registered one, which sees one cell at a time.
         pooling: How the cells of a field are brought together: by attention, or by their mean.
         background: What is around a cell in its crop.
         grey: Whether cells are seen without colour.
-        layer: At which the encoder ends, by the name that the architecture gives it; by default its last.
         bag: Cells of a field that a training step sees at most; prediction reads all.
     """
 
     kind: Literal["cells"]
-    architecture: str
     pooling: Literal["attention", "mean"] = "attention"
     background: Literal["neutral", "kept"] = "neutral"
     grey: bool = False
-    layer: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9_.]+$")
     bag: int = Field(default=16, ge=1, le=256)
-
-    @field_validator("architecture")
-    @classmethod
-    def _require_architecture(cls, name: str) -> str:
-        architecture.require(name)
-        return name
 
     @field_validator("augmentation")
     @classmethod
@@ -150,13 +174,10 @@ class CellsOptions(TrainedNetworkOptions):
         return augmentation
 
     @property
-    def _reading(self) -> CellReading:
-        return CellReading(self.pooling, self.grey, self.layer or "")
-
-    @property
     def network(self) -> str:
         """What is built, like ``mobilenet_v2-cells-attention``."""
-        return architecture.name_of_cells(self.architecture, self._reading)
+        reading = CellReading(self.pooling, self.grey)
+        return architecture.name_with_end(architecture.name_of_cells(self.architecture, reading), self.layer)
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
         """Give the recipe in force.
@@ -166,12 +187,6 @@ class CellsOptions(TrainedNetworkOptions):
                 the last layer alone is to be fitted, and there is attention.
         """
         recipe = super().resolve(shared)
-        if self.layer and (recipe.trainable not in ("all", HEAD) or recipe.block_rates):
-            raise InputError(
-                f"The encoder of {self.name} ends at the layer {self.layer}, and training.trainable or block_rates "
-                f"name blocks, which may lie behind it. Set models.{self.name}.training.trainable to head or all, "
-                f"without block_rates. Nothing was trained."
-            )
         if recipe.normalisation != "none":
             raise InputError(
                 f"training.normalisation is {recipe.normalisation}, which measures whole fields, and {self.name} reads "
@@ -183,14 +198,6 @@ class CellsOptions(TrainedNetworkOptions):
                 f"trains too. Set models.{self.name}.pooling=mean, or training.optimizer=adam. Nothing was trained."
             )
         return recipe
-
-    def require_files(self, shared: Recipe) -> None:
-        """Make sure that the weights file can be read, and that there is a layer at which the encoder is to end."""
-        super().require_files(shared)
-        if self.layer:
-            from leukoscope.models.network import build_empty
-
-            build_empty(self.network, self.resolve(shared), ["one", "other"])
 
     def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
         """Give the augmentation in force, of single cells.

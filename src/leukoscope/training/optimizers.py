@@ -80,10 +80,15 @@ def share_rates(network: keras.Model, architecture_name: str, rates: Mapping[str
 
     Returns:
         Shares by the variables' paths, of the blocks that ``rates`` names.
+
+    Raises:
+        InputError: The network's encoder ends before one of them.
     """
     row = architecture.get(architecture_name)
     names = [layer.name for layer in network.layers]
-    starts = {row.find_block(block, names): block for block in row.blocks} | {names.index(FEATURES): HEAD}
+    for block in rates.keys() - {STEM, HEAD}:
+        row.find_block(block, names)
+    starts = {start: block for block, start in row.find_blocks(names).items()} | {names.index(FEATURES): HEAD}
     shares: dict[str, float] = {}
     block = STEM
     for number, layer in enumerate(network.layers):

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from leukoscope.core.class_names import MALIGNANT
 from leukoscope.core.errors import InputError
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.files import ImageSource
 from leukoscope.images.layout import BENIGN, CELLS, FIELDS, Layout, LayoutFacts, cut_suffix, is_image, register
+from leukoscope.images.naming import NamedFile
 
 logger = logging.getLogger(__name__)
 

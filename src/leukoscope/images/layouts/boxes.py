@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import numpy as np
 
 from leukoscope.core.drawn import MARK, is_drawn
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.decoding import Limits, UnusableImageError, decode
 from leukoscope.images.files import FoundFile, ImageSource, ReadFile
 from leukoscope.images.layout import CELLS, Layout, cut_suffix, is_image, register
+from leukoscope.images.naming import NamedFile
 
 _BOXES = ".xml"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")

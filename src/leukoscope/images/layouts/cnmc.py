@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from leukoscope.core.class_names import MALIGNANT
 from leukoscope.core.errors import InputError
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.files import FoundFile, ImageSource, compose
 from leukoscope.images.layout import BENIGN, CELLS, Layout, cut_suffix, is_image, register
+from leukoscope.images.naming import NamedFile
 
 _NAME = re.compile(r"UID_(H?\d+)_\d+_\d+_(all|hem)", re.IGNORECASE)
 _TABLE = "_labels.csv"

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import ClassVar
 
-from leukoscope.images.class_folders import NamedFile
 from leukoscope.images.files import ImageSource
 from leukoscope.images.layout import BENIGN, CELLS, Layout, cut_suffix, is_image, register
+from leukoscope.images.naming import NamedFile
 
 _KINDS = ("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")
 _FEWEST = 2  # Test-B has two of the five

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from leukoscope.core.commands import name_training
+from leukoscope.core.counts import count_of
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.figures import Figure
@@ -155,7 +156,7 @@ def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_
 
 def _entitle(comparison: pd.DataFrame, blind: dict[str, Any]) -> str:
     images = "/".join(str(int(number)) for number in sorted(comparison["test_images"].unique()))
-    title = f"Models compared on {images} test images of {blind['groups']} groups"
+    title = f"Models compared on {images} test images of {count_of(blind['groups'], 'group')}"
     is_drawn = "drawn_images" in comparison and (comparison["drawn_images"] > 0).any()
     return f"Drawn data, no real smears: {title}" if is_drawn else title
 
@@ -165,7 +166,7 @@ def _say_what_it_is_worth(row: Any, blind: dict[str, Any]) -> str:
     theirs = _say_accuracy(blind["accuracy"], blind["low"], blind["high"])
     return (
         f"{row.title}: test accuracy {ours}; stain colour alone reaches {theirs} on the same test images, which are of "
-        f"{blind['groups']} groups"
+        f"{count_of(blind['groups'], 'group')}"
     )
 
 

@@ -32,3 +32,4 @@ class ServingOptions(Options):
     max_request_pixels: PositiveInt = 100_000_000
     max_request_bytes: PositiveInt = 100_000_000
     max_seconds: PositiveFloat = 50.0
+    max_tiles: PositiveInt = 400

@@ -1,0 +1,94 @@
+"""What a worker does with the parts that it was sent."""
+
+import logging
+import pickle
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from leukoscope.cluster import work
+from leukoscope.core.cores import count_cores, take_share
+from leukoscope.core.errors import shorten
+from leukoscope.core.faults import explain
+from leukoscope.core.parting import MOST_TRIES, begin_try
+
+logger = logging.getLogger(__name__)
+
+# A worker gives back what it has not begun by then.
+_SECONDS_OF_TASK = 0.5
+_at_work = threading.Lock()
+
+
+class Attempt(NamedTuple):
+    """What a worker says of a part.
+
+    Attributes:
+        result: What the work gave.
+        lost: Whether it was not begun, since it had ended too many workers.
+        fault: Why no worker can do it, in a line.
+    """
+
+    result: Any = None
+    lost: bool = False
+    fault: str | None = None
+
+
+class Answer(NamedTuple):
+    """What a worker says of parts that it was sent together.
+
+    Attributes:
+        attempts: Of each part, up to the one at which time was up.
+        is_quick: Whether it could have had more of them.
+    """
+
+    attempts: list[Attempt]
+    is_quick: bool
+
+
+def attempt(payload: bytes, tries: Sequence[str]) -> Answer:
+    """Do the work of some parts in a worker's process, one at a time, and no more of them when time is up.
+
+    Args:
+        payload: The work and its tasks; pickled, so that the scheduler need not know what they are made of.
+        tries: The files that say how many workers each part has ended.
+    """
+    with _at_work:
+        began = time.monotonic()
+        attempts = list[Attempt]()
+        try:
+            take_share(work.count_own_cores() or count_cores())
+            function, tasks = pickle.loads(payload)
+        except Exception as error:
+            return Answer([_fail(error)], False)
+        for task, file in zip(tasks, tries, strict=True):
+            attempts.append(_attempt_one(function, task, Path(file)))
+            if attempts[-1].fault is not None or time.monotonic() - began > _SECONDS_OF_TASK:
+                break
+        return Answer(attempts, time.monotonic() - began < _SECONDS_OF_TASK / 2)
+
+
+def _attempt_one(function: Callable[[Any], Any], task: Any, tries: Path) -> Attempt:
+    if begin_try(tries) >= MOST_TRIES:
+        return Attempt(lost=True)
+    try:
+        return Attempt(function(task))
+    except Exception as error:
+        return _fail(error)
+    finally:
+        tries.unlink(missing_ok=True)
+
+
+def _fail(error: Exception) -> Attempt:
+    logger.exception("A part cannot be done")
+    return Attempt(fault=describe(error))
+
+
+def describe(error: Exception) -> str:
+    """Say in a line why a part cannot be done."""
+    mendable = explain(error)
+    if mendable is not None:
+        return mendable.message
+    text = shorten(" ".join(str(error).split()))
+    return f"{type(error).__name__}: {text}. This is a fault of the software; the worker's log has more"

@@ -1,0 +1,205 @@
+"""Files of a source with their ids and labels, a few thousand at a time: there may be millions."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from leukoscope.images.files import FoundFile
+from leukoscope.images.listing import Compact, Rows, divide, find_odd_names, list_columns, make_tuple
+
+_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("image_id", "label", "path")]
+    + [("size", pa.int64()), ("stamp", pa.int64()), ("refused", pa.string())]
+)
+_quote = json.encoder.encode_basestring_ascii
+
+# Takes names, and gives something for each.
+Each = Callable[[list[str]], list[str]]
+Label = Callable[[list[str]], list[str | None]]
+
+
+class NamedFile(NamedTuple):
+    """A found file with its identity.
+
+    Attributes:
+        image_id: Path below the class folders' parent, or else below the root, without suffix, in Unicode's composed
+            form (NFC); unique in the source.
+        label: Name of the class folder that the file lies in, or None.
+        file: The file itself.
+    """
+
+    image_id: str
+    label: str | None
+    file: FoundFile
+
+
+class NamedFiles(Compact[NamedFile]):
+    """Some files of a source, which get their names and labels when they are asked for.
+
+    Args:
+        files: All of the source.
+        places: Which of them, ``int64 [n]``, ascending; ``None``: all.
+        find_below: Gives paths below the class folders' parent.
+        label: Gives the labels of such paths; ``None``: files have none. A file without has a reason not to be read.
+    """
+
+    def __init__(
+        self, files: Rows[FoundFile], places: np.ndarray | None, find_below: Each, label: Label | None = None
+    ) -> None:
+        self._files = files
+        self._places = places
+        self._find_below = find_below
+        self._label = label
+        self._odd = find_odd_names(self._list_below, cut_suffixes)
+        self._odd_places = np.fromiter(self._odd, np.int64, len(self._odd))
+
+    def __len__(self) -> int:
+        """Count the files."""
+        return len(self._files) if self._places is None else len(self._places)
+
+    def tabulate(self, start: int, stop: int) -> pa.RecordBatch:
+        """Give the columns of a range; as ``tabulate`` has it."""
+        found = self._find(start, stop)
+        below = self._find_below(_list(found, 0))
+        ids = cut_suffixes(below)
+        first, last = np.searchsorted(self._odd_places, [start, stop])
+        for place in self._odd_places[first:last].tolist():
+            ids[place - start] = self._odd[place]
+        labels = pa.nulls(stop - start, pa.string())
+        refused = found.column(3)
+        if self._label is not None:
+            given = self._label(below)
+            labels = pa.array(given, pa.string())
+            if None in given:
+                reasons = zip(refused.to_pylist(), given, strict=True)
+                why_not = [why or (None if one else "not inside a class folder") for why, one in reasons]
+                refused = pa.array(why_not, pa.string())
+        columns = [pa.array(ids, pa.string()), labels, *found.columns[:3], refused]
+        return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+
+    def find_labels(self) -> set[str | None]:
+        """Find which labels there are."""
+        if self._label is None:
+            return {None}
+        found = map(self._label, self._list_below())
+        return set[str | None]().union(*found)
+
+    def _make(self, start: int, stop: int) -> list[NamedFile]:
+        return list_named(self.tabulate(start, stop))
+
+    def _find(self, start: int, stop: int) -> pa.RecordBatch:
+        return self._files.read(start, stop) if self._places is None else self._files.take(self._places[start:stop])
+
+    def _list_below(self) -> Iterator[list[str]]:
+        return (self._find_below(_list(self._find(*some), 0)) for some in divide(len(self)))
+
+
+def tabulate(files: Sequence[NamedFile], start: int, stop: int) -> pa.RecordBatch:
+    """Give the columns of some files: ``image_id, label, path, size, stamp, refused``.
+
+    Args:
+        files: All files.
+        start: The position of the first that is wanted.
+        stop: That after the last.
+    """
+    if isinstance(files, NamedFiles):
+        return files.tabulate(start, min(stop, len(files)))
+    ids, labels, found = zip(*files[start:stop], strict=True)
+    columns = map(pa.array, (ids, labels, *zip(*found, strict=True)), _SCHEMA.types)
+    return pa.RecordBatch.from_arrays(list(columns), schema=_SCHEMA)
+
+
+def tabulate_some(files: Sequence[NamedFile], positions: Sequence[int]) -> pa.RecordBatch:
+    """Give the columns of files at some positions, which ascend and are near each other."""
+    first = positions[0]
+    table = tabulate(files, first, positions[-1] + 1)
+    return table if len(table) == len(positions) else table.take([position - first for position in positions])
+
+
+def tabulate_each(files: Sequence[NamedFile]) -> Iterator[pa.RecordBatch]:
+    """Give the columns of all files, some thousand at a time."""
+    return (tabulate(files, *some) for some in divide(len(files)))
+
+
+def list_named(table: pa.RecordBatch) -> list[NamedFile]:
+    """List the files whose columns were given."""
+    ids, labels, *found = list_columns(table)
+    files = map(make_tuple(FoundFile), zip(*found, strict=True))
+    return list(map(make_tuple(NamedFile), zip(ids, labels, files, strict=True)))
+
+
+def write_named(table: pa.RecordBatch, between: str = "") -> str:
+    """Write each file as ``json.dumps`` does.
+
+    Args:
+        table: As of ``tabulate``.
+        between: What follows each file but the last.
+    """
+    image_id, label, *found = map(_write_column, table.columns)
+    return _join(table, between, ["[", image_id, ", ", label, ", ", *_write_file(found), "]"])
+
+
+def write_found(table: pa.RecordBatch, between: str = "") -> str:
+    """Write each file of which there are path, size, stamp and reason as ``json.dumps`` does."""
+    return _join(table, between, _write_file(list(map(_write_column, table.columns))))
+
+
+def _write_file(columns: list[Any]) -> list[Any]:
+    path, size, stamp, refused = columns
+    return ["[", path, ", ", size, ", ", stamp, ", ", refused, "]"]
+
+
+def _join(table: pa.RecordBatch, between: str, columns: list[Any]) -> str:
+    if not len(table):
+        return ""
+    rows = pc.binary_join_element_wise(*columns, between, "")
+    content = rows.buffers()[2][: int(np.frombuffer(rows.buffers()[1], np.int32)[len(table)])]
+    return str(content.to_pybytes(), "utf-8").removesuffix(between)
+
+
+def _write_column(column: pa.Array) -> pa.Array | pa.Scalar:
+    """Write each value: texts in quotes, and null where there is none."""
+    if column.null_count == len(column):
+        return pa.scalar("null")
+    if column.type != pa.string():
+        return column.cast(pa.string())
+    if _is_plain(column):
+        quoted = pc.binary_join_element_wise('"', column, '"', "")
+    else:
+        quoted = pa.array([None if text is None else _quote(text) for text in column.to_pylist()], pa.string())
+    return quoted.fill_null("null")
+
+
+def _is_plain(column: pa.Array) -> bool:
+    """Tell whether texts need no more than quotes around them."""
+    _, ends, content = column.buffers()
+    first, last = np.frombuffer(ends, np.int32)[[column.offset, column.offset + len(column)]]
+    letters = np.frombuffer(content or b"", np.uint8)[first:last]
+    return bool(((letters >= 32) & (letters < 127) & (letters != ord('"')) & (letters != ord("\\"))).all())
+
+
+def _list(table: pa.RecordBatch, column: int) -> list[str]:
+    texts: list[str] = table.column(column).to_numpy(zero_copy_only=False).tolist()
+    return texts
+
+
+def cut_suffixes(paths: list[str]) -> list[str]:
+    """Give paths without their suffixes, as of ``os.path.splitext``; all at once where all have the same."""
+    lines = "\n".join([*paths, ""])
+    end = f".{lines.partition(chr(10))[0].rpartition('.')[2]}\n"
+    is_same = "/" not in end and lines.count(end) == lines.count("\n") == len(paths)
+    if not is_same or lines.startswith(end) or any(f"{before}{end}" in lines for before in "\n/."):
+        return list(map(_cut_suffix, paths))
+    return lines.replace(end, "\n").split("\n")[:-1]
+
+
+def _cut_suffix(path: str) -> str:
+    stem, dot, suffix = path.rpartition(".")
+    if dot and "/" not in suffix and stem[-1:] not in ("", "/", "."):
+        return stem  # in a third of the time
+    return os.path.splitext(path)[0]

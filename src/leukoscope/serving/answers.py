@@ -1,0 +1,66 @@
+"""What a server answers: opinions on fields, and on photographs of many fields what became of their tiles."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from leukoscope.reader.base import Reading
+from leukoscope.reader.photographs import Field, average_tiles, count_tiles, log_scales
+from leukoscope.reader.second_reader import SecondReader
+
+TILES = "tiles"
+# Tiles that are read at once: between these turns others have theirs.
+_TOGETHER = 16
+
+# Reads images, ``uint8 [n, size, size, 3]``, when it is their turn.
+Read = Callable[[np.ndarray], Reading]
+
+
+class Answer(NamedTuple):
+    """What is said of the images of a request.
+
+    Attributes:
+        opinions: A row an image, in their order: as ``Reader.read`` has it, with ``warning``, ``scale`` and ``tiles``.
+        of_fields: What was read of those that are no photographs; ``None`` where all are.
+    """
+
+    opinions: pd.DataFrame
+    of_fields: Reading | None
+
+
+def answer_fields(reader: SecondReader, fields: Sequence[Field], read: Read) -> Answer:
+    """Give an opinion on each field, and read photographs tile by tile, as the review page does.
+
+    Args:
+        reader: Who reads.
+        fields: As they were decoded, photographs with their tiles cut out.
+        read: Reads some images when it is their turn.
+    """
+    log_scales(Counter(field.warning for field in fields), are_tiled=True)
+    singles = [number for number, field in enumerate(fields) if field.cut is None]
+    reading = read(np.stack([fields[number].pixels for number in singles])) if singles else None
+    rows: dict[int, dict[str, Any]] = {}
+    if reading is not None:
+        rows = dict(zip(singles, reading.opinions.to_dict("records"), strict=True))
+    for number, field in enumerate(fields):
+        if field.cut is not None:
+            rows[number] = _read_photograph(field.cut, reader.class_names, read)
+        rows[number] |= {"warning": field.warning, "scale": field.scale}
+    return Answer(_tabulate([rows[number] for number in range(len(fields))]), reading)
+
+
+def _read_photograph(cut: np.ndarray, class_names: Sequence[str], read: Read) -> dict[str, Any]:
+    parts = [read(cut[start : start + _TOGETHER]).opinions for start in range(0, len(cut), _TOGETHER)]
+    tiles = pd.concat(parts, ignore_index=True)
+    # What no photograph has is null, so that all images have the same columns.
+    return dict.fromkeys(tiles) | average_tiles(tiles, class_names) | {TILES: count_tiles(tiles)}
+
+
+def _tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Make a table of rows, with ``None`` where a row says nothing: JSON has null for nothing else."""
+    table = pd.DataFrame([row | {TILES: row.get(TILES)} for row in rows], dtype=object)
+    whole = [name for name in table if table[name].notna().all()]
+    return table.where(table.notna(), None).astype(table[whole].infer_objects().dtypes.to_dict())
