@@ -1,4 +1,4 @@
-"""Kedro data sets that nobody has written yet."""
+"""Leukoscope's own Kedro data sets."""
 
 from typing import TYPE_CHECKING
 

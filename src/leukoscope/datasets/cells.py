@@ -1,4 +1,4 @@
-"""Data sets of cells: their pictures in one array, and what was found before."""
+"""Data sets of cells: their images in one array, and a cache of cells found before."""
 
 import hashlib
 from pathlib import Path, PurePosixPath
@@ -24,7 +24,7 @@ class CellImagesDataset(OwnFile, AbstractDataset[CellCrops, np.ndarray]):
 
     Args:
         filepath: A ``.npy`` file.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -32,7 +32,7 @@ class CellImagesDataset(OwnFile, AbstractDataset[CellCrops, np.ndarray]):
         self.metadata = metadata
 
     def save(self, data: CellCrops) -> None:
-        """Cut the cells out, some at a time."""
+        """Cut out the cells, a chunk at a time."""
 
         def write(path: Path) -> None:
             with path.open("wb") as file:
@@ -46,7 +46,7 @@ class CellImagesDataset(OwnFile, AbstractDataset[CellCrops, np.ndarray]):
         """Open the array, memory-mapped and read only.
 
         Raises:
-            InputError: There is none, it is damaged, or it is not the one that this run saved.
+            InputError: The file is missing or damaged, or another run has replaced it.
         """
         with self.loading_own():
             require_there(Path(self._filepath))
@@ -63,15 +63,15 @@ class CellImagesDataset(OwnFile, AbstractDataset[CellCrops, np.ndarray]):
 
 
 class CellStripsDataset(PackedImagesDataset):
-    """The strips of cells that a model is trained on, in the place of packed images and laid down like these.
+    """The strips of cells that a model is trained on, stored in place of packed images and in their format.
 
     Args:
         filepath: The folder.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def save(self, data: CellStrips) -> None:  # type: ignore[override]
-        """Cut the cells out, a field at a time; the folder appears whole or not at all."""
+        """Cut out the cells, a field at a time, and write the folder atomically."""
         write_folder_whole(self._filepath, lambda folder: self._write(folder, data))
 
     def _write(self, folder: Path, plan: CellStrips) -> None:
@@ -91,7 +91,7 @@ class CellStripsDataset(PackedImagesDataset):
 
 
 class KnownCellsDataset(MeasurementsDataset):
-    """Where cells were found before, by the content of fields: a cache, which may be removed at any time."""
+    """A cache of the cells found in fields, by the fields' content; it may be deleted at any time."""
 
     def load(self) -> "ContentCache":  # type: ignore[override]
         """Open the cache, which may be empty."""

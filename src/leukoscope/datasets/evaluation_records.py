@@ -1,4 +1,4 @@
-"""What is kept of every evaluated training, in the training's own folder."""
+"""The records of evaluated trainings, each in the folder of its training."""
 
 import logging
 from dataclasses import replace
@@ -19,11 +19,11 @@ _FOLDER = "evaluation"
 
 
 class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[EvaluationRecord]]):
-    """Saving puts a record beside the training that gave its model; loading gives those of all trainings of a model.
+    """Saves a record in the folder of the training that produced its model; loads the records of all its trainings.
 
     Args:
-        filepath: The pointer to the training at work, in the model's folder.
-        metadata: For other tools.
+        filepath: The pointer to the current training, in the model's folder.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -32,10 +32,10 @@ class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[Evaluation
         self.metadata = metadata
 
     def save(self, data: EvaluationRecord) -> None:
-        """Keep the record, with the key of the training, in place of an earlier one of the same training.
+        """Write the record, with the training's key, replacing an earlier record of the same training.
 
         Raises:
-            InputError: Another run keeps one there.
+            InputError: Another run is writing a record there.
         """
         journal = self._runs.find_model(data.facts["model"])
         if journal is None:
@@ -60,15 +60,15 @@ class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[Evaluation
         write_folder_whole(journal.folder / _FOLDER, record.save)
 
     def load(self) -> list[EvaluationRecord]:
-        """Read all records; none where no training was evaluated.
+        """Read all records; the list is empty if no training was evaluated.
 
         Raises:
-            InputError: One is damaged, or not whole.
+            InputError: A record is damaged or incomplete.
         """
         return [self._read(folder) for folder in sorted(self._runs.home.glob(f"*/runs/*/{_FOLDER}"))]
 
     def list_files(self) -> list[Path]:
-        """List the files of all records; there need not be any."""
+        """List the files of all records, if any."""
         return sorted(self._runs.home.glob(f"*/runs/*/{_FOLDER}/*"))
 
     def _read(self, folder: Path) -> EvaluationRecord:
@@ -90,7 +90,7 @@ class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[Evaluation
             ) from error
 
     def _exists(self) -> bool:
-        """Tell whether the training at work was evaluated."""
+        """Check whether the current training was evaluated."""
         current = self._runs.find_current()
         return current is not None and (current.folder / _FOLDER / FACTS).is_file()
 
@@ -99,12 +99,12 @@ class EvaluationRecordsDataset(AbstractDataset[EvaluationRecord, list[Evaluation
 
 
 def _find_differences(facts: dict[str, Any], key: dict[str, Any]) -> str:
-    """Say in what parameters a training differs from those of an evaluation of its model; nothing if in none."""
+    """Describe the parameters in which a training differs from an evaluation of its model; empty if none differ."""
     evaluated = {"split": name_split(facts["fold"]), "seed": facts["seed"]}
     differing = [name for name, value in evaluated.items() if key.get(name, value) != value]
     return ", ".join(f"{name} {key[name]}, and the parameters say {evaluated[name]}" for name in differing)
 
 
 def _is_of_content(error: OSError) -> bool:
-    """Tell whether a file is missing or is none, rather than out of reach."""
+    """Check whether a file is missing or not a regular file, rather than inaccessible."""
     return isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)

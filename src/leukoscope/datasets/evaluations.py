@@ -1,4 +1,4 @@
-"""Every evaluation on a test set, as a Kedro data set that only grows."""
+"""All evaluations on test sets, as an append-only Kedro data set."""
 
 import json
 from pathlib import Path
@@ -16,18 +16,18 @@ _KEY_OF_ROW = {*_KEY, "model", "unit"}
 
 
 class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
-    """Keeps one row a model and set of test images, from the first evaluation on, in a file of JSON lines.
+    """Keeps one row per model and set of test images, from the first evaluation on, in a file of JSON lines.
 
-    Saving adds a row; that of the same model on the same images is replaced. Loading gives all rows, the oldest first,
-    and none where there is no file. Several models share one file.
+    Saving adds a row, or replaces the row of the same model on the same images. Loading returns all rows, the oldest
+    first, or none if there is no file. Several models share one file.
 
     Args:
         filepath: The file.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath).resolve()  # all that have a link to the file share its lock
+        self._filepath = Path(filepath).resolve()  # so that all links to the file share its lock
         self.metadata = metadata
 
     def load(self) -> list[Evaluation]:
@@ -52,7 +52,7 @@ class EvaluationsDataset(AbstractDataset[Evaluation, list[Evaluation]]):
         return rows
 
     def save(self, data: Evaluation) -> None:
-        """Add a row; the file stays as it is where it has the very same."""
+        """Add a row; leave the file unchanged if it already contains the same row."""
         with hold(self._filepath, wait=True):
             rows = self.load()
             if as_read_from_json(data) in rows:

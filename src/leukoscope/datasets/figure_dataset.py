@@ -10,13 +10,13 @@ from leukoscope.datasets.files import WholeFile
 
 
 class FigureDataset(WholeFile, matplotlib.MatplotlibDataset):
-    """``matplotlib.MatplotlibDataset``, whole or not at all, which loads as the bytes of its file."""
+    """``matplotlib.MatplotlibDataset``, written atomically, which loads the bytes of its file."""
 
     def load(self) -> bytes:
-        """Read the picture.
+        """Read the figure.
 
         Raises:
-            InputError: It has not been drawn yet, or is damaged.
+            InputError: The figure has not been drawn yet, or is damaged.
         """
         path = Path(str(self._filepath))
         with self.loading_own():

@@ -1,4 +1,4 @@
-"""Kedro's own data sets, with files that appear whole or not at all, and load as they were saved."""
+"""Kedro's own data sets, with files that are written atomically and load as they were saved."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -14,12 +14,12 @@ from leukoscope.datasets.own import OwnFile
 
 
 class WholeFile(OwnFile):
-    """Writes beside the file's place, then renames; on a local disk, and for files without versions.
+    """Writes a temporary file next to the target, then renames it; only for unversioned files on a local disk.
 
     Args:
-        requires: Columns of a table, or entries of a JSON object, that whatever loads it needs.
-        optional: What else it may have, by name or pattern, and what that is or what brings it: for the reference.
-        options: Of Kedro's data set.
+        requires: Columns of a table, or entries of a JSON object, that are required on loading.
+        optional: Other columns or entries, by name or pattern, with a description or their origin, for the reference.
+        options: Options of Kedro's data set.
     """
 
     _filepath: PurePosixPath
@@ -38,7 +38,7 @@ class WholeFile(OwnFile):
             return
 
         def write(path: Path) -> None:
-            # By a copy, since this data set may be loaded meanwhile.
+            # Write through a copy, since this data set may be loaded meanwhile.
             writer = copy(self)
             writer._filepath = PurePosixPath(path.as_posix())
             super(WholeFile, writer).save(data)  # type: ignore[misc]
@@ -49,7 +49,7 @@ class WholeFile(OwnFile):
         """Read the file.
 
         Raises:
-            InputError: There is none, it is damaged, or it is not the one that this run saved.
+            InputError: The file is missing or damaged, or another run has replaced it.
         """
         with self.loading_own():
             self._check_file(Path(str(self._filepath)))
@@ -58,10 +58,10 @@ class WholeFile(OwnFile):
             return data
 
     def _check_file(self, path: Path) -> None:
-        """Look for damage that reading does not show.
+        """Check for damage that reading does not reveal.
 
         Raises:
-            ValueError: There is some.
+            ValueError: The file is damaged.
         """
 
     def _check_content(self, data: Any) -> None:
@@ -73,14 +73,14 @@ class WholeFile(OwnFile):
 
 
 def _rename(data: Any, source: PurePosixPath) -> Any:
-    """Give what was read the names of today."""
+    """Replace names from earlier versions in the data by the current ones."""
     if isinstance(data, pd.DataFrame):
         return rename_columns(data, source)
     return rename_entries(data, source) if isinstance(data, dict) else data
 
 
 class _TextFile(WholeFile):
-    """The same for text, of which a part can be missing or zeroed without anybody noticing."""
+    """A ``WholeFile`` of text, part of which may be missing or zeroed without reading failing."""
 
     def _check_file(self, path: Path) -> None:
         self._check_text(path.read_bytes())
@@ -93,12 +93,13 @@ class _TextFile(WholeFile):
 
 
 class CSVDataset(_TextFile, pandas.CSVDataset):
-    """``pandas.CSVDataset``, whole or not at all.
+    """``pandas.CSVDataset``, written atomically.
 
     Args:
-        text: Columns that are read as they stand: names may be all digits, or NA. Only what is empty is missing then.
-        load_args: As of pandas.
-        options: As of ``WholeFile``.
+        text: Columns that are read as plain text, since names may be all digits, or NA. If there are any, only empty
+            cells of the table count as missing.
+        load_args: Arguments of the pandas reader.
+        options: Options of ``WholeFile``.
     """
 
     def __init__(self, *, text: Sequence[str] = (), load_args: Mapping[str, Any] | None = None, **options: Any) -> None:
@@ -115,26 +116,26 @@ class CSVDataset(_TextFile, pandas.CSVDataset):
 
 
 class ParquetDataset(WholeFile, pandas.ParquetDataset):
-    """``pandas.ParquetDataset``, whole or not at all, with a checksum of each page."""
+    """``pandas.ParquetDataset``, written atomically, with a checksum of each page."""
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"write_page_checksum": True}
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"page_checksum_verification": True}
 
 
 class JSONDataset(WholeFile, json.JSONDataset):
-    """``json.JSONDataset``, whole or not at all."""
+    """``json.JSONDataset``, written atomically."""
 
 
 class TextDataset(_TextFile, text.TextDataset):
-    """``text.TextDataset``, whole or not at all."""
+    """``text.TextDataset``, written atomically."""
 
 
 class BinaryDataset(OwnFile, AbstractDataset[bytes, bytes]):
-    """A file's content as it is, whole or not at all.
+    """The raw content of a file, written atomically.
 
     Args:
         filepath: The file.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:

@@ -10,11 +10,11 @@ from leukoscope.images.generated import GeneratedImages
 
 
 class GeneratedImagesDataset(OwnFile, AbstractDataset[GeneratedImages, GeneratedImages]):
-    """Generated images with their classes in one file, whole or not at all.
+    """Generated images with their classes in one file, written atomically.
 
     Args:
         filepath: The file.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -25,7 +25,7 @@ class GeneratedImagesDataset(OwnFile, AbstractDataset[GeneratedImages, Generated
         """Read the file.
 
         Raises:
-            InputError: There is none, it is damaged, or it is not the one that this run saved.
+            InputError: The file is missing or damaged, or another run has replaced it.
         """
         with self.loading_own():
             return GeneratedImages.load(self._filepath)

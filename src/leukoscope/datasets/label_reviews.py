@@ -1,4 +1,4 @@
-"""What reviewers say of doubtful labels, as a table that only grows, in the file of the other reviews."""
+"""Reviews of doubtful labels, as an append-only table in the file of the other reviews."""
 
 import pandas as pd
 
@@ -14,32 +14,32 @@ _CREATE = (
 
 
 class LabelReviewsDataset(ReviewTable):
-    """Reviews of labels in a local SQLite file. Saving adds rows and never changes one; loading gives all.
+    """Reviews of labels in a local SQLite file. Saving adds rows and never changes any; loading returns all.
 
     Args:
-        filepath: The SQLite file, which has other tables too.
-        metadata: For other tools.
+        filepath: The SQLite file, which also has other tables.
+        metadata: Ignored here; may be used by other tools.
     """
 
     _refusal = "No review of a label can be added"
 
     def save(self, data: pd.DataFrame) -> None:
-        """Add reviews, all of them or none; without rows it is seen whether some can be added.
+        """Add reviews, all of them or none; without rows, only check that reviews can be added.
 
         Raises:
-            InputError: They cannot be.
+            InputError: Reviews cannot be added.
         """
         self._add_rows(data, _CREATE, "label_reviews", _COLUMNS)
 
     def load(self) -> pd.DataFrame:
-        """Read all reviews, the oldest first; no row where there is none.
+        """Read all reviews, the oldest first; the table is empty if there are none.
 
         Returns:
             ``reviewed_at`` (UTC), ``sha256`` (of the image file), ``image_id``, ``data`` (the fingerprint of all images
-            then), ``label``, ``suggested``, ``verdict`` (label right, label wrong, not assessable), ``reviewer_class``
-            (null if not assessable), ``note`` and ``reviewer`` (either may be empty).
+            at that time), ``label``, ``suggested``, ``verdict`` (label right, label wrong, not assessable),
+            ``reviewer_class`` (null if not assessable), ``note`` and ``reviewer`` (either may be empty).
 
         Raises:
-            InputError: The file is no such table.
+            InputError: The file is not a valid table of reviews.
         """
         return self._read_rows("label_reviews", _COLUMNS)

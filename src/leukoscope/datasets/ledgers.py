@@ -1,4 +1,4 @@
-"""The data sets of studies and searches: which of their trainings are finished."""
+"""The data sets of studies and searches: ledgers of their finished trainings."""
 
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -12,11 +12,11 @@ Kept = TypeVar("Kept", Ledger, TrialLedger)
 
 
 class _LedgerDataset(AbstractDataset[None, Kept], Generic[Kept]):
-    """Loading gives what finds and marks finished trainings among those of all models, of which there may be none.
+    """Loads a ledger, which finds and marks finished trainings among those of all models; there may be none.
 
     Args:
-        ledger: What it gives.
-        metadata: For other tools.
+        ledger: The ledger to load.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, ledger: Kept, metadata: dict[str, Any] | None) -> None:
@@ -24,11 +24,11 @@ class _LedgerDataset(AbstractDataset[None, Kept], Generic[Kept]):
         self.metadata = metadata
 
     def load(self) -> Kept:
-        """Give the ledger."""
+        """Return the ledger."""
         return self._ledger
 
     def save(self, data: None) -> None:
-        """Refuse: trainings are marked one by one."""
+        """Raise an error, since trainings are marked one by one."""
         raise DatasetError("Trainings are marked one by one, as they finish.")
 
     def _exists(self) -> bool:
@@ -39,12 +39,12 @@ class _LedgerDataset(AbstractDataset[None, Kept], Generic[Kept]):
 
 
 class LedgerDataset(_LedgerDataset[Ledger]):
-    """Knows the units of studies.
+    """The ledger of the units of studies.
 
     Args:
         path: The folder that has a folder for each model.
-        logs: Where what units print is kept.
-        metadata: For other tools.
+        logs: The folder for the output of units.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, path: str, logs: str, metadata: dict[str, Any] | None = None) -> None:
@@ -52,13 +52,13 @@ class LedgerDataset(_LedgerDataset[Ledger]):
 
 
 class TrialLedgerDataset(_LedgerDataset[TrialLedger]):
-    """Knows the trials of searches.
+    """The ledger of the trials of searches.
 
     Args:
         path: The folder that has a folder for each model.
         outputs: The folder that has a folder for each model's predictions.
-        folder: Of the search: where its storage is, and what trials print.
-        metadata: For other tools.
+        folder: The folder of the search, with its storage and the output of trials.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, path: str, outputs: str, folder: str, metadata: dict[str, Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The log of opinions that were given, as a data set."""
+"""The log of predictions as a Kedro data set."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 class OpinionLogDataset(AbstractDataset[pd.DataFrame | Retention, pd.DataFrame]):
-    """A log of opinions in a local SQLite file, which keeps them for so long.
+    """A log of predictions in a local SQLite file, kept for a limited time.
 
-    Saving a table adds its rows; saving a ``Retention`` removes what is older. Loading gives all, the oldest first, as
-    ``OpinionLog.load`` does.
+    Saving a table adds its rows; saving a ``Retention`` removes older rows. Loading returns all rows, the oldest first,
+    like ``OpinionLog.load``.
 
     Args:
         filepath: The SQLite file.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -31,10 +31,10 @@ class OpinionLogDataset(AbstractDataset[pd.DataFrame | Retention, pd.DataFrame])
         self.metadata = metadata
 
     def save(self, data: pd.DataFrame | Retention) -> None:
-        """Add opinions, or remove those that are older than so many days.
+        """Add predictions, or remove those older than the retention period.
 
         Raises:
-            InputError: There is no log to remove them from, or it cannot be written.
+            InputError: There is no log to remove predictions from, or the log cannot be written.
         """
         if isinstance(data, pd.DataFrame):
             self._log.append(data)
@@ -48,10 +48,10 @@ class OpinionLogDataset(AbstractDataset[pd.DataFrame | Retention, pd.DataFrame])
             )
 
     def load(self) -> pd.DataFrame:
-        """Read all opinions.
+        """Read all predictions.
 
         Raises:
-            InputError: There is no log, or the file is none.
+            InputError: There is no log, or the file is not a log.
         """
         return self._log.load()
 

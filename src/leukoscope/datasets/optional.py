@@ -1,4 +1,4 @@
-"""A data set that need not be there."""
+"""A data set that may be absent."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from kedro.io import AbstractDataset
 
 
 class OptionalDataset(AbstractDataset[Any, Any]):
-    """Wraps a data set and loads as ``None`` where that one does not exist.
+    """Wraps a data set and loads ``None`` if it does not exist.
 
     Args:
         dataset: The configuration of the wrapped data set.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, dataset: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
@@ -18,7 +18,7 @@ class OptionalDataset(AbstractDataset[Any, Any]):
         self.metadata = metadata
 
     def load(self) -> Any:
-        """Read the wrapped data set, or give ``None``."""
+        """Read the wrapped data set, or return ``None``."""
         if hasattr(self, "require_own"):
             self.require_own()
         return self._dataset.load() if self._exists() else None
@@ -28,7 +28,7 @@ class OptionalDataset(AbstractDataset[Any, Any]):
         self._dataset.save(data)
 
     def __getattr__(self, name: str) -> Any:
-        """Hand on what the wrapped data set may have: a preview for Kedro-Viz, and the look at its own content."""
+        """Forward optional methods to the wrapped data set: Kedro-Viz's preview, and the check of its own content."""
         if name in ("preview", "require_own"):
             return getattr(self._dataset, name)
         raise AttributeError(name)
@@ -41,5 +41,5 @@ class OptionalDataset(AbstractDataset[Any, Any]):
 
 
 def unwrap(dataset: Any) -> Any:
-    """Give the data set that another wraps, as this one and Kedro's cache do; else the data set itself."""
+    """Return the data set that another wraps, as this one and Kedro's cache do, else the data set itself."""
     return getattr(dataset, "__dict__", {}).get("_dataset", dataset)

@@ -1,4 +1,4 @@
-"""Data sets that load what they saved, and refuse what another run has put in its place."""
+"""Data sets that load what they saved, and refuse content that another run has put in its place."""
 
 import errno
 import hashlib
@@ -17,20 +17,20 @@ from leukoscope.core.storage import write_whole
 class OwnContent:
     """Remembers what this data set saved, and refuses to load anything else from there.
 
-    What nothing was saved to by this run is loaded as it is. A save of the same content by another run changes nothing.
+    If this run saved nothing there, any content is loaded. Another run may save the same content.
     """
 
     _own: str | None = None
 
     def _identify(self) -> str | None:
-        """Tell the content that is there from any other; ``None``: nothing is there."""
+        """Return an identifier of the current content; ``None`` if there is none."""
         raise NotImplementedError
 
     def require_own(self) -> None:
-        """Make sure that what this data set saved is still there.
+        """Check that the content saved by this data set is still there.
 
         Raises:
-            InputError: It is gone, or something else is there.
+            InputError: The content was removed or replaced.
         """
         if self._own is None or self._identify() == self._own:
             return
@@ -45,10 +45,10 @@ class OwnContent:
 
     @contextmanager
     def loading_own(self) -> Iterator[None]:
-        """Load between two looks: what was there before and is there after has been there meanwhile.
+        """Check the content before and after loading, so that it cannot have been replaced in between.
 
         Raises:
-            InputError: As of ``require_own``; or there is nothing, or nothing that can be read, and how to mend that.
+            InputError: As in ``require_own``; or the content is missing or unreadable, with the remedy.
         """
         self.require_own()
         try:
@@ -60,10 +60,10 @@ class OwnContent:
 
 @contextmanager
 def saying_what_to_run(path: Path) -> Iterator[None]:
-    """Say of a file that is missing, damaged or out of reach what is wrong with it, and what makes it anew.
+    """Translate errors about a missing, damaged or inaccessible file into messages that say how to recreate it.
 
     Raises:
-        InputError: It is.
+        InputError: The file is missing, damaged or inaccessible.
     """
     try:
         with telling_damage(path):
@@ -71,10 +71,10 @@ def saying_what_to_run(path: Path) -> Iterator[None]:
                 yield
             except InputError:
                 raise
-            except DatasetError as error:  # Kedro's own data sets wrap whatever goes wrong
+            except DatasetError as error:  # Kedro's own data sets wrap every error
                 raise error.__cause__ or error from None
     except DamageError as error:
-        # The cause is no input error: whoever shows the innermost one shows this.
+        # The cause is not an input error, so that this is the innermost input error, which is shown.
         raise DamageError(error.path, error.what, _find_maker(error.path)) from error.__cause__
     except OSError as error:
         path = Path(error.filename or path)
@@ -84,10 +84,10 @@ def saying_what_to_run(path: Path) -> Iterator[None]:
 
 
 def require_there(path: Path) -> None:
-    """Make sure that there is something.
+    """Check that a path exists.
 
     Raises:
-        FileNotFoundError: There is nothing.
+        FileNotFoundError: The path does not exist.
     """
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -105,11 +105,11 @@ def _find_maker(path: Path) -> str | None:
 
 
 class FileState(NamedTuple):
-    """A file's identity, quick to compare, and the hash of its content, which tells a mere copy from another content.
+    """A file's identity, which is quick to compare, and the hash of its content, which is the same for a mere copy.
 
     Attributes:
-        stamp: Of the file system: these stay when the file is renamed.
-        sha256: Of the content.
+        stamp: Facts from the file system that renaming does not change.
+        sha256: SHA-256 of the content.
     """
 
     stamp: tuple[int, int, int, int]
@@ -117,10 +117,10 @@ class FileState(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> "FileState":
-        """Look at a file.
+        """Return the state of a file.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: The file cannot be read.
         """
         with path.open("rb") as file:
             facts = os.fstat(file.fileno())
@@ -129,12 +129,12 @@ class FileState(NamedTuple):
 
 
 class OwnFile(OwnContent):
-    """The same for a data set of one file."""
+    """``OwnContent`` for a data set of a single file."""
 
     _state: FileState | None = None
 
     def save_own(self, file: Path, write: Callable[[Path], Any]) -> None:
-        """Let ``write`` fill the file, whole or not at all, and remember what it wrote."""
+        """Write the file atomically with ``write``, and remember its state."""
         states = []
 
         def write_and_look(path: Path) -> None:
@@ -145,12 +145,12 @@ class OwnFile(OwnContent):
         self.remember(*states)
 
     def remember(self, state: FileState) -> None:
-        """Keep how the file is that this data set has just saved."""
+        """Remember the state of the file that this data set has just saved."""
         self._own = state.sha256
         self._state = state
 
     def _find_own(self) -> Path:
-        """Find the file that tells what was saved from anything else."""
+        """Find the file that identifies the saved content."""
         return Path(str(self._filepath))  # type: ignore[attr-defined]
 
     def _identify(self) -> str | None:

@@ -17,10 +17,10 @@ from leukoscope.images.packing_plan import PackingPlan
 
 
 class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]):
-    """``PackedImagesDataset`` carries out a packing plan, and maps the packed images into memory.
+    """``PackedImagesDataset`` executes a packing plan, and maps the packed images into memory.
 
-    Saving streams from the plan's source to the disk, never holding more than a few batches; it does nothing if the
-    folder's store was made from the same files with the same options. The store appears whole or not at all.
+    Saving streams from the plan's source to the disk, holding only a few batches at a time; it does nothing if the
+    folder's store was made from the same files with the same options. The store is written atomically.
 
     Example:
         ```yaml
@@ -44,7 +44,7 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
         """Open the store.
 
         Raises:
-            InputError: There is no store, it is damaged, or it is not the one that this run saved.
+            InputError: The store is missing or damaged, or another run has replaced it.
         """
         self.require_own()
         with saying_what_to_run(self._filepath):
@@ -52,10 +52,10 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
             return PackedImages(self._filepath, self._own)
 
     def save(self, data: PackingPlan) -> None:
-        """Carry out the plan, unless the store in the folder came of the same.
+        """Execute the plan, unless the folder's store was made from the same plan.
 
         Raises:
-            InputError: The plan's source, or its cluster, cannot be used.
+            InputError: The plan's source or its cluster cannot be used.
         """
         from leukoscope.images.shards import list_shards, pack_by_parts, remove_shards
 
@@ -73,7 +73,7 @@ class PackedImagesDataset(OwnContent, AbstractDataset[PackingPlan, PackedImages]
             remove_shards(folder, self._filepath)
 
     def _open_place(self, cluster: ClusterOptions | None) -> AbstractContextManager[Place]:
-        """Open a cluster, or this process, which finishes what a cluster has begun."""
+        """Open a cluster, or this process, which then finishes what a cluster began."""
         if cluster is None:
             return nullcontext(Here())
         from leukoscope.cluster.parts import open_place

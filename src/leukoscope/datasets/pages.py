@@ -1,4 +1,4 @@
-"""The pages that are in a folder, as a Kedro data set."""
+"""The pages in a folder, as a Kedro data set."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -7,12 +7,12 @@ from kedro.io import AbstractDataset, DatasetError
 
 
 class PagesDataset(AbstractDataset[NoReturn, list[str]]):
-    """Loads as the paths of the pages that are there, below the folder: what links can lead to.
+    """Loads the paths of the existing pages, relative to the folder, so that pages can link to them.
 
     Args:
         path: The folder of reports.
-        names: Of files in it, or patterns such as ``*/report.html``.
-        metadata: For other tools.
+        names: Names of files in it, or patterns such as ``*/report.html``.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, path: str, names: list[str], metadata: dict[str, Any] | None = None) -> None:
@@ -21,12 +21,12 @@ class PagesDataset(AbstractDataset[NoReturn, list[str]]):
         self.metadata = metadata
 
     def load(self) -> list[str]:
-        """List the pages, in the order of the names and of the alphabet."""
+        """List the pages, in the order of ``names`` and alphabetically for each."""
         matches = [sorted(self._path.glob(name)) for name in self._names]
         return [path.relative_to(self._path).as_posix() for paths in matches for path in paths if path.is_file()]
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Pages are written by data sets of their own.
+        """Raise an error, since each page is written by its own data set.
 
         Raises:
             DatasetError: Always.

@@ -1,4 +1,4 @@
-"""Kedro's data set of partitions, which loads what it saved."""
+"""Kedro's partitioned data set, restricted to load what it saved."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,10 +12,10 @@ from leukoscope.datasets.own import OwnContent
 
 
 class PartitionedDataset(partitions.PartitionedDataset):
-    """``partitions.PartitionedDataset`` of local files, without those that killed runs left unfinished.
+    """``partitions.PartitionedDataset`` of local files, ignoring unfinished files left by killed runs.
 
-    Where there are none it loads as no partitions: whoever needs one knows what is missing. A partition that this data
-    set saved is loaded as it was saved, or refused.
+    Loads an empty dictionary if there are no partitions, since whatever needs one knows what is missing. A partition
+    saved by this data set is loaded as it was saved, or refused.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -24,10 +24,10 @@ class PartitionedDataset(partitions.PartitionedDataset):
         self._saved: dict[str, Any] = {}
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write the partitions, each loaded lazily; one that is ``None`` is removed.
+        """Write the partitions, evaluating each lazily; a partition that is ``None`` is removed.
 
         Raises:
-            InputError: All earlier ones are to be replaced, and another run does that.
+            InputError: All earlier partitions are to be replaced, and another run is doing so.
         """
         with hold(Path(self._path)) if self._overwrite else nullcontext():
             if self._overwrite:
@@ -46,21 +46,21 @@ class PartitionedDataset(partitions.PartitionedDataset):
         self._invalidate_caches()
 
     def load(self) -> dict[str, Callable[[], Any]]:
-        """Give for each partition what loads it."""
+        """Return a load function for each partition."""
         self.require_own()
         self._invalidate_caches()
         partitions = super().load() if self._exists() else {}
         return partitions | {name: dataset.load for name, dataset in self._saved.items()}
 
     def list_saved(self) -> list[Path]:
-        """List the files that this data set saved, by their names."""
+        """List the files that this data set saved, sorted by partition name."""
         return [Path(self._partition_to_path(name)) for name in sorted(self._saved)]
 
     def require_own(self) -> None:
-        """Make sure that the partitions which this data set saved are still there.
+        """Check that the partitions saved by this data set are still there.
 
         Raises:
-            InputError: Another run has replaced or removed one.
+            InputError: Another run has replaced or removed a partition.
         """
         for dataset in self._saved.values():
             if isinstance(dataset, OwnContent):

@@ -11,7 +11,7 @@ from leukoscope.images.source import open_any, open_source
 
 
 class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
-    """``RawImagesDataset`` opens a folder or a zip archive of images, of which it reads none.
+    """``RawImagesDataset`` opens a folder or a zip archive of images without reading any.
 
     Example:
         ```yaml
@@ -26,7 +26,7 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
 
         Args:
             filepath: Folder or zip archive; a leading ``~`` is the home folder.
-            parameter: What sets the path, for messages.
+            parameter: The parameter that sets the path, for messages.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
         self._given = filepath
@@ -35,19 +35,19 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
 
     @property
     def _filepath(self) -> Path:
-        """The path, read only when it is needed, so that one that is not asked for may be wrong."""
+        """The path, parsed on access, so that an invalid path does no harm unless it is used."""
         return read_path(self._given, self._parameter)
 
     def load(self) -> ImageSource:
         """Open the folder or archive.
 
         Raises:
-            InputError: There is neither a folder nor a zip archive at the path.
+            InputError: The path is neither a folder nor a zip archive.
         """
         return open_source(self._filepath, self._parameter)
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Raw images are never written.
+        """Raise an error, since raw images are never written.
 
         Raises:
             DatasetError: Always.
@@ -62,12 +62,12 @@ class RawImagesDataset(AbstractDataset[NoReturn, ImageSource]):
 
 
 class AnyImagesDataset(RawImagesDataset):
-    """Like ``RawImagesDataset``, of images without labels: a single file too, and folders of any names."""
+    """Like ``RawImagesDataset``, but for images without labels: also opens a single file, and folders of any names."""
 
     def load(self) -> ImageSource:
         """Open the file, folder or archive.
 
         Raises:
-            InputError: There is nothing at the path.
+            InputError: The path does not exist.
         """
         return open_any(self._filepath, self._parameter)

@@ -1,4 +1,4 @@
-"""The data sets of a second reader: itself, the registry that holds others, and its opinions."""
+"""The data sets of a second reader: the reader, its inference engine, the registry and the predictions."""
 
 import json
 import logging
@@ -33,11 +33,11 @@ Loaded = TypeVar("Loaded")
 
 
 class _FolderDataset(OwnContent, AbstractDataset[Saved, Loaded]):
-    """A folder of plain files, of which one tells what it holds.
+    """A folder of plain files, one of which describes the content.
 
     Args:
         filepath: The folder.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     _facts: str
@@ -54,13 +54,13 @@ class _FolderDataset(OwnContent, AbstractDataset[Saved, Loaded]):
 
 
 class SecondReaderDataset(_FolderDataset["SecondReader", "SecondReader"]):
-    """A second reader as a folder of plain files, which appears whole or not at all, and loads as it was saved.
+    """A second reader as a folder of plain files, written atomically, which loads as it was saved.
 
     Args:
         filepath: The folder.
-        measurements: Where is kept what was measured of fields, for kinds that measure.
-        cells: Where is kept which cells were found in fields, for kinds that read these.
-        metadata: For other tools.
+        measurements: File of the measurements of fields, for kinds of models that use them.
+        cells: File of the cells found in fields, for kinds of models that use them.
+        metadata: Ignored here; may be used by other tools.
     """
 
     _facts = "reader.json"
@@ -80,16 +80,16 @@ class SecondReaderDataset(_FolderDataset["SecondReader", "SecondReader"]):
         """Write the reader.
 
         Raises:
-            InputError: Another run writes one there.
+            InputError: Another run is writing a reader there.
         """
         write_folder_whole(self._filepath, data.save)
         self._own = data.fingerprint
 
     def load(self) -> "SecondReader":
-        """Read the reader; its network is loaded, and Keras with it, when it is first asked for.
+        """Read the reader; its network, and Keras, are loaded lazily.
 
         Raises:
-            InputError: There is none, or it is damaged.
+            InputError: The reader is missing or damaged.
         """
         from leukoscope.reader.second_reader import SecondReader
 
@@ -107,20 +107,20 @@ class SecondReaderDataset(_FolderDataset["SecondReader", "SecondReader"]):
 
 
 class EngineDataset(_FolderDataset["EnginePlan", "OnnxClassifier | None"]):
-    """What answers for a reader in Keras' place; saving a plan makes it, unless it is there.
+    """An inference engine that predicts for a reader instead of Keras; saving a plan creates it if it is missing.
 
     Args:
         filepath: The folder.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     _facts = "engine.json"
 
     def save(self, data: "EnginePlan") -> None:
-        """Make the engine, or keep the one that is there.
+        """Create the engine, or keep the existing one.
 
         Raises:
-            InputError: It was asked for and cannot be had, or another run makes one there.
+            InputError: An engine was requested but cannot be made, or another run is making one there.
         """
         from leukoscope.reader.engine import prepare_engine
 
@@ -128,10 +128,10 @@ class EngineDataset(_FolderDataset["EnginePlan", "OnnxClassifier | None"]):
         self._own = self._identify()
 
     def load(self) -> "OnnxClassifier | None":
-        """Read the engine; ``None`` where there is none.
+        """Read the engine; ``None`` if there is none.
 
         Raises:
-            InputError: It is damaged, or another run has replaced it.
+            InputError: The engine is damaged, or another run has replaced it.
         """
         from leukoscope.reader.engine import load_engine
 
@@ -144,7 +144,7 @@ class EngineDataset(_FolderDataset["EnginePlan", "OnnxClassifier | None"]):
 
 
 class _LateRegistry:
-    """Stands for the registry until it is asked for something: most readings need none, and MLflow takes seconds."""
+    """A registry opened on first use, since most readings need none and MLflow takes seconds to import."""
 
     def __init__(self, *facts: Any) -> None:
         self._facts = facts
@@ -160,13 +160,13 @@ class _LateRegistry:
 
 
 class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "Registry"]):
-    """The registry of second readers; saving registers one and makes it the champion, if that was decided.
+    """The registry of second readers; saving registers a reader as the champion, if it was decided to promote it.
 
     Args:
-        name: Of the registered model.
-        alias: Of the version that is at work.
-        experiment: In which the readers to be registered were trained.
-        metadata: For other tools.
+        name: Name of the registered model.
+        alias: Alias of the version in use.
+        experiment: Experiment in which the readers to be registered were trained.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, name: str, alias: str, experiment: str, metadata: dict[str, Any] | None = None) -> None:
@@ -177,11 +177,11 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "Registry"]):
         self._promoted: str | None = None
 
     def load(self) -> "Registry":
-        """Give the registry, which knows what this data set has promoted, and is opened when it is asked."""
+        """Return the registry, which is opened on first use and knows what this data set has promoted."""
         return _LateRegistry(self._name, self._alias, self._experiment, self._promoted)
 
     def save(self, data: dict[str, Any]) -> None:
-        """Register ``reader`` with its ``limits`` and ``card``, if ``why``, which becomes its tags, says so.
+        """Register ``reader`` with its ``limits`` and ``card`` if ``why``, which is stored as tags, says that it wins.
 
         Raises:
             InputError: Another run has promoted a reader since the decision.
@@ -203,19 +203,19 @@ class ReaderRegistryDataset(AbstractDataset[dict[str, Any], "Registry"]):
 
 
 class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
-    """Carries out a reading plan, into one Parquet file and one CSV file beside it.
+    """Executes a reading plan, and writes a Parquet file and a CSV file next to it.
 
-    Parts that a run has read are kept in a folder beside them, so that a run which was killed goes on, and one that had
-    ended reads nothing again.
+    Finished parts are kept in a folder next to the files, so that a killed run resumes and a finished run is not
+    repeated.
 
     Args:
         filepath: The Parquet file.
         reader: The folder of the reader, from which the workers of a cluster load it.
-        engine: The folder of what answers for it.
-        log: The log for monitoring, to which opinions are added if the plan says so.
-        requires: The columns that whatever loads them needs.
-        optional: What else there may be, by name or pattern, and what that is: for the reference.
-        metadata: For other tools.
+        engine: The folder of the reader's inference engine.
+        log: The log for monitoring, to which predictions are added if the plan says so.
+        requires: The columns that are required on loading.
+        optional: Other columns, by name or pattern, with a description, for the reference.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(
@@ -241,7 +241,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         """Read the images.
 
         Raises:
-            InputError: There is no file to read, another run reads into the same folder, or the cluster cannot be used.
+            InputError: There is no file to read, another run writes to the same folder, or the cluster is unusable.
         """
         from leukoscope.reader.opinion_log import OpinionLog
         from leukoscope.reader.reading import carry_out, gather_parts
@@ -257,7 +257,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
             self.remember(FileState.of(self._filepath))
 
     def _add_to_log(self, plan: "ReadingPlan", parts: Where, log: "OpinionLog") -> None:
-        """Log opinions for monitoring; those that were written do not depend on it."""
+        """Log predictions for monitoring; a failure does not affect the predictions already written."""
         from leukoscope.reader.reading import log_opinions
 
         try:
@@ -270,7 +270,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
             )
 
     def _find_spread(self, plan: "ReadingPlan") -> "Spread | None":
-        """Find who reads: the workers of a cluster, or nobody but this process."""
+        """Find how to spread the reading over a cluster's workers; ``None``: this process reads alone."""
         cluster = plan.packing.cluster
         if cluster is None or not cluster.is_used or self._reader is None or self._engine is None:
             return None
@@ -282,7 +282,7 @@ class OpinionsDataset(OwnFile, AbstractDataset["ReadingPlan", pd.DataFrame]):
         return partial(spread_reading, opening, files, notes=self._filepath.with_suffix(""))
 
     def load(self) -> pd.DataFrame:
-        """Read the opinions, one row an image."""
+        """Read the predictions, one row per image."""
         with self.loading_own(), self._filepath.open("rb") as file:
             table = rename_columns(pd.read_parquet(file, page_checksum_verification=True), self._filepath)
             if missing := [name for name in self._requires if name not in table]:

@@ -1,4 +1,4 @@
-"""The file of reviews, an SQLite database with a table for each kind of them."""
+"""The file of reviews, an SQLite database with a table for each kind of review."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -12,19 +12,19 @@ from kedro.io import AbstractDataset
 from leukoscope.core.errors import InputError
 from leukoscope.core.storage import as_records
 
-# Seconds to wait for another process that writes.
+# Seconds to wait for another process that is writing.
 _PATIENCE = 5.0
 
 
 class ReviewTable(AbstractDataset[pd.DataFrame, pd.DataFrame]):
-    """A table of reviews in a local SQLite file, which only grows.
+    """An append-only table of reviews in a local SQLite file.
 
     Args:
-        filepath: The SQLite file, which may have other tables too.
-        metadata: For other tools.
+        filepath: The SQLite file, which may also have other tables.
+        metadata: Ignored here; may be used by other tools.
     """
 
-    # How the message begins that says why rows are not there.
+    # Beginning of the error message if rows cannot be added.
     _refusal: str
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -37,14 +37,14 @@ class ReviewTable(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             yield connection
 
     def _add_rows(self, data: pd.DataFrame, create: str, name: str, columns: Sequence[str]) -> None:
-        """Add rows to a plain table, all of them or none, and make it first if it is not there."""
+        """Add rows to a plain table, all of them or none, and create the table if necessary."""
         insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         with self._writing(), self._connect() as connection:
             connection.execute(create)
             connection.executemany(insert, [[record.get(column) for column in columns] for record in as_records(data)])
 
     def _read_rows(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
-        """Read a plain table, the oldest row first; no row where the file has no such table."""
+        """Read a plain table, the oldest row first; it is empty if the file has no such table."""
         try:
             with self._connect() as connection:
                 known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [name]).fetchone()
@@ -56,7 +56,7 @@ class ReviewTable(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Make the file's folder, and say in a line what keeps rows from being added."""
+        """Create the file's folder, and report on one line why rows cannot be added."""
         try:
             self._filepath.parent.mkdir(parents=True, exist_ok=True)
             yield

@@ -1,4 +1,4 @@
-"""What reviewers say of a second reader's opinions, as a table that only grows."""
+"""Reviews of a second reader's predictions, as an append-only table."""
 
 import json
 import sqlite3
@@ -25,9 +25,9 @@ _BEFORE = [
     "likeliest",
 ]
 _AFTER = ["ood_score", "verdict", "reviewer_class", "note", "reviewer"]
-# What earlier versions did not keep; without it a reviewer had seen the opinion.
+# Columns that earlier versions lacked; without a phase, the reviewer had seen the prediction.
 _ADDED = {"phase": "TEXT", "seconds": "REAL", "session": "TEXT", "grade": "INTEGER"}
-# Classes differ from model to model, so that their probabilities are one column of JSON.
+# Classes differ from model to model, so their probabilities are one column of JSON.
 _FIRST = [*_BEFORE, "probabilities", *_AFTER]
 _COLUMNS = [*_FIRST, *_ADDED]
 _CREATE = (
@@ -41,14 +41,14 @@ _INSERT = f"INSERT INTO reviews ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' *
 
 
 class ReviewsDataset(ReviewTable):
-    """Reviews in a local SQLite file. Saving adds rows and never changes one; loading gives all, the oldest first.
+    """Reviews in a local SQLite file. Saving adds rows and never changes any; loading returns all, the oldest first.
 
-    ``kedro_datasets`` has a data set for SQL tables, which wants credentials, and a place that depends on the folder
+    The data set for SQL tables in ``kedro_datasets`` requires credentials, and its location depends on the folder
     that a run is started in.
 
     Args:
         filepath: The SQLite file.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     _refusal = "No review can be added"
@@ -57,10 +57,10 @@ class ReviewsDataset(ReviewTable):
         """Add reviews, all of them or none.
 
         Args:
-            data: As ``load`` gives them; without rows it is seen whether reviews can be added.
+            data: As returned by ``load``; without rows, only check that reviews can be added.
 
         Raises:
-            InputError: They cannot.
+            InputError: Reviews cannot be added.
         """
         with self._writing(), self._connect() as connection:
             connection.execute(_CREATE)
@@ -73,16 +73,16 @@ class ReviewsDataset(ReviewTable):
         """Read all reviews.
 
         Returns:
-            ``reviewed_at`` (UTC), ``sha256`` (of the image file), ``file_name`` (null unless it was asked for),
+            ``reviewed_at`` (UTC), ``sha256`` (of the image file), ``file_name`` (null unless requested),
             ``seen_in`` (the split, if the classifier knew the image), ``model``, ``model_fingerprint`` and ``data`` (a
-            fingerprint), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column a class,
+            fingerprint), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column per class,
             ``ood_score``, ``verdict`` (agree, disagree, not assessable), ``reviewer_class`` (null if not assessable),
             ``note`` and ``reviewer`` (either may be empty), ``phase`` (blind, revised, unblinded), ``seconds`` (how
-            long it took), ``session`` (which opening of the page) and ``grade`` (from 1, surely benign, to 5, surely
-            malignant); the last three are null where they are not known.
+            long the review took), ``session`` (identifies one opening of the page) and ``grade`` (from 1, surely
+            benign, to 5, surely malignant); the last three are null if unknown.
 
         Raises:
-            InputError: There is none yet, or the file is no such table.
+            InputError: There are no reviews yet, or the file is not a valid table of reviews.
         """
         try:
             rows = self._read() if self._filepath.exists() else []
@@ -111,10 +111,10 @@ def _list_columns(connection: sqlite3.Connection) -> list[str]:
 
 
 def _rename_kept(connection: sqlite3.Connection) -> None:
-    """Give the table of an earlier version the names of today, before rows with these are added."""
-    connection.execute("BEGIN IMMEDIATE")  # so that two who begin at once do not both rename
+    """Rename the columns of an earlier version's table, before rows with the current names are added."""
+    connection.execute("BEGIN IMMEDIATE")  # so that two concurrent processes do not both rename
     renamed = find_old_names(_list_columns(connection))
-    # The model's fingerprint first, since its name gets its column.
+    # Rename the model's fingerprint first, since the model's name takes over its column.
     for old in sorted(renamed, key=lambda name: name != "model"):
         connection.execute(f"ALTER TABLE reviews RENAME COLUMN {old} TO {renamed[old]}")
     if renamed:
@@ -123,9 +123,9 @@ def _rename_kept(connection: sqlite3.Connection) -> None:
 
 
 def _add_columns(connection: sqlite3.Connection) -> None:
-    """Give the table of an earlier version the columns that it lacks, which are null in its rows.
+    """Add the columns that an earlier version's table lacks; they are null in its rows.
 
-    Inside of the transaction that ``_rename_kept`` begins, so that two who begin at once do not both add them.
+    Runs inside the transaction begun by ``_rename_kept``, so that two concurrent processes do not both add them.
     """
     there = _list_columns(connection)
     for name, kind in _ADDED.items():

@@ -1,4 +1,4 @@
-"""To whom the review page showed the opinion on which field, in the file of the reviews."""
+"""A record of which predictions the review page showed to whom, in the file of the reviews."""
 
 import pandas as pd
 
@@ -12,32 +12,32 @@ _CREATE = (
 
 
 class ShownOpinionsDataset(ReviewTable):
-    """What was shown to whom, in a local SQLite file. Saving adds rows and never changes one; loading gives all.
+    """What was shown to whom, in a local SQLite file. Saving adds rows and never changes any; loading returns all.
 
     Args:
-        filepath: The SQLite file, which has other tables too.
-        metadata: For other tools.
+        filepath: The SQLite file, which also has other tables.
+        metadata: Ignored here; may be used by other tools.
     """
 
     _refusal = "What was shown to whom cannot be added"
 
     def save(self, data: pd.DataFrame) -> None:
-        """Add rows, all of them or none; without rows it is seen whether some can be added.
+        """Add rows, all of them or none; without rows, only check that rows can be added.
 
         Raises:
-            InputError: They cannot be.
+            InputError: Rows cannot be added.
         """
         self._add_rows(data, _CREATE, "shown_opinions", _COLUMNS)
 
     def load(self) -> pd.DataFrame:
-        """Read all rows, the oldest first; none where there is none.
+        """Read all rows, the oldest first; the table is empty if there are none.
 
         Returns:
-            ``shown_at`` (UTC), ``sha256`` (of the file), ``reviewer`` (may be empty) and ``browser`` (under a name
-            that says nothing; empty where there is a reviewer).
+            ``shown_at`` (UTC), ``sha256`` (of the file), ``reviewer`` (may be empty) and ``browser`` (a pseudonym;
+            empty if there is a reviewer).
 
         Raises:
-            InputError: The file is no such table.
+            InputError: The file is not a valid table.
         """
         if not self._filepath.exists():
             return pd.DataFrame(columns=_COLUMNS)

@@ -1,4 +1,4 @@
-"""The software at work as a Kedro data set."""
+"""The installed software as a Kedro data set."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,11 +9,11 @@ from leukoscope.core.software import describe_software
 
 
 class SoftwareDataset(AbstractDataset[NoReturn, dict[str, Any]]):
-    """Loads as the versions of what computes, and the commit of the project.
+    """Loads the versions of the software that computes, and the commit of the project.
 
     Args:
         filepath: The project's folder.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -21,11 +21,11 @@ class SoftwareDataset(AbstractDataset[NoReturn, dict[str, Any]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
-        """Look the versions and the commit up."""
+        """Look up the versions and the commit."""
         return describe_software(self._filepath)
 
     def save(self, data: NoReturn) -> NoReturn:
-        """Software is not written.
+        """Raise an error, since software is not written.
 
         Raises:
             DatasetError: Always.

@@ -1,4 +1,4 @@
-"""Drawn smears as a Kedro data set, in place of raw images."""
+"""Synthetic smears as a Kedro data set that replaces raw images."""
 
 import json
 import logging
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 class SyntheticSmearsDataset(RawImagesDataset):
-    """``SyntheticSmearsDataset`` draws smears where there are none, then opens their folder.
+    """``SyntheticSmearsDataset`` draws smears if there are none, then opens their folder.
 
-    They are drawn once; a stamp in the folder, ``synthesis.json``, says from which options. Other
-    options draw anew. A folder that holds anything else is taken for the user's own and only read, and so is any
-    other place than the default one: a mistyped path is no place to draw to.
+    Smears are drawn once; a stamp in the folder, ``synthesis.json``, records their options, and other options cause
+    them to be redrawn. A folder with other content is regarded as the user's and only read. So is any path other than
+    the default, to guard against mistyped paths.
 
     Example:
         ```yaml
@@ -55,13 +55,13 @@ class SyntheticSmearsDataset(RawImagesDataset):
 
         Args:
             filepath: Folder of the smears.
-            images_per_class: How many smears of each class.
-            size: Their width and height in pixels.
+            images_per_class: Number of smears of each class.
+            size: Width and height of the smears in pixels.
             seed: Source of all randomness.
-            confounded: Let the stain give the class away, to test whatever should notice it.
-            magnification: How many times as large the cells are as the published smears show them.
-            default: With the ``filepath`` of the only folder that is drawn to; None: whatever folder is given. Kedro
-                makes it absolute, as it does with every entry of that name.
+            confounded: Let the stain reveal the class, to test the checks that should notice it.
+            magnification: Size of the cells relative to the published smears.
+            default: Has the ``filepath`` of the only folder to draw to; None: any given folder. Kedro makes it
+                absolute, like every entry of that name.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
         super().__init__(filepath=filepath, metadata=metadata)
@@ -75,11 +75,11 @@ class SyntheticSmearsDataset(RawImagesDataset):
         }
 
     def load(self) -> ImageSource:
-        """Draw the smears if that has not been done, and open their folder.
+        """Draw the smears if necessary, and open their folder.
 
         Raises:
-            InputError: The smears are to be drawn anew, and there is something else among them, or another run draws
-                them; or there is nothing at a place that is not the default one.
+            InputError: The smears must be redrawn, but the folder contains other files or another run is drawing
+                them; or a path other than the default does not exist.
         """
         if not self._is_default:
             return super().load()
@@ -121,17 +121,17 @@ class SyntheticSmearsDataset(RawImagesDataset):
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether smears were drawn to the folder, or may be, because there is nothing."""
+    """Check whether smears were drawn to the folder, or may be drawn because it is missing or empty."""
     if folder.is_dir():
         return (folder / _STAMP).is_file() or not any(folder.iterdir())
     return not folder.exists()
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Let no file be replaced that was not drawn here.
+    """Check that every file in the folder was drawn here and may be replaced.
 
     Raises:
-        InputError: There is such a file.
+        InputError: A file was not drawn here.
     """
     files = [path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()]
     foreign = sorted(str(file) for file in files if not any(file.match(pattern) for pattern in _OURS))

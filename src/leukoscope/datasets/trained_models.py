@@ -1,4 +1,4 @@
-"""Data sets of what many models have: their classifiers, and what was measured of fields for some of them."""
+"""Data sets shared by many models: their classifiers, and the measurements of fields that some of them use."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifier]]]):
-    """The classifiers of all models that were trained, each loaded when it is asked for.
+    """The classifiers of all trained models, each loaded lazily.
 
     Args:
         path: The folder that has a folder for each model.
-        measurements: Where is kept what was measured of fields, for kinds that measure.
-        cells: Where is kept which cells were found in fields, for kinds that read these.
-        metadata: For other tools.
+        measurements: File of the measurements of fields, for kinds of models that use them.
+        cells: File of the cells found in fields, for kinds of models that use them.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Classifier]]:
-        """Give what loads each classifier, by its model's name."""
+        """Return a load function for each classifier, by its model's name."""
         return {name: dataset.load for name, dataset in self._list().items()}
 
     def save(self, data: None) -> None:
-        """Refuse: each model saves its own."""
+        """Raise an error, since each model saves its own classifier."""
         raise DatasetError("Each model saves its own classifier.")
 
     def list_files(self) -> list[Path]:
@@ -65,11 +65,11 @@ class TrainedModelsDataset(AbstractDataset[None, dict[str, Callable[[], Classifi
 
 
 class MeasurementsDataset(AbstractDataset[None, "MeasurementStore"]):
-    """What was measured of fields, by their content: a cache, which may be removed at any time.
+    """A cache of measurements of fields, by the fields' content; it may be deleted at any time.
 
     Args:
         filepath: The file.
-        metadata: For other tools.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -83,7 +83,7 @@ class MeasurementsDataset(AbstractDataset[None, "MeasurementStore"]):
         return MeasurementStore(Path(self._filepath))
 
     def save(self, data: None) -> None:
-        """Refuse: what measures keeps what it measured."""
+        """Raise an error, since measurements are stored by the code that measures."""
         raise DatasetError("What measures fields keeps what it measured.")
 
     def _exists(self) -> bool:

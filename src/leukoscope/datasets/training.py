@@ -1,4 +1,4 @@
-"""The data sets of training: the journal of a run and the classifier that comes of it."""
+"""The data sets of training: the journal of a run and the resulting classifier."""
 
 import logging
 import shutil
@@ -23,11 +23,11 @@ logger = logging.getLogger(__name__)
 
 
 def open_known(measurements: str | None, cells: str | None) -> "Known":
-    """Open what was computed of fields before, for classifiers that are loaded.
+    """Open the caches of earlier measurements and cells, for classifiers to be loaded.
 
     Args:
-        measurements: The file of measurements, if there may be one.
-        cells: The file of cells, the same.
+        measurements: The file of measurements, if any.
+        cells: The file of cells, if any.
     """
     from leukoscope.core.cache import ContentCache
     from leukoscope.features.measuring import MeasurementStore
@@ -38,11 +38,11 @@ def open_known(measurements: str | None, cells: str | None) -> "Known":
 
 
 class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
-    """Saving a key starts the training that it determines, or keeps a finished one; loading gives its journal.
+    """Saving a key starts or continues the training that it identifies; loading returns the training's journal.
 
     Args:
-        filepath: The pointer to the training at work, in the model's folder, which has all of its trainings.
-        metadata: For other tools.
+        filepath: The pointer to the current training, in the model's folder, which contains all of its trainings.
+        metadata: Ignored here; may be used by other tools.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -51,10 +51,10 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         self._started: TrainingJournal | None = None
 
     def save(self, data: dict[str, Any]) -> None:
-        """Start the training with this key, or let an interrupted or finished one be gone on with.
+        """Start the training with this key, or continue with an interrupted or finished one.
 
         Raises:
-            InputError: Another run trains the model.
+            InputError: Another run is training the model.
         """
         runs = self._open()
         with hold(runs.home):
@@ -67,7 +67,7 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         """Open the journal.
 
         Raises:
-            InputError: No training was started, or another run has started another one since.
+            InputError: No training was started, or another run has since started a different one.
         """
         journal = self._started or self._open().find_current()
         if journal is None:
@@ -76,11 +76,11 @@ class TrainingJournalDataset(AbstractDataset[dict[str, Any], TrainingJournal]):
         return TrainingJournal(journal.folder, journal.key, journal.home)
 
     def list_files(self) -> list[Path]:
-        """List the files of the training at work, and the pointer to it; there need not be any."""
+        """List the files of the current training, if any, and the pointer to it."""
         home = self._open().home
         try:
             folder = read_pointer(home)
-        except InputError:  # whoever loads it is told
+        except InputError:  # reported on loading
             folder = None
         return [home / POINTER, *(folder.rglob("*") if folder else ())]
 
@@ -113,20 +113,20 @@ def _log_start(name: str, started: Started) -> None:
 class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
     """A trained classifier of any kind.
 
-    A network is one ``.keras`` file, which plain Keras loads too, under any of its backends. Of any other kind it is a
-    folder beside where that file would be. The network that was loaded last is kept until it is released or another is
-    loaded, since a backend takes seconds to build one and to trace it: several nodes in a row predict with it.
+    A network is one ``.keras`` file, which plain Keras can also load, with any backend. Any other kind is a folder
+    next to where that file would be. The last loaded network is kept until it is released or another is loaded, since
+    several successive nodes predict with it and a backend takes seconds to build and trace a network.
 
     Args:
         filepath: The file of a network.
-        measurements: Where is kept what was measured of fields, for kinds that measure.
-        cells: Where is kept which cells were found in fields, for kinds that read these.
-        lazily: Whether to leave a network, and Keras, in its file until something is asked of it that the file does
-            not say.
-        metadata: For other tools.
+        measurements: File of the measurements of fields, for kinds of models that use them.
+        cells: File of the cells found in fields, for kinds of models that use them.
+        lazily: Whether to load a network, and Keras, only when something is needed that the file itself does not
+            state.
+        metadata: Ignored here; may be used by other tools.
     """
 
-    # By whom it was loaded, and of which content; one for all, so that no more than one is in memory.
+    # The data set that loaded it, its content, and the classifier; shared, so that at most one is in memory.
     _kept: ClassVar[tuple["ClassifierDataset", str | None, Classifier] | None] = None
 
     def __init__(
@@ -149,7 +149,7 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
         return Path(self._filepath).parent
 
     def save(self, data: Classifier) -> None:
-        """Write the classifier, whole or not at all, in place of one of any kind."""
+        """Write the classifier atomically, replacing a classifier of any kind."""
         if data.place == NETWORK:
             shutil.rmtree(self._home / FOLDER, ignore_errors=True)
             self.save_own(Path(self._filepath), data.save)
@@ -168,7 +168,7 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
         """Read the classifier.
 
         Raises:
-            InputError: Nothing was trained yet, or a file is damaged.
+            InputError: No classifier was trained yet, or a file is damaged.
         """
         with self.loading_own():
             if self._lazily or self._find_own().name != NETWORK:
@@ -176,7 +176,7 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
             content = self._identify()
             kept = ClassifierDataset._kept
             if kept is None or kept[0] is not self or kept[1] != content:
-                ClassifierDataset._kept = None  # not both at once
+                ClassifierDataset._kept = None  # never keep both in memory
                 kept = ClassifierDataset._kept = self, content, self._read()
             return kept[2]
 
@@ -190,7 +190,7 @@ class ClassifierDataset(OwnFile, AbstractDataset[Classifier, Classifier]):
             ClassifierDataset._kept = None
 
     def list_files(self) -> list[Path]:
-        """List its files; there need not be any."""
+        """List the classifier's files, if any."""
         return [Path(self._filepath), *(self._home / FOLDER).rglob("*")]
 
     def _find_own(self) -> Path:

@@ -12,11 +12,11 @@ from leukoscope.images.user_tables import GROUPS, LABELS, Kind, read_table
 
 
 class _UserTable(AbstractDataset[NoReturn, pd.DataFrame | None]):
-    """A table that the user may have written, and nobody else; ``None`` where there is none.
+    """A table that only the user writes; ``None`` if there is none.
 
     Attributes:
-        kind: What it tells.
-        parameter: What sets its path.
+        kind: Kind of the table.
+        parameter: The parameter that sets its path.
     """
 
     kind: ClassVar[Kind]
@@ -28,8 +28,8 @@ class _UserTable(AbstractDataset[NoReturn, pd.DataFrame | None]):
         """Creates a new instance.
 
         Args:
-            filepath: The table, as ``read_table`` takes it.
-            default: With the ``filepath`` of the only one that need not be there.
+            filepath: The table, in a format that ``read_table`` accepts.
+            default: Has the ``filepath`` of the only table that may be missing.
             metadata: Not used here; plugins such as Kedro-Viz may.
         """
         self._given = filepath
@@ -44,7 +44,7 @@ class _UserTable(AbstractDataset[NoReturn, pd.DataFrame | None]):
         """Read the table.
 
         Raises:
-            InputError: It is not where it should be, or cannot be read.
+            InputError: The table is missing or cannot be read.
         """
         path = self._filepath
         if not exists(path, self.parameter):
@@ -66,7 +66,7 @@ class _UserTable(AbstractDataset[NoReturn, pd.DataFrame | None]):
             ) from error
 
     def save(self, data: NoReturn) -> NoReturn:
-        """The table is never written.
+        """Raise an error, since the user's table is never written.
 
         Raises:
             DatasetError: Always.
@@ -81,7 +81,7 @@ class _UserTable(AbstractDataset[NoReturn, pd.DataFrame | None]):
 
 
 class GroupTableDataset(_UserTable):
-    """``GroupTableDataset`` reads which patient or slide each image is of; ``None`` where there is no such table.
+    """``GroupTableDataset`` reads which patient or slide each image belongs to; ``None`` if there is no such table.
 
     Example:
         ```yaml
@@ -97,7 +97,7 @@ class GroupTableDataset(_UserTable):
 
 
 class LabelTableDataset(_UserTable):
-    """``LabelTableDataset`` reads which class images are of, whatever their folders say; ``None`` without such a table.
+    """``LabelTableDataset`` reads the classes of images, overriding their folders; ``None`` if there is no such table.
 
     Example:
         ```yaml

@@ -22,9 +22,9 @@ from leukoscope.images.files import (
 
 _ENCRYPTED = 0x1
 _AES = 99
-_LOCAL_HEADER = 30  # bytes of the fixed part of what stands before each entry's content
-# The only methods whose output is bounded while it is made; archivers use others only when asked to, but Windows
-# takes Deflate64 for files of 2 GB and more.
+_LOCAL_HEADER = 30  # bytes of the fixed part of the header before each entry's content
+# The only methods whose output size can be limited during decompression. Archivers use other methods only on request,
+# except that Windows uses Deflate64 for files of 2 GB and more.
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _OTHER_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 97: "WavPack", 98: "PPMd"}
 _PIECE = 2**20
@@ -32,7 +32,7 @@ _LARGEST_DIRECTORY = 32 * 2**20  # bytes, for some 300,000 entries
 
 
 class _Archive(io.BufferedReader):
-    """An archive's file, of which no directory is read that would fill the memory."""
+    """An archive file that refuses to read a directory too large for memory."""
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > _LARGEST_DIRECTORY:
@@ -79,13 +79,13 @@ class ZipSource(ImageSource):
 
     @contextmanager
     def reading(self) -> Iterator[ReadFile]:
-        """Open the archive; gives a function from path to content, which has no more bytes than were listed."""
+        """Open the archive; yields a function from path to content, which never exceeds the listed size."""
         with self._open() as archive:
-            # The first of several entries with one name is the one that is read, as listed.
+            # Of several entries with the same name, the first is read, as listed.
             entries = {_posix_path(entry): entry for entry in reversed(archive.infolist())}
 
             def read(path: str) -> bytes:
-                # In one piece zipfile would inflate whatever there is before it heeds the size that the entry states.
+                # Read in pieces: in a single call, zipfile inflates everything before it checks the stated size.
                 with archive.open(entries[path]) as file:
                     return b"".join(iter(partial(file.read, _PIECE), b""))
 
@@ -93,13 +93,13 @@ class ZipSource(ImageSource):
 
 
 def _posix_path(entry: zipfile.ZipInfo) -> str:
-    """Give an entry's path; zipfile turns neither backslashes nor drive letters of Windows archivers into posix."""
+    """Return an entry's posix path; zipfile converts neither backslashes nor drive letters of Windows archivers."""
     path = entry.filename.replace("\\", "/")
     return path if path.startswith("/") else "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
 def _find_overlapping(entries: Sequence[zipfile.ZipInfo]) -> set[int]:
-    """Find where entries begin that reach into the next one's bytes: what a bomb is made of."""
+    """Find the offsets of entries that overlap the next entry's bytes, as in a zip bomb."""
     ordered = sorted(entries, key=lambda entry: entry.header_offset)
     return {
         entry.header_offset

@@ -1,4 +1,4 @@
-"""Batches from the packed array, for Keras."""
+"""Keras batches from the packed array."""
 
 import math
 from collections.abc import Callable
@@ -8,36 +8,36 @@ import keras
 import numpy as np
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-# Changes a batch of images, labels and weights, by a generator that is given.
+# Changes a batch of images, labels and weights, drawing from the given generator.
 Change = Callable[[np.random.Generator, np.ndarray, np.ndarray, np.ndarray], Batch]
 
 
 def _choose_workers(array: np.ndarray) -> int:
-    """Choose how many threads make batches ahead.
+    """Choose how many threads prefetch batches.
 
-    With one, Keras leaves that to tf.data, whose iterator may wait for a second or two at the start of an epoch of
-    images. With two it waits 0.1 s at the end of each pass, which is long for a head on features; and under JAX and
-    torch it would hand batches of one epoch to the next.
+    With one, Keras leaves prefetching to tf.data, whose iterator may wait for a second or two at the start of an epoch
+    of images. With two, Keras waits 0.1 s at the end of each pass, which is long for a head on features; and under JAX
+    and torch it would carry batches over from one epoch to the next.
     """
     return 2 if array.ndim == 4 and keras.backend.backend() == "tensorflow" else 1
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Shuffled batches of images with their classes and weights, in another order each epoch that is gone to.
+    """Shuffled batches of images with their labels and weights, reshuffled by ``go_to`` for each epoch.
 
     Args:
-        array: All images, ``uint8 [n, height, width, 3]``, or what stands for them: features, or their numbers.
-        rows: The rows of an epoch; a row that is seen twice stands twice.
-        classes: The class of each of them, as its number.
-        weights: The weight of each of them in the loss.
+        array: All images, ``uint8 [n, height, width, 3]``, or what represents them: features or index numbers.
+        rows: The rows of an epoch; a row to be seen twice is listed twice.
+        classes: The class number of each row.
+        weights: The weight of each row in the loss.
         n_classes: Length of the one-hot labels.
         batch_size: Images in a batch; the last of an epoch may have fewer.
         seed: The order of epoch ``e`` depends on this and on ``e`` alone.
-        whole: Leave out the images that do not fill a last batch: other ones each epoch.
+        whole: Drop an incomplete last batch; the dropped images differ from epoch to epoch.
 
     Attributes:
-        changes: What changes a batch, one after the other, by a generator of the batch's own; nothing by default.
-        labels: One-hot, of each row of an epoch; more columns may be put behind them.
+        changes: Functions applied to each batch in turn, with a generator seeded per batch; empty by default.
+        labels: One-hot label of each row of an epoch; more columns may be appended.
 
     A batch is ``(array's rows, float32 [batch, n_classes], float32 [batch])``.
     """
@@ -78,7 +78,7 @@ class TrainingBatches(keras.utils.PyDataset):
         return batch
 
     def go_to(self, epoch: int) -> None:
-        """Draw the order of an epoch, of which the first is 0: before it begins, since workers run ahead."""
+        """Draw the order of an epoch (the first is 0). Call it before the epoch begins, since workers prefetch."""
         self.epoch = epoch
         self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.rows))
 
@@ -87,14 +87,14 @@ class TrainingBatches(keras.utils.PyDataset):
 
 
 class ViewBatches(TrainingBatches):
-    """Like ``TrainingBatches``, of features of several views of each image: each epoch sees one of them.
+    """``TrainingBatches`` for features of several views of each image; each epoch uses one view per image.
 
     Args:
         array: ``float32 [images, views, channels]``.
-        classes: The class of each image, as its number.
-        weights: The weight of each of them in the loss.
-        seed: The order of epoch ``e``, and which views it sees, depend on this and on ``e`` alone.
-        options: The others of ``TrainingBatches``.
+        classes: The class number of each image.
+        weights: The weight of each image in the loss.
+        seed: The order and the views of epoch ``e`` depend on this and on ``e`` alone.
+        options: The remaining arguments of ``TrainingBatches``.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class ImageBatches(keras.utils.PyDataset):
 
     Args:
         array: As in ``TrainingBatches``.
-        rows: The rows wanted, in order.
+        rows: The rows to return, in order.
         labels: One-hot labels of these rows, ``float32 [rows, n_classes]``, or none.
         batch_size: Images in a batch.
-        whole: Fill the last batch with images that weigh nothing; labelled batches then have weights too.
+        whole: Pad the last batch with images of weight zero; labelled batches then have weights too.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class ImageBatches(keras.utils.PyDataset):
             fill = -len(rows) % batch_size
             self.rows = np.append(rows, rows[:1].repeat(fill))
             self.labels = np.concatenate([labels, labels[:1].repeat(fill, axis=0)])
-            # Keras divides by the number of images, filled up or not: the others weigh so much that the mean is theirs.
+            # Keras divides by the number of images including padding, so scale the real images' weights to compensate.
             self.weights = np.repeat([len(self.rows) / len(rows), 0], [len(rows), fill]).astype("float32")
 
     def __len__(self) -> int:

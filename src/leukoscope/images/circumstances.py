@@ -1,7 +1,7 @@
-"""Other stains, lamps, lenses and cameras that the same field might have come by: fixed changes, without chance.
+"""Deterministic changes that mimic the same field under another stain, lamp, lens or camera.
 
-An opinion that one of them turns rests on what it changes (docs/second_opinion.md). They are learned from no images.
-The robust recipe (conf/robust) trains on some of them, and on others of the same kind.
+If such a change flips a prediction, the prediction depends on what was changed (docs/second_opinion.md). The changes
+are not learned from images. The robust recipe (conf/robust) trains on some of them, and on others of the same kind.
 """
 
 import io
@@ -14,7 +14,7 @@ from PIL import Image
 
 Change = Callable[[np.ndarray], np.ndarray]
 
-# Kept with every reader that asks again: raise it whenever a change is added, dropped or done otherwise.
+# Stored with every reader that tests its predictions this way: raise it when a change is added, removed or modified.
 VERSION = 1
 _NOISE_SEED = 0
 
@@ -22,7 +22,7 @@ _NOISE_SEED = 0
 def _stain(
     hue: tuple[float, float, float], strength: float, tint: tuple[float, float, float], image: np.ndarray
 ) -> np.ndarray:
-    """Multiply the densities of red, green and blue by their factors and by the strength; then add the slide's own."""
+    """Multiply the densities of red, green and blue by their factors and the strength, then add the slide's tint."""
     density = -np.log((image.astype(np.float32) + 1) / 256)
     return _to_uint8(256 * np.exp(-density * np.array(hue, np.float32) * strength - np.array(tint, np.float32)) - 1)
 
@@ -33,12 +33,12 @@ def _light(factors: tuple[float, float, float], image: np.ndarray) -> np.ndarray
 
 
 def _shade(share: float, image: np.ndarray) -> np.ndarray:
-    """Let the light fall from one side: brighter by the share at the left edge, darker by it at the right one."""
+    """Light the field from one side: brighter by the share at the left edge, darker by it at the right edge."""
     return _to_uint8(image * np.linspace(1 + share, 1 - share, image.shape[1], dtype=np.float32)[:, None])
 
 
 def _blur(deviation: float, image: np.ndarray) -> np.ndarray:
-    """Blur by a Gaussian whose standard deviation is in pixels of a field of 224."""
+    """Blur with a Gaussian; the standard deviation is in pixels of a field 224 pixels wide."""
     from scipy.ndimage import gaussian_filter
 
     width = deviation * len(image) / 224
@@ -46,7 +46,7 @@ def _blur(deviation: float, image: np.ndarray) -> np.ndarray:
 
 
 def _add_noise(deviation: float, image: np.ndarray) -> np.ndarray:
-    """Add the same normal noise to every field of a size."""
+    """Add Gaussian noise, identical for all fields of the same size."""
     noise = np.random.default_rng(_NOISE_SEED).standard_normal(image.shape, dtype=np.float32)
     return _to_uint8(image + deviation * noise)
 
@@ -58,7 +58,7 @@ def _compress(quality: int, image: np.ndarray) -> np.ndarray:
 
 
 def _resample(share: float, image: np.ndarray) -> np.ndarray:
-    """Take the field with fewer pixels, and enlarge it again."""
+    """Downsample the field, then enlarge it to its original size."""
     height, width = image.shape[:2]
     small = Image.fromarray(image).resize((max(1, round(width * share)), max(1, round(height * share))))
     return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
@@ -68,7 +68,7 @@ def _to_uint8(image: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-# Reddish and bluish dyes; weak and strong ones; a yellowish and a cold slide: all eight together.
+# Reddish and bluish dyes, weak and strong, on a yellowish and a cold slide: all eight combinations.
 _HUES = ((0.7, 1.0, 1.15), (1.4, 1.0, 0.9))
 _STRENGTHS = (0.65, 1.5)
 _TINTS = ((0.0, 0.0, 0.1), (0.04, 0.0, -0.03))
@@ -88,5 +88,5 @@ CIRCUMSTANCES: Mapping[str, tuple[Change, ...]] = {
 
 
 def change_fields(pixels: np.ndarray, change: Change) -> np.ndarray:
-    """Change every field alike, ``uint8 [n, height, width, 3]``."""
+    """Apply a change to every field, ``uint8 [n, height, width, 3]``."""
     return np.stack([change(field) for field in pixels])

@@ -1,4 +1,4 @@
-"""Which class and which id each file of a source has."""
+"""Assign each file of a source its class and its id."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -24,24 +24,24 @@ from leukoscope.images.listing import Rows, divide
 from leukoscope.images.naming import NamedFile, NamedFiles
 
 _PREFERRED_PARENT = "Original"
-_IGNORED_PARENT = "Segmented"  # masks are no smears
+_IGNORED_PARENT = "Segmented"  # masks, not smears
 _FOLDERS_SHOWN = 8
 
 
 def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[NamedFile]:
-    """Find the class folders and give every file below their parent its id and its label.
+    """Find the class folders and assign an id and a label to every file below their parent.
 
-    Names are compared in Unicode's composed form. Entries that point outside the source have no place below any folder,
-    and are kept so that they are reported.
+    Names are compared in Unicode's composed form. Entries that point outside the source lie below no folder; they are
+    kept so that they are reported.
 
     Returns:
-        The files sorted by path. Of those that differ by suffix only, all but the first keep the suffix in the id.
+        The files sorted by path. Of files that differ only by suffix, all but the first keep the suffix in their id.
 
     Raises:
-        InputError: No class folder, several sets of them, or a class without any file.
+        InputError: There is no class folder, there are several sets of them, or a class has no file.
     """
     parent = _find_parent(source, class_names)
-    # One string a class, not one a file.
+    # Share one string per class, rather than one per file.
     names = {compose(name): name for name in class_names}
     prefix = "" if parent == "." else f"{parent}/"
 
@@ -68,13 +68,13 @@ def _find_places(files: Rows[FoundFile], prefix: str) -> np.ndarray:
 
 
 def name_files(source: ImageSource) -> Sequence[NamedFile]:
-    """Give every file below the root its id, and none a label, whatever folder it lies in.
+    """Assign an id, but no label, to every file below the root, whatever folder contains it.
 
     Returns:
-        The files sorted by path, with ids as of ``label_files``.
+        The files sorted by path, with ids as in ``label_files``.
 
     Raises:
-        InputError: There is no file at all.
+        InputError: There are no files at all.
     """
     if not source.files:
         raise InputError(f"{source.root} holds no file. Expected one image or more, at any depth.")
@@ -82,12 +82,12 @@ def name_files(source: ImageSource) -> Sequence[NamedFile]:
 
 
 def list_folder_names(source: ImageSource) -> set[str]:
-    """List the names of all folders with files, in Unicode's composed form."""
+    """List the names of all folders that contain files, in Unicode's composed form."""
     return {compose(folder.name) for folder in _list_folders(source.files)}
 
 
 def _find_parent(source: ImageSource, class_names: Sequence[str]) -> str:
-    """Give the folder that holds the class folders, relative to the root (``"."``: the root itself)."""
+    """Find the folder that holds the class folders, relative to the root (``"."``: the root itself)."""
     folders = _list_folders(source.files)
     names = set(map(compose, class_names))
     parents = {
@@ -148,7 +148,7 @@ def _require_every_class(
 
 
 def _give_hints(missing: Sequence[str], folders: Collection[str], files: Iterable[FoundFile]) -> str:
-    """Say what may be meant by the names of missing classes; ends with a space, if there is anything to say."""
+    """Suggest what the names of missing classes may refer to; a non-empty result ends with a space."""
     links = {compose(PurePosixPath(file.path).name) for file in files if file.refused == LINKED_FOLDER}
     linked = [name for name in missing if compose(name) in links]
     hints = [
@@ -171,7 +171,7 @@ def _tell_refused(files: Iterable[FoundFile]) -> str:
 
 
 def _find_near(name: str, folders: Collection[str]) -> list[str]:
-    """Find the folders whose names differ in case and spaces only, then those that resemble it."""
+    """Find the folders whose names differ from a name only in case and spaces, then those with similar names."""
     same = [folder for folder in sorted(folders) if _simplify(folder) == _simplify(name)]
     return same + get_close_matches(name, folders, cutoff=0.8)
 

@@ -1,7 +1,7 @@
-"""The structure of image files, checked before a decoder opens one.
+"""Check the structure of image files before a decoder opens them.
 
-Decoders trust what a file says of itself: a few bytes can ask for hours or gigabytes. Here nothing is decoded, and the
-work is bounded by the number of parts that are looked at.
+Decoders trust what a file claims: a few bytes can demand hours or gigabytes. Nothing is decoded here, and the work is
+bounded by the number of parts inspected.
 """
 
 import re
@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 
 from leukoscope.images.tiff_pages import list_pages
 
-# Pillow takes 5 microseconds for each. A PNG of 100 MB has 12,000 chunks, a GIF of that size 400,000 blocks.
+# Pillow takes 5 microseconds per part. A PNG of 100 MB has 12,000 chunks, a GIF of that size 400,000 blocks.
 _MOST_PARTS = 50_000
 _MOST_BLOCKS = 1_000_000
-_MOST_SCANS = 100  # of a progressive JPEG, each of which goes over the whole picture; writers make about ten
-_MOST_TILES = 10_000  # of a JPEG 2000, each of which costs memory, however small it is
-_MOST_STRIPS = 200_000  # of a TIFF: one a row is usual, with planes apart three
-_MOST_IN_TILE = 2**24  # pixels, though the picture may be smaller than its only tile
-# Of a PPM: its kind, width, height and largest value, with comments between.
+_MOST_SCANS = 100  # of a progressive JPEG; each scan covers the whole picture, and writers make about ten
+_MOST_TILES = 10_000  # of a JPEG 2000; each tile costs memory, however small it is
+_MOST_STRIPS = 200_000  # of a TIFF: usually one per row, or three with separate planes
+_MOST_IN_TILE = 2**24  # pixels; the picture may be smaller than its only tile
+# A PPM's header: kind, width, height and largest value, with comments in between.
 _MOST_HEADER = 65_536
 _HEADER_FIELDS = 4
 _MOST_COMMENTS = 1_000  # of a PPM in plain text, since Pillow copies a megabyte for each
@@ -29,15 +29,15 @@ _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
 class StructureError(ValueError):
-    """A file whose structure rules out that it is one sound picture; the message is the reason."""
+    """The file's structure shows that it is not a single intact picture; the message is the reason."""
 
 
 def check_structure(data: bytes, max_pixels: int) -> None:
-    """Refuse what would keep a decoder busy for long, and animations and stacks; other damage is left to decoders.
+    """Refuse animations, stacks and files that would keep a decoder busy for long; leave other damage to decoders.
 
     Args:
         data: The file's content.
-        max_pixels: Most pixels that are decoded, in one tile too.
+        max_pixels: Most pixels to decode, also within a single tile.
 
     Raises:
         StructureError: With the reason.
@@ -47,13 +47,13 @@ def check_structure(data: bytes, max_pixels: int) -> None:
             try:
                 check(data, max_pixels)
             except IndexError:
-                return  # it ends early, which the decoder will say
+                return  # the file ends early, which the decoder will report
 
 
 def walk_jpeg(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Give marker, start and end of each segment's content, until the first picture's end.
+    """Yield the marker, start and end of each segment's content, up to the end of the first picture.
 
-    The content of a scan is its header; what it codes is passed over.
+    For a scan, the content is its header; the coded data are skipped.
 
     Raises:
         IndexError: The file ends within a segment.
@@ -79,7 +79,7 @@ def _check_jpeg(data: bytes, max_pixels: int) -> None:
     last = 2
     for marker, start, end in walk_jpeg(data):
         if not scans:
-            parts += start - last - 4  # Pillow looks at each byte between segments
+            parts += start - last - 4  # Pillow inspects each byte between segments
         scans += marker == START_OF_SCAN
         last = end
         parts += 1
@@ -119,7 +119,7 @@ def _check_gif(data: bytes, max_pixels: int) -> None:
 
 
 def _measure_colours(flags: int) -> int:
-    """Give the length of a GIF's table of colours, which the flags before it tell of."""
+    """Return the length of a GIF's colour table, as stated by the flags before it."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
@@ -130,7 +130,7 @@ def _check_tiff(data: bytes, max_pixels: int) -> None:
         return
     _require(first.parts <= _MOST_STRIPS, f"{first.parts:,} strips, tiles or tags, more than {_MOST_STRIPS:,}")
     if not first.width * first.height:
-        return  # as the decoder will say
+        return  # the decoder will report it
     _require(first.tile_pixels <= max(max_pixels, _MOST_IN_TILE), f"a tile of {first.tile_pixels:,} pixels")
     for page in pages:
         _require(page.width > 0 and page.height > 0, "a further page that cannot be read")
@@ -138,7 +138,7 @@ def _check_tiff(data: bytes, max_pixels: int) -> None:
 
 
 def _check_jpeg2000(data: bytes, max_pixels: int) -> None:
-    size = data.find(b"\xff\x4f\xff\x51") + 8  # the code stream begins, and the segment SIZ
+    size = data.find(b"\xff\x4f\xff\x51") + 8  # start of the code stream and of its SIZ segment
     width, height, left, top, tile_width, tile_height = (
         int.from_bytes(data[at : at + 4]) for at in range(size, size + 24, 4)
     )

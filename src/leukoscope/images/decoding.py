@@ -1,4 +1,4 @@
-"""From a file's bytes to an upright 8-bit RGB image, or to the reason why there is none."""
+"""Decode a file's bytes into an upright 8-bit RGB image, or into the reason why that is impossible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from leukoscope.images.depth import UnclearDepthError, reduce_depth
 from leukoscope.images.profiles import to_srgb
 from leukoscope.images.soundness import DamagedError, check_bytes, check_jpeg, check_pixels, strip_padding
 
-# Raster formats only: Pillow's EPS reader, for one, would start Ghostscript on a stranger's file.
+# Raster formats only: Pillow's EPS reader, for example, would run Ghostscript on an untrusted file.
 RASTER_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP", "PPM", "JPEG2000")
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 _BEGINNINGS: dict[str, bytes | tuple[bytes, ...]] = {
@@ -27,7 +27,7 @@ _BEGINNINGS: dict[str, bytes | tuple[bytes, ...]] = {
     "a WebP": b"RIFF",
 }
 _JPEG_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
-_ONE_COLOUR = 4  # of 255: how far the pixels of an empty image are apart
+_ONE_COLOUR = 4  # of 255: largest range of pixel values in an empty image
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,12 +39,12 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _HASH_SIDE = 16
-# Most pixels that a byte can code: what its format allows, or for JPEG 2000, which has no such bound, more than any
-# field needs. Files that claim more are cut off or forged, and some decoders would make up the rest.
+# Most pixels that a byte can encode: the format's limit, or for JPEG 2000, which has none, more than any field needs.
+# Files that claim more are truncated or forged, and some decoders would invent the missing pixels.
 _PIXELS_A_BYTE = {"JPEG": 512, "MPO": 512, "JPEG2000": 512, "PNG": 8_256, "GIF": 2_800, "TIFF": 22_400, "WEBP": 2_048}
 _COMPRESSION = 259
 _TIFF_BOUNDED = {1, 5, 7, 8, 32773, 32946}  # none, LZW, JPEG, deflate, PackBits, deflate
-# What Pillow decodes in Python, a million samples a second.
+# Codecs that Pillow runs in Python, at a million samples a second.
 _SLOW_CODECS = {
     "ppm_plain": "plain text",
     "ppm": "a range other than 0-255 and 0-65,535",
@@ -58,7 +58,7 @@ class UnusableImageError(ValueError):
 
 
 class Limits(NamedTuple):
-    """What a file must keep to before it is decoded.
+    """Limits that a file must meet before it is decoded.
 
     Attributes:
         min_side: Shortest side in pixels.
@@ -72,12 +72,12 @@ class Limits(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What a file shows.
+    """A decoded image.
 
     Attributes:
         pixels: Upright RGB, ``uint8 [height, width, 3]``.
-        mode: The mode that the file has.
-        warning: What should be known of it, though it can be used.
+        mode: The pixel mode of the file.
+        warning: A concern about a file that is still usable, or None.
     """
 
     pixels: np.ndarray
@@ -86,10 +86,10 @@ class Decoded(NamedTuple):
 
 
 def decode(data: bytes, limits: Limits) -> Decoded:
-    """Decode one image; its size is checked before its pixels are.
+    """Decode one image, checking its size before its pixels.
 
-    Transparent images are laid on white, 16 bits are scaled to 8, colours are converted to sRGB where an ICC profile
-    says that they are others, and the EXIF orientation is applied.
+    Transparent images are composited on white, 16 bits are scaled to 8, colours are converted to sRGB where an ICC
+    profile specifies another colour space, and the EXIF orientation is applied.
 
     Raises:
         UnusableImageError: With the reason, whatever is wrong with the content.
@@ -116,17 +116,17 @@ def decode(data: bytes, limits: Limits) -> Decoded:
 
 
 def require_content(pixels: np.ndarray) -> None:
-    """Make sure that an image shows something.
+    """Check that an image is not of a single colour.
 
     Args:
         pixels: ``uint8 [height, width, 3]``.
 
     Raises:
-        UnusableImageError: It is of one colour.
+        UnusableImageError: The image is of a single colour.
     """
     sample = pixels[::16, ::16, 1]
     if int(sample.max()) - int(sample.min()) > _ONE_COLOUR:
-        return  # as nearly every image
+        return  # true of nearly every image
     colours = pixels.reshape(-1, 3)
     highest = colours.max(axis=0)
     if (highest - colours.min(axis=0)).max() > _ONE_COLOUR:
@@ -161,13 +161,13 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
         raise UnusableImageError(
             f"too small: {width}x{height} pixels, less than the {limits.min_side} of ingestion.min_side"
         )
-    # The others have none, a phone's MPO previews only, or their structure has been checked.
+    # Other formats have no frames, only previews (a phone's MPO), or a structure that was already checked.
     if image.format in {"PNG", "WEBP"} and (frames := getattr(image, "n_frames", 1)) > 1:
         raise StructureError(f"several frames: an animation of {frames}")
 
 
 def _check_claim(image: Image.Image, data: bytes) -> None:
-    """Refuse a size in pixels that the file's content cannot have, or that takes too long to decode."""
+    """Refuse a size in pixels that the file's content cannot hold or that takes too long to decode."""
     samples = image.width * image.height * len(image.getbands())
     slow = _SLOW_CODECS.get(image.tile[0].codec_name) if image.tile else None  # type: ignore[attr-defined]
     if slow and max(len(data), samples) > _MOST_SLOW:
@@ -181,7 +181,7 @@ def _check_claim(image: Image.Image, data: bytes) -> None:
 
 
 def _most_pixels(image: Image.Image, data: bytes) -> float:
-    # Pixels of one colour need no bits at all in lossless WebP, and few in what a TIFF may have besides.
+    # Pixels of one colour need no bits at all in lossless WebP, and few in a TIFF's other compressions.
     unbounded = (image.format == "WEBP" and data[12:16] != b"VP8 ") or (
         image.format == "TIFF" and image.tag_v2.get(_COMPRESSION, 1) not in _TIFF_BOUNDED  # type: ignore[attr-defined]
     )
@@ -189,7 +189,7 @@ def _most_pixels(image: Image.Image, data: bytes) -> float:
 
 
 def _load(image: Image.Image, data: bytes) -> tuple[np.ndarray, list[str | None]]:
-    """Decode: upright RGB pixels, and what the manifest should say of them."""
+    """Decode into upright RGB pixels, and notes for the manifest."""
     profile = image.info.get("icc_profile")
     notes = list[str | None]()
     if image.format in {"JPEG", "MPO"}:
@@ -201,7 +201,7 @@ def _load(image: Image.Image, data: bytes) -> tuple[np.ndarray, list[str | None]
     else:
         upwards = image.format == "BMP" and image.tile[0].args[-1] == -1  # type: ignore[attr-defined]
         image.load()
-        orientation = image.getexif().get(_ORIENTATION, 1)  # only now: loading turns a TIFF itself
+        orientation = image.getexif().get(_ORIENTATION, 1)  # read after loading, which rotates a TIFF itself
         notes.append(_find_damage(image, upwards))
         image, note = reduce_depth(image, data)
         notes.append(note)
@@ -217,7 +217,7 @@ def _find_damage(image: Image.Image, upwards: bool) -> str | None:
 
 
 def _decode_jpeg(image: Image.Image, data: bytes) -> np.ndarray:
-    """Decode as Pillow would, by the same library, but taking its warnings for what they are.
+    """Decode with the library that Pillow uses, but treat its warnings as errors.
 
     Returns:
         ``uint8 [height, width]`` or ``[height, width, channels]``, in the image's mode.
@@ -231,7 +231,7 @@ def _decode_jpeg(image: Image.Image, data: bytes) -> np.ndarray:
         data = padded
         pixels = simplejpeg.decode_jpeg(data, _JPEG_SPACES[image.mode])
     check_jpeg(data)
-    # Adobe stores CMYK inverted, and says by its marker that it wrote the file.
+    # Adobe stores CMYK inverted and marks the files it writes.
     return 255 - pixels if image.mode == "CMYK" and "adobe" in image.info else pixels.squeeze()
 
 
@@ -241,7 +241,7 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Give an image of mode L, RGB, CMYK or LAB; what is transparent is white."""
+    """Convert an image to mode L, RGB, CMYK or LAB, with transparent areas white."""
     if image.mode in {"I", "F"}:
         raise UnusableImageError(f"pixel mode {image.mode} has no known range: expected 8 or 16 bits a channel")
     if image.has_transparency_data:
@@ -252,22 +252,22 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Give an RGB image as a square of ``size`` pixels a side, antialiased; ``uint8 [height, width, 3]`` both."""
+    """Resize an RGB image to a square of ``size`` pixels a side, antialiased; ``uint8 [height, width, 3]`` both."""
     if pixels.shape[:2] == (size, size):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS))
 
 
 def perceptual_hash(pixels: np.ndarray) -> str:
-    """Hash the looks of an RGB image: 256 bits as hexadecimal digits.
+    """Hash the appearance of an RGB image into 256 bits, as hexadecimal digits.
 
-    A difference hash of the green channel, the one in which stained nuclei are darkest. See
+    A difference hash of the green channel, in which stained nuclei are darkest. See
     https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html.
 
     Args:
         pixels: ``uint8 [height, width, 3]``.
     """
-    # One call that averages whole blocks first: this runs for every image.
+    # A single call that averages whole blocks first, for speed: this runs for every image.
     green = Image.fromarray(pixels[:, :, 1])
     small = green.resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
     return np.packbits(imagehash.dhash(small, _HASH_SIDE).hash).tobytes().hex()

@@ -1,4 +1,4 @@
-"""From 16 bits a channel to 8, where fewer of them may count."""
+"""Scale 16 bits a channel to 8, where fewer than 16 may be significant."""
 
 import io
 from typing import Any
@@ -7,36 +7,36 @@ import numpy as np
 from PIL import Image
 
 _FULL = 65_535
-# Below a quarter of the range no smear on a bright background stays, but what a camera of 10 to 14 bits gives does.
+# A smear on a bright background never stays below a quarter of the range; unscaled values of a 10- to 14-bit camera do.
 _TOO_DARK = 16_384
 _DARK = 32_768
 _MOST = 0.999
 # Tags of TIFF: BitsPerSample, MaxSampleValue.
 _BITS = 258
 _LARGEST_VALUE = 281
-_PNG_BITS = 24  # place of the bit depth in a PNG
+_PNG_BITS = 24  # offset of the bit depth in a PNG
 _SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
 
 
 class UnclearDepthError(ValueError):
-    """How bright the pixels are cannot be known; the message says why."""
+    """The brightness of the pixels cannot be determined; the message says why."""
 
 
 def reduce_depth(image: Image.Image, data: bytes) -> tuple[Image.Image, str | None]:
-    """Scale 16 bits a channel to 8; other images stay as they are.
+    """Scale 16 bits a channel to 8; other images are left unchanged.
 
-    Cameras of 10 to 14 bits leave the upper ones of 16 empty. Where the file says how many bits count (MaxSampleValue
-    or BitsPerSample of TIFF, sBIT of PNG) and no pixel exceeds them, their range becomes 0-255.
+    Cameras of 10 to 14 bits leave the upper bits of 16 empty. If the file states how many bits are significant
+    (MaxSampleValue or BitsPerSample of TIFF, sBIT of PNG) and no pixel exceeds them, their range becomes 0-255.
 
     Args:
-        image: Decoded; Pillow gives 16 bits of colour as their upper 8.
+        image: Decoded; of 16-bit colour, Pillow returns the upper 8 bits.
         data: The file's content.
 
     Returns:
-        The image, and a warning where it is suspiciously dark.
+        The image, and a warning if it is suspiciously dark.
 
     Raises:
-        UnclearDepthError: The upper bits are empty, and the file does not say that they do not count.
+        UnclearDepthError: The upper bits are empty, and the file does not say that they are insignificant.
     """
     grey = image.mode in _SIXTEEN_BITS or (image.mode == "I" and image.format in {"PNG", "PPM"})
     if not grey and not _has_sixteen_bits(image, data):
@@ -45,10 +45,10 @@ def reduce_depth(image: Image.Image, data: bytes) -> tuple[Image.Image, str | No
     largest_possible = _find_largest_value(image, data)
     if largest_possible < _FULL and not grey:
         values = _read_colour(image, data)
-    step = 1 if grey or largest_possible < _FULL else 256  # Pillow has the upper 8 bits of colour only
+    step = 1 if grey or largest_possible < _FULL else 256  # Pillow keeps only the upper 8 bits of colour
     if int(values.max()) * step <= largest_possible < _FULL:
         return Image.fromarray(((values * 255 + largest_possible // 2) // largest_possible).astype(np.uint8)), None
-    # A few hot pixels, or a burnt-in scale bar, do not make a field bright.
+    # A quantile, since a few hot pixels or a burnt-in scale bar do not make a field bright.
     largest = int(np.quantile(values, _MOST, method="higher")) * step + step - 1
     if largest < _TOO_DARK:
         raise UnclearDepthError(
@@ -71,7 +71,7 @@ def _has_sixteen_bits(image: Image.Image, data: bytes) -> bool:
 
 
 def _find_largest_value(image: Image.Image, data: bytes) -> int:
-    """Find what the file says its largest value is."""
+    """Find the largest value that the file says its pixels may have."""
     if image.format == "TIFF":
         bits = int(np.max(_get_tag(image, _BITS, 16)))
         return min(int(np.max(_get_tag(image, _LARGEST_VALUE, _FULL))), 2**bits - 1)
@@ -90,7 +90,7 @@ def _read_colour(image: Image.Image, data: bytes) -> np.ndarray:
     """Read all bits of a colour TIFF, which Pillow does not: ``uint32 [height, width, 3]``.
 
     Raises:
-        UnclearDepthError: It is another format, or of another layout.
+        UnclearDepthError: The file is of another format or has another layout.
     """
     import tifffile
 

@@ -1,4 +1,4 @@
-"""Which images show the same: byte-identical files, and files that look alike."""
+"""Find duplicate images: byte-identical files, and files that look alike."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -10,17 +10,17 @@ from leukoscope.images.likeness import Likeness, View
 
 _ALL = slice(None)
 _TILE = 1024
-# Pairs that are kept before those are left out which others imply.
+# Number of pairs kept before the redundant ones, implied by other pairs, are dropped.
 _MOST_PAIRS = 2**20
 
 
 class Hashes(NamedTuple):
-    """Perceptual hashes of images that are compared with each other.
+    """Perceptual hashes of the images to compare with each other.
 
     Attributes:
-        positions: Of the images, ``int64 [n]``.
+        positions: Positions of the images, ``int64 [n]``.
         packed: The hashes, ``uint8 [n, bytes]``.
-        distance: Bits in which those of images that look alike may differ.
+        distance: Number of bits in which the hashes of similar images may differ.
     """
 
     positions: np.ndarray
@@ -34,19 +34,19 @@ FindPairs = Callable[[Hashes], Iterable[np.ndarray]]
 def group_duplicates(
     sha256: pd.Series, hashes: pd.Series, max_distance: int | None, view: View, find: FindPairs | None = None
 ) -> np.ndarray:
-    """Number the groups of images that are identical or look alike, directly or through others.
+    """Group images that are identical or look alike, directly or through other images.
 
-    Hashes find the pairs that may look alike, and pixels decide: on a plain background few bits of a hash say anything.
+    Hashes preselect pairs and pixels decide, since on a plain background few bits of a hash are informative.
 
     Args:
-        sha256: One digest an image; equal digests are identical files.
-        hashes: One perceptual hash an image, as hexadecimal digits of one length.
-        max_distance: Bits in which the hashes of images that look alike may differ; None: only identical files count.
-        view: Gives the pixels of an image, ``uint8 [height, width, 3]``, by its position.
-        find: Finds the pairs that look alike, ``int64 [2, m]`` at a time; ``None``: this process does.
+        sha256: One digest per image; equal digests are identical files.
+        hashes: One perceptual hash per image, as hexadecimal digits, all of the same length.
+        max_distance: Bits in which the hashes of similar images may differ; None: only identical files count.
+        view: Returns the pixels of an image, ``uint8 [height, width, 3]``, by its position.
+        find: Finds the pairs that look alike, ``int64 [2, m]`` at a time; ``None``: search in this process.
 
     Returns:
-        ``int64 [n]``: for each image the position of the first image of its group.
+        ``int64 [n]``: for each image, the position of the first image of its group.
     """
     count = len(sha256)
     if not count:
@@ -67,7 +67,7 @@ def group_duplicates(
 
 
 def thin(pairs: np.ndarray) -> np.ndarray:
-    """Give pairs that connect the same images: no more than there are images.
+    """Reduce pairs to a set that connects the same images, with no more pairs than images.
 
     Args:
         pairs: ``int64 [2, m]``.
@@ -87,7 +87,7 @@ def _connect(pairs: np.ndarray, count: int) -> np.ndarray:
 
 def _first_equal(values: pd.Series | np.ndarray) -> np.ndarray:
     codes = pd.factorize(values)[0]
-    # Codes count up in order of appearance, so that the n-th new one is the first of code n.
+    # Codes are numbered in order of appearance, so the n-th new value is the first with code n.
     return np.unique(codes, return_index=True)[1][codes]
 
 
@@ -98,21 +98,21 @@ def _link_equal(values: pd.Series) -> np.ndarray:
 def find_pairs(
     hashes: Hashes, likeness: Likeness, tops: slice = _ALL, starts: slice = _ALL, tile: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Give pairs of positions whose hashes differ in few bits, and whose pixels are alike.
+    """Yield pairs of positions whose hashes differ in few bits and whose pixels look alike.
 
     Args:
-        hashes: Of all images.
+        hashes: The hashes of all images.
         likeness: Compares pixels.
-        tops: Which images are compared; begins at a whole tile.
-        starts: With which, those before them left out; begins at one, too.
-        tile: Images that are compared at a time.
+        tops: The images to compare; begins at a tile boundary.
+        starts: The images to compare them with, skipping earlier tiles; also begins at a tile boundary.
+        tile: Number of images compared at a time.
 
     Yields:
-        Pairs of a tile, ``int64 [2, m]``.
+        The pairs of a tile, ``int64 [2, m]``.
     """
     positions, packed, distance = hashes
     tile = tile or _TILE
-    # The product of two hashes of +1 and -1 is their length less twice their distance.
+    # The dot product of two hashes of +1 and -1 is their length minus twice their distance.
     least = 8 * packed.shape[1] - 2 * distance
     for top in range(len(packed))[tops][::tile]:
         left = _to_signs(packed[top : top + tile])

@@ -1,4 +1,4 @@
-"""Simple checks of a field that need no network: how many cells, how strongly stained, how sharp, of what colours."""
+"""Simple checks of a field without a network: number of cells, strength of stain, sharpness and colours."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ from PIL import Image
 
 
 class Check(NamedTuple):
-    """What is measured of a field.
+    """A measurement of a field.
 
     Attributes:
-        name: Of the measurement. Rename it when its definition changes: columns of kept tables are known by it.
-        least_spread: Differences below this mean nothing, however alike the training images are.
-        below: What is said of a field that has less of it than the training images.
-        above: What is said of one that has more.
+        name: Name of the measurement. Rename it when its definition changes, since it names columns of saved tables.
+        least_spread: Differences below this are meaningless, however similar the training images are.
+        below: Description of a field with a lower value than the training images.
+        above: Description of a field with a higher value than the training images.
     """
 
     name: str
@@ -30,40 +30,39 @@ CHECKS = (
     Check("blue_share", 0.02, "other colours", "other colours"),
 )
 
-# Optical density of each value of a pixel (Ruifrok and Johnston 2001); 256 is no light lost.
+# Optical density of each pixel value (Ruifrok and Johnston 2001); 256 means that no light is lost.
 _DENSITY = np.log10(256 / (np.arange(256, dtype=np.float32) + 1))
-# Cells are looked for in a field of about this side: no more is needed, and noise is averaged out.
+# Cells are counted in a field reduced to about this side, which suffices and averages out noise.
 _SMALL = 64
 # Percentiles of the optical density.
 _BACKGROUND = 10
 _DARK = 98
 _DARKEST = 99
-# A nucleus is denser in red than the background by this, and by half of what the densest place is; it has at least this
-# area, in pixels of the small field.
+# In red, a nucleus exceeds the background by this density and by half the excess of the densest place. Its area is at
+# least this many pixels of the reduced field.
 _LEAST_DENSITY = 0.1
 _LEAST_AREA = 4
-# Densities below these are noise: they keep logarithms and shares finite, and those of empty fields stable.
+# Densities below these are noise. Adding them keeps logarithms and shares finite, and stable for empty fields.
 _LITTLE = 0.05
 _TRACE = 1e-6
 
 
 def check_fields(pixels: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-    """Measure fields, one after the other.
+    """Measure fields one by one.
 
     Args:
         pixels: ``uint8 [n, side, side, 3]``, RGB.
-        rows: Which of them; all by default.
+        rows: The fields to measure; all by default.
 
     Returns:
-        ``float32 [rows, checks]`` in the order of ``CHECKS``, finite whatever the pixels are:
+        ``float32 [rows, checks]`` in the order of ``CHECKS``, finite for any pixels:
 
-        - ``log_cells``: logarithm of one more than the number of stained nuclei. Romanowsky stains make nuclei absorb
-          red, which haemoglobin and eosin let pass.
-        - ``log_contrast``: decadic logarithm of how much denser the darkest places are than the background.
-        - ``log_sharpness``: decadic logarithm of the variance of the Laplacian (Pech-Pacheco et al. 2000) over that of
-          the field itself.
-        - ``red_share``, ``blue_share``: what stained places absorb of red and of blue light, as shares of all that they
-          absorb.
+        - ``log_cells``: logarithm of one plus the number of stained nuclei. Romanowsky stains make nuclei absorb
+          red, which haemoglobin and eosin transmit.
+        - ``log_contrast``: base-10 logarithm of the density difference between the darkest places and the background.
+        - ``log_sharpness``: base-10 logarithm of the variance of the Laplacian (Pech-Pacheco et al. 2000) divided by
+          the variance of the field itself.
+        - ``red_share``, ``blue_share``: shares of red and of blue in all the light that stained places absorb.
     """
     rows = np.arange(len(pixels)) if rows is None else rows
     return np.array([_check(pixels[row]) for row in rows], np.float32).reshape(-1, len(CHECKS))
@@ -85,7 +84,7 @@ def _check(image: np.ndarray) -> tuple[float, ...]:
 
 
 def _shrink(picture: Image.Image) -> np.ndarray:
-    """Give densities at about 64 pixels a side, ``float32 [side, side, 3]``, averaged over 3 by 3 neighbours."""
+    """Compute densities at about 64 pixels a side, ``float32 [side, side, 3]``, averaged over 3 by 3 neighbours."""
     from scipy.ndimage import uniform_filter
 
     small = picture.reduce(max(1, round(picture.width / _SMALL)))
@@ -107,7 +106,7 @@ def _measure_sharpness(grey: np.ndarray) -> float:
 
 
 def _share_colours(small: np.ndarray, is_dark: np.ndarray, is_background: np.ndarray) -> tuple[float, float]:
-    """Give the shares of red and blue in what dark places absorb beyond the background."""
+    """Compute the shares of red and blue in the light that dark places absorb beyond the background."""
     stained = small[is_dark].mean(axis=0) - small[is_background].mean(axis=0)
     red, _, blue = (stained + _LITTLE / 3) / (np.abs(stained).sum() + _LITTLE)
     return red, blue

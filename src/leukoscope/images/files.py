@@ -1,4 +1,4 @@
-"""Files of a source of images, listed and read within bounds."""
+"""List and read the files of an image source within bounds."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from leukoscope.images.listing import Rows
 ReadFile = Callable[[str], bytes]
 
 LINKED_FOLDER = "symbolic link to a folder, which is not followed"
-# What systems leave in folders: resource forks, thumbnails, settings, waste.
+# Files and folders that operating systems leave behind: resource forks, thumbnails, settings, trash.
 _CLUTTER = {
     "__macosx",
     "@eadir",
@@ -24,7 +24,7 @@ _CLUTTER = {
     "ehthumbs.db",
     "desktop.ini",
 }
-MOST_LEVELS = 64  # of folders: no data set has as many, and a hostile one may have thousands
+MOST_LEVELS = 64  # of folders: no real data set is this deep, while a hostile one may have thousands
 TOO_DEEP = f"below more than {MOST_LEVELS} folders, which are not looked into"
 
 
@@ -45,12 +45,12 @@ class FoundFile(NamedTuple):
 
     @property
     def leaves_root(self) -> bool:
-        """Whether the path points outside the root, as a hostile archive's may."""
+        """Whether the path points outside the root, as in a hostile archive."""
         return leaves_root(self.path)
 
 
 class ImageSource(ABC):
-    """Files below one root, listed but not read. Holds no open handle, so that it is cheap to pickle."""
+    """Files below one root, listed but not read. Holds no open handle, so it is cheap to pickle."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,7 +60,7 @@ class ImageSource(ABC):
 
     @cached_property
     def files(self) -> Rows[FoundFile]:
-        """All files but hidden ones, sorted by path, those that must not be read among them."""
+        """All files except hidden ones, sorted by path, including those that must not be read."""
         return Rows(self._list(), FoundFile)
 
     @abstractmethod
@@ -69,7 +69,7 @@ class ImageSource(ABC):
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[ReadFile]:
-        """Open the source; gives a function from path to content, safe to call from several threads."""
+        """Open the source; yields a thread-safe function from path to content."""
 
 
 def leaves_root(path: str) -> bool:
@@ -78,22 +78,22 @@ def leaves_root(path: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file or folder is none of the user's: its name begins with a dot, or a system has made it."""
+    """Check whether a file or folder is not the user's: its name begins with a dot, or the system made it."""
     return name.startswith(".") or name.casefold() in _CLUTTER
 
 
 def is_printable(name: str) -> bool:
-    """Tell whether a name can stand in a log or table: spaces of any width may be in it, control characters not."""
+    """Check whether a name can be shown in a log or table: spaces of any width are allowed, control characters not."""
     return name.isprintable() or all(letter.isprintable() or category(letter) == "Zs" for letter in name)
 
 
 def make_printable(name: str) -> str:
-    """Give a name with a replacement character for each that cannot be printed."""
+    """Replace each unprintable character of a name with the replacement character."""
     return "".join(character if is_printable(character) else "\ufffd" for character in name)
 
 
 def compose(name: str) -> str:
-    """Give a name in one spelling (Unicode NFC): macOS takes letters and accents apart, other systems do not."""
+    """Normalise a name to Unicode NFC: macOS separates letters and accents, other systems do not."""
     return name if name.isascii() else normalize("NFC", name)
 
 
@@ -103,5 +103,5 @@ def compose_all(names: list[str]) -> list[str]:
 
 
 def show_name(name: str) -> str:
-    """Give a name for a message: in quotes where spaces at its ends, or what cannot be printed, must show."""
+    """Format a name for a message: quoted if it has leading or trailing spaces or unprintable characters."""
     return name if name and name == name.strip() and name.isprintable() else repr(name)

@@ -21,7 +21,7 @@ from leukoscope.images.files import (
 
 
 class FolderSource(ImageSource):
-    """Files of a folder. No symbolic link is followed out of it, nor one to a folder."""
+    """Files of a folder. Symbolic links that leave the folder or point to a folder are not followed."""
 
     def _list(self) -> Iterator[FoundFile]:
         try:
@@ -34,7 +34,7 @@ class FolderSource(ImageSource):
         return self._walk()
 
     def _walk(self, folder: str = "") -> Iterator[FoundFile]:
-        """Give the files of a folder and of those in it, sorted by path: to sort millions later takes memory."""
+        """Yield the files of a folder and its subfolders, sorted by path: sorting millions afterwards takes memory."""
         try:
             with os.scandir(self.root / folder) as scanned:
                 entries = [(entry, _is_folder(entry)) for entry in scanned if not is_hidden(entry.name)]
@@ -62,13 +62,13 @@ class FolderSource(ImageSource):
             facts = entry.stat()
         except (OSError, RuntimeError) as error:
             return FoundFile(name, 0, 0, f"unreadable: {getattr(error, 'strerror', None) or error}")
-        # Reading a pipe would wait for ever.
+        # Reading a pipe could block forever.
         refused = None if stat.S_ISREG(facts.st_mode) else "not a regular file"
         return FoundFile(name, facts.st_size, facts.st_mtime_ns, refused)
 
     @contextmanager
     def reading(self) -> Iterator[ReadFile]:
-        """Give a function from path to content."""
+        """Yield a function from path to content."""
         root = str(self.root)
 
         def read(path: str) -> bytes:
@@ -82,11 +82,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
-        return False  # as will be said when it is looked at as a file
+        return False  # reported later, when it is treated as a file
 
 
 class FileSource(FolderSource):
-    """One file of a folder, whose root is the folder; whatever its name is."""
+    """One file with any name; the root is its folder."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.parent)

@@ -1,4 +1,4 @@
-"""Images that a generator has drawn, with their classes and what they were learned from."""
+"""Images drawn by a generator, with their classes and the splits that the generator was trained on."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ class GeneratedImages:
 
     Attributes:
         pixels: ``uint8 [n, side, side, 3]``, RGB.
-        classes: The number of the class that each was drawn for, ``int64 [n]``.
-        class_names: The classes in the order of these numbers.
+        classes: The class number that each image was drawn for, ``int64 [n]``.
+        class_names: The classes in the order of their numbers.
         splits: The fingerprint of the splits whose training images the generator saw.
-        facts: What else is known of the generator, as JSON can say it.
+        facts: Other facts about the generator, serialisable as JSON.
     """
 
     pixels: np.ndarray
@@ -35,21 +35,21 @@ class GeneratedImages:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of images and classes: the first 16 hexadecimal digits of a SHA-256."""
+        """Hash of the images and classes: the first 16 hexadecimal digits of a SHA-256."""
         digest = hashlib.sha256(json.dumps([self.class_names, self.splits, self.pixels.shape]).encode())
         digest.update(np.ascontiguousarray(self.pixels).data)
         digest.update(np.ascontiguousarray(self.classes, dtype=np.int64).data)
         return digest.hexdigest()[:16]
 
     def require_fitting(self, class_names: Sequence[str], splits: str) -> None:
-        """Make sure that a training on some splits may see these images.
+        """Check that training on the given splits may use these images.
 
         Args:
             class_names: The classes of the training, in order.
             splits: The fingerprint of its splits.
 
         Raises:
-            InputError: They are of other classes, or of a generator that may have seen images which now test.
+            InputError: The images have other classes, or their generator may have seen images that are now held out.
         """
         if tuple(class_names) != self.class_names:
             raise InputError(
@@ -65,7 +65,7 @@ class GeneratedImages:
             )
 
     def save(self, path: Path) -> None:
-        """Write one file of plain arrays, uncompressed."""
+        """Write the images to one file of plain arrays, uncompressed."""
         described = {"class_names": self.class_names, "splits": self.splits, "facts": self.facts}
         with path.open("wb") as file:
             np.savez(file, pixels=self.pixels, classes=self.classes, description=np.array(json.dumps(described)))
@@ -76,7 +76,7 @@ class GeneratedImages:
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: It is no such file, or is damaged.
+            ValueError: The file is of another kind, or is damaged.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -96,11 +96,11 @@ class GeneratedImages:
 
 
 def resize_square(image: np.ndarray, side: int) -> np.ndarray:
-    """Resize an image, with antialiasing where it becomes smaller.
+    """Resize an image to a square, with antialiasing when it is reduced.
 
     Args:
         image: ``uint8 [height, width, 3]``.
-        side: Of the square wanted, in pixels.
+        side: Side of the square in pixels.
     """
     if image.shape[:2] == (side, side):
         return image

@@ -1,4 +1,4 @@
-"""Which images belong together, so that they must not straddle two splits."""
+"""Group images that belong together and must not straddle two splits."""
 
 import fnmatch
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from leukoscope.images.files import compose, show_name
 from leukoscope.images.manifest import ACCEPTED
 from leukoscope.images.packed import PackedImages
 
-# What never straddles two splits, in words.
+# Description of the unit that never straddles two splits.
 UNITS = {
     "duplicate": "the image with its identical and near-identical copies; which patient an image is of plays no part",
     "appearance": "the appearance cluster, fields of nearly the same colours, with copies; which patient an image is "
@@ -28,19 +28,19 @@ UNITS = {
 
 
 def select_accepted(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Select the accepted images: ``image_id, label, group, sha256``, with the group of duplicates."""
+    """Select the accepted images: ``image_id, label, group, sha256``, where ``group`` is the group of duplicates."""
     accepted = manifest["status"] == ACCEPTED
     return manifest.loc[accepted, ["image_id", "label", "group", "sha256"]].reset_index(drop=True)
 
 
 def group_by_appearance(images: pd.DataFrame, smears: PackedImages, clusters: int, seed: int) -> pd.Series:
-    """Give the images of one appearance cluster, and their duplicates, one group.
+    """Group images by appearance cluster, together with their duplicates.
 
     Args:
-        images: ``image_id`` and the ``group`` of duplicates, one row an image.
+        images: ``image_id`` and the ``group`` of duplicates, one row per image.
         smears: The packed images.
-        clusters: The number of appearance clusters; duplicates of several join these.
-        seed: For the clustering.
+        clusters: The number of appearance clusters; clusters that share duplicates are merged.
+        seed: Seed of the clustering.
 
     Raises:
         InputError: There are more clusters than images.
@@ -51,18 +51,18 @@ def group_by_appearance(images: pd.DataFrame, smears: PackedImages, clusters: in
             f"clusters than these."
         )
     numbers = cluster_appearance(count_colours(smears.pixels, smears.rows(images["image_id"])), clusters, seed)
-    # Trainings are known by their splits, groups' names among them: by another name all would be trained again.
+    # Group names are part of the splits that identify a training: changing them would retrain every model.
     names = pd.Series([f"look-{number:04}" for number in numbers], index=images.index)
     return merge_groups(names, images["group"])
 
 
 def group_by_table(images: pd.DataFrame, manifest: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
-    """Give the images of one patient or slide of the user's table, and their duplicates, one group.
+    """Group images by patient or slide according to the user's table, together with their duplicates.
 
     Args:
         images: The accepted images with the ``group`` of duplicates.
         manifest: All images.
-        table: A column ``group``, and ``image_id`` or ``pattern``.
+        table: Has a column ``group``, and ``image_id`` or ``pattern``.
 
     Raises:
         InputError: The table does not fit the images.
@@ -72,14 +72,14 @@ def group_by_table(images: pd.DataFrame, manifest: pd.DataFrame, table: pd.DataF
 
 
 def group_by_name(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
-    """Give the images whose names have the same subject, or the like, and their duplicates, one group.
+    """Group images by the subject (or similar unit) in their names, together with their duplicates.
 
     Args:
         images: The accepted images with the ``group`` of duplicates.
         manifest: All images, with the ``named_group`` of each.
 
     Raises:
-        InputError: Names have no such group, or not all do.
+        InputError: Some or all names contain no such group.
     """
     named = manifest.reindex(columns=["image_id", "named_group"]).set_index("image_id")["named_group"]
     groups = images["image_id"].map(named)
@@ -93,14 +93,14 @@ def group_by_name(images: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
 
 
 def merge_groups(first: pd.Series, second: pd.Series) -> pd.Series:
-    """Join two groupings of the same images: what either holds together stays together.
+    """Merge two groupings of the same images, so that images grouped by either end up in one group.
 
     Args:
-        first: A group's name for each image.
-        second: Another's, with the same index.
+        first: The group name of each image.
+        second: The group name of each image in the other grouping, with the same index.
 
     Returns:
-        The name of one of the joined ``first`` groups for each image.
+        For each image, the name of one of the ``first`` groups that were merged.
     """
     left, left_names = pd.factorize(first)
     right, right_names = pd.factorize(second)
@@ -114,16 +114,16 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
     """Find each accepted image's group in a user's table.
 
     Args:
-        image_ids: All images that were found.
-        accepted: Which of them are accepted, boolean.
-        table: A column ``group``, and ``image_id`` or ``pattern`` (a shell pattern of image ids). Names are compared in
-            Unicode's composed form.
+        image_ids: All images found.
+        accepted: Whether each image is accepted, boolean.
+        table: Has a column ``group``, and ``image_id`` or ``pattern`` (a shell pattern of image ids). Names are
+            compared in Unicode's composed form.
 
     Returns:
-        The group of each accepted image, in their order.
+        The groups of the accepted images, in their order.
 
     Raises:
-        InputError: A column is missing, an entry fits no image, or an accepted image has no group or two.
+        InputError: A column is missing, an entry matches no image, or an accepted image has no group or several.
     """
     key = next((name for name in ("image_id", "pattern") if name in table), None)
     if key is None or "group" not in table:
@@ -132,7 +132,7 @@ def look_up_groups(image_ids: pd.Series, accepted: np.ndarray, table: pd.DataFra
             f"image_id or pattern."
         )
     entries = table[[key, "group"]].fillna("").astype(str).map(compose)
-    # A patient written with a space behind is the same patient.
+    # A patient name with surrounding spaces means the same patient.
     entries = entries.assign(group=entries["group"].str.strip()).drop_duplicates()
     _refuse(entries.loc[entries["group"] == "", key], "row without a group", "rows without a group")
     matched = entries[entries[key].isin(image_ids)] if key == "image_id" else _match(entries, image_ids)
@@ -157,7 +157,7 @@ def _match(entries: pd.DataFrame, image_ids: pd.Series) -> pd.DataFrame:
 
 
 def _filter(image_ids: pd.Series, pattern: str) -> list[str]:
-    """Find what a pattern fits; one that fits nothing is tried with its brackets as they are, as in folders' names."""
+    """Find the ids that match a pattern; if none does, match its brackets literally, as in folder names."""
     return fnmatch.filter(image_ids, pattern) or fnmatch.filter(image_ids, pattern.replace("[", "[[]"))
 
 

@@ -1,6 +1,6 @@
-"""How public data sets name and lay out their files, and what can be read off that: the registry of layouts.
+"""The registry of layouts: how public data sets name and arrange their files, and what that reveals of the images.
 
-Each layout is a file of ``images/layouts`` that registers one; a new file there is a new layout.
+Each file of ``images/layouts`` registers one layout; to add a layout, add a file there.
 """
 
 import logging
@@ -32,16 +32,16 @@ _SHOWN = 3
 
 
 class LayoutFacts(NamedTuple):
-    """What a source's layout tells of its images.
+    """Facts about a source's images that follow from its layout.
 
     Attributes:
         layout: The name of the layout.
-        title: Of the data set, or of the kind of folder.
-        scale: What an image shows, ``FIELDS`` or ``CELLS``; empty where nobody knows.
-        unit: What images are grouped by, such as ``subject``; empty where names have nothing of it.
-        unknown: What its names do not tell, in a sentence; may be empty.
-        labels: How many files there are of each of the layout's own labels; empty where folders are the labels.
-        meanings: What these labels mean, ``benign`` or ``malignant``; without those that say nothing of it.
+        title: Title of the data set, or of the kind of folder.
+        scale: What an image shows, ``FIELDS`` or ``CELLS``; empty if unknown.
+        unit: The unit that images are grouped by, such as ``subject``; empty if names do not contain one.
+        unknown: A sentence on what the names do not reveal; may be empty.
+        labels: Number of files for each of the layout's own labels; empty if folders are the labels.
+        meanings: The meaning of these labels, ``benign`` or ``malignant``; labels without such a meaning are omitted.
     """
 
     layout: str
@@ -54,16 +54,16 @@ class LayoutFacts(NamedTuple):
 
 
 class Layout(ABC):
-    """How the files of a data set are named and lie.
+    """How the files of a data set are named and arranged.
 
     Attributes:
-        name: As in ``external.layout``.
-        title: Of the data set.
-        expects: What its files look like, in words.
-        unit: As in ``LayoutFacts``, and so are the next three.
-        unknown: See there.
-        scale: See there.
-        meanings: See there.
+        name: Name of the layout, as in ``external.layout``.
+        title: Title of the data set.
+        expects: Description of the expected files.
+        unit: See ``LayoutFacts``.
+        unknown: See ``LayoutFacts``.
+        scale: See ``LayoutFacts``.
+        meanings: See ``LayoutFacts``.
     """
 
     name: ClassVar[str]
@@ -76,36 +76,36 @@ class Layout(ABC):
 
     @abstractmethod
     def fits(self, source: ImageSource) -> bool:
-        """Tell by names alone whether files look as they do here."""
+        """Check by names alone whether a source's files have this layout."""
 
     def is_evident(self, source: ImageSource) -> bool:
-        """Tell whether files that fit can hardly be another data set's, so that `auto` may take them for this one's."""
+        """Check whether matching files can hardly belong to another data set, so that `auto` may choose this layout."""
         return True
 
     @abstractmethod
     def sort(self, source: ImageSource) -> list[NamedFile]:
-        """Give every image of a source that fits its id and the layout's own label.
+        """Assign an id and the layout's own label to every image of a source that fits.
 
-        What only describes images is left out. An image whose label cannot be known has none, and a reason.
+        Files that only describe images are left out. An image whose label is unknown has none, and a reason.
 
         Raises:
             InputError: A file that describes images cannot be read.
         """
 
     def open(self, source: ImageSource) -> ImageSource:
-        """Give where the sorted files are read from."""
+        """Return the source that the sorted files are read from."""
         return source
 
     def find_group(self, image_id: str) -> str | None:
-        """Give the subject, or what else ``unit`` is, that an image's id has; ``None`` where it has none."""
+        """Return the group in an image's id, such as its subject (see ``unit``); ``None`` if it has none."""
         return None
 
     def find_scale(self, source: ImageSource) -> str:
-        """Tell what the images show."""
+        """Determine what the images show, ``FIELDS`` or ``CELLS``."""
         return self.scale
 
     def describe(self, source: ImageSource) -> LayoutFacts:
-        """Gather what is known of a source's images."""
+        """Collect the facts about a source's images."""
         counts = Counter(item.label for item in self.sort(source) if item.label is not None)
         return LayoutFacts(
             self.name,
@@ -118,10 +118,10 @@ class Layout(ABC):
         )
 
     def label_files(self, source: ImageSource, class_names: Sequence[str]) -> Sequence[NamedFile]:
-        """Give the files of some labels, and those whose label cannot be known, sorted by path.
+        """Return the files with the given labels and those whose label is unknown, sorted by path.
 
         Raises:
-            InputError: There is no file of one of the labels.
+            InputError: One of the labels has no file.
         """
         sorted_files = self.sort(source)
         labels = {item.label for item in sorted_files if item.label is not None}
@@ -136,22 +136,22 @@ class Layout(ABC):
 
 
 class ClassFolders(Layout):
-    """One folder of images for each class, as of the published smears."""
+    """One folder of images for each class, as in the published data set."""
 
     name = FOLDERS
     title = "folders of classes"
     expects = "one folder of images for each class"
 
     def fits(self, source: ImageSource) -> bool:
-        """Any source may: which folders are classes, only the parameters say."""
+        """Accept any source: only the parameters say which folders are classes."""
         return True
 
     def sort(self, source: ImageSource) -> list[NamedFile]:
-        """Sort nothing: labels are asked for by their names."""
+        """Return nothing, since the labels are named by the caller of ``label_files``."""
         return []
 
     def label_files(self, source: ImageSource, class_names: Sequence[str]) -> Sequence[NamedFile]:
-        """Give every file below the class folders' parent its id and its label."""
+        """Assign an id and a label to every file below the class folders' parent."""
         return label_files(source, class_names)
 
 
@@ -159,10 +159,10 @@ _registry: dict[str, Layout] = {FOLDERS: ClassFolders()}
 
 
 def register(layout: type[Layout]) -> type[Layout]:
-    """Make a layout known by its name; a decorator.
+    """Register a layout under its name; use as a decorator.
 
     Raises:
-        ValueError: Another has the name.
+        ValueError: The name is taken.
     """
     if layout.name in _registry or layout.name == AUTO:
         raise ValueError(f"there is a layout '{layout.name}' already")
@@ -171,7 +171,7 @@ def register(layout: type[Layout]) -> type[Layout]:
 
 
 def list_layouts() -> dict[str, Layout]:
-    """List all layouts by their names, folders of classes first."""
+    """List all layouts by name, folders of classes first."""
     folder = import_module("leukoscope.images.layouts")
     for module in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
         import_module(module.name)
@@ -179,7 +179,7 @@ def list_layouts() -> dict[str, Layout]:
 
 
 def require_layout(name: str) -> str:
-    """Give a layout's name back, or ``auto``.
+    """Return the name unchanged if it is a layout's or ``auto``.
 
     Raises:
         ValueError: There is no such layout.
@@ -193,20 +193,20 @@ def require_layout(name: str) -> str:
 
 
 def get(name: str) -> Layout:
-    """Get a layout by its name."""
+    """Return the layout of a name."""
     return list_layouts()[require_layout(name)]
 
 
 def recognise(source: ImageSource, chosen: str, parameter: str) -> Layout:
-    """Find the layout of a source, or make sure that it has the one that was chosen.
+    """Recognise the layout of a source, or check that it has the chosen one.
 
     Args:
-        source: Of which names are looked at, and no image.
+        source: The source; only file names are inspected, no images.
         chosen: The name of a layout, or ``auto``.
-        parameter: What sets it, for messages.
+        parameter: The parameter that sets the layout, for messages.
 
     Raises:
-        InputError: The source is laid out otherwise, or as several data sets at once.
+        InputError: The source has another layout, or fits several at once.
     """
     fitting = [layout for layout in list_layouts().values() if layout.name != FOLDERS and layout.fits(source)]
     if chosen == AUTO:
@@ -227,7 +227,7 @@ def recognise(source: ImageSource, chosen: str, parameter: str) -> Layout:
 
 
 def suggest(source: ImageSource, parameter: str) -> str:
-    """Name the layout that a source looks like, in a sentence after a space; nothing where it looks like none."""
+    """Name the layout that a source looks like, in a sentence with a leading space; empty if it looks like none."""
     fitting = [layout for layout in list_layouts().values() if layout.name != FOLDERS and layout.fits(source)]
     return "".join(f" It looks like {layout.title}: {parameter}={layout.name}." for layout in fitting[:1])
 
@@ -256,29 +256,29 @@ def _show_files(source: ImageSource) -> str:
 
 
 def is_image(file: FoundFile) -> bool:
-    """Tell by its suffix whether a file is an image."""
+    """Check by its suffix whether a file is an image."""
     return PurePosixPath(file.path).suffix.lower() in _SUFFIXES
 
 
 def cut_suffix(path: str) -> str:
-    """Give a path in Unicode's composed form, without its suffix: an image's id."""
+    """Return a path in Unicode's composed form, without its suffix: an image's id."""
     return compose(str(PurePosixPath(path).with_suffix("")))
 
 
 def name_groups(layout: str, image_ids: Iterable[str], index: pd.Index) -> pd.Series:
-    """Give the subject, or what else images of a layout are grouped by, of each image; null where it is not known.
+    """Return the group of each image, such as its subject, according to a layout; null if unknown.
 
     Args:
-        layout: Its name.
-        image_ids: As the layout gave them.
-        index: Of the result.
+        layout: Name of the layout.
+        image_ids: Image ids, as assigned by the layout.
+        index: Index of the result.
     """
     find = get(layout).find_group
     return pd.Series([find(image_id) for image_id in image_ids], index=index, dtype="str")
 
 
 def _make_unique(files: Sequence[NamedFile]) -> list[NamedFile]:
-    """Keep files whose id another has, under a longer id and with the reason why they cannot be used."""
+    """Keep files whose id is taken, under a longer id and with the reason why they cannot be used."""
     seen = set[str]()
     unique = list[NamedFile]()
     for item in files:

@@ -1,4 +1,4 @@
-"""Whether two images show the same, by the details in their pixels."""
+"""Decide by the details of their pixels whether two images show the same."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,30 +8,30 @@ from PIL import Image
 
 View = Callable[[int], np.ndarray]
 
-# Sides of the reduced images, and the blur, in their pixels, that is taken from them: what is left are details.
+# Sides of the reduced images, and the blur in their pixels that is subtracted to leave only details.
 _COARSE = 32
 _FINE = 64
 _BLUR = 2.0
-# Correlations of details. Fields that were shot twice, out of focus the second time or a little beside: 0.62 and more;
-# other fields: 0.36 at the most, and 0.64 where few large cells fill them, whose hashes are 70 bits apart and more.
-# Single cells on a plain background: up to 0.92, since outlines are alike, and up to 0.74 by finer details, of which
-# copies keep 0.95.
+# Correlations of details. Fields captured twice, the second time out of focus or slightly shifted: at least 0.62;
+# different fields: at most 0.36, or 0.64 if few large cells fill them, whose hashes differ in at least 70 bits.
+# Different single cells on a plain background: up to 0.92, since outlines are alike, and up to 0.74 by finer details,
+# where copies keep 0.95.
 _SAME_FIELD = 0.6
 _SAME_OUTLINE = 0.8
 _SAME_CELL = 0.85
-# Part of the picture that holds 95 % of the details' energy: fields of cells 0.32 to 0.67, single cells 0.09 to 0.33;
-# fields of few large cells lie between.
+# Share of the picture that holds 95 % of the details' energy: fields of cells 0.32 to 0.67, single cells 0.09 to 0.33;
+# fields of few large cells lie in between.
 _ENERGY = 0.95
 _SINGLE = 0.35
 _CHUNK = 1024
 
 
 class _Details(NamedTuple):
-    """What an image is compared by.
+    """The details by which an image is compared.
 
     Attributes:
-        by_side: Details of the image reduced to so many pixels a side, ``float16 [side * side]``.
-        single: Whether they are in one place.
+        by_side: Details of the reduced image, by its side in pixels, ``float16 [side * side]``.
+        single: Whether all details are in one place.
     """
 
     by_side: dict[int, np.ndarray]
@@ -39,15 +39,15 @@ class _Details(NamedTuple):
 
 
 class Likeness:
-    """Compares images by their details: what is the same in copies that are recompressed, resized or brighter.
+    """Compare images by their details, which copies keep when they are recompressed, resized or brightened.
 
-    Correlates the green channel, reduced to 32 pixels a side, less its blur. Where all details are in one place, as
-    with a single cell on a plain background, its outline alone makes images alike, and they must agree at 64 pixels
-    too. The thresholds were chosen from real and drawn fields, and drawn cells on black and white; see ADR 17.
+    Correlates the green channel, reduced to 32 pixels a side, minus its blur. If all details are in one place, as for a
+    single cell on a plain background, the outline alone makes images similar, so they must also agree at 64 pixels.
+    The thresholds were chosen from real and drawn fields, and drawn cells on black and white; see ADR 17.
 
     Args:
-        view: Gives an image, ``uint8 [height, width, 3]``, by its number. Each is looked at once, if at all; what is
-            kept of it is 10 KB.
+        view: Returns an image, ``uint8 [height, width, 3]``, by its number. It is called at most once per image, of
+            which 10 KB are kept.
     """
 
     def __init__(self, view: View) -> None:
@@ -55,15 +55,15 @@ class Likeness:
         self._details: dict[int, _Details] = {}
 
     def compare(self, left: np.ndarray, right: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Say which pairs of images show the same.
+        """Find the pairs of images that show the same.
 
         Args:
             left: Numbers of images, ``int [m]``.
-            right: Numbers of others, ``int [n]``.
-            candidates: Which pairs are in question, ``bool [m, n]``.
+            right: Numbers of the images to compare them with, ``int [n]``.
+            candidates: The pairs to compare, ``bool [m, n]``.
 
         Returns:
-            Those of the candidates that show the same, ``bool [m, n]``.
+            The candidates that show the same, ``bool [m, n]``.
         """
         same = np.zeros_like(candidates)
         rows = np.flatnonzero(candidates.any(axis=1))
@@ -103,7 +103,7 @@ class Likeness:
 
 
 def _take_details(green: Image.Image, side: int) -> np.ndarray:
-    """Give the details as a vector of length 1, ``float32 [side * side]``; zeros where there are none."""
+    """Compute the details as a vector of unit length, ``float32 [side * side]``; zeros if there are none."""
     from scipy.ndimage import gaussian_filter
 
     small = np.asarray(green.resize((side, side), Image.Resampling.BOX), dtype=np.float32)

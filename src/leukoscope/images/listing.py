@@ -1,4 +1,4 @@
-"""Lists of millions of files, in some ten bytes a file: as objects of Python they would take hundreds."""
+"""Lists of millions of files, in about ten bytes per file: as Python objects they would take hundreds."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,12 +20,12 @@ Made = TypeVar("Made", bound=tuple[Any, ...])
 
 
 def make_tuple(kind: type[Made]) -> Callable[[Iterable[Any]], Made]:
-    """Give what makes a named tuple of its parts, in half the time of its own: this runs for millions of files."""
+    """Return a constructor of a named tuple that takes half the time of its own: it runs for millions of files."""
     return partial(tuple.__new__, kind)
 
 
 def list_columns(batch: pa.RecordBatch) -> list[list[Any]]:
-    """List the values of each column, by way of NumPy, which takes a third of the time of ``to_pylist``."""
+    """List the values of each column through NumPy, in a third of the time of ``to_pylist``."""
     return [column.to_numpy(zero_copy_only=False).tolist() for column in batch.columns]
 
 
@@ -35,18 +35,18 @@ def divide(count: int) -> Iterator[tuple[int, int]]:
 
 
 class Compact(Sequence[T], ABC, Generic[T]):
-    """A sequence whose items are made when they are asked for; a slice of it is a list."""
+    """A sequence whose items are made on access; a slice of it is a list."""
 
     @abstractmethod
     def _make(self, start: int, stop: int) -> list[T]:
-        """Make the items of a range, which is within bounds."""
+        """Make the items of a range within bounds."""
 
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> T | list[T]:
-        """Give an item, or a list of some."""
+        """Return an item, or the list of items of a slice."""
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             return (
@@ -58,7 +58,7 @@ class Compact(Sequence[T], ABC, Generic[T]):
         return self._make(place, place + 1)[0]
 
     def __iter__(self) -> Iterator[T]:
-        """Give all items, of which few are in memory at once."""
+        """Yield all items, holding few in memory at once."""
         for start, stop in divide(len(self)):
             yield from self._make(start, stop)
 
@@ -86,11 +86,11 @@ def _gather(items: Iterable[tuple[str, int, int, str | None]]) -> tuple[list[str
 
 
 class Rows(Compact[Made]):
-    """Items of one kind of named tuple: a path, two whole numbers, and a reason that few have; sorted by path.
+    """Named tuples of a path, two integers and a reason, which few items have; sorted by path.
 
     Args:
-        items: In any order.
-        kind: Of the items.
+        items: The items, in any order.
+        kind: Type of the items.
 
     Raises:
         UnicodeEncodeError: A path cannot be written as UTF-8.
@@ -117,21 +117,21 @@ class Rows(Compact[Made]):
             self._sort()
 
     def _keep(self, *columns: pa.Array) -> None:
-        """Keep a chunk compressed: names of files have much in common."""
+        """Store a chunk compressed, since file names have much in common."""
         stream = pa.BufferOutputStream()
         with pa.ipc.new_stream(stream, _SCHEMA, options=_COMPRESSED) as writer:
             writer.write_batch(pa.RecordBatch.from_arrays(list(columns), schema=_SCHEMA))
         self._chunks.append(stream.getvalue())
 
     def _read(self, number: int) -> pa.RecordBatch:
-        """Read a chunk, of which most often the same one is asked for again."""
+        """Read a chunk and keep it open, since usually the same chunk is read again."""
         opened = self._open
         if opened is None or opened[0] != number:
             opened = self._open = number, pa.ipc.open_stream(self._chunks[number]).read_next_batch()
         return opened[1]
 
     def _sort(self) -> None:
-        """Sort by path; of equal ones the first stays the first. UTF-8 sorts as the characters do."""
+        """Sort by path, stably for equal paths. UTF-8 sorts in the order of its characters."""
         table = pa.Table.from_batches(map(self._read, range(len(self._chunks))))
         self._chunks = []
         self._open = None
@@ -204,7 +204,7 @@ def find_odd_names(
         return {}
     hashes = _hash_each(map(shorten, chunks()))
     doubted = np.isin(hashes, repeated)
-    while True:  # until none of the others can be called as one of them
+    while True:  # until no other path can clash with the name of a doubtful one
         every = chain.from_iterable(chunks())
         whole = [hash(path) for path, is_doubted in zip(every, doubted, strict=True) if is_doubted]
         more = doubted | np.isin(hashes, np.array(whole, np.int64))

@@ -1,4 +1,4 @@
-"""The manifest: what is known about every file found, and whether it may be used."""
+"""The manifest: the facts about every file found, and whether it may be used."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -48,18 +48,18 @@ def make_manifest(
     max_distance: int | None,
     find: Callable[[np.ndarray, Hashes], Iterable[np.ndarray]] | None = None,
 ) -> pd.DataFrame:
-    """Decide for every file whether it is accepted, and which files show the same.
+    """Decide which files are accepted, and which are duplicates.
 
     Args:
         records: As in ``PackedImages.records``.
         pixels: As in ``PackedImages.pixels``.
         max_distance: See ``group_duplicates``.
-        find: Finds pairs that look alike, of the rows of images in ``pixels`` and their hashes; ``None``: this process.
+        find: Finds similar pairs, given the images' rows in ``pixels`` and their hashes; ``None``: in this process.
 
     Returns:
         The records in their order, with ``status``, ``reason``, ``group``, ``duplicate_of`` (first image of the
-        group, null for that one itself) and ``duplicate_kind`` (``identical``: an earlier image is the same byte for
-        byte; or ``near``).
+        group, null for the first image itself) and ``duplicate_kind`` (``identical`` to an earlier image byte for
+        byte, or ``near``).
     """
     decoded = records.loc[records["reason"].isna(), ["image_id", "label", "sha256", "perceptual_hash", "row"]]
     rows = decoded["row"].to_numpy(dtype=np.int64)
@@ -70,7 +70,7 @@ def make_manifest(
     is_copy = decoded["group"] != decoded["image_id"]
     kind = decoded["sha256"].duplicated().map({True: IDENTICAL, False: NEAR})
     reason = records["reason"].fillna(_describe_conflicts(decoded))
-    # Columns are aligned by the index: a file that was not decoded is a group of its own and no duplicate.
+    # Columns are aligned by the index: a file that was not decoded forms its own group and is not a duplicate.
     return records.assign(
         status=reason.isna().map({True: ACCEPTED, False: QUARANTINED}),
         reason=reason,
@@ -81,7 +81,7 @@ def make_manifest(
 
 
 def _describe_conflicts(decoded: pd.DataFrame) -> pd.Series:
-    """Give a reason for each member of a group with several labels, naming a member with another label."""
+    """Describe the conflict of each member of a group with several labels, naming a member with another label."""
     reasons = pd.Series(None, index=decoded.index, dtype="str")
     mixed = decoded[decoded.groupby("group")["label"].transform("nunique") > 1]
     for _, members in mixed.groupby("group"):
@@ -100,13 +100,13 @@ def quarantine_known(
     known_smears: PackedImages,
     max_distance: int | None,
 ) -> pd.DataFrame:
-    """Quarantine what is identical or near-identical to an image of another manifest.
+    """Quarantine images that are identical or near-identical to an image of another manifest.
 
     Args:
-        manifest: Of the images in question.
-        smears: These images.
-        known: Another manifest, of images packed at the same size.
-        known_smears: The images of that one.
+        manifest: The manifest of the images to check.
+        smears: The packed images to check.
+        known: The other manifest; its images are packed at the same size.
+        known_smears: The packed images of the other manifest.
         max_distance: See ``group_duplicates``.
     """
     columns = ["image_id", "sha256", "perceptual_hash", "status"]
@@ -130,10 +130,10 @@ def quarantine_known(
 
 
 def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None:
-    """Check that there is something to learn from.
+    """Check that every class has an accepted image.
 
     Raises:
-        InputError: A class without any accepted image.
+        InputError: A class has no accepted image.
     """
     accepted = set(manifest.loc[manifest["status"] == ACCEPTED, "label"])
     for name in class_names:
@@ -155,12 +155,12 @@ def require_accepted(manifest: pd.DataFrame, class_names: Sequence[str]) -> None
 
 
 def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict[str, int] | None) -> pd.DataFrame:
-    """Count the files of each class, of no class (if there are any) and of all.
+    """Count the files of each class, of no class (if there are any) and in total.
 
     Returns:
-        One row a ``label``, ending with ``total``: ``found``, ``accepted``, ``quarantined``, ``duplicates`` (of them
-        ``identical`` and ``near``), ``warned`` (there is a warning) and ``relabelled`` (another class than its folder
-        says), accepted or not, and ``expected`` (null where nothing is).
+        One row per ``label``, ending with ``total``: ``found``, ``accepted``, ``quarantined``, ``duplicates`` (split
+        into ``identical`` and ``near``), ``warned`` (has a warning) and ``relabelled`` (its class differs from its
+        folder's), accepted or not, and ``expected`` (null if there is no expectation).
     """
     flags = pd.DataFrame(
         {
@@ -186,15 +186,15 @@ def summarise(manifest: pd.DataFrame, class_names: Sequence[str], expected: dict
 
 
 def fingerprint_manifest(manifest: pd.DataFrame) -> str:
-    """Hash which images there are, which of them are accepted, and the labels that are not those of folders."""
+    """Hash the images, which of them are accepted, and the labels that differ from their folders'."""
     facts = manifest[["image_id", "sha256", "status"]]
-    # Fingerprints of before there were tables of labels are still the same.
+    # Keep the fingerprints from before tables of labels existed.
     changed = manifest["label"].where(are_relabelled(manifest))
     return fingerprint_table(facts if changed.isna().all() else facts.assign(label=changed))
 
 
 def describe_conflicts(manifest: pd.DataFrame) -> str | None:
-    """Say what to do if images of several classes look alike, and none of them is a copy; ``None`` if none do."""
+    """Explain what to do if images of different classes look alike but are not copies; ``None`` if none look alike."""
     alike = int(manifest["reason"].str.startswith(f"{_CONFLICT}: {_LOOKS_LIKE}").sum())
     if not alike:
         return None
@@ -205,7 +205,7 @@ def describe_conflicts(manifest: pd.DataFrame) -> str | None:
 
 
 def describe_shortfalls(report: pd.DataFrame, manifest: pd.DataFrame, most: int = 3) -> list[str]:
-    """Put into words what a reader of the log must not overlook: what is quarantined or suspicious, and odd counts."""
+    """Describe what a reader of the log must not overlook: quarantined or suspicious files, and unexpected counts."""
     lines = []
     for column, verbs, rest in (("reason", ("is", "are"), "quarantined"), ("warning", ("has", "have"), _WARNED)):
         texts = manifest[column].dropna().str.replace(r":.*", "", regex=True).value_counts()

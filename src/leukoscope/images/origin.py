@@ -1,8 +1,8 @@
-"""Where images come from, as far as their files tell: drawn by this project, of the published data set, or not stated.
+"""Trace the origin of images from their files: drawn by this project, from the published data set, or not stated.
 
-The published data set is that of Aria et al. 2021, DOI 10.34740/KAGGLE/DSV/2175623. ``published.txt`` has the first 16
-hexadecimal digits of the SHA-256 of its files by class, without copies: of the 2,602 files that were at hand in
-development, not of all 3,256. A file that was changed in any way is not recognised.
+The published data set is that of Aria et al. 2021, DOI 10.34740/KAGGLE/DSV/2175623. ``published.txt`` lists the first
+16 hexadecimal digits of the SHA-256 of its files by class, without copies. It covers the 2,602 files available during
+development, not all 3,256. A file that was changed in any way is not recognised.
 """
 
 from functools import cache
@@ -18,13 +18,13 @@ _DIGITS = 16
 
 
 class Origin(NamedTuple):
-    """Where some images come from.
+    """The origin of a set of images.
 
     Attributes:
-        images: How many there are.
-        drawn: How many bear the mark of a drawn smear.
-        published: How many are known files of the published data set, in the class that it has them in.
-        complete: Whether each class has as many files as in the published data set, all known ones among them.
+        images: Number of images.
+        drawn: Number of images that bear the mark of a drawn smear.
+        published: Number of images that are known files of the published data set, with the same class as there.
+        complete: Whether each class has as many files as in the published data set, including all known ones.
     """
 
     images: int = 0
@@ -34,10 +34,10 @@ class Origin(NamedTuple):
 
     @classmethod
     def trace(cls, manifest: pd.DataFrame) -> Self:
-        """Trace the accepted images of a manifest, with the labels that their folders gave them.
+        """Trace the accepted images of a manifest, by the labels from their folders.
 
         Raises:
-            InputError: The manifest was written before it said which images are drawn.
+            InputError: The manifest was written before manifests recorded which images are drawn.
         """
         if "drawn" not in manifest:
             raise InputError(
@@ -53,13 +53,13 @@ class Origin(NamedTuple):
         return cls(len(accepted), int(accepted["drawn"].eq(True).sum()), sum(is_known), complete)
 
     def is_published(self, stated: bool | None) -> bool:
-        """Decide whether what is known of the published data set holds for the images.
+        """Decide whether the facts about the published data set apply to the images.
 
         Args:
-            stated: What the user says; ``None``: nothing.
+            stated: Whether the user says that they do; ``None``: not stated.
 
         Raises:
-            InputError: The user says so of images that were drawn.
+            InputError: The user says so, but some images were drawn.
         """
         if stated and self.drawn:
             raise InputError(
@@ -70,10 +70,10 @@ class Origin(NamedTuple):
         return (self.complete or 0 < self.images == self.published) if stated is None else stated
 
     def describe(self, stated: bool | None) -> str:
-        """Say in a sentence where the images come from.
+        """Describe the origin of the images in a sentence.
 
         Args:
-            stated: Whether the user says that they are the published ones; ``None``: nothing.
+            stated: Whether the user says that they are the published images; ``None``: not stated.
         """
         whole = sum(PUBLISHED_COUNTS.values())
         recognised = f"{self.published:,} of {self.images:,} images are recognised as files of the published data set"
@@ -99,7 +99,7 @@ def _pairs(table: pd.DataFrame) -> zip:
 
 @cache
 def _list_published() -> dict[str, str]:
-    """Give the class of each known file of the published data set, by the first digits of its SHA-256."""
+    """Return the class of each known file of the published data set, by the first digits of its SHA-256."""
     listed: dict[str, str] = {}
     label = ""
     for line in resources.files("leukoscope.images").joinpath("published.txt").read_text().splitlines():

@@ -1,7 +1,7 @@
-"""One packed array of all images that can be decoded, on disk, and the record of every file found.
+"""A packed array on disk of all decodable images, with a record of every file found.
 
-A store is a folder with ``pixels.npy`` (``uint8 [n, size, size, 3]``, RGB), ``records.parquet`` (one row a file found)
-and ``store.json`` (what it was made from).
+A store is a folder with ``pixels.npy`` (``uint8 [n, size, size, 3]``, RGB), ``records.parquet`` (one row per file
+found) and ``store.json`` (what it was made from).
 """
 
 import json
@@ -46,28 +46,28 @@ SCHEMA = pa.schema(
 
 
 class PackedImages:
-    """A packed store, opened for reading. Cheap to pickle: its folder and identity travel.
+    """A packed store, opened for reading. Cheap to pickle: only its folder and identity are sent.
 
     Attributes:
         pixels: Memory-mapped ``uint8 [n, size, size, 3]``, RGB, 0-255, read only.
-        records: One row a file found, decodable or not: ``image_id``, ``path``, ``label``, ``sha256``,
+        records: One row per file found, decodable or not: ``image_id``, ``path``, ``label``, ``sha256``,
             ``perceptual_hash``, ``bytes``, ``width``, ``height``, ``mode``, ``drawn`` (whether it bears the mark of a
-            drawn smear; null where it was not read), ``reason`` (null where it was decoded), ``warning`` (what should
-            be known of it, or null) and ``row`` in ``pixels`` (null where it was not decoded).
-        fingerprint: Of the plan that the store was made from.
-        identity: Tells it from any other store: a plan gives others while some of its files cannot be read.
-        layout: How the labels of its files were read off their source, as ``layout.get`` takes it.
+            drawn smear; null if it was not read), ``reason`` (null if it was decoded), ``warning`` (a concern about
+            the file, or null) and ``row`` in ``pixels`` (null if it was not decoded).
+        fingerprint: Fingerprint of the plan that the store was made from.
+        identity: Identifies the store: one plan can yield different stores while some files cannot be read.
+        layout: Name of the layout (see ``layout.get``) by which the files were labelled.
     """
 
     def __init__(self, folder: Path, identity: str | None = None) -> None:
         """Open a store.
 
         Args:
-            folder: Where it is.
-            identity: Of the only store that will do; None: any.
+            folder: Folder of the store.
+            identity: Identity that the store must have; None: any.
 
         Raises:
-            InputError: There is no store in the folder, it is damaged, or it is another.
+            InputError: The folder holds no store, or the store is damaged or has another identity.
         """
         self.folder = folder
         missing = [name for name in (STORE, PIXELS, RECORDS) if not (folder / name).exists()]
@@ -83,9 +83,9 @@ class PackedImages:
             self.pixels: np.ndarray = np.load(folder / PIXELS, mmap_mode="r")
             if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
                 raise ValueError(f"it holds {self.pixels.dtype} {self.pixels.shape}, not images")
-        # Opened first: pandas would take a folder for an empty table.
+        # Opened explicitly, since pandas would read a folder as an empty table.
         with telling_damage(folder / RECORDS), (folder / RECORDS).open("rb") as file:
-            # A store of an earlier release has no warnings, and is still good for what was trained on it.
+            # A store from an earlier release has no warnings, but remains valid for models trained on it.
             self.records: pd.DataFrame = pd.read_parquet(file).reindex(columns=SCHEMA.names)
         actual = (len(self.records), int(self.records["row"].count()), len(self.pixels))
         if (folder / STORE).read_text() != self.identity or identity not in (None, self.identity):
@@ -106,7 +106,7 @@ class PackedImages:
     @cached_property
     def ids(self) -> np.ndarray:
         """The ``image_id`` of every row of ``pixels``."""
-        # The records are in manifest order, and so are the rows.
+        # Both records and rows are in manifest order.
         return self.records.loc[self.records["row"].notna(), "image_id"].to_numpy(dtype=object)
 
     @cached_property
@@ -114,10 +114,10 @@ class PackedImages:
         return pd.Index(self.ids)
 
     def rows(self, image_ids: Iterable[str]) -> np.ndarray:
-        """Give the row in ``pixels`` of each image, ``int64 [n]``.
+        """Return the row in ``pixels`` of each image, ``int64 [n]``.
 
         Raises:
-            InputError: An image that the store does not hold.
+            InputError: The store does not hold one of the images.
         """
         wanted = pd.Index(list(image_ids), dtype=self._index.dtype)
         rows = self._index.get_indexer(wanted)
@@ -131,7 +131,7 @@ class PackedImages:
 
 
 def find_by_content(images: PackedImages, sha256: str) -> tuple[pd.Series, np.ndarray] | None:
-    """Find an image by the hash of its file: its record, and its pixels; ``None`` where it is not packed."""
+    """Find the record and the pixels of an image by the hash of its file; ``None`` if it is not packed."""
     records = images.records
     matches = records[(records["sha256"] == sha256) & records["row"].notna()]
     return None if matches.empty else (matches.iloc[0], images.pixels[int(matches["row"].iloc[0])])

@@ -1,4 +1,4 @@
-"""Writing a packed store, whole or not at all."""
+"""Write a packed store atomically."""
 
 import errno
 import json
@@ -35,29 +35,29 @@ from leukoscope.images.packing_plan import (
 
 logger = logging.getLogger(__name__)
 
-# A row group of Parquet costs memory until the file is closed, and time.
+# Rows per Parquet row group: each group costs time, and memory until the file is closed.
 _ROW_GROUP = 512
 
 
-# Decodes some of a plan's files, and gives batches in their order, as ``PackingPlan.pack`` does.
+# Decodes some of a plan's files and yields batches in the order of the files, like ``PackingPlan.pack``.
 Pack = Callable[[PackingPlan, Sequence[NamedFile]], Iterable[PackedBatch]]
 
 
 def save_packed(plan: PackingPlan, folder: Path, pack: Pack | None = None) -> str:
-    """Make a store as planned, unless the one in the folder was made from the same: whole or not at all.
+    """Write the planned store atomically, unless the folder already holds a store made from the same plan.
 
-    What could not be read when the store was made is read again, and nothing else of it.
+    Of an existing store, only files that could not be read before are read again.
 
     Args:
         plan: What to pack.
-        folder: Of the store.
-        pack: Lets others decode; ``None``: this process does.
+        folder: Folder of the store.
+        pack: Decodes elsewhere; ``None``: decode in this process.
 
     Returns:
         The store's ``identity``.
 
     Raises:
-        InputError: Not one file can be decoded, the source cannot be used, or another run packs into the folder.
+        InputError: No file can be decoded, the source is unusable, or another run is packing into the folder.
     """
     current = _open_or_none(folder)
     if current is not None and current.fingerprint != plan.fingerprint:
@@ -76,18 +76,18 @@ def save_packed(plan: PackingPlan, folder: Path, pack: Pack | None = None) -> st
 def _open_or_none(folder: Path) -> PackedImages | None:
     try:
         return PackedImages(folder)
-    except (InputError, OSError):  # which cannot be read, and is written anew
+    except (InputError, OSError):  # unreadable, so it is written anew
         return None
 
 
 def _find_unread(plan: PackingPlan, records: pd.DataFrame) -> list[NamedFile]:
-    """Find what a store lacks because it could not be read; a change of what may not be read changes the plan."""
+    """Find the files that a store lacks because they could not be read. Refused files are part of the plan itself."""
     unread = zip(plan.files, map(is_unread, records["reason"]), strict=True)
     return [named for named, is_missing in unread if is_missing and not named.file.refused]
 
 
 def _write(plan: PackingPlan, folder: Path, pack: Pack, current: PackedImages | None, again: list[NamedFile]) -> str:
-    """Write a store, with all that another of the same plan holds already; gives its identity."""
+    """Write a store, reusing the images of a current store of the same plan; return its identity."""
     started = time.perf_counter()
     files = again if current else plan.files
     logger.info("Decoding %s", count_of(len(files), "file"))
@@ -117,7 +117,7 @@ def _warn_of_records(records: pd.DataFrame) -> None:
 
 
 def _write_arrays(plan: PackingPlan, folder: Path, batches: Iterable[PackedBatch]) -> int:
-    """Write pixels and records as they come; gives the number of images."""
+    """Write pixels and records as they arrive; return the number of images."""
     with open(folder / PIXELS, "wb") as pixels, pq.ParquetWriter(folder / RECORDS, SCHEMA) as parquet:
         write_array_header(pixels, "uint8", (0, plan.image_size, plan.image_size, 3))
         readable = sum(table["refused"].null_count for table in tabulate_each(plan.files))
@@ -142,7 +142,7 @@ def _write_arrays(plan: PackingPlan, folder: Path, batches: Iterable[PackedBatch
 
 
 def _join(current: PackedImages, batches: Iterable[PackedBatch], again: list[NamedFile]) -> Iterator[PackedBatch]:
-    """Put what was read again into its places among what a store holds, a batch at a time."""
+    """Merge newly read files into their places among the current store's, a batch at a time."""
     fresh = each_file(batches)
     wanted = {named.image_id for named in again}
     table = pa.Table.from_pandas(current.records, schema=SCHEMA, preserve_index=False)
@@ -162,10 +162,10 @@ def _join(current: PackedImages, batches: Iterable[PackedBatch], again: list[Nam
 
 
 def _reserve(file: IO[bytes], more: int) -> None:
-    """Ask for the room of all that may come: a full disk shows before the work, and writing costs half.
+    """Reserve disk space for everything to be written: a full disk is noticed early, and writing takes half the time.
 
     Raises:
-        InputError: There is no such room.
+        InputError: There is not enough space.
     """
     if not hasattr(os, "posix_fallocate"):
         return
@@ -178,4 +178,4 @@ def _reserve(file: IO[bytes], more: int) -> None:
                 f"There is no room for the packed images at {file.name}: expected {more / 2**20:,.0f} MiB, and "
                 f"{free / 2**20:,.0f} MiB are free. Make room, or choose a smaller ingestion.image_size."
             ) from error
-        # Some file systems cannot reserve, and only that is lost.
+        # Some file systems cannot reserve space, which does no harm.

@@ -1,4 +1,4 @@
-"""What is to be decoded, and the decoding: file by file, on all cores, in order."""
+"""Plan which files to decode, and decode them one by one, on all cores, in order."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 BATCH = 16
 
 
-# Begins the reason of a file that could not be read, whatever is in it; a folder that cannot be listed has it too.
+# Prefix of the reason of a file that could not be read, whatever its content, or of a folder that could not be listed.
 _UNREAD = "unreadable"
 
 
@@ -48,22 +48,22 @@ Record = dict[str, str | int | float | None]
 
 
 class KnownScale(Protocol):
-    """Tells at what scale an image shows its cells."""
+    """Estimates the scale at which an image shows its cells."""
 
     def describe(self) -> dict[str, float]:
-        """Give what it depends on."""
+        """Return the values that the estimate depends on."""
         ...
 
     def compare(self, image: np.ndarray) -> float | None:
-        """Give it, for ``uint8 [height, width, 3]``; ``None`` where it cannot be told."""
+        """Estimate the scale of an image, ``uint8 [height, width, 3]``; ``None`` if it cannot be determined."""
         ...
 
 
 class PackedBatch(NamedTuple):
-    """What became of some files.
+    """The result of decoding some files.
 
     Attributes:
-        records: One a file, with a reason for each that could not be decoded.
+        records: One record per file, with a reason if it could not be decoded.
         pixels: ``uint8 [decoded, size, size, 3]``.
     """
 
@@ -73,17 +73,17 @@ class PackedBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class PackingPlan:
-    """All that is needed to pack a source's images, of which none has been read yet.
+    """Everything needed to pack a source's images, before any of them is read.
 
     Attributes:
-        source: Where the images are.
-        class_names: Names of the class folders; None: images without labels, in whatever folders.
+        source: The source of the images.
+        class_names: Names of the class folders; None: images without labels, in any folders.
         image_size: Side of the packed images in pixels.
-        limits: What a file must keep to.
-        workers: Threads that decode, or None for one a core.
-        cluster: Whose workers decode in this process' place, if any do.
-        layout: How labels are read off the source, as ``layout.get`` takes it.
-        scale: Tells the ``scale`` of each image, if it is to be recorded.
+        limits: Limits that a file must meet.
+        workers: Number of decoding threads, or None for one per core.
+        cluster: The cluster whose workers decode instead of this process, if any.
+        layout: Name of the layout by which files are labelled (see ``layout.get``).
+        scale: Estimates the ``scale`` of each image, if it is to be recorded.
     """
 
     source: ImageSource
@@ -100,7 +100,7 @@ class PackingPlan:
         """The files to pack, in manifest order.
 
         Raises:
-            InputError: The source has no class folders, several sets of them, or an empty one; or no file at all.
+            InputError: The source has no class folders, several sets of them, an empty one, or no files at all.
         """
         if self.class_names is None:
             return name_files(self.source)
@@ -108,31 +108,31 @@ class PackingPlan:
 
     @property
     def settings(self) -> list[Any]:
-        """All that what becomes of a file depends on, but for the file."""
+        """Everything that the result of decoding a file depends on, except the file itself."""
         settings = [PACKED_FORMAT, SCHEMA.names, self.class_names, self.image_size, self.limits]
-        # Stores of before there were layouts are still the same.
+        # Keep the fingerprints of stores from before layouts existed.
         settings += [] if self.layout == layouts.FOLDERS else [self.layout]
         return settings if self.scale is None else [*settings, self.scale.describe()]
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of everything that the packed store depends on, without reading a single image."""
+        """Hash of everything that the packed store depends on, computed without reading an image."""
         digest = hashlib.sha256(json.dumps(self.settings).encode())
         for table in tabulate_each(self.files):
             digest.update(write_named(table).encode())
         return digest.hexdigest()
 
     def pack(self, files: Sequence[NamedFile] | None = None) -> Iterator[PackedBatch]:
-        """Read, decode and resize every file once, by all workers; gives batches in manifest order.
+        """Read, decode and resize every file once, with all workers; yield batches in manifest order.
 
-        No more batches are in memory than keep the workers busy, however many images there are. A batch's pixels are
-        overwritten once the next one is asked for.
+        Only as many batches are in memory as keep the workers busy, however many images there are. A batch's pixels
+        are overwritten when the next batch is requested.
 
         Args:
-            files: Which of the plan's files, in their order; None: all.
+            files: The plan's files to pack, in their order; None: all.
         """
-        # Threads, since Pillow, simplejpeg and hashlib release the interpreter's lock; processes would have to start
-        # Kedro anew. New memory for each batch would cost as much as a fifth of the decoding.
+        # Use threads, since Pillow, simplejpeg and hashlib release the GIL and processes would each start Kedro anew.
+        # Reuse memory, since allocating it for each batch would take a fifth of the decoding time.
         workers = self.workers or count_cores()
         slots = np.empty((workers + 2, BATCH, self.image_size, self.image_size, 3), np.uint8)
         files = self.files if files is None else files
@@ -197,7 +197,7 @@ def _read(read: ReadFile, file: FoundFile, max_bytes: int) -> bytes:
     except Exception as error:
         if describe_fault(error):
             raise
-        # A damaged entry makes zipfile and its decompressors raise almost anything.
+        # On a damaged entry, zipfile and its decompressors may raise almost anything.
         raise UnusableImageError(f"damaged zip entry: {error}") from error
 
 
@@ -207,11 +207,11 @@ def _name_fault(error: BaseException | None) -> str | None:
 
 
 def refuse_all(files: Iterable[NamedFile], fault: str) -> list[Record]:
-    """Give a record for each of some files that a fault keeps from being read.
+    """Make a record for each file that could not be read because of a fault.
 
     Args:
-        files: Which.
-        fault: What it is; a file that must not be read has its own reason.
+        files: The files.
+        fault: Description of the fault; a refused file keeps its own reason.
     """
     return [_describe(named) | {"reason": named.file.refused or f"{_UNREAD}: {fault}"} for named in files]
 
@@ -222,12 +222,12 @@ def _describe(named: NamedFile) -> Record:
 
 
 def is_unread(reason: Any) -> bool:
-    """Tell whether a reason is a fault of disk, network or memory, which may pass, and no verdict on the file."""
+    """Check whether a reason is a fault of disk, network or memory, which may pass, rather than a fault of the file."""
     return isinstance(reason, str) and reason.startswith(_UNREAD)
 
 
 def each_file(batches: Iterable[PackedBatch]) -> Iterator[tuple[Record, np.ndarray | None]]:
-    """Give each file's record and its pixels, ``uint8 [size, size, 3]``, which are its own; None where it has none."""
+    """Yield each file's record and a copy of its pixels, ``uint8 [size, size, 3]``, or None if it has none."""
     for batch in batches:
         images = iter(batch.pixels)
         for record in batch.records:
@@ -235,11 +235,11 @@ def each_file(batches: Iterable[PackedBatch]) -> Iterator[tuple[Record, np.ndarr
 
 
 def warn_of_unread(unread: pd.DataFrame, files: int) -> None:
-    """Say which files could not be read, if there are any.
+    """Warn of the files that could not be read, if any.
 
     Args:
-        unread: Their ``image_id`` and ``reason``.
-        files: All that there are.
+        unread: ``image_id`` and ``reason`` of these files.
+        files: Total number of files.
     """
     if len(unread):
         shown = ", ".join(f"{name} ({reason})" for name, reason in unread.head(_NAMES_SHOWN).to_numpy())
@@ -254,17 +254,17 @@ def warn_of_unread(unread: pd.DataFrame, files: int) -> None:
 
 
 def show_progress(batches: Iterable[PackedBatch], files: int, what: str, done: int = 0) -> Iterator[PackedBatch]:
-    """Show on a terminal how many files have passed.
+    """Show a progress bar on the terminal while passing batches through.
 
     Args:
-        batches: What passes.
-        files: All that there are.
-        what: What is done with them.
-        done: How many passed before.
+        batches: The batches to pass through.
+        files: Total number of files.
+        what: Name of the operation.
+        done: Number of files done before.
     """
     from tqdm import tqdm
 
-    # Without a terminal there is no bar: the log's two lines stand for it.
+    # Without a terminal there is no bar; two log lines replace it.
     with tqdm(total=files, initial=done, desc=what, unit="img", disable=None) as bar:
         for batch in batches:
             yield batch

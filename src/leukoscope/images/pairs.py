@@ -1,4 +1,4 @@
-"""Near duplicates by parts: each worker compares some images with some others, and the pairs are joined."""
+"""Find near duplicates in parts: each worker compares some images with others, and the pairs are joined."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,24 +21,24 @@ from leukoscope.images.packed import PIXELS, STORE
 from leukoscope.images.shared import TRIES
 
 _TILE = 1024
-# Tiles a side of a part, which holds some 10 KB of each image whose pixels it looks at.
+# Tiles per side of a part, which keeps about 10 KB of each image whose pixels it inspects.
 _SIDE = 8
 _HASHES = "hashes"
 _ROWS = "rows"
 
 
 class _Task(NamedTuple):
-    """What a worker is told of a part.
+    """A worker's description of a part.
 
     Attributes:
         store: The folder of the packed images.
-        given: Begins the names of the files that have all hashes and rows.
-        distance: Bits in which hashes may differ.
-        first: The number of the first image that is compared.
-        second: That of the first with which.
-        size: How many images either are.
-        tile: Images that are compared at a time.
-        path: Where the pairs are kept.
+        given: Common prefix of the paths of the files with all hashes and rows.
+        distance: Number of bits in which hashes may differ.
+        first: Number of the first image on one side of the comparison.
+        second: Number of the first image on the other side.
+        size: Number of images on each side.
+        tile: Number of images compared at a time.
+        path: Where the pairs are stored.
     """
 
     store: Path
@@ -54,21 +54,21 @@ class _Task(NamedTuple):
 def find_by_parts(
     opening: Callable[[], AbstractContextManager[Place]], store: Path, rows: np.ndarray, hashes: Hashes
 ) -> Iterator[np.ndarray]:
-    """Let workers find the pairs that look alike; all but the last argument given, ``group_duplicates`` takes it.
+    """Let workers find the pairs that look alike; partially applied, it is the ``find`` of ``group_duplicates``.
 
-    Few images are compared here.
+    A small number of images is compared in this process.
 
     Args:
-        opening: Opens the place where they work.
-        store: The folder of the packed images, which all see; parts are kept beside it.
+        opening: Opens the place where the workers run.
+        store: The folder of the packed images, visible to all workers; parts are stored next to it.
         rows: The row of each image in the packed pixels, by its position.
-        hashes: Of the images.
+        hashes: The hashes of the images.
 
     Yields:
-        For each part its pairs of positions, ``int64 [2, m]``.
+        The pairs of positions of each part, ``int64 [2, m]``.
 
     Raises:
-        InputError: A worker cannot compare, or there is none.
+        InputError: A worker cannot compare, or there are no workers.
     """
     packed_rows = rows[hashes.positions]
     size = _SIDE * _TILE
@@ -91,7 +91,7 @@ def find_by_parts(
 
 
 def _divide(store: Path, folder: Path, rows: np.ndarray, hashes: Hashes, size: int) -> list[_Task]:
-    """Divide all pairs into parts, and keep beside these what workers read; what is of other images is removed."""
+    """Divide all pairs into parts, write the workers' input next to them, and remove files of other images."""
     digest = sha256(hashes.packed.tobytes() + np.ascontiguousarray(rows).tobytes()).hexdigest()
     name = fingerprint_facts([digest, hashes.distance, size, _TILE, (store / STORE).read_text()])
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,8 +113,8 @@ def _save(array: np.ndarray, path: Path) -> None:
 
 
 def write_pairs(task: _Task) -> None:
-    """Compare images on a worker, and keep which look alike, whole or not at all: by their numbers among the hashes."""
-    if task.path.is_file():  # a worker that was taken for dead was none
+    """Compare images on a worker, and write atomically which look alike, by their numbers among the hashes."""
+    if task.path.is_file():  # a worker that was presumed dead has finished after all
         return
     packed, rows = (np.load(f"{task.given}-{what}.npy", mmap_mode="r") for what in (_HASHES, _ROWS))
     pixels = np.load(task.store / PIXELS, mmap_mode="r")

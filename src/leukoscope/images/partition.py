@@ -1,4 +1,4 @@
-"""Dividing images into parts, so that each part has its share of every class and no group is in two."""
+"""Divide images into parts that each have their share of every class and never split a group."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -12,19 +12,19 @@ SPLITS = ("train", "validation", "test")
 
 
 def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: int) -> pd.Series:
-    """Give each image a part, stratified by class, with whole groups only.
+    """Assign each image to a part, stratified by class, without splitting groups.
 
-    First each part gets one group of each class. Of the others the largest come first, and each is drawn into a part
-    with a chance in proportion to what that part still misses of what the group holds: so the shares are met as
-    closely as whole groups allow, and large groups are as likely to be in a part as small ones.
+    First, each part gets one group of each class. The remaining groups are placed in order of decreasing size, each in
+    a random part, with probability proportional to what the part still lacks of the group's classes. The shares are
+    thus met as closely as whole groups allow, and large groups are as likely to be in a part as small ones.
 
     Args:
-        images: One row an image, with ``label`` and ``group``.
+        images: One row per image, with ``label`` and ``group``.
         shares: The parts and their shares of the images; they need not add up to one.
-        seed: For the drawing.
+        seed: Seed of the random draws.
 
     Returns:
-        The name of a part for each row, with the index of ``images``.
+        The part's name for each row, with the index of ``images``.
 
     Raises:
         InputError: A class has fewer groups than there are parts.
@@ -52,7 +52,7 @@ def partition_groups(images: pd.DataFrame, shares: Mapping[str, float], seed: in
 
 
 def _place_one_each(sizes: np.ndarray, order: np.ndarray, parts: int) -> np.ndarray:
-    """Give each part a group of each class, from the small end of the order; the others get part -1."""
+    """Place a group of each class in each part, from the small end of the order; other groups get part -1."""
     placed = np.full(len(sizes), -1)
     for part, label in product(range(parts), range(sizes.shape[1])):
         of_class = sizes[:, label] > 0

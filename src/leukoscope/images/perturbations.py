@@ -1,4 +1,4 @@
-"""Changes that a field may arrive with from another laboratory, and fields that should not have arrived at all."""
+"""Changes that fields from another laboratory may show, and outliers that are not valid fields at all."""
 
 import io
 from collections.abc import Callable
@@ -16,9 +16,9 @@ class Perturbation(NamedTuple):
     """A change at graded strengths.
 
     Attributes:
-        apply: Changes an image, ``uint8 [height, width, 3]``, at a level; draws from a generator where it is random.
-        levels: From weak to strong.
-        unit: What a level is.
+        apply: Changes an image, ``uint8 [height, width, 3]``, at a level; random changes draw from the generator.
+        levels: Levels, from weak to strong.
+        unit: Unit of the levels.
     """
 
     apply: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
@@ -27,13 +27,13 @@ class Perturbation(NamedTuple):
 
 
 def perturb(images: np.ndarray, change: Perturbation, level: float, seed: int) -> np.ndarray:
-    """Change every image in the same way; what is random in it depends on the seed and the image's place.
+    """Apply a change to every image; random draws depend on the seed and the image's position.
 
     Args:
         images: ``uint8 [n, height, width, 3]``.
-        change: Of ``PERTURBATIONS`` or ``OUTLIERS``.
-        level: How strongly.
-        seed: For what is random.
+        change: An entry of ``PERTURBATIONS`` or ``OUTLIERS``.
+        level: Strength of the change.
+        seed: Seed of the random draws.
     """
     draws = (np.random.default_rng([seed, number]) for number in range(len(images)))
     return np.stack([change.apply(image, level, rng) for image, rng in zip(images, draws, strict=True)])
@@ -45,29 +45,29 @@ def _shift_stain(image: np.ndarray, level: float, rng: np.random.Generator) -> n
 
     sign = rng.choice([-1, 1])
     stains = rgb2hed(image)
-    # As a ratio, since scikit-image clips what no mixture of the dyes gives, and that is to stay as it is.
+    # Apply as a ratio: scikit-image clips colours that no mixture of the dyes can give, and these must stay unchanged.
     return _to_uint8(image * (hed2rgb(stains * [1 + sign * level, 1 - sign * level, 1]) / hed2rgb(stains)))
 
 
 def _restain(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Scale methylene blue, eosin and the rest each by its own factor, and shift each by a tenth of that in density.
+    """Scale methylene blue, eosin and the residual independently, and shift each in density by a tenth of the level.
 
-    Not by the dyes that training's own change of stain takes apart, so that it judges what did not train.
+    The dyes differ from those of the stain augmentation in training, so that the test is not what was trained on.
     """
     signs = rng.choice([-1, 1], 6)
     return scale_dyes(image, 1 + level * signs[:3], level / 10 * signs[3:])
 
 
 def scale_dyes(image: np.ndarray, factors: npt.ArrayLike, shifts: npt.ArrayLike = 0.0) -> np.ndarray:
-    """Change the optical densities of Giemsa's dyes: what another staining of the same cells would look like.
+    """Change the optical densities of Giemsa's dyes, as another staining of the same cells would.
 
     Args:
         image: ``uint8 [height, width, 3]``.
-        factors: Of methylene blue, eosin and what is neither.
+        factors: Factors of methylene blue, eosin and the residual.
         shifts: Added to each afterwards, in natural logarithms of light.
     """
     density = -np.log((image.astype(np.float32) + 1) / 256)
-    # Into amounts of dye, which are what a laboratory changes, and back.
+    # Convert to amounts of dye, which are what varies between laboratories, and back.
     dyes = density @ np.linalg.inv(GIEMSA) * np.asarray(factors) + np.asarray(shifts)
     return _to_uint8(256 * np.exp(-dyes @ GIEMSA) - 1)
 
@@ -106,7 +106,7 @@ def _compress(image: np.ndarray, level: float, rng: np.random.Generator) -> np.n
 
 
 def _zoom(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Show the middle of the field, as with a stronger lens."""
+    """Magnify the middle of the field, as a stronger lens would."""
     height, width = image.shape[:2]
     left = width * (1 - 1 / level) / 2
     top = height * (1 - 1 / level) / 2
@@ -115,11 +115,11 @@ def _zoom(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarr
 
 
 def _remove_cells(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Spread the background, which is brighter than Otsu's threshold, over the field, with its own noise."""
+    """Fill the field with its background (brighter than Otsu's threshold), including the background's noise."""
     from skimage.filters import gaussian, threshold_otsu
 
     grey = image.mean(axis=2)
-    # A weighted blur: cells have weight zero, so that only background spreads into their places.
+    # A weighted blur: cells have weight zero, so only background spreads into their places.
     bright = (grey >= threshold_otsu(grey) if grey.min() < grey.max() else np.ones(grey.shape, bool))[..., None]
     width = level * len(image) / 224
     weight = np.maximum(gaussian(bright.astype(float), width, channel_axis=2), 1e-6)
@@ -129,7 +129,7 @@ def _remove_cells(image: np.ndarray, level: float, rng: np.random.Generator) -> 
 
 
 def _exchange_dyes(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Show as DAB what was stained by haematoxylin, and as haematoxylin what was by eosin."""
+    """Show haematoxylin as DAB, and eosin as haematoxylin."""
     from skimage.color import hed2rgb, rgb2hed
 
     haematoxylin, eosin, rest = np.moveaxis(rgb2hed(image), 2, 0)
@@ -137,7 +137,7 @@ def _exchange_dyes(image: np.ndarray, level: float, rng: np.random.Generator) ->
 
 
 def _show_photograph(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Show a part, of so many pixels' width, of a photograph of a temple or a flower, as scikit-learn has them."""
+    """Show a crop, ``level`` pixels wide, of one of scikit-learn's photographs (a temple and a flower)."""
     photograph = _load_photographs()[rng.integers(2)]
     side = int(level)
     top, left = (rng.integers(length - side) for length in photograph.shape[:2])
@@ -168,7 +168,7 @@ PERTURBATIONS = {
     "zoom": Perturbation(_zoom, (1.1, 1.25, 1.5), "times"),
 }
 
-# Not smears that a classifier of this kind should have an opinion on.
+# Images that a smear classifier should not give a prediction for.
 OUTLIERS = {
     "blurred": Perturbation(_blur, (16,), "standard deviation in pixels of 224"),
     "no_cells": Perturbation(_remove_cells, (24,), "standard deviation in pixels of 224"),

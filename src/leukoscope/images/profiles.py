@@ -1,4 +1,4 @@
-"""ICC profiles: what colours the numbers of a file stand for."""
+"""ICC profiles: which colours the pixel values of a file represent."""
 
 import io
 from functools import lru_cache
@@ -8,18 +8,18 @@ import numpy as np
 from PIL import Image, ImageCms
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-_NEAR = 3  # of 255: what profiles of sRGB by different makers differ in
+_NEAR = 3  # of 255: how much sRGB profiles by different makers differ
 _STEPS = 9
-_LARGEST = 16 * 2**20  # bytes: some profiles of printers have a few million
-_KEPT = 8  # prepared profiles, each with its bytes
+_LARGEST = 16 * 2**20  # bytes: some printer profiles have a few million
+_KEPT = 8  # number of prepared profiles in the cache, each with its bytes
 
 
 class _Conversion(NamedTuple):
-    """From a profile to sRGB.
+    """A conversion from a profile to sRGB.
 
     Attributes:
-        transform: What converts; ``None`` where the colours are left as they are.
-        note: For the manifest, if there is something to say.
+        transform: The transform; ``None`` if the colours are left unchanged.
+        note: A note for the manifest, if any.
     """
 
     transform: ImageCms.ImageCmsTransform | None
@@ -27,14 +27,14 @@ class _Conversion(NamedTuple):
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
-    """Give an image in sRGB as its ICC profile has it, and what there is to say of that.
+    """Convert an image to sRGB according to its ICC profile.
 
     Args:
-        image: Of 8 bits a channel and mode L, RGB, CMYK or LAB.
-        profile: The profile's content, if the file has one. A profile of sRGB changes nothing.
+        image: An image of 8 bits a channel, in mode L, RGB, CMYK or LAB.
+        profile: The profile's content, if the file has one. An sRGB profile changes nothing.
 
     Returns:
-        The image in mode RGB, and a note: that colours were converted, or that a profile could not be used.
+        The image in mode RGB, and a note if colours were converted or a profile could not be used.
     """
     if image.mode == "LAB":
         return _from_lab(image), "colours converted to sRGB from Lab"
@@ -79,7 +79,7 @@ def _prepare(profile: bytes, mode: str) -> _Conversion:
     try:
         source = _open(profile)
         name = ImageCms.getProfileDescription(source).strip() or "without a name"
-        # The default intent is perceptual; the colorimetric one keeps white where it is.
+        # The default intent is perceptual; the colorimetric one keeps white unchanged.
         intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
         target = ImageCms.createProfile("sRGB")
         transform = ImageCms.buildTransform(source, target, mode, "RGB", renderingIntent=intent)
@@ -91,7 +91,7 @@ def _prepare(profile: bytes, mode: str) -> _Conversion:
 
 
 def _is_near(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a conversion changes no colour by more than profiles of sRGB differ in."""
+    """Check that a conversion changes no colour by more than sRGB profiles differ from each other."""
     if mode == "CMYK":
         return False
     steps = np.linspace(0, 255, _STEPS).astype(np.uint8)

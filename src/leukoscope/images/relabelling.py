@@ -1,4 +1,4 @@
-"""Labels of a user's table in place of those of the folders."""
+"""Replace the labels from folders by the labels of a user's table."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -13,25 +13,25 @@ from leukoscope.images.user_tables import LABELS
 
 logger = logging.getLogger(__name__)
 
-# The class that the folder of an image says, where the table says another.
+# The class given by an image's folder, where the table gives another class.
 FOLDER_LABEL = "folder_label"
 _SHOWN = 3
 
 
 def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
-    """Give images the labels of a table.
+    """Apply the labels of a table to images.
 
     Args:
-        records: Of all images: ``image_id, path, label, sha256`` and others.
-        table: ``label`` and one of ``sha256`` (in capitals or not; of identical files it fits all), ``image_id``,
+        records: Records of all images: ``image_id, path, label, sha256`` and others.
+        table: ``label`` and one of ``sha256`` (in upper or lower case; matches all identical files), ``image_id``,
             ``path`` and ``file_name`` (with or without its suffix).
         class_names: All classes.
 
     Returns:
-        The records, with ``folder_label`` where a label is another now, else null.
+        The records, with ``folder_label`` where the label has changed, else null.
 
     Raises:
-        InputError: A class is unknown, an entry fits no image or several, or an image has two labels.
+        InputError: A class is unknown, an entry matches no image or several, or an image has two labels.
     """
     key = next(name for name in LABELS.keys if name in table)
     entries = table[[key, "label"]].map(lambda text: compose(str(text).strip())).drop_duplicates()
@@ -61,7 +61,7 @@ def relabel(records: pd.DataFrame, table: pd.DataFrame, class_names: Sequence[st
 
 
 def _match(records: pd.DataFrame, entries: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Find the images of all entries: one row a pair, with the image's index as ``row``."""
+    """Match entries with images; return one row per pair, with the image's index as ``row``."""
     if key == "file_name":
         names = records["path"].map(lambda path: compose(PurePosixPath(path).name))
         stems = names.map(lambda name: PurePosixPath(name).stem)
@@ -72,12 +72,12 @@ def _match(records: pd.DataFrame, entries: pd.DataFrame, key: str) -> pd.DataFra
 
 
 def are_relabelled(manifest: pd.DataFrame) -> pd.Series:
-    """Tell which images have another label than their folder says, boolean; earlier versions knew of none."""
+    """Mark the images whose label differs from their folder's, boolean; in earlier versions there are none."""
     return manifest.reindex(columns=[FOLDER_LABEL])[FOLDER_LABEL].notna()
 
 
 def _refuse(names: Iterable[str], what: str, remedy: str = "") -> None:
-    """Refuse what is wrong with some entries, if any; ``(s)`` in what it is stands for the plural."""
+    """Raise an error if there are faulty entries; ``(s)`` in the description ``what`` marks the plural."""
     names = list(names)
     if names:
         some = ", ".join(shorten(show_name(name)) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -1,4 +1,4 @@
-"""File numbers: neighbours in a series of captures resemble each other, and blocks of numbers keep them apart."""
+"""Split by file numbers: neighbours in a series of captures look alike, and blocks of numbers keep them together."""
 
 import re
 from collections.abc import Sequence
@@ -10,24 +10,24 @@ from leukoscope.core.errors import InputError
 from leukoscope.images.grouping import merge_groups
 
 _DIGITS = re.compile(r"[0-9]+")
-_MOST_DIGITS = 18  # what 64 bits hold; longer runs are hashes
+_MOST_DIGITS = 18  # the most that 64 bits hold; longer runs are hashes
 _NONE = -1
 _NUMBERED_SHARE = 0.9  # of the images of each class
-_IMAGES_A_SERIES = 5  # on average; below this, numbers restart too often to have neighbours
+_IMAGES_A_SERIES = 5  # on average; below this, numbers restart too often for neighbours to exist
 _ROUNDING = 1e-9
 
 
 def number_files(images: pd.DataFrame) -> pd.DataFrame:
     """Read each image's number from its file name: the last run of digits that differs within the class.
 
-    A run that all names of one form and class share is no number: a size, a magnification. Numbers are compared within
-    a series only, the files whose path is the same up to the number, so that each folder may start anew.
+    A run that all names of one form and class share, such as a size or a magnification, is not a number. Numbers are
+    compared only within a series (files whose paths agree up to the number), so each folder may restart its numbers.
 
     Args:
-        images: ``image_id`` and ``label``, one row an image.
+        images: ``image_id`` and ``label``, one row per image.
 
     Returns:
-        ``label``, ``series`` (the path up to the number) and ``number`` (-1 where a name has none), with the index of
+        ``label``, ``series`` (the path up to the number) and ``number`` (-1 if a name has none), with the index of
         ``images``.
     """
     files = pd.DataFrame({"label": images["label"], "series": images["image_id"], "number": _NONE})
@@ -45,7 +45,7 @@ def number_files(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_number(runs: Sequence[Sequence[str]]) -> int | None:
-    """Find which run of digits numbers the files of one form; None if there is none."""
+    """Find which run of digits is the number in file names of one form; None if there is none."""
     columns = [set(column) for column in zip(*runs, strict=True)]
     short = [place for place, column in enumerate(columns) if max(map(len, column)) <= _MOST_DIGITS]
     varying = [place for place in short if len(columns[place]) > 1]
@@ -53,11 +53,11 @@ def _find_number(runs: Sequence[Sequence[str]]) -> int | None:
 
 
 def explain_lack(files: pd.DataFrame, blocks: int) -> str | None:
-    """Say why file numbers cannot order the images, if they cannot.
+    """Explain why file numbers cannot order the images; ``None`` if they can.
 
     Args:
-        files: As ``number_files`` gives them.
-        blocks: Into how many the images of each class are to be cut.
+        files: As returned by ``number_files``.
+        blocks: Number of blocks that the images of each class will be cut into.
     """
     for label, rows in files.groupby("label", sort=False):
         numbered = rows[rows["number"] != _NONE]
@@ -73,17 +73,17 @@ def explain_lack(files: pd.DataFrame, blocks: int) -> str | None:
 
 
 def is_numbered(files: pd.DataFrame) -> pd.Series:
-    """Tell which images have a number."""
+    """Mark the images that have a number."""
     return files["number"] != _NONE
 
 
 def cut_blocks(files: pd.DataFrame, blocks: int, shift: float = 0.0) -> pd.Series:
-    """Cut each class into contiguous blocks of about as many images; a number is never divided.
+    """Cut each class into contiguous blocks of about equal size; images with one number stay together.
 
     Args:
-        files: As ``number_files`` gives them.
-        blocks: How many.
-        shift: By what share of a block the inner boundaries are moved.
+        files: As returned by ``number_files``.
+        blocks: Number of blocks.
+        shift: Shift of the inner boundaries, as a share of a block.
 
     Returns:
         The number of each image's block, from 0; -1 for images without a number.
@@ -92,7 +92,7 @@ def cut_blocks(files: pd.DataFrame, blocks: int, shift: float = 0.0) -> pd.Serie
 
 
 def _place(files: pd.DataFrame) -> pd.Series:
-    """Tell where in its class each image stands, from 0 to below 1, all images of one number at the same place."""
+    """Compute each image's relative position in its class, in [0, 1), equal for all images with the same number."""
     keys = ["label", "series", "number"]
     ordered = files[is_numbered(files)].sort_values(keys, kind="stable")
     classes = ordered.groupby("label")["label"]
@@ -101,12 +101,12 @@ def _place(files: pd.DataFrame) -> pd.Series:
 
 
 def find_near(files: pd.DataFrame, chosen: pd.Series, embargo: int) -> pd.Series:
-    """Find the other images of the same series within an embargo of chosen ones.
+    """Find the images within the embargo of chosen images in the same series, excluding the chosen ones.
 
     Args:
-        files: As ``number_files`` gives them.
-        chosen: Which images others must not be near to, boolean.
-        embargo: Of how many file numbers, whether or not there is a file of each.
+        files: As returned by ``number_files``.
+        chosen: The images that others must not be near, boolean.
+        embargo: The embargo in file numbers, whether or not each number has a file.
     """
     near = pd.Series(False, index=files.index)
     for _, rows in files[is_numbered(files)].groupby(["label", "series"], sort=False):
@@ -120,12 +120,12 @@ def find_near(files: pd.DataFrame, chosen: pd.Series, embargo: int) -> pd.Series
 
 
 def find_barred(images: pd.DataFrame, files: pd.DataFrame, chosen: pd.Series, embargo: int) -> pd.Series:
-    """Find the other images that are near to chosen ones, or copies of one.
+    """Find the images that are within the embargo of chosen images or copies of one, excluding the chosen ones.
 
     Args:
-        images: With the ``group`` of duplicates.
-        files: The same images, as ``number_files`` gives them.
-        chosen: Which of them.
+        images: The images with the ``group`` of duplicates.
+        files: The same images, as returned by ``number_files``.
+        chosen: The chosen images, boolean.
         embargo: As in ``find_near``.
     """
     copies = images["group"].isin(set(images.loc[chosen, "group"])) & ~chosen
@@ -141,20 +141,20 @@ def divide_by_series(
     validation_embargo: int | None,
     seed: int,
 ) -> pd.Series:
-    """Put one contiguous block of each class into test, another into validation, and what is far from both into train.
+    """Assign one contiguous block of each class to test, another to validation, and images far from both to train.
 
     Args:
-        images: ``label`` and the ``group`` of duplicates, one row an image.
-        files: The same images, as ``number_files`` gives them.
-        test: The share of each class that tests, a block whose place is drawn; or which block of how many, from 1.
-        validation: The share of what is left of each class that validates.
-        embargo: Of how many file numbers between test images and all others.
-        validation_embargo: Of how many between training and validation images; None for as many.
-        seed: For the place of the test blocks.
+        images: ``label`` and the ``group`` of duplicates, one row per image.
+        files: The same images, as returned by ``number_files``.
+        test: The test share of each class, as a randomly placed block; or (block, number of blocks), from 1.
+        validation: The validation share of each class's remaining images.
+        embargo: The embargo between test images and all others, in file numbers.
+        validation_embargo: The embargo between training and validation images; None: the same.
+        seed: Seed for the position of the test blocks.
 
     Returns:
-        The split of each image; none for images within the embargo, copies that would straddle, and images without a
-        number.
+        The split of each image; null for images within the embargo, copies that would straddle splits, and images
+        without a number.
 
     Raises:
         InputError: File names have no numbers that order them, or a class has no image left for a split.
@@ -187,7 +187,7 @@ def _require_numbers(files: pd.DataFrame, blocks: int) -> None:
 
 
 def _draw_blocks(files: pd.DataFrame, share: float, seed: int) -> pd.Series:
-    """Draw a block of each class that has a share of its images."""
+    """Draw a random block of each class with the given share of its images."""
     rng = np.random.default_rng(seed)
     places = _place(files)
     starts = {label: rng.uniform(0, 1 - share) for label in sorted(set(files["label"]))}
@@ -196,9 +196,9 @@ def _draw_blocks(files: pd.DataFrame, share: float, seed: int) -> pd.Series:
 
 
 def _choose_beside(files: pd.DataFrame, left: pd.Series, tests: pd.Series, share: float) -> pd.Series:
-    """Choose the images next to the test block, after it or, where there are more, before it.
+    """Choose the images next to the test block, after it or, if more images lie there, before it.
 
-    One gap of embargoed images then serves two splits, and more are left to train.
+    A single gap of embargoed images then serves two splits, which leaves more images for training.
     """
     places = _place(files)
     chosen = pd.Series(False, index=files.index)
@@ -216,12 +216,12 @@ def _choose_beside(files: pd.DataFrame, left: pd.Series, tests: pd.Series, share
 
 
 def group_runs(images: pd.DataFrame, files: pd.DataFrame, embargo: int) -> pd.Series:
-    """Give the images of each run of ``embargo + 1`` file numbers of a split, and their copies, one group.
+    """Group each run of ``embargo + 1`` file numbers within a split, together with the images' copies.
 
     Args:
-        images: ``image_id, group, split``, the group of duplicates, one row an image with a number.
-        files: The same images, as ``number_files`` gives them.
-        embargo: Over how many numbers images are alike.
+        images: ``image_id, group, split`` (the group of duplicates), one row per image with a number.
+        files: The same images, as returned by ``number_files``.
+        embargo: The number of file numbers over which images are similar.
     """
     part = [images["split"], files["label"], files["series"]]
     run = (files["number"] - files["number"].groupby(part).transform("min")) // (embargo + 1)

@@ -1,4 +1,4 @@
-"""Packing by parts: whichever worker is free decodes one into a shard, and the shards are joined into one array."""
+"""Pack in parts: free workers decode parts into shards, and the shards are joined into one array."""
 
 import logging
 import math
@@ -24,26 +24,26 @@ from leukoscope.images.shared import TRIES, list_files, open_once, read_list, re
 
 logger = logging.getLogger(__name__)
 
-# Files in a shard: what a killed worker decodes again at the most; of few files fewer, so that all workers have some,
-# and none is awaited for long in the end.
+# Files in a shard: the most that must be decoded again if a worker is killed. Small sets use smaller shards, so that
+# all workers are busy and none is waited for at the end.
 _PART = 512
 _SMALLEST = 64
 _PARTS = 32
 # Shards that are looked into at a time: each is a hundred short reads, for which an object store takes seconds.
 _LOOKS = 16
-# A shard is one file of Arrow's: records, each with its pixels.
+# A shard is a single Arrow file of records, each with its pixels.
 _SHARD = ".arrow"
 _PIXELS = "pixels"
 _SCHEMA = SCHEMA.append(pa.field(_PIXELS, pa.large_binary()))
 
 
 class _Shard(NamedTuple):
-    """Where a part of the files becomes a shard.
+    """A part of the files, and its shard.
 
     Attributes:
-        first: The position of its first file.
-        size: How many files it has.
-        path: Where their records and pixels are kept.
+        first: Position of its first file.
+        size: Number of files.
+        path: Where their records and pixels are stored.
     """
 
     first: int
@@ -52,12 +52,12 @@ class _Shard(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """What a worker is told of a shard.
+    """A worker's description of a shard.
 
     Attributes:
-        packing: How files become images, without its list of files.
-        files: The file that lists them.
-        shard: Where it is kept.
+        packing: The packing plan, without its list of files.
+        files: Path of the list of the shard's files.
+        shard: The shard to write.
     """
 
     packing: PackingPlan
@@ -72,20 +72,20 @@ def pack_by_parts(
     files: Sequence[NamedFile],
     notes: Path,
 ) -> Iterator[PackedBatch]:
-    """Let workers decode files; the first two arguments given, it stands for ``PackingPlan.pack``.
+    """Let workers decode files; partially applied, it replaces ``PackingPlan.pack``.
 
     Args:
-        opening: Opens the place where they work.
-        folder: Of the shards: all see it. What an earlier run has left of the same is not decoded again.
-        plan: How files become images.
-        files: Which of the plan's, in their order.
-        notes: The folder, seen by all, of what is noted of shards until they are there.
+        opening: Opens the place where the workers run.
+        folder: Folder of the shards, visible to all workers. Matching shards of an earlier run are reused.
+        plan: The packing plan.
+        files: The plan's files to pack, in their order.
+        notes: Folder, visible to all workers, for temporary files about unfinished shards.
 
     Yields:
-        Batches in the order of the files, as soon as all before them are there.
+        Batches in the order of the files, as soon as all earlier ones are ready.
 
     Raises:
-        InputError: A worker cannot decode at all, or there is none.
+        InputError: A worker cannot decode at all, or there are no workers.
     """
     noted = notes.absolute()
     noted.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def _describe_part(packing: PackingPlan, files: Sequence[NamedFile], shard: _Sha
 
 
 def remove_shards(folder: Where, store: Path) -> None:
-    """Remove the shards of which a store was made, unless another run makes others there by now."""
+    """Remove the shards that a store was made from, unless another run is writing shards there."""
     with ExitStack() as stack:
         try:
             stack.enter_context(hold(store))
@@ -149,15 +149,15 @@ def list_shards(folder: Where) -> Iterator[Where]:
 
 
 def write_shard(task: _Task) -> None:
-    """Decode files on a worker, and keep what came of them, whole or not at all."""
-    if _is_there(task.shard):  # a worker that was taken for dead was none
+    """Decode files on a worker, and write the shard atomically."""
+    if _is_there(task.shard):  # a worker that was presumed dead has finished after all
         return
     batches = open_once(task.packing).pack(read_list(task.files))
     write_whole(task.shard.path, lambda new: _write_batches(batches, new))
 
 
 def _write_batches(batches: Iterable[PackedBatch], path: Path) -> None:
-    """Write batches as they come: to hold a part's pixels until all are there costs a tenth of the decoding."""
+    """Write batches as they arrive: holding a part's pixels until the end costs a tenth of the decoding time."""
     with pa.ipc.new_file(str(path), _SCHEMA) as shard:
         for records, pixels in batches:
             columns = pa.RecordBatch.from_pylist(records, schema=SCHEMA).columns
@@ -165,7 +165,7 @@ def _write_batches(batches: Iterable[PackedBatch], path: Path) -> None:
 
 
 def _as_column(records: Sequence[Record], pixels: np.ndarray) -> pa.Array:
-    """Give the pixels of each record, none where it has a reason, without a copy of them."""
+    """Return a column with the pixels of each record (empty if it has a reason), without copying them."""
     ends = np.cumsum([0, *("reason" not in record for record in records)]) * math.prod(pixels.shape[1:])
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(pixels)]
     return pa.Array.from_buffers(pa.large_binary(), len(records), buffers)
@@ -178,7 +178,7 @@ def _join(
     missing: Iterable[_Shard],
     outcomes: Iterator[Outcome],
 ) -> Iterator[PackedBatch]:
-    """Give what is in shards, in order, while later ones are still made."""
+    """Yield the contents of the shards in order, while later shards are still being made."""
     awaited = set(missing)
     lost = dict[_Shard, str]()
     for shard in every:
@@ -194,7 +194,7 @@ def _join(
             yield from _give_up(chosen, lost[shard], plan.image_size)
         else:
             yield from _read_shard(shard, plan.image_size)
-    for _ in outcomes:  # lets the progress come to its end
+    for _ in outcomes:  # lets the progress bar finish
         pass
 
 
@@ -240,7 +240,7 @@ def _give_up(files: Sequence[NamedFile], reason: str, size: int) -> Iterator[Pac
 
 
 def _is_there(shard: _Shard) -> bool:
-    """Tell whether a shard is there with all that can be read."""
+    """Check whether a shard exists and has no files that could not be read."""
     try:
         with _open(shard, [_SCHEMA.names.index("reason")]) as batches:
             return not any(is_unread(reason) for batch in batches for reason in batch["reason"].to_pylist())

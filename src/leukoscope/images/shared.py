@@ -1,4 +1,4 @@
-"""Sources of images that several processes read: what is sent to each, and kept open there."""
+"""Share image sources between processes: what is sent to each process and kept open there."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +18,7 @@ TRIES = ".tries"
 
 
 def share_plan(plan: PackingPlan) -> PackingPlan:
-    """Give a plan that means the same in any folder, without its list of files: it is sent with each part."""
+    """Return a plan with absolute paths and without its list of files, since it is sent with each part."""
     source = copy(plan.source)
     source.__dict__.pop("files", None)
     source.root = plan.source.root.absolute()
@@ -26,7 +26,7 @@ def share_plan(plan: PackingPlan) -> PackingPlan:
 
 
 def open_once(plan: PackingPlan) -> PackingPlan:
-    """Give a shared plan whose source stays open from one part to the next: an archive's directory is read once."""
+    """Return a shared plan whose source stays open between parts, so that an archive's directory is read once."""
     root = plan.source.root
     if not root.exists():
         raise InputError(f"There is no {root} here: the images must be at the same path for all workers.")
@@ -47,13 +47,13 @@ def list_files(part: Path, files: pa.RecordBatch) -> Path:
 
 
 def read_list(path: Path) -> list[NamedFile]:
-    """Read the files of a part."""
+    """Read the list of a part's files."""
     with pa.ipc.open_file(path.read_bytes()) as file:
         return list_named(file.get_batch(0))
 
 
 def remove_lists(folder: Path) -> None:
-    """Remove what an earlier run has left of lists and tries: this one begins with all parts anew."""
+    """Remove lists and tries left by an earlier run, since this run starts all parts anew."""
     for suffix in (_LIST, TRIES):
         for left in folder.glob(f"*{suffix}"):
             left.unlink(missing_ok=True)
@@ -75,12 +75,12 @@ class _Open(ImageSource):
 
 @dataclass
 class _Kept:
-    """The one source that a process keeps open.
+    """The single source that a process keeps open.
 
     Attributes:
-        known: What tells it from others, and from another content of the same file.
-        read: Reads its files.
-        closing: Closes it.
+        known: Identifies the source and the version of its content.
+        read: Reads the source's files.
+        closing: Closes the source.
     """
 
     known: tuple[str, str, int, int]

@@ -1,4 +1,4 @@
-"""Whether the bytes of an image file are sound: decoders forgive much of what damage does to a file."""
+"""Check image files for damage that decoders silently tolerate."""
 
 import re
 import zlib
@@ -9,11 +9,12 @@ from PIL import Image
 
 from leukoscope.images.containers import START_OF_SCAN, walk_jpeg
 
-# No compressed smear of ours has more than 11 zeros in a row; large empty fields and headers may have some hundred.
+# Our compressed smears have at most 11 zeros in a row; large empty fields and headers may have a few hundred.
 _LONG_RUN = 64
-_ROOMY = 0.02  # bytes a pixel below which a picture is so empty that its file may hold long runs of zeros
+_ROOMY = 0.02  # bytes per pixel below which a picture is so empty that its file may hold long runs of zeros
 _LONGEST_SHARE = 0.1
-# In a JPEG of usual Huffman tables zeros code blocks that no camera sees; real scans have 4 in a row at the most.
+# With the usual Huffman tables of a JPEG, zeros encode blocks that no camera captures; real scans have at most 4 in a
+# row.
 _JPEG_RUN = 16
 _BASELINE = {0xC0, 0xC1}
 _HUFFMAN_TABLES = 0xC4
@@ -28,12 +29,12 @@ _PLANAR = 284
 _TILE_WIDTH = 322
 _TILE_HEIGHT = 323
 _PLANES_APART = 2
-_SHARED = 4  # how often, on average, a byte may be part of a strip
-# Of strips, of tiles.
+_SHARED = 4  # number of strips that may share a byte, on average
+# Tags of strips and of tiles.
 _OFFSETS = (273, 324)
 _LENGTHS = (279, 325)
-_DARK = 0.01  # share of exactly black pixels above which black is taken for the background
-_CUT = 8  # a cell that ends straight over more than this part of the width has been cut off
+_DARK = 0.01  # share of exactly black pixels above which black is regarded as the background
+_CUT = 8  # a cell with a straight edge longer than the width divided by this has been cut off
 _BLACK_SHARE = 0.05
 
 
@@ -42,11 +43,11 @@ class DamagedError(ValueError):
 
 
 class Finding(NamedTuple):
-    """What looks like damage.
+    """Something that looks like damage.
 
     Attributes:
-        text: What it is.
-        sure: Whether nothing else can be the cause.
+        text: Description of the finding.
+        sure: Whether damage is the only possible cause.
     """
 
     text: str
@@ -54,11 +55,11 @@ class Finding(NamedTuple):
 
 
 def check_bytes(image: Image.Image, data: bytes) -> None:
-    """Check what a file's own sums and its zeros tell of its soundness.
+    """Check a file's checksums, its length, and its compressed data for zeroed parts.
 
     Args:
         image: The opened file, not yet decoded.
-        data: Its content.
+        data: The file's content.
 
     Raises:
         DamagedError: A checksum is wrong, the file ends too early, or a part of its compressed data was zeroed.
@@ -75,14 +76,14 @@ def check_bytes(image: Image.Image, data: bytes) -> None:
 
 
 def check_pixels(image: Image.Image, rows_upwards: bool) -> Finding | None:
-    """Look for black that begins or ends in mid-field, as where a part of uncompressed data was zeroed.
+    """Look for black that begins or ends in mid-field, a sign that uncompressed data were zeroed.
 
     Args:
-        image: Decoded, in the mode of the file.
+        image: The decoded image, in the mode of the file.
         rows_upwards: Whether the file begins with the lowest row, as a BMP does.
 
     Returns:
-        What was found: sure on fields, never on single cells on black, whose background is zeros too.
+        The finding, if any; sure on fields, never on single cells on black, whose background consists of zeros too.
     """
     if image.mode == "1" or not _is_uncompressed(image):
         return None
@@ -101,13 +102,13 @@ def check_jpeg(data: bytes) -> None:
         return
     process, zero_codes, scan = _parse_jpeg(data)
     zeros = bytes(_JPEG_RUN) in data[scan : data.find(b"\xff\xd9", scan)]
-    # A table whose code of zeros is "no difference" or "end of block" makes plain areas of them, and rightly so.
+    # If a table's all-zero code means "no difference" or "end of block", zeros legitimately encode plain areas.
     if zeros and process in _BASELINE and any(zero_codes):
         raise DamagedError("a part of the compressed data is zeros")
 
 
 def strip_padding(data: bytes) -> bytes | None:
-    """Take zeros away that some writers leave before a JPEG's end; ``None`` where there are none."""
+    """Remove the zeros that some writers leave before a JPEG's end; return ``None`` if there are none."""
     end = data.rfind(b"\xff\xd9")
     body = data[: max(end, 0)].rstrip(b"\0")
     return body + b"\xff\xd9" if 0 < len(body) < end else None
@@ -149,7 +150,7 @@ def _check_tiff(image: Image.Image, data: bytes) -> None:
 
 
 def _measure_parts(image: Image.Image) -> tuple[int, int]:
-    """Give how many strips or tiles a TIFF needs, and the bytes of each when it is not compressed."""
+    """Return the number of strips or tiles that a TIFF needs, and the uncompressed size of each in bytes."""
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     rows = min(tags.get(_ROWS_PER_STRIP, image.height), image.height)
     width = tags.get(_TILE_WIDTH, image.width)
@@ -162,7 +163,7 @@ def _measure_parts(image: Image.Image) -> tuple[int, int]:
 
 
 def _check_deflated(part: bytes, size: int) -> None:
-    """Check the checksum of a strip, before which libtiff stops; nothing beyond its pixels is inflated."""
+    """Verify the checksum of a strip, which libtiff does not read; inflate nothing beyond the strip's pixels."""
     stream = zlib.decompressobj()
     if len(stream.decompress(part, size + 1)) <= size and not stream.eof:
         raise DamagedError("a part of its compressed data is missing")
@@ -191,7 +192,7 @@ def _is_uncompressed(image: Image.Image) -> bool:
 
 
 def _find_break(black: np.ndarray) -> Finding | None:
-    """Judge the longest run of black pixels in the order of the file, ``bool [height, width]``."""
+    """Assess the longest run of black pixels in file order, ``bool [height, width]``."""
     width = black.shape[1]
     flat = black.ravel()
     edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
@@ -212,13 +213,13 @@ def _find_break(black: np.ndarray) -> Finding | None:
 
 
 def _count_beyond(shown: np.ndarray, start: int, width: int) -> int:
-    """Count how far what is shown in the row above goes on beyond the place where the black begins."""
+    """Count how many pixels of the row above continue the content beyond the place where the black begins."""
     above = shown[start - width : start - start % width]
     return len(above) if above.all() else int(np.argmin(above))
 
 
 def _parse_jpeg(data: bytes) -> tuple[int, list[int], int]:
-    """Give the process (the marker of the frame), what zeros code in each Huffman table, and where the scan begins."""
+    """Parse the process (the frame's marker), the meaning of zeros in each Huffman table, and the start of the scan."""
     process = 0
     zero_codes = list[int]()
     for marker, start, end in walk_jpeg(data):
@@ -235,6 +236,6 @@ def _list_zero_codes(tables: bytes) -> list[int]:
     codes = []
     at = 0
     while at + 17 < len(tables):
-        codes.append(tables[at + 17])  # the first symbol has the code of zeros alone
+        codes.append(tables[at + 17])  # the first symbol has the all-zero code
         at += 17 + sum(tables[at + 1 : at + 17])
     return codes

@@ -1,4 +1,4 @@
-"""Where raw images come from: a folder, a zip archive, or a single file."""
+"""Sources of raw images: a folder, a zip archive or a single file."""
 
 import zipfile
 from pathlib import Path
@@ -11,14 +11,14 @@ from leukoscope.images.folders import FileSource, FolderSource
 
 
 def open_source(path: Path, parameter: str = "raw_images") -> ImageSource:
-    """Recognise a folder or a zip archive; reads no file of it.
+    """Open a folder or a zip archive without reading any of its files.
 
     Args:
-        path: Where it is.
-        parameter: What sets the path, for the message.
+        path: Path of the source.
+        parameter: The parameter that sets the path, for messages.
 
     Raises:
-        InputError: There is nothing at the path, or neither a folder nor a zip archive.
+        InputError: The path does not exist, or is neither a folder nor a zip archive.
     """
     expected = (
         f"Expected a folder or a zip that holds one folder of images a class: give it with --params {parameter}=PATH."
@@ -33,14 +33,14 @@ def open_source(path: Path, parameter: str = "raw_images") -> ImageSource:
 
 
 def open_any(path: Path, parameter: str = "images") -> ImageSource:
-    """Recognise a folder, a zip archive or a single image, with or without class folders; reads no file of it.
+    """Open a folder, a zip archive or a single image, with or without class folders, without reading any file.
 
     Args:
-        path: Where it is.
-        parameter: What sets the path, for the message.
+        path: Path of the source.
+        parameter: The parameter that sets the path, for messages.
 
     Raises:
-        InputError: There is nothing at the path.
+        InputError: The path does not exist.
     """
     if exists(path, parameter) and path.is_dir():
         return FolderSource(path)

@@ -1,9 +1,9 @@
-"""The pages of a TIFF, read from its directories alone."""
+"""Read the pages of a TIFF from its directories alone."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Self
 
-_SIZES = {1: 1, 3: 2, 4: 4, 16: 8}  # bytes of the types that whole numbers have
+_SIZES = {1: 1, 3: 2, 4: 4, 16: 8}  # bytes of the integer types
 _NEW_KIND = 254  # NewSubfileType
 _OLD_KIND = 255  # SubfileType
 _WIDTH = 256
@@ -13,7 +13,7 @@ _TILE_HEIGHT = 323
 _PARTS = (273, 279, 324, 325)  # offsets and lengths of strips and tiles
 _REDUCED = 1  # bit of NewSubfileType
 _OLD_REDUCED = 2  # value of SubfileType
-# Longer chains are stacks, and longer directories damage; real ones have some dozen tags.
+# Longer chains are stacks, and longer directories are damage; real directories have a few dozen tags.
 _MOST_PAGES = 64
 _MOST_TAGS = 4096
 
@@ -21,14 +21,14 @@ _Order = Literal["little", "big"]
 
 
 class Page(NamedTuple):
-    """What a directory says of its page; 0 where it says nothing.
+    """A page as described by its directory; missing values are 0.
 
     Attributes:
-        width: In pixels.
-        height: In pixels.
+        width: Width in pixels.
+        height: Height in pixels.
         reduced: Whether it is marked as another page's preview.
-        tile_pixels: Pixels of one tile.
-        parts: Number of strips or tiles; of tags, where the directory cannot be read.
+        tile_pixels: Number of pixels in a tile.
+        parts: Number of strips or tiles, or of tags if the directory cannot be read.
     """
 
     width: int
@@ -38,13 +38,13 @@ class Page(NamedTuple):
     parts: int
 
     def is_preview_of(self, first: Self) -> bool:
-        """Whether it is a small copy of the first page: marked so and smaller, or of half its sides at most."""
+        """Check whether it is a preview of the first page: smaller and marked as such, or at most half its sides."""
         smaller = self.width * self.height < first.width * first.height
         return (smaller and self.reduced) or max(self.width / first.width, self.height / first.height) <= 0.5
 
 
 class _Layout(NamedTuple):
-    """How many bytes a TIFF or a BigTIFF has for the number of tags, for a tag, and for a tag's value."""
+    """Sizes in bytes of the number of tags, a tag, and a tag's value, which differ between TIFF and BigTIFF."""
 
     number: int
     tag: int
@@ -52,13 +52,13 @@ class _Layout(NamedTuple):
 
 
 def list_pages(data: bytes) -> Iterator[Page]:
-    """Give the pages in their order, and each once, even if the chain of directories leads back to one.
+    """Yield each page once, in order, even if the chain of directories contains a loop.
 
-    What cannot be read is a page without a size.
+    An unreadable directory yields a page without a size.
     """
     order: _Order = "little" if data.startswith(b"II") else "big"
-    layout = _Layout(8, 20, 8) if data[2:3] == b"+" else _Layout(2, 12, 4)  # as Pillow tells them apart
-    at = layout.value  # the place of the first directory's offset, in both kinds
+    layout = _Layout(8, 20, 8) if data[2:3] == b"+" else _Layout(2, 12, 4)  # distinguished as in Pillow
+    at = layout.value  # in both kinds, the position of the first directory's offset
     seen: set[int] = set()
     while True:
         start = int.from_bytes(data[at : at + layout.value], order)

@@ -1,4 +1,4 @@
-"""The user's tables of groups and of labels, as spreadsheets and editors write them."""
+"""Read the user's tables of groups and of labels, as written by spreadsheets and editors."""
 
 import codecs
 import csv
@@ -24,7 +24,7 @@ _MOST_ROWS = 2_000_000
 _MOST_COLUMNS = 64
 _MOST_IN_WORKBOOK = 256 * 2**20  # bytes when unpacked
 _PIECE = 2**20
-# Those of UTF-32 come first, since UTF-16's begins one of them.
+# UTF-32 comes first, since one of its byte order marks begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -37,13 +37,13 @@ Row = Sequence[str]
 
 
 class Kind(NamedTuple):
-    """What a table is to tell of images.
+    """A kind of table about images.
 
     Attributes:
-        title: Of such a table, for messages.
-        value: The column of what it tells.
-        keys: The columns of which one names images, the surest first.
-        is_single: Whether there may be no more than one of these.
+        title: Name of such a table, for messages.
+        value: The column with the information about the images.
+        keys: The columns that can identify images, the most reliable first; a table has one of them.
+        is_single: Whether a table may have only one of these columns.
     """
 
     title: str
@@ -53,7 +53,7 @@ class Kind(NamedTuple):
 
     @property
     def expected(self) -> str:
-        """What it must be, for messages."""
+        """Description of a valid table, for messages."""
         return (
             f"Expected a CSV in UTF-8, UTF-16 or Windows-1252, or an Excel workbook, with a column {self.value} and a "
             f"column {self.either}: save it again as CSV."
@@ -61,7 +61,7 @@ class Kind(NamedTuple):
 
     @property
     def either(self) -> str:
-        """The columns that may name images, in words."""
+        """The columns that can identify images, in words."""
         return f"{', '.join(self.keys[:-1])} or {self.keys[-1]}"
 
 
@@ -73,15 +73,15 @@ def read_table(content: bytes, name: str, kind: Kind) -> pd.DataFrame:
     """Read a table: CSV with commas, semicolons, tabs or bars, or an Excel workbook.
 
     Args:
-        content: Of the file.
-        name: Of the file, for messages.
-        kind: What it is to tell.
+        content: Content of the file.
+        name: Name of the file, for messages.
+        kind: Kind of the table.
 
     Returns:
-        All columns as text, with names in lower case: ``001`` stays as it is, and an empty cell is empty.
+        All columns as text, with names in lower case: ``001`` is kept as is, and an empty cell stays empty.
 
     Raises:
-        InputError: It is no table, or has no such columns.
+        InputError: The file is not a table, or lacks the required columns.
     """
     if len(content) > _MOST_BYTES:
         raise InputError(
@@ -117,7 +117,7 @@ def _try(content: bytes, encoding: str) -> str | None:
 
 
 def _guess_wide(content: bytes) -> str | None:
-    """Recognise UTF-16 without a mark: every second byte of plain letters is 0."""
+    """Recognise UTF-16 without a byte order mark: every second byte of ASCII text is 0."""
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if content[start::2].count(0) > len(content) / 4:
             return encoding
@@ -127,7 +127,7 @@ def _guess_wide(content: bytes) -> str | None:
 def _read_csv(text: str, name: str, kind: Kind) -> Iterable[tuple[int, Row]]:
     first, _, rest = text.partition("\n")
     stated = first.strip().lower().removeprefix("sep=") if first.lower().startswith("sep=") else ""
-    if len(stated) == 1:  # Excel's own way of naming the separator
+    if len(stated) == 1:  # Excel's `sep=` line, which names the separator
         text = rest
     separator = stated if len(stated) == 1 else max(_SEPARATORS, key=lambda mark: _count_columns(text, mark, kind))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
@@ -173,7 +173,7 @@ def _tabulate(rows: Iterable[tuple[int, Row]], name: str, kind: Kind) -> pd.Data
 
 
 def _refuse_suggestions(columns: Sequence[str], name: str, kind: Kind) -> None:
-    """Refuse what lists doubtful labels: there the label is the one in doubt."""
+    """Refuse a list of doubtful labels, whose column ``label`` holds the labels in doubt."""
     if kind is LABELS and "suggested" in columns:
         raise InputError(
             f"The {kind.title} {name} has a column suggested beside label, as label_issues.csv has, in which label "
@@ -202,20 +202,20 @@ def _read_workbook(content: bytes, name: str, kind: Kind) -> list[Row]:
         _require_modest(content)
         return _read_sheet(content)
     except Exception as error:
-        # openpyxl raises almost anything of a damaged file, or of another kind of zip.
+        # openpyxl may raise almost anything on a damaged file or another kind of zip.
         raise InputError(f"The {kind.title} {name} cannot be read as a workbook: {error}. {kind.expected}") from error
 
 
 def _read_sheet(content: bytes) -> list[Row]:
-    """Read the first sheet row by row: a cell far away would make millions of empty ones of it.
+    """Read the first sheet row by row, since a single far-away cell would create millions of empty ones.
 
     Raises:
-        ValueError: It has more rows or columns than any table of groups.
+        ValueError: The sheet has more rows or columns than any table of groups.
     """
     from openpyxl import load_workbook
 
     sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
-    sheet.reset_dimensions()  # what it states of itself
+    sheet.reset_dimensions()  # ignore the size that the sheet claims
     rows: list[list[str]] = []
     for cells in sheet.iter_rows(values_only=True):
         if len(cells) > _MOST_COLUMNS or len(rows) >= _MOST_ROWS:
@@ -226,11 +226,11 @@ def _read_sheet(content: bytes) -> list[Row]:
 
 
 def _require_modest(content: bytes) -> None:
-    """Make sure that a workbook unpacks to what it states, and that this is not too much.
+    """Check that a workbook unpacks to the size that it states, and that this size is not excessive.
 
     Raises:
-        ValueError: It is too much.
-        BadZipFile: It does not.
+        ValueError: The size is excessive.
+        BadZipFile: The workbook does not unpack to the stated size.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()

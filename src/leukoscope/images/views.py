@@ -1,4 +1,4 @@
-"""A field seen in several ways, none of which says anything of the cells in it: turned, and mirrored."""
+"""Rotated and mirrored views of a field, which show the same cells equally well."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,9 +10,9 @@ View = Callable[[np.ndarray], np.ndarray]
 
 
 def turn(pixels: np.ndarray, degrees: float) -> np.ndarray:
-    """Turn images about their centre, counterclockwise.
+    """Rotate images about their centre, counterclockwise.
 
-    Quarter turns keep every pixel. Others interpolate linearly, and mirror the field at its edges.
+    Quarter turns keep every pixel. Other angles interpolate linearly and mirror the field at its edges.
 
     Args:
         pixels: ``uint8 [n, side, side, 3]``.
@@ -23,7 +23,7 @@ def turn(pixels: np.ndarray, degrees: float) -> np.ndarray:
     if not rest:
         return turned
     side = pixels.shape[1]
-    margin = -(-side // 4)  # of a square turned by 45 degrees, corners reach 0.21 of the side beyond it
+    margin = -(-side // 4)  # the corners of a square turned by 45 degrees extend 0.21 of the side beyond it
     padded = np.pad(turned, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="symmetric")
     rotated = [Image.fromarray(image).rotate(rest, Image.Resampling.BILINEAR) for image in padded]
     return np.stack([np.asarray(image) for image in rotated])[:, margin : margin + side, margin : margin + side]
@@ -33,7 +33,7 @@ def _turn_mirrored(pixels: np.ndarray, degrees: float) -> np.ndarray:
     return turn(pixels[:, :, ::-1], degrees)
 
 
-# The first of each is the field as it is.
+# The first view of each is the unchanged field.
 VIEWS: dict[str, tuple[View, ...]] = {
     "symmetries": (
         *(partial(turn, degrees=degrees) for degrees in range(0, 360, 90)),

@@ -1,1 +1,1 @@
-"""The layouts of public data sets, a file each: whatever registers itself here can be asked for by its name."""
+"""The layouts of public data sets, one per file; layouts that register themselves here are available by name."""

@@ -1,4 +1,4 @@
-"""ALL-IDB1 and ALL-IDB2: fields of which some have lymphoblasts, and single cells that were cut out of them."""
+"""ALL-IDB1 and ALL-IDB2: fields, some with lymphoblasts, and single cells cut out of them."""
 
 import logging
 import re
@@ -40,14 +40,14 @@ class AllIdb(Layout):
     meanings: ClassVar[Mapping[str, str]] = {"ALL": MALIGNANT, "healthy": BENIGN}
 
     def fits(self, source: ImageSource) -> bool:
-        """Tell whether there is an image with such a name."""
+        """Check whether any image has such a name."""
         return any(is_image(file) and _NAME.fullmatch(PurePosixPath(file.path).stem) for file in source.files)
 
     def find_scale(self, source: ImageSource) -> str:
-        """Tell fields from single cells by how they are stored.
+        """Tell fields from single cells by their file type.
 
         Raises:
-            InputError: Both are there, or neither kind of file.
+            InputError: There are files of both kinds, or of neither.
         """
         suffixes = {PurePosixPath(item.file.path).suffix.lower() for item in self.sort(source) if item.label}
         cells = suffixes & set(_OF_CELLS)
@@ -61,7 +61,7 @@ class AllIdb(Layout):
         return CELLS if cells else FIELDS
 
     def sort(self, source: ImageSource) -> list[NamedFile]:
-        """Label the files by their names; warn where centroids of blasts say otherwise."""
+        """Label the files by their names."""
         sorted_files = []
         for file in source.files:
             if not is_image(file):
@@ -73,7 +73,7 @@ class AllIdb(Layout):
         return sorted_files
 
     def describe(self, source: ImageSource) -> LayoutFacts:
-        """Gather what is known; warn of labels that centroids of blasts contradict."""
+        """Collect the facts about the images; warn of labels that the centroids of blasts contradict."""
         odd = _list_odd(source)
         if odd:
             logger.warning(

@@ -1,4 +1,4 @@
-"""Fields with boxes in the format of Pascal VOC: each boxed cell is cut out, and is an image of its own."""
+"""Fields with boxes in Pascal VOC format: each boxed cell is cut out as a separate image."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from leukoscope.images.naming import NamedFile
 
 _BOXES = ".xml"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_MARGIN = 0.1  # of the box's longer side, on each side: boxes are drawn close around a cell
+_MARGIN = 0.1  # of the box's longer side, on each side: boxes are drawn tightly around a cell
 _MOST_BYTES = 1_000_000
 _LIMITS = Limits(1, 50_000_000, 100_000_000)
 _CUT = "#"  # between the path of a field and the corners of a box in it
@@ -32,10 +32,10 @@ class _Box(NamedTuple):
 
 @register
 class Boxes(Layout):
-    """An XML file with boxes for each image, of the same name, in its folder or another.
+    """One XML file of boxes per image, with the image's name, in its folder or another.
 
-    So is BCCD (Shenggan/BCCD_Dataset), whose boxes are called WBC, RBC and Platelets. The cells of one field are of one
-    group.
+    An example is BCCD (Shenggan/BCCD_Dataset), whose boxes are called WBC, RBC and Platelets. The cells of one field
+    form a group.
     """
 
     name = "boxes"
@@ -46,16 +46,16 @@ class Boxes(Layout):
     scale = CELLS
 
     def fits(self, source: ImageSource) -> bool:
-        """Tell whether an XML file and an image have the same name."""
+        """Check whether an XML file and an image have the same name."""
         stems = {PurePosixPath(file.path).stem for file in source.files if is_image(file)}
         return any(_is_boxes(file) and PurePosixPath(file.path).stem in stems for file in source.files)
 
     def open(self, source: ImageSource) -> ImageSource:
-        """Give a source from which boxes are read as if they were files."""
+        """Return a source that reads boxes as if they were files."""
         return source if isinstance(source, CropSource) else CropSource(source)
 
     def sort(self, source: ImageSource) -> list[NamedFile]:
-        """Give each box as an image, labelled by its name; a file of boxes that cannot be read is an image without."""
+        """Return each box as an image labelled by the box's name, and each unreadable XML file without a label."""
         images = _index([file for file in source.files if is_image(file)])
         sorted_files = list[NamedFile]()
         with source.reading() as read:
@@ -65,15 +65,15 @@ class Boxes(Layout):
         return sorted_files
 
     def find_group(self, image_id: str) -> str | None:
-        """Give the field that a cell was cut out of."""
+        """Return the field that a cell was cut out of."""
         return f"field {image_id.rpartition('/')[0]}"
 
 
 class CropSource(ImageSource):
-    """Fields of which single boxes can be read too, by the path of the field and their corners.
+    """A source of fields that can also read single boxes, by the path of the field and the box's corners.
 
     Args:
-        whole: The fields.
+        whole: The source of the fields.
     """
 
     def __init__(self, whole: ImageSource) -> None:
@@ -85,7 +85,7 @@ class CropSource(ImageSource):
 
     @property
     def _fields(self) -> ImageSource:
-        """The fields at this source's own place, which may have been made absolute since; listed anew."""
+        """The fields at this source's current root, which may have been made absolute since; listed anew."""
         fields = copy(self._whole)
         fields.__dict__.pop("files", None)
         fields.root = self.root
@@ -96,7 +96,7 @@ class CropSource(ImageSource):
 
     @contextmanager
     def reading(self) -> Iterator[ReadFile]:
-        """Open the source; what is read of a box is a plain image of that part of its field."""
+        """Open the source; reading a box returns a plain image of that part of its field."""
         with self._fields.reading() as read_field:
 
             def read(path: str) -> bytes:
@@ -109,7 +109,7 @@ class CropSource(ImageSource):
 
 
 def is_crop(corners: str) -> bool:
-    """Tell whether a text is four whole numbers with commas."""
+    """Check whether a text consists of four integers separated by commas."""
     parts = corners.split(",")
     return len(parts) == len(_CORNERS) and all(part.isdecimal() for part in parts)
 
@@ -150,7 +150,7 @@ def _read_boxes(content: bytes) -> list[_Box]:
     """Read the boxes of a file.
 
     Raises:
-        ValueError: A corner is no number, ``OverflowError``: it is infinite; ``ParseError`` is one of syntax.
+        ValueError: A corner is not a number. ``OverflowError``: it is infinite. ``ParseError``: the XML is invalid.
     """
     boxes = []
     for entry in ElementTree.fromstring(content).iter("object"):
@@ -169,10 +169,10 @@ def _describe(image: FoundFile, box: _Box, number: int) -> NamedFile:
 
 
 def _cut(content: bytes, corners: tuple[int, ...]) -> bytes:
-    """Cut a square around a box out of a field, as a PPM: the same bytes on every machine.
+    """Cut a square around a box out of a field, as a PPM, whose bytes are the same on every machine.
 
     Raises:
-        UnusableImageError: The box lies outside, or the field cannot be decoded.
+        UnusableImageError: The box lies outside the field, or the field cannot be decoded.
     """
     field = decode(content, _LIMITS).pixels
     left, top, right, bottom = corners
@@ -191,7 +191,7 @@ def _pair(corners: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, 
 
 
 def _place(twice_middle: int, side: int, size: int) -> slice:
-    """Place a side around a middle, as far inside as it goes."""
+    """Centre a side on a middle, shifted to stay inside where possible."""
     side = min(side, size)
     start = min(max(0, (twice_middle - side) // 2), size - side)
     return slice(start, start + side)

@@ -1,4 +1,4 @@
-"""C-NMC 2019, the data set of the ISBI challenge: single leukocytes that were cut out, on black, by subject."""
+"""C-NMC 2019, the data set of the ISBI challenge: single leukocytes cut out on black, by subject."""
 
 import csv
 import io
@@ -16,17 +16,17 @@ from leukoscope.images.naming import NamedFile
 _NAME = re.compile(r"UID_(H?\d+)_\d+_\d+_(all|hem)", re.IGNORECASE)
 _TABLE = "_labels.csv"
 _COLUMNS = ("Patient_ID", "new_names", "labels")
-_MEANING = {"1": "all", "0": "hem"}  # of the column labels, where no name tells it
+_MEANING = {"1": "all", "0": "hem"}  # of the column labels
 _MOST_BYTES = 10_000_000
 _NO_LABEL = "neither its name nor a table says what it shows"
 
 
 @register
 class Cnmc(Layout):
-    """Files that name subject and label, and numbered ones of which a table has the names.
+    """Files named by subject and label, and numbered files whose names are listed in a table.
 
     Gupta et al. 2019, C-NMC 2019 (The Cancer Imaging Archive): ``UID_<subject>_<image>_<cell>_<label>.bmp``, with an H
-    before the number of a healthy subject; the preliminary test set is numbered, and a CSV has each image's name in
+    before the number of a healthy subject. The preliminary test set is numbered, and a CSV gives each image's name in
     ``Patient_ID``, its number in ``new_names`` and 1 for leukemia in ``labels``.
     """
 
@@ -42,16 +42,16 @@ class Cnmc(Layout):
     meanings: ClassVar[Mapping[str, str]] = {"all": MALIGNANT, "hem": BENIGN}
 
     def fits(self, source: ImageSource) -> bool:
-        """Tell whether there is a file with such a name, or such a table."""
+        """Check whether there is a file with such a name, or such a table."""
         return any(_is_table(file) or _NAME.fullmatch(PurePosixPath(file.path).stem) for file in source.files)
 
     def sort(self, source: ImageSource) -> list[NamedFile]:
-        """Label the files by their names, and numbered ones by the table that lies beside them or their folder."""
+        """Label the files by their names, and numbered files by the table next to them or next to their folder."""
         tables = _read_tables(source)
         return [_sort(file, tables) for file in source.files if is_image(file)]
 
     def find_group(self, image_id: str) -> str | None:
-        """Give the subject."""
+        """Return the subject of an image."""
         match = _NAME.fullmatch(PurePosixPath(image_id).name.rstrip("+"))
         return f"subject {match[1].upper()}" if match else None
 
@@ -80,9 +80,10 @@ def _sort(file: FoundFile, tables: Mapping[PurePosixPath, Mapping[str, tuple[str
 
 
 def _read_tables(source: ImageSource) -> dict[PurePosixPath, dict[str, tuple[str, str]]]:
-    """Read which name and label each numbered image has, by the folder below which it lies.
+    """Read the name and label of each numbered image, by the folder that contains it.
 
-    A folder that is called as its table is meant alone: the final test set beside it has the same numbers.
+    If a folder has the name of its table, the table applies only to that folder, since the final test set next to it
+    has the same numbers.
     """
     tables = {}
     folders = {parent for file in source.files for parent in PurePosixPath(file.path).parents}

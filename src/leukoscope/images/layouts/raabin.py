@@ -1,4 +1,4 @@
-"""Raabin-WBC: single leukocytes of five kinds, of blood without acute leukemia."""
+"""Raabin-WBC: single leukocytes of five kinds, from blood without acute leukemia."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from leukoscope.images.naming import NamedFile
 
 _KINDS = ("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")
 _FEWEST = 2  # Test-B has two of the five
-# Other data sets have folders of these kinds too. Raabin's images are called by when they were taken, and by cell.
+# Other data sets have folders of these kinds too, but Raabin's images are named by time of capture and by cell.
 _NAME = re.compile(r"\d{8}_\d{6}_\d+")
 _MOST_NAMES = 0.5
 _PARTS = ("test-a", "test-b")
@@ -19,7 +19,7 @@ _PARTS = ("test-a", "test-b")
 
 @register
 class Raabin(Layout):
-    """Folders of kinds of cells, in ``Train``, ``Test-A`` or ``Test-B``.
+    """Folders named by kind of cell, in ``Train``, ``Test-A`` or ``Test-B``.
 
     Kouzehkanan et al. 2022, A large dataset of white blood cells containing cell locations and types, along with
     segmented nuclei and cytoplasm (Scientific Reports 12:1123).
@@ -36,11 +36,11 @@ class Raabin(Layout):
     meanings: ClassVar[Mapping[str, str]] = dict.fromkeys(_KINDS, BENIGN)
 
     def fits(self, source: ImageSource) -> bool:
-        """Tell whether there are images in two folders of such names."""
+        """Check whether there are images in two folders with such names."""
         return len({_find_kind(file.path) for file in source.files if is_image(file)} - {None}) >= _FEWEST
 
     def is_evident(self, source: ImageSource) -> bool:
-        """Tell whether folders above are Raabin's, or most names are."""
+        """Check whether a parent folder or most file names are Raabin's."""
         paths = [PurePosixPath(file.path) for file in source.files if is_image(file) and _find_kind(file.path)]
         if any(part.casefold() in _PARTS for path in paths for part in path.parts):
             return True
