@@ -46,7 +46,7 @@ def name_evaluation(*models: str) -> str:
     """Return the command that evaluates trained models.
 
     Args:
-        models: Their names.
+        models: The models' names.
 
     Returns:
         A command like ``kedro run --pipelines evaluation --namespaces resnet50,vgg16``.
