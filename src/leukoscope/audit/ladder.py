@@ -93,7 +93,7 @@ class Ladder:
         Args:
             images: ``image_id``, ``label`` and the ``group`` of duplicates, one row per image.
             predictors: As in ``climb``.
-            embargoes: Numbers of file numbers on each side of a test block that are not trained on.
+            embargoes: How many file numbers on each side of a test block are not trained on.
 
         Returns:
             A table as in ``climb``: for each embargo, rows of the protocol ``series``, and for embargoes above 0 also

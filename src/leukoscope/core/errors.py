@@ -61,7 +61,7 @@ def telling_damage(path: Path) -> Iterator[None]:
     except (InputError, FileNotFoundError, MemoryError, ImportError):
         raise
     except Exception as error:
-        # Damaged content is told from errors of the disk, which have an error number, and of memory.
+        # Distinguish damaged content from errors of the disk, which have an error number, and of memory.
         of_disk = isinstance(error, OSError) and error.errno is not None and not path.is_dir()
         if of_disk or "out of memory" in str(error).lower():
             raise

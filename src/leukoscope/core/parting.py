@@ -10,7 +10,7 @@ from leukoscope.core.counts import count_of
 
 logger = logging.getLogger(__name__)
 
-# A part that has killed this many workers is given up.
+# A part that has killed this many workers is not tried again.
 MOST_TRIES = 3
 _SECONDS_BETWEEN_LINES = 60
 

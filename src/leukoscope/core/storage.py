@@ -72,7 +72,7 @@ def _remove_leftovers(file: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-# Folders with more files than this are scanned only occasionally; otherwise the time would be quadratic in the files.
+# Folders with more files than this are scanned only occasionally; otherwise the time would grow with their square.
 _MANY_FILES = 500
 _SECONDS_BETWEEN_LOOKS = 60
 _looked: dict[Path, float] = {}
@@ -204,7 +204,7 @@ def write_array_header(file: IO[bytes], dtype: str, shape: tuple[int, ...]) -> N
     NumPy pads it for a first axis of any length, so that the header can be overwritten in place.
 
     Args:
-        file: A file open for writing, positioned at its start.
+        file: A file open for writing, positioned where the header belongs.
         dtype: The data type, like ``uint8``.
         shape: The shape of the whole array, in C order.
     """

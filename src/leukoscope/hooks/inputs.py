@@ -124,7 +124,7 @@ class InputHook:
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
-        """Raise an error that the user can fix again, without the catalog's wrapping, so that its message stands alone.
+        """Re-raise an error that the user can fix, without the catalog's wrapping, so that its message stands alone.
 
         Raises:
             InputError: Such an error caused the failure.

@@ -263,7 +263,7 @@ class Tracker(MlflowHook):
                 self._send("log_page", model, page, f"{title}.{suffix}")
 
     def _send(self, action: str, *values: Any) -> bool:
-        """Send an action of the runs, which is done now or when MLflow answers."""
+        """Queue an action on the runs, to be done now or when MLflow answers."""
         return self._outbox.send(partial(getattr(self._runs, action), *values))
 
 
