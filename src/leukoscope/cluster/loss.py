@@ -15,7 +15,7 @@ def telling_of_loss(client: "Client", message: str) -> Iterator[None]:
     """Turn whatever Dask's client raises when its scheduler is lost into one line.
 
     The client cancels what it waits for, but a request under way fails like a broken connection, and a request half a
-    minute later like a closed client. In between, the client queues what is sent, for a new scheduler that does not know
+    minute later like a closed client. In between, the client queues what is sent for a new scheduler that does not know
     the earlier tasks: nothing may be sent then.
 
     Args:
