@@ -226,3 +226,12 @@ def test_kedro_tells_of_nodes_on_request_only(run, monkeypatch, verbose):
     run("--pipelines", "ingestion", *(["--verbose"] if verbose else []))
     assert levels == 2 * [logging.INFO if verbose else logging.WARNING]
     assert logging.getLogger("kedro.pipeline").level == logging.WARNING
+
+
+@pytest.mark.parametrize("content", ["- a", "run: 5", "a: 5"])
+def test_a_file_of_options_that_is_none_is_refused_in_a_line(tmp_path, content):
+    file = tmp_path / "options.yml"
+    file.write_text(content)
+    answer = CliRunner().invoke(cli.run, ["--config", str(file)])
+    assert "Error: The file of --config cannot be read. Expected a table of options under `run`" in answer.output
+    assert answer.exit_code == 1

@@ -102,7 +102,12 @@ class _Run(click.Command):
                 ) from None
             except (click.ClickException, click.exceptions.Exit, click.Abort):
                 raise
-            except Exception as error:  # of Kedro's readers of --params and --config
+            except (KeyError, TypeError, AttributeError):  # of Kedro's reader of --config
+                raise click.ClickException(
+                    "The file of --config cannot be read. Expected a table of options under `run`, like `run: {env: "
+                    "demo, pipelines: ingestion}`. Nothing was run."
+                ) from None
+            except Exception as error:  # of Kedro's reader of --params
                 message = " ".join(str(getattr(error, "problem", None) or error).split())
                 raise click.ClickException(
                     f"An option cannot be read: {type(error).__name__}, {message[:200]}. What begins with a bracket or "

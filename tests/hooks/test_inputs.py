@@ -109,6 +109,7 @@ class TestParameters:
                 "'vgg61', of which models.own.members are some: did you mean 'vgg19'",
             ),
             ({"training": {"epochs": True}}, "training: epochs is True: expected a number"),
+            ({"app": {"max_image": 3}}, "no parameter 'max_image' in app: did you mean 'max_images'"),
             ({"training": {"patience": False}}, "training: patience is False: expected a number"),
             ({"models": []}, "cannot be read"),
             ({"models": {"vgg16": {"label": "ResNet50"}}}, "both called 'ResNet50'"),

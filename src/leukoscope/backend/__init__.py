@@ -1,1 +1,1 @@
-"""The one room that reaches below Keras, into TensorFlow, JAX and torch."""
+"""The only package that reaches below Keras, into TensorFlow, JAX and torch."""

@@ -1,4 +1,4 @@
-"""The device that computes."""
+"""The computing device."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ import psutil
 
 
 def describe_device() -> str:
-    """Name the device that computes: that of the first GPU or TPU, or ``CPU``."""
+    """Describe the computing device: the name of the first GPU or TPU, or ``CPU``."""
     accelerators = list_accelerators()
     return f"{_name_accelerator()} x{len(accelerators)}" if accelerators else f"CPU x{psutil.cpu_count()}"
 
 
 def list_accelerators() -> list[str]:
     """List the GPUs and TPUs that the backend sees."""
-    if keras.backend.backend() == "torch":  # whose devices Keras does not list
+    if keras.backend.backend() == "torch":  # Keras does not list torch's devices
         import torch
 
         kind = torch.accelerator.current_accelerator()
@@ -23,17 +23,17 @@ def list_accelerators() -> list[str]:
 
 
 def sees_cuda() -> bool:
-    """Tell whether the backend sees a GPU; of torch's accelerators only CUDA's count."""
+    """Check whether the backend sees a GPU; of torch's accelerators only CUDA's count."""
     return any(name.startswith(("gpu", "cuda")) for name in list_accelerators())
 
 
 def is_tensorflow_on_cpu() -> bool:
-    """Tell whether TensorFlow computes, and no accelerator does."""
+    """Check whether TensorFlow computes, without an accelerator."""
     return keras.backend.backend() == "tensorflow" and not list_accelerators()
 
 
 def cpu_has_bfloat16() -> bool:
-    """Tell whether the processor has instructions for bfloat16, where the system says so: on Linux."""
+    """Check whether the processor has bfloat16 instructions; only Linux reports them."""
     flags = Path("/proc/cpuinfo")
     return flags.is_file() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
 

@@ -10,14 +10,14 @@ from leukoscope.core.errors import InputError
 
 @contextmanager
 def distribution(wanted: bool, batch_size: int) -> Iterator[None]:
-    """Let models that are built in this context train on all devices, each with a share of every batch.
+    """Distribute the training of models built in this context over all devices, each with a share of every batch.
 
     Args:
-        wanted: Whether to; else nothing changes.
+        wanted: Whether to distribute; otherwise nothing changes.
         batch_size: Images in a batch.
 
     Raises:
-        InputError: The backend cannot, or the batch cannot be shared equally.
+        InputError: The backend does not support it, or the batch cannot be divided equally.
     """
     if not wanted:
         yield

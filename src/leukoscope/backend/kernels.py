@@ -1,4 +1,4 @@
-"""The faster of a backend's kernels, and how many steps a call gives the device."""
+"""Faster kernels of the backends, and the number of training steps per call to the device."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -14,31 +14,31 @@ _STEPS_PER_CALL = 8
 
 
 def choose_steps_per_call(steps: int) -> int:
-    """Tell how many training steps to give the device in one call: a fast one would wait for Python between them.
+    """Return the number of training steps per call to the device: a fast one would wait for Python between steps.
 
     Args:
-        steps: Of an epoch.
+        steps: Steps per epoch.
     """
     return min(_STEPS_PER_CALL, steps) if list_accelerators() and keras.backend.backend() != "torch" else 1
 
 
 def use_faster_kernels(network: keras.Model) -> None:
-    """Let a network compute with the faster of its backend's kernels, where nothing else would choose them.
+    """Make a network use the faster of its backend's kernels, where nothing else would choose them.
 
-    Only this process's ``call`` of the layers changes: their weights, their configuration and what is saved do not.
+    Only this process's ``call`` of the layers changes: their weights, configuration and saved form do not.
 
-    - Where Keras has XLA compile networks, on a GPU, it has it compile none that also augments: XLA cannot compile that
-      (images/augmentation.py). There the network is compiled by itself.
-    - Keras computes a batch norm's moments and normalisation one by one and trusts XLA to fuse them; on a CPU, where
-      XLA is off, they are the largest single cost of a training step. TensorFlow has a kernel that is fused, for maps;
-      a batch norm of vectors stays as it is.
+    - Keras has XLA compile networks on a GPU, but not those that also augment, since XLA cannot compile augmentation
+      (images/augmentation.py). There the network is compiled separately.
+    - Keras computes a batch norm's moments and normalisation one by one and relies on XLA to fuse them; on a CPU, where
+      XLA is off, they are the largest single cost of a training step. TensorFlow has a fused kernel for maps; a batch
+      norm of vectors stays as it is.
     - Under PyTorch each of those operations is also a kernel that Python launches, dozens for each batch norm, while a
-      GPU waits. Its own batch norm is one.
+      GPU waits. PyTorch's own batch norm is a single kernel.
     - On a CPU the gradient of a strided depthwise convolution's input takes many times as long in bfloat16 as in
       float32 (docs/adr/0010-one-engine-for-all-backends.md). It is computed in float32.
 
     Args:
-        network: Of images with the channels last.
+        network: A network of images with channels last.
     """
     if keras.backend.backend() == "tensorflow" and network.jit_compile:
         network.call = MethodType(_call_by_xla, network)
@@ -52,19 +52,19 @@ def use_faster_kernels(network: keras.Model) -> None:
 
 
 def use_faster_updates(optimizer: keras.optimizers.Optimizer) -> None:
-    """Let Adam update each variable by one kernel, where nothing fuses its dozen of operations: TensorFlow on a CPU.
+    """Make Adam update each variable with one kernel where nothing fuses its dozen operations: TensorFlow on a CPU.
 
-    With tens of millions of weights they take several hundredths of a second a step longer than they need to.
+    With tens of millions of weights, the separate operations cost several hundredths of a second more per step.
 
     Args:
-        optimizer: Any; one that is not Adam stays as it is. Only this process's ``update_step`` of it changes.
+        optimizer: Any optimizer; only Adam is changed, and of it only this process's ``update_step``.
     """
     if is_tensorflow_on_cpu() and isinstance(optimizer, keras.optimizers.Adam) and not optimizer.amsgrad:
         optimizer.update_step = MethodType(_update, optimizer)
 
 
 def _update(optimizer: keras.optimizers.Adam, gradient: Any, variable: Any, learning_rate: Any) -> None:
-    """Compute what ``Adam.update_step`` does, by ``ResourceApplyAdam``, which rounds differently."""
+    """Compute the same as ``Adam.update_step``, by ``ResourceApplyAdam``, which rounds differently."""
     import tensorflow as tf
 
     if tf.distribute.has_strategy():
@@ -86,7 +86,7 @@ def _update(optimizer: keras.optimizers.Adam, gradient: Any, variable: Any, lear
 
 
 def _call_by_xla(network: keras.Model, *inputs: Any, **options: Any) -> Any:
-    """Compute what the network's own ``call`` does; traced each time, since which layers train may have changed."""
+    """Compute the same as the network's own ``call``; traced each time, since the trainable layers may have changed."""
     import tensorflow as tf
 
     return tf.function(partial(type(network).call, network), jit_compile=True, autograph=False)(*inputs, **options)
@@ -95,7 +95,7 @@ def _call_by_xla(network: keras.Model, *inputs: Any, **options: Any) -> Any:
 def _normalise(
     layer: keras.layers.BatchNormalization, inputs: Any, training: bool | None = None, mask: None = None
 ) -> Any:
-    """Compute what ``BatchNormalization.call`` does, by ``FusedBatchNormV3``, statistics in float32."""
+    """Compute the same as ``BatchNormalization.call``, by ``FusedBatchNormV3``, with statistics in float32."""
     import tensorflow as tf
 
     learns = bool(training) and layer.trainable
@@ -111,7 +111,7 @@ def _normalise(
     )
     if learns:
         count = tf.cast(tf.size(inputs) / channels[0], variance.dtype)
-        biased = variance * (count - 1) / count  # the kernel's is not, and Keras' moving one is
+        biased = variance * (count - 1) / count  # the kernel's variance is unbiased, Keras' moving variance is biased
         for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, biased)):
             moving.assign(moving * layer.momentum + batch * (1 - layer.momentum))
     return outputs
@@ -120,11 +120,11 @@ def _normalise(
 def _normalise_by_torch(
     layer: keras.layers.BatchNormalization, inputs: Any, training: bool | None = None, mask: None = None
 ) -> Any:
-    """Compute what ``BatchNormalization.call`` does, by PyTorch's own kernel, statistics in float32."""
+    """Compute the same as ``BatchNormalization.call``, by PyTorch's own kernel, with statistics in float32."""
     import torch
 
     learns = bool(training) and layer.trainable
-    # a view: PyTorch takes these strides for its format of channels last
+    # a view: PyTorch recognises these strides as its channels-last format
     outputs, mean, deviation = torch.native_batch_norm(
         keras.ops.convert_to_tensor(inputs).permute(0, 3, 1, 2),
         layer.gamma.value if layer.scale else None,
@@ -136,20 +136,20 @@ def _normalise_by_torch(
         layer.epsilon,
     )
     if learns:
-        variance = deviation.detach() ** -2 - layer.epsilon  # the kernel gives the deviation's inverse
+        variance = deviation.detach() ** -2 - layer.epsilon  # the kernel returns the inverse standard deviation
         for moving, batch in ((layer.moving_mean, mean.detach()), (layer.moving_variance, variance)):
             moving.value.lerp_(batch, 1 - layer.momentum)
     return outputs.permute(0, 2, 3, 1)
 
 
 def _has_slow_gradient(layer: keras.layers.DepthwiseConv2D) -> bool:
-    """Tell whether a layer is a plain strided convolution in bfloat16: without a bias, an activation or holes."""
+    """Check whether a layer is a plain strided convolution in bfloat16, without bias, activation or dilation."""
     plain = not layer.use_bias and layer.activation is keras.activations.linear and set(layer.dilation_rate) == {1}
     return plain and set(layer.strides) != {1} and layer.compute_dtype == "bfloat16"
 
 
 def _convolve(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> Any:
-    """Compute what ``DepthwiseConv2D.call`` does, and the gradient of its input in float32."""
+    """Compute the same as ``DepthwiseConv2D.call``, with the gradient of its input in float32."""
     import tensorflow as tf
 
     options = {"strides": (1, *layer.strides, 1), "padding": layer.padding.upper()}
@@ -174,9 +174,9 @@ def _convolve(layer: keras.layers.DepthwiseConv2D, inputs: Any) -> Any:
 
 
 def warp(images: Any, matrices: Any) -> Any:
-    """Resample square images by affine maps, bilinearly; what lies beyond the border is reflected.
+    """Resample square images by affine maps, bilinearly; pixels beyond the border are reflected.
 
-    Keras' transform takes PyTorch through a batch image by image, with some hundred small operations for each: on an
+    Under PyTorch, Keras' transform processes a batch image by image, with about a hundred small operations each: on an
     NVIDIA H200 they were half of a ResNet50's training step. PyTorch has one kernel for the whole batch.
 
     Args:
@@ -189,7 +189,7 @@ def warp(images: Any, matrices: Any) -> Any:
 
     side = images.shape[1]
     linear, shift = matrices[:, :6].reshape(-1, 2, 3).split([2, 1], dim=2)
-    # PyTorch's coordinates go from -1 to 1, from edge to edge
+    # PyTorch's coordinates run from -1 to 1, from edge to edge
     shift = (linear.sum(dim=2, keepdim=True) * (side - 1) + 2 * shift + 1) / side - 1
     channels_first = images.permute(0, 3, 1, 2)
     grid = torch.nn.functional.affine_grid(
@@ -204,13 +204,13 @@ def warp(images: Any, matrices: Any) -> Any:
 def convolve_in_groups(
     images: Any, kernel: Any, strides: tuple[int, int], padding: str, dilation: tuple[int, int]
 ) -> Any:
-    """Convolve groups of channels apart from one another, by the fastest way that the device has.
+    """Convolve groups of channels separately, in the device's fastest way.
 
-    Keras gives such a convolution to XLA wherever TensorFlow runs it, in a function of its own, which converters to
-    other formats do not know. On a CPU a training step of 8 maps of 12x12x128 in 32 groups took 0.9 s so, and 4 ms by
-    TensorFlow's own kernel, of oneDNN (one core of an AMD EPYC, by hand). JAX has none that is fast on a CPU, and
-    TensorFlow without oneDNN has no gradient: there the kernel is spread over all channels, with zeros between groups,
-    which took 9 ms.
+    Under TensorFlow, Keras passes such a convolution to XLA in a separate function, which converters to other formats
+    do not support. On a CPU a training step of 8 maps of 12x12x128 in 32 groups took 0.9 s that way, and 4 ms with
+    TensorFlow's own oneDNN kernel (one core of an AMD EPYC, by hand). JAX has no fast kernel on a CPU, and TensorFlow
+    without oneDNN has no gradient: there the kernel is spread over all channels, with zeros between groups, which took
+    9 ms.
 
     Args:
         images: ``[batch, height, width, channels]``.
@@ -231,10 +231,10 @@ def convolve_in_groups(
 
 @cache
 def _tensorflow_learns_in_groups() -> bool:
-    """Tell whether TensorFlow's own convolution in groups has a gradient on this device, by asking for one."""
+    """Check whether TensorFlow's own grouped convolution has a gradient on this device, by computing one."""
     import tensorflow as tf
 
-    with tf.init_scope():  # computed at once, also while a graph is being traced
+    with tf.init_scope():  # computed eagerly, even while a graph is being traced
         maps = {"input": tf.ones((1, 2, 2, 2)), "out_backprop": tf.ones((1, 2, 2, 2))}
         try:
             tf.raw_ops.Conv2DBackpropFilter(**maps, filter_sizes=(1, 1, 1, 2), strides=[1] * 4, padding="VALID")
@@ -244,11 +244,11 @@ def _tensorflow_learns_in_groups() -> bool:
 
 
 def spread_kernel(kernel: Any, groups: int) -> Any:
-    """Make one kernel over all channels of that of a convolution in groups: block-diagonal, with zeros elsewhere.
+    """Expand a grouped convolution's kernel to all channels: block-diagonal, with zeros elsewhere.
 
     Args:
         kernel: ``[height, width, channels of a group, outputs]``.
-        groups: How many.
+        groups: Number of groups.
 
     Returns:
         ``[height, width, channels, outputs]``.

@@ -5,15 +5,15 @@ from typing import Any
 
 
 def choose_litert_options(precision: str, give_examples: Callable[[], Iterable[Any]]) -> dict[str, Any]:
-    """Give the options of TensorFlow's converter to LiteRT.
+    """Return the options of TensorFlow's converter to LiteRT.
 
     Args:
         precision: ``float32``, ``float16`` (weights) or ``int8`` (weights and activations).
-        give_examples: Gives what the ranges of int8 are learned from.
+        give_examples: Yields the examples from which int8 ranges are calibrated.
     """
     import tensorflow as tf
 
-    plain = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # none for which a small machine would need TensorFlow
+    plain = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # no operations that need TensorFlow on small machines
     smaller = {"optimizations": [tf.lite.Optimize.DEFAULT]}
     match precision:
         case "float16":

@@ -1,4 +1,4 @@
-"""Memory: what was used at most, what a device has room for, and what a process keeps for what it needs again."""
+"""Memory: peak usage, room on a device, and keeping freed memory for reuse."""
 
 import ctypes
 import sys
@@ -10,38 +10,38 @@ import psutil
 
 from leukoscope.backend.device import sees_cuda
 
-# M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of malloc.h in bytes, the last at the most that it can be.
+# M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of malloc.h in bytes, the last at its maximum.
 _MALLOC_OPTIONS = {-1: 2**31 - 1, -2: 2**26, -3: 2**25}
 
 
-# Linux keeps a process' peak in the one, and forgets it when the other is told to.
+# Linux reports a process' peak in the first file, and resets it on a write to the second.
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
 
-# Of a GPU's memory, for the images themselves.
+# Share of a GPU's memory that images may occupy.
 _HELD_SHARE = 0.25
 
 
 def has_room_for(size: int) -> bool:
-    """Tell whether a GPU can hold an array for as long as it trains, beside all else that training needs.
+    """Check whether a GPU can hold an array during training, besides everything else that training needs.
 
     Args:
-        size: Of the array in bytes.
+        size: Size of the array in bytes.
     """
     return size <= _device_bytes() * _HELD_SHARE
 
 
 def peak_memory_mib() -> float:
-    """Give the most memory that this process has held so far, in MiB: the GPU's where there is one.
+    """Return this process' peak memory so far, in MiB: the GPU's if there is one.
 
-    So far is since ``reset_peak_memory``, where the system and the backend can do that.
+    It counts from ``reset_peak_memory``, where the system and the backend support that.
     """
     return (_peak_device_bytes() or _peak_process_bytes()) / 2**20
 
 
 def reset_peak_memory() -> None:
-    """Let ``peak_memory_mib`` begin anew: on Linux, and on a GPU under TensorFlow or torch."""
+    """Reset what ``peak_memory_mib`` returns: on Linux, and on a GPU under TensorFlow or torch."""
     with suppress(OSError):
         _CLEAR.write_text("5")
     if sees_cuda() and keras.backend.backend() == "tensorflow":
@@ -56,7 +56,7 @@ def reset_peak_memory() -> None:
 
 def _peak_process_bytes() -> int:
     _, label, after = (_STATUS.read_text() if _STATUS.is_file() else "").partition("VmHWM:")
-    if label:  # not every sandbox that looks like Linux tells it
+    if label:  # not every Linux-like sandbox reports it
         return int(after.split()[0]) * 1024
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
@@ -67,7 +67,7 @@ def _peak_process_bytes() -> int:
 
 
 def _device_bytes() -> int:
-    """Give the memory of the first GPU, 0 without one."""
+    """Return the memory of the first GPU, 0 without one."""
     if not sees_cuda():
         return 0
     match keras.backend.backend():
@@ -107,10 +107,10 @@ def _peak_device_bytes() -> int:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep large blocks that it frees, instead of handing them back and asking for them anew.
+    """Let this process keep large blocks that it frees, instead of returning and requesting them again.
 
     By default glibc returns them to the system, and each training step, or batch of images, then waits for the system
-    to clear the same pages again. Elsewhere than with glibc nothing is changed. See mallopt(3).
+    to clear the same pages again. Without glibc, nothing changes. See mallopt(3).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

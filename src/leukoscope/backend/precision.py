@@ -1,4 +1,4 @@
-"""The precision that a device trains in, and the software that computes."""
+"""The precision in which a device trains, and the software that computes."""
 
 from importlib import import_module
 
@@ -6,7 +6,7 @@ import keras
 
 from leukoscope.backend.device import cpu_has_bfloat16, is_tensorflow_on_cpu, list_accelerators, sees_cuda
 
-# From this compute capability on a GPU has tensor cores that gain by the precision.
+# The minimum compute capability of GPUs whose tensor cores benefit from the precision.
 _BFLOAT16_CAPABILITY = (8, 0)
 
 
@@ -14,7 +14,7 @@ _FLOAT16_CAPABILITY = (7, 0)
 
 
 def describe_engine(precision: str) -> dict[str, str]:
-    """Tell what the numbers of a training depend on beside its recipe: backend, precision, versions.
+    """Describe what training results depend on besides the recipe: backend, precision, versions.
 
     Args:
         precision: ``auto`` or the name of a Keras dtype policy.
@@ -25,10 +25,10 @@ def describe_engine(precision: str) -> dict[str, str]:
 
 
 def choose_precision(wanted: str) -> str:
-    """Turn ``auto`` into the dtype policy that suits the device, and leave any other policy as it is.
+    """Resolve ``auto`` to the dtype policy that suits the device, and return any other policy unchanged.
 
-    On a GPU it is what its tensor cores compute with, on a TPU bfloat16, and so under TensorFlow on a CPU that has
-    instructions for it (benchmarks/bench_training.py measures what each backbone gains there).
+    On a GPU it is the precision of its tensor cores; on a TPU it is bfloat16, and likewise under TensorFlow on a CPU
+    with bfloat16 instructions (benchmarks/bench_training.py measures what each backbone gains there).
 
     Args:
         wanted: ``auto`` or the name of a Keras dtype policy.

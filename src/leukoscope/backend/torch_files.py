@@ -9,7 +9,7 @@ from leukoscope.core.errors import InputError, shorten
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:
-    """Read a state_dict, by PyTorch's own reader that makes nothing but tensors.
+    """Read a state_dict with PyTorch's own reader, restricted to tensors.
 
     Args:
         path: A ``.pt`` or ``.pth`` file.
@@ -28,7 +28,7 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # of whatever the content makes of the reader
+    except Exception as error:  # the reader may raise anything, depending on the content
         reason = shorten(" ".join(str(error).split()))
         raise InputError(
             f"{path} is no file of tensors alone, so that it is not read: {reason} Save it anew in PyTorch by "

@@ -1,1 +1,1 @@
-"""The leukocytes of a field: where they are, what they look like, one by one."""
+"""The individual leukocytes of a field: where they are and what they look like."""

@@ -1,4 +1,4 @@
-"""Images with boxes around their leukocytes, and how well those are found: ``python -m leukoscope.cells.boxes``."""
+"""Evaluate cell detection on images with boxes around their leukocytes: ``python -m leukoscope.cells.boxes``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import click
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.cells.detector import CLASSICAL, detect
 from leukoscope.cells.finding import estimate_diameter
@@ -24,7 +24,7 @@ class BoxedField(NamedTuple):
     """A field, and the boxes of its leukocytes.
 
     Attributes:
-        name: Of its file.
+        name: File name of the image, without suffix.
         image: ``uint8 [side, side, 3]``, RGB.
         boxes: Left, top, right and bottom in pixels of ``image``, ``float [leukocytes, 4]``.
     """
@@ -39,9 +39,9 @@ def read_fields(images: Path, boxes: Path, side: int, label: str = "WBC") -> lis
 
     Args:
         images: Folder of the images.
-        boxes: Folder of an XML file in the format of Pascal VOC for each image, of the same name.
+        boxes: Folder with a Pascal VOC XML file of the same name for each image.
         side: Side of the packed images, in pixels.
-        label: What leukocytes are called in the files.
+        label: The label of leukocytes in the files.
 
     Raises:
         InputError: There is no image, or an image or its boxes cannot be read.
@@ -70,12 +70,12 @@ def _read_boxes(file: Path, label: str) -> np.ndarray:
 
 
 def judge_detector(fields: Sequence[BoxedField], detector: str, diameter: float) -> Tally:
-    """Hold what a detector finds in fields against their boxes.
+    """Compare a detector's cells with the fields' boxes.
 
     Args:
-        fields: As ``read_fields`` gives them.
-        detector: As of ``load_detector``.
-        diameter: Of a typical leukocyte, in pixels of the packed images.
+        fields: Fields from ``read_fields``.
+        detector: A detector's name, as in ``load_detector``.
+        diameter: Diameter of a typical leukocyte, in pixels of the packed images.
     """
     tally = Tally()
     for boxed in fields:

@@ -1,4 +1,4 @@
-"""Pictures of single cells, all at the scale of their fields."""
+"""Crops of single cells, all at the scale of their fields."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ import pandas as pd
 
 from leukoscope.cells.masks import decode_mask
 
-# What a background is painted with: the light grey of an empty slide.
+# Painted backgrounds: the light grey of an empty slide.
 NEUTRAL = 230
-_SIDE = 2.3  # diameters of a typical leukocyte
+_SIDE = 2.3  # in diameters of a typical leukocyte
 _CHUNK = 256
 
 
 def choose_side(diameter: float) -> int:
-    """Choose the side of the crops, in pixels: even, and so large that most leukocytes are whole."""
+    """Choose the side of the crops, in pixels: even, and large enough that most leukocytes fit whole."""
     return 2 * round(_SIDE * diameter / 2)
 
 
 @dataclass(frozen=True)
 class CellCrops:
-    """The crops of cells, of which none has been cut out yet.
+    """The crops of cells, cut out lazily.
 
     Attributes:
         pixels: The fields, ``uint8 [n, height, width, 3]``, RGB, which may be on disk.
         rows: The row of each cell's field, ``[cells]``.
         cells: ``row``, ``column`` and ``mask`` of each cell.
-        side: Of the crops, in pixels.
-        neutral: Whether what is not of the cell is painted grey. What lies beyond the field always is.
+        side: Side of the crops, in pixels.
+        neutral: Whether pixels outside the cell are painted grey. Pixels beyond the field always are.
     """
 
     pixels: np.ndarray
@@ -40,11 +40,11 @@ class CellCrops:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of the array."""
+        """The shape of the array."""
         return len(self.cells), self.side, self.side, 3
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """Cut some cells out at a time, in order, ``uint8 [some, side, side, 3]``."""
+        """Cut out cells in chunks, in order, ``uint8 [some, side, side, 3]``."""
         crops = []
         for row, cell in zip(self.rows, list_places(self.cells), strict=True):
             crops.append(cut_out(self.pixels[row], cell, self.side, self.neutral))
@@ -56,7 +56,7 @@ class CellCrops:
 
 
 def list_places(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """List what ``cut_out`` needs of each cell of a table."""
+    """List the entries of each cell of a table that ``cut_out`` needs."""
     return cells[["row", "column", "mask"]].to_dict("records")
 
 
@@ -66,8 +66,8 @@ def cut_out(field: np.ndarray, cell: Mapping[str, Any], side: int, neutral: bool
     Args:
         field: ``uint8 [height, width, 3]``, RGB.
         cell: Its ``row``, ``column`` and ``mask``.
-        side: Of the crop, in pixels.
-        neutral: Whether what is not of the cell is painted grey. What lies beyond the field always is.
+        side: Side of the crop, in pixels.
+        neutral: Whether pixels outside the cell are painted grey. Pixels beyond the field always are.
     """
     height, width = field.shape[:2]
     top = round(cell["row"] - side / 2)

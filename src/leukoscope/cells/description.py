@@ -1,9 +1,9 @@
-"""What is known of each cell: where it is, its masks, its form, its neighbours and how sharp it is."""
+"""The description of each cell: position, masks, shape, neighbours and sharpness."""
 
 from typing import Any
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.cells.classical import find_nuclei, list_cut
 from leukoscope.cells.masks import encode_mask
@@ -13,7 +13,7 @@ from leukoscope.features.segmentation import SIDE
 FORM = (*(f"nucleus_{name}" for name in SHAPE), *(f"cell_{name}" for name in SHAPE), *RATIO, *BOUNDARY)
 PLACE = ("cell", "left", "top", "right", "bottom", "column", "row", "touching", "cut", "focus", "mask", "nucleus_mask")
 COLUMNS = (*PLACE, *FORM)
-_MARGIN = 2  # pixels around a cell that its edge is looked for in
+_MARGIN = 2  # pixels around a cell in which its edge is searched
 _STEEPEST = 95  # percentile of the slopes
 _TINY = 1e-6
 
@@ -23,12 +23,12 @@ def describe_cells(image: np.ndarray, cells: np.ndarray, diameter: float) -> lis
 
     Args:
         image: ``uint8 [height, width, 3]``, RGB.
-        cells: The number of the cell that each pixel is of, from 1 on, or 0, ``int32 [height, width]``.
-        diameter: Of a typical cell, in pixels.
+        cells: The cell number of each pixel, starting at 1, or 0, ``int32 [height, width]``.
+        diameter: Diameter of a typical cell, in pixels.
 
     Returns:
-        An entry a cell, by the names of ``COLUMNS``; lengths in pixels, areas in square pixels. Form is NaN where the
-        nucleus cannot be told.
+        One entry per cell, by the names in ``COLUMNS``; lengths in pixels, areas in square pixels. Shape entries are
+        NaN if the nucleus cannot be identified.
     """
     nuclei = find_nuclei(image, diameter)
     touching = _list_touching(cells)
@@ -60,7 +60,7 @@ def describe_cells(image: np.ndarray, cells: np.ndarray, diameter: float) -> lis
 
 
 def _measure_form(nucleus: np.ndarray, cell: np.ndarray, scale: float) -> list[float]:
-    """Measure form in the order of ``FORM``; of a nucleus in several lobes it is that of the largest."""
+    """Measure shape in the order of ``FORM``; for a nucleus in several lobes, the largest is measured."""
     lobes, count = scipy.ndimage.label(nucleus)
     if not count:
         return [float("nan")] * len(FORM)
@@ -68,7 +68,7 @@ def _measure_form(nucleus: np.ndarray, cell: np.ndarray, scale: float) -> list[f
     shapes = [measure_shape(mask, scale) for mask in (largest, _keep_largest(cell))]
     if np.isnan(shapes).any():
         return [float("nan")] * len(FORM)
-    # All lobes are the nucleus where it is held against its cell.
+    # All lobes count as the nucleus in the comparison with its cell.
     whole = shapes[0].copy()
     whole[SHAPE.index("area")] = nucleus.sum()
     return [*np.concatenate([*shapes, measure_ratio(whole, shapes[1]), measure_boundary(largest)]).astype(float)]
@@ -80,12 +80,12 @@ def _keep_largest(mask: np.ndarray) -> np.ndarray:
 
 
 def _list_touching(cells: np.ndarray) -> set[int]:
-    """List the numbers of cells of which a pixel is next to one of another cell, corners included."""
+    """List the numbers of cells with a pixel next to a pixel of another cell, corners included."""
     touching: set[int] = set()
     padded = np.pad(cells, 1)
     height, width = cells.shape
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        # Four of the eight neighbours: the other four are the same pairs from the other side.
+        # Four of the eight neighbours: the other four give the same pairs from the other side.
         other = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
         meets = (cells != other) & (cells > 0) & (other > 0)
         touching |= {*cells[meets].tolist(), *other[meets].tolist()}
@@ -93,17 +93,17 @@ def _list_touching(cells: np.ndarray) -> set[int]:
 
 
 def measure_focus(green: np.ndarray, cell: np.ndarray, place: tuple[slice, ...]) -> float:
-    """Measure how sharp a cell's edges are: the steepest slopes in and around it, in parts of its contrast a pixel.
+    """Measure the sharpness of a cell's edges: the steepest slopes in and around it, relative to its contrast.
 
     Args:
         green: The channel in which cells are darkest, ``uint8 [height, width]``.
-        cell: Boolean, of the same shape.
+        cell: Mask of the cell, boolean, of the same shape.
         place: The box of the cell.
     """
     around = tuple(slice(max(0, part.start - _MARGIN), part.stop + _MARGIN) for part in place)
     values = green[around].astype(float)
     slopes = np.hypot(*np.gradient(values)) if min(values.shape) > 1 else np.zeros(values.shape)
     near = scipy.ndimage.binary_dilation(cell[around], iterations=_MARGIN)
-    # By the contrast, so that a pale stain is not taken for a blurred one.
+    # Relative to the contrast, so that a pale stain is not mistaken for blur.
     contrast = np.ptp(np.percentile(values[near], [5, 95]))
     return float(np.percentile(slopes[near], _STEEPEST) / max(contrast, _TINY))

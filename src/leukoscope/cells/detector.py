@@ -1,4 +1,4 @@
-"""What finds cells: the classical way, or a function of the user's, by the same contract."""
+"""Cell detectors: the classical one, or a user's function with the same contract."""
 
 from importlib import import_module
 from typing import Protocol
@@ -9,15 +9,15 @@ from leukoscope.cells import classical
 from leukoscope.core.errors import InputError
 
 CLASSICAL = "classical"
-# Those that this process may import because its own configuration names them.
+# Detectors that this process may import because its own configuration names them.
 _trusted = {CLASSICAL}
 
 
 class Detector(Protocol):
     """Finds the leukocytes of a field.
 
-    It must depend on nothing but its arguments, and be importable: it is called in several processes, and what it found
-    is kept by the pixels of the field.
+    It must depend on nothing but its arguments, and be importable: it is called in several processes, and its results
+    are cached by the pixels of the field.
     """
 
     def __call__(self, image: np.ndarray, diameter: float) -> np.ndarray:
@@ -25,31 +25,31 @@ class Detector(Protocol):
 
         Args:
             image: ``uint8 [height, width, 3]``, RGB.
-            diameter: Of a typical leukocyte of these images, in pixels.
+            diameter: Diameter of a typical leukocyte of these images, in pixels.
 
         Returns:
-            The number of the leukocyte that each pixel is of, from 1 on, or 0: integers ``[height, width]``.
+            The leukocyte number of each pixel, starting at 1, or 0: integers ``[height, width]``.
         """
 
 
 def trust_detector(name: str) -> None:
-    """Let classifiers that are read from files use a detector.
+    """Allow classifiers that are read from files to use a detector.
 
     Args:
-        name: As of ``load_detector``, from the configuration at hand and never from such a file.
+        name: A detector's name, as in ``load_detector``, from the current configuration and never from such a file.
     """
     _trusted.add(name)
 
 
 def require_trusted(name: str, what: str) -> None:
-    """Refuse a detector that a file names and nobody here has: to import it would run code that the file chooses.
+    """Reject a detector that a file names but the configuration does not: importing it would run code of the file.
 
     Args:
-        name: As of ``load_detector``.
-        what: Names it.
+        name: A detector's name, as in ``load_detector``.
+        what: What names the detector, for the message.
 
     Raises:
-        InputError: It is none of ours, and not that of the configuration.
+        InputError: It is neither built in nor named by the configuration.
     """
     if name not in _trusted:
         raise InputError(
@@ -59,13 +59,13 @@ def require_trusted(name: str, what: str) -> None:
 
 
 def load_detector(name: str) -> Detector:
-    """Give a detector by its name.
+    """Return a detector by its name.
 
     Args:
-        name: ``classical``, or like ``module:function``.
+        name: ``classical``, or a name like ``module:function``.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: There is no detector of that name.
     """
     if name == CLASSICAL:
         return classical.find_leukocytes
@@ -73,7 +73,7 @@ def load_detector(name: str) -> Detector:
     expected = f"expected {CLASSICAL}, or module:function of something that Python can import here"
     try:
         detector = getattr(import_module(module), function) if module and function else None
-    except Exception as error:  # a module of the user's may raise anything
+    except Exception as error:  # a user's module may raise anything
         why = f"{type(error).__name__}: {error}"
         raise InputError(f"cells.detector is {name!r}, which cannot be loaded ({why}): {expected}.") from error
     if not callable(detector):
@@ -82,18 +82,18 @@ def load_detector(name: str) -> Detector:
 
 
 def detect(name: str, image: np.ndarray, diameter: float) -> np.ndarray:
-    """Find the leukocytes of a field, and hold what was found to the contract.
+    """Find the leukocytes of a field, and check that the result meets the contract.
 
     Args:
-        name: As of ``load_detector``.
+        name: A detector's name, as in ``load_detector``.
         image: ``uint8 [height, width, 3]``, RGB.
-        diameter: Of a typical leukocyte, in pixels.
+        diameter: Diameter of a typical leukocyte, in pixels.
 
     Returns:
         ``int32 [height, width]``, numbered from 1 on without gaps.
 
     Raises:
-        InputError: A user's detector gave something else.
+        InputError: A user's detector returned something else.
     """
     cells = np.asarray(load_detector(name)(image, diameter))
     if cells.shape != image.shape[:2] or cells.dtype.kind not in "iu" or cells.min(initial=0) < 0:

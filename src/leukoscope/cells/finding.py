@@ -1,4 +1,4 @@
-"""Finding the cells of many fields on all cores, and keeping what was found by the fields' content."""
+"""Find the cells of many fields on all cores, and cache the results by the fields' content."""
 
 import json
 import logging
@@ -19,21 +19,21 @@ from leukoscope.core.spreading import FEW, spread
 
 logger = logging.getLogger(__name__)
 
-_SAMPLE = 100  # fields that the diameter is estimated from
+_SAMPLE = 100  # fields from which the diameter is estimated
 
 
 def estimate_diameter(pixels: np.ndarray, rows: np.ndarray) -> float:
-    """Estimate the diameter of a typical leukocyte: the median over fields taken evenly.
+    """Estimate the diameter of a typical leukocyte: the median over evenly sampled fields.
 
     Args:
         pixels: ``uint8 [n, height, width, 3]``, RGB.
-        rows: Which of them are looked at, ``[fields]``.
+        rows: Which fields may be sampled, ``[fields]``.
 
     Returns:
-        In whole pixels, so that a field more seldom changes what is found in all others.
+        The diameter in whole pixels, so that adding a field rarely changes the cells of all others.
 
     Raises:
-        InputError: There is nothing stained as nuclei are, in none of them.
+        InputError: No field has anything stained like nuclei.
     """
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int))]
     by_key = {b"%d" % row: row for row in chosen}
@@ -56,21 +56,21 @@ def find_cells(
     cache: ContentCache | None = None,
     keep: bool = True,
 ) -> list[list[dict[str, Any]]]:
-    """Find the cells of fields in which they were not found before, on all cores if they are many.
+    """Find the cells of fields that are not in the cache, on all cores if there are many.
 
     Args:
         pixels: ``uint8 [n, height, width, 3]``, RGB.
-        rows: Which of them, ``[fields]``.
-        detector: As of ``load_detector``.
-        diameter: Of a typical leukocyte, in pixels.
-        cache: Knows what was found before.
-        keep: Whether to keep there what was not.
+        rows: Which fields to search, ``[fields]``.
+        detector: A detector's name, as in ``load_detector``.
+        diameter: Diameter of a typical leukocyte, in pixels.
+        cache: Cache of the cells found before.
+        keep: Whether to store new results in it.
 
     Returns:
-        For each field its cells, as ``describe_cells`` gives them.
+        For each field its cells, as from ``describe_cells``.
 
     Raises:
-        InputError: There is no such detector, or it does not keep to its contract.
+        InputError: There is no such detector, or it violates its contract.
     """
     load_detector(detector)
     way = fingerprint_facts([classical.FORMAT, COLUMNS, detector, diameter])
@@ -91,7 +91,7 @@ def find_cells(
 
 
 def _read(kept: Mapping[bytes, bytes]) -> dict[bytes, list[dict[str, Any]]]:
-    """Read the cells of fields; those of a damaged entry are found anew."""
+    """Read the cells of fields; cells of damaged entries are found again."""
     known = {}
     for key, content in kept.items():
         try:

@@ -1,4 +1,4 @@
-"""Whether a table of cells is of the packed images at hand."""
+"""Check whether a table of cells matches the current packed images."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -18,13 +18,13 @@ _MEND = "Run the pipeline cells on the packed images at hand."
 def require_fitting(
     cells: pd.DataFrame, cell_size: Mapping[str, Any], smears: PackedImages, image_ids: Collection[str]
 ) -> None:
-    """Make sure that cells were found in the packed images at hand, and that some are of the fields that are needed.
+    """Check that cells were found in the current packed images, and that some belong to the required fields.
 
     Args:
         cells: ``image_id`` and ``mask`` of each cell.
         cell_size: ``field``, the side in pixels of the packed images in which they were found.
         smears: The packed images.
-        image_ids: The fields whose cells are needed; if some have none, a warning says how many.
+        image_ids: The fields whose cells are required; if some have none, a warning says how many.
 
     Raises:
         InputError: They were found at another size or in other images, the fields are not packed, or none has a cell.
@@ -56,7 +56,7 @@ def require_fitting(
 
 
 def require_packed(smears: PackedImages, image_ids: Collection[str]) -> None:
-    """Make sure that fields whose cells are needed are packed.
+    """Check that the fields whose cells are required are packed.
 
     Raises:
         InputError: Some are not.

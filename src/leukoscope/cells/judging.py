@@ -1,27 +1,27 @@
-"""How well cells are found where it is known where they are, by masks or by boxes."""
+"""Evaluate cell detection against known cells, by masks or by boxes."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
-# Of what covers it and what was found, the part that is common to both must be this large.
+# The minimum intersection over union of a known and a detected cell for a match.
 LEAST_OVERLAP = 0.5
-# A cell that the field's edge cuts counts neither way if less of its nucleus is seen, in typical nuclei of the field.
+# A cell cut by the field's edge is ignored if less of its nucleus is visible, relative to the field's typical nucleus.
 _LEAST_SEEN = 0.4
 
 
 @dataclass
 class Tally:
-    """What was found of what is there, over any number of fields.
+    """Counts of detected and missed cells, over any number of fields.
 
     Attributes:
-        found: Cells that are there and were found.
-        missed: Cells that are there and were not.
-        wrong: What was found where there is no cell, or a second time.
-        overlaps: Of each cell that was found, the intersection over the union.
-        touching: Pairs of cells that touch.
-        parted: Those of them of which each has a mask of its own.
+        found: Known cells that were detected.
+        missed: Known cells that were not detected.
+        wrong: Detections without a cell, or of a cell that was already detected.
+        overlaps: The intersection over union of each detected cell.
+        touching: Pairs of touching cells.
+        parted: Pairs of touching cells in which each cell has its own mask.
     """
 
     found: int = 0
@@ -33,26 +33,26 @@ class Tally:
 
     @property
     def recall(self) -> float:
-        """The share of the cells that were found."""
+        """The share of known cells that were detected."""
         return self.found / max(1, self.found + self.missed)
 
     @property
     def precision(self) -> float:
-        """The share of what was found that is a cell."""
+        """The share of detections that are cells."""
         return self.found / max(1, self.found + self.wrong)
 
     @property
     def overlap(self) -> float:
-        """The mean intersection over union of the cells that were found."""
+        """The mean intersection over union of the detected cells."""
         return float(np.mean(self.overlaps)) if self.overlaps else float("nan")
 
     def add_field(self, cells: np.ndarray, nuclei: np.ndarray, detected: np.ndarray) -> None:
         """Count a field by masks.
 
         Args:
-            cells: The number of the cell that each pixel is of, from 1 on, or 0, ``int32 [height, width]``.
-            nuclei: The same of their nuclei.
-            detected: The same of what was found.
+            cells: The cell number of each pixel, starting at 1, or 0, ``int32 [height, width]``.
+            nuclei: The cell number of each pixel of a nucleus, in the same format.
+            detected: The number of the detection at each pixel, in the same format.
         """
         table = count_common(cells, detected)
         counted = _list_counted(cells, nuclei)
@@ -62,7 +62,7 @@ class Tally:
         self.missed += len(counted - set(pairs))
         self.overlaps += [float(overlaps[number, pairs[number]]) for number in sorted(counted & set(pairs))]
         for other in set(range(1, table.shape[1])) - set(pairs.values()):
-            # What lies on a cell that counts neither way does not count either.
+            # Detections on an ignored cell are ignored too.
             lies_on = int(table[:, other].argmax())
             self.wrong += lies_on == 0 or lies_on in counted
         self._count_parted(cells, nuclei, detected, counted)
@@ -81,7 +81,7 @@ class Tally:
 
         Args:
             boxes: Left, top, right and bottom of each cell, ``[cells, 4]``.
-            detected: The same of what was found.
+            detected: Left, top, right and bottom of each detection, ``[detections, 4]``.
         """
         overlaps = np.zeros((len(boxes) + 1, len(detected) + 1))
         overlaps[1:, 1:] = measure_box_overlaps(boxes, detected)
@@ -93,20 +93,20 @@ class Tally:
 
 
 def count_common(cells: np.ndarray, detected: np.ndarray) -> np.ndarray:
-    """Count the pixels that each cell has in common with each that was found; both numbered from 1 on, 0 is neither."""
+    """Count the pixels that each cell shares with each detection; both are numbered from 1 on, 0 is neither."""
     table = np.zeros((cells.max(initial=0) + 1, detected.max(initial=0) + 1))
     np.add.at(table, (cells.ravel(), detected.ravel()), 1)
     return table
 
 
 def match(overlaps: np.ndarray) -> dict[int, int]:
-    """Match each cell with what was found of it, the largest overlap first.
+    """Match cells with detections, the largest overlap first.
 
     Args:
-        overlaps: Intersection over union of each cell and each that was found; the first row and column are of none.
+        overlaps: Intersection over union of each cell and each detection; the first row and column stand for none.
 
     Returns:
-        The number of what was found, for the number of each cell that was, both from 1 on.
+        The number of the detection for each detected cell's number, both from 1 on.
     """
     left = overlaps.copy()
     left[0], left[:, 0] = 0, 0
@@ -119,7 +119,7 @@ def match(overlaps: np.ndarray) -> dict[int, int]:
 
 
 def measure_box_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Give the intersection over the union of boxes of left, top, right and bottom, ``float [boxes, others]``."""
+    """Compute the intersection over union of boxes of left, top, right and bottom, ``float [boxes, others]``."""
     boxes = np.reshape(boxes, (-1, 1, 4)).astype(float)
     others = np.reshape(others, (1, -1, 4)).astype(float)
     sides = np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2])
@@ -129,7 +129,7 @@ def measure_box_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def measure_overlaps(table: np.ndarray) -> np.ndarray:
-    """Give the intersection over the union for a table of how many pixels each two have in common."""
+    """Compute the intersection over union from a table of shared pixel counts."""
     union = table.sum(axis=1, keepdims=True) + table.sum(axis=0) - table
     overlaps = table / np.maximum(union, 1)
     overlaps[0], overlaps[:, 0] = 0, 0
@@ -137,7 +137,7 @@ def measure_overlaps(table: np.ndarray) -> np.ndarray:
 
 
 def _list_counted(cells: np.ndarray, nuclei: np.ndarray) -> set[int]:
-    """List the cells of which enough is seen to be found."""
+    """List the cells that are visible enough to be detected."""
     visible = np.bincount(nuclei.ravel(), minlength=cells.max(initial=0) + 1)
     visible[0] = 0
     if not visible.any():

@@ -1,8 +1,8 @@
 """Masks as strings: the compressed run lengths of COCO, which ``pycocotools`` reads and writes.
 
-Runs go down the columns, the leftmost first, and begin with those outside of the mask (Lin et al. 2014, Microsoft COCO:
-common objects in context; the format is that of ``maskApi.c``). Each run but the first three is kept as the difference
-from the one two before it, five bits a character, the lowest first, from the character ``0`` on.
+Runs go down the columns, the leftmost first, and begin with pixels outside the mask (Lin et al. 2014, Microsoft COCO:
+common objects in context; the format is that of ``maskApi.c``). Each run but the first three is stored as the
+difference from the run two before it, five bits per character, lowest bits first, starting from the character ``0``.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _FIRST = 48
 
 
 def encode_mask(mask: np.ndarray) -> str:
-    """Write a mask as a string.
+    """Encode a mask as a string.
 
     Args:
         mask: Boolean ``[height, width]``.
@@ -27,18 +27,18 @@ def encode_mask(mask: np.ndarray) -> str:
 
 
 def decode_mask(text: str, height: int, width: int) -> np.ndarray:
-    """Read a mask from a string.
+    """Decode a mask from a string.
 
     Args:
-        text: As ``encode_mask`` gives it.
-        height: Of the mask in pixels.
-        width: The same.
+        text: A string from ``encode_mask``.
+        height: Height of the mask in pixels.
+        width: Width of the mask in pixels.
 
     Returns:
         Boolean ``[height, width]``.
 
     Raises:
-        ValueError: The string is of no mask of that size.
+        ValueError: The string is not a mask of that size.
     """
     runs: list[int] = []
     for step in _decode_numbers(text):

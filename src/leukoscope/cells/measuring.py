@@ -1,4 +1,4 @@
-"""What is measured of the cells that were found in a field, by the names of the measurements of crafted models."""
+"""Measurements of a field's detected cells, under the measurement names of crafted models."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from leukoscope.features.colour import MOMENTS, measure_colours
 from leukoscope.features.fields import FEATURES, GROUPS, summarise, to_grey
 from leukoscope.features.texture import TEXTURE, measure_texture
 
-# Raised by hand when the same cells would give other numbers.
+# Raise by hand when the same cells would give other numbers.
 FORMAT = 1
 
 
@@ -21,8 +21,8 @@ class FoundCells(NamedTuple):
     """The cells of some fields, as the pipeline `cells` found them.
 
     Attributes:
-        table: As ``tabulate_cells`` gives it.
-        cutting: How they were found.
+        table: The table from ``tabulate_cells``.
+        cutting: How the cells were found.
     """
 
     table: pd.DataFrame
@@ -31,13 +31,13 @@ class FoundCells(NamedTuple):
     def measure(
         self, pixels: np.ndarray, rows: np.ndarray, names: Sequence[str], groups: Collection[str]
     ) -> np.ndarray:
-        """Measure fields by their cells, ``float32 [fields, FEATURES]``; as ``measure_found`` does.
+        """Measure fields by their cells with ``measure_found``, ``float32 [fields, FEATURES]``.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``, RGB.
-            rows: Which of them, ``[fields]``.
-            names: ``image_id`` of each.
-            groups: Of measurements.
+            rows: Which fields to measure, ``[fields]``.
+            names: ``image_id`` of each field.
+            groups: Groups of measurements.
         """
         wanted = self.table[self.table["image_id"].isin(names)]
         by_field = {name: part.to_dict("records") for name, part in wanted.groupby("image_id", sort=False)}
@@ -49,15 +49,15 @@ class FoundCells(NamedTuple):
 def measure_found(
     image: np.ndarray, cells: Sequence[Mapping[str, Any]], groups: Collection[str] = GROUPS
 ) -> np.ndarray:
-    """Measure a field by its cells: mean and deviation of each measurement of a cell, their number and share.
+    """Measure a field by its cells: mean and deviation of each cell measurement, their number and share.
 
     Args:
         image: ``uint8 [height, width, 3]``, RGB.
-        cells: As ``describe_cells`` gives them. Those without a nucleus are counted, and not measured.
-        groups: Of measurements, some of ``fields.GROUPS``; the others are NaN.
+        cells: Cells from ``describe_cells``. Cells without a nucleus are counted, but not measured.
+        groups: Groups of measurements, some of ``fields.GROUPS``; measurements of other groups are NaN.
 
     Returns:
-        ``float32`` in the order of ``FEATURES``; NaN where no cell could be measured.
+        ``float32`` in the order of ``FEATURES``; NaN if no cell could be measured.
     """
     height, width = image.shape[:2]
     masks = [decode_mask(cell["mask"], height, width) for cell in cells]

@@ -1,24 +1,24 @@
-"""What is stained as nuclei are: against the background of the field, and against its red cells.
+"""Find pixels stained like nuclei, relative to the field's background and to its red cells.
 
-A nucleus takes up green light more than red, and hardly any blue, in all stains of the Romanowsky family; haemoglobin
-takes up blue as much as green. Lab's a* holds red against green only, and takes the red cells of pinkish stains for
-nuclei; it is kept as a second guard, against what is bluish.
+In all Romanowsky stains, a nucleus absorbs green light more than red, and hardly any blue; haemoglobin absorbs blue as
+much as green. Lab's a* only contrasts red with green, and mistakes the red cells of pinkish stains for nuclei; it is
+kept as a second guard, against bluish areas.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.features.segmentation import find_threshold, measure_redness
 
-# Optical density of green, less these parts of that of red and of blue, is how purple a pixel is.
+# A pixel's purpleness is the optical density of green, minus these parts of red's and blue's.
 _RED = 0.35
 _BLUE = 1.0
-# A nucleus is so much more purple than the rest of the field: less is noise. In optical densities.
+# Minimum excess of a nucleus' purpleness over the rest of the field, in optical densities: less is noise.
 _LEAST_THRESHOLD = 0.035
 _LEAST_CONTRAST = 0.08
-# Pale nuclei are less so, but then purple is so large a part of all their density, as it is of no red cell's.
+# Pale nuclei have less of it, but a larger share of their total density is purple than in any red cell.
 _PALE_CONTRAST = 0.05
 _PURE = 0.38
 _PART_OF_REDNESS = 0.8
@@ -27,14 +27,14 @@ _BRIGHT = 90
 _PASSES = 3
 _DARKER = 0.04
 _FEWEST_TILES = 15
-_DARKEST = 2.0  # of 255: below it a logarithm says nothing
+_DARKEST = 2.0  # of 255: below it a logarithm is meaningless
 
 
 class Staining(NamedTuple):
-    """How a field is stained.
+    """The staining of a field.
 
     Attributes:
-        nuclear: What is stained as nuclei are, boolean ``[height, width]``.
+        nuclear: Mask of pixels stained like nuclei, boolean ``[height, width]``.
         densities: Optical densities of red, green and blue, 0 in the background, ``float32 [height, width, 3]``.
     """
 
@@ -43,11 +43,11 @@ class Staining(NamedTuple):
 
 
 def measure_staining(image: np.ndarray, smoothing: float) -> Staining:
-    """Tell what is stained as nuclei are: more purple than Otsu's threshold, and nearly as red as that of a*.
+    """Find pixels stained like nuclei: more purple than Otsu's threshold, and nearly as red as that of a*.
 
     Args:
         image: ``uint8 [height, width, 3]``, RGB.
-        smoothing: Of the noise, in pixels.
+        smoothing: Standard deviation of the smoothing against noise, in pixels.
     """
     smooth = scipy.ndimage.gaussian_filter(image.astype(np.float32), (smoothing, smoothing, 0))
     densities = -np.log10(np.maximum(smooth, _DARKEST) / _fit_background(smooth)).astype(np.float32)
@@ -56,13 +56,13 @@ def measure_staining(image: np.ndarray, smoothing: float) -> Staining:
     red_enough = redness > _PART_OF_REDNESS * find_threshold(redness)
     nuclear = red_enough & (purple > max(find_threshold(purple), _LEAST_THRESHOLD))
     if nuclear.any() and not _has_nuclei(nuclear, purple, densities):
-        # Few pale nuclei among many red cells: the threshold parted these from the background.
+        # Few pale nuclei among many red cells: the threshold separated both from the background.
         nuclear &= purple > find_threshold(purple[nuclear])
     return Staining(nuclear if _has_nuclei(nuclear, purple, densities) else np.zeros_like(nuclear), densities)
 
 
 def _has_nuclei(nuclear: np.ndarray, purple: np.ndarray, densities: np.ndarray) -> bool:
-    """Tell whether what is most purple is so enough to be of nuclei."""
+    """Check whether the most purple pixels are purple enough to be nuclei."""
     if nuclear.all() or not nuclear.any():
         return False
     contrast = purple[nuclear].mean() - purple[~nuclear].mean()
@@ -71,10 +71,9 @@ def _has_nuclei(nuclear: np.ndarray, purple: np.ndarray, densities: np.ndarray) 
 
 
 def _fit_background(image: np.ndarray) -> np.ndarray:
-    """Fit the light of the empty slide, which falls off from somewhere, by a parabola through the logarithms.
+    """Fit the light of the empty slide, which falls off from some point, by a parabola through the logarithms.
 
-    It goes through the brightest part of each of a grid of tiles; tiles that lie well below it are full of cells, and
-    do not count.
+    It is fitted to the brightest part of each tile of a grid; tiles well below it are full of cells and are ignored.
 
     Returns:
         ``float64 [height, width, 3]``.
@@ -100,7 +99,7 @@ def _fit_background(image: np.ndarray) -> np.ndarray:
 
 
 def _list_terms(height: int, width: int) -> np.ndarray:
-    """Give the terms of a parabola in two dimensions at each place of a grid, ``float64 [height, width, 6]``."""
+    """Return the terms of a two-dimensional parabola at each point of a grid, ``float64 [height, width, 6]``."""
     down, right = np.meshgrid(_centre(height), _centre(width), indexing="ij")
     return np.stack([np.ones_like(down), down, right, down**2, right**2, down * right], axis=-1)
 

@@ -1,4 +1,4 @@
-"""The cells of a field as one image: their crops at one scale, stacked downwards into a strip."""
+"""The cells of a field as one image: their crops at one scale, stacked vertically into a strip."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +20,11 @@ class Cutting:
     """How the cells of a field are found and cut out.
 
     Attributes:
-        detector: What finds them, as of ``load_detector``.
-        diameter: Of a typical leukocyte, in pixels of the fields.
-        side: Of the crops, in pixels of the fields.
-        background: What is around a cell in its crop: ``neutral`` or ``kept``.
-        format: Of what is found by the classical way, ``classical.FORMAT``.
+        detector: Name of the detector, as in ``load_detector``.
+        diameter: Diameter of a typical leukocyte, in pixels of the fields.
+        side: Side of the crops, in pixels of the fields.
+        background: What surrounds a cell in its crop: ``neutral`` or ``kept``.
+        format: Format of the classical detector's results, ``classical.FORMAT``.
     """
 
     detector: str
@@ -34,16 +34,16 @@ class Cutting:
     format: int = classical.FORMAT
 
     def describe(self) -> dict[str, Any]:
-        """Give the facts, as ``restore`` takes them."""
+        """Return the facts, as ``restore`` takes them."""
         return asdict(self)
 
     @classmethod
     def restore(cls, facts: Mapping[str, Any]) -> Self:
-        """Read the facts.
+        """Restore an instance from its facts.
 
         Raises:
-            KeyError: One is missing.
-            ValueError: One cannot be.
+            KeyError: A fact is missing.
+            ValueError: A fact is invalid.
         """
         cutting = cls(
             str(facts["detector"]), float(facts["diameter"]), int(facts["side"]), facts["background"], facts["format"]
@@ -53,10 +53,10 @@ class Cutting:
         return cutting
 
     def require_known(self, path: Path) -> None:
-        """Make sure that the cells of a model that lies somewhere can be found here as they were in its training.
+        """Check that the cells of a saved model can be found here as in its training.
 
         Raises:
-            InputError: Its detector is not the one of the configuration, or another version's.
+            InputError: Its detector is not the one in the configuration, or is another version's.
         """
         require_trusted(self.detector, f"The model in {path}")
         if self.detector == CLASSICAL and self.format != classical.FORMAT:
@@ -66,12 +66,12 @@ class Cutting:
             )
 
     def stack(self, field: np.ndarray, cells: Sequence[Mapping[str, Any]], slots: int) -> np.ndarray:
-        """Cut the cells of a field out, and stack them: ``uint8 [slots * side, side, 3]``; free slots are grey.
+        """Cut out the cells of a field, and stack them: ``uint8 [slots * side, side, 3]``; free slots are grey.
 
         Args:
             field: ``uint8 [height, width, 3]``, RGB.
             cells: ``row``, ``column`` and ``mask`` of each.
-            slots: As many as there are cells, or more.
+            slots: Number of slots, at least as many as cells.
         """
         strip = np.full((slots, self.side, self.side, 3), NEUTRAL, np.uint8)
         for slot, cell in enumerate(cells):
@@ -81,19 +81,19 @@ class Cutting:
 
 @dataclass(frozen=True)
 class CellStrips:
-    """The strips of some fields, of which none has been cut out yet.
+    """The strips of some fields, cut out lazily.
 
-    Where a field has more cells than a strip has slots, some are drawn by the seed and the field alone, so that a field
-    gives the same strip whatever else there is.
+    If a field has more cells than a strip has slots, some are drawn by the seed and the field alone, so that a field
+    gives the same strip whatever other fields there are.
 
     Attributes:
         pixels: The fields, ``uint8 [n, height, width, 3]``, RGB, which may be on disk.
-        rows: The row of each field that is wanted, ``[fields]``.
-        records: ``image_id`` and ``sha256`` of each of them, and what else is known.
+        rows: The row of each selected field, ``[fields]``.
+        records: ``image_id`` and ``sha256`` of each selected field, and possibly other columns.
         cells: ``image_id``, ``row``, ``column`` and ``mask`` of all cells.
-        cutting: How they were found, and are cut out.
-        bag: Slots of a strip at most: no strip has more than the field with the most cells needs.
-        seed: For drawing.
+        cutting: How the cells were found, and are cut out.
+        bag: Maximum slots per strip: no strip has more than the field with the most cells needs.
+        seed: Seed of the draws.
     """
 
     pixels: np.ndarray
@@ -106,21 +106,21 @@ class CellStrips:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of the array."""
+        """The shape of the array."""
         return len(self.rows), self.slots * self.cutting.side, self.cutting.side, 3
 
     @property
     def slots(self) -> int:
-        """Of each strip."""
+        """Number of slots of each strip."""
         of_these = self.cells.loc[self.cells["image_id"].isin(self.records["image_id"]), "image_id"]
         return min(self.bag, int(of_these.value_counts().max()) if len(of_these) else 1)
 
     def describe(self) -> dict[str, Any]:
-        """Say how the strips come about."""
+        """Describe how the strips are made."""
         return self.cutting.describe() | {"bag": self.bag, "field": int(self.pixels.shape[1])}
 
     def strips(self) -> Iterator[np.ndarray]:
-        """Make one strip after the other, ``uint8 [slots * side, side, 3]``."""
+        """Yield one strip after the other, ``uint8 [slots * side, side, 3]``."""
         slots = self.slots
         by_field = dict(list(self.cells.groupby("image_id", sort=False)))
         none = self.cells.iloc[:0]
@@ -131,13 +131,13 @@ class CellStrips:
 
 
 def choose_cells(cells: int, bag: int, seed: int, field: str) -> np.ndarray:
-    """Choose which cells of a field stand in its strip, in order: all, or as many as it has slots.
+    """Choose which cells of a field go into its strip, in order: all, or as many as it has slots.
 
     Args:
-        cells: How many there are.
+        cells: Number of cells.
         bag: Slots of the strip.
-        seed: For drawing.
-        field: What tells the field from others.
+        seed: Seed of the draws.
+        field: A string that identifies the field.
     """
     if cells <= bag:
         return np.arange(cells)

@@ -1,4 +1,4 @@
-"""The table of cells, a row each, and what is counted in it."""
+"""The table of cells, one row per cell, and counts from it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ _NUMBERS = ("column", "row", "focus", *FORM)
 
 
 def tabulate_cells(fields: pd.DataFrame, cells_of_fields: Sequence[Sequence[dict[str, Any]]]) -> pd.DataFrame:
-    """Bring the cells of all fields into one table, in the order of the fields.
+    """Combine the cells of all fields into one table, in the order of the fields.
 
     Args:
-        fields: ``image_id``, ``path`` and ``label`` of each.
-        cells_of_fields: For each field its cells, as ``describe_cells`` gives them.
+        fields: ``image_id``, ``path`` and ``label`` of each field.
+        cells_of_fields: For each field its cells, as from ``describe_cells``.
     """
     entries = []
     for field, cells in zip(fields[list(OF_FIELD)].to_dict("records"), cells_of_fields, strict=True):
@@ -32,8 +32,8 @@ def count_cells(cells: pd.DataFrame, fields: pd.DataFrame, class_names: Sequence
     """Count the cells of each class, and of all.
 
     Args:
-        cells: As ``tabulate_cells`` gives them.
-        fields: ``image_id`` and ``label`` of every field that was looked at.
+        cells: The table from ``tabulate_cells``.
+        fields: ``image_id`` and ``label`` of every field that was searched.
         class_names: The classes in order.
 
     Returns:

@@ -1,1 +1,1 @@
-"""What predictions are worth: figures, intervals, calibration, opinions. NumPy, SciPy and scikit-learn only."""
+"""Measure prediction quality: metrics, intervals, calibration, opinions. NumPy, SciPy and scikit-learn only."""

@@ -1,4 +1,4 @@
-"""How far a reviewer and a model agree."""
+"""Agreement between reviewers and a model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,24 +16,24 @@ NOT_ASSESSABLE = "not assessable"
 
 
 def select_newest(reviews: pd.DataFrame) -> pd.DataFrame:
-    """Keep of each image, model and reviewer the last review; ``reviews`` has the oldest first."""
+    """Keep the last review per image, model and reviewer; ``reviews`` must be sorted oldest first."""
     return reviews.drop_duplicates(["sha256", "model_fingerprint", "reviewer"], keep="last")
 
 
 def measure_agreement(
     reviews: pd.DataFrame, class_names: Sequence[str], resamples: int, confidence: float, seed: int
 ) -> dict[str, Any]:
-    """Measure how far reviewers and one model agree.
+    """Measure the agreement between reviewers and one model.
 
     Args:
-        reviews: One row a review: ``sha256``, ``opinion``, ``likeliest``, ``verdict``, ``reviewer_class``.
-        class_names: The model's classes, for the order of the confusion table.
-        resamples: How often images are drawn for the intervals; all reviews of an image are drawn together.
-        confidence: Of the intervals.
-        seed: For the drawing.
+        reviews: One row per review: ``sha256``, ``opinion``, ``likeliest``, ``verdict``, ``reviewer_class``.
+        class_names: The model's classes, in the order of the confusion table.
+        resamples: Number of bootstrap draws of images for the intervals; all reviews of an image are drawn together.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the bootstrap.
 
     Returns:
-        For ``all`` reviews, and for those ``with_opinion`` only, the figures of ``_measure``.
+        The figures of ``_measure``, once for ``all`` reviews and once for those ``with_opinion``.
     """
     with_opinion = reviews[reviews["opinion"] != ABSTAINED]
     chosen = {"all": reviews, "with_opinion": with_opinion}
@@ -43,9 +43,9 @@ def measure_agreement(
 def _measure(
     reviews: pd.DataFrame, class_names: Sequence[str], resamples: int, confidence: float, seed: int
 ) -> dict[str, Any]:
-    """Give numbers of reviews and images, shares, Cohen's kappa, and what the reviewers say of each likeliest class.
+    """Compute counts of reviews and images, shares, Cohen's kappa, and the confusion of likeliest and reviewed class.
 
-    Agreement and kappa are those of the assessable reviews; what is undefined is ``None``.
+    Agreement and kappa use assessable reviews only; undefined values are ``None``.
     """
     assessable = reviews[reviews["verdict"] != NOT_ASSESSABLE]
     figures: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Readers without and with the opinion, on the same fields: the table of a multi-reader multi-case study."""
+"""Compare readers with and without the model's opinion on the same fields: a multi-reader multi-case (MRMC) study."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,21 +14,21 @@ from leukoscope.evaluation.readings import BLIND, REVISED, UNBLINDED, arrange
 
 SEQUENTIAL = "sequential"
 CROSSED = "crossed"
-# What is said without the opinion, and with it.
+# The phase of the reading with the opinion; the reading without it is blind.
 _WITH = {SEQUENTIAL: REVISED, CROSSED: UNBLINDED}
-_PER_KIND = 2  # a figure over fewer fields of a kind has no variance
+_PER_KIND = 2  # fewer fields of a kind give no variance
 _KINDS = {"sensitivity": (True,), "specificity": (False,)}
 
 
 def describe_aided(study: Study) -> list[dict[str, Any]]:
-    """Compare readers without and with the opinion, in each design that they read in.
+    """Compare readings with and without the opinion, in each design that was used.
 
-    In the sequential design the same reading is revised when the opinion is seen; in the crossed one a field is read
-    blind in one round, and with the opinion in another. Only fields count that have a label and that all readers read
-    both ways; where that leaves little, the readers who read least are left out.
+    In the sequential design, the reader revises the same reading after seeing the opinion; in the crossed design, the
+    reader reads a field blind in one round and with the opinion in another. Only labelled fields that all readers read
+    both ways count; if that leaves too few, the readers with the fewest readings are left out.
 
     Returns:
-        A row a design of two readers or more: ``design``, ``readers``, ``left_out``, ``fields``, ``malignant``,
+        One row per design with at least two readers: ``design``, ``readers``, ``left_out``, ``fields``, ``malignant``,
         ``groups``, and ``figures``, the rows of ``_compare``.
     """
     return [row for design in (SEQUENTIAL, CROSSED) if (row := _describe(study, design)) is not None]
@@ -67,7 +67,7 @@ _VALUES = ("reviewer_class", "grade")
 
 
 def _pair_readings(study: Study, design: str) -> pd.DataFrame:
-    """Give a row a reader and field that was read both ways; what was said ends with ``_without`` and ``_with``."""
+    """Pair both readings per reader and field; the columns of the two end with ``_without`` and ``_with``."""
     readings = study.readings
     names = ["reviewer", "sha256", "round", *_VALUES]
     without, aided = (readings[readings["phase"] == phase][names] for phase in (BLIND, _WITH[design]))
@@ -75,17 +75,17 @@ def _pair_readings(study: Study, design: str) -> pd.DataFrame:
     if design == SEQUENTIAL:
         pairs = without.merge(aided, on=[*same, "round"], suffixes=("_without", "_with"))
         return pairs.sort_values("round", kind="stable").drop_duplicates(same)
-    # Within a round who has read a field blind has seen the opinion since, and remembers.
+    # A reader who read a field blind and saw the opinion in the same round remembers it.
     pairs = without.merge(aided, on=same, suffixes=("_without", "_with"))
     pairs = pairs[pairs["round_without"] != pairs["round_with"]]
     return pairs.sort_values(["round_without", "round_with"], kind="stable").drop_duplicates(same)
 
 
 def _choose_block(read: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Choose readers, and the fields that all of them read: as many readings as dropping one after another gives.
+    """Choose readers and the fields that all of them read, dropping readers while that keeps more readings.
 
     Args:
-        read: ``[readers, fields]``.
+        read: Which fields each reader read, ``[readers, fields]``.
     """
     readers = list(range(len(read)))
     while len(readers) > 2:
@@ -105,11 +105,12 @@ def _arrange_grades(readings: pd.DataFrame, readers: Sequence[str], fields: Sequ
 def _compare(
     name: str, ratings: np.ndarray, truth: np.ndarray, groups: np.ndarray, confidence: float
 ) -> dict[str, Any] | None:
-    """Compare a figure without and with the opinion; ``None`` where there are too few fields for it.
+    """Compare a figure of merit without and with the opinion; ``None`` if there are too few fields.
 
     Returns:
-        ``figure``, its mean ``without`` and ``with`` with intervals and of each reader (``readers_without``,
-        ``readers_with``); of all readers and of these alone ``statistic``, ``df1``, ``df2``, ``p`` and the difference.
+        ``figure``; its mean ``without`` and ``with`` the opinion, with intervals, and per reader (``readers_without``,
+        ``readers_with``); ``statistic``, ``df1``, ``df2``, ``p`` and the difference, for all readers and for these
+        readers.
     """
     kinds = _KINDS.get(name, (True, False) if name == "auc" else ())
     used = np.isin(truth, kinds) if len(kinds) == 1 else np.ones(len(truth), bool)
@@ -140,5 +141,5 @@ def _name(name: str, estimate: Estimate) -> dict[str, float | None]:
 
 
 def _plain(value: float) -> float | None:
-    """Give what JSON can have."""
+    """Return the value, or ``None`` if JSON cannot hold it."""
     return value if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""How sure a classifier may be: temperature scaling, and how far its confidence is from how often it is right."""
+"""Calibration: temperature scaling, and the gap between confidence and accuracy."""
 
 import logging
 
@@ -9,7 +9,7 @@ from leukoscope.evaluation.selective import check_predictions
 logger = logging.getLogger(__name__)
 
 _BINS = 15
-# Temperatures that are looked through, on a logarithmic scale; a share of so much is still at the end.
+# Temperatures are searched on a log scale; a result within this log distance of an end triggers a warning.
 _COLDEST = 0.05
 _HOTTEST = 20.0
 _AT_THE_END = 0.01
@@ -18,10 +18,10 @@ _SIMULATIONS = 200
 
 
 def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Find the temperature of the lowest log loss (Guo et al. 2017, On calibration of modern neural networks).
+    """Find the temperature with the lowest log loss (Guo et al. 2017, On calibration of modern neural networks).
 
-    Where no image is wrong the lowest loss is that of being ever surer, from which nothing can be learned of how sure
-    the classifier may be elsewhere: then it is 1.
+    If no image is wrong, the loss falls without end as confidence grows, and nothing can be learned about confidence on
+    other images: the temperature is then 1.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
@@ -29,11 +29,11 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
     if (probabilities.argmax(axis=1) == truth).all():
         logger.warning("No validation image is wrong: nothing is learned of over-confidence, the temperature is 1")
         return 1.0
-    # Softmax forgets a constant, so that logarithms of probabilities serve as logits.
+    # Softmax is invariant to a constant, so log-probabilities serve as logits.
     logits = np.log(np.maximum(probabilities.astype(float), _SMALLEST))
 
     def loss(logarithm: float) -> float:
-        # Never clipped: a clipped loss has a second minimum, where errors count no more.
+        # Do not clip: a clipped loss has a second minimum where further errors cost nothing.
         return -log_softmax(logits / np.exp(logarithm), axis=1)[np.arange(len(truth)), truth].mean()
 
     ends = (np.log(_COLDEST), np.log(_HOTTEST))
@@ -50,7 +50,7 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Soften (above 1) or sharpen (below 1) probabilities, ``[n, classes]``; their order stays."""
+    """Soften (temperature above 1) or sharpen (below 1) probabilities, ``[n, classes]``; their order is preserved."""
     from scipy.special import softmax
 
     return softmax(np.log(np.maximum(probabilities.astype(float), _SMALLEST)) / temperature, axis=1)
@@ -62,7 +62,7 @@ def measure_calibration_error(
     predicted: np.ndarray | None = None,
     weights: np.ndarray | None = None,
 ) -> float:
-    """Give the expected calibration error: 15 bins of the probability of the predicted class (Guo et al. 2017)."""
+    """Compute the expected calibration error: 15 bins of the predicted class's probability (Guo et al. 2017)."""
     sure, right, count = bin_confidence(truth, probabilities, predicted, weights)
     return float(np.abs(right - sure)[count > 0] @ count[count > 0] / count.sum())
 
@@ -73,11 +73,11 @@ def bin_confidence(
     predicted: np.ndarray | None = None,
     weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bin images by how sure the classifier is.
+    """Bin images by confidence.
 
     Returns:
-        The mean confidence, the share that is right, and the number of images (or their weight) of each of 15 bins of
-        equal width, which hold their upper ends; NaN where there are none.
+        The mean confidence, the accuracy, and the number of images (or their total weight) in each of 15 equal-width
+        bins, which include their upper edges; NaN for empty bins.
     """
     hits, confidence = check_predictions(truth, probabilities, predicted)
     bins, count = _number_bins(confidence, weights)
@@ -93,16 +93,16 @@ def _number_bins(confidence: np.ndarray, weights: np.ndarray | None = None) -> t
 
 
 def simulate_calibrated(confidence: np.ndarray, seed: int) -> float:
-    """Give the calibration error that a perfectly calibrated classifier shows on average: none is seen to be 0.
+    """Simulate the mean calibration error of a perfectly calibrated classifier: in a finite sample it is not 0.
 
     Args:
-        confidence: How sure it is of what it predicts of each image, ``[n]``.
-        seed: For the draws of which images are right.
+        confidence: The probability of each image's predicted class, ``[n]``.
+        seed: Seed for drawing which images are right.
     """
     rng = np.random.default_rng(seed)
     bins, _ = _number_bins(confidence)
     sums = np.bincount(bins, confidence, minlength=_BINS)
-    # Labels drawn from the stated confidence: what is left of the error is the noise of bins.
+    # Labels drawn from the stated confidence: the remaining error is binning noise.
     drawn = rng.random((_SIMULATIONS, len(confidence))) < confidence
     errors = [np.abs(np.bincount(bins, hits, minlength=_BINS) - sums).sum() / len(confidence) for hits in drawn]
     return float(np.mean(errors))

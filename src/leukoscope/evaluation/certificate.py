@@ -1,4 +1,4 @@
-"""What an opinion rests on: whether the same field under another stain, light, focus or camera would turn it."""
+"""Whether another stain, light, focus or camera would change the opinion on the same field."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self
@@ -9,17 +9,17 @@ from leukoscope.images.circumstances import CIRCUMSTANCES
 
 RESTS_ON = "rests on"
 WORDS = "rests_on"
-# The most that any change takes away from the likeliest class, and the most that one of each group does.
+# The largest loss of the likeliest class's probability under any change, and within each group of changes.
 SENSITIVITY = "sensitivity"
 SENSITIVITIES = (SENSITIVITY, *(f"{SENSITIVITY}_{group}" for group in CIRCUMSTANCES))
 
 
 class Certificates(NamedTuple):
-    """What the opinions on some images rest on.
+    """The groups of changes that the opinions on some images rest on.
 
     Attributes:
-        flips: By the name of each group of changes which images' likeliest class one of them turns, boolean ``[n]``.
-        losses: Likewise the most that one of them takes away from the probability of that class, 0 to 1: ``[n]``.
+        flips: For each group of changes, whether any of them changes an image's likeliest class, boolean ``[n]``.
+        losses: For each group, the largest loss of that class's probability under any of its changes, 0 to 1: ``[n]``.
     """
 
     flips: Mapping[str, np.ndarray]
@@ -27,11 +27,11 @@ class Certificates(NamedTuple):
 
     @classmethod
     def weigh(cls, asked: np.ndarray, again: Mapping[str, Iterable[np.ndarray]]) -> Self:
-        """Hold what a classifier says of changed images against what it says of them as they are.
+        """Compare predictions on changed images with those on the unchanged images.
 
         Args:
-            asked: Calibrated probabilities of the images, ``[n, classes]``.
-            again: By the name of each group, the same under each of its changes.
+            asked: Calibrated probabilities of the unchanged images, ``[n, classes]``.
+            again: For each group of changes, the calibrated probabilities under each of its changes.
         """
         likeliest = asked.argmax(axis=1)
         every = np.arange(len(asked))
@@ -50,11 +50,11 @@ class Certificates(NamedTuple):
         return ~np.any(list(self.flips.values()), axis=0)
 
     def give_reasons(self) -> np.ndarray:
-        """Say of each image why it has no opinion, ``[n]``: ``rests on stain and light``, or nothing."""
+        """Return for each image why it has no opinion, ``[n]``: for example ``rests on stain and light``, or empty."""
         return np.array([_word(groups) for groups in self._name_groups()], dtype=object)
 
     def tabulate(self) -> dict[str, np.ndarray]:
-        """Give the columns of a table: ``rests_on`` (the groups, joined by commas) and ``SENSITIVITIES``."""
+        """Return table columns: ``rests_on`` (group names, joined by commas) and ``SENSITIVITIES``."""
         losses = [np.max(list(self.losses.values()), axis=0), *self.losses.values()]
         names = (SENSITIVITY, *(f"{SENSITIVITY}_{group}" for group in self.losses))
         words = np.array([",".join(groups) for groups in self._name_groups()], dtype=object)

@@ -1,4 +1,4 @@
-"""How the folders of other people's images stand for the classes that a classifier knows."""
+"""Map the folders of an external data set to the classes that a classifier knows."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
@@ -12,13 +12,13 @@ _BENIGN = "benign"
 
 
 class ClassMapping(NamedTuple):
-    """Which class each folder holds, of all that a classifier knows, or of benign and malignant only.
+    """Which class each folder holds: all of the classifier's classes, or only benign and malignant.
 
     Attributes:
         by_folder: The class of each folder.
-        class_names: The classes that are told apart.
-        parts: For each of them, the numbers of the classifier's classes that it is made of.
-        benign: Those of them that are not malignant.
+        class_names: The classes that are distinguished.
+        parts: For each of these, the indices of the classifier's classes that make it up.
+        benign: The distinguished classes that are not malignant.
     """
 
     by_folder: dict[str, str]
@@ -34,17 +34,17 @@ class ClassMapping(NamedTuple):
         benign: Sequence[str],
         two_classes: bool = False,
     ) -> Self:
-        """Make sense of a user's table of folders.
+        """Build the mapping from a user's table of folders.
 
         Args:
-            class_map: The class of each folder: one that the classifier knows, or ``malignant``, and then only benign
-                and malignant are told apart. ``None``: folders are named as the classes.
+            class_map: The class of each folder: one that the classifier knows, or ``malignant``; with ``malignant``,
+                only benign and malignant are distinguished. ``None``: folders have the names of the classes.
             class_names: The classes that the classifier knows, in order.
-            benign: Which of them are not malignant; several are called benign where they are not told apart.
-            two_classes: Whether only benign and malignant are told apart even if no folder holds ``malignant``.
+            benign: The classes that are not malignant; several that are not distinguished are called benign.
+            two_classes: Whether to distinguish only benign and malignant even if no folder holds ``malignant``.
 
         Raises:
-            ValueError: A folder stands for a class that there is not.
+            ValueError: A folder is mapped to an unknown class.
         """
         mapping = dict(class_map or {name: name for name in class_names})
         for folder, name in mapping.items():
@@ -64,31 +64,32 @@ class ClassMapping(NamedTuple):
         return cls(by_folder, (healthy, MALIGNANT), parts, (healthy,))
 
     def collapse(self, probabilities: np.ndarray) -> np.ndarray:
-        """Add up the probabilities of the classes that are not told apart: ``[n, classes]`` to ``[n, class_names]``.
+        """Sum the probabilities of merged classes: ``[n, classes]`` to ``[n, class_names]``.
 
-        In double precision: single-precision probabilities can add up to a little more than one.
+        Uses double precision: single-precision probabilities can sum to slightly more than one.
         """
         exact = probabilities.astype(float)
         exact /= exact.sum(axis=1, keepdims=True)
         return np.minimum(np.column_stack([exact[:, list(part)].sum(axis=1) for part in self.parts]), 1.0)
 
     def translate(self, numbers: np.ndarray) -> np.ndarray:
-        """Give the number of the class that is told apart for each number of a class that the classifier knows."""
+        """Convert indices of the classifier's classes to indices of the distinguished classes."""
         table = {old: new for new, part in enumerate(self.parts) for old in part}
         return np.array([table[number] for number in numbers.tolist()], dtype=int)
 
     def translate_tables(self, probabilities: np.ndarray, opinions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Put predictions and opinions into the classes that are told apart.
+        """Convert predictions and opinions to the distinguished classes.
 
-        What is predicted, and how sure it must be, goes by the classifier's own classes, as on its test images.
+        The predicted class and the abstention threshold use the classifier's own classes, as on its test images.
 
         Args:
-            probabilities: As the classifier gives them, ``[n, classes]``.
-            opinions: Of the same images, with calibrated probabilities of the classifier's classes, in their order.
+            probabilities: The classifier's output, ``[n, classes]``.
+            opinions: Opinions on the same images, with calibrated probabilities of the classifier's classes, in their
+                order.
 
         Returns:
-            ``predicted`` and one probability column a class; and ``opinion, reason, prediction_set, ood_score`` and one
-            calibrated probability column a class.
+            ``predicted`` and one probability column per class; and ``opinion, reason, prediction_set, ood_score`` with
+            one calibrated probability column per class.
         """
         from leukoscope.evaluation.predictions import PREFIX, probability_columns, tabulate_probabilities
         from leukoscope.evaluation.trust import ABSTAINED
@@ -102,10 +103,10 @@ class ClassMapping(NamedTuple):
         return predictions, kept.join(pd.DataFrame(calibrated, columns=probability_columns(self.class_names)))
 
     def select_sets(self, nonconformity: Sequence[list[float]]) -> list[list[float]]:
-        """Select what prediction sets of the classes that are told apart are learned from; nothing where some are not.
+        """Select the nonconformity scores for sets of the distinguished classes; empty if classes are merged.
 
         Args:
-            nonconformity: Of each class that the classifier knows, as in ``Calibration``.
+            nonconformity: One list per class that the classifier knows, as in ``Calibration``.
         """
         apart = all(len(part) == 1 for part in self.parts)
         return [nonconformity[part[0]] for part in self.parts] if apart else []

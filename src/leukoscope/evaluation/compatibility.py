@@ -1,4 +1,4 @@
-"""Whether a classifier fits what it is used with."""
+"""Check whether a classifier fits the data and settings that it is used with."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,8 @@ from leukoscope.images.circumstances import VERSION
 
 logger = logging.getLogger(__name__)
 
-# What an evaluation hands over: raise the format whenever pages need more of it, or a figure is measured otherwise, as
-# `test_robust_accuracy` is under other changes.
+# Version of the evaluation results: increase it whenever reports need more content, or a metric is computed
+# differently, such as `test_robust_accuracy` under other changes.
 RESULT_FORMAT = 3
 RESULT_PARTS = {
     "class_names",
@@ -31,15 +31,15 @@ RESULT_PARTS |= {"history", "robustness", "outliers"}
 
 
 def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> None:
-    """Make sure that a classifier knows the classes that the parameters name, in their order.
+    """Check that a classifier knows the classes named in the parameters, in the same order.
 
     Args:
-        who: The classifier, for the message.
-        known: Its classes.
-        wanted: Those of the parameters.
+        who: The classifier's name, for the error message.
+        known: The classifier's classes.
+        wanted: The classes in the parameters.
 
     Raises:
-        InputError: It knows others.
+        InputError: The classes differ.
     """
     if list(known) != list(wanted):
         raise InputError(
@@ -49,11 +49,11 @@ def require_classes(who: str, known: Sequence[str], wanted: Sequence[str]) -> No
 
 
 def covers_splits(table: pd.DataFrame, splits: pd.DataFrame) -> bool:
-    """Tell whether an evaluation is of the images of these splits, in any order.
+    """Check whether an evaluation covers exactly the images of the given splits, in any order.
 
     Args:
-        table: ``image_id, split, label`` and more, a row an image.
-        splits: The same of the present ones.
+        table: One row per image: ``image_id, split, label`` and further columns.
+        splits: The same columns for the present splits.
     """
     facts = ["image_id", "split", "label"]
     evaluated, present = (
@@ -63,14 +63,14 @@ def covers_splits(table: pd.DataFrame, splits: pd.DataFrame) -> bool:
 
 
 def require_splits(model: str, fits: bool) -> None:
-    """Make sure that a model that another one is made of is of the present splits.
+    """Check that a model that another model is built from uses the present splits.
 
     Args:
-        model: Its entry.
-        fits: Whether it is.
+        model: Name of the model's entry.
+        fits: Whether it uses the present splits.
 
     Raises:
-        InputError: It is of others.
+        InputError: It uses other splits.
     """
     if not fits:
         raise InputError(
@@ -80,14 +80,14 @@ def require_splits(model: str, fits: bool) -> None:
 
 
 def require_evaluation(model: str, is_of_the_model: bool) -> None:
-    """Make sure that what an evaluation left behind is of the model that is there now.
+    """Check that an evaluation's outputs belong to the model as it is now.
 
     Args:
-        model: Which one.
-        is_of_the_model: Whether it is.
+        model: Name of the model's entry.
+        is_of_the_model: Whether they belong to it.
 
     Raises:
-        InputError: It is another model's.
+        InputError: They belong to another training of the model.
     """
     if not is_of_the_model:
         raise InputError(
@@ -97,15 +97,16 @@ def require_evaluation(model: str, is_of_the_model: bool) -> None:
 
 
 def select_results(results: Iterable[Mapping[str, Any] | None]) -> list[dict[str, Any]]:
-    """Select the results that have what pages and comparisons need; those of another version are warned of.
+    """Select the results that reports and comparisons can use; warn about results of other versions.
 
-    A version may keep other things, measure other changes (``RESULT_FORMAT``), or ask again under others (``VERSION``).
+    Another version may keep other content, compute metrics differently (``RESULT_FORMAT``) or change images differently
+    in certificates (``VERSION``).
 
     Args:
-        results: One for each model, or ``None`` where it has none yet.
+        results: One per model, or ``None`` if the model has none yet.
 
     Raises:
-        InputError: There are results, and all are of another version.
+        InputError: There are results, but all are of another version.
     """
     there = [dict(result) for result in results if result is not None]
     current = [result for result in there if _is_current(result)]

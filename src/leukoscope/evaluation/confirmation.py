@@ -1,4 +1,4 @@
-"""Which differences between single trainings a study confirms: one of the same recipes on the same images."""
+"""Which differences between single trainings are confirmed by a study with the same recipes and images."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from leukoscope.evaluation.folds import describe_training
 
 _NOT_RECORDED = " (not recorded)"
 _RECIPE = "the recipe of "
-# Stands for the fingerprint of a recipe that the study has searched anew in each fold: no one training has it.
+# Replaces a recipe's fingerprint when the study searched it anew in each fold: no single training has that recipe.
 SEARCHED = "searched"
 _SEARCHED = " (searched anew in each fold of the study)"
 _OTHER = "no longer the same:"
@@ -22,13 +22,13 @@ _UNKNOWN = "not recorded:"
 
 @dataclass(frozen=True)
 class Setting:
-    """Under what models are compared, which must have been the same in a study that is to confirm a difference.
+    """The conditions of a comparison; a study must share them to confirm a difference.
 
     Attributes:
-        data: The fingerprint of all images.
-        splitting: That of what is held together, as ``fingerprint_splitting`` has it.
-        confidence: Of the tests, ``evaluation.confidence``.
-        recipes: Of each model the fingerprint of how it was trained; ``None`` where that was not recorded.
+        data: Fingerprint of all images.
+        splitting: Fingerprint of the grouping, from ``fingerprint_splitting``.
+        confidence: Confidence level of the tests, ``evaluation.confidence``.
+        recipes: For each model the fingerprint of its recipe; ``None`` if it was not recorded.
     """
 
     data: str | None
@@ -38,30 +38,30 @@ class Setting:
 
 
 def fingerprint_recipe(key: Mapping[str, Any]) -> str:
-    """Hash how a model was trained, whatever the seed, the split and the machine.
+    """Hash how a model was trained, ignoring seed, split and machine.
 
     Args:
-        key: Of its training.
+        key: The training's key.
     """
     return fingerprint_facts({name: value for name, value in describe_training(key).items() if name != "seed"})
 
 
 def fingerprint_splitting(facts: Mapping[str, Any]) -> str:
-    """Hash by what images were divided, whichever fold tests.
+    """Hash how images were divided, ignoring which fold is the test fold.
 
     Args:
-        facts: The parameters ``splitting``.
+        facts: The ``splitting`` parameters.
     """
     return fingerprint_facts({name: value for name, value in facts.items() if name != "fold"})
 
 
 def find_changes(pair: Mapping[str, Any], setting: Setting) -> list[str]:
-    """Name what is another one now than it was in a study, or was not recorded there or here.
+    """List the conditions that have changed since a study, or were not recorded in it or now.
 
     Args:
-        pair: Of the study: ``first, second, data, splitting, confidence, first_recipe, second_recipe``, of which a file
-            of an earlier version has not all.
-        setting: Under what models are compared now.
+        pair: A row of the study: ``first, second, data, splitting, confidence, first_recipe, second_recipe``; a file of
+            an earlier version lacks some of these.
+        setting: The conditions of the present comparison.
     """
     facts = [
         ("the images", pair.get("data"), setting.data),
@@ -83,14 +83,15 @@ def confirm(differences: pd.DataFrame, study: pd.DataFrame | None, setting: Sett
     """Mark which differences between single trainings a study has shown to be real.
 
     Args:
-        differences: One row a pair, ``first, second, difference, shown``.
-        study: One row a pair, as ``compare_over_seeds`` has it, with what ``find_changes`` takes; ``None`` where there
-            was none.
-        setting: Under what the trainings are compared.
+        differences: One row per pair, ``first, second, difference, shown``.
+        study: One row per pair, from ``compare_over_seeds``, with the columns that ``find_changes`` needs; ``None``
+            without a study.
+        setting: The conditions under which the trainings are compared.
 
     Returns:
-        ``differences`` with ``real``: shown here, and real in the study in the same direction; and ``changed``: what
-        of a study that had the pair does not hold now, with commas between, empty where nothing or no study is.
+        ``differences`` with ``real``: shown here, and real in the study in the same direction; and ``changed``: the
+        changed conditions of a study that had the pair, separated by commas; empty if nothing changed or there is no
+        study.
     """
     pairs = [] if study is None else study.to_dict("records")
     known = {frozenset((pair["first"], pair["second"])): pair for pair in pairs}
@@ -110,10 +111,10 @@ def _turn(pair: Mapping[str, Any], first: str) -> float:
 
 
 def explain_changes(changed: Iterable[Any]) -> str:
-    """Say in a sentence why the last study does not tell what is real; empty where it does, or there was none.
+    """Explain in a sentence why the last study cannot confirm differences; empty if it can, or there is none.
 
     Args:
-        changed: Of each pair, as ``confirm`` has it, or NaN where a file had nothing.
+        changed: The column ``changed`` from ``confirm``, one value per pair, or NaN where a file had nothing.
     """
     named = sorted({name for names in changed if isinstance(names, str) and names for name in names.split(", ")})
     if not named:

@@ -1,4 +1,4 @@
-"""Conformal prediction sets: all classes that an image may be of, at a stated confidence."""
+"""Conformal prediction sets: all classes that an image may belong to, at a stated confidence."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ _EMPTY = "none"
 
 
 def measure_nonconformity(truth: np.ndarray, probabilities: np.ndarray) -> list[list[float]]:
-    """Give one minus the probability of the true class of each image, a list a class."""
+    """Compute one minus the probability of the true class for each image, as one list per class."""
     strangeness = 1 - probabilities[np.arange(len(truth)), truth]
     return [strangeness[truth == number].tolist() for number in range(probabilities.shape[1])]
 
@@ -16,15 +16,16 @@ def measure_nonconformity(truth: np.ndarray, probabilities: np.ndarray) -> list[
 def form_prediction_sets(
     probabilities: np.ndarray, nonconformity: Sequence[Sequence[float]], confidence: float
 ) -> np.ndarray:
-    """Form conformal prediction sets that hold the true class as often in each class as stated.
+    """Form conformal prediction sets that contain the true class with the stated confidence in each class.
 
-    Crepes computes them, class by class (Mondrian), from one minus the probability of the true class. The promise is
-    for images like those of validation; a set may be empty, where no class is like what validation showed of it.
+    Computed by crepes class by class (Mondrian), from one minus the probability of the true class. The guarantee
+    applies to images like the validation images; a set is empty if the image resembles the validation images of no
+    class.
 
     Args:
-        probabilities: As the classifier gives them, ``[n, classes]``.
-        nonconformity: As in ``Calibration``.
-        confidence: How often a set is to hold the true class.
+        probabilities: The classifier's output, ``[n, classes]``.
+        nonconformity: Nonconformity scores as in ``Calibration``.
+        confidence: The wanted share of sets that contain the true class.
 
     Returns:
         Whether each class is in each image's set, boolean ``[n, classes]``.
@@ -33,7 +34,7 @@ def form_prediction_sets(
 
     columns = []
     for number, scores in enumerate(nonconformity):
-        if not len(scores):  # nothing was seen of the class that could rule it out
+        if not len(scores):  # no validation image of the class, so it cannot be ruled out
             columns.append(np.ones(len(probabilities)))
             continue
         learned = ConformalClassifier().fit(np.array(scores))
@@ -43,10 +44,10 @@ def form_prediction_sets(
 
 
 def name_sets(sets: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
-    """Put prediction sets into words: the classes in order, joined by `` or ``; ``none`` for an empty set.
+    """Format prediction sets as text: the classes in order, joined by `` or ``; ``none`` for an empty set.
 
     Args:
-        sets: As ``form_prediction_sets`` gives them, ``[n, classes]``.
+        sets: Prediction sets from ``form_prediction_sets``, ``[n, classes]``.
         class_names: The classes in order.
     """
     words = [" or ".join(name for name, there in zip(class_names, row, strict=True) if there) for row in sets]

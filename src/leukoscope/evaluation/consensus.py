@@ -1,4 +1,4 @@
-"""The class that most readers give a field: a table of labels."""
+"""Majority vote of readers on each field: a table of labels."""
 
 from typing import Any
 
@@ -10,29 +10,29 @@ COLUMNS = ("sha256", "file_name", "label", "votes", "readers", "share")
 
 
 def choose_votes(reviews: pd.DataFrame, which: str) -> pd.DataFrame:
-    """Choose the reviews that vote.
+    """Choose the reviews that count as votes.
 
     Args:
-        reviews: The oldest first.
-        which: ``last``: all; ``blind``: of each reader the first of a field, if the opinion had not been seen.
+        reviews: All reviews, oldest first.
+        which: ``last``: all; ``blind``: each reader's first review of a field, if the opinion had not been seen.
     """
     if which != "blind":
         return reviews
-    # A later one is of somebody who has seen an opinion on the field, whatever its phase.
+    # In any later review, whatever its phase, the reader has already seen an opinion on the field.
     first = reviews.drop_duplicates(["sha256", "reviewer"])
     return first[first["phase"] == BLIND]
 
 
 def vote(reviews: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Take of each field the class that most readers give it, each by the last word on it, under whatever model.
+    """Take the majority class of each field, from each reader's last review of it, whichever model it was under.
 
-    Readers without a name count as one. Who finds a field not assessable has no vote.
+    Readers without a name count as one reader. Reviews that find a field not assessable do not vote.
 
     Args:
-        reviews: The oldest first.
+        reviews: All reviews, oldest first.
 
     Returns:
-        A row a field that has such a class: ``COLUMNS``; and of each field whose votes are tied ``sha256``,
+        One row per field with a majority: ``COLUMNS``; and for each tied field a dictionary with ``sha256``,
         ``file_name`` and ``votes`` by class.
     """
     last = reviews.drop_duplicates(["sha256", "reviewer"], keep="last").dropna(subset="reviewer_class")

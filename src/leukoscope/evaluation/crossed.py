@@ -1,7 +1,7 @@
-"""Figures and differences of classifiers that were trained with several seeds and tested on the same images.
+"""Metrics and differences of classifiers trained with several seeds and tested on the same images.
 
-Images and seeds are crossed: each seed's classifiers test every image. A figure then varies with either, as it does
-where several readers read the same cases. Both are random here, images by whole groups, in the mixed model of
+Images and seeds are crossed: each seed's classifiers test every image. A metric then varies with both, as in a study
+where several readers read the same cases. Both are random effects, images by whole groups, in the mixed model of
 Dorfman, Berbaum and Metz 1992 (Receiver operating characteristic rating analysis) and Obuchowski and Rockette 1995
 (Hypothesis testing of diagnostic accuracy for multiple readers and multiple tests), with the degrees of freedom of
 Hillis 2007 (A comparison of denominator degrees of freedom methods for multiple observer ROC analysis):
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from leukoscope.evaluation.intervals import Estimate, number_groups
 from leukoscope.evaluation.significance import estimate_difference, permute_groups
 
-# From how many seeds on a difference is said to be of the models, and not of the trainings at hand.
+# The number of seeds from which a difference is attributed to the models rather than to single trainings.
 SEEDS_FOR_REAL = 3
 COLUMNS = ["first", "second", "seeds", "images", "groups", "difference", "low", "high", "seed_sd", "p"]
 
@@ -28,9 +28,9 @@ class Variance(NamedTuple):
     """The variance of a mean over seeds.
 
     Attributes:
-        seeds: What the seeds add, and what seeds and groups add together.
-        cases: What the groups of images add beyond that, 0 or more; NaN with one group.
-        degrees: Of freedom, of Student's distribution that the mean over its standard error then has.
+        seeds: Contribution of the seeds, including the interaction of seeds and groups.
+        cases: Further contribution of the groups of images, 0 or more; NaN with one group.
+        degrees: Degrees of freedom of Student's t distribution of the mean divided by its standard error.
     """
 
     seeds: float
@@ -44,16 +44,16 @@ class Variance(NamedTuple):
 
 
 def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
-    """Divide the variance of the mean over seeds and images between the two.
+    """Divide the variance of a mean over seeds and images into a part for each.
 
-    The mean squares are those of the crossed layout of seeds and groups, with groups of any size: each counts by its
-    images. No component is below zero, so that the seeds' part is at least what seeds and groups add together. It
-    has the degrees of freedom of Hillis 2007; with two seeds those of the larger of the two, without which the test
-    would reject too often. Where few groups differ from zero, as where two classifiers err on nearly the same images,
-    the part of the groups has no more degrees of freedom than these groups give it (Satterthwaite 1946).
+    The mean squares are those of the crossed layout of seeds and groups, with groups of any size, each weighted by its
+    number of images. No component is below zero, so the seeds' part is at least the interaction of seeds and groups. It
+    has the degrees of freedom of Hillis 2007; with two seeds, their formula takes the larger of the two, since the test
+    would reject too often otherwise. If few groups differ from zero, for example if two classifiers err on nearly the
+    same images, the groups' part has only as many degrees of freedom as these groups provide (Satterthwaite 1946).
 
     Args:
-        values: Of each seed and image, ``[seeds, n]``; two seeds or more.
+        values: One value per seed and image, ``[seeds, n]``; two seeds or more.
         groups: The group of each image.
     """
     codes = number_groups(groups)
@@ -61,7 +61,7 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
     count = codes.max() + 1
     by_seed = values.mean(axis=1)
     of_seeds = by_seed.var(ddof=1) / seeds
-    # Residuals of each seed summed by group: groups, not images, are what is drawn at random.
+    # Residuals of each seed summed by group: groups, not images, are the random units.
     sums = np.array(
         [np.bincount(codes, row - mean, minlength=count) for row, mean in zip(values, by_seed, strict=True)]
     )
@@ -75,7 +75,7 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
     # A component of variance cannot be negative, though its estimate can (Hillis 2007).
     at_least = float(max(of_seeds, of_both))
     cases = float(max(of_cases - of_both, 0.0))
-    # Groups on which the difference is zero carry no degrees of freedom: count those that do, by their weight.
+    # Groups with zero difference carry no degrees of freedom: count the others, by their weight.
     telling = np.bincount(codes, values.mean(axis=0), minlength=count)
     effective = (telling**2).sum() ** 2 / (telling**4).sum() if telling.any() else 1.0
     total = at_least + cases
@@ -86,19 +86,19 @@ def divide_variance(values: np.ndarray, groups: ArrayLike) -> Variance:
 def compare_over_seeds(hits: Mapping[str, np.ndarray], groups: ArrayLike, confidence: float, seed: int) -> pd.DataFrame:
     """Compare the accuracies of models that were trained with the same seeds, pair by pair.
 
-    With two seeds or more both images and seeds are random. With one, the test is that of ``estimate_difference``: of
-    the trainings at hand, it says nothing of others.
+    With at least two seeds, both images and seeds are random effects. With one, the test is that of
+    ``estimate_difference``: it applies to these trainings only, not to others.
 
     Args:
-        hits: For each model whether it is right about each image, boolean ``[seeds, n]``.
+        hits: For each model, whether its prediction is right, boolean ``[seeds, n]``.
         groups: The group of each image.
-        confidence: Of the intervals, and one minus the level of the tests.
-        seed: For the interval where there is one seed.
+        confidence: Confidence level of the intervals, and one minus the significance level of the tests.
+        seed: Seed for the interval when there is only one training seed.
 
     Returns:
-        One row a pair: ``first, second, seeds, images, groups, difference, low, high``, the first one's accuracy less
-        the second one's; ``seed_sd``, the standard deviation of the difference between seeds, NaN with one; ``p`` and
-        ``p_holm``; ``shown`` where the latter is below the level, and ``real`` where it is so over at least
+        One row per pair: ``first, second, seeds, images, groups, difference, low, high``, the first model's accuracy
+        minus the second's; ``seed_sd``, the standard deviation of the difference between seeds, NaN with one; ``p`` and
+        ``p_holm``; ``shown`` if ``p_holm`` is below the significance level, and ``real`` if that holds over at least
         ``SEEDS_FOR_REAL`` seeds.
     """
     rows = []
@@ -114,11 +114,11 @@ def compare_two(
     """Compare the accuracies of two models as ``compare_over_seeds`` does.
 
     Args:
-        first: Whether the one is right about each image, boolean ``[seeds, n]``.
-        second: The same of the other.
+        first: Whether the first model's prediction is right, boolean ``[seeds, n]``.
+        second: Whether the second model's prediction is right, boolean ``[seeds, n]``.
         groups: The group of each image.
-        confidence: Of the interval.
-        seed: For the interval where there is one seed.
+        confidence: Confidence level of the interval.
+        seed: Seed for the interval when there is only one training seed.
 
     Returns:
         ``seeds, images, groups, difference, low, high, seed_sd, p``.
@@ -135,14 +135,14 @@ def compare_two(
 
 
 def correct_pairs(rows: Sequence[Mapping[str, Any]], confidence: float) -> pd.DataFrame:
-    """Correct the p of all pairs for their number, and say which differences are shown and which are real.
+    """Correct the p-values for the number of pairs, and mark which differences are shown and which are real.
 
     Args:
-        rows: ``first, second`` and what ``compare_two`` gives, of each pair.
-        confidence: One minus the level of the tests.
+        rows: For each pair ``first, second`` and the results of ``compare_two``.
+        confidence: One minus the significance level of the tests.
 
     Returns:
-        As ``compare_over_seeds`` has it, and what else the rows have.
+        The table of ``compare_over_seeds``, with any further columns of the rows.
     """
     from statsmodels.stats.multitest import multipletests
 
@@ -156,18 +156,18 @@ def estimate_mean(values: np.ndarray, groups: ArrayLike, confidence: float) -> t
     """Estimate a mean over seeds and images, and test whether it is zero.
 
     Args:
-        values: Of each seed and image, whole numbers ``[seeds, n]``; two seeds or more.
+        values: One value per seed and image, whole numbers ``[seeds, n]``; two seeds or more.
         groups: The group of each image.
-        confidence: Of the interval.
+        confidence: Confidence level of the interval.
 
     Returns:
-        The mean with its interval, and p. Where nothing varies there is no interval, and p is that of swapping groups.
+        The mean with its interval, and p. If nothing varies, there is no interval, and p comes from permuting groups.
     """
     from scipy.stats import t
 
     mean = float(values.mean())
     variance = divide_variance(values, groups)
-    # All seeds and groups agree to the last image: Student has no variance to divide by, swapping groups needs none.
+    # All seeds and groups agree exactly: there is no variance for Student's t, but the permutation test needs none.
     if not variance.error > 0:
         return Estimate(mean, np.nan, np.nan), permute_groups(np.bincount(number_groups(groups), values.sum(axis=0)))
     reach = t.ppf((1 + confidence) / 2, variance.degrees) * variance.error
@@ -182,22 +182,23 @@ def estimate_over_seeds(
     confidence: float,
     seed: int,
 ) -> dict[str, Estimate]:
-    """Give the means over seeds of several figures in 0-1, with intervals that hold groups and seeds.
+    """Estimate the means over seeds of several metrics in 0-1, with intervals that account for groups and seeds.
 
-    What groups add is measured by drawing them, the same for all seeds (the covariances of Obuchowski and Rockette).
-    Their variance is that of a sample of groups, with as many degrees of freedom as there are groups, less one.
-    The interval is Student's of the log odds, so that it stays between 0 and 1.
+    The contribution of the groups is measured by resampling them, identically for all seeds (the covariances of
+    Obuchowski and Rockette). Their variance is that of a sample of groups, with one degree of freedom less than there
+    are groups. The interval is Student's on the log-odds scale, so it stays between 0 and 1.
 
     Args:
-        score: For each seed what computes its figures from the weight of each image, ``[n]``; NaN where one is
-            undefined.
+        score: One function per seed that computes its metrics from the weight of each image, ``[n]``; NaN for undefined
+            metrics.
         groups: The group of each image.
-        resamples: How often groups are drawn.
-        confidence: Of the intervals.
-        seed: For the drawing.
+        resamples: Number of bootstrap draws of groups.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the bootstrap.
 
     Returns:
-        For each figure its estimate; the ends are NaN with one seed, or where it is undefined, 0 or 1, or never varies.
+        The estimate of each metric; the ends are NaN with one seed, or if the metric is undefined, 0 or 1, or never
+        varies.
     """
     codes = number_groups(groups)
     count = codes.max() + 1
@@ -224,7 +225,7 @@ def _estimate_drawn(values: np.ndarray, draws: np.ndarray, groups: int, confiden
     if seeds < 2 or len(draws) < 2 or not 0 < value < 1:
         return Estimate(value, np.nan, np.nan)
     of_seeds = float(values.var(ddof=1) / seeds)
-    scale = groups / (groups - 1)  # draws with replacement vary less by this than groups do
+    scale = groups / (groups - 1)  # the bootstrap variance is smaller than that of groups by this factor
     # The variance of the mean over seeds is the covariance between seeds, up to the interaction.
     of_cases = scale * draws.mean(axis=1).var(ddof=1)
     of_both = max(scale * draws.var(axis=0, ddof=1).mean() - of_cases, 0.0) / (seeds - 1)
@@ -241,6 +242,6 @@ def _estimate_drawn(values: np.ndarray, draws: np.ndarray, groups: int, confiden
 
 
 def _find_degrees(total: float, *parts: tuple[float, float]) -> float:
-    """Give the degrees of freedom of a variance of which each part has its own (Satterthwaite 1946)."""
+    """Combine the degrees of freedom of a variance's parts (Satterthwaite 1946)."""
     lost = sum(variance**2 / degrees for variance, degrees in parts)
     return float(total**2 / lost) if lost > 0 else np.inf

@@ -1,4 +1,4 @@
-"""Whether images that came later are like those of validation: tests by groups, corrected for their number."""
+"""Detect whether later images differ from the validation images: tests by groups, corrected for multiple testing."""
 
 from collections.abc import Iterator, Sequence
 from math import comb
@@ -9,18 +9,18 @@ import pandas as pd
 
 _DRAWS = 1999
 _AT_ONCE = 4_000_000  # numbers in memory
-# More groups than this say hardly more, and take longer: so many are drawn.
+# More groups than this add little power and take longer: a sample of this size is drawn.
 _MOST_GROUPS = 2000
 _TIE = 1e-9
 
 
 class Quantity(NamedTuple):
-    """What is watched.
+    """A monitored quantity.
 
     Attributes:
-        title: For people.
-        unit: What its distance is.
-        columns: Of the facts of an opinion; those that begin so.
+        title: Display name.
+        unit: Unit of its distance.
+        columns: Name, or prefix of the names, of its columns in the opinion facts.
     """
 
     title: str
@@ -40,15 +40,15 @@ QUANTITIES = {
 
 
 class Change(NamedTuple):
-    """How far a quantity of some images is from that of the reference.
+    """The change of a quantity from its reference.
 
     Attributes:
-        distance: How far, in the quantity's own unit.
+        distance: Distance from the reference, in the quantity's own unit.
         limit: The largest distance that raises no alarm.
-        p: How often images like those of the reference are as far away, or further.
-        p_holm: The same, corrected for the number of quantities.
-        alarm: Whether that is too seldom for chance.
-        column: Where there is an alarm, the column that is furthest away; of classes, the class that gained most.
+        p: How often images like the reference are at least this far away.
+        p_holm: ``p``, corrected for the number of quantities.
+        alarm: Whether ``p_holm`` is too small for chance.
+        column: If there is an alarm, the column that is furthest away; for classes, the class that gained most.
         is_more: Whether there is more of it than in the reference.
     """
 
@@ -62,11 +62,11 @@ class Change(NamedTuple):
 
 
 def can_alarm(reference_groups: int, groups: int, false_alarm: float) -> bool:
-    """Tell whether any difference at all could raise an alarm: few groups can be exchanged in few ways only.
+    """Check whether any difference at all could raise an alarm: few groups allow few permutations.
 
-    Of two sides of one size each exchange is as far apart as that of all groups, so that half as many ways count.
+    If both sides have the same number of groups, swapping them gives the same distance, so half as many count.
     """
-    # No quotient: of some hundred groups the ways are more than a float can hold.
+    # Avoid the quotient: with some hundred groups the number of permutations exceeds a float.
     sides = 2 if reference_groups == groups else 1
     return comb(reference_groups + groups, groups) >= sides * len(QUANTITIES) / false_alarm
 
@@ -78,23 +78,23 @@ def compare(
     seed: Sequence[int] | int,
     draws: int | None = None,
 ) -> dict[str, Change]:
-    """Compare images with those of the reference, in all quantities.
+    """Compare images with the reference, in all quantities.
 
-    Each group counts the same, and whole groups are exchanged between the two at random: what they have in common
-    within a group is no evidence. Where several columns make a quantity, the furthest counts, in the exchanges too
-    (Westfall and Young 1993, Resampling-based multiple testing), so that they need no correction of their own; Holm's
-    is for the number of quantities. Of images like the reference at most the share ``false_alarm`` of such comparisons
-    has an alarm of any quantity, if groups are independent, and exchangeable.
+    Each group counts the same, and whole groups are permuted between the two sides at random: similarity within a group
+    is no evidence. If a quantity has several columns, the furthest counts, in the permutations too (Westfall and Young
+    1993, Resampling-based multiple testing), so the columns need no correction of their own; Holm's correction is for
+    the number of quantities. For images like the reference, at most the share ``false_alarm`` of such comparisons
+    raises any alarm, if groups are independent and exchangeable.
 
     Args:
-        reference: One row an image: the columns of ``QUANTITIES``, and ``group``.
-        images: The same of those in question.
+        reference: One row per image: the columns of ``QUANTITIES``, and ``group``.
+        images: The same columns for the images to be tested.
         false_alarm: How often images like the reference may raise any alarm.
-        seed: For the exchanges.
-        draws: How many exchanges; by default enough for any ``false_alarm``.
+        seed: Seed of the permutations.
+        draws: Number of permutations; by default enough for any ``false_alarm``.
 
     Returns:
-        By the quantity's name.
+        The change of each quantity, by name.
     """
     rng = np.random.default_rng(seed)
     reference, images = (_draw_groups(table, rng) for table in (reference, images))
@@ -104,7 +104,7 @@ def compare(
     for owned in pool.exchange(draws, rng):
         for name, kept in furthest.items():
             kept.append(pool.measure(name, owned))
-    # The furthest column counts, in the exchanges too: a p for each quantity, whatever the number of its columns.
+    # The furthest column counts, in the permutations too: one p per quantity, however many columns it has.
     exchanged = {}
     for name, kept in furthest.items():
         exchanged[name] = np.concatenate([distances.max(axis=1) for distances in kept])
@@ -127,18 +127,18 @@ def _draw_groups(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def weigh(table: pd.DataFrame) -> np.ndarray:
-    """Weigh images so that each group has 1, ``[n]``."""
+    """Compute image weights so that each group has a total of 1, ``[n]``."""
     return 1 / table.groupby("group")["group"].transform("size").to_numpy(float)
 
 
 class _Pool(NamedTuple):
-    """The images of both sides together.
+    """The images of both sides, pooled.
 
     Attributes:
-        columns: Of each quantity, ``[images, columns]``; of classes a column for each, which is 0 or 1.
+        columns: For each quantity, ``[images, columns]``; for classes, one 0/1 column per class.
         groups: The number of each image's group.
-        weights: Of each image; those of a group add up to 1.
-        observed: Which groups are those in question, boolean ``[1, groups]``.
+        weights: The weight of each image; the weights of a group add up to 1.
+        observed: Which groups belong to the images to be tested, boolean ``[1, groups]``.
     """
 
     columns: dict[str, np.ndarray]
@@ -148,7 +148,7 @@ class _Pool(NamedTuple):
 
     @classmethod
     def join(cls, reference: pd.DataFrame, images: pd.DataFrame) -> "_Pool":
-        """Join two tables, whose groups are different ones, whatever their names."""
+        """Join two tables, treating their groups as different whatever their names."""
         sides = [pd.factorize(table["group"])[0] for table in (reference, images)]
         known = int(sides[0].max()) + 1
         groups = np.concatenate([sides[0], sides[1] + known])
@@ -158,26 +158,26 @@ class _Pool(NamedTuple):
         return cls(columns, groups, weights, np.arange(groups.max() + 1)[None] >= known)
 
     def exchange(self, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Give groups to either side at random, as many as it has: boolean ``[some draws, groups]`` each."""
+        """Permute groups between the sides, keeping their numbers: yields boolean ``[some draws, groups]``."""
         some = max(1, _AT_ONCE // len(self.groups))
         for start in range(0, draws, some):
             yield rng.permuted(np.repeat(self.observed, min(some, draws - start), axis=0), axis=1)
 
     def measure(self, name: str, owned: np.ndarray) -> np.ndarray:
-        """Measure how far the sides are from each other.
+        """Measure the distance between the sides.
 
         Args:
-            name: Of the quantity.
-            owned: Which groups are of the one side, boolean ``[draws, groups]``.
+            name: Name of the quantity.
+            owned: Which groups belong to the first side, boolean ``[draws, groups]``.
 
         Returns:
-            ``[draws, columns]``, of classes ``[draws, 1]``.
+            ``[draws, columns]``; for classes ``[draws, 1]``.
         """
         number = owned[0].sum()
         sides = owned / number, ~owned / (owned.shape[1] - number)
         columns = self.columns[name]
         if name in ("abstained", "classes"):
-            # A mean over groups is linear in who owns them: one product for all exchanges.
+            # A mean over groups is linear in their assignment: one product covers all permutations.
             of_groups = np.zeros((owned.shape[1], columns.shape[1]))
             np.add.at(of_groups, self.groups, columns * self.weights[:, None])
             ours, theirs = (side @ of_groups for side in sides)
@@ -188,11 +188,11 @@ class _Pool(NamedTuple):
         return np.stack([self._measure_ks(column, signed) for column in columns.T], axis=1)
 
     def _measure_ks(self, values: np.ndarray, signed: np.ndarray) -> np.ndarray:
-        """Give the largest difference of the two sides' distributions, ``[draws]``."""
+        """Compute the largest difference between the two sides' distributions, ``[draws]``."""
         # The difference of two empirical distributions, walked from the smallest value to the largest.
         order = np.argsort(values, kind="stable")
         steps = signed[:, self.groups[order]] * self.weights[order]
-        ends = np.append(np.diff(values[order]) > 0, True)  # of equal values all count at once
+        ends = np.append(np.diff(values[order]) > 0, True)  # count equal values together
         return np.abs(np.cumsum(steps, axis=1)[:, ends]).max(axis=1)
 
 
@@ -204,7 +204,7 @@ def _select(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _measure_g(ours: np.ndarray, theirs: np.ndarray, our_number: int, their_number: int) -> np.ndarray:
-    """Give G of a table of two sides and all classes, from shares ``[draws, classes]``: ``[draws, 1]``."""
+    """Compute G for a table of two sides and all classes, from shares ``[draws, classes]``: ``[draws, 1]``."""
     from scipy.special import rel_entr
 
     both = (our_number * ours + their_number * theirs) / (our_number + their_number)
@@ -214,26 +214,26 @@ def _measure_g(ours: np.ndarray, theirs: np.ndarray, our_number: int, their_numb
 
 
 def correct(p: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Correct by Holm, and give the level that each p was held against in the end.
+    """Apply Holm's correction, and return the level that each p was finally compared with.
 
-    statsmodels' function of it collects garbage at each call, which takes longer than all else here.
+    The statsmodels function runs the garbage collector at each call, which takes longer than everything else here.
     """
     order = np.argsort(p, kind="stable")
     rank = np.argsort(order)
     left = len(p) - np.arange(len(p))
     p_holm = np.minimum(np.maximum.accumulate(p[order] * left), 1)[rank]
-    stopped = min(int((p_holm <= level).sum()), len(p) - 1)  # at the first that is not below its own level
+    stopped = min(int((p_holm <= level).sum()), len(p) - 1)  # stop at the first that is not below its own level
     return p_holm, level / (len(p) - np.minimum(rank, stopped))
 
 
 def _find_limit(exchanged: np.ndarray, level: float) -> float:
-    """Find the largest distance that is no alarm: beyond it lie fewer exchanges than the level allows."""
+    """Find the largest distance without an alarm: fewer permutations exceed it than the level allows."""
     beyond = int(np.floor(level * (len(exchanged) + 1) + _TIE)) - 1
     return float(np.sort(exchanged)[::-1][beyond].round(9))
 
 
 def _find_furthest(name: str, distances: np.ndarray, reference: pd.DataFrame, images: pd.DataFrame) -> tuple[str, bool]:
-    """Find the column with the largest of the distances, and whether there is more of it: by mean ranks over groups."""
+    """Find the column with the largest distance, and whether it increased, by mean ranks over groups."""
     both = _select(pd.concat([reference, images], ignore_index=True), name).astype(float)
     counted = both if name == "classes" else both.rank()
     before = average(counted[: len(reference)], weigh(reference))
@@ -243,5 +243,5 @@ def _find_furthest(name: str, distances: np.ndarray, reference: pd.DataFrame, im
 
 
 def average(columns: pd.DataFrame, weights: np.ndarray) -> pd.Series:
-    """Give the means of columns over groups."""
+    """Compute the weighted means of columns over groups."""
     return columns.mul(weights, axis=0).sum() / weights.sum()

@@ -1,4 +1,4 @@
-"""The table of what a classifier's last layer sees of each image, and what simple checks find in it."""
+"""The table of each image's features from a classifier's last layer and its results in simple checks."""
 
 import numpy as np
 import pandas as pd
@@ -15,21 +15,21 @@ def tabulate(facts: pd.DataFrame, features: np.ndarray, checks: np.ndarray) -> p
     """Join features and checks to the facts of the same images, one column each.
 
     Args:
-        facts: One row an image.
+        facts: One row per image.
         features: ``[n, channels]``.
-        checks: ``[n, checks]``, as ``check_fields`` gives them.
+        checks: ``[n, checks]``, from ``check_fields``.
     """
     checked = pd.DataFrame(checks, index=facts.index, columns=CHECK_COLUMNS)
     return facts.join(checked).join(pd.DataFrame(features, index=facts.index).add_prefix(_PREFIX))
 
 
 def select(table: pd.DataFrame, split: str | None = None) -> np.ndarray:
-    """Select the features of all images, or of one split's, ``[n, channels]``."""
+    """Select the features of all images, or of one split, ``[n, channels]``."""
     return _select_rows(table, split).filter(regex=f"^{_PREFIX}").to_numpy()
 
 
 def select_checks(table: pd.DataFrame, split: str | None = None) -> np.ndarray:
-    """Select the checks of all images, or of one split's, ``[n, checks]``.
+    """Select the checks of all images, or of one split, ``[n, checks]``.
 
     Raises:
         InputError: The table has other checks, or none.
@@ -39,10 +39,10 @@ def select_checks(table: pd.DataFrame, split: str | None = None) -> np.ndarray:
 
 
 def require_checks(table: pd.DataFrame) -> None:
-    """Make sure that a table has what out-of-distribution scores go by: the class of each image, and its checks.
+    """Check that a table has what out-of-distribution scores need: each image's class and its checks.
 
     Raises:
-        InputError: It is another version's.
+        InputError: The table is of another version.
     """
     missing = [name for name in ("label", *CHECK_COLUMNS) if name not in table]
     if missing:

@@ -1,7 +1,7 @@
-"""How well readers tell malignant fields from benign ones, and how far such figures vary together over fields.
+"""Reader performance in telling malignant from benign fields, and the covariances of these figures over fields.
 
-Ratings are ``[treatments, readers, fields]``: grades of any scale for the area under the ROC curve, and whether the
-reader says malignant for the others; truth is whether a field is malignant, boolean ``[fields]``.
+Ratings are ``[treatments, readers, fields]``: grades on any scale for the area under the ROC curve, and otherwise
+whether the reader called the field malignant; truth is whether a field is malignant, boolean ``[fields]``.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,14 +15,14 @@ Figure = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def measure_auc(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Give the empirical area under the ROC curve: how often a malignant field has the higher grade; ties count half.
+    """Compute the empirical AUC: how often a malignant field has the higher grade; ties count half.
 
     Args:
         ratings: ``[..., fields]``.
         truth: ``[fields]``.
 
     Returns:
-        ``[...]``; NaN without fields of both kinds.
+        ``[...]``; NaN unless there are fields of both kinds.
     """
     from scipy.stats import rankdata
 
@@ -35,17 +35,17 @@ def measure_auc(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def measure_accuracy(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Give the share of fields for which malignant or benign is said rightly, ``[...]``."""
+    """Compute the share of fields that are correctly called malignant or benign, ``[...]``."""
     return _share((ratings > 0) == truth, np.ones(len(truth), bool))
 
 
 def measure_sensitivity(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Give the share of malignant fields that are called so, ``[...]``; NaN where there is none."""
+    """Compute the share of malignant fields that are called malignant, ``[...]``; NaN if there are none."""
     return _share(ratings > 0, truth)
 
 
 def measure_specificity(ratings: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Give the share of benign fields that are called so, ``[...]``; NaN where there is none."""
+    """Compute the share of benign fields that are called benign, ``[...]``; NaN if there are none."""
     return _share(ratings <= 0, ~truth)
 
 
@@ -62,19 +62,19 @@ FIGURES: Mapping[str, Figure] = {
 
 
 def covary_by_jackknife(ratings: np.ndarray, truth: np.ndarray, figure: Figure, groups: ArrayLike) -> np.ndarray:
-    """Estimate how figures of treatments and readers covary over fields, by leaving out each group of fields in turn.
+    """Estimate the covariances of figures of merit over fields, leaving out each group of fields in turn (jackknife).
 
-    With one field a group it is the jackknife of Obuchowski and Rockette's method (Hillis et al. 2005). Fields of a
-    group, such as a patient's, are alike, and are left out together.
+    With one field per group this is the jackknife of Obuchowski and Rockette's method (Hillis et al. 2005). Fields of
+    one group, such as a patient's, are similar, and are left out together.
 
     Args:
         ratings: ``[treatments, readers, fields]``.
         truth: ``[fields]``.
         figure: One of ``FIGURES``.
-        groups: Of each field.
+        groups: The group of each field.
 
     Returns:
-        ``[treatments, readers, treatments, readers]``; NaN where all fields of a kind are in one group.
+        ``[treatments, readers, treatments, readers]``; NaN if all fields of a kind are in one group.
     """
     codes = number_groups(groups)
     count = codes.max() + 1

@@ -1,4 +1,4 @@
-"""Folds of one cross-validation: which evaluations belong together, what they give together, how far they differ."""
+"""Cross-validation folds: find the evaluations that belong together, pool them, and measure their spread."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,22 +17,22 @@ from leukoscope.evaluation.records import RIGHT_BY_COLOUR, EvaluationRecord
 if TYPE_CHECKING:
     from leukoscope.evaluation.scoring import Scoring
 
-# What the folds are compared by; a higher figure is better.
+# The metrics by which folds are compared; higher is better.
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")
 SPREAD = ("mean", "sd", "min", "max")
-# Of a training's key: what differs from fold to fold, and what computes.
+# Entries of a training's key that differ between folds, or concern the computing environment.
 _OF_A_FOLD = ("splits", "split", "engine", "stain_target")
 _OF_CELLS = ("strips", "table")
 
 
 @dataclass(frozen=True, eq=False)
 class FoldSet:
-    """Evaluations that differ in their fold only: recipe, seed, images, number of folds and grouping are the same.
+    """Evaluations that differ only in their fold: recipe, seed, images, number of folds and grouping are the same.
 
     Attributes:
-        name: The model's.
-        count: How many folds there are to be.
-        records: The newest evaluation of each fold that there is, by the fold's number, from 1.
+        name: The model's name.
+        count: Number of folds planned.
+        records: The newest evaluation of each evaluated fold, by fold number, starting at 1.
     """
 
     name: str
@@ -41,30 +41,30 @@ class FoldSet:
 
     @property
     def missing(self) -> list[int]:
-        """The numbers of the folds that were not evaluated."""
+        """The numbers of the folds that have not been evaluated."""
         return [number for number in range(1, self.count + 1) if number not in self.records]
 
     @property
     def written(self) -> float:
-        """When the newest of them was evaluated, in seconds."""
+        """When the newest record was evaluated, in seconds."""
         return max(record.written for record in self.records.values())
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is known of one of them, as of all."""
+        """The facts of one record; those that define the set are shared by all."""
         return next(iter(self.records.values())).facts
 
     def pool(self) -> pd.DataFrame:
-        """Put the predictions of all test images into one table: each image by a model that has not seen it.
+        """Pool the predictions of all test images into one table: each by a model that has not seen the image.
 
-        Groups of any fold stay together, and so do duplicates.
+        Images that share a group in any fold stay together, and so do duplicates.
 
         Returns:
-            ``image_id, label, group, fold, predicted`` and one probability column a class; ``right_by_colour`` where
-            all folds have it.
+            ``image_id, label, group, fold, predicted`` and one probability column per class; ``right_by_colour`` if all
+            folds have it.
 
         Raises:
-            InputError: An image is in two test sets, or in none although the folds divide all images.
+            InputError: An image is in two test sets, or in none although the folds cover all images.
         """
         from leukoscope.images.grouping import merge_groups
 
@@ -78,7 +78,7 @@ class FoldSet:
 
     def _require_each_once(self, image_ids: pd.Series) -> None:
         twice = image_ids[image_ids.duplicated()]
-        # By series, images without a file number are in no fold.
+        # When grouped by series, images without a file number are in no fold.
         lacking = self.facts["accepted"] - len(image_ids) if self.facts["splitting"]["group_by"] != "series" else 0
         if len(twice) or lacking:
             what = (
@@ -94,14 +94,14 @@ class FoldSet:
 
 
 def list_sets(name: str, records: Iterable[EvaluationRecord]) -> list[FoldSet]:
-    """Sort evaluations into sets of folds, the newest set first; those of no fold are left out.
+    """Sort evaluations into sets of folds, newest set first; evaluations outside cross-validation are left out.
 
     Args:
-        name: The model's.
-        records: All evaluations of its trainings.
+        name: The model's name.
+        records: All evaluations of the model's trainings.
     """
     sets: dict[str, FoldSet] = {}
-    for record in sorted(records, key=lambda record: record.written):  # of the same fold the newest is the last
+    for record in sorted(records, key=lambda record: record.written):  # the newest record of a fold comes last
         if record.fold:
             number, count = record.fold
             same = sets.setdefault(fingerprint_facts(describe_same(record)), FoldSet(name, count, {}))
@@ -110,7 +110,7 @@ def list_sets(name: str, records: Iterable[EvaluationRecord]) -> list[FoldSet]:
 
 
 def describe_same(record: EvaluationRecord) -> dict[str, Any]:
-    """Tell what must be the same in all folds of a cross-validation."""
+    """Return the facts that must be the same in all folds of a cross-validation."""
     facts = record.facts
     splitting = {name: value for name, value in facts["splitting"].items() if name != "fold"}
     rest = {name: facts[name] for name in ("data", "accepted", "seed", "class_names")}
@@ -119,7 +119,7 @@ def describe_same(record: EvaluationRecord) -> dict[str, Any]:
 
 
 def describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell of a training's key what must be the same in all folds."""
+    """Return the entries of a training's key that must be the same in all folds."""
     same = {name: value for name, value in key.items() if name not in _OF_A_FOLD}
     for name in ("data", "synthetic"):
         if isinstance(same.get(name), dict):
@@ -128,7 +128,7 @@ def describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leave_out_images(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the hashes of the images of a fold, and of the cells in these."""
+    """Leave out the hashes of a fold's images, and of the cells in them."""
     rest = {name: value for name, value in facts.items() if name != "images"}
     if isinstance(rest.get("cells"), dict):
         rest["cells"] = {name: value for name, value in rest["cells"].items() if name not in _OF_CELLS}
@@ -136,9 +136,9 @@ def _leave_out_images(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_members(runs: Mapping[str, Sequence[EvaluationRecord]]) -> dict[str, list[EvaluationRecord]]:
-    """Say of models that are made of others, or learned from one, how these were trained, not their fingerprints.
+    """Replace the fingerprints of members and teachers in training keys by how these models were trained.
 
-    A member or teacher is another one in each fold, and yet it must have been trained in the same way.
+    A member or teacher is a different model in each fold, but must have been trained in the same way.
 
     Args:
         runs: All evaluated trainings of each model. A member that is not among them keeps its fingerprint.
@@ -163,7 +163,7 @@ def describe_members(runs: Mapping[str, Sequence[EvaluationRecord]]) -> dict[str
 
 
 def explain_differences(wanted: FoldSet, others: Sequence[FoldSet]) -> dict[int, list[str]]:
-    """Say of missing folds that another set has in what that one differs, by the fold's number."""
+    """Explain, for each missing fold that another set has, how that set differs; by fold number."""
     differences = {}
     for number in wanted.missing:
         for other in others:
@@ -175,7 +175,7 @@ def explain_differences(wanted: FoldSet, others: Sequence[FoldSet]) -> dict[int,
 
 
 def tabulate_folds(folds: FoldSet) -> pd.DataFrame:
-    """Tabulate the figures of each fold: ``model, fold, images, groups``, and one column each of ``FIGURES``."""
+    """Tabulate the metrics of each fold: ``model, fold, images, groups``, and one column per metric in ``FIGURES``."""
     rows = []
     for number, record in sorted(folds.records.items()):
         row = {"model": folds.name, "fold": number, "images": len(record.predictions)}
@@ -185,14 +185,14 @@ def tabulate_folds(folds: FoldSet) -> pd.DataFrame:
 
 
 def describe_spread(table: pd.DataFrame) -> dict[str, float]:
-    """Measure how far the figures of folds differ: ``<figure>_fold_mean``, ``_sd``, ``_min`` and ``_max``.
+    """Measure the spread of metrics over folds: ``<figure>_fold_mean``, ``_sd``, ``_min`` and ``_max``.
 
-    The standard deviation is that of a sample (n - 1). It is of single folds, not of their mean: folds share most of
-    their training images, so that no standard error follows from it (Bengio and Grandvalet 2004, No unbiased estimator
+    The standard deviation is that of a sample (n - 1). It describes single folds, not their mean: folds share most of
+    their training images, so no standard error follows from it (Bengio and Grandvalet 2004, No unbiased estimator
     of the variance of k-fold cross-validation).
 
     Args:
-        table: One row a fold, with ``FIGURES``; a figure that is undefined in one has no spread.
+        table: One row per fold, with ``FIGURES``; a metric that is undefined in any fold has no spread.
     """
     spread: dict[str, float] = {}
     for figure in FIGURES:
@@ -203,16 +203,17 @@ def describe_spread(table: pd.DataFrame) -> dict[str, float]:
 
 
 def judge_against_colour(pooled: pd.DataFrame, confidence: float, seed: int) -> dict[str, float]:
-    """Hold pooled predictions against what stain colour alone, learned in each fold, says of the same images.
+    """Compare pooled predictions with those of stain colour alone, learned in each fold, on the same images.
 
     Args:
-        pooled: As ``FoldSet.pool`` has it.
-        confidence: Of the interval.
-        seed: For the swaps by which its ends are found.
+        pooled: The table from ``FoldSet.pool``.
+        confidence: Confidence level of the interval.
+        seed: Seed of the permutations for the interval's ends.
 
     Returns:
-        ``colour_accuracy``, ``colour_balanced_accuracy``, and the difference in accuracy to the former,
-        ``gain_over_colour``, with its ends, ``_low`` and ``_high``, and ``_p``; all NaN where some fold does not know.
+        ``colour_accuracy``, ``colour_balanced_accuracy``, and the gain in accuracy over the former,
+        ``gain_over_colour``, with its ends, ``_low`` and ``_high``, and ``_p``; all NaN if any fold lacks the colour
+        results.
     """
     from leukoscope.evaluation.intervals import Estimate
     from leukoscope.evaluation.significance import estimate_difference
@@ -235,15 +236,15 @@ def judge_pooled(
     """Score the pooled predictions as one test set, with intervals by groups.
 
     Args:
-        pooled: As ``FoldSet.pool`` has it.
+        pooled: The table from ``FoldSet.pool``.
         scoring: The classes.
-        resamples: Draws of groups, for figures that are no share of images.
-        confidence: Of the intervals.
-        seed: For the draws.
+        resamples: Number of bootstrap draws of groups, for metrics that are not a share of images.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Returns:
-        ``images, groups, error_groups``, and each of ``FIGURES`` with its ends, ``_low`` and ``_high``; NaN where it
-        is undefined.
+        ``images, groups, error_groups``, and each of ``FIGURES`` with its ends, ``_low`` and ``_high``; NaN where
+        undefined.
     """
     from leukoscope.evaluation.intervals import count_groups_with_errors, warn_of_few_groups
     from leukoscope.evaluation.scoring import ENDS, estimate

@@ -1,4 +1,4 @@
-"""What generated images are worth: likeness, memorisation, and what a classifier learns from them. NumPy only."""
+"""Evaluate generated images: similarity, memorisation, and their value for training a classifier. NumPy only."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ class Discrepancy(NamedTuple):
     """A squared distance between two distributions, estimated from samples.
 
     Attributes:
-        value: 0 on average where the distributions are the same; it may be below 0.
-        error: Its standard error, from disjoint subsets; NaN where there are too few images for two of them.
+        value: Zero on average if the distributions are the same; it may be negative.
+        error: Its standard error, from disjoint subsets; NaN if there are too few images for two subsets.
     """
 
     value: float
@@ -24,18 +24,18 @@ class Discrepancy(NamedTuple):
 def measure_kid(ours: np.ndarray, others: np.ndarray, blocks: int = _BLOCKS, seed: int = 0) -> Discrepancy:
     """Measure the kernel inception distance (Binkowski et al. 2018): the unbiased squared MMD of a cubic kernel.
 
-    The value is of all images at once. Its standard error is that of the mean over disjoint subsets, which is never
-    much smaller, and up to the square root of their number larger where the distributions are the same.
+    The value uses all images at once. Its standard error is that of the mean over disjoint subsets, which is never much
+    smaller, and up to the square root of their number larger if the distributions are the same.
 
     Args:
-        ours: Features of some images, ``float [n, channels]``, two or more.
-        others: Features of others, likewise.
-        blocks: How many disjoint subsets; fewer where a subset would have fewer than two images of either.
-        seed: Of which image is in which subset.
+        ours: Features of the first images, ``float [n, channels]``, two or more.
+        others: Features of the other images, likewise.
+        blocks: Number of disjoint subsets; fewer if a subset would have fewer than two images of either sample.
+        seed: Seed for assigning images to subsets.
     """
     generator = np.random.default_rng(seed)
     blocks = min(blocks, len(ours) // 2, len(others) // 2)
-    # The error is that of disjoint blocks: estimates from all pairs of one sample are not independent.
+    # The error comes from disjoint blocks: estimates from all pairs of one sample are not independent.
     parts = [np.array_split(values[generator.permutation(len(values))], max(blocks, 1)) for values in (ours, others)]
     values = [_estimate_mmd(generated_part, real_part) for generated_part, real_part in zip(*parts, strict=True)]
     error = float(np.std(values, ddof=1) / np.sqrt(blocks)) if blocks > 1 else float("nan")
@@ -64,31 +64,31 @@ def average(parts: list[Discrepancy]) -> Discrepancy:
 
 
 def find_nearest(images: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Give the Euclidean distance of each image to the nearest training image, ``float [n]``.
+    """Compute the Euclidean distance from each image to its nearest training image, ``float [n]``.
 
     Args:
         images: Pixels or features, ``[n, ...]``.
-        training: Those of the training images, ``[m, ...]``.
+        training: Pixels or features of the training images, ``[m, ...]``.
     """
     flat = training.reshape(len(training), -1).astype("float32")
     squares = np.einsum("ij,ij->i", flat, flat)
     distances = []
     for start in range(0, len(images), _AT_A_TIME):
         part = images[start : start + _AT_A_TIME].reshape(-1, flat.shape[1]).astype("float32")
-        # |a - b|^2 less |a|^2, which is the same for all b: one product finds the nearest.
+        # |a - b|^2 minus |a|^2, which is the same for all b: one product finds the nearest.
         nearest = (squares - 2 * part @ flat.T).argmin(axis=1)
-        distances.append(np.linalg.norm(part - flat[nearest], axis=1))  # exact also where it is almost 0
+        distances.append(np.linalg.norm(part - flat[nearest], axis=1))  # exact even if almost 0
     return np.concatenate(distances)
 
 
 def measure_memorisation(generated: np.ndarray, held_out: np.ndarray) -> float:
-    """Give the share of generated images that are nearer to a training image than 95 % of held-out images are.
+    """Compute the share of generated images that are nearer to a training image than 95 % of held-out images are.
 
-    A generator that draws like the images that it has not seen has about 0.05; one that copies has 1.
+    About 0.05 for a generator whose images are like unseen ones; 1 for a generator that copies.
 
     Args:
         generated: The distance of each generated image to its nearest training image.
-        held_out: The same of images that neither trained.
+        held_out: The same distance for held-out images, which trained neither.
     """
     return float((generated < np.quantile(held_out, _QUANTILE)).mean())
 
@@ -96,13 +96,13 @@ def measure_memorisation(generated: np.ndarray, held_out: np.ndarray) -> float:
 def judge_by_classifier(
     features: np.ndarray, classes: np.ndarray, held_out: np.ndarray, held_out_classes: np.ndarray
 ) -> float:
-    """Train logistic regression on some images' features, and give its balanced accuracy on held-out real images.
+    """Train logistic regression on the features of some images; return its balanced accuracy on held-out real images.
 
     Args:
-        features: Of the images that it learns from, ``float [n, channels]``.
-        classes: Of these, ``int [n]``.
+        features: Features of the images to learn from, ``float [n, channels]``.
+        classes: Classes of these images, ``int [n]``.
         held_out: Features of the real images.
-        held_out_classes: Of these.
+        held_out_classes: Classes of the real images.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import balanced_accuracy_score

@@ -1,7 +1,7 @@
-"""How far readers agree who sort the same fields into the same classes, beyond what chance would give.
+"""Agreement beyond chance between readers who classify the same fields.
 
-Classes are nominal. Ratings are class numbers ``[fields, readers]``, with ``MISSING`` where a reader said none.
-Every coefficient takes the weight of each field, ``[fields]``, so that a bootstrap can draw fields.
+Classes are nominal. Ratings are class numbers ``[fields, readers]``, with ``MISSING`` where a reader gave none.
+Every coefficient takes a weight per field, ``[fields]``, so that a bootstrap can resample fields.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,10 @@ MISSING = -1
 
 
 def number_classes(labels: Any, class_names: Sequence[str]) -> np.ndarray:
-    """Give the number of each label; ``MISSING`` for what is no class.
+    """Convert labels to class numbers; ``MISSING`` for anything that is not a class.
 
     Args:
-        labels: Of any shape.
+        labels: Labels, of any shape.
         class_names: In the order of their numbers.
     """
     numbers = {name: number for number, name in enumerate(class_names)}
@@ -30,11 +30,11 @@ def number_classes(labels: Any, class_names: Sequence[str]) -> np.ndarray:
 
 
 def count_ratings(ratings: np.ndarray, classes: int) -> np.ndarray:
-    """Count how many readers say each class.
+    """Count how many readers chose each class.
 
     Args:
         ratings: Class numbers, ``[fields, readers]``.
-        classes: How many there are.
+        classes: Number of classes.
 
     Returns:
         ``[fields, classes]``.
@@ -43,14 +43,14 @@ def count_ratings(ratings: np.ndarray, classes: int) -> np.ndarray:
 
 
 def measure_agreement_share(counts: np.ndarray, weights: np.ndarray) -> float:
-    """Give the share of pairs of readers who agree, averaged over the fields that two readers or more rate.
+    """Compute the share of reader pairs that agree, averaged over fields with at least two ratings.
 
     Args:
-        counts: As ``count_ratings`` gives them.
-        weights: Of the fields.
+        counts: Counts from ``count_ratings``.
+        weights: Weight of each field.
 
     Returns:
-        From 0 to 1; NaN without such a field.
+        From 0 to 1; NaN if no field has two ratings.
     """
     readers = counts.sum(axis=1)
     paired = readers > 1
@@ -59,49 +59,49 @@ def measure_agreement_share(counts: np.ndarray, weights: np.ndarray) -> float:
         return np.nan
     pair_counts = counts[paired]
     among = readers[paired]
-    # Of k readers of a field, k (k - 1) ordered pairs; a class that n of them say has n (n - 1) agreeing ones.
+    # k readers of a field make k (k - 1) ordered pairs; a class that n of them chose has n (n - 1) agreeing ones.
     agreeing = (pair_counts * (pair_counts - 1)).sum(axis=1) / (among * (among - 1))
     return float((weights[paired] * agreeing).sum() / total)
 
 
 def measure_krippendorff_alpha(counts: np.ndarray, weights: np.ndarray) -> float:
-    """Give Krippendorff's alpha for nominal data (Krippendorff 2011, Computing Krippendorff's alpha-reliability).
+    """Compute Krippendorff's alpha for nominal data (Krippendorff 2011, Computing Krippendorff's alpha-reliability).
 
-    Fields that one reader alone rates say nothing, and are left out.
+    Fields with a single rating carry no information and are left out.
 
     Args:
-        counts: As ``count_ratings`` gives them.
-        weights: Of the fields.
+        counts: Counts from ``count_ratings``.
+        weights: Weight of each field.
 
     Returns:
-        1 for full agreement, 0 for that of chance; NaN where all ratings are of one class.
+        1 for full agreement, 0 for chance agreement; NaN if all ratings are of one class.
     """
     readers = counts.sum(axis=1)
     paired = readers > 1
     pair_counts = counts[paired]
-    # The diagonal of the coincidence matrix: each pair counts 1 / (k - 1), so that each rating counts once.
+    # The diagonal of the coincidence matrix: each pair counts 1 / (k - 1), so each rating counts once.
     shares = weights[paired] / (readers[paired] - 1)
     coinciding = (shares[:, None] * pair_counts * (pair_counts - 1)).sum()
     totals = (weights[paired, None] * pair_counts).sum(axis=0)
     ratings = totals.sum()
-    # Agreement by chance draws two ratings without putting the first one back.
+    # Chance agreement draws two ratings without replacement.
     by_chance = (totals * (totals - 1)).sum() / (ratings * (ratings - 1)) if ratings > 1 else 1.0
     return float(1 - (1 - coinciding / ratings) / (1 - by_chance)) if by_chance < 1 else np.nan
 
 
 def measure_gwet_ac1(counts: np.ndarray, weights: np.ndarray) -> float:
-    """Give Gwet's AC1 (2008, Computing inter-rater reliability and its variance in the presence of high agreement).
+    """Compute Gwet's AC1 (2008, Computing inter-rater reliability and its variance in the presence of high agreement).
 
-    Where one class is much more frequent than the others, kappa and alpha are low even for readers who nearly always
-    agree; AC1 is not. Fields that one reader alone rates count for how frequent classes are, as in Gwet 2014, Handbook
-    of inter-rater reliability.
+    If one class is much more frequent than the others, kappa and alpha are low even for readers who nearly always
+    agree; AC1 is not. Fields with a single rating count towards class frequencies, as in Gwet 2014, Handbook of
+    inter-rater reliability.
 
     Args:
-        counts: As ``count_ratings`` gives them; a column for each class that could be said.
-        weights: Of the fields.
+        counts: Counts from ``count_ratings``, with a column for every possible class.
+        weights: Weight of each field.
 
     Returns:
-        1 for full agreement, 0 for that of chance; NaN where no two readers rate a field, or there is one class.
+        1 for full agreement, 0 for chance agreement; NaN if no field has two ratings, or there is only one class.
     """
     readers = counts.sum(axis=1)
     rated = readers > 0
@@ -111,27 +111,27 @@ def measure_gwet_ac1(counts: np.ndarray, weights: np.ndarray) -> float:
         return np.nan
     shares = counts[rated] / readers[rated, None]
     frequencies = (weights[rated, None] * shares).sum(axis=0) / weights[rated].sum()
-    # Gwet 2008: chance is what readers agree on where they are at a loss, not what prevalent classes give anyway.
+    # Gwet 2008: chance agreement is what readers agree on when guessing, not what frequent classes produce anyway.
     by_chance = (frequencies * (1 - frequencies)).sum() / (classes - 1)
     return float((agreeing - by_chance) / (1 - by_chance))
 
 
 def measure_cohen_kappa(first: np.ndarray, second: np.ndarray, weights: np.ndarray, classes: int) -> float:
-    """Give Cohen's kappa of two readers (Cohen 1960, A coefficient of agreement for nominal scales), without weights.
+    """Compute unweighted Cohen's kappa of two readers (Cohen 1960, A coefficient of agreement for nominal scales).
 
-    Scikit-learn's ``cohen_kappa_score`` gives the same, too slowly for a bootstrap of many pairs.
+    Scikit-learn's ``cohen_kappa_score`` returns the same, but is too slow for a bootstrap over many pairs.
 
     Args:
-        first: Class numbers, ``[fields]``.
-        second: Those of the other; fields that either has not rated are left out.
-        weights: Of the fields.
-        classes: How many there are.
+        first: The first reader's class numbers, ``[fields]``.
+        second: The second reader's; fields that either has not rated are left out.
+        weights: Weight of each field.
+        classes: Number of classes.
 
     Returns:
-        1 for full agreement, 0 for that of chance; NaN where both name one class only, and chance explains everything.
+        1 for full agreement, 0 for chance agreement; NaN if both name one class only, and chance explains everything.
     """
     both = (first != MISSING) & (second != MISSING)
-    # One number for each cell of the confusion matrix, so that one weighted count fills it.
+    # One number per cell of the confusion matrix, so that a single weighted count fills it.
     pairs = first[both] * classes + second[both]
     table = np.bincount(pairs, weights[both], minlength=classes**2).reshape(classes, classes)
     total = table.sum()
@@ -151,15 +151,15 @@ COEFFICIENTS: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
 def estimate_agreement(
     ratings: np.ndarray, classes: int, groups: ArrayLike, resamples: int, confidence: float, seed: int
 ) -> dict[str, Estimate]:
-    """Estimate how far all readers agree: percent agreement, Krippendorff's alpha and Gwet's AC1, with intervals.
+    """Estimate the agreement of all readers: percent agreement, Krippendorff's alpha and Gwet's AC1, with intervals.
 
     Args:
         ratings: Class numbers, ``[fields, readers]``.
-        classes: How many there are.
-        groups: Of each field; whole groups are drawn.
-        resamples: How often.
-        confidence: Of the intervals.
-        seed: For the drawing.
+        classes: Number of classes.
+        groups: The group of each field; whole groups are drawn.
+        resamples: Number of bootstrap draws.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the bootstrap.
     """
     counts = count_ratings(ratings, classes)
     if not (counts.sum(axis=1) > 1).any():
@@ -180,16 +180,16 @@ def estimate_pair(
     confidence: float,
     seed: int,
 ) -> dict[str, Estimate]:
-    """Estimate how far two readers agree, on the fields that both rate: percent agreement, kappa and AC1.
+    """Estimate the agreement of two readers on the fields that both rated: percent agreement, kappa and AC1.
 
     Args:
-        first: Class numbers of one, ``[fields]``.
-        second: Those of the other.
-        classes: How many there are.
-        groups: Of each field; whole groups are drawn.
-        resamples: How often.
-        confidence: Of the intervals.
-        seed: For the drawing.
+        first: The first reader's class numbers, ``[fields]``.
+        second: The second reader's class numbers.
+        classes: Number of classes.
+        groups: The group of each field; whole groups are drawn.
+        resamples: Number of bootstrap draws.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the bootstrap.
     """
     both = (first != MISSING) & (second != MISSING)
     first_classes = first[both]

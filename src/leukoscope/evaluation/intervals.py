@@ -1,4 +1,4 @@
-"""Intervals by groups: of shares from a beta-binomial posterior, of other figures from a bootstrap of whole groups."""
+"""Intervals by groups: a beta-binomial posterior for shares, a bootstrap of whole groups for other metrics."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -11,15 +11,15 @@ from leukoscope.core.counts import count_of
 
 logger = logging.getLogger(__name__)
 
-# With errors in fewer groups than these, resampling sees too few of them.
+# With errors in fewer groups than this, resampling sees too few of them.
 FEW_GROUPS_WITH_ERRORS = 10
 METHODS = {
     "share": "a beta-binomial posterior by groups",
     "inflated": "a reflected bootstrap of whole groups",
     "other": "a BCa bootstrap of whole groups",
 }
-_ALIKE = 1e-12  # what rounding may change in a figure that is the same in every draw
-# Points of two grids of log odds, and the ends of the first.
+_ALIKE = 1e-12  # rounding tolerance for a metric that is the same in every draw
+# Numbers of points of two grids of log odds, and the ends of the first.
 _COARSE = 141
 _FINE = 241
 _FURTHEST = 14.0
@@ -28,12 +28,12 @@ _NEGLIGIBLE = 20.0  # difference in log density below which a posterior counts a
 
 
 class Estimate(NamedTuple):
-    """A figure with its interval.
+    """A metric with its interval.
 
     Attributes:
-        value: On all images.
-        low: Lower end.
-        high: Upper end.
+        value: The metric on all images.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
     """
 
     value: float
@@ -41,36 +41,36 @@ class Estimate(NamedTuple):
     high: float
 
     def tabulate(self, name: str) -> dict[str, float]:
-        """Give the figure by its name, and the ends as ``<name>_low`` and ``<name>_high``."""
+        """Return the value under its name, and the ends as ``<name>_low`` and ``<name>_high``."""
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
     @classmethod
     def undefined(cls) -> Self:
-        """Give an estimate of which nothing is known."""
+        """Return an estimate with nothing known: all NaN."""
         return cls(np.nan, np.nan, np.nan)
 
 
 def number_groups(groups: ArrayLike) -> np.ndarray:
-    """Number the groups from 0: the number of each image's group, ``[n]``."""
+    """Number the groups from 0, and return the number of each image's group, ``[n]``."""
     return np.unique(np.asarray(groups), return_inverse=True)[1]
 
 
 def count_groups_with_errors(hits: np.ndarray, groups: ArrayLike) -> int:
-    """Count the groups in which an image is wrong.
+    """Count the groups that contain a wrong prediction.
 
     Args:
-        hits: Which images are right, boolean ``[n]``.
-        groups: The group of each.
+        hits: Which predictions are right, boolean ``[n]``.
+        groups: The group of each image.
     """
     return len(np.unique(np.asarray(groups)[~hits]))
 
 
 def warn_of_few_groups(groups_with_errors: int, what: str) -> None:
-    """Log that the errors are of few groups, if they are.
+    """Log a warning if errors occur in too few groups.
 
     Args:
-        groups_with_errors: In how many groups an image is wrong.
-        what: Of what the intervals are.
+        groups_with_errors: Number of groups that contain a wrong prediction.
+        what: What the intervals describe, for the message.
     """
     if groups_with_errors < FEW_GROUPS_WITH_ERRORS:
         logger.warning(
@@ -82,22 +82,22 @@ def warn_of_few_groups(groups_with_errors: int, what: str) -> None:
 
 
 def estimate_share(hits: np.ndarray, groups: ArrayLike, confidence: float) -> Estimate:
-    """Give the share of images for which something holds, such as an accuracy, with its interval.
+    """Estimate the share of images for which something holds, such as an accuracy, with its interval.
 
-    Images of a group are alike, and say less than as many images of different groups. The number of hits in a group is
-    taken to be beta-binomial, with one share and one intraclass correlation for all groups. The interval is the central
-    one of the share's posterior under Jeffreys' prior for the share and a uniform one for the correlation; with one
-    image a group this is Jeffreys' interval (Brown, Cai and DasGupta 2001, Interval estimation for a binomial
-    proportion), whose end is 0 or 1 where nothing or everything holds. ``benchmarks/bench_coverage.py`` measures how
-    often it covers.
+    Images of one group are similar, and carry less information than as many images of different groups. The number of
+    hits in a group is modelled as beta-binomial, with one share and one intraclass correlation for all groups. The
+    interval is the central posterior interval of the share, under Jeffreys' prior for the share and a uniform one for
+    the correlation; with one image per group this is Jeffreys' interval (Brown, Cai and DasGupta 2001, Interval
+    estimation for a binomial proportion), whose end is 0 or 1 if it holds for no image or for all.
+    ``benchmarks/bench_coverage.py`` measures its coverage.
 
     Args:
-        hits: Whether it holds for each image, boolean ``[n]``; or a share of several trials of the image, in 0-1.
+        hits: Whether it holds for each image, boolean ``[n]``; or the share of several trials of an image, in 0-1.
         groups: The group of each image.
-        confidence: Of the interval, such as 0.95.
+        confidence: Confidence level of the interval, such as 0.95.
 
     Returns:
-        NaN without images; NaN ends with images of one group only, which say nothing of other groups.
+        NaN without images; NaN ends if all images are in one group, which says nothing about other groups.
     """
     if not len(hits):
         return Estimate.undefined()
@@ -108,7 +108,7 @@ def estimate_share(hits: np.ndarray, groups: ArrayLike, confidence: float) -> Es
     if len(sizes) < 2:
         return Estimate(value, np.nan, np.nan)
     low, high = _find_posterior_ends(group_hits, sizes, confidence)
-    # Where groups differ in size, the share of images can lie beyond what the groups say of a group's share.
+    # If groups differ in size, the share of images can lie outside the posterior interval of the groups' share.
     return Estimate(value, min(low, value) if value > 0 else 0.0, max(high, value) if value < 1 else 1.0)
 
 
@@ -133,7 +133,7 @@ def _find_posterior_ends(hits_by_group: np.ndarray, sizes: np.ndarray, confidenc
 
 
 def _trace_posterior(odds: np.ndarray, hits_by_group: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Give the log density of the share's log odds, up to a constant, with the correlation integrated out."""
+    """Compute the log density of the share's log odds, up to a constant, with the correlation integrated out."""
     from scipy.special import betaln, expit, log_expit, logsumexp
 
     spread = 1 / _CORRELATIONS - 1
@@ -154,21 +154,21 @@ def estimate_figures(
     seed: int,
     inflated: Collection[str] = (),
 ) -> dict[str, Estimate]:
-    """Give several figures of the same images with their intervals, by drawing whole groups many times.
+    """Estimate several metrics of the same images, with intervals from resampling whole groups.
 
     The intervals are bias-corrected and accelerated (Efron 1987, Better bootstrap confidence intervals) over groups
     (Field and Welsh 2007, Bootstrapping clustered data).
 
     Args:
-        score: Computes the figures by name from the weight of each image, ``[n]``: how often it was drawn. NaN where
-            one is undefined, as an AUC without images of a class; an interval leaves such draws out, and is NaN where
-            they are more than half of all, or where no two draws differ.
+        score: Computes the metrics by name from the weight of each image, ``[n]``: how often it was drawn. NaN for an
+            undefined metric, such as an AUC without images of a class; an interval leaves such draws out, and is NaN if
+            they are more than half of all, or if no two draws differ.
         groups: The group of each image.
-        resamples: How often groups are drawn.
-        confidence: Of the intervals.
-        seed: For the drawing.
-        inflated: Figures that resampling itself makes larger, such as a calibration error: their draws are reflected at
-            the figure (the basic bootstrap) where that makes the interval wider, which does not go below 0.
+        resamples: Number of bootstrap draws of groups.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the bootstrap.
+        inflated: Metrics that resampling itself increases, such as a calibration error: their draws are reflected at
+            the estimate (the basic bootstrap) if that widens the interval, which never goes below 0.
     """
     codes = number_groups(groups)
     count = codes.max() + 1
@@ -191,7 +191,7 @@ def estimate_figures(
 
 
 def _reflect(value: float, draws: np.ndarray, tails: np.ndarray) -> np.ndarray:
-    """Reflect the draws at the figure, but to no upper end below theirs: the figure may be small by chance."""
+    """Reflect the draws at the estimate; the upper end is at least theirs: the estimate may be small by chance."""
     low, high = np.quantile(draws, tails)
     return np.array([max(min(2 * value - high, value), 0.0), max(2 * value - low, high, value)])
 
@@ -202,7 +202,7 @@ def _select_defined(figures: Sequence[float]) -> np.ndarray:
 
 
 def _correct_tails(value: float, draws: np.ndarray, left_out: np.ndarray, tails: np.ndarray) -> np.ndarray:
-    """Move the tails' shares for bias and acceleration: Efron 1987, equations 2.3 and 6.6."""
+    """Adjust the tail probabilities for bias and acceleration: Efron 1987, equations 2.3 and 6.6."""
     from scipy.special import ndtr, ndtri
 
     below = ((draws < value).mean() + (draws <= value).mean()) / 2

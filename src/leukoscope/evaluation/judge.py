@@ -1,4 +1,4 @@
-"""Judging a classifier on images that it has not learned from: figures, their intervals, and how far to trust it."""
+"""Evaluate a classifier on images that it was not trained on: metrics with intervals, and how far to trust it."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,14 +16,14 @@ from leukoscope.evaluation.trust import UNLIKE, Calibration
 
 
 class Judge(NamedTuple):
-    """How a classifier is judged.
+    """The settings for evaluating a classifier.
 
     Attributes:
-        scoring: Classes, and what the screening view needs.
-        calibration: Learned from validation images; its prediction sets are of the same classes, or there are none.
-        resamples: Draws of groups for the intervals of figures that are no share of images.
-        confidence: Of the intervals.
-        seed: For the draws.
+        scoring: The classes, and the settings of the screening view.
+        calibration: Learned from validation images; its prediction sets are of the same classes, or absent.
+        resamples: Number of bootstrap draws of groups, for metrics that are not a share of images.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the draws.
     """
 
     scoring: Scoring
@@ -33,24 +33,25 @@ class Judge(NamedTuple):
     seed: int
 
     def score(self, predictions: pd.DataFrame, opinions: pd.DataFrame, split: str) -> dict[str, float | None]:
-        """Score the predictions of one split, as ``Scoring.score`` does, with the screening's view of the opinions."""
+        """Score the predictions of one split, as ``Scoring.score`` does, with the opinions' screening view."""
         return without_nan(score(self._prepare(predictions, opinions, split)))
 
     def judge(
         self, predictions: pd.DataFrame, opinions: pd.DataFrame, split: str, groups: pd.Series
     ) -> dict[str, float | None]:
-        """Judge the predictions of one split.
+        """Evaluate the predictions of one split.
 
         Args:
-            predictions: Probabilities as the classifier gives them, and what it predicts of each (``predicted``).
-            opinions: The same images in the same order, with calibrated probabilities, as ``form_opinions`` has them.
-            split: Which of them.
-            groups: The group of each of these.
+            predictions: The classifier's probabilities, and the predicted class of each image (``predicted``).
+            opinions: Opinions on the same images in the same order, with calibrated probabilities, from
+                ``form_opinions``.
+            split: The split to evaluate.
+            groups: The group of each image of the split.
 
         Returns:
-            Every metric of the table by its plain name, without the split's, but those of prediction sets if the
-            calibration has none; and the ends of its interval, ``<metric>_low`` and ``<metric>_high``. ``None`` where
-            one is undefined.
+            Every metric of the table by its plain name, without the split's, except those of prediction sets if the
+            calibration has none; and the ends of its interval, ``<metric>_low`` and ``<metric>_high``. ``None`` for
+            undefined values.
         """
         outcome = self._prepare(predictions, opinions, split)
         reasons = opinions.loc[opinions["split"] == split, "reason"]

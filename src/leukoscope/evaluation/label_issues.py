@@ -1,4 +1,4 @@
-"""Which labels may be wrong: confident learning on predictions of models that have not seen the images."""
+"""Find labels that may be wrong: confident learning on predictions by models that have not seen the images."""
 
 import warnings
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.evaluation.predictions import probability_columns
 
-# What a reviewer says of a label.
+# A reviewer's verdict on a label.
 LABEL_RIGHT = "label right"
 LABEL_WRONG = "label wrong"
-_FIRST = 10  # of a list on a page
+_FIRST = 10  # rows shown in a report
 
 
 def require_cleanlab() -> None:
-    """Make sure that cleanlab is there; loads nothing.
+    """Check that cleanlab is installed, without importing it.
 
     Raises:
-        InputError: It is not.
+        InputError: It is not installed.
     """
     if find_spec("cleanlab") is None:
         raise InputError(
@@ -32,20 +32,20 @@ def require_cleanlab() -> None:
 def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]) -> pd.DataFrame:
     """Find images whose label is contradicted by models that were trained without them.
 
-    Cleanlab's confident learning (Northcutt et al. 2021, Confident learning: estimating uncertainty in dataset labels)
-    on the mean of the models' probabilities.
+    Applies cleanlab's confident learning (Northcutt et al. 2021, Confident learning: estimating uncertainty in dataset
+    labels) to the mean of the models' probabilities.
 
     Args:
-        pooled: Of each model ``image_id, label, group, predicted`` and a probability column a class, one row an image
-            that it has seen no copy of.
+        pooled: For each model ``image_id, label, group, predicted`` and one probability column per class, with one row
+            per image of which the model has seen no copy.
         class_names: The classes in order.
 
     Returns:
-        The most doubtful first: ``image_id, label, group``, the ``suggested`` class, ``probability_label``,
-        ``probability_suggested``, and how many ``models`` predict the suggested class, of ``of_models``.
+        Most doubtful first: ``image_id, label, group``, the ``suggested`` class, ``probability_label``,
+        ``probability_suggested``, and the number of ``models``, out of ``of_models``, that predict the suggested class.
 
     Raises:
-        InputError: Cleanlab is not installed, the models' images have none in common, or all have the same label.
+        InputError: Cleanlab is not installed, the models have no image in common, or all images have the same label.
     """
     require_cleanlab()
     from cleanlab.filter import find_label_issues as find
@@ -68,7 +68,7 @@ def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]
             f"against another. Train the folds on images of two classes or more."
         )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "May not flag all label issues")  # of classes without an image
+        warnings.filterwarnings("ignore", "May not flag all label issues")  # warns about classes without images
         doubtful = find(labels, means, return_indices_ranked_by="self_confidence", n_jobs=1)
     suggested = means[doubtful].argmax(axis=1)
     names = pd.Series(class_names).iloc[suggested].to_numpy()
@@ -84,23 +84,23 @@ def find_label_issues(pooled: Mapping[str, pd.DataFrame], class_names: list[str]
 
 
 def summarise(issues: pd.DataFrame | None, reviews: pd.DataFrame | None, data: str) -> dict[str, Any] | None:
-    """Summarise the doubtful labels of some images, and what reviewers said of them.
+    """Summarise doubtful labels, and what reviewers said about them.
 
     Args:
-        issues: As the pipeline lists them; ``None`` where nobody looked for any.
-        reviews: Of labels, the oldest first; ``None`` where there are none.
-        data: The fingerprint of the images.
+        issues: The pipeline's list; ``None`` if no search was run.
+        reviews: Label reviews, oldest first; ``None`` if there are none.
+        data: Fingerprint of the images.
 
     Returns:
-        The number of doubtful ``labels``, of those ``reviewed``, and of each of the ``verdicts``;
-        ``pairs`` of label and suggested class with their ``count``, the most frequent first; and ``first``, the most
-        doubtful rows with the newest ``verdict``. ``None`` where nobody looked for any in these images.
+        The number of doubtful ``labels``, of those ``reviewed``, and of each verdict (``verdicts``); ``pairs`` of label
+        and suggested class with their ``count``, most frequent first; and ``first``, the most doubtful rows with the
+        newest ``verdict``. ``None`` if no search was run on these images.
     """
     if issues is None or "data" not in issues or (len(issues) and set(issues["data"]) != {data}):
         return None
     verdicts = {}
     for row in () if reviews is None else reviews.itertuples():
-        verdicts[row.sha256, row.label] = row.verdict  # of this label: one that was corrected since has had none
+        verdicts[row.sha256, row.label] = row.verdict  # of this label: a label corrected since has no verdict
     reviewed = [verdicts.get(key, "") for key in zip(issues["sha256"], issues["label"], strict=True)]
     reviewed_issues = issues.assign(verdict=pd.Series(reviewed, index=issues.index, dtype=str))
     pairs = (

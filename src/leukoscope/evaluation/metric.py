@@ -1,7 +1,7 @@
-"""What a row of the table of metrics says, and the kinds of metrics.
+"""The fields of a row in the table of metrics, and the kinds of metrics.
 
-A metric is a share of images, a number of a draw of them, what follows from two other metrics, or counted. The kind
-says what interval it has. A function that gives a list or an array has one value a class.
+A metric is a share of images, a number computed from a draw of images, a combination of two other metrics, or a count.
+The kind determines its interval. A function that returns a list or an array has one value per class.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,18 +13,18 @@ import numpy as np
 
 from leukoscope.evaluation.outcome import Draw, Outcome
 
-# Where pages show a metric, and what an outcome must have for it.
+# Where reports show a metric, and what an outcome must have for it.
 Section = Literal["performance", "class", "calibration", "opinions", "sets"]
 Need = Literal["", "screening", "opinions", "sets", "groups"]
 _BY_CLASS = "_*"
 
 
 class Hits(NamedTuple):
-    """What a share of images is.
+    """The numerator and denominator of a share of images.
 
     Attributes:
-        holds: For which images something holds, boolean ``[n]``.
-        among: Of which images this is the share, boolean ``[n]``.
+        holds: For which images the condition holds, boolean ``[n]``.
+        among: The images of which the share is taken, boolean ``[n]``.
     """
 
     holds: np.ndarray
@@ -33,7 +33,7 @@ class Hits(NamedTuple):
 
 @dataclass(frozen=True)
 class Share:
-    """A share of images; its interval is that of a beta-binomial posterior by groups."""
+    """A share of images; its interval comes from a beta-binomial posterior by groups."""
 
     select: Callable[[Outcome], Hits | list[Hits]]
     interval = "share"
@@ -41,11 +41,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that is computed again for each draw of groups, from which its interval is.
+    """A number that is recomputed for each draw of groups, which gives its interval.
 
     Attributes:
-        measure: Gives the number, or one a class, ``[classes]``; NaN where it is undefined.
-        inflated: Whether resampling makes it larger, as a calibration error.
+        measure: Computes the number, or one per class, ``[classes]``; NaN if undefined.
+        inflated: Whether resampling increases it, as it does a calibration error.
     """
 
     measure: Callable[[Draw], float | np.ndarray]
@@ -53,17 +53,17 @@ class Number:
 
     @property
     def interval(self) -> str:
-        """The key of its method in ``intervals.METHODS``."""
+        """The key of its interval method in ``intervals.METHODS``."""
         return "inflated" if self.inflated else "other"
 
 
 @dataclass(frozen=True)
 class Combined:
-    """What follows from two other metrics and rises with both, so that the ends of its interval follow from theirs.
+    """A combination of two other metrics that increases with both, so its interval's ends follow from theirs.
 
     Attributes:
-        of: Their names.
-        combine: Computes it from the two and the prevalence; NaN where it is undefined.
+        of: Names of the two metrics.
+        combine: Computes it from the two and the prevalence; NaN if undefined.
     """
 
     of: tuple[str, str]
@@ -73,7 +73,7 @@ class Combined:
 
 @dataclass(frozen=True)
 class Count:
-    """What is counted or simulated once, and has no interval."""
+    """A value that is counted or simulated once, without an interval."""
 
     count: Callable[[Outcome], float | np.ndarray]
     interval = ""
@@ -83,7 +83,7 @@ Measure = Share | Number | Combined | Count
 
 
 class Lack(Enum):
-    """What leaves a metric undefined."""
+    """Why a metric is undefined."""
 
     CLASS = "a class has no images"
     SECOND_CLASS = "all images are of one class"
@@ -101,22 +101,23 @@ class Lack(Enum):
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of the table.
+    """A row of the table of metrics.
 
     Attributes:
-        title: As pages call it.
-        meaning: What it is, in a line.
-        measure: What computes it, and what interval it has.
-        section: Where pages show it; ``class``: it has a value for each class, and its name ends with ``_*``.
-        bounds: The lowest and the highest value that it can have.
-        ideal: The best of these; ``None`` where neither more nor less is better.
-        undefined: What leaves it undefined.
-        needs: What an outcome must have; without it there is no such metric.
-        is_primary: Whether pages show it first.
-        is_compared: Whether it is a column of ``comparison.csv``, of the test images.
-        can_promote: If it can decide which reader replaces the champion. More must be better, and it needs nothing.
-        redundant_of_two: Whether of two classes it says nothing that another metric does not.
-        source: Where its formula comes from.
+        title: Name shown in reports.
+        meaning: Definition, in one line.
+        measure: Computes the metric, and determines its interval.
+        section: Where reports show it; metrics in ``class`` have a value per class, and names ending with ``_*``.
+        bounds: Lowest and highest possible value.
+        ideal: The best possible value; ``None`` if neither more nor less is better.
+        undefined: Reasons why it can be undefined.
+        needs: What an outcome must have for the metric to exist.
+        is_primary: Whether reports show it first.
+        is_compared: Whether its test value is a column of ``comparison.csv``.
+        can_promote: Whether it can decide which reader replaces the champion. Higher must be better, and
+            ``needs`` empty.
+        redundant_of_two: Whether with two classes it adds nothing to another metric.
+        source: Source of its formula.
     """
 
     title: str
@@ -134,16 +135,16 @@ class Metric:
     source: str = ""
 
     def applies(self, outcome: Outcome) -> bool:
-        """Tell whether an outcome has what the metric needs."""
+        """Check whether an outcome has what the metric needs."""
         return not self.needs or getattr(outcome, self.needs) is not None
 
 
 def list_names(name: str, class_names: Sequence[str]) -> list[str]:
-    """List the names of a row's figures: its own, or one for each class.
+    """List the metric names of a row: its own, or one per class.
 
     Args:
-        name: That of the row.
-        class_names: The plain names of the classes.
+        name: Name of the row.
+        class_names: Plain names of the classes.
     """
     if not name.endswith(_BY_CLASS):
         return [name]

@@ -1,7 +1,7 @@
-"""The table of metrics: what an evaluation computes, and what pages, cards, documentation and promotion say of it.
+"""The table of metrics: computed by evaluations, and described in reports, model cards, documentation and promotion.
 
-A metric is a row here, by its name in ``metrics.json`` without the split's, and a function that computes it
-(``measures``). All else follows from the row.
+A metric is a row here, named as in ``metrics.json`` but without its split, and a function in ``measures`` that computes
+it. Everything else follows from the row.
 """
 
 from math import inf
@@ -236,7 +236,7 @@ METRICS: dict[str, Metric] = {
 
 
 def list_compared() -> list[str]:
-    """List the metrics that ``comparison.csv`` has of the test images."""
+    """List the metrics whose test values are in ``comparison.csv``."""
     return [name for name, metric in METRICS.items() if metric.is_compared]
 
 

@@ -1,4 +1,4 @@
-"""A model at work, window by window: whether what it is given, and what it says, is as on its validation images."""
+"""Monitor a deployed model window by window: compare its inputs and outputs with those on its validation images."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -31,17 +31,17 @@ _WORDS = {
 
 
 class Rule(NamedTuple):
-    """How windows are judged.
+    """The settings for judging windows.
 
     Attributes:
         window: ``day``, ``week`` or ``month``, in UTC.
-        group_by: ``request``: what came in one request, or lay in one of several folders, is a group; ``image``: each
-            image is one.
-        min_images: Fewer are not judged.
-        false_alarm: How often a window of images like those of validation may have an alarm.
-        judge_unfinished: Whether a window is judged that is not over.
-        keep_days: For how long opinions are kept: a window that began earlier is not judged, as some of it is removed;
-            ``None``: for ever.
+        group_by: ``request``: images of one request, or of one of several folders, form a group; ``image``: each image
+            is a group.
+        min_images: Windows with fewer images are not judged.
+        false_alarm: How often a window of images like the validation images may raise an alarm.
+        judge_unfinished: Whether to judge a window that is not over.
+        keep_days: How long opinions are kept: a window that began earlier is partly removed, and not judged; ``None``:
+            for ever.
     """
 
     window: str
@@ -53,11 +53,11 @@ class Rule(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """Whose opinions are compared with each other.
+    """The reader whose opinions are compared with each other.
 
     Attributes:
-        fingerprint: Of the model.
-        calibration: Its seal.
+        fingerprint: Fingerprint of the model.
+        calibration: Seal of its calibration.
     """
 
     fingerprint: str
@@ -71,19 +71,20 @@ def judge_windows(
     seed: int,
     now: datetime | None = None,
 ) -> pd.DataFrame:
-    """Compare the opinions of each window with those on the validation images of the same model.
+    """Compare the opinions of each window with those on the same model's validation images.
 
     Args:
-        log: One row an opinion, as ``OpinionLog.load`` gives them.
-        validation: The facts of validation images, with ``group``, by whose they are; other opinions are left out.
-        rule: How windows are judged.
-        seed: For the exchanges; each window has its own.
-        now: By default the present time.
+        log: One row per opinion, from ``OpinionLog.load``.
+        validation: For each reader the facts of its validation images, with ``group``; other readers' opinions are
+            ignored.
+        rule: The settings for judging windows.
+        seed: Seed of the permutations; combined with each window's number.
+        now: The present time by default.
 
     Returns:
-        One row a model, window and quantity, with ``COLUMNS``: ``window`` and ``until`` are its first and last day;
-        ``state`` is of the whole window, ``alarm`` of the quantity, and missing where nothing was judged; ``value`` and
-        ``reference`` are the mean certainty, the share of abstentions, and the median of the out-of-distribution score.
+        One row per model, window and quantity, with ``COLUMNS``: ``window`` and ``until`` are its first and last day;
+        ``state`` describes the whole window, ``alarm`` the quantity, missing if not judged; ``value`` and ``reference``
+        are the mean certainty, the share of abstentions, and the median out-of-distribution score.
     """
     rows = [
         row
@@ -95,7 +96,7 @@ def judge_windows(
 
 
 def select_own(log: pd.DataFrame, reader: Reader) -> pd.DataFrame:
-    """Select the opinions of one reader; what agrees in all numbers is the same image, and counts once."""
+    """Select the opinions of one reader; opinions that agree in all numbers are of the same image, and count once."""
     opinions = log[(log["model_fingerprint"] == reader.fingerprint) & (log["calibration"] == reader.calibration)]
     measured = [name for name in opinions if name.startswith(("check_", "distance_"))]
     return opinions.drop_duplicates(["certainty", "ood_score", *measured])
@@ -129,7 +130,7 @@ def _judge_reader(
 
 
 def _complete(facts: pd.DataFrame, groups: pd.Series, rule: Rule) -> pd.DataFrame:
-    """Add to facts what follows from them; where no group is known, or none is to count, each image is its own."""
+    """Add the columns that follow from the facts; without a known or wanted group, each image is its own group."""
     alone = [f"alone-{number}" for number in range(len(facts))]
     group = (
         pd.Series(alone, facts.index)
@@ -163,7 +164,7 @@ def _describe(name: str, change: Change | None) -> dict[str, Any]:
 
 
 def _say(name: str, change: Change) -> str:
-    """Say in words what has changed, most of all."""
+    """Describe the largest change in words."""
     if name == "stain":
         check = next(check for check in CHECKS if f"check_{check.name}" == change.column)
         return check.above if change.is_more else check.below
@@ -176,11 +177,11 @@ def _say(name: str, change: Change) -> str:
 
 
 class Verdict(NamedTuple):
-    """What is to be known of the last window.
+    """The verdict on the last window.
 
     Attributes:
-        is_alarm: Whether it has an alarm.
-        text: A sentence.
+        is_alarm: Whether the window has an alarm.
+        text: The verdict as a sentence.
     """
 
     is_alarm: bool
@@ -188,13 +189,13 @@ class Verdict(NamedTuple):
 
 
 def select_last(table: pd.DataFrame) -> pd.DataFrame:
-    """Select the rows of the last window that was judged; none where none was."""
+    """Select the rows of the last judged window; empty if none was judged."""
     judged = table[table["state"].isin(JUDGED)]
     return judged[judged["window"] == judged["window"].max()]
 
 
 def summarise_alarms(table: pd.DataFrame) -> dict[str, float]:
-    """Count windows and alarms, with the corrected p of each quantity in the last one, the least of several models."""
+    """Count windows and alarms, and return each quantity's corrected p in the last one, the smallest over models."""
     windows = table.drop_duplicates(["model_fingerprint", "window"])
     last = select_last(table)
     figures = {"monitoring_windows": float(windows["state"].isin(JUDGED).sum())}
@@ -205,10 +206,10 @@ def summarise_alarms(table: pd.DataFrame) -> dict[str, float]:
 
 
 def say_verdict(table: pd.DataFrame, window: str) -> Verdict:
-    """Say in a sentence what is to be known of the last window.
+    """Describe the last judged window in a sentence.
 
     Args:
-        table: As ``judge_windows`` gives it.
+        table: The table from ``judge_windows``.
         window: ``day``, ``week`` or ``month``.
     """
     last = select_last(table)

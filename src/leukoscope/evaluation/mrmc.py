@@ -1,8 +1,8 @@
-"""Whether readers do better with something than without, when several read the same fields both ways.
+"""Compare treatments when several readers read the same fields under each: for example with and without an opinion.
 
 The analysis of variance of Obuchowski and Rockette (1995, Hypothesis testing of diagnostic accuracy for multiple
 readers and multiple tests), with the degrees of freedom of Hillis (2007, A comparison of denominator degrees of freedom
-for multiple observer ROC analysis). Formulas are those that the program OR-DBM MRMC 2.51 prints.
+for multiple observer ROC analysis). The formulas are those printed by the program OR-DBM MRMC 2.51.
 """
 
 from typing import NamedTuple
@@ -11,17 +11,17 @@ import numpy as np
 
 from leukoscope.evaluation.intervals import Estimate
 
-_NOTHING = 1e-15  # a variance that is rounding alone
+_NOTHING = 1e-15  # below this a variance is only rounding error
 
 
 class Components(NamedTuple):
-    """How figures of the same fields covary, averaged over pairs.
+    """The covariances of figures of merit on the same fields, averaged over pairs.
 
     Attributes:
-        error: The variance of a figure over fields.
-        cov1: The covariance of the same reader's figures with different treatments.
-        cov2: Of different readers' with the same treatment; with one reader 0.
-        cov3: Of different readers' with different treatments; with one reader 0.
+        error: Variance of a figure over fields.
+        cov1: Covariance of the same reader's figures under different treatments.
+        cov2: Covariance of different readers' figures under the same treatment; 0 with one reader.
+        cov3: Covariance of different readers' figures under different treatments; 0 with one reader.
     """
 
     error: float
@@ -31,14 +31,14 @@ class Components(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A test of whether all treatments have the same figure, and the difference of two.
+    """A test of whether all treatments have the same figure of merit, and the difference of two.
 
     Attributes:
-        statistic: F, or chi-squared where readers are fixed.
-        df1: Degrees of freedom of the numerator.
-        df2: Of the denominator; infinite where readers are fixed, or all differ by the same.
-        p: Of the test; NaN where nothing varies.
-        difference: Of the second treatment less the first, with its interval.
+        statistic: F, or chi-squared with fixed readers.
+        df1: Numerator degrees of freedom.
+        df2: Denominator degrees of freedom; infinite with fixed readers, or if all differ by the same amount.
+        p: P-value of the test; NaN if nothing varies.
+        difference: Second treatment minus the first, with its interval.
     """
 
     statistic: float
@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
 
 
 def average_covariances(covariances: np.ndarray) -> Components:
-    """Average covariances over the pairs of treatments and readers that are alike.
+    """Average covariances over pairs of the same kind.
 
     Args:
         covariances: ``[treatments, readers, treatments, readers]``.
@@ -71,18 +71,18 @@ def average_covariances(covariances: np.ndarray) -> Components:
 
 
 def compare_for_all_readers(figures: np.ndarray, components: Components, confidence: float) -> Comparison:
-    """Compare treatments for readers like these and fields like these: both are random.
+    """Compare treatments for readers and fields like these: both are random.
 
     Args:
-        figures: ``[treatments, readers]``, at least two of both.
-        components: Of their covariances.
-        confidence: Of the interval.
+        figures: ``[treatments, readers]``, at least two of each.
+        components: Covariance components of the figures.
+        confidence: Confidence level of the interval.
     """
     from scipy.stats import chi2, f, t
 
     treatments, readers = figures.shape
     numerator, interaction = _sum_up(figures)
-    # The error term of the F test: treatment by reader, and what fields make readers have in common.
+    # The error term of the F test: treatment-by-reader interaction, and the covariance that shared fields cause.
     denominator = interaction + readers * max(components.cov2 - components.cov3, 0.0)
     df1 = treatments - 1
     degrees = df1 * (readers - 1)
@@ -92,18 +92,18 @@ def compare_for_all_readers(figures: np.ndarray, components: Components, confide
         return Comparison(np.nan, df1, np.nan, np.nan, _differ(figures, np.nan))
     statistic = numerator / denominator
     spread = t.ppf((1 + confidence) / 2, df2) * np.sqrt(2 / readers * denominator)
-    # SciPy's F knows no infinite degrees of freedom, with which it is chi-squared.
+    # SciPy's F has no infinite degrees of freedom; the limit is chi-squared.
     p = f.sf(statistic, df1, df2) if np.isfinite(df2) else chi2.sf(df1 * statistic, df1)
     return Comparison(statistic, df1, df2, float(p), _differ(figures, spread))
 
 
 def compare_for_these_readers(figures: np.ndarray, components: Components, confidence: float) -> Comparison:
-    """Compare treatments for just these readers, and fields like these: readers are fixed, fields are random.
+    """Compare treatments for these readers only, on fields like these: readers are fixed, fields are random.
 
     Args:
-        figures: ``[treatments, readers]``, of one reader or more.
-        components: Of their covariances.
-        confidence: Of the interval.
+        figures: ``[treatments, readers]``, one reader or more.
+        components: Covariance components of the figures.
+        confidence: Confidence level of the interval.
     """
     from scipy.stats import chi2, norm
 
@@ -119,19 +119,19 @@ def compare_for_these_readers(figures: np.ndarray, components: Components, confi
 
 
 def estimate_treatment(figures: np.ndarray, covariances: np.ndarray, confidence: float) -> Estimate:
-    """Estimate the mean figure of one treatment for readers like these and fields like these, from it alone.
+    """Estimate the mean figure of one treatment from its data alone, for readers and fields like these.
 
     Args:
         figures: ``[readers]``, two or more.
         covariances: ``[readers, readers]``.
-        confidence: Of the interval, which ends at 0 and 1.
+        confidence: Confidence level of the interval, which is clipped to 0 and 1.
     """
     from scipy.stats import t
 
     readers = len(figures)
     mean = float(figures.mean())
     between = float(figures.var(ddof=1)) if readers > 1 else np.nan
-    # With one treatment no other covariance is left: add a first axis of length one.
+    # With one treatment no other covariance remains: add a first axis of length one.
     cov2 = max(average_covariances(covariances[None, :, None, :]).cov2, 0.0)
     total = between + readers * cov2
     if not total > _NOTHING:
@@ -142,13 +142,13 @@ def estimate_treatment(figures: np.ndarray, covariances: np.ndarray, confidence:
 
 
 def _sum_up(figures: np.ndarray) -> tuple[float, float]:
-    """Give the mean squares of treatments, and of treatments by readers (NaN with one reader)."""
+    """Compute the mean squares of treatments, and of treatment by reader (NaN with one reader)."""
     treatments, readers = figures.shape
     by_treatment = figures.mean(axis=1, keepdims=True)
     by_reader = figures.mean(axis=0, keepdims=True)
     mean = figures.mean()
     between = readers * ((by_treatment - mean) ** 2).sum() / (treatments - 1)
-    # What neither treatment nor reader explains: with one figure a cell this is their interaction.
+    # The residual after treatment and reader: with one figure per cell this is their interaction.
     left = ((figures - by_treatment - by_reader + mean) ** 2).sum()
     degrees = (treatments - 1) * (readers - 1)
     return float(between), float(left / degrees) if degrees else np.nan

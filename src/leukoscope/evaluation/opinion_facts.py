@@ -1,4 +1,4 @@
-"""What is watched of opinions: numbers that say nothing of who was examined."""
+"""The monitored facts about opinions: numbers that reveal nothing about who was examined."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,21 @@ from leukoscope.evaluation.out_of_distribution import KnownImages
 from leukoscope.evaluation.predictions import probability_columns
 from leukoscope.evaluation.trust import UNLIKE, UNPROMISED, UNSURE, Calibration, form_opinions
 
-# A reader may have further reasons, which nothing is known about on validation images.
+# A reader may have further reasons to abstain, which have no counterpart on validation images.
 _REASONS = (UNLIKE, UNPROMISED, UNSURE)
 
 
 def tabulate_facts(opinions: pd.DataFrame, class_names: Sequence[str], measured: pd.DataFrame) -> pd.DataFrame:
-    """Reduce opinions to what is watched of them.
+    """Reduce opinions to the facts that are monitored.
 
     Args:
-        opinions: One row an image: ``reason``, ``ood_score``, and a calibrated probability column a class.
+        opinions: One row per image: ``reason``, ``ood_score``, and one calibrated probability column per class.
         class_names: The classes.
-        measured: Of the same images, as ``KnownImages.summarise`` gives it.
+        measured: Measurements of the same images, from ``KnownImages.summarise``.
 
     Returns:
-        ``likeliest`` (a class), ``certainty`` (its probability), ``reason`` (of abstaining, else empty), ``ood_score``,
-        and what was measured.
+        ``likeliest`` (a class), ``certainty`` (its probability), ``reason`` (for abstaining, else empty),
+        ``ood_score``, and the measurements.
     """
     chances = opinions[probability_columns(class_names)].to_numpy(float)
     facts = {
@@ -37,23 +37,23 @@ def tabulate_facts(opinions: pd.DataFrame, class_names: Sequence[str], measured:
 
 
 def mark_abstained(facts: pd.DataFrame) -> pd.Series:
-    """Tell of which images there is no opinion, for a reason that images of validation can have, too."""
+    """Mark the images with an abstention, for a reason that can occur on validation images, too."""
     return facts["reason"].str.startswith(_REASONS)
 
 
 def tabulate_validation(
     predictions: pd.DataFrame, features: pd.DataFrame, calibration: Calibration, class_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Give the same of a model's validation images.
+    """Tabulate the facts about a model's validation images.
 
     Args:
-        predictions: One row an image of all splits, as the model gives them.
-        features: Of the same images, with their checks.
-        calibration: Learned of the model.
+        predictions: The model's predictions, one row per image of all splits.
+        features: Features and checks of the same images.
+        calibration: The model's calibration.
         class_names: The classes in order.
 
     Returns:
-        ``image_id``, and as of ``tabulate_facts``.
+        ``image_id``, and the columns of ``tabulate_facts``.
     """
     known = KnownImages.learn(features)
     rows = predictions[predictions["split"] == "validation"].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Out-of-distribution scores: how unlike the training images a field is, by a last layer's features and by checks."""
+"""Out-of-distribution scores: how unlike the training images a field is, by last-layer features and by checks."""
 
 import logging
 import sys
@@ -17,18 +17,18 @@ from leukoscope.images.field_checks import CHECKS
 logger = logging.getLogger(__name__)
 
 _NEIGHBOUR = 5
-# What counts as usual among the training images: all but this share of them at either end.
+# The usual range of the training images excludes this share of them at either end.
 _TAIL = 0.01
-# It is learned from so many images of a class at the most: enough for the share above.
+# At most this many images of a class are used to learn the range: enough for the share above.
 _MOST_COMPARED = 1000
-_LEAST_DISTANCE = 0.01  # standard deviations; differences below this mean nothing
+_LEAST_DISTANCE = 0.01  # standard deviations; smaller differences mean nothing
 _FEATURES = "unfamiliar features"
 _BELOW = np.array([*(check.below for check in CHECKS), _FEATURES])
 _ABOVE = np.array([*(check.above for check in CHECKS), _FEATURES])
 
-# A limit that nothing exceeds. Infinity, which JSON cannot hold.
+# A limit that nothing exceeds: JSON cannot hold infinity.
 NO_LIMIT = sys.float_info.max
-# Kinds of outliers that are told from test images less well than this are said to be missed.
+# Kinds of outliers whose AUC against test images is below this are reported as missed.
 LEAST_AUC = 0.8
 _KINDS = {
     "blurred": "Fields out of focus",
@@ -39,11 +39,11 @@ _KINDS = {
 
 
 class OutOfDistribution(NamedTuple):
-    """How unlike the training images some fields are.
+    """How unlike the training images each field is.
 
     Attributes:
-        score: ``float [n]``: 1 at the end of what is usual among the training images, and growing in proportion.
-        why: What each field is most unlike them in, in words, ``str [n]``.
+        score: ``float [n]``: 1 at the end of the training images' usual range, growing in proportion beyond it.
+        why: How each field differs most from the training images, in words, ``str [n]``.
     """
 
     score: np.ndarray
@@ -51,12 +51,12 @@ class OutOfDistribution(NamedTuple):
 
 
 class _Usual(NamedTuple):
-    """What is usual of some measurements, ``float [measurements]`` each.
+    """The usual range of some measurements, ``float [measurements]`` each.
 
     Attributes:
         middle: The median.
-        below: From there to the lower end.
-        above: From there to the upper end.
+        below: Distance from the median to the lower end.
+        above: Distance from the median to the upper end.
     """
 
     middle: np.ndarray
@@ -65,12 +65,12 @@ class _Usual(NamedTuple):
 
     @classmethod
     def learn(cls, values: np.ndarray, least: np.ndarray) -> Self:
-        """Learn it from ``[n, measurements]``; no end is nearer to the middle than ``least``."""
+        """Learn the range from ``[n, measurements]``; both ends are at least ``least`` away from the median."""
         low, middle, high = np.quantile(values, [_TAIL, 0.5, 1 - _TAIL], axis=0)
         return cls(middle, np.maximum(middle - low, least), np.maximum(high - middle, least))
 
     def scale(self, values: np.ndarray) -> np.ndarray:
-        """Bring measurements, ``[n, measurements]``, to 0 in the middle, -1 at the lower and 1 at the upper end."""
+        """Scale measurements, ``[n, measurements]``: 0 at the median, -1 at the lower and 1 at the upper end."""
         away = values - self.middle
         return away / np.where(away < 0, self.below, self.above)
 
@@ -79,8 +79,8 @@ class _KnownClass(NamedTuple):
     """The training images of one class.
 
     Attributes:
-        neighbours: Finds the nearest of them, by their features.
-        usual: Of their checks, and last of the distance of each to its fifth nearest other one.
+        neighbours: Nearest-neighbour index of their features.
+        usual: Usual range of their checks, followed by that of each image's distance to its fifth nearest neighbour.
     """
 
     neighbours: Any
@@ -88,31 +88,31 @@ class _KnownClass(NamedTuple):
 
     @classmethod
     def learn(cls, features: np.ndarray, checks: np.ndarray) -> Self:
-        """Learn the class from the features, ``[n, channels]``, and checks, ``[n, checks]``, of its images."""
+        """Learn from the features, ``[n, channels]``, and the checks, ``[n, checks]``, of the class's images."""
         from sklearn.neighbors import NearestNeighbors
 
         neighbours = NearestNeighbors().fit(features)
         rows = slice(None, None, -(-len(features) // _MOST_COMPARED))
-        # Each image is its own nearest, which does not count.
+        # Each image is its own nearest neighbour, which does not count.
         distances = _measure_distance(neighbours, features[rows], _NEIGHBOUR + 1)
         least = [*(check.least_spread for check in CHECKS), _LEAST_DISTANCE]
         return cls(neighbours, _Usual.learn(np.column_stack([checks[rows], distances]), np.array(least)))
 
     def scale(self, features: np.ndarray, checks: np.ndarray) -> np.ndarray:
-        """Scale the checks of other images, and their distances, by what is usual: ``[m, checks + 1]``."""
+        """Scale the checks and distances of other images by the usual range: ``[m, checks + 1]``."""
         distances = _measure_distance(self.neighbours, features, _NEIGHBOUR)
         scaled = self.usual.scale(np.column_stack([checks, distances]))
-        scaled[:, -1] = scaled[:, -1].clip(min=0)  # to be nearer than usual is not out of distribution
+        scaled[:, -1] = scaled[:, -1].clip(min=0)  # closer than usual is not out of distribution
         return scaled
 
 
 class KnownImages:
-    """What is known of the images that a classifier learned from, to hold others against.
+    """The training images of a classifier, as a reference for other images.
 
     Args:
-        features: What the classifier's last layer sees of them, ``[n, channels]``.
-        checks: As ``check_fields`` gives them, ``[n, checks]``.
-        labels: Their classes, ``[n]``.
+        features: Features of the classifier's last layer, ``[n, channels]``.
+        checks: Checks from ``check_fields``, ``[n, checks]``.
+        labels: Class labels, ``[n]``.
     """
 
     def __init__(self, features: np.ndarray, checks: np.ndarray, labels: np.ndarray) -> None:
@@ -122,25 +122,25 @@ class KnownImages:
 
     @classmethod
     def learn(cls, table: pd.DataFrame) -> Self:
-        """Take the training images of a table of features.
+        """Learn from the training images in a table of features.
 
         Raises:
-            InputError: The table is an earlier version's.
+            InputError: The table is of an earlier version.
         """
         checks = feature_table.select_checks(table, "train")
         labels = table.loc[table["split"] == "train", "label"].to_numpy(str)
         return cls(feature_table.select(table, "train"), checks, labels)
 
     def compare_table(self, table: pd.DataFrame, split: str | None = None) -> OutOfDistribution:
-        """Say how unlike the training images those of a table of features are, or those of one split."""
+        """Score how unlike the training images the images of a table are, optionally those of one split only."""
         return self.compare(feature_table.select(table, split), feature_table.select_checks(table, split))
 
     def compare(self, features: np.ndarray, checks: np.ndarray) -> OutOfDistribution:
-        """Say the same of fields whose checks are known, ``[n, checks]``.
+        """Score how unlike the training images some fields are, from their features and checks, ``[n, checks]``.
 
-        What counts is the largest of the checks and of the distance of the features to the fifth nearest training image
-        (Sun et al. 2022, Out-of-distribution detection with deep nearest neighbors), each scaled by what is usual in a
-        class. A field need only fit one class: else those of the most varied class would be flagged most often.
+        The score is the largest of the checks and of the distance of the features to the fifth nearest training image
+        (Sun et al. 2022, Out-of-distribution detection with deep nearest neighbors), each scaled by the usual range of
+        a class. A field need only fit one class: otherwise fields of the most varied class would be flagged most often.
         """
         scaled = self._transform(features)
         by_class = np.stack([known.scale(scaled, checks) for known in self._classes])
@@ -151,15 +151,16 @@ class KnownImages:
         return OutOfDistribution(np.abs(beyond), np.where(beyond < 0, _BELOW[largest], _ABOVE[largest]))
 
     def summarise(self, features: np.ndarray, checks: np.ndarray) -> pd.DataFrame:
-        """Reduce images to what is watched of them.
+        """Reduce images to the measurements that are monitored.
 
         Args:
-            features: What the classifier's last layer sees of them, ``[m, channels]``.
-            checks: As ``check_fields`` gives them, ``[m, checks]``.
+            features: Features of the classifier's last layer, ``[m, channels]``.
+            checks: Checks from ``check_fields``, ``[m, checks]``.
 
         Returns:
-            One row an image: a column ``check_*`` a check, and ``distance_*`` a class: how far its features are from
-            the mean of that class's training images, in standard deviations, a root mean square over the channels.
+            One row per image: a column ``check_*`` per check, and a column ``distance_*`` per class: the distance of
+            the features from the mean of that class's training images, in standard deviations, a root mean square over
+            channels.
         """
         scaled = self._transform(features)
         table = pd.DataFrame(checks, columns=feature_table.CHECK_COLUMNS, dtype=float)
@@ -168,17 +169,17 @@ class KnownImages:
         return table
 
     def find_nearest(self, features: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Find the training images that images resemble most, the nearest first.
+        """Find the training images most similar to the given images, nearest first.
 
-        Each channel is brought to mean zero and standard deviation one; distances are root mean squares over the
+        Each channel is standardised to mean zero and standard deviation one; distances are root mean squares over the
         channels, in standard deviations.
 
         Args:
-            features: Of the images in question, ``[m, channels]``.
-            number: How many of them; fewer if there are not so many.
+            features: Features of the given images, ``[m, channels]``.
+            number: Number of training images to find; fewer if there are not enough.
 
         Returns:
-            Their rows among the known ones, and their distances, ``[m, number]`` each.
+            The rows of the training images found, and their distances, ``[m, number]`` each.
         """
         wanted = min(number, len(self._features))
         distances, rows = self._neighbours.kneighbors(self._transform(features), wanted)
@@ -212,24 +213,24 @@ class KnownImages:
 
 
 def _measure_distance(neighbours: Any, features: np.ndarray, neighbour: int) -> np.ndarray:
-    """Give the distance to the nth nearest, or to the last where there are fewer, ``[m]``."""
+    """Compute the distance to the nth nearest neighbour, or to the last if there are fewer, ``[m]``."""
     return neighbours.kneighbors(features, min(neighbour, neighbours.n_samples_fit_))[0][:, -1]
 
 
 def choose_limit(scores: np.ndarray, false_alarms: float) -> float:
-    """Choose the score beyond which a field counts as unlike the training images: a conformal quantile.
+    """Choose the score above which a field counts as unlike the training images: a conformal quantile.
 
-    Of fields like those it is learned from no more than the stated share is flagged, on average over such sets (Vovk
-    et al. 2005, Algorithmic learning in a random world).
+    On average over calibration sets, at most the given share of fields like those in the set is flagged (Vovk et al.
+    2005, Algorithmic learning in a random world).
 
     Args:
-        scores: Of images that are like the training images, but were not among them, ``[n]``.
-        false_alarms: The share of such images that may be beyond it.
+        scores: Scores of images that are like the training images, but were not among them, ``[n]``.
+        false_alarms: The share of such images that may exceed the limit.
 
     Returns:
-        The ``ceil((n + 1) (1 - false_alarms))``-th smallest, or ``NO_LIMIT`` where there are fewer.
+        The ``ceil((n + 1) (1 - false_alarms))``-th smallest score, or ``NO_LIMIT`` if there are fewer.
     """
-    # Rounded, since (249 + 1) (1 - 0.172) is a little more than 207 in floating point.
+    # Rounded because (249 + 1) (1 - 0.172) slightly exceeds 207 in floating point.
     rank = int(np.ceil(np.round((len(scores) + 1) * (1 - false_alarms), 9)))
     if rank > len(scores):
         logger.warning(
@@ -244,11 +245,11 @@ def choose_limit(scores: np.ndarray, false_alarms: float) -> float:
 
 
 def describe_missed(outliers: Sequence[dict[str, Any]], limit: float) -> list[str]:
-    """Say in words what a classifier does not recognise as unlike its training images; nothing where all is well.
+    """Describe the kinds of outliers that a classifier fails to recognise; empty if there are none.
 
     Args:
-        outliers: One a kind of made outlier: ``kind``, ``auc``.
-        limit: Of the out-of-distribution score.
+        outliers: One entry per kind of synthetic outlier: ``kind``, ``auc``.
+        limit: Limit of the out-of-distribution score.
     """
     if limit >= NO_LIMIT:
         return [

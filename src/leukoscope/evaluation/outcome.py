@@ -1,7 +1,7 @@
-"""What came of predicting some images: the truth, what was said of each, and what many metrics are computed from.
+"""The outcome of predicting some images: true and predicted classes, and quantities that several metrics share.
 
-By NumPy, after scikit-learn's definitions, against which the tests hold each metric. scikit-learn's own functions take
-thirty times as long (390 images, four classes), nearly all of it to check what they are given.
+Computed with NumPy by scikit-learn's definitions, which the tests check for each metric. Scikit-learn's own functions
+take thirty times as long (390 images, four classes), nearly all of it for input validation.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ Part = TypeVar("Part")
 
 
 class Screening(NamedTuple):
-    """What sets benign against malignant: one score, and where it is cut.
+    """Screening of benign against malignant: one score and its threshold.
 
     Attributes:
         scores: The calibrated malignant probability of each image, ``[n]``.
-        operating_point: From which on a field is predicted malignant, chosen on validation images.
+        operating_point: The score from which a field is predicted malignant, chosen on validation images.
     """
 
     scores: np.ndarray
@@ -32,12 +32,12 @@ class Screening(NamedTuple):
 
 
 class Opinions(NamedTuple):
-    """What a classifier says in the end.
+    """The opinions of a classifier.
 
     Attributes:
-        calibrated: Probabilities under a temperature that was learned from other images, ``[n, classes]``.
+        calibrated: Probabilities after temperature scaling with a temperature from other images, ``[n, classes]``.
         given: Which images get an opinion, boolean ``[n]``.
-        unlike: Which are flagged as unlike the training images, boolean ``[n]``.
+        unlike: Which images are flagged as unlike the training images, boolean ``[n]``.
     """
 
     calibrated: np.ndarray
@@ -47,20 +47,20 @@ class Opinions(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of predicting some images. What is ``None`` was not formed of them, and has no metrics.
+    """The outcome of predicting some images. Parts that are ``None`` were not computed, and have no metrics.
 
     Attributes:
         truth: The number of each image's class, ``[n]``.
         predicted: The number of each image's predicted class, ``[n]``.
-        probabilities: As the classifier gives them, ``[n, classes]``.
+        probabilities: The classifier's output, ``[n, classes]``.
         class_names: The plain name of each class.
         malignant: Which images are malignant, boolean ``[n]``.
-        prevalence: The share of malignant fields where predictive values and opinions are to hold.
-        screening: What sets benign against malignant.
-        opinions: What is said in the end.
+        prevalence: The share of malignant fields for which predictive values and opinion errors are computed.
+        screening: The screening view, benign against malignant.
+        opinions: The opinions given, if any.
         sets: Whether each class is in each image's prediction set, boolean ``[n, classes]``.
         groups: The group of each image, ``[n]``.
-        seed: For metrics that are simulated.
+        seed: Seed for simulated metrics.
     """
 
     truth: np.ndarray
@@ -80,7 +80,7 @@ class Outcome:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.class_names)
 
     @property
@@ -90,12 +90,12 @@ class Outcome:
 
     @cached_property
     def every(self) -> np.ndarray:
-        """All images, boolean ``[n]``."""
+        """A mask of all images, boolean ``[n]``."""
         return np.ones(len(self), bool)
 
     @cached_property
     def one_hot(self) -> np.ndarray:
-        """1 for each image's class, else 0, ``[n, classes]``."""
+        """1 for each image's true class, else 0, ``[n, classes]``."""
         return np.eye(self.classes)[self.truth]
 
     @cached_property
@@ -110,7 +110,7 @@ class Outcome:
 
     @cached_property
     def calibrated_losses(self) -> np.ndarray:
-        """The same of the calibrated probabilities, ``[n]``."""
+        """The log loss of the calibrated probabilities of each image, ``[n]``."""
         return measure_losses(self.truth, self.calibrated)
 
     @cached_property
@@ -130,11 +130,11 @@ class Outcome:
 
 
 class Draw:
-    """Images with their weights: how often each was drawn. What several metrics need is computed once a draw.
+    """Images with weights: how often each was drawn. Quantities that several metrics need are computed once per draw.
 
     Args:
-        outcome: What came of predicting the images.
-        weights: How much each counts, ``[n]``.
+        outcome: The outcome of predicting the images.
+        weights: The weight of each image, ``[n]``.
     """
 
     def __init__(self, outcome: Outcome, weights: np.ndarray) -> None:
@@ -142,24 +142,24 @@ class Draw:
         self.weights = weights
 
     def average(self, values: np.ndarray) -> float:
-        """Give the mean over the images of one value of each, ``[n]``."""
+        """Compute the weighted mean of one value per image, ``[n]``."""
         return float(np.average(values, weights=self.weights))
 
     @cached_property
     def table(self) -> np.ndarray:
-        """The weights of images by true class (rows) and by predicted class, ``[classes, classes]``."""
+        """The weight of images by true class (rows) and predicted class (columns), ``[classes, classes]``."""
         classes = self.outcome.classes
         numbers = self.outcome.truth * self.outcome.classes + self.outcome.predicted
         return np.bincount(numbers, self.weights, minlength=classes**2).reshape(classes, classes)
 
     @cached_property
     def support(self) -> np.ndarray:
-        """The weight of the images of each class, ``[classes]``."""
+        """The weight of each class's images, ``[classes]``."""
         return self.table.sum(axis=1)
 
     @cached_property
     def precision(self) -> np.ndarray:
-        """The precision of each class, ``[classes]``; NaN without images of it, or of others, or predictions of it."""
+        """The precision of each class, ``[classes]``; NaN without its images, other images, or predictions of it."""
         predicted = self.table.sum(axis=0)
         both = (self.support > 0) & (self.support < self.support.sum())
         return _divide(np.diag(self.table), predicted, both & (predicted > 0))
@@ -176,33 +176,33 @@ class Draw:
 
     @cached_property
     def areas(self) -> np.ndarray:
-        """The areas that ``Curve`` measures, of each class against the rest, ``[2, classes]``."""
+        """The areas from ``Curve`` for each class against the rest, ``[2, classes]``."""
         return np.array([curve.measure_areas(self.weights) for curve in self.outcome.curves]).T
 
     @cached_property
     def screening_areas(self) -> tuple[float, float]:
-        """The same of malignant against benign."""
+        """The areas from ``Curve`` for malignant against benign."""
         return self.outcome.screening_curve.measure_areas(self.weights)
 
 
 class Curve:
-    """The ROC curve of some images, whose weights may change but not their scores.
+    """The ROC curve of some images with fixed scores and variable weights.
 
     Args:
-        positive: Which images are to have high scores, boolean ``[n]``.
-        scores: Theirs, ``[n]``.
+        positive: Which images should have high scores, boolean ``[n]``.
+        scores: The score of each image, ``[n]``.
     """
 
     def __init__(self, positive: np.ndarray, scores: np.ndarray) -> None:
         self._order = np.argsort(-scores, kind="stable")
         self._positive = positive[self._order]
-        # Images of one score are told apart by no threshold.
+        # No threshold separates images with equal scores.
         self._ends = np.append(np.flatnonzero(np.diff(scores[self._order])), len(scores) - 1)
 
     def measure_areas(self, weights: np.ndarray) -> tuple[float, float]:
-        """Measure the areas below the ROC curve and, as average precision, below that of precision and recall.
+        """Compute the area under the ROC curve and the average precision (area under the precision-recall curve).
 
-        NaN where there are no images of one of both kinds.
+        NaN unless there are images of both kinds.
         """
         weights = weights[self._order]
         true, false = (np.cumsum(weights * kind)[self._ends] for kind in (self._positive, ~self._positive))
@@ -216,7 +216,7 @@ class Curve:
 
 
 def require(part: Part | None) -> Part:
-    """Give a part of an outcome that a metric needs; without it the metric is not computed (``Metric.needs``)."""
+    """Return a part of an outcome that a metric needs; ``Metric.needs`` ensures that it exists."""
     assert part is not None
     return part
 
@@ -226,7 +226,7 @@ def _divide(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray)
 
 
 def measure_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Give the log loss of each image, ``[n]``, in double precision, where one sure error costs what it should.
+    """Compute the log loss of each image, ``[n]``, in double precision, so one confident error has its full cost.
 
     Args:
         truth: The number of each image's class, ``[n]``.

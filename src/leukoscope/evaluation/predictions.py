@@ -1,4 +1,4 @@
-"""Tables of predictions: a row an image, a probability column a class."""
+"""Tables of predictions: one row per image, one probability column per class."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ import pandas as pd
 from leukoscope.core.options import plain_name
 
 PREFIX = "probability_"
-# Of any class but the benign ones.
+# The probability of any class but the benign ones.
 MALIGNANT_COLUMN = f"{PREFIX}malignant"
 
 
 def probability_columns(class_names: Sequence[str]) -> list[str]:
-    """Name the probability columns of these classes, in their order."""
+    """Return the names of the classes' probability columns, in order."""
     return [PREFIX + plain_name(name) for name in class_names]
 
 
 def select_split(predictions: pd.DataFrame, split: str, class_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Select from a table of predictions what there is of one split.
+    """Select the true classes and probabilities of one split from a table of predictions.
 
     Returns:
         The number of each image's true class, ``[n]``, and the probabilities, ``[n, classes]``.
@@ -29,12 +29,12 @@ def select_split(predictions: pd.DataFrame, split: str, class_names: Sequence[st
 
 
 def number_predicted(predictions: pd.DataFrame, split: str, class_names: Sequence[str]) -> np.ndarray:
-    """Number the predicted classes of a split's images, ``[n]``, in the order of ``select_split``."""
+    """Return the predicted class numbers of a split's images, ``[n]``, in the order of ``select_split``."""
     return pd.Index(class_names).get_indexer(predictions.loc[predictions["split"] == split, "predicted"])
 
 
 def tabulate_probabilities(probabilities: np.ndarray, class_names: Sequence[str]) -> pd.DataFrame:
-    """Make the columns of a table of predictions: the likeliest class and each class's probability.
+    """Make a prediction table's columns: the likeliest class and each class's probability.
 
     Args:
         probabilities: ``[n, classes]``.

@@ -1,4 +1,4 @@
-"""A reader study: readers against each other, the model, the labels and themselves, before and after the opinion."""
+"""Reader study: agreement among readers and with the model, labels and earlier readings, before and after opinions."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -14,12 +14,12 @@ from leukoscope.evaluation.readings import BLIND, PHASES, REVISED, Known, arrang
 
 
 class Precision(NamedTuple):
-    """How sure figures are to be.
+    """Settings for the precision of the estimates.
 
     Attributes:
-        resamples: How often fields, or groups of them, are drawn.
-        confidence: Of the intervals.
-        seed: For the drawing.
+        resamples: Number of bootstrap draws of fields, or of groups of fields.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the bootstrap.
     """
 
     resamples: int
@@ -28,14 +28,14 @@ class Precision(NamedTuple):
 
 
 class Study(NamedTuple):
-    """What figures are made of.
+    """The data and settings of a reader study.
 
     Attributes:
-        readings: Those of one model that count.
+        readings: The counted readings with one model.
         known: Labels and groups of fields.
         names: The classes.
-        benign: The numbers of those that are not malignant.
-        precision: Of the figures.
+        benign: The numbers of the benign classes.
+        precision: Settings of the estimates.
     """
 
     readings: pd.DataFrame
@@ -45,21 +45,21 @@ class Study(NamedTuple):
     precision: Precision
 
     def arrange(self, readings: pd.DataFrame, readers: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-        """Arrange readings as class numbers, ``[fields, readers]``, with the fields."""
+        """Arrange readings as class numbers, ``[fields, readers]``, and return them with the fields."""
         fields = readings["sha256"].unique().tolist()
         return arrange(readings, readers, fields, self.names), fields
 
     def is_malignant(self, classes: np.ndarray) -> np.ndarray:
-        """Say which class numbers are of a malignant class."""
+        """Return which class numbers are of a malignant class."""
         return ~np.isin(classes, self.benign)
 
 
 def describe_phase(study: Study, phase: str) -> dict[str, Any] | None:
-    """Measure how far readers agree in a phase, with each other, the model and the labels.
+    """Measure the agreement of readers in a phase, with each other, the model and the labels.
 
     Returns:
-        ``readers`` and ``fields``; of all readers together the figures of ``estimate_agreement``; ``pairs`` of readers
-        and ``each`` reader. ``None`` where nothing was read in the phase.
+        Counts of ``readers`` and ``fields``; the figures of ``estimate_agreement`` for all readers together; ``pairs``
+        of readers; and ``each`` reader. ``None`` if the phase has no readings.
     """
     readings = select_first(study.readings, phase)
     if readings.empty:
@@ -100,7 +100,7 @@ def _describe_reader(study: Study, readings: pd.DataFrame) -> dict[str, Any]:
 
 
 def _judge(study: Study, answers: np.ndarray, label: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """Hold what was said against labels, where both are there."""
+    """Compare answers with labels, on the fields that have both."""
     both = (answers != MISSING) & (label != MISSING)
     answers = answers[both]
     label = label[both]
@@ -118,10 +118,10 @@ def _judge(study: Study, answers: np.ndarray, label: np.ndarray, groups: np.ndar
 
 
 def describe_rounds(study: Study) -> list[dict[str, Any]]:
-    """Measure how far each reader agrees with itself, between the first two rounds of a phase.
+    """Measure the agreement of each reader with their own reading, between the first two rounds of a phase.
 
     Returns:
-        A row a reader and phase that has two: ``reviewer``, ``phase``, ``days`` between them (their median) and the
+        One row per reader and phase with two rounds: ``reviewer``, ``phase``, the median ``days`` between them, and the
         figures of ``estimate_pair``.
     """
     rows = []
@@ -140,13 +140,13 @@ def describe_rounds(study: Study) -> list[dict[str, Any]]:
 
 
 def describe_changes(study: Study) -> list[dict[str, Any]]:
-    """Count what readers changed after they had seen the opinion, a row a reader.
+    """Count what readers changed after seeing the opinion, one row per reader.
 
     Returns:
-        ``reviewer``, ``fields`` (read blind and revised, assessable both times), how many ``changed``, of these
-        ``towards_model`` (to its likeliest class) and ``away_from_model``; of fields with a ``label``, how many became
-        ``right`` or ``wrong``; of those where the model was wrong and the reader right (``misled_of``), how many then
-        followed it (``misled``); and the median ``seconds`` before and after.
+        ``reviewer``; ``fields`` (read blind and revised, assessable both times); how many of these ``changed``, and of
+        those ``towards_model`` (to its likeliest class) and ``away_from_model``; of fields with a ``label``, how many
+        became ``right`` or ``wrong``; on how many the model was wrong and the reader right (``misled_of``), and in how
+        many of these the reader then followed it (``misled``); and the median ``seconds`` before and after.
     """
     blind, revised = (study.readings[study.readings["phase"] == phase] for phase in (BLIND, REVISED))
     same = ["reviewer", "sha256", "round"]
@@ -178,7 +178,7 @@ def _count_changes(study: Study, reader: str, rows: pd.DataFrame) -> dict[str, A
 
 
 def describe_phases(study: Study) -> dict[str, Any]:
-    """Give ``describe_phase`` of each phase that there is."""
+    """Return ``describe_phase`` for each phase with readings."""
     phases = {phase: describe_phase(study, phase) for phase in PHASES}
     return {phase: facts for phase, facts in phases.items() if facts is not None}
 

@@ -1,7 +1,7 @@
-"""What readers said of which field, when, and whether they had seen the opinion: reviews as readings of a study.
+"""Turn reviews into readings of a study: who read which field, when, and whether they had seen the opinion.
 
-Reviews are rows as the data set ``reviews`` gives them, the oldest first. A reading is what counts of them: who read a
-field anew only after a washout has not seen it for so long, and reads it in another round.
+Reviews are rows of the data set ``reviews``, oldest first. Readings are the reviews that count: reading a field again
+after a washout period counts as unseen, in another round.
 """
 
 import logging
@@ -22,19 +22,19 @@ _READER = ["reviewer", "sha256"]
 
 
 def read_times(reviews: pd.DataFrame) -> pd.Series:
-    """Read when reviews were made; what somebody made illegible is no time, and begins no round."""
+    """Parse the review times; illegible ones become missing, and begin no round."""
     return pd.to_datetime(reviews["reviewed_at"], utc=True, format="ISO8601", errors="coerce")
 
 
 def number_rounds(reviews: pd.DataFrame, washout_days: float) -> pd.Series:
-    """Number the rounds in which each reader read each field, from 1.
+    """Number the rounds in which each reader read each field, starting at 1.
 
-    A round begins where the reader has not reviewed the field for ``washout_days``, under whatever model. What comes
-    sooner, and what revises, belongs to the round before.
+    A round begins if the reader has not reviewed the field for ``washout_days``, under any model. Reviews that come
+    sooner, and revisions, belong to the previous round.
 
     Args:
-        reviews: With ``reviewed_at``, ``phase``, ``reviewer`` and ``sha256``.
-        washout_days: How long it takes to forget a field.
+        reviews: Reviews with ``reviewed_at``, ``phase``, ``reviewer`` and ``sha256``.
+        washout_days: Days after which a reader is taken to have forgotten a field.
     """
     gaps = read_times(reviews).groupby([reviews[name] for name in _READER]).diff()
     begins = (gaps >= pd.Timedelta(days=washout_days)) & (reviews["phase"] != REVISED)
@@ -42,14 +42,14 @@ def number_rounds(reviews: pd.DataFrame, washout_days: float) -> pd.Series:
 
 
 def select_readings(reviews: pd.DataFrame, washout_days: float) -> pd.DataFrame:
-    """Select what counts: of each field, model, reader, round and phase one review, of readers with a name.
+    """Select the reviews that count: one per field, model, named reader, round and phase.
 
-    Of blind reviews it is the first of its round, and only if none of the round came before it: afterwards the reader
-    has seen an opinion, be it another model's. Of others it is the last.
+    Of blind reviews, the first of its round counts, and only if no other review precedes it in the round: afterwards
+    the reader has seen an opinion, possibly another model's. Of others, the last counts.
 
     Args:
-        reviews: Of all models, since a reader remembers a field under whatever model.
-        washout_days: As ``number_rounds`` takes it.
+        reviews: Reviews of all models, since a reader remembers a field whichever model it was read under.
+        washout_days: As in ``number_rounds``.
 
     Returns:
         The rows that count, with ``round``.
@@ -70,18 +70,18 @@ def _is_among(rows: pd.DataFrame, others: pd.DataFrame, names: list[str]) -> np.
 
 
 def select_first(readings: pd.DataFrame, phase: str) -> pd.DataFrame:
-    """Select of a phase each reader's reading of each field in the first round that has one."""
+    """Select each reader's reading of each field in a phase, from the first round that has one."""
     chosen = readings[readings["phase"] == phase].sort_values("round", kind="stable")
     return chosen.drop_duplicates(_READER)
 
 
 def arrange(readings: pd.DataFrame, readers: Sequence[str], fields: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """Arrange readings as a table of class numbers; what was not read or not assessable is missing.
+    """Arrange readings as a table of class numbers; unread and not assessable fields are missing.
 
     Args:
-        readings: One a reader and field.
-        readers: The columns.
-        fields: The rows, by their SHA-256.
+        readings: One reading per reader and field.
+        readers: The readers, in column order.
+        fields: SHA-256 of the fields, in row order.
         names: The classes.
 
     Returns:
@@ -95,12 +95,12 @@ def arrange(readings: pd.DataFrame, readers: Sequence[str], fields: Sequence[str
 
 
 class Known:
-    """What is known of fields from elsewhere: their labels, and which of them are alike.
+    """External knowledge about fields: their labels, and which of them are similar.
 
     Args:
-        labels: By SHA-256.
-        groups: By SHA-256, such as patients.
-        drawn: The fields that were drawn.
+        labels: Labels by SHA-256.
+        groups: Groups, such as patients, by SHA-256.
+        drawn: Fields that are drawn images.
     """
 
     def __init__(
@@ -112,12 +112,12 @@ class Known:
 
     @classmethod
     def gather(cls, manifest: pd.DataFrame | None, splits: pd.DataFrame | None) -> "Known":
-        """Gather it from the images that were ingested, if there are any here.
+        """Collect labels and groups from the ingested images, if there are any.
 
         Args:
-            manifest: With ``sha256``, ``image_id``, ``label``, ``group`` and, if it was recorded, ``drawn``. A file
-                under two labels has none.
-            splits: With ``image_id`` and the ``group`` that was never divided; it wins.
+            manifest: A table with ``sha256``, ``image_id``, ``label``, ``group`` and, if recorded, ``drawn``. A file
+                under two labels gets none.
+            splits: A table with ``image_id`` and the ``group`` that was never divided, which takes precedence.
         """
         if manifest is None:
             return cls({}, {})
@@ -130,11 +130,11 @@ class Known:
         return cls(labels.to_dict(), known[~known.index.duplicated()].astype(str).to_dict(), frozenset(drawn))
 
     def label(self, fields: Sequence[str], names: Sequence[str]) -> np.ndarray:
-        """Give the numbers of labels, ``[fields]``; missing where there is none."""
+        """Return the label number of each field, ``[fields]``; missing if it has none."""
         return number_classes([self._labels.get(field) for field in fields], names)
 
     def group(self, fields: Sequence[str]) -> np.ndarray:
-        """Give the group of each field, ``[fields]``; one that is not known is a group by itself."""
+        """Return the group of each field, ``[fields]``; an unknown field is its own group."""
         return np.array([self._groups.get(field, field) for field in fields], str)
 
     def count_drawn(self, fields: Sequence[str]) -> int:
@@ -142,5 +142,5 @@ class Known:
         return sum(field in self._drawn for field in fields)
 
     def has_groups(self, fields: Sequence[str]) -> bool:
-        """Say whether some fields are known to be alike."""
+        """Check whether some fields are known to be similar."""
         return len(np.unique(self.group(fields))) < len(fields)

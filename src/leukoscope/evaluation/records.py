@@ -1,4 +1,4 @@
-"""What is kept of the evaluation of one training, so that those of several folds can be pooled."""
+"""The record of one training's evaluation, kept so that evaluations of several folds can be pooled."""
 
 import json
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FACTS = "facts.json"
 _METRICS = "metrics.json"
 _PREDICTIONS = "predictions.parquet"
 FILES = (FACTS, _METRICS, _PREDICTIONS)
-# Whether stain colour alone, learned from the same training images, names the class of a test image.
+# Whether stain colour alone, learned from the same training images, predicts a test image's class.
 RIGHT_BY_COLOUR = "right_by_colour"
 
 
@@ -26,14 +26,15 @@ class EvaluationRecord:
     """The evaluation of one training on its test images.
 
     Attributes:
-        facts: ``model``, its fingerprint; ``key``, that of its training; ``fold``, which of how many, or ``None``;
-            ``splitting``, its options; ``splits`` and ``data``, fingerprints; ``accepted``, how many images there are
-            in all; ``seed``; ``class_names``.
-        metrics: Figures of all splits, ``<split>_<metric>``.
-        predictions: ``image_id, label, group, copies`` (the group of duplicates) and ``predicted``, and one probability
-            column a class, one row a test image; ``right_by_colour`` where that was judged on the same splits.
-        place: The training's folder within the model's, where it was read from there.
-        written: When, in seconds, where it was read.
+        facts: ``model``, its fingerprint; ``key``, the key of its training; ``fold``, its number and the number
+            of folds, or ``None``; ``splitting``, its options; ``splits`` and ``data``, fingerprints; ``accepted``, the
+            number of images in all; ``seed``; ``class_names``.
+        metrics: Metrics of all splits, ``<split>_<metric>``.
+        predictions: One row per test image: ``image_id, label, group, copies`` (the group of duplicates),
+            ``predicted``, and one probability column per class; ``right_by_colour`` if that was judged on the same
+            splits.
+        place: The training's folder within the model's, if read from there.
+        written: When it was written, in seconds, if read from a file.
     """
 
     facts: dict[str, Any]
@@ -44,11 +45,11 @@ class EvaluationRecord:
 
     @property
     def fold(self) -> tuple[int, int] | None:
-        """Which fold of how many tests; ``None`` where the split is no fold."""
+        """The number of the test fold and the number of folds; ``None`` if the split is not a fold."""
         return tuple(self.facts["fold"]) if self.facts["fold"] else None
 
     def save(self, folder: Path) -> None:
-        """Write the record into a folder that is there."""
+        """Write the record into an existing folder."""
         self.predictions.to_parquet(folder / _PREDICTIONS, index=False, write_page_checksum=True)
         (folder / _METRICS).write_text(json.dumps(self.metrics, indent=2))
         content = fingerprint_table(self.predictions[["image_id", "label", "group", "predicted"]])
@@ -56,15 +57,15 @@ class EvaluationRecord:
 
     @classmethod
     def load(cls, folder: Path, place: str = "") -> "EvaluationRecord":
-        """Read what ``save`` wrote.
+        """Read a record that ``save`` wrote.
 
         Args:
-            folder: Where it is.
-            place: What to call it.
+            folder: The folder to read from.
+            place: The record's place, for display.
 
         Raises:
-            OSError: A file is missing or out of reach.
-            ValueError: A file is damaged, or is not of the same record as the others.
+            OSError: A file is missing or cannot be read.
+            ValueError: A file is damaged, or belongs to another record than the other files.
         """
         facts = _read_object(folder / FACTS, _FACTS)
         facts["splitting"] = rename_entries(facts["splitting"], folder / FACTS)

@@ -1,4 +1,4 @@
-"""Figures of images that arrive changed."""
+"""Metrics of images under changes such as blur or other stain."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ UNCHANGED = "none"
 
 
 class ChangeScorer:
-    """Scores the same images under one change after another.
+    """Scores the same images under several changes, one after another.
 
     Args:
         truth: The number of each image's class, ``[n]``.
         groups: The group of each image, ``[n]``.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
     """
 
     def __init__(self, truth: np.ndarray, groups: pd.Series, confidence: float) -> None:
@@ -41,11 +41,11 @@ class ChangeScorer:
         """Score the images under a change at one strength.
 
         Args:
-            name: Of the change, or ``UNCHANGED``.
-            level: Its strength.
-            unit: Of the strength.
-            probabilities: As the classifier gives them, ``[n, classes]``.
-            calibrated: The same under the temperature, ``[n, classes]``.
+            name: Name of the change, or ``UNCHANGED``.
+            level: Strength of the change.
+            unit: Unit of the strength.
+            probabilities: The classifier's output, ``[n, classes]``.
+            calibrated: The probabilities after temperature scaling, ``[n, classes]``.
             unlike: Which images are flagged as unlike the training images, boolean ``[n]``.
         """
         hits = probabilities.argmax(axis=1) == self._truth
@@ -66,13 +66,13 @@ class ChangeScorer:
         )
 
     def tabulate(self) -> pd.DataFrame:
-        """Give one row a change and strength, in the order in which they were added."""
+        """Return one row per change and strength, in the order in which they were added."""
         return pd.DataFrame(self._rows)
 
     def summarise(self) -> dict[str, float | None]:
-        """Give ``test_robust_accuracy``, the mean over the changes of the mean over their strengths, with its interval.
+        """Compute ``test_robust_accuracy``, the mean over changes of the mean over their strengths, with its interval.
 
-        An image counts as the share of strengths under which it is right, so that the interval goes by groups.
+        Each image counts as the share of strengths at which it is right, so the interval is by groups.
         """
         by_change = [np.mean(hits, axis=0) for name, hits in self._hits.items() if name != UNCHANGED]
         robust = intervals.estimate_share(np.mean(by_change, axis=0), self._groups, self._confidence)
@@ -80,16 +80,16 @@ class ChangeScorer:
         return {name: None if np.isnan(value) else value for name, value in figures.items()}
 
     def certify(self, probabilities: np.ndarray, certificates: Certificates) -> dict[str, float | None]:
-        """Give how many images have a certificate, and how often predictions with and without one are right.
+        """Compute how many images are certified, and the accuracy of predictions with and without a certificate.
 
         Args:
-            probabilities: Of the images as they are, ``[n, classes]``.
-            certificates: What each prediction rests on.
+            probabilities: The classifier's output on the unchanged images, ``[n, classes]``.
+            certificates: The certificate of each prediction.
 
         Returns:
-            ``test_certified`` (share of images whose class no change turns), ``test_certified_stain`` and so on (no
+            ``test_certified`` (share of images whose class no change alters), ``test_certified_stain`` and so on (no
             change of that group), ``test_accuracy_certified`` and ``test_accuracy_not_certified``, each with its
-            interval; ``None`` where there are no such images. And ``certificate_version``, that of the changes.
+            interval; ``None`` if there are no such images. Also ``certificate_version``, the version of the changes.
         """
         hits = probabilities.argmax(axis=1) == self._truth
         certified = certificates.certified

@@ -1,4 +1,4 @@
-"""Computing every metric of the table that the predictions of some images have."""
+"""Compute the metrics of the table that apply to some predictions."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -17,12 +17,12 @@ Kind = TypeVar("Kind", Share, Number, Combined, Count)
 
 
 class Scoring(NamedTuple):
-    """How predictions are scored.
+    """The settings for scoring predictions.
 
     Attributes:
         class_names: The classes in the order of the probabilities.
-        benign: The classes that the screening view sets against all others.
-        prevalence: The share of malignant fields where predictive values are to hold.
+        benign: The classes that the screening view treats as benign.
+        prevalence: The share of malignant fields for which predictive values are computed.
     """
 
     class_names: Sequence[str]
@@ -42,11 +42,11 @@ class Scoring(NamedTuple):
             labels: The true class names, ``[n]``.
             probabilities: ``[n, classes]``.
             predicted: The number of each image's predicted class, ``[n]``; by default its likeliest.
-            screening: What sets benign against malignant; without it there are no such metrics.
+            screening: The screening view, benign against malignant; without it there are no screening metrics.
 
         Returns:
-            Every metric by its plain name, without the split's; ``None`` where it is undefined, as an AUC without
-            images of the class.
+            Every metric by its plain name, without the split's; ``None`` if undefined, such as an AUC without images of
+            the class.
         """
         return without_nan(score(self.prepare(labels, probabilities, predicted, screening)))
 
@@ -57,7 +57,7 @@ class Scoring(NamedTuple):
         predicted: np.ndarray | None = None,
         screening: Screening | None = None,
     ) -> Outcome:
-        """Prepare what metrics are computed from; arguments are those of ``score``."""
+        """Prepare the outcome that metrics are computed from; the arguments are those of ``score``."""
         return Outcome(
             truth=pd.Index(self.class_names).get_indexer(labels),
             predicted=probabilities.argmax(axis=1) if predicted is None else predicted,
@@ -69,28 +69,28 @@ class Scoring(NamedTuple):
         )
 
     def is_malignant(self, labels: np.ndarray) -> np.ndarray:
-        """Tell which images are of another class than the benign ones, boolean ``[n]``."""
+        """Return which images are of a malignant class (any but the benign ones), boolean ``[n]``."""
         return ~np.isin(np.asarray(labels, dtype=str), list(self.benign))
 
 
 def score(outcome: Outcome) -> dict[str, float]:
-    """Compute every metric that an outcome has, by its plain name; NaN where it is undefined."""
+    """Compute every metric that applies to an outcome, by its plain name; NaN if undefined."""
     shares = {name: _share(hits) for name, hits in list_shares(outcome).items()}
     figures = count(outcome) | shares | score_draw(outcome, np.ones(len(outcome)))
     return figures | combine(outcome, figures)
 
 
 def estimate(outcome: Outcome, resamples: int, confidence: float, seed: int) -> dict[str, float]:
-    """Compute every metric that an outcome has, and the ends of its interval by groups.
+    """Compute every metric that applies to an outcome, with the ends of its interval by groups.
 
     Args:
-        outcome: With groups.
-        resamples: How often groups are drawn for the intervals of metrics that are no share of images.
-        confidence: Of the intervals.
-        seed: For the draws.
+        outcome: An outcome with groups.
+        resamples: Number of bootstrap draws of groups, for metrics that are not a share of images.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Returns:
-        ``<metric>``, ``<metric>_low`` and ``<metric>_high``; NaN where one is undefined.
+        ``<metric>``, ``<metric>_low`` and ``<metric>_high``; NaN if undefined.
     """
     groups = np.asarray(outcome.groups)
     estimates: dict[str, Estimate] = {
@@ -120,11 +120,11 @@ def list_shares(outcome: Outcome) -> dict[str, Hits]:
 
 
 def score_draw(outcome: Outcome, weights: np.ndarray) -> dict[str, float]:
-    """Compute the metrics that vary with the draw, by their plain names; NaN where one is undefined.
+    """Compute the metrics that vary with the draw, by their plain names; NaN if undefined.
 
     Args:
-        outcome: What came of predicting the images.
-        weights: How often each was drawn, ``[n]``.
+        outcome: The outcome of predicting the images.
+        weights: How often each image was drawn, ``[n]``.
     """
     draw = Draw(outcome, weights)
     figures: dict[str, float] = {}
@@ -142,12 +142,12 @@ def count(outcome: Outcome) -> dict[str, float]:
 
 
 def combine(outcome: Outcome, figures: Mapping[str, float], end: str = "") -> dict[str, float]:
-    """Compute the metrics that follow from others, by their plain names.
+    """Compute the metrics that are combinations of others, by their plain names.
 
     Args:
-        outcome: What came of predicting the images.
-        figures: The others.
-        end: What the names of both end with, such as ``_low``.
+        outcome: The outcome of predicting the images.
+        figures: The other metrics.
+        end: Suffix of the names of both, such as ``_low``.
     """
     combined = {}
     for name, rule in _select(outcome, Combined).items():
@@ -157,23 +157,23 @@ def combine(outcome: Outcome, figures: Mapping[str, float], end: str = "") -> di
 
 
 def without_nan(figures: Mapping[str, float]) -> dict[str, float | None]:
-    """Give figures as JSON can keep them: ``None`` where one is undefined."""
+    """Replace NaN by ``None``, which JSON can hold."""
     return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
 
 
 def _select(outcome: Outcome, kind: type[Kind]) -> dict[str, Kind]:
-    """Select how the metrics of a kind are computed, of those that an outcome has."""
+    """Select the measures of one kind, for the metrics that apply to an outcome."""
     rows = METRICS.items()
     return {name: row.measure for name, row in rows if isinstance(row.measure, kind) and row.applies(outcome)}
 
 
 def _spread(name: str, value: float | np.ndarray, outcome: Outcome) -> dict[str, float]:
-    """Give a value of each class, or the only one, by its name."""
+    """Name a metric's values: one per class, or a single one."""
     names = list_names(name, outcome.class_names)
     return {figure_name: float(figure) for figure_name, figure in zip(names, np.atleast_1d(value), strict=True)}
 
 
 def _share(hits: Hits) -> float:
-    """Give the share of images for which something holds; NaN where there is none."""
+    """Compute the share of images for which the condition holds; NaN if there are none."""
     holds = hits.holds[hits.among]
     return float(holds.mean()) if len(holds) else np.nan

@@ -1,4 +1,4 @@
-"""Benign against malignant: from which malignant probability on a field is predicted malignant."""
+"""Screening: the malignant probability from which a field is predicted malignant."""
 
 import logging
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _UNKNOWN = 0.5
 
 
 def score_malignant(probabilities: np.ndarray, benign: Sequence[int]) -> np.ndarray:
-    """Give the probability of any class but the benign ones, ``[n]``, from 0 to 1.
+    """Compute the probability of any class but the benign ones, ``[n]``, from 0 to 1.
 
     Args:
         probabilities: ``[n, classes]``.
@@ -21,16 +21,15 @@ def score_malignant(probabilities: np.ndarray, benign: Sequence[int]) -> np.ndar
 
 
 def choose_operating_point(malignant: np.ndarray, scores: np.ndarray, sensitivity: float) -> float:
-    """Choose the probability from which on a field is predicted malignant.
+    """Choose the probability from which a field is predicted malignant.
 
-    Of all thresholds that find the stated share of malignant images, the one by which the fewest benign ones are
-    predicted malignant; of equals, the one that finds most; and of these the middle of the gap between the two scores
-    that it lies between.
+    Of all thresholds with the wanted sensitivity, take the one with the fewest benign images predicted malignant; of
+    equals, the most sensitive; and place it in the middle of the gap between the two scores around it.
 
     Args:
         malignant: Which validation images are malignant, boolean ``[n]``.
         scores: Their malignant probabilities, ``[n]``, 0-1.
-        sensitivity: The share of malignant images that is to be found.
+        sensitivity: The share of malignant images that must be found.
     """
     if malignant.all() or not malignant.any():
         logger.warning("The validation images are all benign or all malignant: the operating point is %g", _UNKNOWN)

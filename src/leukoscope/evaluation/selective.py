@@ -1,4 +1,4 @@
-"""From which confidence on a classifier gives an opinion, so that a stated share of wrong ones can be promised."""
+"""Selective prediction: the confidence from which opinions are given, to guarantee a share of wrong ones."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from leukoscope.evaluation.intervals import number_groups
 
-# More than any probability, so that a classifier always abstains.
+# Above any probability, so the classifier always abstains.
 NEVER = 1.001
 
 
 class Threshold(NamedTuple):
-    """From which confidence on opinions are given, and what is known of their error.
+    """The confidence from which opinions are given, and the guarantee on their error.
 
     Attributes:
-        confidence: Below it the classifier abstains; ``NEVER``: always.
-        error_bound: What the share of wrong opinions is shown to be at most; ``None`` where none was shown.
-        groups: Groups of validation images with an opinion, as many of equal size as they are worth.
-        needed: How many groups without an error would show the target.
+        confidence: The classifier abstains below it; ``NEVER``: always.
+        error_bound: Upper bound that was shown for the share of wrong opinions; ``None`` if none was shown.
+        groups: Groups of validation images with an opinion, as an effective number of equal size.
+        needed: Number of groups without an error that would show the target.
     """
 
     confidence: float
@@ -29,42 +29,42 @@ class Threshold(NamedTuple):
 def choose_threshold(
     hits: np.ndarray, confidence: np.ndarray, groups: np.ndarray, target_error: float, level: float
 ) -> Threshold:
-    """Find the lowest confidence down to which the share of wrong opinions is shown to keep to a target.
+    """Find the lowest confidence for which the share of wrong opinions is shown to stay within a target.
 
-    Learn then test (Angelopoulos et al. 2021), by fixed sequences: from the surest opinions on, each further one is
-    taken in while the exact upper bound (Clopper and Pearson 1934) of the share of wrong ones is at most the target;
-    the first failure ends the sequence. Sequences start at a half, a quarter and so on of the images, as far as so many
-    could show the target at all, and share the level: a single sure error ends only the short ones. Images of a group
-    count as one, as if all were right or wrong together. Where groups differ in size, all count as if they were as
-    large as the largest: errors may lie in just these.
+    Uses Learn then Test (Angelopoulos et al. 2021) with fixed sequences: starting with the most confident opinions,
+    each further one is included while the exact upper bound (Clopper and Pearson 1934) of the share of wrong ones is at
+    most the target; the first failure ends the sequence. Sequences start at a half, a quarter and so on of the images,
+    while that many could show the target at all, and share the level: a single confident error ends only the short
+    ones. Images of a group count as one, as if all were right or wrong together. If groups differ in size, all count as
+    if they were as large as the largest, since errors may be concentrated in it.
 
     Args:
         hits: Which opinions are right, ``[n]``.
-        confidence: How sure each is, ``[n]``.
+        confidence: Confidence of each opinion, ``[n]``.
         groups: The group of each image.
-        target_error: The share of wrong opinions, of those given, that is to be kept to.
-        level: How often the true share may be above the target: one minus the confidence of the promise.
+        target_error: The largest acceptable share of wrong opinions among those given.
+        level: How often the true share may exceed the target: one minus the confidence of the guarantee.
 
     Returns:
-        ``NEVER``, where the target cannot be shown for any of them.
+        The threshold; its confidence is ``NEVER`` if no confidence shows the target.
     """
     needed = count_needed(target_error, level)
     if not len(hits):
         return Threshold(NEVER, None, 0.0, needed)
     levels, effective, wrong = _trace_groups(hits, confidence, number_groups(groups))
-    # Fixed-sequence testing: each sequence has its share of the level, and stops at its first failure.
+    # Fixed-sequence testing: each sequence gets its share of the level, and stops at its first failure.
     starts = _choose_starts(effective[-1], target_error, level)
     bounds = _bound_share(wrong, effective, level / len(starts))
     last = max((_follow(bounds <= target_error, effective >= start) for start in starts), default=-1)
     if last < 0:
         return Threshold(NEVER, None, 0.0, needed)
-    # Half-way to the first confidence that fails, so that rounding of probabilities changes no opinion.
+    # Half-way to the first confidence that fails, so rounding of probabilities changes no opinion.
     lowest = 0.0 if last == len(levels) - 1 else float(levels[last] + levels[last + 1]) / 2
     return Threshold(lowest, float(bounds[last]), float(effective[last]), needed)
 
 
 def _choose_starts(groups: float, target_error: float, level: float) -> list[float]:
-    """List the sizes at which sequences start: the size that is needed, where there are too few groups for halves."""
+    """List the sizes at which sequences start: only the size needed, if there are too few groups for halves."""
     starts: list[float] = []
     while (size := groups / 2 ** (len(starts) + 1)) >= count_needed(target_error, level / (len(starts) + 1)):
         starts.append(size)
@@ -72,9 +72,9 @@ def _choose_starts(groups: float, target_error: float, level: float) -> list[flo
 
 
 def choose_unproven(hits: np.ndarray, confidence: np.ndarray, target_error: float) -> float:
-    """Find the lowest confidence down to which the share of wrong opinions stays at the target on these very images.
+    """Find the lowest confidence for which the share of wrong opinions meets the target on these very images.
 
-    Elsewhere it is above the target about as often as below it.
+    On other images the share exceeds the target about as often as not.
     """
     coverage, risk, levels = trace_risk(hits, confidence)
     kept = np.flatnonzero(risk <= target_error)
@@ -84,15 +84,15 @@ def choose_unproven(hits: np.ndarray, confidence: np.ndarray, target_error: floa
 
 
 def count_needed(target_error: float, level: float) -> int:
-    """Count the groups that must all be right to show that at most so many are wrong: 149 for 2 % at a level of 5 %."""
+    """Count the groups without an error that show an error of at most the target: 149 for 2 % at a level of 5 %."""
     return int(np.ceil(np.log(level) / np.log1p(-target_error)))
 
 
 def _trace_groups(hits: np.ndarray, confidence: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give for each confidence, the highest first, how many groups opinions down to it are worth, and how many wrong.
+    """Compute the effective number of groups, and of wrong ones, for opinions down to each confidence, highest first.
 
     Returns:
-        ``levels``, effective groups and, of these, wrong ones, ``[levels]`` each.
+        ``levels``, effective groups and effective wrong groups, ``[levels]`` each.
     """
     order = np.argsort(-confidence, kind="stable")
     sizes = np.zeros(codes.max() + 1)
@@ -102,7 +102,7 @@ def _trace_groups(hits: np.ndarray, confidence: np.ndarray, codes: np.ndarray) -
         sizes[code] += 1
         largest[place] = max(sizes[code], largest[place - 1] if place else 0)
     images = np.arange(1, len(order) + 1)
-    # Images of equal confidence are accepted or refused together.
+    # Images of equal confidence are accepted or rejected together.
     ends = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)
     effective = images[ends] / largest[ends]  # shares of a largest group are sums that Hoeffding 1956 bounds
     return confidence[order][ends], effective, effective * np.cumsum(~hits[order])[ends] / images[ends]
@@ -113,13 +113,13 @@ def _bound_share(wrong: np.ndarray, number: np.ndarray, level: float) -> np.ndar
 
     bounds = np.ones(len(wrong))
     some = wrong < number
-    # Clopper-Pearson, its parameters no whole numbers where groups differ in size.
+    # Clopper-Pearson; its parameters are not whole numbers if groups differ in size.
     bounds[some] = beta.ppf(1 - level, wrong[some] + 1, (number - wrong)[some])
     return bounds
 
 
 def _follow(passed: np.ndarray, begun: np.ndarray) -> int:
-    """Give the last place of the sequence that passes from its start on without a failure; -1 for none."""
+    """Return the last place of the sequence that passes from its start without a failure; -1 if there is none."""
     if not begun.any():
         return -1
     start = int(begun.argmax())
@@ -130,7 +130,7 @@ def _follow(passed: np.ndarray, begun: np.ndarray) -> int:
 def check_predictions(
     truth: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give which predictions are right, and how sure the classifier is of each.
+    """Return which predictions are right, and the confidence of each.
 
     Args:
         truth: The number of each image's class, ``[n]``.
@@ -144,16 +144,16 @@ def check_predictions(
 def trace_risk(
     hits: np.ndarray, confidence: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the risk at each coverage: the surest opinions first (El-Yaniv and Wiener 2010).
+    """Compute the risk at each coverage, most confident opinions first (El-Yaniv and Wiener 2010).
 
     Args:
         hits: Which opinions are right, ``[n]``.
-        confidence: How sure each is, ``[n]``.
-        weights: How much each counts, ``[n]``; by default all count as much.
+        confidence: Confidence of each opinion, ``[n]``.
+        weights: Weight of each opinion, ``[n]``; by default all are equal.
 
     Returns:
-        The share of images with an opinion, the share of these that are wrong, and the confidence down to which they
-        are given: ``[levels]`` each, from the surest on; opinions of one confidence are given together.
+        The share of images with an opinion, the share of these that are wrong, and the lowest confidence among them:
+        ``[levels]`` each, most confident first; opinions of equal confidence are given together.
     """
     weights = np.ones(len(hits)) if weights is None else weights
     some = weights > 0
@@ -164,10 +164,10 @@ def trace_risk(
 
 
 def measure_aurc(hits: np.ndarray, confidence: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Give the area under the curve of risk and coverage: the mean over the images of the risk down to each.
+    """Compute the area under the risk-coverage curve: the mean over images of the risk at each one's confidence.
 
-    As Geifman, Uziel and El-Yaniv 2019, Bias-reduced uncertainty estimation for deep neural classifiers (equation 2);
-    images of one confidence share the risk of giving opinions on all of them.
+    Follows Geifman, Uziel and El-Yaniv 2019, Bias-reduced uncertainty estimation for deep neural classifiers
+    (equation 2); images of equal confidence share the risk of giving opinions on all of them.
     """
     coverage, risk, _ = trace_risk(hits, confidence, weights)
     return float(np.diff(coverage, prepend=0) @ risk)

@@ -1,4 +1,4 @@
-"""Which differences between trained classifiers are shown: tests on the same images, corrected for their number."""
+"""Test which differences between trained classifiers are significant, on the same images, with Holm's correction."""
 
 from collections.abc import Callable, Mapping
 from itertools import combinations
@@ -24,23 +24,23 @@ def compare_pairs(
 ) -> pd.DataFrame:
     """Compare the accuracies of classifiers, pair by pair.
 
-    McNemar's exact test asks of the images that only one of a pair gets right whether they are shared evenly. It takes
-    images for independent, which those of one group are not; what decides is a permutation test that swaps the two
-    classifiers in whole groups, whose p is exact. Holm's correction makes up for the number of pairs, in both. The
-    interval holds the differences that the same test does not reject, for the pair by itself: it leaves out 0 if, and
-    only if, ``group_p`` is below the level.
+    McNemar's exact test checks whether the images that only one of a pair gets right are shared evenly. It assumes that
+    images are independent, which images of one group are not; the decision is therefore by an exact permutation test
+    that swaps the two classifiers in whole groups. Holm's correction accounts for the number of pairs, in both tests.
+    The interval contains the differences that the permutation test does not reject, for the pair alone: it excludes 0
+    if, and only if, ``group_p`` is below the level.
 
     Args:
-        hits: For each classifier whether it is right about each image, boolean ``[n]``.
+        hits: For each classifier, whether each image is right, boolean ``[n]``.
         groups: The group of each image.
-        confidence: Of the intervals, and one minus the level of the tests.
-        seed: For the swaps from which the interval's ends are found.
-        reference: The classifier that each other one is compared with; by default each is with each.
+        confidence: Confidence level of the intervals, and one minus the significance level of the tests.
+        seed: Seed of the permutations for the intervals' ends.
+        reference: The classifier to compare each other one with; by default all pairs are compared.
 
     Returns:
-        One row a pair: ``first, second, difference, low, high, groups, only_first, only_second``, where the difference
-        is the first one's accuracy less the second one's; ``mcnemar_p, mcnemar_p_holm, group_p, group_p_holm``, and
-        ``shown`` where the last of these is below the level.
+        One row per pair: ``first, second, difference, low, high, groups, only_first, only_second``, where the
+        difference is the first accuracy minus the second; ``mcnemar_p, mcnemar_p_holm, group_p, group_p_holm``; and
+        ``shown`` if ``group_p_holm`` is below the level.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
@@ -72,17 +72,17 @@ def compare_pairs(
 def estimate_difference(
     ours: np.ndarray, theirs: np.ndarray, groups: ArrayLike, confidence: float, seed: int
 ) -> tuple[Estimate, float]:
-    """Estimate the difference of two accuracies, and test whether there is one: see ``compare_pairs``.
+    """Estimate the difference of two accuracies, and test whether it is zero: see ``compare_pairs``.
 
     Args:
         ours: Whether the first classifier is right about each image, boolean ``[n]``.
-        theirs: The same of the second.
+        theirs: Whether the second classifier is right about each image, boolean ``[n]``.
         groups: The group of each image.
-        confidence: Of the interval.
-        seed: For the swaps from which its ends are found.
+        confidence: Confidence level of the interval.
+        seed: Seed of the permutations for its ends.
 
     Returns:
-        The difference with its interval, which is NaN where no image tells the two apart, and the exact p.
+        The difference with its interval, which is NaN if the two are right about the same images, and the exact p.
     """
     codes = number_groups(groups)
     gains = np.bincount(codes, ours.astype(float) - theirs)
@@ -93,16 +93,16 @@ def estimate_difference(
 
 
 def permute_groups(gains: np.ndarray) -> float:
-    """Give the share of all swaps of whole groups in which two classifiers differ as much, or more.
+    """Compute the share of all swaps of whole groups in which two classifiers differ at least as much.
 
-    Every swap counts: the distribution of the sum is that of independent signs, built up group by group.
+    All swaps are included: the distribution of the sum of independent signs is built up group by group.
 
     Args:
-        gains: In each group how many more images the first one gets right, whole numbers ``[groups]``.
+        gains: In each group, how many more images the first classifier gets right, whole numbers ``[groups]``.
     """
     steps = np.abs(np.rint(gains).astype(int))
     total = int(steps.sum())
-    chances = np.zeros(2 * total + 1)  # of the sums from -total to total
+    chances = np.zeros(2 * total + 1)  # for sums from -total to total
     chances[total] = 1.0
     for step in steps[steps > 0]:
         chances = (np.roll(chances, step) + np.roll(chances, -step)) / 2
@@ -111,8 +111,8 @@ def permute_groups(gains: np.ndarray) -> float:
 
 
 def _invert_test(gains: np.ndarray, sizes: np.ndarray, group_p: float, level: float, seed: int) -> tuple[float, float]:
-    """Find the ends of the differences that swapping signs at random does not reject, for about 10,000 swaps."""
-    if len(sizes) < 2 or not gains.any():  # nothing to go by
+    """Find the ends of the differences that random sign swaps do not reject, using about 10,000 swaps."""
+    if len(sizes) < 2 or not gains.any():  # nothing to test
         return np.nan, np.nan
     signs = np.random.default_rng(seed).integers(0, 2, (_FLIPS, len(sizes)), dtype=np.int8) * 2.0 - 1.0
     by_gain = signs @ gains
@@ -125,7 +125,7 @@ def _invert_test(gains: np.ndarray, sizes: np.ndarray, group_p: float, level: fl
         return (as_far.sum() + 1) / (_FLIPS + 1) < level
 
     low, high = (_bisect(is_rejected, difference, end) for end in (-1.0, 1.0))
-    # At 0 the exact test is known.
+    # At 0 the exact p is known.
     if group_p >= level:
         return min(low, 0.0), max(high, 0.0)
     return (max(low, np.nextafter(0, 1)), high) if difference > 0 else (low, min(high, np.nextafter(0, -1)))

@@ -1,4 +1,4 @@
-"""What is learned of a classifier from validation images: how sure it may be, and when it gives no opinion."""
+"""Calibration from validation images: a classifier's confidence, and when it abstains."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from leukoscope.evaluation.selective import NEVER, check_predictions, choose_thr
 
 logger = logging.getLogger(__name__)
 
-# What stands for no opinion, and why there is none.
+# The placeholder for no opinion, and the reasons for it.
 ABSTAINED = "abstained"
 UNLIKE = "unlike the training images"
 UNSURE = "not sure enough"
@@ -31,24 +31,24 @@ UNPROMISED = "no error rate could be promised"
 
 
 class Calibration(NamedTuple):
-    """What was learned from the validation images about a classifier's probabilities.
+    """What was learned from validation images about a classifier's probabilities.
 
     Attributes:
-        temperature: Divides the logarithms of the probabilities: above 1 the classifier was too sure.
-        threshold: Where no class is as likely as this the classifier abstains; above 1, always.
-        ood_limit: Fields with an out-of-distribution score above this are unlike the training images, and the
-            classifier abstains on them.
-        nonconformity: One minus the probability of the true class of each validation image, a list a class: what
-            prediction sets are learned from.
-        target_error: The share of wrong opinions, of those given, that is to be kept to.
-        error_bound: What that share is shown to be at most, at ``promise_confidence``; ``None`` where nothing was
-            shown, and then opinions are given only if that was asked for.
-        promise_confidence: How sure the bound is.
-        groups: How many groups of validation images with an opinion it rests on, counted as groups of equal size.
-        needed: How many groups without an error would show the target.
-        operating_point: Fields whose calibrated malignant probability is this or more are predicted malignant.
-        set_confidence: How often a prediction set is to hold the true class.
-        model: The fingerprint of the classifier.
+        temperature: Divides the logarithms of the probabilities: above 1 if the classifier was over-confident.
+        threshold: The classifier abstains if no class is at least this likely; above 1, always.
+        ood_limit: The classifier abstains on fields with an out-of-distribution score above this, as unlike the
+            training images.
+        nonconformity: One minus the probability of the true class of each validation image, one list per class, from
+            which prediction sets are formed.
+        target_error: The largest acceptable share of wrong opinions among those given.
+        error_bound: Upper bound that was shown for that share, at ``promise_confidence``; ``None`` if none was shown,
+            and then opinions are given only if explicitly requested.
+        promise_confidence: Confidence level of the bound.
+        groups: Number of groups of validation images with an opinion behind the bound, as groups of equal size.
+        needed: Number of groups without an error that would show the target.
+        operating_point: Fields whose calibrated malignant probability is at least this are predicted malignant.
+        set_confidence: How often a prediction set should contain the true class.
+        model: Fingerprint of the classifier.
     """
 
     temperature: float
@@ -65,24 +65,24 @@ class Calibration(NamedTuple):
     model: str = ""
 
     def describe(self) -> dict[str, Any]:
-        """Give all of it for JSON, with a seal: what is edited by hand no longer fits it."""
+        """Return all fields for JSON, with a seal that no longer matches if they are edited by hand."""
         return self._asdict() | {"seal": self.seal}
 
     @property
     def seal(self) -> str:
-        """A hash of all of it."""
+        """A hash of all fields."""
         return fingerprint_facts(self._asdict())
 
     @classmethod
     def restore(cls, facts: Mapping[str, Any], model: str | None = None) -> Self:
-        """Undo ``describe``.
+        """Restore a calibration from the output of ``describe``.
 
         Args:
-            facts: As read from JSON.
-            model: The fingerprint of the classifier that it is used with, if that is known.
+            facts: The fields as read from JSON.
+            model: Fingerprint of the classifier that it is used with, if known.
 
         Raises:
-            InputError: They were edited, are incomplete, or are of another model.
+            InputError: The fields were edited, are incomplete, or belong to another model.
         """
         values = {name: value for name, value in facts.items() if name != "seal"}
         mend = f"Run `{name_run('evaluation')}` again."
@@ -99,15 +99,15 @@ class Calibration(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What opinions are to keep to.
+    """The targets that opinions should meet.
 
     Attributes:
-        error: The share of wrong opinions, of those given.
-        confidence: How sure it is to be that this holds.
+        error: The largest acceptable share of wrong opinions among those given.
+        confidence: Confidence level of the guarantee on this share.
         false_alarms: The share of images that may count as unlike the training images.
-        sensitivity: The share of malignant validation images that screening is to predict malignant.
-        set_confidence: How often a prediction set is to hold the true class.
-        unproven: Whether opinions are given where the error could not be shown.
+        sensitivity: The share of malignant validation images that screening should predict malignant.
+        set_confidence: How often a prediction set should contain the true class.
+        unproven: Whether opinions are given even if the error could not be shown.
     """
 
     error: float
@@ -131,12 +131,12 @@ def calibrate(
 
     Args:
         truth: The number of each validation image's class, ``[n]``.
-        probabilities: As the classifier gives them, ``[n, classes]``.
-        ood_scores: The out-of-distribution score of each, as ``KnownImages`` measures it, ``[n]``.
+        probabilities: The classifier's output, ``[n, classes]``.
+        ood_scores: Out-of-distribution score of each image, from ``KnownImages``, ``[n]``.
         groups: The group of each image, ``[n]``.
         benign: The numbers of the benign classes.
-        targets: What opinions are to keep to.
-        model: The classifier's fingerprint.
+        targets: The targets that opinions should meet.
+        model: Fingerprint of the classifier.
     """
     temperature = fit_temperature(truth, probabilities)
     calibrated = apply_temperature(probabilities, temperature)
@@ -189,20 +189,20 @@ def form_opinions(
     class_names: Sequence[str],
     certificates: Certificates | None = None,
 ) -> pd.DataFrame:
-    """Give what a classifier says of each image in the end, or why it says nothing.
+    """Form the classifier's final opinion on each image, or the reason for abstaining.
 
     Args:
-        probabilities: As the classifier gives them, ``[n, classes]``.
-        ood: Of the same images, as ``KnownImages`` measures it.
+        probabilities: The classifier's output, ``[n, classes]``.
+        ood: Out-of-distribution scores of the same images, from ``KnownImages``.
         calibration: Learned from validation images.
         class_names: The classes in the order of the probabilities.
-        certificates: What each opinion rests on, if that was asked: an opinion that rests on anything is not given.
+        certificates: What each opinion rests on, if computed: an opinion that rests on any circumstance is withheld.
 
     Returns:
-        One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty; that of an
-        image that is unlike the training images says in what), ``prediction_set`` (as ``name_sets`` words it),
-        ``ood_score``, with certificates also what ``Certificates.tabulate`` gives, and one calibrated probability
-        column a class.
+        One row per image: ``opinion`` (a class, or ``abstained``), ``reason`` (for abstaining, else empty; for an image
+        unlike the training images it names the difference), ``prediction_set`` (formatted by ``name_sets``),
+        ``ood_score``, with certificates also the columns of ``Certificates.tabulate``, and one calibrated probability
+        column per class.
     """
     calibrated = apply_temperature(probabilities, calibration.temperature)
     unsure = ~(calibrated.max(axis=1) >= calibration.threshold)

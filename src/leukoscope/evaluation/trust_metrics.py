@@ -1,4 +1,4 @@
-"""The rows of the table of metrics that say how far probabilities, opinions and prediction sets can be trusted."""
+"""The metrics that describe how far probabilities, opinions and prediction sets can be trusted."""
 
 from math import inf
 

@@ -1,4 +1,4 @@
-"""How the probabilities of several classifiers become one: weights, or a regression, learned on validation images."""
+"""Combine the probabilities of several classifiers: by weights or a regression learned on validation images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ import numpy as np
 STACKING = "stacking"
 _STEPS = 2000
 _SETTLED = 1e-10
-_LEAST = 1e-6  # a probability whose logarithm is still finite enough for a regression
+_LEAST = 1e-6  # smallest probability for logarithms, still finite enough for a regression
 _FOLDS = 3
 
 
 class Vote(NamedTuple):
-    """How members' probabilities are combined.
+    """The rule for combining members' probabilities.
 
     Attributes:
-        weights: Of the members, adding up to 1, ``[members]``; of a regression the shares of its coefficients.
-        coefficients: Of the logarithms of all members' probabilities, ``[members, classes, classes]``, the last axis
-            being what they speak for; ``None`` for a weighted sum.
-        intercepts: Of the classes, ``[classes]``; ``None`` for a weighted sum.
+        weights: Weights of the members, adding up to 1, ``[members]``; for a regression the shares of its coefficients.
+        coefficients: Coefficients of the logarithms of all members' probabilities, ``[members, classes, classes]``,
+            with the predicted class on the last axis; ``None`` for a weighted sum.
+        intercepts: Intercepts of the classes, ``[classes]``; ``None`` for a weighted sum.
     """
 
     weights: np.ndarray
@@ -27,7 +27,7 @@ class Vote(NamedTuple):
     intercepts: np.ndarray | None = None
 
     def combine(self, probabilities: np.ndarray) -> np.ndarray:
-        """Combine probabilities.
+        """Combine the members' probabilities.
 
         Args:
             probabilities: ``[members, n, classes]``.
@@ -42,12 +42,12 @@ class Vote(NamedTuple):
         return (chances / chances.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
-        """Give it for JSON."""
+        """Return all fields for JSON."""
         return {name: None if part is None else np.asarray(part).tolist() for name, part in self._asdict().items()}
 
     @classmethod
     def restore(cls, facts: Mapping[str, Any]) -> "Vote":
-        """Read what ``describe`` gave."""
+        """Restore a vote from the output of ``describe``."""
         parts = [None if facts[name] is None else np.array(facts[name], float) for name in cls._fields[1:]]
         return cls(np.array(facts["weights"], float), *parts)
 
@@ -56,12 +56,12 @@ def learn_vote(rule: str, truth: np.ndarray, probabilities: np.ndarray, seed: in
     """Learn how to combine the probabilities of several classifiers.
 
     Args:
-        rule: ``kappa``, ``accuracy``, ``f1``, ``auc``: weights in proportion to that figure of each member; ``equal``;
-            ``log_loss``: the weights under which the sum has the smallest log loss; ``stacking``: a multinomial
+        rule: ``kappa``, ``accuracy``, ``f1``, ``auc``: weights proportional to that metric of each member; ``equal``;
+            ``log_loss``: the weights for which the weighted sum has the smallest log loss; ``stacking``: a multinomial
             regression on the logarithms of all probabilities (Wolpert 1992, Stacked generalization).
         truth: The number of each image's class, ``[n]``.
         probabilities: ``[members, n, classes]``.
-        seed: For what is random in a regression.
+        seed: Seed of the regression.
     """
     if rule == STACKING:
         return _stack(truth, probabilities, seed)
@@ -75,18 +75,18 @@ def learn_vote(rule: str, truth: np.ndarray, probabilities: np.ndarray, seed: in
 def predict_held_out(
     rule: str, truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, vote: Vote, seed: int
 ) -> np.ndarray:
-    """Combine the probabilities of the images that a vote was learned on, for what is to be learned from these later.
+    """Combine the probabilities of the images that a vote was learned on, for steps that learn from the result.
 
-    A few weights fit any images about as well as those that they were learned on. A regression fits its own better, so
-    that each image is combined by one that was learned on other groups.
+    A few weights fit other images about as well as those that they were learned on. A regression fits its own images
+    better, so each image is combined by a regression learned on other groups.
 
     Args:
-        rule: As of ``learn_vote``.
+        rule: As in ``learn_vote``.
         truth: The number of each image's class, ``[n]``.
         probabilities: ``[members, n, classes]``.
-        groups: Of images that belong together, ``[n]``.
-        vote: Learned on all of them.
-        seed: For the folds.
+        groups: The group of each image, ``[n]``.
+        vote: The vote learned on all of them.
+        seed: Seed of the folds.
     """
     if rule != STACKING or len(np.unique(groups)) < _FOLDS:
         return vote.combine(probabilities)
@@ -103,10 +103,10 @@ def predict_held_out(
 
 
 def weigh(figures: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Give weights in proportion to figures; one that is negative or undefined counts 0, and if all do they are equal.
+    """Compute weights proportional to metrics; negative or undefined ones count as 0, and if all do, weights are equal.
 
     Args:
-        figures: One a member.
+        figures: One metric per member.
     """
     counted = np.nan_to_num(np.maximum(np.asarray(figures, float), 0), nan=0.0)
     return counted / counted.sum() if counted.sum() > 0 else np.full(len(counted), 1 / len(counted))
@@ -129,7 +129,7 @@ def _measure_f1(truth: np.ndarray, chances: np.ndarray) -> float:
 
 
 def _measure_auc(truth: np.ndarray, chances: np.ndarray) -> float:
-    """Give the mean over the classes of the area of each against all others; NaN without images of one."""
+    """Compute the mean over classes of the one-against-rest AUC; NaN if a class has no images, or all of them."""
     from sklearn.metrics import roc_auc_score
 
     classes = range(chances.shape[1])
@@ -142,10 +142,10 @@ _FIGURES = {"kappa": _measure_kappa, "accuracy": _measure_accuracy, "f1": _measu
 
 
 def _minimise_log_loss(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Find the weights of a mixture by expectation and maximisation, which ends in the one minimum that there is."""
+    """Find the weights of a mixture by expectation-maximisation, which converges to the unique minimum."""
     of_truth = np.maximum(probabilities[:, np.arange(len(truth)), truth], _LEAST)
     weights = np.full(len(of_truth), 1 / len(of_truth))
-    # Each step shares every image out among the members, by what they gave its class, and averages the shares.
+    # Each step divides every image among members in proportion to their probability for its class, then averages.
     for _ in range(_STEPS):
         shares = weights[:, None] * of_truth
         updated = (shares / shares.sum(axis=0)).mean(axis=1)
@@ -162,10 +162,10 @@ def _stack(truth: np.ndarray, probabilities: np.ndarray, seed: int) -> Vote:
     members, _, classes = probabilities.shape
     inputs = np.concatenate(list(_take_logarithms(probabilities)), axis=1)
     fitted = LogisticRegression(max_iter=2000, random_state=seed).fit(inputs, truth)
-    # A class that no learning image has keeps a probability of next to nothing.
+    # A class without learning images keeps a near-zero probability.
     coefficients = np.zeros((classes, members * classes))
     intercepts = np.full(classes, np.log(_LEAST))
-    if len(fitted.classes_) == 2:  # of the second class alone, the first's being their negatives
+    if len(fitted.classes_) == 2:  # of the second class only; the first has the negatives
         coefficients[fitted.classes_] = np.concatenate([-fitted.coef_, fitted.coef_]) / 2
         intercepts[fitted.classes_] = np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2
     else:

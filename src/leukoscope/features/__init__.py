@@ -1,1 +1,1 @@
-"""Numbers that stand for pixels, without a network."""
+"""Image features computed without a network."""

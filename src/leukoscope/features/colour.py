@@ -1,8 +1,8 @@
-"""The colours of a field as a whole, wherever in it they are, and those of a part of it."""
+"""The colours of a whole field, wherever they occur in it, and of a part of it."""
 
 import numpy as np
 
-# What the data set's authors take for nuclei: hues in degrees, and the least saturation and value of 255.
+# The nucleus colours of the data set's authors: hues in degrees, and minimum saturation and value of 255.
 NUCLEUS_HUES = (242, 264)
 LEAST_COLOUR = 50
 STEPS = 32
@@ -10,7 +10,7 @@ _SHIFT = 3  # 256 values to 32 steps
 _CHANNELS = ("red", "green", "blue", "hue", "saturation", "value")
 _MOMENTS = ("mean", "deviation", "skewness", "kurtosis")
 MOMENTS = tuple(f"{channel}_{moment}" for channel in _CHANNELS for moment in _MOMENTS)
-_FLAT = 1e-6  # a deviation below which a channel has no third and fourth moment
+_FLAT = 1e-6  # standard deviation below which a channel has no third and fourth moment
 
 
 def count_colours(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -18,7 +18,7 @@ def count_colours(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
     Args:
         pixels: All images, ``uint8 [n, height, width, 3]``.
-        rows: Those that are meant.
+        rows: The rows of the images to count.
 
     Returns:
         Shares of the pixels, ``float64 [rows, 96]``: 32 steps of red, then green, then blue.
@@ -35,8 +35,8 @@ def _count(colours: np.ndarray) -> np.ndarray:
 def measure_hue_band(image: np.ndarray) -> float:
     """Measure the share of pixels with a hue of 242 to 264 degrees, and saturation and value of 50 of 255 or more.
 
-    So Ghaderzadeh et al. 2022 segmented these fields: OpenCV's hues 168 to 182 of images whose red and blue were
-    exchanged, which mirrors hue at 240 degrees. In that band blue is the largest channel and green the smallest, and
+    Ghaderzadeh et al. 2022 segmented these fields this way: OpenCV's hues 168 to 182 of images with red and blue
+    swapped, which mirrors hue at 240 degrees. In that band blue is the largest channel and green the smallest, and
     the hue is 240 + 60 (red - green) / (blue - green).
 
     Args:
@@ -52,18 +52,18 @@ def measure_hue_band(image: np.ndarray) -> float:
 
 
 def cluster_appearance(colours: np.ndarray, clusters: int, seed: int) -> np.ndarray:
-    """Cluster fields by appearance: k-means on the square roots of colour counts, in which distances are Hellinger's.
+    """Cluster fields by appearance: k-means on square roots of colour counts, whose distances are Hellinger's.
 
-    Stain and background make most of a field's colours, so that fields of one cluster are of one stain and background;
-    how many cells there are has its part too. With many clusters, one stain batch is cut into several.
+    Stain and background account for most of a field's colours, so fields of one cluster share stain and background;
+    the number of cells contributes too. With many clusters, one stain batch is split into several.
 
     Args:
-        colours: As ``count_colours`` gives them.
-        clusters: How many there are to be.
-        seed: For the first centres; the same seed gives the same clusters.
+        colours: Colour counts from ``count_colours``.
+        clusters: Number of clusters.
+        seed: Seed of the initial centres; the same seed gives the same clusters.
 
     Returns:
-        The number of each image's cluster, ``int [n]``.
+        The cluster number of each image, ``int [n]``.
     """
     from sklearn.cluster import KMeans
 
@@ -71,19 +71,19 @@ def cluster_appearance(colours: np.ndarray, clusters: int, seed: int) -> np.ndar
 
 
 def measure_colours(colours: np.ndarray) -> np.ndarray:
-    """Measure the colours of some pixels: four moments of each channel of RGB and HSV.
+    """Measure the colours of some pixels: four moments of each RGB and HSV channel.
 
     Args:
         colours: ``uint8 [pixels, 3]``, RGB.
 
     Returns:
         In the order of ``MOMENTS``: red, green and blue in 0-255, hue in degrees, saturation and value in 0-1; kurtosis
-        is 0 for a normal distribution. The mean of hue is circular, and its other moments are of the angles to it.
+        is 0 for a normal distribution. The mean hue is circular, and its other moments use angles relative to it.
     """
     from skimage.color import rgb2hsv
 
     hue, saturation, value = rgb2hsv(colours[None])[0].T
-    # Hues are angles: their mean is that of unit vectors, and deviations are taken from it the short way round.
+    # Hues are angles: their mean is that of unit vectors, and deviations are the shorter angles to it.
     turn = np.exp(2j * np.pi * hue).mean()
     middle = np.degrees(np.angle(turn)) % 360
     away = (360 * hue - middle + 180) % 360 - 180

@@ -1,17 +1,17 @@
-"""What is measured of the leukocytes of a field: shape, texture and colour, and how many there are."""
+"""Measurements of the leukocytes of a field: shape, texture and colour, and their number."""
 
 from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.features.colour import MOMENTS, measure_colours
 from leukoscope.features.morphology import BOUNDARY, RATIO, SHAPE, measure_boundary, measure_ratio, measure_shape
 from leukoscope.features.segmentation import SIDE, Cells, find_cells
 from leukoscope.features.texture import TEXTURE, measure_texture
 
-# Raised by hand when the same field would give other numbers; then what was measured before no longer counts.
+# Raise by hand when the same field would give other numbers; earlier measurements are then ignored.
 FORMAT = 1
 GROUPS = ("shape", "texture", "colour")
 _OF_CELLS = {
@@ -26,10 +26,10 @@ _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 @cache
 def list_features(groups: Sequence[str] = GROUPS) -> tuple[str, ...]:
-    """Name the measurements of some groups, in the order of ``measure_field``.
+    """List the names of some groups' measurements, in the order of ``measure_field``.
 
     Args:
-        groups: Of ``GROUPS``. How many cells there are, and their share of the field, belong to ``shape``.
+        groups: Some of ``GROUPS``. The number of cells and their share of the field belong to ``shape``.
     """
     by_cell = [name for group in GROUPS if group in groups for name in _OF_CELLS[group]]
     moments = [f"{name}_{moment}" for moment in ("mean", "deviation") for name in by_cell]
@@ -40,14 +40,14 @@ FEATURES = list_features()
 
 
 def measure_field(image: np.ndarray) -> np.ndarray:
-    """Measure a field: mean and deviation over its cells of each measurement of a cell, their number and share.
+    """Measure a field: mean and deviation of each cell measurement over its cells, their number and share.
 
     Args:
         image: ``uint8 [height, width, 3]``, RGB.
 
     Returns:
-        ``float32`` in the order of ``FEATURES``; NaN where there is no cell that could be measured, but for the count
-        and share, which are 0 then.
+        ``float32`` in the order of ``FEATURES``; NaN if no cell could be measured, except for the count and share,
+        which are then 0.
     """
     cells = find_cells(image)
     scale = float(np.sqrt(image.shape[0] * image.shape[1]) / SIDE)
@@ -57,12 +57,12 @@ def measure_field(image: np.ndarray) -> np.ndarray:
 
 
 def summarise(measured: Sequence[np.ndarray], number: int, share: float) -> np.ndarray:
-    """Bring what was measured of a field's cells together, in the order of ``FEATURES``.
+    """Summarise the measurements of a field's cells in the order of ``FEATURES``.
 
     Args:
-        measured: Of each cell that could be measured.
-        number: How many cells there are.
-        share: Of the field that they cover.
+        measured: The measurements of each cell that could be measured.
+        number: Number of cells.
+        share: Share of the field that the cells cover.
     """
     if not len(measured):
         return np.array([np.nan] * (len(FEATURES) - 2) + [number, share], np.float32)
@@ -71,7 +71,7 @@ def summarise(measured: Sequence[np.ndarray], number: int, share: float) -> np.n
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:
-    """Give the luminance of pixels, ``uint8 [height, width, 3]`` to ``uint8 [height, width]``."""
+    """Compute the luminance of pixels, ``uint8 [height, width, 3]`` to ``uint8 [height, width]``."""
     return np.rint(pixels @ _GREY).astype(np.uint8)
 
 

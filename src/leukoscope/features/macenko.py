@@ -1,8 +1,8 @@
-"""Stain normalisation by an image's own dyes, each of which is given the colour and the strength of a target's.
+"""Stain normalisation by an image's own dyes, whose colours and strengths are matched to a target's.
 
 Macenko, Niethammer, Marron et al. 2009, A method for normalizing histology slides for quantitative analysis (ISBI):
-by the law of Beer and Lambert the optical densities of what two dyes stain lie in the plane of their colours, and near
-its edges lies what only one of them stains. There it is haematoxylin and eosin; here azure and eosin of a blood smear.
+by the Beer-Lambert law, the optical densities of what two dyes stain lie in the plane of their colours, and what only
+one dye stains lies near its edges. The paper's dyes are haematoxylin and eosin; here, a blood smear's azure and eosin.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,26 +13,26 @@ import numpy as np
 from leukoscope.core.errors import InputError
 from leukoscope.features.normalisation import DARKEST, MOST_GAIN, StainTarget, fit_target
 
-# The paper's beta: a pixel whose optical density is shorter, in decades, is background.
+# The paper's beta: pixels with a shorter optical density, in decades, are background.
 BACKGROUND = 0.15
-# The paper's alpha: percentiles of the angles that stand for pixels of one dye, and of amounts for the most of it.
+# The paper's alpha: percentiles of the angles that represent pure dyes, and of amounts that represent their maximum.
 LOW = 0.01
 HIGH = 0.99
 # An image with a smaller share of stained pixels has too few of them for such percentiles.
 LEAST_STAINED = 0.01
-# The sine of the smallest angle at which two dyes can be told apart: noise alone spreads one colour by a few degrees.
+# The sine of the smallest angle at which two dyes are distinguishable: noise alone spreads a colour by a few degrees.
 LEAST_SPREAD = 0.1
 DYES = ("azure", "eosin")
 COLOURS = ("red", "green", "blue")
 
 
 class MacenkoTarget(NamedTuple):
-    """What images are to have in common.
+    """The dyes to which images are normalised.
 
     Attributes:
-        azure: Optical densities of the dye that absorbs less of the green, a unit vector of red, green and blue. The
-            red, by which haematoxylin is told from eosin, takes erythrocytes for nuclei where they are pale grey.
-        eosin: Of the other.
+        azure: Optical densities of the dye that absorbs less green, a unit vector of red, green and blue. Using red,
+            which separates haematoxylin from eosin, would take pale grey erythrocytes for nuclei.
+        eosin: Optical densities of the other dye.
         most: The 99th percentiles of both dyes' amounts, in decades.
     """
 
@@ -41,25 +41,25 @@ class MacenkoTarget(NamedTuple):
     most: tuple[float, float]
 
     def describe(self) -> dict[str, float]:
-        """Give each number its name."""
+        """Return each number with its name."""
         names = [f"{colour} of {dye}" for dye in DYES for colour in COLOURS] + [f"most of {dye}" for dye in DYES]
         return dict(zip(names, (*self.azure, *self.eosin, *self.most), strict=True))
 
 
 def measure_densities(image: np.ndarray) -> np.ndarray:
-    """Take pixels into optical densities, in decades: RGB in 0-255 to ``float64 [..., 3]``, 0 for white."""
+    """Convert pixels to optical densities, in decades: RGB in 0-255 to ``float64 [..., 3]``, 0 for white."""
     return -np.log10(np.maximum(np.asarray(image, float), DARKEST) / 255)
 
 
 def find_dyes(image: np.ndarray) -> MacenkoTarget | None:
-    """Find the two dyes of an image, and how much there is of each.
+    """Find the two dyes of an image, and the amount of each.
 
     Args:
         image: RGB in 0-255, ``[height, width, 3]``.
 
     Returns:
-        The dyes, or ``None`` where less than a hundredth of the image is stained (``BACKGROUND``), or where its colours
-        are of one dye or grey (``LEAST_SPREAD``).
+        The dyes, or ``None`` if less than a hundredth of the image is stained (``BACKGROUND``), or if its colours are
+        grey or come from one dye (``LEAST_SPREAD``).
     """
     densities = measure_densities(image).reshape(-1, 3)
     stained = densities[np.linalg.norm(densities, axis=1) >= BACKGROUND]
@@ -69,7 +69,7 @@ def find_dyes(image: np.ndarray) -> MacenkoTarget | None:
     plane = np.linalg.eigh(stained.T @ stained / len(stained))[1][:, :0:-1]
     plane *= np.where(plane.sum(axis=0) < 0, -1, 1)  # densities are positive, and so is their main direction
     inside = stained @ plane
-    # Angles in that plane: pixels of one dye alone lie at either edge of the fan.
+    # Angles in that plane: pixels of a single dye lie at either edge of the fan.
     sines = inside[:, 1] / np.maximum(np.hypot(*inside.T), 1e-6)
     angles = np.arcsin(np.quantile(sines, (LOW, HIGH), method="inverted_cdf"))
     if np.sin(np.ptp(angles)) < LEAST_SPREAD:
@@ -83,13 +83,13 @@ def find_dyes(image: np.ndarray) -> MacenkoTarget | None:
 
 
 def fit_dyes(images: Iterable[np.ndarray]) -> MacenkoTarget:
-    """Average the dyes of images, and how much there is of each; images without two dyes are left out.
+    """Average the dyes of images, and their amounts; images without two dyes are skipped.
 
     Args:
         images: ``uint8 [height, width, 3]`` each; one at a time is in memory.
 
     Raises:
-        InputError: None has two dyes.
+        InputError: No image has two dyes.
     """
     dyes_by_image = [dyes for dyes in map(find_dyes, images) if dyes is not None]
     if not dyes_by_image:
@@ -103,18 +103,18 @@ def fit_dyes(images: Iterable[np.ndarray]) -> MacenkoTarget:
 
 
 def normalise_dyes(image: np.ndarray, target: MacenkoTarget) -> np.ndarray:
-    """Give the dyes of an image the colours and the strength of a target's.
+    """Match an image's dyes in colour and strength to a target's.
 
-    What neither dye explains is left out, as in the paper. How much there is of a dye is changed by ``MOST_GAIN`` at
-    the most.
+    Parts that neither dye explains are dropped, as in the paper. The amount of a dye is scaled by ``MOST_GAIN`` at
+    most.
 
     Args:
-        image: RGB in 0-255, ``[height, width, 3]``. One in which no two dyes are found, such as a blank or a grey one,
-            comes back as it is.
-        target: Of the images that a classifier learned from.
+        image: RGB in 0-255, ``[height, width, 3]``. An image in which no two dyes are found, such as a blank or a grey
+            one, is returned unchanged.
+        target: The target fitted to the images that a classifier learned from.
 
     Returns:
-        ``float64 [height, width, 3]``, 0-255, what lies beyond cut off.
+        ``float64 [height, width, 3]``, clipped to 0-255.
     """
     dyes = find_dyes(image)
     if dyes is None:
@@ -125,11 +125,11 @@ def normalise_dyes(image: np.ndarray, target: MacenkoTarget) -> np.ndarray:
     return np.clip(255 * 10**-densities, 0, 255)
 
 
-# How the target of each method is measured, by the name of the method in ``training.normalisation``.
+# The functions that fit each method's target, by the method's name in ``training.normalisation``.
 FITTED_BY: Mapping[str, Callable[[Iterable[np.ndarray]], StainTarget | MacenkoTarget]]
 FITTED_BY = {"reinhard": fit_target, "macenko": fit_dyes}
 
 
 def restore_target(facts: Mapping[str, Any]) -> StainTarget | MacenkoTarget:
-    """Make a target of its fields, whichever method it is of."""
+    """Restore a target of either method from its fields."""
     return MacenkoTarget(**facts) if "azure" in facts else StainTarget(**facts)

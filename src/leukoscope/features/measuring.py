@@ -1,4 +1,4 @@
-"""Measuring many fields on all cores, and keeping what was measured by the fields' content."""
+"""Measure many fields on all cores, and cache the measurements by the fields' content."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,12 @@ logger = logging.getLogger(__name__)
 
 
 class MeasurementStore:
-    """Keeps what was measured of fields in one file, so that nothing is measured twice.
+    """Caches measurements of fields in one file, so that nothing is measured twice.
 
-    It holds nothing that could not be measured again: where the file cannot be read or written, it is done without.
+    It holds nothing that could not be measured again: if the file cannot be read or written, it is ignored.
 
     Args:
-        file: A database, which need not be there.
+        file: A database, which need not exist.
     """
 
     def __init__(self, file: Path) -> None:
@@ -31,10 +31,10 @@ class MeasurementStore:
         return self._cache.file
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
-        """Find what is known of fields.
+        """Look up known measurements of fields.
 
         Args:
-            keys: As ``identify_field`` gives them.
+            keys: Keys from ``identify_field``.
 
         Returns:
             ``float32`` in the order of ``FEATURES``, for each field that was measured before.
@@ -45,32 +45,32 @@ class MeasurementStore:
         return {key: np.frombuffer(values, np.float32) for key, values in whole.items()}
 
     def keep(self, measured: Mapping[bytes, np.ndarray]) -> None:
-        """Keep what was measured, all of it or nothing.
+        """Store measurements, all or none.
 
         Args:
-            measured: As ``find`` gives it.
+            measured: Measurements in the format of ``find``.
         """
         self._cache.keep({key: values.astype(np.float32).tobytes() for key, values in measured.items()})
 
 
 def identify_field(image: np.ndarray) -> bytes:
-    """Hash the content of a field, ``uint8 [height, width, 3]``, and the format of what is measured of it."""
+    """Hash the content of a field, ``uint8 [height, width, 3]``, and the format of its measurements."""
     return identify_content(image, str(FORMAT))
 
 
 def measure_fields(
     pixels: np.ndarray, rows: np.ndarray | None = None, store: MeasurementStore | None = None, keep: bool = True
 ) -> np.ndarray:
-    """Measure fields that were not measured before, on all cores if they are many.
+    """Measure fields that were not measured before, on all cores if there are many.
 
     Args:
         pixels: ``uint8 [n, height, width, 3]``, RGB.
-        rows: Which of them; all by default.
-        store: Knows what was measured before.
-        keep: Whether to keep there what was not.
+        rows: Which fields to measure; all by default.
+        store: Cache of earlier measurements.
+        keep: Whether to store new measurements in it.
 
     Returns:
-        ``float32 [rows, features]`` as ``measure_field`` gives them.
+        ``float32 [rows, features]``, as from ``measure_field``.
     """
     rows = np.arange(len(pixels)) if rows is None else np.asarray(rows)
     keys = [identify_field(pixels[row]) for row in rows]

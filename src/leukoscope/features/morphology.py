@@ -1,7 +1,7 @@
-"""The shape of a nucleus or a cell, by its mask."""
+"""The shape of a nucleus or a cell, measured on its mask."""
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
 from leukoscope.features.segmentation import find_peaks, measure_convex_area, measure_depth
 
@@ -26,20 +26,20 @@ BOUNDARY = ("box_dimension", "radial_variance")
 _BOXES = (1, 2, 4, 8, 16, 32)
 _SIZES = np.array(_BOXES)[:, None]
 _LOGARITHMS = np.log(_BOXES) - np.log(_BOXES).mean()
-_SLOPE = _LOGARITHMS / (_LOGARITHMS**2).sum()  # of a line by least squares
-_SQUARE = 1 / 12  # the second moment of a pixel by itself, which is a square
+_SLOPE = _LOGARITHMS / (_LOGARITHMS**2).sum()  # of a least-squares line
+_SQUARE = 1 / 12  # the second moment of a single pixel, which is a square
 
 
 def measure_shape(mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Measure the shape of a mask.
 
     Args:
-        mask: Of one part, boolean ``[height, width]``.
-        scale: Side of the field, in sides of ``segmentation.SIDE``: what counts as a lobe depends on it.
+        mask: A mask of one connected part, boolean ``[height, width]``.
+        scale: Side of the field, in units of ``segmentation.SIDE``: the size of a lobe depends on it.
 
     Returns:
-        In the order of ``SHAPE``; lengths in pixels, areas in square pixels, the rest without a unit. All are NaN of a
-        mask that is too small to have a perimeter, such as a pixel.
+        In the order of ``SHAPE``; lengths in pixels, areas in square pixels, the rest without a unit. All are NaN for a
+        mask that is too small to have a perimeter, such as a single pixel.
     """
     from skimage.measure import perimeter
 
@@ -73,14 +73,14 @@ def measure_shape(mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 
 def measure_ratio(nucleus: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Hold a nucleus against its cell.
+    """Compare a nucleus with its cell.
 
     Args:
-        nucleus: As of ``measure_shape``.
-        cell: The same of the whole cell.
+        nucleus: The nucleus's shape, from ``measure_shape``.
+        cell: The whole cell's shape, from ``measure_shape``.
 
     Returns:
-        In the order of ``RATIO``; a cell of which no cytoplasm is seen counts as if one pixel were.
+        In the order of ``RATIO``; a cell without visible cytoplasm counts as having one pixel of it.
     """
     area = SHAPE.index("area")
     perimeter = SHAPE.index("perimeter")
@@ -89,14 +89,14 @@ def measure_ratio(nucleus: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 
 def measure_boundary(mask: np.ndarray) -> np.ndarray:
-    """Measure how rough the outline of a mask is.
+    """Measure the roughness of a mask's outline.
 
     Args:
-        mask: Of one part, boolean ``[height, width]``.
+        mask: A mask of one connected part, boolean ``[height, width]``.
 
     Returns:
         In the order of ``BOUNDARY``: the box-counting dimension, and the variance of the outline's distance to the
-        centre, in squares of its mean.
+        centre, relative to its squared mean.
     """
     mask = _crop(mask)
     outline = mask & ~scipy.ndimage.binary_erosion(np.pad(mask, 1))[1:-1, 1:-1]
@@ -110,7 +110,7 @@ def _crop(mask: np.ndarray) -> np.ndarray:
 
 
 def _measure_axes(mask: np.ndarray) -> tuple[float, float]:
-    """Give the axes of the ellipse with the same second moments."""
+    """Return the axes of the ellipse with the same second moments."""
     # An ellipse of semi-axes a and b has second moments a^2 / 4 and b^2 / 4.
     moments = np.cov(np.argwhere(mask).T, bias=True) + _SQUARE * np.eye(2)
     smaller, larger = np.linalg.eigvalsh(moments)
@@ -118,13 +118,13 @@ def _measure_axes(mask: np.ndarray) -> tuple[float, float]:
 
 
 def _count_dimension(outline: np.ndarray) -> float:
-    """Give the slope of the number of boxes that an outline crosses against their size, both as logarithms."""
+    """Return the box-counting dimension: the slope of the log number of boxes crossed against their log size."""
     height, width = outline.shape
     rows, columns = np.nonzero(outline)
-    # The grid begins at each corner in turn, so that a field turned by 90 degrees has the same dimension.
+    # The grid starts at each corner in turn, so that a field rotated by 90 degrees has the same dimension.
     down = np.stack([rows, rows, height - 1 - rows, height - 1 - rows])[:, None] // _SIZES
     right = np.stack([columns, width - 1 - columns, columns, width - 1 - columns])[:, None] // _SIZES
-    # One number for each box of each grid; how many different ones there are is how many boxes are crossed.
+    # One number per box and grid; the number of distinct ones is the number of boxes crossed.
     grids = np.arange(4 * len(_BOXES)).reshape(4, -1, 1)
     boxes = np.unique((grids * height + down) * width + right)
     counts = np.bincount(boxes // (height * width), minlength=grids.size).reshape(4, -1).mean(axis=0)

@@ -1,8 +1,8 @@
-"""Stain normalisation: giving an image the colours that others have, whatever its stain, camera and lamp.
+"""Stain normalisation: match an image's colours to those of others, whatever its stain, camera and lamp.
 
-Reinhard, Ashikhmin, Gooch and Shirley 2001, Color transfer between images: pixels are taken into the space l-alpha-beta
-of Ruderman, Cronin and Chiao 1998, whose channels hardly correlate in natural images; there each channel gets the mean
-and the deviation of a target.
+Reinhard, Ashikhmin, Gooch and Shirley 2001, Color transfer between images: pixels are converted to the space
+l-alpha-beta of Ruderman, Cronin and Chiao 1998, whose channels hardly correlate in natural images; there each channel
+is given the mean and the standard deviation of a target.
 """
 
 from collections.abc import Iterable
@@ -10,37 +10,37 @@ from typing import NamedTuple
 
 import numpy as np
 
-# RGB in 0-1 to the responses of the eye's long, middle and short cones, and of their logarithms to l, alpha and beta.
+# RGB in 0-1 to the responses of the eye's long, middle and short cones, and their logarithms to l, alpha and beta.
 TO_CONES = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
 TO_OPPONENTS = np.diag([3**-0.5, 6**-0.5, 2**-0.5]) @ np.array([[1.0, 1, 1], [1, 1, -2], [1, -1, 0]])
 CHANNELS = ("l", "alpha", "beta")
-# The darkest that has a logarithm, as black is none: one step of 255.
+# The darkest value with a logarithm, since black has none: one step of 255.
 DARKEST = 1.0
-# A channel that varies less, in decades, has no contrast that could be scaled: an empty field, or one colour.
+# A channel that varies less, in decades, has no contrast to scale: an empty field, or a single colour.
 FLAT = 5e-4
-# How many times a channel's contrast may be multiplied or divided: beyond, noise of a pale field would pass for stain.
+# Limit of the factor on a channel's contrast, up or down: beyond it, noise of a pale field would pass for stain.
 MOST_GAIN = 3.0
 
 
 class StainTarget(NamedTuple):
-    """What images are to have in common.
+    """The colour statistics to which images are normalised.
 
     Attributes:
-        mean: Of l, alpha and beta, in decades.
-        deviation: Of the same.
+        mean: Means of l, alpha and beta, in decades.
+        deviation: Standard deviations of l, alpha and beta, in decades.
     """
 
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
 
     def describe(self) -> dict[str, float]:
-        """Give each number its name."""
+        """Return each number with its name."""
         parts = self._asdict().items()
         return {f"{part} of {name}": value for part, of in parts for name, value in zip(CHANNELS, of, strict=True)}
 
 
 def to_opponents(image: np.ndarray) -> np.ndarray:
-    """Take pixels into l-alpha-beta: RGB in 0-255 to decades, ``float64 [..., 3]``."""
+    """Convert pixels to l-alpha-beta: RGB in 0-255 to decades, ``float64 [..., 3]``."""
     light = np.maximum(np.asarray(image, float), DARKEST) / 255
     return np.log10(light @ TO_CONES.T) @ TO_OPPONENTS.T
 
@@ -52,13 +52,13 @@ def measure_stain(image: np.ndarray) -> np.ndarray:
 
 
 def fit_target(images: Iterable[np.ndarray]) -> StainTarget:
-    """Average what images have: the mean of their means, and of their deviations.
+    """Average the statistics of images: the mean of their means, and of their deviations.
 
     Args:
         images: ``uint8 [height, width, 3]`` each; one at a time is in memory.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There are no images.
     """
     measured = [measure_stain(image) for image in images]
     if not measured:
@@ -68,15 +68,15 @@ def fit_target(images: Iterable[np.ndarray]) -> StainTarget:
 
 
 def normalise(image: np.ndarray, target: StainTarget) -> np.ndarray:
-    """Give an image the mean and the deviation of a target.
+    """Match an image's mean and deviation to a target's.
 
     Args:
-        image: RGB in 0-255, ``[height, width, 3]``. Its contrast is changed within bounds; where it has none, only its
+        image: RGB in 0-255, ``[height, width, 3]``. Its contrast is changed within bounds; without contrast, only its
             mean is changed.
-        target: From the images that a classifier learned from.
+        target: The target fitted to the images that a classifier learned from.
 
     Returns:
-        ``float64 [height, width, 3]``, 0-255, what lies beyond cut off.
+        ``float64 [height, width, 3]``, clipped to 0-255.
     """
     channels = to_opponents(image)
     mean = channels.mean(axis=(0, 1))

@@ -1,33 +1,33 @@
-"""Finding the leukocytes of a field by thresholds: nuclei, and the whole cells around them.
+"""Find the leukocytes of a field by thresholds: nuclei, and the whole cells around them.
 
-Nuclei are dark in green and reddish against what is around them (Putzu, Caocci and Di Ruberto 2014, Leucocyte
+Nuclei are dark in green and reddish relative to their surroundings (Putzu, Caocci and Di Ruberto 2014, Leucocyte
 classification for leukaemia detection using image processing techniques). In these smears red cells have no yellow
-either, so that Putzu's rule for whole cells, by yellow, finds those too: a cell is what is coloured close around a
-nucleus.
+either, so Putzu's rule for whole cells, based on yellow, would find them too: here, a cell is the coloured area close
+around a nucleus.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage lazily, on first use
 
-# Lengths in pixels are those of a field of this side, and areas its.
+# Lengths in pixels, and areas, are for a field of this side.
 SIDE = 224
 _SMOOTHING = 1.0
 _LEAST_AREA = 60
 _RIM = 3.0
-# A nucleus is darker than the rest by so much green of 255, and redder by so much a*: less is the background's noise.
+# Minimum differences of a nucleus from the rest, darker in green (of 255) and redder in a*: less is background noise.
 _LEAST_DARKER = 20.0
 _LEAST_REDDER = 4.0
-# Less round than this, by 4 pi area / perimeter^2, may be several nuclei that touch.
+# Parts less round than this, by 4 pi area / perimeter^2, may be several touching nuclei.
 _ROUND = 0.8
 _SOLID = 0.9
 _BINS = 256
-_TINY = 1e-9  # by which a computed point may be off
+_TINY = 1e-9  # tolerance for computed points
 _PEAK_SMOOTHING = 1.5
 _PEAK_DISTANCE = 6
-# sRGB to CIE XYZ under D65, divided by the white of it: rows X and Y.
+# sRGB to CIE XYZ under D65, divided by its white point: rows X and Y.
 _TO_X = np.array([0.412453, 0.357580, 0.180423]) / 0.95047
 _TO_Y = np.array([0.212671, 0.715160, 0.072169])
 _VALUES = np.arange(256) / 255
@@ -35,11 +35,11 @@ _LINEAR = np.where(_VALUES > 0.04045, ((_VALUES + 0.055) / 1.055) ** 2.4, _VALUE
 
 
 class Cells(NamedTuple):
-    """The leukocytes of a field; those that its edge cuts are left out.
+    """The leukocytes of a field, without those that its edge cuts.
 
     Attributes:
-        nuclei: The number of the nucleus that each pixel is of, from 1 on, or 0, ``int32 [height, width]``.
-        cells: The same of the whole cells, numbered alike.
+        nuclei: The nucleus number of each pixel, starting at 1, or 0, ``int32 [height, width]``.
+        cells: The number of the whole cell at each pixel, numbered like the nuclei.
     """
 
     nuclei: np.ndarray
@@ -47,7 +47,7 @@ class Cells(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """Number of leukocytes."""
         return int(self.nuclei.max(initial=0))
 
 
@@ -64,7 +64,7 @@ def find_cells(image: np.ndarray) -> Cells:
 
 
 def _threshold_nuclei(image: np.ndarray, scale: float) -> np.ndarray:
-    """Tell which pixels are darker in green than Otsu's threshold, and redder than that of a*."""
+    """Return the pixels darker in green than its Otsu threshold and redder than that of a*, as a mask."""
     green = scipy.ndimage.gaussian_filter(image[..., 1].astype(np.float32), _SMOOTHING * scale)
     redness = measure_redness(image)
     mask = (green < find_threshold(green)) & (redness > find_threshold(redness))
@@ -76,7 +76,7 @@ def _threshold_nuclei(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def measure_redness(image: np.ndarray) -> np.ndarray:
-    """Give a* of CIE Lab, ``float32 [height, width]``."""
+    """Compute a* of CIE Lab, ``float32 [height, width]``."""
     linear = _LINEAR.astype(np.float32)[image]
     return 500 * (_compress(linear @ _TO_X.astype(np.float32)) - _compress(linear @ _TO_Y.astype(np.float32)))
 
@@ -86,7 +86,7 @@ def _compress(share: np.ndarray) -> np.ndarray:
 
 
 def find_threshold(values: np.ndarray) -> float:
-    """Give Otsu's threshold of 256 steps; of one value alone, that value."""
+    """Return Otsu's threshold over 256 steps; if there is only one value, that value."""
     from skimage.filters import threshold_otsu
 
     lowest = float(values.min())
@@ -100,7 +100,7 @@ def find_threshold(values: np.ndarray) -> float:
 
 
 def _clean(mask: np.ndarray, scale: float) -> np.ndarray:
-    """Open a mask by a cross, fill its holes, and leave out what is small."""
+    """Open a mask with a cross, fill its holes, and remove small parts."""
     labels, _ = scipy.ndimage.label(fill_holes(scipy.ndimage.binary_opening(mask)))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
@@ -108,7 +108,7 @@ def _clean(mask: np.ndarray, scale: float) -> np.ndarray:
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
-    """Fill what no way leads to from the field's edge; SciPy's own function does the same in many passes."""
+    """Fill holes unreachable from the field's edge; SciPy's own function does the same in many passes."""
     outside, count = scipy.ndimage.label(~mask)
     open_parts = np.zeros(count + 1, bool)
     for edge in (outside[0], outside[-1], outside[:, 0], outside[:, -1]):
@@ -118,15 +118,15 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 
 
 def separate(mask: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, set[int]]:
-    """Number the nuclei of a mask, and cut apart those that touch, by watershed on the distance to the outside.
+    """Number the nuclei of a mask, and split touching ones by watershed on the distance to the outside.
 
     Args:
-        mask: Where nuclei are, boolean ``[height, width]``.
-        scale: Side of the field, in sides of ``SIDE``.
+        mask: Mask of nuclei, boolean ``[height, width]``.
+        scale: Side of the field, in units of ``SIDE``.
 
     Returns:
-        The number of the nucleus from 1 on, or 0, ``int32 [height, width]``; and the numbers of those that are little
-        round, or were cut from what was.
+        The nucleus number of each pixel, starting at 1, or 0, ``int32 [height, width]``; and the numbers of nuclei that
+        are not round, or were split from one that was not.
     """
     labels, count = scipy.ndimage.label(mask)
     angular = set()
@@ -143,14 +143,14 @@ def separate(mask: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, set[int]
 
 
 def _list_parts(labels: np.ndarray) -> Iterator[tuple[int, tuple[slice, ...], np.ndarray]]:
-    """Give for each number its box, and its mask in there."""
+    """Yield each number with its box, and its mask within the box."""
     for number, place in enumerate(scipy.ndimage.find_objects(labels), start=1):
         if place is not None:
             yield number, place, labels[place] == number
 
 
 def measure_roundness(mask: np.ndarray) -> float:
-    """Give 4 pi area / perimeter^2 of a mask: 1 for a large disc, less for anything else."""
+    """Return 4 pi area / perimeter^2 of a mask: 1 for a large disc, less for anything else."""
     from skimage.measure import perimeter
 
     around = perimeter(np.pad(mask, 1))
@@ -158,7 +158,7 @@ def measure_roundness(mask: np.ndarray) -> float:
 
 
 def _divide(part: np.ndarray, scale: float) -> np.ndarray:
-    """Number the pieces of a mask, of which each has a peak of the distance to the outside."""
+    """Split a mask into numbered pieces, one for each peak of the distance to the outside."""
     from skimage.segmentation import watershed
 
     part = np.pad(part, 1)
@@ -167,20 +167,20 @@ def _divide(part: np.ndarray, scale: float) -> np.ndarray:
 
 
 def measure_depth(mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Give the distance of a mask's pixels to its outside, smoothed, ``float [height, width]``."""
+    """Compute the smoothed distance of a mask's pixels to its outside, ``float [height, width]``."""
     return scipy.ndimage.gaussian_filter(scipy.ndimage.distance_transform_edt(mask), _PEAK_SMOOTHING * scale)
 
 
 def find_peaks(depth: np.ndarray, mask: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Find the peaks of a depth within a mask, of which each is the highest for some pixels around.
+    """Find the peaks of a depth within a mask, each the highest within a few pixels around it.
 
     Args:
-        depth: As ``measure_depth`` gives it, ``float [height, width]``.
+        depth: Depth from ``measure_depth``, ``float [height, width]``.
         mask: Boolean, of the same shape.
-        scale: Side of the field, in sides of ``SIDE``.
+        scale: Side of the field, in units of ``SIDE``.
 
     Returns:
-        The number of the peak at its pixels, from 1 on, else 0, ``int32 [height, width]``.
+        The peak number at each peak's pixels, starting at 1, else 0, ``int32 [height, width]``.
     """
     reach = max(1, round(_PEAK_DISTANCE * scale))
     highest = (depth == scipy.ndimage.maximum_filter(depth, 2 * reach + 1, mode="constant")) & mask
@@ -188,7 +188,7 @@ def find_peaks(depth: np.ndarray, mask: np.ndarray, scale: float = 1.0) -> np.nd
 
 
 def _select(labels: np.ndarray, angular: set[int], scale: float) -> np.ndarray:
-    """Leave out what is small, cut by the field's edge, or round but for deep dents, and number the rest anew."""
+    """Remove nuclei that are small, cut by the field's edge, or round but deeply dented, and renumber the rest."""
     cut = {*labels[0], *labels[-1], *labels[:, 0], *labels[:, -1]}
     kept = np.zeros(labels.max(initial=0) + 1, np.int32)
     count = 0
@@ -206,13 +206,13 @@ def measure_convex_area(mask: np.ndarray) -> float:
     """Count the pixels whose centres are in the convex hull of a mask's pixels, as scikit-image does, but faster.
 
     Args:
-        mask: Of one part, cropped to its box, so that no row is empty.
+        mask: A mask of one connected part, cropped to its box, so that no row is empty.
     """
     rows = np.arange(len(mask))
     width = mask.shape[1]
     left = mask.argmax(axis=1)
     right = width - 1 - mask[:, ::-1].argmax(axis=1)
-    # A pixel is its four edges' middles: of a row, the outermost to the side, above and below.
+    # A pixel is represented by the midpoints of its edges: in a row, the outermost to the side, above and below.
     height = np.concatenate([rows, rows - 0.5, rows + 0.5])
     ends = [
         _find_hull(height, np.concatenate([sign * side - 0.5, sign * side, sign * side]), rows)
@@ -224,7 +224,7 @@ def measure_convex_area(mask: np.ndarray) -> float:
 
 
 def _find_hull(heights: np.ndarray, places: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Give at some heights how low the convex hull of points reaches, ``float [rows]`` (Andrew's monotone chain)."""
+    """Return how far the convex hull of points extends at some heights, ``float [rows]`` (Andrew's monotone chain)."""
     order = np.lexsort((places, heights))
     chain: list[tuple[float, float]] = []
     for point in zip(heights[order].tolist(), places[order].tolist(), strict=True):
@@ -235,14 +235,14 @@ def _find_hull(heights: np.ndarray, places: np.ndarray, rows: np.ndarray) -> np.
 
 
 def _turns_outwards(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> bool:
-    """Tell whether the second of three points is no lower than the line from the first to the third."""
+    """Check whether the second of three points is no lower than the line from the first to the third."""
     run = (second[0] - first[0]) * (third[1] - first[1])
     rise = (second[1] - first[1]) * (third[0] - first[0])
     return rise >= run
 
 
 def _add_rims(image: np.ndarray, nuclei: np.ndarray, scale: float) -> np.ndarray:
-    """Let each nucleus grow into what is coloured around it, up to the middle between it and the next."""
+    """Grow each nucleus into the coloured area around it, up to halfway to the next nucleus."""
     cells = nuclei.copy()
     if not nuclei.any():
         return cells

@@ -1,4 +1,4 @@
-"""The texture of a part of a field, by how often grey levels are neighbours."""
+"""The texture of a part of a field, from the co-occurrence of grey levels."""
 
 import numpy as np
 
@@ -25,11 +25,11 @@ _TINY = 1e-12
 
 
 def measure_texture(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Measure the texture of the pixels of a mask: Haralick's features, the mean of four directions.
+    """Measure the texture of a mask's pixels: Haralick's features, averaged over four directions.
 
     Args:
         grey: ``uint8 [height, width]``.
-        mask: Which of them count, boolean of the same shape.
+        mask: Which pixels count, boolean of the same shape.
 
     Returns:
         In the order of ``TEXTURE``; levels are eighths of 256.
@@ -38,15 +38,15 @@ def measure_texture(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
     levels = np.where(mask, (grey >> _SHIFT) + 1, 0).astype(np.uint8)
     counts = graycomatrix(levels, [1], _DIRECTIONS, levels=_LEVELS + 1, symmetric=True)
-    inside = counts[1:, 1:, 0].astype(float)  # level 0 is what does not count
+    inside = counts[1:, 1:, 0].astype(float)  # level 0 marks pixels that do not count
     return describe_neighbours(np.moveaxis(inside, 2, 0)).mean(axis=0)
 
 
 def describe_neighbours(counts: np.ndarray) -> np.ndarray:
-    """Describe how often levels are neighbours (Haralick, Shanmugam and Dinstein 1973, Textural features).
+    """Compute Haralick's features of co-occurrences (Haralick, Shanmugam and Dinstein 1973, Textural features).
 
-    Logarithms are natural; what is 0 times its logarithm is 0. The sum variance is about the sum average; the
-    difference variance is that of the differences themselves.
+    Logarithms are natural; 0 times its logarithm is 0. The sum variance is taken about the sum average; the difference
+    variance is the variance of the differences themselves.
 
     Args:
         counts: How often level ``i`` is next to level ``j``, symmetric, ``[directions, levels, levels]``.
@@ -63,7 +63,7 @@ def describe_neighbours(counts: np.ndarray) -> np.ndarray:
     mean = margin @ levels
     variance = margin @ levels**2 - mean**2
     product = p @ levels @ levels - mean**2
-    # Of one level alone the correlation is not defined; a surface without any texture is like itself everywhere.
+    # For a single level the correlation is undefined; a surface without texture is the same everywhere: 1.
     flat = variance < _TINY
     correlation = np.where(flat, 1.0, product / np.where(flat, 1.0, variance))
     first = [(p**2).sum(axis=(1, 2)), differences @ np.arange(differences.shape[1]) ** 2, correlation, variance]
@@ -75,7 +75,7 @@ def describe_neighbours(counts: np.ndarray) -> np.ndarray:
 
 
 def _gather(p: np.ndarray, bins: np.ndarray) -> np.ndarray:
-    """Add up the shares that have the same number, ``[directions, numbers]``."""
+    """Sum the shares with equal bin numbers, ``[directions, numbers]``."""
     return np.stack([np.bincount(bins.ravel(), shares.ravel()) for shares in p])
 
 
@@ -89,9 +89,9 @@ def _measure_entropy(shares: np.ndarray) -> np.ndarray:
 
 
 def _measure_information(p: np.ndarray, margin: np.ndarray, entropy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the two information measures of correlation: 0 where neighbours tell nothing of each other."""
+    """Compute the two information measures of correlation: 0 if neighbours are independent."""
     alone = _measure_entropy(margin)
-    # Of two independent neighbours, and of the real ones as if they were: both are twice that of one alone.
+    # The entropies of independent neighbours, and of the actual pairs as if independent: both are twice that of one.
     independent = 2 * alone
     first = np.where(alone > _TINY, (entropy - independent) / np.maximum(alone, _TINY), 0.0)
     return first, np.sqrt(np.maximum(0, 1 - np.exp(-2 * (independent - entropy))))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 else:
-    # Kedro resolves the hints of nodes when a session starts, which must not have to import Matplotlib.
+    # Kedro resolves the type hints of nodes when a session starts; this must not import Matplotlib.
     Figure = Any
 
 __all__ = ["Figure"]

@@ -1,4 +1,4 @@
-"""A network as a stack of its blocks, of which some may stand side by side."""
+"""Draw a network as a stack of its blocks, with parallel blocks side by side."""
 
 import textwrap
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from leukoscope.figures.canvas import SMALL, WIDTH, make_figure
 _LINE = 0.19
 _PADDING = 0.14
 _GAP = 0.16
-_LETTERS = 46  # of a line of a block's contents
+_LETTERS = 46  # per line of a block's contents
 
 
 class Block(Protocol):
-    """What is drawn of a block; ``models.outline.BlockOutline`` says what each is."""
+    """The drawn facts of a block; ``models.outline.BlockOutline`` documents them."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -39,7 +39,7 @@ def draw_architecture(title: str, levels: Sequence[Sequence[Block]]) -> Figure:
 
     Args:
         title: The network's name.
-        levels: From input to output what comes after each other; blocks of one level stand side by side.
+        levels: The levels of the network from input to output; blocks of one level are drawn side by side.
     """
     words = [[_describe(block, len(level)) for block in level] for level in levels]
     heights = [_LINE * max(map(len, level)) + _PADDING for level in words]
@@ -68,7 +68,7 @@ def _describe(block: Block, beside: int) -> list[str]:
 
 
 def _draw_block(axes: Axes, lines: Sequence[str], top: float, height: float, number: int, beside: int) -> None:
-    """Draw one block of so many side by side."""
+    """Draw one block of a level with ``beside`` blocks."""
     width = WIDTH / beside
     left = number * width
     axes.add_patch(

@@ -1,4 +1,4 @@
-"""The size of figures, and what many of them have."""
+"""The size and shared parts of figures."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-WIDTH = 4.8  # inches: on a phone, where a page is some 360 pixels wide, a point is a pixel
+WIDTH = 4.8  # inches: on a phone, whose pages are some 360 pixels wide, a point is a pixel
 SMALL = 9.5  # points
 UNDEFINED = "undefined"
 
@@ -19,18 +19,18 @@ _LETTERS_OF_TITLE = 52
 _LETTERS_OF_COLUMNS = 32
 _LETTERS_OF_NAME = 18
 _BLANK = "#eeeeee"
-_LETTER_WIDTH = 0.6  # of the size of letters
-_LEAST = 6.0  # the smallest size that can be read
+_LETTER_WIDTH = 0.6  # relative to the font size
+_LEAST = 6.0  # the smallest legible font size
 _LETTERS_OF_LABEL = 24
-_DARK = 0.7  # shares from which on letters in a cell are white
+_DARK = 0.7  # from this share on, text in a cell is white
 
 
 def make_figure(height: float, title: str = "") -> Figure:
-    """Make a figure of the usual width.
+    """Create a figure of the standard width.
 
     Args:
-        height: Of its plots, in inches.
-        title: Above them; none on a page, where a heading says the same.
+        height: Height of its plots, in inches.
+        title: Title above them; empty on a page, where a heading has it.
     """
     lines = textwrap.wrap(title, _LETTERS_OF_TITLE)
     figure = Figure(figsize=(WIDTH, height + _TITLE_LINE * len(lines)), layout="constrained")
@@ -40,21 +40,21 @@ def make_figure(height: float, title: str = "") -> Figure:
 
 
 def open_frame(axes: Axes) -> None:
-    """Leave out the lines above and to the right of a plot."""
+    """Hide the top and right spines of a plot."""
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def wrap_names(names: Iterable[str]) -> list[str]:
-    """Break long names of rows or columns into lines, so that they leave room for what they name."""
+    """Wrap long row or column names into lines, to leave room for the plot."""
     return ["\n".join(textwrap.wrap(name, _LETTERS_OF_NAME)) for name in names]
 
 
 def measure_row(names: Iterable[str], least: float) -> float:
-    """Give the height of a row that any of some names has room in, in inches.
+    """Compute the height of a row that fits any of the names, in inches.
 
     Args:
-        names: Wrapped.
-        least: Of a row.
+        names: Wrapped names.
+        least: Minimum height of a row.
     """
     lines = max((name.count("\n") + 1 for name in names), default=1)
     return max(least, _LINE * lines + 0.1)
@@ -63,14 +63,14 @@ def measure_row(names: Iterable[str], least: float) -> float:
 def write_values(
     axes: Axes, heights: Iterable[float], values: Iterable[Any], form: str, missing: str = UNDEFINED
 ) -> None:
-    """Write the values of marks beside the plot, on a level with each, where no line runs through them.
+    """Write the values of marks to the right of the plot, level with each, where no line crosses them.
 
     Args:
-        axes: Of a plot whose values go from left to right.
-        heights: Where each mark is.
-        values: What is written.
-        form: Of a number, as ``format`` takes it.
-        missing: What stands where there is none.
+        axes: Axes of a horizontal plot.
+        heights: Vertical position of each mark.
+        values: The values to write.
+        form: Format of a number, as in ``format``.
+        missing: Text for missing values.
     """
     for height, value in zip(heights, values, strict=True):
         words = missing if pd.isna(value) else format(float(value), form)
@@ -78,13 +78,13 @@ def write_values(
 
 
 def draw_cells(axes: Axes, shares: np.ndarray, words: Sequence[Sequence[str]], points: float = SMALL) -> None:
-    """Draw a table of coloured cells, the first row on top.
+    """Draw a table of coloured cells, with the first row at the top.
 
     Args:
-        axes: Of the table.
-        shares: By which cells are coloured, 0 to 1; what is undefined is grey.
-        words: What stands in each cell.
-        points: The size of their letters.
+        axes: Axes to draw on.
+        shares: Values from 0 to 1 that determine the colours; undefined cells are grey.
+        words: Text of each cell.
+        points: Font size of the text.
     """
     axes.set_facecolor(_BLANK)
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
@@ -97,12 +97,12 @@ def draw_cells(axes: Axes, shares: np.ndarray, words: Sequence[Sequence[str]], p
 
 
 def fit_points(words: Iterable[str], width: float, points: float = SMALL) -> float | None:
-    """Give the size of letters at which words have room side by side; ``None`` where they could not be read.
+    """Return the font size at which words fit side by side; ``None`` if it would be illegible.
 
     Args:
-        words: One of each column; a word may have lines.
-        width: Of all columns, in inches.
-        points: The size where there is room enough.
+        words: One per column; a word may have several lines.
+        width: Width of all columns, in inches.
+        points: Font size if there is enough room.
     """
     columns = list(words)
     letters = max((len(line) for word in columns for line in word.split("\n")), default=0) + 1
@@ -111,11 +111,11 @@ def fit_points(words: Iterable[str], width: float, points: float = SMALL) -> flo
 
 
 def put_legend_below(figure: Figure, axes: Axes) -> None:
-    """Put the legend of a plot below it, where no line runs through it, and make the figure as much higher.
+    """Put a plot's legend below it, where no line crosses it, and increase the figure's height accordingly.
 
     Args:
-        figure: With a constrained layout.
-        axes: Of which the legend is; long labels are broken into lines, and stand in one column.
+        figure: A figure with a constrained layout.
+        axes: Axes of the legend; long labels are wrapped, and arranged in one column.
     """
     handles, labels = axes.get_legend_handles_labels()
     if not labels:
@@ -131,12 +131,12 @@ def put_legend_below(figure: Figure, axes: Axes) -> None:
 
 
 def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    """Name rows and columns of a table of cells, letter by letter; long names of columns are turned.
+    """Label the rows and columns of a table of cells literally; crowded column labels are rotated.
 
     Args:
-        axes: Of the table.
-        rows: From the first on.
-        columns: The same.
+        axes: Axes of the table.
+        rows: Row labels, first row first.
+        columns: Column labels, first column first.
     """
     is_crowded = len(columns) * max(map(len, columns)) > _LETTERS_OF_COLUMNS
     axes.set_xticks(np.arange(len(columns)) + 0.5, wrap_names(columns), fontsize=SMALL, parse_math=False)
@@ -148,5 +148,5 @@ def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
 
 
 def as_numbers(values: Iterable[Any]) -> np.ndarray:
-    """Give numbers, ``None`` as NaN, which no mark is drawn for."""
+    """Convert values to an array, with ``None`` as NaN, for which no mark is drawn."""
     return np.array([np.nan if pd.isna(value) else float(value) for value in values], float)

@@ -1,4 +1,4 @@
-"""Figures of the cells that were found."""
+"""Figures of the detected cells."""
 
 from collections.abc import Sequence
 
@@ -18,16 +18,16 @@ from leukoscope.images.packed import PackedImages
 def draw_outlines(
     smears: PackedImages, cells: pd.DataFrame, manifest: pd.DataFrame, class_names: Sequence[str], columns: int = 4
 ) -> Figure:
-    """Draw a row a class of accepted fields, taken evenly over the class, with the outlines of their cells.
+    """Draw a row of accepted fields per class, evenly spaced over the class, with the outlines of their cells.
 
-    The outline of a cell that the field's edge cuts is dashed; nuclei are outlined thinly.
+    Cells cut by the edge of the field have a dashed outline; nuclei have a thin one.
 
     Args:
         smears: The packed images.
-        cells: The table of the cells.
-        manifest: Which fields are accepted.
+        cells: The table of cells.
+        manifest: The manifest, which tells which fields are accepted.
         class_names: The classes in order.
-        columns: How many fields of each class.
+        columns: Number of fields per class.
     """
     usable = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].isna()]
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
@@ -51,9 +51,9 @@ def outline_field(axes: Axes, image: np.ndarray, cells: pd.DataFrame) -> None:
     """Draw a field with the outlines of its cells.
 
     Args:
-        axes: What to draw on.
+        axes: Axes to draw on.
         image: ``uint8 [height, width, 3]``, RGB.
-        cells: ``mask``, ``nucleus_mask`` and ``cut`` of each.
+        cells: ``mask``, ``nucleus_mask`` and ``cut`` of each cell.
     """
     height, width = image.shape[:2]
     axes.imshow(image)
@@ -64,7 +64,7 @@ def outline_field(axes: Axes, image: np.ndarray, cells: pd.DataFrame) -> None:
 
 def _draw_outline(axes: Axes, mask: np.ndarray, colour: str, width: float, style: str) -> None:
     if mask.any():
-        # Beyond the edge there is nothing, so that an outline is closed there.
+        # Padding closes outlines at the edge of the image.
         places = np.arange(-1, max(mask.shape) + 1)
         padded = np.pad(mask, 1).astype(float)
         axes.contour(

@@ -1,4 +1,4 @@
-"""Okabe and Ito's palette, which the colour-blind can tell apart: https://jfly.uni-koeln.de/color/."""
+"""Okabe and Ito's colour-blind-safe palette: https://jfly.uni-koeln.de/color/."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ PURPLE = "#CC79A7"
 YELLOW = "#F0E442"
 BLACK = "#000000"
 GREY = "#999999"
-# Of the metrics in a comparison, in their order.
+# For the metrics in a comparison, in their order.
 OF_SCORES = (BLUE, GREEN, PURPLE, YELLOW, BLACK)
 
 _OF_CLASSES = (GREEN, ORANGE, BLUE, PURPLE, VERMILION, SKY, BLACK, YELLOW)
@@ -20,11 +20,11 @@ _LINES = ("-", "--", ":", "-.")
 
 
 class ClassStyle(NamedTuple):
-    """How a class is drawn.
+    """The drawing style of a class.
 
     Attributes:
-        colour: The same in every figure.
-        line: Matplotlib's name of a line, which differs where two classes share a colour.
+        colour: Its colour, the same in every figure.
+        line: Matplotlib line style, which differs if two classes share a colour.
     """
 
     colour: str
@@ -32,10 +32,10 @@ class ClassStyle(NamedTuple):
 
 
 def style_classes(class_names: Sequence[str]) -> dict[str, ClassStyle]:
-    """Give each class its colour, by its place among all classes, whichever of them a figure shows.
+    """Assign each class a style by its position among all classes, whichever of them a figure shows.
 
     Args:
-        class_names: All of them, in order.
+        class_names: All classes, in order.
     """
     styles = {}
     for number, name in enumerate(class_names):

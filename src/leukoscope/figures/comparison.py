@@ -1,4 +1,4 @@
-"""The comparison of models."""
+"""Draw the comparison of models."""
 
 import textwrap
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, as_numbers, make_figure, measure_row, open_frame, wrap_names, write_values
 
 _ROW = 0.16  # inches between models
-_MARK = 0.17  # inches of each of their marks
-_LETTERS = 80  # of a line of words
+_MARK = 0.17  # inches per mark of a model
+_LETTERS = 80  # per line of text
 _LARGE = 1000
 
 
@@ -39,14 +39,14 @@ _COSTS = (
 
 
 def draw_comparison(table: pd.DataFrame, blind: Mapping[str, Any] | None, words: str = "", title: str = "") -> Figure:
-    """Draw scores, with their intervals, and costs of each model, and the published figures as diamonds.
+    """Draw each model's scores with intervals, its costs, and published figures as diamonds.
 
     Args:
-        table: One row a model, as the comparison has it.
-        blind: What stain colour alone reaches on the same test images, ``accuracy`` and its interval ``low`` to
-            ``high``, if that is known.
-        words: Which differences are shown, below.
-        title: Of the figure.
+        table: The comparison, with one row per model.
+        blind: Results of stain colour alone on the same test images, ``accuracy`` and its interval ``low`` to ``high``,
+            if known.
+        words: Text below the figure on which differences are shown.
+        title: Title of the figure.
     """
     scores = _list_scores(table)
     costs = measure_row(wrap_names(table["title"]), 0.26) * len(table) + 0.75
@@ -78,7 +78,7 @@ def _draw_scores(axes: Axes, table: pd.DataFrame, scores: list[_Score], blind: M
     step = _MARK / (_ROW + _MARK * len(scores))
     for number, score in enumerate(scores):
         heights = np.arange(len(table)) + step * (number - (len(scores) - 1) / 2)
-        if f"{score.column}_low" in table:  # as it is, also where it misses its value
+        if f"{score.column}_low" in table:  # drawn as it is, even if it excludes the value
             low, high = (as_numbers(table[f"{score.column}{end}"]) for end in ("_low", "_high"))
             axes.hlines(heights, low, high, color=score.colour, lw=1.5)
         values = as_numbers(table[score.column])
@@ -93,7 +93,7 @@ def _draw_scores(axes: Axes, table: pd.DataFrame, scores: list[_Score], blind: M
     axes.set(ylim=(len(table) - 0.5, -0.5), xlim=(0, 1.02), xlabel="score")
     axes.grid(axis="x", alpha=0.3)
     open_frame(axes)
-    # To the left as far as it needs; below a title, unlike a legend of the figure.
+    # Extend to the left as needed; below the title, unlike a figure legend.
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.1, 1),

@@ -8,23 +8,23 @@ from matplotlib.figure import Figure
 
 from leukoscope.figures.canvas import SMALL, draw_cells, fit_points, make_figure, name_cells
 
-_WIDTH = 3.5  # inches of the table, where its rows have names of usual length
-_MANY = 8  # classes from which on cells have counts only
+_WIDTH = 3.5  # inches of the table, with row names of usual length
+_MANY = 8  # from this number of classes on, cells show counts only
 
 
 def draw_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str], title: str = "") -> Figure:
-    """Draw a confusion matrix: counts, and the shares of the true class, by which cells are coloured.
+    """Draw a confusion matrix: counts, and shares of the true class, which determine the colours.
 
-    Of so many classes that counts could not be read there are colours alone.
+    With so many classes that counts would be illegible, only the colours are drawn.
 
     Args:
-        counts: A row a true class, a column a predicted class.
-        class_names: The order of both.
-        title: Of the figure.
+        counts: One row per true class, one column per predicted class.
+        class_names: The classes, in the order of rows and columns.
+        title: Title of the figure.
     """
     numbers = np.array(counts)
     totals = numbers.sum(axis=1, keepdims=True)
-    # A class without images has no shares.
+    # Shares are undefined for a class without images.
     shares = np.divide(numbers, totals, out=np.full(numbers.shape, np.nan), where=totals > 0)
     figure = make_figure(max(3.6, 0.42 * len(numbers) + 1.2), title)
     axes: Axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Curves: of learning and of receiver operating characteristics."""
+"""Learning curves and ROC curves."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,11 +14,11 @@ from leukoscope.figures.words import as_it_is
 
 
 def draw_learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
-    """Draw accuracy and loss over the epochs, with the epoch of the lowest validation loss.
+    """Draw accuracy and loss over the epochs, and mark the epoch with the lowest validation loss.
 
     Args:
-        history: One row an epoch.
-        title: Of the whole figure.
+        history: One row per epoch.
+        title: Title of the whole figure.
     """
     figure = make_figure(4.8, title)
     above, below = figure.subplots(2, 1, sharex=True)
@@ -34,7 +34,7 @@ def draw_learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
 
 
 def scale_losses(axes: Axes) -> None:
-    """Let losses stand on a logarithmic axis with plain numbers."""
+    """Use a logarithmic axis with plain numbers for losses."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
@@ -55,12 +55,12 @@ def _draw_learning(axes: Axes, history: pd.DataFrame, metric: str) -> None:
 def draw_roc_curves(
     curves: Mapping[str, Mapping[str, Sequence[float]]], class_names: Sequence[str], title: str = ""
 ) -> Figure:
-    """Draw ROC curves of classes, each against all others, with the areas below them.
+    """Draw the ROC curves of classes, each against all others, with the areas under them.
 
     Args:
-        curves: By class ``false_positive`` and ``true_positive``; a class without a curve is left out.
-        class_names: All classes in order, for their colours.
-        title: Of the figure.
+        curves: For each class ``false_positive`` and ``true_positive``; classes without a curve are left out.
+        class_names: All classes in order, which determines their colours.
+        title: Title of the figure.
     """
     figure = make_figure(4.5, title)
     axes: Axes = figure.subplots()

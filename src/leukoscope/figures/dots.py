@@ -1,4 +1,4 @@
-"""Dot plots: a row a model, with its figure over several trainings, the interval of that, and each training below."""
+"""Dot plots: a row per model with its metric over several trainings, the interval, and below it each training."""
 
 import numpy as np
 import pandas as pd
@@ -7,19 +7,19 @@ from matplotlib.axes import Axes
 from leukoscope.figures import colours
 from leukoscope.figures.canvas import open_frame
 
-# So far below the figure of all that neither hides the other.
+# Offset below the overall mark, so that neither hides the other.
 _BELOW = 0.25
 
 
 def draw_dots(axes: Axes, models: pd.DataFrame, trainings: pd.DataFrame, name: str, words: tuple[str, str]) -> None:
-    """Draw a figure of several models.
+    """Draw a metric of several models.
 
     Args:
-        axes: Where.
-        models: One row a model: ``model``, the figure and its ends, ``_low`` and ``_high``.
-        trainings: One row a training: ``model`` and the figure.
-        name: Of the figure.
-        words: What the marks of models and of trainings are, in the legend.
+        axes: Axes to draw on.
+        models: One row per model: ``model``, the metric and its ends, ``_low`` and ``_high``.
+        trainings: One row per training: ``model`` and the metric.
+        name: Name of the metric.
+        words: Legend labels for the marks of models and of trainings.
     """
     heights = np.arange(len(models))
     rows = trainings["model"].map({model: row for row, model in enumerate(models["model"])})

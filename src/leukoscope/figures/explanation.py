@@ -1,4 +1,4 @@
-"""A field, where a classifier looked, and the training images that it resembles."""
+"""Draw a field, where a classifier looked, and the training images most similar to the field."""
 
 import textwrap
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ def draw_explanation(
     warning: str | None = None,
     cells: Sequence[tuple[str, np.ndarray]] = (),
 ) -> Figure:
-    """Draw a field and its maps in one row; its probabilities and nearest training images below, then its cells.
+    """Draw a field and its maps in one row; below, its probabilities and nearest training images, then its cells.
 
     Args:
         pictures: Title and ``uint8 [height, width, 3]`` of the field and its overlays.
-        nearest: The same of training images, the nearest first.
-        probabilities: Calibrated, of all classes in order.
-        title: Of the figure.
-        warning: Below it, if there is one.
-        cells: Caption and ``uint8 [side, side, 3]`` of cells that the opinion rests on, in order.
+        nearest: Titles and pictures of training images, nearest first.
+        probabilities: Calibrated probabilities of all classes in order.
+        title: Title of the figure.
+        warning: Warning below the figure, if any.
+        cells: Caption and ``uint8 [side, side, 3]`` of the cells that the opinion rests on, in order.
     """
     columns = max(len(pictures), 1 + len(nearest))
     figure = Figure(figsize=(2.6 * columns, 5.9 + (1.9 if cells else 0)), layout="constrained")

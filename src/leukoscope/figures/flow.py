@@ -1,4 +1,4 @@
-"""The flow of images, from the files that were found to the splits."""
+"""Draw the flow of images, from the files found to the splits."""
 
 import textwrap
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ _EDGE = 0.04
 _GAP = 0.26
 _LINE = 0.18
 _PADDING = 0.16
-_STEM = 1.1  # where the middle of the boxes of what goes on is
-_ASIDE = 2.5  # where those of what is left out begin
-_LETTERS = 30  # of a line of these
+_STEM = 1.1  # horizontal centre of the main column of boxes
+_ASIDE = 2.5  # left edge of the boxes of exclusions
+_LETTERS = 30  # per line in these
 
 
 class _Step(NamedTuple):
@@ -28,10 +28,10 @@ class _Step(NamedTuple):
 
 
 def draw_flow(data: Mapping[str, Any]) -> Figure:
-    """Draw boxes, as reporting guidelines ask for: how files became the images of splits, and what was left out.
+    """Draw the flow diagram that reporting guidelines ask for: from files to splits, with exclusions.
 
     Args:
-        data: As ``describe_data`` or ``describe_images`` gives it.
+        data: Facts from ``describe_data`` or ``describe_images``.
     """
     steps = _list_steps(data)
     splits = _word_splits(data)
@@ -83,7 +83,7 @@ def _draw_step(axes: Axes, step: _Step, top: float, height: float) -> None:
     middle = top + height / 2
     needed = _measure(step.words)
     _draw_box(axes, step.words, (_EDGE, middle - needed / 2), (2 * (_STEM - _EDGE), needed), colours.BLUE)
-    if height > needed:  # the way goes on below what stands beside it
+    if height > needed:  # extend the line below the box to the next step
         axes.plot([_STEM, _STEM], [middle + needed / 2, top + height], color="black", lw=1)
     if step.left_out:
         needed_aside = _measure(step.left_out)
@@ -93,7 +93,7 @@ def _draw_step(axes: Axes, step: _Step, top: float, height: float) -> None:
 
 
 def _draw_splits(axes: Axes, splits: list[str], top: float, height: float) -> None:
-    """Draw a box a split in one row, below a line from which an arrow leads to each."""
+    """Draw a row of boxes, one per split, below a line with an arrow to each."""
     width = (WIDTH - 2 * _EDGE - _GAP * (len(splits) - 1)) / len(splits)
     middles = [_EDGE + number * (width + _GAP) + width / 2 for number in range(len(splits))]
     fork = top + _GAP

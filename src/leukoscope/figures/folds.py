@@ -1,4 +1,4 @@
-"""Cross-validation: single folds, and what they give together."""
+"""Draw cross-validation results: single folds and their pooled result."""
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ from leukoscope.figures.dots import draw_dots
 
 
 def draw_folds(table: pd.DataFrame, folds: pd.DataFrame) -> Figure:
-    """Draw a row a model: a point a fold, and the pooled figure with its interval.
+    """Draw a row per model: a point per fold, and the pooled metric with its interval.
 
     Args:
-        table: One row a model, with each figure and its ends.
-        folds: One row a model and fold.
+        table: One row per model, with each metric and its ends.
+        folds: One row per model and fold.
     """
     figure = Figure(figsize=(11, 0.7 * len(table) + 2.2), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(FIGURES), sharey=True))

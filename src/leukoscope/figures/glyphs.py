@@ -1,4 +1,4 @@
-"""Names that no font here has letters for: in a picture they would be boxes."""
+"""Replace names whose characters are missing from the installed fonts, and would be drawn as boxes."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -6,7 +6,7 @@ from functools import cache
 from matplotlib import font_manager, rcParams
 from matplotlib.ft2font import FT2Font
 
-# Families with many scripts that systems have; whichever of them is installed stands in for missing letters.
+# Common system font families with many scripts; the installed ones provide missing characters.
 _FALLBACKS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -30,7 +30,7 @@ _FALLBACKS = (
 
 @cache
 def list_families() -> tuple[str, ...]:
-    """List the families to draw names with, Matplotlib's own first."""
+    """List the font families for names, Matplotlib's default first."""
     installed = set(font_manager.fontManager.get_font_names())
     return (*rcParams["font.sans-serif"][:1], *(name for name in _FALLBACKS if name in installed))
 
@@ -41,26 +41,26 @@ def _load(family: str) -> FT2Font:
 
 
 def can_be_drawn(text: str) -> bool:
-    """Tell whether fonts here have all letters of a text."""
+    """Check whether the installed fonts have all characters of a text."""
     fonts = [_load(family) for family in list_families()]
     return all(any(font.get_char_index(ord(letter)) for font in fonts) for letter in text if not letter.isspace())
 
 
 def name_plainly(names: Iterable[str], what: str) -> dict[str, str]:
-    """Give each name that cannot be drawn another one, by its number among all.
+    """Replace each name that cannot be drawn by its number among all names.
 
     Args:
-        names: All of them, in the order in which they are numbered from 1.
-        what: They name, such as ``reader``.
+        names: All names, in the order in which they are numbered, starting at 1.
+        what: What they name, such as ``reader``.
 
     Returns:
-        For names that cannot be drawn alone, what to write in their place.
+        A replacement for each name that cannot be drawn; other names are left out.
     """
     return {name: f"{what} {number}" for number, name in enumerate(names, start=1) if not can_be_drawn(name)}
 
 
 def describe_plainly(plain: dict[str, str]) -> str:
-    """Say whom numbers stand for: the letters by their code points, in lines; nothing where there is none."""
+    """Explain the replacements, one per line, with undrawable characters as code points; empty if there are none."""
     return "\n".join(f"{plain_name}: {_escape(name)}" for name, plain_name in plain.items())
 
 

@@ -15,7 +15,7 @@ from leukoscope.images.packed import PackedImages
 
 
 def draw_counts(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
-    """Draw a bar a class: accepted images, their copies and quarantined files, with the expected count as a mark."""
+    """Draw a bar per class: accepted images, their copies and quarantined files, with a mark for the expected count."""
     report = report[report["label"] != "total"].reset_index(drop=True)
     copies = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].notna()]["label"].value_counts()
     copied = copies.reindex(report["label"], fill_value=0).to_numpy()
@@ -48,7 +48,7 @@ def _mark_expected(axes: Axes, expected: pd.Series) -> None:
 
 
 def draw_montage(smears: PackedImages, manifest: pd.DataFrame, class_names: Sequence[str], columns: int = 6) -> Figure:
-    """Draw a row a class of accepted smears, taken evenly over the class, copies left out."""
+    """Draw a row of accepted smears per class, evenly spaced over the class, without copies."""
     usable = manifest[(manifest["status"] == ACCEPTED) & manifest["duplicate_of"].isna()]
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     figure = Figure(figsize=(1.5 * columns + 0.4, 1.53 * len(class_names)), layout=layout)

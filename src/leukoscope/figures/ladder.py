@@ -1,4 +1,4 @@
-"""The audit's ladder of protocols."""
+"""Draw the audit's ladder of protocols."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,12 +10,12 @@ from leukoscope.figures.protocols import Rung, list_rungs
 
 
 def draw_ladder(table: pd.DataFrame, largest: float, title: str = "") -> Figure:
-    """Draw a row a predictor with its accuracy and interval under each protocol.
+    """Draw a row per predictor, with its accuracy and interval under each protocol.
 
     Args:
-        table: One row a protocol and predictor.
-        largest: The share of the largest class, which needs no predictor.
-        title: Of the figure.
+        table: One row per protocol and predictor.
+        largest: The share of the largest class: the accuracy of always predicting it.
+        title: Title of the figure.
     """
     predictors = list(dict.fromkeys(table["predictor"]))
     rungs = list_rungs(table)

@@ -1,4 +1,4 @@
-"""How far a model at work is from its validation images, window by window."""
+"""Draw how far a deployed model's images are from its validation images, window by window."""
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,10 @@ _MOST_NAMES = 8
 
 
 def draw_monitoring(table: pd.DataFrame, window: str) -> Figure:
-    """Draw the distance of each quantity over the windows, with what chance allows.
+    """Draw the distance of each quantity over the windows, with the limit that chance allows.
 
     Args:
-        table: One row a window and quantity of one model.
+        table: One row per window and quantity, of one model.
         window: ``day``, ``week`` or ``month``.
     """
     figure = make_figure(0.95 * len(QUANTITIES) + 0.9)

@@ -1,4 +1,4 @@
-"""Pictures of smears in rows and columns."""
+"""Draw grids of smear images."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from leukoscope.figures.words import as_it_is
 
-_LETTERS = 22  # of a line of a title
-_LINE = 0.15  # its height in inches
+_LETTERS = 22  # per line of a title
+_LINE = 0.15  # height of such a line in inches
 
 
 def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> Figure:
@@ -33,13 +33,13 @@ def draw_grid(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -
 
 
 def draw_titled(images: Sequence[np.ndarray], titles: Sequence[str], columns: int, heading: str = "") -> Figure:
-    """Draw images one after another in rows, each under a title of its own.
+    """Draw images in rows, each with its own title.
 
     Args:
-        images: Each ``[height, width, 3]`` in 0-255; none draws a figure that says so.
-        titles: One for each; long ones are broken into lines.
-        columns: How many stand in a row at most.
-        heading: Above all.
+        images: Each ``[height, width, 3]`` in 0-255; without any, the figure says so.
+        titles: One per image; long ones are wrapped.
+        columns: Maximum number of images per row.
+        heading: Title above all images.
     """
     if not images:
         figure = Figure(figsize=(4.8, 1.0), layout="constrained")

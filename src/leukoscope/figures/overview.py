@@ -1,4 +1,4 @@
-"""Models with their intervals, held against stain colour alone: the first figure of a comparison."""
+"""Draw models with their intervals against stain colour alone: the first figure of a comparison."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from leukoscope.figures.canvas import (
 )
 
 _HOLLOW = "white"
-# So far below ours that neither hides the other.
+# Offset below our marks, so that neither hides the other.
 _BELOW = 0.25
 
 
@@ -29,13 +29,13 @@ def draw_overview(
     blind: Mapping[str, Any] | None,
     published: Sequence[float | None] = (),
 ) -> Figure:
-    """Draw the test accuracy of each model with its interval, the best on top.
+    """Draw the test accuracy of each model with its interval, best on top.
 
     Args:
-        rows: ``title``, ``test_accuracy`` and its ends ``_low`` and ``_high`` of each model.
-        better: Whether each was shown to be better than stain colour alone; its mark is filled.
-        blind: What stain colour alone reaches on the same test images, ``accuracy``, ``low`` and ``high``.
-        published: What was published of each model's system, on other images; none for no marks at all.
+        rows: ``title``, ``test_accuracy`` and its ends ``_low`` and ``_high`` for each model.
+        better: Whether each model was shown to be better than stain colour alone; if so, its mark is filled.
+        blind: Results of stain colour alone on the same test images, ``accuracy``, ``low`` and ``high``.
+        published: Published accuracy of each model's system, on other images; empty to draw none.
     """
     order = sorted(range(len(rows)), key=lambda number: -float(rows[number]["test_accuracy"]))
     models = [rows[number] for number in order]

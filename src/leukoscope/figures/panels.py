@@ -1,4 +1,4 @@
-"""Small plots that stand in a row: of one model at the head of its page, of all models in the comparison."""
+"""Small plots in a row: of one model at the top of its page, of all models in the comparison."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,20 +13,20 @@ from leukoscope.figures import colours
 from leukoscope.figures.canvas import draw_cells, fit_points, open_frame
 from leukoscope.figures.words import as_it_is
 
-# Inches: two stand side by side on a phone.
+# Inches: two fit side by side on a phone.
 _WIDTH = 2.3
 _HEIGHT = 2.1
 _SMALL = 8.5  # points
-_LETTERS = 7  # of a class
-_NAMED = 12  # classes at most whose names have room
-_CELLS = 1.5  # inches of a table of cells
+_LETTERS = 7  # of a class name
+_NAMED = 12  # largest number of classes whose names fit
+_CELLS = 1.5  # inches of the table of cells
 
 
 def draw_learning(history: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw training and validation accuracy over the epochs.
 
     Args:
-        history: One row an epoch.
+        history: One row per epoch.
     """
     table = pd.DataFrame(history)
     axes = _make_panel()
@@ -43,11 +43,11 @@ def draw_learning(history: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def draw_roc(curves: Mapping[str, Mapping[str, Sequence[float]]], class_names: Sequence[str]) -> Figure:
-    """Draw ROC curves without their names, which the large plot has.
+    """Draw ROC curves without labels, which the large plot has.
 
     Args:
-        curves: By class ``false_positive`` and ``true_positive``.
-        class_names: All classes in order, for their colours.
+        curves: For each class ``false_positive`` and ``true_positive``.
+        class_names: All classes in order, which determines their colours.
     """
     axes = _make_panel()
     styles = colours.style_classes(class_names)
@@ -62,10 +62,10 @@ def draw_roc(curves: Mapping[str, Mapping[str, Sequence[float]]], class_names: S
 
 
 def draw_reliability(bins: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how often calibrated opinions are right, by their confidence.
+    """Draw the accuracy of calibrated opinions by their confidence.
 
     Args:
-        bins: ``confidence``, ``right`` and ``images`` of each bin that has images.
+        bins: ``confidence``, ``right`` and ``images`` of each non-empty bin.
     """
     axes = _make_panel()
     images = np.array(bins["images"], float)
@@ -80,11 +80,12 @@ def draw_reliability(bins: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def draw_small_confusion(counts: Sequence[Sequence[int]], class_names: Sequence[str]) -> Figure:
-    """Draw a confusion matrix: counts, coloured by the shares of the true class.
+    """Draw a confusion matrix: counts, coloured by shares of the true class.
 
     Args:
-        counts: A row a true class, a column a predicted class.
-        class_names: The order of both; long ones are cut, and those of too many classes left out.
+        counts: One row per true class, one column per predicted class.
+        class_names: The classes, in the order of rows and columns; long names are cut, and with too many classes left
+            out.
     """
     numbers = np.array(counts)
     totals = numbers.sum(axis=1, keepdims=True)
@@ -117,7 +118,7 @@ def _make_panel() -> Axes:
 
 
 def _put_legend(axes: Axes) -> None:
-    """Put a legend above the plot, where no line runs through it."""
+    """Put a legend above the plot, where no line crosses it."""
     axes.legend(
         loc="lower center",
         bbox_to_anchor=(0.45, 0.98),

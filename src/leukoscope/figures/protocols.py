@@ -1,4 +1,4 @@
-"""How the audit's protocols look."""
+"""The drawing styles of the audit's protocols."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,17 @@ import pandas as pd
 from leukoscope.figures import colours
 
 _STEP = 0.18  # between marks
-_ROW = 0.8  # of all marks of a predictor
+_ROW = 0.8  # for all marks of a predictor
 
 
 class Style(NamedTuple):
-    """How one protocol is drawn.
+    """The drawing style of a protocol.
 
     Attributes:
         legend: What was held out together.
-        shade: Its colour.
-        mark: Matplotlib's name of its mark.
-        filled: Whether the mark is.
+        shade: Colour.
+        mark: Matplotlib marker.
+        filled: Whether the marker is filled.
     """
 
     legend: str
@@ -27,13 +27,13 @@ class Style(NamedTuple):
 
 
 class Rung(NamedTuple):
-    """The rows of a protocol and embargo, and how they are drawn.
+    """The rows of a protocol and embargo, and their drawing style.
 
     Attributes:
-        rows: One a predictor.
-        style: Of their marks.
-        label: What was held out together, and how many groups there are of it.
-        shift: How far the marks stand below the middle of the predictor's row.
+        rows: One row per predictor.
+        style: Style of their marks.
+        label: What was held out together, and the number of groups.
+        shift: Offset of the marks below the middle of the predictor's row.
     """
 
     rows: pd.DataFrame
@@ -48,15 +48,15 @@ STYLES = {
     "appearance": Style("appearance clusters together", colours.ORANGE, "D"),
     "table": Style("the user's groups together", colours.PURPLE, "^"),
 }
-# One after another for growing embargoes; the control of an embargo is its hollow twin.
+# One per embargo, in increasing order; an embargo's control has the same mark, unfilled.
 _SERIES = ((colours.GREEN, "v"), (colours.VERMILION, "P"), (colours.BLACK, "X"))
 
 
 def list_rungs(table: pd.DataFrame) -> list[Rung]:
-    """List what is drawn for each predictor, in the order of the table.
+    """List the rungs drawn for each predictor, in the order of the table.
 
     Args:
-        table: The audit's, one row a protocol, embargo (if it has that column) and predictor.
+        table: The audit's table, one row per protocol, embargo (if it has that column) and predictor.
     """
     table = table if "embargo" in table else table.assign(embargo=pd.NA)
     embargoes = sorted(table["embargo"].dropna().unique())

@@ -1,4 +1,4 @@
-"""How far readers agree: with each other, and with the model."""
+"""Draw the agreement of readers with each other and with the model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -29,12 +29,12 @@ class _Row(NamedTuple):
 
 
 def draw_agreement(models: Sequence[Mapping[str, Any]], for_page: bool = False) -> Figure:
-    """Draw coefficients of agreement with their intervals, a row each: alpha of all readers, kappa of two.
+    """Draw agreement coefficients with their intervals, a row each: alpha for all readers, kappa for pairs.
 
     Args:
-        models: Each with its reviews' figures, and those of its ``study``.
-        for_page: Whether a browser is to write the letters, which finds fonts for all of them. In a picture a name that
-            no font here has letters for is a number, and a line below says whose.
+        models: Each model with the metrics of its reviews, and those of its ``study``.
+        for_page: Whether a browser renders the text, which finds fonts for all characters. In a picture, a name with
+            characters missing from the installed fonts is replaced by a number, explained in a line below.
     """
     readers = _list_readers(models)
     plain = {} if for_page else name_plainly(readers, "reader")

@@ -1,4 +1,4 @@
-"""Accuracy on changed fields."""
+"""Draw accuracy on changed fields."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from leukoscope.figures.canvas import (
 
 _UNCHANGED = "none"
 _ROW = 0.19  # inches
-# How many strengths of the change are stronger.
+# The number of stronger levels of the same change, the name of this level and its colour.
 _STRENGTHS = ((2, "weak", colours.SKY), (1, "middle", colours.BLUE), (0, "strong", colours.BLACK))
 
 
@@ -29,8 +29,8 @@ def draw_robustness(table: pd.DataFrame, title: str = "") -> Figure:
     """Draw a mark with its interval for each change and strength.
 
     Args:
-        table: One row a change and strength, from weak to strong, and one of no change.
-        title: Of the figure.
+        table: One row per change and strength, from weak to strong, and one without change.
+        title: Title of the figure.
     """
     unchanged = float(table.loc[table["perturbation"] == _UNCHANGED, "accuracy"].iloc[0])
     changed = _select_changed(table)
@@ -62,17 +62,17 @@ def _draw_strengths(axes: Axes, changed: pd.DataFrame) -> None:
 
 
 def _shade_changes(axes: Axes, changes: pd.Series) -> None:
-    """Shade every other change, so that the strengths of one are seen to belong together."""
+    """Shade every other change, to show which strengths belong together."""
     for name in changes.unique()[::2]:
         places = changes.index[changes == name]
         axes.axhspan(places[0] - 0.5, places[-1] + 0.5, color="#f0f0f0", lw=0, zorder=0)
 
 
 def tabulate_strongest(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Select the accuracy of every model under the strongest of each change: a row a model, a column a change.
+    """Tabulate every model's accuracy under the strongest level of each change: models in rows, changes in columns.
 
     Args:
-        tables: Of each model, by its title, as ``draw_robustness`` takes it.
+        tables: For each model, by its title, the table of ``draw_robustness``.
     """
     strongest = {}
     for title, table in tables.items():
@@ -82,10 +82,10 @@ def tabulate_strongest(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw_strongest(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the accuracy of every model under the strongest of each change.
+    """Draw every model's accuracy under the strongest level of each change.
 
     Args:
-        tables: Of each model, by its title, as ``draw_robustness`` takes it.
+        tables: For each model, by its title, the table of ``draw_robustness``.
     """
     accuracies = tabulate_strongest(tables)
     values = accuracies.to_numpy()

@@ -1,4 +1,4 @@
-"""Figures of a search of hyperparameters: its trials one after another, or their Pareto front, and what mattered."""
+"""Figures of a hyperparameter search: its trials in order, or their Pareto front, and parameter importance."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ from leukoscope.figures.curves import scale_losses
 from leukoscope.study.found import FAILED, FINISHED, PRUNED
 from leukoscope.study.objectives import OBJECTIVES
 
-_LETTERS = 30  # of a line of an axis title
-_PANEL = (270.0, 150.0)  # points that a plot of two figures has about
+_LETTERS = 30  # per line of an axis title
+_PANEL = (270.0, 150.0)  # approximate size in points of a plot of two metrics
 _LOSS = "validation_loss"
-# Of trials that have no figure: they stand at the lower edge.
+# Marks at the lower edge for trials without a value.
 _WITHOUT = {PRUNED: ("|", colours.GREY), FAILED: ("x", colours.VERMILION)}
 
 
 def draw_history(trials: pd.DataFrame, objectives: Sequence[str]) -> Figure:
-    """Draw the figure of each trial and the best so far, or, with several objectives, the Pareto front.
+    """Draw each trial's value and the best so far, or, with several objectives, the Pareto front.
 
     Args:
-        trials: One row a trial.
-        objectives: What was looked for.
+        trials: One row per trial.
+        objectives: Names of the objectives.
     """
     finished = trials[trials["state"] == FINISHED]
     if finished.empty:
@@ -56,7 +56,7 @@ def draw_history(trials: pd.DataFrame, objectives: Sequence[str]) -> Figure:
 
 
 def _draw_front(finished: pd.DataFrame, objectives: Sequence[str]) -> Figure:
-    """Draw trials by each two of their figures; those of the front are filled, and have their numbers."""
+    """Draw trials by each pair of objectives; those on the front are filled and numbered."""
     pairs = list(combinations(objectives, 2))
     figure = make_figure(3.2 * len(pairs))
     panels = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
@@ -73,7 +73,7 @@ def _draw_front(finished: pd.DataFrame, objectives: Sequence[str]) -> Figure:
 
 
 def _number_front(axes: Axes, front: pd.DataFrame, marks: np.ndarray) -> None:
-    """Write the number of each trial of the front beside its mark, where it hides no other number and no mark."""
+    """Write the number of each trial on the front next to its mark, where it overlaps no other number or mark."""
     low, high = (np.array([axes.get_xlim(), axes.get_ylim()])[:, end] for end in (0, 1))
     scale = np.array(_PANEL) / (high - low)
     taken = [np.concatenate([place - 3, place + 3]) for place in (marks - low) * scale]
@@ -100,8 +100,8 @@ def draw_importance(shares: Mapping[str, float], objective: str) -> Figure:
     """Draw how much of an objective's variance each parameter explains.
 
     Args:
-        shares: Of each parameter, by functional ANOVA; none where too few trials tell.
-        objective: The first of those that were looked for.
+        shares: Share of the variance of each parameter, by functional ANOVA; empty with too few trials.
+        objective: The first objective of the search.
     """
     if not shares:
         return _say_nothing("Too few trials have finished to tell\nwhich parameters matter")

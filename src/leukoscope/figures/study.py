@@ -1,4 +1,4 @@
-"""A study: its models over all folds and seeds."""
+"""Draw the results of a study: its models over all folds and seeds."""
 
 from collections.abc import Mapping
 
@@ -31,16 +31,16 @@ _OF_MODELS = (
     colours.BLACK,
 )
 _LINES = ("-", "--", ":", "-.")
-_PAIRS = 24  # that are drawn at most
+_PAIRS = 24  # at most this many are drawn
 
 
 def draw_estimates(study: pd.DataFrame, units: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Draw the accuracy of each model over all its seeds with its interval, and that of every unit.
+    """Draw the accuracy of each model over all its seeds with its interval, and the accuracy of every unit.
 
     Args:
-        study: One row a model.
-        units: One row a unit.
-        titles: Of the models.
+        study: One row per model.
+        units: One row per unit.
+        titles: Titles of the models.
     """
     names = wrap_names([titles[name] for name in study["model"]])
     figure = make_figure(measure_row(names, 0.45) * len(study) + 0.9)
@@ -58,11 +58,11 @@ def draw_estimates(study: pd.DataFrame, units: pd.DataFrame, titles: Mapping[str
 
 
 def draw_differences(differences: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Draw the difference in accuracy of each pair with its interval; those that count as real are filled.
+    """Draw the difference in accuracy of each pair with its interval; differences that count as real are filled.
 
     Args:
-        differences: One row a pair; of many the largest differences are drawn.
-        titles: Of the models.
+        differences: One row per pair; if there are many, only the largest differences are drawn.
+        titles: Titles of the models.
     """
     largest = differences["difference"].abs().nlargest(_PAIRS).index
     left_out = len(differences) - len(largest)
@@ -87,11 +87,11 @@ def draw_differences(differences: pd.DataFrame, titles: Mapping[str, str]) -> Fi
 
 
 def draw_histories(histories: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Draw the validation accuracy and loss of all units over one another, and the median of each model.
+    """Draw the validation accuracy and loss of all units on top of each other, and the median of each model.
 
     Args:
-        histories: ``model, fold, seed, epoch, validation_accuracy, validation_loss``, one row an epoch of a unit.
-        titles: Of the models.
+        histories: ``model, fold, seed, epoch, validation_accuracy, validation_loss``, one row per epoch of a unit.
+        titles: Titles of the models.
     """
     figure = make_figure(4.8)
     above, below = figure.subplots(2, 1, sharex=True)

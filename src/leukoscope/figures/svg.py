@@ -1,4 +1,4 @@
-"""Figures as parts of an HTML page."""
+"""Embed figures in an HTML page as SVG."""
 
 import io
 import re
@@ -11,27 +11,27 @@ from matplotlib.figure import Figure
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
-# What Matplotlib says of all lines by a style sheet, which in a page would be that of everything.
+# Replaces Matplotlib's style sheet, which in a page would apply to everything.
 _STYLE = "stroke-linejoin: round; stroke-linecap: butt"
 
 
 def to_svg(figure: Figure, name: str) -> str:
-    """Draw a figure as an SVG element, the same for the same figure; its letters stay letters.
+    """Render a figure as an SVG element, reproducibly and with text as text.
 
     Args:
-        figure: As it was made; it is drawn once only, since constrained layouts move a little when drawn again.
-        name: Other than that of any figure on the same page, so that no two have parts of the same id.
+        figure: A figure that has not been drawn: constrained layouts shift slightly when drawn again.
+        name: A name unique among the figures of a page, so that no two share element ids.
     """
     content = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
-        # Matplotlib's own font lacks some scripts; browsers choose another for these.
+        # Matplotlib's default font lacks some scripts; browsers substitute another.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(content, format="svg", metadata=_METADATA)
     return _embed(ElementTree.fromstring(content.getvalue()))
 
 
 def _embed(root: ElementTree.Element) -> str:
-    """Leave out of an SVG document what is of no use inside of a page, or would act on the rest of it."""
+    """Remove from an SVG document what is useless inside a page, or would affect the rest of it."""
     for part in root.iter(f"{{{_NAMESPACE}}}defs"):
         for sheet in part.findall(f"{{{_NAMESPACE}}}style"):
             part.remove(sheet)
@@ -42,7 +42,7 @@ def _embed(root: ElementTree.Element) -> str:
 
 
 def _strip_namespaces(root: ElementTree.Element) -> None:
-    """Name elements and attributes as HTML does, where ``xlink:href`` is ``href``."""
+    """Rename elements and attributes as in HTML, where ``xlink:href`` is ``href``."""
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         for name in [name for name in element.attrib if "}" in name]:
@@ -50,7 +50,7 @@ def _strip_namespaces(root: ElementTree.Element) -> None:
 
 
 def _drop_unused_ids(root: ElementTree.Element) -> None:
-    """Keep the ids that something refers to: Matplotlib numbers all parts, in every figure alike."""
+    """Keep only ids that are referenced: Matplotlib numbers all elements, alike in every figure."""
     used = set()
     for element in root.iter():
         used.add(element.get("href", "").removeprefix("#"))

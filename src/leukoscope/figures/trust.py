@@ -1,4 +1,4 @@
-"""How far a classifier's probabilities can be trusted."""
+"""Draw how far a classifier's probabilities can be trusted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from leukoscope.figures import colours
 from leukoscope.figures.canvas import SMALL, make_figure, open_frame
 
-_ROUNDING = 1e-6  # of traced confidences
+_ROUNDING = 1e-6  # traced confidences are rounded
 
 
 def draw_calibration(
@@ -19,14 +19,14 @@ def draw_calibration(
     calibration: Mapping[str, Any],
     title: str = "",
 ) -> Figure:
-    """Draw the reliability diagram before and after calibration, and the curve of risk and coverage.
+    """Draw the reliability diagram before and after calibration, and the risk-coverage curve.
 
     Args:
-        reliability: Of the probabilities ``as_given`` and ``calibrated``: ``confidence``, ``right`` and ``images`` of
-            each bin that has images.
-        risk: ``coverage``, ``risk`` and ``confidence``, from the surest opinions on.
+        reliability: For the probabilities ``as_given`` and ``calibrated``: ``confidence``, ``right`` and ``images`` of
+            each non-empty bin.
+        risk: ``coverage``, ``risk`` and ``confidence``, most confident opinions first.
         calibration: ``temperature`` and ``threshold``, learned from other images.
-        title: Of the figure.
+        title: Title of the figure.
     """
     figure = make_figure(7.0, title)
     above, below = figure.subplots(2, 1, height_ratios=[5, 4])
@@ -54,7 +54,7 @@ def _draw_reliability(axes: Axes, reliability: Mapping[str, Mapping[str, Sequenc
 def _draw_risk(axes: Axes, risk: Mapping[str, Sequence[float]], threshold: float) -> None:
     coverage = np.array(risk["coverage"])
     wrong = np.array(risk["risk"])
-    # Up to each coverage the risk is that of giving so many opinions: the area below is the AURC.
+    # The step up to each coverage is the risk at that coverage: the area below is the AURC.
     axes.step(np.append(0, coverage), np.append(wrong[:1], wrong), where="pre", color=colours.BLUE)
     is_given = np.array(risk["confidence"]) >= threshold - _ROUNDING
     kept = coverage[is_given].max(initial=0.0)
@@ -68,5 +68,5 @@ def _draw_risk(axes: Axes, risk: Mapping[str, Sequence[float]], threshold: float
 
 
 def _put_legend(axes: Axes) -> None:
-    """Put a legend above its plot, where no line runs through it."""
+    """Put a legend above its plot, where no line crosses it."""
     axes.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderpad=0.2)

@@ -1,11 +1,11 @@
-"""Words of users in figures: names of classes and files, which Matplotlib would take for something else."""
+"""Names from users in figures, such as classes and files, which Matplotlib could misinterpret."""
 
 
 def as_it_is(text: str) -> str:
-    """Let Matplotlib draw a text letter by letter.
+    """Escape a text so that Matplotlib draws it literally.
 
-    Between two dollar signs it would look for a formula, and raise an error if there is none; what begins with an
-    underscore it leaves out of legends.
+    Matplotlib parses text between two dollar signs as a formula, with an error if it is none, and leaves labels with a
+    leading underscore out of legends.
     """
     literal = text.replace("$", r"\$")
     return f" {literal}" if literal.startswith("_") else literal

@@ -1,4 +1,4 @@
-"""A class-conditional DCGAN that learns and draws."""
+"""Training and sampling of a class-conditional DCGAN."""
 
 import keras
 import numpy as np
@@ -8,21 +8,21 @@ from leukoscope.generation.learner import compile_options, draw_weights, predict
 from leukoscope.generation.networks import NOISE, build_discriminator, build_generator
 from leukoscope.generation.options import GenerationOptions
 
-_BETA = 0.5  # of Adam's first moment, as Radford et al. 2016 have it
-_DEVIATION = 0.02  # of the weights at the start, as there
+_BETA = 0.5  # Adam's decay rate of the first moment, as in Radford et al. 2016
+_DEVIATION = 0.02  # standard deviation of the initial weights, as in Radford et al. 2016
 
 
 class AdversarialLearner:
-    """Trains discriminator and generator by turns, as two compiled models, a step each for a batch.
+    """Trains discriminator and generator alternately, as two compiled models, one step each per batch.
 
-    The discriminator's loss is the hinge loss; the generator's is the mean score of what it draws, negated. Keras
-    compiles each model for itself, so that no backend needs a training step of its own; the price is that what is
-    drawn comes to NumPy and goes back in every step.
+    The discriminator's loss is the hinge loss; the generator's is the negated mean score of the images it draws. Keras
+    compiles each model separately, so no backend needs a custom training step; the price is that drawn images are
+    copied to NumPy and back in every step.
 
     Args:
-        classes: How many there are.
-        options: Of the training.
-        seed: Of the weights that it starts from.
+        classes: Number of classes.
+        options: Options of the training.
+        seed: Seed of the initial weights.
     """
 
     title = "DCGAN"
@@ -41,7 +41,7 @@ class AdversarialLearner:
             optimizer.build(model.trainable_variables)
 
     def learn(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> dict[str, float]:
-        """Take a step of the discriminator, half of whose batch is drawn, and then one of the generator."""
+        """Take a step of the discriminator, with half of its batch drawn, and then one of the generator."""
         drawn, drawn_classes = self._draw_anyhow(generator, len(images))
         both = np.concatenate([images, drawn])
         kinds = np.concatenate([classes, drawn_classes]).astype("int32")
@@ -56,33 +56,33 @@ class AdversarialLearner:
         return {"loss": discriminator_loss, "generator_loss": generator_loss}
 
     def judge(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> float:
-        """Give the discriminator's hinge loss on images that do not train, and as many that are drawn."""
+        """Return the discriminator's hinge loss on held-out images and as many drawn ones."""
         real = predict_in_parts(self.discriminator, images.astype("float32"), classes.astype("int32"))
         drawn = predict_in_parts(self.discriminator, *self._draw_anyhow(generator, len(images)))
         return float(np.mean([np.maximum(1 - real, 0), np.maximum(1 + drawn, 0)]))
 
     def finish(self) -> None:
-        """Do nothing: the last weights draw."""
+        """Do nothing: the last weights are used for drawing."""
 
     def draw(self, generator: np.random.Generator, classes: np.ndarray) -> np.ndarray:
-        """Draw an image of each class."""
+        """Draw an image for each class index."""
         noise = generator.standard_normal((len(classes), NOISE)).astype("float32")
         return predict_in_parts(self.generator, noise, classes.astype("int32"))
 
     def list_state(self) -> list[keras.Variable]:
-        """List what training goes on from: both networks and both optimizers."""
+        """List the variables needed to resume training: both networks and both optimizers."""
         networks = [*self.generator.weights, *self.discriminator.weights]
         return [*networks, *self.discriminator.optimizer.variables, *self.joint.optimizer.variables]
 
     def list_weights(self) -> list[keras.Variable]:
-        """List what drawing needs."""
+        """List the variables needed for drawing."""
         return self.generator.weights
 
     def _join(self) -> keras.Model:
-        """Build noise and class to the discriminator's score of what the generator draws of them.
+        """Build the model from noise and class to the discriminator's score of the generator's images.
 
-        The discriminator is called as in training, so that its weights are of norm 1 here under any backend: of what it
-        divides them by, JAX keeps nothing between the steps in which they train.
+        The discriminator is called in training mode, so that its weights have norm 1 here under any backend: JAX does
+        not keep the divisors between the steps in which the weights train.
         """
         noise = keras.Input((NOISE,))
         kind = keras.Input((), dtype="int32")
@@ -90,7 +90,7 @@ class AdversarialLearner:
         return keras.Model([noise, kind], score, name="joint")
 
     def _train_only(self, model: keras.Model) -> None:
-        """Let only what a model is to change be trainable: backends look at it at every step."""
+        """Make only the given model's part trainable: backends check this at every step."""
         self.discriminator.trainable = model is self.discriminator
 
     def _draw_inputs(self, generator: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +98,7 @@ class AdversarialLearner:
         return noise, generator.integers(self.classes, size=number).astype("int32")
 
     def _draw_anyhow(self, generator: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw images of any class, with their classes."""
+        """Draw images of random classes, and return them with their classes."""
         noise, kinds = self._draw_inputs(generator, number)
         return predict_in_parts(self.generator, noise, kinds), kinds
 

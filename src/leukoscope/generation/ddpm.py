@@ -1,4 +1,4 @@
-"""A class-conditional denoising diffusion model that learns and draws."""
+"""Training and sampling of a class-conditional denoising diffusion model."""
 
 import keras
 import numpy as np
@@ -10,14 +10,14 @@ from leukoscope.generation.options import GenerationOptions
 
 
 class DiffusionLearner:
-    """Learns to tell the noise in a noisy image, step and class given, by an ordinary mean squared error.
+    """Learns to predict the noise in a noisy image, given step and class, with the mean squared error.
 
-    The noise is put in by NumPy, so that the model that trains is plain Keras with an ordinary loss under any backend.
+    NumPy adds the noise, so that the trained model is plain Keras with a standard loss under any backend.
 
     Args:
-        classes: How many there are.
-        options: Of the training.
-        seed: Of the weights that it starts from.
+        classes: Number of classes.
+        options: Options of the training.
+        seed: Seed of the initial weights.
     """
 
     title = "DDPM"
@@ -38,16 +38,16 @@ class DiffusionLearner:
         return {"loss": float(self.network.train_on_batch(inputs, noise))}
 
     def judge(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> float:
-        """Give the mean squared error on images that do not train, by the weights of now."""
+        """Return the mean squared error on held-out images, with the current weights."""
         inputs, noise = self._make_noisy(generator, images, classes)
         return float(np.mean((predict_in_parts(self.network, *inputs) - noise) ** 2))
 
     def finish(self) -> None:
-        """Put the moving average in the weights' place."""
+        """Replace the weights by their moving average."""
         self.network.optimizer.finalize_variable_values(self.network.trainable_variables)
 
     def draw(self, generator: np.random.Generator, classes: np.ndarray) -> np.ndarray:
-        """Draw an image of each class by DDIM."""
+        """Draw an image for each class index by DDIM."""
         noise = generator.standard_normal((len(classes), SIDE, SIDE, 3))
 
         def predict(images: np.ndarray, step: int) -> np.ndarray:
@@ -57,17 +57,17 @@ class DiffusionLearner:
         return diffusion.sample(predict, noise, self.schedule, self.sampling_steps)
 
     def list_state(self) -> list[keras.Variable]:
-        """List what training goes on from: weights, their averages, Adam's moments."""
+        """List the variables needed to resume training: weights, their averages, Adam's moments."""
         return [*self.network.weights, *self.network.optimizer.variables]
 
     def list_weights(self) -> list[keras.Variable]:
-        """List what drawing needs."""
+        """List the variables needed for drawing."""
         return self.network.weights
 
     def _make_noisy(
         self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Draw a step of each image, from 1 on, and noise: what the network takes, and what it is to say."""
+        """Draw a step, from 1 on, and noise for each image; return the network's inputs and the target noise."""
         steps = generator.integers(1, len(self.schedule), len(images))
         noise = generator.standard_normal(images.shape)
         noisy = diffusion.add_noise(images, noise, steps, self.schedule)

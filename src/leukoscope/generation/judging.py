@@ -1,4 +1,4 @@
-"""A generated set held against real images: the figures of its report."""
+"""Compare a generated set with real images: the figures of its report."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,12 +28,12 @@ from leukoscope.models.weights import build_trunk
 
 
 class Sample(NamedTuple):
-    """Some images, and what is known of them.
+    """Some images with their classes and features.
 
     Attributes:
         pixels: ``uint8 [n, side, side, 3]``.
-        classes: The number of the class of each.
-        features: By the judge, ``float32 [n, channels]``.
+        classes: The class index of each image.
+        features: The judge's features, ``float32 [n, channels]``.
     """
 
     pixels: np.ndarray
@@ -45,12 +45,12 @@ def build_judge(options: JudgeOptions, side: int, seed: int) -> keras.Model:
     """Build the network whose features compare images: ``[batch, side, side, 3]`` in 0-255 to ``[batch, channels]``.
 
     Args:
-        options: Which architecture, by which weights.
-        side: Of the images, in pixels.
-        seed: Of random weights.
+        options: Defines the architecture and its weights.
+        side: Side of the images, in pixels.
+        seed: Seed of random weights.
 
     Raises:
-        InputError: The weights cannot be had, or the architecture needs larger images.
+        InputError: The weights are unavailable, or the architecture needs larger images.
     """
     row = architecture.get(options.architecture)
     size = options.input_size or row.input_size
@@ -78,18 +78,18 @@ def describe(judge: keras.Model, pixels: np.ndarray, classes: np.ndarray) -> Sam
 def judge_set(
     generated: GeneratedImages, drawn: Sample, training: Sample, validation: Sample, options: JudgeOptions, seed: int
 ) -> dict[str, Any]:
-    """Give all figures of a generated set.
+    """Compute all figures of a generated set.
 
     Args:
-        generated: The set.
+        generated: The generated set.
         drawn: Its images.
-        training: The real images that the generator saw.
-        validation: Real images that it has not seen.
-        options: Of the judge, for its name.
-        seed: Of the subsets of the KID.
+        training: The real images that the generator was trained on.
+        validation: Real images that the generator has not seen.
+        options: Options of the judge, for its name.
+        seed: Seed of the KID's subsets.
 
     Returns:
-        By name, as docs/generation.md explains them.
+        The figures by name, as explained in docs/generation.md.
     """
     numbers = range(len(generated.class_names))
     likeness = {"kid": _compare_classes(drawn, training, numbers, seed)}
@@ -111,7 +111,7 @@ def _name_judge(options: JudgeOptions) -> str:
 
 
 def _compare_classes(ours: Sample, others: Sample, numbers: range, seed: int) -> Discrepancy:
-    """Compare class by class, so that the classes' shares have no part in it."""
+    """Compare class by class, so that class proportions do not matter."""
     pairs = [(ours.features[ours.classes == number], others.features[others.classes == number]) for number in numbers]
     return average(
         [measure_kid(generated, real, seed=seed) for generated, real in pairs if min(len(generated), len(real)) > 1]
@@ -119,7 +119,7 @@ def _compare_classes(ours: Sample, others: Sample, numbers: range, seed: int) ->
 
 
 def _judge_memory(drawn: Sample, training: Sample, validation: Sample) -> dict[str, float]:
-    """Tell how many images are copies: pixel by pixel, mirrored ones too, and by the judge's features."""
+    """Measure how many images are copies: pixel by pixel, including mirrored ones, and by the judge's features."""
     mirrored = [training.pixels, training.pixels[:, :, ::-1], training.pixels[:, ::-1], training.pixels[:, ::-1, ::-1]]
     figures = {}
     for name, known in (("pixels", mirrored), ("features", [training.features])):
@@ -131,7 +131,7 @@ def _judge_memory(drawn: Sample, training: Sample, validation: Sample) -> dict[s
 
 
 def _measure_stain(class_names: tuple[str, ...], drawn: Sample, training: Sample) -> dict[str, float]:
-    """Give the mean share of a class's fields in the hue band by which the data set's authors segmented cells."""
+    """Return the mean share of a class's fields in the hue band by which the data set's authors segmented cells."""
     figures = {}
     for number, class_name in enumerate(class_names):
         for name, sample in (("generated", drawn), ("real", training)):

@@ -1,4 +1,4 @@
-"""What both generators have in common: a protocol, seeded weights, and how their models are compiled."""
+"""Common parts of both generators: a protocol, seeded weights, and how their models are compiled."""
 
 import math
 from typing import Any, Protocol
@@ -12,19 +12,19 @@ _DRAWN_AT_A_TIME = 64
 
 
 class Learner(Protocol):
-    """A generator that learns.
+    """A trainable generator.
 
     Attributes:
-        title: What it is called.
+        title: Its name.
     """
 
     title: str
 
     def learn(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> dict[str, float]:
-        """Take a step.
+        """Take a training step.
 
         Args:
-            generator: Of all that is random in it.
+            generator: Source of all randomness in the step.
             images: ``float32 [batch, 64, 64, 3]`` in -1 to 1.
             classes: ``int [batch]``.
 
@@ -33,33 +33,33 @@ class Learner(Protocol):
         """
 
     def judge(self, generator: np.random.Generator, images: np.ndarray, classes: np.ndarray) -> float:
-        """Give the loss on images that do not train."""
+        """Return the loss on held-out images."""
 
     def finish(self) -> None:
-        """Bring the weights in place that draw."""
+        """Set the weights that are used for drawing."""
 
     def draw(self, generator: np.random.Generator, classes: np.ndarray) -> np.ndarray:
-        """Draw an image of each class, ``float [n, 64, 64, 3]`` in -1 to 1."""
+        """Draw an image for each class index, ``float [n, 64, 64, 3]`` in -1 to 1."""
 
     def list_state(self) -> list[keras.Variable]:
-        """List what training goes on from."""
+        """List the variables needed to resume training."""
 
     def list_weights(self) -> list[keras.Variable]:
-        """List what drawing needs."""
+        """List the variables needed for drawing."""
 
 
 def compile_options() -> dict[str, Any]:
-    """Give the arguments of ``compile`` that depend on the device: XLA is slow on TensorFlow's CPU."""
+    """Return the arguments of ``compile`` that depend on the device: XLA is slow on TensorFlow's CPU."""
     return {"jit_compile": False if device.is_tensorflow_on_cpu() else "auto"}
 
 
 def draw_weights(model: keras.Model, seed: int, deviation: float | None = None) -> None:
-    """Draw a model's kernels anew, so that a seed determines them; those that start at a constant stay.
+    """Redraw a model's kernels, so that a seed determines them; kernels that start at a constant stay.
 
     Args:
-        model: Whose weights.
-        seed: For all of them.
-        deviation: Of a normal distribution; by default it is uniform as by Glorot and Bengio 2010.
+        model: The model to initialise.
+        seed: Seed of all weights.
+        deviation: Standard deviation of a normal distribution; by default uniform as in Glorot and Bengio 2010.
     """
     generator = np.random.default_rng(seed)
     for variable in model.weights:
@@ -74,12 +74,12 @@ def draw_weights(model: keras.Model, seed: int, deviation: float | None = None) 
 
 
 def predict_in_parts(model: keras.Model, *inputs: np.ndarray) -> np.ndarray:
-    """Predict without holding more than a few images' maps at once, in parts of one size: backends compile for each."""
+    """Predict in parts of equal size: this bounds the memory for maps, and backends compile once per size."""
     number = len(inputs[0])
     size = min(number, _DRAWN_AT_A_TIME)
     predicted = []
     for start in range(0, number, size):
-        rows = np.minimum(np.arange(start, start + size), number - 1)  # the last part is filled up
+        rows = np.minimum(np.arange(start, start + size), number - 1)  # the last part is padded
         part = [values[rows] for values in inputs]
         predicted.append(np.asarray(model.predict_on_batch(part if len(part) > 1 else part[0])))
     return np.concatenate(predicted)[:number]

@@ -1,4 +1,4 @@
-"""The networks of the two generators, of plain Keras layers only: 64 x 64 pixels."""
+"""The networks of the two generators for 64 x 64 pixels, in plain Keras layers only."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from leukoscope.generation.diffusion import EMBEDDING
 SIDE = 64
 CHANNELS = (32, 64, 128)
 NOISE = 100
-_ATTENDED = 16  # side of the maps that attention looks at
+_ATTENDED = 16  # side of the maps to which attention is applied
 _GROUPS = 8
 _CONDITION = 128
 
@@ -18,15 +18,15 @@ _CONDITION = 128
 def build_unet(classes: int) -> keras.Model:
     """Build the U-Net of a class-conditional DDPM.
 
-    Three sizes of maps, 64, 32 and 16 pixels with 32, 64 and 128 channels, one residual block each on the way down and
-    up, one with attention in the middle. Step and class are added to the channels of every block.
+    Three sizes of maps, 64, 32 and 16 pixels with 32, 64 and 128 channels, with one residual block each on the way down
+    and up, and one with attention in the middle. Step and class are added to the channels of every block.
 
     Args:
-        classes: How many there are.
+        classes: Number of classes.
 
     Returns:
-        ``image`` (noisy, ``[batch, 64, 64, 3]``), ``step`` (embedded, ``[batch, 64]``) and ``class`` (``int [batch]``)
-        to the noise in the image.
+        A model from ``image`` (noisy, ``[batch, 64, 64, 3]``), ``step`` (embedded, ``[batch, 64]``) and ``class``
+        (``int [batch]``) to the noise in the image.
     """
     image = keras.Input((SIDE, SIDE, 3), name="image")
     step = keras.Input((EMBEDDING,), name="step")
@@ -83,11 +83,11 @@ def build_generator(classes: int | None = None, normalised: bool = True) -> kera
     """Build the generator of a DCGAN (Radford et al. 2016): 100 numbers to 4 x 4 x 512 to 64 x 64 x 3.
 
     Args:
-        classes: How many there are; the noise is multiplied by a vector of the class. ``None``: without classes.
-        normalised: Whether batch norms stand behind all layers but the last.
+        classes: Number of classes; the noise is multiplied by a vector of the class. ``None``: no classes.
+        normalised: Whether all layers but the last are followed by batch norms.
 
     Returns:
-        ``noise`` (``[batch, 100]``), and ``class`` (``int [batch]``), to images in -1 to 1.
+        A model from ``noise`` (``[batch, 100]``), and ``class`` (``int [batch]``), to images in -1 to 1.
     """
     noise = keras.Input((NOISE,), name="noise")
     inputs = [noise]
@@ -114,14 +114,15 @@ def _start() -> keras.initializers.Initializer:
 
 
 def build_discriminator(classes: int | None = None, normalised: bool = True) -> keras.Model:
-    """Build the discriminator: 64 x 64 x 3 to one score, above 0 for what it takes for real.
+    """Build the discriminator: 64 x 64 x 3 to one score, above 0 for images it considers real.
 
     Args:
-        classes: How many there are; the score of a class is a projection (Miyato and Koyama 2018). ``None``: without.
-        normalised: Whether Keras' ``SpectralNormalization`` is around all layers (Miyato et al. 2018).
+        classes: Number of classes; a class's score is a projection (Miyato and Koyama 2018). ``None``: no classes.
+        normalised: Whether Keras' ``SpectralNormalization`` wraps all layers (Miyato et al. 2018).
 
     Returns:
-        ``image`` (``[batch, 64, 64, 3]`` in -1 to 1), and ``class`` (``int [batch]``), to scores, ``[batch, 1]``.
+        A model from ``image`` (``[batch, 64, 64, 3]`` in -1 to 1), and ``class`` (``int [batch]``), to scores,
+        ``[batch, 1]``.
     """
 
     def wrap(layer: layers.Layer) -> Any:

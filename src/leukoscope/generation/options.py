@@ -1,4 +1,4 @@
-"""How a generator is trained, what is drawn with it, and what it is judged by."""
+"""Options of a generator's training, drawing and judging."""
 
 from typing import Any, Literal
 
@@ -9,12 +9,12 @@ from leukoscope.models import architecture
 
 
 class JudgeOptions(Options):
-    """The network whose features tell how much alike images are.
+    """The network whose features measure how similar images are.
 
     Attributes:
-        architecture: A registered one.
-        weights: ``imagenet``, ``none``, or the path of a weights file of it without its top.
-        input_size: Side in pixels to which images are resized for it; by default as the architecture has it.
+        architecture: A registered architecture.
+        weights: ``imagenet``, ``none``, or the path of a weights file for it without its top.
+        input_size: Side in pixels to which images are resized for it; by default the architecture's own.
     """
 
     architecture: str = "inception_v3"
@@ -29,17 +29,17 @@ class JudgeOptions(Options):
 
 
 class GenerationOptions(Options):
-    """A generator's training, how many images of each class are drawn, and who judges them.
+    """A generator's training, the number of images drawn per class, and their judge.
 
     Attributes:
         model: A denoising diffusion model, or a DCGAN.
-        epochs: Of the training images.
+        epochs: Epochs over the training images.
         batch_size: Images in a step.
-        learning_rate: Of Adam.
-        ema_momentum: Of the moving average of a diffusion model's weights, which is what draws.
-        sampling_steps: Of the 1,000 steps, how many a diffusion model visits when it draws.
-        images_per_class: How many are drawn of each class.
-        judge: By whose features they are judged.
+        learning_rate: Adam's learning rate.
+        ema_momentum: Momentum of the moving average of a diffusion model's weights, which is used for drawing.
+        sampling_steps: How many of the 1,000 steps a diffusion model visits when drawing.
+        images_per_class: Number of images drawn per class.
+        judge: The network whose features judge the images.
     """
 
     model: Literal["ddpm", "dcgan"] = "ddpm"
@@ -53,6 +53,6 @@ class GenerationOptions(Options):
 
     @property
     def determining(self) -> dict[str, Any]:
-        """What determines the training, without what it does not use."""
+        """The options that determine the training, without unused ones."""
         beside = {"sampling_steps", "images_per_class", "judge"}
         return self.model_dump(exclude=beside if self.model == "ddpm" else beside | {"ema_momentum"})

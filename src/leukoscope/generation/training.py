@@ -1,4 +1,4 @@
-"""The training of a generator: what determines it, epoch by epoch, and the set that it draws."""
+"""The training of a generator: its key, its epochs, and the set that it draws."""
 
 import logging
 import time
@@ -23,14 +23,14 @@ from leukoscope.training import checkpoint
 from leukoscope.training.callbacks import explain_full_disk
 from leukoscope.training.journal import TrainingJournal
 
-# Raised by hand when the same key would give another generator.
+# Raise by hand when the same key would give another generator.
 GENERATION_FORMAT = 1
 NAME = "generator"
 _LEARNERS: dict[str, type[DiffusionLearner] | type[AdversarialLearner]] = {
     "ddpm": DiffusionLearner,
     "dcgan": AdversarialLearner,
 }
-# Of what is drawn at random: a number for each purpose, beside the seed.
+# Separate the random draws of each purpose, in addition to the seed.
 _STEPS = 0
 _JUDGING = 1
 _DRAWING = 2
@@ -41,14 +41,14 @@ logger = logging.getLogger(__name__)
 def make_key(
     options: GenerationOptions, class_names: list[str], smears: PackedImages, splits: pd.DataFrame, seed: int
 ) -> dict[str, Any]:
-    """Gather everything that determines a generator.
+    """Collect everything that determines a generator.
 
     Args:
-        options: Of generation.
+        options: Options of generation.
         class_names: The classes in order.
         smears: The packed images.
-        splits: Which images train, and which judge.
-        seed: For everything random.
+        splits: The table of splits, which names the training and validation images.
+        seed: Seed for everything random.
     """
     hashes = smears.records.set_index("image_id")["sha256"]
     learned = splits.loc[splits["split"].isin(["train", "validation"]), ["image_id", "label", "split"]]
@@ -68,11 +68,11 @@ def make_key(
 
 
 def shrink(smears: PackedImages, images: pd.DataFrame) -> np.ndarray:
-    """Give some fields at the size that generators draw, ``uint8 [n, 64, 64, 3]``.
+    """Return some fields at the generators' size, ``uint8 [n, 64, 64, 3]``.
 
     Args:
         smears: The packed images.
-        images: Which of them, by ``image_id``.
+        images: Which images, by ``image_id``.
     """
     rows = smears.rows(images["image_id"])
     shrunk = np.empty((len(rows), SIDE, SIDE, 3), np.uint8)
@@ -82,21 +82,21 @@ def shrink(smears: PackedImages, images: pd.DataFrame) -> np.ndarray:
 
 
 def number_classes(images: pd.DataFrame, class_names: list[str]) -> np.ndarray:
-    """Give the number of the class of each image of a table with ``label``."""
+    """Return the class index of each image of a table with ``label``."""
     return pd.Index(class_names).get_indexer(images["label"])
 
 
 def train(smears: PackedImages, splits: pd.DataFrame, options: GenerationOptions, journal: TrainingJournal) -> Learner:
-    """Train a generator on the training images, go on with it, or take a finished one from its journal.
+    """Train a generator on the training images, resume its training, or load a finished one from its journal.
 
     Args:
         smears: The packed images.
-        splits: Which images train, and by which each epoch is judged, without consequence.
-        options: Of generation.
-        journal: Of the started training; its key has classes and seed.
+        splits: Defines the training images, and the validation images that judge each epoch, without consequence.
+        options: Options of generation.
+        journal: Journal of the started training, whose key holds classes and seed.
 
     Raises:
-        InputError: A class has no training image, a loss is no number, or an epoch cannot be kept.
+        InputError: A class has no training image, a loss is not a number, or an epoch cannot be kept.
     """
     key = journal.key
     keras.utils.clear_session()
@@ -131,7 +131,7 @@ def _train_epoch(
     journal: TrainingJournal,
     parts: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:
-    """Train an epoch and keep it: what is drawn in it depends on the seed and its number alone."""
+    """Train an epoch and keep it; its random draws depend only on the seed and its number."""
     started = time.perf_counter()
     seed = journal.key["seed"]
     generator = np.random.default_rng([seed, _STEPS, epoch])
@@ -139,7 +139,7 @@ def _train_epoch(
     order = generator.permutation(len(images))
     losses = []
     size = min(options.batch_size, len(order))
-    for start in range(0, len(order) - size + 1, size):  # what would not fill a batch waits for another epoch
+    for start in range(0, len(order) - size + 1, size):  # images left over wait for another epoch
         chosen = order[start : start + size]
         losses.append(learner.learn(generator, to_unit(turn(images[chosen], generator)), classes[chosen]))
     means = pd.DataFrame(losses).mean()
@@ -161,11 +161,11 @@ def _train_epoch(
 
 
 def turn(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Mirror each image left and right, and top and bottom, or not: a field has no upper end.
+    """Mirror each image left-right and top-bottom at random: a field has no upper end.
 
     Args:
         images: ``[n, height, width, 3]``.
-        generator: Of the draws.
+        generator: Generator of the draws.
     """
     mirrored = images.copy()
     for axis in (1, 2):
@@ -175,12 +175,12 @@ def turn(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def draw_set(learner: Learner, key: dict[str, Any], options: GenerationOptions) -> GeneratedImages:
-    """Draw as many images of each class as the parameters say.
+    """Draw the configured number of images of each class.
 
     Args:
-        learner: Trained.
-        key: Of its training.
-        options: Of generation.
+        learner: The trained learner.
+        key: Key of its training.
+        options: Options of generation.
     """
     class_names = key["class_names"]
     classes = np.repeat(np.arange(len(class_names)), options.images_per_class)

@@ -73,9 +73,12 @@ class InputHook:
             runtime_parameters["class_names"] = split_names(runtime_parameters["class_names"])
         raw = rename_parameters(_read_parameters(context), runtime_parameters)
         try:
-            known = _list_known(context)
-            raw = complete_entries(raw, known, runtime_parameters)
-            refuse_unknown_names(raw, known)
+            base = _read_base(context)
+            raw = complete_entries(raw, base, runtime_parameters)
+            refuse_unknown_names(raw, base)
+            # No pipeline has the page's options, whose class may not be imported here.
+            if isinstance(raw["app"], dict):
+                refuse_unknown_names(raw["app"], base["app"], " in app")
             context.config_loader["parameters"] = raw
             set_entries(raw["models"])
             self._parameters = context.params
@@ -249,14 +252,15 @@ def _read_parameters(context: KedroContext) -> dict[str, Any]:
         raise InputError(f"The parameters cannot be read, nothing was run: {error}.{hint}") from None
 
 
-def _list_known(context: KedroContext) -> set[str]:
-    """List the parameters of the base environment, which has all of them.
+def _read_base(context: KedroContext) -> dict[str, Any]:
+    """Read the parameters of the base environment, which has all of them, without resolving anything.
 
     Read without Kedro's loader: a second one would change what the first one's values stand for.
     """
     base = Path(context.config_loader.conf_source, settings.CONFIG_LOADER_ARGS["base_env"])
     files = [path for path in base.rglob("parameters*") if path.suffix in (".yml", ".yaml", ".json")]
-    return {str(name) for path in files for name in OmegaConf.load(path)}
+    base_values = [OmegaConf.to_container(OmegaConf.load(path), resolve=False) for path in files]
+    return {str(name): value for values in base_values if isinstance(values, dict) for name, value in values.items()}
 
 
 def _require_environment(context: KedroContext) -> None:

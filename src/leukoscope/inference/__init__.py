@@ -1,1 +1,1 @@
-"""What trained classifiers say: prediction, explanation, export."""
+"""Using trained classifiers: prediction, explanation, export."""

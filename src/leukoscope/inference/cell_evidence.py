@@ -1,4 +1,4 @@
-"""Which cells a decision rests on, for classifiers that read them one by one."""
+"""The cells on which a decision rests, for classifiers that read cells one by one."""
 
 from typing import Any, NamedTuple, TypeGuard
 
@@ -12,17 +12,17 @@ from leukoscope.images.decoding import resize
 from leukoscope.models.base import Classifier
 from leukoscope.models.cell_classifier import CONTRIBUTION, CellClassifier
 
-# What maps of cells are called.
+# The method name of cell maps.
 CELLS = "cells"
 
 
 class WeighedCell(NamedTuple):
-    """A cell, and what it has to do with an opinion.
+    """A cell, and its contribution to an opinion.
 
     Attributes:
-        number: Of the cell in its field, from 1 on.
-        weight: Of all its field's cells together, which have 1.
-        speaks_for: What it adds to the score of a class, less the mean over all classes.
+        number: Number of the cell in its field, starting at 1.
+        weight: Its weight; the weights of a field's cells add up to 1.
+        speaks_for: Its contribution to the score of a class, minus the mean over all classes.
         picture: The field around it, ``uint8 [side, side, 3]``.
     """
 
@@ -33,10 +33,10 @@ class WeighedCell(NamedTuple):
 
 
 class CellMapper:
-    """Shows the cells of a field by how far each speaks for a class.
+    """Maps the cells of a field by how strongly each speaks for a class.
 
     Args:
-        classifier: With the capability ``cells``.
+        classifier: A classifier with the capability ``cells``.
     """
 
     method = CELLS
@@ -46,18 +46,18 @@ class CellMapper:
         self._last: tuple[np.ndarray, pd.DataFrame] | None = None
 
     def describe(self, class_name: str) -> str:
-        """Say what its maps show."""
+        """Describe what its maps show."""
         return f"cells that speak for {class_name}"
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Map how far each cell speaks for a class, in parts of the one that does so most.
+        """Map how strongly each cell speaks for a class, relative to the strongest.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            classes: The number of a class for each, ``[n]``.
+            classes: The class index for each image, ``[n]``.
 
         Returns:
-            ``float32 [n, height, width]`` from 0 to 1; 0 where no cell is, and where one speaks against the class.
+            ``float32 [n, height, width]`` from 0 to 1; 0 outside cells, and for cells that speak against the class.
         """
         names = self._classifier.class_names
         return np.stack([self._map_field(image, names[number]) for image, number in zip(pixels, classes, strict=True)])
@@ -75,18 +75,18 @@ class CellMapper:
         return np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.NEAREST))
 
     def _read(self, image: np.ndarray) -> pd.DataFrame:
-        """Read a field's cells, or give what was read last: a map and the pictures are of the same field."""
+        """Read a field's cells, or return the last reading if the field is the same, as for its map and pictures."""
         if self._last is None or not np.array_equal(self._last[0], image):
             self._last = image.copy(), self._classifier.read_cells(image)
         return self._last[1]
 
     def picture_cells(self, image: np.ndarray, class_name: str, most: int) -> list[WeighedCell]:
-        """Picture the cells of a field, first those that speak most for a class.
+        """Picture the cells of a field, strongest evidence for a class first.
 
         Args:
             image: ``uint8 [height, width, 3]``.
-            class_name: Of the class.
-            most: How many cells at most.
+            class_name: Name of the class.
+            most: Maximum number of cells.
         """
         cells = weigh_for(self._read(image), class_name)
         field = resize(image, self._classifier.image_size)
@@ -99,19 +99,19 @@ class CellMapper:
 
 
 def tells_cells(classifier: Classifier) -> TypeGuard[CellClassifier]:
-    """Tell whether a classifier reads cells one by one, and can say what each adds."""
+    """Check whether a classifier reads cells one by one, and can compute what each contributes."""
     return CELLS in classifier.capabilities
 
 
 def list_cells(classifier: CellClassifier, image: np.ndarray) -> list[dict[str, Any]]:
-    """Say of each cell of a field what it adds to the scores, in plain numbers, as JSON has them.
+    """List what each cell of a field contributes to the scores, in plain numbers for JSON.
 
     Args:
-        classifier: With the capability ``cells``.
+        classifier: A classifier with the capability ``cells``.
         image: ``uint8 [height, width, 3]``, RGB.
 
     Returns:
-        Of each cell what ``CellClassifier.read_cells`` has, but for its mask; ``contributions`` by class.
+        For each cell the columns of ``CellClassifier.read_cells`` except its mask, with ``contributions`` by class.
     """
     table = classifier.read_cells(image).drop(columns="mask")
     columns = {f"{CONTRIBUTION}{name}": name for name in classifier.class_names}
@@ -121,14 +121,14 @@ def list_cells(classifier: CellClassifier, image: np.ndarray) -> list[dict[str, 
 
 
 def weigh_for(cells: pd.DataFrame, class_name: str) -> pd.DataFrame:
-    """Add how far each cell speaks for a class: what it adds to its score, less the mean over all classes.
+    """Add how strongly each cell speaks for a class: its contribution to the score, minus the mean over all classes.
 
     Args:
-        cells: As ``CellClassifier.read_cells`` gives them.
-        class_name: Of the class.
+        cells: The table that ``CellClassifier.read_cells`` returns.
+        class_name: Name of the class.
 
     Returns:
-        The same with ``speaks_for``.
+        The table with a column ``speaks_for``.
     """
     shares = cells.filter(regex=f"^{CONTRIBUTION}")
     return cells.assign(speaks_for=shares[f"{CONTRIBUTION}{class_name}"] - shares.mean(axis=1))

@@ -1,4 +1,4 @@
-"""A reader of cells as one file: it takes cells that were found and cut out, and finds none itself."""
+"""A cell reader as one file: it takes cells that were found and cut out, and finds none itself."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,24 +12,24 @@ from leukoscope.evaluation.calibration import apply_temperature
 from leukoscope.inference.exporting import Exporter
 from leukoscope.models.cell_classifier import CellClassifier
 
-# Cells of a field that it is held against Keras with, and quantised by; a file takes any number.
+# Cells per field for comparison with Keras and for quantisation; a file takes any number.
 MOST_SLOTS = 32
 
 
 class CellExporter(Exporter):
-    """Writes the network of a reader of cells, as ``Exporter`` does others.
+    """Writes the network of a cell reader, as ``Exporter`` does for other classifiers.
 
-    What is written takes the crops of the cells of each field, ``uint8 [n, cells, side, side, 3]``, RGB, of any number
-    of cells; a crop of one colour is a free slot, and is left out.
+    The file takes the crops of each field's cells, ``uint8 [n, cells, side, side, 3]``, RGB, for any number of cells; a
+    crop of one colour is a free slot, and is ignored.
 
     Args:
-        classifier: Trained.
-        temperature: Of its calibration.
-        facts: What is said of it in each file.
-        examples: Crops of training fields, as ``CellClassifier.cut_bags`` gives them.
+        classifier: The trained classifier.
+        temperature: The temperature of its calibration.
+        facts: Metadata to store in each file.
+        examples: Crops of training fields, as ``CellClassifier.cut_bags`` returns them.
 
     Raises:
-        InputError: As of ``Exporter``.
+        InputError: As in ``Exporter``.
     """
 
     input_name = "crops"
@@ -41,7 +41,7 @@ class CellExporter(Exporter):
         self._cutting = classifier.cutting
 
     def describe(self) -> dict[str, Any]:
-        """Say what the files take and give, and how cells are to be cut out."""
+        """Describe the files' inputs and outputs, and how cells are to be cut out."""
         side = self._cutting.side
         facts = {
             "takes": f"uint8 RGB [n, cells, {side}, {side}, 3]",
@@ -59,11 +59,11 @@ class CellExporter(Exporter):
 
 
 def predict_bags(classifier: CellClassifier, temperature: float, bags: np.ndarray) -> np.ndarray:
-    """Predict by Keras what an exported file does.
+    """Predict with Keras what an exported file predicts.
 
     Args:
-        classifier: Trained.
-        temperature: Of its calibration.
+        classifier: The trained classifier.
+        temperature: The temperature of its calibration.
         bags: ``uint8 [n, cells, side, side, 3]``.
 
     Returns:

@@ -1,6 +1,6 @@
-"""Whether the cells that a reader of cells goes by are the blasts: ``python -m leukoscope.inference.cell_truth``.
+"""Check whether a cell reader relies on the blasts: ``python -m leukoscope.inference.cell_truth``.
 
-Only drawn smears know it of each cell. They are drawn with many normal leukocytes among the blasts.
+Only for drawn smears is the type of each cell known. They are drawn with many normal leukocytes among the blasts.
 """
 
 import tempfile
@@ -30,7 +30,7 @@ from leukoscope.synthetic import CLASSES, DrawnSmear, draw_smear_with_cells
 ORDERS = ("weight", "speaks_for")
 BLASTS = "all blasts"
 OTHERS = "as many others"
-# Of what is trained here: a small encoder learns from random weights in minutes.
+# Settings of the reader trained here: a small encoder learns from random weights in minutes.
 SIDE = 224
 ENCODER = "sdct_cnn"
 RECIPE: dict[str, Any] = {
@@ -41,7 +41,7 @@ RECIPE: dict[str, Any] = {
     "warmup_epochs": 1,
 }
 RECIPE |= {"dropout": 0.1, "patience": None}
-# What tells the fields that train from those that judge.
+# Separate the random draws of training, validation and judging fields.
 _TRAIN, _VALIDATE, _JUDGE = range(3)
 
 
@@ -59,14 +59,14 @@ class KnownField(NamedTuple):
 
 @dataclass
 class Truth:
-    """How a reader of cells fared on malignant fields of which each cell is known.
+    """Results of a cell reader on malignant fields in which the type of each cell is known.
 
     Attributes:
-        right: Of each field whether its class was found; the rest is told of those of which it was.
-        pairs: By what cells are ordered, of each pair of a blast and another cell of the same field: 1 where the blast
-            comes first, 0 where it comes last, and 0.5 where neither does.
-        turned: By what was struck, of each field with both whether it got another class.
-        struck: The same of how many cells were struck.
+        right: For each field whether its class was predicted; the other results cover only these fields.
+        pairs: By ordering criterion, for each pair of a blast and another cell of the same field: 1 if the blast ranks
+            first, 0 if it ranks last, and 0.5 for ties.
+        turned: By which cells were struck, for each field with both types, whether the predicted class changed.
+        struck: By which cells were struck, for each field with both types, how many there were.
     """
 
     right: list[bool] = field(default_factory=list)
@@ -75,18 +75,18 @@ class Truth:
     struck: dict[str, list[int]] = field(default_factory=lambda: {BLASTS: [], OTHERS: []})
 
     def measure_auroc(self, order: str) -> float:
-        """Give the share of pairs in which the blast comes first: the area under the curve within fields."""
+        """Return the share of pairs in which the blast ranks first: the area under the ROC curve within fields."""
         return float(np.mean(self.pairs[order]))
 
     def measure_turned(self, what: str) -> float:
-        """Give the share of fields that got another class when something was struck."""
+        """Return the share of fields whose predicted class changed when these cells were struck."""
         return float(np.mean(self.turned[what]))
 
     def add_field(self, classifier: CellClassifier, known: KnownField) -> None:
-        """Hold what a classifier makes of a field against what is known.
+        """Compare a classifier's reading of a field with the known cells.
 
         Args:
-            classifier: Reads squares of the field's size.
+            classifier: A classifier that reads squares of the field's size.
             known: A malignant field.
         """
         image = known.drawn.image
@@ -111,10 +111,10 @@ class Truth:
 
 
 def name_cells(cells: pd.DataFrame, drawn: DrawnSmear) -> pd.DataFrame:
-    """Add of each cell that was found whether it is a blast; missing where it is not one of those that were drawn.
+    """Add whether each detected cell is a blast; missing if it matches none of the drawn cells.
 
     Args:
-        cells: As ``CellClassifier.read_cells`` gives them, of a field of the same size.
+        cells: The table that ``CellClassifier.read_cells`` returns, for a field of the same size.
         drawn: The field.
     """
     height, width = drawn.cells.shape
@@ -127,7 +127,7 @@ def name_cells(cells: pd.DataFrame, drawn: DrawnSmear) -> pd.DataFrame:
 
 
 def judge_evidence(classifier: CellClassifier, fields: Sequence[KnownField]) -> Truth:
-    """Hold what a reader of cells goes by against what is known of the cells of malignant fields."""
+    """Compare a cell reader's evidence with the known cells of malignant fields."""
     truth = Truth()
     with tempfile.TemporaryDirectory() as folder:
         reader = replace(classifier, cache=ContentCache(Path(folder, "cells.db")))
@@ -145,12 +145,12 @@ def draw_fields(
     """Draw fields of each class in turn.
 
     Args:
-        count: Of each class.
-        size: In pixels.
-        others: Share of the leukocytes of malignant fields that is normal.
-        seed: For all of them; each depends on it, its class and its number alone.
-        purpose: Other fields for each.
-        magnification: How many times as large the cells are as in the published smears.
+        count: Number of fields per class.
+        size: Side in pixels.
+        others: Share of normal cells among the leukocytes of malignant fields.
+        seed: Seed of all fields; each depends only on it, its class and its number.
+        purpose: Selects separate fields for training, validation and judging.
+        magnification: Size of the cells relative to the published smears.
     """
     for number in range(count):
         for rank, label in enumerate(CLASSES):
@@ -166,14 +166,14 @@ def train_reader(
     recipe: dict[str, Any],
     seed: int,
 ) -> CellClassifier:
-    """Train a small reader of cells on drawn fields, from random weights.
+    """Train a small cell reader on drawn fields, from random weights.
 
     Args:
-        training: Fields that it learns from.
-        validation: Fields that end the training.
-        architecture: As ``architecture.get`` takes it, with how cells are read.
+        training: The training fields.
+        validation: The validation fields, which end the training.
+        architecture: An architecture's name as ``architecture.get`` takes it, including how cells are read.
         recipe: Differences from the shared recipe.
-        seed: For everything random.
+        seed: Seed for everything random.
     """
     from leukoscope.training.journal import TrainingJournal
     from leukoscope.training.labelled import LabelledImages
@@ -208,7 +208,7 @@ def _cut_out(pixels: np.ndarray, seed: int) -> tuple[Cutting, np.ndarray]:
 
 
 def _describe(truth: Truth) -> Iterator[str]:
-    """Say in lines how a reader fared."""
+    """Describe a reader's results, line by line."""
     yield f"malignant fields: {len(truth.right)}, of which {np.mean(truth.right):.3f} get their class; of these:"
     fields = len(truth.turned[BLASTS])
     pairs = len(truth.pairs[ORDERS[0]])

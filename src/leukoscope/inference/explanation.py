@@ -1,4 +1,4 @@
-"""Where in a field a classifier finds what speaks for a class."""
+"""Maps of where in a field a classifier finds evidence for a class."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -19,25 +19,25 @@ ACTIVATIONS = "Class activation map"
 
 
 class Mapper(Protocol):
-    """Maps what speaks for a class in a field, or what a decision rests on.
+    """Maps the evidence for a class in a field, or what a decision rests on.
 
     Attributes:
-        method: What its maps are called.
+        method: The name of its maps.
     """
 
     @property
     def method(self) -> str: ...  # noqa: D102
 
     def describe(self, class_name: str) -> str:
-        """Say what a map shows."""
+        """Describe what a map shows."""
         ...
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Map a class of each image, ``float32 [n, height, width]`` from 0 to 1.
+        """Map the evidence for one class per image, ``float32 [n, height, width]`` from 0 to 1.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            classes: The number of a class for each, ``[n]``.
+            classes: The class index for each image, ``[n]``.
         """
         ...
 
@@ -45,11 +45,11 @@ class Mapper(Protocol):
 class ActivationMapper:
     """Grad-CAM without gradients.
 
-    Under average pooling and one linear layer, of which a batch norm before it is a part at inference, the gradient of
-    a class's score in the last feature map is that layer's weight, the same everywhere: Grad-CAM (Selvaraju et al.
-    2017) is then the class activation map of Zhou et al. 2016, a sum of feature maps. No gradient tape is needed, so
-    that it works under each backend. A fusion pools the maps of several stages, and its map is the sum of theirs: what
-    each place adds to the score.
+    With average pooling and one linear layer, into which a batch norm before it is folded at inference, the gradient of
+    a class's score with respect to the last feature map is that layer's weight, the same everywhere: Grad-CAM
+    (Selvaraju et al. 2017) then equals the class activation map of Zhou et al. 2016, a sum of feature maps. No gradient
+    tape is needed, so it works with every backend. A fusion pools the maps of several stages, and its map is their sum:
+    what each position adds to the score.
 
     Args:
         classifier: A classifier with the capability ``class_maps``.
@@ -67,18 +67,18 @@ class ActivationMapper:
         self.method = GRAD_CAM if len(self._kernels) == 1 else ACTIVATIONS
 
     def describe(self, class_name: str) -> str:
-        """Say what its maps show."""
+        """Describe what its maps show."""
         return f"{self.method} for {class_name}"
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Map what speaks for a class of each image.
+        """Map the evidence for one class per image.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            classes: The number of a class for each, ``[n]``.
+            classes: The class index for each image, ``[n]``.
 
         Returns:
-            ``float32 [n, height, width]`` from 0 to 1, the highest of each image; 0 where nothing speaks for the class.
+            ``float32 [n, height, width]`` from 0 to 1, each image's maximum; 0 where nothing speaks for the class.
         """
         predicted = self._model.predict_on_batch(pixels)
         maps_of_stages = predicted if isinstance(predicted, list) else [predicted]
@@ -92,10 +92,10 @@ class ActivationMapper:
 
 
 class VoteMapper:
-    """Maps what speaks for a class to the members of an ensemble: the sum of their maps, by their weights.
+    """Maps the evidence for a class across the members of an ensemble: the weighted sum of their maps.
 
     Args:
-        ensemble: With the capability ``class_maps``.
+        ensemble: An ensemble with the capability ``class_maps``.
     """
 
     method = GRAD_CAM
@@ -105,20 +105,20 @@ class VoteMapper:
         self._weights = ensemble.vote.weights
 
     def describe(self, class_name: str) -> str:
-        """Say what its maps show."""
+        """Describe what its maps show."""
         return f"{self.method} for {class_name}"
 
     def map_classes(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Map what speaks for a class of each image, as ``ActivationMapper`` does; each map counts by its highest."""
+        """Map the evidence for one class per image; each member's map is scaled to its maximum, then weighted."""
         maps = [mapper.map_classes(pixels, classes) for mapper in self._mappers]
         return np.stack([_scale(heat) for heat in np.tensordot(self._weights, np.stack(maps), axes=1)])
 
 
 def make_mapper(classifier: Classifier) -> Mapper | None:
-    """Make what maps classes in closed form, or cells; ``None`` for a classifier that allows neither.
+    """Return a mapper of classes in closed form, or of cells; ``None`` if the classifier supports neither.
 
     Args:
-        classifier: Of any kind.
+        classifier: A classifier of any kind.
     """
     if isinstance(classifier, CellClassifier):
         return CellMapper(classifier)
@@ -130,21 +130,21 @@ def make_mapper(classifier: Classifier) -> Mapper | None:
 def map_occlusion(
     predictor: Predictor, image: np.ndarray, number: int, patch: float, stride: float, seed: int
 ) -> np.ndarray:
-    """Map how much a class loses when a part of the field shows background only (Zeiler and Fergus 2014).
+    """Map how much a class loses when a part of the field is replaced by background (Zeiler and Fergus 2014).
 
-    Each part is replaced by the field's own background, so that no grey square says more than the cells that it hides.
-    The loss is that of the class's log-odds; where patches overlap, their mean.
+    The field's own background is used, since a grey square could itself be more informative than the hidden cells. The
+    loss is measured in the class's log-odds; overlapping patches are averaged.
 
     Args:
-        predictor: Predicts by the classifier.
+        predictor: Runs the classifier.
         image: ``uint8 [height, width, 3]``.
-        number: Of the class.
+        number: The class index.
         patch: Side of a patch, as a share of the image's.
-        stride: From patch to patch, as a share of the image's side.
-        seed: For the noise of the background.
+        stride: Step from patch to patch, as a share of the image's side.
+        seed: Seed of the background's noise.
 
     Returns:
-        ``float32 [height, width]`` from 0 to 1, the highest; 0 where hiding costs the class nothing.
+        ``float32 [height, width]`` from 0 to 1, the maximum; 0 where hiding costs the class nothing.
     """
     change = OUTLIERS["no_cells"]
     background = perturb(image[None], change, change.levels[0], seed)[0]
@@ -174,7 +174,7 @@ def _place_patches(shape: tuple[int, int], patch: float, stride: float) -> Itera
 
 
 def _enlarge(small: np.ndarray, shape: tuple[int, int], share: float = 1.0) -> np.ndarray:
-    """Enlarge a map to the part of the image that was seen, from the middle; around it nothing speaks for a class."""
+    """Enlarge a map to the central part of the image that was seen; outside it there is no evidence for a class."""
     height, width = (round(side * share) for side in shape)
     whole = np.zeros(shape, np.float32)
     top = (shape[0] - height) // 2
@@ -193,12 +193,12 @@ def _scale(heat: np.ndarray) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-    """Lay a map over its image: the warmer, the higher, and nothing where it is zero.
+    """Overlay a map on its image: the higher, the warmer, and nothing where it is zero.
 
     Args:
         image: ``uint8 [height, width, 3]``.
         heat: ``float [height, width]``, from 0 to 1.
-        opacity: Of the colour where the map is 1.
+        opacity: Opacity of the colour where the map is 1.
 
     Returns:
         ``uint8 [height, width, 3]``.
@@ -210,7 +210,7 @@ def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = 0.5) -> np.nda
 def colour(heat: np.ndarray) -> np.ndarray:
     """Colour a map for an overlay, ``float [height, width]`` from 0 to 1 to ``float [height, width, 3]`` in 0-255.
 
-    By Matplotlib's map YlOrRd, which gets darker evenly: what is bright would not be seen on a light field.
+    Uses Matplotlib's YlOrRd, which darkens evenly: bright colours would be invisible on a light field.
     """
     from matplotlib import colormaps
 

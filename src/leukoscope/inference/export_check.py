@@ -1,4 +1,4 @@
-"""What exported files keep of a classifier: held against Keras on the same images."""
+"""Compare exported files with Keras on the same images."""
 
 import time
 from collections.abc import Callable
@@ -11,14 +11,14 @@ _REPEATS = 5
 
 
 class ExportCheck:
-    """Holds what predicts against Keras.
+    """Compares predictors with Keras.
 
     Args:
-        predict_with_keras: ``uint8 [n, size, size, 3]`` to calibrated probabilities, ``[n, classes]``.
+        predict_with_keras: Maps ``uint8 [n, size, size, 3]`` to calibrated probabilities, ``[n, classes]``.
         pixels: ``uint8 [n, size, size, 3]``, RGB.
-        rows: Which of them are predicted.
-        truth: The number of each one's class.
-        timed_images: Speed is measured on so many of them.
+        rows: Which images to predict.
+        truth: The class index of each of them.
+        timed_images: Number of images for measuring speed.
         batch_size: Images at a time.
     """
 
@@ -41,23 +41,23 @@ class ExportCheck:
         self._accuracy = float((self._expected.argmax(axis=1) == truth).mean())
 
     def describe_keras(self) -> dict[str, Any]:
-        """Give the row of Keras itself."""
+        """Return the table row of Keras itself."""
         (took,) = _time((self._predict_with_keras,), self._timed, self._batch_size)
         facts = {"file": "model.keras", "format": "Keras", "precision": "float32"}
         return facts | {"accuracy": self._accuracy} | took.describe()
 
     def compare(self, predict: Predict, max_points_lost: float, max_difference: float) -> dict[str, Any]:
-        """Compare what predicts with Keras.
+        """Compare a predictor with Keras.
 
         Args:
-            predict: As ``predict_with_keras``.
-            max_points_lost: So many hundredths of accuracy may be lost.
-            max_difference: So much may any probability differ.
+            predict: A predictor like ``predict_with_keras``.
+            max_points_lost: Maximum loss of accuracy, in percentage points.
+            max_difference: Maximum difference of any probability.
 
         Returns:
-            ``accuracy, points_lost`` (hundredths), ``largest_difference`` (of a probability), ``images_per_second``,
-            ``ms`` and ``cpu_ms`` (of an image, in batches: by the clock, and of all cores), ``times_keras`` and
-            ``within`` (whether it keeps to what may be lost).
+            ``accuracy, points_lost`` (percentage points), ``largest_difference`` (of a probability),
+            ``images_per_second``, ``ms`` and ``cpu_ms`` (per image, in batches: wall-clock time, and CPU time of all
+            cores), ``times_keras`` and ``within`` (whether both limits are met).
         """
         probabilities = self._predict(predict)
         accuracy = float((probabilities.argmax(axis=1) == self._truth).mean())
@@ -79,24 +79,24 @@ class ExportCheck:
 
 
 class _Took(NamedTuple):
-    """What an image took.
+    """Time per image.
 
     Attributes:
-        seconds: By the clock.
-        cpu_seconds: Of all cores together.
+        seconds: Wall-clock time.
+        cpu_seconds: CPU time of all cores together.
     """
 
     seconds: float
     cpu_seconds: float
 
     def describe(self) -> dict[str, float]:
-        """Give it as columns of the table."""
+        """Return the times as columns of the table."""
         milliseconds = {"ms": 1000 * self.seconds, "cpu_ms": 1000 * self.cpu_seconds}
         return {"images_per_second": 1 / self.seconds} | milliseconds
 
 
 def _time(predictors: tuple[Predict, ...], images: np.ndarray, batch_size: int) -> list[_Took]:
-    """Time each in turn, so that what else the machine does weighs on all alike."""
+    """Time the predictors in turn, so that other load on the machine affects all alike."""
     took: list[list[tuple[float, float]]] = [[] for _ in predictors]
     for _ in range(_REPEATS):
         for predict, times in zip(predictors, took, strict=True):

@@ -1,4 +1,4 @@
-"""A classifier as one file for small machines: ONNX and LiteRT, of which neither needs TensorFlow to predict."""
+"""Export a classifier as one file for small machines, in ONNX or LiteRT; neither needs TensorFlow to predict."""
 
 import json
 import tempfile
@@ -23,25 +23,24 @@ from leukoscope.models.folding import fold_batch_norms
 from leukoscope.models.parts import Parts
 
 _PACKAGES = ("onnx", "tf2onnx", "onnxruntime", "ai_edge_litert")
-# What costs time, and no more: eight bits for the last layer and its softmax would cost accuracy.
+# Only the expensive operations: eight bits for the last layer and its softmax would cost accuracy.
 _QUANTIZED = ("Add", "AveragePool", "Concat", "Conv", "GlobalAveragePool", "MaxPool")
 _OUTPUT = "probabilities"
 
 
 class Exporter:
-    """Writes a classifier, with the temperature inside, in other formats.
+    """Writes a classifier, with the temperature included, in other formats.
 
-    What is written takes ``uint8 [n, size, size, 3]``, RGB, and gives calibrated probabilities, ``float32
-    [n, classes]``.
+    The files take ``uint8 [n, size, size, 3]``, RGB, and return calibrated probabilities, ``float32 [n, classes]``.
 
     Args:
-        classifier: Trained.
-        temperature: Of its calibration.
-        facts: What is said of it in each file.
-        examples: Training images from which the ranges of int8 are learned, ``uint8 [n, size, size, 3]``.
+        classifier: The trained classifier.
+        temperature: The temperature of its calibration.
+        facts: Metadata to store in each file.
+        examples: Training images for calibrating int8 ranges, ``uint8 [n, size, size, 3]``.
 
     Raises:
-        InputError: Keras runs on another backend than TensorFlow, or a package of the extra `export` is missing.
+        InputError: Keras' backend is not TensorFlow, or a package of the extra `export` is missing.
     """
 
     input_name = "image"
@@ -82,7 +81,7 @@ class Exporter:
         return model.SerializeToString()
 
     def write_for_reader(self) -> bytes:
-        """Write ONNX in ``float32`` that gives what a reader needs: probabilities, and with them the features."""
+        """Write ONNX in ``float32`` with the outputs that a reader needs: probabilities and features."""
         return self._export_onnx(self._rebuild(with_features=True))
 
     def write_litert(self, precision: str) -> bytes:
@@ -91,17 +90,17 @@ class Exporter:
         return self._export(self._model, "litert", ".tflite", **options)
 
     def describe(self) -> dict[str, Any]:
-        """Say what the files take and give."""
+        """Describe the files' inputs and outputs."""
         size = self._classifier.image_size
         return {"takes": f"uint8 RGB [n, {size}, {size}, 3]", "temperature": self._temperature, **self._facts}
 
     @property
     def _taken(self) -> tuple[int | None, ...]:
-        """The shape of one of what the files take."""
+        """The shape of one input of the files."""
         return (self._classifier.image_size, self._classifier.image_size, 3)
 
     def _enter(self, taken: keras.KerasTensor) -> keras.KerasTensor:
-        """Make of what the files take what the network takes, before any of its layers."""
+        """Convert the files' input to the network's input, before any of its layers."""
         return taken
 
     def _export_onnx(self, model: keras.Model) -> bytes:
@@ -111,14 +110,14 @@ class Exporter:
     def _export(self, model: keras.Model, kind: str, suffix: str, **options: Any) -> bytes:
         taken = keras.InputSpec(shape=(None, *self._taken), dtype="uint8", name=self.input_name)
         with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), leaving_out(b"fully_quantize: "):
-            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)  # of Keras' own export
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)  # raised by Keras' own export
             path = Path(scratch, f"model{suffix}")
             model.export(path, format=kind, verbose=False, input_signature=[taken], **options)
             return path.read_bytes()
 
     @cached_property
     def _onnx(self) -> bytes:
-        """In float32, of which the other precisions are made."""
+        """The float32 file, from which the other precisions are made."""
         return self._export_onnx(self._model)
 
     @cached_property
@@ -142,10 +141,10 @@ class Exporter:
 
 
 def _leave_out_empty_scales(model: Any) -> None:
-    """Leave out scales of no number beside a size, as tf2onnx has them: cast to another precision they count as given.
+    """Remove empty scales next to a size, which tf2onnx writes: cast to another precision, they would count as given.
 
     Args:
-        model: ``onnx.ModelProto``, which is changed.
+        model: ``onnx.ModelProto``, changed in place.
     """
     empty = {tensor.name for tensor in model.graph.initializer if 0 in tensor.dims}
     for node in model.graph.node:
@@ -154,7 +153,7 @@ def _leave_out_empty_scales(model: Any) -> None:
 
 
 def _spell_out(network: keras.Model) -> keras.Model:
-    """Copy a network with other layers in place of those that converters to ONNX do not know, which give the same."""
+    """Copy a network, replacing layers that ONNX converters do not support by equivalent ones."""
     copy = keras.models.clone_model(network, clone_function=_spell_out_layer, call_function=_call_with_constants)
     copy.set_weights(network.get_weights())
     return copy
@@ -173,7 +172,7 @@ def _spell_out_layer(layer: keras.Layer) -> keras.Layer:
 
 
 def _call_with_constants(layer: keras.Operation, *args: Any, **options: Any) -> Any:
-    """Call a layer with arrays in place of a backend's tensors, which would become inputs of the file."""
+    """Call a layer with arrays in place of backend tensors, which would become inputs of the file."""
 
     def hold(value: Any) -> Any:
         constant = keras.ops.is_tensor(value) and not isinstance(value, keras.KerasTensor)
@@ -184,12 +183,12 @@ def _call_with_constants(layer: keras.Operation, *args: Any, **options: Any) -> 
 
 
 def _gelu(signal: keras.KerasTensor) -> keras.KerasTensor:
-    """Compute the exact Gaussian error linear unit by the error function (Hendrycks and Gimpel 2016)."""
+    """Compute the exact Gaussian error linear unit with the error function (Hendrycks and Gimpel 2016)."""
     return signal * 0.5 * (1.0 + keras.ops.erf(signal / 2**0.5))
 
 
 def _quantize_onnx(content: bytes, examples: np.ndarray, input_name: str) -> bytes:
-    """Quantise statically: eight bits for weights, by channel, and for activations."""
+    """Quantise statically: eight bits for weights, per channel, and for activations."""
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -219,7 +218,7 @@ def _quantize_onnx(content: bytes, examples: np.ndarray, input_name: str) -> byt
 def _is_installed(package: str) -> bool:
     try:
         return find_spec(package) is not None
-    except ValueError:  # it was blocked
+    except ValueError:  # the import was blocked
         return False
 
 
@@ -228,9 +227,9 @@ class Format(NamedTuple):
 
     Attributes:
         title: Its name.
-        suffix: Of its files.
-        write: Writes it in a precision.
-        load: Makes what predicts from the file's content.
+        suffix: File suffix.
+        write: Writes a file in a precision.
+        load: Builds a predictor from a file's content.
     """
 
     title: str
@@ -240,7 +239,7 @@ class Format(NamedTuple):
 
 
 def load_onnx(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """Make what predicts with ONNX Runtime: ``uint8 [n, size, size, 3]`` to ``float32 [n, classes]``."""
+    """Build a predictor with ONNX Runtime: ``uint8 [n, size, size, 3]`` to ``float32 [n, classes]``."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -248,7 +247,7 @@ def load_onnx(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def load_litert(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """Make what predicts with LiteRT on all cores, as ``load_onnx`` does."""
+    """Build a predictor with LiteRT on all cores; inputs and outputs as in ``load_onnx``."""
     import psutil
     from ai_edge_litert.interpreter import Interpreter
 

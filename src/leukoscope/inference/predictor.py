@@ -1,4 +1,4 @@
-"""Predicting with a classifier, a batch at a time."""
+"""Prediction with a classifier, one batch at a time."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from leukoscope.models.base import Classifier
 
 
 class Predictor:
-    """Predicts images of a packed array, and keeps what the classifier's last layer sees of them.
+    """Predicts images of a packed array, and returns the input of the classifier's last layer with them.
 
     Args:
         classifier: A classifier.
@@ -22,10 +22,10 @@ class Predictor:
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them; all by default.
+            rows: Which images to predict; all by default.
 
         Returns:
-            Probabilities, ``float32 [rows, classes]``, each row adding up to one; and features,
+            Probabilities, ``float32 [rows, classes]``, each row adding up to one, and features,
             ``float32 [rows, channels]``.
         """
         probabilities, features = self._classifier.predict(pixels, rows, self._batch_size)
@@ -34,7 +34,7 @@ class Predictor:
         return probabilities, features
 
     def score(self, pixels: np.ndarray) -> np.ndarray:
-        """Score images: the logarithms of their probabilities, up to a constant of each image.
+        """Compute the images' log-probabilities, up to a constant per image.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.

@@ -1,1 +1,1 @@
-"""What can be trained: architectures, networks, and what every classifier gives."""
+"""Architectures, networks, and the interface that all classifiers share."""

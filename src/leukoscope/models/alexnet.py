@@ -1,4 +1,4 @@
-"""AlexNet: of two towers, as Caffe and MATLAB have it, and of one, as torchvision has it."""
+"""AlexNet with two towers, as in Caffe and MATLAB, and with one, as in torchvision."""
 
 import keras
 from keras import layers
@@ -11,7 +11,7 @@ _SIDE = 6
 
 
 def build_alexnet(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Build the trunk of two towers: images of 227 pixels to a vector of 4,096."""
+    """Build the two-tower trunk, from images of 227 pixels to a vector of 4,096."""
     maps = layers.Conv2D(96, 11, strides=4, activation="relu", name="conv1")(images)
     maps = _pool(LocalResponseNormalization(dtype="float32", name="norm1")(maps), 1)
     maps = _convolve_in_towers(maps, 256, 5, "conv2")
@@ -25,7 +25,7 @@ def build_alexnet(images: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def build_alexnet_owt(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Build the trunk of one tower: images of 224 pixels to a vector of 4,096."""
+    """Build the one-tower trunk, from images of 224 pixels to a vector of 4,096."""
     first = layers.Conv2D(64, 11, strides=4, activation="relu", name="conv1")
     maps = _pool(pad_and_convolve(images, first, padding=2), 1)
     maps = _pool(layers.Conv2D(192, 5, padding="same", activation="relu", name="conv2")(maps), 2)
@@ -46,7 +46,7 @@ def _pool(maps: keras.KerasTensor, number: int) -> keras.KerasTensor:
 
 
 def _flatten(maps: keras.KerasTensor) -> keras.KerasTensor:
-    """Make one vector of the maps, in the size that the dense layers take whatever the images' is."""
+    """Flatten the maps into one vector, resampled to the size the dense layers expect for any image size."""
     if maps.shape[1:3] != (_SIDE, _SIDE):
         maps = AdaptiveAverage(_SIDE, name="resample")(maps)
     return layers.Flatten(name="flatten")(maps)

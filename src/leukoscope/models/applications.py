@@ -1,6 +1,6 @@
 """The architectures of ``keras.applications``, one row each.
 
-Their papers are in the rows. All are Keras' own networks without their tops; what is ours is the head, and the first
+The rows cite their papers. All are Keras' own networks without their tops; the head is ours, and so are the initial
 weights where none are loaded (``initialisation``).
 """
 
@@ -19,11 +19,11 @@ def _add(name: str, builder: str, module: str, change: Callable[..., Any] | None
     """Register a row.
 
     Args:
-        name: Of the architecture.
+        name: Name of the architecture.
         builder: Its name in ``keras.applications``.
-        module: The module of ``keras.applications`` that has its ``preprocess_input``.
-        change: Replaces a layer that a backend computes badly.
-        facts: The rest of the row.
+        module: The module of ``keras.applications`` that holds its ``preprocess_input``.
+        change: Replaces layers that a backend computes inefficiently.
+        facts: The remaining fields of the row.
     """
 
     def preprocess(images: "keras.KerasTensor") -> "keras.KerasTensor":
@@ -33,9 +33,9 @@ def _add(name: str, builder: str, module: str, change: Callable[..., Any] | None
         import keras
 
         with warnings.catch_warnings():
-            # MobileNets: that their weights are those of 224 pixels, which is what a row says.
+            # MobileNets warn that their weights are those for 224 pixels, as the row states.
             warnings.filterwarnings("ignore", "`input_shape` is undefined", UserWarning)
-            # By its own name: some look up their blocks or their weights file by it.
+            # Keep the default model name: some builders look up their blocks or weights file by it.
             trunk = getattr(keras.applications, builder)(include_top=False, weights=weights, input_tensor=images)
         return _replace(trunk, change) if change else trunk
 
@@ -44,7 +44,7 @@ def _add(name: str, builder: str, module: str, change: Callable[..., Any] | None
 
 
 def _replace(trunk: "keras.Model", change: Callable[["keras.Layer"], "keras.Layer"]) -> "keras.Model":
-    """Copy a trunk with some of its layers replaced by others, whose weights are the same numbers in the same order."""
+    """Copy a trunk with some layers replaced; the weights keep their values and order."""
     import keras
 
     copy = keras.models.clone_model(trunk, clone_function=change)
@@ -55,9 +55,10 @@ def _replace(trunk: "keras.Model", change: Callable[["keras.Layer"], "keras.Laye
 
 
 def _as_depthwise(layer: "keras.Layer") -> "keras.Layer":
-    """Make a depthwise convolution of one in as many groups as channels, which TensorFlow leaves to XLA on a CPU.
+    """Replace a convolution with as many groups as channels by a depthwise one.
 
-    There a step takes many times as long, and converters to other formats do not know it.
+    TensorFlow leaves such grouped convolutions to XLA on a CPU, where a step takes many times as long, and converters
+    to other formats do not support them.
     """
     from keras import layers
 
@@ -71,7 +72,7 @@ def _as_depthwise(layer: "keras.Layer") -> "keras.Layer":
     )
 
 
-# The modes of preprocessing that modules have; all others scale inside their networks.
+# The preprocessing modes of these modules; all other networks scale their inputs internally.
 _PIXELS = {"resnet50": "caffe", "vgg16": "caffe", "vgg19": "caffe", "densenet": "torch"}
 _PIXELS |= dict.fromkeys(("mobilenet", "mobilenet_v2", "inception_v3", "inception_resnet_v2"), "tf")
 _PIXELS |= dict.fromkeys(("xception", "nasnet", "resnet_v2"), "tf")

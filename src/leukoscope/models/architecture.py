@@ -1,4 +1,4 @@
-"""What can be built: the registry of architectures. It imports no Keras, so that options and pipelines may ask it."""
+"""The registry of architectures. It imports no Keras, so options and pipelines can query it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,26 +13,26 @@ from leukoscope.core.errors import InputError
 if TYPE_CHECKING:
     import keras
 
-# Each registers its rows when it is imported, in the order of documents and tests.
+# Each module registers its rows on import, in the order used by docs and tests.
 _MODULES = ("applications", "hand_built")
-# Efficient channel attention, and squeeze and excitation: any architecture can have one of them after each block.
+# Efficient channel attention, and squeeze and excitation: either can be added after each block of any architecture.
 ATTENTIONS = ("eca", "se")
-# What the layers of an attention that was added are called, with a number behind it.
+# Prefix of the names of added attention layers; a number follows.
 ATTENTION_NAME = "attention_"
-# How a network that reads single cells pools them, and what stands in its name before that.
+# How a network that reads single cells pools them; in the network's name, ``_CELLS`` precedes the pooling.
 POOLINGS = ("attention", "mean")
 _CELLS = "cells"
 _GREY = "grey"
 _AT = "-at-"
-# Between the names of architectures that one network has side by side: a sign that TensorFlow takes in names.
+# Joins the names of the architectures that a fused network runs side by side: a character TensorFlow allows in names.
 JOINT = "."
 
 
 class After(NamedTuple):
-    """A block that starts right after a layer: for networks that leave the names of its own layers to a counter.
+    """A block that starts right after a given layer, for networks that number their own layers automatically.
 
     Attributes:
-        layer: The name of the last layer before the block.
+        layer: Name of the last layer before the block.
     """
 
     layer: str
@@ -52,28 +52,28 @@ class CellReading(NamedTuple):
 
 @dataclass(frozen=True)
 class Architecture:
-    """What has to be known about a network to build, initialise, train and explain it.
+    """Everything needed to build, initialise, train and explain a network.
 
     Attributes:
         title: Its name in figures and tables.
         input_size: Side in pixels of the images that its published weights were trained on.
         smallest_input: Smallest side in pixels that it accepts.
-        preprocess: Raw RGB, ``[batch, side, side, 3]`` in 0-255, to what the trunk takes. Loads Keras when called.
-        build: What ``preprocess`` gives, and weights (``imagenet``, a file's path, or ``None`` for random ones), to the
-            trunk: a flat model from the images to its last feature maps, ``[batch, height, width, channels]``, or,
-            where a network has dense layers there, to its last vector, ``[batch, channels]``.
-        blocks: Where its blocks start, from input to output: the name of a block and that of its first layer.
-        parameters: How many numbers of the trunk train; moving statistics do not, nor is added attention among them.
-        pixel_spread: Standard deviation, about, of the pixels that its preprocessing makes of an image.
-        pixels: The mode of Keras' preprocessing that it has: ``caffe``, ``tf`` or ``torch``; empty if it has none of
-            them, as where the network itself scales.
-        gain: How many times as strong kernels are drawn as for rectified units, where other units let a signal die
-            out.
+        preprocess: Maps raw RGB, ``[batch, side, side, 3]`` in 0-255, to the trunk's input. Loads Keras when called.
+        build: Takes the output of ``preprocess`` and weights (``imagenet``, a file's path, or ``None`` for random
+            ones) and returns the trunk: a flat model from the images to its last feature maps,
+            ``[batch, height, width, channels]``, or to its last vector, ``[batch, channels]``, if it has dense layers.
+        blocks: Where its blocks start, from input to output: each block's name and its first layer's name.
+        parameters: Number of trainable parameters of the trunk, without moving statistics and added attention.
+        pixel_spread: Approximate standard deviation of the pixels after its preprocessing.
+        pixels: Keras preprocessing mode: ``caffe``, ``tf`` or ``torch``; empty if none of them applies, for example
+            because the network scales internally.
+        gain: How many times larger kernels are drawn than for rectified units, for activations that would otherwise
+            let the signal die out.
         batch_size: Images in a training step, unless the recipe says otherwise.
         dropout: Share of features dropped before the classifier, unless the recipe says otherwise.
-        branch: Which of the two inputs of its ``Add`` layers is the residual branch, which starts at zero where the
-            weights are random and it ends in a batch norm; ``None``: no sum has one branch only.
-        attention: What is added after each of its blocks, one of ``ATTENTIONS``; none if empty.
+        branch: Which of the two inputs of its ``Add`` layers is the residual branch; with random weights, a branch that
+            ends in a batch norm starts at zero. ``None``: no ``Add`` layer has exactly one such branch.
+        attention: The attention added after each of its blocks, one of ``ATTENTIONS``; none if empty.
         cells: How it reads single cells; ``None``: it reads whole fields.
         layer: The layer at which it ends, by its name; empty: its last.
         imagenet: Whether Keras has its weights of ImageNet.
@@ -106,7 +106,7 @@ class Architecture:
     origin: str = ""
 
     def find_block(self, block: str, layers: list[str]) -> int:
-        """Tell at which of a network's layers a block starts.
+        """Return the index of the layer at which a block starts.
 
         Args:
             block: A key of ``blocks``.
@@ -145,10 +145,10 @@ _registry: dict[str, Architecture] = {}
 
 
 def register(name: str, architecture: Architecture) -> None:
-    """Make an architecture known by a name.
+    """Register an architecture under a name.
 
     Raises:
-        ValueError: Another has the name.
+        ValueError: The name is taken.
     """
     if name in _registry:
         raise ValueError(f"there is an architecture '{name}' already: {_registry[name].title}")
@@ -163,10 +163,10 @@ def list_names() -> list[str]:
 
 
 def require(name: str) -> None:
-    """Make sure that there is an architecture of a name.
+    """Check that an architecture of this name exists.
 
     Raises:
-        ValueError: There is none; the message has the nearest ones and all that exist.
+        ValueError: There is none; the message lists the closest names and all that exist.
     """
     names = list_names()
     for member in name.split(JOINT):
@@ -181,15 +181,15 @@ def _require_known(name: str, names: list[str]) -> None:
 
 
 def require_imagenet(architecture: Architecture, weights: str, parameter: str = "weights") -> None:
-    """Make sure that there are weights of ImageNet, if a network is to start from them.
+    """Check that ImageNet weights exist if a network is to start from them.
 
     Args:
-        architecture: Which network.
+        architecture: The network.
         weights: ``imagenet``, ``none``, or the path of a weights file.
-        parameter: What sets them, for the message.
+        parameter: The parameter that sets the weights, for the message.
 
     Raises:
-        InputError: There are none.
+        InputError: There are no ImageNet weights.
     """
     if weights == "imagenet" and not architecture.imagenet:
         raise InputError(
@@ -199,16 +199,16 @@ def require_imagenet(architecture: Architecture, weights: str, parameter: str = 
         )
 
 
-# How pixels spread, about, that a mode of Keras' preprocessing makes of an image.
+# Approximate standard deviation of an image's pixels after each Keras preprocessing mode.
 _SPREADS = {"caffe": 64.0, "tf": 0.5, "torch": 1.1}
 
 
 def scale_pixels(architecture: Architecture, mode: str | None) -> Architecture:
-    """Give an architecture other preprocessing than its own.
+    """Replace an architecture's preprocessing.
 
     Args:
-        architecture: Whose own is a mode of Keras'.
-        mode: ``caffe``, ``tf`` or ``torch``; ``None``: its own.
+        architecture: An architecture that uses one of Keras' preprocessing modes.
+        mode: ``caffe``, ``tf`` or ``torch``; ``None``: keep its own.
     """
     if mode is None or mode == architecture.pixels:
         return architecture
@@ -222,7 +222,7 @@ def scale_pixels(architecture: Architecture, mode: str | None) -> Architecture:
 
 
 def name_with_attention(name: str, attention: str | None) -> str:
-    """Name an architecture with the attention that is added to it, if any: ``vgg16-eca``."""
+    """Return an architecture's name with the attention added to it, if any: ``vgg16-eca``."""
     return f"{name}-{attention}" if attention else name
 
 
@@ -237,13 +237,13 @@ def name_with_end(name: str, layer: str | None) -> str:
 
 
 def get(name: str) -> Architecture:
-    """Get an architecture by its name, like ``resnet50``.
+    """Return an architecture by name, such as ``resnet50``.
 
     ``resnet50-eca`` is one with attention added to it, ``vgg16.mobilenet`` a fusion of two, and
     ``resnet50-cells-attention`` one that reads single cells. Behind ``-at-`` comes the layer at which it ends.
 
     Raises:
-        InputError: There is none; the message has the nearest ones and all that exist.
+        InputError: There is none; the message lists the closest names and all that exist.
     """
     name, _, layer = name.partition(_AT)
     name, _, attention = name.partition("-")

@@ -1,4 +1,4 @@
-"""Attention over channels: a network weighs its feature maps by what all of them show."""
+"""Channel attention: a network weighs its feature maps by what all of them show."""
 
 import math
 from typing import Any
@@ -10,22 +10,22 @@ from leukoscope.models.architecture import ATTENTION_NAME, After, Architecture
 from leukoscope.models.pooling import AdaptiveAverage
 
 _FEWEST_UNITS = 8
-# Layers between two blocks, before which a block's attention stands.
+# Layers that stand between two blocks; the attention of a block goes before them.
 _POOLINGS = layers.MaxPooling2D | layers.AveragePooling2D | AdaptiveAverage
 _BETWEEN = _POOLINGS | layers.ZeroPadding2D | layers.Flatten | layers.Dropout
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class EfficientChannelAttention(layers.Layer):
-    """Scale each channel by a gate that its own mean and those of its neighbours open.
+    """Scale each channel by a gate computed from its own mean and its neighbours' means.
 
     Wang et al. 2020, ECA-Net: efficient channel attention for deep convolutional neural networks. The gates are the
     sigmoid of a convolution along the channels' means, with one kernel, no bias and zeros beyond the ends.
 
     Args:
-        neutral: Whether it starts as a layer that changes nothing: with a kernel of zeros, so that all gates are at a
-            half, and the output doubled. In the paper it is not.
-        options: Those of every layer.
+        neutral: Whether to start as the identity: the kernel is zero, so all gates are 0.5, and the output is doubled.
+            The paper does not do this.
+        options: Options of every layer.
 
     Input and output: ``[batch, height, width, channels]``.
     """
@@ -35,7 +35,7 @@ class EfficientChannelAttention(layers.Layer):
         self.neutral = neutral
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the kernel, whose size the number of channels decides."""
+        """Create the kernel; its size depends on the number of channels."""
         size = choose_kernel_size(input_shape[-1])
         initializer = "zeros" if self.neutral else "glorot_uniform"
         self.kernel = self.add_weight(shape=(size, 1, 1), initializer=initializer, name="kernel")
@@ -48,32 +48,32 @@ class EfficientChannelAttention(layers.Layer):
         return maps * (2.0 * gates if self.neutral else gates)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again."""
+        """Return the layer's configuration."""
         return super().get_config() | {"neutral": self.neutral}
 
 
 def choose_kernel_size(channels: int) -> int:
-    """Give the size of the kernel along so many channels: odd, and growing with their logarithm (3.3, equation 12)."""
+    """Return the kernel size for this many channels: odd, and growing with their logarithm (3.3, equation 12)."""
     size = int(abs(math.log2(channels) / 2 + 0.5))
     return size if size % 2 else size + 1
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class SqueezeExcitation(layers.Layer):
-    """Scale each channel by a gate that a small network of all channels' means opens.
+    """Scale each channel by a gate that a small network computes from the means of all channels.
 
     Hu et al. 2018, Squeeze-and-excitation networks.
 
     Args:
-        ratio: The small network's hidden layer has so many times fewer units than there are channels, but 8 or more, of
-            which hardly all start silent.
-        neutral: Whether it starts as a layer that changes nothing: with a last kernel of zeros, so that all gates are
-            at a half, and the output doubled. In the paper it is not.
-        options: Those of every layer.
+        ratio: By how many times the hidden layer is smaller than the number of channels; it has at least 8 units, so
+            that all of them are unlikely to start inactive.
+        neutral: Whether to start as the identity: the last kernel is zero, so all gates are 0.5, and the output is
+            doubled. The paper does not do this.
+        options: Options of every layer.
 
     Input and output: ``[batch, height, width, channels]``.
     """
@@ -84,7 +84,7 @@ class SqueezeExcitation(layers.Layer):
         self.neutral = neutral
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the two layers, whose sizes the number of channels decides."""
+        """Create the two layers; their sizes depend on the number of channels."""
         channels = input_shape[-1]
         units = max(_FEWEST_UNITS, channels // self.ratio)
         self.squeeze = layers.Dense(units, activation="relu", dtype=self.dtype_policy, name="squeeze")
@@ -96,7 +96,7 @@ class SqueezeExcitation(layers.Layer):
         self.excite.build((None, units))
 
     def draw(self, seed: int) -> None:
-        """Draw the kernels anew, but for one that starts at zero."""
+        """Redraw the kernels, except one that starts at zero."""
         self.squeeze.kernel.assign(keras.initializers.HeNormal(seed)(self.squeeze.kernel.shape))
         if not self.neutral:
             self.excite.kernel.assign(keras.initializers.GlorotUniform(seed)(self.excite.kernel.shape))
@@ -107,23 +107,23 @@ class SqueezeExcitation(layers.Layer):
         return maps * (2.0 * gates if self.neutral else gates)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again."""
+        """Return the layer's configuration."""
         return super().get_config() | {"ratio": self.ratio, "neutral": self.neutral}
 
 
 def add_attention(trunk: keras.Model, architecture: Architecture, seed: int) -> keras.Model:
     """Copy a trunk with attention at the end of each of its blocks, before the pooling that follows it.
 
-    What stands before the first of the architecture's blocks counts as one. The copy starts with the same features.
+    Layers before the architecture's first block count as a block. The copy initially computes the same features.
 
     Args:
-        trunk: As ``architecture.build`` gives it.
-        architecture: Says where the blocks start and which attention there is to be.
-        seed: Of the first of its kernels; each has the next.
+        trunk: The trunk, as ``architecture.build`` returns it.
+        architecture: Defines where the blocks start and which attention to add.
+        seed: Seed of the kernels; each layer adds its index.
     """
     ends = _find_ends(trunk, architecture)
     kind = {"eca": EfficientChannelAttention, "se": SqueezeExcitation}[architecture.attention]
@@ -144,7 +144,7 @@ def add_attention(trunk: keras.Model, architecture: Architecture, seed: int) -> 
 
 
 def _find_ends(trunk: keras.Model, architecture: Architecture) -> list[str]:
-    """Name the operations that give the last maps of each block, from input to output."""
+    """Return the names of the operations that output the last maps of each block, from input to output."""
     afters = [
         trunk.get_layer(start.layer).output if isinstance(start, After) else trunk.get_layer(start).input
         for start in architecture.blocks.values()
@@ -154,7 +154,7 @@ def _find_ends(trunk: keras.Model, architecture: Architecture) -> list[str]:
 
 
 def _find_last_maps(tensor: keras.KerasTensor) -> keras.Operation | None:
-    """Go back to what gives the last maps before pooling, and before dense layers; none where branches meet there."""
+    """Return the operation that outputs the last maps before pooling and dense layers; none where branches meet."""
     end = tensor._keras_history.operation
     while isinstance(end, _BETWEEN) or len(end.output.shape) != 4:
         if not isinstance(end.input, keras.KerasTensor):

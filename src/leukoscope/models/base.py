@@ -1,4 +1,4 @@
-"""What models are made of and asked for, without Keras."""
+"""The interfaces of recipes and classifiers, without Keras."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
     from leukoscope.models.parts import Parts
 
-# What a classifier is called where it lies: a network's file, and the folder of any other kind.
+# Name of a saved classifier: a file for a network, a folder for any other kind.
 NETWORK = "model.keras"
 FOLDER = "model"
-# In such a folder: the kind, and what else is plain to say.
+# The file in such a folder that records the classifier's kind and its other plain facts.
 FACTS = "classifier.json"
-_LEAST = 1e-12  # a probability that is told from 0
+_LEAST = 1e-12  # probabilities below this count as this
 
 
 class NetworkRecipe(Protocol):
-    """What of a training's recipe a network is built by.
+    """The part of a training recipe that a network is built from.
 
     Attributes:
         weights: ``imagenet``, ``none``, or the path of a weights file.
         input_size: Side in pixels of the images that its trunk sees.
-        centre_crop: The share of an image's side that it sees, from the middle.
+        centre_crop: The share of an image's side, around its centre, that the network sees.
         dropout: Share of features dropped before the classifier.
         trainable: ``all``, ``head``, or the name of a block.
-        batch_norm_momentum: Of the moving statistics; ``None``: as the architecture has it.
+        batch_norm_momentum: Momentum of the moving statistics; ``None``: the architecture's own.
         head_norm: Whether a batch norm stands between the features and the last layer.
-        pixels: How they are scaled, a mode of Keras' preprocessing; ``None``: as the architecture has it.
-        stain_target: What colours images are given before that; ``None``: they keep their own.
+        pixels: The Keras preprocessing mode; ``None``: the architecture's own.
+        stain_target: The stain colours that images are normalised to before that; ``None``: they keep their own.
     """
 
     @property
@@ -57,12 +57,12 @@ class NetworkRecipe(Protocol):
 
 
 class Prediction(NamedTuple):
-    """What a classifier makes of some images.
+    """A classifier's output for some images.
 
     Attributes:
-        probabilities: ``float32 [n, classes]``, each row adding up to 1.
-        features: What its last part sees of them, ``float32 [n, channels]``; ``None`` where a kind of classifier has
-            none.
+        probabilities: ``float32 [n, classes]``; each row adds up to 1.
+        features: The input of its last part, ``float32 [n, channels]``; ``None`` if this kind of classifier has no
+            features.
     """
 
     probabilities: np.ndarray
@@ -71,19 +71,19 @@ class Prediction(NamedTuple):
 
 @runtime_checkable
 class Classifier(Protocol):
-    """What every kind of classifier gives, whatever it is made of.
+    """The interface of every kind of classifier.
 
-    What it has beyond that it says in its capabilities; who wants more asks for these and never for a kind.
+    Its capabilities list what it offers beyond this; callers check these and never the kind.
 
     Attributes:
         class_names: The classes in the order of the probabilities.
         image_size: Side in pixels of the packed squares that it was trained on; 0 before training.
         trained_on: The fingerprint of the splits that it was trained on; empty before training.
-        fingerprint: Of all that its predictions depend on.
-        place: What it is called where it lies, ``NETWORK`` or ``FOLDER``.
-        capabilities: Of ``features`` (predictions have them), ``class_maps`` (it maps in closed form where in a field a
-            class is seen), ``cells`` (it reads cells one by one), ``export`` (it can be a file for small machines)
-            and ``epochs`` (it was trained in epochs).
+        fingerprint: Fingerprint of everything that its predictions depend on.
+        place: Its name on disk, ``NETWORK`` or ``FOLDER``.
+        capabilities: A subset of ``features`` (predictions include them), ``class_maps`` (it maps in closed form where
+            in a field a class is seen), ``cells`` (it reads cells one by one), ``export`` (it can be exported to a file
+            for small machines) and ``epochs`` (it was trained in epochs).
     """
 
     @property
@@ -107,37 +107,37 @@ class Classifier(Protocol):
         """Predict some images.
 
         Args:
-            pixels: ``uint8 [n, height, width, 3]``, RGB: a packed array, or images just decoded.
-            rows: Which of them; all by default.
+            pixels: ``uint8 [n, height, width, 3]``, RGB: a packed array, or freshly decoded images.
+            rows: Which images to predict; all by default.
             batch_size: Images at a time.
         """
         ...
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the logarithms of probabilities, up to a constant of each image, ``[n, classes]``.
+        """Return log-probabilities, up to a constant per image, ``[n, classes]``.
 
         Args:
-            prediction: Of this classifier.
+            prediction: A prediction of this classifier.
         """
         ...
 
     def save(self, path: Path) -> None:
-        """Write what loading needs, as one file, or into a folder that is there."""
+        """Write everything needed for loading, as one file or into an existing folder."""
         ...
 
 
 def score_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Give the logarithms of probabilities, ``[n, classes]``; one that is 0 counts as the smallest that is not."""
+    """Return log-probabilities, ``[n, classes]``; zero counts as a tiny positive probability."""
     return np.log(np.maximum(probabilities, _LEAST))
 
 
 @runtime_checkable
 class NetworkClassifier(Classifier, Protocol):
-    """A classifier that is one network, of which more can be asked than what it predicts.
+    """A classifier that is a single network, which exposes more than its predictions.
 
     Attributes:
-        network: Raw RGB images, ``[batch, height, width, 3]`` in 0-255, to probabilities, ``[batch, classes]``.
-        parts: Its parts.
+        network: Maps raw RGB images, ``[batch, height, width, 3]`` in 0-255, to probabilities, ``[batch, classes]``.
+        parts: The parts of the network.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Features of pairs of channels."""
+"""Bilinear pooling: features from pairs of channels."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("leukoscope")
 class BilinearPooling(layers.Layer):
-    """Sum the products of each two channels over all places, and bring them to one length.
+    """Sum the products of each pair of channels over all positions, and normalise the result to unit length.
 
     Lin et al. 2015, Bilinear CNN models for fine-grained visual recognition: signed square roots, and a vector of
-    length 1. Give it the dtype float32 in mixed precision.
+    length 1. Use the dtype float32 in mixed precision.
 
     Args:
-        epsilon: Added below the root.
-        options: Those of every layer.
+        epsilon: Added under the square root.
+        options: Options of every layer.
 
     Input: ``[batch, height, width, channels]``. Output: ``[batch, channels * channels]``.
     """
@@ -34,9 +34,9 @@ class BilinearPooling(layers.Layer):
         return roots / ops.sqrt(ops.sum(ops.square(roots), axis=-1, keepdims=True) + keras.config.epsilon())
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[int | None, int]:
-        """Give the shape of the output."""
+        """Return the output shape."""
         return (input_shape[0], input_shape[-1] ** 2)
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again."""
+        """Return the layer's configuration."""
         return super().get_config() | {"epsilon": self.epsilon}

@@ -1,4 +1,4 @@
-"""Which fields are read together by a network of single cells."""
+"""Batches of fields for networks that read single cells."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -10,9 +10,9 @@ class Batch(NamedTuple):
     """Fields that are read together.
 
     Attributes:
-        fields: Which, ``[fields]``.
-        slots: Of each of their strips.
-        rows: Strips in the batch, of which the last may be empty.
+        fields: Indices of the fields, ``[fields]``.
+        slots: Slots in each field's strip.
+        rows: Strips in the batch; trailing ones may be empty.
     """
 
     fields: np.ndarray
@@ -21,11 +21,11 @@ class Batch(NamedTuple):
 
 
 def plan_batches(cells: Sequence[int], most: int) -> Iterator[Batch]:
-    """Group fields of about as many cells, so that a network is compiled for few shapes.
+    """Group fields with similar numbers of cells, so that a network is compiled for few shapes.
 
     Args:
-        cells: How many each field has.
-        most: Slots that a batch may have; a field of more cells is a batch by itself,
+        cells: Number of cells in each field.
+        most: Maximum number of slots in a batch; a field with more cells forms its own batch
             and is encoded in parts.
     """
     slots = np.array([round_up(count) for count in cells])
@@ -38,5 +38,5 @@ def plan_batches(cells: Sequence[int], most: int) -> Iterator[Batch]:
 
 
 def round_up(number: int) -> int:
-    """Give the next power of two, 1 at least."""
+    """Return the next power of two, at least 1."""
     return 1 << max(0, number - 1).bit_length()

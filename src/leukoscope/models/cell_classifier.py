@@ -1,4 +1,4 @@
-"""A classifier that finds the cells of a field, reads each by itself, and pools what it saw."""
+"""A classifier that finds the cells of a field, reads each cell separately, and pools the results."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -22,23 +22,23 @@ from leukoscope.models.cell_batches import plan_batches, round_up
 from leukoscope.models.deferred import open_network
 
 CONTRIBUTION = "contribution_"
-_FIELDS = 256  # whose cells are in memory at a time
-_CELLS_AT_ONCE = 256  # of a single field
-_CELLS_AN_IMAGE = 4  # as many as a batch may have for each image that it would have
+_FIELDS = 256  # fields whose cells are in memory at a time
+_CELLS_AT_ONCE = 256  # cells of a single field
+_CELLS_AN_IMAGE = 4  # cells that a batch may hold per image of the batch size
 _SHOWN = ["cell", "left", "top", "right", "bottom", "row", "column", "touching", "cut", "mask"]
 Cells = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class CellClassifier:
-    """A network that reads strips of cells, with what finds these and cuts them out.
+    """A network that reads strips of cells, with the settings for finding cells and cutting them out.
 
     Attributes:
-        network: Takes strips, ``[batch, cells * side, side, 3]`` of any side and number of cells.
+        network: Reads strips, ``[batch, cells * side, side, 3]``, for any side and number of cells.
         cutting: How cells are found and cut out of squares of ``image_size``.
-        architecture: What the network was built as.
-        cache: Knows where cells were found before, if anything does.
-        frozen: Whether its encoder was not trained, so that vectors of cells are kept: other classifiers have the same.
+        architecture: Name of the architecture of the network.
+        cache: Cache of the cells found before, if any.
+        frozen: Whether its encoder was not trained; cell vectors are then cached, since other classifiers share them.
     """
 
     network: NetworkClassifier
@@ -64,26 +64,26 @@ class CellClassifier:
 
     @property
     def place(self) -> str:
-        """What it is called where it lies."""
+        """Its name on disk."""
         return FOLDER
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it has beyond probabilities, as ``base.Classifier`` says."""
+        """What it offers beyond probabilities, as defined in ``base.Classifier``."""
         return frozenset({"features", "cells", "export", "epochs"})
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the network, and of how cells are found and cut out."""
+        """Fingerprint of the network and of how cells are found and cut out."""
         return fingerprint_facts([self.network.fingerprint, self.architecture, self.cutting.describe()])
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
-        """Predict some images by all of their cells.
+        """Predict some images from all of their cells.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them; all by default.
-            batch_size: Of the images; so many times as many cells are read at a time.
+            rows: Which images to predict; all by default.
+            batch_size: Images at a time; a multiple of it is the number of cells read at a time.
         """
         rows = np.arange(len(pixels)) if rows is None else np.asarray(rows)
         starts = range(0, len(rows), _FIELDS)
@@ -112,7 +112,7 @@ class CellClassifier:
                 strips = [self.cutting.stack(pixels[rows[n]], by_field[n], batch.slots) for n in batch.fields]
                 strips += [self.cutting.stack(pixels[rows[0]], [], batch.slots)] * (batch.rows - len(batch.fields))
                 prediction = self.network.predict(np.stack(strips), None, batch.rows)
-            assert prediction.features is not None  # which a network has
+            assert prediction.features is not None  # networks always return features
             probabilities.append(prediction.probabilities[: len(batch.fields)])
             features.append(prediction.features[: len(batch.fields)])
         back = np.argsort(np.concatenate(order))
@@ -125,7 +125,7 @@ class CellClassifier:
         return CellVectors(self.network.parts, self.cache)
 
     def _fit(self, pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bring fields to the scale at which cells are looked for."""
+        """Resize fields to the scale at which cells are detected."""
         if pixels.shape[1:3] == (self.image_size, self.image_size):
             return pixels, rows
         return np.stack([resize(pixels[row], self.image_size) for row in rows]), np.arange(len(rows))
@@ -134,16 +134,16 @@ class CellClassifier:
         return find_cells(pixels, rows, self.cutting.detector, self.cutting.diameter, self.cache, is_packed(pixels))
 
     def cut_bags(self, pixels: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
-        """Cut out the cells of fields, as exported files take them.
+        """Cut out the cells of fields in the format that exported files take.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them.
-            most: Slots of a field at most; further cells are left out.
+            rows: Which fields to cut.
+            most: Maximum number of slots per field; further cells are left out.
 
         Returns:
-            ``uint8 [rows, slots, side, side, 3]``, with as many slots as the field with the most cells needs; free ones
-            are grey.
+            ``uint8 [rows, slots, side, side, 3]``, with as many slots as the field with the most cells needs; free
+            slots are grey.
         """
         pixels, rows = self._fit(pixels, rows)
         by_field = [cells[:most] for cells in self._find(pixels, rows)]
@@ -152,15 +152,15 @@ class CellClassifier:
         return np.stack(strips).reshape(len(rows), slots, self.cutting.side, self.cutting.side, 3)
 
     def read_cells(self, image: np.ndarray) -> pd.DataFrame:
-        """Say of each cell of a field what it adds to the scores.
+        """Compute what each cell of a field adds to the scores.
 
         Args:
             image: ``uint8 [height, width, 3]``, RGB.
 
         Returns:
-            A row a cell: its number, box, centre, whether it touches another or is cut, and mask, as the table of cells
-            has them, in pixels of squares of ``image_size``; ``weight``, which adds up to 1; and a column a class,
-            ``contribution_`` with its name, of which the sum and the last layer's bias are the score.
+            One row per cell: its number, box, centre, whether it touches another or is cut, and mask, as in the table
+            of cells, in pixels of squares of ``image_size``; ``weight``, which adds up to 1 over the cells; and one
+            column per class, ``contribution_`` plus its name. Their sum plus the last layer's bias is the score.
         """
         pixels, rows = self._fit(image[None], np.arange(1))
         (cells,) = self._find(pixels, rows)
@@ -175,13 +175,13 @@ class CellClassifier:
 
         Args:
             image: ``uint8 [height, width, 3]``, RGB.
-            struck: The numbers of the cells that are struck, as ``read_cells`` gives them.
+            struck: The numbers of the cells to leave out, as ``read_cells`` returns them.
 
         Returns:
-            Of the one field.
+            The prediction of the one field.
 
         Raises:
-            InputError: The field has no cell of a number.
+            InputError: The field has no cell with one of the numbers.
         """
         pixels, rows = self._fit(image[None], np.arange(1))
         (cells,) = self._find(pixels, rows)
@@ -199,9 +199,9 @@ class CellClassifier:
         return self.network.parts.cell_vectors
 
     def _encode(self, field: np.ndarray, cells: Cells, most: int) -> tuple[Any, Any]:
-        """Give the vectors of a field's cells, ``[1, slots, channels]``, and which slots are filled, ``[1, slots]``.
+        """Return the vectors of a field's cells, ``[1, slots, channels]``, and which slots are filled, ``[1, slots]``.
 
-        So many cells are encoded at a time, so that memory is bounded whatever a field holds.
+        At most ``most`` cells are encoded at a time, which bounds memory for any field.
         """
         import keras
 
@@ -215,20 +215,20 @@ class CellClassifier:
         return keras.ops.convert_to_tensor(vectors), keras.ops.convert_to_tensor(filled)
 
     def _predict_field(self, field: np.ndarray, cells: Cells, most: int) -> Prediction:
-        """Predict one field of any number of cells."""
+        """Predict one field with any number of cells."""
         import keras
 
         features = keras.ops.convert_to_numpy(self._pooling(*self._encode(field, cells, most)))
         return Prediction(*self._judge(features))
 
     def _judge(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give probabilities of pooled vectors, ``[fields, channels]``, and these."""
+        """Return the probabilities of pooled vectors, ``[fields, channels]``, and the vectors."""
         scores = self.network.score(Prediction(features, features))
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32), features
 
     def _read(self, field: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-        """Give the vector and the weight of each cell of a field."""
+        """Return the vector and the weight of each cell of a field."""
         import keras
 
         vectors, filled = self._encode(field, cells, _CELLS_AT_ONCE)
@@ -238,11 +238,11 @@ class CellClassifier:
     @property
     def _pooling(self) -> Any:
         pooling = self.network.parts.pooling
-        assert pooling is not None  # as of every network that reads cells
+        assert pooling is not None  # every network that reads cells has one
         return pooling
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the last layer's scores, before its softmax."""
+        """Return the last layer's scores, before its softmax."""
         return self.network.score(prediction)
 
     def find_fault(self) -> str | None:
@@ -250,14 +250,14 @@ class CellClassifier:
         return self.network.find_fault()
 
     def save_own(self, path: Path) -> None:
-        """Write all that it has, which has no members."""
+        """Write everything but members; it has no members."""
         self.save(path)
 
     def save(self, path: Path) -> None:
-        """Write a folder: the network's file, and how cells are found and cut out.
+        """Write a folder with the network's file and the settings for finding and cutting out cells.
 
         Args:
-            path: The folder, which is there.
+            path: An existing folder.
         """
         self.network.save(path / NETWORK)
         facts: dict[str, Any] = {"kind": "cells", "architecture": self.architecture, "cutting": self.cutting.describe()}
@@ -271,12 +271,12 @@ class CellClassifier:
 
         Args:
             path: The folder.
-            cache: Knows where cells were found before.
-            lazily: Whether to leave the network, and Keras, in its file until it is needed.
+            cache: Cache of the cells found before.
+            lazily: Whether to defer loading the network, and Keras, until needed.
 
         Raises:
-            FileNotFoundError: There is none.
-            InputError: A file is damaged or of an earlier version, or its cells are found by what is not known here.
+            FileNotFoundError: There is no such folder.
+            InputError: A file is damaged or of an earlier version, or its cell detector is unknown here.
         """
         with telling_damage(path / FACTS):
             facts = json.loads((path / FACTS).read_text())

@@ -1,4 +1,4 @@
-"""Layers of networks that read single cells, which come as strips: the crops of a field's cells, stacked downwards."""
+"""Layers of networks that read single cells from strips: the crops of a field's cells, stacked vertically."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from keras import layers, ops
 from leukoscope.cells.crops import NEUTRAL
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
-_LEAST_CONTRAST = 1.0  # of 255, in any channel: a slot that has less is free
+_LEAST_CONTRAST = 1.0  # of 255, in any channel: a slot with less is free
 
 
 def cut_strip(strips: Any) -> Any:
-    """Take strips apart.
+    """Split strips into crops.
 
     Args:
         strips: ``[batch, cells * side, side, 3]``.
@@ -26,11 +26,11 @@ def cut_strip(strips: Any) -> Any:
 
 
 def join_strip(crops: Any, strips: Any) -> Any:
-    """Put crops that were changed together to strips again; slots that were free are painted grey again.
+    """Stack modified crops into strips again, and repaint free slots grey.
 
     Args:
-        crops: ``[batch * cells, side, side, 3]``, of a known side, 0-255, float.
-        strips: What they were cut from, at any side, of a known number of slots.
+        crops: ``[batch * cells, side, side, 3]``, with a known side, 0-255, float.
+        strips: The strips that they were cut from, with any side and a known number of slots.
     """
     side = crops.shape[1]
     cells = strips.shape[1] // strips.shape[2]
@@ -39,10 +39,10 @@ def join_strip(crops: Any, strips: Any) -> Any:
 
 
 def find_filled(strips: Any) -> Any:
-    """Tell which slots have a cell, ``[batch, cells]`` of 1 and 0 in float32: those that are not of one colour.
+    """Return which slots hold a cell, ``[batch, cells]`` of 1 and 0 in float32: those with more than one colour.
 
     Args:
-        strips: ``[batch, cells * side, side, 3]`` as they were cut out: noise would make a cell of a free slot.
+        strips: ``[batch, cells * side, side, 3]`` as cut out: noise would make free slots look filled.
     """
     height, width = (
         static or dynamic for static, dynamic in zip(strips.shape[1:3], ops.shape(strips)[1:3], strict=True)
@@ -53,72 +53,72 @@ def find_filled(strips: Any) -> Any:
 
 
 def count_slots(height: int | None, width: int | None) -> int | None:
-    """Count the crops of a strip; ``None`` where its sides are not known."""
+    """Count the crops of a strip; ``None`` if its sides are unknown."""
     return height // width if height and width else None
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class CutStrip(layers.Layer):
-    """Take strips apart: ``[batch, cells * side, side, 3]`` to ``[batch * cells, side, side, 3]``."""
+    """Split strips: ``[batch, cells * side, side, 3]`` to ``[batch * cells, side, side, 3]``."""
 
     def call(self, strips: Any) -> Any:
-        """Cut."""
+        """Split the strips."""
         return cut_strip(strips)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output."""
+        """Return the output shape."""
         return (None, input_shape[2], input_shape[2], 3)
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class FilledSlots(layers.Layer):
-    """Tell which slots of strips have a cell: ``[batch, cells * side, side, 3]`` to ``[batch, cells]`` of 1 and 0.
+    """Find the slots of strips that hold a cell: ``[batch, cells * side, side, 3]`` to ``[batch, cells]`` of 1 and 0.
 
-    A slot is free if its crop is of one colour. ``join_strip`` sees to it that it still is after augmentation.
+    A slot is free if its crop has a single colour. ``join_strip`` keeps this true after augmentation.
     """
 
     def call(self, strips: Any) -> Any:
-        """Look for contrast."""
+        """Measure the contrast of each slot."""
         return ops.cast(find_filled(strips), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output."""
+        """Return the output shape."""
         return (input_shape[0], count_slots(input_shape[1], input_shape[2]))
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class Luminance(layers.Layer):
-    """Take the colour out of images, ``[batch, height, width, 3]``, which keep three channels."""
+    """Remove the colour from images, ``[batch, height, width, 3]``, which keep three channels."""
 
     def call(self, images: Any) -> Any:
-        """Give each pixel the weighted sum of its channels in all of them."""
+        """Replace each channel of a pixel by the weighted sum of its channels."""
         weights = np.tile(np.array(_LUMINANCE, "float32")[:, None], 3)
         return ops.matmul(images, ops.convert_to_tensor(weights, images.dtype))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class CellPooling(layers.Layer):
-    """Pool the vectors of a field's cells: their mean, or their sum by the weights of a gated attention.
+    """Pool the vectors of a field's cells by their mean or by gated attention.
 
     Ilse et al. 2018, Attention-based deep multiple instance learning, equation 9: the weight of a cell is the softmax
     over the cells of ``w . (tanh(V h) * sigmoid(U h))``. Neither the order of the cells nor the number of free slots
-    matters. ``w`` starts at zero, so that training sets out from the mean. A field without a cell pools to zeros.
+    matters. ``w`` starts at zero, so training starts from the mean. A field without a cell pools to zeros.
 
     Args:
         pooling: ``attention`` or ``mean``.
-        units: Of the attention's hidden layer.
-        seed: Of its kernels.
-        options: Those of every layer.
+        units: Units of the attention's hidden layer.
+        seed: Seed of its kernels.
+        options: Options of every layer.
 
     Input: vectors, ``[batch * cells, channels]`` or ``[batch, cells, channels]``, and which slots are filled,
     ``[batch, cells]`` of 1 and 0. Output: ``[batch, channels]``.
     """
 
-    _least = 1e-9  # that a sum of shares counts as; where there is a cell, it is 1 or more
+    _least = 1e-9  # lower bound of a sum of shares, which is at least 1 if there is a cell
 
     def __init__(self, pooling: str = "attention", units: int = 128, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -127,7 +127,7 @@ class CellPooling(layers.Layer):
         self.seed = seed
 
     def build(self, vectors_shape: tuple[Any, ...], filled_shape: tuple[Any, ...]) -> None:
-        """Make the kernels of the attention."""
+        """Create the kernels of the attention."""
         if self.pooling == "mean":
             return
         shape = (vectors_shape[-1], self.units)
@@ -143,38 +143,38 @@ class CellPooling(layers.Layer):
         return ops.sum(weights * by_field, axis=1)
 
     def weigh(self, vectors: Any, filled: Any) -> Any:
-        """Weigh the cells of each field: ``[batch, cells]``, adding up to 1, or to 0 where there is none."""
+        """Return the weights of each field's cells: ``[batch, cells]``, adding up to 1, or to 0 without cells."""
         if self.pooling == "mean":
             shares = filled
         else:
             by_field = _group(vectors, filled)
             hidden = ops.tanh(ops.matmul(by_field, self.content)) * ops.sigmoid(ops.matmul(by_field, self.gate))
             scores = ops.matmul(hidden, self.scale)[..., 0]
-            # The highest of a field is taken off, and free slots are none of it.
+            # Subtract the highest score of each field, ignoring free slots.
             highest = ops.max(ops.where(filled > 0, scores, self._score_free(scores)), axis=1, keepdims=True)
             shares = filled * ops.exp(ops.where(filled > 0, scores - highest, 0.0))
         return shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), self._least)
 
     def _score_free(self, scores: Any) -> Any:
-        """Give what free slots have for a score, no more than any cell."""
+        """Return the score of free slots, which is at most any cell's."""
         return -1e9
 
     def compute_output_shape(
         self, vectors_shape: tuple[int | None, ...], filled_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
-        """Give the shape of the output."""
+        """Return the output shape."""
         return (filled_shape[0], vectors_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again."""
+        """Return the layer's configuration."""
         return super().get_config() | {"pooling": self.pooling, "units": self.units, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class BoundedCellPooling(CellPooling):
-    """The same, without numbers that half precision or eight bits cannot hold beside the scores: for exported files.
+    """Cell pooling for exported files, without numbers that half precision or eight bits cannot hold.
 
-    Training keeps to the other, since gradients that are rounded otherwise would make other weights of the same key.
+    Training keeps to ``CellPooling``: differently rounded gradients would change the weights that a key yields.
     """
 
     _least = 1.0
@@ -184,9 +184,9 @@ class BoundedCellPooling(CellPooling):
 
 
 class SlotVectors(layers.Layer):
-    """Put the vectors of each field's slots together, and behind each whether its slot is filled.
+    """Group the vectors of each field's slots, and append to each whether its slot is filled.
 
-    Input: as of ``CellPooling``. Output: ``[batch, cells, channels + 1]``.
+    Input: as for ``CellPooling``. Output: ``[batch, cells, channels + 1]``.
     """
 
     def call(self, vectors: Any, filled: Any) -> Any:
@@ -196,11 +196,11 @@ class SlotVectors(layers.Layer):
     def compute_output_shape(
         self, vectors_shape: tuple[Any, ...], filled_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
-        """Give the shape of the output."""
+        """Return the output shape."""
         return (*filled_shape, vectors_shape[-1] + 1)
 
 
 def _group(vectors: Any, filled: Any) -> Any:
-    """Give vectors field by field, ``[batch, cells, channels]``."""
+    """Reshape vectors field by field, ``[batch, cells, channels]``."""
     batch, cells = ops.shape(filled)
     return ops.reshape(vectors, (batch, cells, vectors.shape[-1]))

@@ -1,4 +1,4 @@
-"""The vectors that an encoder makes of cells, each computed once whichever training or prediction asks for it."""
+"""Cell vectors from an encoder, each computed only once across all trainings and predictions."""
 
 import hashlib
 import json
@@ -21,21 +21,21 @@ from leukoscope.models.parts import Parts
 logger = logging.getLogger(__name__)
 
 _FILE = "cell_vectors.db"
-# Raised by hand when the same encoder would make other vectors of the same crops.
+# Raise by hand when the same encoder would make other vectors of the same crops.
 VECTORS_FORMAT = 1
-_CROPS = 64  # in a batch; all are whole, so that a vector does not depend on what is beside it
-_AT_ONCE = 4096  # crops between two looks at the file
-# What of a layer's configuration is of training alone.
+_CROPS = 64  # in a batch; every batch is full, so a vector does not depend on its neighbours
+_AT_ONCE = 4096  # crops between two look-ups in the file
+# Configuration entries of a layer that only affect training.
 _OF_TRAINING = {"trainable", "momentum"}
 
 
 class CellVectors:
-    """Makes vectors of crops, or finds them where they were kept.
+    """Computes vectors of crops, or looks up cached ones.
 
     Args:
-        parts: Of a network that reads cells.
-        known: Where cells were found. In a file beside it vectors are kept, by the pixels of the crop and by all that
-            the encoder is. None: nothing is kept.
+        parts: Parts of a network that reads cells.
+        known: Cache of the cells found before. A file beside it caches vectors by the pixels of the crop and by
+            everything that defines the encoder. None: nothing is cached.
     """
 
     def __init__(self, parts: Parts, known: ContentCache | None = None) -> None:
@@ -45,7 +45,7 @@ class CellVectors:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of backend, versions, layers and weights, but for the names of layers, which a counter gives."""
+        """Fingerprint of backend, versions, layers and weights, without layer names, which come from a counter."""
         names = {operation.name: str(number) for number, operation in enumerate(self._encoder.operations)}
         layers = _rename(self._encoder.get_config()["layers"], names)
         facts = [VECTORS_FORMAT, describe_engine("float32"), layers]
@@ -59,20 +59,20 @@ class CellVectors:
         return fold_batch_norms(self._encoder)
 
     def encode(self, crops: np.ndarray, keep: bool = True) -> np.ndarray:
-        """Make a vector of each crop, ``float32 [crops, channels]``.
+        """Compute a vector for each crop, ``float32 [crops, channels]``.
 
         Args:
             crops: ``uint8 [crops, side, side, 3]``, RGB.
-            keep: Whether to keep what was not known.
+            keep: Whether to cache new vectors.
         """
         parts = [self._encode(crops[start : start + _AT_ONCE], keep) for start in range(0, len(crops), _AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, self._channels), "float32")
 
     def pool_strips(self, strips: np.ndarray) -> np.ndarray:
-        """Give what a network's head sees of strips, ``float32 [strips, channels]``.
+        """Compute the input of a network's head for strips, ``float32 [strips, channels]``.
 
-        Of attention, which is a part of the head: the vectors, and whether each slot is filled, as ``Parts.frozen`` has
-        them.
+        Attention is part of the head; its input is the vectors and whether each slot is filled, as defined in
+        ``Parts.frozen``.
 
         Args:
             strips: ``uint8 [strips, slots * side, side, 3]``.
@@ -90,15 +90,15 @@ class CellVectors:
         """Pool the vectors of all cells of each field, ``float32 [fields, channels]``.
 
         Args:
-            bags: Of each field its crops, ``uint8 [cells * side, side, 3]``, as ``Cutting.stack`` gives them; one at
-                least.
+            bags: The crops of each field, ``uint8 [cells * side, side, 3]``, as ``Cutting.stack`` returns them; at
+                least one.
         """
         side = bags[0].shape[1]
         crops = [bag.reshape(-1, side, side, 3) for bag in bags]
         counts = [len(some) for some in crops]
         vectors = np.split(self.encode(np.concatenate(crops)), np.cumsum(counts)[:-1])
         pooled = np.empty((len(bags), self._channels), "float32")
-        # One field of many cells would pad all others to as many.
+        # A single field with many cells would pad all others to as many.
         for batch in plan_batches(counts, _AT_ONCE):
             padded = np.zeros((batch.rows, batch.slots, self._channels), "float32")
             filled = np.zeros((batch.rows, batch.slots), "float32")
@@ -108,7 +108,7 @@ class CellVectors:
         return pooled
 
     def _pool(self, vectors: np.ndarray, filled: np.ndarray) -> np.ndarray:
-        assert self._pooling is not None  # as of every network that reads cells
+        assert self._pooling is not None  # every network that reads cells has one
         return keras.ops.convert_to_numpy(self._pooling(*map(keras.ops.convert_to_tensor, (vectors, filled))))
 
     @property
@@ -131,7 +131,7 @@ class CellVectors:
         return np.stack([np.frombuffer(contents[key], "float32") for key in keys])
 
     def _compute(self, crops: np.ndarray) -> np.ndarray:
-        """Encode crops, each as a strip of one cell; the last batch is filled up with the last crop."""
+        """Encode crops, each as a strip of one cell; copies of the last crop fill the last batch."""
         rows = np.minimum(np.arange(math.ceil(len(crops) / _CROPS) * _CROPS), len(crops) - 1)
         parts = [self._folded.predict_on_batch(crops[part])[0] for part in rows.reshape(-1, _CROPS)]
         return np.concatenate(parts)[: len(crops)].astype("float32")
@@ -142,7 +142,7 @@ def _is_whole(content: Any, size: int) -> bool:
 
 
 def _rename(value: Any, names: dict[str, str]) -> Any:
-    """Give operations the numbers of their places for names, wherever a configuration says these."""
+    """Replace the names of operations by their positions throughout a configuration."""
     if isinstance(value, dict):
         return {key: _rename(inner, names) for key, inner in value.items() if key not in _OF_TRAINING}
     if isinstance(value, list | tuple):

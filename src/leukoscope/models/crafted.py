@@ -1,4 +1,4 @@
-"""Hand-made measurements of a field's leukocytes, and a classical classifier of them."""
+"""Hand-crafted measurements of a field's leukocytes, and a classical classifier of them."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ from leukoscope.images.decoding import resize
 from leukoscope.models.base import FACTS, FOLDER, Prediction, score_probabilities
 
 _ESTIMATOR = "classifier.skops"
-# What a file may hold beside what skops trusts by itself, all of scikit-learn's own: calibration, and trees.
+# Types a file may hold besides those skops trusts by default, all from scikit-learn: calibration and trees.
 _TRUSTED = frozenset(
     {
         "sklearn.calibration._CalibratedClassifier",
@@ -37,10 +37,10 @@ _TRUSTED = frozenset(
 
 @contextmanager
 def in_one_thread() -> Iterator[None]:
-    """Let OpenMP use one thread.
+    """Limit OpenMP to one thread.
 
-    In scikit-learn's boosting, threads wait for each other at every split of a tree. On some thousand fields several
-    gain nothing, and where something else has a core they make fitting many times slower.
+    In scikit-learn's boosting, threads wait for each other at every split of a tree. With a few thousand fields,
+    several threads gain nothing, and when another process occupies a core they make fitting many times slower.
     """
     import sklearn.ensemble  # noqa: F401 (loads OpenMP, which cannot be limited before)
     from threadpoolctl import threadpool_limits
@@ -51,19 +51,19 @@ def in_one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class CraftedClassifier:
-    """A classifier of what is measured of a field's leukocytes.
+    """A classifier of measurements of a field's leukocytes.
 
     Attributes:
-        estimator: Of scikit-learn: takes the measurements of ``groups``, ``[n, features]``, and gives probabilities.
-        groups: Of measurements, some of ``fields.GROUPS``.
-        usual: The median of each measurement over the training images, for fields in which nothing was found.
+        estimator: A scikit-learn classifier from the measurements of ``groups``, ``[n, features]``, to probabilities.
+        groups: Groups of measurements, some of ``fields.GROUPS``.
+        usual: The median of each measurement over the training images, for fields without detected cells.
         class_names: The classes in the order of the probabilities.
         trained_on: The fingerprint of the splits that it was trained on.
         image_size: Side in pixels of the squares in which it measures.
-        fingerprint: Of all that its predictions depend on.
-        store: Knows what was measured before, if anything does.
-        cutting: How the cells are found that it measures; ``None``: by its own segmentation.
-        cache: Knows where such cells were found before, if anything does.
+        fingerprint: Fingerprint of everything that its predictions depend on.
+        store: Cache of earlier measurements, if any.
+        cutting: How the cells to measure are found; ``None``: by its own segmentation.
+        cache: Cache of the cells found before, if any.
     """
 
     estimator: Any
@@ -79,12 +79,12 @@ class CraftedClassifier:
 
     @property
     def place(self) -> str:
-        """What it is called where it lies."""
+        """Its name on disk."""
         return FOLDER
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it has beyond probabilities, as ``base.Classifier`` says."""
+        """What it offers beyond probabilities, as defined in ``base.Classifier``."""
         return frozenset({"features"})
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
@@ -92,8 +92,8 @@ class CraftedClassifier:
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them; all by default.
-            batch_size: Of no consequence: images are measured one by one.
+            rows: Which images to predict; all by default.
+            batch_size: Ignored: images are measured one by one.
         """
         features = self.measure(pixels, rows)
         with in_one_thread():
@@ -101,11 +101,11 @@ class CraftedClassifier:
         return Prediction(probabilities / probabilities.sum(axis=1, keepdims=True), features)
 
     def measure(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Measure what the classifier sees of some images, ``float32 [rows, features]``.
+        """Measure the features of some images, ``float32 [rows, features]``.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them; all by default.
+            rows: Which images to measure; all by default.
         """
         rows = np.arange(len(pixels)) if rows is None else np.asarray(rows)
         if self.cutting is None:
@@ -115,7 +115,7 @@ class CraftedClassifier:
         return select_features(measured, self.groups, self.usual)
 
     def _measure_found(self, pixels: np.ndarray, rows: np.ndarray, cutting: Cutting) -> np.ndarray:
-        """Measure the cells that are found in fields, which are brought to the scale at which they are looked for."""
+        """Measure the cells found in fields, after resizing the fields to the scale of cell detection."""
         if pixels.shape[1:3] != (self.image_size, self.image_size):
             pixels = np.stack([resize(pixels[row], self.image_size) for row in rows])
             rows = np.arange(len(rows))
@@ -126,22 +126,22 @@ class CraftedClassifier:
         return np.array(measured, np.float32).reshape(len(rows), len(FEATURES))
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the logarithms of probabilities."""
+        """Return log-probabilities."""
         return score_probabilities(prediction.probabilities)
 
     def find_fault(self) -> str | None:
-        """Return why it cannot be used; what it was loaded from has been checked."""
+        """Return nothing: its files were checked when it was loaded."""
         return None
 
     def save_own(self, path: Path) -> None:
-        """Write all that it has, which has no members."""
+        """Write everything but members; it has no members."""
         self.save(path)
 
     def save(self, path: Path) -> None:
-        """Write a folder of plain files, of which none is a pickle.
+        """Write a folder of plain files, without pickles.
 
         Args:
-            path: The folder, which is there.
+            path: An existing folder.
         """
         import skops.io
 
@@ -166,11 +166,11 @@ class CraftedClassifier:
 
         Args:
             path: The folder.
-            store: Knows what was measured before.
-            cache: Knows where cells were found before.
+            store: Cache of earlier measurements.
+            cache: Cache of the cells found before.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: There is no such folder.
             InputError: A file is damaged, of another version, or holds anything else.
         """
         with telling_damage(path / FACTS):
@@ -193,7 +193,7 @@ class CraftedClassifier:
         return cls(estimator, groups, usual, names, trained_on, size, fingerprint, store, cutting, cache)
 
     def measure_size(self) -> dict[str, float]:
-        """Count the numbers that the fitted classifier keeps, ``parameters``, and its file's ``model_mib``."""
+        """Count the numbers in the fitted classifier, ``parameters``, and compute its file's size, ``model_mib``."""
         import skops.io
 
         content = skops.io.dumps(self.estimator)
@@ -204,19 +204,19 @@ class CraftedClassifier:
 
 
 def select_features(measured: np.ndarray, groups: Sequence[str], usual: np.ndarray) -> np.ndarray:
-    """Select the measurements of some groups; what could not be measured is as usual.
+    """Select the measurements of some groups, and fill in missing ones.
 
     Args:
         measured: ``float32 [n, FEATURES]``.
         groups: Some of ``fields.GROUPS``.
-        usual: What stands for a measurement that is missing, ``[features]``.
+        usual: Values that replace missing measurements, ``[features]``.
     """
     chosen = measured[:, find_columns(groups)]
     return np.where(np.isnan(chosen), usual, chosen)
 
 
 def find_columns(groups: Sequence[str]) -> list[int]:
-    """Find the columns of some groups among all measurements."""
+    """Return the columns of some groups among all measurements."""
     places = {name: number for number, name in enumerate(FEATURES)}
     return [places[name] for name in list_features(tuple(groups))]
 

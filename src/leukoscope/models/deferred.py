@@ -1,4 +1,4 @@
-"""Networks that stay in their file until something is asked of them that the file does not say by itself."""
+"""Networks that stay in their file until something beyond the file's stored facts is needed."""
 
 import json
 import shutil
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from leukoscope.models.network import Classifier
     from leukoscope.models.parts import Parts
 
-# The member of a ``.keras`` file that says what Keras does not.
+# The member of a ``.keras`` file that stores what Keras does not.
 MEMBER = "leukoscope.json"
 
 
 @dataclass(frozen=True)
 class DeferredNetwork:
-    """A network that is loaded, and Keras with it, when it is first asked to predict or for its parts.
+    """A network that is loaded, together with Keras, when first asked for predictions or parts.
 
     Attributes:
         path: Its file.
         class_names: The classes in the order of the probabilities.
         trained_on: The fingerprint of the splits that it was trained on.
         image_size: Side in pixels of the squares that it was trained on.
-        fingerprint: Of its weights and the names of its classes, as the file says; loading compares it with these.
+        fingerprint: Stored fingerprint of its weights and class names; loading compares it with the actual ones.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class DeferredNetwork:
         """The classifier itself.
 
         Raises:
-            InputError: The file is gone or damaged, holds another model by now, or one that cannot be used.
+            InputError: The file is gone or damaged, now holds another model, or holds one that cannot be used.
         """
         from leukoscope.models.network import Classifier
 
@@ -62,7 +62,7 @@ class DeferredNetwork:
 
     @property
     def network(self) -> "keras.Model":
-        """Raw RGB images to probabilities."""
+        """Maps raw RGB images to probabilities."""
         return self.loaded.network
 
     @property
@@ -72,24 +72,24 @@ class DeferredNetwork:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it has beyond probabilities."""
+        """What it offers beyond probabilities."""
         return self.loaded.capabilities
 
     @property
     def place(self) -> str:
-        """What it is called where it lies."""
+        """Its name on disk."""
         return NETWORK
 
     def find_fault(self) -> str | None:
-        """Return nothing: its faults are looked for, and raised, when it is loaded."""
+        """Return nothing: faults are checked, and raised, on loading."""
         return None
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
-        """Predict some images; as ``base.Classifier`` has it."""
+        """Predict some images; see ``base.Classifier``."""
         return self.loaded.predict(pixels, rows, batch_size)
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the last layer's scores, before its softmax."""
+        """Return the last layer's scores, before its softmax."""
         return self.loaded.score(prediction)
 
     def save(self, path: Path) -> None:
@@ -98,18 +98,18 @@ class DeferredNetwork:
 
 
 def open_network(path: Path) -> NetworkClassifier:
-    """Look at a file that ``network.Classifier.save`` wrote.
+    """Open a file that ``network.Classifier.save`` wrote, without loading the network if possible.
 
     Args:
         path: The ``.keras`` file.
 
     Returns:
-        A ``DeferredNetwork``; or the classifier itself, loaded, where the file does not say its fingerprint, as those
-        of earlier versions, or was changed since it was written.
+        A ``DeferredNetwork``; or the loaded classifier if the file lacks a fingerprint, as in earlier versions, or was
+        changed since it was written.
 
     Raises:
         FileNotFoundError: There is no file.
-        InputError: It is damaged.
+        InputError: The file is damaged.
     """
     with telling_damage(path), zipfile.ZipFile(path) as archive:
         facts = read_member(archive)
@@ -125,11 +125,11 @@ def open_network(path: Path) -> NetworkClassifier:
 
 
 def read_member(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """Read what a ``.keras`` file says of its classifier.
+    """Read the classifier's facts from a ``.keras`` file.
 
     Returns:
-        ``class_names``, ``trained_on``, ``image_size``, and ``fingerprint`` and ``checksums``, which are ``None`` where
-        an earlier version wrote the file.
+        ``class_names``, ``trained_on``, ``image_size``, and ``fingerprint`` and ``checksums``, which are ``None`` if an
+        earlier version wrote the file.
     """
     facts = json.loads(archive.read(MEMBER))
     return {
@@ -142,5 +142,5 @@ def read_member(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def list_checksums(archive: zipfile.ZipFile) -> dict[str, int]:
-    """List the CRC-32 of each member that Keras wrote, so that the fingerprint cannot outlive the weights."""
+    """Return the CRC-32 of each member that Keras wrote, so that the fingerprint cannot outlive the weights."""
     return {member.filename: member.CRC for member in archive.infolist() if member.filename != MEMBER}

@@ -1,4 +1,4 @@
-"""Several classifiers that vote."""
+"""Ensembles: several classifiers that vote."""
 
 import json
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from leukoscope.models.base import FACTS, FOLDER, Classifier, Prediction, score_
 from leukoscope.models.stored import NOTHING, Known
 
 _MEMBERS = "members"
-# What an ensemble has where all of its members have it.
+# Capabilities that an ensemble has if all of its members have them.
 _SHARED = frozenset({"features", "class_maps"})
 
 
 @dataclass(frozen=True)
 class EnsembleClassifier:
-    """Classifiers of the same classes, trained on the same splits, whose probabilities are combined.
+    """Classifiers with the same classes and splits, whose probabilities are combined.
 
     Attributes:
         members: The classifiers by the names of their models, in the order of the vote.
-        vote: Combines their probabilities.
+        vote: The rule that combines their probabilities.
     """
 
     members: Mapping[str, Classifier]
@@ -43,36 +43,36 @@ class EnsembleClassifier:
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of the packed squares that all of them were trained on."""
+        """Side in pixels of the packed squares that all members were trained on."""
         return self._first.image_size
 
     @property
     def trained_on(self) -> str:
-        """The fingerprint of the splits that all of them were trained on."""
+        """The fingerprint of the splits that all members were trained on."""
         return self._first.trained_on
 
     @property
     def place(self) -> str:
-        """What it is called where it lies."""
+        """Its name on disk."""
         return FOLDER
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it has beyond probabilities: features, and maps, where all members have them."""
+        """What it offers beyond probabilities: features and class maps, if all members have them."""
         return frozenset.intersection(_SHARED, *(member.capabilities for member in self.members.values()))
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of its members and of the vote."""
+        """Fingerprint of its members and of the vote."""
         members = [member.fingerprint for member in self.members.values()]
         return fingerprint_facts([members, self.vote.describe()])
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
-        """Predict some images by every member in turn.
+        """Predict some images with every member in turn.
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them; all by default.
+            rows: Which images to predict; all by default.
             batch_size: Images at a time.
         """
         predicted = [member.predict(pixels, rows, batch_size) for member in self.members.values()]
@@ -83,11 +83,11 @@ class EnsembleClassifier:
         )
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the logarithms of probabilities."""
+        """Return log-probabilities."""
         return score_probabilities(prediction.probabilities)
 
     def find_fault(self) -> str | None:
-        """Return why it cannot be used, if so: members that do not belong together, or a fault of one."""
+        """Return why it cannot be used, if so: members that do not belong together, or a member's fault."""
         kinds = {(member.class_names, member.image_size, member.trained_on) for member in self.members.values()}
         if len(kinds) > 1:
             return f"its members, {', '.join(self.members)}, are of other classes, sizes or splits than each other"
@@ -95,13 +95,13 @@ class EnsembleClassifier:
         return next(faults, None)
 
     def save_own(self, path: Path) -> None:
-        """Write what it has beside its members into a folder that is there."""
+        """Write everything but its members into an existing folder."""
         facts = {"kind": "ensemble", "members": list(self.members), "vote": self.vote.describe()}
         facts |= {"class_names": self.class_names, "trained_on": self.trained_on, "fingerprint": self.fingerprint}
         write_json(path / FACTS, facts)
 
     def save(self, path: Path) -> None:
-        """Write a folder that needs no other: its members lie in it, each as its kind lies."""
+        """Write a self-contained folder, with each member saved inside in its own format."""
         from leukoscope.models.stored import write_classifier
 
         self.save_own(path)
@@ -116,10 +116,10 @@ class EnsembleClassifier:
 
         Args:
             path: The folder.
-            known: What was computed of fields before, for members that measure them or look for cells.
+            known: Results computed for fields before, for members that measure them or look for cells.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: There is no such folder.
             InputError: A file is damaged, or a member is not the one that was saved.
         """
         from leukoscope.models.stored import load_classifier

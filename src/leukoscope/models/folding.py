@@ -1,4 +1,4 @@
-"""Batch norms as part of the convolutions before them: less arithmetic for a network that learns nothing more."""
+"""Fold batch norms into the convolutions before them: less arithmetic for networks that are not trained further."""
 
 from collections import Counter
 from typing import Any
@@ -14,15 +14,15 @@ def fold_batch_norms(network: keras.Model) -> keras.Model:
     """Copy a network for inference, with batch norms folded into the convolutions that they follow.
 
     A convolution and the batch norm after it, with its moving statistics, are one affine map of the pixels, hence one
-    convolution (Jacob et al. 2018, Quantization and training of neural networks, 3.2). Where something else takes the
-    convolution's output too, both stay as they are.
+    convolution (Jacob et al. 2018, Quantization and training of neural networks, 3.2). If another layer also uses the
+    convolution's output, both stay as they are.
 
     Args:
-        network: Its convolutions and batch norms have the channels last, and each of its layers is called once.
+        network: A network with channels last, in which each layer is called once.
 
     Returns:
-        A network of its own weights that gives what the other infers, within the error of rounding; its layers have the
-        names that they had. The network itself, where there is nothing to fold.
+        A network with separate weights whose outputs equal those of the original in inference, up to rounding; layers
+        keep their names. If there is nothing to fold, the network itself.
     """
     pairs = _pair(network)
     if not pairs:
@@ -45,7 +45,7 @@ def fold_batch_norms(network: keras.Model) -> keras.Model:
 
 
 def _pair(network: keras.Model) -> dict[str, layers.BatchNormalization]:
-    """Find the batch norms that alone take what a convolution gives, by the convolution's name."""
+    """Find the batch norms that are the only consumers of a convolution, keyed by the convolution's name."""
     inputs = [id(tensor) for operation in network.operations for tensor in keras.tree.flatten(operation.input)]
     taken = Counter([*inputs, *map(id, network.outputs)])
     convolutions = {
@@ -63,7 +63,7 @@ def _pair(network: keras.Model) -> dict[str, layers.BatchNormalization]:
 
 
 def _fold(convolution: keras.Layer, norm: layers.BatchNormalization) -> list[np.ndarray]:
-    """Give the kernels and the bias of both as one; of two kernels one after the other, the last is scaled."""
+    """Return the kernels and the bias of both layers as one; with two successive kernels, the last is scaled."""
     weights = convolution.get_weights()
     bias = weights.pop() if convolution.use_bias else 0
     kernel = weights.pop()

@@ -1,8 +1,8 @@
-"""Several networks side by side in one: the features of the last stages of each, joined before the classifier.
+"""Fusion: several networks side by side, whose last stages' features are joined before the classifier.
 
-After Kassani et al. 2019, A hybrid deep learning architecture for leukemic B-lymphoblast classification, of which the
-abstract was at hand: features of intermediate layers of two networks are fused. The stages are our choice,
-and that each is normalised too, lest one network drowns another.
+After Kassani et al. 2019, A hybrid deep learning architecture for leukemic B-lymphoblast classification, of which only
+the abstract was available: features of intermediate layers of two networks are fused. The choice of stages is ours,
+and so is normalising each of them, so that no network dominates another.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from leukoscope.models.architecture import After, Architecture
 if TYPE_CHECKING:
     import keras
 
-# How many stages of each network are joined, its last maps among them.
+# Number of stages joined per network, including its last maps.
 _STAGES = 3
 _DROPOUT = 0.5
-# The layer that joins what batch norms make of the means of maps.
+# The layer that joins the normalised means of the maps.
 JOINED = "fused"
 
 
 def fuse(names: Sequence[str]) -> Architecture:
-    """Make the architecture that has several others side by side.
+    """Return the architecture that runs several others side by side.
 
     Args:
-        names: Of registered ones, each once.
+        names: Names of registered architectures, each once.
     """
     members = {name: architecture.get(name) for name in names}
     rows = members.values()
@@ -42,7 +42,7 @@ def fuse(names: Sequence[str]) -> Architecture:
         preprocess=lambda images: images,  # each member has its own
         build=build,
         blocks={},
-        # Without the norms of the joined stages.
+        # Excludes the norms of the joined stages.
         parameters=sum(row.parameters for row in rows),
         batch_size=min(row.batch_size for row in rows),
         dropout=_DROPOUT,
@@ -60,7 +60,7 @@ def list_own_layers(trunk: "keras.Model", member: str) -> list["keras.Layer"]:
 
 
 def list_trunk(trunk: "keras.Model", member: str) -> list["keras.Layer"]:
-    """List the layers of one member, without those that make vectors of its maps."""
+    """List the layers of one member, without those that pool its maps into vectors."""
     pooling = _name(member, "fused_")
     return [layer for layer in list_own_layers(trunk, member) if not layer.name.startswith(pooling)]
 
@@ -89,10 +89,10 @@ def _build(members: dict[str, Architecture], images: "keras.KerasTensor", weight
 
 
 def _tap(row: Architecture, trunk: "keras.Model", source: list["keras.KerasTensor"]) -> list["keras.KerasTensor"]:
-    """Give the maps that the last blocks of a trunk take, and its last ones.
+    """Return the inputs of the last blocks of a trunk, and its last maps.
 
     Raises:
-        InputError: The trunk is no member.
+        InputError: The trunk cannot be a member.
     """
     if trunk.inputs[0] is not source[0] or len(trunk.output.shape) != 4:
         raise InputError(f"{row.title} cannot be a member of a fusion: it gives no maps, or is a copy of a network.")
@@ -105,7 +105,7 @@ def _tap(row: Architecture, trunk: "keras.Model", source: list["keras.KerasTenso
 
 
 def _rename(model: "keras.Model", member: str, shared: set[int]) -> None:
-    """Put a member's name before those of its layers: Keras' own networks have some alike."""
+    """Prefix a member's name to its layers' names, since Keras' own networks share some names."""
     for operation in model.operations:
         if id(operation) not in shared:
             operation.name = _name(member, operation.name)

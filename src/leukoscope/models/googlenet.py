@@ -1,4 +1,4 @@
-"""GoogLeNet: as it was published, and with batch norms, as torchvision has it; both without the auxiliary heads."""
+"""GoogLeNet as published, and with batch norms as in torchvision, both without the auxiliary heads."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from leukoscope.models.responses import LocalResponseNormalization
 
 
 class _Module(NamedTuple):
-    """The channels of an inception module's four branches; a pair is a 1x1 convolution and the one behind it."""
+    """Channels of an inception module's four branches; a pair is a 1x1 convolution and the convolution after it."""
 
     single: int
     three: tuple[int, int]
@@ -35,7 +35,7 @@ _Convolve = Callable[[keras.KerasTensor, int, int, str, int], keras.KerasTensor]
 
 
 def build_googlenet(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Build the published trunk: maps of 1,024 channels, a 32nd of the side."""
+    """Build the published trunk; it outputs maps of 1,024 channels at 1/32 of the side."""
 
     def convolve(maps: keras.KerasTensor, channels: int, size: int, name: str, stride: int = 1) -> keras.KerasTensor:
         return _pad_and_convolve(maps, channels, size, name, stride, activation="relu")
@@ -50,7 +50,7 @@ def build_googlenet(images: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def build_googlenet_bn(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Build torchvision's trunk: maps of 1,024 channels, a 32nd of the side."""
+    """Build torchvision's trunk; it outputs maps of 1,024 channels at 1/32 of the side."""
 
     def convolve(maps: keras.KerasTensor, channels: int, size: int, name: str, stride: int = 1) -> keras.KerasTensor:
         maps = _pad_and_convolve(maps, channels, size, name, stride, use_bias=False)
@@ -71,13 +71,13 @@ def _pad_and_convolve(
 
 
 def _add_modules(maps: keras.KerasTensor, convolve: _Convolve, largest: int, last_pool: int) -> keras.KerasTensor:
-    """Add the inception modules, with a pooling before the fourth and the fifth group.
+    """Add the inception modules, with pooling before the fourth and the fifth group.
 
     Args:
-        maps: What the first pooled convolutions give.
+        maps: Output of the first convolutions and poolings.
         convolve: Convolves, normalises and rectifies.
         largest: Size of the largest kernels, 5 as published.
-        last_pool: Size of the last pooling's windows.
+        last_pool: Window size of the last pooling.
     """
     for name, module in _MODULES.items():
         if name.endswith("4a"):

@@ -1,4 +1,4 @@
-"""Convolution in groups that trains fast on every device and can be exported."""
+"""Grouped convolution that trains fast on every device and can be exported."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from leukoscope.backend.kernels import convolve_in_groups
 
 @keras.saving.register_keras_serializable("leukoscope")
 class GroupedConv2D(layers.Conv2D):
-    """A ``Conv2D`` of the same numbers, whose groups are computed by the fastest way that the device has.
+    """A ``Conv2D`` with identical results, whose groups are computed in the device's fastest way.
 
     Input and output: ``[batch, height, width, channels]``.
     """

@@ -1,4 +1,4 @@
-"""The architectures that are built here, one row each: networks of papers that ``keras.applications`` does not have."""
+"""The architectures built here, one row each: published networks that ``keras.applications`` lacks."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -14,10 +14,10 @@ def _add(name: str, builder: str, pixels: str | None = None, **facts: Any) -> No
     """Register a row.
 
     Args:
-        name: Of the architecture.
-        builder: Its module here and the function there, which makes of what ``preprocess`` gives what the trunk gives.
-        pixels: ``caffe``, ``tf`` or ``torch``, a mode of Keras' preprocessing; raw pixels if there is none.
-        facts: The rest of the row; those that the builder alone takes are ``options``.
+        name: Name of the architecture.
+        builder: Module and function here that build the trunk's output from the output of ``preprocess``.
+        pixels: ``caffe``, ``tf`` or ``torch``, a Keras preprocessing mode; raw pixels if ``None``.
+        facts: The remaining fields of the row; those for the builder are in ``options``.
     """
     options = facts.pop("options", {})
 

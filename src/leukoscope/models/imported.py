@@ -1,4 +1,4 @@
-"""What a weights file says of the pixels that its network was trained on. Imports no Keras."""
+"""Pixel scaling recorded in weights files. Imports no Keras."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ PIXELS = "leukoscope_pixels"
 
 
 def mark_pixels(path: Path, mode: str) -> None:
-    """Write into a ``.weights.h5`` file how pixels were scaled for its weights, which Keras does not read.
+    """Record in a ``.weights.h5`` file how pixels were scaled for its weights; Keras does not read this.
 
     Args:
         path: The file.
-        mode: Of Keras' preprocessing: ``caffe``, ``tf`` or ``torch``.
+        mode: Keras preprocessing mode: ``caffe``, ``tf`` or ``torch``.
     """
     import h5py
 
@@ -19,7 +19,7 @@ def mark_pixels(path: Path, mode: str) -> None:
 
 
 def find_pixels(path: Path) -> str | None:
-    """Give the mode that a weights file was marked with; ``None`` where it says nothing, or is no such file."""
+    """Return the mode recorded in a weights file; ``None`` if it has none, or is not such a file."""
     import h5py
 
     try:

@@ -1,4 +1,4 @@
-"""The weights that a network starts from where none are loaded."""
+"""Initial weights of networks for which no weights are loaded."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ from leukoscope.models import fusion
 from leukoscope.models.architecture import Architecture, get
 from leukoscope.models.attention import SqueezeExcitation
 
-_FAR = 1000  # from the seeds of one network's kernels to those of the next
+_FAR = 1000  # offset between the seeds of one network's kernels and the next's
 _DRAWN = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D | layers.Dense | SqueezeExcitation
-# What may stand between a residual branch's last batch norm and its sum, and leaves a zero as it is.
+# Layers that may stand between a residual branch's last batch norm and its sum, and that map zero to zero.
 _BEHIND_BRANCH = layers.Dropout | SqueezeExcitation
 
 
 def walk_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Go through the layers of a model from input to output, and through those of models in it."""
+    """Yield the layers of a model from input to output, including those of nested models."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from walk_layers(layer)
@@ -25,15 +25,15 @@ def walk_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> None:
-    """Draw the kernels anew for rectified units, so that a signal keeps its strength through all layers.
+    """Redraw the kernels for rectified units, so that a signal keeps its strength through all layers.
 
-    He et al. 2015, Delving deep into rectifiers. With the initialiser that Keras' networks come with, Glorot's, it
-    dies out in a VGG; with pixels of 0-255 in front of it, it would be too strong for the softmax.
+    He et al. 2015, Delving deep into rectifiers. With Keras' default initialiser, Glorot's, the signal dies out in a
+    VGG; with pixels of 0-255 as input, it would be too strong for the softmax.
 
     Args:
-        trunk: As ``architecture.build`` gives it.
-        architecture: Says how its pixels spread and where its residual branches are.
-        seed: Of the first kernel; each has the next.
+        trunk: The trunk, as ``architecture.build`` returns it.
+        architecture: Defines the spread of its pixels and its residual branches.
+        seed: Seed of the first kernel; each further kernel uses the next seed.
     """
     if architecture.members:
         for number, member in enumerate(architecture.members):
@@ -43,13 +43,13 @@ def initialise(trunk: keras.Model, architecture: Architecture, seed: int) -> Non
 
 
 def _initialise(own_layers: list[keras.Layer], row: Architecture, seed: int) -> None:
-    """Draw the kernels of a network by its row, whose layers are given from input to output."""
+    """Draw the kernels of the layers of one network, ordered from input to output, according to its row."""
     drawn = [layer for layer in own_layers if isinstance(layer, _DRAWN)]
     for number, layer in enumerate(drawn):
         scale = row.gain if number else row.gain / row.pixel_spread
         if isinstance(layer, layers.SeparableConv2D):
             _draw_depthwise(layer.depthwise_kernel, seed + number, scale)
-            # No unit rectifies between its two kernels, so that the second must not make up for one (LeCun 1998).
+            # No activation between its two kernels, so the second must not compensate for one (LeCun 1998).
             kernel = layer.pointwise_kernel
             kernel.assign(keras.initializers.LecunNormal(seed + number)(kernel.shape))
         elif isinstance(layer, layers.DepthwiseConv2D):
@@ -62,17 +62,17 @@ def _initialise(own_layers: list[keras.Layer], row: Architecture, seed: int) -> 
 
 
 def _draw_depthwise(kernel: keras.Variable, seed: int, scale: float) -> None:
-    """Draw a kernel of which each output sees one input only: ``[height, width, inputs, outputs an input]``."""
+    """Draw a kernel whose outputs each see a single input: ``[height, width, inputs, outputs per input]``."""
     height, width, inputs, multiplier = kernel.shape
     drawn = keras.initializers.HeNormal(seed)((height, width, 1, inputs * multiplier))
     kernel.assign(keras.ops.reshape(drawn, kernel.shape) * scale)
 
 
 def _silence_branches(own_layers: list[keras.Layer], branch: int | None) -> None:
-    """Let residual branches start at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1).
+    """Start residual branches at zero, so that a deep network starts as a shallow one (Goyal et al. 2017, 5.1).
 
-    Only where an architecture says which input of a sum is the branch: what is no branch ends in a batch norm as often,
-    and with both at zero nothing would ever be learned.
+    Only if the architecture says which input of a sum is the branch: the other input often ends in a batch norm too,
+    and with both at zero the network would never learn.
     """
     if branch is None:
         return

@@ -9,11 +9,11 @@ _CHANNELS = (16, 32, 64, 128)
 
 
 def build_four_layer_cnn(images: keras.KerasTensor, masked: bool) -> keras.KerasTensor:
-    """Build the trunk of four convolutions: raw pixels to maps of 128 channels, a 16th of the side.
+    """Build the four-convolution trunk, from raw pixels to maps of 128 channels at 1/16 of the side.
 
     Args:
         images: ``[batch, side, side, 3]``.
-        masked: Whether it sees nuclei only.
+        masked: Whether it sees only nuclei.
     """
     maps = NucleusMask(dtype="float32", name="nuclei")(images) if masked else images
     maps = layers.Rescaling(1 / 255, name="shares")(maps)
@@ -26,11 +26,11 @@ def build_four_layer_cnn(images: keras.KerasTensor, masked: bool) -> keras.Keras
 
 
 def build_two_channel(images: keras.KerasTensor, weights: str | None) -> keras.Model:
-    """Build the trunk of two DenseNet201: raw pixels to maps of 2 times 1,920 channels, a 32nd of the side.
+    """Build the trunk of two DenseNet201, from raw pixels to maps of 2 times 1,920 channels at 1/32 of the side.
 
     Args:
         images: ``[batch, side, side, 3]``.
-        weights: Those that each of the two starts from, as ``Architecture.build`` takes them.
+        weights: Initial weights of each DenseNet201, as ``Architecture.build`` takes them.
     """
     nuclei = NucleusMask(published=True, dtype="float32", name="nuclei")(images)
     maps = [_build_channel(images, weights, "field"), _build_channel(nuclei, weights, "nuclei")]
@@ -39,7 +39,7 @@ def build_two_channel(images: keras.KerasTensor, weights: str | None) -> keras.M
 
 
 def _build_channel(images: keras.KerasTensor, weights: str | None, prefix: str) -> keras.KerasTensor:
-    """Build one DenseNet201, whose layers have names of their own."""
+    """Build one DenseNet201 with distinct layer names."""
     prepared = keras.applications.densenet.preprocess_input(images, data_format="channels_last")
     with keras.name_scope(prefix):
         network = keras.applications.DenseNet201(include_top=False, weights=weights, input_tensor=prepared)

@@ -1,4 +1,4 @@
-"""What the data set's own authors show of a field: its nuclei, by their colour."""
+"""The nuclei of a field, segmented by colour as the data set's authors do."""
 
 from typing import Any
 
@@ -10,15 +10,16 @@ from leukoscope.features.colour import LEAST_COLOUR, NUCLEUS_HUES
 
 @keras.saving.register_keras_serializable("leukoscope")
 class NucleusMask(layers.Layer):
-    """Set to 0 what lies outside a band of blue-violet, as Ghaderzadeh et al. 2022 segment these fields.
+    """Set pixels outside a blue-violet band to 0, as Ghaderzadeh et al. 2022 segment these fields.
 
     In that band blue is the largest channel and green the smallest, and the hue in degrees is 240 + 60 (red - green) /
-    (blue - green). Give it the dtype float32 in mixed precision.
+    (blue - green). Use the dtype float32 in mixed precision.
 
     Args:
-        published: Whether what is left has the false colours of their published fields, which are value, saturation and
-            hue of pixels whose red was taken for blue, in OpenCV's units, as red, green and blue; else its own.
-        options: Those of every layer.
+        published: Whether to show the remaining pixels in the false colours of the authors' published fields: value,
+            saturation and hue, computed with red and blue swapped and in OpenCV's units, as red, green and blue.
+            Otherwise they keep their own colours.
+        options: Options of every layer.
 
     Input and output: ``[batch, height, width, 3]``, RGB in 0-255.
     """
@@ -42,9 +43,9 @@ class NucleusMask(layers.Layer):
         return ops.where(inside[..., None], shown, 0.0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again."""
+        """Return the layer's configuration."""
         return super().get_config() | {"published": self.published}

@@ -1,4 +1,4 @@
-"""Building, freezing, saving and loading a classifier that is one network: raw images in, class probabilities out."""
+"""Build, freeze, save and load a classifier that is a single network: raw images in, class probabilities out."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from keras import layers
 from leukoscope.core.errors import InputError, telling_damage
 from leukoscope.features.macenko import MacenkoTarget
 from leukoscope.images.batches import ImageBatches
-from leukoscope.models import architecture, own_layers  # noqa: F401, of files that are loaded
+from leukoscope.models import architecture, own_layers  # noqa: F401, for files that are loaded
 from leukoscope.models.attention import add_attention
 from leukoscope.models.base import NETWORK, NetworkRecipe, Prediction
 from leukoscope.models.cell_layers import CellPooling, CutStrip, FilledSlots, Luminance
@@ -38,12 +38,12 @@ class Classifier:
     """A network with the names of its classes.
 
     Attributes:
-        network: Takes raw RGB images, ``[batch, height, width, 3]`` in 0-255 and of any size, and gives
-            probabilities, ``[batch, classes]``.
+        network: Maps raw RGB images, ``[batch, height, width, 3]`` in 0-255 and of any size, to probabilities,
+            ``[batch, classes]``.
         class_names: The classes in the order of the probabilities.
         trained_on: The fingerprint of the splits that it was trained on; empty before training.
-        image_size: Side in pixels of the squares to which images were reduced, with antialiasing, before it saw them; 0
-            before training. Its own layer resizes from there.
+        image_size: Side in pixels of the squares to which images were reduced, with antialiasing, before the network;
+            0 before training. Its own layer resizes from there.
     """
 
     network: keras.Model
@@ -53,12 +53,12 @@ class Classifier:
 
     @property
     def parts(self) -> Parts:
-        """What others than its layers' names may be asked for."""
+        """The network's parts, for callers that must not rely on layer names."""
         return Parts(self.network)
 
     @property
     def place(self) -> str:
-        """What it is called where it lies."""
+        """Its name on disk."""
         return NETWORK
 
     def find_fault(self) -> str | None:
@@ -68,13 +68,13 @@ class Classifier:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it has beyond probabilities, as ``base.Classifier`` says."""
+        """What it offers beyond probabilities, as defined in ``base.Classifier``."""
         maps = {"class_maps"} if self.parts.has_feature_maps else set()
         return frozenset({"features", "export", "epochs"} | maps)
 
     @cached_property
     def _inference(self) -> keras.Model:
-        """Predicts with less arithmetic. Made once: the backend traces a model anew each time, which takes seconds."""
+        """Predicts with less arithmetic. Built once, since the backend takes seconds to trace each new model."""
         model = Parts(fold_batch_norms(self.network)).predicting
         model.compile()
         return model
@@ -84,20 +84,20 @@ class Classifier:
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them; all by default, which are then held in memory.
+            rows: Which images to predict; all by default, and then they are held in memory.
             batch_size: Images at a time.
         """
         if rows is not None:
             batches = ImageBatches(pixels, rows, batch_size=batch_size)
             return Prediction(*self._inference.predict(batches, verbose=0))
-        # Each of Keras' own loops takes a while to start, and leaves memory behind.
+        # Keras' predict loop is slow to start and leaks memory.
         starts = range(0, len(pixels), batch_size)
         parts = [self._inference.predict_on_batch(pixels[start : start + batch_size]) for start in starts]
         probabilities, features = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Prediction(probabilities, features)
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the last layer's scores, before its softmax, which tell more than probabilities near 1."""
+        """Return the last layer's scores, before its softmax; they tell more than probabilities near 1."""
         kernel, bias = self.parts.linear_head
         return prediction.features @ kernel + bias
 
@@ -110,7 +110,7 @@ class Classifier:
         return digest.hexdigest()[:16]
 
     def save(self, path: Path) -> None:
-        """Write a ``.keras`` file: plain Keras, with one member more that says what Keras does not."""
+        """Write a ``.keras`` file: plain Keras, plus one member for the facts that Keras does not store."""
         self.network.save(path)
         with zipfile.ZipFile(path, "a") as archive:
             facts: dict[str, Any] = {
@@ -127,7 +127,7 @@ class Classifier:
 
         Raises:
             FileNotFoundError: There is no file.
-            InputError: It is no Keras model, one without class names, or one that takes or gives something else.
+            InputError: It is not a Keras model, lacks class names, or has unexpected inputs or outputs.
         """
         with telling_damage(path):
             with zipfile.ZipFile(path) as archive:
@@ -144,7 +144,7 @@ class Classifier:
 
 
 def _infer_by_default(network: keras.Model, path: Path) -> keras.Model:
-    """Rebuild a network whose plain call would train: those of earlier versions resized in training mode."""
+    """Rebuild a network whose plain call would train; earlier versions resized in training mode."""
     modes = [_list_modes(layer) for layer in network.layers]
     if not any(True in mode for mode in modes):
         return network
@@ -178,15 +178,15 @@ def build_classifier(
 
     Args:
         backbone: The name of an architecture, as ``architecture.get`` takes it.
-        recipe: A resolved recipe: its input size, dropout, weights, trainable part, batch norm's momentum, norm
-            before the last layer, scaling of pixels and target of the stain are used.
+        recipe: A resolved recipe: its input size, dropout, weights, trainable part, batch norm momentum, norm before
+            the last layer, pixel scaling and stain target are used.
         class_names: The classes in the order of the probabilities.
-        seed: For the initial weights and the dropout.
-        precision: A Keras dtype policy; variables and probabilities are float32 in each.
-        weights: Instead of the recipe's.
+        seed: Seed of the initial weights and the dropout.
+        precision: A Keras dtype policy; variables and probabilities are always float32.
+        weights: Overrides the recipe's weights.
 
     Raises:
-        InputError: The weights cannot be had or are another architecture's.
+        InputError: The weights are unavailable or belong to another architecture.
     """
     row = architecture.scale_pixels(architecture.get(backbone), recipe.pixels)
     weights = weights or recipe.weights
@@ -212,7 +212,7 @@ def build_classifier(
 
 
 def _cut(strips: keras.KerasTensor, cells: architecture.CellReading) -> keras.KerasTensor:
-    """Take strips of cells apart; who sees no colour sees none of these."""
+    """Split strips into crops of cells, without colour if the network reads none."""
     crops = CutStrip(dtype="float32", name=CUT)(strips)
     return Luminance(dtype="float32", name="luminance")(crops) if cells.grey else crops
 
@@ -220,7 +220,7 @@ def _cut(strips: keras.KerasTensor, cells: architecture.CellReading) -> keras.Ke
 def _resize(images: keras.KerasTensor, recipe: NetworkRecipe) -> keras.KerasTensor:
     side = round(recipe.input_size / recipe.centre_crop)
     resize = layers.Resizing(side, side, dtype="float32", name=RESIZE)
-    # Keras' preprocessing layers default to training, and would put all later layers into that mode.
+    # Keras' preprocessing layers default to training mode and would put all later layers into it.
     resized = resize(images, training=False)
     if side == recipe.input_size:
         return resized
@@ -229,7 +229,7 @@ def _resize(images: keras.KerasTensor, recipe: NetworkRecipe) -> keras.KerasTens
 
 
 def _normalise(images: keras.KerasTensor, recipe: NetworkRecipe) -> keras.KerasTensor:
-    """Give what is resized the colours of the training images: only at that side have all images been seen there."""
+    """Match resized images to the training images' stains; only after resizing do all images have one size."""
     if recipe.stain_target is None:
         return images
     is_macenko = isinstance(recipe.stain_target, MacenkoTarget)
@@ -247,36 +247,36 @@ def _add_head(features: keras.KerasTensor, recipe: NetworkRecipe, classes: int, 
 
 
 def _pool(last: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Make features of what a trunk gives: the mean of its maps, or its vector as it is."""
+    """Pool a trunk's output into features: the mean of its maps, or its vector unchanged."""
     return (layers.GlobalAveragePooling2D if len(last.shape) == 4 else layers.Identity)(name=name)(last)
 
 
 def _pool_cells(trunk: keras.Model, cells: architecture.CellReading, seed: int) -> keras.KerasTensor:
-    """Make features of a field of what a trunk gives of each of its cells."""
+    """Pool a trunk's outputs for the cells of a field into the field's features."""
     filled = FilledSlots(dtype="float32", name=FILLED)(trunk.inputs[0])
     pool = CellPooling(cells.pooling, seed=seed, dtype="float32", name=FEATURES)
     return pool(_pool(trunk.output, VECTORS), filled)
 
 
 def build_empty(backbone: str, recipe: NetworkRecipe, class_names: Sequence[str]) -> Classifier:
-    """Build a classifier in float32 whose weights are still to be set, whatever weights the recipe starts from."""
+    """Build a float32 classifier whose weights are to be set later, whatever weights the recipe starts from."""
     return build_classifier(backbone, recipe, class_names, seed=0, weights="none")
 
 
 def in_float32(classifier: Classifier, backbone: str, recipe: NetworkRecipe) -> Classifier:
-    """Rebuild a classifier that was trained in mixed precision with the same weights in plain float32."""
+    """Rebuild a classifier trained in mixed precision in plain float32, with the same weights."""
     rebuilt = build_empty(backbone, recipe, classifier.class_names)
     rebuilt.network.set_weights(classifier.network.get_weights())
     return rebuilt
 
 
 def set_trainable(network: keras.Model, backbone: str, trainable: str) -> None:
-    """Freeze what does not train. A frozen batch norm keeps its moving statistics: Keras infers with it.
+    """Freeze the parts that are not trained. A frozen batch norm keeps its moving statistics and runs in inference.
 
     Args:
-        network: Of a classifier; a model that trains it must be compiled anew.
+        network: A classifier's network; a model that trains it must be compiled again.
         backbone: The name of its architecture.
-        trainable: ``all``, ``head``, or the name of one of the architecture's blocks, from which on all trains.
+        trainable: ``all``, ``head``, or the name of the architecture's block from which on everything is trained.
     """
     names = [layer.name for layer in network.layers]
     if trainable == "all":

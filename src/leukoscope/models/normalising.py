@@ -1,4 +1,4 @@
-"""Stain normalisation as a layer before a network, so that a saved, served or exported one has it inside."""
+"""Stain normalisation as a layer before a network, so that saved, served and exported networks include it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +14,15 @@ _DECADE = float(np.log(10))
 
 @keras.saving.register_keras_serializable("leukoscope")
 class ReinhardNormalisation(layers.Layer):
-    """Give each image the mean and the deviation of a target in l-alpha-beta, as ``features.normalisation`` has it.
+    """Match each image's mean and deviation in l-alpha-beta to a target's; see ``features.normalisation``.
 
-    It learns nothing: the target was measured on the training images, and is a part of its configuration. Give it the
-    dtype float32 in mixed precision, which is too coarse for it.
+    It learns nothing: the target was measured on the training images, and is part of its configuration. Use the dtype
+    float32 in mixed precision, which is too coarse for it.
 
     Args:
-        mean: Of l, alpha and beta, in decades.
-        deviation: Of the same.
-        options: Those of every layer.
+        mean: Means of l, alpha and beta, in decades.
+        deviation: Standard deviations of l, alpha and beta, in decades.
+        options: Options of every layer.
 
     Input and output: ``[batch, height, width, 3]``, RGB in 0-255.
     """
@@ -33,14 +33,14 @@ class ReinhardNormalisation(layers.Layer):
         self.deviation = [float(value) for value in deviation]
 
     def call(self, images: Any) -> Any:
-        """Normalise the images, each by itself."""
-        # RGB to the cones LMS, their logarithms to l, alpha and beta (Reinhard et al. 2001).
+        """Normalise each image separately."""
+        # RGB to LMS cone responses, then their logarithms to l, alpha and beta (Reinhard et al. 2001).
         light = ops.maximum(images, DARKEST) / 255.0
         cones = ops.matmul(light, self._hold(TO_CONES.T))
         channels = ops.matmul(ops.log(cones) / _DECADE, self._hold(TO_OPPONENTS.T))
         centred = channels - ops.mean(channels, axis=(1, 2), keepdims=True)
         deviation = ops.sqrt(ops.mean(ops.square(centred), axis=(1, 2), keepdims=True))
-        # As a difference of logarithms: in 8 bits a small deviation is 0, by which nothing could be divided.
+        # A difference of logarithms: in 8 bits a small deviation becomes 0, and a quotient would divide by zero.
         gain = ops.exp(self._hold(np.log(np.maximum(self.deviation, FLAT))) - ops.log(ops.maximum(deviation, FLAT)))
         gain = ops.where(deviation > FLAT, ops.clip(gain, 1 / MOST_GAIN, MOST_GAIN), ops.ones_like(gain))
         moved = ops.matmul(centred * gain + self._hold(self.mean), self._hold(np.linalg.inv(TO_OPPONENTS).T))
@@ -51,9 +51,9 @@ class ReinhardNormalisation(layers.Layer):
         return ops.convert_to_tensor(np.asarray(values), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again: the target is in it."""
+        """Return the layer's configuration, including the target."""
         return super().get_config() | {"mean": self.mean, "deviation": self.deviation}

@@ -1,4 +1,4 @@
-"""A network as an ONNX file, which ONNX Runtime computes without Keras or TensorFlow."""
+"""A network as an ONNX file, which ONNX Runtime runs without Keras or TensorFlow."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OnnxClassifier:
-    """A classifier of which nothing but predictions can be had.
+    """A classifier that only predicts.
 
     Attributes:
-        content: Of the file. It takes ``uint8 [n, size, size, 3]``, RGB, and gives probabilities, ``float32
-            [n, classes]``, and features, ``float32 [n, channels]``.
+        content: The file's content. It takes ``uint8 [n, size, size, 3]``, RGB, and returns probabilities,
+            ``float32 [n, classes]``, and features, ``float32 [n, channels]``.
         class_names: The classes in the order of the probabilities.
         trained_on: The fingerprint of the splits that it was trained on.
         image_size: Side in pixels of the squares that it takes.
-        fingerprint: Of the classifier that it was made of.
+        fingerprint: Fingerprint of the classifier that it was exported from.
     """
 
     content: bytes = field(repr=False, compare=False)
@@ -37,7 +37,7 @@ class OnnxClassifier:
 
     @classmethod
     def stand_in(cls, content: bytes, classifier: Classifier) -> "OnnxClassifier":
-        """Make one of a file's content and the classifier that the file was made of."""
+        """Create an instance from a file's content and the classifier that the file was exported from."""
         return cls(
             content, classifier.class_names, classifier.trained_on, classifier.image_size, classifier.fingerprint
         )
@@ -47,11 +47,11 @@ class OnnxClassifier:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = get_share() or 0  # 0: as many as it likes
+        options.intra_op_num_threads = get_share() or 0  # 0: ONNX Runtime chooses
         return onnxruntime.InferenceSession(self.content, options, providers=["CPUExecutionProvider"])
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
-        """Predict some images; as ``base.Classifier`` has it."""
+        """Predict some images; see ``base.Classifier``."""
         rows = np.arange(len(pixels)) if rows is None else rows
         name = self._session.get_inputs()[0].name
         starts = range(0, len(rows), batch_size)
@@ -61,11 +61,11 @@ class OnnxClassifier:
         return Prediction(probabilities, features)
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the logarithms of probabilities."""
+        """Return log-probabilities."""
         return score_probabilities(prediction.probabilities)
 
     def find_fault(self) -> str | None:
-        """Return nothing: whether it may answer was decided when it was made."""
+        """Return nothing: whether it may be used was decided when it was created."""
         return None
 
     def save(self, path: Path) -> None:

@@ -11,7 +11,7 @@ from leukoscope.models import architecture
 from leukoscope.models.fusion import list_trunk
 from leukoscope.models.parts import FEATURES, RESIZE, VECTORS
 
-# What does the work of a block, by the class of its layers, in the order in which it is told.
+# Descriptions of the main layers of a block, by layer class, in the order in which they are listed.
 _TOLD = {
     "CutStrip": "strip of cells",
     "FilledSlots": "mask of free slots",
@@ -47,10 +47,10 @@ class BlockOutline(NamedTuple):
     """A block of a network.
 
     Attributes:
-        name: As in ``training.trainable``; ``input``, ``stem`` and ``head`` beside the architecture's own.
-        shape: Of what it gives for one image, ``(height, width, channels)`` or ``(channels,)``.
-        parameters: How many numbers of it train.
-        contents: What it is made of, in words, like ``3 convolutions``; empty where nothing of it is told.
+        name: As in ``training.trainable``, plus ``input``, ``stem`` and ``head``.
+        shape: Shape of its output for one image, ``(height, width, channels)`` or ``(channels,)``.
+        parameters: Number of its trainable parameters.
+        contents: Its layers in words, such as ``3 convolutions``; empty if none of them is described.
     """
 
     name: str
@@ -63,11 +63,11 @@ def outline_network(network: keras.Model, architecture_name: str) -> list[tuple[
     """Divide a classifier's network into its blocks.
 
     Args:
-        network: As ``build_classifier`` builds it.
+        network: A network from ``build_classifier``.
         architecture_name: The architecture that it was built from.
 
     Returns:
-        From input to output what comes after each other: one block, or, in a fusion, all of its members.
+        The successive steps from input to output: one block each, or, in a fusion, all members at once.
     """
     row = architecture.get(architecture_name)
     return _outline_fusion(network, row.members) if row.members else _outline_blocks(network, row)

@@ -1,4 +1,4 @@
-"""The layers of our own that saved networks may have: importing this file makes them known to Keras, by name."""
+"""Custom layers that saved networks may contain; importing this module registers them with Keras by name."""
 
 from leukoscope.models.attention import EfficientChannelAttention, SqueezeExcitation
 from leukoscope.models.bilinear import BilinearPooling

@@ -1,4 +1,4 @@
-"""The parts of a classifier's network. No other file may ask a network for a layer by its name."""
+"""The parts of a classifier's network. No other module may look up a layer by name."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from leukoscope.core.errors import InputError
 from leukoscope.models.cell_layers import CellPooling, SlotVectors, cut_strip, join_strip
 from leukoscope.models.fusion import JOINED
 
-# Of networks that read single cells: what takes strips apart, what tells which slots are filled, each cell's vector.
+# Layers of networks that read single cells: splitting strips, marking filled slots, and each cell's vector.
 CUT = "cut"
 FILLED = "filled"
 VECTORS = "vectors"
@@ -24,7 +24,7 @@ HEAD = "probabilities"
 
 
 class LinearHead(NamedTuple):
-    """What makes scores of features at inference, all that lies between them included.
+    """The linear map from features to scores at inference, including any layers between them.
 
     Attributes:
         kernel: ``[channels, classes]``.
@@ -36,7 +36,7 @@ class LinearHead(NamedTuple):
 
 
 class PooledMaps(NamedTuple):
-    """Feature maps of which the means are features, and what each class's score makes of them at inference.
+    """Feature maps whose means are features, and their weights in each class's score at inference.
 
     Attributes:
         maps: ``[batch, height, width, channels]``.
@@ -51,61 +51,61 @@ class Parts:
     """The parts of a classifier's network, which share its weights.
 
     Args:
-        network: As ``build_classifier`` builds it; folded or not.
+        network: A network from ``build_classifier``, with batch norms folded or not.
     """
 
     def __init__(self, network: keras.Model) -> None:
         self.network = network
 
     def find_missing(self) -> list[str]:
-        """List the parts that a network lacks which anything could have come from."""
+        """List required parts that the network lacks."""
         names = {layer.name for layer in self.network.layers}
         return [name for name in (FEATURES, HEAD) if name not in names]
 
     @property
     def reads_cells(self) -> bool:
-        """Whether it takes strips of cells, and no whole fields."""
+        """Whether it takes strips of cells rather than whole fields."""
         return any(layer.name == CUT for layer in self.network.layers)
 
     def cut(self, images: Any) -> Any:
-        """Give what is resized and changed by itself: the crops of strips, ``[batch * cells, side, side, 3]``.
+        """Return what is resized and augmented one by one: crops of strips, ``[batch * cells, side, side, 3]``.
 
         Args:
-            images: What the network takes; of whole fields it is these.
+            images: The network's input; whole fields are returned unchanged.
         """
         return cut_strip(images) if self.reads_cells else images
 
     def join(self, crops: Any, images: Any) -> Any:
-        """Give what the network takes of crops that were changed; of strips, free slots are grey as before.
+        """Return the network's input from modified crops; free slots of strips are grey as before.
 
         Args:
-            crops: As ``cut`` gives them, at any side.
-            images: What they were cut from, of a known shape.
+            crops: As ``cut`` returns them, at any side.
+            images: The images they were cut from, of a known shape.
         """
         return join_strip(crops, images) if self.reads_cells else crops
 
     @property
     def resized_side(self) -> int:
-        """Side in pixels to which it resizes images, before it cuts out their centre."""
+        """Side in pixels to which it resizes images before cropping their centre."""
         return self.network.get_layer(RESIZE).height
 
     @property
     def centre_crop(self) -> float:
-        """The share of an image's side that it sees, from the middle."""
+        """The share of an image's side, around its centre, that it sees."""
         crops = [layer.height for layer in self.network.layers if layer.name == CROP]
         return crops[0] / self.resized_side if crops else 1.0
 
     @property
     def trunk(self) -> keras.Model:
-        """Images to features, ``[batch, channels]``."""
+        """Maps images to features, ``[batch, channels]``."""
         return keras.Model(self.network.inputs, self.network.get_layer(FEATURES).output)
 
     @property
     def frozen(self) -> keras.Model:
-        """Images to what is left as it is while only the head trains: features.
+        """Maps images to the values that stay fixed while only the head trains: features.
 
-        Of a network that weighs cells, which is a part of its head: the vectors of the slots, and whether each is
-        filled, ``[batch, cells, channels + 1]``.
+        If the network weighs cells, which is part of its head: the vectors of the slots, and whether each is filled,
+        ``[batch, cells, channels + 1]``.
         """
         if not self._weighs_cells:
             return self.trunk
@@ -118,21 +118,21 @@ class Parts:
 
     @property
     def pooling(self) -> CellPooling | None:
-        """What pools the vectors of cells; ``None`` where it reads whole fields."""
+        """The layer that pools cell vectors; ``None`` if it reads whole fields."""
         layer = self.network.get_layer(FEATURES)
         return layer if isinstance(layer, CellPooling) else None
 
     @property
     def cell_vectors(self) -> keras.Model:
-        """Strips to the vector of each cell, ``[batch * cells, channels]``, and which slots are filled."""
+        """Maps strips to the vector of each cell, ``[batch * cells, channels]``, and which slots are filled."""
         outputs = [self.network.get_layer(name).output for name in (VECTORS, FILLED)]
         return keras.Model(self.network.inputs, outputs)
 
     @property
     def pooled_maps(self) -> tuple[PooledMaps, ...]:
-        """The last feature maps, or, of a fusion, those of each joined stage; none where features are no means of maps.
+        """The last feature maps, or each joined stage's in a fusion; empty if features are not means of maps.
 
-        The means over places of ``maps @ kernel`` add up to the classes' scores, but for the bias.
+        The means over positions of ``maps @ kernel`` add up to the classes' scores, up to the bias.
         """
         features = self.network.get_layer(FEATURES)
         kernel = self.linear_head.kernel
@@ -150,12 +150,12 @@ class Parts:
 
     @property
     def has_feature_maps(self) -> bool:
-        """Whether a class can be found in a field in closed form."""
+        """Whether a class can be localised in a field in closed form."""
         return bool(self.pooled_maps)
 
     @property
     def feature_maps(self) -> keras.Model:
-        """Images to the maps of ``pooled_maps``, ``[batch, height, width, channels]`` each.
+        """Maps images to each of the maps in ``pooled_maps``, ``[batch, height, width, channels]``.
 
         Raises:
             InputError: It has none.
@@ -169,22 +169,22 @@ class Parts:
 
     @property
     def predicting(self) -> keras.Model:
-        """Images to probabilities and features."""
+        """Maps images to probabilities and features."""
         return keras.Model(self.network.inputs, [self.network.output, self.network.get_layer(FEATURES).output])
 
     @property
     def head(self) -> layers.Dense:
-        """The last layer, which gives probabilities."""
+        """The last layer, which outputs probabilities."""
         return self.network.get_layer(HEAD)
 
     @property
     def norm(self) -> layers.BatchNormalization | None:
-        """The batch norm between features and the last layer, if there is one."""
+        """The batch norm between the features and the last layer, if any."""
         return next((layer for layer in self.network.layers if layer.name == NORM), None)
 
     @property
     def linear_head(self) -> LinearHead:
-        """The map from features to scores: a batch norm with its moving statistics is a part of the last layer."""
+        """The map from features to scores; a batch norm is folded into it with its moving statistics."""
         kernel, bias = self.head.get_weights()
         if self.norm is None:
             return LinearHead(kernel, bias)
@@ -194,10 +194,10 @@ class Parts:
         return LinearHead(folded.astype("float32"), (bias + (beta - mean * scale) @ kernel).astype("float32"))
 
     def train_head(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """Apply what trains behind a frozen trunk: a batch norm if there is one, dropout and the last layer.
+        """Apply the layers trained after a frozen trunk: a batch norm if there is one, dropout and the last layer.
 
         Args:
-            features: As ``frozen`` gives them; cells are weighed first.
+            features: As ``frozen`` returns them; cells are weighed first.
         """
         if self.pooling and self._weighs_cells:
             features = self.pooling(features[..., :-1], features[..., -1])
@@ -211,6 +211,6 @@ def _find_maker(tensor: keras.KerasTensor) -> layers.Layer:
 
 
 def _find_scale(norm: layers.BatchNormalization) -> np.ndarray:
-    """Give what a batch norm multiplies each channel by at inference, ``float64 [channels]``."""
+    """Return the factor by which a batch norm scales each channel at inference, ``float64 [channels]``."""
     gamma, _, _, variance = (values.astype("float64") for values in norm.get_weights())
     return gamma / np.sqrt(variance + norm.epsilon)

@@ -1,4 +1,4 @@
-"""ResNet50 as torchvision has it, and ResNeXt50 and SE-ResNeXt50, of 32 groups of 4 channels."""
+"""ResNet50 as in torchvision, and ResNeXt50 and SE-ResNeXt50 with 32 groups of 4 channels."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ _BLOCKS = (3, 4, 6, 3)
 
 
 class _Kind(NamedTuple):
-    """What tells the networks apart.
+    """The differences between the networks.
 
     Attributes:
-        groups: Of the 3x3 convolutions.
-        width: Channels of those of the first stage.
+        groups: Groups of the 3x3 convolutions.
+        width: Channels of the 3x3 convolutions in the first stage.
         squeeze: Whether blocks have squeeze and excitation.
     """
 
@@ -27,20 +27,20 @@ class _Kind(NamedTuple):
 
 
 def build_resnet50_v15(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Build ResNet50's trunk with the stride of a stage in its 3x3 convolution: maps of 2,048 channels, a 32nd."""
+    """Build ResNet50's trunk with strides in 3x3 convolutions: maps of 2,048 channels at 1/32 of the side."""
     return _build(images, _Kind(groups=1, width=64))
 
 
 def build_resnext50(images: keras.KerasTensor, squeeze: bool) -> keras.KerasTensor:
-    """Build the trunk.
+    """Build ResNeXt50's or SE-ResNeXt50's trunk.
 
     Args:
         images: ``[batch, side, side, 3]``.
-        squeeze: Whether each block has squeeze and excitation; then the first pooling has no padding before it, and
-            goes to the end.
+        squeeze: Whether each block has squeeze and excitation; then the first pooling is not preceded by padding,
+            and its last window may reach beyond the end.
 
     Returns:
-        Maps of 2,048 channels, a 32nd of the side.
+        Maps of 2,048 channels at 1/32 of the side.
     """
     return _build(images, _Kind(groups=32, width=128, squeeze=squeeze))
 
@@ -61,7 +61,7 @@ def _build(images: keras.KerasTensor, kind: _Kind) -> keras.KerasTensor:
 
 
 def _add_block(maps: keras.KerasTensor, stage: int, stride: int, kind: _Kind, name: str) -> keras.KerasTensor:
-    """Add a residual block: 1x1 to its width, 3x3 in groups, with the stride, and 1x1."""
+    """Add a residual block: 1x1 to its width, grouped 3x3 with the stride, and 1x1."""
     width = 2 ** (stage - 1) * kind.width
     channels = 2 ** (stage - 1) * 256
     branch = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_conv1")(maps)

@@ -1,4 +1,4 @@
-"""The normalisation of early networks: each response by those of the channels beside it."""
+"""The normalisation of early networks, by the responses of neighbouring channels."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("leukoscope")
 class LocalResponseNormalization(layers.Layer):
-    """Divide each response by a power of the sum of squares of those around it, across channels.
+    """Divide each response by a power of the sum of squares of neighbouring channels.
 
-    Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks, 3.3, as Caffe and PyTorch
-    have it: ``x / (k + alpha / size * sum of squares) ** beta``. The paper does not divide by the size, and has a
-    ``k`` of 2. Channels beyond the ends count as 0. Give it the dtype float32 in mixed precision.
+    Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks, 3.3, as implemented in
+    Caffe and PyTorch: ``x / (k + alpha / size * sum of squares) ** beta``. The paper does not divide by the size, and
+    uses a ``k`` of 2. Channels beyond the ends count as 0. Use the dtype float32 in mixed precision.
 
     Args:
-        size: How many channels, an odd number: the response's own and its neighbours.
+        size: Number of channels, odd: the response's own and its neighbours.
         alpha: As in the formula.
         beta: As in the formula.
         k: As in the formula.
-        options: Those of every layer.
+        options: Options of every layer.
 
     Input and output: ``[batch, height, width, channels]``.
     """
@@ -40,10 +40,10 @@ class LocalResponseNormalization(layers.Layer):
         return maps / ops.power(self.k + self.alpha / self.size * total, self.beta)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again."""
+        """Return the layer's configuration."""
         arguments = {"size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
         return super().get_config() | arguments

@@ -1,4 +1,4 @@
-"""Small networks of optical densities and of frequencies, after Mourya et al. 2018 and Gehlot et al. 2020."""
+"""Small networks on optical densities and frequencies, after Mourya et al. 2018 and Gehlot et al. 2020."""
 
 import keras
 from keras import layers
@@ -12,7 +12,7 @@ _LEUKONET_CHANNELS = (32, 32, 64, 64, 256)
 
 
 def build_sdct_cnn(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Build the trunk of SDCT-AuxNet's main classifier: raw pixels to a vector of 4,096."""
+    """Build the trunk of SDCT-AuxNet's main classifier, from raw pixels to a vector of 4,096."""
     maps = OpticalDensity(dtype="float32", name="optical_density")(images)
     maps = StainDeconvolution(dtype="float32", name="stains")(maps)
     maps = Dct2D(dtype="float32", name="frequencies")(maps)
@@ -27,7 +27,7 @@ def build_sdct_cnn(images: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def build_leukonet_style(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Build the trunk of two branches: raw pixels to a vector of 512."""
+    """Build the two-branch trunk, from raw pixels to a vector of 512."""
     density = OpticalDensity(dtype="float32", name="optical_density")(images)
     frequencies = Dct2D(dtype="float32", name="frequencies")(images)
     vectors = [_add_branch(density, "od"), _add_branch(frequencies, "dct")]
@@ -38,7 +38,7 @@ def build_leukonet_style(images: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _add_branch(maps: keras.KerasTensor, prefix: str) -> keras.KerasTensor:
-    """Add five blocks of two convolutions, of which the last ends in the highest response of each channel."""
+    """Add five blocks of two convolutions; the last block ends in each channel's highest response."""
     for number, channels in enumerate(_LEUKONET_CHANNELS, start=1):
         name = f"{prefix}_block{number}"
         for part in (1, 2):

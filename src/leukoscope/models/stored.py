@@ -1,4 +1,4 @@
-"""Where classifiers lie: a network is one file, any other kind a folder of plain files."""
+"""Saved classifiers: a network is one file, any other kind a folder of plain files."""
 
 import json
 from collections.abc import Callable
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Known(NamedTuple):
-    """What was computed of fields before, for classifiers that would compute it again.
+    """Results computed for fields before, for classifiers that would otherwise compute them again.
 
     Attributes:
-        measurements: Of their nuclei.
-        cells: Where their cells are.
+        measurements: Measurements of their nuclei.
+        cells: Positions of their cells.
     """
 
     measurements: "MeasurementStore | None" = None
@@ -30,10 +30,10 @@ NOTHING = Known()
 
 
 def find_classifier(home: Path) -> Path:
-    """Find the file that tells one classifier from any other; there need not be one.
+    """Return the file that identifies a classifier; it need not exist.
 
     Args:
-        home: The folder in which it lies.
+        home: The folder that holds the classifier.
     """
     facts = home / FOLDER / FACTS
     return facts if facts.is_file() else home / NETWORK
@@ -43,8 +43,8 @@ def write_classifier(classifier: Classifier, home: Path) -> None:
     """Write a classifier into a folder that has none.
 
     Args:
-        classifier: Of any kind.
-        home: The folder, which is there.
+        classifier: A classifier of any kind.
+        home: An existing folder.
     """
     place = home / classifier.place
     if classifier.place == FOLDER:
@@ -56,14 +56,14 @@ def load_classifier(home: Path, known: Known = NOTHING, lazily: bool = False) ->
     """Read a classifier of any kind, without running code from its files.
 
     Args:
-        home: The folder in which it lies.
-        known: What was computed of fields before, for kinds that measure them or look for cells.
-        lazily: Whether to leave a network, and Keras, in its file until something is asked of it that nothing else
-            tells.
+        home: The folder that holds the classifier.
+        known: Results computed for fields before, for kinds that measure them or look for cells.
+        lazily: Whether to defer loading a network, and Keras, until something is needed that only the network can
+            provide.
 
     Raises:
-        FileNotFoundError: There is none.
-        InputError: A file is damaged, or holds what it must not.
+        FileNotFoundError: There is no classifier.
+        InputError: A file is damaged, or holds forbidden content.
     """
     file = find_classifier(home)
     if file.name != FACTS and lazily:
@@ -81,7 +81,7 @@ def load_classifier(home: Path, known: Known = NOTHING, lazily: bool = False) ->
 
 
 def list_detectors(classifier: Classifier) -> set[str]:
-    """List what finds the cells that a classifier and its members read, by the names of ``cells.detector``."""
+    """List the detectors of the cells that a classifier and its members read, by the names in ``cells.detector``."""
     member = getattr(classifier, "member", None)
     members = [*getattr(classifier, "members", {}).values(), *([member] if member else [])]
     cutting = getattr(classifier, "cutting", None)

@@ -1,4 +1,4 @@
-"""Files of tensors by name: safetensors, which is read here, and those of PyTorch."""
+"""Files of named tensors: safetensors, which is parsed here, and PyTorch's."""
 
 import json
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ import numpy as np
 from leukoscope.backend.torch_files import read_state_dict
 from leukoscope.core.errors import InputError
 
-# Bytes of the length that a safetensors file begins with, and the longest header that the format allows.
+# Bytes of the length field at the start of a safetensors file, and the longest header that the format allows.
 _LENGTH = 8
 _LONGEST_HEADER = 100_000_000
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2"}
 _TYPES |= {"I8": "i1", "U8": "u1", "BOOL": "?"}
-# More axes and longer ones NumPy does not have.
+# NumPy supports neither more axes nor longer ones.
 _MOST_AXES = 32
 _MOST = 2**62
 _SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -25,13 +25,13 @@ def read_tensors(path: Path) -> Mapping[str, np.ndarray]:
     """Read a file of tensors.
 
     Args:
-        path: ``.safetensors``, or ``.pt`` or ``.pth`` of PyTorch.
+        path: A ``.safetensors`` file, or PyTorch's ``.pt`` or ``.pth``.
 
     Returns:
         Arrays by name; those of a safetensors file stay in it until they are used.
 
     Raises:
-        InputError: It is no such file, or is not as its format says.
+        InputError: It is not such a file, or violates its format.
     """
     if path.suffix not in _SUFFIXES:
         raise InputError(f"{path} is no weights file that can be read. Expected one of {', '.join(_SUFFIXES)}.")
@@ -44,10 +44,10 @@ def read_tensors(path: Path) -> Mapping[str, np.ndarray]:
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """Read a safetensors file (https://huggingface.co/docs/safetensors): a length, a header in JSON, and raw arrays.
 
-    All that the header says is held against the file's size before any array is made, and arrays are views of the file.
+    The whole header is checked against the file's size before any array is created, and arrays are views of the file.
 
     Raises:
-        InputError: It is not as its format says.
+        InputError: It violates its format.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -75,13 +75,13 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
 
 
 def _find_place(path: Path, key: str, facts: Any, size: int) -> tuple[str, tuple[int, ...], int, int]:
-    """Give the type, the shape, and the first and the last byte of a tensor, if all of them go together.
+    """Return the type, the shape, and the first and last byte of a tensor, if they are consistent.
 
     Args:
-        path: For messages.
-        key: Of the tensor.
-        facts: What the header says of it.
-        size: Bytes behind the header.
+        path: The file's path, for messages.
+        key: The tensor's key.
+        facts: The tensor's entry in the header.
+        size: Bytes after the header.
     """
     facts = facts if isinstance(facts, dict) else {}
     kind, shape, offsets = (facts.get(name) for name in ("dtype", "shape", "data_offsets"))
@@ -91,7 +91,7 @@ def _find_place(path: Path, key: str, facts: Any, size: int) -> tuple[str, tuple
         raise _refuse(path, f"shape and place of '{key}' are {shape!r} and {offsets!r}")
     begin, end = offsets
     needed = np.dtype(_TYPES[kind]).itemsize
-    for length in shape:  # whole numbers of Python, which do not overflow
+    for length in shape:  # Python integers, which do not overflow
         needed *= length
     if not begin <= end <= size or end - begin != needed:
         raise _refuse(path, f"'{key}' needs {needed} bytes and has bytes {begin} to {end} of {size}")

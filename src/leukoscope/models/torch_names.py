@@ -1,22 +1,22 @@
-"""What torchvision and timm call the weights of networks that are registered here, and what is not the same there."""
+"""The names of weights in torchvision and timm for networks registered here, and how those networks differ."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class TorchNetwork(NamedTuple):
-    """Where the weights of a network stand in a state_dict.
+    """The location of a network's weights in a state_dict.
 
     Attributes:
-        source: Whose network it is.
-        layers: The prefix of the keys of each of our layers that has weights, by the layer's name.
-        left_out: Patterns of keys that are left out on purpose: classifiers, and heads that only train.
-        epsilon: That PyTorch's network adds to the variances of its batch norms.
-        pixels: How pixels are scaled for its weights, a mode of Keras' preprocessing.
+        source: The library or model that provides the network.
+        layers: The key prefix of each of our layers with weights, by the layer's name.
+        left_out: Patterns of keys that are ignored on purpose: classifiers, and heads used only in training.
+        epsilon: The epsilon that PyTorch's network adds to the variances of its batch norms.
+        pixels: How pixels are scaled for its weights, a Keras preprocessing mode.
         flattened: The maps, ``(channels, height, width)``, that a dense layer takes as one vector.
-        turned: Whether the same function is had for images turned by half a turn.
-        old_names: Patterns of keys in older files, and what they are called now.
-        unlike: Patterns of keys that only another network has, and why it cannot be had.
+        turned: Whether our network computes the same function on images rotated by 180 degrees.
+        old_names: Patterns of keys in older files, and their current names.
+        unlike: Patterns of keys that only another network has, and why that network cannot be imported.
     """
 
     source: str
@@ -30,9 +30,9 @@ class TorchNetwork(NamedTuple):
     unlike: tuple[tuple[str, str], ...] = ()
 
 
-# Of every network: how many batches a norm has seen.
+# Present in every network: the number of batches that a norm has seen.
 COUNTERS = r".*\.num_batches_tracked"
-# Networks of the same name whose function is another one.
+# Networks whose PyTorch namesake computes a different function.
 REFUSED = {
     "resnet50": "Keras' ResNet50 has the stride of a stage in its first 1x1 convolution, torchvision's and timm's in "
     "the 3x3 one: the same numbers would compute something else. Import them as resnet50_v15, which has it there",
@@ -72,8 +72,8 @@ def _name_vgg(counts: tuple[int, ...]) -> dict[str, str]:
     for block, count in enumerate(counts, start=1):
         for number in range(1, count + 1):
             names[f"block{block}_conv{number}"] = f"features.{place}"
-            place += 2  # a rectifier follows
-        place += 1  # and a pooling
+            place += 2  # skip the rectifier
+        place += 1  # and the pooling
     return names
 
 

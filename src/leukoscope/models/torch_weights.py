@@ -1,4 +1,4 @@
-"""The weights of a state_dict as those of a network that computes the same."""
+"""Convert the weights of a state_dict into a network that computes the same function."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,12 +17,12 @@ Tensors = Mapping[str, np.ndarray]
 
 
 class Taken(NamedTuple):
-    """A network with imported weights, and what became of each key.
+    """A network with imported weights, and how each key was handled.
 
     Attributes:
-        trunk: Of the architecture, without its top.
-        used: The keys whose tensors it has.
-        left_out: Those that were left out on purpose.
+        trunk: The architecture's trunk, without its top.
+        used: The keys whose tensors were imported.
+        left_out: The keys that were ignored on purpose.
     """
 
     trunk: keras.Model
@@ -31,13 +31,13 @@ class Taken(NamedTuple):
 
 
 def require_known(name: str) -> TorchNetwork:
-    """Give what is known of a network in PyTorch.
+    """Return the import table of a network in PyTorch.
 
     Args:
-        name: Of an architecture.
+        name: Name of an architecture.
 
     Raises:
-        InputError: No network of PyTorch is known to compute the same.
+        InputError: No PyTorch network is known to compute the same function.
     """
     title = architecture.get(name).title
     if name in NETWORKS:
@@ -53,11 +53,11 @@ def take_weights(name: str, tensors: Tensors) -> Taken:
     """Build an architecture's trunk with the weights of a state_dict.
 
     Args:
-        name: Of the architecture.
-        tensors: Of the state_dict, by key.
+        name: Name of the architecture.
+        tensors: The tensors of the state_dict, by key.
 
     Raises:
-        InputError: It cannot compute the same, or a key is missing, unknown, or of another shape.
+        InputError: It cannot compute the same function, or a key is missing, unknown, or has another shape.
     """
     network = require_known(name)
     tensors = _rename(network, tensors)
@@ -82,7 +82,7 @@ def _rename(network: TorchNetwork, tensors: Tensors) -> Tensors:
 
 
 def _list_slots(layer: keras.Layer, network: TorchNetwork) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """List the keys that a layer takes, with the shapes of their tensors, in the order that ``_convert`` takes."""
+    """Yield the keys that a layer takes, with the shapes of their tensors, in the order that ``_convert`` expects."""
     prefix = network.layers[layer.name]
     if isinstance(layer, layers.BatchNormalization):
         for part in ("weight", "bias", "running_mean", "running_var"):
@@ -99,7 +99,7 @@ def _list_slots(layer: keras.Layer, network: TorchNetwork) -> Iterator[tuple[str
 
 
 def _turn_shape(layer: keras.Layer) -> tuple[int, ...]:
-    """Give the shape of a layer's kernel in PyTorch, which has outputs first."""
+    """Return the shape of a layer's kernel in PyTorch, which puts outputs first."""
     shape = tuple(layer.kernel.shape)
     if isinstance(layer, layers.Dense):
         return shape[::-1]
@@ -112,10 +112,10 @@ def _is_depthwise(layer: keras.Layer) -> bool:
 
 
 def _account(network: TorchNetwork, tensors: Tensors, needed: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Account for every key; give those that are left out on purpose.
+    """Account for every key, and return those that are ignored on purpose.
 
     Raises:
-        InputError: One is missing, unknown, or of another shape, or the file is of a network that computes otherwise.
+        InputError: One is missing, unknown, or of another shape, or the file is of a network with another function.
     """
     for pattern, reason in network.unlike:
         refused_key = next((key for key in tensors if re.fullmatch(pattern, key)), None)
@@ -145,17 +145,17 @@ def _account(network: TorchNetwork, tensors: Tensors, needed: Mapping[str, tuple
 
 
 def _convert(layer: keras.Layer, values: list[np.ndarray], network: TorchNetwork) -> list[np.ndarray]:
-    """Give a layer's weights as Keras has them.
+    """Convert a layer's weights to Keras' layout.
 
     Args:
-        layer: Of ours.
-        values: As ``_list_slots`` has them, in double precision.
-        network: Says what is not the same in PyTorch.
+        layer: A layer of our network.
+        values: The tensors in the order of ``_list_slots``, in double precision.
+        network: Defines how PyTorch's network differs.
     """
     if isinstance(layer, layers.BatchNormalization):
         gamma, beta, mean, variance = values
-        variance = np.where(variance < 0, np.nan, variance)  # which none is, and `_require_finite` tells
-        # What PyTorch divides by has another epsilon in it; the scale makes up for that.
+        variance = np.where(variance < 0, np.nan, variance)  # invalid; `_require_finite` reports it
+        # PyTorch uses another epsilon in the denominator; the scale compensates for it.
         gamma = gamma * np.sqrt((variance + layer.epsilon) / (variance + network.epsilon))
         return [gamma, beta, mean, variance]
     if isinstance(layer, SqueezeExcitation):
@@ -169,7 +169,7 @@ def _convert(layer: keras.Layer, values: list[np.ndarray], network: TorchNetwork
 
 
 def _flatten(kernel: np.ndarray, maps: tuple[int, int, int] | None) -> np.ndarray:
-    """Turn the kernel of a dense layer, ``[units, inputs]``; maps before it have their channels last here."""
+    """Transpose the kernel of a dense layer, ``[units, inputs]``, reordering preceding maps to channels last."""
     if maps is None:
         return kernel.T
     units = len(kernel)

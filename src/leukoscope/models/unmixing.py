@@ -11,32 +11,32 @@ from leukoscope.features.macenko import BACKGROUND, HIGH, LEAST_SPREAD, LEAST_ST
 from leukoscope.features.normalisation import DARKEST, MOST_GAIN
 
 _DECADE = float(np.log(10))
-# Each halves the interval that holds a quantile: to 2 / 2^16 of a sine, and MOST / 2^16 of an amount.
+# Each halves the interval that holds a quantile: down to 2 / 2^16 of a sine, and MOST / 2^16 of an amount.
 _HALVINGS = 16
-# The densest pixel is 4.2 decades long; amounts of dyes that are hardly told apart may be larger, and are cut off.
+# The densest pixel is 4.2 decades; amounts of barely distinguishable dyes may be larger, and are clipped.
 _MOST = 16.0
-# Squarings of a matrix, after which nothing but its main eigenvector is left of it.
+# Matrix squarings after which only the main eigenvector remains.
 _SQUARINGS = 6
 _TINY = 1e-6
 
 
 @keras.saving.register_keras_serializable("leukoscope")
 class MacenkoNormalisation(layers.Layer):
-    """Give each image's dyes the colours and strength of a target's, as ``features.macenko.normalise_dyes`` has it.
+    """Match each image's dyes in colour and strength to a target's; see ``features.macenko.normalise_dyes``.
 
-    Neither ONNX nor LiteRT has eigenvectors or quantiles. The first eigenvector is what repeated squaring leaves of the
-    matrix, the second has a closed form in the plane at right angles, and intervals are halved until they hold the
-    quantiles. It learns nothing: the target is a part of its configuration. Give it the dtype float32 in mixed
-    precision, which is too coarse for it.
+    Neither ONNX nor LiteRT has eigenvectors or quantiles. Repeated squaring of the matrix leaves the first eigenvector,
+    the second has a closed form in the perpendicular plane, and intervals are halved until they hold the quantiles. It
+    learns nothing: the target is part of its configuration. Use the dtype float32 in mixed precision, which is too
+    coarse for it.
 
     Args:
-        azure: Optical densities of the dye that absorbs less of the green, a unit vector of red, green and blue.
-        eosin: Of the other.
-        most: How much there is of each, in decades.
-        options: Those of every layer.
+        azure: Optical densities of the dye that absorbs less green, a unit vector of red, green and blue.
+        eosin: Optical densities of the other dye.
+        most: Maximum amount of each dye, in decades.
+        options: Options of every layer.
 
     Input and output: ``[batch, height, width, 3]``, RGB in 0-255. An image in which no two dyes are found, such as a
-    blank or a grey one, comes back as it is.
+    blank or a grey one, is returned unchanged.
     """
 
     def __init__(self, azure: Sequence[float], eosin: Sequence[float], most: Sequence[float], **options: Any) -> None:
@@ -44,7 +44,7 @@ class MacenkoNormalisation(layers.Layer):
         self.azure, self.eosin, self.most = ([float(value) for value in values] for values in (azure, eosin, most))
 
     def call(self, images: Any) -> Any:
-        """Normalise the images, each by itself."""
+        """Normalise each image separately."""
         # Beer-Lambert: amounts of dye add up in optical density, not in brightness.
         densities = ops.log(ops.maximum(images, DARKEST) / 255.0) / -_DECADE
         stained = ops.cast(_length(densities) >= BACKGROUND, densities.dtype)
@@ -60,19 +60,19 @@ class MacenkoNormalisation(layers.Layer):
         return ops.where(is_stained, pixels, images)
 
     def _find_plane(self, densities: Any) -> tuple[Any, Any]:
-        """Find the two main directions of densities, ``[batch, 1, 1, 3]`` each, background being 0."""
+        """Find the two main directions of densities, ``[batch, 1, 1, 3]`` each; background must be 0."""
         channels = [densities[..., channel : channel + 1] for channel in range(3)]
         rows = [ops.mean(densities * channel, axis=(1, 2)) for channel in channels]
         moments = ops.stack(rows, axis=1)
         moments = moments / ops.maximum(ops.sum(moments * self._hold(np.eye(3)), (1, 2), keepdims=True), _TINY)
-        # No eigh in exported files: squaring and scaling leaves the projection on the main eigenvector.
+        # Exported files lack eigh: squaring and scaling leaves the projection on the main eigenvector.
         power = moments
         for _ in range(_SQUARINGS):
             power = ops.matmul(power, power)
             power = power / ops.maximum(ops.sum(power * self._hold(np.eye(3)), (1, 2), keepdims=True), _TINY)
-        # All its numbers are positive, so that their sums are not 0.
+        # All entries are positive, so the sums are not 0.
         first = _unit(ops.sum(power, axis=1))
-        # The second direction lies in the plane at right angles to the first, and is found there by its angle.
+        # The second direction lies in the plane perpendicular to the first, and its angle is found there.
         across = _unit(_cross(first, self._hold([[0.0, 0.0, 1.0]])))
         upright = _cross(first, across)
         second = _turn(moments, across, upright)
@@ -83,11 +83,11 @@ class MacenkoNormalisation(layers.Layer):
         return ops.convert_to_tensor(np.asarray(values), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Give what makes such a layer again: the target is in it."""
+        """Return the layer's configuration, including the target."""
         return super().get_config() | {"azure": self.azure, "eosin": self.eosin, "most": self.most}
 
 
@@ -104,14 +104,14 @@ def _unit(vectors: Any) -> Any:
 
 
 def _cross(first: Any, second: Any) -> Any:
-    """Give the vector product of ``[batch, 3]`` and ``[batch, 3]`` or ``[1, 3]``, for which converters have no word."""
+    """Compute the cross product of ``[batch, 3]`` and ``[batch, 3]`` or ``[1, 3]``, which converters do not support."""
     a, b, c = (first[:, channel : channel + 1] for channel in range(3))
     d, e, f = (second[:, channel : channel + 1] for channel in range(3))
     return ops.concatenate([b * f - c * e, c * d - a * f, a * e - b * d], axis=-1)
 
 
 def _turn(moments: Any, across: Any, upright: Any) -> Any:
-    """Give the main direction of moments, ``[batch, 3, 3]``, among those between two that are at right angles."""
+    """Return the main direction of moments, ``[batch, 3, 3]``, within the plane of two perpendicular vectors."""
     by_across, by_upright = (ops.sum(moments * vector[:, None], axis=-1) for vector in (across, upright))
     difference = _dot(by_across, across) - _dot(by_upright, upright)
     product = 2 * _dot(by_across, upright)
@@ -126,10 +126,10 @@ def _find_edges(along: Any, aside: Any, stained: Any, first: Any, second: Any) -
 
     Args:
         along: Densities along the first direction, ``[batch, height, width, 1]``.
-        aside: Along the second.
-        stained: 1 where a pixel is not background, and 0.
+        aside: Densities along the second direction.
+        stained: 1 for stained pixels, 0 for background.
         first: The first direction, ``[batch, 1, 1, 3]``.
-        second: The second.
+        second: The second direction.
     """
     sines = aside / ops.maximum(ops.sqrt(along * along + aside * aside), _TINY)
     edges = _find_quantiles(sines, stained, (LOW, HIGH), -1.0, 1.0)
@@ -142,28 +142,28 @@ def _find_edges(along: Any, aside: Any, stained: Any, first: Any, second: Any) -
 
 
 def _unmix(densities: Any, azure: Any, eosin: Any) -> Any:
-    """Give how much of two dyes explains densities best, by least squares: ``[batch, height, width, 2]``."""
+    """Compute the least-squares amounts of two dyes that explain densities, ``[batch, height, width, 2]``."""
     common = _dot(azure, eosin)
-    left = ops.maximum(1 - common * common, LEAST_SPREAD**2 / 4)  # smaller only where nothing is made of it
+    left = ops.maximum(1 - common * common, LEAST_SPREAD**2 / 4)  # only smaller where the result is unused
     by_azure = _dot(densities, azure)
     by_eosin = _dot(densities, eosin)
     return ops.concatenate([by_azure - common * by_eosin, by_eosin - common * by_azure], axis=-1) / left
 
 
 def _find_quantiles(values: Any, counted: Any, shares: tuple[float, float], low: float, high: float) -> Any:
-    """Find quantiles of the pixels that count, ``[batch, 1, 1, 2]``: the least of their values that so many reach.
+    """Find quantiles of the counted pixels, ``[batch, 1, 1, 2]``: the smallest values with these shares below.
 
     Args:
         values: ``[batch, height, width, 1 or 2]``.
-        counted: 1 for a pixel that counts, and 0, ``[batch, height, width, 1]``.
-        shares: One for each quantile; for each of two values if there are two.
-        low: Below all values.
-        high: Above all.
+        counted: 1 for pixels that count, else 0, ``[batch, height, width, 1]``.
+        shares: One share per quantile; if there are two values, one for each.
+        low: A bound below all values.
+        high: A bound above all values.
     """
     wanted = ops.mean(counted, axis=(1, 2), keepdims=True) * ops.convert_to_tensor([[[shares]]], values.dtype)
     low = ops.zeros_like(wanted) + low
     high = ops.zeros_like(wanted) + high
-    # No sort over pixels: a quantile is where the share of values below it passes what is wanted.
+    # Avoids sorting pixels: a quantile is where the share of values below it reaches the requested share.
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         below = ops.mean(ops.cast(values <= middle, values.dtype) * counted, axis=(1, 2), keepdims=True)

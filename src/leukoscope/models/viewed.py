@@ -1,4 +1,4 @@
-"""A classifier that sees every field in several views, and answers by their mean: test-time augmentation."""
+"""A classifier that sees every field in several views, and averages its predictions: test-time augmentation."""
 
 import json
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ _MEMBER = "member"
 class ViewedClassifier:
     """A classifier of any other kind that sees each field in several views.
 
-    Its features are the mean over the views, and so are the logarithms of its probabilities. For a network with one
-    linear layer at its end both are the same: the mean of its scores.
+    Its features are averaged over the views, and so are its log-probabilities. For a network that ends in one linear
+    layer both give the same result: the mean of its scores.
 
     Attributes:
         member: The classifier.
-        views: Which views, of ``VIEWS``.
+        views: The name of the views, a key of ``VIEWS``.
     """
 
     member: Classifier
@@ -50,17 +50,17 @@ class ViewedClassifier:
 
     @property
     def place(self) -> str:
-        """What it is called where it lies."""
+        """Its name on disk."""
         return FOLDER
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it has beyond probabilities: features, where the classifier has them."""
+        """What it offers beyond probabilities: features, if the classifier has them."""
         return self.member.capabilities & {"features"}
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the classifier and the views."""
+        """Fingerprint of the classifier and the views."""
         return fingerprint_facts([self.member.fingerprint, self.views])
 
     def predict(self, pixels: np.ndarray, rows: np.ndarray | None = None, batch_size: int = 64) -> Prediction:
@@ -68,7 +68,7 @@ class ViewedClassifier:
 
         Args:
             pixels: ``uint8 [n, height, width, 3]``.
-            rows: Which of them; all by default.
+            rows: Which images to predict; all by default.
             batch_size: Images at a time.
         """
         rows = np.arange(len(pixels)) if rows is None else rows
@@ -89,7 +89,7 @@ class ViewedClassifier:
         )
 
     def score(self, prediction: Prediction) -> np.ndarray:
-        """Give the logarithms of probabilities."""
+        """Return log-probabilities."""
         return score_probabilities(prediction.probabilities)
 
     def find_fault(self) -> str | None:
@@ -97,12 +97,12 @@ class ViewedClassifier:
         return self.member.find_fault()
 
     def save_own(self, path: Path) -> None:
-        """Write what it has beside the classifier into a folder that is there."""
+        """Write everything but the classifier into an existing folder."""
         facts = {"kind": "views", "views": self.views, "class_names": self.class_names, "trained_on": self.trained_on}
         write_json(path / FACTS, facts | {"fingerprint": self.fingerprint})
 
     def save(self, path: Path) -> None:
-        """Write a folder that needs no other: the classifier lies in it, as its kind lies."""
+        """Write a self-contained folder, with the classifier saved inside in its own format."""
         from leukoscope.models.stored import write_classifier
 
         self.save_own(path)
@@ -116,10 +116,10 @@ class ViewedClassifier:
 
         Args:
             path: The folder.
-            known: What was computed of fields before, for classifiers that measure them or look for cells.
+            known: Results computed for fields before, for classifiers that measure them or look for cells.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: There is no such folder.
             InputError: A file is damaged, or the classifier is not the one that was saved.
         """
         from leukoscope.models.stored import load_classifier

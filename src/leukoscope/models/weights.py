@@ -1,4 +1,4 @@
-"""A network's trunk with the weights that it starts from, and why they cannot be had."""
+"""A network's trunk with its initial weights, and explanations when these are unavailable."""
 
 import os
 import re
@@ -17,12 +17,12 @@ def build_trunk(architecture: Architecture, weights: str, images: keras.KerasTen
     """Build an architecture's trunk.
 
     Args:
-        architecture: What to build.
+        architecture: The architecture to build.
         weights: ``imagenet``, ``none``, or the path of a weights file.
-        images: What its preprocessing gives.
+        images: The output of its preprocessing.
 
     Raises:
-        InputError: The weights cannot be had or are another architecture's, or this backend cannot run it.
+        InputError: The weights are unavailable or belong to another architecture, or this backend cannot run it.
     """
     if keras.backend.backend() not in architecture.backends:
         raise InputError(
@@ -44,15 +44,15 @@ def build_trunk(architecture: Architecture, weights: str, images: keras.KerasTen
 
 
 def end_at(trunk: keras.Model, layer: str, title: str) -> keras.Model:
-    """Give a trunk that ends at one of its layers, with the same weights.
+    """Return a trunk that ends at one of its layers, with the same weights.
 
     Args:
-        trunk: Whole.
-        layer: The name of a layer that gives maps, ``[batch, height, width, channels]``, or a vector.
-        title: Of the architecture, for messages.
+        trunk: The whole trunk.
+        layer: The name of a layer that outputs maps, ``[batch, height, width, channels]``, or a vector.
+        title: Title of the architecture, for messages.
 
     Raises:
-        InputError: There is no such layer, it gives something else, or a counter named it.
+        InputError: There is no such layer, it has another kind of output, or Keras named it by a counter.
     """
     ends = {candidate.name: candidate.output for candidate in trunk.layers if _is_end(candidate)}
     if layer in ends:
@@ -65,13 +65,13 @@ def end_at(trunk: keras.Model, layer: str, title: str) -> keras.Model:
 
 
 def _is_end(layer: keras.Layer) -> bool:
-    """Tell whether a layer gives maps or a vector, takes no images in, and is called the same whenever it is built."""
+    """Check whether a layer outputs maps or a vector, is not an input layer, and has the same name in every build."""
     shape = getattr(layer.output, "shape", ())
     return len(shape) in (2, 4) and not isinstance(layer, keras.layers.InputLayer) and not _is_counted(layer)
 
 
 def _is_counted(layer: keras.Layer) -> bool:
-    """Tell whether Keras named a layer, like ``conv2d_40``: by its class, and by how many the process had before."""
+    """Check whether Keras named a layer, like ``conv2d_40``: by its class, and by how many the process built before."""
     return _COUNT.sub("", layer.name).replace("_", "") == type(layer).__name__.lower()
 
 

@@ -1,1 +1,1 @@
-"""The second reader: one classifier with all that it takes to give an opinion."""
+"""The second reader: a classifier with everything that it needs to give an opinion."""

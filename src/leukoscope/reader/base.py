@@ -1,4 +1,4 @@
-"""What pipelines ask of a second reader and of their registry, without Keras or MLflow."""
+"""The interfaces of a second reader and its registry that pipelines use, without Keras or MLflow."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Reading(NamedTuple):
-    """What a reader makes of some images.
+    """The results of reading some images.
 
     Attributes:
-        opinions: One row an image: ``opinion`` (a class, or ``abstained``), ``reason`` (of abstaining, else empty),
-            ``prediction_set``, ``ood_score``, of a reader that asks again what ``Certificates.tabulate``
-            gives, one calibrated probability column a class, and ``probability_malignant``.
-        features: What the classifier's last layer sees of them, ``float32 [n, channels]``.
-        measured: One row an image: what is watched beside the opinion, as ``KnownImages.summarise`` gives it.
+        opinions: One row per image: ``opinion`` (a class, or ``abstained``), ``reason`` (for abstaining, else empty),
+            ``prediction_set``, ``ood_score``, for a reader with certificates the columns of ``Certificates.tabulate``,
+            one calibrated probability column per class, and ``probability_malignant``.
+        features: Features of the classifier's last layer, ``float32 [n, channels]``.
+        measured: One row per image: the further measurements that are monitored, from ``KnownImages.summarise``.
     """
 
     opinions: pd.DataFrame
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
 
 
 class Reader(Protocol):
-    """A classifier with all that it takes to give an opinion; ``SecondReader`` says what each part is."""
+    """A classifier with everything that it needs to give an opinion; ``SecondReader`` documents each part."""
 
     @property
     def model(self) -> str: ...  # noqa: D102
@@ -72,44 +72,44 @@ class Reader(Protocol):
     def calibrated(self) -> "CalibratedClassifier": ...  # noqa: D102
 
     def answered_by(self, engine: Classifier | None) -> "Reader":
-        """Let something else predict in the classifier's place; ``None``: the classifier itself."""
+        """Return a reader in which another engine predicts; ``None``: the classifier itself."""
         ...
 
     def asking_again(self) -> "Reader":
-        """Let each opinion be asked again under other stains, lights, lenses and cameras."""
+        """Return a reader that repeats each prediction under other stains, lights, lenses and cameras."""
         ...
 
     def at_scale(self, scale: "Scale | None") -> Self:
-        """Let it know at what scale the training images show their cells."""
+        """Return a reader that knows the scale of the cells in its training images."""
         ...
 
     def read(self, pixels: np.ndarray) -> Reading:
-        """Give an opinion on each image, or the reason why there is none."""
+        """Return an opinion on each image, or the reason for abstaining."""
         ...
 
     def predict_calibrated(self, pixels: np.ndarray) -> np.ndarray:
-        """Give calibrated probabilities, and no opinion."""
+        """Return calibrated probabilities without opinions."""
         ...
 
     def find_nearest(self, features: np.ndarray, number: int) -> list[pd.DataFrame]:
-        """Find the training images that images resemble most."""
+        """Find the training images most similar to the given images."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Say what the reader is, for people."""
+        """Return a description of the reader for display."""
         ...
 
     def require_size(self, size: int) -> None:
-        """Make sure that packed images are of the size that the reader was trained on."""
+        """Check that packed images have the size that the reader was trained on."""
         ...
 
     def require_classes(self, class_names: Sequence[str]) -> None:
-        """Make sure that the reader knows these classes, in this order."""
+        """Check that the reader knows these classes, in this order."""
         ...
 
 
 class RegisteredReader(Protocol):
-    """A reader with its version, and the experiment in which it was trained."""
+    """A reader with its version, and the experiment that trained it."""
 
     @property
     def reader(self) -> Reader: ...  # noqa: D102
@@ -120,7 +120,7 @@ class RegisteredReader(Protocol):
 
 
 class Registry(Protocol):
-    """Where readers are registered, of which one is the champion."""
+    """A registry of readers, one of which is the champion."""
 
     @property
     def experiment(self) -> str: ...  # noqa: D102
@@ -132,5 +132,5 @@ class Registry(Protocol):
         ...
 
     def find_champion(self) -> RegisteredReader | None:
-        """Find the reader that is at work, if there is one."""
+        """Find the reader in use, if there is one."""
         ...

@@ -1,7 +1,7 @@
-"""What answers for a reader in Keras' place: its network in ONNX, where it was shown to agree.
+"""Run a reader's network by ONNX Runtime instead of Keras, where both were shown to agree.
 
 ONNX Runtime loads in a fraction of the seconds that Keras and TensorFlow take. The file lies in a folder with
-``engine.json``, which says of which model it was made, how far it is from Keras, and its hash.
+``engine.json``, which records the model it was exported from, its difference from Keras, and its hash.
 """
 
 import hashlib
@@ -28,24 +28,25 @@ logger = logging.getLogger(__name__)
 
 MODEL = "model.onnx"
 FACTS = "engine.json"
-# Part of what an engine is known by: raise it whenever the same model would give another file, or be checked otherwise.
+# Part of an engine's identity: increase it if the same model would be exported or checked differently.
 _FORMAT = 1
-# How far a calibrated probability may be from Keras', and an out-of-distribution score, as a share of itself or of 1.
+# Largest allowed differences from Keras: of a calibrated probability, and of an out-of-distribution score relative to
+# the score or to 1.
 _MOST_PROBABILITY = 1e-4
 _MOST_OOD = 1e-3
 _IMAGES = 64
-# How many times its own size an export needs (measured: 11 for ResNet50, 10 for NASNetLarge).
+# Memory that an export needs, in multiples of the weights (measured: 11 for ResNet50, 10 for NASNetLarge).
 _COPIES = 12
 _NEEDED = ("format", "model", "onnxruntime", "class_names", "trained_on", "image_size", "fault")
 
 
 class EnginePlan(NamedTuple):
-    """What is to answer for a reader.
+    """The engine that should run a reader.
 
     Attributes:
-        reader: With its classifier.
-        choice: ``keras``; ``onnx``, or an error where that cannot be; ``auto``: ONNX where it can.
-        smears: Packed images, among which those that the reader was calibrated on may be.
+        reader: The reader, with its classifier.
+        choice: ``keras``; ``onnx``, with an error if that is impossible; ``auto``: ONNX if possible.
+        smears: Packed images, which may include those that the reader was calibrated on.
     """
 
     reader: Reader
@@ -54,13 +55,13 @@ class EnginePlan(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """How far an engine is from Keras on the same images.
+    """The differences between an engine and Keras on the same images.
 
     Attributes:
-        images: Which these are.
+        images: Description of the images.
         probability: The largest difference of a calibrated probability.
-        ood_score: The largest difference of an out-of-distribution score, as a share of the score or of 1.
-        opinions: How many opinions are others, of images of which so small differences do not decide.
+        ood_score: The largest difference of an out-of-distribution score, relative to the score or to 1.
+        opinions: Number of opinions that differ, among images on which allowed differences cannot change the opinion.
     """
 
     images: str
@@ -70,12 +71,12 @@ class Agreement(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the engine may answer in Keras' place."""
+        """Whether the engine may replace Keras."""
         return self.probability <= _MOST_PROBABILITY and self.ood_score <= _MOST_OOD and not self.opinions
 
     @classmethod
     def measure(cls, reader: Reader, engine: OnnxClassifier, images: str, pixels: np.ndarray) -> Self:
-        """Let both give opinions on images, ``uint8 [n, size, size, 3]``."""
+        """Compare the opinions of both on images, ``uint8 [n, size, size, 3]``."""
         by_keras = reader.answered_by(None).calibrated
         by_engine = reader.answered_by(engine).calibrated
         expected = by_keras.predict(pixels)
@@ -96,7 +97,7 @@ class Agreement(NamedTuple):
 
 
 def _are_decided(reader: Reader, probabilities: np.ndarray, ood_scores: np.ndarray) -> np.ndarray:
-    """Tell which opinions no difference that is allowed could change: limits are learned from such very images."""
+    """Return which opinions no allowed difference could change: limits are learned from these very images."""
     likeliest = np.sort(probabilities, axis=1)[:, -2:]
     calibration = reader.calibration
     clear = likeliest[:, 1] - likeliest[:, 0] > 2 * _MOST_PROBABILITY
@@ -105,14 +106,14 @@ def _are_decided(reader: Reader, probabilities: np.ndarray, ood_scores: np.ndarr
 
 
 def prepare_engine(plan: EnginePlan, folder: Path) -> None:
-    """Let a folder hold the engine of a reader, unless it does already or Keras is to answer.
+    """Write a reader's engine into a folder, unless the folder has it already or Keras is to be used.
 
     Args:
-        plan: For whom.
-        folder: Appears whole or not at all.
+        plan: The reader and the choice of engine.
+        folder: The engine's folder, which is written completely or not at all.
 
     Raises:
-        InputError: ONNX was asked for, and cannot be had here or does not agree with Keras.
+        InputError: ONNX was requested, but is unavailable here or does not agree with Keras.
     """
     is_network = plan.reader.classifier.place == NETWORK
     if plan.choice == "keras" or (plan.choice == "auto" and not is_network):
@@ -134,13 +135,13 @@ def prepare_engine(plan: EnginePlan, folder: Path) -> None:
 
 
 def load_engine(folder: Path) -> OnnxClassifier | None:
-    """Read the engine of a folder.
+    """Load the engine from a folder.
 
     Returns:
-        ``None`` where there is none, or one that did not agree with Keras, or did so under another ONNX Runtime.
+        The engine; ``None`` if there is none, if it did not agree with Keras, or was checked with another ONNX Runtime.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The engine is damaged.
     """
     if not (folder / FACTS).exists():
         return None
@@ -165,7 +166,7 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 
 
 def _identify(reader: Reader) -> dict[str, Any]:
-    """Say what an engine is known by.
+    """Return the facts that identify an engine.
 
     Raises:
         InputError: ONNX Runtime is not installed.
@@ -175,7 +176,7 @@ def _identify(reader: Reader) -> dict[str, Any]:
         raise InputError(
             "ONNX Runtime is not installed: pip install -c requirements.lock -e '.[export]' lets it answer."
         )
-    # opinions were compared, too, so that another calibration is another engine
+    # opinions were compared, too, so another calibration needs another engine
     facts = {"model": reader.classifier.fingerprint, "reader": reader.fingerprint}
     return facts | {"format": _FORMAT, "onnxruntime": runtime}
 
@@ -188,7 +189,7 @@ def _find_runtime() -> str | None:
 
 
 def _holds(folder: Path, identity: Mapping[str, Any]) -> bool:
-    """Tell whether a folder holds an engine whole; what is damaged is said, and made again."""
+    """Check whether a folder holds a complete, matching engine; a damaged one is logged, and will be rewritten."""
     try:
         load_engine(folder)
         return (folder / FACTS).exists() and identity.items() <= _read_facts(folder).items()
@@ -198,7 +199,7 @@ def _holds(folder: Path, identity: Mapping[str, Any]) -> bool:
 
 
 def _write(plan: EnginePlan, identity: Mapping[str, Any], folder: Path) -> None:
-    """Export the network, hold it against Keras, and write both what came of it and, if it agrees, the file."""
+    """Export the network, compare it with Keras, and write the result and, if they agree, the file."""
     from leukoscope.inference.exporting import Exporter
 
     classifier = cast(NetworkClassifier, plan.reader.classifier)
@@ -212,7 +213,7 @@ def _write(plan: EnginePlan, identity: Mapping[str, Any], folder: Path) -> None:
         agreement = Agreement.measure(plan.reader, engine, images, pixels)
     except InputError:
         raise
-    except Exception as error:  # converters raise anything of a layer that they do not know
+    except Exception as error:  # converters may raise any exception for an unknown layer
         if describe_fault(error):
             raise
         write_json(folder / FACTS, facts | {"fault": f"its export failed ({type(error).__name__}: {error})"})
@@ -231,10 +232,10 @@ def _write(plan: EnginePlan, identity: Mapping[str, Any], folder: Path) -> None:
 
 
 def _require_memory(weights: int) -> None:
-    """Make sure that exporting a network whose weights have so many bytes leaves the machine some memory.
+    """Check that exporting a network with weights of this many bytes leaves the machine some memory.
 
     Raises:
-        InputError: It has too little.
+        InputError: There is too little memory.
     """
     free = psutil.virtual_memory().available
     if free < _COPIES * weights:
@@ -245,14 +246,14 @@ def _require_memory(weights: int) -> None:
 
 
 def choose_images(reader: Reader, smears: PackedImages | None) -> tuple[str, np.ndarray]:
-    """Choose the images on which an engine is held against Keras.
+    """Choose the images on which an engine is compared with Keras.
 
     Args:
-        reader: Its validation images are the best: their opinions vary most.
-        smears: The packed images, if there are any; only those of the reader's size will do.
+        reader: The reader; its validation images are the best choice, since their opinions vary most.
+        smears: The packed images, if available; only images of the reader's size can be used.
 
     Returns:
-        Which they are, in words, and ``uint8 [n, size, size, 3]``: validation images where they are packed, else drawn
+        Their description, and ``uint8 [n, size, size, 3]``: validation images if they are packed, otherwise drawn
         smears.
     """
     from leukoscope.synthetic import CLASSES, draw_smear

@@ -1,4 +1,4 @@
-"""Why a second reader cannot be used: it may come from a registry that others write to."""
+"""Check whether a second reader is valid: it may come from a registry that others can write to."""
 
 from typing import TYPE_CHECKING
 

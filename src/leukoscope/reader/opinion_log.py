@@ -1,4 +1,4 @@
-"""The log of opinions that were given, for monitoring: what is watched of each, and nothing of who was examined."""
+"""The log of given opinions for monitoring: what is monitored of each, and nothing about who was examined."""
 
 import json
 import logging
@@ -20,11 +20,11 @@ from leukoscope.reader.base import Reader, Reading
 
 logger = logging.getLogger(__name__)
 
-# Seconds to wait for another process that writes.
+# Seconds to wait for a write lock of another process.
 _PATIENCE = 5.0
 _PLAIN = ["read_at", "source", "model", "model_fingerprint", "calibration", "together", "sha256"]
 _FACTS = ["likeliest", "certainty", "reason", "ood_score"]
-# Models differ in their classes, and versions in their checks: these are one column of JSON.
+# Models differ in classes, and versions in checks: these measurements are a single JSON column.
 _COLUMNS = [*_PLAIN, *_FACTS, "measured"]
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS opinions (number INTEGER PRIMARY KEY, read_at TEXT NOT NULL, source TEXT NOT NULL, "
@@ -32,9 +32,9 @@ _CREATE = (
     "likeliest TEXT NOT NULL, certainty REAL NOT NULL, reason TEXT NOT NULL, ood_score REAL NOT NULL, "
     "measured TEXT NOT NULL)"
 )
-# What the same model says of the same file again is no news.
+# The same model's opinion on the same file is logged once.
 _ONCE = "CREATE UNIQUE INDEX IF NOT EXISTS once ON opinions (model_fingerprint, calibration, sha256)"
-# Not OR IGNORE, which would leave out without a word whatever lacks a value.
+# Not OR IGNORE, which would silently drop rows with missing values.
 _INSERT = (
     f"INSERT INTO opinions ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     "ON CONFLICT (model_fingerprint, calibration, sha256) DO NOTHING"
@@ -43,23 +43,23 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM opinions ORDER BY number"
 
 
 class Retention(NamedTuple):
-    """For how long opinions are kept.
+    """How long opinions are kept.
 
     Attributes:
-        days: So many; ``None``: for ever.
+        days: Number of days; ``None``: for ever.
     """
 
     days: int | None
 
 
 def tabulate_reading(reader: Reader, reading: Reading, source: str, together: str | None) -> pd.DataFrame:
-    """Give what is logged of images that were read just now.
+    """Return the log rows of images that were read just now.
 
     Args:
-        reader: Who read them.
-        reading: What it made of them.
-        source: What was asked: ``server`` or ``page``.
-        together: What they have in common, under a name that says nothing; ``None``: nothing.
+        reader: The reader that read them.
+        reading: Its results.
+        source: Where they were read: ``server`` or ``page``.
+        together: An anonymous identifier of what the images have in common; ``None``: nothing.
     """
     facts = tabulate_facts(reading.opinions, reader.class_names, reading.measured.set_axis(reading.opinions.index))
     facts = facts.assign(**describe_origin(reader), read_at=write_time(), source=source)
@@ -67,7 +67,7 @@ def tabulate_reading(reader: Reader, reading: Reading, source: str, together: st
 
 
 def describe_origin(reader: Reader) -> dict[str, str]:
-    """Say whose opinions they are: the columns by which monitoring finds the validation images that belong to them."""
+    """Return the columns that identify a reader, by which monitoring finds its validation images."""
     return {
         "model": reader.model,
         "model_fingerprint": reader.classifier.fingerprint,
@@ -76,31 +76,31 @@ def describe_origin(reader: Reader) -> dict[str, str]:
 
 
 def write_time(when: datetime | None = None) -> str:
-    """Write a time, by default the present one: UTC, ISO 8601, to the second."""
+    """Format a time, by default the present: UTC, ISO 8601, to the second."""
     return (when or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
 
 
 class OpinionLog:
-    """Opinions in a local SQLite file, to which several processes may add.
+    """A log of opinions in a local SQLite file, to which several processes may add.
 
-    It is written ahead (WAL): what was added is there however the process ends. Rows are never changed; those that are
-    too old are removed.
+    It uses write-ahead logging (WAL): added rows survive however the process ends. Rows are never changed; those that
+    are too old are removed.
 
     Args:
-        path: The file, on a disk of this machine.
+        path: The file, on a local disk.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, rows: pd.DataFrame) -> int:
-        """Add opinions, all of them or none, and give how many were new; without rows it is seen whether one could.
+        """Add opinions, all or none, and return the number of new ones; without rows, only check that it is possible.
 
         Args:
-            rows: As ``tabulate_reading`` gives them.
+            rows: Rows from ``tabulate_reading``.
 
         Raises:
-            InputError: They cannot be added.
+            InputError: The opinions cannot be added.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,16 +119,16 @@ class OpinionLog:
             ) from error
 
     def load(self) -> pd.DataFrame:
-        """Read all opinions, the oldest first.
+        """Read all opinions, oldest first.
 
         Returns:
             ``read_at`` (UTC), ``source`` (``predict``, ``server`` or ``page``), ``model``, ``model_fingerprint``,
-            ``calibration`` (its seal), ``together`` (what several images came in, or null), ``sha256`` (of the file, or
-            null), ``likeliest``, ``certainty``, ``reason``, ``ood_score``, and columns ``check_*`` and ``distance_*``,
-            which are NaN where another model has no such class.
+            ``calibration`` (its seal), ``together`` (an identifier of images that came together, or null), ``sha256``
+            (of the file, or null), ``likeliest``, ``certainty``, ``reason``, ``ood_score``, and columns ``check_*`` and
+            ``distance_*``, which are NaN if the row's model has no such class.
 
         Raises:
-            InputError: There is no log, or the file is none.
+            InputError: There is no log, or the file is not one.
         """
         self.require_there()
         try:
@@ -142,7 +142,7 @@ class OpinionLog:
         return table.drop(columns="measured").join(measured)
 
     def forget(self, before: datetime) -> int:
-        """Remove what was logged before a time, and overwrite it; gives how many opinions these were.
+        """Remove and overwrite what was logged before a time; return the number of opinions removed.
 
         Raises:
             InputError: There is no log, or it cannot be written.
@@ -152,7 +152,7 @@ class OpinionLog:
             with self._connect() as connection:
                 connection.execute("PRAGMA secure_delete = ON")
                 removed = connection.execute("DELETE FROM opinions WHERE read_at < ?", [write_time(before)]).rowcount
-            with self._connect() as connection:  # else the removed rows would stay in the file beside it
+            with self._connect() as connection:  # else the removed rows would stay in the WAL file
                 is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if removed and is_busy:
                 logger.warning(
@@ -167,10 +167,10 @@ class OpinionLog:
             raise self._refuse(error) from error
 
     def require_there(self) -> None:
-        """Make sure that there is a log.
+        """Check that the log exists.
 
         Raises:
-            InputError: There is none.
+            InputError: It does not exist.
         """
         if not self.path.is_file():
             raise InputError(

@@ -1,4 +1,4 @@
-"""The rows of a part: what is said of each of some files that were decoded."""
+"""The rows of a part: the results for each of some decoded files."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,24 +14,24 @@ from leukoscope.reader.base import Reader
 from leukoscope.reader.photographs import PHOTOGRAPH, average_tiles, cut_tiles, read_tiles, warn_of_scale
 from leukoscope.reader.watching import add_watched
 
-# Begins the reason of a file that another run may be able to read.
+# Prefix of the reason for a file that another run may be able to read.
 NOT_READ = "not read for now"
 _FACTS = ["image_id", "path", "sha256"]
 
-# Decodes files in their order, by their paths: pixels ``uint8 [height, width, 3]``, or why there are none.
+# Decodes files in order, by their paths: pixels ``uint8 [height, width, 3]``, or the reason for failure.
 DecodeAgain = Callable[[Sequence[str]], Iterable[np.ndarray | str]]
 
 
 def tabulate_part(
     reader: Reader, records: Sequence[Record], pixels: np.ndarray, decode_again: DecodeAgain
 ) -> pd.DataFrame:
-    """Read what is decoded; gives a row a record, as ``ReadingPlan.read`` does.
+    """Read decoded images; return one row per record, as ``ReadingPlan.read`` does.
 
     Args:
-        reader: Who reads.
-        records: Of the files, in order.
-        pixels: ``uint8 [n, size, size, 3]``, of those without a reason.
-        decode_again: Gives photographs as they were before they became such squares.
+        reader: The reader.
+        records: Records of the files, in order.
+        pixels: ``uint8 [n, size, size, 3]``, for the records without a reason.
+        decode_again: Decodes photographs at their original size, before they were reduced to such squares.
     """
     table = _begin(reader, records)
     can_be_read = table["reason"].isna()
@@ -56,7 +56,7 @@ def tabulate_part(
 
 
 def _begin(reader: Reader, records: Sequence[Record]) -> pd.DataFrame:
-    """Make the rows without anything that takes a model."""
+    """Create the rows, filled with everything that needs no model."""
     facts = pd.DataFrame(records).reindex(columns=[*_FACTS, "reason", "warning", "scale", "height", "width"])
     table = facts[[*_FACTS, "reason", "warning"]].astype("str")
     table.insert(3, "opinion", ABSTAINED)
@@ -73,7 +73,7 @@ def _begin(reader: Reader, records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _join(of_reading: Any, scale: float, height: float, width: float, image_size: int) -> str | None:
-    """Join what decoding says of an image with what its scale says."""
+    """Join the warnings from decoding and from the scale of an image."""
     of_scale = None if np.isnan(scale) else warn_of_scale(scale, int(height), int(width), image_size)
     return "; ".join(text for text in (of_reading, of_scale) if isinstance(text, str)) or None
 

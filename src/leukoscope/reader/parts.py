@@ -1,4 +1,4 @@
-"""Reading by parts: each is read by whichever worker is free, and kept where all see it."""
+"""Distributed reading in parts: any free worker reads a part, and stores it where all workers see it."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -25,24 +25,24 @@ _BACKEND = "KERAS_BACKEND"
 
 
 class ReaderAddress(Protocol):
-    """Where workers find the reader. It is sent with each part, and hashed."""
+    """Where workers find the reader. It is sent with each part, and must be hashable."""
 
     def __hash__(self) -> int: ...
     def load(self) -> Reader:
-        """Load the reader, which a worker keeps."""
+        """Load the reader; each worker keeps it in memory."""
         ...
 
 
 @dataclass(frozen=True)
 class ReaderFiles:
-    """The folders that hold a reader and what answers for it; all workers see them.
+    """The folders of a reader and its engine, which all workers can see.
 
     Attributes:
-        reader: Of the reader.
-        engine: Of its engine.
-        fingerprint: Which reader is meant.
-        engine_title: What is to predict, in words.
-        backend: Keras' backend, where the environment names one.
+        reader: Folder of the reader.
+        engine: Folder of its engine.
+        fingerprint: Fingerprint of the expected reader.
+        engine_title: Name of the engine that must predict.
+        backend: Keras' backend, if the environment sets one.
     """
 
     reader: Path
@@ -53,7 +53,7 @@ class ReaderFiles:
 
     @classmethod
     def find(cls, reader: Reader, folder: Path, engine: Path) -> "ReaderFiles":
-        """Say where a reader's files are."""
+        """Return the locations of a reader's files."""
         where = folder.absolute(), engine.absolute()
         return cls(*where, reader.fingerprint, reader.engine_title, os.environ.get(_BACKEND))
 
@@ -61,7 +61,7 @@ class ReaderFiles:
         """Load the reader.
 
         Raises:
-            InputError: It is not there, is another, or cannot answer here as it does where the run began.
+            InputError: It is missing or another reader, or would predict differently here than where the run began.
         """
         from leukoscope.reader.engine import load_engine
         from leukoscope.reader.second_reader import SecondReader
@@ -94,13 +94,13 @@ class ReaderFiles:
 
 
 class _Task(NamedTuple):
-    """A part's files that have no row yet.
+    """The files of a part that have no row yet.
 
     Attributes:
-        reader: Who reads.
+        reader: Where to find the reader.
         packing: How files become images, without its list of files.
         files: The file that lists them.
-        path: Where their rows are kept.
+        path: Where their rows are stored.
     """
 
     reader: ReaderAddress
@@ -117,22 +117,22 @@ def spread_reading(
     missing: Sequence[Sequence[int]],
     notes: Path,
 ) -> Iterator[pd.DataFrame]:
-    """Let workers read; the first two arguments given, it is what ``carry_out`` takes.
+    """Distribute reading over workers; with the first two arguments bound, it is a ``Spread`` for ``carry_out``.
 
     Args:
-        opening: Opens the place where they work.
+        opening: Opens the place where the workers run.
         reader: Where they find the reader.
         plan: What to read.
-        folder: Of the parts.
-        missing: The positions of files, a part at a time.
-        notes: The folder, seen by all, of what is noted of parts until they are read.
+        folder: Folder of the parts.
+        missing: The positions of missing files, for each part.
+        notes: A folder that all workers see, for notes on parts until they are read.
 
     Yields:
         The rows of files that could not be read for now, of each part that has such. One that has ended several workers
         is one of such files.
 
     Raises:
-        InputError: A worker cannot read at all, or there is none.
+        InputError: A worker cannot read at all, or there is no worker.
     """
     if not missing:
         return
@@ -177,7 +177,7 @@ def read_files(task: _Task) -> pd.DataFrame | None:
     files = read_list(task.files)
     path = task.path
     with suppress(OSError, ValueError, KeyError):
-        # A worker that was taken for dead may have kept the whole part.
+        # A worker that was presumed dead may have stored the whole part.
         done = find_done(path, [named.image_id for named in files]) if path.is_file() else ()
         files = [named for named in files if named.image_id not in done]
     if not files:

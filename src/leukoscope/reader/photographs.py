@@ -1,9 +1,8 @@
-"""Photographs of many fields, and crops of single cells: at what scale an image shows its cells, and reading in tiles.
+"""Photographs of many fields, and crops of single cells: the scale of an image's cells, and reading in tiles.
 
-A classifier knows cells of one size, since fields are packed at one size. A photograph that shows many fields at once
-would be squeezed into a single one, with cells of a fraction of that size; cut into tiles of the scale of the training
-images, it is read as these are. The review page, the pipelines ``predict`` and ``explain``, and the server all go by
-what is here.
+A classifier knows cells of one size, since fields are packed at one size. A photograph of many fields would be
+squeezed into one field, with cells of a fraction of that size; cut into tiles at the scale of the training images, it
+is read like them. The review page, the pipelines ``predict`` and ``explain``, and the server all use this module.
 """
 
 import logging
@@ -23,20 +22,20 @@ from leukoscope.reader.base import Reader
 logger = logging.getLogger(__name__)
 
 PHOTOGRAPH = "a photograph of many fields"
-# What begins the warnings of images that are read as a field and are none.
+# Prefixes of warnings on images that are read as a field but are not one.
 SMALL_CELLS = "an image of cells far smaller than in the training images"
 CLOSE_UP = "a crop of a cell or a few"
 
-# Fields of one slide differ by up to 1.7 in how many typical leukocytes lie side by side in them.
+# The number of typical leukocytes side by side differs by up to 1.7 times between fields of one slide.
 _MANY_FIELDS = 2.0
 _CLOSE_UP = 2.0
-# A tile has at least this part of the pixels of a field, along its sides: enlarging adds nothing to be seen.
+# A tile's side has at least this share of a field's pixels: enlarging adds no detail.
 _LEAST_SIDE = 0.75
 _MOST_TILES = 400
 
 
 class Tile(NamedTuple):
-    """A part of an image, in its pixels; right and bottom are the first outside."""
+    """A part of an image, in its pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -81,16 +80,17 @@ def make_field(reader: Reader, image: np.ndarray, warning: str | None = None, cu
 
 
 def warn_of_scale(ratio: float | None, height: int, width: int, image_size: int) -> str | None:
-    """Say what should be known of an image that is no field as the training images are.
+    """Return a warning on an image that is not a field like the training images.
 
     Args:
-        ratio: As ``Scale.compare`` gives it.
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
+        ratio: The result of ``Scale.compare``.
+        height: Height of the image, in pixels.
+        width: Width of the image, in pixels.
         image_size: Side of the packed images.
 
     Returns:
-        It begins with ``PHOTOGRAPH``, ``SMALL_CELLS`` or ``CLOSE_UP``; ``None`` where there is nothing to say.
+        A text that begins with ``PHOTOGRAPH``, ``SMALL_CELLS`` or ``CLOSE_UP``; ``None`` if there is nothing to warn
+        of.
     """
     if ratio is None or 1 / _CLOSE_UP < ratio < _MANY_FIELDS:
         return None
@@ -104,16 +104,16 @@ def warn_of_scale(ratio: float | None, height: int, width: int, image_size: int)
 
 
 def is_photograph(warning: str | None) -> bool:
-    """Tell whether a warning is of a photograph of many fields."""
+    """Check whether a warning is about a photograph of many fields."""
     return warning is not None and PHOTOGRAPH in warning
 
 
 def log_scales(warnings: Mapping[str | None, int], are_tiled: bool) -> None:
-    """Say once how many images are no fields as the training images are, and what to do about it.
+    """Log a single warning on the images whose scale is not the training images', and what to do about them.
 
     Args:
-        warnings: How many images have each.
-        are_tiled: Whether photographs were read in tiles; else each was squeezed into a single field.
+        warnings: Number of images with each warning.
+        are_tiled: Whether photographs were read in tiles; otherwise each was squeezed into a single field.
     """
     kinds = (PHOTOGRAPH, SMALL_CELLS, CLOSE_UP)
     counts = {kind: sum(count for text, count in warnings.items() if text and kind in text) for kind in kinds}
@@ -130,19 +130,19 @@ def log_scales(warnings: Mapping[str | None, int], are_tiled: bool) -> None:
 
 
 def cut_tiles(height: int, width: int, ratio: float | None, image_size: int) -> list[Tile]:
-    """Cut an image that shows many fields into tiles of the scale of the training images.
+    """Cut an image of many fields into tiles at the scale of the training images.
 
-    Tiles are squares of one size, spread evenly so that the first begins and the last ends at the edge; they overlap
+    Tiles are squares of one size, spaced evenly so that the first starts and the last ends at the edge; they overlap
     rather than leave a part out.
 
     Args:
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
-        ratio: As ``Scale.compare`` gives it.
+        height: Height of the image, in pixels.
+        width: Width of the image, in pixels.
+        ratio: The result of ``Scale.compare``.
         image_size: Side of the packed images.
 
     Returns:
-        Row by row; none for an image that shows a single field, or has no more pixels than one.
+        The tiles, row by row; empty for an image of a single field, or with no more pixels than one.
     """
     if ratio is None or ratio < _MANY_FIELDS:
         return []
@@ -164,19 +164,19 @@ def read_tiles(reader: Reader, image: np.ndarray, tiles: Sequence[Tile]) -> pd.D
     """Read each tile as a field of its own.
 
     Args:
-        reader: Who reads.
-        image: As it was given, ``uint8 [height, width, 3]``, RGB.
-        tiles: As ``cut_tiles`` gives them.
+        reader: The reader.
+        image: The original image, ``uint8 [height, width, 3]``, RGB.
+        tiles: Tiles from ``cut_tiles``.
 
     Returns:
-        A row a tile: ``left, top, right, bottom`` in pixels of the image, and the opinion as ``Reader.read`` gives it.
+        One row per tile: ``left, top, right, bottom`` in pixels of the image, and the opinion from ``Reader.read``.
     """
     opinions = reader.read(_cut_out(image, tiles, reader.image_size)).opinions
     return pd.concat([pd.DataFrame(tiles), opinions.reset_index(drop=True)], axis=1)
 
 
 def _cut_out(image: np.ndarray, tiles: Sequence[Tile], size: int) -> np.ndarray:
-    return np.stack([resize(image[one.top : one.bottom, one.left : one.right], size) for one in tiles])
+    return np.stack([resize(image[tile.top : tile.bottom, tile.left : tile.right], size) for tile in tiles])
 
 
 def count_tiles(tiles: pd.DataFrame) -> dict[str, int]:
@@ -189,15 +189,15 @@ def count_tiles(tiles: pd.DataFrame) -> dict[str, int]:
 
 
 def average_tiles(tiles: pd.DataFrame, class_names: Sequence[str]) -> dict[str, Any]:
-    """Give what is said of a photograph by its tiles.
+    """Combine the tiles of a photograph into its result.
 
     Args:
         tiles: Their opinions, as ``read_tiles`` or ``Reader.read`` gives them.
         class_names: The classes in the order of the probabilities.
 
     Returns:
-        ``opinion`` and ``reason`` of having none on the whole, the means of the probabilities, and the median of the
-        tiles' ``ood_score``.
+        ``opinion`` and ``reason``, which withhold an opinion on the whole, the mean probabilities, and the median of
+        the tiles' ``ood_score``.
     """
     columns = [*probability_columns(class_names), MALIGNANT_COLUMN]
     means = {name: float(tiles[name].mean()) for name in columns}
@@ -205,15 +205,15 @@ def average_tiles(tiles: pd.DataFrame, class_names: Sequence[str]) -> dict[str, 
 
 
 def withhold(opinions: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    """Take back the opinions on photographs that were squeezed into one field, whose error rate nobody knows.
+    """Withdraw the opinions on photographs that were squeezed into one field, since their error rate is unknown.
 
     Args:
-        opinions: As ``Reader.read`` gives them.
-        rows: Which of them are of photographs, boolean ``[images]``.
+        opinions: Opinions from ``Reader.read``.
+        rows: Which of them are on photographs, boolean ``[images]``.
     """
     told = opinions.copy()
     told.loc[rows, ["opinion", "reason"]] = [ABSTAINED, PHOTOGRAPH]
     if "prediction_set" in told:
-        # Of objects, since JSON has null for None alone.
+        # Convert to objects, since only None becomes null in JSON.
         told["prediction_set"] = told["prediction_set"].astype(object).where(~rows, None)
     return told

@@ -1,4 +1,4 @@
-"""Reading any number of images: part by part, so that memory does not grow and nothing is read twice."""
+"""Read any number of images part by part, so that memory stays bounded and nothing is read twice."""
 
 import io
 import logging
@@ -34,20 +34,20 @@ logger = logging.getLogger(__name__)
 
 _KEY = "reading.json"
 _PARTS = "part-*.parquet"
-# Part of every key: raise it whenever what stands in an opinion's row changes.
+# Part of every key: increase it whenever the content of an opinion's row changes.
 _FORMAT = 5
-# Files in a part: what a killed run reads again at the most.
+# Files per part: the most that is read again after a run was killed.
 _PART = 512
 
 
 @dataclass(frozen=True)
 class ReadingPlan:
-    """All that is needed to give an opinion on each image of a source, of which none has been read yet.
+    """The plan for reading all images of a source; creating it reads none.
 
     Attributes:
-        reader: Who reads.
+        reader: The reader.
         packing: How files become images; without labels.
-        is_logged: Whether opinions are to be logged for monitoring.
+        is_logged: Whether to log opinions for monitoring.
     """
 
     reader: Reader
@@ -63,7 +63,7 @@ class ReadingPlan:
 
     @cached_property
     def key_hash(self) -> str:
-        """Hash of the key: files of parts have it in their names, so that none is taken for one of another plan."""
+        """Hash of the key, used in the file names of parts, so that parts of different plans cannot be confused."""
         return fingerprint_facts(self.key)
 
     @cached_property
@@ -76,18 +76,18 @@ class ReadingPlan:
         """Read images in the order of their paths, a part at a time.
 
         Args:
-            positions: Of the files that are wanted, in order; None: all.
+            positions: Positions of the files to read, in order; None: all.
 
         Returns:
-            For each part with files that are wanted one row for each of these: ``image_id, path, sha256``,
-            ``opinion``, ``reason``, ``warning`` (what should be known of the file, or null), ``scale`` (how many times
-            as many cells fit side by side into it as into a training image), ``prediction_set``,
-            ``probability_malignant``, one calibrated probability column a class, ``ood_score``, ``drawn`` (whether the
-            image bears the mark of a drawn smear), ``trained_on`` (whether the reader learned from drawn images),
-            ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and ``engine`` (what predicted); with a
-            reader that asks again also what ``Certificates.tabulate`` gives. A file that cannot be read has a reason
-            and no probabilities, and of a photograph of many fields they are means of its tiles, without an opinion.
-            Where files can be read, ``list_watched`` has further columns.
+            For each part with such files, one row per file: ``image_id, path, sha256``, ``opinion``, ``reason``,
+            ``warning`` (on the file, or null), ``scale`` (how many times as many cells fit side by side as in a
+            training image), ``prediction_set``, ``probability_malignant``, one calibrated probability column per class,
+            ``ood_score``, ``drawn`` (whether the image bears the mark of a drawn smear), ``trained_on`` (whether the
+            reader was trained on drawn images), ``model``, ``model_fingerprint`` and ``data`` (a fingerprint), and
+            ``engine`` (what predicted); for a reader with certificates also the columns of ``Certificates.tabulate``. A
+            file that cannot be read has a reason and no probabilities; a photograph of many fields has the mean
+            probabilities of its tiles, and no opinion. If any file can be read, there are also the columns of
+            ``list_watched``.
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
@@ -100,21 +100,21 @@ class ReadingPlan:
             yield self.read_part(list(records), np.stack(pixels) if pixels else np.empty(0, np.uint8))
 
     def read_part(self, records: Sequence[Record], pixels: np.ndarray) -> pd.DataFrame:
-        """Read what is decoded; gives a row a record, as ``read`` does.
+        """Read decoded images; return one row per record, as ``read`` does.
 
         Args:
-            records: Of the files, in order.
-            pixels: ``uint8 [n, size, size, 3]``, of those without a reason.
+            records: Records of the files, in order.
+            pixels: ``uint8 [n, size, size, 3]``, for the records without a reason.
         """
         return tabulate_part(self.reader, records, pixels, self._decode_again)
 
     def _decode_again(self, paths: Sequence[str]) -> Iterator[np.ndarray | str]:
-        """Decode files once more, which were reduced to one field before: photographs, of which there are few."""
+        """Decode files again that were reduced to one field before: photographs, which are few."""
         with self.packing.source.reading() as read:
             for path in paths:
                 try:
                     yield decode(read(path), self.packing.limits).pixels
-                except (UnusableImageError, OSError) as error:  # it was there a moment ago
+                except (UnusableImageError, OSError) as error:  # it was readable a moment ago
                     yield str(error)
 
 
@@ -123,18 +123,18 @@ Spread = Callable[[ReadingPlan, Where, Sequence[Sequence[int]]], Iterable[pd.Dat
 
 
 def carry_out(plan: ReadingPlan, folder: Where, spread: Spread | None = None) -> pd.DataFrame:
-    """Read what has not been read yet, into a folder of parts; each appears whole or not at all.
+    """Read what has not been read yet into a folder of parts, each written completely or not at all.
 
-    A part holds a row for each of its files that could be read or never will be. What is missing of it is read, and so
-    is the whole of one that is damaged.
+    A part holds one row per file, except for files that could not be read for now. Missing files are read, and damaged
+    parts are read again completely.
 
     Args:
         plan: What to read.
-        folder: Where an earlier run of the same plan may have left parts; those of other plans are removed.
-        spread: Lets others read; ``None``: this process does.
+        folder: Folder where an earlier run of the same plan may have left parts; parts of other plans are removed.
+        spread: Distributes reading over workers; ``None``: this process reads.
 
     Returns:
-        The rows of files that could not be read for now, as of ``ReadingPlan.read``: they are not kept.
+        The rows of files that could not be read for now, as in ``ReadingPlan.read``: they are not stored.
     """
     if read_json(folder / _KEY) != as_read_from_json(plan.key):
         _start(plan, folder)
@@ -155,20 +155,20 @@ def _read_here(plan: ReadingPlan, folder: Where, missing: Sequence[Sequence[int]
 
 
 def _start(plan: ReadingPlan, folder: Where) -> None:
-    (folder / _KEY).unlink(missing_ok=True)  # first, so that nothing is half there with a key
+    (folder / _KEY).unlink(missing_ok=True)  # first, so that a half-emptied folder has no key
     for part in folder.glob(_PARTS):
         part.unlink()
     write_json(folder / _KEY, plan.key)
 
 
 def name_part(plan: ReadingPlan, folder: Where, position: int) -> Where:
-    """Name the part that a file belongs to, by the positions of the part's files and a hash of what these become."""
+    """Return the path of a file's part, named by the positions of its files and a hash of the plan's key."""
     part = plan.parts[position // _PART]
     return folder / f"part-{part.start:07}-{part.stop - 1:07}-{plan.key_hash}.parquet"
 
 
 def _find_missing(plan: ReadingPlan, folder: Where, part: range, there: Collection[str]) -> Sequence[int]:
-    """Find the positions of a part's files that have no row yet; of a damaged part, all."""
+    """Find the positions of a part's files that have no row yet; all, if the part is damaged."""
     path = name_part(plan, folder, part.start)
     if path.name not in there:
         return part
@@ -186,11 +186,11 @@ def find_done(path: Where, ids: Sequence[str]) -> set[str]:
     """Find which files of a part have a row.
 
     Args:
-        path: Of the part, which is there.
-        ids: Of all its files.
+        path: The existing part.
+        ids: Ids of all its files.
 
     Raises:
-        OSError, ValueError, KeyError, pa.ArrowException: It is damaged.
+        OSError, ValueError, KeyError, pa.ArrowException: The part is damaged.
     """
     known = _load(path)["image_id"]
     if not known.is_unique or not known.isin(ids).all():
@@ -203,7 +203,7 @@ def _load(path: Where) -> pd.DataFrame:
 
 
 def _load_kept(path: Where) -> list[pd.DataFrame]:
-    """Give the rows of a part, if it is there: to ask whether it is would be another request."""
+    """Load the rows of a part, if it exists; checking for existence first would be another request."""
     try:
         return [_load(path)]
     except FileNotFoundError:
@@ -211,11 +211,11 @@ def _load_kept(path: Where) -> list[pd.DataFrame]:
 
 
 def keep_rows(path: Where, table: pd.DataFrame) -> pd.DataFrame:
-    """Add rows to the part that they belong to; gives those of files that could not be read, which stay out of it."""
+    """Add rows to their part, without those of files that could not be read; return the latter."""
     unread = table["reason"].str.startswith(NOT_READ)
     read = table[~unread]
     if len(read):
-        # Another worker, which was taken for dead, may have kept the same rows meanwhile.
+        # Another worker, presumed dead, may have stored the same rows meanwhile.
         earlier = [rows[~rows["image_id"].isin(read["image_id"])] for rows in _load_kept(path)]
         rows = pd.concat([*earlier, read], ignore_index=True)
         write_whole(path, lambda new: rows.to_parquet(new, write_page_checksum=True))
@@ -223,12 +223,12 @@ def keep_rows(path: Where, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, parquet: Path, csv: Path) -> None:
-    """Join all parts into one Parquet and one CSV file, a part at a time, and log what came of the images.
+    """Join all parts into one Parquet and one CSV file, part by part, and log a summary of the results.
 
     Args:
         plan: What was read.
-        unread: The rows that ``carry_out`` gave.
-        folder: Of the parts.
+        unread: The rows returned by ``carry_out``.
+        folder: Folder of the parts.
         parquet: The file for programs.
         csv: The file for people.
 
@@ -258,10 +258,10 @@ def gather_parts(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, parquet
 
 
 def log_opinions(plan: ReadingPlan, folder: Where, log: OpinionLog) -> None:
-    """Add the opinions of all parts to the log for monitoring; those that it has stay as they are.
+    """Add the opinions of all parts to the monitoring log; opinions that it already has stay unchanged.
 
     Raises:
-        InputError: They cannot be added.
+        InputError: The opinions cannot be added.
     """
     watched = Watched(plan.reader, (named.file.path for named in plan.packing.files))
     paths = (name_part(plan, folder, part.start) for part in plan.parts)
@@ -270,7 +270,7 @@ def log_opinions(plan: ReadingPlan, folder: Where, log: OpinionLog) -> None:
 
 
 def _list_rows(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, part: range) -> pd.DataFrame:
-    """Give the rows of a part in the order of its files, one for each."""
+    """Return the rows of a part in the order of its files, one per file."""
     path = name_part(plan, folder, part.start)
     ids = pd.Index([named.image_id for named in plan.packing.files[part.start : part.stop]])
     lacking = unread[unread["image_id"].isin(ids)]
@@ -284,7 +284,7 @@ def _list_rows(plan: ReadingPlan, unread: pd.DataFrame, folder: Where, part: ran
 
 
 def _defuse(table: pa.Table) -> pa.Table:
-    """Let no spreadsheet take a file's name for a formula."""
+    """Escape file names that a spreadsheet would take for a formula."""
     for name in ("image_id", "path"):
         place = table.schema.get_field_index(name)
         safe = [defuse_formula(text) for text in table[name].to_pylist()]

@@ -1,4 +1,4 @@
-"""At what scale the training images show their cells, and other images beside them."""
+"""The scale at which the training images show their cells, and other images compared with them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,30 +13,30 @@ from leukoscope.reader.base import Reader
 
 R = TypeVar("R", bound=Reader)
 
-# Cells are looked for in a picture of at most this side: no more is needed to tell their size.
+# Cells are searched in a picture of at most this side, which suffices to measure their size.
 _SIDE = 640
-_LEAST_SIDE = 16  # of a strip that was reduced to that: in less no cell can be told
+_LEAST_SIDE = 16  # of a strip reduced to that: in a narrower one no cell can be found
 _SAMPLE = 16
-# What has about the grain of the training images is a field: that is told thirty times sooner than by its cells.
-# Real fields have 0.7 to 1.2 times the median (a twentieth less or more), mosaics of twelve 0.66 at the most. The fine
-# grain of a crop may be that of what is inside of a nucleus; the coarse one is of its one cell.
+# An image with about the grain of the training images is a field: that takes a thirtieth of the time of finding cells.
+# Real fields have 0.7 to 1.2 times the median (a twentieth less or more), mosaics of twelve at most 0.66. The fine
+# grain of a crop may come from the inside of a nucleus; the coarse grain comes from its one cell.
 _SAME_GRAIN = (0.74, 1.35)
 _COARSE = 28
 _FINE = 112
 _GRAIN_SAMPLE = 64
-# How purple a pixel is: as cells are found by.
+# Weights of the purple channel, as in cell detection.
 _RED = 0.35
 _BLUE = 1.0
 
 
 @dataclass(frozen=True)
 class Scale:
-    """At what scale the training images show their cells.
+    """The scale at which the training images show their cells.
 
     Attributes:
-        cells_across: How many typical leukocytes would lie side by side in a field.
-        coarse_grain: Over which distance purple differs in one that is reduced to a few pixels, as a share of its side.
-        fine_grain: The same of one that is reduced less.
+        cells_across: How many typical leukocytes fit side by side in a field.
+        coarse_grain: Length over which purple varies, as a share of the side, in a field reduced to a few pixels.
+        fine_grain: The same length in a field that is reduced less.
     """
 
     cells_across: float
@@ -45,14 +45,14 @@ class Scale:
 
     @classmethod
     def learn(cls, pixels: np.ndarray, rows: np.ndarray) -> Self | None:
-        """Learn it from fields taken evenly.
+        """Learn the scale from an evenly spaced sample of fields.
 
         Args:
             pixels: Packed fields, ``uint8 [n, side, side, 3]``, RGB.
-            rows: Which of them, ``[fields]``.
+            rows: Rows of the fields to sample from, ``[fields]``.
 
         Returns:
-            ``None`` where nothing in them is stained as nuclei are.
+            The scale; ``None`` if nothing in them is stained like nuclei.
         """
         known = [across for row in _spread_rows(rows, _SAMPLE) if (across := _count_across(pixels[row]))]
         chosen = _spread_rows(rows, _GRAIN_SAMPLE)
@@ -62,11 +62,11 @@ class Scale:
 
     @classmethod
     def restore(cls, kept: Mapping[str, float] | None) -> Self | None:
-        """Restore it from what ``describe`` gave.
+        """Restore a scale from the output of ``describe``.
 
         Raises:
-            KeyError: It lacks a number.
-            ValueError: One is not positive.
+            KeyError: A number is missing.
+            ValueError: A number is not positive.
         """
         if kept is None:
             return None
@@ -77,18 +77,18 @@ class Scale:
         return cls(**numbers)
 
     def describe(self) -> dict[str, float]:
-        """Give its numbers."""
+        """Return its numbers."""
         return asdict(self)
 
     def compare(self, image: np.ndarray) -> float | None:
-        """Give how many times as many cells fit side by side into an image as into a training image.
+        """Compute how many times as many cells fit side by side in an image as in a training image.
 
         Args:
-            image: As it was given, ``uint8 [height, width, 3]``, RGB.
+            image: The original image, ``uint8 [height, width, 3]``, RGB.
 
         Returns:
-            Along the shorter side, by how fine it is; where that is not about as in a training image, by its cells:
-            ``None`` where nothing is stained as nuclei are.
+            The ratio along the shorter side, from the image's grain or, if the grain differs from the training images',
+            from its cells; ``None`` if nothing is stained like nuclei.
         """
         coarse = _measure_grain(image, _COARSE)
         fine = _measure_grain(image, _FINE)
@@ -107,7 +107,7 @@ def _spread_rows(rows: np.ndarray, most: int) -> np.ndarray:
 
 
 def _measure_grain(image: np.ndarray, reduced: int) -> float | None:
-    """Measure over which distance purple differs, as a share of the shorter side: small cells make it small."""
+    """Measure the length over which purple varies, as a share of the shorter side: small cells make it small."""
     picture = Image.fromarray(image)
     times = reduced / min(picture.size)
     small = picture.resize([max(1, round(side * times)) for side in picture.size], Image.Resampling.BOX)
@@ -127,14 +127,14 @@ def _count_across(image: np.ndarray) -> float | None:
 
 
 def know_scale(reader: R, smears: PackedImages | None) -> R:
-    """Let a reader know at what scale its training images show their cells, if it does not already.
+    """Set a reader's scale from its training images, unless it already has one.
 
     Args:
-        reader: Its images are known by their content.
-        smears: The packed images, if they are at hand.
+        reader: The reader; its images are identified by their content.
+        smears: The packed images, if available.
 
     Returns:
-        The same reader where the packed images are none of its own, or nothing is to be known of them.
+        The reader, unchanged if the packed images are not its own, or no scale can be learned from them.
     """
     if reader.scale is not None or smears is None or smears.pixels.shape[1] != reader.image_size:
         return reader

@@ -1,4 +1,4 @@
-"""A second reader: a classifier with all that it needs to give an opinion on images that nobody has labelled."""
+"""The second reader: a classifier with everything that it needs to give an opinion on unlabelled images."""
 
 import json
 from collections.abc import Sequence
@@ -41,20 +41,20 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class SecondReader:
-    """A classifier, what was learned of it from validation images, and what it knows.
+    """A classifier with its calibration and its training and validation images.
 
     Attributes:
         model: The name of the model's entry.
-        classifier: Trained.
+        classifier: The trained classifier.
         calibration: Learned from its validation images.
         seen: Its training and validation images: ``image_id, split, label, sha256, drawn, model``, their checks and
-            features; without ``drawn`` where an earlier version evaluated it.
-        benign_classes: Whatever else its classes are is malignant.
-        limits: What a file must keep to.
-        label: The model's name in pages and tables; by default that of its entry.
-        engine: What predicts in the classifier's place, from the same weights; ``None``: the classifier itself.
-        certificate: The version of the changes under which each opinion is asked again; ``None``: it is not.
-        scale: At what scale the training images show their cells; ``None`` where nobody knows.
+            features; ``drawn`` is missing if an earlier version evaluated it.
+        benign_classes: The benign classes; all others are malignant.
+        limits: The limits that a file must keep to.
+        label: The model's display name; by default the name of its entry.
+        engine: What predicts in place of the classifier, from the same weights; ``None``: the classifier itself.
+        certificate: The version of the changes under which each prediction is repeated; ``None``: it is not repeated.
+        scale: The scale at which the training images show their cells; ``None`` if unknown.
     """
 
     model: str
@@ -70,7 +70,7 @@ class SecondReader:
 
     @property
     def title(self) -> str:
-        """The model's name in pages and tables."""
+        """The model's display name."""
         return self.label or self.model
 
     @property
@@ -80,83 +80,83 @@ class SecondReader:
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of the squares that images are reduced to before they are read."""
+        """Side in pixels of the squares to which images are reduced before reading."""
         return self.classifier.image_size
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything that opinions depend on."""
+        """Fingerprint of everything that opinions depend on."""
         own = [self.classifier.fingerprint, self.calibration, self.data_fingerprint, self._kept_benign, self.limits]
-        # A reader that does not ask again has the fingerprint that it had before any could.
+        # A reader without certificates keeps the fingerprint that it had before certificates existed.
         return fingerprint_facts(own if self.certificate is None else [*own, {"certificate": self.certificate}])
 
     @property
     def benign_class(self) -> str:
-        """The benign classes in words."""
+        """The names of the benign classes, joined."""
         return join_benign(self.benign_classes)
 
     @property
     def _kept_benign(self) -> str | list[str]:
-        """The benign classes as they are kept: a single one by its name alone, as earlier versions had it."""
+        """The benign classes as stored: a single one as its plain name, as in earlier versions."""
         return self.benign_classes[0] if len(self.benign_classes) == 1 else list(self.benign_classes)
 
     @cached_property
     def data_fingerprint(self) -> str:
-        """Of the images that the classifier learned from, and was calibrated on."""
+        """Fingerprint of the images that the classifier was trained and calibrated on."""
         return fingerprint_table(self.seen[["image_id", "split", "sha256"]])
 
     @property
     def drawn_images(self) -> int | None:
-        """How many of these images are drawn; ``None`` where that was not recorded."""
+        """The number of these images that are drawn; ``None`` if that was not recorded."""
         if "drawn" not in self.seen or self.seen["drawn"].isna().any():
             return None
         return int(self.seen["drawn"].sum())
 
     @property
     def trained_on(self) -> str:
-        """What it learned from, in a few words for a table's column."""
+        """A short description of the training images, for a table column."""
         return describe_training(self.drawn_images, len(self.seen))
 
     @property
     def warning(self) -> str | None:
-        """What people must be told of its opinions, if it learned from drawn images."""
+        """A warning on its opinions, if it was trained on drawn images."""
         return warn_of_reader(self.drawn_images, len(self.seen))
 
     @cached_property
     def known(self) -> KnownImages:
-        """The training images, to hold others against.
+        """The training images, as a reference for other images.
 
         Raises:
-            InputError: The reader is an earlier version's, which kept less of them.
+            InputError: The reader is of an earlier version, which stored less about them.
         """
         return KnownImages.learn(self.seen)
 
     @cached_property
     def predictor(self) -> Predictor:
-        """Predicts by the engine, if there is one, or by the classifier."""
+        """Predicts with the engine, if there is one, otherwise with the classifier."""
         return Predictor(self.engine or self.classifier, _BATCH)
 
     @cached_property
     def calibrated(self) -> CalibratedClassifier:
-        """The classifier with what was learned of it."""
+        """The classifier with its calibration and training images."""
         return CalibratedClassifier(self.class_names, self.predictor, self.known, self.calibration)
 
     @property
     def engine_title(self) -> str:
-        """What predicts, in words: ``itself`` for a model that is no network."""
+        """The name of what predicts: ``itself`` for a model that is not a network."""
         by_itself = "Keras" if self.classifier.place == NETWORK else "itself"
         return "ONNX Runtime" if self.engine else by_itself
 
     def answered_by(self, engine: Classifier | None) -> Self:
-        """Let something else predict in the classifier's place; ``None``: the classifier itself."""
+        """Return a copy in which another engine predicts; ``None``: the classifier itself."""
         return replace(self, engine=engine)
 
     def asking_again(self) -> Self:
-        """Let each opinion be asked again under other stains, lights, lenses and cameras."""
+        """Return a copy that repeats each prediction under other stains, lights, lenses and cameras."""
         return replace(self, certificate=VERSION)
 
     def at_scale(self, scale: Scale | None) -> Self:
-        """Let it know at what scale the training images show their cells."""
+        """Return a copy that knows the scale of the cells in its training images."""
         return replace(self, scale=scale)
 
     def decode(self, data: bytes, max_pixels: int | None = None, cutting: bool = False) -> Field:
@@ -168,20 +168,20 @@ class SecondReader:
             cutting: Whether the tiles of a photograph are wanted, too.
 
         Raises:
-            UnusableImageError: With the reason, whatever is wrong with the content.
+            UnusableImageError: The content is unusable, for the reason given.
         """
         most = min(self.limits.max_pixels, max_pixels or self.limits.max_pixels)
         decoded = decode(data, self.limits._replace(max_pixels=most))
         return make_field(self, decoded.pixels, decoded.warning, cutting)
 
     def read(self, pixels: np.ndarray) -> Reading:
-        """Give an opinion on each image, or the reason why there is none.
+        """Return an opinion on each image, or the reason for abstaining.
 
         Args:
-            pixels: ``uint8 [n, size, size, 3]``, RGB, as ``decode`` gives them.
+            pixels: ``uint8 [n, size, size, 3]``, RGB, from ``decode``.
 
         Raises:
-            InputError: The reader is an earlier version's.
+            InputError: The reader is of an earlier version.
         """
         predicted = self.calibrated.predict(pixels)
         certificates = None if self.certificate is None else self.calibrated.certify(pixels, predicted)
@@ -192,37 +192,37 @@ class SecondReader:
         return Reading(opinions, predicted.features, self.calibrated.summarise(predicted))
 
     def predict_calibrated(self, pixels: np.ndarray) -> np.ndarray:
-        """Give calibrated probabilities, ``uint8 [n, size, size, 3]`` to ``[n, classes]``, and no opinion."""
+        """Return calibrated probabilities without opinions, ``uint8 [n, size, size, 3]`` to ``[n, classes]``."""
         return apply_temperature(self.predictor.predict(pixels)[0], self.calibration.temperature)
 
     def warm_up(self) -> np.ndarray:
-        """Read an empty field, so that the first image does not wait for the backend to get ready; gives the field."""
+        """Read an empty field, so that the backend is ready for the first image; return the field."""
         field = np.full((1, self.image_size, self.image_size, 3), 255, np.uint8)
         self.read(field)
         return field
 
     def find_nearest(self, features: np.ndarray, number: int) -> list[pd.DataFrame]:
-        """Find the training images that images resemble most in what the last layer sees.
+        """Find the training images most similar to the given images, by the features of the last layer.
 
         Args:
-            features: As of ``read``.
-            number: How many for each.
+            features: Features from ``read``.
+            number: Number of training images for each image.
 
         Returns:
-            For each image ``image_id, sha256, distance``, the nearest first.
+            For each image ``image_id, sha256, distance``, nearest first.
         """
         train = self.seen.loc[self.seen["split"] == "train", ["image_id", "sha256"]].reset_index(drop=True)
         neighbours = zip(*self.known.find_nearest(features, number), strict=True)
         return [train.iloc[rows].assign(distance=distances).reset_index(drop=True) for rows, distances in neighbours]
 
     def save(self, folder: Path) -> None:
-        """Write the reader into a folder: plain files, of which none is a pickle."""
+        """Write the reader into a folder, as plain files without pickles."""
         write_classifier(self.classifier, folder)
         self.seen.to_parquet(folder / _SEEN, write_page_checksum=True)
         write_json(folder / _FACTS, self.describe() | {"calibration": self.calibration.describe()})
 
     def describe(self) -> dict[str, Any]:
-        """Say what the reader is, for people."""
+        """Return a description of the reader for display."""
         return {
             "model": self.model,
             "title": self.title,
@@ -239,15 +239,15 @@ class SecondReader:
 
     @classmethod
     def load(cls, folder: Path, lazily: bool = False, known: Known = NOTHING) -> "SecondReader":
-        """Read what ``save`` wrote; no code of its files is run.
+        """Load a reader that ``save`` wrote, without running code from its files.
 
         Args:
-            folder: Where it is.
-            lazily: Whether to load the network, and Keras, when it is needed; the folder stays, and is a run's own.
-            known: What was computed of fields before; a reader that is served has nothing of it.
+            folder: The folder to read from.
+            lazily: Whether to load the network, and Keras, only when needed; the folder must stay, and be a run's own.
+            known: Results computed on fields before; empty for a served reader.
 
         Raises:
-            InputError: A file is missing or damaged, or they do not fit together.
+            InputError: A file is missing or damaged, or the files do not fit together.
         """
         needed = (find_classifier(folder), folder / _FACTS, folder / _SEEN)
         if missing := [file.name for file in needed if not file.exists()]:
@@ -274,10 +274,10 @@ class SecondReader:
         return reader
 
     def require_size(self, size: int) -> None:
-        """Make sure that packed images are of the size that the reader was trained on.
+        """Check that packed images have the size that the reader was trained on.
 
         Raises:
-            InputError: They are of another.
+            InputError: They have another size.
         """
         if size != self.image_size:
             raise InputError(
@@ -286,10 +286,10 @@ class SecondReader:
             )
 
     def require_classes(self, class_names: Sequence[str]) -> None:
-        """Make sure that the reader knows these classes, in this order.
+        """Check that the reader knows these classes, in this order.
 
         Raises:
-            InputError: It knows others.
+            InputError: It knows other classes.
         """
         require_classes(f"The model {self.model}", self.class_names, class_names)
 

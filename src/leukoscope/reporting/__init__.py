@@ -1,1 +1,1 @@
-"""Reports for people to read: what is known of images and classifiers, as pages and cards that stand alone."""
+"""Reports on images and classifiers, as self-contained pages and cards."""

@@ -1,9 +1,9 @@
-"""Where a report has what reporting guidelines ask for, and what is left for its authors to write.
+"""Where a report covers the items of reporting guidelines, and which are left for its authors to write.
 
 CLAIM: Tejani et al. 2024, Checklist for Artificial Intelligence in Medical Imaging, 2024 update, Radiology: Artificial
 Intelligence 6(4), e240300. TRIPOD+AI: Collins et al. 2024, BMJ 385, e078378. STARD-AI: Sounderajah et al. 2025, Nature
 Medicine 31, 3283-3289; its numbers and topics were taken from a transcript of its Table 2, not from the journal itself.
-Topics are ours, in short.
+Topics are summarised in our own words.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ class Item(NamedTuple):
     """An item of a guideline.
 
     Attributes:
-        number: As in the guideline.
-        topic: What it asks for.
-        section: The anchor of the section that has it; empty where no report of a computation can.
-        shows: Words of that section without which it does not have it.
-        note: What is still to be said, or why it cannot be said here.
-        fact: The field of the data sheet that it asks for, if there is one.
+        number: Number in the guideline.
+        topic: What the item asks for.
+        section: Anchor of the section that covers it; empty if no computed report can.
+        shows: Text that the section must contain to cover the item.
+        note: What remains to be said, or why it cannot be covered here.
+        fact: The data sheet field that the item asks for, if any.
     """
 
     number: str
@@ -33,7 +33,7 @@ class Item(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An item on a page: ``section`` is empty where the page does not have it, ``missing`` if it might have."""
+    """An item on a page: ``section`` is empty if the page does not cover it, ``missing`` if it could."""
 
     number: str
     topic: str
@@ -45,13 +45,13 @@ class Row(NamedTuple):
 def locate(
     items: Sequence[Item], sections: Mapping[str, str], known: Mapping[str, Any], by_table: bool = False
 ) -> list[Row]:
-    """Look up what a page has of a guideline.
+    """Find where a page covers the items of a guideline.
 
     Args:
-        items: The guideline.
-        sections: The words of the page's sections, by anchor.
-        known: The data sheet; a field that is ``None`` is not stated.
-        by_table: Whether the user's table of patients or slides groups the images.
+        items: Items of the guideline.
+        sections: Text of the page's sections, by anchor.
+        known: The data sheet; fields that are ``None`` are not stated.
+        by_table: Whether images are grouped by the user's table of patients or slides.
     """
     rows = []
     for item in items:

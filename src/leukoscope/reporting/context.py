@@ -1,4 +1,4 @@
-"""What every page says of the images, whatever was trained on them."""
+"""The facts about the images that every page shows, whichever models were trained on them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class PageContext(NamedTuple):
-    """What every page says of the images.
+    """The facts about the images that every page shows.
 
     Attributes:
-        data_sheet: Their facts.
-        source: What people know of them.
+        data_sheet: Facts computed from the images.
+        source: Facts about the images stated by people.
         software: Versions, the commit and the seed.
-        worth: What accuracies on these images are worth.
-        is_published: Whether they are those of the published study.
-        frame: The head of each page.
+        worth: Reference results for judging accuracies on these images.
+        is_published: Whether they are the images of the published study.
+        frame: The header of each page.
     """
 
     data_sheet: dict[str, Any]
@@ -39,14 +39,14 @@ class PageContext(NamedTuple):
         worth: "Worth",
         pages: Iterable[str] = (),
     ) -> Self:
-        """Join the facts of the images with what their user states of them.
+        """Join the computed facts about the images with those stated by the user.
 
         Args:
-            data_sheet: The facts.
+            data_sheet: Facts computed from the images.
             stated: The parameters ``data_sheet``.
             software: Versions, the commit and the seed.
-            worth: What accuracies on these images are worth.
-            pages: Those that are there, whoever wrote them.
+            worth: Reference results for judging accuracies on these images.
+            pages: The existing pages, whichever run wrote them.
         """
         origin = Origin(**data_sheet["origin"])
         is_published = origin.is_published(stated["published"])
@@ -56,17 +56,17 @@ class PageContext(NamedTuple):
 
     @property
     def facts(self) -> tuple[dict[str, Any], dict[str, str | None], dict[str, Any], "Worth"]:
-        """What the templates are filled with beside a result."""
+        """The template variables besides a result."""
         return self.data_sheet, self.source, self.software, self.worth
 
     def select_current(self, results: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Select what was evaluated on the splits of these images, and name what was evaluated on others.
+        """Select the results on the present splits of these images, and name those on other splits.
 
-        The published study's figures are left out where the images are not the published ones: a result may have been
-        gathered when something else was said of them.
+        The published study's metrics are left out if the images are not the published ones: a result may have been
+        collected when the images were declared differently.
 
         Args:
-            results: One for each model that has been evaluated.
+            results: One per evaluated model.
 
         Returns:
             The results of the present splits, and the titles of the others.

@@ -1,4 +1,4 @@
-"""What is known of the images: where they come from, what was left out and why, how they were divided."""
+"""Facts about the images: their origin, what was left out and why, and how they were split."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ from leukoscope.images.relabelling import are_relabelled
 
 
 def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataFrame, group_by: str) -> dict[str, Any]:
-    """Gather the facts of a set of images.
+    """Collect the facts about a set of images.
 
     Args:
         manifest: Every file found.
-        report: Counts by class, as ``summarise`` has them.
-        splits: Which accepted image is where.
-        group_by: What never straddled two splits, a key of ``UNITS``.
+        report: Counts by class, from ``summarise``.
+        splits: The split of each accepted image.
+        group_by: What never straddles two splits, a key of ``UNITS``.
 
     Returns:
-        Facts that JSON can keep.
+        Facts in a form that JSON can hold.
     """
     return describe_images(manifest, report) | {
         "splits_fingerprint": fingerprint_table(splits),
@@ -35,11 +35,11 @@ def describe_data(manifest: pd.DataFrame, report: pd.DataFrame, splits: pd.DataF
 
 
 def describe_images(manifest: pd.DataFrame, report: pd.DataFrame) -> dict[str, Any]:
-    """Gather the facts of a set of images that is not divided.
+    """Collect the facts about a set of images that is not split.
 
     Args:
         manifest: Every file found.
-        report: Counts by class, as ``summarise`` has them.
+        report: Counts by class, from ``summarise``.
     """
     accepted = manifest[manifest["status"] == "accepted"]
     counted = report[(report["label"] != "total") & report["expected"].notna()]

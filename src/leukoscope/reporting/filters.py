@@ -1,4 +1,4 @@
-"""The environment of the pages' templates, and how it writes figures and names."""
+"""The Jinja environment of the page templates, with its filters for numbers and names."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _NORMALISERS = {
 
 @cache
 def page_environment() -> jinja2.Environment:
-    """Make the environment of the pages, with the filters that their templates use."""
+    """Create the Jinja environment of the pages, with the filters that their templates use."""
     environment = make_environment("reporting/templates")
     environment.filters |= {
         "figure": format_figure,
@@ -48,7 +48,7 @@ def page_environment() -> jinja2.Environment:
 
 
 def format_figure(value: Any) -> str:
-    """Write a number as people read it; what is undefined is said to be so."""
+    """Format a number for display; undefined values become ``undefined``."""
     if value is None or pd.isna(value):
         return "undefined"
     if isinstance(value, float) and (abs(value) >= 1000 or (abs(value) > 1 and value.is_integer())):
@@ -61,7 +61,7 @@ def format_figure(value: Any) -> str:
 
 
 def put_into_words(name: str) -> str:
-    """Write a metric's or column's name as people do."""
+    """Format the name of a metric or column for display."""
     return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
 
 
@@ -75,17 +75,17 @@ def name_normaliser(training: Mapping[str, Any]) -> str | None:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a number that is defined."""
+    """Check whether a value is a number and not NaN."""
     return isinstance(value, int | float) and not pd.isna(value)
 
 
 def _escape_markdown(text: str) -> str:
-    """Let a name of the user's stand in Markdown as it is."""
+    """Escape a user-given name so that Markdown shows it literally."""
     return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
 
 
 def _select(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Select fields of a data sheet, with words for what is not stated."""
+    """Select fields of a data sheet, with a placeholder for fields that are not stated."""
     return {name: table.get(name) or NOT_STATED for name in names}
 
 

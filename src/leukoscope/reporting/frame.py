@@ -1,4 +1,4 @@
-"""What every page says of itself: its images, when and where it was written, and which pages are beside it."""
+"""The header of a page: its images, when and where it was written, and which other pages exist."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ from leukoscope.images.origin import Origin
 
 
 class Frame(NamedTuple):
-    """The head of a page.
+    """The header of a page.
 
     Attributes:
-        data_set: The name of the images.
-        smears: Whether they are drawn or real, as far as is known.
-        date: When the page was written, ISO 8601, UTC.
-        environment: Of Kedro, in which it was.
-        pages: The pages that are there, by their paths below the folder of reports.
+        data_set: Name of the images.
+        smears: Whether they are drawn or real, if known.
+        date: The date on which the page was written, ISO 8601, UTC.
+        environment: The Kedro environment in which it was written.
+        pages: The existing pages, as paths below the reports folder.
         provenance: Software, commit and seed.
     """
 
@@ -40,13 +40,13 @@ class Frame(NamedTuple):
         pages: Iterable[str],
         provenance: Mapping[str, Any],
     ) -> Self:
-        """Make the head of what is written now, in the environment of the session at work.
+        """Create the header for a page written now, in the environment of the current session.
 
         Args:
-            source: What people know of the images, of which this takes the ``name``.
+            source: Facts stated by people, of which this uses the ``name``.
             origin: Where the images come from.
-            is_published: Whether they are those of the published study.
-            pages: Those that are there.
+            is_published: Whether they are the images of the published study.
+            pages: The existing pages.
             provenance: Software, commit and seed.
         """
         today = datetime.now(UTC).date().isoformat()
@@ -55,7 +55,7 @@ class Frame(NamedTuple):
         return cls(name, smears, today, name_environment(), tuple(pages), dict(provenance))
 
     def add(self, pages: Iterable[str]) -> Self:
-        """Give the same head with more pages beside it."""
+        """Return the same header with further pages."""
         return self._replace(pages=tuple(dict.fromkeys([*self.pages, *pages])))
 
 
@@ -63,11 +63,11 @@ NO_FRAME = Frame()
 
 
 def name_smears(origin: Origin, is_published: bool) -> str:
-    """Say in a few words whether smears are drawn or real, as far as is known.
+    """Describe briefly whether smears are drawn or real, if known.
 
     Args:
         origin: Where the images come from.
-        is_published: Whether they are those of the published study.
+        is_published: Whether they are the images of the published study.
     """
     if origin.drawn:
         all_drawn = origin.drawn == origin.images
@@ -76,10 +76,10 @@ def name_smears(origin: Origin, is_published: bool) -> str:
 
 
 def warn_of_manifest(manifest: pd.DataFrame) -> list[str]:
-    """Say how many of a manifest's accepted images are drawn, if any are: the first thing on a page.
+    """Return a warning on how many of a manifest's accepted images are drawn, if any; pages show it first.
 
     Args:
-        manifest: Every file found; one of an earlier version does not say which are drawn.
+        manifest: Every file found; a manifest of an earlier version lacks the information.
     """
     accepted = manifest[manifest["status"] == ACCEPTED]
     warning = warn_of_images(int(accepted["drawn"].sum()) if "drawn" in accepted else 0, len(accepted))

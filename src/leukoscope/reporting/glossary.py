@@ -1,4 +1,4 @@
-"""The terms of the pages, in words for a clinician: one table, from which every page explains what it uses."""
+"""The glossary: terms explained for clinicians, in one table from which every page explains the terms that it uses."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from markupsafe import Markup, escape
 
 
 class Term(NamedTuple):
-    """A term.
+    """A term of the glossary.
 
     Attributes:
-        title: As the glossary has it.
-        meaning: In a sentence or two.
-        words: By which pages call it, beside its title.
+        title: Title in the glossary.
+        meaning: Explanation in a sentence or two.
+        words: Other words that pages use for the term.
     """
 
     title: str
@@ -131,10 +131,10 @@ _WORDS = re.compile(rf"(?<![\w-])({'|'.join(sorted(map(re.escape, _NAMES), key=l
 
 
 def explain(text: str) -> Markup:
-    """Make of each term in a text a link to its meaning, which shows when it is pointed at or has the focus.
+    """Link each term in a text to its explanation, which appears on hover or focus.
 
     Args:
-        text: Plain, such as the title of a figure. A term that it has twice is linked once.
+        text: Plain text, such as the title of a figure. A term that occurs twice is linked once.
     """
     parts = [Markup()]
     end = 0
@@ -155,5 +155,5 @@ def _link(name: str, words: str) -> Markup:
 
 
 def sort_terms(terms: Mapping[str, Term]) -> list[tuple[str, Term]]:
-    """Give terms with their names, in the order of the alphabet."""
+    """Sort terms with their names alphabetically."""
     return sorted(terms.items(), key=lambda pair: pair[1].title.lower())

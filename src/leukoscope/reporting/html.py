@@ -1,4 +1,4 @@
-"""What all pages have in common: how templates are rendered, and how a picture becomes a part of a page."""
+"""Shared by all pages: the template environment, and embedding pictures in a page."""
 
 import base64
 
@@ -8,10 +8,10 @@ from leukoscope.core.counts import write_count
 
 
 def make_environment(templates: str) -> jinja2.Environment:
-    """Make the environment of a folder of templates: HTML is escaped, and what is not given is an error.
+    """Create the Jinja environment of a template folder: HTML is escaped, and missing variables raise an error.
 
     Args:
-        templates: The folder, below the package.
+        templates: The folder, relative to the package.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("leukoscope", templates),
@@ -25,5 +25,5 @@ def make_environment(templates: str) -> jinja2.Environment:
 
 
 def to_data_uri(content: bytes, kind: str) -> str:
-    """Give the content of a picture, such as ``png``, as the source of an HTML image."""
+    """Encode picture data of a type such as ``png`` as a data URI for an HTML image."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

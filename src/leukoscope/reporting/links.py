@@ -1,11 +1,11 @@
-"""Links between the pages of one folder: relative, and only to pages that are there."""
+"""Links between the pages of one folder: relative, and only to existing pages."""
 
 import posixpath
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 AUDIT = "comparison.html#audit"
-# In the order in which pages name them.
+# In the order in which pages list them.
 _TITLES = {
     "comparison.html": "Models compared",
     AUDIT: "Audit",
@@ -21,8 +21,8 @@ class Link(NamedTuple):
     """A link to another page.
 
     Attributes:
-        href: Relative to the page that has it.
-        title: What it leads to.
+        href: Path relative to the linking page.
+        title: Title of the target.
     """
 
     href: str
@@ -30,22 +30,22 @@ class Link(NamedTuple):
 
 
 def name_report(model: str) -> str:
-    """Give the path of a model's page, below the folder of reports."""
+    """Return the path of a model's page, below the reports folder."""
     return f"{model}/report.html"
 
 
 def name_external(model: str) -> str:
-    """Give the path of a model's page on images of another source."""
+    """Return the path of a model's page on images of another source."""
     return f"{model}/external.html"
 
 
 def list_links(page: str, pages: Iterable[str], *, is_audited: bool = False, own: str = "") -> list[Link]:
-    """List the links of a page to those that are not about one model, and to the other page of its own model.
+    """List a page's links to the pages that are not about one model, and to the other page of its own model.
 
     Args:
-        page: Its path below the folder of reports.
-        pages: The paths of all that are there.
-        is_audited: Whether the comparison has a picture of the audit.
+        page: Its path below the reports folder.
+        pages: Paths of all existing pages.
+        is_audited: Whether the comparison has a plot of the audit.
         own: The model that the page is about.
     """
     there = {*pages, AUDIT} if is_audited and "comparison.html" in set(pages) else set(pages)
@@ -56,12 +56,12 @@ def list_links(page: str, pages: Iterable[str], *, is_audited: bool = False, own
 
 
 def link_models(page: str, pages: Iterable[str], titles: Mapping[str, str]) -> dict[str, Link]:
-    """List the links of a page to those of models, by the model's name.
+    """List a page's links to the models' pages, by the model's name.
 
     Args:
-        page: Its path below the folder of reports.
-        pages: The paths of all that are there.
-        titles: Of the models, by name.
+        page: Its path below the reports folder.
+        pages: Paths of all existing pages.
+        titles: Titles of the models, by name.
     """
     there = set(pages)
     links = {name: Link(_go(page, name_report(name)), title) for name, title in titles.items()}

@@ -1,4 +1,4 @@
-"""What others published, beside what the same systems reach here, on the same splits."""
+"""Published results of other systems, next to what the same systems reach here on the same splits."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -35,14 +35,14 @@ class PublishedSystem(Options):
     """A system and its published figures.
 
     Attributes:
-        system: What it is.
+        system: Description of the system.
         source: Who published it, and when.
-        data: On which data set, by its name among ``data_sets``.
-        split: How test images were kept apart from those of training.
-        figures: By name, as shares.
-        known_from: How the figures are known, one of ``KNOWN_FROM``.
-        entry: The model entry that is such a system here.
-        note: What a reader of the figures has to know.
+        data: The data set, by its name in ``data_sets``.
+        split: How test images were separated from training images.
+        figures: Published metrics by name, as shares.
+        known_from: Where the figures come from, one of ``KNOWN_FROM``.
+        entry: The model entry that implements such a system here.
+        note: What readers of the figures need to know.
     """
 
     system: str
@@ -59,8 +59,8 @@ class Literature(Options):
     """All published systems.
 
     Attributes:
-        data_sets: The titles of the data sets of their figures, by name.
-        systems: In the order of the page.
+        data_sets: Titles of the data sets, by name.
+        systems: The systems in the order of the page.
     """
 
     data_sets: dict[str, str]
@@ -75,21 +75,21 @@ class Literature(Options):
 
 
 def read_literature() -> Literature:
-    """Read the published figures that come with this package."""
+    """Read the published figures that are shipped with the package."""
     content = files("leukoscope.reporting").joinpath("literature.yml").read_text()
     return Literature.model_validate(yaml.safe_load(content))
 
 
 def describe_models(comparison: pd.DataFrame, differences: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Gather what the page says of each model.
+    """Collect what the page shows of each model.
 
     Args:
-        comparison: One row a model that was evaluated on the present test images.
-        differences: One row a pair of models, or of a model and stain colour, on the same images.
+        comparison: One row per model evaluated on the present test images.
+        differences: One row per pair of models, or of a model and stain colour, on the same images.
 
     Returns:
-        By the model's name its ``model``, ``title``, ``test_accuracy`` with ends, and as ``find_difference`` gives them
-        ``to_colour`` and ``to_best``, which is ``None`` for the best.
+        By the model's name: ``model``, ``title``, ``test_accuracy`` with its ends, and, from ``find_difference``,
+        ``to_colour`` and ``to_best``, which is ``None`` for the best model.
     """
     if comparison.empty:
         return {}
@@ -108,15 +108,15 @@ def describe_models(comparison: pd.DataFrame, differences: pd.DataFrame) -> dict
 
 
 def find_difference(pairs: Sequence[Mapping[str, Any]], first: str, second: str) -> dict[str, Any]:
-    """Find the difference of one model to another, whichever of them a pair has first.
+    """Find the difference between two models, in whichever order the pair was compared.
 
     Args:
-        pairs: ``difference``, ``low`` and ``high`` of each are of its first less its second.
-        first: A model.
-        second: Another, or stain colour.
+        pairs: Compared pairs; ``difference``, ``low`` and ``high`` are the first model minus the second.
+        first: The first model.
+        second: The second model, or stain colour.
 
     Returns:
-        ``difference, low, high, shown``; empty where the pair was not compared.
+        ``difference, low, high, shown``; empty if the pair was not compared.
     """
     for pair in pairs:
         names = (pair["first"], pair["second"])
@@ -134,15 +134,15 @@ def _negate(value: float | None) -> float | None:
 
 
 def place_beside(literature: Literature, models: Mapping[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Place what models reach here beside the published figures.
+    """Combine the published figures with what models reach here.
 
     Args:
         literature: The published systems.
-        models: As ``describe_models`` gives them.
+        models: Models from ``describe_models``.
 
     Returns:
         Rows by data set, in the order of ``data_sets``: the facts of the system, and as ``ours`` the model, ``None``
-        where it was not trained on these splits.
+        if it was not trained on these splits.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in literature.data_sets}
     for system in literature.systems:
@@ -151,11 +151,11 @@ def place_beside(literature: Literature, models: Mapping[str, dict[str, Any]]) -
 
 
 def list_others(literature: Literature, models: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """List the models that stand for no published system.
+    """List the models that correspond to no published system.
 
     Args:
         literature: The published systems.
-        models: As ``describe_models`` gives them.
+        models: Models from ``describe_models``.
     """
     published = {system.entry for system in literature.systems}
     return [model for name, model in models.items() if name not in published]
@@ -164,13 +164,13 @@ def list_others(literature: Literature, models: Mapping[str, dict[str, Any]]) ->
 def render_literature(
     comparison: pd.DataFrame, differences: pd.DataFrame, context: PageContext, entries: Sequence[str]
 ) -> str:
-    """Render the published figures, and ours beside them.
+    """Render the page of published figures next to our own.
 
     Args:
-        comparison: One row a model that was evaluated on the present test images.
-        differences: One row a pair of models, or of a model and stain colour, on the same images.
-        context: What every page says of the images.
-        entries: The names of all model entries, trained or not.
+        comparison: One row per model evaluated on the present test images.
+        differences: One row per pair of models, or of a model and stain colour, on the same images.
+        context: The facts about the images that every page shows.
+        entries: Names of all model entries, trained or not.
     """
     literature = read_literature()
     models = describe_models(comparison, differences)
@@ -206,7 +206,7 @@ def render_literature(
 def _draw(
     models: Mapping[str, dict[str, Any]], rows: Mapping[str, Sequence[Mapping[str, Any]]], context: PageContext
 ) -> dict[str, Figure]:
-    """Draw our models, and as hollow marks what was published of fields where the images at hand are real ones."""
+    """Draw our models; if the images are real, also the published figures on fields, as hollow marks."""
     published: dict[str, float | None] = {}
     if context.is_published:
         for row in rows.get("fields", ()):

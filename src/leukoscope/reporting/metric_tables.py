@@ -1,6 +1,6 @@
-"""The table of metrics as pages, cards and the documentation show it.
+"""The table of metrics, as shown on pages, on cards and in the documentation.
 
-``python -m leukoscope.reporting.metric_tables docs/figures.md`` writes the tables of the documentation anew.
+``python -m leukoscope.reporting.metric_tables docs/figures.md`` rewrites the tables of the documentation.
 """
 
 import re
@@ -19,10 +19,10 @@ _HEAD = "| name | on pages | what it is | range | best | interval | undefined wh
 
 
 def list_rows(classes: int) -> dict[str, dict[str, Metric]]:
-    """List the rows that pages show, by section and name; a row of each class without its ``_*``.
+    """List the rows that pages show, by section and name; rows with a value per class without their ``_*``.
 
     Args:
-        classes: How many there are: of two, some metrics say nothing that others do not.
+        classes: Number of classes; with two, redundant metrics are left out.
     """
     rows: dict[str, dict[str, Metric]] = {section: {} for section in get_args(Section)}
     for name, metric in METRICS.items():
@@ -32,7 +32,7 @@ def list_rows(classes: int) -> dict[str, dict[str, Metric]]:
 
 
 def list_calibrated() -> dict[str, Metric]:
-    """List the rows of probabilities as given; the same of calibrated ones is ``calibrated_<name>``."""
+    """List the metrics of probabilities as given; the calibrated counterpart is named ``calibrated_<name>``."""
     return {
         name: metric
         for name, metric in METRICS.items()
@@ -42,18 +42,18 @@ def list_calibrated() -> dict[str, Metric]:
 
 
 def list_primary() -> dict[str, Metric]:
-    """List the rows that pages show first, by name."""
+    """List the metrics that pages show first, by name."""
     return {name: metric for name, metric in METRICS.items() if metric.is_primary}
 
 
 def write_table(sections: Sequence[str]) -> str:
-    """Write the rows of some sections as a table in Markdown, for the documentation."""
+    """Format the rows of some sections as a Markdown table, for the documentation."""
     rows = [_write_row(name, metric) for name, metric in METRICS.items() if metric.section in sections]
     return "\n".join([_HEAD, "|---" * _HEAD.count(" | ") + "|---|", *rows]) + "\n"
 
 
 def write_tables(text: str) -> str:
-    """Write the tables of a document anew, each between ``<!-- metrics: SECTIONS -->`` and ``<!-- end -->``."""
+    """Rewrite the tables of a document, each between ``<!-- metrics: SECTIONS -->`` and ``<!-- end -->``."""
     return _MARKED.sub(lambda mark: mark[1] + write_table(mark[2].split(", ")) + mark[3], text)
 
 

@@ -1,4 +1,4 @@
-"""The page of monitoring."""
+"""The monitoring page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,14 +24,14 @@ def render_monitoring(
     options: Mapping[str, Any],
     frame: Frame,
 ) -> str:
-    """Render what became of a model at work, window by window.
+    """Render the monitoring of deployed models, window by window.
 
     Args:
-        table: One row a model, window and quantity.
-        titles: Of the models.
-        manifest: The images that they learned from.
-        options: How windows were judged.
-        frame: The head of the page.
+        table: One row per model, window and quantity.
+        titles: Titles of the models.
+        manifest: The images that the models were trained on.
+        options: The settings for judging windows.
+        frame: The header of the page.
     """
     models = {
         str(fingerprint): own.assign(title=titles.get(own["model"].iloc[-1], own["model"].iloc[-1]))

@@ -1,4 +1,4 @@
-"""What stands in tables beside the plots of a page: the numbers that one would read off them."""
+"""The tables next to a page's plots: the numbers that a reader would otherwise read off the plots."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,10 +16,10 @@ def list_operating_points(curves: Mapping[str, Mapping[str, Sequence[float]]]) -
     """List where ROC curves first reach each of ``SENSITIVITIES``.
 
     Args:
-        curves: By class ``false_positive``, ``true_positive`` and ``threshold``, from the strictest threshold on.
+        curves: For each class ``false_positive``, ``true_positive`` and ``threshold``, strictest threshold first.
 
     Returns:
-        By class ``sensitivity``, ``specificity`` and ``threshold`` of each point.
+        For each class the ``sensitivity``, ``specificity`` and ``threshold`` of each point.
     """
     points = {}
     for name, curve in curves.items():
@@ -32,13 +32,13 @@ def list_operating_points(curves: Mapping[str, Mapping[str, Sequence[float]]]) -
 
 
 def list_coverages(risk: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
-    """List the share of wrong opinions where a half and more of the images have one.
+    """List the share of wrong opinions at coverages from a half to all of the images.
 
     Args:
-        risk: ``coverage``, ``risk`` and ``confidence``, from the surest opinions on.
+        risk: ``coverage``, ``risk`` and ``confidence``, most confident opinions first.
 
     Returns:
-        The same of the first point at each of some coverages.
+        ``coverage``, ``risk`` and ``confidence`` of the first point at each of these coverages.
     """
     table = pd.DataFrame(risk)
     first = [(table["coverage"] >= least).idxmax() for least in _COVERAGES]
@@ -52,14 +52,14 @@ def list_bins(reliability: Mapping[str, Mapping[str, Sequence[float]]]) -> list[
 
 
 def list_ladder(ladder: pd.DataFrame) -> list[dict[str, Any]]:
-    """List all that was audited, by protocol: what was ``held_out`` together, and the columns of the ladder."""
+    """List all audit results, by protocol: what was ``held_out`` together, and the columns of the ladder."""
     return as_records(pd.concat([rung.rows.assign(held_out=rung.style.legend) for rung in list_rungs(ladder)]))
 
 
 def list_strongest(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """List how each model does under the strongest of each change, by the change and the model's title."""
+    """List each model's results under the strongest level of each change, by the change and the model's title."""
     strongest: dict[str, dict[str, dict[str, Any]]] = {}
     for result in results:
-        for row in result["robustness"]:  # later rows are of stronger changes
+        for row in result["robustness"]:  # later rows have stronger changes
             strongest.setdefault(row["perturbation"], {})[result["title"]] = row
     return strongest

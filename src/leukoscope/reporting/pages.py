@@ -1,4 +1,4 @@
-"""Pages that stand alone, and cards, rendered by Jinja."""
+"""Render self-contained pages and model cards with Jinja."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,16 +37,16 @@ def render_model(
     differences: pd.DataFrame | None = None,
     frame: Frame = NO_FRAME,
 ) -> str:
-    """Render all that is known of one classifier.
+    """Render the page of one classifier.
 
     Args:
-        result: As the evaluation gathers it.
-        data: The facts of the images, as ``describe_data`` or ``describe_images`` gives them.
-        known: What people know of the images and the classifier's use, and no computation can.
+        result: The evaluation's result.
+        data: Facts about the images, from ``describe_data`` or ``describe_images``.
+        known: Facts about the images and the classifier's use that people stated, and no computation can find.
         provenance: Software, commit and seed of this report.
-        worth: What accuracies on these images are worth.
-        differences: One row a pair, of which the page has that of the model with stain colour alone.
-        frame: The head of the page.
+        worth: Reference results for judging accuracies on these images.
+        differences: One row per pair; the page shows that of the model with stain colour alone.
+        frame: The header of the page.
     """
     drawn = draw_glance(result) | {"flow": flow.draw_flow(data), **draw_result(result), **_draw_audit(worth, data)}
     facts: dict[str, Any] = {"result": result, "data": data, "provenance": provenance, "worth": worth}
@@ -60,7 +60,7 @@ def render_model(
 def _introduce_model(
     result: Mapping[str, Any], worth: Worth, differences: pd.DataFrame | None, frame: Frame
 ) -> dict[str, Any]:
-    """Gather what stands before all else on a model's page: its head, its verdict and the links to other pages."""
+    """Collect the top of a model's page: its header, its verdict and the links to other pages."""
     model = result["model"]
     is_test = result["split"] == "test"
     page = links.name_report(model) if is_test else links.name_external(model)
@@ -90,16 +90,16 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
     """Render the comparison of models on the same test images.
 
     Args:
-        comparison: One row a model.
-        differences: One row a pair of models, or of a model and stain colour.
-        results: Of the same models, as the evaluation gathers them.
-        data: The facts of the images.
-        known: What people know of the images, and no computation can.
+        comparison: One row per model.
+        differences: One row per pair of models, or of a model and stain colour.
+        results: The evaluations' results of the same models.
+        data: Facts about the images.
+        known: Facts about the images that people stated, and no computation can find.
         provenance: Software, commit and seed of this report.
-        worth: What accuracies on these images are worth.
-        left_out: The titles of models whose results are of other splits.
-        doubts: What was found of doubtful labels in these images; ``None`` where nobody looked.
-        frame: The head of the page.
+        worth: Reference results for judging accuracies on these images.
+        left_out: Titles of models whose results are of other splits.
+        doubts: What a search for doubtful labels in these images found; ``None`` if no search was run.
+        frame: The header of the page.
     """
     models = as_records(comparison)
     head = _introduce_comparison(models, differences, worth, frame, results[0]["confidence"])
@@ -144,7 +144,7 @@ def render_comparison(  # noqa: PLR0913 (a data set each)
 def _introduce_comparison(
     models: Sequence[Mapping[str, Any]], differences: pd.DataFrame, worth: Worth, frame: Frame, confidence: float
 ) -> dict[str, Any]:
-    """Gather what stands before all else on the page of the comparison."""
+    """Collect the top of the comparison page."""
     page = "comparison.html"
     blind = worth.baseline
     pairs = {
@@ -170,11 +170,11 @@ def render_card(
     """Render a model card in Markdown, with the sections of Mitchell et al. 2019, Model cards for model reporting.
 
     Args:
-        result: As the evaluation gathers it.
-        data: The facts of the images.
-        known: What people know of the images and the classifier's use, and no computation can.
+        result: The evaluation's result.
+        data: Facts about the images.
+        known: Facts about the images and the classifier's use that people stated, and no computation can find.
         provenance: Software, commit and seed of this report.
-        worth: What accuracies on these images are worth.
+        worth: Reference results for judging accuracies on these images.
     """
     facts = {"result": result, "data": data, "known": known, "worth": worth, "methods": METHODS}
     facts |= {"origin": describe_origin(result, provenance), "warnings": warn_of_drawn(data, result)}
@@ -183,11 +183,11 @@ def render_card(
 
 
 def warn_of_drawn(data: Mapping[str, Any], result: Mapping[str, Any] | None = None) -> list[str]:
-    """Say which images are drawn: those of the page, and those that a classifier of other images learned from.
+    """Return warnings on drawn images: the page's own, and those that a classifier of other images was trained on.
 
     Args:
-        data: The facts of the page's images.
-        result: Of the classifier, if the page is about one.
+        data: Facts about the page's images.
+        result: The classifier's result, if the page is about one.
     """
     origin = Origin(**data["origin"])
     warnings = [warn_of_images(origin.drawn, origin.images)]
@@ -198,14 +198,14 @@ def warn_of_drawn(data: Mapping[str, Any], result: Mapping[str, Any] | None = No
 
 
 def describe_origin(result: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Say with what software a classifier was trained, and in what the report's own differs.
+    """Describe the software that a classifier was trained with, and how the report's own differs.
 
     Args:
-        result: As the evaluation gathers it.
+        result: The evaluation's result.
         provenance: Software, commit and seed of this report.
 
     Returns:
-        ``recorded`` (whether the training recorded any), ``trained`` (the report's own where it did not) and ``later``.
+        ``recorded`` (whether the training recorded it), ``trained`` (the report's own if not) and ``later``.
     """
     trained = result["training"].get("provenance")
     if not trained:
@@ -235,7 +235,7 @@ def _list_ladder(worth: Worth) -> list[dict[str, Any]]:
 
 
 def _list_metrics(result: Mapping[str, Any]) -> dict[str, Any]:
-    """List the metrics: ``rows`` by section, the ``primary`` ones, and those that are ``calibrated``, too."""
+    """List the metrics: ``rows`` by section, the ``primary`` ones, and those with a ``calibrated`` counterpart."""
     rows = metric_tables.list_rows(len(result["class_names"]))
     return {"rows": rows, "primary": metric_tables.list_primary(), "calibrated": metric_tables.list_calibrated()}
 
@@ -245,7 +245,7 @@ def _list_missed(result: Mapping[str, Any]) -> list[str]:
 
 
 def _render(template: str, drawn: Mapping[str, Figure], known: Mapping[str, Any], **facts: Any) -> str:
-    """Render a page twice: what it has of the guidelines is looked up in the page itself."""
+    """Render a page twice: the first rendering shows which guideline items it covers."""
     page = page_environment().get_template(template)
     facts |= {
         "plots": {name: to_svg(figure, name) for name, figure in drawn.items()},

@@ -1,4 +1,4 @@
-"""The plots of one model's result, for its page and for files."""
+"""The plots of one model's result, for its page and as files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from leukoscope.reporting.results import select_curves
 
 
 def draw_result(result: Mapping[str, Any], title: str = "") -> dict[str, Figure]:
-    """Draw whatever a result has.
+    """Draw all plots that a result has data for.
 
     Args:
-        result: As the evaluation gathers it.
-        title: Of the model, for figures that stand alone; on a page a heading says it.
+        result: The evaluation's result.
+        title: The model's title, for standalone figures; on a page the heading has it.
 
     Returns:
-        ``confusion_matrix``, ``roc_curves`` and ``calibration``; ``learning_curves`` and ``robustness``, if it has any.
+        ``confusion_matrix``, ``roc_curves`` and ``calibration``; ``learning_curves`` and ``robustness`` if available.
     """
     names = result["class_names"]
     images = sum(map(sum, result["confusion"]))
@@ -39,13 +39,13 @@ def draw_result(result: Mapping[str, Any], title: str = "") -> dict[str, Figure]
 
 
 def draw_glance(result: Mapping[str, Any]) -> dict[str, Figure]:
-    """Draw the small plots at the head of a model's page.
+    """Draw the small plots at the top of a model's page.
 
     Args:
-        result: As the evaluation gathers it.
+        result: The evaluation's result.
 
     Returns:
-        ``glance_learning``, or ``glance_roc`` of a model without epochs; ``glance_confusion``; ``glance_reliability``.
+        ``glance_learning``, or ``glance_roc`` for a model without epochs; ``glance_confusion``; ``glance_reliability``.
     """
     names = result["class_names"]
     if result["history"]:
@@ -59,13 +59,13 @@ def draw_glance(result: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def draw_models(results: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
-    """Draw the training and the confusion matrix of each of many models, small.
+    """Draw small plots of the training and the confusion matrix of each of many models.
 
     Args:
-        results: As the evaluation gathers them.
+        results: The evaluations' results.
 
     Returns:
-        ``confusion-<model>`` of each, and ``learning-<model>`` of those that have epochs.
+        ``confusion-<model>`` for each model, and ``learning-<model>`` for those with epochs.
     """
     drawn = {}
     for result in results:

@@ -1,4 +1,4 @@
-"""The page of readers."""
+"""The readers page."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from leukoscope.reporting.links import link_models, list_links
 from leukoscope.reporting.verdicts import judge_readers
 
 _PAGE = "agreement.html"
-# With fewer fields an interval says little, and a coefficient by itself misleads.
+# With fewer fields, intervals say little, and a coefficient on its own misleads.
 FEW_FIELDS = 30
 PHASES = {
     "blind": "before the opinion was seen",
@@ -35,12 +35,12 @@ _DESIGNS = {
 
 
 def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any], pages: Iterable[str]) -> str:
-    """Render what is known of readers, their agreement and what the opinion does to them.
+    """Render the readers' agreement, and the effect of the opinion on them.
 
     Args:
-        agreement: As the pipeline measures it.
+        agreement: The result of the agreement pipeline.
         provenance: Software, commit and seed.
-        pages: Those that are there.
+        pages: The existing pages.
     """
     frame = _make_frame(agreement, pages, provenance)
     models = agreement["models"]
@@ -71,7 +71,7 @@ def render_agreement(agreement: Mapping[str, Any], provenance: Mapping[str, Any]
 
 
 def _make_frame(agreement: Mapping[str, Any], pages: Iterable[str], provenance: Mapping[str, Any]) -> Frame:
-    """Make the head of the page: a review does not say whether its field was drawn, only the images here do."""
+    """Create the page header: reviews do not record whether a field was drawn; only the images here show it."""
     fields = agreement["fields"]
     drawn = agreement["drawn"]
     name = write_count(fields, "reviewed field")

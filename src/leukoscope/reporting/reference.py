@@ -1,6 +1,6 @@
-"""The reference pages of the documentation that follow from the configuration, and the table of architectures.
+"""The generated reference pages of the documentation, from the configuration, and the table of architectures.
 
-``python -m leukoscope.reporting.reference docs`` writes them anew.
+``python -m leukoscope.reporting.reference docs`` rewrites them.
 """
 
 import re
@@ -23,7 +23,7 @@ _WRITTEN = "<!-- written by `python -m leukoscope.reporting.reference docs` -->\
 
 
 class Parameter(NamedTuple):
-    """A parameter: its dotted name, its default as it is written, and what the comment above it says."""
+    """A parameter: its dotted name, its default as written, and the comment above it."""
 
     name: str
     default: str
@@ -31,23 +31,23 @@ class Parameter(NamedTuple):
 
 
 def write_page(page: str, base: Path) -> str:
-    """Write a page.
+    """Generate a page.
 
     Args:
         page: One of ``PAGES``.
         base: The folder of the base configuration.
 
     Returns:
-        It in Markdown.
+        The page in Markdown.
     """
     return _write_parameters(base) if page == PAGES[0] else _write_tables(base)
 
 
 def write_architectures(text: str) -> str:
-    """Write the table of architectures anew, between ``<!-- architectures -->`` and ``<!-- end -->``.
+    """Rewrite the table of architectures, between ``<!-- architectures -->`` and ``<!-- end -->``.
 
     Args:
-        text: The page that has it.
+        text: The page that contains it.
     """
     rows = [_write_architecture(name, architecture.get(name)) for name in architecture.list_names()]
     table = "\n".join([_write_row(_COLUMNS), "|---" * len(_COLUMNS) + "|", *rows]) + "\n"
@@ -65,10 +65,10 @@ def _write_row(cells: Iterable[str]) -> str:
 
 
 def read_parameters(text: str) -> Iterator[Parameter]:
-    """Read the parameters of a file, each with the comment that stands directly above it.
+    """Read the parameters of a file, each with the comment directly above it.
 
     Args:
-        text: Of a file of parameters.
+        text: Content of a parameter file.
     """
     above: list[tuple[int, str]] = []
     comment: list[str] = []
@@ -147,10 +147,10 @@ def _escape(text: str) -> str:
 
 
 def main(folder: Path) -> None:
-    """Write all pages, and the table of architectures.
+    """Write all generated pages, and the table of architectures.
 
     Args:
-        folder: That of the documentation, beside the configuration.
+        folder: The documentation folder, next to the configuration.
     """
     for name in PAGES:
         (folder / name).write_text(write_page(name, folder.parent / "conf" / "base"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a report shows of a classifier, in plain lists that JSON can keep."""
+"""What a report shows of a classifier, in plain lists that JSON can hold."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -28,16 +28,16 @@ def describe(
     """Describe the predictions of one split for a report.
 
     Args:
-        predictions: One row an image.
-        opinions: Of the same images.
-        split: Which of them.
+        predictions: One row per image.
+        opinions: Opinions on the same images.
+        split: The split to describe.
         smears: The packed images.
         class_names: The classes in order.
-        most: How many errors to picture.
+        most: Maximum number of errors to show as pictures.
 
     Returns:
-        ``class_names``, ``split`` (the one that is judged), ``splits`` (all that there are), ``errors`` (the ids of
-        images that were wrong), ``failures`` (pictures of some) and what ``trace_curves`` gives.
+        ``class_names``, ``split`` (the one described), ``splits`` (all in the table), ``errors`` (ids of the wrongly
+        predicted images), ``failures`` (pictures of some) and the entries of ``trace_curves``.
     """
     judged = predictions[predictions["split"] == split]
     return {
@@ -53,19 +53,19 @@ def describe(
 def trace_curves(
     predictions: pd.DataFrame, opinions: pd.DataFrame, split: str, class_names: Sequence[str]
 ) -> dict[str, Any]:
-    """Trace what the plots of a report show of one split.
+    """Compute the curves and tables behind a report's plots of one split.
 
     Args:
-        predictions: Probabilities as the classifier gives them, and what it predicts of each, one row an image.
-        opinions: Calibrated ones of the same images.
-        split: Which of them.
+        predictions: The classifier's probabilities and the predicted class, one row per image.
+        opinions: Calibrated probabilities of the same images.
+        split: The split to describe.
         class_names: The classes in order.
 
     Returns:
-        ``confusion`` (counts, a row a true class), ``roc`` (by class ``false_positive``, ``true_positive`` and
-        ``threshold``; classes without images, or of all images, are left out), ``reliability`` (of the probabilities
-        ``as_given`` and ``calibrated``: ``confidence``, ``right`` and ``images`` of each bin), ``risk`` (``coverage``,
-        ``risk`` and ``confidence``).
+        ``confusion`` (counts, one row per true class), ``roc`` (for each class ``false_positive``, ``true_positive``
+        and ``threshold``; classes without images, or with all of them, are left out), ``reliability`` (for the
+        probabilities ``as_given`` and ``calibrated``: ``confidence``, ``right`` and ``images`` of each bin), ``risk``
+        (``coverage``, ``risk`` and ``confidence``).
     """
     from sklearn.metrics import confusion_matrix
 
@@ -89,10 +89,10 @@ def trace_curves(
 
 
 def select_curves(display: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
-    """Give the ROC curve of each class; of two classes that of the malignant one, whose mirror image the other is.
+    """Select each class's ROC curve; with two classes only the malignant one's, since the other mirrors it.
 
     Args:
-        display: ``roc`` as ``trace_curves`` gives it, all ``class_names``, and which is the ``benign_class``.
+        display: ``roc`` from ``trace_curves``, all ``class_names``, and the ``benign_class``.
     """
     curves = display["roc"]
     malignant = {name: curve for name, curve in curves.items() if name != display["benign_class"]}
@@ -121,17 +121,17 @@ def _as_lists(names: Sequence[str], values: Sequence[np.ndarray]) -> dict[str, l
 def show_failures(
     predictions: pd.DataFrame, split: str, smears: PackedImages, class_names: Sequence[str], most: int
 ) -> list[dict[str, Any]]:
-    """Picture the images of a split that were wrong with the most confidence.
+    """Show the wrongly predicted images of a split with the highest confidence as pictures.
 
     Args:
-        predictions: One row an image.
-        split: Which of them.
+        predictions: One row per image.
+        split: The split to choose from.
         smears: The packed images.
         class_names: The classes in order.
-        most: How many.
+        most: Maximum number of pictures.
 
     Returns:
-        For each ``image_id, label, predicted, confidence`` and ``picture``, the data of an HTML image.
+        For each image ``image_id, label, predicted, confidence`` and ``picture``, the data URI of an HTML image.
     """
     rows = predictions[predictions["split"] == split]
     rows = rows.assign(confidence=rows[probability_columns(class_names)].max(axis=1))
@@ -142,7 +142,7 @@ def show_failures(
 
 
 def encode_picture(image: np.ndarray) -> str:
-    """Make a small JPEG of an image, ``uint8 [height, width, 3]``, as the source of an HTML image."""
+    """Encode an image, ``uint8 [height, width, 3]``, as a small JPEG data URI for an HTML image."""
     content = io.BytesIO()
     picture = Image.fromarray(image)
     picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))

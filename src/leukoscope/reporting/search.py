@@ -1,4 +1,4 @@
-"""The page of a search of hyperparameters."""
+"""The page of a hyperparameter search."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,12 +21,13 @@ _STATES = (FINISHED, PRUNED, FAILED, RUNNING)
 
 
 class Found(NamedTuple):
-    """What a search has found so far.
+    """The findings of a search so far.
 
     Attributes:
-        trials: One row a trial.
-        best: The settings of the best trial, or of those of the front, by the names of the entries that they give.
-        shares: How much of the first objective's variance each parameter explains; none where that cannot be told.
+        trials: One row per trial.
+        best: Settings of the best trial, or of the trials on the Pareto front, by the names of the entries that they
+            make.
+        shares: Share of the first objective's variance that each parameter explains; empty if it cannot be estimated.
     """
 
     trials: pd.DataFrame
@@ -35,14 +36,14 @@ class Found(NamedTuple):
 
 
 def render_search(plan: SearchPlan, found: Found, title: str, manifest: pd.DataFrame, frame: Frame) -> str:
-    """Render the page of a search, whether it came to its end or not.
+    """Render the page of a search, finished or not.
 
     Args:
-        plan: What is searched, how, and for what.
-        found: So far.
-        title: Of the model.
+        plan: What is searched, how, and for which objectives.
+        found: The findings so far.
+        title: Title of the model.
         manifest: All images.
-        frame: The head of the page.
+        frame: The header of the page.
     """
     trials = found.trials
     drawn = {

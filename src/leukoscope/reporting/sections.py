@@ -1,4 +1,4 @@
-"""The words of each section of a page."""
+"""Extract the text of each section of a page."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ _SILENT = ("script", "style", "svg")
 
 
 class _Reader(HTMLParser):
-    """Collects what stands in each section that has an anchor, its heading before it with it, plots aside."""
+    """Collects the text of each section that has an anchor, including the heading before it, without plots."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Reader(HTMLParser):
 
 
 def read_sections(page: str) -> dict[str, str]:
-    """Give the words of each section of an HTML page, by its anchor."""
+    """Return the text of each section of an HTML page, by its anchor."""
     reader = _Reader()
     reader.feed(page)
     return {anchor: " ".join(words) for anchor, words in reader.words.items()}

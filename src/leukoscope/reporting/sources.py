@@ -1,4 +1,4 @@
-"""What people know of images and no computation can find out: from the user, or of a data set that was recognised."""
+"""Facts about images that no computation can find: stated by the user, or known of a recognised data set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,17 +42,17 @@ DRAWN = {
 
 
 def describe(stated: Mapping[str, Any], origin: Origin) -> dict[str, str | None]:
-    """Join what the user says of the images to what is known of a data set that they are recognised as.
+    """Join the user's statements about the images with what is known of the data set they are recognised as.
 
     Args:
-        stated: The fields of the data sheet, of which the user's own win, and ``published``.
+        stated: The fields of the data sheet, where the user's own take precedence, and ``published``.
         origin: Where the images come from.
 
     Returns:
-        Each field, ``None`` where it is not stated, and in ``origin`` how the images were recognised.
+        Each field, ``None`` if it is not stated, and in ``origin`` how the images were recognised.
 
     Raises:
-        InputError: The user says of drawn images that they are the published ones.
+        InputError: The user declares drawn images to be the published ones.
     """
     fields = {name: (value or "").strip() or None for name, value in stated.items() if name != "published"}
     recognised = _recognise(stated["published"], origin)
@@ -67,11 +67,11 @@ def _recognise(stated: bool | None, origin: Origin) -> Mapping[str, str]:
 
 
 def hide_published(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave the published study's own figures out of what an evaluation gathered."""
+    """Remove the published study's own metrics from an evaluation's result."""
     parts = ("summary", "training")
     return {**result, **{name: without_published(result[name]) for name in parts if name in result}}
 
 
 def without_published(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave the published study's own figures out of a row of figures or facts."""
+    """Remove the published study's own metrics from a row of metrics or facts."""
     return {name: value for name, value in facts.items() if not name.startswith(_REPORT)}

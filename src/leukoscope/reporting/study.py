@@ -26,14 +26,14 @@ _PAGE = "study.html"
 
 
 class Tables(NamedTuple):
-    """All that a study gives.
+    """All tables of a study.
 
     Attributes:
-        models: One row a model.
-        units: One row a unit.
-        differences: One row a pair.
-        predictions: Pooled, of each model that has a whole seed.
-        histories: One row an epoch of a unit.
+        models: One row per model.
+        units: One row per unit.
+        differences: One row per pair.
+        predictions: Pooled predictions of each model with a complete seed.
+        histories: One row per epoch of a unit.
     """
 
     models: pd.DataFrame
@@ -55,13 +55,13 @@ def render_study(
     """Render the page of a study.
 
     Args:
-        tables: All that it gives.
-        titles: Of its models.
-        evaluations: All that were ever made, for the count of looks at test images.
+        tables: All tables of the study.
+        titles: Titles of its models.
+        evaluations: All evaluations ever recorded, for counting how often test images were used.
         manifest: All images.
-        frame: The head of the page.
+        frame: The header of the page.
         class_names: The classes in order.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
     """
     pairs = tables.differences.assign(
         **{name: tables.differences[name].map(dict(titles)) for name in ("first", "second")}
@@ -96,7 +96,7 @@ def render_study(
 
 
 def _list_chosen(units: pd.DataFrame) -> list[dict[str, Any]]:
-    """List of each model whose hyper-parameters were searched within folds what each of these chose."""
+    """List the hyperparameters that each fold chose, for each model that was searched within folds."""
     known = units[units["chosen"].fillna("").astype(bool)] if "chosen" in units else units.head(0)
     models = []
     for title, own in known.groupby("title", sort=False):
@@ -121,7 +121,7 @@ def _draw(tables: Tables, titles: Mapping[str, str], class_names: Sequence[str])
 
 
 def _count_looks(evaluations: Sequence[Mapping[str, Any]], data: str) -> dict[str, int]:
-    """Count the trained models that were evaluated on any of the images, and on the test set that had most of them."""
+    """Count the trained models evaluated on any of these images, and on the test set with the most such models."""
     own = [row for row in evaluations if row.get("data") == data]
     by_test: dict[str, set[str]] = {}
     for row in own:

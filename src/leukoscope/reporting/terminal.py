@@ -1,4 +1,4 @@
-"""The results of a run, for a terminal."""
+"""The results of a run, as text for a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,16 +15,16 @@ _HEADER = ("model", "test accuracy", "macro F1", "AUC", "than stain colour", "tr
 def tabulate_results(
     comparison: pd.DataFrame, colour_baseline: Mapping[str, Any] | None, differences: pd.DataFrame | None = None
 ) -> str:
-    """Make a table of the models that were judged on the present test images, and say what these are worth.
+    """Format a table of the models evaluated on the present test images, with reference results to judge them by.
 
     Args:
-        comparison: One row a model.
-        colour_baseline: What stain colour alone reaches on the present test images; ``None`` where it was not judged:
+        comparison: One row per model.
+        colour_baseline: Results of stain colour alone on the present test images; ``None`` if it was not evaluated:
             then all rows are shown.
-        differences: One row a pair, of models and of each with stain colour.
+        differences: One row per pair of models, and of each model with stain colour.
 
     Returns:
-        Lines of text: a header, a row a model, one of stain colour, and a warning where images were drawn.
+        Lines of text: a header, a row per model, one for stain colour, and a warning if images were drawn.
     """
     comparison = keep_present(comparison, colour_baseline)
     rows: list[Sequence[str]] = [_describe(row, differences) for row in comparison.to_dict("records")]
@@ -35,12 +35,12 @@ def tabulate_results(
 
 
 def keep_present(comparison: pd.DataFrame, colour_baseline: Mapping[str, Any] | None) -> pd.DataFrame:
-    """Keep the models that were judged on the test images on which stain colour was; all where it was on none."""
+    """Keep the models evaluated on the same test images as stain colour; all if stain colour was not evaluated."""
     return comparison if colour_baseline is None else comparison[comparison["splits"] == colour_baseline["splits"]]
 
 
 def judge_gain(model: str, differences: pd.DataFrame | None) -> str:
-    """Say whether a model is shown to be better than stain colour alone; a dash where that was not tested."""
+    """Describe whether a model is shown to be better than stain colour alone; a dash if that was not tested."""
     if differences is None:
         return "-"
     pairs = differences[(differences["first"] == model) & (differences["second"] == COLOUR_BASELINE)]
@@ -62,10 +62,10 @@ def _describe(row: dict[str, Any], differences: pd.DataFrame | None) -> tuple[st
 
 
 def warn_of_drawn(comparison: pd.DataFrame) -> list[str]:
-    """Give the warnings that the images of models need, each once.
+    """Return the warnings about the models' images, without repetition.
 
     Args:
-        comparison: One row a model.
+        comparison: One row per model.
     """
     drawn = comparison[["drawn_images", "accepted_images"]].drop_duplicates()
     warnings = [warn_of_images(_count(row.drawn_images), int(row.accepted_images)) for row in drawn.itertuples()]
@@ -73,12 +73,12 @@ def warn_of_drawn(comparison: pd.DataFrame) -> list[str]:
 
 
 def say_share(value: float | None, low: float | None, high: float | None, *, how: str = ".2f") -> str:
-    """Say a share with the ends of its interval, where it has one."""
+    """Format a share with the ends of its interval, if it has one."""
     return say_figure(value, how) + (f" ({low:{how}} to {high:{how}})" if pd.notna(low) else "")
 
 
 def say_figure(value: float | None, how: str) -> str:
-    """Say a figure; a dash where it is not known."""
+    """Format a number; a dash if it is not known."""
     return "-" if pd.isna(value) else format(value, how)
 
 
@@ -93,7 +93,7 @@ def _count(value: float | None) -> int | None:
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Pad every column to its widest cell; all but the first two to the right."""
+    """Pad each column to its widest cell; left-align the first two columns and right-align the others."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

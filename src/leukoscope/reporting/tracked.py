@@ -1,4 +1,4 @@
-"""What MLflow's runs say of themselves: a description in Markdown, and a session's primary figures."""
+"""Descriptions of MLflow runs in Markdown, and a session's primary metrics."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,11 +18,11 @@ EXPERIMENT = (
 
 
 def pick_figures(comparison: pd.DataFrame, colour_baseline: Mapping[str, Any] | None) -> dict[str, float]:
-    """Pick what stands for a session: its best model, and what stain colour alone reaches.
+    """Select the metrics of a session: its best model's accuracy, and that of stain colour alone.
 
     Args:
-        comparison: One row a model.
-        colour_baseline: What stain colour alone reaches on the present test images; ``None`` where it was not judged.
+        comparison: One row per model.
+        colour_baseline: Results of stain colour alone on the present test images; ``None`` if it was not evaluated.
     """
     best = keep_present(comparison, colour_baseline)["test_accuracy"].max()
     if colour_baseline is None:
@@ -40,10 +40,10 @@ def describe_session(
     """Describe the run of a session that compared models.
 
     Args:
-        comparison: One row a model.
-        colour_baseline: What stain colour alone reaches on the present test images; ``None`` where it was not judged.
-        differences: One row a pair, as the comparison has them.
-        link: Gives the address of a model's run; ``None`` where this session has none.
+        comparison: One row per model.
+        colour_baseline: Results of stain colour alone on the present test images; ``None`` if it was not evaluated.
+        differences: One row per pair, as in the comparison.
+        link: Returns the address of a model's run; ``None`` if this session has none.
     """
     present = keep_present(comparison, colour_baseline)
     lines = ["| model | test accuracy | macro F1 | AUC | than stain colour |", "|---|---|---|---|---|"]
@@ -59,10 +59,10 @@ def describe_session(
 
 
 def describe_model(summary: Mapping[str, Any]) -> str:
-    """Describe the run of a model that was evaluated.
+    """Describe the run of an evaluated model.
 
     Args:
-        summary: Its row of the comparison.
+        summary: The model's row in the comparison.
     """
     figures = f"test accuracy {_say_accuracy(summary)}, macro F1 {_say(summary.get('test_macro_f1'))}"
     images = count_of(int(summary["test_images"]), "test image")

@@ -1,4 +1,4 @@
-"""The sentence at the head of a page: what its figure is worth, and no more than was measured."""
+"""The sentence at the top of a page: what its main result is worth, claiming no more than was measured."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from leukoscope.audit.baseline import COLOUR_BASELINE
 from leukoscope.core.counts import write_count
 from leukoscope.reporting.filters import format_figure, is_number
 
-_ROUNDING = 1e-6  # of files
+_ROUNDING = 1e-6  # files round numbers
 
 
 def find_colour_pair(
@@ -18,13 +18,13 @@ def find_colour_pair(
     """Find the paired test of a model against stain colour alone on the same test images.
 
     Args:
-        model: Its name.
-        accuracy: Of the model on the test images.
-        differences: One row a pair, as the comparison has them.
-        baseline: What stain colour alone reaches on them.
+        model: Name of the model.
+        accuracy: Accuracy of the model on the test images.
+        differences: One row per pair, as in the comparison.
+        baseline: Results of stain colour alone on the same images.
 
     Returns:
-        The row, or ``None`` where there is none, or where it is of another training of the model.
+        The row; ``None`` if there is none, or if it belongs to another training of the model.
     """
     if differences is None or differences.empty or baseline is None or not is_number(accuracy):
         return None
@@ -37,7 +37,7 @@ def find_colour_pair(
 
 
 def judge_pair(pair: Mapping[str, Any] | None) -> str:
-    """Say whether a model was shown to be better than stain colour alone."""
+    """Describe whether a model was shown to be better than stain colour alone."""
     if pair is None:
         return "whether that is better than stain colour alone was not tested"
     if not pair["shown"]:
@@ -48,13 +48,13 @@ def judge_pair(pair: Mapping[str, Any] | None) -> str:
 def judge_model(
     result: Mapping[str, Any], pair: Mapping[str, Any] | None, baseline: Mapping[str, Any] | None, verdict: str | None
 ) -> str:
-    """Say what a model's accuracy is worth.
+    """Describe what a model's accuracy is worth.
 
     Args:
-        result: As the evaluation gathers it.
-        pair: Its test against stain colour alone, if there is one.
-        baseline: What that reaches on the same test images.
-        verdict: Of the audit, a sentence a line.
+        result: The evaluation's result.
+        pair: The model's test against stain colour alone, if there is one.
+        baseline: Results of stain colour alone on the same test images.
+        verdict: The audit's verdict, one sentence per line.
     """
     metrics = result["metrics"]
     split = result["split"]
@@ -74,14 +74,14 @@ def judge_comparison(
     confidence: float,
     verdict: str | None,
 ) -> str:
-    """Say what the best of some models is worth, and how many of them are better than stain colour alone.
+    """Describe what the best of several models is worth, and how many are better than stain colour alone.
 
     Args:
-        models: One row a model.
-        pairs: By model its test against stain colour alone.
-        baseline: What that reaches on the same test images.
-        confidence: Of the intervals.
-        verdict: Of the audit, a sentence a line.
+        models: One row per model.
+        pairs: For each model its test against stain colour alone.
+        baseline: Results of stain colour alone on the same test images.
+        confidence: Confidence level of the intervals.
+        verdict: The audit's verdict, one sentence per line.
     """
     best = max(models, key=lambda row: row["test_accuracy"])
     accuracy = say_estimate(best, "test_accuracy", f"{100 * confidence:g} % ")
@@ -97,13 +97,13 @@ def judge_comparison(
 def judge_literature(
     models: Sequence[Mapping[str, Any]], systems: int, trained: int, baseline: Mapping[str, Any] | None
 ) -> str:
-    """Say how many published systems were trained here, and what the best model is worth.
+    """Describe how many published systems were trained here, and what the best model is worth.
 
     Args:
-        models: Those that were trained here, as ``describe_models`` gives them.
-        systems: How many were published.
-        trained: How many of these were trained here.
-        baseline: What stain colour alone reaches.
+        models: The models trained here, from ``describe_models``.
+        systems: Number of published systems.
+        trained: Number of published systems trained here.
+        baseline: Results of stain colour alone.
     """
     lead = f"{trained} of {systems} published systems {'is' if trained == 1 else 'are'} trained here"
     if not models:
@@ -117,12 +117,12 @@ def judge_literature(
 
 
 def judge_study(models: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]], confidence: float) -> str:
-    """Say what the best model of a study is worth over its folds and seeds.
+    """Describe what the best model of a study is worth over its folds and seeds.
 
     Args:
-        models: One row a model.
-        pairs: One row a pair of models.
-        confidence: Of the intervals.
+        models: One row per model.
+        pairs: One row per pair of models.
+        confidence: Confidence level of the intervals.
     """
     whole = [row for row in models if is_number(row["accuracy"])]
     if not whole:
@@ -137,12 +137,12 @@ def judge_study(models: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str
 
 
 def judge_search(title: str, value: float | None, finished: int) -> str:
-    """Say what the best trial of a search is worth.
+    """Describe what the best trial of a search is worth.
 
     Args:
-        title: Of what was looked for.
-        value: Of the best trial; ``None`` where there is no single one.
-        finished: How many trials finished.
+        title: Title of the objective.
+        value: Value of the best trial; ``None`` if there is no single best one.
+        finished: Number of finished trials.
     """
     worth = "no test image was looked at, so that nothing is known of whether it is better than stain colour alone"
     if not finished:
@@ -153,12 +153,12 @@ def judge_search(title: str, value: float | None, finished: int) -> str:
 
 
 def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str], confidence: float) -> str:
-    """Say how far readers agree, and whether the opinion was shown to help them, by the model with the most fields.
+    """Describe the agreement of readers, and whether the opinion was shown to help, for the model with most fields.
 
     Args:
-        models: As the pipeline of agreement measures them.
-        phases: In words, the one that says most about readers first.
-        confidence: Of the intervals; a difference is shown where its interval does not hold 0.
+        models: The results of the agreement pipeline.
+        phases: Descriptions of the phases, the most informative about readers first.
+        confidence: Confidence level of the intervals; a difference is shown if its interval excludes 0.
     """
     model = max(models, key=lambda candidate: candidate["all"]["images"])
     study = model["study"]
@@ -175,7 +175,7 @@ def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str]
 
 
 def _judge_aid(designs: Sequence[Mapping[str, Any]]) -> str:
-    """Say whether readers like these name the right class more often with the opinion, in the first design."""
+    """Describe whether readers like these name the right class more often with the opinion, in the first design."""
     rows = [row["all_readers"] for design in designs for row in design["figures"] if row["figure"] == "class_accuracy"]
     if not rows or not is_number(rows[0]["difference_low"]):
         return "whether the opinion helps them was not tested"
@@ -186,17 +186,17 @@ def _judge_aid(designs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def is_better(pair: Mapping[str, Any] | None) -> bool:
-    """Tell whether a model was shown to be better than what it was tested against."""
+    """Check whether a model was shown to be better than what it was tested against."""
     return pair is not None and bool(pair["shown"]) and pair["difference"] > 0
 
 
 def say_estimate(row: Mapping[str, Any], name: str, level: str = "") -> str:
-    """Say a figure with its interval, if it has one, in the digits of the tables.
+    """Format a number with its interval, if it has one, with the digits of the tables.
 
     Args:
-        row: Of figures.
-        name: Of the figure; its interval is ``_low`` to ``_high``.
-        level: Before the word interval.
+        row: A row of numbers.
+        name: Name of the number; the ends of its interval are ``<name>_low`` and ``<name>_high``.
+        level: Text before the word interval.
     """
     low = row.get(f"{name}_low")
     high = row.get(f"{name}_high")
@@ -215,7 +215,7 @@ def _add_colour(words: str, baseline: Mapping[str, Any] | None) -> str:
 
 
 def _judge_gain(row: Mapping[str, Any]) -> str:
-    """Say by the interval of the gain, in which images and seeds are random, whether it is one."""
+    """Describe whether the gain differs from zero, by its interval, in which images and seeds are random."""
     if not is_number(row.get("gain_over_colour")):
         return "not held against stain colour alone"
     low = row.get("gain_over_colour_low")

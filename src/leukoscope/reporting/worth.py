@@ -1,4 +1,4 @@
-"""What is known of what accuracies on some images are worth."""
+"""Reference results for judging the accuracies on some images."""
 
 import logging
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 
 
 class Worth(NamedTuple):
-    """What accuracies are worth, as far as that was measured.
+    """Reference results for judging accuracies, if they were measured.
 
     Attributes:
-        ladder: Of the audit, one row a protocol and predictor.
-        verdict: Of the audit, a sentence a line.
-        baseline: What stain colour alone reaches on the same test images: ``accuracy, low, high, images, groups``.
+        ladder: The audit's table, one row per protocol and predictor.
+        verdict: The audit's verdict, one sentence per line.
+        baseline: Results of stain colour alone on the same test images: ``accuracy, low, high, images, groups``.
     """
 
     ladder: pd.DataFrame | None = None
@@ -33,13 +33,13 @@ class Worth(NamedTuple):
         text: str | None,
         baseline: Mapping[str, Any] | None,
     ) -> Self:
-        """Select what is of these images and splits, and not of others that were here before.
+        """Keep only what belongs to these images and splits, not to earlier ones.
 
         Args:
-            data: The facts of the images, as ``describe_data`` gives them.
-            ladder: Of the last audit, if there was one.
-            text: Its verdict.
-            baseline: What stain colour alone reached last.
+            data: Facts about the images, from ``describe_data``.
+            ladder: Table of the last audit, if there was one.
+            text: Verdict of the last audit.
+            baseline: Last results of stain colour alone.
         """
         ours = verdict.is_of(data["fingerprint"], ladder, text)
         if not ours and ladder is not None:

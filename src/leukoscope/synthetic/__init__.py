@@ -1,4 +1,4 @@
-"""Blood smears drawn from a seed: what the demo and the tests use in place of photographs."""
+"""Blood smears drawn from a seed: the demo and the tests use them in place of photographs."""
 
 from leukoscope.synthetic.cells import CLASSES
 from leukoscope.synthetic.smears import DrawnSmear, draw_smear, draw_smear_with_cells, write_smears

@@ -1,7 +1,7 @@
-"""What lies in a field of view: which cells, where, and of what shape.
+"""The content of a field of view: which cells, where, and of what shape.
 
-Lengths are in field units: the field is 224 wide and high, as the real photographs are in pixels.
-Places are complex numbers, column + row * 1j.
+Lengths are in field units: the field is 224 units wide and high, like the pixels of the real photographs.
+Positions are complex numbers, column + row * 1j.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ import numpy as np
 FIELD = 224.0
 _MOST_LEUKOCYTES = 60
 _HARMONICS = np.arange(2, 6)
-_TOUCH = 0.95  # between the centres of discs that touch, in sums of their radii
+_TOUCH = 0.95  # distance between the centres of touching discs, relative to the sum of their radii
 
-# A round thing with a wavy outline; what is zero is absent.
+# A round object with a wavy outline; features that are zero are absent.
 DISC = np.dtype(
     [
         ("centre", np.complex64),
         ("radius", np.float32),
         ("waves", np.complex64, len(_HARMONICS)),  # amplitudes of the outline's harmonics 2, 3, ..., in radii
         ("amount", np.float32),  # of dye
-        ("pallor", np.float32),  # the part of the dye that is missing in the middle
+        ("pallor", np.float32),  # the part of the dye missing in the middle
         ("dent", np.complex64),  # from the centre to the middle of a round notch, in radii
         ("notch", np.float32),  # radius of the notch, in radii
         ("clumping", np.float32),  # contrast of the coarse texture
@@ -34,15 +34,15 @@ class Leukocyte:
     """A kind of white cell.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         radius: Mean radius of the nucleus.
-        share: The nucleus's part of the cell's area (nucleus-to-cytoplasm ratio), from 0 to 1.
+        share: The nucleus's share of the cell's area (nucleus-to-cytoplasm ratio), from 0 to 1.
         clumping: Contrast of the coarse chromatin.
         grain: Contrast of the fine chromatin.
-        lobes: Fewest and most lobes of the nucleus.
+        lobes: Minimum and maximum number of lobes of the nucleus.
         dent: Radius of the nucleus's indentation, in radii of the nucleus.
-        nucleoli: Most nucleoli.
-        roughness: How far the outline of the nucleus departs from a circle.
+        nucleoli: Maximum number of nucleoli.
+        roughness: How far the outline of the nucleus deviates from a circle.
     """
 
     name: str
@@ -66,9 +66,9 @@ class Population:
     """The white cells of a class: the kinds with their frequencies, and how much of the field they fill.
 
     Attributes:
-        kinds: Kinds of white cells; the first is in every field.
-        frequencies: How often each occurs; they sum to 1.
-        burden: Median of the nuclei's joint area, as a part of the field's.
+        kinds: Kinds of white cells; the first occurs in every field.
+        frequencies: Frequency of each kind; they sum to 1.
+        burden: Median of the nuclei's total area, as a share of the field's.
     """
 
     kinds: tuple[Leukocyte, ...]
@@ -76,7 +76,7 @@ class Population:
     burden: float
 
     def mix_in(self, others: "Population", share: float) -> "Population":
-        """Let a share of the cells be others; all but those of its first kind give way."""
+        """Return a population with a share of other cells, which replace all but the first kind."""
         frequencies = (1 - share, *(share * frequency for frequency in others.frequencies))
         return Population((self.kinds[0], *others.kinds), frequencies, self.burden)
 
@@ -100,10 +100,10 @@ CLASSES = tuple(POPULATIONS)
 
 @dataclass(frozen=True)
 class Field:
-    """All that lies in one field of view: arrays of :data:`DISC`, from the lowest layer to the highest.
+    """The content of one field of view: arrays of :data:`DISC`, from the lowest layer to the highest.
 
-    A disc of ``cytoplasm`` is a leukocyte, and ``owners`` has the number of the leukocyte, from 0 on, that each disc of
-    ``nuclei`` is of, and ``kinds`` what each leukocyte is.
+    Each disc of ``cytoplasm`` is a leukocyte. ``owners`` holds, for each disc of ``nuclei``, the number of its
+    leukocyte, starting at 0, and ``kinds`` the kind of each leukocyte.
     """
 
     erythrocytes: np.ndarray
@@ -117,17 +117,17 @@ class Field:
 
 
 def arrange_field(label: str, rng: np.random.Generator, touching: float = 0.0, others: float | None = None) -> Field:
-    """Choose the cells of a field of view and their places.
+    """Choose the cells of a field of view and their positions.
 
     Args:
         label: One of :data:`CLASSES`.
         rng: Source of randomness.
-        touching: Which part of the leukocytes, but for the first, is laid against another, from 0 to 1.
-        others: Which share of a malignant field's leukocytes, but for the first, is of the kinds of Benign fields and
-            as frequent there, from 0 to 1; by default few, as ``POPULATIONS`` has them.
+        touching: Share of the leukocytes, apart from the first, that are placed against another, from 0 to 1.
+        others: Share of a malignant field's leukocytes, apart from the first, that are of the kinds and with the
+            frequencies of Benign fields, from 0 to 1; by default few, as in ``POPULATIONS``.
 
     Returns:
-        The field, which does not depend on the size of the image that it is drawn to.
+        The field, which does not depend on the size of the drawn image.
     """
     population = POPULATIONS[label]
     if others is not None and population.kinds[0].is_blast:
@@ -140,7 +140,7 @@ def arrange_field(label: str, rng: np.random.Generator, touching: float = 0.0, o
     cells = zip(kinds, centres, radii, cell_radii, strict=True)
     smudges = _litter(rng.poisson(1.2), (11, 22), (0.12, 0.3), 0.2, rng)
     smudges["clumping"] = 0.6
-    # In this order: each takes its own from the one source of randomness.
+    # The order matters: each step draws from the same source of randomness.
     erythrocytes = _arrange_erythrocytes(centres, cell_radii, rng)
     platelets = _litter(rng.poisson(rng.uniform(0, 12)), (1, 3), (0.2, 0.6), 0.15, rng)
     cytoplasm = _discs(centres, cell_radii, rng.uniform(0.35, 0.9, len(centres)), 0.06, rng)
@@ -158,19 +158,19 @@ def arrange_field(label: str, rng: np.random.Generator, touching: float = 0.0, o
 
 
 def _choose_leukocytes(population: Population, rng: np.random.Generator) -> tuple[list[Leukocyte], np.ndarray]:
-    """Draw white cells until their nuclei fill the field's share; returns kinds and radii of the nuclei."""
+    """Draw white cells until their nuclei fill the field's share; return kinds and radii of the nuclei."""
     chosen = rng.choice(len(population.kinds), _MOST_LEUKOCYTES, p=population.frequencies)
     chosen[0] = 0
     kinds = [population.kinds[i] for i in chosen]
     radii = np.array([kind.radius for kind in kinds]) * rng.normal(1, 0.07, _MOST_LEUKOCYTES).clip(0.8, 1.2)
     burden = population.burden * rng.lognormal(0, 0.45) * FIELD**2
-    # Cells join until their nuclei cover the share of the field that the class has, in a spread as wide as a patient's.
+    # Add cells until their nuclei cover the class's share of the field, which varies as widely as between patients.
     count = 1 + np.searchsorted(np.cumsum(np.pi * radii**2), burden)
     return kinds[:count], radii[:count]
 
 
 def _spread_out(radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Place discs one by one, each where it is freest among a few random places; returns centres [n]."""
+    """Place discs one by one, each at the freest of a few random places; return centres [n]."""
     centres = np.empty(len(radii), complex)
     for i, radius in enumerate(radii):
         candidates = _anywhere(10, rng)
@@ -181,7 +181,7 @@ def _spread_out(radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _push_together(centres: np.ndarray, radii: np.ndarray, part: float, rng: np.random.Generator) -> None:
-    """Move some discs, each to where it just overlaps one that was placed before and no other, if there is room."""
+    """Move some discs so that each just overlaps an earlier one and no other, if there is room."""
     for i in range(1, len(radii)):
         if rng.random() >= part:
             continue
@@ -197,7 +197,7 @@ def _push_together(centres: np.ndarray, radii: np.ndarray, part: float, rng: np.
 
 
 def _arrange_erythrocytes(taken: np.ndarray, radii: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lay red cells around white cells that have their centres and radii."""
+    """Arrange red cells around white cells with the given centres and radii."""
     radius = rng.uniform(6.5, 8)
     centres = _chain_up(radius, rng)
     covered = np.abs(centres[:, None] - taken) < radii + 0.3 * radius
@@ -210,7 +210,7 @@ def _arrange_erythrocytes(taken: np.ndarray, radii: np.ndarray, rng: np.random.G
 
 
 def _chain_up(radius: float, rng: np.random.Generator) -> np.ndarray:
-    """Places of red cells in winding chains (rouleaux), or single ones, that leave each other some room."""
+    """Return positions of red cells, single or in winding chains (rouleaux), with some space between them."""
     length = rng.choice([1, 1, 2, 3, 4, 7])
     chains = rng.integers(120, 330) // length
     shape = (chains, length)
@@ -228,7 +228,7 @@ def _chain_up(radius: float, rng: np.random.Generator) -> np.ndarray:
 def _nucleus(
     kind: Leukocyte, centre: complex, radius: float, cell_radius: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Discs that form one nucleus, a disc a lobe."""
+    """Return the discs that form one nucleus, one per lobe."""
     lobes = rng.integers(*kind.lobes, endpoint=True)
     heading = np.exp(1j * rng.uniform(0, 2 * np.pi))
     if lobes == 1:
@@ -259,7 +259,7 @@ def _litter(
     roughness: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Discs anywhere, with radii and amounts between two bounds."""
+    """Return discs at random positions, with radii and amounts between two bounds."""
     return _discs(_anywhere(count, rng), rng.uniform(*radii, count), rng.uniform(*amounts, count), roughness, rng)
 
 
@@ -270,9 +270,9 @@ def _discs(
     roughness: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Discs of random outline; the higher a harmonic, the fainter."""
+    """Return discs with random outlines; higher harmonics are fainter."""
     discs = np.zeros(len(centres), DISC)
-    # Amplitudes fall with the square of the harmonic, so that outlines are smooth.
+    # Amplitudes fall with the square of the harmonic, so outlines are smooth.
     waves = rng.normal(size=(2, len(centres), len(_HARMONICS))) * roughness * (2 / _HARMONICS) ** 2
     discs["centre"], discs["radius"], discs["amount"] = centres, radii, amounts
     discs["waves"] = waves[0] + 1j * waves[1]
@@ -280,6 +280,6 @@ def _discs(
 
 
 def _anywhere(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Random places in the field [count]."""
+    """Return random positions in the field [count]."""
     columns, rows = rng.uniform(0, FIELD, (2, count))
     return columns + 1j * rows

@@ -1,4 +1,4 @@
-"""Draw blood smears whose classes differ in the form of their cells, and write them as files."""
+"""Draw blood smears whose classes differ in the shape of their cells, and write them as files."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -19,10 +19,10 @@ from leukoscope.synthetic.stains import Stain, photograph
 
 _COARSE = 2.2
 _FINE = 0.7
-_REACH = 1.35  # farthest that an outline gets from its centre, in radii
-_BLUR = 4.0  # farther than the lens spreads light, in field units
+_REACH = 1.35  # maximum distance of an outline from its centre, in radii
+_BLUR = 4.0  # exceeds the distance over which the lens spreads light, in field units
 _SMALLEST = 32
-_MOST_THREADS = 4  # they share the interpreter's lock, and more of them wait for it longer
+_MOST_THREADS = 4  # they share the interpreter's lock, and more threads wait longer for it
 
 
 class DrawnSmear(NamedTuple):
@@ -30,10 +30,10 @@ class DrawnSmear(NamedTuple):
 
     Attributes:
         image: RGB image [size, size, 3], uint8.
-        cells: The number of the leukocyte that each pixel is of, from 1 on, or 0 [size, size], int32. Where two
-            overlap, a pixel is of the one that it lies deeper in. Of those that lie outside, the numbers are missing.
-        nuclei: The same of their nuclei.
-        kinds: What each leukocyte is, in the order of their numbers, those outside among them.
+        cells: The leukocyte number of each pixel, starting at 1, or 0 [size, size], int32. Where two overlap, a pixel
+            belongs to the one in which it lies deeper. Numbers of leukocytes outside the image are missing.
+        nuclei: The leukocyte number of each pixel of a nucleus, in the same format.
+        kinds: The kind of each leukocyte, in the order of their numbers, including those outside.
     """
 
     image: np.ndarray
@@ -51,16 +51,16 @@ def draw_smear(
 ) -> np.ndarray:
     """Draw one field of view of a blood smear.
 
-    The class decides on the white cells only: size and shape of the nuclei, texture of the chromatin,
+    The class only affects the white cells: size and shape of the nuclei, texture of the chromatin,
     nucleus-to-cytoplasm ratio, density. Every size shows the same cells in the same places.
 
     Args:
         label: One of :data:`CLASSES`.
         rng: Source of randomness.
         size: Width and height in pixels.
-        stain: What the dyes look like; drawn from ``rng``, whatever the class, when None.
-        magnification: How many times as large the cells are as in the published smears, 1 or more: of the field only
-            a part is shown then, with a white cell in it that is typical of the class.
+        stain: The look of the dyes; if None, drawn from ``rng`` independently of the class.
+        magnification: Size of the cells relative to the published smears, 1 or more: only a part of the field is then
+            shown, including a white cell that is typical of the class.
 
     Returns:
         RGB image [size, size, 3], uint8.
@@ -81,21 +81,21 @@ def draw_smear_with_cells(
     touching: float = 0.0,
     others: float | None = None,
 ) -> DrawnSmear:
-    """Draw the same as ``draw_smear``, and tell which leukocyte each pixel is of.
+    """Draw the same as ``draw_smear``, and return which leukocyte each pixel belongs to.
 
     Args:
-        label: As of ``draw_smear``, and so are the next four.
+        label: As in ``draw_smear``, like the next four.
         rng: Source of randomness.
         size: Width and height in pixels.
-        stain: What the dyes look like.
-        magnification: How many times as large the cells are.
-        touching: Which part of the leukocytes is laid against another, from 0 to 1; with 0 they lie as in
+        stain: The look of the dyes.
+        magnification: Size of the cells relative to the published smears.
+        touching: Share of the leukocytes that are placed against another, from 0 to 1; with 0 they lie as in
             ``draw_smear``.
-        others: Which share of a malignant field's leukocytes is normal, as ``arrange_field`` has it; with None they are
-            those of ``draw_smear``.
+        others: Share of normal cells among a malignant field's leukocytes, as in ``arrange_field``; if None, as in
+            ``draw_smear``.
 
     Raises:
-        InputError: As of ``draw_smear``.
+        InputError: As in ``draw_smear``.
     """
     image, field, whole = _draw(label, rng, size, stain, magnification, touching, others)
     nuclei = _number_discs(field.nuclei, field.owners, whole)
@@ -114,7 +114,7 @@ def _draw(
     touching: float = 0.0,
     others: float | None = None,
 ) -> tuple[np.ndarray, Field, int]:
-    """Draw a field of view: its image, all that lies in it, and its side in pixels; right where it is cut out."""
+    """Draw a field of view; return its image, its content, and its side in pixels; exact only where it is cut out."""
     _check([label], size)
     stain = stain or Stain.draw(rng)
     field = arrange_field(label, rng, touching, others)
@@ -133,17 +133,17 @@ def write_smears(
 ) -> None:
     """Write ``folder/Original/<Class>/smear-<class>-0001.jpg`` and so on, with a progress bar on a terminal.
 
-    Each file says in a comment that it was drawn. An image depends on the seed, its class and its number only, so that
+    Each file says in a comment that it was drawn. An image depends only on the seed, its class and its number, so
     more images, other classes or other workers do not change it.
 
     Args:
-        folder: Where to write; made if it is missing.
-        counts: How many images of each class.
+        folder: Where to write; created if missing.
+        counts: Number of images of each class.
         size: Width and height in pixels.
         seed: Source of all randomness.
-        confounded: Let the stain give the class away, to test whatever should notice it.
-        magnification: How many times as large the cells are as in the published smears, 1 or more.
-        workers: Threads that draw; one a core, but few, when None.
+        confounded: Whether the stain reveals the class, to test the checks that should notice it.
+        magnification: Size of the cells relative to the published smears, 1 or more.
+        workers: Drawing threads; if None, one per core, but only a few.
 
     Raises:
         InputError: No such class, or a size under 32 pixels.
@@ -178,7 +178,7 @@ def _check(labels: Iterable[str], size: int) -> None:
 
 
 def _number_discs(discs: np.ndarray, owners: np.ndarray, size: int) -> np.ndarray:
-    """Give the owner, from 1 on, of the disc that each pixel lies deepest in; 0 in none [size, size], int32."""
+    """Return for each pixel the owner, from 1 on, of the disc it lies deepest in; 0 outside [size, size], int32."""
     numbers = np.zeros(size * size, np.int32)
     deepest = np.zeros(size * size, np.float32)
     for place, coverage, depth, owner in zip(*_stamp(discs, size), owners, strict=True):
@@ -189,7 +189,7 @@ def _number_discs(discs: np.ndarray, owners: np.ndarray, size: int) -> np.ndarra
 
 
 def _cut_out(layer: np.ndarray, size: int, field: Field, whole: int) -> np.ndarray:
-    """Cut a square out with the field's first white cell as near to its middle as the borders let it be."""
+    """Cut out a square with the field's first white cell as close to its centre as the borders allow."""
     row, column = _find_corner(size, field, whole)
     return layer[row : row + size, column : column + size]
 
@@ -201,10 +201,10 @@ def _find_corner(size: int, field: Field, whole: int) -> tuple[int, int]:
 
 
 def _select_shown(field: Field, size: int, whole: int) -> Field:
-    """Leave out the discs that nothing is seen of where ``_cut_out`` cuts: of a large field those are nearly all.
+    """Remove the discs that are invisible where ``_cut_out`` cuts: nearly all of a large field.
 
     Returns:
-        What is to be drawn; its ``owners`` and ``kinds`` are still those of the whole field.
+        The field to be drawn; its ``owners`` and ``kinds`` are still those of the whole field.
     """
     row, column = _find_corner(size, field, whole)
     middle = column + size / 2 + 1j * (row + size / 2)
@@ -226,7 +226,7 @@ def _select_shown(field: Field, size: int, whole: int) -> Field:
 
 
 def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Amounts of haemoglobin, cytoplasm's and nuclear dye in each pixel [size, size, 3]."""
+    """Return the amounts of haemoglobin, cytoplasmic and nuclear dye in each pixel [size, size, 3]."""
     coarse = np.tanh(1.5 * _texture(size, _COARSE, rng)).ravel()
     fine = _texture(size, _FINE, rng).ravel()
 
@@ -240,14 +240,14 @@ def _spread_dyes(field: Field, size: int, rng: np.random.Generator) -> np.ndarra
     red = _haemoglobin(field.erythrocytes, size)
     nuclei = highest(field.nuclei)
     cytoplasm = highest(field.cytoplasm)
-    free = 1 - np.minimum(1, cytoplasm + nuclei)  # of white cells, which cover red ones and debris
+    free = 1 - np.minimum(1, cytoplasm + nuclei)  # not covered by white cells, which hide red cells and debris
     loose = highest(field.smudges) + highest(field.platelets)
     nuclear = nuclei * (1 - highest(field.nucleoli)) + loose * free
     return np.stack([red * free, cytoplasm * (1 - np.minimum(1, nuclei)), nuclear], axis=-1)
 
 
 def _haemoglobin(discs: np.ndarray, size: int) -> np.ndarray:
-    """Red cells [size, size], pale in the middle; where they overlap, they are darker."""
+    """Return the haemoglobin of red cells [size, size], pale in the middle, and darker where they overlap."""
     places, coverage, depth = _stamp(discs, size)
     hollow = 1 - _each(discs["pallor"]) * np.exp(-(((1 - depth) / 0.5) ** 2))
     amounts = coverage * _each(discs["amount"]) * hollow
@@ -256,11 +256,11 @@ def _haemoglobin(discs: np.ndarray, size: int) -> np.ndarray:
 
 
 def _stamp(discs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rasterise discs, each on a square of pixels of its own.
+    """Rasterise discs, each on its own square of pixels.
 
     Returns:
-        Three arrays [n, side, side]: indices of the pixels in the flattened image; the part of each
-        that the disc covers, 0 outside the image; and depth in the disc, 1 at its centre, 0 on its outline.
+        Three arrays [n, side, side]: indices of the pixels in the flattened image; the share of each
+        covered by the disc, 0 outside the image; and depth in the disc, 1 at its centre, 0 on its outline.
     """
     centres = discs["centre"] * size / FIELD
     radii = discs["radius"] * size / FIELD
@@ -269,18 +269,18 @@ def _stamp(discs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.nda
     columns = (centres.real.astype(int)[:, None] + steps)[:, None, :]
     rows = (centres.imag.astype(int)[:, None] + steps)[:, :, None]
     offsets = ((columns + 0.5) + 1j * (rows + 0.5)).astype(np.complex64) - _each(centres)
-    # Places as complex numbers: a direction is a unit number, and its powers are waves around the outline.
+    # Positions are complex numbers: a direction is a unit number, and its powers are waves around the outline.
     distances = np.abs(offsets) + np.float32(1e-6)
     outlines = _each(radii) * _outline(offsets / distances, discs["waves"])
     notches = np.abs(offsets - _each(discs["dent"] * radii)) - _each(discs["notch"] * radii)
-    inside = np.minimum(outlines - distances, notches)  # signed: a fraction of a pixel is the antialiasing
+    inside = np.minimum(outlines - distances, notches)  # signed: fractions of a pixel give the antialiasing
     framed = (columns >= 0) & (columns < size) & (rows >= 0) & (rows < size)
     places = rows.clip(0, size - 1) * size + columns.clip(0, size - 1)
     return places, framed * np.clip(inside + 0.5, 0, 1), 1 - distances / outlines
 
 
 def _outline(directions: np.ndarray, waves: np.ndarray) -> np.ndarray:
-    """Radius of a wavy outline, in mean radii [n, side, side], in the directions of unit complex numbers."""
+    """Return the radius of a wavy outline, in mean radii [n, side, side], in the directions of unit complex numbers."""
     outline = np.ones(directions.shape, np.float32)
     power = directions
     for wave in waves.T:
@@ -290,11 +290,11 @@ def _outline(directions: np.ndarray, waves: np.ndarray) -> np.ndarray:
 
 
 def _texture(size: int, grain: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise [size, size] of mean 0 and deviation 1, its grain given in field units."""
+    """Return smooth noise [size, size] of mean 0 and deviation 1, with the grain in field units."""
     noise = gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), grain * size / FIELD)
     return noise / noise.std()
 
 
 def _each(values: np.ndarray) -> np.ndarray:
-    """Make one value a disc [n] fit the discs' pixels [n, side, side]."""
+    """Broadcast one value per disc [n] to the discs' pixels [n, side, side]."""
     return values[:, None, None]

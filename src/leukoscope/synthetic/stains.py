@@ -1,4 +1,4 @@
-"""How a smear takes colour: dyes that absorb light, the lamp behind them and the camera in front."""
+"""The colours of a smear: dyes that absorb light, the lamp behind them and the camera in front."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter
 
 from leukoscope.synthetic.cells import FIELD
 
-# Optical densities of red, green and blue at one unit of haemoglobin, of the cytoplasm's dye and of the nuclei's,
-# at the two ends of each one's range of hues.
+# Optical densities of red, green and blue at one unit of haemoglobin, of the cytoplasmic and of the nuclear dye,
+# at the two ends of each dye's range of hues.
 _DYES = (
     ((0.25, 0.17, 0.09), (0.09, 0.16, 0.10)),
     ((0.27, 0.17, 0.03), (0.12, 0.19, 0.03)),
@@ -21,10 +21,10 @@ _LOOK_SPREAD = 0.05
 
 @dataclass(frozen=True)
 class Stain:
-    """One staining of one slide; its triples are for haemoglobin, cytoplasm and nucleus.
+    """The staining of one slide; each triple is for haemoglobin, cytoplasm and nucleus.
 
     Attributes:
-        hues: Where each dye lies on its range of hues, from 0 (bluish) to 1 (reddish).
+        hues: Position of each dye in its range of hues, from 0 (bluish) to 1 (reddish).
         strengths: How concentrated each dye is, from 0 (weak) to 1 (strong).
         tint: Background, from 0 (cold white) to 1 (yellowish).
     """
@@ -39,8 +39,8 @@ class Stain:
 
         Args:
             rng: Source of randomness.
-            look: Where, from 0 to 1, all figures lie, give or take a little; anywhere and independently
-                of one another when None.
+            look: Centre, from 0 to 1, of a narrow range from which all values are drawn; if None, they are drawn
+                independently from the full range.
         """
         low, high = (0, 1) if look is None else (look - _LOOK_SPREAD, look + _LOOK_SPREAD)
         *dyes, tint = rng.uniform(low, high, 2 * len(_DYES) + 1).tolist()
@@ -55,7 +55,7 @@ class Stain:
 
     @property
     def background(self) -> np.ndarray:
-        """Light that passes where there is no cell [3 channels], 1 being the camera's white."""
+        """Light that passes where there is no cell [3 channels], with 1 as the camera's white."""
         return _mix(_BACKGROUNDS, self.tint)
 
 
@@ -64,8 +64,8 @@ def photograph(amounts: np.ndarray, stain: Stain, rng: np.random.Generator) -> n
 
     Args:
         amounts: Dye in each pixel [size, size, 3 dyes], in the order of :attr:`Stain.dyes`.
-        stain: What the dyes look like.
-        rng: Source of the lamp's position, the focus and the noise.
+        stain: The look of the dyes.
+        rng: Source of randomness for the lamp's position, the focus and the noise.
 
     Returns:
         RGB image [size, size, 3], uint8.
@@ -80,7 +80,7 @@ def photograph(amounts: np.ndarray, stain: Stain, rng: np.random.Generator) -> n
 
 
 def _illumination(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Light of a lamp that is a little off centre [size, size], about 1."""
+    """Return the light of a slightly off-centre lamp [size, size], around 1."""
     rows, columns = np.linspace(-0.5, 0.5, size, dtype=np.float32) - rng.uniform(-0.3, 0.3, (2, 1)).astype(np.float32)
     falloff = rng.uniform(0.05, 0.35)
     return rng.uniform(0.98, 1.06) * (1 - falloff * (rows[:, None] ** 2 + columns**2))

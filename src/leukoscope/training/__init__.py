@@ -1,1 +1,1 @@
-"""How classifiers are trained."""
+"""Training of classifiers."""

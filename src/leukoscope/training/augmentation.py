@@ -1,4 +1,4 @@
-"""Augmentation as layers of the training model: one affine map an image, one change of its stain, and its camera."""
+"""Augmentation as layers of the training model: for each image one affine map, one stain change, and camera effects."""
 
 import math
 from typing import Any
@@ -24,16 +24,16 @@ def build_augmentation(
     compression: float | None = None,
     **geometry: Any,
 ) -> keras.Sequential:
-    """Build what training puts before the network: the affine map, and what else is asked for, as light takes its way.
+    """Build the layers before the network: the affine map, then the requested effects in the order of the light path.
 
     Args:
-        seed: For all draws.
+        seed: Seed of all draws.
         stain: As in ``RandomStain``.
         brightness: As in ``RandomStain``.
         grey: As in ``RandomStain``.
         blur: As in ``RandomBlur``.
         noise: As in ``RandomNoise``.
-        compression: As in ``RandomCompression``; ``None``: not.
+        compression: As in ``RandomCompression``; ``None``: no compression.
         geometry: The arguments of ``RandomAffine``.
     """
     layers: list[keras.layers.Layer] = [RandomAffine(**geometry, seed=seed, dtype="float32")]
@@ -49,16 +49,16 @@ def build_augmentation(
 
 
 class RandomStain(keras.layers.Layer):
-    """Change each image's dyes and light at random, and take the colour out of some: cells keep their form.
+    """Change each image's dyes and light at random, and remove the colour from some: cells keep their shape.
 
-    Optical densities are taken apart into haematoxylin, eosin and a rest, each of which is scaled and shifted, and put
-    together again: one matrix an image (Tellez et al. 2019). Outside training the images pass unchanged.
+    Optical densities are separated into haematoxylin, eosin and a residual, each of which is scaled and shifted, and
+    recombined: one matrix per image (Tellez et al. 2019). Outside training, images pass unchanged.
 
     Args:
         stain: Largest change of a dye: 0.2 scales it by 0.8 to 1.2, and shifts it by a tenth of that in density.
         brightness: Largest change of the light, as a share.
-        grey: Share of the images that lose their colour after that.
-        seed: For the sequence of all draws.
+        grey: Share of the images that lose their colour afterwards.
+        seed: Seed of the sequence of all draws.
 
     Input and output: ``[batch, height, width, 3]``, RGB, 0-255, float.
     """
@@ -79,7 +79,7 @@ class RandomStain(keras.layers.Layer):
         batch, height, width, _ = ops.shape(images)
         flat = ops.reshape(images, (batch, height * width, 3))
         matrix, shift = self._draw_mixtures(batch)
-        # As of images.perturbations.scale_dyes: dyes add up in density; one is added so that black has a logarithm.
+        # As in images.perturbations.scale_dyes: dyes add up in density; adding one gives black a finite logarithm.
         density = -ops.log((ops.clip(flat, 0.0, 255.0) + 1.0) / 256.0)
         changed = 256.0 * ops.exp(-(ops.matmul(density, matrix) + shift[:, None, :])) - 1.0
         changed = ops.clip(changed, 0.0, 255.0)
@@ -88,11 +88,11 @@ class RandomStain(keras.layers.Layer):
         return ops.reshape(ops.where(chosen, pale, changed), ops.shape(images))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def _draw_mixtures(self, batch: Any) -> tuple[Any, Any]:
-        """Draw for each image what maps densities to densities: ``[batch, 3, 3]``, and is added: ``[batch, 3]``."""
+        """Draw each image's map from densities to densities, ``[batch, 3, 3]``, and its offset, ``[batch, 3]``."""
         apart, together = (ops.convert_to_tensor(matrix, "float32") for matrix in (np.linalg.inv(DENSITIES), DENSITIES))
         scale = 1.0 + keras.random.uniform((batch, 1, 3), -self.stain, self.stain, seed=self.generator)
         shift = keras.random.uniform((batch, 3), -self.stain / 10, self.stain / 10, seed=self.generator)
@@ -103,7 +103,7 @@ class RandomStain(keras.layers.Layer):
 class RandomAffine(keras.layers.Layer):
     """Flip, rotate, zoom and shift each image at random: composed into one matrix, resampled once.
 
-    What lies beyond the border is reflected. Outside training the images pass unchanged.
+    Pixels beyond the border are reflected. Outside training, images pass unchanged.
 
     Args:
         horizontal_flip: Mirror left and right, in half of the images.
@@ -111,7 +111,7 @@ class RandomAffine(keras.layers.Layer):
         rotation: Largest angle in degrees, to either side.
         zoom: Largest change of scale, as a share: 0.1 draws scales of 0.9 to 1.1.
         shift: Largest shift along either axis, as a share of the side.
-        seed: For the sequence of all draws.
+        seed: Seed of the sequence of all draws.
 
     Input and output: ``[batch, height, width, channels]``, square, float.
     """
@@ -134,7 +134,7 @@ class RandomAffine(keras.layers.Layer):
         self.zoom = zoom
         self.shift = shift
         self.generator = keras.random.SeedGenerator(seed)
-        self.supports_jit = keras.backend.backend() != "tensorflow"  # whose transform XLA cannot compile
+        self.supports_jit = keras.backend.backend() != "tensorflow"  # XLA cannot compile TensorFlow's transform
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Warp a batch, in training only."""
@@ -143,11 +143,11 @@ class RandomAffine(keras.layers.Layer):
         return kernels.warp(images, self._draw_matrices(images))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     def _draw_matrices(self, images: Any) -> Any:
-        """Draw one map from output to input pixels for each image: ``[batch, 8]``, as Keras' transform wants it."""
+        """Draw one map from output to input pixels for each image: ``[batch, 8]``, as Keras' transform expects it."""
         batch = ops.shape(images)[0]
         side = ops.shape(images)[1]
         angle = self._draw(batch, math.radians(self.rotation))
@@ -162,7 +162,7 @@ class RandomAffine(keras.layers.Layer):
         pixels = ops.cast(side, "float32")
         centre = (pixels - 1.0) / 2.0
         shift_x, shift_y = (self._draw(batch, self.shift) * pixels for _ in range(2))
-        # What keeps the centre where it is, and the shift.
+        # Keep the centre fixed, then add the shift.
         a2 = centre - a0 * centre - a1 * centre + shift_x
         b2 = centre - b0 * centre - b1 * centre + shift_y
         zeros = ops.zeros_like(a0)

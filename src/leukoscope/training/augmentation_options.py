@@ -1,4 +1,4 @@
-"""What is drawn for each image of a training, and where it is put together: the shared parameters, and an entry's."""
+"""Options of the augmentation drawn for each training image: shared parameters, and an entry's differences."""
 
 from typing import Any, Self
 
@@ -10,23 +10,23 @@ _CAMERA = {"blur", "noise", "compression"}
 
 
 class AugmentationRecipe(Options):
-    """What is drawn for each image and epoch; an entry may differ from it.
+    """The augmentation drawn for each image and epoch; an entry may override it.
 
     Attributes:
-        horizontal_flip: As in ``RandomAffine``, and so are the next four.
-        vertical_flip: See there.
-        rotation: See there.
-        zoom: See there.
-        shift: See there.
-        stain: As in ``RandomStain``, and so are the next two.
-        brightness: See there.
-        grey: See there.
+        horizontal_flip: As in ``RandomAffine``, like the next four.
+        vertical_flip: As in ``RandomAffine``.
+        rotation: As in ``RandomAffine``.
+        zoom: As in ``RandomAffine``.
+        shift: As in ``RandomAffine``.
+        stain: As in ``RandomStain``, like the next two.
+        brightness: As in ``RandomStain``.
+        grey: As in ``RandomStain``.
         blur: As in ``RandomBlur``.
         noise: As in ``RandomNoise``.
-        compression: As in ``RandomCompression``; ``None``: not.
+        compression: As in ``RandomCompression``; ``None``: no compression.
         mixup: As in ``Mixing``.
         cutmix: As in ``Mixing``.
-        synthetic: Share of the images of a batch that generated ones of their classes stand in for.
+        synthetic: Share of a batch's images that are replaced by generated images of their classes.
     """
 
     horizontal_flip: bool = True
@@ -46,21 +46,21 @@ class AugmentationRecipe(Options):
 
     @property
     def drawn(self) -> dict[str, Any]:
-        """What is drawn for each image by itself: the arguments of ``build_augmentation``.
+        """The arguments of ``build_augmentation``, drawn separately for each image.
 
-        What the camera does is among them only if it does anything: trainings without it keep the keys that they had.
+        Camera effects are included only if they are active, so that keys of trainings without them stay the same.
         """
         drawn = self.model_dump(include=set(AugmentationRecipe.model_fields) - {"mixup", "cutmix", "synthetic"})
         return {name: value for name, value in drawn.items() if value or name not in _CAMERA}
 
     @property
     def mixing(self) -> dict[str, float]:
-        """How images are mixed with others: the arguments of ``Mixing``; nothing where they are not."""
+        """The arguments of ``Mixing``; empty if images are not mixed."""
         chosen = {"mixup": self.mixup, "cutmix": self.cutmix}
         return {name: alpha for name, alpha in chosen.items() if alpha}
 
     def join(self, own: Options) -> Self:
-        """Join an entry's differences, an ``AugmentationDifferences``."""
+        """Return this recipe with an entry's differences, an ``AugmentationDifferences``."""
         return type(self).model_validate(self.model_dump() | own.model_dump(exclude_unset=True))
 
 
@@ -68,10 +68,10 @@ AugmentationDifferences = differences(AugmentationRecipe)
 
 
 class ResolvedAugmentation(AugmentationRecipe):
-    """What is in force for an entry.
+    """The augmentation in effect for an entry.
 
     Attributes:
-        generated: The fingerprint of the generated images, where any stand in for real ones.
+        generated: The fingerprint of the generated images, if any replace real ones.
     """
 
     generated: str | None = None

@@ -1,4 +1,4 @@
-"""What happens in each epoch beside training: the journal, the log, what is drawn, and the end."""
+"""Callbacks of each epoch: journal, log, seeding of random draws, and early stopping."""
 
 import logging
 import time
@@ -23,10 +23,10 @@ from leukoscope.training.recipe import ResolvedRecipe
 
 
 def list_state(model: keras.Model) -> list[keras.Variable]:
-    """List the variables that a training goes on from; images that the device holds are on the disk already.
+    """List the variables from which a training resumes, without images held on the device, which are already on disk.
 
     Args:
-        model: Of a phase, compiled.
+        model: The compiled model of a phase.
     """
     layers = (layer for layer in model.layers if not isinstance(layer, HeldImages))
     return [*(weight for layer in layers for weight in layer.weights), *model.optimizer.variables]
@@ -34,7 +34,7 @@ def list_state(model: keras.Model) -> list[keras.Variable]:
 
 @contextmanager
 def explain_full_disk(what: str, name: str, journal: TrainingJournal) -> Iterator[None]:
-    """Say what could not be kept, if something could not.
+    """Turn a failure to write a file into an error that says what could not be kept.
 
     Raises:
         InputError: A file could not be written.
@@ -51,7 +51,7 @@ def explain_full_disk(what: str, name: str, journal: TrainingJournal) -> Iterato
 class EpochLog(keras.callbacks.Callback):
     """Writes each epoch into the journal and the log, and stops at a loss of NaN."""
 
-    async_safe = True  # a GPU need not wait for the look at each step's loss
+    async_safe = True  # a GPU need not wait for the check of each step's loss
 
     def __init__(
         self,
@@ -75,17 +75,17 @@ class EpochLog(keras.callbacks.Callback):
         self.meter = Meter(bool(device.list_accelerators()))
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Take the time of the training steps alone."""
+        """Measure the time of the training steps alone."""
         self.training_seconds = time.perf_counter() - self.started
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stop at a loss that is no number."""
+        """Stop if the loss is not a number."""
         self.meter.sample()
         if not np.isfinite((logs or {}).get("loss", 0.0)):
             self._refuse(f"in step {batch + 1} of epoch {self.epoch}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keep the epoch, then log it."""
+        """Keep the epoch's files, then log it."""
         logs = logs or {}
         row = {
             "epoch": epoch + 1,
@@ -127,12 +127,12 @@ class EpochLog(keras.callbacks.Callback):
 
 
 class HeadLog:
-    """Writes a head that was fitted at once into the journal and the log, as the one epoch of its training.
+    """Writes a head that was fitted at once into the journal and the log, as the only epoch of its training.
 
     Args:
-        name: The model's.
-        network: Whose head it is.
-        journal: Of the training.
+        name: The model's name.
+        network: The network whose head was fitted.
+        journal: Journal of the training.
     """
 
     def __init__(self, name: str, network: keras.Model, journal: TrainingJournal) -> None:
@@ -146,11 +146,11 @@ class HeadLog:
         """Keep the network's weights, then log the epoch.
 
         Args:
-            training: How well the head does on what it was fitted to.
-            validation: The same of the validation images.
+            training: The head's performance on the images that it was fitted to.
+            validation: The head's performance on the validation images.
 
         Raises:
-            InputError: A loss is no number, as the features are none; nothing is kept.
+            InputError: A loss is not a number because features are not; nothing is kept.
         """
         if not np.isfinite([training.loss, validation.loss]).all():
             raise InputError(
@@ -176,7 +176,7 @@ class HeadLog:
 
 
 class DrawAnew(keras.callbacks.Callback):
-    """Lets what is drawn in an epoch depend on the seed and the epoch alone: Keras saves no generator's state."""
+    """Makes an epoch's random draws depend on seed and epoch alone, since Keras saves no generator states."""
 
     def __init__(self, seed: int, batches: TrainingBatches) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class DrawAnew(keras.callbacks.Callback):
         self.batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Seed all generators by the epoch."""
+        """Reseed all generators for the epoch."""
         self.batches.go_to(epoch)
         states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
         for number, state in enumerate(states):
@@ -193,19 +193,19 @@ class DrawAnew(keras.callbacks.Callback):
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Ends the training after an epoch when told to."""
+    """Ends the training after an epoch if a condition holds."""
 
     def __init__(self, enough: Callable[[], bool]) -> None:
         super().__init__()
         self.enough = enough
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Ask whether it was enough."""
+        """Check the condition."""
         self.model.stop_training = self.enough()
 
 
 def log_epoch(name: str, epochs: int, row: dict[str, Any]) -> None:
-    """Log an epoch as a line to read, with the figures in ``record.epoch`` for whoever tracks them."""
+    """Log an epoch as a readable line, with the figures in ``record.epoch`` for tracking."""
     left = say_time_left(row["epoch"], epochs, row["seconds"])
     logging.getLogger(EPOCHS).info(
         "%s epoch %d/%d: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f; %.1f s%s",

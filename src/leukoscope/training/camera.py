@@ -1,4 +1,4 @@
-"""What a camera does to a field, as layers of the training model: blur, noise and compression, drawn for each image."""
+"""Camera effects as layers of the training model: blur, noise and compression, drawn for each image."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 _BLOCK = 8
-# ITU-T T.871, which is ITU-R BT.601 over all of 0-255: columns are Y, Cb and Cr.
+# ITU-T T.871, which is ITU-R BT.601 at full range, 0-255: columns are Y, Cb and Cr.
 _TO_YCC = np.array([[0.299, -0.168736, 0.5], [0.587, -0.331264, -0.418688], [0.114, 0.5, -0.081312]])
 # ITU-T T.81, tables K.1 and K.2.
 _LUMINANCE_STEPS = [
@@ -32,10 +32,10 @@ _STEPS = np.array([_LUMINANCE_STEPS, _CHROMINANCE_STEPS, _CHROMINANCE_STEPS], fl
 
 
 class _RandomCamera(keras.layers.Layer, ABC):
-    """Changes each image at random in training, and nothing outside of it.
+    """Changes each image at random in training; outside training, images pass unchanged.
 
     Args:
-        seed: For the sequence of all draws.
+        seed: Seed of the sequence of all draws.
 
     Input and output: ``[batch, height, width, 3]``, RGB, 0-255, float.
     """
@@ -49,12 +49,12 @@ class _RandomCamera(keras.layers.Layer, ABC):
         return ops.clip(self._change(images), 0.0, 255.0) if training else images
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Give the shape of the output, which is that of the input."""
+        """Return the output shape, which equals the input shape."""
         return input_shape
 
     @abstractmethod
     def _change(self, images: Any) -> Any:
-        """Change a batch; values beyond 0-255 are cut off afterwards."""
+        """Change a batch; the caller clips values to 0-255."""
 
     def _draw(self, images: Any, least: float, most: float) -> Any:
         """Draw a number for each image: ``[batch, 1, 1, 1]``."""
@@ -62,11 +62,11 @@ class _RandomCamera(keras.layers.Layer, ABC):
 
 
 class RandomBlur(_RandomCamera):
-    """Blur each image by a Gaussian of its own; what lies beyond the border is reflected.
+    """Blur each image with a Gaussian of random width; pixels beyond the border are reflected.
 
     Args:
-        blur: Largest standard deviation in pixels of the images that the layer is given: each is drawn up to it.
-        kwargs: As of ``Layer``, and the seed.
+        blur: Largest standard deviation in pixels of the layer's input; each image's is drawn from 0 up to it.
+        kwargs: Arguments of ``Layer``, and the seed.
     """
 
     def __init__(self, *, blur: float = 0.0, **kwargs: Any) -> None:
@@ -74,7 +74,7 @@ class RandomBlur(_RandomCamera):
         self.blur = blur
 
     def _change(self, images: Any) -> Any:
-        """Blur along the columns, then along the rows: products of matrices, which every device is fast at."""
+        """Blur along the columns, then along the rows, by matrix products, which are fast on every device."""
         batch, height, width, channels = ops.shape(images)
         deviation = ops.maximum(self._draw(images, 0.0, self.blur)[..., 0], 1e-3)
         rows = ops.reshape(images, (batch, height, width * channels))
@@ -86,14 +86,14 @@ class RandomBlur(_RandomCamera):
 
 
 def _spread(size: int, deviation: Any) -> Any:
-    """Give how much each pixel of a line gets of each other: ``[batch, size, size]``, rows add up to 1.
+    """Return how much each pixel of a line contributes to each other: ``[batch, size, size]``; rows add up to 1.
 
     Args:
-        size: Pixels of the line, which is reflected at its ends once, its last pixels with it.
-        deviation: ``[batch, 1, 1]``, in pixels.
+        size: Pixels of the line, which is reflected once at each end, edge pixels included.
+        deviation: Standard deviation, ``[batch, 1, 1]``, in pixels.
     """
     place = np.arange(size, dtype="float32")
-    # A Gaussian and its mirror images beyond both borders, as reflected padding would give.
+    # A Gaussian and its mirror images beyond both borders, equivalent to reflected padding.
     beside = place[:, None] - place
     before = place[:, None] + place + 1
     images = (beside, before, before - 2 * size)
@@ -102,11 +102,11 @@ def _spread(size: int, deviation: Any) -> Any:
 
 
 class RandomNoise(_RandomCamera):
-    """Add noise to each image that is normal, and of its own in every pixel and channel.
+    """Add normal noise to each image, independent in every pixel and channel.
 
     Args:
-        noise: Largest standard deviation, of 255: that of each image is drawn up to it.
-        kwargs: As of ``Layer``, and the seed.
+        noise: Largest standard deviation, of 255; each image's is drawn from 0 up to it.
+        kwargs: Arguments of ``Layer``, and the seed.
     """
 
     def __init__(self, *, noise: float = 0.0, **kwargs: Any) -> None:
@@ -119,14 +119,14 @@ class RandomNoise(_RandomCamera):
 
 
 class RandomCompression(_RandomCamera):
-    """Lose what JPEG loses: each block of 8 by 8 pixels is quantised in the frequencies of its Y, Cb and Cr.
+    """Reproduce the losses of JPEG: each block of 8 by 8 pixels is quantised in the frequencies of Y, Cb and Cr.
 
-    Steps are those of the standard's tables (ITU-T T.81, annex K) at a quality of the image's own, as libjpeg scales
-    them. Colour keeps its resolution (4:4:4). Rounding has no gradient: nothing that learns stands before this layer.
+    Steps come from the standard's tables (ITU-T T.81, annex K), scaled as in libjpeg by a quality drawn for each image.
+    Colour keeps its resolution (4:4:4). Rounding has no gradient, so no trainable layer may precede this one.
 
     Args:
-        compression: The lowest quality, 1 to 100: that of each image is drawn from there up to 100.
-        kwargs: As of ``Layer``, and the seed.
+        compression: The lowest quality, 1 to 100; each image's is drawn from there up to 100.
+        kwargs: Arguments of ``Layer``, and the seed.
     """
 
     def __init__(self, *, compression: float = 100.0, **kwargs: Any) -> None:
@@ -135,14 +135,14 @@ class RandomCompression(_RandomCamera):
 
     def _change(self, images: Any) -> Any:
         height, width = images.shape[1:3]
-        # To planes of Y, Cb and Cr around zero, as JPEG has them before its cosines.
+        # Convert to planes of Y, Cb and Cr around zero, as JPEG does before its cosine transform.
         planes = ops.transpose(ops.matmul(_fill(images) - 128.0, _constant(_TO_YCC, images)), (0, 3, 1, 2))
         waves = _turn(planes, _make_cosines())
         shape = ops.shape(waves)
         down = shape[2] // _BLOCK
         across = shape[3] // _BLOCK
         blocks = ops.reshape(waves, (shape[0], 3, down, _BLOCK, across, _BLOCK))
-        # The loss itself: rounding to whole steps. Its gradient is zero, and nothing trains in front of it.
+        # The loss itself: rounding to whole steps. Its gradient is zero, and no trainable layer precedes it.
         steps = ops.reshape(self._draw_steps(images), (shape[0], 3, 1, _BLOCK, 1, _BLOCK))
         kept = ops.reshape(ops.round(blocks / steps) * steps, shape)
         planes = ops.transpose(_turn(kept, _make_cosines().T), (0, 2, 3, 1))
@@ -150,9 +150,9 @@ class RandomCompression(_RandomCamera):
         return changed[:, :height, :width]
 
     def _draw_steps(self, images: Any) -> Any:
-        """Draw the steps of each image: ``[batch, 3, 8, 8]``, whole numbers from 1 to 255."""
+        """Draw the quantisation steps of each image: ``[batch, 3, 8, 8]``, integers from 1 to 255."""
         quality = self._draw(images, self.compression, 100.0)
-        # The scale of the Independent JPEG Group, by which encoders read a quality.
+        # The Independent JPEG Group's scale, by which encoders interpret a quality.
         scale = ops.where(quality < 50.0, 5000.0 / quality, 200.0 - 2.0 * quality)
         return ops.clip(ops.floor((_constant(_STEPS[None], images) * scale + 50.0) / 100.0), 1.0, 255.0)
 
@@ -162,7 +162,7 @@ def _constant(values: np.ndarray, images: Any) -> Any:
 
 
 def _fill(images: Any) -> Any:
-    """Repeat the last row and column until blocks are whole, as encoders do."""
+    """Repeat the last row and column to complete the blocks, as encoders do."""
     for axis in (1, 2):
         size = images.shape[axis]
         if size % _BLOCK:
@@ -172,7 +172,7 @@ def _fill(images: Any) -> Any:
 
 
 def _make_cosines() -> np.ndarray:
-    """Make the orthonormal DCT-II of eight values, a frequency a row: ``[8, 8]``."""
+    """Compute the orthonormal DCT-II of eight values, one frequency per row: ``[8, 8]``."""
     frequency = np.arange(_BLOCK)[:, None]
     place = np.arange(_BLOCK)
     waves = np.cos(np.pi * frequency * (2 * place + 1) / (2 * _BLOCK)) * np.sqrt(2 / _BLOCK)

@@ -1,7 +1,7 @@
-"""Variables as one file of plain arrays.
+"""Checkpoints: variables in one file of plain arrays.
 
-Keras' own weights file names each variable by its place in the model, which takes longer than writing: for MobileNetV2
-three quarters of the time. Who reads here has built the same model by the same code, so that the order is enough.
+Keras' own weights file names each variable by its position in the model, which takes longer than writing: for
+MobileNetV2, three quarters of the time. Readers here have built the same model by the same code, so order is enough.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ def save_variables(path: Path, variables: Iterable[keras.Variable]) -> None:
 
 
 def load_variables(path: Path, variables: Iterable[keras.Variable]) -> None:
-    """Set variables to the values that were written.
+    """Restore variables from a file that ``save_variables`` wrote.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is no such file, or has values of other variables.
+        ValueError: It is not such a file, or its values belong to other variables.
         BadZipFile: It is damaged.
     """
     variables = list(variables)

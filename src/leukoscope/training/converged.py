@@ -1,4 +1,4 @@
-"""The last layer at its lowest loss: multinomial logistic regression, whose fit draws nothing and has no rate."""
+"""Fit the last layer to its minimal loss: multinomial logistic regression, without randomness or a learning rate."""
 
 import logging
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from leukoscope.models.parts import Parts
 logger = logging.getLogger(__name__)
 
 _ITERATIONS = 5000
-_TOLERANCE = 1e-6  # of the gradient's largest entry
+_TOLERANCE = 1e-6  # of the largest gradient entry
 
 
 class Judgement(NamedTuple):
-    """How well the last layer does on some features.
+    """The last layer's performance on some features.
 
     Attributes:
         loss: Mean cross-entropy.
-        accuracy: Share that it is right about.
+        accuracy: Share of correct predictions.
     """
 
     loss: float
@@ -29,18 +29,18 @@ class Judgement(NamedTuple):
 
 
 def fit_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights: np.ndarray, weight_decay: float) -> None:
-    """Set the last layer, and the batch norm before it if there is one, to what fits features best.
+    """Fit the last layer, and the batch norm before it if there is one, to features.
 
-    The loss is the weighted mean of the cross-entropy, and half of ``weight_decay`` times the squares of the kernel; it
+    The loss is the weighted mean of the cross-entropy plus half of ``weight_decay`` times the kernel's squared norm; it
     is convex (Bishop 2006, Pattern recognition and machine learning, 4.3.4). A batch norm standardises the features
-    first, by their mean and variance (to which it adds its epsilon), so that the decay is the same to all of them.
+    first, by their mean and variance (to which it adds its epsilon), so that the decay affects all of them alike.
 
     Args:
-        parts: Of the network.
+        parts: Parts of the network.
         features: ``float32 [images, channels]``.
-        classes: Of each of them.
-        weights: Of each of them in the loss.
-        weight_decay: Keeps the kernel small.
+        classes: The class index of each image.
+        weights: The weight of each image in the loss.
+        weight_decay: Strength of the penalty on the kernel.
     """
     shares = weights.astype("float64") / weights.sum()
     if parts.norm is not None:
@@ -50,7 +50,7 @@ def fit_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights: n
 
 
 def judge_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights: np.ndarray) -> Judgement:
-    """Tell how well the last layer does; arguments as of ``fit_head``."""
+    """Measure the last layer's performance; arguments as for ``fit_head``."""
     kernel, bias = parts.linear_head
     scores = features.astype("float64") @ kernel + bias
     losses = -log_softmax(scores, axis=1)[np.arange(len(classes)), classes]
@@ -60,7 +60,7 @@ def judge_head(parts: Parts, features: np.ndarray, classes: np.ndarray, weights:
 
 def _standardise(norm: keras.layers.BatchNormalization, features: np.ndarray, shares: np.ndarray) -> None:
     mean = shares @ features
-    # Moving statistics set outright: a frozen encoder gives the same features in every epoch.
+    # Moving statistics are set directly: a frozen encoder outputs the same features in every epoch.
     variance = shares @ (features - mean) ** 2
     ones = np.ones_like(mean)
     norm.set_weights([values.astype("float32") for values in (ones, 0 * ones, mean, variance)])
@@ -76,7 +76,7 @@ def _norm(parts: Parts, features: np.ndarray) -> np.ndarray:
 def _minimise(
     features: np.ndarray, classes: np.ndarray, shares: np.ndarray, number: int, weight_decay: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the kernel, ``[channels, classes]``, and the bias."""
+    """Return the optimal kernel, ``[channels, classes]``, and bias."""
     truth = np.eye(number)[classes]
     channels = features.shape[1]
 
@@ -85,7 +85,7 @@ def _minimise(
         bias = flat[channels * number :]
         logarithms = log_softmax(features @ kernel + bias, axis=1)
         loss = -float(shares @ (truth * logarithms).sum(axis=1)) + weight_decay / 2 * float((kernel**2).sum())
-        # The gradient by the scores is predicted less true; those by kernel and bias follow from it.
+        # The gradient by the scores is predicted minus true; those by kernel and bias follow from it.
         slopes = shares[:, None] * (np.exp(logarithms) - truth)
         return loss, np.append((features.T @ slopes + weight_decay * kernel).ravel(), slopes.sum(axis=0))
 

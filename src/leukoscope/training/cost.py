@@ -1,4 +1,4 @@
-"""What a training took, over all its epochs, whichever processes they were in."""
+"""The cost of a training over all its epochs, whichever processes ran them."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from leukoscope.core.energy import Meter
 
 
 def summarise_use(history: pd.DataFrame) -> dict[str, Any]:
-    """Add up processor time and energy.
+    """Sum up processor time and energy.
 
     Args:
-        history: One row an epoch; epochs of an earlier version, or of a machine without counters, have no energy.
+        history: One row per epoch; epochs of an earlier version, or of a machine without counters, have no energy.
 
     Returns:
-        ``cpu_seconds`` and ``energy_kwh``, ``None`` where an epoch has none, and ``energy_source``: what was measured.
+        ``cpu_seconds`` and ``energy_kwh``, ``None`` if an epoch lacks them, and ``energy_source``: what was measured.
     """
     used = {name: _add_up(history, name) for name in ("cpu_seconds", "energy_kwh")}
     source = Meter(bool(device.list_accelerators())).stop().source

@@ -1,4 +1,4 @@
-"""Training a classical classifier of hand-made measurements."""
+"""Training of a classical classifier of hand-crafted measurements."""
 
 import hashlib
 import logging
@@ -22,7 +22,7 @@ from leukoscope.training.importance import measure_importance
 
 logger = logging.getLogger(__name__)
 
-# Raised by hand when the same key would give another classifier.
+# Raise by hand when the same key would give another classifier.
 CRAFTED_FORMAT = 1
 _FOLDS = 3
 _NEIGHBOURS = 5
@@ -30,12 +30,12 @@ _TREES = 300
 
 
 class Method(NamedTuple):
-    """A classifier of scikit-learn, and what of it is chosen by cross-validation.
+    """A scikit-learn classifier, and its parameters to choose by cross-validation.
 
     Attributes:
-        title: In words.
-        build: Takes a seed and the weights of classes, ``balanced`` or ``None``.
-        grid: The values to choose from, by the names of parameters.
+        title: Its name in words.
+        build: Builds it from a seed and the class weights, ``balanced`` or ``None``.
+        grid: The values to choose from, by parameter name.
     """
 
     title: str
@@ -89,26 +89,26 @@ def describe_key(
     data: Mapping[str, Any],
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training; its model's name does not.
+    """Collect everything that determines a training; its model's name is not part of it.
 
     Args:
-        recipe: The kind, and the ``recipe`` in force.
-        balanced: Whether classes weigh alike.
+        recipe: The kind, and the ``recipe`` in effect.
+        balanced: Whether classes are weighted equally.
         class_names: The classes in order.
         splits: The fingerprint of the splits.
         data: The training images, and how they were packed and are measured.
-        seed: For everything random in training.
+        seed: Seed for everything random in training.
     """
     facts = {"balanced": balanced, "class_names": list(class_names), "seed": seed, "splits": splits, "data": data}
     return {**recipe, **facts, "format": CRAFTED_FORMAT, "engine": without_epochs.describe_engine()}
 
 
 def describe_training(key: Mapping[str, Any], splits: pd.DataFrame) -> dict[str, Any]:
-    """Say what a training came from, for its summary.
+    """Describe the origin of a training for its summary.
 
     Args:
-        key: Of the training.
-        splits: Which images train.
+        key: Key of the training.
+        splits: The table of splits, which names the training images.
     """
     recipe = key["recipe"]
     method = METHODS[key["recipe"]["classifier"]]
@@ -129,12 +129,12 @@ def _enumerate(words: Sequence[str]) -> str:
 
 
 class Fitted(NamedTuple):
-    """A classifier that was fitted.
+    """A fitted classifier.
 
     Attributes:
-        estimator: Scales measurements and gives calibrated probabilities.
-        chosen: The values that cross-validation chose, by the names of parameters.
-        by_group: Whether no group of images straddled its folds.
+        estimator: Scales measurements and predicts calibrated probabilities.
+        chosen: The values that cross-validation chose, by parameter name.
+        by_group: Whether no group of images straddled the folds.
     """
 
     estimator: Any
@@ -146,18 +146,18 @@ class Fitted(NamedTuple):
 def fit_estimator(
     method: str, features: np.ndarray, classes: np.ndarray, groups: np.ndarray, balanced: bool, seed: int
 ) -> Fitted:
-    """Choose a classifier's parameters by folds that no group straddles, fit it, and calibrate it by the same folds.
+    """Choose a classifier's parameters by grouped cross-validation, fit it, and calibrate it on the same folds.
 
     Probabilities are a logistic function of the scores (Platt 1999, Probabilistic outputs for support vector machines),
-    learned on the folds that a classifier has not seen.
+    fitted on held-out folds.
 
     Args:
-        method: Of ``METHODS``.
+        method: A key of ``METHODS``.
         features: ``[n, features]``, without gaps.
-        classes: The number of each image's class, ``[n]``.
-        groups: Of images that belong together, ``[n]``.
-        balanced: Whether classes weigh alike, however many images they have; neighbours are counted as they are.
-        seed: For the folds, and what is random in the classifier.
+        classes: The class index of each image, ``[n]``.
+        groups: The group of each image, ``[n]``; images of a group belong together.
+        balanced: Whether classes are weighted equally, however many images they have; nearest neighbours ignore this.
+        seed: Seed of the folds, and of anything random in the classifier.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.model_selection import GridSearchCV
@@ -180,7 +180,7 @@ def fit_estimator(
 
 
 def _divide(classes: np.ndarray, groups: np.ndarray, seed: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], bool]:
-    """Divide images into folds; by image where the groups of a class are fewer than the folds."""
+    """Divide images into folds by group, or by image if a class has fewer groups than folds."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     fewest = min(len(np.unique(groups[classes == number])) for number in np.unique(classes))
@@ -208,22 +208,22 @@ def fit_classifier(
     """Measure the training images and fit a classifier.
 
     Args:
-        key: Of the training.
+        key: Key of the training.
         smears: The packed images.
-        splits: Which images train, and their groups.
-        store: Knows what was measured before.
-        name: What the model is called in the log.
-        found: The cells that are measured; ``None``: those of its own segmentation.
+        splits: Defines the training images and their groups.
+        store: Cache of earlier measurements.
+        name: The model's name in the log.
+        found: The cells to measure; ``None``: the cells of its own segmentation.
 
     Returns:
-        The classifier, and what is to be known of its training.
+        The classifier, and facts about its training.
     """
     recipe = key["recipe"]
     train = splits[splits["split"] == "train"]
     measured = _measure(recipe["features"], smears, train["image_id"], store, found)
     columns = find_columns(recipe["features"])
     of_cells = [column for column in columns if FEATURES[column] not in {COUNT, SHARE}]
-    empty = np.isnan(measured[:, of_cells]).all(axis=1)  # no cell of them could be measured
+    empty = np.isnan(measured[:, of_cells]).all(axis=1)  # no cell could be measured
     seen = measured[~empty][:, columns]
     usual = np.nanmedian(seen, axis=0) if len(seen) else np.zeros(len(columns), np.float32)
     features = select_features(measured, recipe["features"], usual)
@@ -275,7 +275,7 @@ def _measure(
 
 
 def _explain(classifier: CraftedClassifier, measurements: np.ndarray, some: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Say what each group of measurements is worth to the classifier."""
+    """Measure how much each group of measurements contributes to the classifier."""
     features = select_features(measurements, classifier.groups, classifier.usual)
     classes = pd.Index(classifier.class_names).get_indexer(some["label"])
     lost = measure_importance(classifier.estimator, features, classes, classifier.groups, seed)

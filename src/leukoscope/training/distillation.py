@@ -1,4 +1,4 @@
-"""Learning from what another model makes of the training images.
+"""Learning from another model's predictions on the training images.
 
 Hinton et al. 2015, Distilling the knowledge in a neural network.
 """
@@ -18,20 +18,20 @@ from leukoscope.models.base import score_probabilities
 from leukoscope.training.labelled import LabelledImages
 from leukoscope.training.recipe import ResolvedRecipe
 
-_LEAST = 1e-7  # a probability that counts, in float32
+_LEAST = 1e-7  # the smallest probability that counts, in float32
 
 
 def teach(
     images: LabelledImages, plan: pd.DataFrame, taught: pd.DataFrame, class_names: Sequence[str], temperature: float
 ) -> LabelledImages:
-    """Give training images what a teacher makes of them, of each image as it is, without augmentation.
+    """Attach a teacher's predictions to training images, made on each image as it is, without augmentation.
 
     Args:
-        images: Made of ``plan``.
-        plan: Which images an epoch sees, and how often.
-        taught: The teacher's probabilities, with ``image_id``; of these images and maybe of others.
+        images: The images of ``plan``.
+        plan: The images of an epoch, and how often each is seen.
+        taught: The teacher's probabilities, with ``image_id``, for at least these images.
         class_names: The classes in order.
-        temperature: By which their logarithms are divided.
+        temperature: The divisor of the log-probabilities.
     """
     table = taught.set_index("image_id").loc[plan["image_id"], probability_columns(class_names)]
     softened = soften(table.to_numpy(), temperature)
@@ -39,24 +39,24 @@ def teach(
 
 
 def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Divide the logarithms of probabilities, ``[n, classes]``, which are scores, by a temperature: ``float32``."""
+    """Divide log-probabilities, ``[n, classes]``, which serve as scores, by a temperature: ``float32``."""
     scores = score_probabilities(probabilities.astype("float64"))
     return np.exp(log_softmax(scores / temperature, axis=1)).astype("float32")
 
 
 class DistillationLoss(keras.losses.Loss):
-    """Cross-entropy with the true class, and the divergence of a teacher's probabilities from the student's.
+    """Cross-entropy with the true class, plus the divergence of a teacher's probabilities from the student's.
 
     ``(1 - share) CE(y, p) + share T^2 KL(q_T || p_T)``, where ``p_T`` is ``p`` at the temperature ``T``. The gradients
-    of the second part are about ``1 / T^2`` of the first one's, which the factor makes up for.
+    of the second term are about ``1 / T^2`` of the first's, which the factor compensates for.
 
     Args:
         temperature: ``T``.
-        share: Of the teacher.
-        label_smoothing: Of the true class.
+        share: Weight of the teacher's term.
+        label_smoothing: Smoothing of the true class.
 
-    Labels are ``[batch, 2 classes]``, the true class and ``q_T``; or ``[batch, classes]``, as of validation images,
-    whose loss is that of the true class alone, so that it compares with that of other trainings.
+    Labels are ``[batch, 2 classes]``, the true class and ``q_T``; or ``[batch, classes]`` for validation images,
+    whose loss uses the true class alone, so that it is comparable across trainings.
     """
 
     def __init__(self, temperature: float, share: float, label_smoothing: float = 0.0) -> None:
@@ -66,7 +66,7 @@ class DistillationLoss(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Give the loss of each image, ``[batch]``."""
+        """Compute the loss of each image, ``[batch]``."""
         classes = y_pred.shape[-1]
         truth = y_true[:, :classes]
         taught = y_true[:, classes:]
@@ -80,7 +80,7 @@ class DistillationLoss(keras.losses.Loss):
 
 
 class AccuracyOfTruth(keras.metrics.CategoricalAccuracy):
-    """Accuracy by the true classes, of labels as ``DistillationLoss`` has them."""
+    """Accuracy with respect to the true classes, for labels as in ``DistillationLoss``."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Count a batch."""
@@ -95,5 +95,5 @@ def build_loss(recipe: ResolvedRecipe) -> keras.losses.Loss:
 
 
 def choose_metric(recipe: ResolvedRecipe) -> Any:
-    """Choose the metric that is called ``accuracy``."""
+    """Return the metric to report as ``accuracy``."""
     return "accuracy" if recipe.distillation is None else AccuracyOfTruth(name="accuracy")

@@ -17,9 +17,9 @@ from leukoscope.training import without_epochs
 
 logger = logging.getLogger(__name__)
 
-# Raised by hand when the same key would give another vote.
+# Raise by hand when the same key would give another vote.
 ENSEMBLE_FORMAT = 1
-_DECIMALS = 6  # to which the ends of an interval are found
+_DECIMALS = 6  # precision to which the ends of an interval are found
 _WORDS = {
     "kappa": "Cohen's kappa",
     "accuracy": "accuracy",
@@ -32,28 +32,28 @@ _WORDS = {
 def describe_key(
     recipe: Mapping[str, Any], models: Mapping[str, str], class_names: Sequence[str], splits: str, seed: int
 ) -> dict[str, Any]:
-    """Gather everything that determines a vote; its model's name does not.
+    """Collect everything that determines a vote; its model's name is not part of it.
 
     Args:
-        recipe: The kind, and the ``recipe`` in force.
+        recipe: The kind, and the ``recipe`` in effect.
         models: The fingerprints of the members.
         class_names: The classes in order.
         splits: The fingerprint of the splits.
-        seed: For what is random in a regression.
+        seed: Seed of anything random in a regression.
     """
     facts = {"models": dict(models), "class_names": list(class_names), "seed": seed, "splits": splits}
     return {**recipe, **facts, "format": ENSEMBLE_FORMAT, "engine": without_epochs.describe_engine()}
 
 
 def require_members(key: Mapping[str, Any], members: Mapping[str, Classifier]) -> None:
-    """Make sure that members are the models that were evaluated.
+    """Check that the members are the models that were evaluated.
 
     Args:
-        key: Of the training.
-        members: Their classifiers.
+        key: Key of the training.
+        members: The members' classifiers.
 
     Raises:
-        InputError: One was trained again since.
+        InputError: A member was trained again since.
     """
     for name, member in members.items():
         require_evaluation(name, member.fingerprint == key["models"][name])
@@ -62,13 +62,13 @@ def require_members(key: Mapping[str, Any], members: Mapping[str, Classifier]) -
 def learn(
     key: Mapping[str, Any], members: Mapping[str, Classifier], predictions: Mapping[str, pd.DataFrame], name: str
 ) -> tuple[EnsembleClassifier, dict[str, Any]]:
-    """Learn a vote from the members' probabilities of the validation images.
+    """Learn a vote from the members' probabilities for the validation images.
 
     Args:
-        key: Of the training.
-        members: Their classifiers.
-        predictions: What they say of the images of all splits.
-        name: What the model is called in the log.
+        key: Key of the training.
+        members: The members' classifiers.
+        predictions: The members' predictions for the images of all splits.
+        name: The model's name in the log.
 
     Returns:
         The classifier, and the ``vote`` for JSON.
@@ -84,7 +84,7 @@ def learn(
 
 
 def _stack_up(predictions: Mapping[str, pd.DataFrame], class_names: Sequence[str]) -> np.ndarray:
-    """Give the members' probabilities, ``[members, n, classes]``."""
+    """Stack the members' probabilities, ``[members, n, classes]``."""
     columns = probability_columns(class_names)
     return np.stack([table[columns].to_numpy() for table in predictions.values()])
 
@@ -97,18 +97,18 @@ def combine(
     class_names: Sequence[str],
     seed: int,
 ) -> np.ndarray:
-    """Combine the members' probabilities of the images of all splits.
+    """Combine the members' probabilities for the images of all splits.
 
     Args:
-        vote: Learned from the validation images.
-        rule: By what it was learned.
-        predictions: What the members say, in the order of the splits' images.
-        splits: The groups of images.
+        vote: The vote learned from the validation images.
+        rule: The rule by which it was learned.
+        predictions: The members' predictions, in the order of the splits' images.
+        splits: The table of splits, with the groups of images.
         class_names: The classes in order.
-        seed: For folds of validation images.
+        seed: Seed of the folds of validation images.
 
     Returns:
-        ``float32 [n, classes]``; of validation images as ``predict_held_out`` gives them.
+        ``float32 [n, classes]``; for validation images, held-out predictions from ``predict_held_out``.
     """
     probabilities = _stack_up(predictions, class_names)
     combined = vote.combine(probabilities)
@@ -120,12 +120,12 @@ def combine(
 
 
 def describe_training(key: Mapping[str, Any], vote: Vote, summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Say how a vote was learned and what it costs, for its summary.
+    """Describe for the summary how a vote was learned and what it costs.
 
     Args:
-        key: Of the training.
-        vote: That was learned.
-        summaries: Of the members' trainings.
+        key: Key of the training.
+        vote: The learned vote.
+        summaries: Summaries of the members' trainings.
     """
     rule = key["recipe"]["weights"]
     weights = {name: float(weight) for name, weight in zip(summaries, vote.weights, strict=True)}
@@ -159,16 +159,16 @@ def compare_with_best(
     """Test on the test images whether a vote differs in accuracy from its best member on the validation images.
 
     Args:
-        predictions: Of the vote.
-        member_predictions: Of its members, in the order of the splits' images.
-        weights: Of the members.
+        predictions: Predictions of the vote.
+        member_predictions: Predictions of its members, in the order of the splits' images.
+        weights: Weights of the members.
         splits: The groups of images, in the same order.
-        confidence: Of the interval, and one minus the level of the test.
-        seed: For the swaps from which the interval's ends are found.
+        confidence: Confidence level of the interval, and one minus the significance level of the test.
+        seed: Seed of the swaps from which the interval's ends are found.
 
     Returns:
-        ``members`` (by name ``weight, validation_accuracy, test_accuracy``), ``best``, and of the vote less that one
-        ``difference, low, high, p`` and ``shown``.
+        ``members`` (by name ``weight, validation_accuracy, test_accuracy``), ``best``, and, for the vote minus the best
+        member, ``difference, low, high, p`` and ``shown``.
     """
     hits = {name: (table["predicted"] == table["label"]).to_numpy() for name, table in member_predictions.items()}
     own = (predictions["predicted"] == predictions["label"]).to_numpy()

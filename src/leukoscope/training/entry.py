@@ -1,4 +1,4 @@
-"""Model entries: what is said of a model that is to be trained, whatever its kind."""
+"""Model entries: the configuration of a model to be trained, of any kind."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -13,28 +13,28 @@ from leukoscope.training.recipe import Recipe
 
 
 class Published(Options):
-    """Figures of the published study, to stand beside ours."""
+    """Figures of the published study, for comparison with ours."""
 
     train_accuracy: float | None = Field(default=None, ge=0, le=1)
     test_accuracy: float | None = Field(default=None, ge=0, le=1)
     seconds_per_epoch: float | None = Field(default=None, gt=0)
 
     def as_report(self) -> dict[str, float | None]:
-        """Give each figure a name that marks it as the report's: ``report_test_accuracy`` and so on."""
+        """Return each figure under a name that marks it as reported: ``report_test_accuracy`` and so on."""
         return {f"report_{name}": value for name, value in self.model_dump().items()}
 
 
 class ModelOptions(Options):
-    """An entry of any kind: validating one as this gives the options of its kind.
+    """An entry of any kind; validating a mapping as this class returns the options of its kind.
 
-    Kedro validates a parameter by one class, so that the kinds are told apart here and not by a union of types.
+    Kedro validates a parameter by one class, so the kinds are distinguished here and not by a union of types.
 
     Attributes:
-        name: Its own, that of its pipeline and namespace.
-        kind: What sort of model it is, one of ``KINDS``.
+        name: Its own name, also used for its pipeline and namespace.
+        kind: The kind of model, one of ``KINDS``.
         default: Whether `kedro run` without a pipeline trains it; the pipeline `systems` trains every entry.
-        label: Its name in figures and tables; by default its own.
-        published: What a study says that it reached.
+        label: Its name in figures and tables; by default its own name.
+        published: The figures that a study reports.
     """
 
     name: str
@@ -66,45 +66,45 @@ class ModelOptions(Options):
 
     @property
     def teacher(self) -> str | None:
-        """The entry that it learns from, if there is one."""
+        """The entry that it learns from, if any."""
         return None
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The entries that it is made of."""
+        """The entries that it consists of."""
         return ()
 
     def resolve(self, shared: Recipe) -> Options:
-        """Give the recipe in force, in which nothing is left open.
+        """Return the complete recipe in effect.
 
         Args:
             shared: The recipe of all networks.
 
         Raises:
-            InputError: It does not fit the model.
+            InputError: The recipe does not fit the model.
         """
         raise NotImplementedError
 
     def require_files(self, shared: Recipe) -> None:
-        """Make sure that the files can be read that training starts from, before anything takes long.
+        """Check that the files from which training starts can be read, before anything slow begins.
 
         Args:
             shared: The recipe of all networks.
 
         Raises:
-            InputError: One cannot be.
+            InputError: A file cannot be read.
         """
 
     def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
-        """Join the ``shared`` augmentation of all models and its own differences, if it can have any."""
+        """Return the ``shared`` augmentation of all models joined with its own differences, if it can have any."""
         return shared
 
     def describe_kind(self) -> dict[str, Any]:
-        """Say what sort of model it is, in a few facts."""
+        """Describe the kind of model in a few facts."""
         return {"kind": self.kind}
 
     def describe_recipe(self, shared: Recipe) -> dict[str, Any]:
-        """Say what it is and by what ``recipe`` it is trained.
+        """Describe the model and the ``recipe`` that trains it.
 
         Args:
             shared: The recipe of all networks.

@@ -1,4 +1,4 @@
-"""What a frozen base makes of the images, computed once and kept: then only the head is left to train."""
+"""Features of images from a frozen base, computed once and kept: then only the head is left to train."""
 
 import json
 import logging
@@ -34,9 +34,9 @@ class Features:
     """The features of a training's images.
 
     Attributes:
-        training: Of several augmented views of each image: ``float32 [images, views, channels]``, or, of cells that
-            are still to be weighed, ``[images, views, cells, channels + 1]``, as ``Parts.frozen`` gives them.
-        validation: Of the images as they are: the same without views.
+        training: Features of several augmented views per image: ``float32 [images, views, channels]``, or, for cells
+            still to be weighed, ``[images, views, cells, channels + 1]``, as ``Parts.frozen`` returns them.
+        validation: Features of the unaugmented images, in the same shape without views.
     """
 
     training: np.ndarray
@@ -44,7 +44,7 @@ class Features:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map the features that are kept in a folder into memory."""
+        """Open the features kept in a folder, memory-mapped."""
         return cls(*(np.load(folder / name, mmap_mode="r") for name in (_TRAINING, _VALIDATION)))
 
 
@@ -58,16 +58,16 @@ def keep_features(
     views: int,
     batch_size: int,
 ) -> Features:
-    """Take the features from a folder, or compute them by the trunk of a network.
+    """Load the features from a folder, or compute them with the trunk of a network.
 
     Args:
-        folder: Where they are kept; those of another key there are removed.
-        key: All that determines them.
+        folder: Where they are kept; features there with another key are removed.
+        key: Everything that determines them.
         network: A classifier's network, frozen up to its head.
-        training: The images that an epoch sees.
-        validation: The images that validate.
-        augment: What is drawn for each view.
-        views: How often each training image is augmented.
+        training: The images of an epoch.
+        validation: The validation images.
+        augment: The augmentation drawn for each view.
+        views: Number of augmented views per training image.
         batch_size: Images at a time.
     """
     key = as_read_from_json(key)
@@ -89,7 +89,7 @@ def keep_features(
         folder.mkdir(parents=True)
         _write(folder / _TRAINING, training, extract_views, (views, *shape), batch_size)
         _write(folder / _VALIDATION, validation, extractor.predict_on_batch, shape, batch_size)
-        write_json(folder / _KEY, key)  # last: without a key the folder counts for nothing
+        write_json(folder / _KEY, key)  # last: a folder without a key is ignored
     except OSError as error:
         raise InputError(f"The features could not be kept in {folder}: {error}. Make room there.") from error
     logger.info("Kept the frozen base's features of %d views, %.1f s", views, time.perf_counter() - started)
@@ -103,14 +103,14 @@ def see_features(
     known: ContentCache | None = None,
     copy: StainCopy | None = None,
 ) -> np.ndarray:
-    """Compute what a frozen base makes of images as they are, ``float32 [images, ...]`` as ``Parts.frozen`` gives it.
+    """Compute a frozen base's features of unaugmented images, ``float32 [images, ...]``, as in ``Parts.frozen``.
 
     Args:
         network: A classifier's network, frozen up to its head.
-        images: Of which each is looked at once, however often it is there.
+        images: The images; each is computed once, however often it occurs.
         batch_size: Images at a time.
-        known: Where cells were found, beside which the vectors are kept that an encoder makes of them.
-        copy: Of each of them to be seen in its place.
+        known: Cache of the cells found before, beside which an encoder's cell vectors are cached.
+        copy: A stain copy to use in place of each image.
     """
     rows, places = np.unique(images.rows, return_inverse=True)
     parts = Parts(network)
@@ -130,7 +130,7 @@ def _open(folder: Path, key: dict[str, Any]) -> Features | None:
 
 
 class _View(keras.Model):
-    """Gives the features of another view of each image at each call."""
+    """Computes the features of a new view of each image at each call."""
 
     def __init__(self, parts: Parts, augment: keras.layers.Layer, extractor: keras.Model) -> None:
         super().__init__(name="view")
@@ -152,9 +152,9 @@ def _write(
     shape: tuple[int, ...],
     batch_size: int,
 ) -> None:
-    """Write the features, of a shape for each image, batch by batch: memory does not grow with the number of images.
+    """Write the features batch by batch, so that memory does not grow with the number of images.
 
-    All batches are whole, so that what computes them is compiled once: the last one is filled up with its first image.
+    All batches are full, so that the extractor is compiled once; the last is padded with copies of the first image.
     """
     left = len(images.rows)
     rows = np.append(images.rows, images.rows[:1].repeat(-left % batch_size))

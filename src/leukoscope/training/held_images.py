@@ -1,4 +1,4 @@
-"""Images that the device holds, so that a training step is given their numbers alone."""
+"""Images held on the device, so that a training step only receives their indices."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class HeldImages(keras.layers.Layer):
-    """Turns the rows of an array into what stands there; the array lies on the device.
+    """Looks up rows of an array that is stored on the device.
 
     Args:
         array: ``uint8 [n, height, width, 3]``, copied to the device once.
@@ -21,9 +21,9 @@ class HeldImages(keras.layers.Layer):
         self.built = True
 
     def call(self, rows: Any) -> Any:
-        """Gather the images of some rows, ``int32 [batch]``, as the float32 in which they are resized."""
+        """Return the images of some rows, ``int32 [batch]``, as the float32 in which they are resized."""
         return keras.ops.cast(keras.ops.take(self.held, rows, axis=0), "float32")
 
     def compute_output_spec(self, rows: Any) -> keras.KerasTensor:
-        """Tell the images' shape and type."""
+        """Return the images' shape and type."""
         return keras.KerasTensor((*rows.shape, *self.held.shape[1:]), "float32")

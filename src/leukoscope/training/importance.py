@@ -1,4 +1,4 @@
-"""What each group of measurements is worth to a classical classifier."""
+"""Permutation importance of the groups of measurements for a classical classifier."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,17 +15,17 @@ _SHUFFLES = 5
 def measure_importance(
     estimator: Any, features: np.ndarray, classes: np.ndarray, groups: Sequence[str], seed: int
 ) -> dict[str, float]:
-    """Measure how much accuracy is lost where a group of measurements is that of another image (Breiman 2001).
+    """Measure the accuracy lost when a group of measurements is taken from another image (Breiman 2001).
 
     Args:
-        estimator: Fitted.
-        features: Of images that it was not fitted on, ``[n, features]``.
-        classes: The number of each image's class, ``[n]``.
-        groups: Of the features.
-        seed: For the shuffling.
+        estimator: A fitted classifier.
+        features: Features of images that it was not fitted on, ``[n, features]``.
+        classes: The class index of each image, ``[n]``.
+        groups: Groups of the features.
+        seed: Seed of the shuffling.
 
     Returns:
-        The accuracy less its mean over some shuffles of all columns of a group together, by group.
+        By group, the accuracy minus its mean over several joint shuffles of the group's columns.
     """
     rng = np.random.default_rng(seed)
     columns = list_features(tuple(groups))

@@ -1,4 +1,4 @@
-"""What a training leaves behind while it runs: its key, its history, and the state after its last whole epoch."""
+"""The journal of a training: its key, its history, and the state after its last complete epoch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,28 +14,28 @@ from leukoscope.models.base import FOLDER
 from leukoscope.training.pointer import read_pointer
 
 Write = Callable[[Path], Any]
-# Raised by hand when the same key would give other weights, by more than rounding; trainings of before then no longer
+# Raise by hand when the same key would give other weights, by more than rounding; earlier trainings then no longer
 # count.
 TRAINING_FORMAT = 1
-# What earlier versions had instead of a format: the hash of the code that trained, by the format that it was.
+# Earlier versions stored a hash of the training code in place of a format: the corresponding formats.
 _FORMATS = {"4dd624662d2b63ca": 1}
-# The logger whose records tell of each epoch: `model` and `epoch`, its figures.
+# Name of the logger whose records describe each epoch: `model` and `epoch`, its figures.
 EPOCHS = "leukoscope.epochs"
 _HISTORY = {"epoch", "validation_loss"}
-# The columns of the history of a kind that has no epochs, and so no row.
+# The columns of the empty history of a kind without epochs.
 NO_EPOCHS = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 
 
 class TrainingJournal:
-    """The folder of one training; each file in it appears whole or not at all.
+    """The folder of one training; each file in it is written atomically.
 
-    The weights' files are named by the epoch that they belong to, and an epoch counts once it is in the history: a run
-    that dies before that leaves files which nothing refers to.
+    The weights' files are named by their epoch, and an epoch counts once it is in the history: a run that dies before
+    that leaves unreferenced files.
 
     Args:
         folder: Where the files are.
-        key: Of the only training that will do; None: any.
-        home: The model's folder, in which its pointer says which training is at work; by default the folder's parent.
+        key: Key of the only acceptable training; None: any.
+        home: The model's folder, whose pointer names the active training; by default the folder's parent.
     """
 
     def __init__(self, folder: Path, key: dict[str, Any] | None = None, home: Path | None = None) -> None:
@@ -44,16 +44,16 @@ class TrainingJournal:
         self._expected = key
 
     def start(self, key: dict[str, Any]) -> None:
-        """Make the folder for the training that ``key`` determines."""
+        """Create the folder for the training that ``key`` determines."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "key.json", as_read_from_json(key))
 
     @property
     def key(self) -> dict[str, Any]:
-        """Everything that determines the training; empty when nothing was started.
+        """Everything that determines the training; empty if none was started.
 
         Raises:
-            InputError: The file is damaged, or another training has taken the place of the only one that will do.
+            InputError: The file is damaged, or another training has replaced the only acceptable one.
         """
         file = self.folder / "key.json"
         with self.explain_damage(file):
@@ -70,46 +70,46 @@ class TrainingJournal:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Let no other run train meanwhile, neither the model here nor the same training for a study.
+        """Lock out other runs that train this model, or the same training for a study.
 
         Raises:
-            InputError: Another run does.
+            InputError: Another run holds the lock.
         """
         with hold(self.home), hold(self.folder / "training"):
             yield
 
     def record_origin(self, origin: dict[str, Any]) -> None:
-        """Keep with what software a training begins; one that has begun keeps what it began with."""
+        """Record the software with which a training begins; a training that has begun keeps its record."""
         if not self.epochs and not self.finished:
             write_json(self.folder / "origin.json", origin)
 
     @property
     def origin(self) -> dict[str, Any]:
-        """With what software the training began; empty where that was not recorded."""
+        """The software with which the training began; empty if it was not recorded."""
         file = self.folder / "origin.json"
         with self.explain_damage(file):
             return _read_facts(file)
 
     def record_model(self, fingerprint: str) -> None:
-        """Keep which model came of the training, so that what is told of the model finds the training."""
+        """Record the model that the training produced, so that the training can be found from the model."""
         write_json(self.folder / "model.json", {"fingerprint": fingerprint})
 
     @property
     def model(self) -> str | None:
-        """The fingerprint of the model that came of the training; ``None`` where none has, or it was not recorded."""
+        """The fingerprint of the model that the training produced; ``None`` if there is none or it was not recorded."""
         try:
             return _read_facts(self.folder / "model.json").get("fingerprint")
-        except (OSError, ValueError):  # it is recorded anew whenever the model is made
+        except (OSError, ValueError):  # it is recorded again whenever the model is made
             return None
 
     @property
     def finished(self) -> bool:
-        """Whether the training came to its end."""
+        """Whether the training is finished."""
         return (self.folder / "summary.json").exists()
 
     @property
     def epochs(self) -> int:
-        """The number of whole epochs so far."""
+        """The number of complete epochs so far."""
         return len(self.history())
 
     @property
@@ -120,26 +120,26 @@ class TrainingJournal:
 
     @property
     def state(self) -> Path:
-        """All that training goes on from after the last whole epoch: weights, optimizer, random generators."""
+        """File from which training resumes after the last complete epoch: weights, optimizer, random generators."""
         return self.folder / _state(self.epochs)
 
     @property
     def best_weights(self) -> Path:
-        """The network's weights after the best epoch."""
+        """File of the network's weights after the best epoch."""
         return self.folder / _best(self.best_epoch)
 
     @property
     def final_weights(self) -> Path:
-        """The weights that the training ended with."""
+        """File of the final weights."""
         return self.folder / "final.npz"
 
     @property
     def features(self) -> Path:
-        """Where the features of a frozen base are kept, for any training of the same model."""
+        """Folder where the features of a frozen base are kept, for any training of the same model."""
         return self.home / "features"
 
     def history(self) -> pd.DataFrame:
-        """Read one row for each whole epoch so far.
+        """Read one row per complete epoch so far.
 
         Raises:
             InputError: The file is damaged.
@@ -150,10 +150,10 @@ class TrainingJournal:
 
     @contextmanager
     def explain_damage(self, file: Path) -> Iterator[None]:
-        """Say of a file of the journal that it cannot be read, if it cannot.
+        """Turn a failure to read a file of the journal into an error that names the file.
 
         Raises:
-            InputError: It cannot be.
+            InputError: The file cannot be read.
         """
         try:
             if file.is_dir():
@@ -161,7 +161,7 @@ class TrainingJournal:
             yield
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             if isinstance(error, OSError) and error.errno is not None:
-                raise  # of the disk, which does not make what is there wrong
+                raise  # a disk error, which does not mean that the content is wrong
             raise InputError(
                 f"The file {file}, which the training needs, cannot be read: {error or 'it is empty'}. Remove "
                 f"{self.folder} to train anew by the same command."
@@ -171,11 +171,11 @@ class TrainingJournal:
         """Keep the files of an epoch, which do not count before its row is in the history.
 
         Args:
-            epoch: Its number, from 1 on.
-            validation_loss: Tells whether it is the best so far.
-            save_state: Writes what training goes on from; called last, since the best weights may be got by changing
-                the model's for a moment.
-            save_best: Writes the network's weights; called only if there was no better epoch before.
+            epoch: Its number, starting at 1.
+            validation_loss: Decides whether it is the best epoch so far.
+            save_state: Writes the state from which training resumes; called last, since saving the best weights may
+                change the model's temporarily.
+            save_best: Writes the network's weights; called only if no earlier epoch was better.
         """
         history = self.history()
         if history.empty or validation_loss < history["validation_loss"].min():
@@ -183,21 +183,21 @@ class TrainingJournal:
         self.keep_state(epoch, save_state)
 
     def keep_state(self, epoch: int, save_state: Write) -> None:
-        """Keep what training goes on from after an epoch, where there is no best one."""
+        """Keep the state from which training resumes after an epoch, if there are no best weights."""
         write_whole(self.folder / _state(epoch), save_state)
 
     def append(self, row: dict[str, float]) -> None:
         """Add an epoch whose files are kept: from now on it counts.
 
         Args:
-            row: With ``epoch`` and ``validation_loss``.
+            row: The epoch's figures, including ``epoch`` and ``validation_loss``.
         """
         history = pd.concat([self.history(), pd.DataFrame([row])], ignore_index=True)
         write_whole(self.folder / "history.csv", lambda path: history.to_csv(path, index=False))
         self._remove_all_but(self.state, self.best_weights)
 
     def finish(self, summary: dict[str, Any], save_weights: Write) -> None:
-        """Keep the weights and the summary, which marks the training as finished; what it went on from can go."""
+        """Keep the weights and the summary, which marks the training as finished; remove the state."""
         write_whole(self.final_weights, save_weights)
         write_json(self.folder / "summary.json", summary)
         self._remove_all_but(self.final_weights)
@@ -208,7 +208,7 @@ class TrainingJournal:
         self.finish_alone(summary)
 
     def finish_alone(self, summary: dict[str, Any]) -> None:
-        """Keep the summary of what leaves no weights of its own, which marks it as finished."""
+        """Keep the summary, which marks the training as finished, where it leaves no weights."""
         write_json(self.folder / "summary.json", summary)
 
     def summary(self) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class TrainingJournal:
 
 
 def _modernise(key: dict[str, Any]) -> dict[str, Any]:
-    """Read a key of an earlier version: a hash of the source stood for the format, a backbone for the architecture."""
+    """Update the key of an earlier version: a source hash became the format, and a backbone the architecture."""
     modern = {name: value for name, value in key.items() if name not in ("code", "backbone")}
     if "code" in key:
         modern["format"] = _FORMATS.get(key["code"], 0)
@@ -245,7 +245,7 @@ def _read_facts(file: Path) -> dict[str, Any]:
 
 
 def _read_history(file: Path) -> pd.DataFrame:
-    """Read the epochs; every row ends with a line break."""
+    """Read the epochs; every row must end with a line break."""
     content = file.read_bytes()
     history = pd.read_csv(file, float_precision="round_trip")
     if b"\0" in content or not content.endswith(b"\n") or not set(history.columns) >= _HISTORY:

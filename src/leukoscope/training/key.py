@@ -1,4 +1,4 @@
-"""What determines a training, and what it says of itself afterwards."""
+"""The key that determines a training, and its description for the summary."""
 
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,21 @@ def make_key(
     splits: pd.DataFrame,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training; its model's name does not.
+    """Collect everything that determines a training; its model's name is not part of it.
 
     Args:
-        architecture: A registered one, with its attention if it has any.
-        recipe: In force.
-        augmentation: What is drawn for each image.
+        architecture: Name of a registered architecture, including its attention if any.
+        recipe: The recipe in effect.
+        augmentation: The augmentation drawn for each image.
         class_names: The classes in order.
         smears: The packed images.
-        training_plan: Which images an epoch sees.
-        splits: Which images validate.
-        seed: For everything random in training.
+        training_plan: The images of an epoch.
+        splits: The table of splits, which names the validation images.
+        seed: Seed for everything random in training.
 
     Returns:
-        Architecture, recipe, weights file, augmentation, classes, seed, splits, data, the format of trainings, and the
-        engine that computes.
+        Architecture, recipe, weights file, augmentation, classes, seed, splits, data, the training format, and the
+        engine that computes it.
     """
     from leukoscope.backend import precision
 
@@ -64,7 +64,7 @@ def make_key(
 
 
 def describe_key(key: dict[str, Any]) -> dict[str, Any]:
-    """Say what a training came from, for its summary: a weights file by its name and hash."""
+    """Describe the origin of a training for its summary; a weights file is given by its name and hash."""
     recipe = key["recipe"]
     file_hash = key["weights"]
     weights = f"{Path(recipe['weights']).name} (SHA-256 {file_hash}...)" if file_hash else recipe["weights"]
@@ -87,7 +87,7 @@ def describe_key(key: dict[str, Any]) -> dict[str, Any]:
         if name in recipe
     }
     facts |= {"synthetic": key["synthetic"]} if "synthetic" in key else {}
-    if "stain_target" in key:  # by names: pages show tables of numbers, and no lists
+    if "stain_target" in key:  # by name: pages show tables of numbers, but no lists
         facts["stain_target"] = restore_target(key["stain_target"]).describe()
     best = recipe["patience"] is not None
     return facts | {
@@ -124,7 +124,7 @@ def _name_optimizer(recipe: dict[str, Any]) -> str:
 
 
 def describe_balance(training_plan: pd.DataFrame) -> dict[str, Any]:
-    """Say how training met the classes' imbalance, from the images that an epoch saw and their weights in the loss."""
+    """Describe how training handled class imbalance, from the images of an epoch and their weights in the loss."""
     classes = training_plan.groupby("label", sort=False)
     repeats = classes["repeats"].sum()
     weights = classes["weight"].mean()

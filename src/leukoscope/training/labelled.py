@@ -13,15 +13,15 @@ from leukoscope.training.substitution import Substitution
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Some rows of the packed array, with what is known about them.
+    """Some rows of the packed array, with their classes and weights.
 
     Attributes:
         pixels: All images, ``uint8 [n, height, width, 3]``.
-        rows: The rows that are meant.
-        classes: The number of the class of each of them.
-        weights: The weight of each of them in the loss.
-        substitution: Puts generated images in the place of some of them; none by default.
-        taught: What a teacher makes of each of them, ``float32 [rows, classes]``; ``None`` where there is none.
+        rows: The selected rows.
+        classes: The class index of each selected row.
+        weights: The weight of each selected row in the loss.
+        substitution: Replaces some of them by generated images; none by default.
+        taught: A teacher's probabilities for each of them, ``float32 [rows, classes]``; ``None`` without a teacher.
     """
 
     pixels: np.ndarray

@@ -1,4 +1,4 @@
-"""Images mixed with others of their batch, and their labels with them."""
+"""Mixing of images, and their labels, with others of their batch."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ _Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Mixing:
     """Mixes each image of a batch with another one.
 
-    Mixup adds up the pixels of two images (Zhang et al. 2018, mixup: beyond empirical risk minimization). CutMix puts a
-    rectangle of one into the other (Yun et al. 2019, CutMix: regularization strategy to train strong classifiers).
-    The losses of both images are added up by the same shares, each with its weight. Where both are asked for, either is
-    drawn for half of the batches.
+    Mixup adds up the pixels of two images (Zhang et al. 2018, mixup: beyond empirical risk minimization). CutMix pastes
+    a rectangle of one into the other (Yun et al. 2019, CutMix: regularization strategy to train strong classifiers).
+    The losses of both images are added up by the same shares, each with its weight. If both are enabled, each batch
+    uses either with equal probability.
 
     Args:
-        mixup: Alpha of the beta distribution that an image's share is drawn from; 0: none.
-        cutmix: The same of CutMix.
+        mixup: Alpha of the beta distribution from which an image's share is drawn; 0: no mixup.
+        cutmix: Alpha of the beta distribution for CutMix; 0: no CutMix.
     """
 
     mixup: float = 0.0
@@ -30,13 +30,13 @@ class Mixing:
         """Mix a batch.
 
         Args:
-            generator: Of all draws.
+            generator: Generator of all draws.
             images: ``uint8 [batch, height, width, 3]``.
-            labels: ``float32 [batch, classes]``, or more columns: what a teacher says stands behind them.
+            labels: ``float32 [batch, classes]``, or more columns: a teacher's probabilities follow the classes.
             weights: ``float32 [batch]``, above 0.
 
         Returns:
-            The same three, mixed.
+            The images, labels and weights, mixed.
         """
         partners = generator.permutation(len(images))
         pastes = generator.random() < 0.5 if self.mixup and self.cutmix else bool(self.cutmix)
@@ -46,7 +46,7 @@ class Mixing:
             mixed, shares = _paste(generator, images, partners, shares)
         else:
             mixed = np.rint(_add(images, partners, shares)).astype("uint8")
-        # The loss is a weight times the cross-entropy of a label: of each image its own weight by its own label.
+        # The loss is a weight times the cross-entropy of a label: each image's weight goes with its own label.
         weighted = _add(labels * weights[:, None], partners, shares)
         mixed_weights = _add(weights, partners, shares)
         return mixed, weighted / mixed_weights[:, None], mixed_weights
@@ -60,9 +60,9 @@ def _add(values: np.ndarray, partners: np.ndarray, shares: np.ndarray) -> np.nda
 def _paste(
     generator: np.random.Generator, images: np.ndarray, partners: np.ndarray, shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Put a rectangle of each partner into its image, and give the shares that are left of the images.
+    """Paste a rectangle of each partner into its image, and return the remaining shares of the images.
 
-    A rectangle has the image's form, ``1 - share`` of its area, and its centre anywhere: what lies outside is cut off.
+    A rectangle has the image's aspect ratio, ``1 - share`` of its area, and a random centre; the image clips it.
     """
     mixed = images.copy()
     left = np.empty_like(shares)

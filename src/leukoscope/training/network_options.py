@@ -1,4 +1,4 @@
-"""Model entries of the kinds whose models are one network."""
+"""Model entries of the kinds that consist of one network."""
 
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from leukoscope.training.recipe import HEAD, Recipe, RecipeDifferences, Resolved
 
 
 class TrainedNetworkOptions(ModelOptions):
-    """What kinds have in common whose models are one network, trained by the shared recipe.
+    """Common options of the kinds whose models are one network, trained by the shared recipe.
 
     Attributes:
         training: Differences from the shared recipe.
@@ -25,36 +25,36 @@ class TrainedNetworkOptions(ModelOptions):
 
     @property
     def network(self) -> str:
-        """What is built, as ``architecture.get`` takes it."""
+        """The name of what is built, as ``architecture.get`` takes it."""
         raise NotImplementedError
 
     @property
     def teacher(self) -> str | None:
-        """The entry that it learns from, if there is one."""
+        """The entry that it learns from, if any."""
         distillation = getattr(self.training, "distillation", None)
         return distillation.teacher if distillation else None
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
-        """Give the recipe in force.
+        """Return the recipe in effect.
 
         Args:
             shared: The recipe of all models.
 
         Raises:
-            InputError: It does not fit what is built.
+            InputError: The recipe does not fit the network.
         """
         return resolve_recipe(self.network, shared, self.training, self.name)
 
     def require_files(self, shared: Recipe) -> None:
-        """Make sure that the weights file can be read, if there is one."""
+        """Check that the weights file can be read, if there is one."""
         require_weights(self.name, architecture.get(self.network), self.resolve(shared))
 
     def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
-        """Give the augmentation in force."""
+        """Return the augmentation in effect."""
         return shared.join(self.augmentation)
 
     def describe_kind(self) -> dict[str, Any]:
-        """Name the kind, and what is built."""
+        """Return the kind and the architecture."""
         return {"kind": self.kind, "architecture": self.network}
 
 
@@ -118,7 +118,7 @@ class NetworkOptions(SingleNetworkOptions):
 
     @property
     def title(self) -> str:
-        """Its label, or the architecture's title, or its own name where the two are called differently."""
+        """Its label, or the architecture's title, or its own name if it differs from the architecture's."""
         if self.label:
             return self.label
         return architecture.get(self.architecture).title if self.name == self.network else self.name
@@ -128,7 +128,7 @@ class FusionOptions(TrainedNetworkOptions):
     """An entry of the kind ``fusion``: one network with several architectures side by side.
 
     Attributes:
-        kind: What sort of model it is.
+        kind: The kind of model.
         members: Registered architectures, two or more, each once.
     """
 
@@ -145,7 +145,7 @@ class FusionOptions(TrainedNetworkOptions):
 
     @property
     def network(self) -> str:
-        """What is built: all of them together, like ``vgg16.mobilenet``."""
+        """The name of what is built: all members together, like ``vgg16.mobilenet``."""
         return architecture.JOINT.join(self.members)
 
 
@@ -180,11 +180,11 @@ class CellsOptions(SingleNetworkOptions):
         return architecture.name_with_end(architecture.name_of_cells(self.architecture, reading), self.layer)
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
-        """Give the recipe in force.
+        """Return the recipe in effect.
 
         Raises:
-            InputError: It does not fit what is built, or colours are to be normalised, which only whole fields have; or
-                the last layer alone is to be fitted, and there is attention.
+            InputError: The recipe does not fit the network, or normalises colours, which only whole fields support; or
+                it fits the last layer alone although there is attention.
         """
         recipe = super().resolve(shared)
         if recipe.normalisation != "none":
@@ -200,10 +200,10 @@ class CellsOptions(SingleNetworkOptions):
         return recipe
 
     def join_augmentation(self, shared: AugmentationRecipe) -> AugmentationRecipe:
-        """Give the augmentation in force, of single cells.
+        """Return the augmentation in effect for single cells.
 
         Raises:
-            InputError: Images are to be mixed or replaced, and here they are strips of cells.
+            InputError: Images are to be mixed or replaced, which is impossible for strips of cells.
         """
         joined = super().join_augmentation(shared)
         if changing := _list_changing(joined):
@@ -215,12 +215,12 @@ class CellsOptions(SingleNetworkOptions):
         return joined
 
     def describe_kind(self) -> dict[str, Any]:
-        """Name the kind, what is built, and what it sees of a field."""
+        """Return the kind, the architecture, and what it sees of a field."""
         return super().describe_kind() | {"background": self.background, "bag": self.bag}
 
 
 def _list_changing(augmentation: Any) -> list[str]:
-    """List what of an augmentation changes a batch of whole fields."""
+    """List the augmentations in use that change a batch of whole fields."""
     return [name for name in ("mixup", "cutmix", "synthetic") if getattr(augmentation, name)]
 
 
@@ -230,15 +230,15 @@ def _explain_changing(names: list[str]) -> str:
 
 
 def require_once(field: str, names: tuple[str, ...], what: str) -> None:
-    """Make sure that a list names nothing twice.
+    """Check that a list has no duplicates.
 
     Args:
-        field: Of the entry.
-        names: What it has.
-        what: Each of them is.
+        field: Name of the entry's field.
+        names: The names in it.
+        what: What each name stands for.
 
     Raises:
-        ValueError: It does.
+        ValueError: A name occurs twice.
     """
     if len(set(names)) < len(names):
         raise ValueError(f"{field} are {', '.join(names)}: name each {what} once")

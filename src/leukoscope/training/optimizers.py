@@ -12,15 +12,15 @@ from leukoscope.training.recipe import HEAD, STEM, Phase, ResolvedRecipe
 
 
 class _BlockRates:
-    """Lets variables learn at shares of the learning rate; stands before one of Keras' optimizers.
+    """Lets variables learn at shares of the learning rate; a mixin that precedes one of Keras' optimizers.
 
-    The shares are of the rate, since those of a gradient would do nothing under Adam, which divides by its size.
+    The shares scale the rate: scaling a gradient would do nothing under Adam, which divides by its magnitude.
     """
 
     shares: Mapping[str, float] = {}
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
-        """Update the variables of each share by themselves. Each backend has an update of its own behind this one."""
+        """Update the variables of each share separately. Each backend overrides the update that this calls."""
         members = defaultdict[float, list[tuple[Any, Any]]](list)
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             members[self.shares.get(variable.path, 1.0)].append((gradient, variable))
@@ -40,14 +40,14 @@ class _SGD(_BlockRates, keras.optimizers.SGD):
 def build_optimizer(
     recipe: ResolvedRecipe, phase: Phase, steps: int, precision: str, shares: Mapping[str, float] | None = None
 ) -> keras.optimizers.Optimizer:
-    """Build Adam or SGD with momentum; where weights decay, biases and batch norm's scales and offsets never do.
+    """Build Adam or SGD with momentum; weight decay never applies to biases and batch norm's scales and offsets.
 
     Args:
-        recipe: The optimizer, weight decay, clipping and averaging of weights.
-        phase: Its learning rate and schedule.
-        steps: Of an epoch.
-        precision: A Keras dtype policy; float16 needs its loss scaled.
-        shares: Of the learning rate, by the paths of variables; all others learn at the whole of it.
+        recipe: Defines the optimizer, weight decay, clipping and averaging of weights.
+        phase: Defines the learning rate and schedule.
+        steps: Steps per epoch.
+        precision: A Keras dtype policy; float16 needs loss scaling.
+        shares: Shares of the learning rate, by the paths of variables; all others use the full rate.
     """
     options: dict[str, Any] = {
         "learning_rate": learning_rate(phase, steps, recipe.epoch_decay),
@@ -71,12 +71,12 @@ def build_optimizer(
 
 
 def share_rates(network: keras.Model, architecture_name: str, rates: Mapping[str, float]) -> dict[str, float]:
-    """Give each variable that trains its block's share of the learning rate.
+    """Return each trainable variable's share of the learning rate, which depends on its block.
 
     Args:
-        network: Of a classifier.
-        architecture_name: Its architecture's.
-        rates: Shares by ``stem``, which is what comes before all blocks, the architecture's blocks, and ``head``.
+        network: A classifier's network.
+        architecture_name: Name of its architecture.
+        rates: Shares by ``stem``, which precedes all blocks, the architecture's blocks, and ``head``.
 
     Returns:
         Shares by the variables' paths, of the blocks that ``rates`` names.
@@ -101,12 +101,12 @@ def share_rates(network: keras.Model, architecture_name: str, rates: Mapping[str
 def learning_rate(
     phase: Phase, steps: int, epoch_decay: float = 1.0
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Give the learning rate: a number, or a schedule over the steps of the phase.
+    """Return the learning rate: a number, or a schedule over the steps of the phase.
 
     Args:
         phase: A phase of a recipe.
-        steps: Of an epoch.
-        epoch_decay: What the rate of an exponential schedule is multiplied by in an epoch, step by step.
+        steps: Steps per epoch.
+        epoch_decay: The factor of an exponential schedule per epoch, applied step by step.
     """
     if phase.schedule == "exponential":
         return _Exponential(phase.learning_rate, epoch_decay ** (1 / steps), phase.warmup_epochs * steps)
@@ -123,7 +123,7 @@ def learning_rate(
 
 
 class _Exponential(keras.optimizers.schedules.LearningRateSchedule):
-    """Keras' exponential decay, after a linear warm-up, which that one lacks."""
+    """Exponential decay with a linear warm-up, which Keras' own schedule lacks."""
 
     def __init__(self, highest: float, step_decay: float, warmup_steps: int) -> None:
         self.highest = highest
@@ -131,12 +131,12 @@ class _Exponential(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = warmup_steps
 
     def __call__(self, step: Any) -> Any:
-        """Give the rate of a step."""
+        """Return the learning rate of a step."""
         step = keras.ops.cast(step, "float32")
         rising = step / max(self.warmup_steps, 1)
         falling = keras.ops.power(self.step_decay, keras.ops.maximum(step - self.warmup_steps, 0.0))
         return self.highest * keras.ops.where(step < self.warmup_steps, rising, falling)
 
     def get_config(self) -> dict[str, float]:
-        """Give the arguments."""
+        """Return the arguments."""
         return {"highest": self.highest, "step_decay": self.step_decay, "warmup_steps": self.warmup_steps}

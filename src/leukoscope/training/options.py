@@ -16,10 +16,10 @@ Rule = Literal["kappa", "accuracy", "f1", "auc", "equal", "log_loss", "stacking"
 
 
 class CraftedRecipe(Options):
-    """How a classifier of hand-made measurements is trained.
+    """How a classifier of hand-crafted measurements is trained.
 
     Attributes:
-        classifier: A method of scikit-learn.
+        classifier: A scikit-learn method.
         features: The groups of measurements that it sees.
     """
 
@@ -31,10 +31,10 @@ class CraftedOptions(ModelOptions):
     """An entry of the kind ``crafted``: a classical classifier of measurements of a field's leukocytes.
 
     Attributes:
-        kind: What sort of model it is.
-        classifier: A method of scikit-learn.
+        kind: The kind of model.
+        classifier: A scikit-learn method.
         features: The groups of measurements that it sees, each once.
-        cells: Whose measurements: those of its own segmentation, or those that the pipeline `cells` finds.
+        cells: Which cells are measured: those of its own segmentation, or those that the pipeline `cells` finds.
     """
 
     kind: Literal["crafted"]
@@ -49,11 +49,11 @@ class CraftedOptions(ModelOptions):
         return tuple(name for name in get_args(Group) if name in features)
 
     def resolve(self, shared: Recipe) -> CraftedRecipe:
-        """Give the recipe in force, to which that of networks does not apply."""
+        """Return the recipe in effect; the networks' recipe does not apply to it."""
         return CraftedRecipe(classifier=self.classifier, features=self.features)
 
     def describe_kind(self) -> dict[str, Any]:
-        """Name the kind; only of found cells whose, so that trainings of before are still the same."""
+        """Return the kind, and the cells only if they are found ones, so that earlier trainings keep their keys."""
         return super().describe_kind() | ({"cells": self.cells} if self.cells == "found" else {})
 
 
@@ -61,8 +61,8 @@ class EnsembleRecipe(Options):
     """How several models vote.
 
     Attributes:
-        members: Their entries, in order.
-        weights: What their weights are learned by, on validation images.
+        members: The members' entries, in order.
+        weights: The rule by which their weights are learned on validation images.
     """
 
     members: tuple[str, ...] = Field(min_length=1)
@@ -70,12 +70,12 @@ class EnsembleRecipe(Options):
 
 
 class EnsembleOptions(ModelOptions):
-    """An entry of the kind ``ensemble``: a vote of models that are trained by themselves.
+    """An entry of the kind ``ensemble``: a vote of independently trained models.
 
     Attributes:
-        kind: What sort of model it is.
+        kind: The kind of model.
         members: Entries of other kinds, each once.
-        weights: What their weights are learned by, on validation images.
+        weights: The rule by which their weights are learned on validation images.
     """
 
     kind: Literal["ensemble"]
@@ -90,11 +90,11 @@ class EnsembleOptions(ModelOptions):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The entries that it is made of."""
+        """The entries that it consists of."""
         return self.members
 
     def resolve(self, shared: Recipe) -> EnsembleRecipe:
-        """Give the recipe in force, to which that of networks does not apply."""
+        """Return the recipe in effect; the networks' recipe does not apply to it."""
         return EnsembleRecipe(members=self.members, weights=self.weights)
 
 
@@ -102,8 +102,8 @@ class ViewsRecipe(Options):
     """How a model sees fields in several views.
 
     Attributes:
-        members: The entry of the model that sees them.
-        views: Which.
+        members: The entry of the model that sees the fields.
+        views: The name of the views.
     """
 
     members: tuple[str]
@@ -111,12 +111,12 @@ class ViewsRecipe(Options):
 
 
 class ViewsOptions(ModelOptions):
-    """An entry of the kind ``views``: another model that answers by the mean over several views of each field.
+    """An entry of the kind ``views``: another model, whose predictions are averaged over several views of each field.
 
     Attributes:
-        kind: What sort of model it is.
+        kind: The kind of model.
         member: The entry of the model, of any other kind.
-        views: The eight symmetries of the square, or eight rotations by 45 degrees each.
+        views: The eight symmetries of the square, or eight rotations in steps of 45 degrees.
     """
 
     kind: Literal["views"]
@@ -125,11 +125,11 @@ class ViewsOptions(ModelOptions):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The entries that it is made of."""
+        """The entries that it consists of."""
         return (self.member,)
 
     def resolve(self, shared: Recipe) -> ViewsRecipe:
-        """Give the recipe in force, to which that of networks does not apply."""
+        """Return the recipe in effect; the networks' recipe does not apply to it."""
         return ViewsRecipe(members=(self.member,), views=self.views)
 
 

@@ -1,4 +1,4 @@
-"""What trains in a phase: the model and its batches, on images or on the features of a frozen base."""
+"""The model and batches of a training phase, on images or on the features of a frozen base."""
 
 import logging
 import time
@@ -23,7 +23,7 @@ from leukoscope.training.recipe import Phase, ResolvedRecipe
 from leukoscope.training.stain_copies import StainCopy
 
 MIXING = [option.name for option in fields(Mixing)]
-# What of a recipe features of a frozen base depend on; not every recipe has all of it.
+# Parts of a recipe on which features of a frozen base depend; not every recipe has all of them.
 _BEFORE_FEATURES = ("input_size", "centre_crop", "batch_size", "weights", "pixels")
 logger = logging.getLogger(__name__)
 
@@ -32,21 +32,21 @@ PhaseParts = tuple[keras.Model, TrainingBatches, ImageBatches]
 
 @dataclass
 class PhaseBuilder:
-    """Builds what trains in a phase; not compiled yet.
+    """Builds the model and batches of a phase, not yet compiled.
 
     Args:
-        name: Of the model that is trained.
+        name: Name of the trained model.
         recipe: A resolved recipe.
-        classes: How many there are.
+        classes: Number of classes.
         training: The images of an epoch.
-        validation: The images that early stopping looks at.
+        validation: The images used for early stopping.
         augmentation: The arguments of ``build_augmentation`` and of ``Mixing``.
-        journal: Says where features are kept, and what they depend on.
-        seed: For everything random.
-        known: Where cells were found, of a network that reads these; vectors of cells are kept beside it.
+        journal: Defines where features are kept, and what they depend on.
+        seed: Seed for everything random.
+        known: Cache of the cells found before, for a network that reads cells; cell vectors are cached beside it.
 
     Attributes:
-        feature_seconds: How long features were computed.
+        feature_seconds: Seconds spent on computing features.
     """
 
     name: str
@@ -61,11 +61,11 @@ class PhaseBuilder:
     feature_seconds: float = field(default=0.0, init=False)
 
     def build(self, network: keras.Model, phase: Phase) -> PhaseParts:
-        """Give the model that trains, and the batches of training and validation.
+        """Return the training model, and the batches of training and validation.
 
         Args:
-            network: Of the classifier; what trains of it is set.
-            phase: Where only the head trains, the base's features are computed once, if the recipe says so.
+            network: The classifier's network, whose trainable part is already set.
+            phase: The phase; if only the head trains, the base's features are computed once if the recipe says so.
         """
         if self.recipe.is_on_features(phase):
             return self._build_on_features(network, phase)
@@ -81,7 +81,7 @@ class PhaseBuilder:
             images = HeldImages(array)(taken)
             array = validation_array = np.arange(len(array), dtype="int32")
         else:
-            taken = images = keras.Input(array.shape[1:], name="image")  # known: none is resized to its own size
+            taken = images = keras.Input(array.shape[1:], name="image")  # static shape: no resizing to the same size
         parts = Parts(network)
         resized = keras.layers.Resizing(parts.resized_side, parts.resized_side)(parts.cut(images), training=False)
         augmented = build_augmentation(self.seed, **self._drawn)(resized)
@@ -94,7 +94,7 @@ class PhaseBuilder:
         return model, batches, self._build_validation(validation_array, self.validation.rows)
 
     def _build_on_features(self, network: keras.Model, phase: Phase) -> PhaseParts:
-        """Leave out the frozen base: its features of several views of each image are computed once."""
+        """Skip the frozen base: its features of several views of each image are computed once."""
         features = self.see_features(network, phase)
         kept = keras.Input(features.training.shape[2:], name="kept")
         head = Parts(network).train_head(kept)
@@ -104,11 +104,11 @@ class PhaseBuilder:
         return model, batches, self._build_validation(features.validation, np.arange(len(features.validation)))
 
     def see_features(self, network: keras.Model, phase: Phase) -> Features:
-        """Compute what the frozen base makes of the images, or take it from where it was kept.
+        """Compute the frozen base's features of the images, or load those kept before.
 
         Args:
-            network: Of the classifier.
-            phase: In which the head alone trains.
+            network: The classifier's network.
+            phase: A phase in which the head alone trains.
         """
         started = time.perf_counter()
         features = self._keep_views(network, phase) if self.recipe.feature_views else self._see_as_they_are(network)
@@ -126,9 +126,9 @@ class PhaseBuilder:
 
     def _keep_views(self, network: keras.Model, phase: Phase) -> Features:
         views = self.recipe.feature_views or 1
-        if not self.recipe.converges:  # which sees all views at once
+        if not self.recipe.converges:  # L-BFGS sees all views at once
             views = min(views, phase.stop - phase.start)
-        # The augmentation is drawn batch by batch, and by the backend's own generator.
+        # The augmentation is drawn batch by batch, by the backend's own generator.
         recipe = self.recipe.determining
         key = {name: value for name, value in self.journal.key.items() if name != "teacher"}
         key |= {"recipe": {name: recipe[name] for name in _BEFORE_FEATURES if name in recipe}}
@@ -144,13 +144,13 @@ class PhaseBuilder:
         )
 
     def _teach(self, batches: TrainingBatches) -> None:
-        """Put what a teacher says behind the labels."""
+        """Append a teacher's probabilities to the labels."""
         if self.training.taught is not None:
             batches.labels = np.concatenate([batches.labels, self.training.taught], axis=1)
 
     @property
     def _changes(self) -> list[Change]:
-        """What changes a batch before it comes to the device, in order."""
+        """The changes applied to a batch before it is sent to the device, in order."""
         mixing = [Mixing(**self._mixing)] if self._mixing else []
         return [*([self.training.substitution] if self.training.substitution else []), *mixing]
 

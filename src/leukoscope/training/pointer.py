@@ -1,4 +1,4 @@
-"""The pointer of a model's folder, which says which of its trainings is at work."""
+"""The pointer in a model's folder, which names the active training."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -11,7 +11,7 @@ _PLACE = re.compile(r"[\w-]+/runs/[\w-]+")
 
 
 def read_pointer(home: Path) -> Path | None:
-    """Give the folder of the training at work; ``None`` where none was started.
+    """Return the folder of the active training; ``None`` if none was started.
 
     Args:
         home: The model's folder.
@@ -35,11 +35,11 @@ def read_pointer(home: Path) -> Path | None:
 
 
 def write_pointer(home: Path, folder: Path) -> None:
-    """Let a training be the one at work.
+    """Make a training the active one.
 
     Args:
         home: The model's folder.
-        folder: The training's, in the model's.
+        folder: The training's folder inside the model's.
     """
     place = folder.relative_to(home).as_posix()
     write_whole(home / POINTER, lambda path: path.write_text(f"{place}\n"))

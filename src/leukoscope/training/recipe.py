@@ -1,4 +1,4 @@
-"""The training recipe: what can be set, and how a model's differences join it."""
+"""The training recipe: its parameters, and how a model's differences are joined with it."""
 
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,12 +22,12 @@ LBFGS = "lbfgs"
 
 
 class Distillation(Options):
-    """What a student learns of a teacher (Hinton et al. 2015, Distilling the knowledge in a neural network).
+    """How a student learns from a teacher (Hinton et al. 2015, Distilling the knowledge in a neural network).
 
     Attributes:
         teacher: The entry of a model of any kind, which was trained and evaluated on the same splits.
-        temperature: By which the logarithms of both models' probabilities are divided, so that small ones tell more.
-        share: Of the teacher's part in the loss; the rest is that of the true classes.
+        temperature: The divisor of both models' log-probabilities, which makes small probabilities more informative.
+        share: Weight of the teacher's term in the loss; the rest is the true classes'.
     """
 
     teacher: str
@@ -36,7 +36,7 @@ class Distillation(Options):
 
 
 class Recipe(Options):
-    """How a classifier is trained; ``null`` in the first group means: as the architecture has it."""
+    """How a classifier is trained; ``null`` in the first group means the architecture's own value."""
 
     input_size: PositiveInt | None = None
     centre_crop: float = Field(default=1.0, ge=0.1, le=1)
@@ -74,15 +74,15 @@ RecipeDifferences = differences(Recipe)
 
 
 class Phase(NamedTuple):
-    """Some epochs in which the same layers train.
+    """A range of epochs in which the same layers train.
 
     Attributes:
-        start: Epochs before it.
-        stop: Epochs before its end.
-        trainable: What trains, as in the recipe.
-        learning_rate: The highest.
+        start: Number of epochs before the phase.
+        stop: Number of epochs before its end.
+        trainable: The trainable part, as in the recipe.
+        learning_rate: The highest learning rate.
         schedule: As in the recipe.
-        warmup_epochs: Of its own epochs.
+        warmup_epochs: How many of its own epochs are warm-up.
     """
 
     start: int
@@ -97,7 +97,7 @@ class ResolvedRecipe(Recipe):
     """A recipe with nothing left to the architecture.
 
     Attributes:
-        stain_target: What training images have in common, where images are normalised to it; of a training only.
+        stain_target: The training images' stains, if images are normalised to them; set only for a training.
     """
 
     input_size: PositiveInt
@@ -107,7 +107,7 @@ class ResolvedRecipe(Recipe):
 
     @property
     def phases(self) -> list[Phase]:
-        """The head alone, if the recipe starts with it, and then what is to train."""
+        """The head alone, if the recipe starts with it, then the trainable part."""
         if self.converges:
             return [Phase(0, 1, HEAD, self.learning_rate, "constant", 0)]
         last = Phase(
@@ -118,23 +118,23 @@ class ResolvedRecipe(Recipe):
 
     @property
     def converges(self) -> bool:
-        """Whether the head is fitted at once, to where its loss is lowest, and not step by step."""
+        """Whether the head is fitted at once to its minimal loss, and not step by step."""
         return self.optimizer == LBFGS
 
     @property
     def keeps_features(self) -> bool:
-        """Whether the head trains, for some epochs at least, on features that were computed once."""
+        """Whether the head trains, for at least some epochs, on features that were computed once."""
         return any(map(self.is_on_features, self.phases))
 
     def is_on_features(self, phase: Phase) -> bool:
-        """Tell whether a phase trains the head on features that were computed once."""
+        """Check whether a phase trains the head on features that were computed once."""
         return self.feature_views is not None and phase.trainable == HEAD
 
     @property
     def determining(self) -> dict[str, Any]:
-        """What determines a training: the recipe, without what it does not use.
+        """The part of the recipe that determines a training, without unused fields.
 
-        So trainings of before there were these fields are still the same trainings.
+        This way, trainings from before these fields existed keep their keys.
         """
         uses_sgd = self.optimizer == "sgd"
         used = {"optimizer": self.optimizer != "adam", "momentum": uses_sgd, "block_rates": bool(self.block_rates)}
@@ -142,7 +142,7 @@ class ResolvedRecipe(Recipe):
         used |= {"feature_stains": self.feature_stains > 0}
         used |= {"head_norm": self.head_norm, "distillation": self.distillation is not None}
         used |= {"centre_crop": self.centre_crop < 1, "normalisation": self.normalisation != "none"}
-        used["stain_target"] = False  # measured on images, which a training's key has beside the recipe
+        used["stain_target"] = False  # measured on images; a training's key holds it beside the recipe
         return self.model_dump(exclude={name for name in used if not used[name]})
 
     @model_validator(mode="after")
@@ -191,17 +191,17 @@ class ResolvedRecipe(Recipe):
 
 
 def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: str | None = None) -> ResolvedRecipe:
-    """Join the shared recipe, a model's differences and the architecture's defaults into what is in force.
+    """Join the shared recipe, a model's differences and the architecture's defaults into the recipe in effect.
 
     Args:
-        architecture_name: A registered one.
+        architecture_name: A registered architecture.
         shared: The recipe of all models.
         own: The model's differences, a ``RecipeDifferences``.
         entry: The model's name, for messages; by default the architecture's.
 
     Raises:
-        InputError: The architecture has no such block to train from, cannot take images so small, or has another
-            scaling of pixels than it can have.
+        InputError: The architecture lacks the block to train from, cannot take images so small, or does not support
+            the pixel scaling.
     """
     row = architecture.get(architecture_name)
     entry = entry or architecture_name
@@ -210,7 +210,7 @@ def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: 
         if values[name] is None:
             values[name] = getattr(row, name)
     if values["trainable"] == HEAD and values["feature_views"] == 0 and values["precision"] == "auto":
-        values["precision"] = "float32"  # as predictions are, so that both have the same vectors
+        values["precision"] = "float32"  # as in prediction, so that both have the same vectors
     recipe = ResolvedRecipe.model_validate(values)
     if recipe.trainable not in ("all", "head", *row.blocks):
         raise InputError(
@@ -233,7 +233,7 @@ def resolve_recipe(architecture_name: str, shared: Recipe, own: Options, entry: 
 
 
 def _require_pixels(row: architecture.Architecture, recipe: Recipe, parameter: str) -> None:
-    """Make sure that pixels can be scaled as the recipe says, and fit the weights that Keras has."""
+    """Check that the recipe's pixel scaling is possible, and fits Keras' weights."""
     if recipe.pixels in (None, row.pixels):
         return
     if not row.pixels:
@@ -249,21 +249,21 @@ def _require_pixels(row: architecture.Architecture, recipe: Recipe, parameter: s
 
 
 def _say_whose(entry: str, own: Options, name: str) -> str:
-    """Give the prefix of a parameter's name: the model's if it has its own, none if all share it."""
+    """Return the prefix of a parameter's name: the model's if it overrides the parameter, else empty."""
     return f"models.{entry}." if name in own.model_fields_set else ""
 
 
 def require_weights(entry: str, row: architecture.Architecture, recipe: Recipe) -> None:
-    """Make sure that the weights to start from can be had, as far as that shows without the network.
+    """Check that the initial weights are available, without building the network.
 
     Args:
-        entry: Whose recipe, for the message.
+        entry: Name of the recipe's model, for the message.
         row: Its architecture.
-        recipe: In force.
+        recipe: The recipe in effect.
 
     Raises:
-        InputError: The weights are to come from a file that is not there, or cannot be read; or there are none of
-            ImageNet, or the file says that its pixels were scaled otherwise.
+        InputError: The weights file does not exist or cannot be read; or there are no ImageNet weights; or the file
+            records another pixel scaling.
     """
     architecture.require_imagenet(row, recipe.weights, f"models.{entry}.training.weights")
     if recipe.weights in ("imagenet", "none"):

@@ -1,4 +1,4 @@
-"""The trainings of one model: each has a folder of its own, and none is moved or deleted by another."""
+"""The trainings of one model: each has its own folder, and none is moved or deleted by another."""
 
 import hashlib
 import json
@@ -16,28 +16,28 @@ from leukoscope.training.journal import TrainingJournal
 from leukoscope.training.pointer import read_pointer, write_pointer
 
 HOLDOUT = "holdout"
-# In the key, but not what determines a training: what computes it, and what its split is called.
+# Entries of the key that do not determine a training: the engine that computes it, and the name of its split.
 _BESIDE = ("engine", "split")
 
 
 def name_split(fold: Sequence[int] | None) -> str:
-    """Name a split among the folders of a model: ``holdout``, or like ``fold-1-of-5``.
+    """Name a split for the folders of a model: ``holdout``, or like ``fold-1-of-5``.
 
     Args:
-        fold: Which fold tests, and of how many; ``None`` without folds.
+        fold: The number of the test fold and the number of folds; ``None`` without folds.
     """
     return HOLDOUT if fold is None else f"fold-{fold[0]}-of-{fold[1]}"
 
 
 class Started(NamedTuple):
-    """A training that was started, or gone on with.
+    """A training that was started or resumed.
 
     Attributes:
-        journal: Of the training.
+        journal: Journal of the training.
         is_new: Whether there was no such training before.
-        before: The folder of the training that was at work until now, where that is another one.
-        changes: In what the key differs from that one's, like ``recipe.epochs``.
-        adopted: Where an earlier version had kept the training that is gone on with.
+        before: The folder of the previously active training, if it is another one.
+        changes: The entries in which the key differs from that training's, like ``recipe.epochs``.
+        adopted: Where an earlier version had kept the training that is resumed.
     """
 
     journal: TrainingJournal
@@ -48,7 +48,7 @@ class Started(NamedTuple):
 
 
 class TrainingRuns:
-    """The folder of one model: ``<split>/runs/<run id>/`` has a training, and ``current`` names the one at work.
+    """The folder of one model: ``<split>/runs/<run id>/`` holds a training, and ``current`` names the active one.
 
     Args:
         home: The model's folder.
@@ -58,18 +58,18 @@ class TrainingRuns:
         self.home = Path(home)
 
     def start(self, key: dict[str, Any]) -> Started:
-        """Put the training that ``key`` determines to work, and make a folder for it if there is none.
+        """Activate the training that ``key`` determines, and create a folder for it if there is none.
 
-        A finished training counts whatever it was computed with, the key's ``engine``; an unfinished one goes on only
-        with the same. Those that an earlier version kept beside each other as ``journal`` and ``journal-*`` are moved
-        into their place when their key comes back.
+        A finished training counts whatever computed it (the key's ``engine``); an unfinished one resumes only with the
+        same engine. Trainings that an earlier version kept side by side as ``journal`` and ``journal-*`` are moved to
+        their new folders when their key occurs again.
 
         Raises:
             InputError: The key or the history of that training is damaged.
         """
         key = as_read_from_json(key)
         before = self._find_before()
-        with hold(self._place(key), wait=True):  # the folder, to which workspaces of a study's units lead too
+        with hold(self._place(key), wait=True):  # the folder, which workspaces of a study's units share
             folder = self._find(key)
             adopted = folder if folder in self._list_earlier() else None
             is_new = folder is None
@@ -78,7 +78,7 @@ class TrainingRuns:
                 folder = self._make(key)
             elif adopted:
                 folder = self._adopt(adopted, key)
-        write_pointer(self.home, folder)  # last of all: what dies before leaves a whole training that is found again
+        write_pointer(self.home, folder)  # last: a run that dies before leaves a complete training to be found again
         return Started(
             TrainingJournal(folder, home=self.home),
             is_new,
@@ -88,7 +88,7 @@ class TrainingRuns:
         )
 
     def find_current(self) -> TrainingJournal | None:
-        """Open the training at work; ``None`` where none was started.
+        """Open the active training; ``None`` if none was started.
 
         Raises:
             InputError: The pointer is damaged.
@@ -97,10 +97,10 @@ class TrainingRuns:
         return TrainingJournal(folder, home=self.home) if folder and (folder / "key.json").exists() else None
 
     def find_model(self, fingerprint: str) -> TrainingJournal | None:
-        """Find the training that gave a model, the one at work before others.
+        """Find the training that produced a model, preferring the active one.
 
         Args:
-            fingerprint: Of the model.
+            fingerprint: Fingerprint of the model.
         """
         journals = [TrainingJournal(folder, home=self.home) for folder in sorted(self.home.glob("*/runs/*"))]
         with suppress(InputError):
@@ -109,13 +109,13 @@ class TrainingRuns:
         return next((journal for journal in journals if journal.model == fingerprint), None)
 
     def _find(self, key: dict[str, Any]) -> Path | None:
-        """Find the training of a key; one of the same engine before a finished one of another."""
+        """Find the training of a key, preferring one of the same engine over a finished one of another."""
         fitting = []
         for folder in self._list_numbered(key):
             if TrainingJournal(folder).key:
                 fitting.append(folder)
         for folder in self._list_earlier():
-            with suppress(InputError):  # a damaged one stays where it is
+            with suppress(InputError):  # damaged ones stay where they are
                 if TrainingJournal(folder).key:
                     fitting.append(folder)
         wanted = [folder for folder in fitting if _counts(TrainingJournal(folder), key)]
@@ -124,7 +124,7 @@ class TrainingRuns:
         )
 
     def _find_before(self) -> Path | None:
-        """Give the folder of the training at work, which an earlier version had in ``journal``, if it is whole."""
+        """Return the active training's folder, which is ``journal`` for earlier versions, if it is readable."""
         with suppress(InputError):
             folder = read_pointer(self.home) or self.home / "journal"
             return folder if TrainingJournal(folder).key else None
@@ -168,10 +168,10 @@ class TrainingRuns:
 
 
 def identify_run(key: dict[str, Any]) -> str:
-    """Hash what determines a training: the first 12 hexadecimal digits of a SHA-256.
+    """Hash everything that determines a training: the first 12 hexadecimal digits of a SHA-256.
 
     Args:
-        key: Of the training, as it is read from JSON.
+        key: Key of the training, as read from JSON.
     """
     return hashlib.sha256(json.dumps(_determine(key), sort_keys=True).encode()).hexdigest()[:12]
 
@@ -181,11 +181,11 @@ def _determine(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counts(journal: TrainingJournal, key: dict[str, Any]) -> bool:
-    """Tell whether a training is the one that a key determines."""
+    """Check whether a training is the one that a key determines."""
     past = journal.key
     return _determine(past) == _determine(key) and (journal.finished or past.get("engine") == key.get("engine"))
 
 
 def _is_unused(folder: Path) -> bool:
-    """Tell whether nothing was kept in a folder: it is not there, or was made by a run that was killed right then."""
+    """Check whether a folder holds nothing: it does not exist, or its run was killed right after creating it."""
     return not folder.exists() or all(path.name.startswith(UNFINISHED) for path in folder.iterdir())

@@ -1,4 +1,4 @@
-"""Copies of images under other stains: which ones does not depend on what else trains, so that they are seen once."""
+"""Copies of images with other stains, independent of what else trains, so that features are computed only once."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ import numpy as np
 
 from leukoscope.features.stains import DENSITIES
 
-_DENSITY = -np.log((np.arange(256, dtype="float32") + 1) / 256)  # of each level of light
+_DENSITY = -np.log((np.arange(256, dtype="float32") + 1) / 256)  # optical density of each grey level
 
 
 @dataclass(frozen=True)
 class StainCopy:
-    """One copy of each image, whose dyes and light are changed as ``RandomStain`` changes them, by another draw.
+    """One copy of each image, with dyes and light changed as in ``RandomStain``, by another draw.
 
-    Each image is changed as a whole: all cells of a field alike. What is drawn depends on the image, and on no other.
+    Each image is changed as a whole: all cells of a field alike. The draw depends on this image alone.
 
     Args:
         stain: As in ``RandomStain``.
-        brightness: See there.
-        seed: For all draws.
-        number: Of the copy.
-        painted: The grey of what no light came through, such as what is around a cut-out cell, which stays as it is.
-            ``None``: there is none.
+        brightness: As in ``RandomStain``.
+        seed: Seed of all draws.
+        number: Number of the copy.
+        painted: The grey of painted pixels, such as the surround of a cut-out cell, which stay unchanged.
+            ``None``: there are none.
     """
 
     stain: float
@@ -38,7 +38,7 @@ class StainCopy:
     def _change(self, image: np.ndarray) -> np.ndarray:
         shown = np.ones(image.shape[:2], bool) if self.painted is None else (image != self.painted).any(axis=-1)
         pixels = image[shown]
-        # Not by what is painted: how many slots of a strip are free depends on the other fields.
+        # Not of painted pixels: how many slots of a strip are free depends on the other fields.
         digest = hashlib.blake2b(pixels.tobytes(), digest_size=8).digest()
         rng = np.random.default_rng([self.seed, self.number, int.from_bytes(digest, "big")])
         changed = image.copy()

@@ -1,4 +1,4 @@
-"""Generated images that stand in for some of a batch's real ones."""
+"""Substitution of generated images for some of a batch's real ones."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,14 +10,14 @@ from leukoscope.images.generated import GeneratedImages, resize_square
 
 @dataclass(frozen=True)
 class Substitution:
-    """Puts generated images of the same classes in the place of some of a batch's real ones.
+    """Replaces some of a batch's real images by generated images of the same classes.
 
-    Labels, weights and the number of steps stay, so that a training with and one without see as many images of each
-    class, with the same weights in the loss.
+    Labels, weights and the number of steps stay the same, so that trainings with and without it see as many images of
+    each class, with the same weights in the loss.
 
     Args:
-        images: The generated ones.
-        share: Of a batch, on average: a batch of 10 with 0.25 has 2 in half of the batches and 3 in the others.
+        images: The generated images.
+        share: Average share of a batch: of a batch of 10, 0.25 replaces 2 images half of the time and 3 otherwise.
     """
 
     images: GeneratedImages
@@ -29,13 +29,13 @@ class Substitution:
         """Replace some images of a batch.
 
         Args:
-            generator: Of all draws.
+            generator: Generator of all draws.
             images: ``uint8 [batch, side, side, 3]``.
             labels: One-hot, ``float32 [batch, classes]``.
             weights: ``float32 [batch]``.
 
         Returns:
-            The same three, with other images.
+            The images with some replaced, and the unchanged labels and weights.
         """
         number = int(self.share * len(images) + generator.random())
         replaced = images.copy()

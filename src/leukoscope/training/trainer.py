@@ -1,4 +1,4 @@
-"""Fitting a classifier by a recipe."""
+"""Training a classifier by a recipe."""
 
 import logging
 import sys
@@ -43,16 +43,16 @@ class Trainer:
     """Trains a classifier by a recipe, phase by phase.
 
     Args:
-        architecture: A registered one.
+        architecture: A registered architecture.
         recipe: A resolved recipe.
         class_names: The classes in the order of the probabilities.
         training: The images of an epoch.
-        validation: The images that early stopping looks at.
+        validation: The images used for early stopping.
         augmentation: The arguments of ``build_augmentation``.
-        journal: Takes the history, the state to go on from, the weights and the summary.
-        seed: For everything random.
-        name: What the model is called in the log; by default as its architecture.
-        known: Where cells were found, of a network that reads these.
+        journal: Stores the history, the state to resume from, the weights and the summary.
+        seed: Seed for everything random.
+        name: The model's name in the log; by default the architecture's.
+        known: Cache of the cells found before, for a network that reads cells.
     """
 
     architecture: str
@@ -70,13 +70,13 @@ class Trainer:
         self.name = self.name or self.architecture
 
     def fit(self) -> Classifier:
-        """Train, go on with a training that was interrupted, or take a finished one from its journal.
+        """Train, resume an interrupted training, or load a finished one from its journal.
 
         Returns:
             The classifier in float32, with the best weights if the recipe has a patience, else the last.
 
         Raises:
-            InputError: The loss is no longer a number, the weights cannot be had, or an epoch cannot be kept.
+            InputError: The loss is no longer a number, the weights are unavailable, or an epoch cannot be kept.
         """
         memory.keep_freed_memory()
         memory.reset_peak_memory()
@@ -95,14 +95,14 @@ class Trainer:
 
     @cached_property
     def precision(self) -> str:
-        """The dtype policy that this device trains with."""
+        """The dtype policy with which this device trains."""
         policy = precision.choose_precision(self.recipe.precision)
         logger.info("%s: %s, %s on %s", self.name, keras.backend.backend(), policy, device.describe_device())
         return policy
 
     @cached_property
     def network(self) -> keras.Model:
-        """The network that trains, built when it is first asked for."""
+        """The network to train, built on first use."""
         network = build_classifier(self.architecture, self.recipe, self.class_names, self.seed, self.precision).network
         kernels.use_faster_kernels(network)
         return network
@@ -122,7 +122,7 @@ class Trainer:
         )
 
     def assemble(self, phase: Phase) -> PhaseParts:
-        """Compile the model that trains in a phase, with its batches of training and validation."""
+        """Compile the model of a phase, and return it with its batches of training and validation."""
         set_trainable(self.network, self.architecture, phase.trainable)
         model, batches, validation_data = self._phases.build(self.network, phase)
         if not len(batches):
@@ -135,7 +135,7 @@ class Trainer:
         model.compile(
             optimizer=build_optimizer(self.recipe, phase, len(batches), self.precision, shares),
             loss=build_loss(self.recipe),
-            # Where the last validation batch is filled up, only weights tell which of its images count.
+            # If the last validation batch is padded, only weights tell which of its images count.
             **{"weighted_metrics" if self.recipe.data_parallel else "metrics": [choose_metric(self.recipe)]},
             steps_per_execution=kernels.choose_steps_per_call(len(batches)),
         )
@@ -144,7 +144,7 @@ class Trainer:
         return model, batches, validation_data
 
     def run(self, phase: Phase) -> None:
-        """Train the epochs of a phase, from wherever the journal is."""
+        """Train the epochs of a phase, starting from the journal's state."""
         if self.recipe.converges:
             self._converge(phase)
             return
@@ -173,7 +173,7 @@ class Trainer:
         )
 
     def _converge(self, phase: Phase) -> None:
-        """Fit the head at once: one epoch for the journal, whose weights are all that there is to go on from."""
+        """Fit the head at once: the journal records one epoch, and training resumes from its weights alone."""
         weights = self.network.weights
         if self.journal.epochs:
             self._load(self.journal.state, weights)
@@ -199,7 +199,7 @@ class Trainer:
         return classifier
 
     def _finish(self) -> Classifier:
-        """Bring the weights wanted into a classifier in float32, and keep them."""
+        """Load the chosen weights into a float32 classifier, and keep them."""
         if self.recipe.patience is not None:
             self._load(self.journal.best_weights, self.network.weights)
         set_trainable(self.network, self.architecture, self.recipe.trainable)
@@ -240,7 +240,7 @@ class Trainer:
             checkpoint.load_variables(file, variables)
 
     def _waited_enough(self, phase: Phase) -> bool:
-        """Tell whether to stop early; from the journal alone, so that a training that goes on stops where it would."""
+        """Check whether to stop early, from the journal alone, so that a resumed training stops at the same epoch."""
         if self.recipe.patience is None or phase != self.recipe.phases[-1]:
             return False
         return self.journal.epochs - max(self.journal.best_epoch, phase.start) >= self.recipe.patience

@@ -1,4 +1,4 @@
-"""What a model that sees fields in several views is known by: nothing of it is trained."""
+"""The key and summary of a model that sees fields in several views; nothing of it is trained."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -7,7 +7,7 @@ from typing import Any
 from leukoscope.models.base import Classifier
 from leukoscope.training import without_epochs
 
-# Raised by hand when the same key would give another model.
+# Raise by hand when the same key would give another model.
 VIEWS_FORMAT = 1
 _WORDS = {
     "symmetries": "the eight symmetries of the square",
@@ -16,26 +16,26 @@ _WORDS = {
 
 
 def describe_key(recipe: Mapping[str, Any], name: str, member: Classifier, seed: int) -> dict[str, Any]:
-    """Gather everything that determines the model; its name does not.
+    """Collect everything that determines the model; its name is not part of it.
 
     Args:
-        recipe: The kind, and the ``recipe`` in force.
+        recipe: The kind, and the ``recipe`` in effect.
         name: The entry of the trained classifier.
         member: The classifier.
-        seed: Of the run.
+        seed: Seed of the run.
     """
     facts = {"models": {name: member.fingerprint}, "class_names": list(member.class_names), "splits": member.trained_on}
-    engine = {"backend": "Pillow", "precision": "uint8", "pillow": version("pillow")}  # which turns fields
+    engine = {"backend": "Pillow", "precision": "uint8", "pillow": version("pillow")}  # Pillow rotates the fields
     return {**recipe, **facts, "seed": seed, "format": VIEWS_FORMAT, "engine": engine}
 
 
 def summarise(key: Mapping[str, Any], member: str, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what the model is, for its summary.
+    """Describe the model for its summary.
 
     Args:
-        key: Of the training.
+        key: Key of the training.
         member: The classifier's entry.
-        summary: Of its training.
+        summary: Summary of the classifier's training.
     """
     same = {name: summary[name] for name in ("parameters", "model_mib", "input_size") if name in summary}
     described = {"description": f"{member} under {_WORDS[key['recipe']['views']]}: the mean of its scores"}

@@ -1,4 +1,4 @@
-"""What trainings have in common that scikit-learn does on the processor, without epochs."""
+"""Common descriptions of trainings without epochs, which scikit-learn runs on the processor."""
 
 import os
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from leukoscope.evaluation.confirmation import fingerprint_recipe
 
 
 def describe_engine() -> dict[str, str]:
-    """Tell what the numbers of such a training depend on beside what it is told to do."""
+    """Describe what the results of such a training depend on besides its recipe."""
     return {"backend": "scikit-learn", "precision": "float64", "scikit-learn": version("scikit-learn")}
 
 
 def describe_training(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Say of any such training what a network's summary says of it.
+    """Describe such a training in the terms of a network's summary.
 
     Args:
-        key: Of the training.
+        key: Key of the training.
     """
     return {
         "device": f"CPU x{os.cpu_count()}",

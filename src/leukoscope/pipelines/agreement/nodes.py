@@ -1,4 +1,4 @@
-"""Measure how far readers agree, with each other and with the models that they reviewed, and what they agree on."""
+"""Measure how well readers agree with each other and with the models they reviewed, and find consensus labels."""
 
 import logging
 from collections.abc import Sequence
@@ -24,22 +24,22 @@ def measure_agreement(
     evaluation: EvaluationOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Measure it for each model that was reviewed.
+    """Measure agreement for each reviewed model.
 
     Args:
-        reviews: As the review page keeps them.
-        reviewed_manifest: The images that were ingested here, if there are any: labels come from there.
-        reviewed_splits: And the groups that were never divided.
-        class_names: The classes that the parameters name.
-        washout_days: After how long a field is read in another round.
-        options: How sure the figures are.
-        evaluation: Has the benign classes.
-        seed: For the intervals.
+        reviews: The reviews as the review page stores them.
+        reviewed_manifest: The manifest of the images ingested here, if any: the source of the labels.
+        reviewed_splits: The splits, if any: the source of the groups that were kept together.
+        class_names: The class names in the parameters.
+        washout_days: Number of days after which reading a field again counts as another round.
+        options: The confidence and resampling of the intervals.
+        evaluation: Names the benign classes.
+        seed: Random seed for the intervals.
 
     Returns:
         The number of reviews, and for each model its name and fingerprints, its reviewers, how many of the images it
-        had learned from, the figures of ``leukoscope.evaluation.agreement`` on the last review of each image by each
-        reviewer, and of ``leukoscope.evaluation.reader_study`` on readings.
+        had learned from, the metrics of ``leukoscope.evaluation.agreement`` on the last review of each image by each
+        reviewer, and those of ``leukoscope.evaluation.reader_study`` on the readings.
     """
     from leukoscope.evaluation import agreement, readings
 
@@ -101,14 +101,14 @@ def _describe_consensus(reviews: pd.DataFrame, options: AgreementOptions) -> dic
 
 
 def take_consensus(reviews: pd.DataFrame, options: AgreementOptions) -> pd.DataFrame:
-    """Take of each field the class that most readers give it; what is tied is left out, and named.
+    """Label each field with the class that most readers chose; tied fields are left out and logged.
 
     Args:
-        reviews: As the review page keeps them.
-        options: Which reviews are votes.
+        reviews: The reviews as the review page stores them.
+        options: Which reviews count as votes.
 
     Returns:
-        One row a field: ``sha256``, ``file_name`` (if it was kept), ``label``, ``votes``, ``readers``, ``share``.
+        One row per field: ``sha256``, ``file_name`` (if it was kept), ``label``, ``votes``, ``readers``, ``share``.
     """
     from leukoscope.evaluation import consensus
 
@@ -121,10 +121,10 @@ def take_consensus(reviews: pd.DataFrame, options: AgreementOptions) -> pd.DataF
 
 
 def draw_agreement(agreement: dict[str, Any]) -> Figure:
-    """Draw how far each pair of readers agrees, and each reader with the model.
+    """Plot the agreement of each pair of readers, and of each reader with the model.
 
     Args:
-        agreement: As ``measure_agreement`` gives it.
+        agreement: The result of ``measure_agreement``.
     """
     from leukoscope.figures import readers
 
@@ -138,13 +138,13 @@ def write_agreement(
     of_comparison: Sequence[str] = (),
     of_models: Sequence[str] = (),
 ) -> str:
-    """Write the page of readers.
+    """Write the page about readers.
 
     Args:
-        agreement: As ``measure_agreement`` gives it.
-        software: Versions, and the commit.
-        seed: The one seed.
-        of_comparison: The pages that compare models, as far as they are there.
+        agreement: The result of ``measure_agreement``.
+        software: Versions and the commit.
+        seed: The project's random seed.
+        of_comparison: The existing pages that compare models.
         of_models: The pages of models.
     """
     from leukoscope.reporting import readers

@@ -10,7 +10,7 @@ from leukoscope.core.options import Options
 
 
 class AgreementOptions(Options):
-    """How sure figures of agreement are, and which reviews vote for a label."""
+    """The intervals of agreement metrics, and which reviews vote for a label."""
 
     resamples: PositiveInt = 2000
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -18,10 +18,10 @@ class AgreementOptions(Options):
 
 
 def check_washout(given: Any) -> float:
-    """Check after how many days a field is read in another round.
+    """Check the number of days after which reading a field again counts as another round.
 
     Raises:
-        InputError: It is no such number.
+        InputError: The value is not a positive, finite number.
     """
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < float("inf"):
         raise InputError(

@@ -1,4 +1,4 @@
-"""The pipeline of agreement."""
+"""The agreement pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.agreement import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: reviews to figures of agreement, their page and picture, and to labels by majority."""
+    """Create the pipeline from reviews to agreement metrics, their page and plot, and majority labels."""
     parameters = ["class_names", "app.washout_days", "agreement", "evaluation", "seed"]
     inputs = ["reviews", "reviewed_manifest", "reviewed_splits", *(f"params:{name}" for name in parameters)]
     written = ["agreement", "software", "params:seed", "pages_of_comparison", "pages_of_models"]

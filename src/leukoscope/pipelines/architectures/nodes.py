@@ -1,4 +1,4 @@
-"""Draw the networks of the configuration, whether or not any was trained."""
+"""Draw the networks in the configuration, trained or not."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ def draw_architectures(models: dict[str, Any], training: Recipe, class_names: li
     """Draw each network from input to output: its blocks, their shapes and parameters.
 
     Args:
-        models: All entries by name; those that are no networks are left out.
-        training: The recipe of all models, of which the input size is used.
-        class_names: Of which the last layer has one output each.
+        models: All entries by name; entries that are not networks are skipped.
+        training: The recipe shared by all models, for the input size.
+        class_names: The classes; the last layer has one output for each.
 
     Returns:
-        A figure by the entry's name.
+        Figures by entry name.
 
     Raises:
-        InputError: No entry is a network.
+        InputError: None of the entries is a network.
     """
     entries = [ModelOptions.model_validate(entry) for entry in models.values() if entry.get("kind") in _DRAWN]
     networks = [entry for entry in entries if isinstance(entry, NetworkOptions | FusionOptions | CellsOptions)]
@@ -42,5 +42,5 @@ def _draw(entry: NetworkOptions | FusionOptions | CellsOptions, training: Recipe
     recipe = entry.resolve(training).model_copy(update={"trainable": "all"})
     network = build_empty(entry.network, recipe, class_names).network
     figure = architecture.draw_architecture(entry.title, outline_network(network, entry.network))
-    keras.utils.clear_session()  # several large networks would be held at once
+    keras.utils.clear_session()  # otherwise several large networks would be in memory at once
     return figure

@@ -1,4 +1,4 @@
-"""The pipeline of drawings of networks."""
+"""The pipeline that draws networks."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.architectures.nodes import draw_architectures
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: the entries of the configuration to a drawing of each network."""
+    """Create the pipeline from the configured entries to a drawing of each network."""
     inputs = ["params:models", "params:training", "params:class_names"]
     return make_stage(
         "architectures", [Node(draw_architectures, inputs, "architecture_figures", name="draw_architectures")]

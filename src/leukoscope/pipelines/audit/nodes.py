@@ -1,4 +1,4 @@
-"""Nodes of the audit."""
+"""Nodes of the audit pipeline."""
 
 import logging
 from itertools import product
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def describe_images(raw_images: ImageSource, smears: PackedImages, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Describe the accepted images by what has nothing to do with cells.
+    """Compute features of the accepted images that do not depend on cells.
 
     Args:
         raw_images: Where the files are, for their size and compression.
@@ -24,7 +24,7 @@ def describe_images(raw_images: ImageSource, smears: PackedImages, manifest: pd.
         manifest: Which images are accepted.
 
     Returns:
-        ``image_id``, and the features of each predictor, one column each.
+        ``image_id`` and the features of each predictor, one column per feature.
     """
     from leukoscope.audit import blind
     from leukoscope.images import grouping
@@ -45,20 +45,21 @@ def climb_ladder(
     seed: int,
     features: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """Judge what cannot see cells, and each trained model, under ever stricter protocols.
+    """Judge cell-blind predictors and each trained model under increasingly strict protocols.
 
     Args:
-        blind_features: What cannot see cells.
+        blind_features: Features that do not depend on cells.
         manifest: Labels and duplicates.
         smears: The packed images, for their appearance clusters.
         group_table: The user's table of groups, if there is one.
-        audit: How to judge.
+        audit: Parameters of the audit.
         splitting: The number of appearance clusters.
-        seed: For everything random.
-        features: What the last layer of each model sees, by its name.
+        seed: Random seed.
+        features: The last-layer features of each model, by model name.
 
     Returns:
-        One row a protocol and predictor, as ``Ladder.climb`` gives it, and ``data``, the fingerprint of all images.
+        One row per protocol and predictor, as returned by ``Ladder.climb``, with ``data``, the fingerprint of all
+        images.
     """
     from leukoscope.audit import blind
     from leukoscope.audit.ladder import Ladder
@@ -83,12 +84,12 @@ def climb_ladder(
 
 
 def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: AuditOptions) -> str:
-    """Say in words what accuracies on these images are worth.
+    """Explain in words what accuracies on these images are worth.
 
     Args:
         audit_table: The ladder.
         manifest: The true classes.
-        options: When there is a warning or an alarm, and which embargoes were to be judged.
+        options: When to raise a warning or an alarm, and which embargoes were requested.
     """
     from leukoscope.audit import verdict
     from leukoscope.images import grouping
@@ -104,7 +105,7 @@ def judge_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame, options: Audi
 
 
 def _explain_lacking(audit_table: pd.DataFrame, images: pd.DataFrame, options: AuditOptions) -> list[str]:
-    """Say which of the embargoes were not judged, and why."""
+    """Explain which embargoes were not judged, and why."""
     from leukoscope.images import series
 
     judged = set(audit_table.loc[audit_table["protocol"] == "series", "embargo"].dropna().astype(int))
@@ -121,11 +122,11 @@ def _explain_lacking(audit_table: pd.DataFrame, images: pd.DataFrame, options: A
 
 
 def draw_audit(audit_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
-    """Draw the ladder: the accuracy of each predictor under each protocol, with its interval.
+    """Plot the ladder: the accuracy of each predictor under each protocol, with its interval.
 
     Args:
         audit_table: The ladder.
-        manifest: The true classes, for the share of the largest.
+        manifest: The true classes, for the share of the largest class.
     """
     from leukoscope.figures import ladder
     from leukoscope.images import grouping

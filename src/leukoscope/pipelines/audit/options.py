@@ -6,7 +6,7 @@ from leukoscope.core.options import Options
 
 
 class AuditOptions(Options):
-    """How strictly the audit judges, and when it warns or raises the alarm."""
+    """How strictly the audit judges, and when it raises a warning or an alarm."""
 
     folds: int = Field(default=5, ge=2)
     repeats: PositiveInt = 5

@@ -1,4 +1,4 @@
-"""The pipeline of the audit."""
+"""The audit pipeline."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from leukoscope.pipelines.collect.pipeline import create_features_pipeline
 
 
 def create_pipeline(models: Sequence[str]) -> Pipeline:
-    """Make the pipeline: images, and the features of all models, to a table, a verdict and a figure.
+    """Create the pipeline from images and the features of all models to a table, a verdict and a figure.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     return create_features_pipeline(models) + make_stage(
         "audit",

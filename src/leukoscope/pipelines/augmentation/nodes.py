@@ -1,4 +1,4 @@
-"""Turn splits and parameters into the training plan, and show what training will see."""
+"""Turn splits and parameters into the training plan, and preview what training will see."""
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,16 @@ from leukoscope.pipelines.augmentation.options import AugmentationOptions
 
 
 def plan_training(splits: pd.DataFrame, options: AugmentationOptions, seed: int) -> pd.DataFrame:
-    """Say how often each training image is seen in an epoch, and with what weight in the loss.
+    """Plan how often an epoch shows each training image, and its weight in the loss.
 
     Args:
         splits: Which split each image is in.
         options: How to balance the classes.
-        seed: Chooses the images that oversampling shows once more than others of their class.
+        seed: Random seed for choosing the images that oversampling shows once more than others of their class.
 
     Returns:
-        ``image_id, label, repeats, weight``, one row a training image. Oversampling shows each class as often
-        as the largest; class weights are inverse to the class's share and 1 on average.
+        ``image_id, label, repeats, weight``, one row per training image. Oversampling shows each class as often
+        as the largest; class weights are inversely proportional to the class's share, with mean 1.
     """
     plan = splits.loc[splits["split"] == "train", ["image_id", "label"]].reset_index(drop=True)
     size = plan.groupby("label")["label"].transform("size")
@@ -35,13 +35,13 @@ def plan_training(splits: pd.DataFrame, options: AugmentationOptions, seed: int)
 def preview_augmentation(
     smears: PackedImages, training_plan: pd.DataFrame, options: AugmentationOptions, seed: int
 ) -> Figure:
-    """Draw some training images and, beside each, what an epoch may make of it.
+    """Draw some training images, each next to examples of its augmentation.
 
     Args:
         smears: The packed images.
-        training_plan: Names the training images.
-        options: What is drawn at random.
-        seed: For the draws.
+        training_plan: The training images.
+        options: The random augmentation.
+        seed: Random seed for the augmentation.
     """
     import keras
 

@@ -6,6 +6,6 @@ from leukoscope.training.augmentation_options import AugmentationRecipe
 
 
 class AugmentationOptions(AugmentationRecipe):
-    """How classes are balanced in training, and what is drawn for each image and epoch."""
+    """How classes are balanced in training, and which random changes each image undergoes in each epoch."""
 
     balance: Literal["oversample", "class_weights", "none"] = "oversample"

@@ -1,4 +1,4 @@
-"""The pipeline of augmentation."""
+"""The augmentation pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.augmentation.nodes import plan_training, preview_augme
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: splits to the training plan and a preview."""
+    """Create the pipeline from splits to the training plan and a preview."""
     return make_stage(
         "augmentation",
         [

@@ -1,4 +1,4 @@
-"""Nodes of the cells."""
+"""Nodes of the cells pipeline."""
 
 import logging
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 def measure_cell_size(smears: PackedImages, manifest: pd.DataFrame, options: CellOptions) -> dict[str, Any]:
-    """Choose the scale that cells are looked for at.
+    """Choose the scale at which to look for cells.
 
     Returns:
-        ``diameter`` of a typical leukocyte and ``crop``, the side of the crops, in pixels of the packed images, whose
-        side is ``field``; ``estimated``: whether the diameter was.
+        ``diameter`` of a typical leukocyte and ``crop``, the side of the crops, in pixels of the packed images;
+        ``field``, the side of these images; ``estimated``, whether the diameter was estimated.
 
     Raises:
         InputError: The diameter cannot be estimated.
@@ -52,10 +52,10 @@ def find_cells(
     """Find the leukocytes of every accepted field.
 
     Returns:
-        A row a leukocyte: ``image_id``, ``path`` and ``label`` of its field, and the columns of ``describe_cells``.
+        One row per leukocyte: ``image_id``, ``path`` and ``label`` of its field, and the columns of ``describe_cells``.
 
     Raises:
-        InputError: There is no such detector, or it does not keep to its contract.
+        InputError: The detector does not exist, or violates its contract.
     """
     from leukoscope.cells.finding import find_cells as find
     from leukoscope.cells.table import tabulate_cells
@@ -72,10 +72,10 @@ def find_cells(
 def cut_out_cells(
     smears: PackedImages, cells: pd.DataFrame, cell_size: dict[str, Any], options: CellOptions
 ) -> CellCrops:
-    """Plan the cutting out of all cells; the data set that the plan is saved to carries it out.
+    """Plan the cropping of all cells, which the data set carries out when the plan is saved.
 
     Raises:
-        InputError: The cells are of other images or of another size.
+        InputError: The cells come from other images or another image size.
     """
     require_fitting(cells, cell_size, smears, cells["image_id"])
     rows = smears.rows(cells["image_id"])
@@ -96,7 +96,7 @@ def report_cells(cells: pd.DataFrame, manifest: pd.DataFrame, class_names: Seque
 
 
 def plot_cells(smears: PackedImages, cells: pd.DataFrame, manifest: pd.DataFrame, class_names: Sequence[str]) -> Figure:
-    """Draw the outlines of the cells on some fields of each class."""
+    """Draw cell outlines on some fields of each class."""
     from leukoscope.figures.cells import draw_outlines
 
     return draw_outlines(smears, cells, manifest, class_names)

@@ -1,4 +1,4 @@
-"""Parameters of the cells."""
+"""Parameters of the cells pipeline."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from leukoscope.core.options import Options
 
 
 class CellOptions(Options):
-    """How leukocytes are found and cut out."""
+    """How leukocytes are found and cropped."""
 
     detector: str = Field("classical", description="What finds them: classical, or module:function")
     diameter: float | None = Field(

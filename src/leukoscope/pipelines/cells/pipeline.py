@@ -1,4 +1,4 @@
-"""The cells: find the leukocytes of each field, cut them out, count them, show them."""
+"""The cells pipeline: find the leukocytes in each field, crop, count and draw them."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.cells.nodes import cut_out_cells, find_cells, measure_
 
 
 def create_pipeline() -> Pipeline:
-    """Create the pipeline from ``smears`` and ``manifest`` to ``cells``, ``cell_images`` and the report on them."""
+    """Create the pipeline from ``smears`` and ``manifest`` to ``cells``, ``cell_images`` and their report."""
     options = "params:cells"
     names = "params:class_names"
     return create_finding_pipeline() + make_stage(
@@ -21,7 +21,7 @@ def create_pipeline() -> Pipeline:
 
 
 def create_finding_pipeline() -> Pipeline:
-    """Create the part of it that models need which read cells: from ``smears`` and ``manifest`` to ``cells``."""
+    """Create the part needed by models that read cells: from ``smears`` and ``manifest`` to ``cells``."""
     options = "params:cells"
     return make_stage(
         "cells",

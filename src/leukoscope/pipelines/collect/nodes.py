@@ -1,4 +1,4 @@
-"""Bring together what each model left behind, for whatever looks at all of them."""
+"""Collect the outputs of all models, for pipelines that use all of them."""
 
 from typing import Any
 
@@ -9,41 +9,41 @@ from leukoscope.evaluation.records import EvaluationRecord
 
 
 def collect_results(*results: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Gather the results that have what comparisons and pages need.
+    """Collect the results in the format that comparisons and pages need.
 
     Args:
-        results: One for each model, or ``None`` where it has none yet.
+        results: One per model; ``None`` for models without a result.
 
     Raises:
-        InputError: There are results, and all are of another version.
+        InputError: There are results, but all were written by another version.
     """
     return select_results(results)
 
 
 def collect_features(models: dict[str, Any], *features: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    """Gather what the last layer of each model sees.
+    """Collect the last-layer features of each model.
 
     Args:
         models: All entries, in the order of the features.
-        features: One table for each model, or ``None`` where it has not been evaluated.
+        features: One table per model; ``None`` for models that have not been evaluated.
 
     Returns:
-        The tables that there are, by the model's name.
+        The existing tables by model name.
     """
     named = zip(models, features, strict=True)
     return {name: table for name, table in named if table is not None}
 
 
 def collect_runs(models: dict[str, Any], *runs: list[EvaluationRecord]) -> dict[str, list[EvaluationRecord]]:
-    """Gather what is kept of the evaluated trainings of each model.
+    """Collect the records of each model's evaluated trainings.
 
     Args:
         models: All entries, in the order of the runs.
-        runs: Those of each model.
+        runs: The records of each model.
     """
     return dict(zip(models, runs, strict=True))
 
 
 def collect_result(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give one model's result as all results are given."""
+    """Return one model's result in the form of ``collect_results``."""
     return [result]

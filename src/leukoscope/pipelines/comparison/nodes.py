@@ -1,4 +1,4 @@
-"""Compare whatever models have results, and hold them against what stain colour alone reaches."""
+"""Compare all models that have results with each other and with stain colour alone."""
 
 import logging
 from typing import Any
@@ -20,18 +20,18 @@ logger = logging.getLogger(__name__)
 def judge_colour(
     smears: PackedImages, splits: pd.DataFrame, audit: AuditOptions, evaluation: EvaluationOptions, seed: int
 ) -> dict[str, Any]:
-    """Predict the test images by stain colour alone, learned from the same training images as the networks' are.
+    """Predict the test images from stain colour alone, learned from the networks' training images.
 
     Args:
         smears: The packed images.
-        splits: Which images train and test, and their groups.
-        audit: The forest.
-        evaluation: How the intervals are drawn.
-        seed: For trees and draws.
+        splits: The training and test images, and their groups.
+        audit: The number of trees in the forest.
+        evaluation: The confidence of the interval.
+        seed: Random seed for the trees.
 
     Returns:
-        ``accuracy, low, high``, the ``errors`` (ids of test images), how many ``images`` and ``groups`` these are of,
-        and the fingerprint of the ``splits``.
+        ``accuracy, low, high``, the ``errors`` (ids of misclassified test images), the numbers of test ``images`` and
+        their ``groups``, and the fingerprint of the ``splits``.
     """
     from leukoscope.audit import baseline
     from leukoscope.evaluation import intervals
@@ -46,17 +46,17 @@ def judge_colour(
 
 
 def compare_models(splits: pd.DataFrame, results: list[dict[str, Any]]) -> pd.DataFrame:
-    """Make one table of all results.
+    """Tabulate all results.
 
     Args:
-        splits: The present ones.
-        results: One for each model that has been evaluated.
+        splits: The current splits.
+        results: One per evaluated model.
 
     Returns:
-        One row a model that has results, whatever their ``splits``.
+        One row per model with results, on whichever ``splits``.
 
     Raises:
-        InputError: No model has results on the present splits.
+        InputError: No model has results on the current splits.
     """
     table = pd.DataFrame([_select_figures(result["summary"]) for result in results])
     if table.empty:
@@ -74,7 +74,7 @@ def compare_models(splits: pd.DataFrame, results: list[dict[str, Any]]) -> pd.Da
 
 
 def _select_figures(summary: dict[str, Any]) -> dict[str, Any]:
-    """Leave the published study's figures out of the row of drawn images, or where it is not known what they are."""
+    """Remove the published study's metrics unless the images are known not to be drawn."""
     from leukoscope.reporting import sources
 
     return summary if summary.get("drawn_images") == 0 else sources.without_published(summary)
@@ -89,21 +89,21 @@ def compare_errors(
     manifest: pd.DataFrame | None = None,
     study_differences: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Test which differences in accuracy are shown on the same test images, between models and to stain colour.
+    """Test which differences in accuracy on the same test images are significant, also against stain colour.
 
     Args:
         splits: The test images and their groups.
-        colour_baseline: What stain colour alone gets wrong.
+        colour_baseline: The errors of stain colour alone.
         options: The confidence of the intervals.
-        seed: For the swaps from which the intervals' ends are found.
-        results: One for each model that has been evaluated; of other splits, it is left out.
+        seed: Random seed for the swaps from which the ends of the intervals are found.
+        results: One per evaluated model; results on other splits are skipped.
         manifest: All images.
-        study_differences: What the last study found, if there was one.
+        study_differences: The differences that the last study found, if there was one.
 
     Returns:
-        One row a pair, as ``compare_pairs`` has it: of models, then of each with stain colour; Holm's correction is
-        for the number of pairs of either kind. ``real`` is one that a study of the same images, recipes and splitting
-        has shown, too; ``changed`` says what is another one now.
+        One row per pair, in the format of ``compare_pairs``: pairs of models, then each model with stain colour.
+        Holm's correction is applied to each of the two kinds separately. ``real`` marks differences that a study of
+        the same images, recipes and splitting has shown too; ``changed`` names what has changed since that study.
     """
     from leukoscope.audit.baseline import COLOUR_BASELINE
     from leukoscope.evaluation import confirmation, significance
@@ -127,7 +127,7 @@ def compare_errors(
 
 
 def _describe_setting(results: list[dict[str, Any]], manifest: pd.DataFrame | None, confidence: float) -> Any:
-    """Say under what models are compared: all were evaluated on the same splits."""
+    """Describe the setting of the comparison; all models were evaluated on the same splits."""
     from leukoscope.evaluation.confirmation import Setting
     from leukoscope.images.manifest import fingerprint_manifest
 
@@ -138,12 +138,12 @@ def _describe_setting(results: list[dict[str, Any]], manifest: pd.DataFrame | No
 
 
 def draw_comparison(comparison: pd.DataFrame, differences: pd.DataFrame, colour_baseline: dict[str, Any]) -> Figure:
-    """Draw our figures of every model, the published ones beside them, and what they are worth.
+    """Plot the metrics of every model next to the published ones, and what they are worth.
 
     Args:
-        comparison: One row a model; those of other splits are left out.
-        differences: One row a pair, for the words below.
-        colour_baseline: What stain colour alone reaches on the same test images.
+        comparison: One row per model; rows for other splits are skipped.
+        differences: One row per pair, for the text below the plot.
+        colour_baseline: The result of stain colour alone on the same test images.
     """
     from leukoscope.figures import comparison as figures
 

@@ -1,4 +1,4 @@
-"""The pipeline of comparison."""
+"""The comparison pipeline."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from leukoscope.pipelines.comparison import nodes
 
 
 def create_pipeline(models: Sequence[str]) -> Pipeline:
-    """Make the pipeline: the results of all models, and what colour reaches, to a table and a figure.
+    """Create the pipeline from the results of all models and of stain colour to a table and a figure.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     return (
         create_results_pipeline(models)
@@ -43,6 +43,6 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
 
 
 def create_baseline_pipeline() -> Pipeline:
-    """Make the part of the pipeline that every accuracy is held against, and that needs no network."""
+    """Create the part that computes the stain-colour baseline, which needs no network."""
     inputs = ["smears", "splits", "params:audit", "params:evaluation", "params:seed"]
     return make_stage("stain_colour", [Node(nodes.judge_colour, inputs, "colour_baseline", name="judge_colour")])

@@ -1,4 +1,4 @@
-"""Gather the folds of every model, pool their test images, and tell how far the folds differ."""
+"""Collect the folds of every model, pool their test images, and measure how much the folds differ."""
 
 import logging
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ def select_folds(
     Args:
         runs: All evaluated trainings of each model.
         options: Which models.
-        splitting: The present one, so that commands name what was another.
-        seed: The present one, for the same.
+        splitting: The current parameters; suggested commands name those that differed.
+        seed: The current seed, for the same purpose.
 
     Returns:
-        One set for each model that was trained on folds.
+        One set per model that was trained on folds.
 
     Raises:
-        InputError: A model has folds and no complete set, or none has any.
+        InputError: A model has folds but no complete set, or no model has folds.
     """
     chosen = {}
     incomplete = []
@@ -66,7 +66,7 @@ def _warn_of_newer(sets: list[FoldSet], chosen: int, splitting: SplittingOptions
 
 
 def _explain(name: str, sets: list[FoldSet], splitting: SplittingOptions, seed: int) -> str:
-    """Say which folds of a model are missing, why others do not count, and the command for each."""
+    """Explain which folds of a model are missing, why others do not count, and which commands train them."""
     if not sets:
         command = name_run(f"train_{name}", {"splitting.fold": "1 of 5"})
         return f"{name} was trained on no fold. Run `{command}`, and so on for each fold."
@@ -83,7 +83,7 @@ def _explain(name: str, sets: list[FoldSet], splitting: SplittingOptions, seed: 
 
 
 def _name_command(same: FoldSet, number: int, splitting: SplittingOptions, seed: int) -> str:
-    """Name the command that trains a fold, with what the others had and the present parameters have not."""
+    """Name the command that trains a fold, setting what differs between the other folds and the parameters."""
     present = splitting.facts
     theirs = same.facts["splitting"]
     differing = [name for name in present | theirs if theirs.get(name) != present.get(name)]
@@ -102,28 +102,28 @@ def _explain_nothing(runs: Mapping[str, Any]) -> str:
 
 
 def pool_folds(folds: dict[str, FoldSet]) -> dict[str, pd.DataFrame]:
-    """Put the predictions of all test images of each model into one table.
+    """Pool each model's predictions of all test images in one table.
 
     Args:
-        folds: A complete set for each model.
+        folds: One complete set per model.
 
     Returns:
-        A table for each model, as ``FoldSet.pool`` has it.
+        One table per model, as returned by ``FoldSet.pool``.
 
     Raises:
-        InputError: An image is in two test sets, or in none.
+        InputError: An image is in two test sets, or in none of them.
     """
     return {name: same.pool() for name, same in folds.items()}
 
 
 def tabulate_folds(folds: dict[str, FoldSet]) -> pd.DataFrame:
-    """Tabulate the figures of each fold.
+    """Tabulate the metrics of each fold.
 
     Args:
-        folds: A complete set for each model.
+        folds: One complete set per model.
 
     Returns:
-        ``model, fold, images, groups, accuracy, balanced_accuracy, macro_f1, auc``, one row a model and fold.
+        ``model, fold, images, groups, accuracy, balanced_accuracy, macro_f1, auc``, one row per model and fold.
     """
     return pd.concat([folding.tabulate_folds(same) for same in folds.values()], ignore_index=True)
 
@@ -131,17 +131,17 @@ def tabulate_folds(folds: dict[str, FoldSet]) -> pd.DataFrame:
 def judge_folds(
     folds: dict[str, FoldSet], fold_figures: pd.DataFrame, evaluation: EvaluationOptions, seed: int
 ) -> pd.DataFrame:
-    """Score the pooled predictions of each model, with intervals by groups, and the spread between its folds.
+    """Score the pooled predictions of each model, with intervals by group, and the spread between its folds.
 
     Args:
-        folds: A complete set for each model.
-        fold_figures: One row a model and fold.
-        evaluation: How the intervals are drawn.
-        seed: For the draws.
+        folds: One complete set per model.
+        fold_figures: One row per model and fold.
+        evaluation: How the intervals are computed.
+        seed: Random seed for resampling.
 
     Returns:
-        One row a model: ``model, folds, images, groups, error_groups``, each figure with ``_low`` and ``_high``, its
-        spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, what ``judge_against_colour`` gives, and
+        One row per model: ``model, folds, images, groups, error_groups``, each metric with ``_low`` and ``_high``, its
+        spread ``_fold_mean``, ``_fold_sd``, ``_fold_min``, ``_fold_max``, the columns of ``judge_against_colour``, and
         ``seed, group_by, data, trainings``.
     """
     from leukoscope.evaluation.scoring import Scoring
@@ -181,11 +181,11 @@ def _say_gain(row: Mapping[str, Any]) -> str:
 
 
 def draw_folds(cross_validation: pd.DataFrame, fold_figures: pd.DataFrame) -> Figure:
-    """Draw each fold as a point, and the pooled figures with their intervals.
+    """Plot each fold as a point, and the pooled metrics with their intervals.
 
     Args:
-        cross_validation: One row a model.
-        fold_figures: One row a model and fold.
+        cross_validation: One row per model.
+        fold_figures: One row per model and fold.
     """
     from leukoscope.figures import folds
 

@@ -9,10 +9,10 @@ from leukoscope.core.options import Options
 
 
 class CrossValidationOptions(Options):
-    """Which models are gathered.
+    """Which models are cross-validated.
 
     Attributes:
-        models: Their names; ``None`` for all that were trained on folds.
+        models: The models' names; ``None`` for all that were trained on folds.
     """
 
     models: Annotated[tuple[str, ...] | None, BeforeValidator(split_names)] = None

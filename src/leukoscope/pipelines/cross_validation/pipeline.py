@@ -1,4 +1,4 @@
-"""The pipeline of cross-validation."""
+"""The cross-validation pipeline."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from leukoscope.pipelines.cross_validation import nodes
 
 
 def create_pipeline(models: Sequence[str]) -> Pipeline:
-    """Make the pipeline: all evaluated trainings to pooled predictions, a table and a figure.
+    """Create the pipeline from all evaluated trainings to pooled predictions, a table and a figure.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     present = ["params:cross_validation", "params:splitting", "params:seed"]
     return create_runs_pipeline(models) + make_stage(

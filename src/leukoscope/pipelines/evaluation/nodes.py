@@ -1,4 +1,4 @@
-"""Predict every split with one model's classifier, form its opinions, and score them."""
+"""Predict every split with one model's classifier, form opinions, and score them."""
 
 from typing import Any
 
@@ -23,18 +23,18 @@ def predict_splits(
     Args:
         classifier: A trained classifier.
         smears: The packed images.
-        splits: Which images there are, and their true classes.
+        splits: The images of every split and their true classes.
         class_names: The classes in the order of the parameters.
         options: The batch size.
 
     Returns:
-        ``image_id, split, label, predicted`` and one probability column a class; and ``image_id, split, label, sha256,
-        drawn, model`` (the classifier's fingerprint) with simple checks of the fields, and the features that the
-        classifier's last layer sees, one column each.
+        A table of ``image_id, split, label, predicted`` and one probability column per class; and a table of
+        ``image_id, split, label, sha256, drawn, model`` (the classifier's fingerprint), simple checks of the fields,
+        and the classifier's last-layer features, one column each.
 
     Raises:
-        InputError: The classifier was trained for other classes, or on other splits: then images that it has
-            seen may be in the test set.
+        InputError: The classifier was trained for other classes, or on other splits, so that its training images
+            may be in the test set.
     """
     from leukoscope.evaluation import compatibility, feature_table
     from leukoscope.evaluation.predictions import tabulate_probabilities
@@ -52,7 +52,7 @@ def predict_splits(
     probabilities, features = predictor.predict(smears.pixels, rows)
     table = splits[["image_id", "split", "label"]].reset_index(drop=True)
     predictions = table.join(tabulate_probabilities(probabilities, class_names))
-    # A store of an earlier version does not say what is drawn, and neither does the table then.
+    # Packed images of an earlier version do not record which are drawn; the column is then empty.
     records = smears.records.set_index("image_id").reindex(columns=["sha256", "drawn"])
     files = records.loc[table["image_id"]].reset_index(drop=True)
     facts = table.join(files).assign(model=classifier.fingerprint)
@@ -66,17 +66,17 @@ def calibrate_predictions(
     class_names: list[str],
     options: EvaluationOptions,
 ) -> dict[str, Any]:
-    """Learn from the validation images how sure the classifier may be, and when it should give no opinion.
+    """Learn calibration and abstention from the validation images.
 
     Args:
-        predictions: One row an image.
-        features: Of the same images, with their checks, and by which model.
-        splits: The groups of images, by which the error of opinions is bounded.
+        predictions: One row per image.
+        features: Features of the same images, with the checks and the model's fingerprint.
+        splits: The groups of the images, for bounding the error of opinions by group.
         class_names: The classes in order.
-        options: What opinions are to keep to.
+        options: The targets that opinions must meet.
 
     Returns:
-        As ``Calibration.describe`` has it.
+        The result of ``Calibration.describe``.
     """
     from leukoscope.evaluation import out_of_distribution, trust
     from leukoscope.evaluation.predictions import select_split
@@ -94,17 +94,17 @@ def calibrate_predictions(
 def form_opinions(
     predictions: pd.DataFrame, features: pd.DataFrame, calibration: dict[str, Any], class_names: list[str]
 ) -> pd.DataFrame:
-    """Give what the classifier says of each image in the end, or why it says nothing.
+    """Form the classifier's final opinion on each image, or the reason why it abstained.
 
     Args:
-        predictions: One row an image.
-        features: Of the same images, with their checks.
-        calibration: What was learned from the validation images.
+        predictions: One row per image.
+        features: Features of the same images, with the checks.
+        calibration: The calibration learned from the validation images.
         class_names: The classes in order.
 
     Returns:
-        ``image_id, split, label, opinion, reason, prediction_set, ood_score`` and one calibrated probability column a
-        class.
+        ``image_id, split, label, opinion, reason, prediction_set, ood_score`` and one calibrated probability column
+        per class.
     """
     from leukoscope.evaluation import out_of_distribution, trust
     from leukoscope.evaluation.predictions import probability_columns
@@ -125,19 +125,19 @@ def score_predictions(
     options: EvaluationOptions,
     seed: int,
 ) -> dict[str, float | None]:
-    """Score the predictions of each split, with intervals of the test set's figures.
+    """Score the predictions of each split, with intervals for the test metrics.
 
     Args:
-        predictions: One row an image.
-        opinions: Of the same images.
-        calibration: What was learned from the validation images.
-        splits: The groups of images, of which the intervals draw.
+        predictions: One row per image.
+        opinions: Opinions on the same images.
+        calibration: The calibration learned from the validation images.
+        splits: The groups of the images, which the intervals resample.
         class_names: The classes in order.
         options: Names the benign classes.
-        seed: For the intervals.
+        seed: Random seed for the intervals.
 
     Returns:
-        Every figure by its plain name, ``<split>_<metric>``; of the test set also what ``Judge`` finds.
+        Every metric by its plain name, ``<split>_<metric>``; for the test set also those that ``Judge`` adds.
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
@@ -149,7 +149,7 @@ def score_predictions(
     figures = {
         f"{split}_{name}": figure
         for split in dict.fromkeys(predictions["split"])
-        if split != "test"  # which is judged: the same figures, and more
+        if split != "test"  # scored below by `judge`, which adds more metrics
         for name, figure in judge.score(predictions, opinions, split).items()
     }
     groups = splits.set_index("image_id")["group"].loc[predictions.query("split == 'test'")["image_id"]]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class EvaluationOptions(Options):
-    """How predictions are made and shown."""
+    """How models predict, are scored and are shown."""
 
     batch_size: PositiveInt = 64
     benign_class: Annotated[tuple[str, ...], BeforeValidator(split_names)] = ("Benign",)
@@ -28,7 +28,7 @@ class EvaluationOptions(Options):
     certificate: bool = False
 
     def targets(self) -> "Targets":
-        """Give what opinions are to keep to."""
+        """Return the targets that opinions must meet."""
         from leukoscope.evaluation.trust import Targets
 
         return Targets(
@@ -41,6 +41,6 @@ class EvaluationOptions(Options):
         )
 
     def as_display(self) -> dict[str, Any]:
-        """Give what a report says of how the figures were made."""
+        """Return what a report states about how the metrics were computed."""
         shown = self.model_dump(include={"prevalence", "confidence", "screening_sensitivity"})
         return shown | {"benign_class": join_benign(self.benign_class)}

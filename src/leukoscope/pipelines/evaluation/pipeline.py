@@ -1,4 +1,4 @@
-"""The pipeline of evaluation: a template, which every model fills in its own namespace."""
+"""The evaluation pipeline: a template instantiated for every model in its own namespace."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from leukoscope.pipelines.training.pipeline import create_vote_pipeline
 
 
 def create_pipeline(kind: str, members: Sequence[str] = ()) -> Pipeline:
-    """Make the template: a classifier to predictions, opinions, metrics and all that is gathered of them.
+    """Create the template from a classifier to predictions, opinions, metrics and the collected result.
 
     Args:
-        kind: Of the model.
-        members: The models that it is made of.
+        kind: The model's kind.
+        members: The models that it consists of.
     """
     predicting = create_vote_pipeline(members) if kind == "ensemble" else _create_predicting()
     vote = ["vote"] if kind == "ensemble" else []
@@ -54,7 +54,7 @@ def _create_judging() -> Pipeline:
 
 
 def _create_keeping() -> Pipeline:
-    """Count the evaluation, and keep it beside its training."""
+    """Create the part that counts the evaluation and stores it beside its training."""
     return Pipeline(
         [
             Node(
@@ -76,7 +76,7 @@ def _create_keeping() -> Pipeline:
 
 
 def _create_gathering(vote: Sequence[str]) -> Pipeline:
-    """Gather what comparison and reports need."""
+    """Create the part that collects what comparison and reports need."""
     about = ["params:model", "manifest", "params:data_sheet", "params:splitting"]
     judged = ["predictions", "opinions", "smears", "params:class_names", "params:evaluation", "splits", "evaluations"]
     parts = ["summary", "display", "metrics", "calibration", "training_summary", "history", "robustness", "outliers"]

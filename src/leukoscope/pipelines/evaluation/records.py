@@ -1,4 +1,4 @@
-"""Keep what cross-validation needs of an evaluation."""
+"""Keep the parts of an evaluation that cross-validation needs."""
 
 from typing import Any
 
@@ -22,18 +22,18 @@ def keep_evaluation(  # noqa: PLR0913 (a data set each)
     colour_baseline: dict[str, Any] | None,
     seed: int,
 ) -> EvaluationRecord:
-    """Put together what is kept of an evaluation beside its training, for cross-validation.
+    """Build the record of an evaluation that is kept beside its training, for cross-validation.
 
     Args:
-        predictions: One row an image.
-        metrics: The figures of every split.
-        features: By which model.
-        splits: Which images test, and their groups.
+        predictions: One row per image.
+        metrics: The metrics of every split.
+        features: The features, for the model's name and fingerprint.
+        splits: Which images are in the test split, and their groups.
         manifest: All images, and which are copies of each other.
         class_names: The classes in order.
-        splitting: Which fold tests, and what was held together.
-        colour_baseline: Which test images stain colour alone gets wrong; not kept if it is of other splits.
-        seed: Of the splits and the training.
+        splitting: Which fold is the test set, and what was held together.
+        colour_baseline: The test images that stain colour alone gets wrong; ignored if computed on other splits.
+        seed: The seed of the splits and the training.
     """
     from leukoscope.images.grouping import select_accepted
 

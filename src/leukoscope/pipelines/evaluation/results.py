@@ -1,4 +1,4 @@
-"""Gather what an evaluation found, for the comparison, the reports and the count of looks."""
+"""Collect the findings of an evaluation for the comparison, the reports and the count of looks at test images."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.entry import ModelOptions
 
 _ROBUST = [f"test_robust_accuracy{end}" for end in ("", "_low", "_high")]
-# Of models whose opinions are asked again.
+# Only for models whose opinions are certified by asking again.
 _CERTIFIED = ("test_certified", "test_accuracy_certified", "test_accuracy_not_certified", "certificate_version")
 _COSTS = ["parameters", "model_mib", "seconds_per_epoch", "epochs", "input_size", "device", "precision", "splits"]
 
@@ -33,16 +33,16 @@ def record_evaluation(
     evaluation: EvaluationOptions,
     splitting: SplittingOptions,
 ) -> dict[str, Any]:
-    """Record that a model was evaluated on these test images, and under which split.
+    """Record that a model was evaluated on these test images, and with which split.
 
     Args:
-        metrics: The figures of the test images.
-        features: By which model.
-        splits: Which images test.
+        metrics: The metrics on the test images.
+        features: The features, for the model's fingerprint.
+        splits: Which images are in the test split.
         manifest: All images.
         options: Names the model.
-        evaluation: What was stated for prediction sets.
-        splitting: What was held together.
+        evaluation: The confidence of prediction sets.
+        splitting: The kind of group that was held together.
     """
     from leukoscope.evaluation import evaluations
     from leukoscope.images.grouping import UNITS
@@ -68,16 +68,16 @@ def summarise_evaluation(
     known: DataSheetOptions,
     splitting: SplittingOptions,
 ) -> dict[str, Any]:
-    """Make a model's row of the comparison: our figures, its costs and the report's own figures.
+    """Build a model's row of the comparison: its metrics, its costs and the published metrics.
 
     Args:
-        metrics: The figures of every split.
-        robustness_summary: The figures of changed test images.
-        training_summary: How it was trained.
-        options: Names the model and has what was published about it, which is of the published images only.
+        metrics: The metrics of every split.
+        robustness_summary: The metrics on changed test images.
+        training_summary: How the model was trained.
+        options: The model's entry; its published metrics apply to the published images only.
         manifest: Every file found.
-        known: Whether the user says that these are the published images.
-        splitting: By what they were divided.
+        known: Whether the user states that these are the published images.
+        splitting: How the images were divided.
     """
     origin = Origin.trace(manifest)
     scores = [f"test_{name}{end}" for name in list_compared() for end in ("", *ENDS)]
@@ -104,16 +104,16 @@ def describe_evaluation(
     known: list[dict[str, Any]],
     model: ModelOptions,
 ) -> dict[str, Any]:
-    """Trace what plots and pages show of the test set: counts, curves and pictures of errors.
+    """Compute what plots and pages show of the test set: counts, curves and pictures of errors.
 
     Args:
-        predictions: One row an image.
-        opinions: Of the same images.
+        predictions: One row per image.
+        opinions: Opinions on the same images.
         smears: The packed images.
         class_names: The classes in order.
-        options: How many errors to show, and by what the screening view goes.
-        splits: Which images test.
-        known: All evaluations so far, this one among them.
+        options: How many errors to show, and the assumptions of the screening view.
+        splits: Which images are in the test split.
+        known: All evaluations so far, including this one.
         model: Names the model.
     """
     from leukoscope.evaluation import evaluations
@@ -139,18 +139,18 @@ def gather_result(
     outliers: pd.DataFrame,
     *vote: dict[str, Any],
 ) -> dict[str, Any]:
-    """Gather all that the comparison and the reports need to know of one model.
+    """Collect everything that the comparison and the reports need for one model.
 
     Args:
-        summary: Its row of the comparison.
+        summary: The model's row of the comparison.
         display: What a report shows.
-        metrics: The figures of every split.
-        calibration: What was learned from the validation images.
-        training_summary: How it was trained.
-        history: One row an epoch; none of a kind without epochs.
-        robustness: One row a change and strength.
-        outliers: One row a kind of made outlier.
-        vote: Of an ensemble: how it does against its best member.
+        metrics: The metrics of every split.
+        calibration: The calibration learned from the validation images.
+        training_summary: How the model was trained.
+        history: One row per epoch; empty for kinds of models without epochs.
+        robustness: One row per change and strength.
+        outliers: One row per kind of synthetic outlier.
+        vote: For an ensemble: its comparison with its best member.
     """
     published = {name: value for name, value in summary.items() if name.startswith("report_")}
     return {
@@ -169,13 +169,13 @@ def gather_result(
 
 
 def draw_result(result: dict[str, Any]) -> dict[str, Figure]:
-    """Draw the plots of a model's page, as pictures that stand alone.
+    """Draw the plots of a model's page as standalone pictures.
 
     Args:
-        result: All that was gathered of it.
+        result: The model's collected result.
 
     Returns:
-        Figures by the names of their files.
+        Figures by file name.
     """
     from leukoscope.reporting import pictures
 

@@ -1,4 +1,4 @@
-"""Show why a classifier says what it says."""
+"""Explain a classifier's predictions."""
 
 import logging
 from collections import Counter
@@ -25,14 +25,14 @@ def explain_images(
     """Draw where the reader looked in the first images, and which training images they resemble.
 
     Args:
-        images: Where they are.
-        reader: Who reads.
+        images: Where the images are.
+        reader: The reader to explain.
         smears: The packed training images.
-        options: How many images, and how.
-        seed: For the noise of what hides parts of a field.
+        options: How many images to explain, and how.
+        seed: Random seed for the noise that hides parts of a field.
 
     Returns:
-        What draws each figure, by image id: one is in memory at a time.
+        Functions that draw the figures, by image id, so that only one figure is in memory at a time.
 
     Raises:
         InputError: None of the images can be read.
@@ -59,7 +59,7 @@ def _decode(plan: PackingPlan) -> Iterator[tuple[Record, np.ndarray]]:
 
 
 def _warn(record: Record, reader: Reader) -> str | None:
-    """Say what the scale of an image tells of it."""
+    """Return a warning about the scale of an image, if there is one."""
     from leukoscope.reader.photographs import warn_of_scale
 
     ratio, height, width = (record.get(name) for name in ("scale", "height", "width"))
@@ -108,7 +108,7 @@ class _Explainer:
         )
 
     def _map_activation(self, pixels: np.ndarray, number: int) -> list[tuple[str, np.ndarray]]:
-        """Map what speaks for a class, where the classifier's kind allows it."""
+        """Map the evidence for a class, if the classifier's kind supports it."""
         from leukoscope.inference.explanation import overlay
 
         if self.mapper is None:
@@ -117,7 +117,7 @@ class _Explainer:
         return [(self.mapper.describe(self.reader.class_names[number]), overlay(pixels, heat))]
 
     def _picture_cells(self, pixels: np.ndarray, number: int) -> list[tuple[str, np.ndarray]]:
-        """Picture the cells that speak most for the likeliest class, where the classifier reads them one by one."""
+        """Draw the cells with the most evidence for the likeliest class, if the classifier reads single cells."""
         from leukoscope.inference.cell_evidence import CellMapper
 
         if not isinstance(self.mapper, CellMapper):
@@ -133,7 +133,7 @@ class _Explainer:
         ]
 
     def _find_picture(self, sha256: str) -> np.ndarray:
-        """Find a training image by its content; grey where it is not among the packed ones."""
+        """Find a training image by its content; return a grey one if it is not among the packed images."""
         packed = find_by_content(self.smears, sha256)
         side = self.reader.image_size
         return np.full((side, side, 3), 200, np.uint8) if packed is None else packed[1]

@@ -1,4 +1,4 @@
-"""The pipeline of explanation."""
+"""The explanation pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,6 +7,6 @@ from leukoscope.pipelines.explain.nodes import explain_images
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: images and a second reader to pictures of why it says what it says."""
+    """Create the pipeline from images and a second reader to pictures that explain its predictions."""
     inputs = ["images", "reader", "smears", "params:explanation", "params:seed"]
     return make_stage("explain", [Node(explain_images, inputs, "explanations", name="explain_images")])

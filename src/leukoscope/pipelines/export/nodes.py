@@ -1,4 +1,4 @@
-"""Write a reader's classifier for small machines, and hold what was written against Keras."""
+"""Export a reader's classifier for small machines, and compare the files with Keras."""
 
 import json
 import logging
@@ -21,17 +21,17 @@ logger = logging.getLogger(__name__)
 def export_reader(
     reader: Reader, smears: PackedImages, splits: pd.DataFrame, options: ExportOptions, seed: int
 ) -> Mapping[str, Callable[[], bytes]]:
-    """Write the reader's classifier in every format and precision.
+    """Export the reader's classifier in every format and precision.
 
     Args:
-        reader: Whose classifier.
+        reader: The reader with the classifier.
         smears: The packed images.
-        splits: Which of them train.
-        options: From how many training images the ranges of int8 are learned.
-        seed: For choosing them.
+        splits: Which images are in the training split.
+        options: The number of training images used to learn the int8 ranges.
+        seed: Random seed for choosing these images.
 
     Returns:
-        What makes the content of each file, and of one that describes them, by name.
+        Functions that make the content of each file and of a file that describes them, by file name.
 
     Raises:
         InputError: The classifier is of a kind that cannot be exported.
@@ -53,7 +53,7 @@ def export_reader(
 
 
 def _make_exporter(reader: Reader, pixels: np.ndarray, rows: np.ndarray) -> Any:
-    """Make what writes files, with examples to learn the ranges of int8 from."""
+    """Make the exporter, with example images for learning the int8 ranges."""
     from leukoscope.inference.cell_evidence import tells_cells
 
     classifier = reader.classifier
@@ -79,17 +79,17 @@ def check_exports(
     splits: pd.DataFrame,
     options: ExportOptions,
 ) -> pd.DataFrame:
-    """Hold each file against Keras on the validation images: accuracy, probabilities, size and speed.
+    """Compare each file with Keras on the validation images: accuracy, probabilities, size and speed.
 
     Args:
-        exports: What loads each file's content.
-        reader: Whose classifier they came of.
+        exports: Functions that load each file's content.
+        reader: The reader whose classifier was exported.
         smears: The packed images.
-        splits: Which of them validate.
-        options: What may be lost.
+        splits: Which images are in the validation split.
+        options: The tolerated losses.
 
     Returns:
-        One row a file, Keras first, as ``ExportCheck`` has it.
+        One row per file, Keras first, in the format of ``ExportCheck``.
     """
     from leukoscope.inference.export_check import ExportCheck
 
@@ -111,7 +111,7 @@ def check_exports(
 def _prepare_check(
     reader: Reader, pixels: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Give what files take of some fields, which of it is meant, and what predicts it by Keras."""
+    """Return the inputs for some fields, the indices of those to compare, and the function that predicts with Keras."""
     from leukoscope.inference.cell_evidence import tells_cells
 
     classifier = reader.classifier
@@ -124,18 +124,18 @@ def _prepare_check(
 
 
 def apply_budget(table: pd.DataFrame, options: ExportOptions) -> dict[str, Any]:
-    """Refuse the files that are larger or slower than the budget allows, and say which hold.
+    """Reject files that are larger or slower than the budget allows, and list those that keep to it.
 
     Args:
-        table: As ``check_exports`` gives it, Keras first.
+        table: The result of ``check_exports``, Keras first.
         options: The budget.
 
     Returns:
-        ``max_mib`` and ``max_ms``, the names of the files that ``hold``, and of the others the figures, ``refused``.
-        With a budget, a file that loses too much is refused too.
+        ``max_mib`` and ``max_ms``, the names of the files that ``hold``, and the excesses of those ``refused``.
+        With a budget, files that lose too much are refused too.
 
     Raises:
-        InputError: No file keeps to the budget.
+        InputError: No file is within the budget.
     """
     files = table.iloc[1:].to_dict("records")
     excesses = {row["file"]: _list_excesses(row, options) for row in files}
@@ -155,7 +155,7 @@ def apply_budget(table: pd.DataFrame, options: ExportOptions) -> dict[str, Any]:
 
 
 def _list_excesses(row: Mapping[str, Any], options: ExportOptions) -> list[str]:
-    """Say in which figures a file is beyond the budget."""
+    """List the ways in which a file exceeds the budget."""
     limits = (("mib", options.max_mib, "MiB"), ("ms", options.max_ms, "ms an image"))
     limited = any(limit is not None for _, limit, _ in limits)
     lossy = ["loses more than export.max_points_lost or export.max_difference allow"] * (not row["within"])
@@ -177,7 +177,7 @@ def _warn_of_loss(row: dict[str, Any]) -> None:
 
 
 def _name_files(model: str) -> dict[str, tuple[Any, str]]:
-    """Name a file for each format and precision."""
+    """Return a file name for each format and precision."""
     from leukoscope.inference.exporting import FORMATS, PRECISIONS
 
     both = ((kind, precision) for kind in FORMATS.values() for precision in PRECISIONS)

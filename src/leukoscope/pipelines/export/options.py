@@ -6,7 +6,7 @@ from leukoscope.core.options import Options
 
 
 class PrecisionLimits(Options):
-    """By how much a probability may differ from Keras', by the precision of what was exported."""
+    """Largest accepted difference of a probability from Keras, for each export precision."""
 
     float32: float = Field(default=1e-3, ge=0)
     float16: float = Field(default=0.02, ge=0)
@@ -17,13 +17,13 @@ class ExportOptions(Options):
     """How exported files are made and checked.
 
     Attributes:
-        examples: Training images from which the ranges of int8 are learned.
-        batch_size: Images at a time.
-        timed_images: Speed is measured on so many.
-        max_points_lost: So many hundredths of accuracy may be lost.
-        max_difference: By how much a probability may differ.
-        max_mib: The largest that a file may be; ``None``: of any size.
-        max_ms: The longest that an image may take, in milliseconds, in such batches; ``None``: any time.
+        examples: Number of training images from which the int8 ranges are learned.
+        batch_size: Number of images per batch.
+        timed_images: Number of images on which speed is measured.
+        max_points_lost: Largest accepted loss of accuracy, in percentage points.
+        max_difference: Largest accepted difference of a probability from Keras.
+        max_mib: Largest accepted file size in MiB; ``None`` for no limit.
+        max_ms: Longest accepted time per image, in milliseconds, in such batches; ``None`` for no limit.
     """
 
     examples: PositiveInt = 200

@@ -1,4 +1,4 @@
-"""The pipeline of export."""
+"""The export pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.export import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: a second reader to files for small machines, and a table of what these keep."""
+    """Create the pipeline from a second reader to files for small machines, and a table that compares them."""
     return make_stage(
         "export",
         [

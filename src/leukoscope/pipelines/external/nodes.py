@@ -1,4 +1,4 @@
-"""Score trained classifiers on images of another source."""
+"""Score trained classifiers on images from another source."""
 
 import logging
 from collections.abc import Callable
@@ -33,24 +33,24 @@ def predict_external(
     options: EvaluationOptions,
     features: dict[str, pd.DataFrame],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predict the external images by every model that was trained and evaluated.
+    """Predict the external images with every model that was trained and evaluated.
 
     Args:
         external_smears: The packed external images.
         external_manifest: Which of them are accepted.
-        mapping: The classes that are told apart.
-        trained_models: What loads each model's classifier.
-        calibrations: What loads what was learned of it from the validation images.
+        mapping: The class mapping of the external images.
+        trained_models: Functions that load each model's classifier.
+        calibrations: Functions that load each model's calibration, learned from the validation images.
         class_names: The classes in the order of the parameters.
         options: The batch size.
-        features: What the last layer of each model sees, by its name.
+        features: The last-layer features of each model, by model name.
 
     Returns:
-        Predictions and opinions, each with ``model``, one row a model and image.
+        Predictions and opinions, each with a column ``model`` and one row per model and image.
 
     Raises:
-        InputError: No model has been evaluated, one knows other classes, was trained again since, or was evaluated by
-            an earlier version.
+        InputError: No model has been evaluated, or a model has other classes, was retrained since its evaluation, or
+            was evaluated by an earlier version.
     """
     from leukoscope.evaluation import compatibility
     from leukoscope.reader.calibrated import CalibratedClassifier
@@ -88,20 +88,20 @@ def score_external(
     seed: int,
     results: list[dict[str, Any]],
 ) -> pd.DataFrame:
-    """Score every model on the external images, by the figures of the test set.
+    """Score every model on the external images with the test set's metrics.
 
     Args:
-        external_predictions: One row a model and image.
-        external_opinions: The same.
-        external_manifest: The groups of images, of which the intervals draw.
-        mapping: The classes that are told apart.
-        layout: What names tell of the images.
-        options: As for the test set.
-        seed: For the intervals.
-        results: Of each model, for its calibration.
+        external_predictions: One row per model and image.
+        external_opinions: One row per model and image.
+        external_manifest: The groups of the images, which the intervals resample.
+        mapping: The class mapping of the external images.
+        layout: What file names reveal about the images.
+        options: The evaluation parameters of the test set.
+        seed: Random seed for the intervals.
+        results: The results of each model, for its calibration.
 
     Returns:
-        One row a model, ``external_<metric>``, and what images and intervals are of.
+        One row per model: ``external_<metric>``, the number of subjects, and the units of images and intervals.
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
@@ -138,17 +138,17 @@ def describe_external(
     of_comparison: list[str],
     of_models: list[str],
 ) -> PageContext:
-    """Gather what the pages say of the external images.
+    """Collect what the pages state about the external images.
 
     Args:
         external_manifest: Every external file.
-        mapping: The classes that are told apart.
-        about_layout: What names tell of the images, as ``describe_layout`` gives it.
-        external: What is known of the images.
-        software: Versions, and the commit.
-        seed: The one seed.
-        of_comparison: The pages that compare models on the test images, as far as they are there.
-        of_models: Those of models.
+        mapping: The class mapping of the external images.
+        about_layout: What file names reveal about the images, as returned by ``describe_layout``.
+        external: What the user states about the images.
+        software: Versions and the commit.
+        seed: The project's random seed.
+        of_comparison: The existing pages that compare models on the test images.
+        of_models: The pages of models.
     """
     from leukoscope.reporting import data_sheet
     from leukoscope.reporting.worth import UNKNOWN
@@ -171,17 +171,17 @@ def write_external_reports(
     external_context: PageContext,
     results: list[dict[str, Any]],
 ) -> dict[str, str]:
-    """Write a page of each model on the external images, like that on its test images.
+    """Write a page for each model on the external images, like its page on the test images.
 
     Args:
-        external_predictions: One row a model and image.
+        external_predictions: One row per model and image.
         external_opinions: The same.
-        external_metrics: One row a model.
+        external_metrics: One row per model.
         external_smears: The packed external images.
-        mapping: The classes that are told apart.
-        options: How many errors to show, and how figures are made.
-        external_context: What the pages say of the images.
-        results: Of each model.
+        mapping: The class mapping of the external images.
+        options: How many errors to show, and how metrics are computed.
+        external_context: What the pages state about the images.
+        results: The results of each model.
 
     Returns:
         HTML by ``<model>/external``.
@@ -200,7 +200,7 @@ def write_external_reports(
         display = displays.describe(
             predictions, opinions, _SPLIT, external_smears, mapping["class_names"], options.worst_errors
         )
-        # The published study's figures are of the training data's test images, and have no place beside these.
+        # The published study's metrics are for the test images of the training data, so they are not shown here.
         kept = {part: result[part] for part in ("title", "model", "calibration", "outliers")}
         kept["training"] = sources.without_published(result["training"])
         kept["summary"] = result.get("summary", {})

@@ -8,7 +8,7 @@ from leukoscope.pipelines.reporting.options import DataSheetOptions
 
 
 class ExternalOptions(Options):
-    """How external images are laid out, what their folders or labels hold, and what is known of the images."""
+    """How external images are laid out, what their folders or labels hold, and what is known about them."""
 
     layout: str = FOLDERS
     class_map: dict[str, str] | None = None

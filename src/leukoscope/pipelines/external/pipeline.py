@@ -1,4 +1,4 @@
-"""The pipeline of external data."""
+"""The pipeline for external data."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from leukoscope.pipelines.external import nodes, taking_in
 
 
 def create_pipeline(models: Sequence[str]) -> Pipeline:
-    """Make the pipeline: images of another source, and trained classifiers, to metrics and pages.
+    """Create the pipeline from images of another source and trained classifiers to metrics and pages.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     gathered = create_results_pipeline(models) + create_features_pipeline(models)
     return gathered + _create_ingestion() + _create_judging()

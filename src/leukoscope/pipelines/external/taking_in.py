@@ -1,4 +1,4 @@
-"""Take in images of another source: how they are laid out, which classes they hold, which of them can be used."""
+"""Ingest images from another source: recognise their layout, map their classes, accept or quarantine them."""
 
 import logging
 from typing import Any
@@ -33,17 +33,17 @@ logger = logging.getLogger(__name__)
 
 
 def recognise_layout(external_images: ImageSource, external: ExternalOptions) -> dict[str, Any]:
-    """Find out how the external images are laid out, or make sure that they are so.
+    """Recognise the layout of the external images, or check that it is the chosen one.
 
     Args:
-        external_images: Where they are.
+        external_images: Where the images are.
         external: The layout that the user chose.
 
     Returns:
-        As ``LayoutFacts`` has it.
+        The fields of ``LayoutFacts``.
 
     Raises:
-        InputError: They are laid out otherwise.
+        InputError: The images have another layout.
     """
     layout = layouts.recognise(external_images, external.layout, "external.layout")
     facts = layout.describe(external_images)
@@ -56,19 +56,20 @@ def recognise_layout(external_images: ImageSource, external: ExternalOptions) ->
 def map_classes(
     external: ExternalOptions, layout: dict[str, Any], class_names: list[str], evaluation: EvaluationOptions
 ) -> dict[str, Any]:
-    """Say which class each folder, or each label of the layout, holds.
+    """Map each folder, or each label of the layout, to a class.
 
     Args:
         external: The user's table of folders.
-        layout: What the layout's labels mean; without a table they stand for classes of that name, or for that.
+        layout: The meaning of the layout's labels; without a table, labels map to the classes of the same names, or
+            else to their meanings.
         class_names: The classes that the classifiers know, in order.
         evaluation: Names the benign classes.
 
     Returns:
-        As ``ClassMapping`` has it.
+        The fields of ``ClassMapping``.
 
     Raises:
-        InputError: Nobody says what the labels mean.
+        InputError: Neither the user nor the layout says what the labels mean.
     """
     benign = evaluation.benign_class
     if external.class_map is not None or layout["layout"] == layouts.FOLDERS:
@@ -92,13 +93,13 @@ def decode_external(
     """Plan the decoding of all external images.
 
     Args:
-        external_images: Where they are.
-        mapping: Their folders or labels; those that are not there are left out.
-        layout: How they are laid out.
-        options: As for all images.
+        external_images: Where the images are.
+        mapping: Their folders or labels; missing ones are skipped.
+        layout: The layout of the images.
+        options: The ingestion parameters, as for all images.
 
     Raises:
-        InputError: None of the folders or labels is there.
+        InputError: None of the folders or labels exists.
     """
     is_folders = layout["layout"] == layouts.FOLDERS
     names = list_folder_names(external_images) if is_folders else set(layout["labels"])
@@ -121,18 +122,18 @@ def build_external_manifest(
     manifest: pd.DataFrame,
     options: IngestionOptions,
 ) -> pd.DataFrame:
-    """Accept or quarantine every external file; what the classifiers' own data has too is no external image.
+    """Accept or quarantine every external file; images that are also in the classifiers' own data are quarantined.
 
     Args:
         external_smears: The packed external images.
         mapping: Their folders or labels.
-        layout: How they are laid out: images of one subject, if names tell it, are one group.
+        layout: The layout: images of one subject, if names reveal it, form one group.
         smears: The packed images that the classifiers were trained and tested on.
-        manifest: Of these.
-        options: How alike near-identical images are.
+        manifest: The manifest of these packed images.
+        options: The threshold for near-duplicates.
 
     Raises:
-        InputError: No external image is left.
+        InputError: No external image was accepted.
     """
     distance = options.near_duplicate_distance
     checked_alone = make_manifest(external_smears.records, external_smears.pixels, distance)
@@ -156,39 +157,39 @@ def build_external_manifest(
 
 
 def describe_layout(manifest: pd.DataFrame, layout: dict[str, Any], smears: PackedImages) -> dict[str, Any]:
-    """Say what names tell of external images, for pages.
+    """Describe for pages what file names reveal about external images.
 
     Args:
         manifest: Every external file.
-        layout: As ``recognise_layout`` gives it.
+        layout: The layout, as returned by ``recognise_layout``.
         smears: The packed images that the classifiers were trained and tested on.
 
     Returns:
-        The layout with what ``count_subjects`` counts, and ``other_scale``.
+        The layout, the counts of ``count_subjects``, and ``other_scale``.
     """
     return layout | count_subjects(manifest, layout) | {"other_scale": has_other_scale(layout, smears)}
 
 
 def has_other_scale(layout: dict[str, Any], smears: PackedImages) -> bool:
-    """Tell whether images show single cells, and those that classifiers learned from are not known to.
+    """Return whether the images show single cells while the classifiers' own images are not known to.
 
     Args:
-        layout: What is known of the images.
+        layout: The layout of the external images.
         smears: The packed images that the classifiers were trained and tested on.
     """
     return layout["scale"] == layouts.CELLS and layouts.get(smears.layout).scale != layouts.CELLS
 
 
 def count_subjects(manifest: pd.DataFrame, layout: dict[str, Any]) -> dict[str, Any]:
-    """Count the accepted images of each subject, or of what else their names have.
+    """Count the accepted images per subject, or per other unit that file names contain.
 
     Args:
-        manifest: Of the external images.
-        layout: What their names have.
+        manifest: The manifest of the external images.
+        layout: The layout, for the unit in file names.
 
     Returns:
-        ``scale``, ``interval_unit``, ``subjects``, and the fewest, median and most images of one, all ``None`` where
-        names do not tell.
+        ``scale``, ``interval_unit``, ``subjects``, and the fewest, median and most images per subject; the last four
+        are ``None`` if file names contain no unit.
     """
     names = ("fewest", "median", "most")
     facts = {"scale": layout["scale"] or "not known"}
@@ -209,7 +210,7 @@ def _label(checked: pd.DataFrame, mapping: dict[str, Any]) -> pd.DataFrame:
 
 
 def _group_by_name(manifest: pd.DataFrame, layout: str) -> pd.DataFrame:
-    """Put the images of one subject, and their copies, into one group."""
+    """Put the images of each subject, and their copies, into one group."""
     named = layouts.name_groups(layout, manifest["image_id"], manifest.index)
     return manifest.assign(named_group=named, group=merge_groups(named.fillna(manifest["group"]), manifest["group"]))
 

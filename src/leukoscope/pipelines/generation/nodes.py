@@ -1,4 +1,4 @@
-"""Train a generator on the training images, draw a set with it, and judge the set."""
+"""Train a generator on the training images, generate a set of images, and judge the set."""
 
 from typing import Any
 
@@ -24,21 +24,21 @@ def prepare_generation(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a generator, so that it is started, or found to be finished.
+    """Collect everything that determines a generator, so that training can be started or recognised as finished.
 
     Args:
-        generation: How it is trained.
+        generation: How the generator is trained.
         class_names: The classes in order.
         smears: The packed images.
-        splits: Which images train.
-        splitting: Names the split.
-        seed: For everything random.
+        splits: Which images are in the training split.
+        splitting: Provides the name of the split.
+        seed: Random seed.
 
     Returns:
         The key of the training, and the name of the ``split``.
 
     Raises:
-        InputError: The weights of the judge cannot be had, which would show only after the training.
+        InputError: The judge's weights are unavailable, which would otherwise show only after training.
     """
     from leukoscope.generation.judging import build_judge
     from leukoscope.generation.networks import SIDE
@@ -55,22 +55,22 @@ def generate_images(
     splits: pd.DataFrame,
     generation: GenerationOptions,
 ) -> tuple[GeneratedImages, dict[str, Any]]:
-    """Train the generator that a journal's key describes, and draw a set with it.
+    """Train the generator that a journal's key describes, and generate a set of images.
 
     Args:
         generator_journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         smears: The packed images.
-        splits: Which images train.
-        generation: How many images are drawn.
+        splits: Which images are in the training split.
+        generation: How many images to generate.
 
     Returns:
-        The set, and the summary of the training.
+        The generated set and the summary of the training.
     """
     from leukoscope.generation.training import draw_set, train
 
     with hold(generator_journal.home):
-        key = generator_journal.key  # refused if another run has started another training since
+        key = generator_journal.key  # raises if another run has started a different training since
         generator_journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         learner = train(smears, splits, generation, generator_journal)
         generated = draw_set(learner, key, generation)
@@ -84,20 +84,20 @@ def judge_generated(
     generation: GenerationOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Hold the set against the images that its generator saw, and against those that it did not.
+    """Compare the generated set with the images that its generator was trained on, and with images it never saw.
 
     Args:
-        generated_images: The set.
+        generated_images: The generated set.
         smears: The packed images.
-        splits: Which images trained.
+        splits: Which images were in the training split.
         generation: Names the judge.
-        seed: Of whatever the judge draws.
+        seed: Random seed of the judge.
 
     Returns:
-        The figures, as docs/generation.md explains them.
+        The metrics explained in docs/generation.md.
 
     Raises:
-        InputError: The set was learned from other splits, or the judge cannot be had.
+        InputError: The generator was trained on other splits, or the judge's weights are unavailable.
     """
     from leukoscope.core.fingerprint import fingerprint_table
     from leukoscope.generation import judging, training
@@ -118,9 +118,9 @@ def draw_generated(generated_images: GeneratedImages, smears: PackedImages, spli
     """Draw generated images of each class below real ones of the same size.
 
     Args:
-        generated_images: The set.
+        generated_images: The generated set.
         smears: The packed images.
-        splits: Which images trained.
+        splits: Which images were in the training split.
     """
     from leukoscope.figures import montages
     from leukoscope.generation import training
@@ -137,6 +137,6 @@ def draw_generated(generated_images: GeneratedImages, smears: PackedImages, spli
 
 
 def _fill(images: np.ndarray) -> np.ndarray:
-    """Fill a row of the figure up with white, where a class has few images."""
+    """Pad a row of the figure with white images if a class has too few."""
     missing = _SHOWN - len(images)
     return np.concatenate([images, np.full((missing, *images.shape[1:]), 255, images.dtype)])

@@ -1,4 +1,4 @@
-"""The pipeline of generation."""
+"""The generation pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.generation import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: packed images and splits to a set of generated images, its figures and a picture of it."""
+    """Create the pipeline from packed images and splits to a set of generated images, its metrics and a montage."""
     return make_stage(
         "generate",
         [

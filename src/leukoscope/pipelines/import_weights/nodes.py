@@ -1,4 +1,4 @@
-"""Make a weights file of an architecture from one of torchvision or timm."""
+"""Convert weights from torchvision or timm to a weights file of an architecture."""
 
 import hashlib
 import json
@@ -16,17 +16,17 @@ logger = logging.getLogger(__name__)
 
 
 def import_weights(options: ImportOptions) -> dict[str, bytes]:
-    """Turn a state_dict into a weights file that ``training.weights`` takes.
+    """Convert a state_dict to a weights file for ``training.weights``.
 
     Args:
         options: The file and the architecture.
 
     Returns:
-        The content of two files by name: the weights, and what became of each key.
+        The content of two files by name: the weights, and how each key was converted.
 
     Raises:
-        InputError: Nothing is named, the file cannot be read, or it does not hold all of a network that computes the
-            same as the architecture, and nothing else.
+        InputError: No file or architecture is named, the file cannot be read, or it does not hold exactly the weights
+            of a network that computes the same as the architecture.
     """
     from leukoscope.models.tensor_files import read_tensors
     from leukoscope.models.torch_weights import require_known, take_weights

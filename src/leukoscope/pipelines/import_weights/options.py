@@ -4,11 +4,11 @@ from leukoscope.core.options import Options
 
 
 class ImportOptions(Options):
-    """Which file becomes the weights of which architecture.
+    """Which file to convert to weights of which architecture.
 
     Attributes:
         weights: The path of a state_dict: ``.safetensors``, ``.pt`` or ``.pth``.
-        architecture: A registered one.
+        architecture: The name of a registered architecture.
     """
 
     weights: str | None = None

@@ -1,4 +1,4 @@
-"""Nodes of the ingestion."""
+"""Nodes of the ingestion pipeline."""
 
 import logging
 from functools import partial
@@ -25,17 +25,17 @@ logger = logging.getLogger(__name__)
 def decode_images(
     raw_images: ImageSource, class_names: list[str], options: IngestionOptions, cluster: ClusterOptions
 ) -> PackingPlan:
-    """Plan the decoding of all images; the data set that the plan is saved to carries it out.
+    """Plan the decoding of all images, which the data set carries out when the plan is saved.
 
     Args:
-        raw_images: Where they are.
-        class_names: The names of their folders.
-        options: How they become samples.
-        cluster: Whose workers decode, if there is one.
+        raw_images: Where the images are.
+        class_names: The names of the class folders.
+        options: How images become samples.
+        cluster: The cluster whose workers decode, if there is one.
 
     Raises:
-        InputError: The source has no class folders, several sets of them, or an empty one; or is laid out otherwise
-            than ``options`` say.
+        InputError: The source has no class folders, several sets of them, or an empty one; or its layout is not the
+            one in ``options``.
     """
     layout = layouts.recognise(raw_images, options.layout, "ingestion.layout")
     return plan_packing(raw_images, layout, class_names, options, cluster)
@@ -48,7 +48,7 @@ def plan_packing(
     options: IngestionOptions,
     cluster: ClusterOptions,
 ) -> PackingPlan:
-    """Plan the decoding of images whose layout is known; arguments are those of ``decode_images``."""
+    """Plan the decoding of images whose layout is known; for the arguments see ``decode_images``."""
     limits = Limits(options.min_side, options.max_pixels, options.max_bytes)
     plan = PackingPlan(
         layout.open(source),
@@ -70,18 +70,17 @@ def build_manifest(
     options: IngestionOptions,
     cluster: ClusterOptions,
 ) -> pd.DataFrame:
-    """Accept or quarantine every file found, and group those that show the same.
+    """Accept or quarantine every file found, and group duplicates.
 
     Args:
         smears: The packed images.
-        label_table: The user's labels, which count in place of the folders', if there are any.
+        label_table: The user's labels, if any, which replace those of the folders.
         class_names: The classes in order.
-        options: From when on images look alike.
-        cluster: Whose workers compare many images, if there is one.
+        options: The threshold for near-duplicates.
+        cluster: The cluster whose workers compare many images, if there is one.
 
     Raises:
-        InputError: A class without any accepted image, the cluster cannot be used, or the table does not fit the
-            images.
+        InputError: A class has no accepted image, the cluster cannot be used, or the table does not match the images.
     """
     records = smears.records if label_table is None else relabel(smears.records, label_table, class_names)
     find = None
@@ -98,16 +97,16 @@ def build_manifest(
 def report_ingestion(
     manifest: pd.DataFrame, class_names: list[str], options: IngestionOptions, known: DataSheetOptions
 ) -> pd.DataFrame:
-    """Count the files of each class, and log what must not be overlooked.
+    """Count the files of each class, and log important findings.
 
     Args:
         manifest: Every file found.
         class_names: The classes in order.
-        options: How many files each class should have.
-        known: Whether the user says that these are the published images.
+        options: The expected number of files per class.
+        known: Whether the user states that these are the published images.
 
     Raises:
-        InputError: The user says so of drawn images.
+        InputError: The user states it, but the images were drawn.
     """
     origin = Origin.trace(manifest)
     published = PUBLISHED_COUNTS if known.is_published(origin) else None
@@ -130,7 +129,7 @@ def report_ingestion(
 
 
 def plot_ingestion(manifest: pd.DataFrame, report: pd.DataFrame) -> Figure:
-    """Draw the samples per class."""
+    """Plot the number of samples per class."""
     from leukoscope.figures.ingestion import draw_counts
 
     return draw_counts(manifest, report)

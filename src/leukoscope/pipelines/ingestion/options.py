@@ -1,4 +1,4 @@
-"""Parameters of the ingestion."""
+"""Parameters of ingestion."""
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 

@@ -1,4 +1,4 @@
-"""The ingestion: scan, check, hash, find duplicates; decode and resize once."""
+"""The ingestion pipeline: scan, check and hash files, find duplicates; decode and resize once."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -13,7 +13,7 @@ from leukoscope.pipelines.ingestion.nodes import (
 
 
 def create_pipeline() -> Pipeline:
-    """Create the pipeline from ``raw_images`` to ``smears``, ``manifest`` and the report on them."""
+    """Create the pipeline from ``raw_images`` to ``smears``, ``manifest`` and their report."""
     names = "params:class_names"
     options = "params:ingestion"
     return make_stage(

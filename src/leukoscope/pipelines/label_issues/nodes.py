@@ -1,4 +1,4 @@
-"""List images whose labels may be wrong, for someone to look at."""
+"""List images whose labels may be wrong, for review."""
 
 import logging
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ logger = logging.getLogger(__name__)
 def find_label_issues(
     out_of_fold: dict[str, Any], folds: Mapping[str, Any], manifest: pd.DataFrame, class_names: list[str]
 ) -> pd.DataFrame:
-    """Find images whose labels the folds' predictions contradict.
+    """Find images whose labels contradict the out-of-fold predictions.
 
     Args:
-        out_of_fold: Pooled predictions of each model, those of earlier runs among them.
-        folds: Of the models that this run gathered, which alone count.
-        manifest: Where each image is.
+        out_of_fold: Pooled predictions of each model, including those of earlier runs.
+        folds: The fold sets of this run; only their models are used.
+        manifest: The path of each image.
         class_names: The classes in order.
 
     Returns:
-        As ``leukoscope.evaluation.label_issues`` has it, with ``path`` and ``sha256`` of each image, and ``data``, the
-        fingerprint of all.
+        The table of ``leukoscope.evaluation.label_issues``, with ``path`` and ``sha256`` of each image, and ``data``,
+        the fingerprint of all images.
 
     Raises:
-        InputError: Predicted images are not among the present ones.
+        InputError: Predicted images are missing from the current ones.
     """
     from leukoscope.images.manifest import fingerprint_manifest
 
@@ -56,7 +56,7 @@ def find_label_issues(
 
 
 def draw_label_issues(table: pd.DataFrame, smears: PackedImages) -> Figure:
-    """Draw the most doubtful images, each with its label and the class that is suggested.
+    """Draw the most doubtful images, each with its label and the suggested class.
 
     Args:
         table: The doubtful images, the most doubtful first.

@@ -1,4 +1,4 @@
-"""The pipeline of doubtful labels."""
+"""The pipeline that finds doubtful labels."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.label_issues import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: pooled predictions of folds to a list of doubtful labels, and a picture of them."""
+    """Create the pipeline from pooled predictions of folds to a list of doubtful labels and a montage of them."""
     inputs = ["out_of_fold", "folds", "manifest", "params:class_names"]
     return make_stage(
         "label_issues",

@@ -1,4 +1,4 @@
-"""Nodes of the audit's mirror."""
+"""Nodes of the mirror pipeline, the audit's counterpart."""
 
 import logging
 from collections.abc import Callable
@@ -21,19 +21,19 @@ logger = logging.getLogger(__name__)
 def describe_by_cells(
     smears: PackedImages, cells: pd.DataFrame, cell_size: dict[str, Any], manifest: pd.DataFrame
 ) -> pd.DataFrame:
-    """Describe the accepted images by their cells alone, and by what is left without them.
+    """Compute features of the accepted images from their cells alone, and from the fields without cells.
 
     Args:
         smears: The packed images.
-        cells: A row a cell.
-        cell_size: Of a typical leukocyte and of the crops.
+        cells: One row per cell.
+        cell_size: The size of a typical leukocyte and of the crops.
         manifest: Which images are accepted.
 
     Returns:
-        ``image_id``, and the features of each predictor, one column each.
+        ``image_id`` and the features of each predictor, one column per feature.
 
     Raises:
-        InputError: The cells are of other images, or there is none.
+        InputError: The cells come from other images, or there are none.
     """
     from leukoscope.audit import blind, mirror
     from leukoscope.cells.fitting import require_fitting
@@ -54,19 +54,19 @@ def climb_mirror(
     splitting: SplittingOptions,
     seed: int,
 ) -> pd.DataFrame:
-    """Judge what sees cells alone, and what sees all but them, under the protocols of the audit.
+    """Judge predictors that see only cells, or everything but cells, under the protocols of the audit.
 
     Args:
-        cell_features: As ``describe_by_cells`` gives them.
+        cell_features: The result of ``describe_by_cells``.
         manifest: Labels and duplicates.
         smears: The packed images, for their appearance clusters.
         group_table: The user's table of groups, if there is one.
-        audit: How to judge.
+        audit: Parameters of the audit.
         splitting: The number of appearance clusters.
-        seed: For everything random.
+        seed: Random seed.
 
     Returns:
-        As the audit's ladder.
+        A table in the format of the audit's ladder.
     """
     return climb_ladder(cell_features, manifest, smears, group_table, audit, splitting, seed, features={})
 
@@ -81,20 +81,20 @@ def blank_cells(
     audit: AuditOptions,
     features: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """Ask each evaluated model for its test images once more, with their cells painted over.
+    """Predict the test images of each evaluated model again, with their cells painted over.
 
     Args:
         smears: The packed images.
-        cells: A row a cell.
-        cell_size: Of a typical leukocyte.
+        cells: One row per cell.
+        cell_size: The size of a typical leukocyte.
         manifest: The groups of images.
-        trained_models: What loads each model's classifier, if there is any.
+        trained_models: Functions that load each model's classifier, if there are any.
         models: The entries, for their titles.
         audit: The confidence of the intervals.
-        features: What the last layer of each model sees: its test images, and of which model it was.
+        features: The last-layer features of each model, for its test images and its fingerprint.
 
     Returns:
-        A row a model: ``model``, ``title``, ``accuracy`` (of the fields as they are), ``blanked`` (without their
+        One row per model: ``model``, ``title``, ``accuracy`` (on unchanged fields), ``blanked`` (accuracy without
         cells) with its interval ``low`` to ``high``, ``images`` and ``groups``.
     """
     from leukoscope.audit.blanking import judge_blanked, select_test_fields
@@ -122,7 +122,7 @@ def blank_cells(
 def _find_fault(
     classifier: Classifier, features: pd.DataFrame, fields: pd.DataFrame, smears: PackedImages
 ) -> str | None:
-    """Say why a model cannot be judged, if so."""
+    """Return why a model cannot be judged, or ``None``."""
     if set(features["model"]) != {classifier.fingerprint}:
         return "it was trained again since it was evaluated"
     if classifier.image_size != smears.pixels.shape[1]:
@@ -133,13 +133,13 @@ def _find_fault(
 def describe_mirror(
     mirror_table: pd.DataFrame, blanked_table: pd.DataFrame, manifest: pd.DataFrame, audit: AuditOptions
 ) -> str:
-    """Say in words what is known from cells alone, and what networks know without them.
+    """Describe in words what cells alone reveal, and what networks know without them.
 
     Args:
         mirror_table: The ladder.
-        blanked_table: A row a model.
+        blanked_table: One row per model.
         manifest: The true classes.
-        audit: When a network is said to know the class without cells.
+        audit: The limit beyond which a network is said to know the class without cells.
     """
     from leukoscope.audit.mirror_verdict import describe_mirror as describe
     from leukoscope.audit.verdict import Limits
@@ -153,11 +153,11 @@ def describe_mirror(
 
 
 def draw_mirror(mirror_table: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
-    """Draw the ladder: the accuracy of each predictor under each protocol, with its interval.
+    """Plot the ladder: the accuracy of each predictor under each protocol, with its interval.
 
     Args:
         mirror_table: The ladder.
-        manifest: The true classes, for the share of the largest.
+        manifest: The true classes, for the share of the largest class.
     """
     from leukoscope.figures.ladder import draw_ladder
     from leukoscope.images.grouping import select_accepted

@@ -1,4 +1,4 @@
-"""The pipeline of the audit's mirror: cells alone, and fields without them."""
+"""The mirror pipeline, the audit's counterpart: cells alone, and fields without cells."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from leukoscope.pipelines.mirror import nodes
 
 
 def create_pipeline(models: Sequence[str]) -> Pipeline:
-    """Make the pipeline: cells, images and all models to two tables, a text and a figure.
+    """Create the pipeline from cells, images and all models to two tables, a text and a figure.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     inputs = ["smears", "cells", "cell_size", "manifest"]
     judged = ["cell_features", "manifest", "smears", "group_table", "params:audit", "params:splitting", "params:seed"]

@@ -1,4 +1,4 @@
-"""Compare opinions that were given with those on validation images."""
+"""Compare logged opinions with those on validation images."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Load = Callable[[], Any]
 
 
 def set_retention(options: MonitoringOptions) -> Retention:
-    """Say for how long opinions are kept; the data set removes those that are older.
+    """Return how long opinions are kept; the data set removes older ones.
 
     Args:
         options: The number of days.
@@ -35,21 +35,21 @@ def summarise_validation(
     splits: pd.DataFrame,
     class_names: list[str],
 ) -> dict[Any, pd.DataFrame]:
-    """Reduce the validation images of the models that gave opinions to what is watched of these.
+    """Compute the monitored facts on the validation images of the models with logged opinions.
 
     Args:
         opinion_log: All opinions.
-        calibrations: What loads what was learned of each evaluated model.
-        predictions: What loads its predictions.
-        features: What loads what its last layer sees.
+        calibrations: Functions that load the calibration of each evaluated model.
+        predictions: Functions that load its predictions.
+        features: Functions that load its last-layer features.
         splits: The groups of the images.
         class_names: The classes in order.
 
     Returns:
-        Facts with their ``group``, by whose they are.
+        Tables of facts with their ``group``, by reader (model and calibration).
 
     Raises:
-        InputError: No opinion is of a model that is evaluated here, as it was calibrated then.
+        InputError: No opinion comes from a model that is evaluated here with the same calibration.
     """
     from leukoscope.evaluation.monitoring import Reader
     from leukoscope.evaluation.opinion_facts import tabulate_validation
@@ -70,10 +70,10 @@ def summarise_validation(
 
 
 def _tell_of_others(opinion_log: pd.DataFrame, known: set[Any]) -> None:
-    """Warn of opinions that have nothing to be compared with.
+    """Warn about opinions without validation images to compare them with.
 
     Raises:
-        InputError: None has.
+        InputError: No opinion can be compared.
     """
     of_whom = pd.Series(zip(opinion_log["model_fingerprint"], opinion_log["calibration"], strict=True), dtype=object)
     others = opinion_log[~of_whom.isin([tuple(reader) for reader in known]).to_numpy()]
@@ -100,16 +100,16 @@ def _tell_of_others(opinion_log: pd.DataFrame, known: set[Any]) -> None:
 def judge_windows(
     opinion_log: pd.DataFrame, validation_facts: dict[Any, pd.DataFrame], options: MonitoringOptions, seed: int
 ) -> pd.DataFrame:
-    """Compare each window with the validation images, and warn if the last one has an alarm.
+    """Compare each window with the validation images, and warn if the last window raises an alarm.
 
     Args:
         opinion_log: All opinions.
-        validation_facts: Of the validation images, by whose they are.
+        validation_facts: The facts on the validation images, by reader.
         options: How windows are judged.
-        seed: For the tests.
+        seed: Random seed for the tests.
 
     Returns:
-        One row a model, window and quantity, as ``leukoscope.evaluation.monitoring`` says.
+        One row per model, window and quantity, as documented in ``leukoscope.evaluation.monitoring``.
     """
     from leukoscope.evaluation import monitoring
 
@@ -122,14 +122,14 @@ def judge_windows(
 
 
 def count_alarms(monitoring: pd.DataFrame) -> dict[str, Any]:
-    """Give the figures that MLflow has of monitoring.
+    """Return the monitoring metrics for MLflow.
 
     Args:
-        monitoring: One row a model, window and quantity.
+        monitoring: One row per model, window and quantity.
 
     Returns:
-        The number of windows that were judged, of those with an alarm, whether the last one has one (0 or 1), and its
-        corrected p for each quantity.
+        The number of windows that were judged, the number with an alarm, whether the last one has an alarm (0 or 1),
+        and its corrected p for each quantity.
     """
     from leukoscope.evaluation.monitoring import summarise_alarms
 
@@ -143,11 +143,11 @@ def write_monitoring(
     models: dict[str, Any],
     options: MonitoringOptions,
 ) -> str:
-    """Write the page of monitoring.
+    """Write the monitoring page.
 
     Args:
-        monitoring: One row a model, window and quantity.
-        manifest: The images that models learned from, for the warning where these are drawn.
+        monitoring: One row per model, window and quantity.
+        manifest: The images that the models learned from, for the warning if any were drawn.
         page_frame: The head of the page.
         models: All entries, for their titles.
         options: How windows were judged.
@@ -159,18 +159,18 @@ def write_monitoring(
 
 
 def require_no_alarm(monitoring: pd.DataFrame, monitoring_page: str, options: MonitoringOptions) -> str:
-    """End with an error if the last window has an alarm and that was asked for, once the page is written.
+    """Raise an error if the last window has an alarm and the parameters ask for one, after the page is written.
 
     Args:
-        monitoring: One row a model, window and quantity.
-        monitoring_page: The page, which is written first.
-        options: Whether to.
+        monitoring: One row per model, window and quantity.
+        monitoring_page: The page, an input so that it is written first.
+        options: Whether to fail on an alarm.
 
     Returns:
-        What is to be known of the last window.
+        The verdict on the last window.
 
     Raises:
-        AlarmError: It has.
+        AlarmError: The last window has an alarm, and ``fail_on_alarm`` is set.
     """
     from leukoscope.evaluation.monitoring import say_verdict
 

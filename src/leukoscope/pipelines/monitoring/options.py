@@ -8,7 +8,7 @@ from leukoscope.core.options import Options
 
 
 class MonitoringOptions(Options):
-    """What is logged and for how long, and when there is an alarm."""
+    """What is logged and for how long, and when to raise an alarm."""
 
     log_predictions: bool = True
     keep_days: PositiveInt | None = Field(default=365, le=100_000)

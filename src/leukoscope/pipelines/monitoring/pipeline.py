@@ -1,4 +1,4 @@
-"""The pipeline of monitoring."""
+"""The monitoring pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -8,7 +8,7 @@ from leukoscope.pipelines.reporting.pipeline import create_frame_pipeline
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: the log of opinions and what was evaluated to alarms, and a page."""
+    """Create the pipeline from the log of opinions and the evaluated models to alarms and a page."""
     options = "params:monitoring"
     seed = "params:seed"
     evaluated = ["calibrations", "evaluated_predictions", "evaluated_features", "splits", "params:class_names"]

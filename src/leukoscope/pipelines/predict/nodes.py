@@ -1,4 +1,4 @@
-"""Give opinions on images that nobody has labelled."""
+"""Give opinions on unlabelled images."""
 
 import logging
 from typing import Any
@@ -25,22 +25,22 @@ def read_images(
     cluster: ClusterOptions,
     monitoring: MonitoringOptions,
 ) -> Any:
-    """Plan the reading of all images; the data set that the plan is saved to carries it out.
+    """Plan the reading of all images, which the data set carries out when the plan is saved.
 
     Args:
-        images: Where they are.
-        reader: Who reads.
-        engine: What may answer for it in Keras' place.
-        choice: Whether it is to.
-        options: How many threads decode.
-        cluster: Whose workers read, if there is one.
-        monitoring: Whether what is watched of opinions is logged.
+        images: Where the images are.
+        reader: The second reader.
+        engine: The engine that may compute predictions instead of Keras.
+        choice: Whether to use the engine.
+        options: The number of decoding threads.
+        cluster: The cluster whose workers read, if there is one.
+        monitoring: Whether to log opinions for monitoring.
 
     Returns:
         A ``ReadingPlan``.
 
     Raises:
-        InputError: Only the engine is to answer, and there is none of this reader.
+        InputError: The parameters require the engine, but this reader has none.
     """
     from leukoscope.reader.reading import ReadingPlan
 

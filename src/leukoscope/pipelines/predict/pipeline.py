@@ -1,4 +1,4 @@
-"""The pipeline of prediction."""
+"""The prediction pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.predict.nodes import read_images
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: images, a second reader and what answers for it to opinions."""
+    """Create the pipeline from images, a second reader and its engine to opinions."""
     parameters = [f"params:{name}" for name in ("reader", "ingestion", "cluster", "monitoring")]
     inputs = ["images", "reader", "engine", *parameters]
     return make_stage("predict", [Node(read_images, inputs, "opinions", name="read_images")])

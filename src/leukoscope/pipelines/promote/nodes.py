@@ -1,4 +1,4 @@
-"""Register the best model, if it beats the one at work."""
+"""Register the candidate model if it beats the champion."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -31,26 +31,26 @@ def judge_candidate(
     evaluation: EvaluationOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Hold a reader against the champion on the same test images, of which neither has learned anything.
+    """Compare a reader with the champion on the same test images, which are new to both.
 
     Args:
         reader: The candidate.
-        registry: Knows the champion.
+        registry: Provides the champion.
         smears: The packed images.
-        splits: Which images test.
-        known: All evaluations so far, which tell how often these test images have been looked at.
-        options: The rule.
-        evaluation: How figures and intervals are made.
-        seed: For the intervals.
+        splits: Which images are in the test split.
+        known: All evaluations so far, for counting how often these test images have been looked at.
+        options: The promotion rule.
+        evaluation: How metrics and intervals are computed.
+        seed: Random seed for the intervals.
 
     Returns:
-        ``wins`` (whether it is to be promoted), ``why`` in words, the figures of both, and what they were measured on,
-        unless only the certificate differs, which no figure tells. ``looks`` is the number of trained models that were
-        evaluated on these test images, and ``looks_at_data`` on any of the same data set, of which the best is a little
-        lucky.
+        ``wins`` (whether to promote the candidate), ``why`` in words, the metrics of both, and the images they were
+        measured on; without metrics if only the certificate differs, which no metric reflects. ``looks`` is the number
+        of trained models evaluated on these test images, and ``looks_at_data`` the number evaluated on any test images
+        of the same data set: the best of many is a little lucky.
 
     Raises:
-        InputError: Too few test images are new to both, or the figure is undefined on them, or the candidate could not
+        InputError: Too few test images are new to both, the metric is undefined on them, or the candidate could not
             be served.
     """
     from leukoscope.evaluation import evaluations
@@ -90,7 +90,7 @@ def judge_candidate(
 
 
 def _tell_apart(reader: Reader, champion: Reader) -> str:
-    """Say in what a reader differs from the champion, whose figures it has."""
+    """Describe how a reader differs from a champion with the same metrics."""
     if reader.certificate == champion.certificate:
         return "tells photographs and crops from fields, which the champion does not"
     asks = "does not ask again" if reader.certificate is None else "asks again under other stains, lights and cameras"
@@ -98,7 +98,7 @@ def _tell_apart(reader: Reader, champion: Reader) -> str:
 
 
 def _require_servable(reader: Reader) -> None:
-    """Make sure that whoever loads a reader from the registry may load all that it needs."""
+    """Make sure that a reader loaded from the registry needs no code of the user's."""
     from leukoscope.cells.detector import CLASSICAL
     from leukoscope.models.stored import list_detectors
 
@@ -110,7 +110,7 @@ def _require_servable(reader: Reader) -> None:
 
 
 def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], least: int) -> pd.DataFrame:
-    """Select the test images of groups of which no reader was trained or calibrated on any image."""
+    """Select the test images in groups from which no reader has seen an image in training or calibration."""
     for reader in readers:
         reader.require_size(smears.pixels.shape[1])
     hashes = splits["image_id"].map(smears.records.set_index("image_id")["sha256"])
@@ -131,7 +131,7 @@ def _select_new(splits: pd.DataFrame, smears: PackedImages, readers: list[Any], 
 def _score(
     reader: Reader, smears: PackedImages, test: pd.DataFrame, evaluation: EvaluationOptions, metric: str
 ) -> tuple[float, Any]:
-    """Give the figure of the rule, and which images the reader's classifier gets right."""
+    """Return the rule's metric, and which images the reader's classifier gets right."""
     from leukoscope.evaluation.scoring import Scoring
 
     names = list(reader.class_names)
@@ -175,16 +175,16 @@ def register_reader(
     model_cards: Mapping[str, Callable[[], str]],
     serving: ServingOptions,
 ) -> dict[str, Any]:
-    """Ask for the registration of a reader that is to be promoted.
+    """Request the registration of a reader that wins.
 
     Args:
         reader: The candidate.
         judgement: Whether it wins, and why.
-        model_cards: What loads each model's card; a reader without one is registered without.
-        serving: What requests must keep to.
+        model_cards: Functions that load each model's card; the card is optional.
+        serving: The limits on requests.
 
     Returns:
-        What the registry takes.
+        The request to the registry.
     """
     card = model_cards.get(f"{reader.model}/model_card")
     return {
@@ -196,11 +196,11 @@ def register_reader(
 
 
 def record_promotion(judgement: dict[str, Any], registration: Registry) -> dict[str, Any]:
-    """Record what came of the judgement, once the registry has answered.
+    """Record the outcome of the judgement, once the registry has answered.
 
     Args:
         judgement: Whether the candidate wins, and why.
-        registration: The registry, after it was asked.
+        registration: The registry, after the request.
 
     Returns:
         The judgement, with ``promoted`` and ``version`` (``None`` unless promoted).

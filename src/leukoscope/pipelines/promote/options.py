@@ -1,4 +1,4 @@
-"""Parameters of promotion, and of serving what was promoted."""
+"""Parameters of promotion, and of serving promoted readers."""
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
@@ -7,7 +7,7 @@ from leukoscope.evaluation.metrics import list_promoting
 
 
 class PromotionOptions(Options):
-    """By what rule a reader replaces the champion."""
+    """The rule by which a reader replaces the champion."""
 
     metric: str = "macro_f1"
     min_gain: float = Field(default=0.0, ge=0)
@@ -24,7 +24,7 @@ class PromotionOptions(Options):
 
 
 class ServingOptions(Options):
-    """What a request to a served reader must keep to."""
+    """The limits on requests to a served reader."""
 
     max_images: PositiveInt = 64
     max_bytes: PositiveInt = 20_000_000

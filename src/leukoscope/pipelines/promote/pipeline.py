@@ -1,4 +1,4 @@
-"""The pipeline of promotion."""
+"""The promotion pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.promote import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: a second reader to the registry, if it beats the one at work."""
+    """Create the pipeline from a second reader to the registry, if it beats the champion."""
     return make_stage(
         "promote",
         [

@@ -1,4 +1,4 @@
-"""Choose who reads."""
+"""Choose the second reader."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -28,17 +28,17 @@ def collect_evaluated(
     predictions: Mapping[str, Load],
     features: Mapping[str, Load],
 ) -> dict[str, dict[str, Load]]:
-    """Gather what a reader is made of, of each model that has all of it.
+    """Collect the parts of a reader for each model that has all of them.
 
     Args:
-        models: All entries; they come first, in their order.
-        trained_models: What loads each model's classifier.
-        calibrations: What loads what was learned of it from the validation images.
-        predictions: What loads its predictions.
-        features: What loads what its last layer sees.
+        models: All entries; their models come first, in their order.
+        trained_models: Functions that load each model's classifier.
+        calibrations: Functions that load its calibration, learned from the validation images.
+        predictions: Functions that load its predictions.
+        features: Functions that load its last-layer features.
 
     Returns:
-        By the model's name what loads its ``classifier``, ``calibration``, ``predictions`` and ``features``.
+        By model name, functions that load its ``classifier``, ``calibration``, ``predictions`` and ``features``.
     """
     parts = {
         "classifier": trained_models,
@@ -63,23 +63,23 @@ def assemble_reader(
     evaluated: Mapping[str, Mapping[str, Load]],
     packed_images: PackedImages | None,
 ) -> Reader:
-    """Bring together a classifier and all that it needs to give opinions.
+    """Assemble a reader from a classifier and everything it needs to give opinions.
 
     Args:
-        options: Which one: of the registry, a model, or the best on its validation images.
-        class_names: The classes that the parameters name.
-        ingestion: What a file must keep to.
-        evaluation: Names the benign classes, and says whether each opinion is asked again.
+        options: Which classifier: a registered one, a named model, or the best on its validation images.
+        class_names: The class names in the parameters.
+        ingestion: The limits on files.
+        evaluation: Names the benign classes, and says whether opinions are certified by asking again.
         registry: Fetches registered readers.
         models: All entries, for their titles.
-        evaluated: As ``collect_evaluated`` gives it.
-        packed_images: From which is learned at what scale the training images show their cells.
+        evaluated: The result of ``collect_evaluated``.
+        packed_images: The packed images, for learning the scale of cells in the training images.
 
     Returns:
         A ``SecondReader``.
 
     Raises:
-        InputError: There is no such classifier, it knows other classes, was trained again since its evaluation, or was
+        InputError: The classifier does not exist, has other classes, was retrained since its evaluation, or was
             evaluated by an earlier version.
     """
     from leukoscope.evaluation import feature_table
@@ -118,12 +118,12 @@ def assemble_reader(
 
 
 def plan_engine(reader: Reader, packed_images: PackedImages | None, options: ReaderOptions) -> Any:
-    """Plan what answers for a reader; the data set that the plan is saved to makes it, where it is not there yet.
+    """Plan the engine of a reader, which the data set makes when the plan is saved, unless it exists.
 
     Args:
-        reader: For whom.
-        packed_images: Among which the images are on which it is held against Keras.
-        options: By what to answer.
+        reader: The second reader.
+        packed_images: The packed images, some of which are used to compare the engine with Keras.
+        options: Which engine to use.
 
     Returns:
         An ``EnginePlan``.
@@ -134,12 +134,12 @@ def plan_engine(reader: Reader, packed_images: PackedImages | None, options: Rea
 
 
 def _find_title(models: Mapping[str, Any], name: str) -> str:
-    """Give a model's name in figures and tables; Kedro validates the parameters of the pipelines at hand only."""
+    """Return a model's title; entries are validated here, since Kedro validates only the parameters it loads."""
     return ModelOptions.model_validate(models[name]).title if name in models else name
 
 
 def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, Any]) -> str:
-    """Choose the model with the most validation images right; of equals, the first."""
+    """Choose the model with the highest validation accuracy; the first one in case of ties."""
     if not predictions:
         raise InputError(f"No model has been evaluated yet. Train one first: `{name_training()}`.")
     validating = {
@@ -160,7 +160,7 @@ def _choose_best(predictions: Mapping[str, pd.DataFrame], models: Mapping[str, A
 
 
 def _require_one_evaluation(reader: Reader, predictions: pd.DataFrame) -> None:
-    """Make sure that features and calibration are of this model: a run may have been killed between them."""
+    """Make sure that features and calibration belong to this model; a run may have been killed between the two."""
     import numpy as np
 
     from leukoscope.evaluation import compatibility, conformal

@@ -8,7 +8,7 @@ from leukoscope.core.options import Options
 
 
 class ReaderOptions(Options):
-    """Which classifier reads, and by what it answers."""
+    """Which classifier to use, and which engine computes its predictions."""
 
     model: str | None = None
     model_uri: str | None = None

@@ -1,4 +1,4 @@
-"""The part of pipelines that chooses who reads."""
+"""The pipeline parts that choose the second reader."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,13 +7,13 @@ from leukoscope.pipelines.reader import nodes
 
 
 def create_engine_pipeline() -> Pipeline:
-    """Make the pipeline: a second reader to what answers for it without Keras."""
+    """Create the pipeline from a second reader to its engine, which needs no Keras."""
     inputs = ["reader", "packed_images", "params:reader"]
     return make_stage("reader", [Node(nodes.plan_engine, inputs, "engine", name="plan_engine")])
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: evaluated models, or the registry, to a second reader."""
+    """Create the pipeline from evaluated models, or the registry, to a second reader."""
     return make_stage(
         "reader",
         [

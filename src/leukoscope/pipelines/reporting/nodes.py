@@ -1,4 +1,4 @@
-"""Bring together what is known of images and classifiers, for people to read."""
+"""Write pages and model cards about images and classifiers."""
 
 import logging
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ _COMPARING = ["comparison.html", "literature.html"]
 def describe_data(
     manifest: pd.DataFrame, ingestion_report: pd.DataFrame, splits: pd.DataFrame, options: SplittingOptions
 ) -> dict[str, Any]:
-    """Gather the facts of the images, of what was left out, and of how they were divided.
+    """Collect facts about the images, about those left out, and about how they were split.
 
     Args:
         manifest: Every file found.
         ingestion_report: Counts by class.
-        splits: Which accepted image is where.
-        options: What never straddled two splits.
+        splits: The split of each accepted image.
+        options: The kind of group that never straddled two splits.
     """
     from leukoscope.reporting import data_sheet
 
@@ -45,17 +45,17 @@ def gather_context(
     colour_baseline: dict[str, Any] | None,
     pages: Sequence[str] = (),
 ) -> PageContext:
-    """Gather what every page says of the images, whatever was trained on them.
+    """Collect what every page states about the images, whatever was trained on them.
 
     Args:
-        data_sheet: The facts of the images.
-        known: What people know of them.
-        software: Versions, and the commit.
-        seed: The one seed.
+        data_sheet: The facts about the images.
+        known: What the user states about them.
+        software: Versions and the commit.
+        seed: The project's random seed.
         audit_table: The ladder of the last audit, if there was one.
-        audit_verdict: And what it means.
-        colour_baseline: What stain colour alone reached on the last test images.
-        pages: Those that other pipelines have written.
+        audit_verdict: The verdict of that audit.
+        colour_baseline: The result of stain colour alone on the last test images.
+        pages: The pages that other pipelines have written.
     """
     from leukoscope.reporting import worth
 
@@ -71,14 +71,14 @@ def gather_frame(
     of_comparison: list[str],
     of_models: list[str],
 ) -> Frame:
-    """Gather what a page says of itself that is of all images, however they are divided.
+    """Collect the head of pages about all images, however they are split.
 
     Args:
         manifest: Every file found.
-        known: What people know of the images.
-        software: Versions, and the commit.
-        seed: The one seed.
-        of_comparison: The pages that compare models, as far as they are there.
+        known: What the user states about the images.
+        software: Versions and the commit.
+        seed: The project's random seed.
+        of_comparison: The existing pages that compare models.
         of_models: The pages of models.
     """
     from leukoscope.images.origin import Origin
@@ -100,10 +100,10 @@ def write_reports(
     """Write the page of every model that was evaluated on these images.
 
     Args:
-        page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
-        differences: One row a pair, of which a page has that of its model with stain colour.
-        of_comparison: The pages that compare models; ``None`` where the same run writes them.
+        page_context: What every page states about the images.
+        results: One per evaluated model.
+        differences: One row per pair; a page shows its model's difference from stain colour.
+        of_comparison: The pages that compare models; ``None`` if the same run writes them.
 
     Returns:
         HTML by ``<model>/report``.
@@ -122,8 +122,8 @@ def write_model_cards(page_context: PageContext, results: list[dict[str, Any]]) 
     """Write the model card of every model that was evaluated on these images.
 
     Args:
-        page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
+        page_context: What every page states about the images.
+        results: One per evaluated model.
 
     Returns:
         Markdown by ``<model>/model_card``.
@@ -145,15 +145,15 @@ def write_comparison(
     """Write the page that compares the models that were evaluated on these images.
 
     Args:
-        comparison: One row a model.
-        differences: One row a pair of models, or of a model and stain colour.
-        page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
-        issues: The doubtful labels, if somebody looked for any.
-        label_reviews: What reviewers said of them.
+        comparison: One row per model.
+        differences: One row per pair of models, or of a model and stain colour.
+        page_context: What every page states about the images.
+        results: One per evaluated model.
+        issues: The doubtful labels, if they were searched for.
+        label_reviews: The reviews of these labels.
 
     Raises:
-        InputError: None of the compared models has results on the present splits.
+        InputError: None of the compared models has results on the current splits.
     """
     from leukoscope.evaluation import label_issues
     from leukoscope.reporting import pages
@@ -175,17 +175,17 @@ def write_literature(
     results: list[dict[str, Any]],
     models: dict[str, Any],
 ) -> str:
-    """Write the page of published figures, with what the same systems reach here beside them.
+    """Write the page of published metrics, next to the results of the same systems here.
 
     Args:
-        comparison: One row a model.
-        differences: One row a pair of models, or of a model and stain colour.
-        page_context: What every page says of the images.
-        results: One for each model that has been evaluated.
+        comparison: One row per model.
+        differences: One row per pair of models, or of a model and stain colour.
+        page_context: What every page states about the images.
+        results: One per evaluated model.
         models: All entries, trained or not, by name.
 
     Raises:
-        InputError: None of the compared models has results on the present splits.
+        InputError: None of the compared models has results on the current splits.
     """
     from leukoscope.reporting import literature
 
@@ -196,7 +196,7 @@ def write_literature(
 
 
 def _add_written(page_context: PageContext, results: list[dict[str, Any]]) -> Frame:
-    """Give the head of a page with those pages beside it that the same run writes."""
+    """Add links to the pages that the same run writes to a page's frame."""
     return page_context.frame.add([*_COMPARING, *(links.name_report(result["model"]) for result in results)])
 
 

@@ -7,7 +7,7 @@ from leukoscope.images.origin import Origin
 
 
 class DataSheetOptions(Options):
-    """What people know of a set of images, and no computation can find out; ``None``: not stated."""
+    """Facts about a set of images that people know and no computation can find; ``None`` if not stated."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -32,9 +32,9 @@ class DataSheetOptions(Options):
     course: str | None = None
 
     def is_published(self, origin: Origin) -> bool:
-        """Decide whether images are of the published data set.
+        """Return whether images belong to the published data set.
 
         Raises:
-            InputError: They were drawn, and the user says that they are.
+            InputError: The user states that they do, but the images were drawn.
         """
         return origin.is_published(self.published)

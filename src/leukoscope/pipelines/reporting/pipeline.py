@@ -1,4 +1,4 @@
-"""The pipeline of reporting."""
+"""The reporting pipeline."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from leukoscope.pipelines.reporting import nodes
 
 
 def create_pipeline(models: Sequence[str]) -> Pipeline:
-    """Make the pipeline: the results of all models, and the audit, to pages and model cards.
+    """Create the pipeline from the results of all models and the audit to pages and model cards.
 
     Args:
-        models: Their names.
+        models: The models' names.
     """
     comparison = Node(
         nodes.write_comparison,
@@ -34,7 +34,7 @@ def create_pipeline(models: Sequence[str]) -> Pipeline:
 
 
 def create_data_pipeline() -> Pipeline:
-    """Make the part of the pipeline that describes the images, whatever was trained on them."""
+    """Create the part that describes the images, whatever was trained on them."""
     inputs = ["manifest", "ingestion_report", "splits", "params:splitting"]
     facts = ["data_sheet", "params:data_sheet", "software", "params:seed"]
     worth = ["audit_table", "audit_verdict", "colour_baseline", "pages_of_studies"]
@@ -48,13 +48,13 @@ def create_data_pipeline() -> Pipeline:
 
 
 def create_frame_pipeline() -> Pipeline:
-    """Make the part of the pipeline that gathers the head of pages of all images, however they are divided."""
+    """Create the part that collects the head of pages about all images, however they are split."""
     inputs = ["manifest", "params:data_sheet", "software", "params:seed", "pages_of_comparison", "pages_of_models"]
     return make_stage("reporting", [Node(nodes.gather_frame, inputs, "page_frame", name="gather_frame")])
 
 
 def create_model_pipeline() -> Pipeline:
-    """Make the template of the part that writes about one model, which is held against stain colour alone."""
+    """Create the template of the part that writes about one model, compared with stain colour alone."""
     collect = Node(collect_result, "result", "own_results", name="collect_result")
     compare = Node(
         compare_errors,

@@ -1,4 +1,4 @@
-"""Measure what one model's classifier makes of fields that arrive changed."""
+"""Measure how one model's classifier handles changed fields and outliers."""
 
 import logging
 from typing import Any
@@ -30,19 +30,19 @@ def measure_robustness(
 
     Args:
         classifier: A trained classifier.
-        calibration: What was learned from the validation images.
-        features: Of the training images, with their checks.
+        calibration: The calibration learned from the validation images.
+        features: The features of the training images, with their checks.
         smears: The packed images.
-        splits: Which images test, and their groups.
-        options: How many of them, drawn from each class in proportion.
-        evaluation: The batch size, the confidence of the intervals, and whether opinions are asked again.
-        seed: For the drawing, and what is random in a change.
+        splits: Which images are in the test split, and their groups.
+        options: The number of test images, sampled from each class in proportion.
+        evaluation: The batch size, the confidence of the intervals, and whether opinions are certified by asking again.
+        seed: Random seed for the sampling and the changes.
 
     Returns:
         ``perturbation, level, unit, images, accuracy, low, high`` (its interval), ``calibrated_ece, unlike`` (share
         flagged as unlike the training images), the unchanged images first; and ``test_robust_accuracy``, the mean over
-        the changes of the mean over their strengths, with its interval, and what certificates are worth, if
-        opinions are to have any.
+        the changes of the mean over their strengths, with its interval, and the metrics of certificates, if opinions
+        are to have any.
     """
     from leukoscope.evaluation import robustness
     from leukoscope.images.perturbations import PERTURBATIONS, perturb
@@ -79,21 +79,21 @@ def measure_outliers(
     evaluation: EvaluationOptions,
     seed: int,
 ) -> pd.DataFrame:
-    """Measure how many fields that are no such smears are flagged as unlike the training images.
+    """Measure how many synthetic outliers are flagged as unlike the training images.
 
     Args:
         classifier: A trained classifier.
-        calibration: What was learned from the validation images.
-        features: Of the training images, and of the test images as they are, with their checks.
+        calibration: The calibration learned from the validation images.
+        features: The features of the training images and of the unchanged test images, with their checks.
         smears: The packed images.
-        splits: Which images test.
-        options: Of how many of them outliers are made.
+        splits: Which images are in the test split.
+        options: The number of test images from which to make outliers.
         evaluation: The batch size.
-        seed: For the drawing, and what is random in an outlier.
+        seed: Random seed for the sampling and the outliers.
 
     Returns:
-        ``kind, images``, ``unlike`` (share flagged) and ``auc`` (of telling them from test images), each with the ends
-        of its interval by groups, ``_low`` and ``_high``.
+        ``kind, images``, ``unlike`` (share flagged) and ``auc`` (of outliers against test images), the latter two with
+        the ends of their intervals by group, ``_low`` and ``_high``.
     """
     from leukoscope.images.perturbations import OUTLIERS, perturb
     from leukoscope.reader.calibrated import CalibratedClassifier
@@ -129,7 +129,7 @@ def _judge_outliers(
     evaluation: EvaluationOptions,
     seed: int,
 ) -> dict[str, float]:
-    """Give the share of outliers that is flagged, and the AUC of telling them from test images, with intervals."""
+    """Return the share of outliers that are flagged, and the AUC of outliers against test images, with intervals."""
     from leukoscope.evaluation import intervals, outcome
 
     curve = outcome.Curve(np.repeat([False, True], [len(test_score), len(score)]), np.append(test_score, score))
@@ -147,16 +147,16 @@ def _judge_outliers(
 def summarise_robustness(
     robustness: pd.DataFrame, robust_accuracy: dict[str, float | None], outliers: pd.DataFrame
 ) -> dict[str, float | None]:
-    """Give the one number, the accuracy under the strongest of each change, and how many outliers are flagged.
+    """Summarise robust accuracy, the accuracy under each change at its strongest, and the share of flagged outliers.
 
     Args:
-        robustness: One row a change and strength.
-        robust_accuracy: The one number, with its interval, and what certificates are worth.
-        outliers: One row a kind.
+        robustness: One row per change and strength.
+        robust_accuracy: The robust accuracy with its interval, and the metrics of certificates.
+        outliers: One row per kind.
 
     Returns:
-        ``test_robust_accuracy`` and its interval, and what certificates are worth, if that was measured;
-        ``test_accuracy_<change>`` at its strongest; ``outliers_unlike_<kind>``.
+        ``test_robust_accuracy`` and its interval; the metrics of certificates, if measured;
+        ``test_accuracy_<change>`` for each change at its strongest; ``outliers_unlike_<kind>``.
     """
     changed = robustness[robustness["perturbation"] != "none"]
     by_change = changed.groupby("perturbation", sort=False)["accuracy"]
@@ -166,7 +166,7 @@ def summarise_robustness(
 
 
 def _choose(splits: pd.DataFrame, images: int, seed: int) -> pd.DataFrame:
-    """Draw about so many test images, of each class in proportion to its number and one at least."""
+    """Sample about this many test images: from each class in proportion to its size, and at least one."""
     test = splits[splits["split"] == "test"]
     share = min(1.0, images / len(test))
     random = np.random.RandomState(seed)

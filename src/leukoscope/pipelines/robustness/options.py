@@ -6,6 +6,6 @@ from leukoscope.core.options import Options
 
 
 class RobustnessOptions(Options):
-    """On how many test images robustness is measured."""
+    """The number of test images on which robustness is measured."""
 
     images: PositiveInt = 200

@@ -1,4 +1,4 @@
-"""The pipeline of robustness: a template, which every model fills in its own namespace."""
+"""The robustness pipeline: a template instantiated for every model in its own namespace."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from leukoscope.pipelines.robustness import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Make the template: a classifier to what it makes of changed fields and of outliers."""
+    """Create the template from a classifier to its results on changed fields and on outliers."""
     inputs = [
         "model",
         "calibration",

@@ -1,4 +1,4 @@
-"""Search the hyperparameters of a model, on validation images."""
+"""Search a model's hyperparameters on validation images."""
 
 import time
 from collections.abc import Iterator
@@ -29,19 +29,19 @@ def score_validation(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Predict the validation images, and no others, and score them by all objectives.
+    """Predict the validation images only, and score them by all objectives.
 
     Args:
         classifier: A trained classifier.
         smears: The packed images.
-        splits: Which images validate, and their true classes.
+        splits: Which images are in the validation split, and their true classes.
         class_names: The classes in order.
         options: The batch size.
         splitting: Whether the groups of images are series.
-        seed: For the clusters of appearance.
+        seed: Random seed for the appearance clusters.
 
     Returns:
-        The ``scores``, and the fingerprint of the ``model`` whose they are.
+        The ``scores`` and the fingerprint of the scored ``model``.
 
     Raises:
         InputError: The classifier was trained on other splits.
@@ -59,7 +59,7 @@ def score_validation(
     validation = splits[splits["split"] == "validation"]
     rows = smears.rows(validation["image_id"])
     pixels = smears.pixels[rows]
-    classifier.predict(pixels[: options.batch_size], None, options.batch_size)  # compiles, which is not timed
+    classifier.predict(pixels[: options.batch_size], None, options.batch_size)  # compile first, outside of the timing
     began = time.perf_counter()
     probabilities = classifier.predict(pixels, None, options.batch_size).probabilities
     seconds = time.perf_counter() - began
@@ -83,20 +83,20 @@ def run_trials(
     page_frame: Frame,
     smears: PackedImages,
 ) -> Iterator[tuple[Study, str]]:
-    """Train and score trials until as many have ended as are wanted, each in a process of its own.
+    """Train and score trials, each in its own process, until the wanted number has ended.
 
     Args:
-        search_plan: Of the search.
-        search_ledger: Of the trainings.
-        search: Where trials are kept.
-        search_setting: With the entry.
+        search_plan: The plan of the search.
+        search_ledger: The ledger of the trainings.
+        search: Where trials are stored.
+        search_setting: The setting, with the entry.
         manifest: All images.
         page_frame: The head of the page.
-        smears: The packed images, which all trials take.
+        smears: The packed images, which all trials use.
 
-    Returns:
-        The study of Optuna's, and the page of the search: before the first trial and after each, so that there is a
-        page of a search that is cut off, too.
+    Yields:
+        The Optuna study and the page of the search, before the first trial and after each one, so that an interrupted
+        search has a page too.
     """
     from leukoscope.core.session import get_run, get_session
     from leukoscope.study.search import run_search
@@ -114,8 +114,8 @@ def write_search(study: Study, plan: SearchPlan, setting: Setting, manifest: pd.
 
     Args:
         study: All trials so far.
-        plan: Of the search.
-        setting: With the entry.
+        plan: The plan of the search.
+        setting: The setting, with the entry.
         manifest: All images.
         page_frame: The head of the page.
     """
@@ -128,7 +128,7 @@ def write_search(study: Study, plan: SearchPlan, setting: Setting, manifest: pd.
 
 
 def list_trial_nodes(entry: str) -> list[str]:
-    """Name the nodes of a trial: from the packed images to the scores of validation.
+    """List the nodes of a trial, from the packed images to the validation scores.
 
     Args:
         entry: The model's name.
@@ -140,11 +140,11 @@ def tabulate_trials(search_trials: Study, search_plan: SearchPlan) -> pd.DataFra
     """Tabulate the trials.
 
     Args:
-        search_trials: All of them.
-        search_plan: Of the search.
+        search_trials: The Optuna study with all trials.
+        search_plan: The plan of the search.
 
     Returns:
-        One row a trial, as ``leukoscope.study.found`` has it.
+        One row per trial, in the format of ``leukoscope.study.found``.
     """
     from leukoscope.study import found
 
@@ -152,12 +152,12 @@ def tabulate_trials(search_trials: Study, search_plan: SearchPlan) -> pd.DataFra
 
 
 def choose_best(search_trials: Study, search_plan: SearchPlan, search_setting: Setting) -> str:
-    """Write the best trial as an entry of the configuration; of several objectives, those of the Pareto front.
+    """Write the best trial as a configuration entry; with several objectives, the trials on the Pareto front.
 
     Args:
-        search_trials: All of them.
-        search_plan: Of the search.
-        search_setting: With the entry.
+        search_trials: The Optuna study with all trials.
+        search_plan: The plan of the search.
+        search_setting: The setting, with the entry.
     """
     from leukoscope.study import found
 
@@ -166,12 +166,12 @@ def choose_best(search_trials: Study, search_plan: SearchPlan, search_setting: S
 
 
 def draw_search(search_trials: pd.DataFrame, search_study: Study, search_plan: SearchPlan) -> tuple[Figure, Figure]:
-    """Draw the values of all trials, one after another, or the Pareto front; and which parameters mattered.
+    """Plot the values of all trials in order, or the Pareto front; and the importance of the parameters.
 
     Args:
-        search_trials: One row a trial.
-        search_study: All of them, as Optuna has them.
-        search_plan: Of the search.
+        search_trials: One row per trial.
+        search_study: The Optuna study with all trials.
+        search_plan: The plan of the search.
     """
     from leukoscope.figures import search as figures
     from leukoscope.study import found
@@ -181,14 +181,14 @@ def draw_search(search_trials: pd.DataFrame, search_study: Study, search_plan: S
 
 
 def require_ended(search_trials: pd.DataFrame, search_best: str) -> str:
-    """End the search with an error if no trial finished, once the tables are written.
+    """Raise an error if no trial finished, after the tables are written.
 
     Args:
-        search_trials: One row a trial.
-        search_best: The best entry, which is written first.
+        search_trials: One row per trial.
+        search_best: The best entry, an input so that it is written first.
 
     Raises:
-        InputError: None did.
+        InputError: No trial finished.
     """
     from leukoscope.study.found import FAILED, FINISHED
 

@@ -1,4 +1,4 @@
-"""Parameters of a search of hyperparameters."""
+"""Parameters of a hyperparameter search."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -11,9 +11,9 @@ from leukoscope.core.options import Options
 from leukoscope.study.objectives import require_objectives
 from leukoscope.study.space import DEFAULT_SPACE, Range, flatten, require_fitting, require_names
 
-# Raised by hand when the same model would be scored otherwise.
+# Increase this when the same model would get other scores.
 SCORES_FORMAT = 1
-# What drivers of databases take passwords by, in the query of an address.
+# Query parameters by which database drivers accept passwords in a URL.
 _SECRETS = frozenset({"password", "passwd", "pwd", "passfile"})
 
 
@@ -26,15 +26,15 @@ def _read_space(space: Any) -> Any:
 
 
 class SearchOptions(Options):
-    """Which model's hyperparameters are searched, where, and for what.
+    """Which model's hyperparameters to search, in which space, and for which objectives.
 
     Attributes:
         entry: The model's name.
-        trials: How many trainings are to have ended.
-        objective: What is looked for; several give a Pareto front.
-        pruner: What ends trials early by their validation losses.
-        storage: The URL of a database that several machines share; ``None``: a file.
-        space: The range of each parameter; ``None``: the default space.
+        trials: Number of trials after which the search ends.
+        objective: What to optimise; several objectives give a Pareto front.
+        pruner: How trials are ended early, by their validation losses.
+        storage: The URL of a database shared by several machines; ``None`` for a file.
+        space: The range of each parameter; ``None`` for the default space.
     """
 
     entry: str | None = None

@@ -1,4 +1,4 @@
-"""The pipelines of a search: of the search itself, and of what each of its trials asks of its model."""
+"""The pipelines of a search: the search itself, and the scoring of each trial's model."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -9,7 +9,7 @@ from leukoscope.pipelines.study.planning import describe_material
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: packed images to many trials, their table, and the best of them."""
+    """Create the pipeline from packed images to many trials, their table, and the best trial."""
     described = [f"params:{name}" for name in ("search", "models", "training", "augmentation", "cells")]
     planned = ["params:search", "search_setting", "params:splitting", "params:class_names", "params:seed"]
     images = ["manifest", "group_table", "smears", "generated_images"]
@@ -40,6 +40,6 @@ def create_pipeline() -> Pipeline:
 
 
 def create_validation_pipeline() -> Pipeline:
-    """Make the template that scores a model on validation images, and predicts no others."""
+    """Create the template that scores a model on the validation images only."""
     taken = ["model", "smears", "splits", "params:class_names", "params:evaluation", "params:splitting", "params:seed"]
     return Pipeline([Node(nodes.score_validation, taken, "validation_scores", name="score_validation")])

@@ -1,4 +1,4 @@
-"""Plan a search, and make sure that its trials can be made."""
+"""Plan a search, and check that its trials can be trained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from leukoscope.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Setting:
-    """What trials of a search have in common.
+    """What all trials of a search have in common.
 
     Attributes:
         model: The entry.
         training: The shared recipe.
-        augmentation: The shared one.
-        cells: How cells are found; ``None`` for models that do not read these.
+        augmentation: The shared augmentation.
+        cells: How cells are found; ``None`` for models that do not read cells.
     """
 
     model: TrainedNetworkOptions
@@ -40,16 +40,16 @@ class Setting:
     cells: CellOptions | None
 
     def vary(self, values: Mapping[str, Any]) -> TrainedNetworkOptions:
-        """Give the entry with other parameters."""
+        """Return the entry with other parameters."""
         entry = self.model.model_dump(exclude_unset=True)
         entry |= {part: entry.get(part, {}) | differences for part, differences in nest(values).items()}
         return type(self.model).model_validate(entry)
 
     def describe(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Say how the entry is trained with other parameters.
+        """Describe how the entry is trained with other parameters.
 
         Raises:
-            InputError: Its recipe refuses them.
+            InputError: The entry's recipe refuses them.
         """
         described = describe_entry(self.vary(values), self.training, self.augmentation)
         return described | ({"cells": self.cells.model_dump()} if self.cells else {})
@@ -63,19 +63,19 @@ def require_search(
     splitting: SplittingOptions,
     place: str = "search.entry",
 ) -> None:
-    """Make sure that an entry can be trained with all values of the space.
+    """Check that an entry can be trained with all values of the search space.
 
     Args:
-        search: The parameters.
+        search: The search parameters.
         models: All entries.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
         splitting: Says whether series are known.
         place: The parameter that names the entry.
 
     Raises:
-        InputError: There is no entry, or none whose training can be searched, its recipe refuses a value, the worst
-            series is looked for where none are known, or Optuna is not installed.
+        InputError: No entry is named, its training cannot be searched, its recipe refuses a value, the objective is
+            the worst series but no series are known, or Optuna is not installed.
     """
     require_series(search.objective, splitting.group_by)
     model = _require_entry(search.entry, models, place)
@@ -104,19 +104,19 @@ def require_nested(
     augmentation: AugmentationOptions,
     splitting: SplittingOptions,
 ) -> None:
-    """Make sure that hyper-parameters of entries can be searched within the folds of a study.
+    """Check that hyperparameters of entries can be searched within the folds of a study.
 
     Args:
-        names: Of the entries whose are.
-        entries: All of the study.
-        search: The parameters.
+        names: The entries whose hyperparameters are searched.
+        entries: All entries of the study.
+        search: The search parameters.
         models: All entries of the configuration.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
         splitting: Says whether series are known.
 
     Raises:
-        InputError: One is not of the study, or cannot be searched, or a search would not choose one training.
+        InputError: An entry is not in the study or cannot be searched, or a search would not choose a single training.
     """
     others = [name for name in names if name not in entries]
     if others:
@@ -162,17 +162,17 @@ def describe_search(
     augmentation: AugmentationOptions,
     cells: CellOptions,
 ) -> Setting:
-    """Gather what trials have in common.
+    """Collect what all trials have in common.
 
     Args:
-        search: Which entry.
-        models: All of them.
+        search: Names the entry.
+        models: All entries.
         training: The shared recipe.
-        augmentation: The shared one.
-        cells: How cells are found, for models that read these.
+        augmentation: The shared augmentation.
+        cells: How cells are found, for models that read cells.
 
     Raises:
-        InputError: The entry will not do, or a file that training starts from cannot be read.
+        InputError: The entry cannot be searched, or a file that training starts from cannot be read.
     """
     model = _require_entry(search.entry, models)
     model.require_files(training)
@@ -190,12 +190,12 @@ def plan_search(
     """Plan the search.
 
     Args:
-        search: Space, objectives, and how many trials.
-        search_setting: What trials have in common.
-        splitting: Which images validate.
+        search: The space, the objectives, and the number of trials.
+        search_setting: What all trials have in common.
+        splitting: How the validation images are chosen.
         class_names: The classes in order.
-        seed: For what is drawn, the trainings too.
-        search_images: Of which images the trainings are.
+        seed: Random seed of the search and the trainings.
+        search_images: The facts that identify the images.
     """
     shared = search_images | {
         "splitting": splitting.model_dump(),
@@ -221,6 +221,6 @@ def plan_search(
 
 
 def _ends(search: SearchOptions) -> list[dict[str, Any]]:
-    """Give the numbers of epochs that trials can have, as parameters; nothing where all have the same."""
+    """List the lowest and highest number of epochs in the space, as parameters; empty parameters if not searched."""
     name = "training.epochs"
     return [{name: value} for value in search.space[name].corners] if name in search.space else [{}]

@@ -1,4 +1,4 @@
-"""Split the accepted images, so that no group straddles."""
+"""Split the accepted images so that no group straddles two splits."""
 
 import logging
 
@@ -19,21 +19,21 @@ def group_images(
     options: SplittingOptions,
     seed: int,
 ) -> pd.DataFrame:
-    """Select the accepted images and give each the group that must not straddle.
+    """Select the accepted images, and assign to each the group that must not straddle two splits.
 
     Args:
-        manifest: One row a file.
+        manifest: One row per file.
         group_table: The user's table: a column ``group`` (a patient, a slide), and a column ``image_id`` or
             ``pattern`` (a shell pattern of image ids); none if there is no such file.
         smears: The packed images, for their appearance clusters.
-        options: Says what to group by.
-        seed: For the clustering by appearance.
+        options: What to group by.
+        seed: Random seed for clustering by appearance.
 
     Returns:
-        ``image_id, label, group, sha256``, one row an accepted image.
+        ``image_id, label, group, sha256``, one row per accepted image.
 
     Raises:
-        InputError: The table is missing, names an image that is not there, or leaves one out.
+        InputError: The table is missing, names an unknown image, or omits an image.
     """
     from leukoscope.images import grouping
 
@@ -65,18 +65,18 @@ def group_images(
 
 
 def assign_splits(images: pd.DataFrame, options: SplittingOptions, seed: int) -> pd.DataFrame:
-    """Put each image into train, validation or test.
+    """Assign each image to train, validation or test.
 
     Args:
-        images: ``image_id, label, group, sha256``, one row an image.
-        options: The shares or the fold.
-        seed: For the shuffling of groups, or the place of the test blocks.
+        images: ``image_id, label, group, sha256``, one row per image.
+        options: The shares of the splits, or the fold.
+        seed: Random seed for shuffling groups, or for the place of the test blocks.
 
     Returns:
-        ``image_id, label, group, split``, one row an image; by series without those within the embargo.
+        ``image_id, label, group, split``, one row per image; splits by series omit images within the embargo.
 
     Raises:
-        InputError: A class has too few groups, or names have no file numbers to go by.
+        InputError: A class has too few groups, or file names contain no numbers for a split by series.
         RuntimeError: A group or a hash is in two splits.
     """
     from leukoscope.images import partition
@@ -129,18 +129,17 @@ def _assign_by_series(images: pd.DataFrame, options: SplittingOptions, seed: int
 def report_splits(
     images: pd.DataFrame, splits: pd.DataFrame, class_names: list[str], options: SplittingOptions
 ) -> pd.DataFrame:
-    """Count images and groups of each class in each split, and what straddles.
+    """Count images and groups of each class in each split, and those that straddle splits.
 
     Args:
         images: The accepted images with their hashes.
-        splits: Which split each is in.
+        splits: The split of each image.
         class_names: The order of the rows.
-        options: Says what was grouped by.
+        options: What images were grouped by.
 
     Returns:
-        One row a class and one for all, ``total``: images and groups in each split, how many images are in none
-        (``left_out``), how many groups and how many hashes are in two splits (always 0), and the grouping unit in
-        words.
+        One row per class and one for all, ``total``: the images and groups in each split, the images in none
+        (``left_out``), the groups and the hashes in two splits (always 0), and the grouping unit in words.
     """
     from leukoscope.images import grouping, partition
 

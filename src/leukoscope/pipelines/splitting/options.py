@@ -12,10 +12,10 @@ _EMBARGO = 37
 
 
 class SplittingOptions(Options):
-    """The shares of the splits, or a fold of several, and what never straddles two of them.
+    """The shares of the splits, or one of several folds, and the groups that never straddle two splits.
 
     Attributes:
-        validation_embargo: How many file numbers lie between training and validation images; None for ``embargo``.
+        validation_embargo: Number of file numbers between training and validation images; ``None`` for ``embargo``.
     """
 
     train: float = Field(default=0.70, gt=0, lt=1)
@@ -60,7 +60,7 @@ class SplittingOptions(Options):
 
     @property
     def fold_number(self) -> tuple[int, int] | None:
-        """The fold that is the test set, counted from 1, and how many there are."""
+        """The fold that is the test set, counted from 1, and the number of folds."""
         if self.fold is None:
             return None
         chosen, folds = self.fold.split(" of ")
@@ -68,11 +68,11 @@ class SplittingOptions(Options):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a split was made by, in words that older records have: a validation embargo only if it differs."""
+        """The parameters of a split as in older records: the validation embargo is included only if it differs."""
         same = self.validation_embargo in {None, self.embargo}
         return self.model_dump(exclude={"validation_embargo"} if same else None)
 
     @property
     def split_name(self) -> str:
-        """What the split is called among the folders of a model: ``holdout``, or like ``fold-1-of-5``."""
+        """The name of the split in a model's folders: ``holdout``, or like ``fold-1-of-5``."""
         return name_split(self.fold_number)

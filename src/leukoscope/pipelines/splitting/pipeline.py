@@ -1,4 +1,4 @@
-"""The pipeline of splitting."""
+"""The splitting pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,7 +7,7 @@ from leukoscope.pipelines.splitting.nodes import assign_splits, group_images, re
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: manifest to splits."""
+    """Create the pipeline from the manifest to splits."""
     return make_stage(
         "splitting",
         [

@@ -1,4 +1,4 @@
-"""Run what is not finished of many trainings, and read them as one."""
+"""Run the unfinished trainings of a study, and analyse all of them together."""
 
 import logging
 from functools import partial
@@ -22,24 +22,24 @@ from leukoscope.training.entry import ModelOptions
 
 logger = logging.getLogger(__name__)
 
-# What ends a unit.
+# The last nodes of a unit.
 _KEPT = ("keep_evaluation", "record_evaluation")
 
 
 def run_units(
     study_checked: Plan, study_ledger: Ledger, study: StudyOptions, cluster: ClusterOptions, search: SearchOptions
 ) -> list[Outcome]:
-    """Train and evaluate every unit that is not finished, each in a process of its own.
+    """Train and evaluate every unfinished unit, each in its own process.
 
     Args:
-        study_checked: All units.
-        study_ledger: Which of them are finished.
-        study: How many run at a time on this machine.
-        cluster: Where they run, if not here.
-        search: What is searched within the folds of entries that say so.
+        study_checked: The plan with all units.
+        study_ledger: The ledger of finished units.
+        study: How many units run at a time on this machine.
+        cluster: The cluster to run on, if there is one.
+        search: The search within the folds of the entries that ask for it.
 
     Returns:
-        What came of each, in the order of the plan.
+        The outcome of each unit, in the order of the plan.
     """
     from leukoscope.core.session import get_run, get_session, get_tracking
     from leukoscope.study import running, unit
@@ -57,11 +57,11 @@ def run_units(
 
 
 def list_nodes(entry: str, *ends: str) -> list[str]:
-    """Name the nodes of a model from the packed images to some of its own, these included.
+    """List a model's nodes from the packed images up to and including some of its own nodes.
 
     Args:
         entry: The model's name.
-        ends: Names of nodes in its namespace.
+        ends: The last nodes, by their names in the model's namespace.
     """
     from kedro.framework.project import pipelines
 
@@ -71,14 +71,14 @@ def list_nodes(entry: str, *ends: str) -> list[str]:
 
 
 def tabulate_units(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.DataFrame:
-    """Tabulate what came of each unit.
+    """Tabulate the outcome of each unit.
 
     Args:
-        study_outcomes: Of all units.
-        study_ledger: Where their trainings are.
+        study_outcomes: The outcomes of all units.
+        study_ledger: The ledger, for the places of their trainings.
 
     Returns:
-        One row a unit, as ``leukoscope.study.results`` has it.
+        One row per unit, in the format of ``leukoscope.study.results``.
     """
     from leukoscope.study import results
 
@@ -88,15 +88,15 @@ def tabulate_units(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.Da
 def pool_units(
     study_outcomes: list[Outcome], study_ledger: Ledger
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame | None]]:
-    """Pool the predictions of all test images of each model, for each seed of which all folds finished.
+    """Pool each model's predictions of all test images, for each seed with all folds finished.
 
     Args:
-        study_outcomes: Of all units.
-        study_ledger: Where their trainings are.
+        study_outcomes: The outcomes of all units.
+        study_ledger: The ledger, for the places of their trainings.
 
     Returns:
-        The tables twice, for this study and for their files, among which those of earlier studies stay; ``None`` among
-        the latter for a model without such a seed, whose file of an earlier study would be taken for this one's.
+        The tables twice: for this study, and for their files, which are kept beside those of earlier studies. For a
+        model without such a seed the latter is ``None``, so that an earlier study's file is not taken for this one's.
     """
     from leukoscope.study import results
 
@@ -105,11 +105,11 @@ def pool_units(
 
 
 def gather_histories(study_outcomes: list[Outcome], study_ledger: Ledger) -> pd.DataFrame:
-    """Gather the epochs of all units.
+    """Collect the epochs of all units.
 
     Args:
-        study_outcomes: Of all units.
-        study_ledger: Where their trainings are.
+        study_outcomes: The outcomes of all units.
+        study_ledger: The ledger, for the places of their trainings.
     """
     from leukoscope.study import results
 
@@ -123,17 +123,17 @@ def judge_study(
     class_names: list[str],
     seed: int,
 ) -> pd.DataFrame:
-    """Score each model over all its seeds, with intervals that hold images and seeds.
+    """Score each model over all its seeds, with intervals that cover both images and seeds.
 
     Args:
-        study_pooled: Pooled, of each model.
-        study_units: One row a unit.
-        evaluation: How the intervals are drawn.
+        study_pooled: The pooled predictions of each model.
+        study_units: One row per unit.
+        evaluation: How the intervals are computed.
         class_names: The classes in order.
-        seed: For the draws.
+        seed: Random seed for the draws.
 
     Returns:
-        One row a model.
+        One row per model.
     """
     from leukoscope.evaluation.scoring import Scoring
     from leukoscope.study import results
@@ -160,18 +160,18 @@ def compare_study(
     manifest: pd.DataFrame,
     seed: int,
 ) -> pd.DataFrame:
-    """Compare the models pair by pair, images and seeds both random.
+    """Compare the models pair by pair, treating both images and seeds as random.
 
     Args:
-        study_pooled: Pooled, of each model.
-        evaluation: The confidence.
+        study_pooled: The pooled predictions of each model.
+        evaluation: The confidence of the intervals.
         splitting: What is held together.
-        manifest: Says of which images the comparison is.
-        seed: For the interval where there is one seed.
+        manifest: The compared images.
+        seed: Random seed for the interval if the study has one seed.
 
     Returns:
-        One row a pair, as ``leukoscope.study.pairs`` has it, the fingerprints of the images, ``data``, and of how
-        they are divided, ``splitting``, and the ``confidence``.
+        One row per pair, in the format of ``leukoscope.study.pairs``, with the fingerprints of the images, ``data``,
+        and of their division, ``splitting``, and the ``confidence``.
     """
     from leukoscope.evaluation.confirmation import fingerprint_splitting
     from leukoscope.images.manifest import fingerprint_manifest
@@ -191,13 +191,13 @@ def gather_study(
     study_pooled: dict[str, pd.DataFrame],
     study_histories: pd.DataFrame,
 ) -> Any:
-    """Gather all that a study gives.
+    """Collect all results of a study.
 
     Args:
-        study: One row a model.
-        study_units: One row a unit.
-        study_differences: One row a pair.
-        study_pooled: Pooled, of each model.
+        study: One row per model.
+        study_units: One row per unit.
+        study_differences: One row per pair.
+        study_pooled: The pooled predictions of each model.
         study_histories: The epochs of all units.
     """
     from leukoscope.reporting.study import Tables
@@ -217,12 +217,12 @@ def write_study(
     """Write the page of the study.
 
     Args:
-        study_tables: All that it gives.
-        evaluations: All that were ever made, for the count of looks.
+        study_tables: All results of the study.
+        evaluations: All evaluations ever made, for the count of looks.
         manifest: All images.
         page_frame: The head of the page.
         models: All entries, for their titles.
-        evaluation: The confidence.
+        evaluation: The confidence of the intervals.
         class_names: The classes in order.
     """
     from leukoscope.reporting import study as page
@@ -234,17 +234,17 @@ def write_study(
 
 
 def require_finished(study_units: pd.DataFrame, study_page: str) -> str:
-    """End the study with an error if a unit failed, once all others ran and the page is written.
+    """Raise an error if a unit failed, after all others ran and the page is written.
 
     Args:
-        study_units: One row a unit.
-        study_page: The page, which is written first.
+        study_units: One row per unit.
+        study_page: The page, an input so that it is written first.
 
     Returns:
-        That all units finished.
+        A sentence stating that all units finished.
 
     Raises:
-        InputError: One did not.
+        InputError: A unit failed.
     """
     failed = study_units[study_units["state"] == FAILED]
     if len(failed):

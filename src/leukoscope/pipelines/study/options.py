@@ -9,7 +9,7 @@ from leukoscope.core.options import Options
 
 
 def _split_entries(value: Any) -> Any:
-    return () if value is None else split_names(value)  # as `study.entries=` is read
+    return () if value is None else split_names(value)  # `study.entries=` gives None
 
 
 def _split_searched(value: Any) -> Any:
@@ -19,14 +19,14 @@ def _split_searched(value: Any) -> Any:
 
 
 class StudyOptions(Options):
-    """Which trainings a study has: every entry with every seed on every fold.
+    """Which trainings a study comprises: every entry with every seed on every fold.
 
     Attributes:
         entries: The models' names.
-        folds: How many folds the images are divided into.
-        seeds: How many seeds; the first is the parameter ``seed``, and the others follow it.
-        workers: How many trainings run at a time on this machine, where there is no cluster.
-        search: Of which entries each unit begins with a search of its own, within its fold; ``true``: of all.
+        folds: Number of folds into which the images are divided.
+        seeds: Number of seeds; the first is the parameter ``seed``, and the others follow it.
+        workers: Number of trainings that run at a time on this machine, without a cluster.
+        search: Entries whose units each begin with their own search, within their fold; ``true`` for all entries.
     """
 
     entries: Annotated[tuple[str, ...], BeforeValidator(_split_entries)] = ()
@@ -37,5 +37,5 @@ class StudyOptions(Options):
 
     @property
     def searched(self) -> tuple[str, ...]:
-        """The entries whose hyper-parameters are searched within each fold."""
+        """The entries whose hyperparameters are searched within each fold."""
         return self.search if isinstance(self.search, tuple) else self.entries if self.search else ()

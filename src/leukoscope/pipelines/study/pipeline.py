@@ -8,7 +8,7 @@ from leukoscope.pipelines.study import nodes, planning
 
 
 def create_pipeline() -> Pipeline:
-    """Make the pipeline: packed images to many trainings, their tables and their page."""
+    """Create the pipeline from packed images to many trainings, their tables and their page."""
     recipes = ("study", "models", "training", "augmentation", "cells", "evaluation", "search")
     described = [f"params:{name}" for name in recipes]
     planned = ["params:study", "study_entries", "study_images", "params:splitting", "params:class_names", "params:seed"]

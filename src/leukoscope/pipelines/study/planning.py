@@ -1,4 +1,4 @@
-"""Plan the trainings of a study, and make sure that they can be made."""
+"""Plan the trainings of a study, and check that they can be run."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from leukoscope.study.plan import Plan, make_plan
 from leukoscope.training.entry import ModelOptions
 from leukoscope.training.recipe import Recipe
 
-# What of a search decides what it chooses.
+# The search parameters that affect the choice of a search.
 _OF_SEARCH = {"space", "objective", "pruner", "trials"}
 
 
@@ -30,16 +30,16 @@ def describe_entries(
     evaluation: EvaluationOptions,
     search: SearchOptions,
 ) -> dict[str, dict[str, Any]]:
-    """Say of each entry how it is trained and evaluated.
+    """Describe how each entry is trained and evaluated.
 
     Args:
-        study: Which entries.
-        models: All of them.
+        study: Names the entries.
+        models: All entries.
         training: The shared recipe.
-        augmentation: The shared one.
-        cells: How cells are found, for models that read these.
+        augmentation: The shared augmentation.
+        cells: How cells are found, for models that read cells.
         evaluation: How units are evaluated.
-        search: How hyper-parameters are searched within the folds of entries that say so.
+        search: How hyperparameters are searched within the folds of entries that ask for it.
 
     Raises:
         InputError: A recipe does not fit its model, or a file that training starts from cannot be read.
@@ -64,13 +64,13 @@ def describe_material(
     smears: PackedImages,
     generated_images: GeneratedImages | None,
 ) -> dict[str, Any]:
-    """Say of which images the trainings are.
+    """Describe the images that the trainings use.
 
     Args:
         manifest: All images.
-        group_table: Their groups, if there is a table of these.
+        group_table: The user's table of groups, if there is one.
         smears: The packed images, for their size.
-        generated_images: That may stand in for real ones.
+        generated_images: Generated images that may replace real ones, if there are any.
     """
     from leukoscope.images.manifest import fingerprint_manifest
 
@@ -94,12 +94,12 @@ def plan_study(
     """Plan every unit.
 
     Args:
-        study: Folds and seeds.
+        study: The numbers of folds and seeds.
         study_entries: How each entry is trained and evaluated.
-        study_images: Of which images.
+        study_images: The facts that identify the images.
         splitting: What is held together.
         class_names: The classes in order.
-        seed: The first one.
+        seed: The first seed.
     """
     shared = study_images | {"splitting": splitting.model_dump(exclude={"fold"}), "class_names": class_names}
     facts = {name: shared | entry for name, entry in study_entries.items()}
@@ -113,37 +113,37 @@ def require_folds(
     smears: PackedImages,
     splitting: SplittingOptions,
 ) -> Plan:
-    """Make sure that the images can be divided into so many folds, with every seed.
+    """Check that the images can be divided into the planned number of folds with every seed.
 
     Args:
-        study_plan: Of the study.
+        study_plan: The plan of the study.
         manifest: All images.
-        group_table: Their groups, if there is a table of these.
+        group_table: The user's table of groups, if there is one.
         smears: The packed images, for clusters of appearance.
         splitting: What is held together.
 
     Returns:
-        The plan, as it is.
+        The unchanged plan.
 
     Raises:
-        InputError: They cannot be.
+        InputError: The images cannot be divided so.
     """
     from leukoscope.pipelines.splitting.nodes import assign_splits, group_images
 
     for seed in study_plan.seeds:
         images = group_images(manifest, group_table, smears, splitting, seed)
-        for fold in range(1, study_plan.folds + 1):  # by series one in the middle may have fewer images than the first
+        for fold in range(1, study_plan.folds + 1):  # by series, a later fold may have fewer images
             assign_splits(images, splitting.model_copy(update={"fold": f"{fold} of {study_plan.folds}"}), seed)
     return study_plan
 
 
 def describe_entry(model: ModelOptions, training: Recipe, augmentation: AugmentationOptions) -> dict[str, Any]:
-    """Say how an entry is trained: what it is, its recipe, its weights file and its augmentation.
+    """Describe how an entry is trained: its kind, recipe, weights file and augmentation.
 
     Args:
         model: The entry.
         training: The shared recipe.
-        augmentation: The shared one.
+        augmentation: The shared augmentation.
     """
     from pathlib import Path
 
@@ -156,11 +156,11 @@ def describe_entry(model: ModelOptions, training: Recipe, augmentation: Augmenta
 
 
 def list_formats(kind: str, found: bool) -> dict[str, int]:
-    """List the formats by which the keys of trainings tell what an older version made.
+    """List the format numbers in the keys of trainings, which distinguish results of older versions.
 
     Args:
-        kind: Of the model.
-        found: Whether it reads the cells that the pipeline `cells` finds.
+        kind: The model's kind.
+        found: Whether the model reads the cells found by the pipeline `cells`.
     """
     from leukoscope.cells import classical
     from leukoscope.cells.measuring import FORMAT as FORMAT_OF_FOUND

@@ -1,4 +1,4 @@
-"""Train a network that reads single cells: what differs from networks of whole fields."""
+"""Train a network that reads single cells: the differences from networks that read whole fields."""
 
 import json
 from dataclasses import replace
@@ -29,19 +29,19 @@ def cut_out_strips(
     options: ModelOptions,
     seed: int,
 ) -> CellStrips:
-    """Plan a strip of cells for every field that trains or validates; the data set makes them when it is saved.
+    """Plan a strip of cells for every training and validation field; the data set cuts them when it is saved.
 
     Args:
         smears: The packed images.
         cells: The table of all cells.
-        cell_size: At what scale they were found, and the side of their crops.
-        splits: Which fields train and validate.
-        finding: What found the cells.
-        options: The model's entry: what is around a cell, and how many cells a strip has.
-        seed: For drawing cells of a field that has more.
+        cell_size: The scale at which cells were found, and the side of their crops.
+        splits: The training and validation fields.
+        finding: How the cells were found.
+        options: The model's entry, for the background of crops and the number of cells per strip.
+        seed: Random seed for sampling cells of fields that have more than this number.
 
     Raises:
-        InputError: The cells or the splits are of other images, or no field that trains has a cell.
+        InputError: The cells or the splits come from other images, or no training field has a cell.
     """
     names = splits.loc[splits["split"].isin(_SPLITS), "image_id"]
     require_packed(smears, names)
@@ -61,20 +61,20 @@ def prepare_training(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training, so that it is started, or found to be finished.
+    """Collect everything that determines a training, so that it can be started or recognised as finished.
 
     Args:
         recipe: The architecture and the recipe in force.
-        augmentation: What is drawn for each cell.
+        augmentation: The random augmentation of each cell.
         class_names: The classes in order.
         strips: The cells of each field.
-        training_plan: Which fields an epoch sees.
-        splits: Which fields validate.
-        splitting: Names the split.
-        seed: For everything random in training.
+        training_plan: The fields shown in an epoch.
+        splits: Which fields are in the validation split.
+        splitting: Provides the name of the split.
+        seed: Random seed of the training.
 
     Returns:
-        The key of the training: that of a network, with how the cells came about and the hash of their strips.
+        The key of the training: a network's key, with how the cells were found and the hash of their strips.
     """
     key = nodes.prepare_training(recipe, augmentation, class_names, strips, training_plan, splits, splitting, seed)
     facts = json.loads(strips.identity)["cells"]
@@ -96,16 +96,16 @@ def train_classifier(
 
     Args:
         journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         strips: The cells of each field.
-        training_plan: Which fields an epoch sees, how often and with what weight.
-        splits: Which fields validate.
+        training_plan: The fields shown in an epoch, how often and with what weight.
+        splits: Which fields are in the validation split.
         options: The model's entry, for its name.
-        known_cells: Where cells were found; vectors of a frozen encoder are kept beside it.
-        teaching: What a teacher says of the fields, if there is one.
+        known_cells: The cache of found cells; vectors of a frozen encoder are cached beside it.
+        teaching: The teacher's predictions on the fields, if there is a teacher.
 
     Returns:
-        The classifier, its history (one row an epoch) and the summary of its training.
+        The classifier, its history (one row per epoch) and the summary of its training.
     """
 
     def make(key: dict[str, Any]) -> nodes.Training:

@@ -1,4 +1,4 @@
-"""Train one classifier of hand-made measurements."""
+"""Train a classifier on hand-crafted measurements."""
 
 import logging
 from typing import Any
@@ -26,17 +26,17 @@ logger = logging.getLogger(__name__)
 def take_found_cells(
     smears: PackedImages, cells: pd.DataFrame, cell_size: dict[str, Any], splits: pd.DataFrame, finding: CellOptions
 ) -> FoundCells:
-    """Take the cells that the pipeline `cells` found in the images that train and validate.
+    """Take the cells that the pipeline `cells` found in the training and validation images.
 
     Args:
         smears: The packed images.
         cells: The table of all cells.
-        cell_size: At what scale they were found.
-        splits: Which fields train and validate.
-        finding: What found the cells.
+        cell_size: The scale at which they were found.
+        splits: The training and validation fields.
+        finding: How the cells were found.
 
     Raises:
-        InputError: The cells are of other images, or no field that trains has a cell.
+        InputError: The cells come from other images, or no training field has a cell.
     """
     require_fitting(cells, cell_size, smears, splits.loc[splits["split"] == "train", "image_id"])
     names = splits.loc[splits["split"].isin(["train", "validation"]), "image_id"]
@@ -54,17 +54,17 @@ def prepare_training(
     seed: int,
     found: FoundCells | None = None,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training, so that it is started, or found to be finished.
+    """Collect everything that determines a training, so that it can be started or recognised as finished.
 
     Args:
         recipe: The recipe in force.
-        augmentation: Whether classes weigh alike; images are measured as they are.
+        augmentation: Whether classes are weighted equally; images are measured unchanged.
         class_names: The classes in order.
         smears: The packed images.
-        splits: Which images train, and their groups.
-        splitting: Names the split.
-        seed: For everything random in training.
-        found: The cells that are measured; none: those of its own segmentation.
+        splits: Which images are in the training split, and their groups.
+        splitting: Provides the name of the split.
+        seed: Random seed of the training.
+        found: The cells to measure; ``None`` for the classifier's own segmentation.
 
     Returns:
         The key of the training, and the name of the ``split``.
@@ -86,7 +86,7 @@ def prepare_training(
 
 
 def _hash_cells(found: FoundCells, train: pd.DataFrame) -> str:
-    """Hash what is measured of the cells of the training images, by their masks."""
+    """Hash the masks of the cells to measure in the training images."""
     training_cells = found.table[found.table["image_id"].isin(train["image_id"])]
     return fingerprint_table(training_cells[["image_id", "cell", "mask", "nucleus_mask"]])
 
@@ -100,25 +100,25 @@ def train_classifier(
     options: ModelOptions,
     found: FoundCells | None = None,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """Fit the classifier that a journal's key describes, or take it from there if that was done.
+    """Fit the classifier that a journal's key describes, or load it from the journal if already fitted.
 
     Args:
         journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         smears: The packed images.
-        splits: Which images train, and their groups.
-        measurements: Knows what was measured of fields before.
+        splits: Which images are in the training split, and their groups.
+        measurements: The cache of earlier measurements of fields.
         options: The model's entry, for its name.
-        found: The cells that are measured, if not those of its own segmentation.
+        found: The cells to measure, if not those of the classifier's own segmentation.
 
     Returns:
-        The classifier, its history (without a row: there are no epochs) and the summary of its training.
+        The classifier, its history (empty, since there are no epochs) and the summary of its training.
     """
     from leukoscope.training.crafted import describe_training, fit_classifier
 
     name = options.name
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         classifier = _recall(journal, measurements, name)
         if classifier is None:
             journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
@@ -130,7 +130,7 @@ def train_classifier(
 
 
 def _recall(journal: TrainingJournal, measurements: MeasurementStore, name: str) -> Any:
-    """Take the classifier of a finished training; ``None`` where there is none, or it cannot be read."""
+    """Load the classifier of a finished training; return ``None`` if there is none, or it cannot be read."""
     from leukoscope.models.stored import Known, find_classifier, load_classifier
 
     if not (journal.finished and find_classifier(journal.folder).is_file()):

@@ -1,4 +1,4 @@
-"""Let trained models vote."""
+"""Combine trained models by a vote."""
 
 import logging
 from collections.abc import Mapping
@@ -22,22 +22,22 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def collect_models(recipe: dict[str, Any], *models: Classifier) -> dict[str, Classifier]:
-    """Gather the members' classifiers.
+    """Collect the members' classifiers.
 
     Args:
         recipe: Names the members.
-        models: Of each member, in the recipe's order.
+        models: The classifier of each member, in the recipe's order.
     """
     return dict(zip(recipe["recipe"]["members"], models, strict=True))
 
 
 def collect_predictions(recipe: dict[str, Any], splits: pd.DataFrame, *predictions: pd.DataFrame) -> Tables:
-    """Gather the members' predictions of the images of all splits.
+    """Collect the members' predictions on the images of all splits.
 
     Args:
         recipe: Names the members.
-        splits: Which images there are.
-        predictions: Of each member, in the recipe's order.
+        splits: The images.
+        predictions: The predictions of each member, in the recipe's order.
 
     Raises:
         InputError: A member was evaluated on other images.
@@ -46,12 +46,12 @@ def collect_predictions(recipe: dict[str, Any], splits: pd.DataFrame, *predictio
 
 
 def collect_features(recipe: dict[str, Any], splits: pd.DataFrame, *features: pd.DataFrame) -> Tables:
-    """Gather what the members' last layers see of the images of all splits, and by which model.
+    """Collect the members' last-layer features of the images of all splits, with their models' fingerprints.
 
     Args:
         recipe: Names the members.
-        splits: Which images there are.
-        features: Of each member, in the recipe's order.
+        splits: The images.
+        features: The features of each member, in the recipe's order.
 
     Raises:
         InputError: A member was evaluated on other images.
@@ -70,12 +70,12 @@ def _gather(recipe: dict[str, Any], splits: pd.DataFrame, tables: tuple[pd.DataF
 def collect_summaries(
     recipe: dict[str, Any], splits: pd.DataFrame, *summaries: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Gather the summaries of the members' trainings.
+    """Collect the summaries of the members' trainings.
 
     Args:
         recipe: Names the members.
-        splits: The present ones.
-        summaries: Of each member, in the recipe's order.
+        splits: The current splits.
+        summaries: The summary of each member, in the recipe's order.
 
     Raises:
         InputError: A member was trained on other splits.
@@ -96,16 +96,16 @@ def prepare_training(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a vote, so that it is learned, or found to have been.
+    """Collect everything that determines a vote, so that it can be learned or recognised as already learned.
 
     Args:
-        recipe: The members, and by what their weights are learned.
-        member_features: By which models the members were evaluated.
-        member_summaries: Of their trainings, on the same splits.
+        recipe: The members, and how their weights are learned.
+        member_features: The members' features, for the fingerprints of the evaluated models.
+        member_summaries: The summaries of their trainings, on the same splits.
         class_names: The classes in order.
-        splits: Which images validate.
-        splitting: Names the split.
-        seed: For what is random in a regression.
+        splits: Which images are in the validation split.
+        splitting: Provides the name of the split.
+        seed: Random seed for a regression.
 
     Returns:
         The key of the training, and the name of the ``split``.
@@ -126,27 +126,27 @@ def train_classifier(
     splits: pd.DataFrame,
     options: ModelOptions,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """Learn from the validation images how the members vote; none of them is trained.
+    """Learn from the validation images how the members vote, without training any member.
 
     Args:
         journal: The started training.
-        software: Versions, and the commit, for a vote that was not learned.
+        software: Versions and the commit, recorded if the vote is not learned yet.
         members: The members' classifiers.
-        member_predictions: What they say of the images of all splits.
-        member_summaries: Of their trainings.
-        splits: Which images validate.
+        member_predictions: Their predictions on the images of all splits.
+        member_summaries: The summaries of their trainings.
+        splits: Which images are in the validation split.
         options: The model's entry, for its name.
 
     Returns:
-        The classifier, its history (without a row: there are no epochs) and the summary of its training.
+        The classifier, its history (empty, since there are no epochs) and the summary of its training.
 
     Raises:
-        InputError: A member was trained again after it had been evaluated.
+        InputError: A member was retrained after its evaluation.
     """
     from leukoscope.training.ensemble import describe_training, learn, require_members
 
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         require_members(key, members)
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         classifier, facts = learn(key, members, member_predictions, options.name)
@@ -165,22 +165,22 @@ def combine_predictions(
     recipe: dict[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Combine what the members say of every image; none is predicted again.
+    """Combine the members' predictions on every image, without predicting again.
 
     Args:
         classifier: The vote.
-        member_predictions: What the members say of the images.
-        member_features: What their last layers see of them, and simple checks of the fields.
-        splits: The groups of images, for a vote that must not be judged by the images that it was learned on.
+        member_predictions: The members' predictions on the images.
+        member_features: Their last-layer features, with simple checks of the fields.
+        splits: The groups of images, for a vote that must not be judged on the images that it was learned on.
         class_names: The classes in order.
-        recipe: By what the vote was learned.
-        seed: For the folds of such a vote.
+        recipe: How the vote was learned.
+        seed: Random seed for the folds of such a vote.
 
     Returns:
-        As ``predict_splits`` gives them.
+        Predictions and features, in the format of ``predict_splits``.
 
     Raises:
-        InputError: The vote was learned on other splits, or is of other classes.
+        InputError: The vote was learned on other splits, or has other classes.
     """
     from leukoscope.evaluation import compatibility, feature_table
     from leukoscope.evaluation.predictions import tabulate_probabilities
@@ -208,19 +208,19 @@ def judge_vote(
     options: ModelOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Hold the vote against the member that was best on the validation images, on the same test images.
+    """Compare the vote on the test images with the member that was best on the validation images.
 
     Args:
-        predictions: Of the vote.
-        member_predictions: Of its members.
+        predictions: The predictions of the vote.
+        member_predictions: The predictions of its members.
         training_summary: The members' weights.
         splits: The groups of images.
         evaluation: The confidence of the interval.
         options: Names the vote.
-        seed: For the swaps from which the interval's ends are found.
+        seed: Random seed for the swaps from which the ends of the interval are found.
 
     Returns:
-        ``members`` (their weights and accuracies), ``best`` (a member), and of the difference in accuracy to it
+        ``members`` (their weights and accuracies), ``best`` (a member), and for the difference in accuracy from it
         ``difference, low, high, p`` and ``shown``.
     """
     from leukoscope.training.ensemble import compare_with_best

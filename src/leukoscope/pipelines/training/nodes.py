@@ -1,4 +1,4 @@
-"""Train one network."""
+"""Train a network."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from leukoscope.models.network import Classifier
     from leukoscope.training.trainer import Trainer
 
-_MOST_MEASURED = 256  # training images, whose colours take seconds to measure
+_MOST_MEASURED = 256  # at most this many training images, since measuring colours takes seconds
 
 
 class Training(Protocol):
-    """What trains a network."""
+    """A trainer of a network."""
 
     def fit(self) -> "Classifier":
-        """Train it, or take it as trained before."""
+        """Train the network, or load it if it is already trained."""
         ...
 
 
 def resolve_recipe(training: Recipe, options: ModelOptions) -> dict[str, Any]:
-    """Join the shared recipe and a model's differences into the recipe in force.
+    """Merge the shared recipe and a model's differences into the recipe in force.
 
     Args:
-        training: The recipe of all models.
+        training: The recipe shared by all models.
         options: The model's entry.
 
     Returns:
-        The ``kind`` with its facts, and the ``recipe`` with nothing left open.
+        The ``kind`` with its facts, and the fully resolved ``recipe``.
 
     Raises:
         InputError: The recipe does not fit the model, or a file that training starts from cannot be read.
@@ -59,19 +59,19 @@ def resolve_augmentation(
     splits: pd.DataFrame,
     generated: GeneratedImages | None,
 ) -> ResolvedAugmentation:
-    """Join the shared augmentation and a model's differences, and make sure that what they need is there.
+    """Merge the shared augmentation and a model's differences, and check that their requirements are met.
 
     Args:
-        augmentation: That of all models.
+        augmentation: The augmentation shared by all models.
         options: The model's entry.
-        recipe: With the recipe in force.
+        recipe: The resolved recipe, as returned by ``resolve_recipe``.
         class_names: The classes in order.
-        splits: Which images train.
+        splits: Which images are in the training split.
         generated: The generated images, if there are any.
 
     Raises:
-        InputError: Images are to be mixed or replaced, and the head is to train on features; or generated images are
-            to stand in for real ones, and there are none, or they are of other classes or splits.
+        InputError: Images are to be mixed or replaced, but the head trains on features; or generated images are to
+            replace real ones, but there are none, or they have other classes or splits.
     """
     joined = options.join_augmentation(augmentation)
     in_force = ResolvedRecipe.model_validate(recipe["recipe"])
@@ -115,20 +115,20 @@ def prepare_training(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines a training, so that it is started, or found to be finished.
+    """Collect everything that determines a training, so that it can be started or recognised as finished.
 
     Args:
         recipe: The architecture and the recipe in force.
-        augmentation: What is drawn for each image.
+        augmentation: The random augmentation of each image.
         class_names: The classes in order.
         smears: The packed images.
-        training_plan: Which images an epoch sees.
-        splits: Which images validate.
-        splitting: Names the split.
-        seed: For everything random in training.
+        training_plan: The images shown in an epoch.
+        splits: Which images are in the validation split.
+        splitting: Provides the name of the split.
+        seed: Random seed of the training.
 
     Returns:
-        The key of the training, as ``make_key`` has it, and the name of the ``split``.
+        The key of the training, as returned by ``make_key``, and the name of the ``split``.
     """
     from leukoscope.training.key import make_key
 
@@ -144,7 +144,7 @@ def prepare_training(
 
 
 def _measure_target(method: str, smears: PackedImages, training_plan: pd.DataFrame) -> StainTarget | MacenkoTarget:
-    """Measure what training images have in common: of so many at the most, from the first to the last."""
+    """Measure the common stain of the training images, on an evenly spaced selection of limited size."""
     names = training_plan["image_id"].iloc[:: -(-len(training_plan) // _MOST_MEASURED)]
     return FITTED_BY[method](smears.pixels[row] for row in smears.rows(names))
 
@@ -163,16 +163,16 @@ def train_classifier(
 
     Args:
         journal: The started training.
-        software: Versions, and the commit, for a training that has not begun.
+        software: Versions and the commit, recorded when the training begins.
         smears: The packed images.
-        training_plan: Which images an epoch sees, how often and with what weight.
-        splits: Which images validate.
+        training_plan: The images shown in an epoch, how often and with what weight.
+        splits: Which images are in the validation split.
         options: The model's entry, for its name.
-        generated: The images that stand in for some of the real ones, if the key says so.
-        teaching: What a teacher says of the images, if there is one.
+        generated: The generated images that replace some of the real ones, if the key says so.
+        teaching: The teacher's predictions on the images, if there is a teacher.
 
     Returns:
-        The classifier, its history (one row an epoch) and the summary of its training.
+        The classifier, its history (one row per epoch) and the summary of its training.
     """
     return finish_training(
         journal,
@@ -188,11 +188,11 @@ def finish_training(
     training_plan: pd.DataFrame,
     make_trainer: Callable[[dict[str, Any]], Training],
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """Train by a trainer that is made for a journal's key; arguments and result else as of ``train_classifier``."""
+    """Train with the trainer made for a journal's key; for other arguments and the result see ``train_classifier``."""
     from leukoscope.training.key import describe_balance, describe_key
 
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         trainer = make_trainer(key)
         network = replace(trainer.fit(), trained_on=key["splits"], image_size=key["data"]["size"])
@@ -203,7 +203,7 @@ def finish_training(
 
 
 def _add_cells(network: Any, key: dict[str, Any]) -> Any:
-    """Give a network that reads single cells what finds them."""
+    """Combine a network that reads single cells with the detector that finds them."""
     from leukoscope.cells.strips import Cutting
     from leukoscope.models.cell_classifier import CellClassifier
 
@@ -222,7 +222,7 @@ def make_trainer(
     generated: GeneratedImages | None,
     teaching: pd.DataFrame | None,
 ) -> "Trainer":
-    """Make the trainer of a key; arguments as of ``train_classifier``, ``name`` of the model."""
+    """Make the trainer for a key; ``name`` is the model's, for other arguments see ``train_classifier``."""
     from leukoscope.training.distillation import teach
     from leukoscope.training.labelled import LabelledImages
     from leukoscope.training.trainer import Trainer
@@ -250,7 +250,7 @@ def make_trainer(
 
 
 def _substitute(chosen: dict[str, Any], generated: GeneratedImages | None) -> Any:
-    """Let the generated images that a key names stand in for a share of the real ones."""
+    """Substitute the generated images that a key names for a share of the real ones."""
     from leukoscope.training.substitution import Substitution
 
     if generated is None or generated.fingerprint != chosen["images"]:

@@ -1,4 +1,4 @@
-"""The pipelines of training: a template for each kind, which every model fills in its own namespace."""
+"""The training pipelines: a template for each kind, instantiated for every model in its own namespace."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -11,7 +11,7 @@ from leukoscope.pipelines.training import cells, crafted, ensemble, nodes, stude
 
 _RECIPE = Node(nodes.resolve_recipe, ["params:training", "params:model"], "recipe", name="resolve_recipe")
 _BEHIND = ["splits", "params:splitting", "params:seed"]
-# What a model takes of each that it is made of: what its template calls that, and the data set.
+# The data sets that a model takes from each of its members, by their names in the model's template.
 _OF_MEMBERS = {
     "{}_model": "{}.model",
     "{}_predictions": "{}.predictions",
@@ -25,13 +25,13 @@ _MADE = ["model", "history", "training_summary"]
 def create_pipeline(
     kind: str, members: tuple[str, ...] = (), teacher: str | None = None, found: bool = False
 ) -> Pipeline:
-    """Make the template: packed images, plan and splits to a classifier and its history.
+    """Create the template from packed images, plan and splits to a classifier and its history.
 
     Args:
-        kind: Of the model.
-        members: The models that it is made of.
+        kind: The model's kind.
+        members: The models that it consists of.
         teacher: The model that it learns from.
-        found: Whether a crafted one measures the cells that the pipeline `cells` finds.
+        found: Whether a crafted model measures the cells found by the pipeline `cells`.
     """
     match kind:
         case "ensemble":
@@ -47,7 +47,7 @@ def create_pipeline(
 
 
 def _create_cells(teacher: str | None = None) -> Pipeline:
-    """Make the template of a network, with strips of cells in the place of packed images."""
+    """Create the template of a network with strips of cells instead of packed images."""
     taken = ["smears", "cells", "cell_size", "splits", "params:cells", "params:model", "params:seed"]
     cutting = Node(cells.cut_out_strips, taken, "strips", name="cut_out_strips")
     return Pipeline([cutting]) + _create_network(teacher, "strips", cells, "known_cells")
@@ -129,10 +129,10 @@ def _create_ensemble(members: Sequence[str]) -> Pipeline:
 
 
 def create_vote_pipeline(members: Sequence[str]) -> Pipeline:
-    """Make the template that predicts every image by what an ensemble's members say of it.
+    """Create the template that predicts every image from the predictions of an ensemble's members.
 
     Args:
-        members: The models that it is made of.
+        members: The models that the ensemble consists of.
     """
     combined = ["model", "member_predictions", "member_features", "splits", "params:class_names", "recipe"]
     judged = ["predictions", "member_predictions", "training_summary", "splits", "params:evaluation", "params:model"]
@@ -150,7 +150,7 @@ def create_vote_pipeline(members: Sequence[str]) -> Pipeline:
 
 
 def list_taken(members: Sequence[str]) -> dict[str, str]:
-    """List the data sets that a model takes of those that it is made of, by what its template calls them."""
+    """List the data sets that a model takes from its members, by their names in the model's template."""
     return {ours.format(name): theirs.format(name) for name in members for ours, theirs in _OF_MEMBERS.items()}
 
 

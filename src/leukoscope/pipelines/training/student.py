@@ -1,4 +1,4 @@
-"""What a student takes of its teacher."""
+"""What a student learns from its teacher."""
 
 from typing import Any
 
@@ -19,23 +19,23 @@ def collect_teaching(
     features: pd.DataFrame,
     training_summary: dict[str, Any],
 ) -> pd.DataFrame:
-    """Take what a teacher says of the images of all splits, of each as it is.
+    """Collect the teacher's predictions on the unchanged images of all splits.
 
-    Its evaluation kept that, so that no image is predicted again.
+    They come from the teacher's evaluation, so that no image is predicted again.
 
     Args:
         recipe: Names the teacher.
-        splits: The present ones.
+        splits: The current splits.
         model: The teacher.
-        predictions: Of the teacher.
-        features: By which model they are.
-        training_summary: Of its training.
+        predictions: The teacher's predictions.
+        features: The teacher's features, for the fingerprint of the evaluated model.
+        training_summary: The summary of the teacher's training.
 
     Returns:
-        ``image_id``, the teacher's probabilities as it gives them, and ``model``, its fingerprint.
+        ``image_id``, the teacher's raw probabilities, and ``model``, its fingerprint.
 
     Raises:
-        InputError: It was trained or evaluated on other splits, or trained again since it was evaluated.
+        InputError: The teacher was trained or evaluated on other splits, or retrained since its evaluation.
     """
     name = recipe["recipe"]["distillation"]["teacher"]
     require_evaluation(name, model.fingerprint == features["model"].iloc[0])
@@ -50,10 +50,10 @@ def collect_teaching(
 
 
 def name_teacher(recipe: dict[str, Any], teaching: pd.DataFrame) -> dict[str, Any]:
-    """Put which model teaches into what determines a training.
+    """Add the teacher's fingerprint to what determines a training.
 
     Args:
-        recipe: In force.
-        teaching: What the teacher says.
+        recipe: The recipe in force.
+        teaching: The teacher's predictions.
     """
     return recipe | {"teacher": str(teaching["model"].iloc[0])}

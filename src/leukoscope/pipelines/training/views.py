@@ -1,4 +1,4 @@
-"""Let a trained model see every field in several views."""
+"""Let a trained model predict every field from several views."""
 
 import logging
 from typing import Any
@@ -22,14 +22,14 @@ def prepare_training(
     splitting: SplittingOptions,
     seed: int,
 ) -> dict[str, Any]:
-    """Gather everything that determines the model; nothing of it is trained.
+    """Collect everything that determines the model, none of which is trained.
 
     Args:
         recipe: The views.
-        members: The classifier that sees them, by its model's name.
-        splits: The present ones.
-        splitting: Names the split.
-        seed: Of the run.
+        members: The classifier that predicts the views, by its model's name.
+        splits: The current splits.
+        splitting: Provides the name of the split.
+        seed: The run's seed.
 
     Returns:
         The key of the training, and the name of the ``split``.
@@ -47,22 +47,22 @@ def prepare_training(
 def train_classifier(
     journal: TrainingJournal, software: dict[str, Any], members: dict[str, Classifier], options: ModelOptions
 ) -> tuple[Any, pd.DataFrame]:
-    """Put the views before the classifier, which is not trained again.
+    """Wrap the classifier in its views, without training it again.
 
     Args:
         journal: The started training.
-        software: Versions, and the commit.
+        software: Versions and the commit.
         members: The classifier, by its model's name.
         options: The model's entry, for its title.
 
     Returns:
-        The classifier, and its history (without a row: there are no epochs).
+        The classifier and its history (empty, since there are no epochs).
     """
     from leukoscope.models.viewed import ViewedClassifier
 
     ((name, member),) = members.items()
     with journal.hold():
-        key = journal.key  # refused if another run has started another training since
+        key = journal.key  # raises if another run has started a different training since
         journal.record_origin(key["engine"] | software | {"seed": str(key["seed"])})
         classifier = ViewedClassifier(member, key["recipe"]["views"])
         journal.finish_alone({})
@@ -72,11 +72,11 @@ def train_classifier(
 
 
 def describe_training(journal: TrainingJournal, member_summaries: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Say what the model is, and what it costs.
+    """Summarise the model and its costs.
 
     Args:
-        journal: Of the training.
-        member_summaries: Of the classifier's training, by its model's name.
+        journal: The journal of the training.
+        member_summaries: The summary of the classifier's training, by its model's name.
     """
     from leukoscope.training.views import summarise
 
