@@ -36,8 +36,8 @@ OPINION_LOG = "LEUKOSCOPE_OPINION_LOG"
 class RefusedRequestError(MlflowException):
     """A request that is not answered because it is invalid (status 400), or cannot be answered now (503).
 
-    Its message stays a single line, whereas MLflow's server would prepend the whole request, up to many megabytes of
-    images.
+    Its message is kept to a single line: MLflow's server would otherwise prepend the whole request, up to many
+    megabytes of images.
     """
 
     def __init__(self, message: str, code: int = INVALID_PARAMETER_VALUE) -> None:
@@ -122,10 +122,10 @@ class SecondReaderModel(PythonModel):
             body: Body as accepted by ``read_request``.
 
         Returns:
-            As of ``predict``.
+            The same table as ``predict``.
 
         Raises:
-            RefusedRequestError: The request cannot be used, or took too long.
+            RefusedRequestError: The request is invalid, or took too long.
         """
         return self._answer(partial(read_request, body), time.monotonic() + self.limits.max_seconds)
 

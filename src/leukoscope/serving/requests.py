@@ -131,7 +131,7 @@ def decode_images(
         One field per image; photographs of many fields have their tiles cut out.
 
     Raises:
-        InputError: Some cannot be used: all of these are named. Or photographs have too many tiles.
+        InputError: Some images are unusable, all of which are named, or photographs have too many tiles.
     """
     tiles = 0
 

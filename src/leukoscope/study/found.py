@@ -89,12 +89,12 @@ def write_best(study: "optuna.Study", plan: SearchPlan, entry: Mapping[str, Any]
     """Write the best trials as entries of the configuration.
 
     Args:
-        study: Of Optuna's.
-        plan: Of the search.
-        entry: The model's, as the configuration has it.
+        study: The Optuna study.
+        plan: The plan of the search.
+        entry: The model's entry in the configuration.
 
     Returns:
-        YAML, as ``conf/local`` takes it; without an entry where no trial finished.
+        YAML for ``conf/local``; without an entry if no trial finished.
     """
     import yaml
 

@@ -39,7 +39,7 @@ class Ledger:
 
     Args:
         home: The folder that has a folder for each model.
-        logs: Where what the units print is kept.
+        logs: The folder for the output of units.
     """
 
     def __init__(self, home: Path, logs: Path) -> None:
