@@ -21,8 +21,8 @@ class Entry(TypedDict):
     Attributes:
         number: Number of the image, from 1, in the order of reading.
         thumbnail: The address of its smallest picture.
-        opinion: A class; empty if the reader abstained, or if it is withheld, like everything derived from it.
-        reason: Why the reader abstained, in short; else empty.
+        opinion: A class; empty if there is no prediction, or if it is withheld, like everything derived from it.
+        reason: Why there is no prediction, in short; else empty.
         likeliest: The class with the highest probability.
         certainty: That probability.
         certainty_words: That probability in words.

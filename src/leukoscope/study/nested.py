@@ -1,4 +1,4 @@
-"""The search within a unit: hyper-parameters are chosen on the training and validation images of its own fold."""
+"""The search within a unit, which chooses hyper-parameters on the training and validation images of the unit's fold."""
 
 import shutil
 from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from leukoscope.core.options import refuse_unknown_names
 # Fewest images for the accuracy of an appearance cluster or a series to count.
 _FEWEST = 5
 _MOST = 3
-_LEAST = 1e-7  # a probability, so that one certain error leaves the loss a number, as Keras has it
+_LEAST = 1e-7  # a probability, clipped as in Keras, so that a single certain error does not make the loss infinite
 
 
 class Objective(NamedTuple):
