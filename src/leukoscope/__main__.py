@@ -1,4 +1,4 @@
-"""``leukoscope`` or ``python -m leukoscope``: what ``kedro run`` does, with or without a project around it."""
+"""``leukoscope`` or ``python -m leukoscope``: the equivalent of ``kedro run``, inside or outside of a project."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ _OWN_LOGGING = Path(__file__).parent / "conf/logging.yml"
 
 
 def main(*arguments: Any, **options: Any) -> Any:
-    """Run pipelines in the folder at hand."""
+    """Run pipelines in the working directory."""
     if _OWN_LOGGING.is_file() and not Path("conf/logging.yml").is_file():
         os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(_OWN_LOGGING))  # before Kedro looks for one
     from kedro.framework.project import configure_project

@@ -1,4 +1,4 @@
-"""The project's own commands, and Kedro's ``run`` with errors of one line."""
+"""The project's own commands, and Kedro's ``run`` with one-line errors."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ from yaml import YAMLError
 from leukoscope.entries import DEFAULT_ENV, find_configuration, list_strangers, read_entries, set_entries
 from leukoscope.hooks.unchanged import ending_if_unchanged
 
-# What Kedro and OmegaConf raise of a command or configuration that is wrong.
+# What Kedro and OmegaConf raise for a wrong command or configuration.
 _WRONG_COMMAND = (
     ValueError,
     TypeError,
@@ -34,7 +34,7 @@ _WRONG_COMMAND = (
     OmegaConfBaseException,
     YAMLError,
 )
-# The loggers of a line for every node, which conf/logging.yml keeps silent.
+# The loggers that write a line for every node, silenced by conf/logging.yml.
 _TOLD_OF_NODES = ("kedro.pipeline", "kedro.runner", "leukoscope.runners")
 _RUNNER = "leukoscope.runners.ModelByModelRunner"
 
@@ -55,7 +55,7 @@ def relocate(metadata: Any) -> None:
 
 
 def _run(force: bool, verbose: bool, **options: Any) -> Any:
-    """Run as Kedro does, but that ``--pipeline`` is no longer deprecated, and not where nothing has changed."""
+    """Run as Kedro does, but without deprecating ``--pipeline``, and not if nothing has changed."""
     if options["pipeline"] and options["pipelines"]:
         raise click.ClickException(
             "Give --pipelines only: it takes several, as in --pipelines train_resnet50,train_vgg16."
@@ -74,7 +74,7 @@ def _run(force: bool, verbose: bool, **options: Any) -> Any:
 
 @contextmanager
 def _telling_of_nodes(verbose: bool) -> Iterator[None]:
-    """Let Kedro's loggers say of every node that it begins and ends, if they are to."""
+    """Let Kedro's loggers announce the beginning and end of every node if ``verbose``."""
     levels = {logging.getLogger(name): logging.getLogger(name).level for name in _TOLD_OF_NODES}
     for logger in levels if verbose else ():
         logger.setLevel(logging.INFO)
@@ -86,7 +86,7 @@ def _telling_of_nodes(verbose: bool) -> Iterator[None]:
 
 
 class _Run(click.Command):
-    """Kedro's ``run``, with one line also where an option cannot be read."""
+    """Kedro's ``run``, with a one-line error also if an option cannot be read."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with errors_in_a_line():
@@ -135,14 +135,14 @@ viz.lazy_subcommands["run"] = "leukoscope.viz.run"
 
 @contextmanager
 def errors_in_a_line() -> Iterator[None]:
-    """Let a command end with one line that says what happened, whatever it was.
+    """Turn any error of a command into a one-line message.
 
     Raises:
-        ClickException: Instead of any other error. If no user can mend it, the traceback is in a file.
+        ClickException: Instead of any other error. If the user cannot fix it, the traceback is written to a file.
     """
     try:
         yield
-    except KedroCliError as error:  # shows a traceback of its own, even where there is none
+    except KedroCliError as error:  # would show its own traceback, even if there is none
         raise click.ClickException(error.message) from None
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
@@ -163,7 +163,7 @@ def _describe(error: Exception) -> click.ClickException:
         ) as file:
             file.write(report)
     except OSError:
-        return click.ClickException(report)  # there is no other place for it
+        return click.ClickException(report)  # there is nowhere else to write it
     return click.ClickException(
         f"{type(error).__name__}: {message[:300]}. This is a fault of the software, not of your input; what was "
         f"computed before is kept. Please report it with its traceback, {file.name}."
@@ -171,12 +171,12 @@ def _describe(error: Exception) -> click.ClickException:
 
 
 def _has_begun() -> bool:
-    """Tell whether the pipeline began, so that something may have been computed."""
+    """Return whether the pipeline has begun, so that something may have been computed."""
     return any(getattr(hook, "has_begun", False) for hook in settings.HOOKS)
 
 
 def _find_configuration() -> str | None:
-    """Give the configuration of a wheel where there is no project; ``None`` where there is one, which has its own."""
+    """Return the wheel's configuration outside of a project; ``None`` inside one, which has its own."""
     configuration = find_configuration()
     if configuration == (find_kedro_project(Path.cwd()) or Path.cwd()) / settings.CONF_SOURCE:
         return None
@@ -189,10 +189,10 @@ def _find_configuration() -> str | None:
 
 
 def _require_pipelines(options: dict[str, Any]) -> None:
-    """Refuse an unknown pipeline before a session is made, which takes longer."""
+    """Refuse an unknown pipeline before creating a session, which takes longer."""
     try:
         set_entries(read_entries(options["conf_source"], options["env"], options["params"]))
-    except Exception:  # the session says what is wrong with the configuration
+    except Exception:  # the session will report what is wrong with the configuration
         return
     for name in options["pipelines"]:
         if name not in pipelines:

@@ -1,4 +1,4 @@
-"""How the configuration is read where a command has data of its own."""
+"""Configuration loading for commands that have their own data."""
 
 import os
 from pathlib import Path
@@ -33,9 +33,10 @@ class TellingConfigLoader(OmegaConfigLoader):
 class WorkspaceConfigLoader(TellingConfigLoader):
     """Reads the configuration as Kedro does, but puts all data into the command's own workspace, if it has one.
 
-    Model entries get their names: the hooks give and check these too, but Kedro-Viz reads a project without its hooks.
+    Adds the names of model entries; the hooks also add and check them, but Kedro-Viz loads a project without its hooks.
 
-    Globals cannot be set by ``--params``, and a file would have to know the environment that it overrules.
+    The workspace is an environment variable since ``--params`` cannot set globals, and a file would have to know the
+    environment that it overrides.
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _find_fault(loader: OmegaConfigLoader, key: str) -> str | None:
 
 
 def _name_entries(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Give each model entry its own name, unless something else stands there, which the hooks refuse."""
+    """Add each model entry's name to it, unless it has another one, which the hooks refuse."""
     models = parameters.get("models")
     if not isinstance(models, dict):
         return parameters

@@ -1,4 +1,4 @@
-"""What Kedro-Viz draws of a pipeline: what flows in it, without what would hide that."""
+"""Simplified pipelines for Kedro-Viz, which show the flow of data without clutter."""
 
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -10,10 +10,10 @@ from kedro.pipeline import Node, Pipeline
 
 from leukoscope.core.stages import find_model, list_models
 
-# What a model leaves behind for other pipelines and for people, and of which Kedro-Viz has no preview.
+# A model's outputs for other pipelines and for people, of which Kedro-Viz has no preview.
 _ASIDE = ("pictures", "runs")
 _TAKEN = ("result", "features", "runs")
-# What is taken where it is there, but says nothing of the flow: versions, a cache, and what other commands have left.
+# Optional inputs unrelated to the flow: versions, a cache, and outputs of other commands.
 _ELSEWHERE = {
     *("software", "measurements", "packed_images", "generated_images", "audit_table", "audit_verdict"),
     *("study_differences", "label_issues", "label_reviews"),
@@ -22,22 +22,22 @@ _ELSEWHERE = {
 
 
 def is_drawing() -> bool:
-    """Tell whether Kedro-Viz is what asks for the pipelines: it has loaded what reads a project."""
+    """Return whether Kedro-Viz requests the pipelines, that is, whether its project loader is imported."""
     return "kedro_viz.integrations.kedro.data_loader" in sys.modules
 
 
 def simplify(
     pipelines: Mapping[str, Pipeline], models: Collection[str], default: Collection[str]
 ) -> dict[str, Pipeline]:
-    """Leave out of each pipeline what may be there of dozens of models and what it only puts aside.
+    """Remove from each pipeline the inputs from dozens of other models, and outputs that nothing else uses.
 
-    A comparison takes the results of every model, if there are any: those of models that the pipeline does not have
-    would be as many boxes. Where it has none, those of the default models stand for all.
+    A comparison takes the existing results of every model: each model outside of the pipeline would add a box.
+    In a pipeline without models, the results of the default models stand for all.
 
     Args:
-        pipelines: By name.
+        pipelines: The pipelines by name.
         models: All models.
-        default: Those that `kedro run` trains.
+        default: The models that `kedro run` trains.
     """
     return {name: _simplify(pipeline, models, default) for name, pipeline in pipelines.items()}
 
@@ -59,12 +59,12 @@ def _hide(node: Node, hidden: set[str]) -> Node:
 
 
 def _take_anything(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function that is drawn and never called, so that some of its arguments can be left out."""
+    """Wrap a function that is drawn but never called, so that some of its arguments can be omitted."""
 
     @wraps(function)
     def drawn(*inputs: Any) -> None:
         raise NotImplementedError(f"{function.__name__} is drawn without some of its inputs.")
 
-    # Kedro would check parameters against the types of the arguments at whose places they now stand.
+    # Otherwise Kedro would check parameters against the types of the arguments whose positions they now occupy.
     drawn.__signature__ = signature(drawn, follow_wrapped=False)  # type: ignore[attr-defined]
     return drawn

@@ -1,4 +1,4 @@
-"""The models that are run: entries of the configuration, each a pipeline, a namespace and a row of the comparison."""
+"""The configured models: each entry is a pipeline, a namespace and a row of the comparison."""
 
 import logging
 import os
@@ -19,28 +19,28 @@ from leukoscope.core.stages import STAGES
 
 logger = logging.getLogger(__name__)
 
-# How the configuration is read, also where there is no session.
+# How the configuration is loaded, also without a session.
 BASE_ENV = "base"
 DEFAULT_ENV = "local"
 MERGE_STRATEGY = {"parameters": "soft", "globals": "soft", "mlflow": "soft"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-# With `_features` or the like behind it, such a name would make that of another data set.
+# With a suffix like `_features`, such a name would become that of another data set.
 TAKEN = frozenset({"blind", "cell", "evaluated", "external"})
-# Folders beside those of the models, in data/06_models to data/08_reporting.
+# Folders next to those of the models in data/06_models to data/08_reporting.
 FOLDERS = frozenset({"architectures", "cross_validation", "engine", "explanations", "exports", "opinions", "reader"})
 FOLDERS |= {"generator", "search", "study", "weights"}
 _NO_MODELS = TAKEN | FOLDERS | STAGES
 
 
 class Entry(NamedTuple):
-    """What of an entry its pipeline depends on, as the configuration has it: it is validated later.
+    """The part of an entry that its pipeline depends on, as configured; it is validated later.
 
     Attributes:
-        kind: Of the model.
-        members: The entries that it is made of, in order.
+        kind: The model's kind.
+        members: The entries that it consists of, in order.
         default: Whether `kedro run` without a pipeline trains it.
         teacher: The entry that it learns from, if there is one.
-        found: Whether it measures the cells that the pipeline `cells` finds.
+        found: Whether it measures the cells found by the pipeline `cells`.
     """
 
     kind: str
@@ -50,24 +50,24 @@ class Entry(NamedTuple):
     found: bool = False
 
 
-# The entries of the session at hand, by name.
+# The entries of the current session, by name.
 _current: dict[str, Entry] = {}
 
 
 def list_entries() -> list[str]:
-    """Name the entries: those of the session at hand, or, without one, those that a session would have.
+    """List the names of the entries of the current session, or without one, of those that a session would have.
 
     Raises:
-        InputError: The configuration has none, or a name will not do.
+        InputError: The configuration has no entry, or a name is not allowed.
     """
     return list(describe_entries())
 
 
 def describe_entries() -> dict[str, Entry]:
-    """Say of the same entries what their pipelines depend on, by name.
+    """Describe by name what the pipelines of the entries in ``list_entries`` depend on.
 
     Raises:
-        InputError: The configuration has none, or a name will not do.
+        InputError: The configuration has no entry, or a name is not allowed.
     """
     if not _current:
         set_entries(read_entries())
@@ -75,13 +75,13 @@ def describe_entries() -> dict[str, Entry]:
 
 
 def set_entries(entries: Mapping[str, Any]) -> None:
-    """Take the entries of a session; if there were others, pipelines are registered anew.
+    """Set the entries of a session, and register pipelines again if the entries have changed.
 
     Args:
         entries: The parameter ``models``.
 
     Raises:
-        InputError: There is none, or a name will not do.
+        InputError: There is no entry, or a name is not allowed.
     """
     _require_names(entries)
     described = {name: _describe(entries, name) for name in entries}
@@ -93,7 +93,7 @@ def set_entries(entries: Mapping[str, Any]) -> None:
 
 
 def _describe(entries: Mapping[str, Any], name: str) -> Entry:
-    """Describe an entry; what is wrong with it is told when it is validated, for which pipelines are needed."""
+    """Describe an entry; errors in it are reported by its validation, which needs the pipelines."""
     entry = entries[name]
     members = _find_members(entries, name)
     by_default = _is_default(entry)
@@ -110,7 +110,7 @@ def _is_default(entry: Mapping[str, Any]) -> bool:
 
 
 def _find_members(entries: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Find the entries that one is made of, each once; those that cannot be members are told when it is validated."""
+    """Find the entries that an entry consists of, each once; invalid members are reported by its validation."""
     entry = entries[name]
     members = {"ensemble": entry.get("members"), "views": [entry.get("member")]}.get(str(entry.get("kind")))
     excluded = ("ensemble", "views") if entry.get("kind") == "ensemble" else ("views",)
@@ -123,7 +123,7 @@ def _find_members(entries: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _find_teacher(entries: Mapping[str, Any], name: str) -> str | None:
-    """Find what an entry learns from; what is no entry, or learns itself, is told when entries are validated."""
+    """Find an entry's teacher; one that is no entry, or has a teacher itself, is reported by the validation."""
     teacher = _name_teacher(entries[name])
     if teacher is None or teacher not in entries:
         return None
@@ -133,7 +133,7 @@ def _find_teacher(entries: Mapping[str, Any], name: str) -> str | None:
 
 
 def _list_parts(entries: Mapping[str, Any], name: str) -> list[str]:
-    """List an entry and all that it is made of."""
+    """List an entry and all its members, recursively."""
     members = _find_members(entries, name)
     return [name, *(part for member in members for part in _list_parts(entries, member))]
 
@@ -148,27 +148,28 @@ def _name_teacher(entry: Mapping[str, Any]) -> str | None:
 def complete_entries(
     parameters: Mapping[str, Any], known: Collection[str] = (), given: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Give each entry its own name, which it knows itself by.
+    """Add each entry's name to the entry itself.
 
-    Earlier versions had a model's parameters beside all others, by its name alone: there they are still read.
+    In earlier versions a model's parameters were at the top level under its name, where they are still read.
 
     Args:
-        parameters: All parameters, as they were read.
-        known: The names of parameters, of which none can be a model's.
-        given: Those of ``parameters`` that ``--params`` sets, which win.
+        parameters: All parameters, as read.
+        known: The names of parameters, which models cannot have.
+        given: The parameters set by ``--params``, which take precedence.
 
     Returns:
         All parameters; each entry of ``models`` has its ``name``.
 
     Raises:
-        InputError: ``models`` is no table of entries, a model has the name of another parameter, or its name is set.
+        InputError: ``models`` is not a table of entries, a model has the name of another parameter, or an entry sets
+            its name.
     """
     entries = _require_table(parameters.get("models"))
     _require_free(entries, known)
     on_command_line = dict(given or {}).get("models") or {}
     completed = {}
     for name, entry in entries.items():
-        if entry.get("name", name) != name:  # completed before it has its own
+        if entry.get("name", name) != name:  # an entry completed before has its own name
             raise InputError(
                 f"models.{name}.name cannot be set: an entry is called as it stands there, {name}. For figures and "
                 f"tables give models.{name}.label. Nothing was run."
@@ -188,7 +189,7 @@ def _require_free(entries: Mapping[str, Any], known: Collection[str]) -> None:
 
 
 def _take_old_parameters(name: str, old: Any, entry: dict[str, Any], given: Any) -> dict[str, Any]:
-    """Join what is said of a model where earlier versions had it to its entry."""
+    """Merge a model's parameters at the place of earlier versions into its entry."""
     if old is None:
         return entry
     if not isinstance(old, dict):
@@ -235,12 +236,12 @@ def read_entries(
     """Read the entries before there is a session.
 
     Args:
-        source: Where the configuration is; by default where the project or the package has it.
-        env: The environment; by default as Kedro chooses it.
-        given: What ``--params`` sets.
+        source: The place of the configuration; by default that of the project or the package.
+        env: The environment; by default Kedro's choice.
+        given: The values set by ``--params``.
 
     Raises:
-        InputError: There is no configuration, or ``models`` is no table of entries.
+        InputError: There is no configuration, or ``models`` is not a table of entries.
     """
     return _require_table(_read_parameters(source, env, given).get("models"))
 
@@ -280,7 +281,7 @@ def _read_parameters(source: str | Path | None, env: str | None, given: Mapping[
 
 
 def find_configuration() -> Path | None:
-    """Find the configuration of the project at hand, or that of a package without one, or that beside the source."""
+    """Find the configuration of the current project, in the installed package, or beside the source."""
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     package = Path(__file__).parent
     places = (project / settings.CONF_SOURCE, package / "conf", package.parents[1] / "conf")

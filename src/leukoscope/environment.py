@@ -1,4 +1,4 @@
-"""What must be set before MLflow, Arrow and TensorFlow are imported; importing this module sets it."""
+"""Settings required before MLflow, Arrow and TensorFlow are imported; importing this module applies them."""
 
 import logging
 import os
@@ -13,40 +13,40 @@ from leukoscope.core.stderr import leaving_out
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Kedro
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# A server that does not answer is given up after seconds, not after four minutes, and one that hangs after one or two.
+# Give up on an unreachable server after seconds instead of four minutes, and on a hanging one after one or two minutes.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-# Arrow's own allocators keep several times what a table of images needs.
+# Arrow's own allocators hold several times the memory that a table of images needs.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-# TensorFlow computes with oneDNN by itself only on CPUs with AVX-512; training is 1.4 times as fast with it on others.
+# TensorFlow enables oneDNN by itself only on CPUs with AVX-512; on others it makes training 1.4 times as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# A model of kedro-mlflow is without type hints, of which MLflow warns at each import, whatever filters Python has.
-# Kedro hands warnings to this logger.
+# A kedro-mlflow model lacks type hints, so MLflow warns at each import, regardless of Python's warning filters.
+# Kedro sends warnings to this logger.
 logging.getLogger("py.warnings").addFilter(lambda record: "Add type hints to the `predict`" not in record.getMessage())
-# Kedro tells of an error three times, and to go on in another way than by the same command.
+# Kedro reports an error three times, and suggests another way to resume than repeating the command.
 for name in ("kedro.pipeline.node", "kedro.runner.sequential_runner"):
     logging.getLogger(name).addFilter(lambda record: record.levelno < logging.WARNING)
-# Pillow's, of damaged files: the manifest says what is wrong with each.
+# Pillow's warnings about damaged files: the manifest records what is wrong with each.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
-# MLflow logs a traceback of what its database says, and raises the error too.
+# MLflow logs the traceback of database errors in addition to raising them.
 logging.getLogger("mlflow.store.db.utils").addFilter(lambda record: not record.exc_info)
-# Kedro and its plugin register resolvers by a name that OmegaConf has deprecated.
+# Kedro and its plugin register resolvers with a function that OmegaConf has deprecated.
 warnings.filterwarnings("ignore", message="register_new_resolver")
 
 
 def _load_quietly(module: ModuleType, load: Load) -> None:
-    """Leave out what TensorFlow tells while it loads: of its instruction sets, and of GPUs that are not there.
+    """Suppress TensorFlow's messages while it loads, about instruction sets and missing GPUs.
 
-    It writes that past Python and past TF_CPP_MIN_LOG_LEVEL; where that variable is set, everything stays.
+    TensorFlow writes them bypassing Python and TF_CPP_MIN_LOG_LEVEL; if that variable is set, all messages are kept.
     """
     with leaving_out(rb"[IW]\d{4} |WARNING: All log messages before absl"):
         load(module)
-        module.config.list_physical_devices()  # it tells of some only now
+        module.config.list_physical_devices()  # some messages appear only now
 
 
 def _offer_commands(module: ModuleType, load: Load) -> None:
-    """Load kedro-mlflow's commands when one of them is asked for: they import MLflow, which takes seconds."""
+    """Load kedro-mlflow's commands only when one is used, since they import MLflow, which takes seconds."""
     from kedro.framework.cli.utils import LazyGroup
 
     def load_first(name: str) -> object:
@@ -64,12 +64,12 @@ load_by("kedro_mlflow.framework.cli.cli", _offer_commands)
 
 
 def _can_load_tensorflow() -> bool:
-    """On a CPU without AVX TensorFlow ends the process, and says why in what would be held back."""
+    """Return whether TensorFlow can load: without AVX it ends the process, with a message that would be suppressed."""
     facts = Path("/proc/cpuinfo")
     return not facts.is_file() or platform.machine() != "x86_64" or " avx " in facts.read_text(errors="replace")
 
 
 if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and _can_load_tensorflow():
-    # Where there is a GPU, errors stay, such as why it cannot be used; elsewhere there are errors of there being none.
+    # With a GPU, errors are kept, such as why it cannot be used; without one, they only report that there is none.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2" if Path("/dev/nvidiactl").exists() else "3"
     load_by("tensorflow", _load_quietly)

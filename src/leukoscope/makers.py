@@ -1,4 +1,4 @@
-"""Which command makes a data set: what to tell people whose file is missing, damaged or of an earlier version."""
+"""The command that makes a data set, for messages about files that are missing, damaged or of an earlier version."""
 
 from collections.abc import Iterable
 from copy import deepcopy
@@ -16,7 +16,7 @@ from leukoscope.core.stages import list_models
 from leukoscope.datasets.optional import unwrap
 from leukoscope.entries import list_entries
 
-# What gathers a data set of every model has no node of its own.
+# Data sets that collect one data set of every model have no node that makes them.
 GATHERED = {
     "trained_models": "{model}.model",
     "calibrations": "{model}.calibration",
@@ -28,29 +28,29 @@ GATHERED = {
 
 
 def name_maker(dataset_name: str, env: str | None = None) -> str | None:
-    """Name the smallest command that makes a data set from what comes before it.
+    """Return the smallest command that makes a data set from what comes before it.
 
-    Of the registered pipelines that write the data set, it is the one of the fewest models, and then of the fewest
-    nodes. For what gathers a data set of every model, the command makes that of the first.
+    Among the registered pipelines that write the data set, it runs the one with the fewest models, and then with the
+    fewest nodes. For data sets that collect one of every model, the command makes that of the first model.
 
     Args:
         dataset_name: Its name in the catalog.
         env: The environment of the run.
 
     Returns:
-        Like ``kedro run --pipelines splitting --env demo``; ``None`` where no pipeline writes the data set.
+        A command like ``kedro run --pipelines splitting --env demo``; ``None`` if no pipeline writes the data set.
     """
     pipeline = _find_pipeline(dataset_name)
     return name_run_in(env, pipeline) if pipeline else None
 
 
 def is_made(dataset_name: str) -> bool:
-    """Tell whether any pipeline writes a data set."""
+    """Return whether any pipeline writes a data set."""
     return _find_pipeline(dataset_name) is not None
 
 
 def name_makers(dataset_names: Iterable[str], env: str | None = None) -> str:
-    """Name the one command that makes several data sets, each of which some pipeline writes.
+    """Return the single command that makes several data sets, each written by some pipeline.
 
     Args:
         dataset_names: Their names in the catalog.
@@ -72,13 +72,13 @@ def _find_pipeline(dataset_name: str) -> str | None:
 
 
 class MakersHook:
-    """Remembers the catalog, so that a data set can say by its path what makes it anew."""
+    """Remembers the catalog, so that a data set can look up by its path which command makes it again."""
 
     _env: str | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember the environment, which belongs to every command, and what commands of this one are given too."""
+        """Remember the environment, which is part of every command, and the settings that started commands inherit."""
         self._env = context.env
         set_environment(context.env)
         loader = context.config_loader
@@ -89,22 +89,22 @@ class MakersHook:
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        """Remember the catalog of the session at work."""
+        """Remember the catalog of the current session."""
         _at_work[:] = [(catalog, self._env)]
 
 
-# The catalog of the session at work and its environment: data sets know neither.
+# The catalog of the current session and its environment: data sets know neither.
 _at_work: list[tuple[CatalogProtocol, str | None]] = []
 
 
 def find_maker(path: Path) -> str | None:
-    """Find the command that makes what is at a path.
+    """Find the command that makes the data set at a path.
 
     Args:
-        path: A file of the project's data, or one in the folder of a data set.
+        path: A file of the project's data, or a file in the folder of a data set.
 
     Returns:
-        As of ``name_maker``; ``None`` also where no session is at work, or none of its data sets is there.
+        The command as in ``name_maker``; ``None`` also if there is no session, or none of its data sets has this path.
     """
     if not _at_work:
         return None
@@ -120,13 +120,13 @@ def find_maker(path: Path) -> str | None:
 
 
 def _find_place(dataset: Any) -> Path | None:
-    """Give the file or folder of a data set, or of the one that it wraps; folders of partitions are many data sets'."""
+    """Return the path of a data set, or of the one it wraps; not for partitions, whose folders hold many data sets."""
     place = getattr(unwrap(dataset), "_filepath", None)
     return Path(str(place)) if place else None
 
 
 def _is_partition(dataset: Any, path: Path) -> bool:
-    """Tell whether a data set of partitions has one at a path."""
+    """Return whether a path is a partition of a partitioned data set."""
     folder, suffix = getattr(dataset, "_path", None), getattr(dataset, "_filename_suffix", "")
     return bool(folder and suffix) and str(path).endswith(suffix) and Path(str(folder)) in path.parents
 

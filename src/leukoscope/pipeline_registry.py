@@ -1,4 +1,4 @@
-"""All pipelines, by the names that `kedro run --pipelines` takes."""
+"""All pipelines, by the names that `kedro run --pipelines` accepts."""
 
 import warnings
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ _SHARED_DATASETS = {
     "known_cells",
     "colour_baseline",
 }
-# What other pipelines take of every model, and what is there for people.
+# Outputs of every model that other pipelines use, and outputs for people.
 _GATHERED = {"features", "result", "pictures", "reports", "model_cards", "runs"}
 _SHARED_PARAMETERS = (
     "training",
@@ -66,9 +66,9 @@ _SHARED_PARAMETERS = (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Give the pipelines: each stage alone, each model from raw images to its evaluation, and everything."""
+    """Return the pipelines: each stage alone, each model from raw images to its evaluation, and everything."""
     entries = describe_entries()
-    made = _make_pipelines(tuple(entries.items()))  # Kedro asks several times in a command
+    made = _make_pipelines(tuple(entries.items()))  # cached, since Kedro asks several times per command
     if drawing.is_drawing():
         return drawing.simplify(made, entries, [name for name, entry in entries.items() if entry.default])
     return dict(made)
@@ -115,11 +115,11 @@ def _make_pipelines(entries: tuple[tuple[str, Entry], ...]) -> dict[str, Pipelin
 
 
 def _join(*parts: Pipeline) -> Pipeline:
-    """Add pipelines up at once: each ``+`` would sort and check all nodes again, for dozens of models."""
+    """Join pipelines at once: with dozens of models, each ``+`` would sort and check all nodes again."""
     return Pipeline({node for part in parts for node in part.nodes})
 
 
-# Kept by model and by kind: a session with one entry more, or another, makes that one's alone.
+# Cached by model and by kind: a session with one new or changed entry creates only its pipelines.
 @cache
 def _create_training(name: str, entry: Entry) -> Pipeline:
     template = training.create_pipeline(entry.kind, entry.members, entry.teacher, entry.found)
@@ -128,7 +128,7 @@ def _create_training(name: str, entry: Entry) -> Pipeline:
 
 
 def _list_sources(entry: Entry) -> tuple[str, ...]:
-    """List the models of which an entry's training takes something."""
+    """List the models whose outputs an entry's training uses."""
     return entry.members if entry.teacher is None else (entry.teacher,)
 
 
@@ -139,7 +139,7 @@ def _create_evaluation(name: str, entry: Entry) -> Pipeline:
 
 @cache
 def _create_way(name: str, entry: Entry) -> Pipeline:
-    """Make all that training and evaluating one model takes, from raw images on."""
+    """Create everything needed to train and evaluate one model, from raw images on."""
     reports = _for_model(reporting.create_model_pipeline(), name)
     return _join(_create_start(), _create_training(name, entry), _create_evaluation(name, entry), reports)
 
@@ -156,18 +156,18 @@ def _create_judging(kind: str, members: tuple[str, ...]) -> Pipeline:
 
 
 def _for_model(template: Pipeline, name: str, members: Sequence[str] = ()) -> Pipeline:
-    """Put a template into a model's namespace; its parameters `model` are the model's entry.
+    """Instantiate a template in a model's namespace; its parameter `model` is the model's entry.
 
     Args:
-        template: Of a model's kind.
-        name: Of the model.
-        members: The models of which it takes something, by their names.
+        template: The template for the model's kind.
+        name: The model's name.
+        members: The names of the models whose outputs it uses.
     """
     parameters = {f"params:{shared}": f"params:{shared}" for shared in _SHARED_PARAMETERS}
     parameters["params:model"] = f"params:models.{name}"
     used = template.inputs()
     with warnings.catch_warnings():
-        # An ensemble takes what stands in its members' namespaces, which Kedro advises against.
+        # An ensemble uses data sets in its members' namespaces, which Kedro advises against.
         warnings.filterwarnings("ignore", "One or more dataset names contain", UserWarning)
         return Pipeline(
             template,

@@ -1,4 +1,4 @@
-"""Where MLflow's artefacts lie: it keeps absolute places, which a project that is moved or copied leaves behind."""
+"""The location of MLflow's artefacts: it records absolute paths, which go stale when a project is moved or copied."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ _RECORDS = (
 
 
 def require_place(experiment: str, recorded: str, configured: str | None) -> None:
-    """Make sure that an experiment's artefacts go where the configuration says.
+    """Check that an experiment's artefacts go where the configuration says.
 
     Args:
-        experiment: Its name.
-        recorded: Where MLflow puts them: a URI or a path.
-        configured: Where they belong; None: wherever MLflow puts them.
+        experiment: The experiment's name.
+        recorded: Where MLflow puts the artefacts: a URI or a path.
+        configured: Where they belong; ``None`` for wherever MLflow puts them.
 
     Raises:
-        InputError: They would go elsewhere.
+        InputError: The artefacts would go elsewhere.
     """
     if configured is None or _normalise(recorded) == _normalise(configured):
         return
@@ -43,15 +43,15 @@ def require_place(experiment: str, recorded: str, configured: str | None) -> Non
 
 
 def relocate_artifacts(project: Path) -> int:
-    """Let the records of a project's own database name its own artefacts, after it was moved or copied.
+    """Correct the artefact paths in a project's own database after the project was moved or copied.
 
-    The database of before is kept beside it.
+    The previous database is kept beside it.
 
     Returns:
-        How many entries were changed.
+        The number of changed entries.
 
     Raises:
-        InputError: There is no database, or artefacts that it names are still at the old place only.
+        InputError: There is no database, or recorded artefacts exist only at the old place.
     """
     database, place = project / DATABASE, (project / ARTIFACTS).resolve()
     if not database.is_file():
@@ -71,7 +71,7 @@ def relocate_artifacts(project: Path) -> int:
 
 
 def _normalise(location: str) -> str:
-    """Give a local place as a path without links, and any other without its last slash."""
+    """Resolve a local location to a path without links; strip the trailing slash of any other."""
     parts = urlparse(location)
     if parts.scheme not in ("", "file"):
         return location.rstrip("/")
@@ -96,10 +96,10 @@ def _list_below(connection: sqlite3.Connection, location: str) -> Iterator[str]:
 
 
 def _require_artifacts(connection: sqlite3.Connection, location: str, place: Path) -> None:
-    """Make sure that nothing that is recorded is left behind.
+    """Check that no recorded artefact is left behind.
 
     Raises:
-        InputError: Something is at the old place only.
+        InputError: An artefact exists only at the old place.
     """
     old = Path(_normalise(location))
     below = {Path(_normalise(uri)).relative_to(old) for uri in _list_below(connection, location)}

@@ -1,4 +1,4 @@
-"""Kedro's settings of the project."""
+"""The project's Kedro settings."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ from leukoscope.hooks import InputHook, OtherRunsHook, ProgressHook, ResultsHook
 from leukoscope.makers import MakersHook
 from leukoscope.relocation import ARTIFACTS, DATABASE
 
-# The hook of kedro-mlflow is replaced by one that gives every model a run of its own.
+# The hook of kedro-mlflow is replaced by one that gives every model its own run.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 _TRACKING = TrackingHook()
-# Kedro asks the last one first, but for those that want to be first or last.
+# Kedro calls the last hook first, except those marked to be first or last.
 HOOKS = (
     UnchangedHook(_TRACKING),
     ResultsHook(_TRACKING),
@@ -27,7 +27,7 @@ HOOKS = (
 
 
 def _project_root() -> str:
-    """The project at hand, that of this very file, or, for a package without one, the folder at hand."""
+    """Return the current project, the project of this file, or for a package without one, the working directory."""
     source_root = Path(__file__).parents[2]
     return str(
         find_kedro_project(Path.cwd()) or (source_root if (source_root / "pyproject.toml").is_file() else Path.cwd())
@@ -35,7 +35,7 @@ def _project_root() -> str:
 
 
 def _tracking_uri() -> str:
-    """A team's server, if the environment names one; else a file in the project."""
+    """Return a team's server, if the environment names one, or else a file in the project."""
     return os.environ.get("MLFLOW_TRACKING_URI") or _own_uri()
 
 
@@ -44,7 +44,7 @@ def _own_uri() -> str:
 
 
 def _artifact_location() -> str | None:
-    """A folder beside the database, unless a server decides; MLflow's own choice would be the folder at hand."""
+    """Return a folder beside the database, unless a server decides; MLflow would choose the working directory."""
     uri = _tracking_uri()
     if uri == _own_uri():
         return str(Path(_project_root(), ARTIFACTS))

@@ -1,1 +1,1 @@
-"""What an accuracy is worth: how far one gets without a cell, and with appearance clusters kept apart."""
+"""What an accuracy is worth: the accuracy reached without seeing cells, and with appearance clusters kept apart."""

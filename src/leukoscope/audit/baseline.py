@@ -1,4 +1,4 @@
-"""What stain colour alone reaches on the very images that networks are tested on."""
+"""The baseline of stain colour alone, on the same test images as the networks'."""
 
 import numpy as np
 import pandas as pd
@@ -7,21 +7,21 @@ from leukoscope.audit.ladder import make_forest
 from leukoscope.features.colour import count_colours
 from leukoscope.images.packed import PackedImages
 
-# What accuracies are held against.
+# The baseline that accuracies are compared with.
 COLOUR_BASELINE = "colour_histogram"
 
 
 def predict_by_colour(smears: PackedImages, splits: pd.DataFrame, trees: int, seed: int) -> np.ndarray:
-    """Let a forest of randomised trees learn the training images' colours, and predict the test images.
+    """Train a forest of randomised trees on the training images' colours, and predict the test images.
 
     Args:
         smears: The packed images.
-        splits: Which images train and test.
-        trees: Of the forest.
-        seed: For the trees.
+        splits: The training and test images.
+        trees: Number of trees in the forest.
+        seed: Random seed for the trees.
 
     Returns:
-        The class of each test image in the order of ``splits``.
+        The predicted class of each test image, in the order of ``splits``.
     """
     train, test = (splits[splits["split"] == name] for name in ("train", "test"))
     forest = make_forest(trees, seed).fit(_see(smears, train), train["label"])

@@ -1,4 +1,4 @@
-"""What a model knows of fields whose cells are painted over."""
+"""Predictions of a model on fields whose cells are painted over."""
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,15 @@ _FIELDS_AT_ONCE = 256
 
 
 def select_test_fields(images: pd.DataFrame, cells: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Select a model's test images that are still what they were, in which cells were found.
+    """Select a model's test images that are unchanged since its evaluation and in which cells were found.
 
     Args:
-        images: ``image_id``, ``label``, ``group`` and ``sha256`` of all.
-        cells: A row a cell.
-        features: Of the images that the model was evaluated on: ``image_id``, ``split`` and ``sha256``.
+        images: ``image_id``, ``label``, ``group`` and ``sha256`` of all images.
+        cells: One row per cell.
+        features: ``image_id``, ``split`` and ``sha256`` of the images that the model was evaluated on.
 
     Returns:
-        Rows of ``images``; none that trains, under whatever name.
+        Rows of ``images``, without any training image, whatever its name.
     """
     known = features.set_index("image_id")
     same = images["sha256"].eq(images["image_id"].map(known["sha256"]))
@@ -37,18 +37,18 @@ def judge_blanked(
     diameter: float,
     confidence: float,
 ) -> dict[str, float]:
-    """Predict fields as they are, and with their cells painted over.
+    """Predict fields unchanged, and with their cells painted over.
 
     Args:
-        classifier: Of any kind.
+        classifier: A classifier of any kind.
         smears: The packed images.
-        cells: A row a cell, of all fields.
-        fields: ``image_id``, ``label`` and ``group`` of each of these, one or more.
-        diameter: Of a typical leukocyte, in pixels.
-        confidence: Of the interval.
+        cells: One row per cell, for the cells of all fields.
+        fields: ``image_id``, ``label`` and ``group`` of one or more fields to predict.
+        diameter: The diameter of a typical leukocyte, in pixels.
+        confidence: The confidence of the interval.
 
     Returns:
-        ``accuracy``, ``blanked`` with its interval by groups, ``low`` to ``high``, ``images`` and ``groups``.
+        ``accuracy``, ``blanked`` with its interval by group, ``low`` to ``high``, ``images`` and ``groups``.
     """
     rows = smears.rows(fields["image_id"])
     classes = pd.Index(classifier.class_names).get_indexer(fields["label"])

@@ -1,4 +1,4 @@
-"""Predictors that cannot see cells: whatever they tell apart, it is not what a pathologist looks at."""
+"""Cell-blind predictors: whatever they distinguish classes by is not what a pathologist looks at."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from leukoscope.images.files import ImageSource, ReadFile
 from leukoscope.images.packed import PackedImages
 
 _THUMBNAIL = 8
-# Shares of the side: a frame of 8 of 224 pixels, and the 34 x 24 pixels where some cameras burn in a scale bar.
+# As shares of the side: a frame of 8 of 224 pixels, and the 34 x 24 pixels where some cameras burn in a scale bar.
 _FRAME = 8 / 224
 _CORNER = (24 / 224, 34 / 224)
 _CORNER_SIZE = (17, 12)
@@ -24,17 +24,17 @@ _SEPARATOR = "."
 
 
 def describe_blindly(smears: PackedImages, image_ids: pd.Series) -> dict[str, np.ndarray]:
-    """Describe images by what has nothing to do with cells.
+    """Compute image features that do not depend on cells.
 
     Args:
         smears: The packed images.
-        image_ids: Which of them.
+        image_ids: The images to describe.
 
     Returns:
-        By the predictor's name ``float [images, features]``: ``colour_histogram`` (of the whole field), ``background``
-        (colours of what is brighter than Otsu's threshold), ``border`` (colours of the outermost frame), ``corner``
-        (pixels of the lower right one), ``thumbnail`` (8 x 8 pixels) and ``hue_band`` (one number, the share of pixels
-        that the data set's authors kept as cells).
+        ``float [images, features]`` by predictor name: ``colour_histogram`` (of the whole field), ``background``
+        (colours of pixels brighter than Otsu's threshold), ``border`` (colours of the outermost frame), ``corner``
+        (pixels of the lower right corner), ``thumbnail`` (8 x 8 pixels) and ``hue_band`` (one number, the share of
+        pixels that the data set's authors kept as cells).
     """
     rows = smears.rows(image_ids)
     return {"colour_histogram": count_colours(smears.pixels, rows)} | {
@@ -43,7 +43,7 @@ def describe_blindly(smears: PackedImages, image_ids: pd.Series) -> dict[str, np
 
 
 def tabulate(image_ids: pd.Series, features: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Put the features of several predictors side by side, a column each: ``colour_histogram.0`` and so on."""
+    """Tabulate the features of several predictors, one column per feature: ``colour_histogram.0`` and so on."""
     tables = [
         pd.DataFrame(values, index=image_ids.index).add_prefix(f"{name}{_SEPARATOR}")
         for name, values in features.items()
@@ -52,23 +52,23 @@ def tabulate(image_ids: pd.Series, features: dict[str, np.ndarray]) -> pd.DataFr
 
 
 def split_by_predictor(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Undo ``tabulate``: the features of each predictor by its name."""
+    """Undo ``tabulate``: return the features of each predictor by its name."""
     columns = table.columns.drop("image_id")
     predictors = columns.str.split(_SEPARATOR).str[0]
     return {name: table[list(columns[predictors == name])].to_numpy() for name in dict.fromkeys(predictors)}
 
 
 def select_unseen(images: pd.DataFrame, groups: pd.Series, features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Select the images of which a network learned from nothing of the same group.
+    """Select the images whose groups contain none of a network's training images.
 
     Args:
-        images: ``image_id`` and ``sha256``, one row an image.
-        groups: The group of each of them.
-        features: What the network makes of the images that it was evaluated on: ``image_id, split, sha256``, numbers.
+        images: ``image_id`` and ``sha256``, one row per image.
+        groups: The group of each image.
+        features: The network's features of the images it was evaluated on: ``image_id, split, sha256``, numbers.
 
     Returns:
-        The positions in ``images`` of its validation and test images that are still the same and in no group with a
-        training image; and their features in that order.
+        The positions in ``images`` of its validation and test images that are unchanged and in no group with a
+        training image; and their features in this order.
     """
     known = features.set_index("image_id")
     same = images["sha256"].eq(images["image_id"].map(known["sha256"]))
@@ -82,13 +82,13 @@ def describe_files(source: ImageSource, paths: Iterable[str]) -> np.ndarray:
 
     Args:
         source: Where the files are.
-        paths: Theirs, as in the manifest.
+        paths: The paths of the files, as in the manifest.
 
     Returns:
-        ``float [files, 3 + 128]``; tables that a file does not have are zeros.
+        ``float [files, 3 + 128]``; missing tables are zeros.
 
     Raises:
-        InputError: A file is gone, or cannot be read any more.
+        InputError: A file is gone, or can no longer be read.
     """
     with source.reading() as read:
         return np.array([_describe_file(_read(read, source, path)) for path in paths])
@@ -120,7 +120,7 @@ def _view_background(image: np.ndarray) -> np.ndarray:
     from skimage.filters import threshold_otsu
 
     grey = image.mean(axis=2)
-    # Cells are dark: what is brighter than the threshold shows the slide and the lamp alone.
+    # Cells are dark, so pixels brighter than the threshold show only the slide and the lamp.
     bright = image[grey > threshold_otsu(grey)] if grey.min() < grey.max() else image.reshape(-1, 3)
     return _count_flat(bright)
 

@@ -8,29 +8,30 @@ import pandas as pd
 from leukoscope.images.series import cut_blocks, find_barred
 
 Fold = tuple[np.ndarray, np.ndarray]
-_REACH = 0.25  # how far repeats move a boundary, as a share of a block
+_REACH = 0.25  # the largest shift of a boundary between repeats, as a share of a block
 
 
 def repeat_folds(
     images: pd.DataFrame, files: pd.DataFrame, folds: int, repeats: int, embargo: int, seed: int
 ) -> tuple[list[list[Fold]], list[list[Fold]]] | None:
-    """Divide images repeatedly into folds of one contiguous block a class, with boundaries that move.
+    """Divide images repeatedly into folds of one contiguous block per class, with shifted boundaries.
 
-    Which blocks of different classes test together is drawn for each repeat, since a number of one class says nothing
-    about the same number of another.
+    For each repeat, blocks of different classes are paired at random to form a test set, since a number in one class
+    is unrelated to the same number in another.
 
     Args:
-        images: ``label`` and the ``group`` of duplicates, one row an image, all with a number.
-        files: The same images, as ``number_files`` gives them.
-        folds: How many blocks each class is cut into.
-        repeats: How often.
-        embargo: Neighbours of a test block within so many file numbers do not train; nor does a copy of a test image.
-        seed: For the drawing; the same one gives the same blocks under each embargo.
+        images: ``label`` and the ``group`` of duplicates, one row per image, all with a number.
+        files: The same images, as returned by ``number_files``.
+        folds: Number of blocks into which each class is cut.
+        repeats: Number of repeats.
+        embargo: Neighbours of a test block within this many file numbers are not trained on, nor are copies of test
+            images.
+        seed: Random seed; a seed gives the same blocks under each embargo.
 
     Returns:
-        For each repeat its folds (positions that train, and that test); and for each the same test blocks, with as many
-        training images of each class that were drawn from all outside the block, neighbours too. None where a class is
-        missing from a block or has no image left to train on.
+        The folds of each repeat (training and test positions); and for each repeat control folds with the same test
+        blocks and as many training images of each class, drawn from all outside the block, including neighbours.
+        ``None`` if a class is missing from a block or has no image left to train on.
     """
     stricts = []
     controls = []
@@ -47,7 +48,7 @@ def repeat_folds(
 
 
 def _pair(labels: pd.Series, blocks: pd.Series, folds: int, rng: np.random.Generator) -> pd.Series:
-    """Number the blocks of each class anew."""
+    """Renumber the blocks of each class at random."""
     orders = {label: rng.permutation(folds) for label in sorted(set(labels))}
     numbers = [orders[label][block] for label, block in zip(labels, blocks, strict=True)]
     return pd.Series(numbers, index=blocks.index)
@@ -66,7 +67,7 @@ def _divide(
 
 
 def _draw_as_many(labels: pd.Series, pool: pd.Series, wanted: pd.Series, rng: np.random.Generator) -> np.ndarray:
-    """Draw from a pool as many images of each class as are wanted, ``[n]`` positions."""
+    """Draw from a pool as many images of each class as in ``wanted``; return ``[n]`` positions."""
     counts = labels[wanted].value_counts()
     drawn = [rng.permutation(np.flatnonzero(pool & (labels == label)))[:count] for label, count in counts.items()]
     return np.sort(np.concatenate([np.empty(0, int), *drawn]))
@@ -77,5 +78,5 @@ def _has_all(labels: pd.Series, positions: np.ndarray) -> bool:
 
 
 def name_blocks(files: pd.DataFrame, folds: int) -> pd.Series:
-    """Name the block of each image where boundaries are without a shift: the groups that intervals draw."""
+    """Name the block of each image with unshifted boundaries: the groups that intervals resample."""
     return files["label"] + "/" + cut_blocks(files, folds).astype(str)

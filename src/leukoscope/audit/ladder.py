@@ -1,4 +1,4 @@
-"""The ladder of protocols: the same predictors, judged ever more strictly."""
+"""The ladder of protocols: the same predictors, judged increasingly strictly."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from leukoscope.images.series import explain_lack, is_numbered, number_files
 
 logger = logging.getLogger(__name__)
 
-# By blocks of file numbers with an embargo; and by the same blocks with as many training images, but without it.
+# Blocks of file numbers with an embargo; and the same blocks with as many training images, but without an embargo.
 SERIES = "series"
 CONTROL = "series_control"
-# Predictors that see one number an image.
+# Predictors that see one number per image.
 _NUMBERS = ("hue_band",)
 
 _COLUMNS = [
@@ -38,15 +38,15 @@ _COLUMNS = [
 
 @dataclass(frozen=True)
 class Ladder:
-    """How the audit judges.
+    """The settings by which the audit judges.
 
     Attributes:
-        classes: All that are to be told apart.
-        folds: Of the cross-validation.
-        trees: Of the forest that reads what cannot see cells.
-        confidence: Of the intervals.
-        seed: For folds and trees.
-        repeats: Of the cross-validation, each with other folds.
+        classes: All classes to distinguish.
+        folds: Number of folds of the cross-validation.
+        trees: Number of trees in the forest that learns from cell-blind features.
+        confidence: The confidence of the intervals.
+        seed: Random seed for folds and trees.
+        repeats: Number of repeats of the cross-validation, each with other folds.
     """
 
     classes: tuple[str, ...]
@@ -63,18 +63,18 @@ class Ladder:
         """Judge predictors by repeated cross-validation under each protocol.
 
         Args:
-            images: ``label``, one row an image.
-            predictors: What each predictor sees, ``[images, features]``: extremely randomised trees learn from it
-                (Geurts et al. 2006), one small tree of ``hue_band``, or logistic regression where the name ends in
+            images: ``label``, one row per image.
+            predictors: The features of each predictor, ``[images, features]``: learned by extremely randomised trees
+                (Geurts et al. 2006), by one small tree for ``hue_band``, or by logistic regression if the name ends in
                 ``features``.
             protocols: The group of each image, which is never divided.
 
         Returns:
-            One row a protocol and predictor: ``protocol``, ``embargo`` (null), ``predictor``, ``accuracy`` (mean over
-            the repeats) with the interval ``low`` to ``high``, ``balanced_accuracy`` (mean share of each class that is
-            right), ``spread`` (from the lowest accuracy of a repeat to the highest; null for one repeat), ``images``,
-            ``training_images`` (mean of the folds) and ``groups``. A protocol under which a class has fewer groups than
-            folds, or no image, is left out, with a warning.
+            One row per protocol and predictor: ``protocol``, ``embargo`` (null), ``predictor``, ``accuracy`` (mean over
+            the repeats) with the interval ``low`` to ``high``, ``balanced_accuracy`` (mean over the classes of the
+            share that is right), ``spread`` (from the lowest accuracy of a repeat to the highest; null for one repeat),
+            ``images``, ``training_images`` (mean of the folds) and ``groups``. Protocols under which a class has fewer
+            groups than folds, or no image, are skipped with a warning.
         """
         rows = []
         for protocol, groups in protocols.items():
@@ -86,19 +86,20 @@ class Ladder:
     def climb_series(
         self, images: pd.DataFrame, predictors: Mapping[str, np.ndarray], embargoes: Sequence[int]
     ) -> pd.DataFrame:
-        """Judge predictors on contiguous blocks of file numbers whose neighbours do not train.
+        """Judge predictors on contiguous blocks of file numbers whose neighbours are not trained on.
 
-        Intervals are by the blocks of each class: within one, images are alike further than any embargo reaches.
+        Intervals resample the blocks of each class: within a block, images are alike beyond the reach of any embargo.
 
         Args:
-            images: ``image_id``, ``label`` and the ``group`` of duplicates, one row an image.
+            images: ``image_id``, ``label`` and the ``group`` of duplicates, one row per image.
             predictors: As in ``climb``.
-            embargoes: How many file numbers on each side of a test block do not train.
+            embargoes: How many file numbers on each side of a test block are not trained on.
 
         Returns:
-            As ``climb``: for each embargo rows of the protocol ``series``, and above 0 others of ``series_control``,
-            with the same test blocks and as many training images of each class from anywhere outside of them. Images
-            whose names have no number are left out. What cannot be judged is left out too, with a warning.
+            A table as in ``climb``: for each embargo, rows of the protocol ``series``, and for embargoes above 0 also
+            rows of ``series_control``, with the same test blocks and as many training images of each class from
+            anywhere outside of them. Images without a number in their names are skipped, and so is anything that
+            cannot be judged, with a warning.
         """
         files = number_files(images)
         if lack := explain_lack(files, self.folds):
@@ -148,7 +149,7 @@ class Ladder:
         rows = []
         for name, features in predictors.items():
             hits = np.array([self._predict(name, features, labels.to_numpy(), folds) == labels for folds in repeats])
-            # The share of repeats in which an image was right: the interval is of images, not of repeats.
+            # The share of repeats in which an image was right, since the interval is over images, not repeats.
             shares = hits.mean(axis=0)
             accuracy = estimate_share(shares, groups, self.confidence)
             figures = {
@@ -161,7 +162,7 @@ class Ladder:
         return rows
 
     def _predict(self, name: str, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
-        """Predict each image by what learned from the other folds; once for the same folds under several protocols."""
+        """Predict each image out of fold, only once if several protocols have the same folds."""
         import joblib
         from sklearn.model_selection import cross_val_predict
 
@@ -178,10 +179,10 @@ class Ladder:
         from sklearn.tree import DecisionTreeClassifier
 
         if name.endswith("features"):
-            # Turned onto as many axes as there are images, features give the same answer in a fraction of the time.
-            # C is below scikit-learn's 1, for hundreds of features of few images, and the same whatever these are.
+            # Rotated onto as many axes as there are images, features give the same result in a fraction of the time.
+            # C is below scikit-learn's 1, for hundreds of features of few images, and the same for all predictors.
             return make_pipeline(StandardScaler(), PCA(), LogisticRegression(C=0.1, max_iter=500))
-        if name in _NUMBERS:  # a forest would learn the number of each training image by heart
+        if name in _NUMBERS:  # a forest would memorise the number of each training image
             return DecisionTreeClassifier(max_depth=3, random_state=self.seed)
         return make_forest(self.trees, self.seed)
 
@@ -191,7 +192,7 @@ def _tabulate(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def make_forest(trees: int, seed: int) -> Any:
-    """Make the forest that reads what cannot see cells; docs/adr/0019-series-with-an-embargo.md says why this one."""
+    """Create the forest that learns from cell-blind features; docs/adr/0019-series-with-an-embargo.md explains why."""
     from sklearn.ensemble import ExtraTreesClassifier
 
     return ExtraTreesClassifier(trees, n_jobs=-1, random_state=seed)

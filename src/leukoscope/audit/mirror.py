@@ -1,10 +1,10 @@
-"""What is known from the cells alone, and from a field without them: the mirror of what cannot see cells."""
+"""Features of the cells alone, and of fields without cells: the counterpart of cell-blind predictors."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-import scipy  # which imports ndimage when it is first used
+import scipy  # imports ndimage on first use
 
 from leukoscope.cells.crops import NEUTRAL, CellCrops
 from leukoscope.cells.description import FORM
@@ -14,34 +14,34 @@ from leukoscope.features.colour import count_colours
 from leukoscope.features.texture import measure_texture
 from leukoscope.images.packed import PackedImages
 
-_RIM = 0.1  # of a typical leukocyte's diameter: what around a mask is still of its cell
-_HIDDEN = 0.99  # the share of all cells whose form and size one disc hides
-_NEIGHBOURS = 8  # of local binary patterns
-_PATTERNS = 10  # how many of them there are
-_STEPS = 8  # of brightness
+_RIM = 0.1  # share of a typical leukocyte's diameter around a mask that still belongs to the cell
+_HIDDEN = 0.99  # share of all cells whose form and size the disc hides
+_NEIGHBOURS = 8  # neighbours in local binary patterns
+_PATTERNS = 10  # number of local binary patterns
+_STEPS = 8  # steps of brightness
 _GREY = _PATTERNS + _STEPS
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-_FEWEST = 16  # pixels outside of all cells that are enough to tell the background
+_FEWEST = 16  # fewest pixels outside of all cells that show the background
 
 
 def describe_by_cells(
     smears: PackedImages, cells: pd.DataFrame, image_ids: pd.Series, diameter: float, side: int
 ) -> dict[str, np.ndarray]:
-    """Describe fields by their cells alone, and by what is left without them.
+    """Compute features of fields from their cells alone, and from the fields without cells.
 
     Args:
         smears: The packed images.
-        cells: A row a cell, one or more.
-        image_ids: Of the fields.
-        diameter: Of a typical leukocyte, in pixels.
-        side: Of the crops, in pixels.
+        cells: One row per cell, at least one.
+        image_ids: The ids of the fields.
+        diameter: The diameter of a typical leukocyte, in pixels.
+        side: The side of the crops, in pixels.
 
     Returns:
-        By the predictor's name ``float [images, features]``: ``cell_number`` (how many cells there are, and their mean
-        area), ``cell_form`` (mean and deviation over the cells of all that is measured of their form), ``cell_texture``
-        (the same of Haralick's features), ``grey_cells`` (the same of local binary patterns and of brightness) and
-        ``without_cells`` (colours of the pixels outside of all cells). Texture and patterns are of the cells in grey,
-        less each one's mean brightness.
+        ``float [images, features]`` by predictor name: ``cell_number`` (the number of cells and their mean area),
+        ``cell_form`` (mean and standard deviation over the cells of all measurements of form), ``cell_texture`` (mean
+        and standard deviation of Haralick's features), ``grey_cells`` (those of local binary patterns and brightness)
+        and ``without_cells`` (colours of the pixels outside of all cells). Texture and patterns are computed on grey
+        cells, each minus its mean brightness.
     """
     rows = smears.rows(image_ids)
     measured = _measure_crops(smears, cells, side)
@@ -63,11 +63,11 @@ def describe_by_cells(
 
 
 def measure_reach(cells: pd.DataFrame, diameter: float) -> float:
-    """Measure how far cells reach from their centres, nearly all of them, with their rims; in pixels.
+    """Measure how far nearly all cells, with their rims, extend from their centres; in pixels.
 
     Args:
-        cells: A row a cell.
-        diameter: Of a typical leukocyte, in pixels.
+        cells: One row per cell.
+        diameter: The diameter of a typical leukocyte, in pixels.
     """
     down = np.maximum(cells["row"] - cells["top"], cells["bottom"] - cells["row"])
     right = np.maximum(cells["column"] - cells["left"], cells["right"] - cells["column"])
@@ -77,17 +77,17 @@ def measure_reach(cells: pd.DataFrame, diameter: float) -> float:
 def blank_cells(
     pixels: np.ndarray, rows: np.ndarray, cells: pd.DataFrame, image_ids: pd.Series, diameter: float, reach: float
 ) -> np.ndarray:
-    """Paint over the cells of fields with the middle colour of the rest.
+    """Paint over the cells of fields with the median colour of the rest.
 
-    Each cell goes with a disc around it, the same for all, so that its form and size cannot be told by what was painted
-    over; how many there are and where still can.
+    A disc of the same size is painted around each cell, so that the painted area does not reveal the cells' form and
+    size; it still reveals their number and places.
 
     Args:
         pixels: ``uint8 [n, height, width, 3]``, RGB.
-        rows: Of the fields.
-        cells: A row a cell.
-        image_ids: Of the fields.
-        diameter: Of a typical leukocyte, in pixels.
+        rows: The rows of the fields in ``pixels``.
+        cells: One row per cell.
+        image_ids: The ids of the fields.
+        diameter: The diameter of a typical leukocyte, in pixels.
         reach: The radius of the disc, in pixels.
 
     Returns:
@@ -107,7 +107,7 @@ def blank_cells(
 def _mark(
     pixels: np.ndarray, rows: np.ndarray, cells: pd.DataFrame, image_ids: pd.Series, diameter: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, pd.DataFrame]]:
-    """Give each field with where its cells and their rims are, and the rows of its cells."""
+    """Yield each field, the mask of its cells with their rims, and the rows of its cells."""
     by_image = dict(list(cells.groupby("image_id")))
     none = cells.iloc[:0]
     for row, name in zip(rows, image_ids, strict=True):
@@ -120,7 +120,7 @@ def _mark(
 
 
 def _measure_crops(smears: PackedImages, cells: pd.DataFrame, side: int) -> np.ndarray:
-    """Measure texture and grey of every cell, in the order of the table."""
+    """Measure the texture and grey values of every cell, in the order of the table."""
     crops = CellCrops(smears.pixels, smears.rows(cells["image_id"]), cells, side, neutral=True)
     parts = []
     for chunk in crops.chunks():
@@ -137,7 +137,7 @@ def _measure_crop(crop: np.ndarray) -> np.ndarray:
     if not inside.any():
         inside[:] = True
     grey = crop @ _LUMINANCE
-    # How dark a cell is as a whole is how strongly it was stained.
+    # Remove the mean brightness of a cell, which depends on how strongly it was stained.
     grey = np.rint(np.clip(grey - grey[inside].mean() + 128, 0, 255))
     patterns = local_binary_pattern(grey.astype(np.uint8), _NEIGHBOURS, 1, "uniform")[inside].astype(int)
     counts = np.histogram(np.clip(grey[inside] - 128, -63, 63), bins=_STEPS, range=(-64, 64))[0]
@@ -146,7 +146,7 @@ def _measure_crop(crop: np.ndarray) -> np.ndarray:
 
 
 def _gather(values: np.ndarray, cells_of: pd.Series, image_ids: pd.Series) -> np.ndarray:
-    """Give mean and deviation over each field's cells; what is missing is as usual, ``[images, 2 * features]``."""
+    """Return mean and standard deviation over each field's cells, or medians if missing, ``[images, 2 * features]``."""
     grouped = pd.DataFrame(values).groupby(cells_of.to_numpy())
     both = pd.concat([grouped.mean(), grouped.std(ddof=0)], axis=1, ignore_index=True).reindex(image_ids)
     return both.fillna(both.median()).fillna(0.0).to_numpy()

@@ -1,4 +1,4 @@
-"""What the mirror means, in words."""
+"""The meaning of the mirror in words."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ _SEEN = {
 
 
 def describe_mirror(ladder: pd.DataFrame, blanked: pd.DataFrame, limits: Limits, confidence: float, data: str) -> str:
-    """Say what is known from cells alone, and what networks know without them.
+    """Describe what cells alone reveal, and what networks know without them.
 
     Args:
-        ladder: As ``Ladder.climb`` gives it, of the predictors that see cells alone, or all but them.
-        blanked: A row a network, as ``tabulate_blanked`` gives it.
-        limits: The share of the largest class, and how far from it counts.
-        confidence: Of the intervals.
+        ladder: The result of ``Ladder.climb`` for predictors that see only cells, or everything but cells.
+        blanked: One row per network, in the format of ``tabulate_blanked``.
+        limits: The share of the largest class, and the accuracies above it that count.
+        confidence: The confidence of the intervals.
         data: The fingerprint of the images.
     """
     lines = [] if len(ladder) else ["Not judged: there is one class alone, or too few groups to divide."]

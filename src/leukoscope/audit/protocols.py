@@ -1,4 +1,4 @@
-"""The protocols of the audit: what is held out together."""
+"""The protocols of the audit: which images are held out together."""
 
 import logging
 
@@ -9,7 +9,7 @@ from leukoscope.images.packed import PackedImages
 
 logger = logging.getLogger(__name__)
 
-# With fewer images a cluster than these, clusters hold little more together than duplicates.
+# With fewer images per cluster than this, clusters hold together little more than duplicates.
 _FEW_IMAGES = 5
 
 
@@ -21,18 +21,18 @@ def list_protocols(
     clusters: int,
     seed: int,
 ) -> dict[str, pd.Series]:
-    """List the protocols that there can be, from the mildest to the strictest.
+    """List the possible protocols, from the mildest to the strictest.
 
     Args:
-        images: The accepted ones.
+        images: The accepted images.
         manifest: Labels and duplicates.
         smears: The packed images, for their appearance clusters.
         group_table: The user's table of groups, if there is one.
-        clusters: How many appearance clusters there are.
-        seed: For them.
+        clusters: Number of appearance clusters.
+        seed: Random seed for the clusters.
 
     Returns:
-        The group of each image, by the protocol's name.
+        The group of each image, by protocol name.
     """
     protocols = {"image": images["image_id"], "duplicate": images["group"]}
     if clusters < len(images):

@@ -1,4 +1,4 @@
-"""What the ladder means, in words."""
+"""The meaning of the ladder in words."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -9,7 +9,7 @@ from leukoscope.audit.ladder import CONTROL, SERIES
 
 Outcome = Literal["alarm", "warning", "no alarm", "not judged"]
 
-# Image by image, what tells copies of an image apart from others tells their class too: that raises nothing.
+# If copies of a tested image are trained on, recognising the copies reveals the class, so this protocol is ignored.
 _STRADDLING = "image"
 _TESTED = {
     "image": "Tested on fields of which it may have seen copies",
@@ -17,13 +17,13 @@ _TESTED = {
     "appearance": "Tested on appearance clusters (fields of nearly the same colours) of which it has seen none",
     "table": "Tested on groups of the user's table (such as patients) of which it has seen none",
 }
-# They see no whole cell, and can raise the alarm.
+# Predictors that see no whole cell, and can raise the alarm.
 _BLIND = {
     "background": "the colours of the background",
     "border": "the colours of the outermost frame",
     "corner": "the lower right corner",
 }
-# They see no cell's form, but how much of the field is stained: how many cells there are.
+# Predictors that see no cell's form, but see how much of the field is stained, and so the number of cells.
 _FORMLESS = {
     "colour_histogram": "stain colour (the field's colours, wherever in it they are)",
     "thumbnail": "a thumbnail of 8 x 8 pixels",
@@ -39,11 +39,11 @@ _FIRST_LINES = {
 
 
 class Verdict(NamedTuple):
-    """What an audit found.
+    """The verdict of an audit.
 
     Attributes:
-        outcome: Whether accuracies can be won without cells, as far as could be shown.
-        text: The same and more in words, a sentence a line; the last one has the fingerprint of the images.
+        outcome: Whether it was shown that accuracies can be reached without cells.
+        text: The outcome and more in words, one sentence per line; the last line has the fingerprint of the images.
     """
 
     outcome: Outcome
@@ -51,12 +51,12 @@ class Verdict(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Accuracies beyond which an interval has to lie.
+    """Accuracies that the lower end of an interval must exceed.
 
     Attributes:
         chance: The share of the largest class.
-        warning: From which a program that sees no whole cell raises the warning.
-        alarm: From which it raises the alarm, and one that sees no cell's form the warning.
+        warning: The limit above which a predictor that sees no whole cell raises the warning.
+        alarm: The limit above which it raises the alarm, and a predictor that sees no cell's form the warning.
     """
 
     chance: float
@@ -65,7 +65,7 @@ class Limits(NamedTuple):
 
     @classmethod
     def place(cls, labels: pd.Series, warning: float, alarm: float) -> "Limits":
-        """Place the limits by their shares of the way from chance (0) to no error (1)."""
+        """Compute the limits from their shares of the way from chance (0) to no error (1)."""
         chance = float(labels.value_counts(normalize=True).iloc[0])
         return cls(chance, *(chance + share * (1 - chance) for share in (warning, alarm)))
 
@@ -79,17 +79,17 @@ def judge(
     data: str,
     notes: Sequence[str] = (),
 ) -> Verdict:
-    """Say whether accuracies on these images can be won without cells.
+    """Judge whether accuracies on these images can be reached without cells.
 
     Args:
-        ladder: As ``Ladder.climb`` gives it.
-        labels: The true classes, for the share of the largest.
-        warning: How far from that share to 1 a predictor that sees no cell may get, with duplicates held out together,
-            before there is a warning.
-        alarm: And before there is an alarm; one that sees how much is stained then raises the warning.
-        confidence: Of the intervals.
+        ladder: The result of ``Ladder.climb``.
+        labels: The true classes, for the share of the largest class.
+        warning: How far on the way from that share to 1 a predictor that sees no cell may get, with duplicates held out
+            together, before a warning is raised.
+        alarm: The same for an alarm; beyond it, a predictor that sees how much is stained raises the warning.
+        confidence: The confidence of the intervals.
         data: The fingerprint of the images.
-        notes: Sentences on what could not be judged.
+        notes: Sentences about what could not be judged.
     """
     limits = Limits.place(labels, warning, alarm)
     blind, formless = (_find_strongest(ladder, names) for names in (_BLIND, _FORMLESS))
@@ -118,12 +118,12 @@ def _decide(blind: pd.DataFrame, formless: pd.DataFrame, limits: Limits) -> Outc
 
 
 def is_of(data: str, ladder: pd.DataFrame | None, text: str | None) -> bool:
-    """Tell whether an audit is there and was made of these images, not of others or of what they were before.
+    """Return whether there is an audit of exactly these images, not of others or of earlier versions.
 
     Args:
         data: The fingerprint of the images.
-        ladder: Of the audit, with a column ``data``, if there is one.
-        text: Of its verdict, if there is one.
+        ladder: The ladder of the audit, with a column ``data``, if there is one.
+        text: The text of its verdict, if there is one.
     """
     if ladder is None or text is None or "data" not in ladder:
         return False
@@ -131,7 +131,7 @@ def is_of(data: str, ladder: pd.DataFrame | None, text: str | None) -> bool:
 
 
 def _find_strongest(ladder: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    """Take, for each protocol and embargo, that of some predictors whose interval ends highest from below."""
+    """Select for each protocol and embargo the predictor whose interval has the highest lower end."""
     some = ladder[ladder["predictor"].isin(names) & (ladder["protocol"] != CONTROL)]
     ordered = some.sort_values("low", kind="stable", na_position="first")
     return ordered.groupby(["protocol", "embargo"], dropna=False).tail(1).sort_index()
@@ -149,7 +149,7 @@ def _report(row: Any, names: dict[str, str], limits: Limits, ladder: pd.DataFram
 
 
 def _compare(row: Any, ladder: pd.DataFrame) -> str:
-    """Tell what the same program reaches from as many training images without an embargo."""
+    """Describe what the same predictor reaches with as many training images but without an embargo."""
     same = ladder["embargo"].eq(row.embargo) & ladder["predictor"].eq(row.predictor)
     control = ladder[same.fillna(False) & ladder["protocol"].eq(CONTROL)]
     if row.protocol != SERIES or control.empty:
@@ -159,7 +159,7 @@ def _compare(row: Any, ladder: pd.DataFrame) -> str:
 
 
 def _judge_networks(ladder: pd.DataFrame) -> list[str]:
-    """Tell what trained networks read, under the strictest protocol that left them images."""
+    """Describe the accuracy of trained networks' features, under the strictest protocol that left them images."""
     networks = ladder[~ladder["predictor"].isin(_BLIND | _FORMLESS)]
     if networks.empty:
         return ["No trained model was there to be judged."]
@@ -175,7 +175,7 @@ def _judge_networks(ladder: pd.DataFrame) -> list[str]:
 
 
 def tell_test(row: Any) -> str:
-    """Say on what a row of a ladder was tested."""
+    """Describe what a row of a ladder was tested on."""
     if row.protocol != SERIES:
         return _TESTED[row.protocol]
     if not row.embargo:
@@ -184,7 +184,7 @@ def tell_test(row: Any) -> str:
 
 
 def count_fields(share: float) -> str:
-    """Put a share into words; only what is never wrong is right for all, and only what is never right for none."""
+    """Express a share in words, as 0 or 100 of 100 only if it is exactly 0 or 1."""
     counted = round(100 * share)
     if counted == 100 * round(share) and 0 < share < 1:
         counted += 1 if share < 0.5 else -1
@@ -192,5 +192,5 @@ def count_fields(share: float) -> str:
 
 
 def tell_figure(row: Any) -> str:
-    """Give a row's accuracy with its interval."""
+    """Format a row's accuracy with its interval."""
     return f"{row.accuracy:.3f}; {row.low:.3f} to {row.high:.3f} by {row.groups:,} groups"

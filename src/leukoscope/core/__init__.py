@@ -1,1 +1,1 @@
-"""What everything stands on: errors, options, files, names, versions."""
+"""The foundation of all other packages: errors, options, files, names, versions."""

@@ -1,4 +1,4 @@
-"""What was computed from contents and need not be computed again, in one file."""
+"""A cache of results computed from image contents, in a single file."""
 
 import hashlib
 import logging
@@ -13,15 +13,15 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 _KEYS_AT_ONCE = 500
-_WAIT = 60  # seconds for another run to let go of the file
+_WAIT = 60  # seconds to wait for another run to release the file
 
 
 def identify_content(image: np.ndarray, how: str) -> bytes:
-    """Hash an image's content, and how something is computed from it.
+    """Hash an image's content together with how a result is computed from it.
 
     Args:
         image: ``uint8 [height, width, 3]``.
-        how: Whatever else decides on what comes of it.
+        how: Everything else that determines the result.
     """
     digest = hashlib.blake2b(f"{how} {image.shape}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
@@ -29,31 +29,31 @@ def identify_content(image: np.ndarray, how: str) -> bytes:
 
 
 def is_packed(pixels: np.ndarray) -> bool:
-    """Tell whether images are of a packed array, in a file, and will be seen again.
+    """Return whether images come from a packed array in a file, and will be used again.
 
-    Others were changed, or decoded just now: what is computed of them is not worth to be kept.
+    Other images were changed, or decoded just now; results computed from them are not worth caching.
     """
     return isinstance(pixels, np.memmap)
 
 
 class ContentCache:
-    """Keeps bytes by the hash of what they were computed from.
+    """Stores bytes by the hash of the content they were computed from.
 
-    It holds nothing that could not be computed again: where the file cannot be read or written, it is done without.
+    Everything in it can be computed again, so a file that cannot be read or written is ignored.
 
     Args:
-        file: A database, which need not be there.
+        file: The database file, which need not exist.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = Path(file)
 
     def beside(self, name: str) -> Self:
-        """Open a cache of another name in the same folder."""
+        """Open a cache with another name in the same folder."""
         return type(self)(self.file.with_name(name))
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Find what is kept.
+        """Look up stored results.
 
         Args:
             keys: Hashes of contents.
@@ -74,10 +74,10 @@ class ContentCache:
         return kept
 
     def keep(self, computed: Mapping[bytes, bytes]) -> None:
-        """Keep what was computed, all of it or nothing.
+        """Store results, either all of them or none.
 
         Args:
-            computed: As ``find`` gives it.
+            computed: Results by key, as returned by ``find``.
         """
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)

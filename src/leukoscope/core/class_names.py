@@ -1,4 +1,4 @@
-"""Which names classes can have, and where several of them stand in one string."""
+"""Valid class names, and strings that contain several of them."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -18,31 +18,31 @@ _RESERVED = {
     "withheld": "no opinion in tables of an earlier version",
     "none": "an empty prediction set",
 }
-# What the names of figures end with: a class `grade low` would have the names of the lower ends of `grade`.
+# Suffixes of metric names: metrics of a class `grade low` would be named like the lower ends of `grade`.
 _ENDS = ("_low", "_high")
 
 
 def split_names(value: Any) -> Any:
-    """Split names that stand in one string, as ``Benign|Malignant``: Kedro splits ``--params`` at commas.
+    """Split a string of several names like ``Benign|Malignant``, since Kedro splits ``--params`` at commas.
 
-    Nothing between two bars is no name. Anything but a string is given back as it is.
+    Empty names between bars are skipped. Values other than strings are returned unchanged.
     """
     return [name.strip() for name in value.split(SEPARATOR) if name.strip()] if isinstance(value, str) else value
 
 
 def join_benign(names: Sequence[str]) -> str:
-    """Put the benign classes into words."""
+    """Join the names of the benign classes for display."""
     return " and ".join(names)
 
 
 def require_class_names(names: Any) -> None:
-    """Make sure that classes can be named so in folders, tables, figures and MLflow.
+    """Check that class names are usable in folders, tables, figures and MLflow.
 
     Args:
-        names: Whatever the parameter ``class_names`` is.
+        names: The value of the parameter ``class_names``, of any type.
 
     Raises:
-        ValueError: They cannot.
+        ValueError: A name is not usable.
     """
     if not isinstance(names, list) or len(names) < 2:
         raise ValueError(
@@ -57,14 +57,14 @@ def require_class_names(names: Any) -> None:
 
 
 def require_benign(benign: Sequence[str], class_names: Sequence[str]) -> None:
-    """Make sure that the benign classes are some of all, but not all.
+    """Check that the benign classes are some of the classes, but not all.
 
     Args:
-        benign: Those that are not malignant.
+        benign: The classes that are not malignant.
         class_names: All classes.
 
     Raises:
-        ValueError: They are not.
+        ValueError: None or all of the classes are benign, or a benign class is unknown.
     """
     example = f"evaluation.benign_class={class_names[0]}"
     for name in benign:
@@ -106,7 +106,7 @@ def _find_fault(name: Any) -> str | None:
 
 
 def _require_different(names: Sequence[str]) -> None:
-    """Make sure that figures of two classes are never named alike."""
+    """Check that the metrics of any two classes have different names."""
     for name, other in permutations(names, 2):
         if plain_name(name) == plain_name(other):
             raise ValueError(

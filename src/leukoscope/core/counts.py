@@ -1,13 +1,13 @@
-"""Numbers with their nouns, as messages and pages write them."""
+"""Numbers with nouns, for messages and pages."""
 
 
 def count_of(number: int, singular: str, plural: str = "") -> str:
     """Write how many there are in a message: ``1 image``, ``1200 images``.
 
     Args:
-        number: How many.
-        singular: The noun, with what depends on it.
-        plural: The same in the plural; by default the singular with an s.
+        number: The count.
+        singular: The singular noun, with any words that agree with it.
+        plural: Its plural; by default the singular with an s.
     """
     return f"{number} {_choose_noun(number, singular, plural)}"
 

@@ -1,15 +1,15 @@
-"""In what nested facts differ."""
+"""Differences between nested facts."""
 
 from typing import Any
 
 
 def find_differences(before: Any, now: Any, where: str = "") -> list[str]:
-    """Name the innermost entries in which two nested dictionaries differ, like ``recipe.epochs``.
+    """List the innermost entries in which two nested dictionaries differ, like ``recipe.epochs``.
 
     Args:
-        before: The one.
-        now: The other.
-        where: What their names begin with.
+        before: The earlier dictionary.
+        now: The later dictionary.
+        where: The prefix of the listed names.
     """
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return [where] if before != now else []

@@ -1,20 +1,20 @@
-"""The mark of drawn smears, and what people are told of data that has some."""
+"""The mark of drawn smears, and the warnings about data that contains some."""
 
-# A comment in the file itself: it stays when files are copied, zipped or renamed, and Pillow writes it into new JPEGs.
+# A comment inside the file survives copying, zipping and renaming, and Pillow writes it into new JPEGs.
 MARK = "Drawn by Leukoscope: not a photograph, and nobody's blood"
 
 
 def is_drawn(data: bytes) -> bool:
-    """Tell whether the content of a file bears the mark of a drawn smear."""
+    """Return whether a file's content bears the mark of a drawn smear."""
     return MARK.encode() in data
 
 
 def describe_training(drawn: int | None, images: int) -> str:
-    """Say in a few words what a classifier learned from, for a table's column.
+    """Describe in a few words what a classifier learned from, for a table column.
 
     Args:
-        drawn: How many of its images bear the mark; ``None`` where that was not recorded.
-        images: How many there are.
+        drawn: Number of its images that bear the mark; ``None`` if not recorded.
+        images: Number of images.
     """
     if drawn is None:
         return "not recorded"
@@ -24,11 +24,11 @@ def describe_training(drawn: int | None, images: int) -> str:
 
 
 def warn_of_images(drawn: int | None, images: int) -> str | None:
-    """Give the warning that figures on some images need, or ``None`` if none of them is known to be drawn.
+    """Return the warning that metrics on some images need; ``None`` if no image is known to be drawn.
 
     Args:
-        drawn: How many of the images bear the mark; ``None`` where that was not recorded.
-        images: How many there are.
+        drawn: Number of images that bear the mark; ``None`` if not recorded.
+        images: Number of images.
     """
     if not drawn:
         return None
@@ -39,11 +39,11 @@ def warn_of_images(drawn: int | None, images: int) -> str | None:
 
 
 def warn_of_reader(drawn: int | None, images: int) -> str | None:
-    """Give the warning that opinions of a classifier need, or ``None`` if it learned from no drawn image.
+    """Return the warning that a classifier's opinions need; ``None`` if it learned from no drawn image.
 
     Args:
-        drawn: How many of its images bear the mark; ``None`` where that was not recorded.
-        images: How many there are.
+        drawn: Number of its images that bear the mark; ``None`` if not recorded.
+        images: Number of images.
     """
     if not drawn:
         return None

@@ -1,4 +1,4 @@
-"""The energy and the processor time that work takes, as far as this machine's own counters tell; nothing is guessed."""
+"""The energy and processor time used by some work, read from the machine's own counters and never estimated."""
 
 import os
 import time
@@ -12,31 +12,31 @@ from typing import Any, NamedTuple, Protocol
 _POWERCAP = Path("/sys/class/powercap")
 _PROCESSORS = "processors (RAPL)"
 _GPUS = "GPUs (NVML)"
-_JOULES = 3.6e6  # of a kWh
-# Counters of processors start anew after some minutes at full power, and must be read more often than that.
+_JOULES = 3.6e6  # in a kWh
+# Processor counters wrap around after some minutes at full power, and must be read more often than that.
 _SECONDS_BETWEEN = 30.0
 
 
 class Counter(Protocol):
-    """Counts energy."""
+    """An energy counter."""
 
     def read(self) -> float:
-        """Give what was used so far, in joules."""
+        """Return the energy used so far, in joules."""
         ...
 
     @property
     def range(self) -> float | None:
-        """After so many joules it starts anew; ``None``: never."""
+        """The number of joules after which the counter wraps around; ``None`` if it never does."""
         ...
 
 
 class Used(NamedTuple):
-    """What some work took.
+    """The energy and processor time that some work used.
 
     Attributes:
-        cpu_seconds: Of this process and those that it started and that have ended.
-        energy_kwh: Of the whole machine, as far as ``source`` says; ``None`` where it was not measured.
-        source: What was measured, or why nothing was.
+        cpu_seconds: Processor time of this process and of its ended child processes.
+        energy_kwh: Energy of the whole machine, from the parts named in ``source``; ``None`` if not measured.
+        source: What was measured, or why nothing was measured.
     """
 
     cpu_seconds: float
@@ -44,12 +44,12 @@ class Used(NamedTuple):
     source: str
 
     def describe(self) -> dict[str, Any]:
-        """Give it for a summary."""
+        """Return the usage for a summary."""
         return {"cpu_seconds": self.cpu_seconds, "energy_kwh": self.energy_kwh, "energy_source": self.source}
 
 
 class _Rapl(NamedTuple):
-    """A counter of a processor or of its memory, in Linux."""
+    """A counter of a processor or its memory on Linux."""
 
     folder: Path
 
@@ -62,7 +62,7 @@ class _Rapl(NamedTuple):
 
 
 class _Nvml(NamedTuple):
-    """A counter of an NVIDIA GPU, which counts since its driver was loaded."""
+    """A counter of an NVIDIA GPU, counting since the driver was loaded."""
 
     nvml: Any
     handle: Any
@@ -76,11 +76,11 @@ class _Nvml(NamedTuple):
 
 
 def _find_rapl(root: Path = _POWERCAP) -> list[Counter]:
-    """Find the counters of all processors and their memory; parts of a processor are in its own."""
+    """Find the counters of all processors and their memory; a processor's counter includes its parts."""
     wanted = [file.parent for file in root.glob("intel-rapl:*/name") if _is_whole(file.read_text().strip())]
     counters: list[Counter] = [_Rapl(folder) for folder in wanted]
     for counter in counters:
-        counter.read()  # by root alone on most machines
+        counter.read()  # fails on most machines unless run by root
     return counters
 
 
@@ -102,7 +102,7 @@ def _find_nvml() -> list[Counter]:
 
 @cache
 def find_counters() -> dict[str, list[Counter]]:
-    """Find all counters that this process may read, by what they are of."""
+    """Find all counters that this process may read, by what they measure."""
     counters_by_part = {}
     with suppress(OSError, ValueError):
         counters_by_part[_PROCESSORS] = _find_rapl()
@@ -113,11 +113,11 @@ def find_counters() -> dict[str, list[Counter]]:
 
 @dataclass
 class Meter:
-    """Measures from its making on.
+    """Measures usage from its creation on.
 
     Args:
-        on_gpu: Whether the work is done on a GPU, without whose counter nothing is said of the energy.
-        counters: By what they are of; all that can be read by default.
+        on_gpu: Whether the work runs on a GPU; if so, energy is reported only if the GPU's counter can be read.
+        counters: Counters by what they measure; by default all that can be read.
     """
 
     on_gpu: bool = False
@@ -130,12 +130,12 @@ class Meter:
         self._read_at = time.monotonic()
 
     def sample(self) -> None:
-        """Look at the counters if that was long ago, so that none starts anew twice between two looks."""
+        """Read the counters if the last reading was long ago, so that none wraps around twice between readings."""
         if time.monotonic() - self._read_at > _SECONDS_BETWEEN:
             self._add()
 
     def stop(self) -> Used:
-        """Give what was used; it goes on measuring."""
+        """Return the usage so far; the meter goes on measuring."""
         needed = _GPUS if self.on_gpu else _PROCESSORS
         cpu_seconds = _read_processor_time() - self._cpu
         if needed not in self.counters:
@@ -148,7 +148,7 @@ class Meter:
     def _add(self) -> None:
         try:
             now = self._read()
-        except Exception:  # work does not depend on a counter that has gone
+        except Exception:  # a counter that disappears must not stop the work
             self.counters = {}
             now = []
             self._last = []

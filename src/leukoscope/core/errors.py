@@ -1,4 +1,4 @@
-"""The errors that a user's input can cause, and files that were damaged."""
+"""Errors caused by a user's input, and by damaged files."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from kedro.io import DatasetError
 
 
 class InputError(DatasetError, click.ClickException):
-    """What the user gave cannot be used: the message says what happened, what was expected and how to mend it.
+    """The user's input cannot be used; the message says what happened, what was expected and how to fix it.
 
     A ``ClickException``, so that ``kedro run`` prints the message without a traceback, and a ``DatasetError``, so
-    that a data set passes it on as it is. Kedro's catalog wraps it all the same; a hook unwraps it.
+    that a data set passes it on unchanged. Kedro's catalog wraps it nevertheless; a hook unwraps it.
 
-    The message is one line, whatever names it has: line breaks are spaces, and what a terminal would act on is spelled.
+    The message is a single line: line breaks become spaces, and control characters are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -28,18 +28,18 @@ def _spell(sign: str) -> str:
 
 
 class AlarmError(InputError):
-    """All was computed, and what it came to is an alarm, for which somebody asked for an exit code of its own."""
+    """Everything was computed, and the result is an alarm; the user asked for an exit code of its own for this case."""
 
     exit_code = 3
 
 
 class DamageError(InputError):
-    """A file that the project wrote is not as it was written.
+    """A file that the project wrote was damaged afterwards.
 
     Args:
         path: The file.
         what: What is wrong with it.
-        command: What makes it anew, where that is known.
+        command: The command that makes it again, if known.
     """
 
     def __init__(self, path: Path, what: str, command: str | None = None) -> None:
@@ -51,17 +51,17 @@ class DamageError(InputError):
 
 @contextmanager
 def telling_damage(path: Path) -> Iterator[None]:
-    """Say which file cannot be read, whatever a library makes of that.
+    """Name the file that cannot be read, whatever error a library raises.
 
     Raises:
-        DamageError: It cannot be read for what is in it, or a folder is in its place.
+        DamageError: The file's content cannot be read, or a folder is in its place.
     """
     try:
         yield
     except (InputError, FileNotFoundError, MemoryError, ImportError):
         raise
     except Exception as error:
-        # What is wrong with a file's content is no fault of the disk, which has a number, and none of the memory.
+        # Distinguish damaged content from errors of the disk, which have an error number, and of memory.
         of_disk = isinstance(error, OSError) and error.errno is not None and not path.is_dir()
         if of_disk or "out of memory" in str(error).lower():
             raise
@@ -77,5 +77,5 @@ def _describe(path: Path, error: Exception) -> str:
 
 
 def shorten(text: str, longest: int = 200) -> str:
-    """Cut a text for a message, and say by three dots that it was cut."""
+    """Shorten a text for a message, marking the cut with three dots."""
     return text if len(text) <= longest else f"{text[:longest]}..."

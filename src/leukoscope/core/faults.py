@@ -1,4 +1,4 @@
-"""Errors that users can mend, found in whatever wraps them."""
+"""Errors that users can fix, found among the causes of other errors."""
 
 from collections.abc import Iterator
 
@@ -7,17 +7,17 @@ from leukoscope.core.storage import describe_fault
 
 
 def explain(error: BaseException) -> InputError | None:
-    """Find in an error, or in what caused it, what a user can mend; ``None`` if it is a fault of the software.
+    """Find an error that a user can fix among an error and its causes; ``None`` if it is a fault of the software.
 
     Args:
-        error: As it was caught.
+        error: The caught error.
     """
     for cause in list_causes(error):
         if isinstance(cause, InputError):
             return cause
         fault = describe_fault(cause)
         if fault:
-            # Of a file that is put in another's place, the other one is what a user knows.
+            # When renaming a file fails, users know its target, not the temporary source.
             place = getattr(cause, "filename2", None) or getattr(cause, "filename", None)
             return InputError(
                 f"{f'{place}: ' if place else ''}{fault}. What was computed before is kept: mend this, and the same "
@@ -27,7 +27,7 @@ def explain(error: BaseException) -> InputError | None:
 
 
 def list_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error, what is said to have caused it, and so on: not what merely went before it."""
+    """Yield an error, its explicit cause, and so on; errors that merely preceded it are not causes."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -10,7 +10,7 @@ import pandas as pd
 
 
 def fingerprint_facts(facts: Any) -> str:
-    """Hash anything that JSON can say; what it cannot is told by its text.
+    """Hash anything that JSON can represent; other objects are hashed by their text.
 
     Returns:
         The first 16 hexadecimal digits of a SHA-256.
@@ -33,7 +33,7 @@ def write_facts(facts: Any) -> str:
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:
-    """Hash a table's content: the order of rows does not matter, everything else does.
+    """Hash a table's content; the order of rows does not matter, everything else does.
 
     Returns:
         The first 16 hexadecimal digits of a SHA-256.
@@ -43,7 +43,7 @@ def fingerprint_table(table: pd.DataFrame) -> str:
 
 
 def fingerprint_files(files: Iterable[Path]) -> str:
-    """Hash the content of files, and their names, in the order of these.
+    """Hash the names and contents of files, in the order of their names.
 
     Returns:
         The first 16 hexadecimal digits of a SHA-256.

@@ -1,4 +1,4 @@
-"""What is done when a module of somebody else's is imported, whoever imports it."""
+"""Actions on the import of third-party modules, wherever they are imported."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ Load = Callable[[ModuleType], None]
 
 
 class _Finder:
-    """Finds what the other finders find, and lets a function of ours load it."""
+    """Finds modules with the other finders, and lets our own functions load them."""
 
     def __init__(self) -> None:
         self.loading: dict[str, Callable[[ModuleType, Load], None]] = {}
@@ -21,7 +21,7 @@ class _Finder:
             return None
         self._sought.add(name)
         try:
-            spec = find_spec(name)  # of the other finders
+            spec = find_spec(name)  # by the other finders
         finally:
             self._sought.discard(name)
         if spec and spec.loader:
@@ -37,11 +37,11 @@ _FINDER = _Finder()
 
 
 def load_by(name: str, load: Callable[[ModuleType, Load], None]) -> None:
-    """Let a function load a module when it is imported first.
+    """Let a function load a module when it is first imported.
 
     Args:
-        name: Of the module, in full.
-        load: Gets the empty module, and what fills it.
+        name: The module's full name.
+        load: Called with the empty module and the function that fills it.
     """
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)  # type: ignore[arg-type]
@@ -49,11 +49,11 @@ def load_by(name: str, load: Callable[[ModuleType, Load], None]) -> None:
 
 
 def when_imported(name: str, action: Callable[[], object]) -> None:
-    """Do something once a module is there: now, or when it is imported; only what was asked for last.
+    """Run an action now if a module is loaded, or else when it is imported; only the last action is kept.
 
     Args:
-        name: Of the module, in full.
-        action: What to do.
+        name: The module's full name.
+        action: The action to run.
     """
     if name in sys.modules:
         action()

@@ -1,7 +1,7 @@
-"""Files at an object store (S3), by those few calls of ``pathlib.Path`` that parts of work need.
+"""Files in an object store (S3), with the few methods of ``pathlib.Path`` that parts of work need.
 
-Endpoint, region and keys are those of the environment, as for any other program: nothing of them is in any
-configuration, nor sent to a worker.
+Endpoint, region and keys come from the environment, as for any other program; they are never part of a configuration
+or sent to a worker.
 """
 
 import os
@@ -30,10 +30,10 @@ _SECONDS_TO_ANSWER = 60
 
 @dataclass(frozen=True)
 class ObjectPath:
-    """A file, or a folder, of an object store.
+    """A file or folder in an object store.
 
     Attributes:
-        address: Like ``s3://bucket/folder/file``.
+        address: An address like ``s3://bucket/folder/file``.
     """
 
     address: str
@@ -42,7 +42,7 @@ class ObjectPath:
         return self.address
 
     def __truediv__(self, name: str) -> "ObjectPath":
-        """Give a file of this folder."""
+        """Return a file in this folder."""
         return ObjectPath(f"{self.address.rstrip('/')}/{name}")
 
     @property
@@ -56,16 +56,16 @@ class ObjectPath:
         return PurePosixPath(self._key).stem
 
     def absolute(self) -> "ObjectPath":
-        """Give itself, which means the same everywhere."""
+        """Return the path itself, which is always absolute."""
         return self
 
     def is_file(self) -> bool:
-        """Tell whether it is there."""
+        """Return whether the file exists."""
         with self._telling():
             return bool(_connect().get_file_info(self._key).is_file)
 
     def glob(self, pattern: str) -> Iterator["ObjectPath"]:
-        """Find files of this folder by name: one listing, whose pages have a thousand each."""
+        """Find files in this folder by name, with one listing in pages of a thousand."""
         from pyarrow.fs import FileSelector
 
         with self._telling():
@@ -73,34 +73,34 @@ class ObjectPath:
         return (self / file.base_name for file in listed if file.is_file and fnmatchcase(file.base_name, pattern))
 
     def read_bytes(self) -> bytes:
-        """Read all of it.
+        """Read the whole file.
 
         Raises:
-            FileNotFoundError: It is not there.
+            FileNotFoundError: The file does not exist.
         """
         with self._telling(), _connect().open_input_stream(self._key) as stream:
             return bytes(stream.readall())
 
     def open(self) -> "NativeFile":
-        """Open it for reading here and there, with no more than what is asked for.
+        """Open the file for random access, fetching only the requested parts.
 
         Raises:
-            FileNotFoundError: It is not there.
+            FileNotFoundError: The file does not exist.
         """
         with self._telling():
             return _connect().open_input_file(self._key)
 
     def read_text(self) -> str:
-        """Read text."""
+        """Read the file as text."""
         return self.read_bytes().decode()
 
     def write_bytes(self, content: bytes) -> None:
-        """Write it whole: by one PUT, or of more than some megabytes in pieces that become a file with the last."""
+        """Write the file atomically: with one PUT, or beyond some megabytes as a multipart upload."""
         with self._telling(), _connect().open_output_stream(self._key) as stream:
             stream.write(content)
 
     def unlink(self, missing_ok: bool = False) -> None:
-        """Remove it."""
+        """Remove the file."""
         try:
             with self._telling():
                 _connect().delete_file(self._key)
@@ -129,19 +129,19 @@ Where = Path | ObjectPath
 
 
 def place_parts(folder: Path, store: str | None) -> Where:
-    """Give where parts are kept: in a folder, or in one at an object store that is of this folder alone.
+    """Return where to keep parts: in a local folder, or in a folder of an object store unique to it.
 
     Args:
-        folder: On this machine.
-        store: The address of a folder, which other projects and environments may have too.
+        folder: The folder on this machine.
+        store: The address of a folder that other projects and environments may share.
     """
     digest = fingerprint_facts(str(folder.absolute()))[:8]
     return folder if store is None else ObjectPath(store) / f"{folder.name.lstrip('.')}-{digest}"
 
 
 def find_address_fault(address: str) -> str | None:
-    """Find what is wrong with the address of a folder at an object store; ``None`` if nothing is."""
-    if "@" in address or "?" in address:  # which may be secret, and is not shown
+    """Return what is wrong with the address of a folder in an object store; ``None`` if it is valid."""
+    if "@" in address or "?" in address:  # may be secret, so it is not shown
         return (
             "the address has a key or an option in it. Leave it out, and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
             "and AWS_ENDPOINT_URL where the command and the workers start"
@@ -150,10 +150,10 @@ def find_address_fault(address: str) -> str | None:
 
 
 def require_folder(address: str) -> None:
-    """Make sure that a folder can be listed and written to, before anything is computed.
+    """Check that a folder can be listed and written to, before anything is computed.
 
     Raises:
-        InputError: It cannot.
+        InputError: The folder cannot be listed or written to.
     """
     probe = ObjectPath(address) / ".probe"
     probe.write_bytes(b"probe")  # some servers take an empty object of anybody
@@ -173,7 +173,7 @@ def _connect() -> "FileSystem":
 
 @lru_cache(maxsize=2)
 def _connect_to(endpoint: str, region: str | None, access_key: str | None) -> "FileSystem":
-    """Connect; ``access_key``, which Arrow takes from the environment itself, only tells connections apart."""
+    """Connect; ``access_key`` only distinguishes cached connections, since Arrow reads it from the environment."""
     from pyarrow.fs import S3FileSystem
 
     parts = urlsplit(endpoint)

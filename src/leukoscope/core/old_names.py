@@ -1,4 +1,4 @@
-"""What an earlier version called parameters, columns and values: still read, with a warning, and never written."""
+"""Names of parameters, columns and values in an earlier version: still read, with a warning, but never written."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# By the name of the table of parameters in which they stand.
+# By the name of the parameter table that contains them.
 _PARAMETERS = {"reader": {"backbone": "model"}, "splitting": {"looks": "appearance_clusters"}}
 _PROTOCOLS = {"look": "appearance"}
 # Columns of tables, and entries of JSON objects.
 _COLUMNS = {"backbone": "model", "novelty": "ood_score"}
 # Where `backbone` was a model's name, `model` was its fingerprint.
 _BESIDE_BACKBONE = {"model": "model_fingerprint"}
-# Of what is sealed, which is the calibration.
+# Entries of sealed objects, that is, of calibrations.
 _SEALED = {"novelty": "ood_limit"}
 OPINIONS = {"withheld": "abstained"}
-# By the column or entry that they stand in.
+# By the column or entry that contains them.
 _VALUES = {"opinion": OPINIONS, "group_by": _PROTOCOLS, "protocol": _PROTOCOLS}
 
 
 def rename_parameters(parameters: Mapping[str, Any], runtime_params: dict[str, Any]) -> dict[str, Any]:
-    """Give parameters and their values the names of today.
+    """Rename old parameters and values to their current names.
 
     Args:
-        parameters: All of them, as they were read.
-        runtime_params: Those that ``--params`` sets, which win; they are renamed in place.
+        parameters: All parameters, as read.
+        runtime_params: The parameters set by ``--params``, which take precedence; they are renamed in place.
 
     Returns:
         All parameters, renamed.
@@ -64,7 +64,7 @@ def _warn_of_parameter(old: str, new: str) -> None:
 
 
 def _rename_parameter(values: Mapping[str, Any], runtime_params: Any, old: str, new: str) -> dict[str, Any]:
-    """Let an old name's value stand for that of the new one, unless it is null or the command line sets the new one."""
+    """Move an old name's value to the new name, unless it is null or the command line sets the new name."""
     renamed = dict(values)
     old_value = renamed.pop(old)
     value = renamed.get(new) if old_value is None else old_value
@@ -75,27 +75,27 @@ def _rename_parameter(values: Mapping[str, Any], runtime_params: Any, old: str, 
 
 
 def find_old_names(names: Iterable[str]) -> dict[str, str]:
-    """Say which of the names of columns are old, and what they are now."""
+    """Map those column names that are old to their current names."""
     there = set(names)
     known = _COLUMNS | (_BESIDE_BACKBONE if "backbone" in there else {})
     return {old: new for old, new in known.items() if old in there}
 
 
 def read_tag(tags: Mapping[str, str], name: str) -> str | None:
-    """Read a tag of MLflow that may still have its old name."""
+    """Read an MLflow tag that may still have its old name."""
     old_names = {new: old for old, new in _COLUMNS.items()}
     return tags.get(name, tags.get(old_names.get(name, name)))
 
 
 def rename_columns(table: "pd.DataFrame", source: PurePath | str) -> "pd.DataFrame":
-    """Give a table's columns and values the names of today.
+    """Rename a table's old columns and values to their current names.
 
     Args:
-        table: As it was read.
-        source: Where from, for the warning.
+        table: The table, as read.
+        source: Where it was read from, for the warning.
 
     Returns:
-        The same table where nothing in it has an old name.
+        The renamed table; the same table if it has no old names.
     """
     renamed = find_old_names(table.columns)
     current = table.rename(columns=renamed) if renamed else table
@@ -108,11 +108,11 @@ def rename_columns(table: "pd.DataFrame", source: PurePath | str) -> "pd.DataFra
 
 
 def rename_entries(facts: Any, source: PurePath | str) -> Any:
-    """Give the objects in what was read from JSON the names of today; what was sealed is sealed anew.
+    """Rename old entries of objects read from JSON to their current names; sealed objects are sealed again.
 
     Args:
-        facts: As they were read.
-        source: Where from, for the warning.
+        facts: The facts, as read.
+        source: Where they were read from, for the warning.
     """
     renamed: dict[str, str] = {}
     current = _rename_within(facts, renamed)
@@ -139,7 +139,7 @@ def _rename_within(value: Any, renamed: dict[str, str]) -> Any:
 
 
 def _rename_sealed(facts: dict[str, Any], renamed: dict[str, str]) -> dict[str, Any]:
-    """Rename what fits its seal; what was edited by hand stays as it is, and is refused."""
+    """Rename entries of a sealed object if the seal is valid; objects edited by hand stay unchanged, to be refused."""
     values = {name: value for name, value in facts.items() if name != "seal"}
     names = {old: new for old, new in _SEALED.items() if old in values}
     if not names or fingerprint_facts(values) != facts["seal"]:

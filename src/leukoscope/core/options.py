@@ -1,4 +1,4 @@
-"""What all typed parameters have in common."""
+"""The base of all typed parameters."""
 
 import re
 import reprlib
@@ -19,7 +19,7 @@ _EXPECTED = {
 
 
 class Options(BaseModel):
-    """Parameters of a pipeline: immutable, and an unknown name is an error that says the right ones."""
+    """Parameters of a pipeline: immutable; an unknown name is an error that lists the known ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,10 +54,10 @@ def refuse_unknown_names(names: Any, known: Any, where: str = "", what: str = "p
         names: The names that were given.
         known: The names that exist.
         where: What the names belong to, for the message.
-        what: What they are names of.
+        what: The kind of thing that the names denote.
 
     Raises:
-        ValueError: A name is unknown; the message has the nearest one and all that exist.
+        ValueError: A name is unknown; the message suggests the nearest name and lists all that exist.
     """
     for name in names:
         if name not in known:
@@ -67,11 +67,11 @@ def refuse_unknown_names(names: Any, known: Any, where: str = "", what: str = "p
 
 
 def describe_faults(error: ValidationError, *parameter: str) -> str:
-    """Put into words what Pydantic found, without its frame.
+    """Describe a Pydantic validation error without Pydantic's boilerplate.
 
     Args:
-        error: What it raised.
-        parameter: The name of what was validated, if it has one.
+        error: The error that Pydantic raised.
+        parameter: The name of the validated parameter, if it has one.
     """
     return "; ".join(_describe_fault(fault, parameter) for fault in error.errors(include_url=False))
 
@@ -87,9 +87,9 @@ def _describe_fault(fault: Any, parameter: tuple[str, ...]) -> str:
 
 
 def differences(model: type[Options]) -> type[Options]:
-    """Make the model of the differences from ``model``: the same fields, each of which may be left out.
+    """Create the model of differences from ``model``, which has the same fields, all optional.
 
-    What was given is in the instance's ``model_fields_set``, so that ``model_dump(exclude_unset=True)`` has
+    The instance's ``model_fields_set`` holds the given fields, so ``model_dump(exclude_unset=True)`` returns
     exactly the differences.
     """
     fields: dict[str, Any] = {name: (field.annotation, copy(field)) for name, field in model.model_fields.items()}
@@ -99,9 +99,9 @@ def differences(model: type[Options]) -> type[Options]:
 
 
 def plain_name(class_name: str) -> str:
-    """Turn a class name into a part of a metric's or column's name.
+    """Convert a class name to a part of a metric's or column's name.
 
-    Letters of any script stay, in lower case and without accents, and so do digits; what is between them becomes one
+    Letters of any script, in lower case and without accents, and digits are kept; everything between them becomes one
     underscore. MLflow refuses brackets, commas, per cent signs and the like.
     """
     folded = unicodedata.normalize("NFKD", class_name).casefold()

@@ -1,4 +1,4 @@
-"""Work that is divided into parts, each of which any of several workers may do: what both sides of it agree on."""
+"""Work divided into parts, each of which any of several workers may do: the interface between both sides."""
 
 import logging
 import time
@@ -10,19 +10,19 @@ from leukoscope.core.counts import count_of
 
 logger = logging.getLogger(__name__)
 
-# A part that has ended so many workers is left alone.
+# A part that has killed this many workers is not tried again.
 MOST_TRIES = 3
 _SECONDS_BETWEEN_LINES = 60
 
 
 class Part(NamedTuple):
-    """Some of the work.
+    """A part of the work.
 
     Attributes:
-        name: Tells it from all others, of other runs too.
-        task: What the work takes; it is sent to a worker.
-        size: How many files it has.
-        tries: The file in which workers note that they begin with it: what is left there has ended them.
+        name: A unique name, also among other runs.
+        task: The input of the work, which is sent to a worker.
+        size: Number of files in the part.
+        tries: The file in which workers note that they begin the part; notes that remain are of killed workers.
     """
 
     name: str
@@ -32,12 +32,12 @@ class Part(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a part.
+    """The outcome of a part.
 
     Attributes:
-        part: Which.
-        result: What the work gave; ``None`` where the part is lost.
-        lost: Why nobody can do it, or ``None``.
+        part: The part.
+        result: The result of the work; ``None`` if the part is lost.
+        lost: Why no worker can do the part, or ``None``.
     """
 
     part: Part
@@ -46,42 +46,42 @@ class Outcome(NamedTuple):
 
 
 class Place(Protocol):
-    """Where parts are worked on: other processes, which see the same files."""
+    """A place where parts are worked on: other processes that see the same files."""
 
     def __len__(self) -> int:
-        """Tell how many workers there are now."""
+        """Return the current number of workers."""
         ...
 
     def carry_out(self, work: Callable[[Any], Any], parts: Iterable[Part]) -> Iterator[Outcome]:
-        """Let workers do some work with each part, and tell of each that has ended, in whatever order.
+        """Let workers process each part, and yield outcomes as parts end, in any order.
 
-        Parts are asked for as workers become free: no more of them are in memory than keep these busy.
+        Parts are requested as workers become free, so that memory holds only as many as keep the workers busy.
 
         Args:
-            work: Takes a part's task; the same function must be there on the workers.
-            parts: What is to be done.
+            work: A function of a part's task, which must also exist on the workers.
+            parts: The parts to process.
 
         Raises:
-            InputError: A worker cannot do it at all, or there is none any more.
+            InputError: A worker cannot do the work at all, or no worker is left.
         """
         ...
 
 
 class Here:
-    """This process, as a place for parts: it finishes what a cluster has begun."""
+    """This process as a place for parts; it finishes work that a cluster has begun."""
 
     def __len__(self) -> int:
-        """Tell that there is one worker."""
+        """Return 1, since this process is the only worker."""
         return 1
 
     def carry_out(self, work: Callable[[Any], Any], parts: Iterable[Part]) -> Iterator[Outcome]:
-        """Do the work, one part after another."""
+        """Process one part after another."""
         for part in parts:
             yield Outcome(part, work(part.task))
 
 
 def begin_try(tries: Path) -> int:
-    """Note that a part is begun; gives how many workers it has ended before."""
+    """Note that a part is begun, and return how many workers it has killed before."""
     ended = count_tries(tries)
     if ended < MOST_TRIES:
         with tries.open("ab", buffering=0) as file:
@@ -90,7 +90,7 @@ def begin_try(tries: Path) -> int:
 
 
 def count_tries(tries: Path) -> int:
-    """Count how many workers have begun with a part and not ended."""
+    """Count the workers that have begun a part and not finished it."""
     try:
         return tries.stat().st_size
     except FileNotFoundError:
@@ -98,13 +98,13 @@ def count_tries(tries: Path) -> int:
 
 
 def say_parts(what: str, parts: int, missing: int, place: Place) -> None:
-    """Say how much there is to do, how much was done before, and who does it.
+    """Log how many parts are left, how many were done before, and how many workers there are.
 
     Args:
-        what: What is done with parts, like ``decoded``.
-        parts: All that there are.
-        missing: How many of them are not done yet.
-        place: Who works.
+        what: What is done to parts, like ``decoded``.
+        parts: Number of all parts.
+        missing: Number of parts that are not done yet.
+        place: The place with the workers.
     """
     before = f"; {parts - missing} were {what} before" if parts > missing else ""
     logger.info("Parts to be %s by %s: %d of %d%s", what, _say_workers(place), missing, parts, before)
@@ -113,15 +113,15 @@ def say_parts(what: str, parts: int, missing: int, place: Place) -> None:
 def follow(
     outcomes: Iterable[Outcome], place: Place, what: str, files: int, done: int, unit: str = "files"
 ) -> Iterator[Outcome]:
-    """Show how many files have passed: on a terminal by a bar, else by a line a minute.
+    """Pass on outcomes while showing progress: a bar on a terminal, otherwise a log line per minute.
 
     Args:
-        outcomes: What passes.
-        place: Who works.
-        what: What is done with files.
-        files: All that there are.
-        done: How many of them were done before.
-        unit: What they are, if they are no files.
+        outcomes: The outcomes to pass on.
+        place: The place with the workers.
+        what: What is done to files.
+        files: Number of all files.
+        done: Number of files that were done before.
+        unit: The unit that is counted, if not files.
     """
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Paths as users write them."""
+"""Paths in the form that users write them."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from leukoscope.core.errors import InputError, shorten
 
 PATH_PARAMETERS = ("raw_images", "external_images", "images", "group_table", "label_table")
-# What --params takes for the end of a path: a comma begins the next parameter, and YAML a comment after a space.
+# Where --params ends a path: a comma begins the next parameter, and " #" a YAML comment.
 _ENDS = (",", " #")
 _IN_FILE = "a path in quotes in conf/local/globals.yml, as `{parameter}: 'PATH'`, is taken as it is"
 
@@ -17,7 +17,7 @@ def require_paths(parameters: Mapping[str, Any]) -> None:
     """Check that the parameters that should be paths are text.
 
     Raises:
-        InputError: YAML takes one for a number or the like, or it is empty.
+        InputError: A path is empty, or YAML reads it as a number or the like.
     """
     for name in PATH_PARAMETERS:
         if name in parameters:
@@ -25,14 +25,14 @@ def require_paths(parameters: Mapping[str, Any]) -> None:
 
 
 def require_text(value: Any, parameter: str) -> str:
-    """Make sure that a path is text.
+    """Check that a path is text.
 
     Args:
-        value: What the configuration holds.
-        parameter: What sets it, for the message.
+        value: The value in the configuration.
+        parameter: The parameter that sets it, for the message.
 
     Raises:
-        InputError: It is a number or the like, is empty, or has a NUL byte.
+        InputError: The value is a number or the like, is empty, or has a NUL byte.
     """
     if isinstance(value, str) and value.strip() and "\0" not in value:
         return value
@@ -49,21 +49,21 @@ def require_text(value: Any, parameter: str) -> str:
 
 
 def read_path(value: Any, parameter: str) -> Path:
-    """Read a path of the configuration; a leading ``~`` is the home folder.
+    """Read a path from the configuration, expanding a leading ``~`` to the home folder.
 
     Args:
-        value: The path. Kedro has put the project's folder before a relative one, and so before ``~``.
-        parameter: What sets it, for the message.
+        value: The path. Kedro has prepended the project's folder to relative paths, including those with ``~``.
+        parameter: The parameter that sets it, for the message.
 
     Raises:
-        InputError: It is no text, or names the home folder of nobody.
+        InputError: The value is not text.
     """
     path = Path(require_text(value, parameter))
     home = next((number for number, part in enumerate(path.parts) if part.startswith("~")), None)
     if home is None or os.path.lexists(path):
         return path
     project = Path(*path.parts[:home]) if home else Path()
-    if os.path.lexists(project / path.parts[home]):  # a folder of that name
+    if os.path.lexists(project / path.parts[home]):  # a folder with this name exists
         return path
     try:
         return Path(*path.parts[home:]).expanduser()
@@ -72,10 +72,10 @@ def read_path(value: Any, parameter: str) -> Path:
 
 
 def exists(path: Path, parameter: str) -> bool:
-    """Tell whether there is anything at a path.
+    """Return whether a path exists.
 
     Raises:
-        InputError: It cannot be known: a folder above may not be entered, or the path is too long.
+        InputError: This cannot be determined: a parent folder may not be entered, or the path is too long.
     """
     try:
         path.stat()
@@ -90,7 +90,7 @@ def exists(path: Path, parameter: str) -> bool:
 
 
 def explain_cut(path: Path, parameter: str) -> str:
-    """Say that a path may have been cut at a comma or comment; nothing where no longer name begins like it."""
+    """Explain that a path may have been cut at a comma or comment; empty if no longer name begins with it."""
     try:
         names = sorted(os.listdir(path.parent))
     except OSError:

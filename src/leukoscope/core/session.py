@@ -1,4 +1,4 @@
-"""How the command at work was given: nodes that start other commands give these the same."""
+"""How the current command was called, so that nodes can start other commands in the same way."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from leukoscope.core.errors import InputError
 
 @dataclass(frozen=True)
 class Session:
-    """What one command is run with.
+    """The settings of a command.
 
     Attributes:
         project: The project's folder.
         env: The environment; ``None`` for the default.
         source: Where the configuration is.
-        given: What ``--params`` set.
+        given: The values set by ``--params``.
         data: The folder of the data.
     """
 
@@ -27,23 +27,23 @@ class Session:
     data: Path = Path("data")
 
 
-# The variable that names the folder which takes the place of `data` in a command that another one has started.
+# The variable that names the folder to use instead of `data` in a command started by another one.
 WORKSPACE = "LEUKOSCOPE_WORKSPACE"
 _at_work: list[Session] = []
-# MLflow's run of the command, under which those of the commands that it starts belong, and where its records are.
+# The command's MLflow run, which is the parent of the runs of commands that it starts, and the tracking address.
 _run: list[str | None] = [None, None]
 
 
 def remember_session(session: Session) -> None:
-    """Remember the session at work."""
+    """Set the current session."""
     _at_work[:] = [session]
 
 
 def get_session() -> Session:
-    """Give the session at work.
+    """Return the current session.
 
     Raises:
-        InputError: There is none: commands that are started would have other parameters than the one at work.
+        InputError: There is no session, so started commands would have other parameters than the current one.
     """
     if not _at_work:
         raise InputError(
@@ -54,20 +54,20 @@ def get_session() -> Session:
 
 
 def remember_run(run_id: str | None, tracking: str | None = None) -> None:
-    """Remember MLflow's run of the session, and the address of its records; ``None`` when it has ended."""
+    """Set the session's MLflow run and the tracking address; ``None`` when the run has ended."""
     _run[:] = [run_id, tracking]
 
 
 def get_run() -> str | None:
-    """Give MLflow's run of the session at work, if there is one."""
+    """Return the current session's MLflow run, if there is one."""
     return _run[0]
 
 
 def get_tracking() -> str | None:
-    """Give the address of MLflow's records, if the session at work is tracked."""
+    """Return the MLflow tracking address, if the current session is tracked."""
     return _run[1]
 
 
 def find_project() -> Path:
-    """Give the project's folder: that of the session at work, or the folder at hand."""
+    """Return the project's folder: that of the current session, or the working directory."""
     return _at_work[-1].project if _at_work else Path.cwd()

@@ -1,4 +1,4 @@
-"""With what software results are made."""
+"""The software that produces results."""
 
 import platform
 import subprocess
@@ -12,10 +12,10 @@ _PACKAGES = ("keras", "tensorflow", "numpy", "pandas", "scikit-learn", "scikit-i
 
 
 def describe_software(project: Path) -> dict[str, Any]:
-    """Name the versions of what computes, the commit of the project, and a hash of the package's source.
+    """Describe the versions of libraries that compute, the project's commit, and a hash of the package's source.
 
     Args:
-        project: Its folder.
+        project: The project's folder.
     """
     from leukoscope import __version__
 
@@ -26,7 +26,7 @@ def describe_software(project: Path) -> dict[str, Any]:
 
 
 def _find_version(package: str) -> str | None:
-    """Give a package's version; None where it is missing, as TensorFlow may be where another backend computes."""
+    """Return a package's version; ``None`` if missing, as TensorFlow may be when another backend is used."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -34,7 +34,7 @@ def _find_version(package: str) -> str | None:
 
 
 def find_git_commit(project: Path | str) -> str | None:
-    """Name the commit of a project, if it is in a git repository."""
+    """Return the commit of a project, if it is in a git repository."""
     try:
         answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

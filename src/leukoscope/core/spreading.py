@@ -1,28 +1,28 @@
-"""Doing the same with many images, on all cores if they are many."""
+"""Processing of many images, on all cores if there are enough of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 
-# Images that a core takes at a time, and up to how many no other process is worth starting.
+# Number of images that a core takes at a time, and up to which starting other processes is not worthwhile.
 _PART = 16
 FEW = 2 * _PART
-_PARTS_AT_ONCE = 16  # whose results are given together
+_PARTS_AT_ONCE = 16  # parts whose results are yielded together
 
 R = TypeVar("R")
 
 
 def spread(work: Callable[[np.ndarray], R], pixels: np.ndarray, rows: Mapping[bytes, int]) -> Iterator[dict[bytes, R]]:
-    """Do some work with each of many images; no more parts of them than twice the cores are in memory at once.
+    """Process each of many images; at most twice as many parts as cores are in memory at once.
 
     Args:
-        work: Takes one image; it is sent to other processes.
+        work: A function of one image, which is sent to other processes.
         pixels: ``uint8 [n, height, width, 3]``, which may be on disk.
-        rows: The row in ``pixels`` of each image, by a key of its own.
+        rows: The row in ``pixels`` of each image, by a unique key.
 
     Yields:
-        The results of some images, by their keys, as soon as they are there.
+        The results of some images, by their keys, as soon as they are available.
     """
     if len(rows) <= FEW:
         if rows:

@@ -1,10 +1,10 @@
-"""The stages of the work: namespaces of nodes, beside those of models."""
+"""The stages of the work: namespaces of nodes, besides those of models."""
 
 from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-# Kedro-Viz draws each as one box until it is opened, and `kedro run --namespaces` takes them. No model has such a name.
+# Kedro-Viz draws each as one collapsed box, and `kedro run --namespaces` accepts them. No model has such a name.
 STAGES = frozenset(
     {
         "agreement",
@@ -40,10 +40,10 @@ def make_stage(stage: str, nodes: Iterable[Node]) -> Pipeline:
 
     Args:
         stage: One of ``STAGES``.
-        nodes: Those of the stage, or some of them.
+        nodes: All or some nodes of the stage.
 
     Raises:
-        ValueError: There is no such stage; its nodes would be taken for a model's.
+        ValueError: The stage does not exist; its nodes would be taken for a model's.
     """
     if stage not in STAGES:
         raise ValueError(f"{stage} is no stage: add it to STAGES in core/stages.py.")
@@ -51,14 +51,14 @@ def make_stage(stage: str, nodes: Iterable[Node]) -> Pipeline:
 
 
 def find_model(node: Node) -> str | None:
-    """Find the model that a node is of: its namespace, unless that is a stage's.
+    """Find the model that a node belongs to: its namespace, unless this is a stage.
 
     Args:
-        node: Of any pipeline.
+        node: A node of any pipeline.
     """
     return None if node.namespace in STAGES else node.namespace
 
 
 def list_models(pipeline: Pipeline) -> set[str]:
-    """List the models that a pipeline has nodes of."""
+    """List the models with nodes in a pipeline."""
     return {model for model in map(find_model, pipeline.nodes) if model}

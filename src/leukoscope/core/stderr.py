@@ -1,4 +1,4 @@
-"""What libraries write to the process' standard error, past Python and its log."""
+"""Output that libraries write directly to standard error, bypassing Python and its log."""
 
 import os
 import re
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def leaving_out(unwanted: bytes) -> Iterator[None]:
-    """Hold back what is written to standard error meanwhile, and write it afterwards without the unwanted lines.
+    """Capture standard error within the context, and write it afterwards without the unwanted lines.
 
     Args:
-        unwanted: A regular expression of how these lines begin.
+        unwanted: A regular expression that matches the beginning of these lines.
     """
     kept = os.dup(2)
     with tempfile.TemporaryFile() as file:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, folders that one run at a time writes, and arrays written bit by bit."""
+"""Files written atomically, folders written by one run at a time, and arrays written piece by piece."""
 
 import hashlib
 import json
@@ -23,18 +23,18 @@ from leukoscope.core.errors import InputError
 from leukoscope.core.objects import ObjectPath, Where
 
 UNFINISHED = "unfinished-"
-# Whoever writes on another machine, whose processes cannot be asked for, is taken for dead after this.
+# A writer on another machine, whose processes cannot be checked, is considered dead after this time.
 _SECONDS_ELSEWHERE = 24 * 3600
 _CLOCK_STEP = 60
 
 
 def write_whole(file: Where, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a file beside another, then rename it to that one.
+    """Let ``write`` fill a temporary file beside the target, then rename it to the target.
 
-    What goes to an object store is filled on this machine, and is there with the last byte.
+    Files for an object store are filled on this machine, and appear there with the last byte.
 
-    The unfinished file has a name of its own, so that runs which write the same file at once do not meet; the last to
-    finish wins. What killed runs left of the same file is removed first.
+    The temporary file has a unique name, so that runs which write the same file at once do not collide; the last to
+    finish wins. Temporary files that killed runs left of the same file are removed first.
     """
     if isinstance(file, ObjectPath):
         with TemporaryDirectory() as folder:
@@ -53,7 +53,7 @@ def write_whole(file: Where, write: Callable[[Path], Any]) -> None:
 
 
 def _name_unfinished(file: Path) -> str:
-    """Name the writer: machine, process, and a number for each file. Writers may go by the suffix, which stays."""
+    """Return a name with the machine, the process and a unique number; the suffix, which writers may need, is kept."""
     return f"{UNFINISHED}{file.stem}.{_hash_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}{file.suffix}"
 
 
@@ -62,7 +62,7 @@ def _hash_machine() -> str:
 
 
 def _remove_leftovers(file: Path) -> None:
-    """Remove the unfinished files of processes that are no more."""
+    """Remove the unfinished files of dead processes."""
     stem = re.escape(file.stem)
     suffix = re.escape(file.suffix)
     pattern = re.compile(rf"{UNFINISHED}{stem}(\.([0-9a-f]{{8}})-(\d+)-[0-9a-f]{{8}})?{suffix}")
@@ -72,7 +72,7 @@ def _remove_leftovers(file: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-# Folders of so many files are looked through once in a while only: else so many parts took the square of their number.
+# Folders with more files than this are scanned only occasionally; otherwise the time would grow with their square.
 _MANY_FILES = 500
 _SECONDS_BETWEEN_LOOKS = 60
 _looked: dict[Path, float] = {}
@@ -97,7 +97,7 @@ def _may_be_written(path: Path, machine: str, process: int) -> bool:
         return time.time() - written < _SECONDS_ELSEWHERE
     try:
         writer = psutil.Process(process)
-        # A process that began after the last byte was written, clocks allowed for, has the number of a dead one.
+        # A process that began after the last byte was written (within clock steps) has reused a dead one's number.
         return writer.status() != psutil.STATUS_ZOMBIE and writer.create_time() < written + _CLOCK_STEP
     except psutil.NoSuchProcess:
         return False
@@ -106,19 +106,19 @@ def _may_be_written(path: Path, machine: str, process: int) -> bool:
 
 
 def describe_fault(error: BaseException | None) -> str | None:
-    """Put a fault of disk, network or memory into words; ``None`` for any other error, such as of damaged content."""
+    """Describe an error of disk, network or memory; ``None`` for other errors, such as damaged content."""
     if isinstance(error, MemoryError) or "out of memory" in str(error):
         return "not enough memory"
-    # What bz2 and Pillow raise of damaged content is an OSError too, without the system's number.
+    # For damaged content bz2 and Pillow raise an OSError too, but without the system's error number.
     if isinstance(error, OSError) and error.errno is not None:
         return error.strerror or str(error)
     return None
 
 
 def write_folder_whole(folder: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a folder beside another, then put it in that one's place.
+    """Let ``write`` fill a folder beside another, then replace that one.
 
-    A run that is killed in between leaves the one or the other, under its own name or under one that the next run
+    A run that is killed in between leaves the old or the new folder, under its own name or under one that the next run
     finds.
 
     Raises:
@@ -152,14 +152,14 @@ def _write_held_folder(folder: Path, write: Callable[[Path], Any]) -> None:
 
 @contextmanager
 def hold(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Let no other run write into a folder meanwhile; a process that ends lets go of it, however it ends.
+    """Lock a folder against writes by other runs; the lock is released when the process ends, however it ends.
 
     Args:
-        folder: The folder, or the file.
-        wait: Whether to wait for another run, which is done in a moment.
+        folder: The folder or file.
+        wait: Whether to wait for another run that will soon be done.
 
     Raises:
-        InputError: Another run is at work there.
+        InputError: Another run is writing there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -174,39 +174,39 @@ def hold(folder: Path, wait: bool = False) -> Iterator[None]:
 
 
 def write_json(file: Where, facts: dict[str, Any]) -> None:
-    """Write facts for people to read, whole or not at all."""
+    """Write facts as readable JSON, atomically."""
     write_whole(file, lambda path: path.write_text(json.dumps(facts, indent=2)))
 
 
 def read_json(file: Where) -> dict[str, Any]:
-    """Read facts that were written; none where there is no file."""
+    """Read facts from a JSON file; empty if there is no file."""
     return json.loads(file.read_text()) if file.is_file() else {}
 
 
 def as_read_from_json(facts: dict[str, Any]) -> dict[str, Any]:
-    """Give facts as they will be read back, with lists for tuples, so that both can be compared."""
+    """Convert facts to what JSON reads back, with lists for tuples, so that both can be compared."""
     return json.loads(json.dumps(facts))
 
 
 def defuse_formula(text: str | None) -> str | None:
-    """Put an apostrophe before what a spreadsheet would take for a formula."""
+    """Put an apostrophe before text that a spreadsheet would interpret as a formula."""
     return f"'{text}" if text and text[0] in "=+-@\t\r" else text
 
 
 def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give the rows of a table for JSON, which has no NaN: what is missing is ``None``."""
+    """Convert the rows of a table to dictionaries for JSON, with ``None`` for NaN."""
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 def write_array_header(file: IO[bytes], dtype: str, shape: tuple[int, ...]) -> None:
-    """Write the header of a ``.npy`` file, after which the array's bytes are to follow.
+    """Write the header of a ``.npy`` file, to be followed by the array's bytes.
 
-    NumPy pads it for a first axis of any length, so that it can be written again over itself.
+    NumPy pads it for a first axis of any length, so that the header can be overwritten in place.
 
     Args:
-        file: Open for writing, where the header belongs.
-        dtype: Like ``uint8``.
-        shape: Of the whole array, in C order.
+        file: A file open for writing, positioned where the header belongs.
+        dtype: The data type, like ``uint8``.
+        shape: The shape of the whole array, in C order.
     """
     descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
     np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})

@@ -1,4 +1,4 @@
-"""What runs around the pipelines: checks of what was given, tracking by MLflow, and a look at other runs."""
+"""Hooks around the pipelines: checks of the input, tracking by MLflow, and detection of concurrent runs."""
 
 from leukoscope.hooks.inputs import InputHook
 from leukoscope.hooks.other_runs import OtherRunsHook

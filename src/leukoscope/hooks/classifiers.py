@@ -1,4 +1,4 @@
-"""Classifiers in MLflow: a network as a Keras model, any other kind as files."""
+"""Logging of classifiers in MLflow: networks as Keras models, other kinds as files."""
 
 import tempfile
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from leukoscope.models.base import FOLDER
 
 
 def log_network(classifier: Any) -> None:
-    """Log the Keras model into the active run.
+    """Log a network as a Keras model into the active run.
 
     Args:
         classifier: A network with the names of its classes.
@@ -37,12 +37,12 @@ def log_network(classifier: Any) -> None:
 
 
 def log_files(client: MlflowClient, run_id: str, classifier: Any) -> None:
-    """Log what a classifier has beside its members, which are logged by themselves.
+    """Log a classifier's own files, without its members, which are logged separately.
 
     Args:
-        client: Of MLflow.
-        run_id: Of the model's run.
-        classifier: Of a kind that lies in a folder.
+        client: The MLflow client.
+        run_id: The id of the model's run.
+        classifier: A classifier of a kind that is stored in a folder.
     """
     with tempfile.TemporaryDirectory() as scratch:
         classifier.save_own(Path(scratch))

@@ -1,4 +1,4 @@
-"""Which parameters a run has, and which command it is."""
+"""The parameters in force in a run, and the identity of its command."""
 
 import os
 import platform
@@ -14,15 +14,15 @@ from leukoscope.core.session import WORKSPACE
 def fingerprint_session(
     run_params: dict[str, Any], pipeline: Pipeline, parameters: dict[str, Any], models: set[str]
 ) -> str:
-    """Hash what a command runs and where: the same command in the same project on the same machine has the same.
+    """Hash what a command runs and where, so that a repeated command in a project on a machine gets the same hash.
 
-    One that has a workspace of its own is the same on any machine that sees it.
+    A command with its own workspace has the same hash on every machine that sees the workspace.
     """
     where = os.environ.get(WORKSPACE) or platform.node()
     place = [where, run_params["project_path"], run_params.get("env")]
     names = sorted(node.name for node in pipeline.nodes)
     in_force = [parameters_in_force(parameters, model) for model in [None, *sorted(models)]]
-    for values in in_force:  # where something runs is of no consequence for what comes of it
+    for values in in_force:  # where something runs does not affect its results
         for name in [name for name in values if name.startswith("cluster.") or name == "study.workers"]:
             del values[name]
     return fingerprint_facts([place, names, in_force])

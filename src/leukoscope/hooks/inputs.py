@@ -1,4 +1,4 @@
-"""What a run needs is looked at before it begins, and what is wrong with it is shown by itself."""
+"""Checks of a run's inputs before it begins, with errors shown as a message alone."""
 
 import json
 import os
@@ -42,27 +42,27 @@ from leukoscope.pipelines.search.planning import require_nested, require_search
 from leukoscope.study.plan import require_entries
 
 _BACKENDS = ("tensorflow", "jax", "torch")
-# A model is promoted without its card too, and whatever was counted before.
+# Promotion works without a model card, and without earlier evaluations.
 _OPTIONAL = {"model_cards", "evaluations"}
 _NAMES_SHOWN = 5
 
 
 class InputHook:
-    """Refuses wrong parameters and missing files before anything runs, and shows what is wrong by itself.
+    """Refuses wrong parameters and missing files before anything runs, with a message and no traceback.
 
     Attributes:
-        has_begun: Whether nothing was found to be wrong, and the pipeline began.
+        has_begun: Whether all checks passed and the pipeline began.
     """
 
     has_begun = False
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters, of whatever pipeline, and what ``--params`` sets.
+        """Check the parameters of all pipelines, including those set by ``--params``.
 
         Raises:
-            InputError: There is no such environment, a file of the configuration cannot be read, a name is unknown, a
-                path is none, or a value does not fit.
+            InputError: The environment does not exist, a configuration file cannot be read, a name is unknown, a path
+                is not a path, or a value is invalid.
         """
         self._env = context.env
         self.has_begun = False
@@ -88,19 +88,19 @@ class InputHook:
         except ParameterValidationError as error:
             faults = "; ".join(_find_faults(context)) or str(error)
             raise InputError(f"Wrong parameters, nothing was run: {faults}") from None
-        except ValidationError as error:  # of several parameters together
+        except ValidationError as error:  # from a check across several parameters
             raise InputError(f"Wrong parameters, nothing was run: {describe_faults(error)}") from None
         except ValueError as error:
             raise InputError(f"Wrong parameters, nothing was run: {error}") from None
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Look for what the run starts from, before anything that takes long is loaded or prepared.
+        """Check the inputs of the run before anything slow is loaded or prepared.
 
         Raises:
-            InputError: A file is missing that no node of the pipeline makes, Keras is to use a backend that is not
-                there, a recipe does not fit its model, or the weights file of one that is to be trained cannot be
-                read; a study cannot be made of its entries, or a search of its space; or a cluster cannot do the work.
+            InputError: A file that no node of the pipeline makes is missing, Keras' backend is not installed, a recipe
+                does not fit its model, the weights file of a model to train cannot be read, a study's entries or a
+                search's space are not usable, or the cluster cannot do the work.
         """
         require_backend()
         if "study_plan" in pipeline.all_outputs():
@@ -114,12 +114,12 @@ class InputHook:
         if "label_issues" in pipeline.all_outputs():
             require_cleanlab()
         _require_inputs(self._list_needed(pipeline), catalog, self._env)
-        # What a study has done before asks no cluster: it connects itself, once there is anything to do.
+        # A study connects to the cluster itself, once it has anything to do; a finished one needs no cluster.
         if "params:cluster" in pipeline.inputs() and "study_plan" not in pipeline.all_outputs():
             self._require_cluster()
         for name in sorted(list_models(pipeline)):
             self._resolve_recipe(name)
-            if f"{name}.journal" in pipeline.all_outputs():  # which starts the training
+            if f"{name}.journal" in pipeline.all_outputs():  # this run starts the training
                 entry = self._parameters["models"][name]
                 entry.require_files(self._parameters["training"])
                 entry.join_augmentation(self._parameters["augmentation"])
@@ -127,17 +127,17 @@ class InputHook:
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
-        """Raise anew what a user can mend, which the catalog has wrapped, so that its message stands alone.
+        """Re-raise an error that the user can fix, without the catalog's wrapping, so that its message stands alone.
 
         Raises:
-            InputError: It is what caused the error.
+            InputError: Such an error caused the failure.
         """
         mendable = explain(error) or _explain_tracking(error)
         if mendable is not None:
             raise mendable from None
 
     def _require_cluster(self) -> None:
-        """Make sure that the cluster can do the work, if one is given."""
+        """Check that the cluster can do the work, if there is one."""
         options = self._parameters["cluster"]
         loader = self._context.config_loader
         if options.parts is not None:
@@ -161,7 +161,7 @@ class InputHook:
             raise InputError(f"Wrong parameters of {name}, nothing was run: {error}") from None
 
     def _list_needed(self, pipeline: Pipeline) -> set[str]:
-        """List what the nodes take that none of them makes; a reader of the registry needs nothing trained here."""
+        """List the inputs that no node makes; a reader from the registry needs nothing trained here."""
         registered = bool(self._parameters["reader"].model_uri)
         of_trained = {assemble_reader, collect_evaluated} if registered else set()
         nodes = [node for node in pipeline.nodes if node.func not in of_trained]
@@ -170,7 +170,7 @@ class InputHook:
 
 
 def _explain_tracking(error: Exception) -> InputError | None:
-    """Find what MLflow made fail; what was not loaded has not."""
+    """Explain an error that MLflow caused; if MLflow is not loaded, it caused none."""
     if "mlflow" not in sys.modules:
         return None
     from leukoscope.hooks.outbox import explain_tracking
@@ -179,10 +179,10 @@ def _explain_tracking(error: Exception) -> InputError | None:
 
 
 def require_backend() -> None:
-    """Make sure that Keras can use the backend that it is told to; loads none.
+    """Check that Keras can use the configured backend, without loading it.
 
     Raises:
-        InputError: It is none that trains, or is not installed, or Keras' own file cannot be read.
+        InputError: The backend cannot train or is not installed, or Keras' configuration file cannot be read.
     """
     file = Path(os.environ.get("KERAS_HOME", Path("~/.keras").expanduser()), "keras.json")
     name = os.environ.get("KERAS_BACKEND")
@@ -206,10 +206,10 @@ def require_backend() -> None:
 
 
 def _require_inputs(names: set[str], catalog: CatalogProtocol, env: str | None) -> None:
-    """Raise an error that names all that is missing, and the commands that make it."""
+    """Raise an error that names all missing data sets and the command that makes them."""
     made = {name for name in names if is_made(name)}
     for dataset in _list_absent(names - made, catalog).values():
-        dataset.load()  # what a user gives: its data set says what is wrong, or does without
+        dataset.load()  # input by the user: its data set raises an error, or does without
     missing = _list_absent(made, catalog)
     if missing:
         hint = ", or give --env demo: the demo has made them" if env != "demo" and _demo_has(missing.values()) else ""
@@ -234,19 +234,19 @@ def _is_there(dataset: Any) -> bool:
 
 
 def _demo_has(datasets: Iterable[Any]) -> bool:
-    """Tell whether the demo's folder has what is missing from the one at hand."""
+    """Return whether the demo's folder has what is missing in the current one."""
     places = [Path(str(getattr(dataset, "_filepath", getattr(dataset, "_path", "")))).parts for dataset in datasets]
     if not all("data" in parts for parts in places):
         return False
-    ends = [len(parts) - parts[::-1].index("data") for parts in places]  # after the last folder data
+    ends = [len(parts) - parts[::-1].index("data") for parts in places]  # after the last folder named data
     return all(Path(*parts[:end], "demo", *parts[end:]).exists() for parts, end in zip(places, ends, strict=True))
 
 
 def _read_parameters(context: KedroContext) -> dict[str, Any]:
-    """Read the parameters as they are, before they are checked."""
+    """Read the parameters unchanged, before they are checked."""
     try:
         return context.config_loader["parameters"]
-    # TypeError: OmegaConf's, of a list where the configuration has names
+    # OmegaConf raises a TypeError for a list in the place of a mapping.
     except (ValueError, TypeError, MissingConfigException, YAMLError, OmegaConfBaseException) as error:
         hint = " Names with brackets or other signs of YAML must stand in quotes." * isinstance(error, YAMLError)
         raise InputError(f"The parameters cannot be read, nothing was run: {error}.{hint}") from None
@@ -255,7 +255,7 @@ def _read_parameters(context: KedroContext) -> dict[str, Any]:
 def _read_base(context: KedroContext) -> dict[str, Any]:
     """Read the parameters of the base environment, which has all of them, without resolving anything.
 
-    Read without Kedro's loader: a second one would change what the first one's values stand for.
+    They are read without Kedro's loader, since a second loader would change how the first one resolves its values.
     """
     base = Path(context.config_loader.conf_source, settings.CONFIG_LOADER_ARGS["base_env"])
     files = [path for path in base.rglob("parameters*") if path.suffix in (".yml", ".yaml", ".json")]
@@ -264,7 +264,7 @@ def _read_base(context: KedroContext) -> dict[str, Any]:
 
 
 def _require_environment(context: KedroContext) -> None:
-    """Make sure that there is the environment that was asked for; of an archive Kedro itself says it."""
+    """Check that the requested environment exists; for an archive, Kedro itself reports it."""
     source = Path(context.config_loader.conf_source)
     env = context.env
     names = sorted(path.name for path in source.iterdir() if path.is_dir()) if source.is_dir() else []
@@ -275,7 +275,7 @@ def _require_environment(context: KedroContext) -> None:
 
 
 def _find_faults(context: KedroContext) -> Iterator[str]:
-    """Say of each parameter what is wrong with it, without Pydantic's frame."""
+    """Describe the faults of each parameter, without Pydantic's boilerplate."""
     raw = context.config_loader["parameters"]
     for name, kind in TypeExtractor(dict(pipelines)).extract_types_from_pipelines().items():
         try:

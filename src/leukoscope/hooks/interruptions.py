@@ -1,4 +1,4 @@
-"""Signals that end a run, wherever they reach it."""
+"""Handling of signals that end a run, at any point."""
 
 import os
 import signal
@@ -12,10 +12,10 @@ _SECONDS_UNTIL_AGAIN = 0.1
 
 
 def heed() -> None:
-    """Let SIGTERM, by which batch systems end a run, end it as ``sys.exit`` does, and let nothing swallow that.
+    """Let SIGTERM, which batch systems send, end a run like ``sys.exit``, and make sure that nothing swallows it.
 
-    Python ignores what is raised while an object is deleted or garbage is collected, a run's end too: then the signal
-    is sent again.
+    Python ignores exceptions raised while objects are deleted or garbage is collected, including this one; the signal
+    is then sent again.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -38,7 +38,7 @@ def _exit(number: int, frame: FrameType | None) -> None:
 
 
 class _SendAgain:
-    """Sends the signal again whose exception Python ignored; leaves any other exception to whoever was told before."""
+    """Sends a signal again if Python ignored its exception; passes other exceptions to the previous handler."""
 
     def __init__(self, before: Callable[[Any], Any]) -> None:
         self.before = before

@@ -1,4 +1,4 @@
-"""What MLflow keeps of runs."""
+"""The files that MLflow stores for runs."""
 
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from mlflow.utils.uri import is_local_uri
 
 
 def describe_finished(client: MlflowClient, run_ids: list[str]) -> dict[str, Any] | None:
-    """Say what files MLflow keeps of runs, on this machine; ``None`` where a run is gone or did not end well.
+    """List the files on this machine that MLflow stores for runs; ``None`` if a run is gone or did not finish.
 
     Returns:
-        For each run the places of its artefacts and models, with names and sizes of the files.
+        For each run, the places of its artefacts and models, with the names and sizes of the files.
     """
     kept: dict[str, Any] = {}
     for run_id in run_ids:
@@ -32,7 +32,7 @@ def describe_finished(client: MlflowClient, run_ids: list[str]) -> dict[str, Any
 
 
 def _list_kept(place: str) -> list[tuple[str, int]]:
-    """List the files of a local place with their sizes; none of a server's."""
+    """List the files at a local place with their sizes; empty for a server."""
     if not is_local_uri(place):
         return []
     folder = Path(local_file_uri_to_path(place))

@@ -1,4 +1,4 @@
-"""Runs of one project at the same time: what one saves, another may replace."""
+"""Concurrent runs in one project, which may replace each other's files."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from leukoscope.core.errors import InputError
 
 
 class OtherRunsHook:
-    """Stops a run that goes on from what is no longer there.
+    """Stops a run whose earlier results have been replaced.
 
-    Data sets refuse to load anything but what they saved. Before each save all earlier ones are looked at too: results
-    of two runs would lie side by side else, and a later run would take them for those of one.
+    Data sets refuse to load anything but what they saved. Before each save, all earlier data sets are checked too;
+    otherwise results of two runs would be mixed, and a later run would take them for results of a single one.
     """
 
     def __init__(self) -> None:
@@ -20,10 +20,10 @@ class OtherRunsHook:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: CatalogProtocol) -> None:
-        """Begin with nothing saved.
+        """Begin with no saved data sets.
 
         Raises:
-            InputError: The runner's processes would not know what the others saved.
+            InputError: The runner uses several processes, which would not know what the others saved.
         """
         if "ParallelRunner" in str(run_params["runner"]):
             raise InputError(
@@ -35,20 +35,20 @@ class OtherRunsHook:
 
     @hook_impl
     def before_dataset_saved(self) -> None:
-        """Make sure that all that was saved before is still there.
+        """Check that everything saved before is still there.
 
         Raises:
-            InputError: Another run has replaced or removed something.
+            InputError: Another run has replaced or removed a data set.
         """
         for dataset in list(self._saved.values()):
             dataset.require_own()
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
-        """Remember the data set, and make sure that what MLflow took of it just now was this run's.
+        """Remember the data set, and check that what MLflow has just logged of it was this run's.
 
         Raises:
-            InputError: Another run has replaced or removed it.
+            InputError: Another run has replaced or removed the data set.
         """
         dataset: Any = self._catalog.get(dataset_name)
         if hasattr(dataset, "require_own"):

@@ -1,4 +1,4 @@
-"""What is to be told to MLflow, in order, and kept while it does not answer."""
+"""A queue of entries for MLflow, which keeps them while MLflow does not answer."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 15
 _MOST_SECONDS_BETWEEN_LOOKS = 600
-# Of MLflow's codes, those of a fault that may pass; every other is a verdict on what was sent.
+# MLflow's error codes for temporary faults; every other code means that the entry itself was refused.
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "IO_ERROR")
 _PASSING_STATUS = (408, 429, 500, 502, 503, 504)
 
@@ -27,11 +27,11 @@ Entry = Callable[[], Any]
 
 
 class Outbox:
-    """Delivers entries in their order; while they cannot be delivered they wait, and the run goes on.
+    """Delivers entries in order; entries that cannot be delivered wait while the run goes on.
 
     Args:
-        answers: Tells within seconds whether it is worth trying.
-        place: Where the entries go, for messages.
+        answers: Returns within seconds whether a delivery is worth trying.
+        place: The destination of the entries, for messages.
     """
 
     def __init__(self, answers: Callable[[], bool], place: str) -> None:
@@ -44,16 +44,16 @@ class Outbox:
         self._one_at_a_time = threading.RLock()
 
     def send(self, entry: Entry) -> bool:
-        """Deliver an entry after all that wait; tell whether it was.
+        """Deliver an entry after all waiting ones, and return whether it was delivered.
 
-        What MLflow refuses for good is left out, and said in the log: the results themselves lie in files.
+        Entries that MLflow refuses for good are dropped with a warning; the results themselves are in files.
         """
         with self._one_at_a_time:
             self._waiting.append(entry)
             return self.deliver()
 
     def deliver(self) -> bool:
-        """Deliver what waits; tell whether nothing does any more."""
+        """Deliver the waiting entries, and return whether none is left."""
         with self._one_at_a_time:
             if self._lost and not self._look():
                 return False
@@ -63,7 +63,7 @@ class Outbox:
             return not self._waiting
 
     def _is_done_with(self, entry: Entry) -> bool:
-        """Deliver an entry; it is done with too if it is refused for good."""
+        """Deliver an entry, and return whether it is done, which includes being refused for good."""
         try:
             entry()
         except Exception as error:
@@ -77,13 +77,13 @@ class Outbox:
         return True
 
     def is_open(self) -> bool:
-        """Tell whether entries can be delivered now, by a look where that is cheap."""
+        """Check the connection if that is cheap, and return whether entries can be delivered now."""
         if not self._lost and not self._answers():
             self._lose(None)
         return self.deliver()
 
     def close(self) -> None:
-        """Try once more, and say what could not be delivered."""
+        """Try once more, and warn about entries that could not be delivered."""
         self._looked = float("-inf")
         if not self.deliver():
             logger.warning(
@@ -99,7 +99,7 @@ class Outbox:
         self._lost = not self._answers()
         self._looked = time.monotonic()
         if not self._lost:
-            # Until something is delivered: it may answer looks and nothing else.
+            # Until something is delivered: the server may answer checks and nothing else.
             self._pause = min(2 * self._pause, _MOST_SECONDS_BETWEEN_LOOKS)
             logger.info("MLflow at %s answers again: what waited is logged now", self._place)
         return not self._lost
@@ -114,7 +114,7 @@ class Outbox:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Tell whether an error is of network, disk or database, so that the same may be taken later."""
+    """Return whether an error comes from network, disk or database, so that the same entry may be accepted later."""
     if isinstance(error, HTTPError) and error.response is not None:
         return error.response.status_code in _PASSING_STATUS
     if isinstance(error, RequestException):
@@ -125,10 +125,10 @@ def is_passing(error: BaseException) -> bool:
 
 
 def explain_tracking(error: BaseException) -> InputError | None:
-    """Find in an error, or in what caused it, that MLflow failed; ``None`` if it did not.
+    """Find a failure of MLflow among an error and its causes; ``None`` if there is none.
 
     Args:
-        error: As it was caught.
+        error: The caught error.
     """
     for cause in list_causes(error):
         if isinstance(cause, MlflowException | RequestException):
@@ -140,7 +140,7 @@ def explain_tracking(error: BaseException) -> InputError | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Give an error's message as a line without a full stop, or the cause alone that MLflow and its libraries wrap."""
+    """Return an error's message as one line without a full stop, or only the cause that MLflow's libraries wrap."""
     text = str(error).strip() or type(error).__name__
     network = r"Failed to establish [^\"']+|[Rr]ead timed out|[Cc]onnection \w+ed out|\[SSL[^\"']+"
     cause = re.search(rf"{network}|(?<=\(sqlite3\.OperationalError\) )[^\n]+", text)

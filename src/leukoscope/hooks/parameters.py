@@ -1,4 +1,4 @@
-"""What parameters of different pipelines have to do with each other."""
+"""Checks across the parameters of different pipelines."""
 
 import reprlib
 from collections.abc import Collection, Iterable, Mapping
@@ -13,18 +13,18 @@ from leukoscope.training.entry import ModelOptions
 from leukoscope.training.options import EnsembleOptions, ViewsOptions
 from leukoscope.training.recipe import Recipe
 
-_SEEDS = 2**32  # of NumPy's older generators, which scikit-learn and Keras use
+_SEEDS = 2**32  # the seeds of NumPy's older generators, which scikit-learn and Keras use
 
 
 def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Check what parameters of different pipelines have to do with each other.
+    """Check that the parameters of different pipelines agree.
 
     Args:
         parameters: All parameters, validated.
-        given: Those that the command line sets.
+        given: The parameters set on the command line.
 
     Raises:
-        InputError: A recipe that the command line changes does not fit its model.
+        InputError: A recipe changed on the command line does not fit its model.
         ValueError: Parameters contradict each other.
     """
     entries = parameters["models"]
@@ -32,7 +32,7 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
     _require_members(entries)
     _require_teachers(entries, parameters["training"])
     changed = {*given.get("models", {}), *given} & set(entries)
-    for name in sorted(changed):  # what all share need only fit the models that are run
+    for name in sorted(changed):  # shared parameters need only fit the models that are run
         require_recipe(entries[name], parameters["training"])
     reader = parameters["reader"].model
     if reader is not None:
@@ -56,10 +56,10 @@ def check_parameters(parameters: dict[str, Any], given: Mapping[str, Any]) -> No
 
 
 def require_recipe(entry: ModelOptions, shared: Recipe) -> None:
-    """Make sure that a recipe fits its model.
+    """Check that a recipe fits its model.
 
     Raises:
-        ValueError: It contradicts itself.
+        ValueError: The recipe contradicts itself.
     """
     try:
         entry.resolve(shared)
@@ -68,10 +68,10 @@ def require_recipe(entry: ModelOptions, shared: Recipe) -> None:
 
 
 def _require_members(entries: Mapping[str, Any]) -> None:
-    """Make sure that the members of other models are entries that can be such.
+    """Check that the members of other models are entries that can be members.
 
     Raises:
-        ValueError: One is not.
+        ValueError: A member is not.
     """
     made = {name for name, entry in entries.items() if isinstance(entry, EnsembleOptions)}
     seen = {name for name, entry in entries.items() if isinstance(entry, ViewsOptions)}
@@ -87,10 +87,10 @@ def _require_members(entries: Mapping[str, Any]) -> None:
 
 
 def _require_teachers(entries: Mapping[str, Any], shared: Recipe) -> None:
-    """Make sure that teachers are entries of which no part learns from others itself.
+    """Check that teachers are entries none of whose parts has a teacher itself.
 
     Raises:
-        ValueError: One is not.
+        ValueError: A teacher is not.
     """
     if shared.distillation is not None:
         raise ValueError("training.distillation is of a model's entry: set models.NAME.training.distillation")
@@ -112,15 +112,15 @@ def _require_fit(
 
 
 def _list_parts(entries: Mapping[str, Any], name: str) -> list[str]:
-    """List an entry and all that it is made of; entries have been checked to be no circle."""
+    """List an entry and all its parts, recursively; earlier checks ruled out cycles."""
     return [name, *(part for member in entries[name].parts for part in _list_parts(entries, member))]
 
 
 def _require_titles(entries: Mapping[str, Any]) -> None:
-    """Make sure that no two models are called alike in figures and tables.
+    """Check that all models have different titles in figures and tables.
 
     Raises:
-        ValueError: Two are.
+        ValueError: Two models have the same title.
     """
     titles: dict[str, str] = {}
     for name, entry in entries.items():

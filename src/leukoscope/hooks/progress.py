@@ -1,4 +1,4 @@
-"""How far a run has come: a line that changes in a terminal, plain lines in a log."""
+"""The progress of a run: an updated line in a terminal, plain lines in a log."""
 
 import atexit
 import logging
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 class ProgressHook:
-    """Says which model is at work, of how many, and how long its training will take.
+    """Shows which of how many models is running, and how long its training will take.
 
-    In a terminal it does so in one line below the log, while nodes of models run; others have bars of their own.
+    In a terminal it uses one line below the log while nodes of models run; other nodes have their own progress bars.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class ProgressHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep the models' titles."""
+        """Remember the models' titles."""
         self._models = context.params.get("models", {})
 
     @hook_impl
@@ -44,7 +44,7 @@ class ProgressHook:
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Say which model begins, and in a terminal which node."""
+        """Log which model begins, and in a terminal show which node."""
         model = find_model(node)
         if model is None:
             self._hide()
@@ -56,22 +56,22 @@ class ProgressHook:
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._end()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._end()
 
     def follow(self, model: str, epoch: int, epochs: int, seconds: float) -> None:
-        """Say how far a training has come.
+        """Show the progress of a training.
 
         Args:
-            model: Its name.
-            epoch: How many epochs are finished.
-            epochs: How many there are at the most.
-            seconds: How long the last one took.
+            model: The model's name.
+            epoch: Number of finished epochs.
+            epochs: Largest number of epochs.
+            seconds: Duration of the last epoch.
         """
         left = say_time_left(epoch, epochs, seconds)
         if self._status and left:
@@ -87,7 +87,7 @@ class ProgressHook:
             self._status.update(words)
         elif get_console().is_terminal:
             self._status = get_console().status(words)
-            atexit.register(self._hide)  # Kedro tells of no Ctrl-C, which would leave the terminal without a cursor
+            atexit.register(self._hide)  # Kedro does not report Ctrl-C, which would leave the terminal without a cursor
             self._status.start()
 
     def _hide(self) -> None:
@@ -108,14 +108,14 @@ class ProgressHook:
 
 
 class _Listener(logging.Handler):
-    """Hands the epochs in log records to the hook."""
+    """Passes the epochs in log records to the hook."""
 
     def __init__(self, progress: ProgressHook) -> None:
         super().__init__()
         self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell of the record's epoch, if it has one."""
+        """Pass on the record's epoch, if it has one."""
         if hasattr(record, "epoch"):
             row: Mapping[str, Any] = record.epoch
             epochs = getattr(record, "epochs", 0)

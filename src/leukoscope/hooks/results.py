@@ -1,4 +1,4 @@
-"""What a run came to, shown where it was started."""
+"""The results of a run, shown where it was started."""
 
 import click
 from kedro.framework.hooks import hook_impl
@@ -11,10 +11,10 @@ from leukoscope.hooks.tracking import TrackingHook
 
 
 class ResultsHook:
-    """Ends a run that compares models with their table, and with where to look on.
+    """Shows the table of results and links to more at the end of a run that compares models.
 
     Args:
-        tracking: Knows the page of the run in MLflow.
+        tracking: Provides the page of the run in MLflow.
     """
 
     def __init__(self, tracking: TrackingHook) -> None:
@@ -27,12 +27,12 @@ class ResultsHook:
 
 
 def show_results(pipeline: Pipeline, catalog: CatalogProtocol, page: str | None) -> None:
-    """Show the table of results that a pipeline makes; nothing for one that makes none.
+    """Show the table of results that a pipeline makes, if it makes one.
 
     Args:
-        pipeline: That was run.
-        catalog: Of its data sets.
-        page: The address of the runs in MLflow; ``None`` where they were not tracked.
+        pipeline: The pipeline that was run.
+        catalog: The catalog of its data sets.
+        page: The address of the runs in MLflow; ``None`` if they were not tracked.
     """
     made = pipeline.all_outputs()
     if "comparison" not in made:

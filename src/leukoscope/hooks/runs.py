@@ -1,4 +1,4 @@
-"""The runs of a session in MLflow: its own, and one for each model."""
+"""The MLflow runs of a session: its own run, and one for each model."""
 
 import json
 import logging
@@ -27,12 +27,12 @@ class Runs:
     """The runs of one session, found or created when something is to be logged into them.
 
     Args:
-        client: Of MLflow.
+        client: The MLflow client.
         session: The session's run.
-        only: The one model of the session, whose run the session's is; ``None`` where there are none, or several.
-        goes_on: Whether an interrupted session is gone on with.
-        parameters: All of them.
-        tags: Of every run.
+        only: The session's only model, which shares the session's run; ``None`` if there are no or several models.
+        goes_on: Whether an interrupted session is resumed.
+        parameters: All parameters.
+        tags: The tags of every run.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Runs:
         self._describe(session, only)
 
     def of(self, model: str | None) -> str:
-        """Give the run of a model, or the session's; a child is made when it is first asked for."""
+        """Return the run of a model, or the session's; a child is created when it is first requested."""
         if model not in self._runs:
             run_id = self._children.get(model) if model else None
             if run_id:
@@ -72,12 +72,12 @@ class Runs:
         return self._runs[model]
 
     def ids(self) -> set[str]:
-        """Give the runs that this session has found or made."""
+        """Return the runs that this session has found or created."""
         return set(self._runs.values())
 
     @property
     def page(self) -> str:
-        """The address within the UI that compares the models' runs; that of the session's run if there is one only."""
+        """The address within the UI that compares the models' runs, or that of the only run, the session's."""
         models = sorted(self.ids() - {self.session})
         experiment = self._client.get_run(self.session).info.experiment_id
         if len(models) < 2:
@@ -86,7 +86,7 @@ class Runs:
         return "#/compare-runs?runs={}&experiments={}".format(*chosen)
 
     def activate(self, model: str | None) -> None:
-        """Put a run on the stack of this thread, alone; what leaves the stack goes on running."""
+        """Make a run the only one on this thread's stack; runs that leave the stack keep the status running."""
         run_id = self.of(model)
         while (active := mlflow.active_run()) and active.info.run_id != run_id:
             mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
@@ -94,16 +94,16 @@ class Runs:
             mlflow.start_run(run_id=run_id)
 
     def leave_run_of_another_training(self, model: str | None, training: str) -> None:
-        """Take a new run where an interrupted one has epochs of a training that is not gone on with."""
+        """Start a new run if an interrupted one has epochs of a training that is not resumed."""
         run_id = self.of(model)
         if self._epochs.get(run_id) and self._client.get_run(run_id).data.tags.get("training") != training:
             new = self._create(model)
             self._describe(new, model)
             self._kill(run_id)
             if model == self._only:
-                self._client.delete_tag(run_id, "session")  # nothing goes on with the run that is left
+                self._client.delete_tag(run_id, "session")  # the abandoned run is never resumed
                 self.session = self._runs[None] = new
-            self._runs[model] = new  # last of all: an entry that fails is delivered again
+            self._runs[model] = new  # last, since an entry that fails is delivered again
             self.activate(model)
         self.log_tags(model, {"training": training})
 
@@ -111,31 +111,31 @@ class Runs:
         status = RunStatus.to_string(RunStatus.KILLED)
         active = mlflow.active_run()
         if active and active.info.run_id == run_id:
-            mlflow.end_run(status)  # what leaves the stack later would be running again
+            mlflow.end_run(status)  # a run that leaves the stack later would be marked as running again
         else:
             self._client.set_terminated(run_id, status)
 
     def end_model(self, model: str, status: int = RunStatus.FINISHED) -> None:
-        """End the run of a model, unless it is the session's, too, or was ended before."""
+        """End a model's run, unless it is also the session's run, or has already ended."""
         run_id = self._runs.get(model)
         if run_id and run_id != self.session and model not in self._ended:
-            self.activate(None)  # what leaves the stack later would be running again
+            self.activate(None)  # a run that leaves the stack later would be marked as running again
             self._client.set_terminated(run_id, RunStatus.to_string(status))
             self._ended.add(model)
 
     def end_children(self, unfinished: Mapping[str, int], status: int) -> None:
-        """End the models' runs: as finished, or with a status where something is left to do."""
+        """End the models' runs: as finished, or with the given status if nodes are left to run."""
         for model in list(self._runs):
             if model:
                 self.end_model(model, status if unfinished[model] else RunStatus.FINISHED)
 
     def end_session(self, status: int) -> None:
-        """End the session's run, and leave none active."""
+        """End the session's run, and leave no run active."""
         self.activate(None)
         mlflow.end_run(RunStatus.to_string(status))
 
     def log_epoch(self, model: str, figures: dict[str, float], milliseconds: int) -> None:
-        """Log the figures of an epoch, unless the run has them from before."""
+        """Log the metrics of an epoch, unless the run already has them."""
         step = int(figures["epoch"])
         run_id = self.of(model)
         if step in self._epochs.setdefault(run_id, set()):
@@ -145,21 +145,21 @@ class Runs:
         self._epochs[run_id].add(step)
 
     def log_metrics(self, model: str | None, figures: dict[str, Any], milliseconds: int, step: int = 0) -> None:
-        """Log what is a finite number; the time is that since the Unix epoch."""
+        """Log the values that are finite numbers; the time counts from the Unix epoch."""
         numbers = {name: value for name, value in figures.items() if isinstance(value, int | float) and isfinite(value)}
         metrics = [Metric(name, float(value), milliseconds, step) for name, value in numbers.items()]
         self._client.log_batch(self.of(model), metrics=metrics)
 
     def log_tags(self, model: str | None, values: dict[str, Any]) -> None:
-        """Tag a run with what is not empty."""
+        """Tag a run with the values that are not empty."""
         self._tag(self.of(model), values)
 
     def log_data(self, fingerprint: str, images: int) -> None:
-        """Tell of which images the session's run is, and those of models that begin from now on.
+        """Log the images used by the session's run and by the runs of models that begin from now on.
 
         Args:
-            fingerprint: Of the manifest.
-            images: How many files it has.
+            fingerprint: The fingerprint of the manifest.
+            images: Number of files in the manifest.
         """
         self._data = DatasetInput(
             Dataset(
@@ -178,14 +178,14 @@ class Runs:
         """Set the description of a run, in Markdown.
 
         Args:
-            model: Whose run it is; ``None`` for the session's.
-            text: The description, or what makes it of a function that links to the run of a model.
+            model: The model with the run; ``None`` for the session's run.
+            text: The description, or a function that makes it, given a function that links to a model's run.
         """
         words = text if isinstance(text, str) else text(self._link)
         self._tag(self.of(model), {MLFLOW_RUN_NOTE: words})
 
     def _link(self, model: str) -> str | None:
-        """Give the address of a model's run within the UI; ``None`` where there is none."""
+        """Return the address of a model's run within the UI; ``None`` if there is no run."""
         if model not in self._runs:
             return None
         run = self._client.get_run(self._runs[model])
@@ -205,7 +205,7 @@ class Runs:
         self._client.log_artifact(self.of(model), str(path), folder)
 
     def log_model(self, model: str | None, classifier: Any) -> None:
-        """Log a network as a Keras model, with signature and class names; of any other kind its own files."""
+        """Log a network as a Keras model with signature and class names, or the own files of another kind."""
         self.activate(model)
         run_id = self.of(model)
         if getattr(classifier, "place", NETWORK) == NETWORK:
@@ -215,7 +215,7 @@ class Runs:
             log_files(self._client, run_id, classifier)
 
     def _create(self, model: str | None) -> str:
-        """Create a child of the session's run, or what takes the session's place where it has one model only."""
+        """Create a child of the session's run, or for its only model a run that replaces it."""
         session = self._client.get_run(self.session)
         tags = session.data.tags | {MLFLOW_RUN_NAME: str(model), "model": str(model)}
         if model != self._only:
@@ -224,7 +224,7 @@ class Runs:
         return self._client.create_run(session.info.experiment_id, tags=tags, run_name=model).info.run_id
 
     def _describe(self, run_id: str, model: str | None) -> None:
-        # A resumed run has them; where it runs may be another place now, and MLflow takes no parameter twice.
+        # A resumed run has parameters, but may run elsewhere now, and MLflow accepts no parameter twice.
         logged = self._client.get_run(run_id).data.params
         values = parameters_in_force(self._parameters, model)
         parameters = [Param(name, str(value)) for name, value in values.items() if name not in logged]
@@ -239,14 +239,14 @@ class Runs:
         return {run_id: {point.step for point in self._client.get_metric_history(run_id, "epoch/train_loss")}}
 
     def _find_children(self) -> dict[str, str]:
-        """Find the last child of each model that the session's run has from before."""
+        """Find the last existing child of the session's run for each model."""
         experiment = self._client.get_run(self.session).info.experiment_id
         runs = search_runs(self._client, experiment, f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.session}'")
         names = [read_tag(run.data.tags, "model") for run in runs]
         return {name: run.info.run_id for name, run in zip(names, runs, strict=True) if name}
 
     def _end_unfinished_models(self, run_id: str) -> None:
-        """Call failed what a killed session was logging: the model is logged anew."""
+        """Mark a model that a killed session was logging as failed; it is logged again."""
         experiment = self._client.get_run(run_id).info.experiment_id
         for model in self._client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
             if model.status == LoggedModelStatus.PENDING:
@@ -254,9 +254,9 @@ class Runs:
 
 
 def find_interrupted(client: MlflowClient, experiment: str, session: str) -> str | None:
-    """Find the run of a session of the same pipeline and parameters that did not finish.
+    """Find the unfinished run of a session with the same pipeline and parameters.
 
-    There is one at the most, since it is gone on with; its time, which a clock gave, says nothing.
+    There is at most one, since it is resumed; its time stamp, which depends on a clock, is not used.
     """
     runs = search_runs(client, experiment, f"tags.session = '{session}'")
     interrupted = [run for run in runs if run.info.status != RunStatus.to_string(RunStatus.FINISHED)]
@@ -267,13 +267,13 @@ def find_interrupted(client: MlflowClient, experiment: str, session: str) -> str
 
 
 def search_runs(client: MlflowClient, experiment: str, filter_string: str) -> list[Run]:
-    """Search an experiment; the last run to start comes last."""
+    """Search an experiment for runs, in the order of their start."""
     return client.search_runs([experiment], filter_string, order_by=["attributes.start_time ASC"])
 
 
 @contextmanager
 def creating_with(tags: dict[str, str]) -> Iterator[None]:
-    """Let runs have tags from their first moment on, so that one whose process dies right then is found by them."""
+    """Create runs with tags from the start, so that a run can be found by them even if its process dies right away."""
     before = MLFLOW_RUN_CONTEXT.get_raw()
     MLFLOW_RUN_CONTEXT.set(json.dumps(json.loads(before or "{}") | tags))
     try:
@@ -284,7 +284,7 @@ def creating_with(tags: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def failing_if_not_started() -> Iterator[None]:
-    """Call a run failed that cannot start: MLflow would call it finished when the process ends."""
+    """Mark a run that cannot start as failed; MLflow would mark it as finished when the process ends."""
     outer = mlflow.active_run()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Where MLflow keeps its records: a server, or a file."""
+"""The place where MLflow keeps its records: a server or a file."""
 
 import os
 import shutil
@@ -29,13 +29,13 @@ _MEND = (
 
 
 def require_server(uri: str) -> None:
-    """Make sure, within seconds, that MLflow's records can be reached.
+    """Check within seconds that MLflow's records can be reached.
 
     Args:
         uri: The tracking URI.
 
     Raises:
-        InputError: The server does not answer, or refuses the user; or the file is damaged, locked, or cannot be made.
+        InputError: The server does not answer or refuses the user; or the file is damaged, locked, or cannot be made.
     """
     if urlparse(uri).scheme in ("", "file"):
         raise InputError(
@@ -53,13 +53,13 @@ def require_server(uri: str) -> None:
 
 @contextmanager
 def hold_database(uri: str) -> Iterator[None]:
-    """Let one run at a time set up a database in a file, and make that where there is none.
+    """Let only one run at a time set up a database file, and create the file if it does not exist.
 
     Args:
         uri: The tracking URI.
 
     Raises:
-        Timeout: Another run has been at it for a minute.
+        Timeout: Another run has held the database for a minute.
     """
     if not uri.startswith("sqlite:"):
         yield
@@ -72,15 +72,15 @@ def hold_database(uri: str) -> Iterator[None]:
 
 
 def hold_session(session: str) -> BaseFileLock:
-    """Let no other process run the same session meanwhile: it would go on in this one's run, as if that were dead.
+    """Lock a session against other processes, which would take this one's run for a dead one and resume it.
 
     Args:
-        session: What tells the session from any other.
+        session: The hash that identifies the session.
 
     Raises:
-        InputError: Another process is at it.
+        InputError: Another process is running the session.
     """
-    # Of the user's own: nobody else may open it again where all users share the folder.
+    # The name contains the user, since in a shared folder other users may not open the file.
     user = os.getuid() if hasattr(os, "getuid") else 0
     lock = FileLock(Path(gettempdir(), f"leukoscope-{user}-{session}.lock"), blocking=False, is_singleton=True)
     try:
@@ -94,7 +94,7 @@ def hold_session(session: str) -> BaseFileLock:
 
 
 def _make_database(path: Path) -> None:
-    """Make MLflow's tables whole or not at all: it makes them step by step, and cannot go on with half of them."""
+    """Create MLflow's tables atomically, since MLflow creates them step by step and cannot resume halfway."""
     from mlflow.store.db import utils
 
     with TemporaryDirectory() as scratch:
@@ -108,18 +108,18 @@ def _make_database(path: Path) -> None:
 
 
 def find_file(uri: str) -> Path:
-    """Give the file that SQLite opens for a tracking URI that begins with ``sqlite:``."""
+    """Return the file that SQLite opens for a tracking URI that begins with ``sqlite:``."""
     return Path(make_url(uri).database or "")
 
 
 def without_password(uri: str) -> str:
-    """Give an address as it may be shown."""
+    """Return an address without credentials, for display."""
     user, at, rest = uri.rpartition("@")
     return f"{user.partition('://')[0]}://{rest}" if at else uri
 
 
 def answers(uri: str) -> bool:
-    """Tell, within seconds, whether a server answers; files and what cannot be asked are taken to.
+    """Return within seconds whether a server answers; files and unknown kinds of servers are assumed to.
 
     Args:
         uri: The tracking URI.
@@ -135,13 +135,13 @@ def _find_fault(uri: str) -> str | None:
         if parts.hostname and parts.scheme.partition("+")[0] in _PORTS:
             port = parts.port or _PORTS[parts.scheme.partition("+")[0]]
             socket.create_connection((parts.hostname, port), _SECONDS).close()
-    except (OSError, ValueError) as error:  # a URI without a valid host or port is a ValueError
+    except (OSError, ValueError) as error:  # a URI without a valid host or port raises a ValueError
         return f"{_SILENT}: {first_line(error)}"
     return None
 
 
 def _ask(uri: str) -> str | None:
-    """Ask as MLflow does, with its credentials and its view of certificates; any answer but these will do."""
+    """Send a request with MLflow's credentials and certificates; return the fault, or ``None`` if it succeeds."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -179,7 +179,7 @@ def _require_database(path: Path) -> None:
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict.splitlines()[-1])
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            connection.execute("BEGIN IMMEDIATE")  # which SQLite lets begin on a read-only disk too
+            connection.execute("BEGIN IMMEDIATE")  # succeeds on a read-only disk too, hence the write below
             connection.execute(f"PRAGMA user_version = {version}")
             connection.execute("ROLLBACK")
     except sqlite3.OperationalError as error:

@@ -1,4 +1,4 @@
-"""What determines what a run makes, and what its data sets hold, as hashes."""
+"""Hashes of everything that determines a run's outputs, and of the contents of its data sets."""
 
 import hashlib
 import json
@@ -38,16 +38,16 @@ from leukoscope.images.naming import write_found
 
 _PACKAGE = Path(__file__).parents[1]
 _CONFIGURATION = ("parameters", "globals", "catalog", "mlflow")
-# What the command line adds to the configuration and does not change what is made.
+# Run parameters that do not affect the outputs.
 _OF_NO_CONSEQUENCE = {"run_id", "kedro_version", "runtime_params"}
-# What Keras, its backends and the numerical libraries read.
+# Environment variables read by Keras, its backends and the numerical libraries.
 _OF_BACKENDS = ("KERAS_", "TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "CUDA_", "NVIDIA_")
 _OF_LIBRARIES = ("ONEDNN_", "DNNL_", "OMP_", "MKL_", "OPENBLAS_", "LEUKOSCOPE_")
 _PREFIXES = (*_OF_BACKENDS, *_OF_LIBRARIES)
 ABSENT = "absent"
-# Those that have files of several places, or of a place that the kind of the model decides.
+# Data sets with files in several places, or in a place that depends on the kind of model.
 _LISTING = (TrainingJournalDataset, EvaluationRecordsDataset, ClassifierDataset, TrainedModelsDataset)
-# Those that load as little as is hashed.
+# Data sets that load no more than is hashed.
 _LOOKED_UP = (PagesDataset, SoftwareDataset)
 _IN_FILES = (
     OwnFile,
@@ -64,18 +64,18 @@ _IN_FILES = (
 
 
 def describe_causes(context: KedroContext, run_params: dict[str, Any], pipeline: Pipeline) -> dict[str, str]:
-    """Hash what determines what a run makes, but for the content of what it takes.
+    """Hash everything that determines a run's outputs, except for the content of its inputs.
 
     Args:
-        context: Of the session.
-        run_params: As hooks get them.
-        pipeline: What is to be run.
+        context: The session's context.
+        run_params: The run parameters that hooks receive.
+        pipeline: The pipeline to be run.
 
     Returns:
         A hash for each of ``command``, ``configuration``, ``weights``, ``code``, ``libraries`` and ``environment``.
     """
     command = {name: _order(value) for name, value in run_params.items() if name not in _OF_NO_CONSEQUENCE}
-    command["runner"] = re.sub(" at 0x[0-9a-f]+", "", str(run_params.get("runner")))  # its place in memory
+    command["runner"] = re.sub(" at 0x[0-9a-f]+", "", str(run_params.get("runner")))  # without its memory address
     settings = [context.config_loader[name] for name in _CONFIGURATION]
     return {
         "command": fingerprint_facts([command, sorted(node.name for node in pipeline.nodes)]),
@@ -88,15 +88,15 @@ def describe_causes(context: KedroContext, run_params: dict[str, Any], pipeline:
 
 
 def _order(value: Any) -> Any:
-    """Put the names of pipelines, nodes or tags in order: Kedro hands them on as they come out of a set."""
+    """Sort the names of pipelines, nodes or tags, which Kedro passes on in the order of a set."""
     return sorted(value) if isinstance(value, list | tuple) else value
 
 
 def can_be_told(dataset: Any) -> bool:
-    """Tell whether it can be told what a data set holds.
+    """Return whether the content of a data set can be hashed.
 
     Args:
-        dataset: From the catalog.
+        dataset: A data set from the catalog.
     """
     dataset = unwrap(dataset)
     local = getattr(dataset, "_protocol", "file") == "file"
@@ -104,12 +104,12 @@ def can_be_told(dataset: Any) -> bool:
 
 
 def describe_content(dataset: Any) -> str:
-    """Hash what a data set holds.
+    """Hash the content of a data set.
 
-    Of raw images it is what ingestion goes by: their names, sizes and times. Of all else it is the content.
+    For raw images, names, sizes and times are hashed, as ingestion uses them; for all other data sets, the content.
 
     Args:
-        dataset: From the catalog, one whose content can be told.
+        dataset: A data set from the catalog whose content can be hashed.
     """
     dataset = unwrap(dataset)
     if isinstance(dataset, RawImagesDataset):
@@ -127,7 +127,7 @@ def describe_content(dataset: Any) -> str:
 
 
 def _hash_listing(source: ImageSource) -> str:
-    """Hash what ``fingerprint_facts`` would of the root and all files, without having them in memory at once."""
+    """Compute the hash that ``fingerprint_facts`` gives for the root and all files, without listing them in memory."""
     digest = hashlib.sha256(f"[{json.dumps(str(source.root))}, [".encode())
     for start, stop in divide(len(source.files)):
         files = write_found(source.files.read(start, stop), ", ")
@@ -137,7 +137,7 @@ def _hash_listing(source: ImageSource) -> str:
 
 
 def _hash_files(paths: Iterable[Path]) -> str:
-    """Hash files' places and content; what is no file, or is not there, is left out."""
+    """Hash the paths and contents of files, skipping paths that are missing or not files."""
     digest = hashlib.sha256()
     files = sorted(path for path in paths if path.is_file())
     for path in files:
@@ -158,7 +158,7 @@ def _find_weights(parameters: Any) -> list[Path]:
 
 
 def _list_libraries() -> list[str]:
-    """List the installed distributions with their versions, by the folders that say so, and the interpreter."""
+    """List the interpreter and the installed distributions with versions, from the names of their metadata folders."""
     folders = [Path(folder) for folder in sys.path if folder]
     names = {
         path.name for folder in folders for pattern in ("*.dist-info", "*.egg-info") for path in folder.glob(pattern)
@@ -167,7 +167,7 @@ def _list_libraries() -> list[str]:
 
 
 def _describe_machine() -> list[Any]:
-    """Name the machine, its accelerators, and what the environment tells the libraries that compute."""
+    """Describe the machine, its accelerators, and the environment variables of the libraries that compute."""
     variables = {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
     keras = Path(os.environ.get("KERAS_HOME", Path("~/.keras").expanduser()), "keras.json")
     devices = sorted(str(path) for path in Path("/dev").glob("nvidia*"))

@@ -1,4 +1,4 @@
-"""Tracking by MLflow: a run for each model, whatever else runs in the session."""
+"""Tracking by MLflow, with a run for each model, whatever else runs in the session."""
 
 import logging
 import time
@@ -37,23 +37,23 @@ from leukoscope.training.journal import EPOCHS
 
 logger = logging.getLogger(__name__)
 
-# What becomes a tag of what is otherwise metrics.
+# Values that become tags in data sets that otherwise hold metrics.
 _TAGS = {"promotion": ("candidate", "champion", "why"), "training_summary": ("device", "backend", "precision")}
 
 
 class Tracker(MlflowHook):
-    """Gives each model a run of its own, with the same plain names in each.
+    """Gives each model its own run, with the same plain names in each.
 
-    A session with several models has a run of its own too, whose children are theirs; with one model the
-    session's run is the model's. Epochs arrive as records of the logger ``leukoscope.epochs``. A session that was
-    interrupted and is started again by the same command goes on in the same runs.
+    A session with several models has its own run too, with the models' runs as children; with a single model, the
+    session's run is the model's. Epochs arrive as records of the logger ``leukoscope.epochs``. An interrupted session
+    that is started again by the same command continues in the same runs.
 
-    MLflow is asked for nothing until a pipeline starts. If it does not answer then, nothing is run; if it stops
-    answering later, what is to be logged waits.
+    MLflow is not contacted until a pipeline starts. If it does not answer then, nothing is run; if it stops
+    answering later, entries to be logged wait.
 
     Args:
-        context: The session's, with MLflow's configuration.
-        parameters: All of them: the catalog has those of the pipeline at hand only.
+        context: The session's context, with MLflow's configuration.
+        parameters: All parameters, since the catalog has only those of the current pipeline.
 
     Raises:
         InputError: The configuration is wrong.
@@ -78,7 +78,7 @@ class Tracker(MlflowHook):
         self._configured_run: str | None = config.tracking.run.id
 
     def start(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, models: set[str]) -> None:
-        """Start the session's run, or go on with an interrupted one.
+        """Start the session's run, or resume an interrupted one.
 
         Raises:
             InputError: MLflow cannot be used, or would put artefacts elsewhere.
@@ -91,7 +91,7 @@ class Tracker(MlflowHook):
         logging.getLogger(_EpochHandler.source).addHandler(self._listener)
 
     def activate(self, model: str | None) -> bool:
-        """Make a run the active one, if MLflow answers, and end those of models that have nothing left to do."""
+        """Make a run the active one, if MLflow answers, and end the runs of models with no nodes left."""
         finished = {name for name, nodes in self._unfinished.items() if not nodes and name != model}
         for name in finished - self._ended:
             self._send("end_model", name)
@@ -99,29 +99,29 @@ class Tracker(MlflowHook):
         return self._outbox.deliver() and self._send("activate", model)
 
     def activate_where_open(self, model: str | None) -> None:
-        """Make a run the active one, after a look at whether MLflow answers."""
+        """Make a run the active one, after checking that MLflow answers."""
         if self._outbox.is_open():
             self.activate(model)
 
     def log_saved(self, dataset_name: str, data: Any, model: str | None, artifact: Any) -> None:
-        """Log what was saved.
+        """Log saved data.
 
         Args:
-            dataset_name: Its name.
-            data: What was saved.
-            model: Whose it is, if any.
-            artifact: The data set whose file is to be logged; ``None`` where there is none.
+            dataset_name: The name of the data set.
+            data: The saved data.
+            model: The model that it belongs to, if any.
+            artifact: The data set whose file is to be logged; ``None`` if there is none.
         """
         if artifact is not None:
             self._send("log_file", model, Path(str(artifact._filepath)), artifact.artifact_path)
         self._log(dataset_name.removeprefix(f"{model}."), data, model)
 
     def log_files(self, model: str | None, paths: Iterable[Path]) -> None:
-        """Log files that one data set saved.
+        """Log files that a data set saved.
 
         Args:
-            model: Whose they are, if any.
-            paths: Where they are.
+            model: The model that they belong to, if any.
+            paths: The paths of the files.
         """
         for path in paths:
             self._send("log_file", model, path, None)
@@ -133,27 +133,27 @@ class Tracker(MlflowHook):
 
     @property
     def run_ids(self) -> list[str]:
-        """The session's run, and its children."""
+        """The ids of the session's run and its children."""
         return sorted(self._runs.ids())
 
     @property
     def page(self) -> str:
-        """Where the UI shows the session's models beside each other, or its one run; on a server with its address."""
+        """The UI's page that compares the session's models, or shows its only run; with the address of a server."""
         uri = server.without_password(self.mlflow_config.server.mlflow_tracking_uri)
         return (f"{uri.rstrip('/')}/" if uri.startswith("http") else "") + self._runs.page
 
     def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
-        """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
+        """List the files that MLflow stores for runs; ``None`` if a run did not finish, or does not exist."""
         uri = self.mlflow_config.server.mlflow_tracking_uri
         there = server.find_file(uri).is_file() if uri.startswith("sqlite:") else server.answers(uri)
         return kept.describe_finished(mlflow.MlflowClient(uri), run_ids) if there else None
 
     def count_node(self, model: str) -> None:
-        """Count a node of a model that has run, to tell later whether the model had finished."""
+        """Count a model's node that has run, to determine later whether the model had finished."""
         self._unfinished[model] -= 1
 
     def end(self, name: str) -> None:
-        """End the session's run with a status of that name, and the children as far as each had come."""
+        """End the session's run with the status of this name, and each child according to its progress."""
         status = RunStatus.from_string(name)
         logging.getLogger(_EpochHandler.source).removeHandler(self._listener)
         unfinished = RunStatus.FAILED if status == RunStatus.FINISHED else status
@@ -163,23 +163,23 @@ class Tracker(MlflowHook):
         self._outbox.close()
         self._alone.release(force=True)
         while mlflow.active_run() and not self._already_active_mlflow:
-            with suppress(Exception):  # of a server that is gone; the run leaves the stack, and can be gone on with
+            with suppress(Exception):  # the server may be gone; the run leaves the stack, and can be resumed
                 mlflow.end_run(RunStatus.to_string(RunStatus.RUNNING))
 
     def log_epoch(self, model: str, figures: dict[str, float]) -> None:
-        """Log the figures of an epoch while the run goes on, unless the run has them from before."""
+        """Log the metrics of an epoch during the run, unless the run already has them."""
         self._send("log_epoch", model, figures, _now())
 
     def _connect(self) -> None:
-        """Make or find the experiment, in a database or on a server that answers.
+        """Find or create the experiment, in a database or on a server that answers.
 
         Raises:
-            InputError: It does not, or artefacts would go elsewhere than to the project.
+            InputError: The server does not answer, or artefacts would go elsewhere than to the project.
         """
         config = self.mlflow_config
         server.require_server(config.server.mlflow_tracking_uri)
         self._already_active_mlflow = mlflow.active_run() is not None
-        if self._already_active_mlflow:  # somebody else's, who has set everything up
+        if self._already_active_mlflow:  # a run of the caller's, who has set everything up
             super().after_context_created(self._context)
             config = self.mlflow_config
         else:
@@ -210,11 +210,11 @@ class Tracker(MlflowHook):
         self._catalog = catalog
         manifest = None
         if catalog.exists("manifest"):
-            with suppress(DatasetError):  # a damaged one may be made anew by this very run
+            with suppress(DatasetError):  # this run may replace a damaged manifest
                 manifest = catalog.load("manifest")
                 tags["data_fingerprint"] = fingerprint_manifest(manifest)
         self._runs = runs.Runs(self._client, self.run_id, only, bool(interrupted), self._parameters, tags)
-        # One that this run makes anew is told of when it is there.
+        # A manifest that this run makes is logged when it is saved.
         if manifest is not None and "manifest" not in pipeline.all_outputs():
             self._runs.log_data(fingerprint_manifest(manifest), len(manifest))
         uri = self.mlflow_config.server.mlflow_tracking_uri
@@ -250,25 +250,25 @@ class Tracker(MlflowHook):
                 self._describe_session()
 
     def _describe_session(self) -> None:
-        """Say what a session came to that compared models, once all tables of the comparison are there."""
+        """Describe the outcome of a session that compared models, once all tables of the comparison exist."""
         comparison, colour, differences = map(self._catalog.load, ("comparison", "colour_baseline", "differences"))
         self._send("log_metrics", None, tracked.pick_figures(comparison, colour), _now())
         self._send("describe", None, partial(tracked.describe_session, comparison, colour, differences))
 
     def _log_pages(self, pages: dict[str, str], suffix: str) -> None:
-        """Log what is written about each model into its run, if this session has one of it."""
+        """Log the pages about each model into its run, if this session has one."""
         for name, page in pages.items():
             model, title = name.split("/")
             if model in self._unfinished:
                 self._send("log_page", model, page, f"{title}.{suffix}")
 
     def _send(self, action: str, *values: Any) -> bool:
-        """Let the runs do something, now or when MLflow answers."""
+        """Queue an action on the runs, to be done now or when MLflow answers."""
         return self._outbox.send(partial(getattr(self._runs, action), *values))
 
 
 class _EpochHandler(logging.Handler):
-    """Hands the epochs in log records to the tracking."""
+    """Passes the epochs in log records to the tracker."""
 
     source = EPOCHS
 
@@ -284,14 +284,14 @@ class _EpochHandler(logging.Handler):
 
 @contextmanager
 def _explaining(uri: str) -> Iterator[None]:
-    """Let what MLflow says on a bad address, database or server be one line."""
+    """Turn MLflow's errors about a bad address, database or server into one line."""
     try:
         yield
     except InputError:
         raise
     except Timeout as error:
         raise InputError(f"Another run has been setting up {uri} for a minute. Let it end, or stop it.") from error
-    # ImportError: of a database's driver
+    # ImportError: a missing database driver
     except (MlflowException, RequestException, SQLAlchemyError, OSError, ImportError) as error:
         raise InputError(f"MLflow cannot be used at {uri}: {first_line(error)}. Nothing was run.") from error
 

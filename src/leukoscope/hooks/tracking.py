@@ -1,4 +1,4 @@
-"""When MLflow is told of a run: it is loaded once something is tracked."""
+"""The hook that tracks runs in MLflow, which is loaded only if something is tracked."""
 
 import atexit
 import logging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The entries of mlflow.yml whose check needs no MLflow.
+# The entries of mlflow.yml that can be checked without MLflow.
 _PLAIN = {
     "server.mlflow_tracking_uri": str,
     "tracking.disable_tracking.pipelines": list,
@@ -31,25 +31,25 @@ _PLAIN = {
     "tracking.experiment.create_experiment_kwargs.artifact_location": str | None,
     "tracking.run.nested": bool,
 }
-# Those that run one node at a time.
+# Runners that run one node at a time.
 _RUNNERS = ("ModelByModelRunner", "SequentialRunner")
-# One whose models run by commands of their own, each of which tracks itself.
+# A runner that runs each model in its own command, which tracks itself.
 _SPREADING = "DaskRunner"
 
 
 class TrackingHook:
-    """Tells a tracker of what is run, unless the configuration leaves the pipeline out.
+    """Passes events of a run to a tracker, unless the configuration excludes the pipeline.
 
-    MLflow takes seconds to load, which a command that is wrong or tracks nothing does without. Whoever else imports it
-    finds it configured: the registry of readers, ``kedro mlflow``, a notebook.
+    MLflow takes seconds to load, so commands that are wrong or track nothing do not load it. Other code that imports
+    it finds it configured: the registry of readers, ``kedro mlflow``, a notebook.
 
     Attributes:
-        tracker: What tracks the run that is going on; ``None`` where nothing does.
-        last_runs: The ids of MLflow's runs of the last one that ended.
-        last_page: Where the UI of MLflow shows these; ``None`` where nothing was tracked.
+        tracker: The tracker of the current run; ``None`` if it is not tracked.
+        last_runs: The ids of the MLflow runs of the last run that ended.
+        last_page: The page of these runs in MLflow's UI; ``None`` if nothing was tracked.
     """
 
-    # The name of kedro-mlflow's own hook: what is registered by a name already is not loaded, and with it MLflow.
+    # The name of kedro-mlflow's own hook, which is then not loaded, and MLflow with it, since the name is taken.
     __name__ = "mlflow_hook"
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class TrackingHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Read which pipelines are not tracked, and keep all parameters.
+        """Read which pipelines are not tracked, and remember all parameters.
 
         Raises:
             InputError: MLflow's configuration is wrong.
@@ -79,14 +79,14 @@ class TrackingHook:
             self._untracked = set(self.require_tracker().mlflow_config.tracking.disable_tracking.pipelines)
 
     def require_tracker(self) -> "Tracker":
-        """Give a tracker of the session's configuration; MLflow is loaded for it.
+        """Return a tracker with the session's configuration, loading MLflow.
 
-        No property, since pluggy before 1.7 reads those of a plugin that it registers.
+        This is not a property, since pluggy before 1.7 reads the properties of plugins that it registers.
 
         Raises:
             InputError: The configuration is wrong.
         """
-        import mlflow  # noqa: F401 (upon which it is configured)
+        import mlflow  # noqa: F401 (its import configures it)
 
         assert self._configured is not None
         return self._configured
@@ -98,7 +98,7 @@ class TrackingHook:
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
-        """Let kedro-mlflow name its own data sets of metrics, if there are any."""
+        """Let kedro-mlflow name its own metrics data sets, if there are any."""
         types = [entry.get("type") for entry in conf_catalog.values() if isinstance(entry, dict)]
         if any("kedro_mlflow.io.metrics" in str(name) for name in types):
             self.require_tracker().after_catalog_created(catalog, conf_catalog, {}, {}, "", {})
@@ -108,7 +108,7 @@ class TrackingHook:
         """Start the session's run.
 
         Raises:
-            InputError: The runner would train several models at once, or needs a cluster, and none is given; or MLflow
+            InputError: The runner would train several models at once, or needs a cluster but none is given; or MLflow
                 cannot be used, or would put artefacts elsewhere.
         """
         models = list_models(pipeline)
@@ -127,7 +127,7 @@ class TrackingHook:
             tracker.start(run_params, pipeline, catalog, models)
             self.tracker = tracker
             remember_run(tracker.run_id, tracker.uri)
-        # After MLflow's own, which would call the runs finished: what is registered last is done first.
+        # After MLflow's own handler, which would mark the runs as finished: handlers run in reverse order.
         atexit.register(self._end_killed)
         interruptions.heed()
 
@@ -145,16 +145,16 @@ class TrackingHook:
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Make the node's run the active one, for what logs by itself; files are logged once they are saved."""
+        """Make the node's run the active one for data sets that log themselves; files are logged once saved."""
         artifact = self._find_artifact(dataset_name)
         if artifact is not None:
-            artifact._logging_activated = False  # or a server that is lost meanwhile would cost the run
+            artifact._logging_activated = False  # otherwise a server lost meanwhile would fail the run
         if self.tracker:
             self.tracker.activate_where_open(find_model(node))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Log the file of an artefact, and what no file tells MLflow."""
+        """Log the file of an artefact, and data that is logged without a file."""
         if self.tracker:
             self.tracker.log_saved(dataset_name, data, find_model(node), self._find_artifact(dataset_name))
             if dataset_name.endswith("_pictures"):
@@ -162,7 +162,7 @@ class TrackingHook:
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
-        """Count what is left of a model, to tell later whether it had finished."""
+        """Count the nodes left of a model, to determine later whether it had finished."""
         model = find_model(node)
         if self.tracker and model:
             self.tracker.count_node(model)
@@ -174,11 +174,11 @@ class TrackingHook:
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """End all runs: a model that had finished is so, others and the session's failed."""
+        """End all runs: those of finished models as finished, others and the session's as failed."""
         self._end("FAILED")
 
     def describe_finished(self, run_ids: list[str]) -> dict[str, Any] | None:
-        """Say what MLflow keeps of runs; ``None`` where one did not end well, or is not there."""
+        """List the files that MLflow stores for runs; ``None`` if a run did not finish, or does not exist."""
         return self.require_tracker().describe_finished(run_ids) if run_ids else {}
 
     def _is_tracked(self, run_params: dict[str, Any]) -> bool:
@@ -186,7 +186,7 @@ class TrackingHook:
         return not set([names] if isinstance(names, str) else names) <= self._untracked
 
     def _find_artifact(self, name: str) -> Any:
-        """Give the data set that logs its file, which another may wrap; ``None`` for any other data set."""
+        """Return the data set that logs its file, unwrapped; ``None`` for any other data set."""
         inner = unwrap(self._catalog.get(name))
         return inner if hasattr(inner, "_logging_activated") else None
 
@@ -213,7 +213,7 @@ class TrackingHook:
 
 
 def _is_plain(settings: Any, prefix: str = "") -> bool:
-    """Tell whether a configuration of MLflow is right for sure; in any other case kedro-mlflow says so, or what is."""
+    """Return whether an MLflow configuration is certainly valid; all other cases are left to kedro-mlflow to check."""
     if isinstance(settings, dict):
         return all(_is_plain(value, f"{prefix}.{name}") for name, value in settings.items())
     if isinstance(settings, list) and not all(isinstance(entry, str) for entry in settings):

@@ -1,4 +1,4 @@
-"""A command that would only do again what is done ends at once, and says so."""
+"""Commands that would only repeat what is done end at once with a message."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -25,22 +25,22 @@ from leukoscope.images.packing_plan import is_unread
 
 logger = logging.getLogger(__name__)
 
-_IN_MEMORY = (MemoryDataset, NoneType)  # before a run Kedro's catalog knows nothing of what it will keep in memory
+_IN_MEMORY = (MemoryDataset, NoneType)  # before a run, Kedro's catalog has no entry for data that stays in memory
 _ENTRIES = {"finished", "causes", "taken", "made", "runs"}
 _FOLDER = ".finished"  # in the folder of an environment's data
 _may_end: ContextVar[bool] = ContextVar("may_end", default=False)
 
 
 class NothingChanged(click.exceptions.Exit):
-    """All that a command would make is there, made of what is there now."""
+    """All outputs of a command exist, made from the current inputs."""
 
 
 @contextmanager
 def ending_if_unchanged(may_end: bool) -> Iterator[None]:
-    """Let runs end at once where nothing has changed; those that are not inside always run.
+    """Let runs inside the context end at once if nothing has changed; runs outside of it always run.
 
     Args:
-        may_end: Whether they may.
+        may_end: Whether runs may end at once.
     """
     token = _may_end.set(may_end)
     try:
@@ -50,14 +50,14 @@ def ending_if_unchanged(may_end: bool) -> Iterator[None]:
 
 
 class UnchangedHook:
-    """Remembers of what a run made what, and ends the next one if all of that is as it was.
+    """Records the inputs and outputs of a run, and ends the next one if none of them has changed.
 
-    What a run takes is looked at before it is read, and what it makes after it was written: what changes in between
-    does not fit the record, and is run again. Where the content of a data set cannot be told, as of MLflow's registry,
-    nothing is remembered.
+    Inputs are hashed before they are read, and outputs after they are written, so that data which changes in between
+    does not match the record, and the command is run again. If the content of a data set cannot be hashed, as for
+    MLflow's registry, nothing is recorded.
 
     Args:
-        tracking: Knows which runs MLflow has of the command.
+        tracking: Provides the command's MLflow runs.
     """
 
     def __init__(self, tracking: TrackingHook) -> None:
@@ -66,15 +66,15 @@ class UnchangedHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep the context."""
+        """Remember the context."""
         self._context = context
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Compare everything with the record of the last run of this command.
+        """Compare everything with the record of this command's last run.
 
         Raises:
-            NothingChanged: It is the same.
+            NothingChanged: Nothing has changed.
         """
         self._catalog = catalog
         self._taken = None
@@ -85,25 +85,25 @@ class UnchangedHook:
             self._file = _find_file(self._context, self._causes["command"])
             self._end_if_unchanged(pipeline)
             self._taken = self._describe(name for name in _list_taken(pipeline) if not self._is_of_images(name))
-        except OSError as error:  # the run itself says better what cannot be read or written
+        except OSError as error:  # the run itself reports better what cannot be read or written
             logger.debug("Not to be remembered: %s", error)
 
     @hook_impl
     def before_node_run(self) -> None:
-        """Forget the last run as soon as something may change; before that a run may still be refused."""
+        """Remove the last run's record as soon as something may change; before that, the run may still be refused."""
         if self._taken is not None:
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str) -> None:
-        """Look at raw images once they are listed and before they are read: the demo draws them only now."""
+        """Hash raw images after they are listed and before they are read, since the demo draws them only now."""
         if self._taken is not None and self._is_of_images(dataset_name):
             self._taken |= self._describe([dataset_name])
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Remember the run, if all that it should have made is there and is its own."""
+        """Record the run, if all its outputs exist and are its own."""
         if self._taken is None:
             return
         try:
@@ -132,7 +132,7 @@ class UnchangedHook:
         raise NothingChanged(0)
 
     def _is_current(self, record: dict[str, Any], pipeline: Pipeline) -> bool:
-        """Tell whether all is as a record says, what is quick to see first."""
+        """Return whether everything matches a record, checking the quick parts first."""
         runs = record["runs"]
         return (
             record["causes"] == self._causes
@@ -145,7 +145,7 @@ class UnchangedHook:
         return {name: describe_content(self._catalog.get(name)) for name in names}
 
     def _list_made(self, pipeline: Pipeline) -> list[str]:
-        """List what the pipeline makes and keeps; what one node only hands to another is made of what is looked at."""
+        """List the pipeline's stored outputs; data passed between nodes in memory follows from the hashed inputs."""
         made = [name for name in _list_data(pipeline) if name not in pipeline.inputs()]
         passing = {name for node in pipeline.nodes for name in node.inputs}
         return [name for name in made if not (name in passing and type(self._catalog.get(name)) in _IN_MEMORY)]
@@ -154,7 +154,7 @@ class UnchangedHook:
         return isinstance(self._catalog.get(name), RawImagesDataset)
 
     def _has_unread(self, name: str) -> bool:
-        """Tell whether a file could not be read, which the same command tries again."""
+        """Return whether a file could not be read, which the same command would try again."""
         dataset = self._catalog.get(name)
         if not isinstance(dataset, PackedImagesDataset):
             return False
@@ -175,12 +175,12 @@ def _list_taken(pipeline: Pipeline) -> list[str]:
 
 
 def _find_file(context: KedroContext, command: str) -> Path:
-    """Give the file of a command's record."""
+    """Return the file of a command's record."""
     return context.project_path / context.config_loader["globals"]["data"] / _FOLDER / f"{command}.json"
 
 
 def _read_record(file: Path) -> dict[str, Any]:
-    """Read a record; none where there is none, or none that can be read."""
+    """Read a record; empty if it does not exist or cannot be read."""
     try:
         record = read_json(file)
     except (OSError, ValueError):

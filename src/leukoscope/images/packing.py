@@ -95,7 +95,7 @@ def _write(plan: PackingPlan, folder: Path, pack: Pack, current: PackedImages | 
     if pack is PackingPlan.pack:
         batches = show_progress(batches, len(files), "Decoding")
     images = _write_arrays(plan, folder, _join(current, batches, again) if current else batches)
-    records = pd.read_parquet(folder / RECORDS)
+    records = pd.read_parquet(folder / RECORDS, columns=["image_id", "reason"])
     if not images:
         often = Counter(records["reason"]).most_common(1)[0][0]
         raise InputError(

@@ -11,6 +11,7 @@ from leukoscope.features.normalisation import StainTarget
 if TYPE_CHECKING:
     import keras
 
+    from leukoscope.evaluation.voting import Vote
     from leukoscope.models.parts import Parts
 
 # Name of a saved classifier: a file for a network, a folder for any other kind.
@@ -144,3 +145,15 @@ class NetworkClassifier(Classifier, Protocol):
     def network(self) -> "keras.Model": ...  # noqa: D102
     @property
     def parts(self) -> "Parts": ...  # noqa: D102
+
+
+@runtime_checkable
+class VotingClassifier(Classifier, Protocol):
+    """A classifier that combines the probabilities of other classifiers.
+
+    Attributes:
+        vote: How it combines them.
+    """
+
+    @property
+    def vote(self) -> "Vote": ...  # noqa: D102

@@ -1,4 +1,4 @@
-"""Answers of a server: predictions for fields, and tile-wise results for photographs of many fields."""
+"""Answers of a server: opinions on fields, and for photographs of many fields the results of their tiles."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,19 +12,19 @@ from leukoscope.reader.photographs import Field, average_tiles, count_tiles, log
 from leukoscope.reader.second_reader import SecondReader
 
 TILES = "tiles"
-# Number of tiles read at once: other requests have their turns in between.
+# Tiles that are read at once; other requests get their turn in between.
 _TOGETHER = 16
 
-# Reads images, ``uint8 [n, size, size, 3]``, when it is their turn.
+# Reads images, ``uint8 [n, size, size, 3]``, once it is their turn.
 Read = Callable[[np.ndarray], Reading]
 
 
 class Answer(NamedTuple):
-    """The answer to the images of a request.
+    """The results for the images of a request.
 
     Attributes:
-        opinions: One row per image, in order: the columns of ``Reader.read``, ``warning``, ``scale`` and ``tiles``.
-        of_fields: The reading of the images that are not photographs; ``None`` if all are photographs.
+        opinions: One row per image, in order: the columns of ``Reader.read``, with ``warning``, ``scale`` and ``tiles``.
+        of_fields: The reading of all images that are not photographs; ``None`` if all are photographs.
     """
 
     opinions: pd.DataFrame
@@ -32,12 +32,12 @@ class Answer(NamedTuple):
 
 
 def answer_fields(reader: SecondReader, fields: Sequence[Field], read: Read) -> Answer:
-    """Predict each field, and read photographs tile by tile, as the review page does.
+    """Read each field, and photographs tile by tile, like the review page.
 
     Args:
         reader: The reader.
-        fields: The decoded fields; photographs have their tiles cut out.
-        read: Reads images when it is their turn.
+        fields: The decoded images, photographs with their tiles cut out.
+        read: Reads some images once it is their turn.
     """
     log_scales(Counter(field.warning for field in fields), are_tiled=True)
     singles = [number for number, field in enumerate(fields) if field.cut is None]
@@ -60,7 +60,7 @@ def _read_photograph(cut: np.ndarray, class_names: Sequence[str], read: Read) ->
 
 
 def _tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table of rows, with ``None`` for missing values, since JSON represents only these as null."""
+    """Make a table of rows, with ``None`` for missing values, which JSON writes as null."""
     table = pd.DataFrame([row | {TILES: row.get(TILES)} for row in rows], dtype=object)
     whole = [name for name in table if table[name].notna().all()]
     return table.where(table.notna(), None).astype(table[whole].infer_objects().dtypes.to_dict())

@@ -1,1 +1,1 @@
-"""What brings together what all models left behind."""
+"""The parts of pipelines that collect the outputs of all models."""

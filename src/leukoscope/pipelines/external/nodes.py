@@ -101,7 +101,7 @@ def score_external(
         results: The results of each model, for its calibration.
 
     Returns:
-        One row per model: ``external_<metric>``, the number of subjects, and the units of images and intervals.
+        One row per model: ``external_<metric>``, and with the same prefix the facts of ``count_subjects``.
     """
     from leukoscope.evaluation import trust
     from leukoscope.evaluation.judge import Judge
@@ -175,7 +175,7 @@ def write_external_reports(
 
     Args:
         external_predictions: One row per model and image.
-        external_opinions: The same.
+        external_opinions: One row per model and image.
         external_metrics: One row per model.
         external_smears: The packed external images.
         mapping: The class mapping of the external images.

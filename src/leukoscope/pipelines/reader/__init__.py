@@ -1,1 +1,1 @@
-"""The part of the pipelines `predict`, `explain`, `promote` and `export` that chooses who reads."""
+"""The part of the pipelines `predict`, `explain`, `promote` and `export` that chooses the second reader."""

@@ -134,7 +134,7 @@ def plan_engine(reader: Reader, packed_images: PackedImages | None, options: Rea
 
 
 def _find_title(models: Mapping[str, Any], name: str) -> str:
-    """Return a model's title; entries are validated here, since Kedro validates only the parameters it loads."""
+    """Return a model's title from its raw entry, as Kedro validates only the parameters of the current pipelines."""
     return ModelOptions.model_validate(models[name]).title if name in models else name
 
 

@@ -15,7 +15,7 @@ class SplittingOptions(Options):
     """The shares of the splits, or one of several folds, and the groups that never straddle two splits.
 
     Attributes:
-        validation_embargo: Number of file numbers between training and validation images; ``None`` for ``embargo``.
+        validation_embargo: How many file numbers separate training and validation images; ``None`` for ``embargo``.
     """
 
     train: float = Field(default=0.70, gt=0, lt=1)

@@ -132,7 +132,7 @@ def require_folds(
 
     for seed in study_plan.seeds:
         images = group_images(manifest, group_table, smears, splitting, seed)
-        for fold in range(1, study_plan.folds + 1):  # by series, a later fold may have fewer images
+        for fold in range(1, study_plan.folds + 1):  # by series, a middle fold may have fewer images than the first
             assign_splits(images, splitting.model_copy(update={"fold": f"{fold} of {study_plan.folds}"}), seed)
     return study_plan
 

@@ -10,7 +10,7 @@ import pandas as pd
 from leukoscope.core.errors import InputError
 from leukoscope.core.fingerprint import fingerprint_table
 from leukoscope.evaluation.compatibility import covers_splits, require_splits
-from leukoscope.models.base import Classifier
+from leukoscope.models.base import Classifier, VotingClassifier
 from leukoscope.pipelines.evaluation.options import EvaluationOptions
 from leukoscope.pipelines.splitting.options import SplittingOptions
 from leukoscope.training.entry import ModelOptions
@@ -157,7 +157,7 @@ def train_classifier(
 
 
 def combine_predictions(
-    classifier: Any,
+    classifier: VotingClassifier,
     member_predictions: Tables,
     member_features: Tables,
     splits: pd.DataFrame,
