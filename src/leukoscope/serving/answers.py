@@ -23,7 +23,7 @@ class Answer(NamedTuple):
     """The results for the images of a request.
 
     Attributes:
-        opinions: One row per image, in order: the columns of ``Reader.read``, with ``warning``, ``scale`` and ``tiles``.
+        opinions: One row per image, in order: the columns of ``Reader.read``, ``warning``, ``scale`` and ``tiles``.
         of_fields: The reading of all images that are not photographs; ``None`` if all are photographs.
     """
 
