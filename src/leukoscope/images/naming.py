@@ -27,9 +27,9 @@ class NamedFile(NamedTuple):
     """A found file with its identity.
 
     Attributes:
-        image_id: Path below the class folders' parent, or else below the root, without suffix, in Unicode's composed
-            form (NFC); unique in the source.
-        label: Name of the class folder that the file lies in, or None.
+        image_id: Path relative to the class folders' parent, or else to the root, without suffix, in Unicode's
+            composed form (NFC); unique in the source.
+        label: Name of the class folder that contains the file, or None.
         file: The file itself.
     """
 
